@@ -1,0 +1,1 @@
+"""Providers, logins, roles, packages: the public schema."""

@@ -1,0 +1,175 @@
+"""Providers and the people who sign in: the public schema."""
+
+import uuid
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django_tenants.models import DomainMixin, TenantMixin
+
+from accounts.roles import PERMISSIONS, Permission, Role
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+# Session key: the provider that operations staff work inside.
+OPERATIONS_PROVIDER_KEY = "operations_provider_id"
+
+
+class Provider(TenantMixin):  # type: ignore[misc]
+    """A managed service provider: a tenant with a schema of its own.
+
+    `billing_time_zone` decides where its months begin and end and never changes under a month that
+    was metered. `stripe_customer_id` is how a webhook finds its provider.
+    """
+
+    class State(models.TextChoices):
+        """Whether the schema is there."""
+
+        PROVISIONING = "provisioning", "Being set up"
+        ACTIVE = "active", "Active"
+        FAILED = "failed", "Set-up failed"
+
+    auto_create_schema = False
+    auto_drop_schema = False
+
+    name = models.CharField(max_length=200)
+    provider_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    state = models.CharField(max_length=20, choices=State, default=State.PROVISIONING)
+    state_detail = models.TextField(blank=True)
+    billing_time_zone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(
+        max_length=3, default="USD", validators=[RegexValidator(r"^[A-Z]{3}$")]
+    )
+    invoice_prefix = models.CharField(
+        max_length=8, unique=True, validators=[RegexValidator(r"^[A-Z0-9]{2,8}$")]
+    )
+    contact_name = models.CharField(max_length=200)
+    contact_email = models.EmailField()
+    organization_limit = models.PositiveIntegerField(
+        default=100, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    stripe_customer_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Domain(DomainMixin):  # type: ignore[misc]
+    """Demanded by django-tenants; nothing is ever decided by a host name."""
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates logins; e-mail addresses are compared in lower case."""
+
+    def create_user(self, *, email: str, password: str | None = None, **fields: object) -> "User":
+        """A login with a usable password, or none until it is set by mail."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.full_clean(exclude=["password"])
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, *, email: str, password: str, **fields: object) -> "User":
+        """Operations staff with every right in the operations admin."""
+        return self.create_user(
+            email=email, password=password, is_staff=True, is_superuser=True, **fields
+        )
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """The login of an address, whatever its case."""
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Someone who signs in. Belongs to one provider, or is operations staff and to none.
+
+    An organization admin names its organization by id: no foreign key enters a provider's schema.
+    Logins are deactivated, never deleted: what they did keeps their name.
+    """
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=200)
+    provider = models.ForeignKey(
+        Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="users"
+    )
+    role = models.CharField(max_length=30, choices=Role, blank=True)
+    organization_id = models.BigIntegerField(null=True, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar = ["name"]
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="accounts_user_is_staff_or_of_a_provider",
+                condition=models.Q(is_staff=True, provider=None, role="")
+                | models.Q(is_staff=False, provider__isnull=False, role__in=Role.values),
+            ),
+            models.CheckConstraint(
+                name="accounts_user_organization_admin_has_one",
+                condition=models.Q(role=Role.ORGANIZATION_ADMIN, organization_id__isnull=False)
+                | (~models.Q(role=Role.ORGANIZATION_ADMIN) & models.Q(organization_id=None)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def may(self, permission: Permission) -> bool:
+        """Whether this login's role grants the permission."""
+        return bool(self.role) and permission in PERMISSIONS[Role(self.role)]
+
+    def active_provider(self, request: "HttpRequest") -> Provider | None:
+        """The provider this request works in: one's own, or the one operations staff chose."""
+        if not self.is_staff:
+            return self.provider
+        chosen = request.session.get(OPERATIONS_PROVIDER_KEY)
+        return Provider.objects.filter(pk=chosen).first() if chosen else None
+
+
+class Package(models.Model):
+    """What is sold, and which metric it is billed by."""
+
+    class Metric(models.TextChoices):
+        """The billed quantity of an organization's month."""
+
+        USERS = "users", "Users"
+        DEVICES = "devices", "Devices"
+        GREATER = "greater", "The greater of users and devices"
+
+    name = models.CharField(max_length=100, unique=True)
+    metric = models.CharField(max_length=10, choices=Metric, default=Metric.USERS)
+    contents = models.JSONField(default=list, help_text="What is included, one text each.")
+    is_offered = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PackagePrice(models.Model):
+    """A package's list price per unit and month, from a date on, in one currency."""
+
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="prices")
+    currency = models.CharField(max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")])
+    unit_price = models.DecimalField(
+        max_digits=12, decimal_places=4, validators=[MinValueValidator(0)]
+    )
+    valid_from = models.DateField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["package", "currency", "valid_from"], name="accounts_one_price_a_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.currency} {self.unit_price} from {self.valid_from}"

@@ -1,0 +1,48 @@
+"""Who may do what: the one table of roles and permissions (PRODUCT, People)."""
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """A login's role. Operations staff have none: they use the operations admin."""
+
+    OWNER = "owner", "Owner"
+    BILLING_ADMIN = "billing_admin", "Administrator with Billing"
+    ADMIN = "admin", "Administrator"
+    READ_ONLY = "read_only", "Read-only"
+    ORGANIZATION_ADMIN = "organization_admin", "Organization admin"
+
+
+class Permission(models.TextChoices):
+    """One thing a person may do; every route names the one it needs."""
+
+    VIEW_ORGANIZATIONS = "view_organizations", "See organizations, their users and devices"
+    CHANGE_ORGANIZATIONS = "change_organizations", "Create and change organizations"
+    CHANGE_MEMBERS = "change_members", "Add and remove users and devices"
+    ENTER_ORGANIZATION = "enter_organization", "Log in to an organization's own pages"
+    VIEW_USAGE = "view_usage", "See usage"
+    CHANGE_CAPS = "change_caps", "Set user caps"
+    VIEW_BILLING = "view_billing", "See invoices and payment information"
+    CHANGE_BILLING = "change_billing", "Change the payment method"
+    USE_OWN_ORGANIZATION = "use_own_organization", "Use one organization's own pages"
+
+
+_READ = frozenset({Permission.VIEW_ORGANIZATIONS, Permission.VIEW_USAGE})
+_ADMIN = _READ | {
+    Permission.CHANGE_ORGANIZATIONS,
+    Permission.CHANGE_MEMBERS,
+    Permission.ENTER_ORGANIZATION,
+}
+_BILLING = _ADMIN | {
+    Permission.CHANGE_CAPS,
+    Permission.VIEW_BILLING,
+    Permission.CHANGE_BILLING,
+}
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OWNER: _BILLING,
+    Role.BILLING_ADMIN: _BILLING,
+    Role.ADMIN: _ADMIN,
+    Role.READ_ONLY: _READ,
+    Role.ORGANIZATION_ADMIN: frozenset({Permission.USE_OWN_ORGANIZATION}),
+}

@@ -1,0 +1,1 @@
+"""Contracts, invoices, charging, documents: one provider's schema."""

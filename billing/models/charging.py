@@ -1,0 +1,123 @@
+"""The card on file, each attempt to charge it, what came in, and Stripe's word of it."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from billing.models.invoice import Invoice
+
+
+class PaymentMethod(models.Model):
+    """A card as Stripe keeps it: brand and last four only. Replaced, never deleted.
+
+    The default is the one row with `became_default_at` set and `replaced_at` None.
+    """
+
+    stripe_payment_method_id = models.CharField(max_length=255, unique=True)
+    stripe_setup_intent_id = models.CharField(max_length=255, unique=True)
+    brand = models.CharField(max_length=30)
+    last_four = models.CharField(max_length=4)
+    expiry_month = models.PositiveSmallIntegerField()
+    expiry_year = models.PositiveSmallIntegerField()
+    added_by_id = models.BigIntegerField(null=True)
+    added_by_name = models.CharField(max_length=200, blank=True)
+    became_default_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                models.Value(1),
+                name="billing_one_default_card",
+                condition=models.Q(replaced_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.brand} ending in {self.last_four}"
+
+
+class ChargeAttempt(models.Model):
+    """One attempt to charge an invoice, with frozen parameters, committed before the call.
+
+    `idempotency_key` is what Stripe sees. At most one attempt of an invoice is unfinished; a new one
+    is made only when the last is definitely finished (facts: stripe, How to charge once).
+    """
+
+    class State(models.TextChoices):
+        """Where the attempt stands; the first four block another attempt."""
+
+        PENDING = "pending", "Not sent yet"
+        PROCESSING = "processing", "Being processed"
+        UNKNOWN = "unknown", "Outcome unknown"
+        NEEDS_CONFIRMATION = "needs_confirmation", "Needs confirmation by the card holder"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="attempts")
+    state = models.CharField(max_length=20, choices=State, default=State.PENDING)
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    stripe_customer_id = models.CharField(max_length=255)
+    stripe_payment_method_id = models.CharField(max_length=255)
+    stripe_payment_intent_id = models.CharField(max_length=255, blank=True)
+    decline_code = models.CharField(max_length=60, blank=True)
+    failure_message = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["invoice"],
+                name="billing_one_unfinished_attempt",
+                condition=models.Q(finished_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.pk} of {self.invoice_id}: {self.state}"
+
+
+class Payment(models.Model):
+    """Money that came in for an invoice; the sum of these is what was paid."""
+
+    class Method(models.TextChoices):
+        """How it came."""
+
+        CARD = "card", "Card"
+        BANK_TRANSFER = "bank_transfer", "Bank transfer"
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    attempt = models.OneToOneField(ChargeAttempt, on_delete=models.PROTECT, null=True)
+    method = models.CharField(max_length=20, choices=Method)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    received_at = models.DateTimeField()
+    stripe_payment_intent_id = models.CharField(max_length=255, unique=True, null=True)  # noqa: DJ001 - transfers have none
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="billing_payment_is_positive", condition=models.Q(amount_minor__gt=0)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} {self.currency} for {self.invoice_id}"
+
+
+class WebhookEvent(models.Model):
+    """An event of Stripe that was verified to be ours, kept before it is acted on."""
+
+    event_id = models.CharField(max_length=255, unique=True)
+    type = models.CharField(max_length=100)
+    object_id = models.CharField(max_length=255)
+    created_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"

@@ -1,0 +1,84 @@
+"""What was agreed: who pays, at which price, with which terms."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+
+ONE_ROW = models.Q(id=1)
+
+
+class BillingProfile(models.Model):
+    """Whom invoices are made out to and where they go (id 1); copied onto each at issue.
+
+    `tax_rate` is a percentage, set by operations. `contact_emails` get invoices and notices.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    legal_name = models.CharField(max_length=200)
+    address_lines = models.JSONField(default=list)
+    country = models.CharField(max_length=2)
+    tax_id = models.CharField(max_length=40, blank=True)
+    purchase_order = models.CharField(max_length=60, blank=True)
+    contact_emails = models.JSONField(default=list)
+    tax_name = models.CharField(max_length=40, blank=True)
+    tax_rate = models.DecimalField(
+        max_digits=6,
+        decimal_places=3,
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="billing_profile_one_row", condition=ONE_ROW)
+        ]
+
+    def __str__(self) -> str:
+        return self.legal_name
+
+
+class Contract(models.Model):
+    """A price agreed from a month on: pay-as-you-go, or a number of committed seats.
+
+    Package name, metric and price are copied: a later change of the offer changes no contract.
+    A month is billed by the contract in force on its first day. `invoice_agreement` means invoices
+    by mail instead of the card; below `automatic_limit_minor` a card is charged by itself.
+    """
+
+    class Kind(models.TextChoices):
+        """How the month is billed."""
+
+        PAY_AS_YOU_GO = "pay_as_you_go", "Pay as you go"
+        COMMITTED = "committed", "Committed users"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    package_id = models.BigIntegerField()
+    package_name = models.CharField(max_length=100)
+    package_contents = models.JSONField(default=list)
+    metric = models.CharField(max_length=10)
+    currency = models.CharField(max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")])
+    unit_price = models.DecimalField(
+        max_digits=12, decimal_places=4, validators=[MinValueValidator(0)]
+    )
+    committed_quantity = models.PositiveIntegerField(null=True, blank=True)
+    starts_on = models.DateField(unique=True, help_text="The first day of a month.")
+    ends_on = models.DateField(null=True, blank=True, help_text="The first day not covered.")
+    invoice_agreement = models.BooleanField(default=False)
+    automatic_limit_minor = models.BigIntegerField()
+    payment_terms_days = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="billing_contract_commitment_iff_committed",
+                condition=models.Q(kind="committed", committed_quantity__gt=0)
+                | models.Q(kind="pay_as_you_go", committed_quantity=None),
+            ),
+            models.CheckConstraint(
+                name="billing_contract_starts_on_a_first", condition=models.Q(starts_on__day=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package_name} from {self.starts_on}"

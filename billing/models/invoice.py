@@ -1,0 +1,152 @@
+"""Invoices as issued: a snapshot that never changes, and its documents."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class NumberSequence(models.Model):
+    """The last number taken of a kind of document; its row is locked at issue: no gaps."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    last_number = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.last_number}"
+
+
+class Invoice(models.Model):
+    """An invoice as issued. Parties, prices, lines and totals never change afterwards.
+
+    Money is in minor units of `currency`. `month` is the billed month's first day. What was paid is
+    the sum of `payments`; the status is derived from amounts.
+    """
+
+    class Kind(models.TextChoices):
+        """Why it was issued; one of each for a month at most."""
+
+        USAGE = "usage", "Usage"
+        COMMITMENT = "commitment", "Commitment"
+        OVERAGE = "overage", "Overage"
+
+    class Collection(models.TextChoices):
+        """How the money is to come."""
+
+        AUTOMATIC = "automatic", "Charged to the card on file"
+        BY_INVOICE = "by_invoice", "Sent by mail"
+
+    class Status(models.TextChoices):
+        """Derived from amounts (PRODUCT, Billing)."""
+
+        OPEN = "open", "Open"
+        PARTIALLY_PAID = "partially_paid", "Partially Paid"
+        PAID = "paid", "Paid in Full"
+        VOID = "void", "Void"
+        UNCOLLECTIBLE = "uncollectible", "Uncollectible"
+
+    number = models.CharField(max_length=30, unique=True)
+    kind = models.CharField(max_length=20, choices=Kind)
+    month = models.DateField()
+    collection = models.CharField(max_length=20, choices=Collection)
+    currency = models.CharField(max_length=3)
+    subtotal_minor = models.BigIntegerField()
+    tax_name = models.CharField(max_length=40, blank=True)
+    tax_rate = models.DecimalField(max_digits=6, decimal_places=3)
+    tax_minor = models.BigIntegerField()
+    total_minor = models.BigIntegerField()
+    issued_at = models.DateTimeField()
+    due_date = models.DateField()
+    period_starts_at = models.DateTimeField()
+    period_ends_at = models.DateTimeField()
+    billing_time_zone = models.CharField(max_length=64)
+    seller = models.JSONField()
+    buyer = models.JSONField()
+    contract_summary = models.JSONField()
+    voided_at = models.DateTimeField(null=True)
+    written_off_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            # What makes a month billable once only, whoever closes it and however often.
+            models.UniqueConstraint(
+                fields=["month", "kind"],
+                name="billing_invoice_once_a_month",
+                condition=models.Q(voided_at=None),
+            ),
+            models.CheckConstraint(
+                name="billing_invoice_adds_up",
+                condition=models.Q(total_minor=models.F("subtotal_minor") + models.F("tax_minor")),
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["-issued_at", "-id"], name="billing_invoice_new")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class InvoiceLine(models.Model):
+    """One line as issued, with the event that made its quantity (`usage.UsageEvent` id).
+
+    A line of kind `basis` is shown and not charged: an organization's share of the peak that a
+    commitment covers. `peak_at` None means the level was carried in and never passed.
+    """
+
+    class Kind(models.TextChoices):
+        """What the line charges for."""
+
+        USAGE = "usage", "An organization's high-water mark"
+        COMMITMENT = "commitment", "The committed quantity"
+        OVERAGE = "overage", "The quantity above the commitment"
+        BASIS = "basis", "An organization's high-water mark, covered or counted elsewhere"
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20, choices=Kind)
+    description = models.CharField(max_length=300)
+    organization_id = models.BigIntegerField(null=True)
+    organization_name = models.CharField(max_length=200, blank=True)
+    metric = models.CharField(max_length=10)
+    quantity = models.DecimalField(max_digits=14, decimal_places=4)
+    unit_price = models.DecimalField(max_digits=12, decimal_places=4)
+    amount_minor = models.BigIntegerField()
+    peak_event_id = models.BigIntegerField(null=True)
+    peak_at = models.DateTimeField(null=True)
+    peak_count_before = models.PositiveIntegerField(null=True)
+    peak_subject_name = models.CharField(max_length=320, blank=True)
+    peak_actor_name = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["invoice", "position"], name="billing_line_one_position"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id}/{self.position} {self.description}"
+
+
+class InvoiceDocument(models.Model):
+    """The bytes of an issued document and their SHA-256 (hex): rendered once, kept for good."""
+
+    class Format(models.TextChoices):
+        """What can be downloaded of an invoice."""
+
+        PDF = "pdf", "PDF"
+        CSV = "csv", "CSV"
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="documents")
+    format = models.CharField(max_length=5, choices=Format)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    rendered_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["invoice", "format"], name="billing_document_one_of_each"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id} {self.format}"

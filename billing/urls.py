@@ -1,0 +1,5 @@
+"""Addresses of billing."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

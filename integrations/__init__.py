@@ -1,0 +1,1 @@
+"""PSA and other systems: one provider's schema."""

@@ -1,0 +1,1 @@
+"""Durable work: every effect outside the database is first a row here."""

@@ -1,0 +1,126 @@
+"""Putting work into the outbox, and doing what is due."""
+
+import logging
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from mtp.outbox.models import OutboxMessage
+from mtp.outbox.topics import Postpone, topic_named
+from mtp.schema import current_schema, provider_schema
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY = timedelta(seconds=10)
+LONGEST_RETRY = timedelta(hours=1)
+
+
+def enqueue(
+    *, topic: str, key: str, payload: dict[str, Any], now: datetime, due_at: datetime | None = None
+) -> None:
+    """Record work of the current provider (or the platform) in the running transaction.
+
+    A second message of the same topic and key is ignored. Workers are woken after commit; should
+    that wake-up be lost, the beat finds the message within seconds.
+    """
+    topic_named(topic)
+    schema = current_schema()
+    OutboxMessage.objects.bulk_create(
+        [
+            OutboxMessage(
+                schema_name="" if schema == "public" else schema,
+                topic=topic,
+                key=key,
+                payload=payload,
+                created_at=now,
+                due_at=due_at or now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    transaction.on_commit(_wake_worker)
+
+
+def _wake_worker() -> None:
+    from mtp.outbox.tasks import send_due  # noqa: PLC0415 - the task imports this module
+
+    try:
+        send_due.delay()
+    except Exception:
+        logger.warning("Could not wake a worker; the beat will.", exc_info=True)
+
+
+def deliver_due(*, now: datetime, limit: int = 100) -> int:
+    """Do up to `limit` messages that are due at `now`; returns how many were taken.
+
+    Safe to run anywhere at once: each message is leased to one worker at a time.
+    """
+    taken = 0
+    while taken < limit:
+        message = _lease_next(now=now)
+        if message is None:
+            break
+        _deliver(message, now=now)
+        taken += 1
+    return taken
+
+
+def _lease_next(*, now: datetime) -> OutboxMessage | None:
+    with transaction.atomic():
+        message = (
+            OutboxMessage.objects.select_for_update(skip_locked=True)
+            .filter(finished_at=None, dead_at=None, due_at__lte=now)
+            .filter(Q(leased_until=None) | Q(leased_until__lte=timezone.now()))
+            .order_by("due_at", "id")
+            .first()
+        )
+        if message is not None:
+            # The lease runs by the wall clock even where `now` is a story's date.
+            message.leased_until = timezone.now() + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+            message.attempts += 1
+            message.save(update_fields=["leased_until", "attempts"])
+        return message
+
+
+def _deliver(message: OutboxMessage, *, now: datetime) -> None:
+    schema = message.schema_name
+    try:
+        topic = topic_named(message.topic)
+        with provider_schema(schema) if schema else nullcontext():
+            topic.handler(message.payload, now)
+    except Postpone as later:
+        message.attempts -= 1
+        _give_back(message, due_at=later.until)
+    except Exception as error:
+        logger.exception("Outbox message %s failed", message.pk)
+        _record_failure(message, error=error, now=now)
+    else:
+        message.finished_at = timezone.now()
+        message.leased_until = None
+        message.last_error = ""
+        message.save(update_fields=["finished_at", "leased_until", "last_error"])
+
+
+def _record_failure(message: OutboxMessage, *, error: Exception, now: datetime) -> None:
+    if connection.in_atomic_block and connection.needs_rollback:
+        raise error
+    message.last_error = f"{type(error).__name__}: {error}"[:2000]
+    try:
+        dead = message.attempts >= topic_named(message.topic).max_attempts
+    except KeyError:
+        dead = True
+    if dead:
+        message.dead_at = timezone.now()
+    wait = min(FIRST_RETRY * 2 ** (message.attempts - 1), LONGEST_RETRY)
+    _give_back(message, due_at=now + wait)
+
+
+def _give_back(message: OutboxMessage, *, due_at: datetime) -> None:
+    message.due_at = due_at
+    message.leased_until = None
+    message.save(update_fields=["due_at", "leased_until", "attempts", "last_error", "dead_at"])

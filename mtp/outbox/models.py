@@ -1,0 +1,43 @@
+"""One table of everything pending, done and dead, for all providers (public schema)."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class OutboxMessage(models.Model):
+    """An effect outside the database that was committed and must happen, at least once.
+
+    `schema_name` is the provider's schema it belongs to, empty for the platform's own work. The
+    pair of topic and key is unique within a schema, so the same cause never enters twice. A worker
+    holds a message until `leased_until`; one killed in the middle gives it back by time.
+    """
+
+    schema_name = models.CharField(max_length=63, blank=True)
+    topic = models.CharField(max_length=60)
+    key = models.CharField(max_length=200)
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+    dead_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["schema_name", "topic", "key"], name="outbox_one_message_per_cause"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["due_at"],
+                name="outbox_due",
+                condition=models.Q(finished_at__isnull=True, dead_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.key}"

@@ -1,0 +1,116 @@
+"""One child process: how it is started, asked whether it is ready, and stopped."""
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mtp.supervisor.account import Account
+from mtp.supervisor.processes import Identity, die_with_parent, end, identify
+
+CALLER = Account(uid=None, gid=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is needed to run one child in the foreground.
+
+    `is_ready` must answer within a second or two; `clear` runs before each start, to remove what a
+    killed predecessor left.
+    """
+
+    name: str
+    label: str
+    arguments: Sequence[str]
+    environment: dict[str, str]
+    directory: Path
+    log: Path
+    is_ready: Callable[[], bool]
+    account: Account = CALLER
+    stop_signal: int = signal.SIGTERM
+    grace_seconds: float = 10
+    clear: Callable[[], None] = field(default=lambda: None)
+    pass_fds: tuple[int, ...] = ()
+
+
+class Child:
+    """A running child of ours; leads a session of its own, so the terminal's Ctrl-C passes it by."""
+
+    def __init__(self, spec: Spec) -> None:
+        spec.clear()
+        self.spec = spec
+        self.began = time.monotonic()
+        with spec.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                spec.arguments,
+                env=spec.environment,
+                cwd=spec.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=spec.pass_fds,
+                user=spec.account.uid,
+                group=spec.account.gid,
+                extra_groups=None if spec.account.uid is None else [],
+                # The kernel forgets this wish at a change of user: Popen calls it after that.
+                preexec_fn=die_with_parent(spec.stop_signal),  # noqa: PLW1509 - one thread only
+            )
+        # A child that ended within the first microseconds has no identity left to record.
+        self.identity = identify(self.process.pid) or Identity(self.process.pid, "ended")
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def how_it_ended(self) -> str:
+        """For people: `exit code 1`, or `killed by SIGKILL`."""
+        code = self.process.returncode
+        if code is not None and code < 0:
+            with contextlib.suppress(ValueError):
+                return f"killed by {signal.Signals(-code).name}"
+        return f"exit code {code}"
+
+    def ask_to_stop(self) -> None:
+        if not self.has_ended():
+            self.process.send_signal(self.spec.stop_signal)
+
+    def stop(self) -> None:
+        """Waits for the end, forces it after the grace time, and sweeps up its session."""
+        self.ask_to_stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=self.spec.grace_seconds)
+        self.sweep()
+
+    def sweep(self) -> None:
+        end(self.identity, stop_signal=signal.SIGKILL, grace=5)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)
+
+
+def answers_http(port: int, path: str) -> bool:
+    """Whether `GET path` at the loopback port is answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def tail(log: Path, *, lines: int = 15) -> str:
+    """The last lines of a log, for the person who has to see why something failed."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - 8192))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])

@@ -1,0 +1,1 @@
+"""Organizations, their users and devices, caps, audit log: one provider's schema."""

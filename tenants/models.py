@@ -1,0 +1,163 @@
+"""Organizations and who is counted in them: one provider's schema."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+
+SMALLEST_USER_CAP = 1
+LARGEST_USER_CAP = 10_000
+
+
+class Organization(models.Model):
+    """A client of the provider. Removed ones keep their row: old invoices name them.
+
+    `user_cap` None is "No User Cap". It may lie below the present count: then nobody is added until
+    the count falls below it (account-management-for-msps, User Caps).
+    """
+
+    name = models.CharField(max_length=200)
+    user_cap = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(SMALLEST_USER_CAP), MaxValueValidator(LARGEST_USER_CAP)],
+    )
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="tenants_organization_user_cap_in_range",
+                condition=models.Q(user_cap=None)
+                | models.Q(user_cap__range=(SMALLEST_USER_CAP, LARGEST_USER_CAP)),
+            ),
+            models.UniqueConstraint(
+                Lower("name"),
+                name="tenants_organization_one_name",
+                condition=models.Q(removed_at=None),
+                violation_error_message="You already have an organization of this name.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CountedRow(models.Model):
+    """Something an organization is billed for, counted by the database as it comes and goes.
+
+    `added_at` and `removed_at` are when it happened; the event log takes them, never earlier than
+    the organization's last event. Who did it is kept as id and name: logins live elsewhere.
+    A removed row stays removed and is never deleted: "who was counted?" must have an answer.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
+    added_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    added_by_id = models.BigIntegerField(null=True, blank=True)
+    added_by_name = models.CharField(max_length=200, blank=True, db_default="")
+    added_via = models.CharField(max_length=20, blank=True, db_default="")
+    removed_at = models.DateTimeField(null=True, blank=True)
+    removed_by_id = models.BigIntegerField(null=True, blank=True)
+    removed_by_name = models.CharField(max_length=200, blank=True, db_default="")
+
+    class Meta:
+        abstract = True
+
+
+class ManagedUser(CountedRow):
+    """A user of a client organization. Suspended users still count; only removed ones do not."""
+
+    class State(models.TextChoices):
+        """Whether the user can work; no effect on the count."""
+
+        ACTIVE = "active", "Active"
+        SUSPENDED = "suspended", "Suspended"
+
+    email = models.EmailField()
+    name = models.CharField(max_length=200, blank=True, db_default="")
+    state = models.CharField(
+        max_length=20, choices=State, default=State.ACTIVE, db_default=State.ACTIVE
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            # Serves every look-up by organization too: a further index would be a duplicate.
+            models.UniqueConstraint(
+                "organization",
+                Lower("email"),
+                name="tenants_manageduser_one_email",
+                condition=models.Q(removed_at=None),
+                violation_error_message="This organization already has a user with this e-mail.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Device(CountedRow):
+    """A device of a client organization."""
+
+    name = models.CharField(max_length=200)
+    serial_number = models.CharField(max_length=100)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "organization",
+                Lower("serial_number"),
+                name="tenants_device_one_serial_number",
+                condition=models.Q(removed_at=None),
+                violation_error_message=(
+                    "This organization already has a device with this serial number."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MeteringPolicy(models.Model):
+    """The one row the counting triggers read (id 1).
+
+    `free_user_limit` is the allowance of each organization while there is neither a card nor an
+    invoice agreement, None once there is. `closed_through` is the end of the last closed month: no
+    event is ever recorded before it. `billing_time_zone` copies the provider's, so that the schema
+    is whole by itself.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    billing_time_zone = models.CharField(max_length=64)
+    free_user_limit = models.PositiveIntegerField(null=True, blank=True)
+    closed_through = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="tenants_meteringpolicy_one_row", condition=models.Q(id=1))
+        ]
+
+    def __str__(self) -> str:
+        return f"metering in {self.billing_time_zone}"
+
+
+class AuditEntry(models.Model):
+    """Who changed what, when: written with the change, never changed or deleted."""
+
+    at = models.DateTimeField()
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(max_length=200)
+    action = models.CharField(max_length=60)
+    organization_id = models.BigIntegerField(null=True)
+    subject = models.CharField(max_length=300)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["-at"], name="tenants_auditentry_at")]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name}: {self.action} {self.subject}"

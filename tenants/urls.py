@@ -1,0 +1,5 @@
+"""Addresses of tenants."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

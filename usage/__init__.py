@@ -1,0 +1,1 @@
+"""Metering, high-water marks, snapshots: one provider's schema."""
