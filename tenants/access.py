@@ -1,0 +1,46 @@
+"""Loading what belongs to the current provider, or 404: the same for missing and not yours."""
+
+from django.http import Http404
+
+from accounts.requests import PortalRequest
+from tenants.models import Device, ManagedUser, Organization
+
+# Session key: the organization an MSP administrator is logged in to.
+ENTERED_ORGANIZATION_KEY = "entered_organization_id"
+
+
+def organization_or_404(*, organization_id: int) -> Organization:
+    """A living organization of the current provider."""
+    organization = Organization.objects.filter(pk=organization_id, removed_at=None).first()
+    if organization is None:
+        raise Http404
+    return organization
+
+
+def user_or_404(*, organization: Organization, user_id: int) -> ManagedUser:
+    """A user of the organization, removed or not."""
+    user = ManagedUser.objects.filter(pk=user_id, organization=organization).first()
+    if user is None:
+        raise Http404
+    user.organization = organization
+    return user
+
+
+def device_or_404(*, organization: Organization, device_id: int) -> Device:
+    """A device of the organization, removed or not."""
+    device = Device.objects.filter(pk=device_id, organization=organization).first()
+    if device is None:
+        raise Http404
+    device.organization = organization
+    return device
+
+
+def own_organization_or_404(request: PortalRequest) -> Organization:
+    """The organization whose own pages this person uses: their own, or the one entered.
+
+    Never taken from the address: an organization admin has exactly one.
+    """
+    organization_id = request.user.organization_id or request.session.get(ENTERED_ORGANIZATION_KEY)
+    if organization_id is None:
+        raise Http404
+    return organization_or_404(organization_id=organization_id)

@@ -1,0 +1,33 @@
+"""The audit log of a provider: a row for every change, written in the change's transaction."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from accounts.actors import Actor
+from tenants.models import AuditEntry, Organization
+
+LONGEST_SUBJECT = 300
+
+
+def record(
+    *,
+    actor: Actor,
+    action: str,
+    subject: str,
+    now: datetime,
+    organization: Organization | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Keep who did what to which subject at `now`; `action` reads like `organization.created`."""
+    return AuditEntry.objects.create(
+        at=now,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        action=action,
+        organization_id=organization.pk if organization else None,
+        subject=subject[:LONGEST_SUBJECT],
+        before=dict(before or {}),
+        after=dict(after or {}),
+    )

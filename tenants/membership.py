@@ -1,0 +1,124 @@
+"""Users and devices coming and going: the only domain calls that change what is counted.
+
+The counting itself, the cap and the event log are the database's (usage/sql/metering.sql).
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import IntegrityError, transaction
+
+from accounts.actors import Actor
+from tenants import audit
+from tenants.models import CountedRow, Device, ManagedUser, Organization
+from tenants.refusals import translated_refusals
+
+
+class Via(StrEnum):
+    """The way something came in, kept with its event."""
+
+    FORM = "form"
+    DEMO = "demo"
+
+
+class AlreadyThere(Exception):
+    """The organization has a live user of this e-mail, or device of this serial number."""
+
+
+@transaction.atomic
+def add_user(
+    *, organization: Organization, email: str, name: str, actor: Actor, via: Via, now: datetime
+) -> ManagedUser:
+    """Add a user, counted from `now`.
+
+    Raises `UserCapReached` when the cap or the free allowance is used up, `AlreadyThere` for a
+    second live user of the same e-mail, `OrganizationRemoved` when it is gone.
+    """
+    user = ManagedUser(
+        organization=organization,
+        email=email,
+        name=name,
+        added_at=now,
+        added_by_id=actor.id,
+        added_by_name=actor.name,
+        added_via=via,
+    )
+    _insert(user)
+    _record(actor=actor, action="user.added", row=user, subject=email, now=now)
+    return user
+
+
+@transaction.atomic
+def add_device(
+    *,
+    organization: Organization,
+    name: str,
+    serial_number: str,
+    actor: Actor,
+    via: Via,
+    now: datetime,
+) -> Device:
+    """Add a device, counted from `now`. Raises `AlreadyThere` and `OrganizationRemoved`."""
+    device = Device(
+        organization=organization,
+        name=name,
+        serial_number=serial_number,
+        added_at=now,
+        added_by_id=actor.id,
+        added_by_name=actor.name,
+        added_via=via,
+    )
+    _insert(device)
+    _record(actor=actor, action="device.added", row=device, subject=serial_number, now=now)
+    return device
+
+
+@transaction.atomic
+def remove_user(*, user: ManagedUser, actor: Actor, now: datetime) -> None:
+    """Remove a user, no longer counted from `now`; a second removal changes nothing."""
+    live = ManagedUser.objects.filter(pk=user.pk, removed_at=None)
+    if live.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name):
+        _record(actor=actor, action="user.removed", row=user, subject=user.email, now=now)
+
+
+@transaction.atomic
+def remove_device(*, device: Device, actor: Actor, now: datetime) -> None:
+    """Remove a device, no longer counted from `now`; a second removal changes nothing."""
+    live = Device.objects.filter(pk=device.pk, removed_at=None)
+    if live.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name):
+        subject = device.serial_number
+        _record(actor=actor, action="device.removed", row=device, subject=subject, now=now)
+
+
+@transaction.atomic
+def set_user_state(
+    *, user: ManagedUser, state: ManagedUser.State, actor: Actor, now: datetime
+) -> None:
+    """Suspend or reactivate. A suspended user still counts (facts: portal, What counts)."""
+    changed = (
+        ManagedUser.objects.filter(pk=user.pk, removed_at=None)
+        .exclude(state=state)
+        .update(state=state)
+    )
+    if changed:
+        _record(actor=actor, action=f"user.{state}", row=user, subject=user.email, now=now)
+
+
+def _insert(row: CountedRow) -> None:
+    try:
+        with translated_refusals():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        if getattr(error.__cause__, "sqlstate", "") != "23505":
+            raise
+        raise AlreadyThere from error
+
+
+def _record(*, actor: Actor, action: str, row: CountedRow, subject: str, now: datetime) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=subject,
+        organization=row.organization,
+        now=now,
+    )

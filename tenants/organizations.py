@@ -1,0 +1,117 @@
+"""Creating, capping and removing organizations."""
+
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from accounts.actors import Actor
+from tenants import audit
+from tenants.models import Device, ManagedUser, Organization
+
+
+class OrganizationLimitReached(Exception):
+    """The provider has as many organizations as it may have."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"all {limit} organizations are in use")
+        self.limit = limit
+
+
+@transaction.atomic
+def create_organization(*, name: str, limit: int, actor: Actor, now: datetime) -> Organization:
+    """A new organization without users or cap.
+
+    Raises `OrganizationLimitReached` at the provider's `limit`, also under concurrent creation.
+    """
+    _lock_creation()
+    if Organization.objects.filter(removed_at=None).count() >= limit:
+        raise OrganizationLimitReached(limit=limit)
+    organization = Organization.objects.create(name=name, created_at=now)
+    audit.record(
+        actor=actor,
+        action="organization.created",
+        subject=name,
+        organization=organization,
+        after={"name": name},
+        now=now,
+    )
+    return organization
+
+
+def _lock_creation() -> None:
+    # Two creators counting at once would both see room for the last one.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM tenants_meteringpolicy WHERE id = 1 FOR UPDATE")
+
+
+@transaction.atomic
+def set_user_cap(
+    *, organization: Organization, cap: int | None, actor: Actor, now: datetime
+) -> Organization:
+    """Cap the organization's users at `cap` (1 to 10,000), or lift the cap with None.
+
+    A cap below the present count is allowed: nobody is added until the count falls below it.
+    """
+    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    before = locked.user_cap
+    if before == cap:
+        return locked
+    locked.user_cap = cap
+    locked.save(update_fields=["user_cap"])
+    audit.record(
+        actor=actor,
+        action="organization.user_cap_changed",
+        subject=locked.name,
+        organization=locked,
+        before={"user_cap": before},
+        after={"user_cap": cap},
+        now=now,
+    )
+    return locked
+
+
+@transaction.atomic
+def rename_organization(
+    *, organization: Organization, name: str, actor: Actor, now: datetime
+) -> Organization:
+    """Give it another name; invoices already issued keep the old one."""
+    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    before = locked.name
+    if before == name:
+        return locked
+    locked.name = name
+    locked.save(update_fields=["name"])
+    audit.record(
+        actor=actor,
+        action="organization.renamed",
+        subject=name,
+        organization=locked,
+        before={"name": before},
+        after={"name": name},
+        now=now,
+    )
+    return locked
+
+
+@transaction.atomic
+def remove_organization(*, organization: Organization, actor: Actor, now: datetime) -> None:
+    """Remove it with all its users and devices; its name stays on usage and old invoices.
+
+    What it used this month is still billed: a peak never falls.
+    """
+    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    if locked.removed_at is not None:
+        return
+    gone = {"removed_at": now, "removed_by_id": actor.id, "removed_by_name": actor.name}
+    users = ManagedUser.objects.filter(organization=locked, removed_at=None).update(**gone)
+    devices = Device.objects.filter(organization=locked, removed_at=None).update(**gone)
+    locked.removed_at = now
+    locked.save(update_fields=["removed_at"])
+    audit.record(
+        actor=actor,
+        action="organization.removed",
+        subject=locked.name,
+        organization=locked,
+        before={"users": users, "devices": devices},
+        now=now,
+    )

@@ -1,0 +1,70 @@
+"""What the counting triggers refuse, as Python says it (usage/sql/metering.sql raises it)."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db import DatabaseError, transaction
+
+USER_CAP_REACHED = "MT001"
+CHANGE_REFUSED = "MT002"
+ORGANIZATION_REMOVED = "MT003"
+
+
+class Because(StrEnum):
+    """Which limit stopped an addition."""
+
+    CAP = "cap"
+    FREE_ALLOWANCE = "free_allowance"
+
+
+@dataclass
+class UserCapReached(Exception):
+    """Adding `asked` users to an organization of `count` would pass its limit `cap`."""
+
+    organization_id: int
+    cap: int
+    count: int
+    asked: int
+    because: Because
+
+    def __str__(self) -> str:
+        return f"organization {self.organization_id}: {self.count} + {self.asked} > {self.cap}"
+
+
+class CountedRowChangeRefused(Exception):
+    """A counted row was to be changed in a way that would falsify the log."""
+
+
+class OrganizationRemoved(Exception):
+    """Something was to be added to an organization that is no more."""
+
+
+@contextmanager
+def translated_refusals() -> Iterator[None]:
+    """Run the block in a savepoint; raise the database's refusal as an exception of this module."""
+    try:
+        with transaction.atomic():
+            yield
+    except DatabaseError as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _refusal(error: DatabaseError) -> Exception | None:
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None)
+    diagnostic = getattr(cause, "diag", None)
+    message = (diagnostic.message_primary if diagnostic else None) or str(error)
+    if code == USER_CAP_REACHED and diagnostic is not None:
+        detail = json.loads(diagnostic.message_detail)
+        return UserCapReached(**{**detail, "because": Because(detail["because"])})
+    if code == CHANGE_REFUSED:
+        return CountedRowChangeRefused(message)
+    if code == ORGANIZATION_REMOVED:
+        return OrganizationRemoved(message)
+    return None
