@@ -1,0 +1,146 @@
+// Small comforts; every page works without them.
+(() => {
+  "use strict";
+
+  const YEAR_SECONDS = 31536000;
+
+  function shownTheme() {
+    const theme = document.documentElement.dataset.theme;
+    return theme ? theme.replace("mtp-", "") : "auto";
+  }
+
+  function markTheme() {
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === shownTheme()));
+    }
+  }
+
+  // The server reads the cookie, so the next page arrives in the right colours.
+  function chooseTheme(choice) {
+    if (choice === "auto") {
+      delete document.documentElement.dataset.theme;
+    } else {
+      document.documentElement.dataset.theme = `mtp-${choice}`;
+    }
+    const age = choice === "auto" ? 0 : YEAR_SECONDS;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `theme=${choice}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
+    markTheme();
+  }
+
+  // Success and information leave by themselves; a warning or an error stays until dismissed.
+  const TOAST_STAYS_MS = 8000;
+
+  function prepareToast(toast) {
+    toast.querySelector("[data-toast-close]").hidden = false;
+    if (toast.dataset.toast === "success" || toast.dataset.toast === "info") {
+      setTimeout(() => {
+        if (!toast.matches(":hover, :focus-within")) toast.remove();
+      }, TOAST_STAYS_MS);
+    }
+  }
+
+  let opener = null;
+
+  function openDialog(dialog) {
+    if (dialog.matches(":modal")) return;
+    opener = document.activeElement === document.body ? null : document.activeElement;
+    dialog.close();
+    dialog.showModal();
+    const invalid = dialog.querySelector("[aria-invalid=true]");
+    const first = dialog.querySelector("[autofocus], .dialog-body :is(input:not([type=hidden]), select, textarea)");
+    (invalid || first || dialog).focus();
+  }
+
+  // The address goes back to the page without the dialog; that page is already here underneath.
+  function closeDialog(dialog) {
+    const link = dialog.querySelector("a[data-dialog-close]");
+    dialog.close();
+    dialog.remove();
+    if (link && link.href) history.pushState({ htmx: true }, "", link.href);
+    const back = opener && opener.isConnected ? opener : document.getElementById("content");
+    if (back) back.focus({ preventScroll: true });
+  }
+
+  async function copy(button) {
+    const label = button.querySelector("span");
+    const text = label.textContent;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    label.textContent = "Copied";
+    setTimeout(() => {
+      label.textContent = text;
+    }, 2000);
+  }
+
+  function within(root, selector) {
+    const found = [...root.querySelectorAll(selector)];
+    return root instanceof Element && root.matches(selector) ? [root, ...found] : found;
+  }
+
+  function prepare(root) {
+    for (const element of within(root, "[data-theme-switch]")) element.hidden = false;
+    for (const element of within(root, "[data-toast]")) prepareToast(element);
+    for (const element of within(root, "dialog[data-dialog][open]")) openDialog(element);
+    if (navigator.clipboard) {
+      for (const element of within(root, "[data-copy]")) element.hidden = false;
+    }
+    markTheme();
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target;
+    if (!(target instanceof Element)) return;
+    const themeButton = target.closest("[data-theme-choice]");
+    if (themeButton) chooseTheme(themeButton.dataset.themeChoice);
+    const toastButton = target.closest("[data-toast-close]");
+    if (toastButton) toastButton.closest("[data-toast]").remove();
+    const copyButton = target.closest("[data-copy]");
+    if (copyButton) copy(copyButton);
+    const dialog = target.closest("dialog[data-dialog]");
+    const plainClick = !(event.ctrlKey || event.metaKey || event.shiftKey);
+    if (dialog && plainClick && (target === dialog || target.closest("[data-dialog-close]"))) {
+      event.preventDefault();
+      closeDialog(dialog);
+    }
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // "cancel" does not bubble; Esc in a modal dialog raises it.
+  document.addEventListener(
+    "cancel",
+    (event) => {
+      if (!event.target.matches("dialog[data-dialog]")) return;
+      event.preventDefault();
+      closeDialog(event.target);
+    },
+    true,
+  );
+
+  // A search keeps the sorting and filter that other links have put into the address meanwhile.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const form = event.target.closest("form[data-search]");
+    if (!form) return;
+    const typed = event.target;
+    for (const [name, value] of new URLSearchParams(location.search)) {
+      event.detail.parameters[name] = value;
+    }
+    delete event.detail.parameters.page;
+    event.detail.parameters[typed.name] = typed.value;
+  });
+
+  document.addEventListener("htmx:load", (event) => {
+    if (event.detail.elt !== document.body) prepare(event.detail.elt);
+  });
+
+  prepare(document);
+})();
