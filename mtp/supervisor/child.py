@@ -36,10 +36,12 @@ class Spec:
     grace_seconds: float = 10
     clear: Callable[[], None] = field(default=lambda: None)
     pass_fds: tuple[int, ...] = ()
+    # A service that the others need: stopped after them.
+    is_service: bool = False
 
 
 class Child:
-    """A running child of ours; leads a session of its own, so the terminal's Ctrl-C passes it by."""
+    """A running child; it leads a session of its own, so the terminal's Ctrl-C passes it by."""
 
     def __init__(self, spec: Spec) -> None:
         spec.clear()

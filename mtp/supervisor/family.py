@@ -28,16 +28,16 @@ class Family:
     def __init__(self, state: State) -> None:
         self.state = state
         self.children: dict[str, Child] = {}
-        self._stop_requested = False
+        self.stop_signal: int | None = None
         self._pauses: dict[str, float] = {}
         self._due: dict[str, float] = {}
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """While inside, stop signals raise Stopped at the next pause; leaving stops all children."""
+        """Inside, stop signals raise Stopped at the next pause; leaving it stops all children."""
 
-        def request(_signal_number: int, _frame: FrameType | None) -> None:
-            self._stop_requested = True
+        def request(signal_number: int, _frame: FrameType | None) -> None:
+            self.stop_signal = signal_number
 
         before = {number: signal.signal(number, request) for number in STOP_SIGNALS}
         try:
@@ -50,9 +50,9 @@ class Family:
 
     def pause(self, seconds: float = 0.1) -> None:
         """Waits; raises Stopped once a stop signal came."""
-        if not self._stop_requested:
+        if self.stop_signal is None:
             time.sleep(seconds)
-        if self._stop_requested:
+        if self.stop_signal is not None:
             raise Stopped
 
     def start(self, spec: Spec) -> None:
@@ -96,12 +96,12 @@ class Family:
             self.pause()
 
     def stop(self) -> None:
-        """Stops everybody, the last started first; a later stop signal changes nothing."""
-        services = {"postgres", "valkey"}
-        product = [child for name, child in self.children.items() if name not in services]
+        """Stops everybody, the services last; a further stop signal changes nothing."""
+        latest_first = list(reversed(self.children.values()))
+        product = [child for child in latest_first if not child.spec.is_service]
         for child in product:
             child.ask_to_stop()
-        for child in [*reversed(product), *reversed(list(self.children.values()))]:
+        for child in [*product, *(one for one in latest_first if one.spec.is_service)]:
             child.stop()
         self.children.clear()
         self.state.record_children({})

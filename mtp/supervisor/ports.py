@@ -19,6 +19,7 @@ def listening_socket(port: int) -> socket.socket | None:
 
 
 def is_free(port: int) -> bool:
+    """Whether a server of ours could listen on the loopback port now."""
     listener = listening_socket(port)
     if listener is None:
         return False
@@ -27,6 +28,7 @@ def is_free(port: int) -> bool:
 
 
 def any_free_port() -> int:
+    """A port that is free now; somebody may take it before it is used."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

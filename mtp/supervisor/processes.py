@@ -44,9 +44,9 @@ def identify(pid: int) -> Identity | None:
 
 
 def _pids() -> Iterator[int]:
-    for entry in os.listdir(PROC):
-        if entry.isdigit():
-            yield int(entry)
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            yield int(entry.name)
 
 
 def session_members(leader: Identity) -> list[int]:
@@ -70,12 +70,13 @@ def working_in(directory: Path) -> list[int]:
     found = []
     for pid in _pids():
         with contextlib.suppress(OSError):
-            if Path(os.readlink(PROC / str(pid) / "cwd")) == directory and _stat(pid):
+            if (PROC / str(pid) / "cwd").readlink() == directory and _stat(pid):
                 found.append(pid)
     return found
 
 
 def send(pid: int, signal_number: int) -> None:
+    """Sends the signal; a process that has gone meanwhile is none the worse for it."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal_number)
 
@@ -91,7 +92,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
 
 
 def end(identity: Identity, *, stop_signal: int, grace: float) -> None:
-    """Ends the process and what is left of its session: politely first, after `grace` s by force."""
+    """Ends the process, after `grace` seconds by force, and what is left of its session."""
     if identity.is_alive():
         send(identity.pid, stop_signal)
         if not wait_until(lambda: not identity.is_alive(), seconds=grace):

@@ -8,13 +8,14 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import Any
 
 from mtp.supervisor import ports
 from mtp.supervisor.processes import Identity
 from mtp.supervisor.terminal import Refused
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-ROOT_PLACES = (Path("/var/lib/mtp"), Path("/var/tmp/mtp"))
+ROOT_PLACES = (Path("/var/lib/mtp"), Path("/var/tmp/mtp"))  # noqa: S108 - checked below
 
 
 def _make_reachable(directory: Path) -> bool:
@@ -120,7 +121,7 @@ class State:
             {name: {"pid": who.pid, "started": who.started} for name, who in children.items()},
         )
 
-    def _read(self, name: str) -> dict[str, object]:
+    def _read(self, name: str) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError):
             content = json.loads((self.directory / f"{name}.json").read_text())
             if isinstance(content, dict):

@@ -14,19 +14,23 @@ class Refused(Exception):
 
 
 def is_interactive() -> bool:
+    """Whether a person looks at the output."""
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def coloured(text: str, code: str) -> str:
+    """The text in an ANSI colour where a person looks and has not declined (NO_COLOR)."""
     wanted = is_interactive() and "NO_COLOR" not in os.environ
     return f"\x1b[{code}m{text}\x1b[0m" if wanted else text
 
 
 def say(text: str = "") -> None:
+    """One line, at once."""
     print(text, flush=True)
 
 
 def title(text: str) -> None:
+    """The heading of what follows."""
     say(f"\n{coloured(text, '1')}\n")
 
 
@@ -37,11 +41,13 @@ def event(text: str) -> None:
 
 
 def done(text: str, outcome: str) -> None:
+    """The line of a step that is done, in place of its progress."""
     clear = CLEAR_LINE if is_interactive() else ""
     say(f"{clear}  {text:<{WIDTH}}{coloured(outcome, '32')}")
 
 
 def refuse(text: str) -> None:
+    """Says on the error stream what is wrong."""
     clear = CLEAR_LINE if is_interactive() else ""
     print(f"{clear}  {coloured(text, '31')}", file=sys.stderr, flush=True)
 

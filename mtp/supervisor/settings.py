@@ -1,0 +1,52 @@
+"""The environment handed to every child: the caller's, `.env`, and ours where both are silent."""
+
+import os
+from pathlib import Path
+
+from mtp.supervisor.state import CHECKOUT, State
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """`NAME=value` lines; comments and empty values are left out, quotes around a value removed."""
+    found: dict[str, str] = {}
+    if not path.is_file():
+        return found
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, separator, value = line.strip().removeprefix("export ").partition("=")
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        if separator and value and not name.startswith("#"):
+            found[name.strip()] = value
+    return found
+
+
+def chosen_environment() -> dict[str, str]:
+    """What the person chose: the environment goes before `.env`; an empty value chooses nothing."""
+    return read_dotenv(CHECKOUT / ".env") | {
+        name: value for name, value in os.environ.items() if value
+    }
+
+
+def venv_python() -> Path:
+    """The interpreter that has the locked packages."""
+    return CHECKOUT / ".venv/bin/python"
+
+
+def development_environment(state: State) -> dict[str, str]:
+    """The whole environment but for the addresses of databases and stand-ins."""
+    chosen = chosen_environment()
+    binaries = str(CHECKOUT / ".venv/bin")
+    for name in ("mail", "static"):
+        (state.directory / name).mkdir(exist_ok=True)
+    ours = {
+        "MTP_ENVIRONMENT": "development",
+        "DEBUG": "0",
+        "SECRET_KEY": state.secret("django"),
+        "EMAIL_URL": f"filemail:///{state.directory / 'mail'}",
+        "STATIC_ROOT": str(state.directory / "static"),
+        "STRIPE_WEBHOOK_SECRET": state.secret("stripe-webhook", prefix="whsec_"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    path = os.pathsep.join([binaries, chosen.get("PATH", os.defpath)])
+    return ours | chosen | {"PATH": path, "VIRTUAL_ENV": str(CHECKOUT / ".venv")}

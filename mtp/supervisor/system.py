@@ -1,0 +1,91 @@
+"""What must come from the operating system: Pango for documents, Chromium for browser tests."""
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from mtp.supervisor.errands import Patience, run_errand
+from mtp.supervisor.terminal import Refused, done, refuse
+
+DOCUMENT_LIBRARIES = (
+    "libpango-1.0.so.0",
+    "libpangoft2-1.0.so.0",
+    "libharfbuzz.so.0",
+    "libharfbuzz-subset.so.0",
+    "libfontconfig.so.1",
+)
+PANGO_PACKAGES = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fontconfig")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def _missing_libraries() -> list[str]:
+    missing = []
+    for name in DOCUMENT_LIBRARIES:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            missing.append(name)
+    return missing
+
+
+def _can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _apt_get(packages: tuple[str, ...], *, base: Path, what: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+
+    def run(*arguments: str, step: str) -> None:
+        command = ["apt-get", "--yes", *arguments]
+        log = base / "setup.log"
+        run_errand(Patience(), command, environment=environment, directory=base, log=log, step=step)
+
+    install = ("install", "--no-install-recommends", *packages)
+    try:
+        run(*install, step=what)
+    except Refused:
+        # A fresh machine has no package lists yet.
+        run("update", step="Fetching the package lists")
+        run(*install, step=what)
+
+
+def require_venv_module(base: Path) -> None:
+    """Makes sure that `python -m venv` works, which Debian packages apart; or raises Refused."""
+    if importlib.util.find_spec("ensurepip"):
+        return
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    if not _can_install():
+        refusal = f"This Python cannot make a virtual environment: sudo apt-get install {version}"
+        raise Refused(refusal)
+    _apt_get((version,), base=base, what=f"Installing {version}")
+
+
+def ensure_pango(base: Path) -> None:
+    """Makes sure that invoices can be typeset: installs Pango as root, or raises Refused."""
+    if not _missing_libraries():
+        done("Pango", "ready")
+        return
+    by_hand = f"Invoices need Pango: sudo apt-get install {' '.join(PANGO_PACKAGES)}"
+    if not _can_install():
+        raise Refused(by_hand)
+    _apt_get(PANGO_PACKAGES, base=base, what="Installing Pango")
+    if _missing_libraries():
+        raise Refused(by_hand)
+
+
+def ensure_chromium(base: Path) -> None:
+    """Installs Chromium as root where it is missing; or says that browser tests are skipped."""
+    if any(shutil.which(name) for name in BROWSERS):
+        done("Chromium", "ready")
+        return
+    if _can_install():
+        try:
+            _apt_get(("chromium",), base=base, what="Installing Chromium")
+        except Refused as failure:
+            refuse(str(failure))
+        else:
+            return
+    refuse("Chromium is missing, browser tests will be skipped: sudo apt-get install chromium")
