@@ -10,7 +10,8 @@ from billing.models.invoice import Invoice
 class PaymentMethod(models.Model):
     """A card as Stripe keeps it: brand and last four only. Replaced, never deleted.
 
-    The default is the one row with `became_default_at` set and `replaced_at` None.
+    The default is the one row with `became_default_at` set and `replaced_at` None. A replaced card
+    is detached at Stripe last, once nothing can still be charged to it (`detached_at`).
     """
 
     stripe_payment_method_id = models.CharField(max_length=255, unique=True)
@@ -23,6 +24,7 @@ class PaymentMethod(models.Model):
     added_by_name = models.CharField(max_length=200, blank=True)
     became_default_at = models.DateTimeField()
     replaced_at = models.DateTimeField(null=True)
+    detached_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -40,8 +42,10 @@ class PaymentMethod(models.Model):
 class ChargeAttempt(models.Model):
     """One attempt to charge an invoice, with frozen parameters, committed before the call.
 
-    `idempotency_key` is what Stripe sees. At most one attempt of an invoice is unfinished; a new one
-    is made only when the last is definitely finished (facts: stripe, How to charge once).
+    `idempotency_key` is what Stripe sees. At most one attempt of an invoice is unfinished; a new
+    one is made only when the last is definitely finished. `cause` says what asked for it (the
+    close, a replaced card, a retry): the same cause never makes a second attempt, however often its
+    message is delivered.
     """
 
     class State(models.TextChoices):
@@ -55,6 +59,7 @@ class ChargeAttempt(models.Model):
         FAILED = "failed", "Failed"
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="attempts")
+    cause = models.CharField(max_length=60, default="close")
     state = models.CharField(max_length=20, choices=State, default=State.PENDING)
     idempotency_key = models.CharField(max_length=100, unique=True)
     amount_minor = models.BigIntegerField()
@@ -74,7 +79,16 @@ class ChargeAttempt(models.Model):
                 fields=["invoice"],
                 name="billing_one_unfinished_attempt",
                 condition=models.Q(finished_at=None),
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["invoice", "cause"], name="billing_one_attempt_per_cause"
+            ),
+            # The one unfinished state is no end: money may still move.
+            models.CheckConstraint(
+                name="billing_attempt_finished_iff_final",
+                condition=models.Q(state__in=["succeeded", "failed"], finished_at__isnull=False)
+                | (~models.Q(state__in=["succeeded", "failed"]) & models.Q(finished_at=None)),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,8 +1,13 @@
 """Invoices as issued: a snapshot that never changes, and its documents."""
 
+from datetime import date
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Sum
+
+from billing.invoices import InvoiceQuerySet, status_of
+from billing.invoices import Status as InvoiceStatus
 
 
 class NumberSequence(models.Model):
@@ -35,14 +40,7 @@ class Invoice(models.Model):
         AUTOMATIC = "automatic", "Charged to the card on file"
         BY_INVOICE = "by_invoice", "Sent by mail"
 
-    class Status(models.TextChoices):
-        """Derived from amounts (PRODUCT, Billing)."""
-
-        OPEN = "open", "Open"
-        PARTIALLY_PAID = "partially_paid", "Partially Paid"
-        PAID = "paid", "Paid in Full"
-        VOID = "void", "Void"
-        UNCOLLECTIBLE = "uncollectible", "Uncollectible"
+    Status = InvoiceStatus
 
     number = models.CharField(max_length=30, unique=True)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -65,6 +63,8 @@ class Invoice(models.Model):
     voided_at = models.DateTimeField(null=True)
     written_off_at = models.DateTimeField(null=True)
 
+    objects: ClassVar = InvoiceQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             # What makes a month billable once only, whoever closes it and however often.
@@ -82,6 +82,35 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def paid_minor(self) -> int:
+        """What came in so far, from `with_paid()` or else asked of the database."""
+        annotated: int | None = getattr(self, "paid_total", None)
+        if annotated is not None:
+            return annotated
+        return self.payments.aggregate(paid=Sum("amount_minor"))["paid"] or 0
+
+    @property
+    def owed_minor(self) -> int:
+        """What is still to be paid; nothing of a void or written-off invoice, never negative."""
+        if self.voided_at or self.written_off_at:
+            return 0
+        return max(0, self.total_minor - self.paid_minor)
+
+    @property
+    def status(self) -> InvoiceStatus:
+        """Derived from what was paid and from what operations decided."""
+        return status_of(
+            total_minor=self.total_minor,
+            paid_minor=self.paid_minor,
+            is_void=self.voided_at is not None,
+            is_written_off=self.written_off_at is not None,
+        )
+
+    def is_overdue(self, *, today: date) -> bool:
+        """Whether something is owed after the due date; `today` is in the billing zone."""
+        return self.due_date < today and self.owed_minor > 0
 
 
 class InvoiceLine(models.Model):
