@@ -1,24 +1,23 @@
-"""Who did something, as it is kept: id and name, so that the record outlives the login."""
+"""Who did something, as kept in logs and on rows: an id and a name, never a foreign key."""
 
 from dataclasses import dataclass
 
-from accounts.requests import PortalRequest
-
-LONGEST_NAME = 200
+from django.http import HttpRequest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """A person, or the portal itself when `id` is None."""
+    """Somebody, or the system when `id` is None."""
 
     id: int | None
     name: str
 
 
-PORTAL = Actor(id=None, name="Portal")
+SYSTEM_ACTOR = Actor(id=None, name="System")
 
 
-def actor_of(request: PortalRequest) -> Actor:
-    """The signed-in person of this request, under their own identity wherever they are."""
-    user = request.user
-    return Actor(id=user.pk, name=str(user)[:LONGEST_NAME])
+def actor_of(request: HttpRequest) -> Actor:
+    """The signed-in person behind a request; raises ValueError when nobody is signed in."""
+    if not request.user.is_authenticated:
+        raise ValueError("Nobody is signed in.")
+    return Actor(id=request.user.pk, name=request.user.name)

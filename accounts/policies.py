@@ -1,0 +1,133 @@
+"""Who may call a route. Every route names its policy, and a test fails on one that does not.
+
+A policy is the outermost decorator of a view: it answers before anything is read from the request.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.models import Provider
+from accounts.roles import Permission
+
+if TYPE_CHECKING:
+    from accounts.requests import PortalRequest
+
+P = ParamSpec("P")
+View = Callable[..., HttpResponse]
+REFUSALS = {
+    Permission.VIEW_BILLING: "You don't have permission to see payment information.",
+    Permission.CHANGE_BILLING: "You don't have permission to see payment information.",
+    Permission.CHANGE_CAPS: "You don't have permission to change user caps.",
+}
+REFUSAL = "Your role does not include this. Ask an Owner of your provider if you need it."
+NOT_READY_STATUS = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`permissions` empty: anyone signed in, or anyone at all where `is_public`."""
+
+    name: str
+    permissions: tuple[Permission, ...] = ()
+    is_public: bool = False
+
+
+ANYONE = Policy("anyone", is_public=True)
+SIGNED_IN = Policy("signed in")
+OPERATIONS = Policy("operations staff")
+
+# Routes of libraries, which guard themselves; by name, or by namespace with a colon at the end.
+LIBRARY_POLICIES: dict[str, Policy] = {
+    "account_login": ANYONE,
+    "account_logout": ANYONE,
+    "account_signup": ANYONE,
+    "account_inactive": ANYONE,
+    "account_reset_password": ANYONE,
+    "account_reset_password_done": ANYONE,
+    "account_reset_password_from_key": ANYONE,
+    "account_reset_password_from_key_done": ANYONE,
+    "account_reauthenticate": SIGNED_IN,
+    "account_change_password": SIGNED_IN,
+    "account_set_password": SIGNED_IN,
+    "admin:": OPERATIONS,
+}
+
+
+def anyone(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """A route for everybody, signed in or not."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        return view(*args, **kwargs)
+
+    guarded.policy = ANYONE  # type: ignore[attr-defined]
+    return guarded
+
+
+def signed_in(
+    view: "Callable[Concatenate[Any, P], HttpResponse]",
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A route for whoever is signed in, whatever their role; others are sent to sign in."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _to_sign_in(request)
+        return view(request, *args, **kwargs)
+
+    guarded.policy = SIGNED_IN  # type: ignore[attr-defined]
+    return guarded
+
+
+def requires(
+    *permissions: Permission,
+) -> "Callable[[Callable[Concatenate[PortalRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]":  # noqa: E501 - one type
+    """A route for roles with any of these permissions, in their active provider's schema.
+
+    Others get 403 with the reason, people who are not signed in are sent to sign in, and those of a
+    provider that is still being set up are told so.
+    """
+    policy = Policy("requires " + " or ".join(permissions), permissions)
+
+    def guard(
+        view: "Callable[Concatenate[PortalRequest, P], HttpResponse]",
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return _to_sign_in(request)
+            if not any(request.user.may(permission) for permission in permissions):
+                raise PermissionDenied(REFUSALS.get(permissions[0], REFUSAL))
+            provider: Provider | None = request.provider  # type: ignore[attr-defined]
+            if provider is None or provider.state != Provider.State.ACTIVE:
+                return _not_ready(request, provider)
+            return view(request, *args, **kwargs)  # type: ignore[arg-type]
+
+        guarded.policy = policy  # type: ignore[attr-defined]
+        return guarded
+
+    return guard
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    if request.htmx:  # type: ignore[attr-defined]
+        # A redirect would be followed within the fragment: the whole page has to go.
+        page = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(redirect_to_login(page).url)
+    return redirect_to_login(request.get_full_path())
+
+
+def _not_ready(request: HttpRequest, provider: Provider | None) -> HttpResponse:
+    response = render(
+        request, "accounts/not_ready.html", {"provider": provider}, status=NOT_READY_STATUS
+    )
+    response["Retry-After"] = "5"
+    return response
