@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Actor
 from tenants import audit
@@ -17,16 +17,22 @@ class OrganizationLimitReached(Exception):
         self.limit = limit
 
 
+class NameTaken(Exception):
+    """Another living organization of the provider has this name."""
+
+
 @transaction.atomic
 def create_organization(*, name: str, limit: int, actor: Actor, now: datetime) -> Organization:
     """A new organization without users or cap.
 
-    Raises `OrganizationLimitReached` at the provider's `limit`, also under concurrent creation.
+    Raises `OrganizationLimitReached` at the provider's `limit`, also under concurrent creation,
+    and `NameTaken`.
     """
     _lock_creation()
     if Organization.objects.filter(removed_at=None).count() >= limit:
         raise OrganizationLimitReached(limit=limit)
-    organization = Organization.objects.create(name=name, created_at=now)
+    organization = Organization(name=name, created_at=now)
+    _save_name(organization)
     audit.record(
         actor=actor,
         action="organization.created",
@@ -36,6 +42,14 @@ def create_organization(*, name: str, limit: int, actor: Actor, now: datetime) -
         now=now,
     )
     return organization
+
+
+def _save_name(organization: Organization) -> None:
+    try:
+        with transaction.atomic():
+            organization.save()
+    except IntegrityError as error:
+        raise NameTaken from error
 
 
 def _lock_creation() -> None:
@@ -74,13 +88,13 @@ def set_user_cap(
 def rename_organization(
     *, organization: Organization, name: str, actor: Actor, now: datetime
 ) -> Organization:
-    """Give it another name; invoices already issued keep the old one."""
+    """Give it another name; invoices already issued keep the old one. Raises `NameTaken`."""
     locked = Organization.objects.select_for_update().get(pk=organization.pk)
     before = locked.name
     if before == name:
         return locked
     locked.name = name
-    locked.save(update_fields=["name"])
+    _save_name(locked)
     audit.record(
         actor=actor,
         action="organization.renamed",

@@ -1,0 +1,69 @@
+"""What is typed in about organizations, their users and devices."""
+
+from typing import Any
+
+from django import forms
+
+from accounts.text import plain_text
+
+
+class OrganizationForm(forms.Form):
+    """An organization's name."""
+
+    name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
+
+    def refuse_name(self) -> None:
+        """Another living organization has this name."""
+        self.add_error("name", "You already have an organization of this name.")
+
+
+class UserForm(forms.Form):
+    """A user to be added."""
+
+    email = forms.EmailField(max_length=254, label="E-mail")
+    name = forms.CharField(max_length=200, validators=[plain_text], required=False, label="Name")
+
+    subject_field = "email"
+
+    def clean_email(self) -> str:
+        """Addresses are kept in lower case: one mailbox, one user."""
+        email: str = self.cleaned_data["email"].lower()
+        plain_text(email)
+        return email
+
+    def refuse_duplicate(self) -> None:
+        """The organization has a live user of this address."""
+        self.add_error("email", "This organization already has a user with this e-mail.")
+
+
+class DeviceForm(forms.Form):
+    """A device to be added."""
+
+    name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
+    serial_number = forms.CharField(max_length=100, validators=[plain_text], label="Serial number")
+
+    subject_field = "name"
+
+    def refuse_duplicate(self) -> None:
+        """The organization has a live device of this serial number."""
+        self.add_error(
+            "serial_number", "This organization already has a device with this serial number."
+        )
+
+
+class RemovalForm(forms.Form):
+    """Confirms a removal by typing the name: it can't be undone."""
+
+    typed_name = forms.CharField(max_length=200, label="Name of the organization")
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        self.fields["typed_name"].help_text = "Type its name to confirm."
+
+    def clean_typed_name(self) -> str:
+        """Only the exact name confirms."""
+        typed: str = self.cleaned_data["typed_name"]
+        if typed.strip() != self.name:
+            raise forms.ValidationError("This is not the organization's name.")
+        return typed

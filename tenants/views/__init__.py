@@ -1,0 +1,1 @@
+"""Pages about organizations: the provider's view of them, and their own."""

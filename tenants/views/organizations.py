@@ -1,0 +1,158 @@
+"""The provider's organizations: list, create, look at, rename, remove."""
+
+from accounts.policies import requires
+from django.contrib import messages
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.actors import actor_of
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from tenants.access import organization_or_404
+from tenants.forms import OrganizationForm, RemovalForm
+from tenants.listing import Listing
+from tenants.models import CountedRow, Device, ManagedUser, Organization
+from tenants.organizations import (
+    NameTaken,
+    OrganizationLimitReached,
+    create_organization,
+    remove_organization,
+    rename_organization,
+)
+from tenants.views.places import Place
+
+SORTS = ("name", "users", "devices", "created_at")
+
+
+def _living(model: type[CountedRow]) -> Coalesce:
+    live = (
+        model.objects.filter(organization=OuterRef("pk"), removed_at=None)  # type: ignore[attr-defined]
+        .order_by()
+        .values("organization")
+        .annotate(living=Count("pk"))
+        .values("living")
+    )
+    return Coalesce(Subquery(live), Value(0), output_field=IntegerField())
+
+
+def _organizations(listing: Listing) -> QuerySet[Organization]:
+    rows = Organization.objects.filter(removed_at=None)
+    if listing.search:
+        rows = rows.filter(name__icontains=listing.search)
+    counted = rows.annotate(users=_living(ManagedUser), devices=_living(Device))
+    return counted.order_by(listing.sort, "id")
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def organization_list(request: PortalRequest) -> HttpResponse:
+    """The provider's organizations; only the table when htmx asks."""
+    listing = Listing.of(request, sorts=SORTS, default_sort="name")
+    in_use = Organization.objects.filter(removed_at=None).count()
+    context = {
+        "listing": listing,
+        "page": listing.page_of(_organizations(listing)),
+        "in_use": in_use,
+        "limit": request.provider.organization_limit,
+        "is_full": in_use >= request.provider.organization_limit,
+        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS),
+        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
+        "zone": request.provider.billing_time_zone,
+    }
+    partial = request.htmx.target == "organizations"
+    template = "tenants/_organizations.html" if partial else "tenants/organization_list.html"
+    return render(request, template, context)
+
+
+@requires(Permission.CHANGE_ORGANIZATIONS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def organization_create(request: PortalRequest) -> HttpResponse:
+    """A new organization, refused at the provider's limit."""
+    form = OrganizationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            organization = create_organization(
+                name=form.cleaned_data["name"],
+                limit=request.provider.organization_limit,
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except NameTaken:
+            form.refuse_name()
+        except OrganizationLimitReached as refusal:
+            form.add_error(
+                None,
+                f"All {refusal.limit:,} organizations of your agreement are in use. Remove one, "
+                "or ask your account manager for more.",
+            )
+        else:
+            messages.success(request, f"{organization.name} was created.")
+            return redirect("organization_detail", organization_id=organization.pk)
+    status = 422 if form.is_bound else 200
+    return render(request, "tenants/organization_create.html", {"form": form}, status=status)
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def organization_detail(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """One organization: its figures and the ways into it."""
+    organization = organization_or_404(organization_id=organization_id)
+    context = {
+        "organization": organization,
+        "place": Place.of_provider(request, organization),
+        "users": ManagedUser.objects.filter(organization=organization, removed_at=None).count(),
+        "devices": Device.objects.filter(organization=organization, removed_at=None).count(),
+        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS),
+        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
+        "may_cap": request.user.may(Permission.CHANGE_CAPS),
+        "zone": request.provider.billing_time_zone,
+    }
+    return render(request, "tenants/organization_detail.html", context)
+
+
+@requires(Permission.CHANGE_ORGANIZATIONS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def organization_rename(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Another name for the organization."""
+    organization = organization_or_404(organization_id=organization_id)
+    form = OrganizationForm(request.POST or None, initial={"name": organization.name})
+    if request.method == "POST" and form.is_valid():
+        try:
+            rename_organization(
+                organization=organization,
+                name=form.cleaned_data["name"],
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except NameTaken:
+            form.refuse_name()
+        else:
+            messages.success(request, "The new name is saved.")
+            return redirect("organization_detail", organization_id=organization.pk)
+    status = 422 if form.is_bound else 200
+    context = {"form": form, "organization": organization}
+    return render(request, "tenants/organization_rename.html", context, status=status)
+
+
+@requires(Permission.CHANGE_ORGANIZATIONS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def organization_remove(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Remove it with everybody in it, confirmed by typing its name."""
+    organization = organization_or_404(organization_id=organization_id)
+    form = RemovalForm(request.POST or None, name=organization.name)
+    if request.method == "POST" and form.is_valid():
+        remove_organization(organization=organization, actor=actor_of(request), now=timezone.now())
+        messages.success(request, f"{organization.name} was removed.")
+        return redirect("organization_list")
+    context = {
+        "form": form,
+        "organization": organization,
+        "users": ManagedUser.objects.filter(organization=organization, removed_at=None).count(),
+        "devices": Device.objects.filter(organization=organization, removed_at=None).count(),
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "tenants/organization_remove.html", context, status=status)
