@@ -1,0 +1,1 @@
+"""Stand-ins for the services the portal talks to, for development, demo and tests."""

@@ -1,0 +1,1 @@
+"""A small stateful imitation of Stripe's API, webhooks and browser script."""

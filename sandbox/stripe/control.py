@@ -1,0 +1,276 @@
+"""The control API under /_control/: what only a test or a demo may do."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sandbox.stripe import charging, counters, disputes, faults, refunds, setup_intents
+from sandbox.stripe.api import Answer, Api
+from sandbox.stripe.cards import DECLINES
+from sandbox.stripe.cards import Answer as BankAnswer
+from sandbox.stripe.deliveries import Deliveries, Drop
+from sandbox.stripe.errors import Json, StripeError
+from sandbox.stripe.session import Session, identifier, visible
+
+
+@dataclass
+class Control:
+    """The levers of one stand-in."""
+
+    api: Api
+    deliveries: Deliveries
+
+    def session_for(self, reference: str) -> Session:
+        """A session in the account of that object. Raises KeyError when there is none."""
+        found = self.api.store.rows("SELECT account FROM objects WHERE id = ?", reference)
+        if not found:
+            raise KeyError(f"no object {reference}")
+        return Session(
+            store=self.api.store,
+            account=found[0][0],
+            now=self.api.now(),
+            request_id=identifier("req"),
+        )
+
+
+def reset(control: Control, order: Json) -> Json:  # noqa: ARG001
+    """Forget all objects, keys, faults and the clock's shift; the webhook's address stays."""
+    control.api.store.empty()
+    control.api.faults.clear()
+    control.deliveries.forget()
+    return {}
+
+
+def order_fault(control: Control, order: Json) -> Json:
+    """Switch a fault on for the next requests."""
+    fault = faults.read(order)
+    control.api.faults.add(fault)
+    return asdict(fault)
+
+
+def show_faults(control: Control, order: Json) -> Json:  # noqa: ARG001
+    """The faults not used up."""
+    return {"faults": [asdict(fault) for fault in control.api.faults.orders]}
+
+
+def clear_faults(control: Control, order: Json) -> Json:  # noqa: ARG001
+    """No more faults."""
+    control.api.faults.orders.clear()
+    return {}
+
+
+def shift_clock(control: Control, order: Json) -> Json:
+    """Set the clock off by so many seconds: keys age, cards expire, events are dated then."""
+    with control.api.store.transaction():
+        control.api.store.set("clock_shift", int(order["shift_seconds"]))
+    return {"now": control.api.now()}
+
+
+def expire_keys(control: Control, order: Json) -> Json:
+    """Forget one idempotency key, or all."""
+    with control.api.store.transaction():
+        return {"expired": control.api.keys.expire(order.get("key"))}
+
+
+def set_webhook(control: Control, order: Json) -> Json:
+    """Address, secret, held, copies, shuffle, retry_seconds: what is given changes."""
+    control.deliveries.configure(**order)
+    return show_webhook(control, {})
+
+
+def show_webhook(control: Control, order: Json) -> Json:  # noqa: ARG001
+    """The webhook as set, and how many deliveries are in which state."""
+    rows = control.api.store.rows("SELECT state, count(*) FROM deliveries GROUP BY state")
+    known = asdict(control.deliveries.webhook)
+    known["secret"] = bool(known["secret"])
+    return {**known, "deliveries": {row[0]: row[1] for row in rows}}
+
+
+def drop_events(control: Control, order: Json) -> Json:
+    """Lose the next events of a type."""
+    drop = Drop(**order)
+    control.deliveries.drops.append(drop)
+    return asdict(drop)
+
+
+def resend_event(control: Control, order: Json) -> Json:
+    """Send an event once more, dropped or not."""
+    control.session_for(order["event"]).fetch("event", order["event"])
+    control.deliveries.send_again(order["event"])
+    return {}
+
+
+def show_deliveries(control: Control, order: Json) -> Json:
+    """The last 200 deliveries, newest first."""
+    rows = control.api.store.rows(
+        "SELECT deliveries.id, event, json_extract(body, '$.type'), state, attempts, last_answer"
+        " FROM deliveries LEFT JOIN objects ON objects.id = event"
+        " WHERE ? IS NULL OR state = ? ORDER BY deliveries.id DESC LIMIT 200",
+        order.get("state"),
+        order.get("state"),
+    )
+    names = ("id", "event", "type", "state", "attempts", "last_answer")
+    return {"deliveries": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+def tell_card(control: Control, order: Json) -> Json:
+    """From now on this card's bank gives this answer; null: as its number says."""
+    session = control.session_for(order["payment_method"])
+    told = order["answer"]
+    with session.store.transaction():
+        method = session.fetch("payment_method", order["payment_method"])
+        method["_told"] = None if told is None else BankAnswer(told).value
+        session.save(method)
+    return {"payment_method": method["id"], "answer": method["_told"]}
+
+
+def hold_payments(control: Control, order: Json) -> Json:
+    """The next approved payments stay in `processing` until settled."""
+    with control.api.store.transaction():
+        control.api.store.set("hold_payments", int(order.get("times", 1)))
+    return {}
+
+
+def settle_payment(control: Control, order: Json) -> Json:
+    """Let a held payment succeed or fail."""
+    answer = BankAnswer(order.get("answer", "approve"))
+    session = control.session_for(order["payment_intent"])
+    with session.store.transaction():
+        intent = session.fetch("payment_intent", order["payment_intent"])
+        if intent["status"] != "processing":
+            raise StripeError(f"It is {intent['status']}, not processing.")
+        method = session.fetch("payment_method", intent["payment_method"])
+        if answer in DECLINES:
+            charging.decline(session, intent, method, answer)
+        else:
+            charging.succeed(session, intent, method)
+    control.deliveries.wake()
+    return visible(intent)
+
+
+def authenticate(control: Control, order: Json) -> Json:
+    """What the holder does in the challenge, without a browser."""
+    intent = finish_challenge(
+        control.session_for(order["intent"]), order["intent"], passed=order["outcome"] == "complete"
+    )
+    control.deliveries.wake()
+    return visible(intent)
+
+
+def finish_challenge(session: Session, reference: str, *, passed: bool) -> Json:
+    """End an intent's challenge. Raises StripeError when none is open."""
+    kind = "setup_intent" if reference.startswith("seti_") else "payment_intent"
+    go_on = setup_intents.authenticated if kind == "setup_intent" else charging.authenticated
+    with session.store.transaction():
+        intent = session.fetch(kind, reference)
+        if intent["status"] != "requires_action":
+            raise StripeError(f"It is {intent['status']}: no authentication is open.")
+        return go_on(session, intent, passed=passed)
+
+
+def refund(control: Control, order: Json) -> Json:
+    """A refund made in the dashboard."""
+    session = control.session_for(order.get("charge") or order["payment_intent"])
+    with session.store.transaction():
+        made = refunds.create(session, order)
+    control.deliveries.wake()
+    return visible(made)
+
+
+def fail_refund(control: Control, order: Json) -> Json:
+    """The bank sends a refund back."""
+    session = control.session_for(order["refund"])
+    with session.store.transaction():
+        failed = refunds.fail(session, order["refund"])
+    control.deliveries.wake()
+    return visible(failed)
+
+
+def dispute(control: Control, order: Json) -> Json:
+    """The holder contests a charge."""
+    reference = order.get("charge")
+    session = control.session_for(reference or order["payment_intent"])
+    with session.store.transaction():
+        if reference is None:
+            reference = session.fetch("payment_intent", order["payment_intent"])["latest_charge"]
+        made = disputes.open_dispute(
+            session,
+            session.fetch("charge", str(reference)),
+            minor=order.get("amount"),
+            reason=order.get("reason", "fraudulent"),
+        )
+    control.deliveries.wake()
+    return visible(made)
+
+
+def close_dispute(control: Control, order: Json) -> Json:
+    """The bank decides."""
+    session = control.session_for(order["dispute"])
+    with session.store.transaction():
+        closed = disputes.close(
+            session, session.fetch("dispute", order["dispute"]), won=order["outcome"] == "won"
+        )
+    control.deliveries.wake()
+    return visible(closed)
+
+
+def health(control: Control, order: Json) -> Json:  # noqa: ARG001
+    """Alive."""
+    return {"status": "ok", "now": control.api.now()}
+
+
+def count_charges(control: Control, order: Json) -> Json:
+    """How many charges match."""
+    return counters.charges(control.api.store, order)
+
+
+def count_all(control: Control, order: Json) -> Json:  # noqa: ARG001
+    """All counters."""
+    return counters.totals(control.api.store, dict(control.api.faults.requests))
+
+
+LEVERS: dict[tuple[str, str], Callable[[Control, Json], Json]] = {
+    ("GET", "health"): health,
+    ("POST", "reset"): reset,
+    ("POST", "clock"): shift_clock,
+    ("GET", "faults"): show_faults,
+    ("POST", "faults"): order_fault,
+    ("DELETE", "faults"): clear_faults,
+    ("POST", "idempotency/expire"): expire_keys,
+    ("GET", "webhook"): show_webhook,
+    ("POST", "webhook"): set_webhook,
+    ("POST", "webhook/drop"): drop_events,
+    ("POST", "webhook/resend"): resend_event,
+    ("GET", "webhook/deliveries"): show_deliveries,
+    ("GET", "charges"): count_charges,
+    ("GET", "counters"): count_all,
+    ("POST", "cards"): tell_card,
+    ("POST", "payments/hold"): hold_payments,
+    ("POST", "payments/settle"): settle_payment,
+    ("POST", "authentications"): authenticate,
+    ("POST", "refunds"): refund,
+    ("POST", "refunds/fail"): fail_refund,
+    ("POST", "disputes"): dispute,
+    ("POST", "disputes/close"): close_dispute,
+}
+
+
+def answer(control: Control, method: str, path: str, query: str, body: bytes) -> Answer:
+    """One call of the control API."""
+    lever = LEVERS.get((method, path.removeprefix("/_control/")))
+    if lever is None:
+        return as_json(404, {"error": f"no such control: {method} {path}"})
+    try:
+        order: Any = json.loads(body) if body else dict(parse_qsl(query))
+        if not isinstance(order, dict):
+            return as_json(400, {"error": "a JSON object is wanted"})
+        return as_json(200, lever(control, order))
+    except (KeyError, TypeError, ValueError, StripeError) as problem:
+        return as_json(400, {"error": f"{type(problem).__name__}: {problem}"})
+
+
+def as_json(status: int, content: Json) -> Answer:
+    """An answer outside the API."""
+    return Answer(status, json.dumps(content).encode())

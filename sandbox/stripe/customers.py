@@ -1,0 +1,166 @@
+"""Customers and their default card."""
+
+from typing import Any
+
+from sandbox.stripe import listing, payment_methods
+from sandbox.stripe.errors import Json, StripeError
+from sandbox.stripe.parameters import (
+    ADDRESS,
+    EXPAND,
+    Rules,
+    choice,
+    clearable,
+    email,
+    list_of,
+    merged,
+    metadata,
+    shape,
+    text,
+)
+from sandbox.stripe.session import Session, identifier
+
+INVOICE_SETTINGS = shape({"default_payment_method": clearable, "footer": clearable})
+WRITTEN: Rules = {
+    "address": ADDRESS,
+    "business_name": clearable,
+    "description": clearable,
+    "email": email,
+    "individual_name": clearable,
+    "invoice_settings": INVOICE_SETTINGS,
+    "metadata": metadata,
+    "name": clearable,
+    "phone": clearable,
+    "preferred_locales": list_of(text),
+    "shipping": shape({"address": ADDRESS, "name": clearable, "phone": clearable}),
+    "tax_exempt": choice("exempt", "none", "reverse"),
+    **EXPAND,
+}
+CREATE: Rules = {**WRITTEN, "payment_method": text}
+UPDATE: Rules = WRITTEN
+LIST: Rules = {**listing.RULES, "email": text}
+METHODS: Rules = {key: rule for key, rule in payment_methods.LIST.items() if key != "customer"}
+
+
+def create(session: Session, params: Json) -> Json:
+    """A new customer, with a card at once if one is given."""
+    customer: Json = {
+        "id": identifier("cus"),
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": session.now,
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": identifier("x")[2:10].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+    settings = params.pop("invoice_settings", None)
+    card = params.pop("payment_method", None)
+    _write(customer, params)
+    session.save(customer)
+    session.emit("customer.created", customer)
+    if card is not None:
+        payment_methods.attach(session, {"customer": customer["id"]}, card)
+    if settings:
+        _settle(session, customer, settings)
+        session.save(customer)
+    return customer
+
+
+def update(session: Session, params: Json, reference: str) -> Json:
+    """Change what is given and say what it was before."""
+    customer = _living(session, reference)
+    before = {name: customer[name] for name in params if name in customer}
+    settings = params.pop("invoice_settings", None)
+    if settings:
+        before["invoice_settings"] = {name: customer["invoice_settings"][name] for name in settings}
+        _settle(session, customer, settings)
+    _write(customer, params)
+    session.save(customer)
+    session.emit("customer.updated", customer, previous=before)
+    return customer
+
+
+def _write(customer: Json, params: Json) -> None:
+    for name, value in params.items():
+        if name == "metadata":
+            customer["metadata"] = merged(customer["metadata"], value)
+        elif name == "address" and value is not None:
+            customer["address"] = {**payment_methods.EMPTY_ADDRESS, **value}
+        elif name != "expand":
+            customer[name] = value
+
+
+def _settle(session: Session, customer: Json, settings: Json) -> None:
+    default: Any = settings.get("default_payment_method")
+    if default is not None:
+        method = session.store.find(default, kind="payment_method", account=session.account)
+        if method is None or method["customer"] != customer["id"]:
+            raise StripeError(
+                f"The customer does not have a payment method with the ID {default}. The payment "
+                "method must be attached to the customer.",
+                code="resource_missing",
+                param="invoice_settings[default_payment_method]",
+            )
+    customer["invoice_settings"] = {**customer["invoice_settings"], **settings}
+
+
+def _living(session: Session, reference: str) -> Json:
+    customer = session.fetch("customer", reference)
+    if customer.get("deleted"):
+        raise StripeError(
+            f"No such customer: '{reference}'", status=404, code="resource_missing", param="id"
+        )
+    return customer
+
+
+def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
+    """One customer, or the note that it was deleted."""
+    return session.fetch("customer", reference)
+
+
+def delete(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
+    """Delete for good; its cards are detached."""
+    customer = _living(session, reference)
+    for row in payment_methods.listed(session, {"customer": reference, "limit": 100})["data"]:
+        payment_methods.detach(session, {}, row["id"])
+    session.emit("customer.deleted", customer)
+    return session.save({"id": reference, "object": "customer", "deleted": True})
+
+
+def listed(session: Session, params: Json) -> Json:
+    """Customers, newest first."""
+    return listing.page(session, "customer", params, url="/v1/customers")
+
+
+def methods(session: Session, params: Json, reference: str) -> Json:
+    """The customer's cards."""
+    _living(session, reference)
+    url = f"/v1/customers/{reference}/payment_methods"
+    return listing.page(session, "payment_method", {**params, "customer": reference}, url=url)
+
+
+def method(session: Session, params: Json, reference: str, card: str) -> Json:  # noqa: ARG001
+    """One of the customer's cards."""
+    found = session.fetch("payment_method", card)
+    if found["customer"] != reference:
+        raise StripeError(f"No such PaymentMethod: '{card}'", status=404, code="resource_missing")
+    return found

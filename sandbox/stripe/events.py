@@ -1,0 +1,18 @@
+"""The event log as the API shows it."""
+
+from sandbox.stripe import listing
+from sandbox.stripe.errors import Json
+from sandbox.stripe.parameters import Rules, list_of, text
+from sandbox.stripe.session import Session
+
+LIST: Rules = {**listing.RULES, "type": text, "types": list_of(text)}
+
+
+def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
+    """One event, as it was when it happened."""
+    return session.fetch("event", reference)
+
+
+def listed(session: Session, params: Json) -> Json:
+    """Events, newest first."""
+    return listing.page(session, "event", params, url="/v1/events")

@@ -1,0 +1,103 @@
+"""Stripe's idempotency layer: one key, one answer, for a day."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sandbox.stripe.errors import StripeError
+from sandbox.stripe.store import Store
+
+DAY = 86_400
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The answer kept under a key."""
+
+    status: int
+    body: bytes
+    request_id: str
+
+
+@dataclass
+class Keys:
+    """The keys of all accounts. Which are in flight is known to the process only: when it dies,
+    so does their work, since work and answer are saved in one transaction."""
+
+    store: Store
+    _busy: set[tuple[str, str]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def held(self, account: str, key: str) -> Iterator[None]:
+        """Hold a key while its request works.
+
+        Raises a StripeError of status 409 when another request holds it.
+        """
+        if len(key) > LONGEST_KEY:
+            raise StripeError(
+                f"Idempotency keys can be up to {LONGEST_KEY} characters long.",
+                kind="idempotency_error",
+            )
+        with self._lock:
+            if (account, key) in self._busy:
+                raise StripeError(
+                    "There is currently another in-progress request using this Idempotent Key "
+                    "(that probably means you submitted twice, and the other request is still "
+                    f"going through): {key}. You can try again in a bit.",
+                    status=409,
+                    code="idempotency_key_in_use",
+                )
+            self._busy.add((account, key))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.discard((account, key))
+
+    def saved(self, account: str, key: str, *, fingerprint: str, now: int) -> Saved | None:
+        """The answer to the same request, if there was one in the last 24 hours.
+
+        Raises a StripeError when the key was used for a different request.
+        """
+        found = self.store.rows(
+            "SELECT fingerprint, status, body, request_id FROM idempotency"
+            " WHERE account = ? AND key = ? AND created > ?",
+            account,
+            key,
+            now - DAY,
+        )
+        if not found:
+            return None
+        before, status, body, request_id = found[0]
+        if before != fingerprint:
+            raise StripeError(
+                "Keys for idempotent requests can only be used with the same parameters they were "
+                f"first used with. Try using a key other than '{key}' if you meant to execute a "
+                "different request.",
+                kind="idempotency_error",
+            )
+        return Saved(status=status, body=body, request_id=request_id)
+
+    def save(self, account: str, key: str, *, fingerprint: str, now: int, answer: Saved) -> None:
+        """Keep an answer, within the transaction that did the work."""
+        self.store.rows(
+            "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)",
+            account,
+            key,
+            fingerprint,
+            now,
+            answer.request_id,
+            answer.status,
+            answer.body,
+        )
+
+    def expire(self, key: str | None) -> int:
+        """Forget one key, or all; how many were known."""
+        if key is None:
+            gone = self.store.rows("DELETE FROM idempotency RETURNING key")
+        else:
+            gone = self.store.rows("DELETE FROM idempotency WHERE key = ? RETURNING key", key)
+        return len(gone)
