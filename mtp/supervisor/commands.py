@@ -1,4 +1,4 @@
-"""The verbs of the supervisor: `up`, `down`, `run`, `check` and `test`."""
+"""The verbs of the supervisor: `up`, `down`, `services`, `run`, `check` and `test`."""
 
 import argparse
 import signal
@@ -10,7 +10,7 @@ from mtp.supervisor.checks import run_checks
 from mtp.supervisor.family import Family, Stopped
 from mtp.supervisor.packages import ensure_packages
 from mtp.supervisor.services import start_services
-from mtp.supervisor.settings import development_environment
+from mtp.supervisor.settings import testing_environment
 from mtp.supervisor.state import CHECKOUT, State, base_directory
 from mtp.supervisor.system import ensure_chromium, ensure_pango
 from mtp.supervisor.up import bring_up
@@ -71,11 +71,10 @@ def _in_services(work: Callable[[Family, dict[str, str]], int]) -> int:
     family = Family(state)
     try:
         with family.together():
-            environment = development_environment(state)
+            environment = testing_environment(state)
             environment |= start_services(family, environment)
-            # Nothing answers at these: a test that needs a stand-in starts its own.
-            ours = {"STRIPE_API_KEY": "sk_test_of_the_tests"}
-            return work(family, ours | environment)
+            state.announce(address=environment["DATABASE_URL"].rpartition("@")[2])
+            return work(family, environment)
     except Stopped:
         return INTERRUPTED
 
@@ -100,6 +99,18 @@ def _in_foreground(family: Family, command: Sequence[str], environment: dict[str
                 process.kill()
                 process.wait()
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def services() -> int:
+    """Runs PostgreSQL and Valkey alone, with nothing set up before, and says how to reach them."""
+
+    def stay(family: Family, environment: dict[str, str]) -> int:
+        for name in ("DATABASE_URL", "REDIS_URL"):
+            terminal.say(f"export {name}={environment[name]}")
+        family.tend_while(lambda: True)
+        return 0
+
+    return _in_services(stay)
 
 
 def run(command: Sequence[str]) -> int:
@@ -127,7 +138,7 @@ def test(arguments: Sequence[str]) -> int:
 
     def everything(family: Family, environment: dict[str, str]) -> int:
         agreed = run_checks(environment)
-        code = _in_foreground(family, ["pytest", *arguments], environment)
+        code = _in_foreground(family, ["python", "-m", "pytest", *arguments], environment)
         if not agreed:
             terminal.refuse("Some checks disagree, see above.")
         return code or (0 if agreed else 1)
@@ -139,7 +150,12 @@ def main(*, arguments: Sequence[str]) -> int:
     """Runs the verb and returns the exit code; a refusal is one line, never a traceback."""
     parser = argparse.ArgumentParser(prog="mtp/supervisor", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    plain: dict[str, Callable[[], int]] = {"up": up, "down": down, "check": check}
+    plain: dict[str, Callable[[], int]] = {
+        "up": up,
+        "down": down,
+        "check": check,
+        "services": services,
+    }
     passing: dict[str, Callable[[Sequence[str]], int]] = {"run": run, "test": test}
     for name in plain:
         verbs.add_parser(name)

@@ -44,6 +44,8 @@ class Family:
             self._end_previous_run()
             yield
         finally:
+            if self.children:
+                terminal.event("Stopping")
             self.stop()
             for number, handler in before.items():
                 signal.signal(number, handler)

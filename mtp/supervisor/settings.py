@@ -5,6 +5,9 @@ from pathlib import Path
 
 from mtp.supervisor.state import CHECKOUT, State
 
+# Nothing listens at the discard port: a test that needs a stand-in starts its own.
+NOWHERE = "http://127.0.0.1:9"
+
 
 def read_dotenv(path: Path) -> dict[str, str]:
     """`NAME=value` lines; comments and empty values are left out, quotes around a value removed."""
@@ -33,10 +36,13 @@ def venv_python() -> Path:
     return CHECKOUT / ".venv/bin/python"
 
 
+def _with_venv(chosen: dict[str, str]) -> dict[str, str]:
+    path = os.pathsep.join([str(CHECKOUT / ".venv/bin"), chosen.get("PATH", os.defpath)])
+    return chosen | {"PATH": path, "VIRTUAL_ENV": str(CHECKOUT / ".venv"), "PYTHONUNBUFFERED": "1"}
+
+
 def development_environment(state: State) -> dict[str, str]:
-    """The whole environment but for the addresses of databases and stand-ins."""
-    chosen = chosen_environment()
-    binaries = str(CHECKOUT / ".venv/bin")
+    """The whole environment of `make up` but for the addresses of databases and stand-ins."""
     for name in ("mail", "static"):
         (state.directory / name).mkdir(exist_ok=True)
     ours = {
@@ -46,7 +52,28 @@ def development_environment(state: State) -> dict[str, str]:
         "EMAIL_URL": f"filemail:///{state.directory / 'mail'}",
         "STATIC_ROOT": str(state.directory / "static"),
         "STRIPE_WEBHOOK_SECRET": state.secret("stripe-webhook", prefix="whsec_"),
-        "PYTHONUNBUFFERED": "1",
     }
-    path = os.pathsep.join([binaries, chosen.get("PATH", os.defpath)])
-    return ours | chosen | {"PATH": path, "VIRTUAL_ENV": str(CHECKOUT / ".venv")}
+    return _with_venv(ours | chosen_environment())
+
+
+def testing_environment(state: State) -> dict[str, str]:
+    """The environment of checks, tests, proofs and benchmarks, without the databases' addresses.
+
+    A key that the caller or `.env` holds for the real Stripe is replaced: no test may reach it.
+    """
+    ours = {
+        "MTP_ENVIRONMENT": "test",
+        "DEBUG": "0",
+        "SECRET_KEY": state.secret("django"),
+        "EMAIL_URL": "memorymail://",
+        "SITE_URL": "http://testserver",
+        "STATIC_ROOT": str(state.directory / "static"),
+        "STRIPE_API_KEY": "sk_test_mtp",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_mtp",
+        "STRIPE_WEBHOOK_SECRET": "whsec_test",
+        "STRIPE_API_BASE": NOWHERE,
+        "STRIPE_JS_URL": f"{NOWHERE}/v3/",
+        "AUTOTASK_BASE_URL": NOWHERE,
+    }
+    (state.directory / "static").mkdir(exist_ok=True)
+    return _with_venv(chosen_environment() | ours)
