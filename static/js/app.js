@@ -40,11 +40,18 @@
     }
   }
 
+  // Who asked for the dialog, and the address (with its search and filter) it was asked from.
   let opener = null;
+  let openedFrom = null;
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target.id !== "dialog-slot" || document.querySelector("dialog:modal")) return;
+    opener = event.detail.elt;
+    openedFrom = location.href;
+  });
 
   function openDialog(dialog) {
     if (dialog.matches(":modal")) return;
-    opener = document.activeElement === document.body ? null : document.activeElement;
     dialog.close();
     dialog.showModal();
     const invalid = dialog.querySelector("[aria-invalid=true]");
@@ -57,9 +64,12 @@
     const link = dialog.querySelector("a[data-dialog-close]");
     dialog.close();
     dialog.remove();
-    if (link && link.href) history.pushState({ htmx: true }, "", link.href);
+    const address = openedFrom || (link && link.href);
+    if (address) history.pushState({ htmx: true }, "", address);
     const back = opener && opener.isConnected ? opener : document.getElementById("content");
     if (back) back.focus({ preventScroll: true });
+    opener = null;
+    openedFrom = null;
   }
 
   async function copy(button) {
