@@ -9,6 +9,6 @@ from accounts.models import Provider, User
 class PortalRequest(HttpRequest):
     """A signed-in person's request, in the schema of their provider."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     provider: Provider
     htmx: HtmxDetails

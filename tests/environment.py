@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 DEFAULTS = {
     "SECRET_KEY": "only-for-tests",
     "MTP_ENVIRONMENT": "test",
@@ -10,6 +12,13 @@ DEFAULTS = {
     "EMAIL_URL": "memorymail://",
     "SITE_URL": "http://testserver",
 }
+
+missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
+if missing:
+    raise pytest.UsageError(
+        f"{' and '.join(missing)} must name a PostgreSQL 18 and a Redis for tests. "
+        "`make test` starts both and runs everything."
+    )
 
 for name, value in DEFAULTS.items():
     os.environ.setdefault(name, value)
