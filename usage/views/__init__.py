@@ -1,0 +1,1 @@
+"""Pages about usage: the provider's, and an organization's own."""
