@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse
 
 _RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Spreadsheets take a file without it for their own old code page.
@@ -33,10 +33,11 @@ def csv_lines(*, header: Iterable[object], rows: Iterable[Iterable[object]]) -> 
 
 def csv_response(
     *, filename: str, header: Iterable[object], rows: Iterable[Iterable[object]]
-) -> StreamingHttpResponse:
+) -> HttpResponse:
     """A download of the rows; `filename` is ASCII and ours."""
-    return StreamingHttpResponse(
-        csv_lines(header=header, rows=rows),
+    # Not streamed: rows are read while the provider's schema is still bound.
+    return HttpResponse(
+        "".join(csv_lines(header=header, rows=rows)),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{filename}"',

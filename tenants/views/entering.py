@@ -1,6 +1,5 @@
 """Logging in to an organization as its provider, and back: always under one's own identity."""
 
-from accounts.policies import requires
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -8,6 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.actors import actor_of
+from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants import audit

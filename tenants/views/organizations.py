@@ -1,6 +1,5 @@
 """The provider's organizations: list, create, look at, rename, remove."""
 
-from accounts.policies import requires
 from django.contrib import messages
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -10,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.actors import actor_of
+from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.access import organization_or_404

@@ -1,9 +1,9 @@
 """An organization's own pages: its users and devices, for its admin or the provider who entered."""
 
-from accounts.policies import requires
 from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.models import ManagedUser

@@ -12,7 +12,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
-from tenants.spreadsheet import csv_response
 
 from accounts.actors import actor_of
 from accounts.policies import requires
@@ -22,6 +21,7 @@ from tenants.access import organization_or_404
 from tenants.listing import Listing
 from tenants.models import MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
+from tenants.spreadsheet import csv_response
 from usage.badges import Badge, badge, limit_reached, near_limit
 from usage.forms import CapForm
 from usage.levels import organizations_with_usage
