@@ -1,0 +1,316 @@
+-- Counting, caps and high-water marks of one provider's schema (docs/decisions/0003, 0004).
+--
+-- Installed by usage/migrations/0002_metering.py with the schema as the current one. Every function
+-- keeps a search path of exactly that schema, with temporary tables last: it acts in its own schema
+-- whoever calls, and a temporary table of the same name shadows nothing.
+--
+-- Refusals: MT001 a cap is reached (DETAIL is JSON), MT002 the books would be falsified,
+--           MT003 the organization is removed, or would be removed with users or devices in it.
+--
+-- Order of locks: the books (advisory, shared; closing a month takes it exclusively), then counter
+-- rows by organization. Reads that decide come after the locks, in statements of their own: only a
+-- new statement sees what others committed while this one waited.
+
+SELECT set_config('mtp.search_path_before', current_setting('search_path'), true),
+       set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
+CREATE FUNCTION usage_refuse() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE = TG_ARGV[0];
+END $$;
+
+CREATE FUNCTION usage_share_books() RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    -- At a higher isolation level the policy and the caps could be read as they were before a month
+    -- was closed or a cap lowered, without any conflict being noticed.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
+            'Users and devices are counted at the isolation level READ COMMITTED only.';
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint);
+END $$;
+
+-- Arguments of both counting functions: the metric, and the column that names the subject.
+CREATE FUNCTION usage_count_added() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    counted CONSTANT text := TG_ARGV[0];
+    refused record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM added) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM usage_share_books();
+    PERFORM FROM usage_organizationcounter c
+        WHERE c.metric = counted AND c.organization_id IN (SELECT a.organization_id FROM added a)
+        ORDER BY c.organization_id
+        FOR UPDATE;
+
+    SELECT a.organization_id, a.asked, c.count, p.id AS policy_id, o.removed_at,
+           least(o.user_cap, p.free_user_limit) AS cap,
+           CASE WHEN p.free_user_limit < o.user_cap OR o.user_cap IS NULL
+                THEN 'free_allowance' ELSE 'cap' END AS because
+    INTO refused
+    FROM (SELECT organization_id, count(*) AS asked FROM added GROUP BY organization_id) a
+    LEFT JOIN tenants_organization o ON o.id = a.organization_id
+    LEFT JOIN usage_organizationcounter c
+        ON c.organization_id = a.organization_id AND c.metric = counted
+    LEFT JOIN tenants_meteringpolicy p ON p.id = 1
+    WHERE p.id IS NULL OR c.count IS NULL OR o.removed_at IS NOT NULL
+        OR (counted = 'users' AND c.count + a.asked > least(o.user_cap, p.free_user_limit))
+    ORDER BY a.organization_id
+    LIMIT 1;
+    IF NOT FOUND THEN
+        NULL;
+    ELSIF refused.policy_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
+            'This provider has no metering policy yet: nothing can be counted.';
+    ELSIF refused.count IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE =
+            format('There is no organization %s.', refused.organization_id);
+    ELSIF refused.removed_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'MT003', MESSAGE =
+            format('Organization %s is removed: nothing is added to it.', refused.organization_id);
+    ELSE
+        RAISE EXCEPTION USING ERRCODE = 'MT001', MESSAGE =
+            format('Organization %s has %s users and may have %s: %s more are refused.',
+                   refused.organization_id, refused.count, refused.cap, refused.asked),
+            DETAIL = json_build_object(
+                'organization_id', refused.organization_id, 'cap', refused.cap,
+                'count', refused.count, 'asked', refused.asked, 'because', refused.because);
+    END IF;
+
+    WITH placed AS (
+        SELECT a.organization_id, a.id AS subject_id, to_jsonb(a) ->> TG_ARGV[1] AS subject_name,
+               a.added_by_id, a.added_by_name, a.added_via, c.count AS count_before,
+               greatest(a.added_at, c.last_event_at, p.closed_through) AS at
+        FROM added a
+        JOIN usage_organizationcounter c
+            ON c.organization_id = a.organization_id AND c.metric = counted
+        JOIN tenants_meteringpolicy p ON p.id = 1
+    ), logged AS (
+        INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
+                                      subject_id, subject_name, actor_id, actor_name, via)
+        SELECT organization_id, counted, at, 1,
+               count_before + row_number() OVER (
+                   PARTITION BY organization_id ORDER BY at, subject_id),
+               subject_id, subject_name, added_by_id, added_by_name, added_via
+        FROM placed
+        ORDER BY organization_id, at, subject_id
+        RETURNING id, organization_id, at, count_after
+    ), now_counted AS (
+        UPDATE usage_organizationcounter c SET count = l.count, last_event_at = l.at
+        FROM (SELECT organization_id, max(count_after) AS count, max(at) AS at
+              FROM logged GROUP BY organization_id) l
+        WHERE c.organization_id = l.organization_id AND c.metric = counted
+    )
+    -- Additions only rise: a month's last one is the first instant at which its peak is reached.
+    INSERT INTO usage_monthlyusage AS m (organization_id, metric, month, carried_in,
+                                         high_water_mark, peak_at, peak_event_id)
+    SELECT l.organization_id, counted, date_trunc('month', l.at AT TIME ZONE p.billing_time_zone),
+           min(l.count_after) - 1, max(l.count_after), max(l.at), max(l.id)
+    FROM logged l JOIN tenants_meteringpolicy p ON p.id = 1
+    GROUP BY 1, 3
+    ON CONFLICT (organization_id, metric, month) DO UPDATE
+        SET high_water_mark = excluded.high_water_mark, peak_at = excluded.peak_at,
+            peak_event_id = excluded.peak_event_id
+        WHERE m.high_water_mark < excluded.high_water_mark;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION usage_count_removed() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    counted CONSTANT text := TG_ARGV[0];
+    organizations bigint[];
+BEGIN
+    -- Newly removed are ids that are removed after and were not before. By set operation, never by
+    -- joining the two: their plan is kept from the first call, and a nested loop over thousands of
+    -- rows each takes minutes.
+    SELECT array_agg(DISTINCT organization_id) INTO organizations FROM (
+        SELECT id, organization_id FROM after WHERE removed_at IS NOT NULL
+        EXCEPT
+        SELECT id, organization_id FROM before WHERE removed_at IS NOT NULL
+    ) newly_removed;
+    IF organizations IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM usage_share_books();
+    PERFORM FROM usage_organizationcounter c
+        WHERE c.metric = counted AND c.organization_id = ANY (organizations)
+        ORDER BY c.organization_id
+        FOR UPDATE;
+
+    WITH sides AS (
+        SELECT true AS is_after, a.* FROM after a WHERE a.removed_at IS NOT NULL
+        UNION ALL
+        SELECT false, b.* FROM before b WHERE b.removed_at IS NOT NULL
+    ), newly_removed AS (
+        SELECT s.*, count(*) OVER (PARTITION BY s.id) AS times FROM sides s
+    ), placed AS (
+        SELECT r.organization_id, r.id AS subject_id, to_jsonb(r) ->> TG_ARGV[1] AS subject_name,
+               r.removed_by_id, r.removed_by_name, c.count AS count_before,
+               greatest(r.removed_at, c.last_event_at, p.closed_through) AS at
+        FROM newly_removed r
+        JOIN usage_organizationcounter c
+            ON c.organization_id = r.organization_id AND c.metric = counted
+        JOIN tenants_meteringpolicy p ON p.id = 1
+        WHERE r.is_after AND r.times = 1
+    ), logged AS (
+        INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
+                                      subject_id, subject_name, actor_id, actor_name, via)
+        SELECT organization_id, counted, at, -1,
+               count_before - row_number() OVER (
+                   PARTITION BY organization_id ORDER BY at, subject_id),
+               subject_id, subject_name, removed_by_id, removed_by_name, ''
+        FROM placed
+        ORDER BY organization_id, at, subject_id
+        RETURNING organization_id, at, count_after
+    ), now_counted AS (
+        UPDATE usage_organizationcounter c SET count = l.count, last_event_at = l.at
+        FROM (SELECT organization_id, min(count_after) AS count, max(at) AS at
+              FROM logged GROUP BY organization_id) l
+        WHERE c.organization_id = l.organization_id AND c.metric = counted
+    )
+    -- Removals raise nothing; they only open a month, at the level carried in.
+    INSERT INTO usage_monthlyusage (organization_id, metric, month, carried_in, high_water_mark)
+    SELECT l.organization_id, counted, date_trunc('month', l.at AT TIME ZONE p.billing_time_zone),
+           max(l.count_after) + 1, max(l.count_after) + 1
+    FROM logged l JOIN tenants_meteringpolicy p ON p.id = 1
+    GROUP BY 1, 3
+    ON CONFLICT (organization_id, metric, month) DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION usage_open_counters() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO usage_organizationcounter (organization_id, metric, count)
+    SELECT a.id, m.metric, 0 FROM added a CROSS JOIN (VALUES ('users'), ('devices')) m (metric);
+    RETURN NULL;
+END $$;
+
+-- A changed cap, or a removal, waits for the adders before it and holds off those after it: once it
+-- is committed, nothing that it forbids commits any more.
+CREATE FUNCTION usage_settle_organizations() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    changed bigint[];
+    occupied bigint;
+BEGIN
+    SELECT array_agg(id) INTO changed FROM (
+        SELECT id, user_cap, removed_at FROM after
+        EXCEPT
+        SELECT id, user_cap, removed_at FROM before
+    ) different;
+    IF changed IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM usage_organizationcounter c WHERE c.organization_id = ANY (changed)
+        ORDER BY c.organization_id, c.metric
+        FOR UPDATE;
+    SELECT min(c.organization_id) INTO occupied
+        FROM usage_organizationcounter c JOIN tenants_organization o ON o.id = c.organization_id
+        WHERE c.organization_id = ANY (changed) AND c.count > 0 AND o.removed_at IS NOT NULL;
+    IF occupied IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'MT003', MESSAGE = format(
+            'Organization %s still has users or devices: remove them first.', occupied);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION usage_settle_policy() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM now() AT TIME ZONE NEW.billing_time_zone;
+    IF TG_OP = 'UPDATE' THEN
+        PERFORM pg_advisory_xact_lock('usage_usageevent'::regclass::oid::bigint);
+        IF NEW.closed_through IS DISTINCT FROM greatest(OLD.closed_through, NEW.closed_through) THEN
+            RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE = 'A closed month stays closed.';
+        END IF;
+        IF NEW.billing_time_zone <> OLD.billing_time_zone
+            AND EXISTS (SELECT FROM usage_monthlyusage) THEN
+            RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
+                'The billing time zone stays: months were metered in it.';
+        END IF;
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER usage_user_added AFTER INSERT ON tenants_manageduser
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_count_added('users', 'email');
+CREATE TRIGGER usage_user_removed AFTER UPDATE ON tenants_manageduser
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_count_removed('users', 'email');
+CREATE TRIGGER usage_user_new AFTER INSERT ON tenants_manageduser
+    FOR EACH ROW WHEN (NEW.removed_at IS NOT NULL OR NOT isfinite(NEW.added_at))
+    EXECUTE FUNCTION usage_refuse('A user is added at some instant, and not removed already.');
+CREATE TRIGGER usage_user_kept AFTER UPDATE ON tenants_manageduser
+    FOR EACH ROW WHEN (
+        (OLD.id, OLD.organization_id, OLD.added_at)
+            IS DISTINCT FROM (NEW.id, NEW.organization_id, NEW.added_at)
+        OR (OLD.removed_at IS NOT NULL AND NEW.removed_at IS DISTINCT FROM OLD.removed_at)
+        OR NOT isfinite(NEW.removed_at))
+    EXECUTE FUNCTION usage_refuse(
+        'A user stays in its organization, a removed one stays removed, and when stays as it was.');
+CREATE TRIGGER usage_user_never_deleted BEFORE DELETE OR TRUNCATE ON tenants_manageduser
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse(
+        'Users are removed by setting removed_at, never deleted: who was counted must be known.');
+
+CREATE TRIGGER usage_device_added AFTER INSERT ON tenants_device
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_count_added('devices', 'name');
+CREATE TRIGGER usage_device_removed AFTER UPDATE ON tenants_device
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_count_removed('devices', 'name');
+CREATE TRIGGER usage_device_new AFTER INSERT ON tenants_device
+    FOR EACH ROW WHEN (NEW.removed_at IS NOT NULL OR NOT isfinite(NEW.added_at))
+    EXECUTE FUNCTION usage_refuse('A device is added at some instant, and not removed already.');
+CREATE TRIGGER usage_device_kept AFTER UPDATE ON tenants_device
+    FOR EACH ROW WHEN (
+        (OLD.id, OLD.organization_id, OLD.added_at)
+            IS DISTINCT FROM (NEW.id, NEW.organization_id, NEW.added_at)
+        OR (OLD.removed_at IS NOT NULL AND NEW.removed_at IS DISTINCT FROM OLD.removed_at)
+        OR NOT isfinite(NEW.removed_at))
+    EXECUTE FUNCTION usage_refuse(
+        'A device stays in its organization, a removed one stays removed, and when stays as it was.');
+CREATE TRIGGER usage_device_never_deleted BEFORE DELETE OR TRUNCATE ON tenants_device
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse(
+        'Devices are removed by setting removed_at, never deleted: what was counted must be known.');
+
+INSERT INTO usage_organizationcounter (organization_id, metric, count)
+    SELECT o.id, m.metric, 0
+    FROM tenants_organization o CROSS JOIN (VALUES ('users'), ('devices')) m (metric)
+    ON CONFLICT (organization_id, metric) DO NOTHING;
+CREATE TRIGGER usage_organization_created AFTER INSERT ON tenants_organization
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_open_counters();
+CREATE TRIGGER usage_organization_settled AFTER UPDATE ON tenants_organization
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_settle_organizations();
+
+CREATE TRIGGER usage_policy_settled BEFORE INSERT OR UPDATE ON tenants_meteringpolicy
+    FOR EACH ROW EXECUTE FUNCTION usage_settle_policy();
+CREATE TRIGGER usage_policy_never_deleted BEFORE DELETE OR TRUNCATE ON tenants_meteringpolicy
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse('The metering policy is never deleted.');
+
+-- Only the triggers above, never a statement of its own, write the log and what is projected from
+-- it. A month's row may be inserted directly: closing a month does (usage/month_freeze.py).
+CREATE TRIGGER usage_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_usageevent
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse(
+        'The event log is only ever appended to.');
+CREATE TRIGGER usage_event_by_counting BEFORE INSERT ON usage_usageevent
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION usage_refuse('Usage events are written by counting only.');
+CREATE TRIGGER usage_counter_by_counting
+    BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON usage_organizationcounter
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION usage_refuse('Counters are written by counting only.');
+CREATE TRIGGER usage_month_by_counting BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_monthlyusage
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION usage_refuse('Monthly usage is written by counting only.');
+
+SELECT set_config('search_path', current_setting('mtp.search_path_before'), true);
