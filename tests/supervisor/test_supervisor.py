@@ -187,15 +187,18 @@ def test_a_run_killed_with_all_its_children_leaves_a_stale_pid_file_that_does_no
         if child.is_alive():
             os.kill(child.pid, signal.SIGKILL)
     first.process.wait()
-    # The pid in the file now belongs to a process that lives, as after a reboot.
-    pid_file = base / "test/postgres/postmaster.pid"
     assert eventually(lambda: not any(child.is_alive() for child in children.values()))
-    if pid_file.exists():
-        lines = pid_file.read_text().splitlines()
-        pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
-    second = Supervisor(base)
-    assert answers(second)
-    second.stop()
+    # As after a reboot: the pid in the file belongs to another process of the same account.
+    account = "nobody" if os.geteuid() == 0 else None
+    with subprocess.Popen(["sleep", "60"], user=account) as stranger:
+        pid_file = base / "test/postgres/postmaster.pid"
+        lines = pid_file.read_text().splitlines() if pid_file.exists() else [""]
+        pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]))
+        second = Supervisor(base)
+        assert answers(second)
+        second.stop()
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_a_stop_leaves_no_process_and_the_ports_free(running: Supervisor) -> None:
