@@ -148,6 +148,15 @@
     event.detail.parameters[typed.name] = typed.value;
   });
 
+  function tellFailure() {
+    const toast = document.getElementById("request-failed").content.cloneNode(true);
+    document.getElementById("toasts").append(toast);
+    prepare(document.getElementById("toasts").lastElementChild);
+  }
+
+  document.addEventListener("htmx:responseError", tellFailure);
+  document.addEventListener("htmx:sendError", tellFailure);
+
   document.addEventListener("htmx:load", (event) => {
     if (event.detail.elt !== document.body) prepare(event.detail.elt);
   });
