@@ -38,7 +38,7 @@ def launch_stripe_standin(family: Family, environment: dict[str, str]) -> dict[s
         "STRIPE_STANDIN_WEBHOOK_URL": f"{environment['SITE_URL']}/webhooks/stripe/",
         "STRIPE_STANDIN_WEBHOOK_SECRET": environment["STRIPE_WEBHOOK_SECRET"],
     }
-    where = ["--port", str(port), "--state", str(state.directory / "stripe.json")]
+    where = ["--port", str(port), "--state", str(state.directory / "stripe.sqlite")]
     spec = _spec(state, "stripe", "Stripe stand-in", "sandbox.stripe", *where, environment=own)
     family.launch(_with_health(spec, port=port, path="/health"))
     return {
@@ -56,7 +56,7 @@ def launch_autotask_standin(family: Family, environment: dict[str, str]) -> dict
         return {}
     state = family.state
     port = state.port("autotask")
-    where = ["--port", str(port)]
+    where = ["--port", str(port), "--state", str(state.directory / "autotask.json")]
     spec = _spec(
         state, "autotask", "Autotask stand-in", "sandbox.autotask", *where, environment=environment
     )
