@@ -1,6 +1,6 @@
 """What was agreed: who pays, at which price, with which terms."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -82,3 +82,17 @@ class Contract(models.Model):
 
     def __str__(self) -> str:
         return f"{self.package_name} from {self.starts_on}"
+
+    def summary(self) -> dict[str, Any]:
+        """What an invoice keeps of its contract; the unit price as a decimal text."""
+        return {
+            "id": self.pk,
+            "kind": self.kind,
+            "package": self.package_name,
+            "contents": self.package_contents,
+            "metric": self.metric,
+            "unit_price": str(self.unit_price),
+            "committed_quantity": self.committed_quantity,
+            "starts_on": self.starts_on.isoformat(),
+            "payment_terms_days": self.payment_terms_days,
+        }

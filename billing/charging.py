@@ -1,0 +1,238 @@
+"""Charging an invoice once, whatever dies on the way (docs/decisions/0005).
+
+The attempt's row, with its key and frozen amount, commits before Stripe is asked. While it is
+unfinished no other attempt of the invoice is made. Its answer, a webhook or a later look-up all
+settle it through the same door, under the invoice's lock.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from accounts.models import Provider
+from billing import gateway, topics
+from billing.models import ChargeAttempt, Invoice, Payment, PaymentMethod
+from billing.stripe_facts import PaymentFacts, PaymentOutcome
+from mtp.outbox.delivery import enqueue
+from mtp.schema import require_provider_schema
+
+if TYPE_CHECKING:
+    from stripe.params import PaymentIntentCreateParams
+
+CLOSE = "close"
+# Stripe may forget a key after 24 hours; sent once more after that, it would charge again.
+RESEND_WITHIN = timedelta(hours=23)
+KEY_IS_FORGOTTEN = timedelta(hours=24)
+
+State = ChargeAttempt.State
+_STATES = {
+    PaymentOutcome.SUCCEEDED: State.SUCCEEDED,
+    PaymentOutcome.PROCESSING: State.PROCESSING,
+    PaymentOutcome.NEEDS_CONFIRMATION: State.NEEDS_CONFIRMATION,
+    PaymentOutcome.FAILED: State.FAILED,
+}
+
+
+class PaymentMismatch(Exception):
+    """Stripe's payment is not the one this attempt asked for; nothing was recorded."""
+
+
+def charge_invoice(*, invoice_id: int, now: datetime, cause: str = CLOSE) -> ChargeAttempt | None:
+    """Charge what is owed to the default card, once for this `cause`.
+
+    Returns the attempt as it stands, which may be unfinished (unknown, processing, to be
+    confirmed), or None where nothing is owed or no card is on file. An unfinished attempt of
+    another cause is pursued first. Raises `gateway.NotDone` and `gateway.Misconfigured`, with the
+    attempt kept for the next run.
+    """
+    while True:
+        attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause)
+        if attempt is None or attempt.finished_at:
+            return attempt
+        attempt = _pursue(attempt, now=now)
+        if attempt.cause == cause or not attempt.finished_at:
+            return attempt
+
+
+@transaction.atomic(durable=True)
+def _open_attempt(*, invoice_id: int, now: datetime, cause: str) -> ChargeAttempt | None:
+    """The attempt to pursue: the unfinished one, this cause's own, or a new one."""
+    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+    known = (
+        invoice.attempts.filter(finished_at=None).first()
+        or invoice.attempts.filter(cause=cause).first()
+    )
+    if known:
+        return known
+    card = PaymentMethod.objects.filter(replaced_at=None).first()
+    if invoice.owed_minor == 0 or card is None:
+        return None
+    return ChargeAttempt.objects.create(
+        invoice=invoice,
+        cause=cause,
+        idempotency_key=f"charge-{uuid.uuid4().hex}",
+        amount_minor=invoice.owed_minor,
+        currency=invoice.currency,
+        stripe_customer_id=current_provider().stripe_customer_id or "",
+        stripe_payment_method_id=card.stripe_payment_method_id,
+        created_at=now,
+    )
+
+
+def current_provider() -> Provider:
+    """The provider whose schema was entered."""
+    provider: Provider = Provider.objects.get(schema_name=require_provider_schema())
+    return provider
+
+
+def _pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """Bring an unfinished attempt as far as it goes now."""
+    if attempt.stripe_payment_intent_id:
+        # Stripe knows it already: asked about, never sent again.
+        facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
+        return settle(attempt_id=attempt.pk, facts=facts, now=now)
+    if attempt.sent_at and now - attempt.sent_at >= RESEND_WITHIN:
+        return _reconcile(attempt, now=now)
+    return _send(attempt, now=now)
+
+
+def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    was_sent_before = attempt.sent_at is not None
+    _mark_sent(attempt, now=now)
+    try:
+        facts = gateway.charge(
+            parameters=_parameters(attempt), idempotency_key=attempt.idempotency_key
+        )
+    except gateway.OutcomeUnknown:
+        return _look_up(attempt, now=now) or attempt
+    except gateway.Refused as refusal:
+        found = _look_up(attempt, now=now) if was_sent_before else None
+        return found or _fail(attempt, code=refusal.code, message=str(refusal), now=now)
+    return settle(attempt_id=attempt.pk, facts=facts, now=now)
+
+
+def _mark_sent(attempt: ChargeAttempt, *, now: datetime) -> None:
+    # Before the call: a process killed inside it leaves "unknown" behind, never "not sent yet".
+    # Conditional, so that a webhook's word that came first stays.
+    with transaction.atomic(durable=True):
+        ChargeAttempt.objects.filter(pk=attempt.pk, sent_at=None).update(sent_at=now)
+        ChargeAttempt.objects.filter(pk=attempt.pk, state=State.PENDING).update(state=State.UNKNOWN)
+    attempt.refresh_from_db()
+
+
+def _parameters(attempt: ChargeAttempt) -> "PaymentIntentCreateParams":
+    return gateway.charge_parameters(
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        customer_id=attempt.stripe_customer_id,
+        payment_method_id=attempt.stripe_payment_method_id,
+        provider_id=str(current_provider().provider_id),
+        invoice_number=attempt.invoice.number,
+        attempt_key=attempt.idempotency_key,
+    )
+
+
+def _look_up(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt | None:
+    """Settle by what Stripe holds for this attempt; None where it holds nothing or can't say."""
+    try:
+        for facts in gateway.payments_of(customer_id=attempt.stripe_customer_id):
+            if facts.attempt_key == attempt.idempotency_key:
+                return settle(attempt_id=attempt.pk, facts=facts, now=now)
+    except (gateway.OutcomeUnknown, gateway.NotDone):
+        return None
+    return None
+
+
+def _reconcile(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """After the time for sending again: only what Stripe holds counts."""
+    held = {
+        facts.attempt_key: facts
+        for facts in gateway.payments_of(customer_id=attempt.stripe_customer_id)
+    }
+    facts = held.get(attempt.idempotency_key)
+    if facts:
+        return settle(attempt_id=attempt.pk, facts=facts, now=now)
+    if attempt.sent_at and now - attempt.sent_at >= KEY_IS_FORGOTTEN:
+        return _fail(attempt, code="never_arrived", message="Stripe never received it.", now=now)
+    return attempt
+
+
+@transaction.atomic
+def settle(*, attempt_id: int, facts: PaymentFacts, now: datetime) -> ChargeAttempt:
+    """Record what became of an attempt: the one door for answers, webhooks and look-ups.
+
+    Repeating it changes nothing, and a success is never taken back by word that comes late. Raises
+    `PaymentMismatch` where provider, customer, amount, currency or attempt is another one.
+    """
+    attempt = _locked(attempt_id)
+    _check_it_is_ours(attempt, facts)
+    state = _STATES[facts.outcome]
+    if attempt.state == State.SUCCEEDED or (attempt.finished_at and state != State.SUCCEEDED):
+        return attempt
+    attempt.stripe_payment_intent_id = facts.payment_intent_id
+    attempt.decline_code = facts.decline_code[:60] if state != State.SUCCEEDED else ""
+    attempt.failure_message = facts.failure_message[:500] if state != State.SUCCEEDED else ""
+    _move(attempt, state, now=now)
+    return attempt
+
+
+@transaction.atomic
+def _fail(attempt: ChargeAttempt, *, code: str, message: str, now: datetime) -> ChargeAttempt:
+    current = _locked(attempt.pk)
+    if current.finished_at is None:
+        current.decline_code, current.failure_message = code[:60], message[:500]
+        _move(current, State.FAILED, now=now)
+    return current
+
+
+def _locked(attempt_id: int) -> ChargeAttempt:
+    # The invoice first, as whoever opens an attempt does: two paths to one debt meet here.
+    invoice_id = ChargeAttempt.objects.values_list("invoice_id", flat=True).get(pk=attempt_id)
+    Invoice.objects.select_for_update().get(pk=invoice_id)
+    return ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
+
+
+def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:
+    expected = {
+        "provider": (facts.provider_id, str(current_provider().provider_id)),
+        "customer": (facts.customer_id, attempt.stripe_customer_id),
+        "attempt": (facts.attempt_key, attempt.idempotency_key),
+        "amount": (facts.amount_minor, attempt.amount_minor),
+        "currency": (facts.currency, attempt.currency),
+    }
+    different = [name for name, (told, ours) in expected.items() if told != ours]
+    if different:
+        raise PaymentMismatch(
+            f"{facts.payment_intent_id} is not attempt {attempt.pk}: another {', '.join(different)}"
+        )
+
+
+def _move(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) -> None:
+    """The attempt's new state with what follows from it; under the invoice's lock."""
+    has_changed = attempt.state != state
+    attempt.state = state
+    attempt.finished_at = now if state in (State.SUCCEEDED, State.FAILED) else None
+    attempt.save()
+    if state == State.SUCCEEDED:
+        _record_payment(attempt, now=now)
+    elif has_changed and state in (State.FAILED, State.NEEDS_CONFIRMATION):
+        _tell(topics.CHARGE_FAILED_MAIL, attempt, now=now)
+
+
+def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
+    Payment.objects.create(
+        invoice=attempt.invoice,
+        attempt=attempt,
+        method=Payment.Method.CARD,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        received_at=now,
+        stripe_payment_intent_id=attempt.stripe_payment_intent_id,
+    )
+    _tell(topics.RECEIPT_MAIL, attempt, now=now)
+
+
+def _tell(topic: str, attempt: ChargeAttempt, *, now: datetime) -> None:
+    enqueue(topic=topic, key=f"attempt:{attempt.pk}", payload={"attempt_id": attempt.pk}, now=now)

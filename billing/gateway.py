@@ -1,0 +1,231 @@
+"""Stripe, as little of it as is used: every call with a timeout, every write with our own key.
+
+The SDK never retries by itself: who calls knows what is safe to send again (facts: stripe).
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import stripe
+from django.conf import settings
+
+from billing.stripe_facts import (
+    CardFacts,
+    PaymentFacts,
+    SetupFacts,
+    card_facts,
+    payment_facts,
+    setup_facts,
+)
+
+if TYPE_CHECKING:
+    from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
+
+# Seconds to connect and to wait for an answer: together well under the outbox' lease.
+TIMEOUT = (5.0, 40.0)
+
+
+class GatewayError(Exception):
+    """Stripe did not do what was asked."""
+
+
+class NotDone(GatewayError):
+    """Nothing happened, and the same request may be sent again later (429)."""
+
+
+class Misconfigured(GatewayError):
+    """Stripe does not accept our API key: nothing works until operations mend it."""
+
+
+class OutcomeUnknown(GatewayError):
+    """It may have happened or not: no answer, or an answer that does not say."""
+
+
+class Refused(GatewayError):
+    """Stripe refused for good: nothing happened and asking again would not help."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def client() -> stripe.StripeClient:
+    """The client of this process; a forked worker makes its own connections."""
+    return _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _client(api_key: str, base: str, _process: int) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        api_key,
+        base_addresses={"api": base},
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=TIMEOUT),
+    )
+
+
+def create_customer(*, provider_id: str) -> str:
+    """The id of the provider's customer: created once, whoever asks and however often."""
+    customer = _call(
+        client().v1.customers.create,
+        {"metadata": {"provider": provider_id}},
+        {"idempotency_key": f"customer-{provider_id}"},
+    )
+    return str(customer["id"])
+
+
+def describe_customer(*, customer_id: str, name: str, email: str) -> None:
+    """Keep the customer's name and address readable for people at Stripe's dashboard."""
+    _call(
+        client().v1.customers.update,
+        customer_id,
+        {"name": name, "email": email},
+        {"idempotency_key": _fresh_key()},
+    )
+
+
+def set_default_card(*, customer_id: str, payment_method_id: str) -> None:
+    """Make the card the customer's default at Stripe too."""
+    _call(
+        client().v1.customers.update,
+        customer_id,
+        {"invoice_settings": {"default_payment_method": payment_method_id}},
+        {"idempotency_key": _fresh_key()},
+    )
+
+
+def create_setup_intent(
+    *, customer_id: str, provider_id: str, actor_id: int | None, actor_name: str
+) -> str:
+    """A new SetupIntent's client secret, for the browser to put a card on file with."""
+    intent = _call(
+        client().v1.setup_intents.create,
+        {
+            "customer": customer_id,
+            "usage": "off_session",
+            "allowed_payment_method_types": ["card"],
+            "metadata": {
+                "provider": provider_id,
+                "actor_id": str(actor_id or ""),
+                "actor_name": actor_name[:500],
+            },
+        },
+        {"idempotency_key": _fresh_key()},
+    )
+    return str(intent["client_secret"])
+
+
+def setup_intent(*, setup_intent_id: str) -> SetupFacts:
+    """A SetupIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
+    return setup_facts(
+        _call(client().v1.setup_intents.retrieve, setup_intent_id, {"expand": ["payment_method"]})
+    )
+
+
+def card(*, payment_method_id: str) -> CardFacts:
+    """A card as Stripe keeps it now; its `customer_id` is empty once it was detached."""
+    return card_facts(_call(client().v1.payment_methods.retrieve, payment_method_id))
+
+
+def detach_card(*, payment_method_id: str) -> None:
+    """Take a replaced card off its customer; one that is off already stays so."""
+    try:
+        _call(
+            client().v1.payment_methods.detach,
+            payment_method_id,
+            {},
+            {"idempotency_key": _fresh_key()},
+        )
+    except Refused:
+        if card(payment_method_id=payment_method_id).customer_id:
+            raise
+
+
+def charge_parameters(
+    *,
+    amount_minor: int,
+    currency: str,
+    customer_id: str,
+    payment_method_id: str,
+    provider_id: str,
+    invoice_number: str,
+    attempt_key: str,
+) -> "PaymentIntentCreateParams":
+    """The parameters of an attempt: the same for each sending of it, or its key is refused."""
+    return {
+        "amount": amount_minor,
+        "currency": currency.lower(),
+        "customer": customer_id,
+        "payment_method": payment_method_id,
+        "allowed_payment_method_types": ["card"],
+        "confirm": True,
+        "off_session": True,
+        "description": f"Invoice {invoice_number}",
+        "metadata": {
+            "provider": provider_id,
+            "invoice": invoice_number,
+            "attempt": attempt_key,
+        },
+    }
+
+
+def charge(*, parameters: "PaymentIntentCreateParams", idempotency_key: str) -> PaymentFacts:
+    """Charge the card off-session; a decline is an outcome, not an error.
+
+    Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`.
+    """
+    try:
+        return payment_facts(
+            _call(
+                client().v1.payment_intents.create,
+                parameters,
+                {"idempotency_key": idempotency_key},
+            )
+        )
+    except stripe.CardError as error:
+        intent = error.error.payment_intent if error.error else None
+        if intent is None:
+            raise Refused(str(error.user_message or error), code=error.code or "") from error
+        return payment_facts(intent.to_dict())
+
+
+def payment(*, payment_intent_id: str) -> PaymentFacts:
+    """A PaymentIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
+    return payment_facts(_call(client().v1.payment_intents.retrieve, payment_intent_id))
+
+
+def payments_of(*, customer_id: str) -> Iterator[PaymentFacts]:
+    """Every PaymentIntent of the customer, newest first."""
+    parameters: PaymentIntentListParams = {"customer": customer_id, "limit": 100}
+    while True:
+        page = _call(client().v1.payment_intents.list, parameters)
+        yield from map(payment_facts, page["data"])
+        if not page["has_more"]:
+            return
+        parameters = {**parameters, "starting_after": page["data"][-1]["id"]}
+
+
+def _fresh_key() -> str:
+    # For writes that may be done twice without harm: a saved answer must not hide a later change.
+    return uuid.uuid4().hex
+
+
+def _call(ask: Any, *arguments: Any) -> dict[str, Any]:
+    """The answer as plain data. A `stripe.CardError` passes: it carries an outcome."""
+    try:
+        answer: dict[str, Any] = ask(*arguments).to_dict()
+    except stripe.CardError:
+        raise
+    except stripe.RateLimitError as error:
+        raise NotDone(str(error)) from error
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise Misconfigured(str(error)) from error
+    except stripe.InvalidRequestError as error:
+        raise Refused(str(error.user_message or error), code=error.code or "") from error
+    except stripe.StripeError as error:
+        # An idempotency error too: the key is known there with something we did not expect.
+        raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+    return answer

@@ -1,0 +1,132 @@
+"""Issuing: numbers without gaps, and everything an invoice says copied onto it for good."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from accounts.models import Provider
+from billing.models import BillingProfile, Contract, Invoice, InvoiceLine, NumberSequence
+from billing.rating import Collection, InvoiceDraft, LineDraft
+from usage.periods import Month
+
+INVOICE_NUMBERS = "invoice"
+
+
+def issue_invoices(
+    *,
+    provider: Provider,
+    contract: Contract,
+    profile: BillingProfile | None,
+    drafts: Sequence[InvoiceDraft],
+    month: Month,
+    now: datetime,
+) -> list[Invoice]:
+    """Issue the drafts of a month, numbered in their order, in the running transaction.
+
+    The sequence stays locked until the transaction ends: one that is rolled back leaves no gap.
+    Dates are those of the provider's billing zone.
+    """
+    if not drafts:
+        return []
+    first = _take_numbers(count=len(drafts))
+    shared = _shared_fields(
+        provider=provider, contract=contract, profile=profile, month=month, now=now
+    )
+    today = now.astimezone(ZoneInfo(provider.billing_time_zone)).date()
+    invoices = [
+        Invoice(
+            **shared,
+            number=f"{provider.invoice_prefix}-{first + index:06d}",
+            kind=draft.kind.value,
+            collection=draft.collection.value,
+            subtotal_minor=draft.subtotal_minor,
+            tax_minor=draft.tax_minor,
+            total_minor=draft.total_minor,
+            due_date=today
+            if draft.collection is Collection.AUTOMATIC
+            else today + timedelta(days=contract.payment_terms_days),
+        )
+        for index, draft in enumerate(drafts)
+    ]
+    Invoice.objects.bulk_create(invoices)
+    InvoiceLine.objects.bulk_create(
+        _line(invoice, position, line)
+        for invoice, draft in zip(invoices, drafts, strict=True)
+        for position, line in enumerate(draft.lines, start=1)
+    )
+    return invoices
+
+
+def _take_numbers(*, count: int) -> int:
+    """The first of `count` consecutive numbers."""
+    NumberSequence.objects.bulk_create(
+        [NumberSequence(name=INVOICE_NUMBERS)], ignore_conflicts=True
+    )
+    sequence = NumberSequence.objects.select_for_update().get(name=INVOICE_NUMBERS)
+    first = sequence.last_number + 1
+    sequence.last_number += count
+    sequence.save(update_fields=["last_number"])
+    return first
+
+
+def _shared_fields(
+    *,
+    provider: Provider,
+    contract: Contract,
+    profile: BillingProfile | None,
+    month: Month,
+    now: datetime,
+) -> dict[str, Any]:
+    zone = ZoneInfo(provider.billing_time_zone)
+    return {
+        "month": month.first_day,
+        "currency": contract.currency,
+        "tax_name": profile.tax_name if profile else "",
+        "tax_rate": profile.tax_rate if profile else 0,
+        "issued_at": now,
+        "period_starts_at": month.starts_at(zone),
+        "period_ends_at": month.ends_at(zone),
+        "billing_time_zone": provider.billing_time_zone,
+        "seller": settings.SELLER,
+        "buyer": buyer(provider=provider, profile=profile),
+        "contract_summary": contract.summary(),
+    }
+
+
+def buyer(*, provider: Provider, profile: BillingProfile | None) -> dict[str, Any]:
+    """Whom an invoice is made out to now; the provider's own name and contact without a profile."""
+    if profile is None:
+        profile = BillingProfile(
+            legal_name=provider.name, contact_emails=[provider.contact_email], country=""
+        )
+    return {
+        "name": profile.legal_name,
+        "address_lines": profile.address_lines,
+        "country": profile.country,
+        "tax_id": profile.tax_id,
+        "purchase_order": profile.purchase_order,
+        "emails": profile.contact_emails or [provider.contact_email],
+    }
+
+
+def _line(invoice: Invoice, position: int, line: LineDraft) -> InvoiceLine:
+    return InvoiceLine(
+        invoice=invoice,
+        position=position,
+        kind=line.kind.value,
+        description=line.description,
+        organization_id=line.organization_id,
+        organization_name=line.organization_name,
+        metric=line.metric,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        amount_minor=line.amount_minor,
+        peak_event_id=line.peak.event_id,
+        peak_at=line.peak.at,
+        peak_count_before=line.peak.count_before,
+        peak_subject_name=line.peak.subject_name,
+        peak_actor_name=line.peak.actor_name,
+    )

@@ -1,0 +1,207 @@
+"""Closing a month: freeze it, rate it, issue its invoices, once (docs/decisions/0006)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Min
+
+from accounts.models import Provider
+from billing import topics
+from billing.contracts import contract_for
+from billing.issue import issue_invoices
+from billing.models import BillingProfile, Contract, Invoice, MonthClose, PaymentMethod
+from billing.money import format_money
+from billing.rating import BilledMetric, ContractKind, Level, Peak, Terms, rate_month
+from mtp.outbox.delivery import enqueue
+from mtp.schema import provider_schema
+from tenants.models import MeteringPolicy
+from usage.models import MonthlyUsage
+from usage.month_freeze import freeze_month
+from usage.periods import Month
+
+
+class CloseRefused(Exception):
+    """The month can't be closed; nothing was changed. The message is for people."""
+
+
+class MonthNotOver(CloseRefused):
+    """The month still runs in the provider's billing zone."""
+
+
+class MonthAlreadyClosed(CloseRefused):
+    """Its invoices were issued before, perhaps by another process just now."""
+
+
+class NothingHappenedYet(CloseRefused):
+    """The month lies before the provider's first metered or contracted one."""
+
+
+def close_month(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
+    """Close a month of the provider and issue its invoices; documents, mail and charges follow.
+
+    The run's row commits first and the rest in one transaction, so that a close that was killed is
+    resumed by closing again, and of two at once one waits and finds it done. Raises `MonthNotOver`,
+    `MonthAlreadyClosed` or `NothingHappenedYet`.
+    """
+    zone = ZoneInfo(provider.billing_time_zone)
+    if now < month.ends_at(zone):
+        ends = month.ends_at(zone).astimezone(zone)
+        raise MonthNotOver(
+            f"{month} is not over for {provider.name}: it ends {ends:%-d %B %Y, %H:%M} ({zone})."
+        )
+    with provider_schema(provider.schema_name):
+        first = first_month()
+        if first and month < first:
+            raise NothingHappenedYet(
+                f"{provider.name} has nothing to close in {month}: its first month is {first}."
+            )
+        MonthClose.objects.bulk_create(
+            [MonthClose(month=month.first_day, started_at=now)], ignore_conflicts=True
+        )
+        return _issue_month(provider=provider, month=month, zone=zone, now=now)
+
+
+def due_months(*, provider: Provider, now: datetime) -> list[Month]:
+    """Months over in the provider's zone and not closed, oldest first; in its schema."""
+    first = first_month()
+    if first is None:
+        return []
+    closed = set(MonthClose.objects.exclude(issued_at=None).values_list("month", flat=True))
+    running = Month.of(now, ZoneInfo(provider.billing_time_zone))
+    return [month for month in _months(first, running) if month.first_day not in closed]
+
+
+def first_month() -> Month | None:
+    """The current provider's first metered or contracted month; None when it has neither."""
+    days = [
+        MonthlyUsage.objects.aggregate(first=Min("month"))["first"],
+        Contract.objects.aggregate(first=Min("starts_on"))["first"],
+    ]
+    known = [day for day in days if day is not None]
+    return Month.of_day(min(known)) if known else None
+
+
+def _months(first: Month, end: Month) -> Iterator[Month]:
+    month = first
+    while month < end:
+        yield month
+        month = month.next
+
+
+@transaction.atomic(durable=True)
+def _issue_month(*, provider: Provider, month: Month, zone: ZoneInfo, now: datetime) -> MonthClose:
+    run = MonthClose.objects.select_for_update().get(month=month.first_day)
+    if run.issued_at:
+        raise MonthAlreadyClosed(f"{month} of {provider.name} is closed: {run.outcome}")
+    freeze_month(month=month, zone=zone)
+    contract = _billed_contract(month)
+    invoices: list[Invoice] = []
+    if contract is not None:
+        invoices = _issue(provider=provider, contract=contract, month=month, now=now)
+    run.issued_at = now
+    run.invoices = len(invoices)
+    run.total_minor = sum(invoice.total_minor for invoice in invoices)
+    run.outcome = _outcome(run, contract)
+    run.save()
+    return run
+
+
+def _billed_contract(month: Month) -> Contract | None:
+    """The contract that bills the month; None inside the free allowance.
+
+    Without a card and without an invoice agreement nothing is owed but a commitment.
+    """
+    contract = contract_for(month)
+    if contract is None or contract.kind == Contract.Kind.COMMITTED:
+        return contract
+    policy = MeteringPolicy.objects.get(pk=1)
+    return contract if policy.free_user_limit is None else None
+
+
+def _outcome(run: MonthClose, contract: Contract | None) -> str:
+    if contract is None:
+        return "Free allowance, nothing to invoice"
+    if not run.invoices:
+        return "Nobody was counted, nothing to invoice"
+    noun = "invoice" if run.invoices == 1 else "invoices"
+    return f"{run.invoices} {noun}, {format_money(run.total_minor, contract.currency)}"
+
+
+def _issue(*, provider: Provider, contract: Contract, month: Month, now: datetime) -> list[Invoice]:
+    profile = BillingProfile.objects.filter(pk=1).first()
+    drafts = rate_month(
+        terms=_terms(contract, profile),
+        levels=month_levels(month),
+        month_name=f"{month.first_day:%B %Y}",
+    )
+    invoices = issue_invoices(
+        provider=provider,
+        contract=contract,
+        profile=profile,
+        drafts=drafts,
+        month=month,
+        now=now,
+    )
+    for invoice in invoices:
+        _ask_for_delivery(invoice, now=now)
+    return invoices
+
+
+def _terms(contract: Contract, profile: BillingProfile | None) -> Terms:
+    return Terms(
+        kind=ContractKind(contract.kind),
+        package_name=contract.package_name,
+        metric=BilledMetric(contract.metric),
+        currency=contract.currency,
+        unit_price=contract.unit_price,
+        automatic_limit_minor=contract.automatic_limit_minor,
+        has_card=PaymentMethod.objects.filter(replaced_at=None).exists(),
+        invoice_agreement=contract.invoice_agreement,
+        committed_quantity=contract.committed_quantity or 0,
+        **({"tax_rate": profile.tax_rate} if profile else {}),
+    )
+
+
+def month_levels(month: Month) -> Iterator[Level]:
+    """Every organization's high-water marks of a frozen month, with the events that made them."""
+    rows = (
+        MonthlyUsage.objects.filter(month=month.first_day, high_water_mark__gt=0)
+        .values_list(
+            "organization_id",
+            "organization__name",
+            "metric",
+            "high_water_mark",
+            "peak_event_id",
+            "peak_at",
+            "peak_event__count_after",
+            "peak_event__delta",
+            "peak_event__subject_name",
+            "peak_event__actor_name",
+        )
+        .iterator()
+    )
+    for organization_id, name, metric, mark, event_id, at, after, delta, subject, actor in rows:
+        peak = Peak(
+            event_id=event_id,
+            at=at,
+            count_before=after - delta if event_id else None,
+            subject_name=subject or "",
+            actor_name=actor or "",
+        )
+        yield Level(organization_id, name, metric, mark, peak)
+
+
+def _ask_for_delivery(invoice: Invoice, *, now: datetime) -> None:
+    """Its documents, and then the card or the mail."""
+    collects = (
+        topics.CHARGE if invoice.collection == Invoice.Collection.AUTOMATIC else topics.INVOICE_MAIL
+    )
+    for topic in (topics.DOCUMENTS, collects):
+        enqueue(
+            topic=topic,
+            key=f"invoice:{invoice.pk}",
+            payload={"invoice_id": invoice.pk},
+            now=now,
+        )

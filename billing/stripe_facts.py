@@ -1,0 +1,122 @@
+"""What Stripe said, reduced to what the portal decides by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+class PaymentOutcome(Enum):
+    """What became of an attempt to charge."""
+
+    SUCCEEDED = "succeeded"
+    PROCESSING = "processing"
+    NEEDS_CONFIRMATION = "needs_confirmation"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class PaymentFacts:
+    """A PaymentIntent. `currency` in capitals; `attempt_key` is the idempotency key we sent."""
+
+    payment_intent_id: str
+    outcome: PaymentOutcome
+    amount_minor: int
+    currency: str
+    customer_id: str
+    provider_id: str
+    attempt_key: str
+    decline_code: str
+    failure_message: str
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """A card as Stripe keeps it for a customer."""
+
+    payment_method_id: str
+    customer_id: str
+    brand: str
+    last_four: str
+    expiry_month: int
+    expiry_year: int
+
+
+@dataclass(frozen=True)
+class SetupFacts:
+    """A SetupIntent: whose card, put on file by whom; `card` once it succeeded."""
+
+    setup_intent_id: str
+    has_succeeded: bool
+    customer_id: str
+    provider_id: str
+    actor_id: int | None
+    actor_name: str
+    card: CardFacts | None
+
+
+def payment_facts(intent: Json) -> PaymentFacts:
+    """Read a PaymentIntent."""
+    metadata = intent.get("metadata") or {}
+    error = intent.get("last_payment_error") or {}
+    return PaymentFacts(
+        payment_intent_id=str(intent["id"]),
+        outcome=_outcome(status=str(intent["status"]), error=error),
+        amount_minor=int(intent["amount"]),
+        currency=str(intent["currency"]).upper(),
+        customer_id=_id(intent.get("customer")),
+        provider_id=str(metadata.get("provider", "")),
+        attempt_key=str(metadata.get("attempt", "")),
+        decline_code=str(error.get("decline_code") or error.get("code") or ""),
+        failure_message=str(error.get("message") or ""),
+    )
+
+
+def _outcome(*, status: str, error: Json) -> PaymentOutcome:
+    if status == "succeeded":
+        return PaymentOutcome.SUCCEEDED
+    if status in ("processing", "requires_capture"):
+        return PaymentOutcome.PROCESSING
+    if status == "requires_action":
+        return PaymentOutcome.NEEDS_CONFIRMATION
+    if status == "requires_payment_method" and error.get("code") == "authentication_required":
+        return PaymentOutcome.NEEDS_CONFIRMATION
+    # Canceled, declined or never confirmed: no money moves unless we ask again.
+    return PaymentOutcome.FAILED
+
+
+def setup_facts(intent: Json) -> SetupFacts:
+    """Read a SetupIntent whose payment method was expanded."""
+    metadata = intent.get("metadata") or {}
+    method = intent.get("payment_method")
+    actor = str(metadata.get("actor_id", ""))
+    return SetupFacts(
+        setup_intent_id=str(intent["id"]),
+        has_succeeded=intent["status"] == "succeeded",
+        customer_id=_id(intent.get("customer")),
+        provider_id=str(metadata.get("provider", "")),
+        actor_id=int(actor) if actor.isdecimal() else None,
+        actor_name=str(metadata.get("actor_name", "")),
+        card=card_facts(method) if isinstance(method, Mapping) and method.get("card") else None,
+    )
+
+
+def card_facts(method: Json) -> CardFacts:
+    """Read a PaymentMethod of type card."""
+    card = method["card"]
+    return CardFacts(
+        payment_method_id=str(method["id"]),
+        customer_id=_id(method.get("customer")),
+        brand=str(card["brand"]),
+        last_four=str(card["last4"]),
+        expiry_month=int(card["exp_month"]),
+        expiry_year=int(card["exp_year"]),
+    )
+
+
+def _id(reference: Any) -> str:
+    if isinstance(reference, Mapping):
+        return str(reference["id"])
+    return str(reference or "")
