@@ -1,0 +1,162 @@
+"""Who is in the demo: providers, their organizations and the people who sign in."""
+
+import csv
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from accounts.roles import Role
+
+PASSWORD = "portal-demo-2026"  # noqa: S105 - printed at start, for a demo on one's own machine
+
+
+@dataclass(frozen=True)
+class Login:
+    """Someone who can sign in with the demo's password."""
+
+    name: str
+    email: str
+    role: Role
+    organization: str = ""
+
+
+@dataclass(frozen=True)
+class DemoOrganization:
+    """An organization, its users at the beginning and now, and the cap it ends with."""
+
+    name: str
+    domain: str
+    users_then: int
+    users_now: int
+    room_below_cap: int | None = None
+
+
+@dataclass(frozen=True)
+class DemoProvider:
+    """A provider with everything that was agreed with it."""
+
+    name: str
+    prefix: str
+    time_zone: str
+    currency: str
+    country: str
+    address_lines: tuple[str, ...]
+    tax_id: str
+    tax_name: str
+    tax_rate: Decimal
+    package: str
+    unit_price: Decimal
+    committed_quantity: int | None
+    has_card: bool
+    months: int
+    organizations: tuple[DemoOrganization, ...]
+    logins: tuple[Login, ...] = field(default=())
+
+    @property
+    def contact(self) -> Login:
+        """Whom organization admins are told to ask."""
+        return next(login for login in self.logins if login.role == Role.BILLING_ADMIN)
+
+
+def _domain(name: str) -> str:
+    letters = "".join(letter for letter in name.lower() if letter.isalnum())
+    return f"{letters}.example"
+
+
+def _organizations() -> tuple[DemoOrganization, ...]:
+    with (Path(__file__).parent / "organizations.csv").open(newline="") as lines:
+        return tuple(
+            DemoOrganization(
+                name=row["name"],
+                domain=_domain(row["name"]),
+                users_then=int(row["users_then"]),
+                users_now=int(row["users_now"]),
+                room_below_cap=int(row["room_below_cap"]) if row["room_below_cap"] else None,
+            )
+            for row in csv.DictReader(lines)
+        )
+
+
+def _small(*rows: tuple[str, int, int]) -> tuple[DemoOrganization, ...]:
+    return tuple(DemoOrganization(name, _domain(name), then, now) for name, then, now in rows)
+
+
+DEMO = DemoProvider(
+    name="Summit Managed IT",
+    prefix="DEMO",
+    time_zone="America/Denver",
+    currency="USD",
+    country="US",
+    address_lines=("1200 Larimer Street, Suite 400", "Denver, CO 80204"),
+    tax_id="84-5550123",
+    tax_name="",
+    tax_rate=Decimal(0),
+    package="Workforce",
+    unit_price=Decimal("2.40"),
+    committed_quantity=None,
+    has_card=True,
+    months=14,
+    organizations=_organizations(),
+    logins=(
+        Login("Olivia Reyes", "owner@demo.example", Role.OWNER),
+        Login("Ben Whitaker", "billing@demo.example", Role.BILLING_ADMIN),
+        Login("Ada Lindqvist", "admin@demo.example", Role.ADMIN),
+        Login("Ravi Nair", "readonly@demo.example", Role.READ_ONLY),
+        Login("Grace Okafor", "org@demo.example", Role.ORGANIZATION_ADMIN, "Bright Oak Academy"),
+    ),
+)
+
+HARBOR = DemoProvider(
+    name="Hafen IT Service",
+    prefix="HAFEN",
+    time_zone="Europe/Berlin",
+    currency="EUR",
+    country="DE",
+    address_lines=("Am Sandtorkai 12", "20457 Hamburg"),
+    tax_id="DE136695976",
+    tax_name="VAT",
+    tax_rate=Decimal(19),
+    package="Workforce",
+    unit_price=Decimal("2.20"),
+    committed_quantity=None,
+    has_card=False,
+    months=2,
+    organizations=_small(
+        ("Elbe Spedition", 6, 9), ("Kontor Steuerberatung", 4, 7), ("Speicher Kaffee", 8, 10)
+    ),
+    logins=(
+        Login("Jana Petersen", "owner@hafen.example", Role.OWNER),
+        Login("Lars Brandt", "billing@hafen.example", Role.BILLING_ADMIN),
+    ),
+)
+
+CASCADE = DemoProvider(
+    name="Cascade Networks",
+    prefix="CASC",
+    time_zone="America/Los_Angeles",
+    currency="USD",
+    country="US",
+    address_lines=("88 Pine Street", "Seattle, WA 98101"),
+    tax_id="91-5550188",
+    tax_name="",
+    tax_rate=Decimal(0),
+    package="Workforce Premium",
+    unit_price=Decimal("6.50"),
+    committed_quantity=500,
+    has_card=True,
+    months=3,
+    organizations=_small(
+        ("Alki Outfitters", 60, 66),
+        ("Ballard Shipwrights", 118, 124),
+        ("Fremont Foundry", 80, 84),
+        ("Magnolia Clinics", 94, 101),
+        ("Wallingford Press", 104, 105),
+    ),
+    logins=(
+        Login("Tessa Morgan", "owner@cascade.example", Role.OWNER),
+        Login("Noah Kim", "billing@cascade.example", Role.BILLING_ADMIN),
+    ),
+)
+
+PROVIDERS = (DEMO, HARBOR, CASCADE)
+OPERATIONS = ("Sam Ellery", "operations@demo.example")

@@ -1,0 +1,18 @@
+"""The rows a new provider's schema begins with."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts.models import Provider
+from accounts.provisioning import on_new_provider
+from tenants.models import MeteringPolicy
+
+
+@on_new_provider
+def begin_metering(provider: Provider, now: datetime) -> None:  # noqa: ARG001 - a step's shape
+    """Count in the provider's billing zone, within the free allowance until there is a card."""
+    MeteringPolicy.objects.create(
+        billing_time_zone=provider.billing_time_zone,
+        free_user_limit=settings.FREE_USER_ALLOWANCE,
+    )
