@@ -13,6 +13,7 @@ from sandbox.autotask.tickets import change_ticket, create_ticket
 from sandbox.autotask.wire import (
     Answer,
     Delivery,
+    NotOffered,
     Refused,
     Request,
     Row,
@@ -194,8 +195,10 @@ def _only(request: Request, *methods: str) -> None:
 
 
 def _wrong_method(method: str) -> Refused:
-    return Refused(f"The requested resource does not support http method '{method}'.", status=405)
+    return NotOffered(
+        f"The requested resource does not support http method '{method}'.", status=405
+    )
 
 
 def _not_found() -> Refused:
-    return Refused("No HTTP resource was found that matches the request URI.", status=404)
+    return NotOffered("No HTTP resource was found that matches the request URI.", status=404)

@@ -2,19 +2,45 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, fields
+from datetime import timedelta
+from decimal import Decimal
+from types import NoneType
 from typing import Any
 
-from sandbox.autotask.demo import add_line, demo_world
+from sandbox.autotask.demo import add_periods, demo_world
 from sandbox.autotask.faults import Fault, FaultKind, edit_units
 from sandbox.autotask.schema import ENTITIES, Entity
 from sandbox.autotask.stand_in import StandIn
-from sandbox.autotask.wire import Answer, Refused, Request, Row, decode_object, json_answer
+from sandbox.autotask.wire import (
+    Answer,
+    Refused,
+    Request,
+    Row,
+    decode_object,
+    json_answer,
+    parse_instant,
+)
 from sandbox.autotask.world import ApiUser, Settings
 
 PREFIX = "/_control/"
 
-# What a person or the demo may add; the rest follows from these.
-_ADDABLE = ("Companies", "Contracts", "Services", "ContractServices", "Tickets")
+# What a person may add or change; the rest follows from these.
+_ADDABLE = ("Companies", "Contracts", "Services", "ContractServices")
+_CHANGEABLE = (*_ADDABLE, "Tickets")
+_LONGEST_CONTRACT = timedelta(days=50 * 366)
+
+_FAULT_TYPES: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "method": (str,),
+    "path": (str,),
+    "after": (int,),
+    "times": (int, NoneType),
+    "status": (int,),
+    "errors": (list,),
+    "retry_after": (int, NoneType),
+    "seconds": (int, Decimal),
+    "edit": (dict,),
+}
 
 
 class Control:
@@ -69,17 +95,18 @@ class Control:
         self._stand_in.save()
 
     def _add_fault(self, body: Row) -> None:
-        known = {part.name: part for part in fields(Fault) if part.name != "hits"}
         given = {_snake(name): value for name, value in body.items()}
-        _refuse_unknown(given, set(known), "fault")
+        _refuse_unknown(given, set(_FAULT_TYPES), "fault")
+        for name, value in given.items():
+            if type(value) not in _FAULT_TYPES[name]:
+                raise Refused(f"The fault's {name} is of the wrong type.")
         if given.get("kind") not in set(FaultKind):
             raise Refused("kind must be one of: " + ", ".join(FaultKind))
+        if not 400 <= given.get("status", 500) <= 599:
+            raise Refused("status must be from 400 to 599.")
         given["kind"] = FaultKind(given["kind"])
         if "seconds" in given:
             given["seconds"] = _number(given, "seconds")
-        for name in given.keys() & {"after", "status", "times", "retry_after"}:
-            if given[name] is not None and type(given[name]) is not int:
-                raise Refused(f"{name} must be a whole number.")
         given["errors"] = tuple(str(it) for it in given.get("errors") or Fault.errors)
         self._stand_in.faults.add(Fault(**given))
 
@@ -123,6 +150,10 @@ class Control:
         for name in ("user_name", "secret", "integration_code"):
             if not isinstance(given.get(name), str) or not given[name]:
                 raise Refused(f"A user needs {name}.")
+        permissions = given.get("permissions")
+        lists = permissions.values() if isinstance(permissions, dict) else [permissions or []]
+        if not all(isinstance(operations, list) for operations in lists):
+            raise Refused("permissions must name a list of operations per entity.")
         self._stand_in.world.add_user(ApiUser(**given))
         self._stand_in.save()
 
@@ -136,29 +167,39 @@ class Control:
             return [rows[key] for key in sorted(rows)]
         if method == "POST" and not row_id and entity.name in _ADDABLE:
             return self._add_row(entity, body)
-        if method == "PATCH" and row_id.isdecimal() and int(row_id) in rows:
-            rows[int(row_id)].update(entity.read_body(body) | {"id": int(row_id)})
-            self._stand_in.save()
-            return rows[int(row_id)]
+        known = row_id.isdecimal() and len(row_id) < 20 and int(row_id) in rows
+        if method == "PATCH" and known and entity.name in _CHANGEABLE:
+            return self._store(entity, rows[int(row_id)] | entity.read_body(body), int(row_id))
         raise Refused("There is no such row, or it can't be changed here.", status=404)
+
+    def _store(self, entity: Entity, row: Row, row_id: int | None) -> Row:
+        world = self._stand_in.world
+        for name in entity.required:
+            if row.get(name) is None:
+                raise Refused(f"Missing Required Field: {name}")
+        for name, target in entity.references.items():
+            if row.get(name) is not None and row[name] not in world.rows[target]:
+                raise Refused(f"{name} does not reference a row of {target}.")
+        if entity.name == "Contracts":
+            length = parse_instant(row["endDate"]) - parse_instant(row["startDate"])
+            if not timedelta(0) <= length <= _LONGEST_CONTRACT:
+                raise Refused("A contract ends after its start, within 50 years.")
+        stored = world.add(entity.name, {**row, "id": row_id})
+        self._stand_in.save()
+        return stored
 
     def _add_row(self, entity: Entity, body: Row) -> Row:
         world = self._stand_in.world
         units = body.pop("units", 0) if entity.name == "ContractServices" else 0
         given = entity.read_body(body)
-        for name in entity.required:
-            if given.get(name) is None:
-                raise Refused(f"Missing Required Field: {name}")
-        for name, target in entity.references.items():
-            if given.get(name) is not None and given[name] not in world.rows[target]:
-                raise Refused(f"{name} does not reference a row of {target}.")
-        if type(units) is not int or units < 0:
+        if given.get("id") in world.rows[entity.name]:
+            raise Refused("There is a row with this id already.")
+        if type(units) is not int or not 0 <= units < 2**31:
             raise Refused("units must be a whole number.")
+        row = self._store(entity, given, given.get("id"))
         if entity.name == "ContractServices":
-            row = add_line(world, given, units=units)
-        else:
-            row = world.add(entity.name, given)
-        self._stand_in.save()
+            add_periods(world, row, units=units)
+            self._stand_in.save()
         return row
 
 

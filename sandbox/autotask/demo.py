@@ -46,16 +46,14 @@ def demo_world() -> World:
     return world
 
 
-def add_line(world: World, line: Row, *, units: int) -> Row:
-    """A contract service with its unit rows for every period of the contract."""
-    stored = world.add("ContractServices", line)
+def add_periods(world: World, line: Row, *, units: int) -> None:
+    """A unit row of a stored contract service for every period of its contract."""
     contract = world.rows["Contracts"][line["contractID"]]
     first, last = (date.fromisoformat(contract[end][:10]) for end in ("startDate", "endDate"))
     price, cost = (Decimal(line.get(key) or 0) for key in ("unitPrice", "unitCost"))
     for begin, end in monthly_periods(first, last):
-        row = unit_row(stored, begin, end, units=units, price=price, cost=cost)
+        row = unit_row(line, begin, end, units=units, price=price, cost=cost)
         world.add("ContractServiceUnits", row)
-    return stored
 
 
 def _users(world: World) -> None:
@@ -129,12 +127,13 @@ def _contract(world: World, row_id: int, company: int, name: str, **changes: obj
 
 def _line(world: World, contract: Row, service_id: int, *, units: int) -> Row:
     service = world.rows["Services"][service_id]
-    line = {
+    line = world.add("ContractServices", {
         "contractID": contract["id"], "serviceID": service_id,
         "unitPrice": service["unitPrice"], "unitCost": service["unitCost"],
         "internalCurrencyUnitPrice": service["unitPrice"],
-    }  # fmt: skip
-    return add_line(world, line, units=units)
+    })  # fmt: skip
+    add_periods(world, line, units=units)
+    return line
 
 
 def _tickets(world: World) -> None:

@@ -67,10 +67,18 @@ class Entity:
 
 
 def _integer(value: Any) -> int:
+    return _whole(value, bits=32)
+
+
+def _long(value: Any) -> int:
+    return _whole(value, bits=64)
+
+
+def _whole(value: Any, *, bits: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("Not an integer.")
     number = int(value)
-    if abs(number) >= 2**63:
+    if abs(number) >= 2 ** (bits - 1):
         raise ValueError("Too large.")
     return number
 
@@ -99,13 +107,17 @@ def _string(value: Any) -> str:
 
 
 def _datetime(value: Any) -> str:
-    parse_instant(value)
+    if not _FIRST_YEAR <= parse_instant(value).year <= _LAST_YEAR:
+        raise ValueError("Out of range.")
     return str(value)
 
 
+# What the database behind the API can hold, less a year for zones and periods that begin next.
+_FIRST_YEAR, _LAST_YEAR = 1753, 9998
+
 _COERCIONS = {
     "integer": _integer,
-    "long": _integer,
+    "long": _long,
     "double": _double,
     "boolean": _boolean,
     "string": _string,

@@ -3,6 +3,7 @@
 import socket
 import struct
 import sys
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,9 +29,13 @@ class Server(ThreadingHTTPServer):
         """Answer any request: health, control, or the API's own."""
         if request.path == "/health":
             return json_answer({"status": "ok"}), Delivery.WHOLE
-        if request.path.startswith(PREFIX):
-            return self._control.respond(request), Delivery.WHOLE
-        return self._stand_in.respond(request)
+        try:
+            if request.path.startswith(PREFIX):
+                return self._control.respond(request), Delivery.WHOLE
+            return self._stand_in.respond(request)
+        except Exception as defect:  # noqa: BLE001 - a dropped connection would pass for a fault
+            traceback.print_exc()
+            return Refused(f"The stand-in is defect: {defect!r}").answer(), Delivery.WHOLE
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no news; anything else is shown."""

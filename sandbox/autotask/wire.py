@@ -57,6 +57,14 @@ class Refused(Exception):
         return json_answer({"errors": list(self.errors)}, status=self.status, headers=headers)
 
 
+class NotOffered(Refused):
+    """There is no such address or method. Autotask answers with a message instead of errors."""
+
+    def answer(self) -> Answer:
+        """The refusal as the API words it."""
+        return json_answer({"Message": self.errors[0]}, status=self.status)
+
+
 def json_answer(
     content: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
 ) -> Answer:

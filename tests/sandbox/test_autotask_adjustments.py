@@ -106,6 +106,8 @@ def test_rows_carried_over_name_no_line_and_go_on_so(autotask_stand_in: Autotask
         (CONTRACT, {"unitChange": -1000}, "negative"),
         (CONTRACT, {"unitChange": None}, "Missing Required Field: unitChange"),
         (CONTRACT, {"unitChange": 1.5}, "must be of type integer"),
+        (CONTRACT, {"unitChange": 2**31}, "must be of type integer"),
+        (CONTRACT, {"effectiveDate": "0001-01-01"}, "must be of type datetime"),
         (CONTRACT, {"effectiveDate": "yesterday"}, "must be of type datetime"),
         (CONTRACT, {"quantity": 3}, "Unable to find quantity"),
         (CONTRACT, {"contractServiceID": 999_999}, "contractServiceID"),

@@ -107,6 +107,7 @@ def test_the_next_page_refuses_get_and_another_body(autotask_stand_in: AutotaskS
 def test_the_previous_page_leads_back(autotask_stand_in: AutotaskStandIn) -> None:
     body = {"Filter": [EVERY], "MaxRecords": 10}
     first = autotask_stand_in.api.post("Companies/query", json=body).json()
+    assert first["items"][0]["id"] == 0
     second = autotask_stand_in.api.post(first["pageDetails"]["nextPageUrl"], json=body).json()
     back = autotask_stand_in.api.post(second["pageDetails"]["prevPageUrl"], json=body).json()
     assert back["items"] == first["items"]
