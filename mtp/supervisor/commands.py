@@ -13,7 +13,7 @@ from mtp.supervisor.services import start_services
 from mtp.supervisor.settings import testing_environment
 from mtp.supervisor.state import CHECKOUT, State, base_directory
 from mtp.supervisor.system import ensure_chromium, ensure_pango
-from mtp.supervisor.up import bring_up
+from mtp.supervisor.up import run_product
 
 INTERRUPTED = 130
 
@@ -41,8 +41,7 @@ def up() -> int:
     family = Family(state)
     try:
         with family.together():
-            bring_up(family)
-            family.tend_while(lambda: True)
+            run_product(family)
     except Stopped:
         terminal.event("Stopped")
     return 0

@@ -34,24 +34,35 @@ def _web_listener(chosen: str) -> socket.socket:
     return listener
 
 
-def bring_up(family: Family) -> None:
-    """Starts everything, says where it is and who can sign in; raises Refused or Stopped."""
+def run_product(family: Family) -> None:
+    """Starts everything, says where it is and who can sign in, and tends it until Stopped.
+
+    Raises Refused when a part can't be started. The listening socket stays open throughout, for a
+    web server that has to be started again.
+    """
     environment = development_environment(family.state)
     listener = _web_listener(environment.get("PORT", DEFAULT_PORT))
     with listener:
-        environment = {"SITE_URL": f"http://127.0.0.1:{listener.getsockname()[1]}"} | environment
+        origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        environment = {"SITE_URL": origin} | environment
         environment |= start_services(family, environment)
         environment |= launch_stripe_standin(family, environment)
         environment |= launch_autotask_standin(family, environment)
         logins = _prepare_database(family, environment)
-        step = terminal.Step("Stand-ins, worker, schedule and web server")
-        for name in [name for name in ("stripe", "autotask") if name in family.children]:
+        _start_servers(family, environment, listener)
+        family.state.announce(address=origin)
+        _welcome(family, origin, logins)
+        family.tend_while(lambda: True)
+
+
+def _start_servers(family: Family, environment: dict[str, str], listener: socket.socket) -> None:
+    step = terminal.Step("Stand-ins, worker, schedule and web server")
+    launch_worker_and_beat(family, environment)
+    for name in ("stripe", "autotask"):
+        if name in family.children:
             family.wait_for(name)
-        launch_worker_and_beat(family, environment)
-        start_web(family, environment, listener)
-        step.finish()
-    family.state.announce(address=environment["SITE_URL"])
-    _welcome(family, environment["SITE_URL"], logins)
+    start_web(family, environment, listener)
+    step.finish()
 
 
 def _prepare_database(family: Family, environment: dict[str, str]) -> str:
