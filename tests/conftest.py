@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
@@ -46,9 +47,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """The test database with its template schema, both providers and the cast, committed."""
+def django_db_setup(
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_keepdb: bool,
+    django_db_createdb: bool,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[None]:
+    """The test database with its template schema, both providers and the cast, committed.
+
+    Replaces pytest-django's, which makes no test database for a run without the `db` fixture:
+    committed tests alone would then write into the database of DATABASE_URL.
+    """
+    keep = django_db_keepdb and not django_db_createdb
     with django_db_blocker.unblock():
+        databases = setup_databases(
+            verbosity=0, interactive=False, aliases={"default"}, keepdb=keep
+        )
         refresh_template(migrations=ProviderMigrations(), now=timezone.now())
         if not Provider.objects.exists():
             hire_cast(
@@ -58,6 +73,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
                 }
             )
         connection.set_schema_to_public()
+    yield
+    if not django_db_keepdb:
+        with django_db_blocker.unblock():
+            teardown_databases(databases, verbosity=0)
 
 
 @pytest.fixture(autouse=True)
