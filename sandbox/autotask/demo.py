@@ -11,25 +11,26 @@ INTEGRATION_CODE = "MTPDEMOINTEGRATIONCODE"
 FULL_USER = "api@autotask.example"
 NO_COSTS_USER = "nocosts@autotask.example"
 VIEW_ONLY_USER = "viewonly@autotask.example"
-SECRET = "autotask-demo-secret"
+SECRET = "autotask-demo-secret"  # nosec B105 - signs in to the demo rows only
 
 CUSTOMER, PROSPECT, VENDOR = 1, 3, 7
 RECURRING_SERVICE, TIME_AND_MATERIALS = 7, 1
 FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2035, 12, 31)
 
-# Near-twins are on purpose: a match by name needs a person.
+# The organizations of the portal's demo, so that mapping has something to suggest. Some are spelt
+# a little differently on purpose, and one has a near-twin: a match by name needs a person.
 CUSTOMERS = (
-    "Acorn Veterinary Clinic", "Alder & Finch Architects", "Bayside Dental", "Bayside Dental Group",
-    "Birchwood Academy", "Blue Heron Logistics", "Brightwater Accounting", "Canyon Ridge Builders",
-    "Cedar Lane Pharmacy", "Clearview Optometry", "Copperfield Law", "Cornerstone Realty",
-    "Driftwood Hotels", "Eastgate Physiotherapy", "Elm Street Bakery", "Fairmont Textiles",
-    "Ferndale Credit Union", "Foxglove Interiors", "Granite State Plumbing", "Greenfield Farms",
-    "Harbor Light Insurance", "Hawthorn Publishing", "Highland Orthodontics",
-    "Ironbridge Engineering", "Juniper Wealth", "Keystone Freight", "Lakeshore Pediatrics",
-    "Larkspur Events", "Maple Grove Schools", "Meridian Surveying", "Millbrook Brewing",
-    "Northfield Charity", "Oakhurst Motors", "Orchard Veterinary", "Pinecrest Nursing",
-    "Quarry Hill Stone", "Redwood Analytics", "Riverbend Foods", "Saltmarsh Marine",
-    "Silver Birch Media",
+    "Alder & Finch Architects", "Beacon Dental Group", "Birchwood Legal", "Blue Heron Logistics",
+    "Bright Oak Academy", "Calloway Brewing", "Cedar Ridge Clinic", "Clearwater Foods",
+    "Copper Kettle Bakery", "Crestline Surveyors", "Dunmore Insurance", "Eastgate Motors",
+    "Elm Street Pediatrics", "Fairhaven Credit Union", "Foxglove Interiors",
+    "Granite Peak Outfitters", "Greenfield Growers", "Halcyon Studios", "Harborview Realty LLC",
+    "Hollis Engineering", "Ironbridge Construction", "Juniper Wellness", "Kestrel Aviation",
+    "Lakeside Veterinary", "Lanternfish Games", "Larkspur Accounting", "Maple Grove Schools",
+    "Meridian Optics", "Millstone Printing", "Northside Pharmacy", "Oakhurst Manufacturing",
+    "Pinewood Senior Care", "Quarry Lane Partners", "Redwood Freight", "Saltmarsh Seafood",
+    "Silverline Transit", "Sparrow Hill Winery", "Stonebridge Capital", "Thornfield Theatre",
+    "Willow Creek Medical",
 )  # fmt: skip
 
 
@@ -74,6 +75,7 @@ def _companies(world: World) -> None:
     company(29_683_600, "Willow Park Cinema", PROSPECT)
     company(29_683_601, "Crestline Distribution", VENDOR)
     company(29_683_602, "Old Mill Antiques", CUSTOMER, active=False)
+    company(29_683_603, "Beacon Dental", CUSTOMER)
 
 
 def _services(world: World) -> None:

@@ -124,15 +124,15 @@ def test_company_0_exists_and_a_missing_one_is_a_null_item(
 @pytest.mark.parametrize(
     ("condition", "found"),
     [
-        ({"op": "eq", "field": "CompanyName", "value": "bayside dental"}, 1),
-        ({"op": "beginsWith", "field": "companyName", "value": "Bayside"}, 2),
-        ({"op": "contains", "field": "companyName", "value": "veterinary"}, 2),
+        ({"op": "eq", "field": "CompanyName", "value": "beacon dental"}, 1),
+        ({"op": "beginsWith", "field": "companyName", "value": "Beacon"}, 2),
+        ({"op": "contains", "field": "companyName", "value": "stone"}, 2),
         ({"op": "endsWith", "field": "companyName", "value": "Group"}, 1),
         ({"op": "in", "field": "id", "value": [0, 29683500, 5]}, 2),
         ({"op": "noteq", "field": "companyType", "value": "1"}, 2),
         ({"op": "eq", "field": "isActive", "value": False}, 1),
         ({"op": "lte", "field": "id", "value": 29683500}, 2),
-        ({"op": "notExist", "field": "phone"}, 44),
+        ({"op": "notExist", "field": "phone"}, 45),
         ({"op": "or", "items": [
             {"op": "eq", "field": "id", "value": 0},
             {"op": "and", "items": [

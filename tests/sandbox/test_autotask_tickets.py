@@ -7,7 +7,7 @@ import pytest
 from tests.autotask_fixtures import AutotaskStandIn
 
 TICKET: dict[str, Any] = {
-    "title": "Bayside Dental is at its user cap",
+    "title": "Birchwood Legal is at its user cap",
     "companyID": 29_683_502,
     "status": 1,
     "priority": 2,
