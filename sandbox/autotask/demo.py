@@ -11,7 +11,8 @@ INTEGRATION_CODE = "MTPDEMOINTEGRATIONCODE"
 FULL_USER = "api@autotask.example"
 NO_COSTS_USER = "nocosts@autotask.example"
 VIEW_ONLY_USER = "viewonly@autotask.example"
-SECRET = "autotask-demo-secret"  # nosec B105 - signs in to the demo rows only
+# Signs in to the demo rows only.
+SECRET = "autotask-demo-secret"  # nosec B105
 
 CUSTOMER, PROSPECT, VENDOR = 1, 3, 7
 RECURRING_SERVICE, TIME_AND_MATERIALS = 7, 1
