@@ -1,4 +1,4 @@
-"""Settings of the web server, read by `gunicorn mtp.wsgi` everywhere; WEB_CONCURRENCY is its own."""
+"""Settings of the web server, read by `gunicorn mtp.wsgi` wherever it runs."""
 
 import os
 

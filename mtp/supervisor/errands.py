@@ -28,10 +28,6 @@ class Patience:
         time.sleep(seconds)
 
 
-def _last_line(log: Path) -> str:
-    return tail(log, lines=1).strip()
-
-
 def run_errand(
     waiter: Pausing,
     arguments: Sequence[str],
@@ -67,14 +63,8 @@ def run_errand(
             extra_groups=None if account.uid is None else [],
             preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one thread only
         )
-        try:
-            _give(process, given)
-            while process.poll() is None:
-                waiter.pause(0.05)
-                if shown:
-                    shown.tick(_last_line(log))
-        finally:
-            _end(process)
+        _give(process, given)
+        _await(process, waiter, shown, log)
         output.seek(began_at)
         written = output.read().decode(errors="replace")
     if process.returncode:
@@ -89,6 +79,18 @@ def _give(process: subprocess.Popen[bytes], given: str | None) -> None:
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write((given or "").encode())
+
+
+def _await(
+    process: subprocess.Popen[bytes], waiter: Pausing, shown: Step | None, log: Path
+) -> None:
+    try:
+        while process.poll() is None:
+            waiter.pause(0.05)
+            if shown:
+                shown.tick(tail(log, lines=1).strip())
+    finally:
+        _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,44 @@
+"""Lints every migration as it runs: public apps in public, the others in a provider's schema.
+
+python -m tests.architecture.migration_lint
+"""
+
+import os
+import sys
+
+import django
+
+SHARED = ("accounts", "outbox")
+PROVIDER = ("tenants", "usage", "billing", "integrations")
+
+
+def lint(apps: tuple[str, ...], schema: str) -> bool:
+    """Whether no migration of `apps` would lock or break a running portal.
+
+    `sqlmigrate` answers with nothing for a provider's app while the connection is in public: the
+    router keeps those tables out of it. The schema need not exist, only SQL is made.
+    """
+    from django_migration_linter import MigrationLinter
+    from django_tenants.utils import schema_context
+
+    with schema_context(schema):
+        linter = MigrationLinter(
+            include_apps=apps,
+            no_cache=True,
+            quiet=["ok", "ignore"],
+            ignore_initial_migrations=False,
+        )
+        linter.lint_all_migrations()
+        linter.print_summary()
+    return not linter.has_errors and linter.nb_total > linter.nb_ignored
+
+
+def main() -> int:
+    """0 when all are safe."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
+    django.setup()
+    return 0 if all([lint(SHARED, "public"), lint(PROVIDER, "lint")]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""No module over 300 lines, no function over 40: what is longer wants a name for its parts."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("mtp", "accounts", "tenants", "usage", "billing", "integrations", "sandbox", "tests")
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 40
+
+
+def modules() -> Iterator[Path]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if "migrations" not in path.parts:
+                yield path
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """From `def` to the end, the docstring not counted: a promise may be as long as it needs."""
+    last = function.end_lineno or function.lineno
+    length = last - function.lineno + 1
+    opening = function.body[0]
+    if ast.get_docstring(function, clean=False) is not None:
+        length -= (opening.end_lineno or opening.lineno) - opening.lineno + 1
+    return length
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules()
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    too_long = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": lines_of(node)
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and lines_of(node) > LONGEST_FUNCTION
+    }
+    assert too_long == {}
