@@ -10,6 +10,8 @@ from django.conf import settings
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
 COMPONENTS = sorted((settings.BASE_DIR / "templates" / "components").glob("*.html"))
 COMMENT = re.compile(r"\{#.*?#\}|\{% comment %\}.*?\{% endcomment %\}", re.DOTALL)
+# Documents and mails are no pages: neither the portal's policy nor its styles reach them.
+APART = {"documents", "mail", "email"}
 FORBIDDEN = {
     "a style attribute": re.compile(r"<[a-z][^>]*\sstyle\s*=", re.IGNORECASE),
     "a style element": re.compile(r"<style\b", re.IGNORECASE),
@@ -26,7 +28,7 @@ FORBIDDEN = {
 
 def written(template: Path) -> str:
     """The template without its comments and without Django's tags, which may hold a `>`."""
-    return re.sub(r"\{%.*?%\}", "", COMMENT.sub("", template.read_text()))
+    return re.sub(r"\{%.*?%\}", " ", COMMENT.sub("", template.read_text()))
 
 
 @pytest.mark.parametrize("rule", FORBIDDEN)
@@ -48,6 +50,21 @@ def test_component_is_documented_and_shown(component: Path) -> None:
     tag = f"<c-{component.stem.replace('_', '-')}"
     shown = (settings.BASE_DIR / "templates" / "styleguide.html").read_text()
     assert tag in shown
+
+
+def test_every_class_is_in_the_compiled_styles() -> None:
+    """A class that is not: a slip, or `npm run css` was forgotten."""
+    styles = (settings.BASE_DIR / "static" / "css" / "app.css").read_text()
+    known = {name.replace("\\", "") for name in re.findall(r"\.((?:[\w-]|\\.)+)", styles)}
+    missing = {
+        f"{template.relative_to(settings.BASE_DIR)}: {name}"
+        for template in TEMPLATES
+        if not APART & set(template.parts)
+        for named in re.findall(r'\sclass="([^"]*)"', written(template))
+        for name in re.sub(r"\{\{.*?\}\}", "", named).split()
+        if name not in known
+    }
+    assert missing == set()
 
 
 def test_package_lock_names_no_download_address() -> None:
