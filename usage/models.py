@@ -111,12 +111,16 @@ class DailySnapshot(models.Model):
 
 
 class SnapshotRun(models.Model):
-    """One day's snapshot of this provider: resumed where it stopped, never done twice."""
+    """One day's snapshot of this provider, never done twice.
+
+    `differences` is how many places the check of the books after it found wrong.
+    """
 
     day = models.DateField(unique=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     organizations = models.PositiveIntegerField(default=0)
+    differences = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"snapshot of {self.day}"

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField()),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('organizations', models.PositiveIntegerField(default=0)),
+                ('differences', models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
