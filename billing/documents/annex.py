@@ -1,0 +1,90 @@
+"""The annex of a long invoice: one preformatted line for each organization.
+
+A table of 2,000 rows costs the renderer ten times as much (facts: performance, Documents), so the
+columns are cells of a monospaced font. A text with characters of another font has another width:
+it is marked, and the page gives it a box of the column's width.
+"""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from billing.documents.lines import unit_of
+from billing.documents.wording import (
+    fitted,
+    is_monospaced,
+    printable,
+    quantity_text,
+    sortable_instant,
+)
+from billing.models import InvoiceLine
+from billing.money import format_money, format_unit_price
+
+_GAP = "  "
+_POSITION, _QUANTITY, _REACHED, _PERSON = 4, 14, 26, 21
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Widths that differ, in cells of half an em: invoice.css gives foreign names the same."""
+
+    name: int
+    unit_price: int
+    amount: int
+
+
+CHARGES = Columns(name=36, unit_price=13, amount=14)
+# What a commitment covers has no price: the room goes to the names.
+SHARES = Columns(name=63, unit_price=0, amount=0)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnexLine:
+    """Texts set one after the other; those with `foreign_…` need a box."""
+
+    position: str
+    name: str
+    foreign_name: bool
+    figures: str
+    actor: str
+    foreign_actor: bool
+
+
+def annex_line(line: InvoiceLine, *, columns: Columns, currency: str, zone: ZoneInfo) -> AnnexLine:
+    """One line; names are cut with an ellipsis at their column's width."""
+    name = printable(line.organization_name or line.description)
+    actor = printable(line.peak_actor_name)
+    foreign_name, foreign_actor = not is_monospaced(name), not is_monospaced(actor)
+    has_price = columns.unit_price > 0
+    price = format_unit_price(line.unit_price, currency) if has_price else ""
+    amount = format_money(line.amount_minor, currency) if has_price else ""
+    reached = "carried in" if line.peak_at is None else sortable_instant(line.peak_at, zone)
+    quantity = quantity_text(line.quantity, unit_of(line.metric))
+    return AnnexLine(
+        position=f"{line.position:>{_POSITION}} ",
+        name=name if foreign_name else fitted(name, columns.name),
+        foreign_name=foreign_name,
+        figures=_figures(columns, quantity, price, amount, reached),
+        actor=actor if foreign_actor else fitted(actor, _PERSON).rstrip(),
+        foreign_actor=foreign_actor,
+    )
+
+
+def annex_heading(columns: Columns) -> str:
+    """The names of the columns, in the same cells."""
+    has_price = columns.unit_price > 0
+    price, amount = ("Unit price", "Amount") if has_price else ("", "")
+    figures = _figures(columns, "HWM", price, amount, "Reached")
+    return f"{'':{_POSITION}} {'Organization':<{columns.name}}{figures}By"
+
+
+def annex_sum(amount: str) -> str:
+    """The last line of an annex of charges: what its amounts add up to."""
+    before = CHARGES.name + _QUANTITY + CHARGES.unit_price
+    return f"{'':{_POSITION}} {'Subtotal':<{before}}{amount:>{CHARGES.amount}}"
+
+
+def _figures(columns: Columns, quantity: str, price: str, amount: str, reached: str) -> str:
+    return (
+        f"{quantity:>{_QUANTITY}}{price:>{columns.unit_price}}{amount:>{columns.amount}}"
+        f"{_GAP}{reached:<{_REACHED}}{_GAP}"
+    )

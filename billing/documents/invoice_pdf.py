@@ -1,0 +1,27 @@
+"""The PDF of an invoice."""
+
+from collections.abc import Iterable
+
+from django.template.loader import render_to_string
+
+from billing.documents.rendering import pdf_of
+from billing.documents.sheet import sheet_of
+from billing.models import Invoice, InvoiceLine
+
+
+def invoice_html(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> str:
+    """The page that becomes the PDF; `lines` are the invoice's own, in order."""
+    sheet = sheet_of(invoice=invoice, lines=lines)
+    return render_to_string(
+        "billing/documents/invoice.html",
+        {
+            "sheet": sheet,
+            "parties": (("From", sheet.seller), ("Bill to", sheet.buyer)),
+            "zone": invoice.billing_time_zone,
+        },
+    )
+
+
+def invoice_pdf(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> bytes:
+    """PDF/A-3b, the same bytes for the same invoice (docs/decisions/0007)."""
+    return pdf_of(html=invoice_html(invoice=invoice, lines=lines), identifier=invoice.number)

@@ -1,0 +1,75 @@
+"""An invoice's lines as the document's tables show them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from billing.documents.wording import instant_text, printable, quantity_text
+from billing.models import InvoiceLine
+from billing.money import format_money, format_unit_price
+
+_LONGEST_PERSON = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One row of a table; `note` says when and by whom the quantity was reached."""
+
+    name: str
+    note: str
+    quantity: str
+    unit_price: str
+    amount: str
+
+
+def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo) -> Charge:
+    """A line by itself; a basis line has neither price nor amount."""
+    is_free = line.kind == InvoiceLine.Kind.BASIS
+    return Charge(
+        name=printable(line.organization_name or line.description),
+        note=peak_note(line, zone=zone),
+        quantity=quantity_text(line.quantity, unit_of(line.metric)),
+        unit_price="" if is_free else format_unit_price(line.unit_price, currency),
+        amount="" if is_free else format_money(line.amount_minor, currency),
+    )
+
+
+def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator[Charge]:
+    """The lines summed up, one row for each metric and unit price."""
+    ordered = sorted(lines, key=_metric_and_price)
+    for (metric, price), members in groupby(ordered, key=_metric_and_price):
+        group = list(members)
+        yield Charge(
+            name=f"Highest number of {unit_of(metric)} in {len(group):,} organizations",
+            note="Each is listed in the annex with its own amount; this is their sum.",
+            quantity=quantity_text(
+                sum((line.quantity for line in group), Decimal(0)), unit_of(metric)
+            ),
+            unit_price=format_unit_price(price, currency),
+            amount=format_money(sum(line.amount_minor for line in group), currency),
+        )
+
+
+def _metric_and_price(line: InvoiceLine) -> tuple[str, Decimal]:
+    return line.metric, line.unit_price
+
+
+def unit_of(metric: str) -> str:
+    """What is counted; a contract billing the greater of users and devices counts seats."""
+    return "seats" if metric == "greater" else metric
+
+
+def peak_note(line: InvoiceLine, *, zone: ZoneInfo) -> str:
+    """When an organization's peak was reached and by whom; empty for a line of no organization.
+
+    Whom they added is not said: an invoice goes to people with no need to know a client's staff.
+    """
+    if line.organization_id is None:
+        return ""
+    if line.peak_at is None:
+        return "Carried in from the month before and not passed"
+    reached = f"Reached {instant_text(line.peak_at, zone)}"
+    actor = printable(line.peak_actor_name, longest=_LONGEST_PERSON)
+    return f"{reached} by {actor}" if actor else reached

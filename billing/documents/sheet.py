@@ -1,0 +1,172 @@
+"""What an invoice's document says, as texts: from the issued snapshot and nothing else.
+
+Payment is told as at issue: a document never changes, so it cannot know what came in later.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+
+from billing.documents.annex import (
+    CHARGES,
+    SHARES,
+    AnnexLine,
+    annex_heading,
+    annex_line,
+    annex_sum,
+)
+from billing.documents.lines import Charge, charge, charges_by_price
+from billing.documents.wording import date_text, instant_text, month_text, printable
+from billing.models import Invoice, InvoiceLine
+from billing.money import format_money
+
+# Up to so many lines a page's table is handsome and quick; a longer one becomes an annex.
+LONGEST_TABLE = 40
+_ENGLISH = Locale("en")
+_LONGEST_ADDRESS_LINE = 90
+_MOST_ADDRESS_LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The seller or the buyer, as kept with the invoice."""
+
+    name: str
+    address_lines: tuple[str, ...]
+    tax_id: str
+    email: str
+
+    @classmethod
+    def of(cls, snapshot: Mapping[str, Any]) -> "Party":
+        """From an invoice's `seller` or `buyer`; the country is written out as its last line."""
+        lines = [*snapshot.get("address_lines", [])][:_MOST_ADDRESS_LINES]
+        country = str(snapshot.get("country", ""))
+        if country:
+            lines.append(_ENGLISH.territories.get(country, country))
+        return cls(
+            name=printable(str(snapshot.get("name", ""))),
+            address_lines=tuple(
+                printable(str(line), longest=_LONGEST_ADDRESS_LINE) for line in lines if line
+            ),
+            tax_id=printable(str(snapshot.get("tax_id", ""))),
+            email=printable(str(snapshot.get("email", ""))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One invoice, ready to be set: every value a text. `facts` are pairs of name and value."""
+
+    number: str
+    month: str
+    issued_at: str
+    due_date: str
+    seller: Party
+    buyer: Party
+    facts: tuple[tuple[str, str], ...]
+    package: str
+    quantity_heading: str
+    charges: tuple[Charge, ...]
+    is_summary: bool
+    basis: tuple[Charge, ...]
+    annex_title: str
+    annex_heading: str
+    annex: tuple[AnnexLine, ...]
+    annex_sum: str
+    totals: tuple[tuple[str, str], ...]
+    total: str
+    is_owed: bool
+    is_charged_to_card: bool
+
+
+def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
+    """The document's content; `lines` are the invoice's own, in order.
+
+    Up to 40 lines all are in tables on the first pages; above that the charges are summed up by
+    price and each line is in the annex.
+    """
+    zone = ZoneInfo(invoice.billing_time_zone)
+    lines = list(lines)
+    charged = [line for line in lines if line.kind != InvoiceLine.Kind.BASIS]
+    basis = [line for line in lines if line.kind == InvoiceLine.Kind.BASIS]
+    is_long = len(lines) > LONGEST_TABLE
+    is_summary = len(charged) > LONGEST_TABLE
+    annexed = (charged if is_summary else basis) if is_long else []
+    columns = CHARGES if is_summary else SHARES
+    currency = invoice.currency
+    return Sheet(
+        number=invoice.number,
+        month=month_text(invoice.month),
+        issued_at=invoice.issued_at.isoformat(timespec="seconds"),
+        due_date=date_text(invoice.due_date),
+        seller=Party.of(invoice.seller),
+        buyer=Party.of(invoice.buyer),
+        facts=_facts(invoice, zone),
+        package=printable(str(invoice.contract_summary.get("package_name", ""))),
+        quantity_heading=_quantity_heading(invoice),
+        charges=tuple(charges_by_price(charged, currency=currency))
+        if is_summary
+        else tuple(charge(line, currency=currency, zone=zone) for line in charged),
+        is_summary=is_summary,
+        basis=()
+        if is_long
+        else tuple(charge(line, currency=currency, zone=zone) for line in basis),
+        annex_title=_annex_title(annexed, is_charged=is_summary),
+        annex_heading=annex_heading(columns),
+        annex=tuple(
+            annex_line(line, columns=columns, currency=currency, zone=zone) for line in annexed
+        ),
+        annex_sum=annex_sum(format_money(invoice.subtotal_minor, currency)) if is_summary else "",
+        totals=_totals(invoice),
+        total=format_money(invoice.total_minor, currency),
+        is_owed=invoice.total_minor > 0,
+        is_charged_to_card=invoice.collection == Invoice.Collection.AUTOMATIC,
+    )
+
+
+def _facts(invoice: Invoice, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
+    period = (
+        f"{instant_text(invoice.period_starts_at, zone)} until "
+        f"{instant_text(invoice.period_ends_at, zone)}"
+    )
+    facts = [
+        ("Invoice number", invoice.number),
+        ("Date of issue", date_text(invoice.issued_at.astimezone(zone).date())),
+        ("Date due", date_text(invoice.due_date)),
+        ("Billing month", month_text(invoice.month)),
+        ("Period", period),
+        ("Billing time zone", invoice.billing_time_zone),
+        ("Your purchase order", printable(str(invoice.buyer.get("purchase_order", "")))),
+    ]
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _totals(invoice: Invoice) -> tuple[tuple[str, str], ...]:
+    currency = invoice.currency
+    totals = [("Subtotal", format_money(invoice.subtotal_minor, currency))]
+    if invoice.tax_minor or invoice.tax_rate:
+        name = printable(invoice.tax_name) or "Tax"
+        rate = f"{invoice.tax_rate:f}"
+        rate = rate.rstrip("0").rstrip(".") if "." in rate else rate
+        totals.append((f"{name} ({rate} %)", format_money(invoice.tax_minor, currency)))
+    total = format_money(invoice.total_minor, currency)
+    return (
+        *totals,
+        ("Total", total),
+        ("Paid at issue", format_money(0, currency)),
+        ("Amount due", f"{total} {currency}"),
+    )
+
+
+def _quantity_heading(invoice: Invoice) -> str:
+    return "High-water mark" if invoice.kind == Invoice.Kind.USAGE else "Quantity"
+
+
+def _annex_title(lines: list[InvoiceLine], *, is_charged: bool) -> str:
+    if not lines:
+        return ""
+    what = "charges" if is_charged else "high-water marks"
+    return f"Annex: {what} of {len(lines):,} organizations"
