@@ -98,7 +98,7 @@ class State:
         """A random secret, made once and kept."""
         kept = self._read("secrets")
         if name not in kept:
-            kept[name] = prefix + secrets.token_urlsafe(32)
+            kept[name] = prefix + secrets.token_urlsafe(48)
             self._write("secrets", kept)
         return str(kept[name])
 

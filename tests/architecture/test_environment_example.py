@@ -1,0 +1,29 @@
+"""`.env.example` explains every variable that is read, and no other."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Read by docker-compose.yml, the web server's settings or the supervisor.
+ELSEWHERE = {
+    "DEMO",
+    "MTP_STATE_DIR",
+    "PORT",
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "WEB_CONCURRENCY",
+    "WEB_THREADS",
+}
+
+
+def test_every_variable_is_explained() -> None:
+    settings = (ROOT / "mtp/settings.py").read_text()
+    read = set(re.findall(r"(?:env\.\w+|\bsecret)\(\s*\"([A-Z_]+)\"", settings))
+    example = (ROOT / ".env.example").read_text()
+    explained = set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+    assert explained == read | ELSEWHERE
+
+
+def test_the_example_chooses_nothing() -> None:
+    example = (ROOT / ".env.example").read_text()
+    assert re.findall(r"^[A-Z_]+=.+$", example, re.MULTILINE) == []
