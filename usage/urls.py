@@ -1,5 +1,12 @@
 """Addresses of usage."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from usage.views import own, usage_page
+
+urlpatterns = [
+    path("account/usage/", usage_page.usage, name="usage"),
+    path("account/usage.csv", usage_page.usage_csv, name="usage_csv"),
+    path("account/usage/<int:organization_id>/cap/", usage_page.cap_edit, name="cap_edit"),
+    path("organization/", own.own_organization, name="own_organization"),
+]

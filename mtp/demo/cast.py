@@ -1,9 +1,10 @@
 """Who is in the demo: providers, their organizations and the people who sign in."""
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from accounts.roles import Role
 
@@ -36,6 +37,7 @@ class DemoProvider:
     """A provider with everything that was agreed with it."""
 
     name: str
+    legal_name: str
     prefix: str
     time_zone: str
     currency: str
@@ -50,7 +52,14 @@ class DemoProvider:
     has_card: bool
     months: int
     organizations: tuple[DemoOrganization, ...]
-    logins: tuple[Login, ...] = field(default=())
+    logins: tuple[Login, ...]
+    organization_limit: int = 50
+    closes_last_month: bool = True
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The billing time zone."""
+        return ZoneInfo(self.time_zone)
 
     @property
     def contact(self) -> Login:
@@ -83,6 +92,7 @@ def _small(*rows: tuple[str, int, int]) -> tuple[DemoOrganization, ...]:
 
 DEMO = DemoProvider(
     name="Summit Managed IT",
+    legal_name="Summit Managed IT, LLC",
     prefix="DEMO",
     time_zone="America/Denver",
     currency="USD",
@@ -96,6 +106,7 @@ DEMO = DemoProvider(
     committed_quantity=None,
     has_card=True,
     months=14,
+    closes_last_month=False,
     organizations=_organizations(),
     logins=(
         Login("Olivia Reyes", "owner@demo.example", Role.OWNER),
@@ -108,6 +119,7 @@ DEMO = DemoProvider(
 
 HARBOR = DemoProvider(
     name="Hafen IT Service",
+    legal_name="Hafen IT Service GmbH",
     prefix="HAFEN",
     time_zone="Europe/Berlin",
     currency="EUR",
@@ -132,6 +144,7 @@ HARBOR = DemoProvider(
 
 CASCADE = DemoProvider(
     name="Cascade Networks",
+    legal_name="Cascade Networks, Inc.",
     prefix="CASC",
     time_zone="America/Los_Angeles",
     currency="USD",
