@@ -1,10 +1,120 @@
 """What every page's shell needs."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import User
+from accounts.roles import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page that the menu leads to."""
+
+    name: str
+    label: str
+    icon: str
+    permission: Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries below one heading; the first group has none."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+PROVIDER_MENU = (
+    Group(
+        "",
+        (
+            Entry(
+                "organization_list",
+                "Organizations",
+                "building-office-2",
+                Permission.VIEW_ORGANIZATIONS,
+            ),
+        ),
+    ),
+    Group(
+        "Account",
+        (
+            Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
+            Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
+            Entry(
+                "billing_information",
+                "Billing Information",
+                "credit-card",
+                Permission.VIEW_BILLING,
+            ),
+        ),
+    ),
+)
+OWN_MENU = (
+    Group(
+        "",
+        (
+            Entry("own_organization", "Overview", "home", Permission.USE_OWN_ORGANIZATION),
+            Entry("own_user_list", "Users", "users", Permission.USE_OWN_ORGANIZATION),
+            Entry(
+                "own_device_list",
+                "Devices",
+                "computer-desktop",
+                Permission.USE_OWN_ORGANIZATION,
+            ),
+        ),
+    ),
+)
+OWN_PAGES = "/organization/"
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """The entries this person may use."""
-    return {"navigation": []}
+    """The menu of the pages that this person's role includes, grouped.
+
+    On the pages of an organization that a provider's administrator entered, it is that
+    organization's menu.
+    """
+    user = getattr(request, "user", None)
+    if not isinstance(user, User) or not user.role:
+        return {"navigation": []}
+    if user.may(Permission.ENTER_ORGANIZATION) and request.path.startswith(OWN_PAGES):
+        menu = [(group.label, list(group.entries)) for group in OWN_MENU]
+    else:
+        menu = [
+            (group.label, [entry for entry in group.entries if user.may(entry.permission)])
+            for group in (*PROVIDER_MENU, *OWN_MENU)
+        ]
+    return {"navigation": _rendered(menu, path=request.path)}
+
+
+def _rendered(menu: list[tuple[str, list[Entry]]], *, path: str) -> list[dict[str, Any]]:
+    """Groups of items with address and icon; the item whose address fits `path` best is active."""
+    addresses = {}
+    for _, entries in menu:
+        for entry in list(entries):
+            try:
+                addresses[entry.name] = reverse(entry.name)
+            except NoReverseMatch:
+                entries.remove(entry)
+    fitting = [address for address in addresses.values() if path.startswith(address)]
+    active = max(fitting, key=len, default="")
+    return [
+        {
+            "label": label,
+            "items": [
+                {
+                    "label": entry.label,
+                    "url": addresses[entry.name],
+                    "icon": entry.icon,
+                    "active": addresses[entry.name] == active,
+                }
+                for entry in entries
+            ],
+        }
+        for label, entries in menu
+        if entries
+    ]

@@ -10,6 +10,8 @@ from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
 
 from accounts.roles import PERMISSIONS, Permission, Role
+from accounts.text import plain_text
+from accounts.validation import currency_code, time_zone_name
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -32,30 +34,41 @@ class Provider(TenantMixin):  # type: ignore[misc]
         ACTIVE = "active", "Active"
         FAILED = "failed", "Set-up failed"
 
+    objects: ClassVar[models.Manager["Provider"]] = models.Manager()
     auto_create_schema = False
     auto_drop_schema = False
 
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, validators=[plain_text])
     provider_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     state = models.CharField(max_length=20, choices=State, default=State.PROVISIONING)
     state_detail = models.TextField(blank=True)
-    billing_time_zone = models.CharField(max_length=64, default="UTC")
-    currency = models.CharField(
-        max_length=3, default="USD", validators=[RegexValidator(r"^[A-Z]{3}$")]
-    )
+    billing_time_zone = models.CharField(max_length=64, default="UTC", validators=[time_zone_name])
+    currency = models.CharField(max_length=3, default="USD", validators=[currency_code])
     invoice_prefix = models.CharField(
-        max_length=8, unique=True, validators=[RegexValidator(r"^[A-Z0-9]{2,8}$")]
+        max_length=8,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z0-9]{2,8}$", "Use 2 to 8 capital letters and digits.")],
+        help_text="Begins every invoice number, and names the schema. Never changes.",
     )
-    contact_name = models.CharField(max_length=200)
+    contact_name = models.CharField(max_length=200, validators=[plain_text])
     contact_email = models.EmailField()
     organization_limit = models.PositiveIntegerField(
         default=100, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    closes_automatically = models.BooleanField(
+        default=True,
+        help_text="Off: the schedule leaves this provider's months for operations to close.",
     )
     stripe_customer_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its schema is there and may be entered."""
+        return self.state == self.State.ACTIVE
 
 
 class Domain(DomainMixin):  # type: ignore[misc]
@@ -105,8 +118,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     Logins are deactivated, never deleted: what they did keeps their name.
     """
 
-    email = models.EmailField(unique=True)
-    name = models.CharField(max_length=200)
+    email = models.EmailField(
+        unique=True, error_messages={"unique": "Somebody already signs in with this address."}
+    )
+    name = models.CharField(max_length=200, validators=[plain_text])
     provider = models.ForeignKey(
         Provider, on_delete=models.PROTECT, null=True, blank=True, related_name="users"
     )
@@ -126,11 +141,17 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="accounts_user_is_staff_or_of_a_provider",
                 condition=models.Q(is_staff=True, provider=None, role="")
                 | models.Q(is_staff=False, provider__isnull=False, role__in=Role.values),
+                violation_error_message=(
+                    "Operations staff have neither a provider nor a role; everyone else has both."
+                ),
             ),
             models.CheckConstraint(
                 name="accounts_user_organization_admin_has_one",
                 condition=models.Q(role=Role.ORGANIZATION_ADMIN, organization_id__isnull=False)
                 | (~models.Q(role=Role.ORGANIZATION_ADMIN) & models.Q(organization_id=None)),
+                violation_error_message=(
+                    "An organization admin needs the id of an organization; other roles have none."
+                ),
             ),
         ]
 
@@ -147,6 +168,37 @@ class User(AbstractBaseUser, PermissionsMixin):
             return self.provider
         chosen = request.session.get(OPERATIONS_PROVIDER_KEY)
         return Provider.objects.filter(pk=chosen).first() if chosen else None
+
+
+class SignInEvent(models.Model):
+    """A sign-in, a refused one, or a sign-out: appended, never changed.
+
+    `email` is what was typed, so an attempt on an unknown address is kept too.
+    """
+
+    class Outcome(models.TextChoices):
+        """What came of it."""
+
+        SUCCEEDED = "succeeded", "Signed in"
+        FAILED = "failed", "Wrong e-mail or password"
+        INACTIVE = "inactive", "Login is deactivated"
+        LIMITED = "limited", "Too many attempts"
+        SIGNED_OUT = "signed_out", "Signed out"
+
+    at = models.DateTimeField()
+    outcome = models.CharField(max_length=20, choices=Outcome)
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="sign_in_events"
+    )
+    email = models.CharField(max_length=254)
+    ip_address = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["-at"], name="accounts_signinevent_at")]
+
+    def __str__(self) -> str:
+        return f"{self.email}: {self.get_outcome_display()}"
 
 
 class Package(models.Model):
@@ -172,7 +224,7 @@ class PackagePrice(models.Model):
     """A package's list price per unit and month, from a date on, in one currency."""
 
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="prices")
-    currency = models.CharField(max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")])
+    currency = models.CharField(max_length=3, validators=[currency_code])
     unit_price = models.DecimalField(
         max_digits=12, decimal_places=4, validators=[MinValueValidator(0)]
     )

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
+
+from mtp.schema import connection
 
 TIMEOUT_SECONDS = 120
 

@@ -3,11 +3,12 @@
 A policy is the outermost decorator of a view: it answers before anything is read from the request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -17,10 +18,6 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts.models import Provider
 from accounts.roles import Permission
 
-if TYPE_CHECKING:
-    from accounts.requests import PortalRequest
-
-P = ParamSpec("P")
 View = Callable[..., HttpResponse]
 REFUSALS = {
     Permission.VIEW_BILLING: "You don't have permission to see payment information.",
@@ -54,42 +51,35 @@ LIBRARY_POLICIES: dict[str, Policy] = {
     "account_reset_password_done": ANYONE,
     "account_reset_password_from_key": ANYONE,
     "account_reset_password_from_key_done": ANYONE,
-    "account_reauthenticate": SIGNED_IN,
     "account_change_password": SIGNED_IN,
-    "account_set_password": SIGNED_IN,
+    "operations_sign_out": ANYONE,
     "admin:": OPERATIONS,
 }
 
 
-def anyone(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+def anyone(view: View) -> View:
     """A route for everybody, signed in or not."""
 
     @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        return view(*args, **kwargs)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs)
 
-    guarded.policy = ANYONE  # type: ignore[attr-defined]
-    return guarded
+    return _named(guarded, ANYONE)
 
 
-def signed_in(
-    view: "Callable[Concatenate[Any, P], HttpResponse]",
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def signed_in(view: View) -> View:
     """A route for whoever is signed in, whatever their role; others are sent to sign in."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
         return view(request, *args, **kwargs)
 
-    guarded.policy = SIGNED_IN  # type: ignore[attr-defined]
-    return guarded
+    return _named(guarded, SIGNED_IN)
 
 
-def requires(
-    *permissions: Permission,
-) -> "Callable[[Callable[Concatenate[PortalRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]":  # noqa: E501 - one type
+def requires(*permissions: Permission) -> Callable[[View], View]:
     """A route for roles with any of these permissions, in their active provider's schema.
 
     Others get 403 with the reason, people who are not signed in are sent to sign in, and those of a
@@ -97,24 +87,34 @@ def requires(
     """
     policy = Policy("requires " + " or ".join(permissions), permissions)
 
-    def guard(
-        view: "Callable[Concatenate[PortalRequest, P], HttpResponse]",
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if not any(request.user.may(permission) for permission in permissions):
                 raise PermissionDenied(REFUSALS.get(permissions[0], REFUSAL))
             provider: Provider | None = request.provider  # type: ignore[attr-defined]
-            if provider is None or provider.state != Provider.State.ACTIVE:
+            if provider is None or not provider.is_active:
                 return _not_ready(request, provider)
-            return view(request, *args, **kwargs)  # type: ignore[arg-type]
+            return view(request, *args, **kwargs)
 
-        guarded.policy = policy  # type: ignore[attr-defined]
-        return guarded
+        return _named(guarded, policy)
 
     return guard
+
+
+def policy_of(*, view: View, name: str, namespaces: Sequence[str] = ()) -> Policy | None:
+    """The policy of a route, or None when it names none."""
+    for namespace in namespaces:
+        if policy := LIBRARY_POLICIES.get(f"{namespace}:"):
+            return policy
+    return getattr(view, "policy", None) or LIBRARY_POLICIES.get(name)
+
+
+def _named(view: View, policy: Policy) -> View:
+    view.policy = policy  # type: ignore[attr-defined]
+    return view
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -126,8 +126,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _not_ready(request: HttpRequest, provider: Provider | None) -> HttpResponse:
-    response = render(
-        request, "accounts/not_ready.html", {"provider": provider}, status=NOT_READY_STATUS
-    )
+    shown = {"provider": provider, "support_email": settings.SUPPORT_EMAIL}
+    response = render(request, "accounts/not_ready.html", shown, status=NOT_READY_STATUS)
     response["Retry-After"] = "5"
     return response

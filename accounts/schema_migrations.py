@@ -7,22 +7,24 @@ over thousands of schemas quadratic; one look at the schema's own table is enoug
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg import sql
 
-from mtp.schema import provider_schema
+from mtp.schema import connection, provider_schema
 
 MigrationKey = tuple[str, str]
 
 
 class _SchemaRecorder(MigrationRecorder):
     """Looks for `django_migrations` in the current schema only, by name."""
+
+    _has_table: bool
 
     def has_table(self) -> bool:
         if not self._has_table:
@@ -41,7 +43,8 @@ class _SchemaExecutor(MigrationExecutor):
         self.loader = loader
         self.recorder = _SchemaRecorder(connection)
         self.progress_callback = None
-        loader.applied_migrations = self.recorder.applied_migrations()
+        # Django keeps rows of its table here, and looks at their keys only.
+        loader.applied_migrations = cast("Any", self.recorder.applied_migrations())
 
 
 def provider_app_labels() -> frozenset[str]:

@@ -1,16 +1,96 @@
-"""Signing in by e-mail and password."""
+"""Signing in by e-mail and password: allauth with our rules, and a row for each attempt."""
+
+from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.core.internal.httpkit import get_client_ip
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts.mail import queue_mail
+from accounts.models import SignInEvent, User
 
 
-class EmailBackend(AuthenticationBackend):
+class EmailBackend(AuthenticationBackend):  # type: ignore[misc]
     """allauth's, for e-mail addresses."""
 
 
-class AccountAdapter(DefaultAccountAdapter):
-    """No sign-up: logins are made by invitation."""
+def _record(
+    request: HttpRequest, *, outcome: SignInEvent.Outcome, email: str, user: User | None
+) -> None:
+    SignInEvent.objects.create(
+        at=timezone.now(),
+        outcome=outcome,
+        user=user,
+        email=email[:254].replace("\0", ""),
+        ip_address=get_client_ip(request),
+        user_agent=request.headers.get("User-Agent", "")[:300].replace("\0", ""),
+    )
 
-    def is_open_for_signup(self, request: object) -> bool:
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """No sign-up: logins are made by invitation. Mail goes through the outbox."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
         """Nobody signs up by oneself."""
         return False
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse and record what is over the limit of attempts."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            typed = str(credentials.get("email", ""))
+            _record(request, outcome=SignInEvent.Outcome.LIMITED, email=typed, user=None)
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Record a wrong address or password."""
+        typed = str(credentials.get("email", ""))
+        _record(request, outcome=SignInEvent.Outcome.FAILED, email=typed, user=None)
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Record the right password of a login that was deactivated."""
+        _record(request, outcome=SignInEvent.Outcome.INACTIVE, email=user.email, user=user)
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign in and record it."""
+        super().login(request, user)
+        _record(request, outcome=SignInEvent.Outcome.SUCCEEDED, email=user.email, user=user)
+
+    def logout(self, request: HttpRequest) -> None:
+        """Record it and sign out."""
+        if isinstance(request.user, User):
+            _record(
+                request,
+                outcome=SignInEvent.Outcome.SIGNED_OUT,
+                email=request.user.email,
+                user=request.user,
+            )
+        super().logout(request)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The link of a reset mail: on our own address, whatever Host the request claimed."""
+        path = urlsplit(super().get_reset_password_from_key_url(key)).path
+        return f"{settings.SITE_URL}{path}"
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Queue allauth's mail, in text and HTML, with the change that caused it."""
+        message = self.render_mail(
+            template_prefix, email, {"email": email, "site_url": settings.SITE_URL, **context}
+        )
+        html = [part for part, kind in getattr(message, "alternatives", ()) if kind == "text/html"]
+        queue_mail(
+            key=f"{template_prefix}:{timezone.now().timestamp()}:{email}",
+            to=[email],
+            subject=message.subject,
+            text=message.body,
+            html=html[0] if html else "",
+            now=timezone.now(),
+        )

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
+
+from mtp.schema import connection
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -28,7 +29,7 @@ class ProviderMiddleware:
 
     A signed-in user's `active_provider(request)` decides: their own provider, or for operations
     staff the one they chose (kept in the session). Without one the request stays in public and
-    `request.provider` is None.
+    `request.provider` is None. A provider without a schema yet is set but not entered.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -40,7 +41,7 @@ class ProviderMiddleware:
         if request.user.is_authenticated:
             provider = request.user.active_provider(request)
         request.provider = provider  # type: ignore[attr-defined]
-        if provider is not None:
+        if provider is not None and provider.is_active:
             connection.set_tenant(provider)
         try:
             return self.get_response(request)

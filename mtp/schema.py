@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from celery import Task
-from django.db import connection
+from django.db import connection as django_connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
 SCHEMA_HEADER = "mtp_schema"
+# django-tenants' backend knows more than Django's stubs say.
+connection = cast("Any", django_connection)
 
 
 class NoProviderSchema(RuntimeError):

@@ -59,7 +59,8 @@ SHARED_APPS = [
     "csp",
 ]
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
-INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
+# The demo has a command and no tables.
+INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS, *([] if IS_PRODUCTION else ["mtp.demo"])]
 TENANT_MODEL = "accounts.Provider"
 TENANT_DOMAIN_MODEL = "accounts.Domain"
 PUBLIC_SCHEMA_NAME = "public"
@@ -103,9 +104,11 @@ COTTON_DIR = "components"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- PostgreSQL, Redis ---------------------------------------------------------------------------
+_database = env.db("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mtp")
 DATABASES = {
     "default": {
-        **env.db("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mtp"),
+        **_database,
+        "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
         "ENGINE": "django_tenants.postgresql_backend",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
@@ -137,6 +140,8 @@ SESSION_COOKIE_SECURE = IS_PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
+# The container's own check comes without the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^health/$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
 SECURE_HSTS_SECONDS = 31_536_000 if IS_PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
@@ -157,6 +162,11 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = None
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+PASSWORD_RESET_TIMEOUT = 4 * 60 * 60
+# Proxies that append to X-Forwarded-For: limits and the sign-in log need the person's address.
+ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
     "login_failed": "10/m/ip,5/5m/key",
@@ -207,6 +217,15 @@ CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "mtp.outbox.tasks.send_due", "schedule": 5.0},
     "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
     "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
+}
+
+# --- The operations admin ------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "MTP operations",
+    "SITE_HEADER": "MTP operations",
+    "SITE_SYMBOL": "domain",
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_all_applications": False, "show_search": False},
 }
 
 # --- Stripe --------------------------------------------------------------------------------------

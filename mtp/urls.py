@@ -1,9 +1,12 @@
 """Every address of the portal; each app names its own, and each route its policy."""
 
+from allauth.account.views import logout
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.urls import sign_in
+from accounts.views import operations_sign_in
 from mtp.styleguide import styleguide
 
 urlpatterns = [
@@ -11,9 +14,13 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("usage.urls")),
     path("", include("billing.urls")),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include(sign_in)),
+    # Before the admin's own, which would know neither our limits nor our log.
+    path("operations/login/", operations_sign_in, name="operations_sign_in"),
+    path("operations/logout/", logout, name="operations_sign_out"),
     path("operations/", admin.site.urls),
 ]
+handler403 = "accounts.views.forbidden"
 
 if not settings.IS_PRODUCTION:
     urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))

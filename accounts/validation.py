@@ -1,0 +1,32 @@
+"""What fields of accounts may hold, beyond their type."""
+
+import zoneinfo
+from functools import cache
+
+from babel.core import get_global
+from django.core.exceptions import ValidationError
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def time_zone_name(value: str) -> None:
+    """Refuse what is not a name of the IANA time zone database."""
+    if value not in _time_zones():
+        raise ValidationError(
+            "“%(name)s” is not a time zone. Use a name such as Europe/Berlin or UTC.",
+            code="unknown_time_zone",
+            params={"name": value},
+        )
+
+
+def currency_code(value: str) -> None:
+    """Refuse what is not an ISO 4217 code."""
+    if value not in get_global("all_currencies"):
+        raise ValidationError(
+            "“%(code)s” is not a currency. Use its three-letter code, such as USD.",
+            code="unknown_currency",
+            params={"code": value},
+        )

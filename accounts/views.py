@@ -1,0 +1,100 @@
+"""The start page, one's own profile, the state of the service, and refusals."""
+
+import logging
+
+import redis
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.forms import ProfileForm
+from accounts.policies import anyone, signed_in
+from accounts.requests import PortalRequest
+from accounts.roles import Role
+
+logger = logging.getLogger(__name__)
+HEALTH_TIMEOUT_SECONDS = 2
+
+
+@signed_in
+@require_safe
+def home(request: PortalRequest) -> HttpResponse:
+    """To the page this person's work starts on."""
+    if request.user.is_staff:
+        return redirect("admin:index")
+    if request.user.role == Role.ORGANIZATION_ADMIN:
+        return redirect("own_organization")
+    return redirect("organization_list")
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: PortalRequest) -> HttpResponse:
+    """One's own name, role and address."""
+    form = ProfileForm(request.POST or None, instance=request.user)
+    if request.method == "POST":
+        if form.is_valid():
+            form.save()
+            messages.success(request, "Your profile is saved.")
+            return redirect("profile")
+        # The shell shows the name as it is, not as it was refused.
+        request.user.refresh_from_db()
+    status = 422 if form.errors else 200
+    return render(request, "accounts/profile.html", {"form": form}, status=status)
+
+
+@anyone
+@require_safe
+def operations_sign_in(request: HttpRequest) -> HttpResponse:
+    """The portal's sign-in serves the operations admin too, with its limits and its log."""
+    if request.user.is_authenticated and not request.user.is_staff:
+        raise PermissionDenied("These pages are for operations staff.")
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+
+@anyone
+@never_cache
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature
+    """200 when PostgreSQL and Redis answer, 503 when one does not, with which."""
+    parts = {"database": _database_answers(), "redis": _redis_answers()}
+    return JsonResponse(
+        {name: "ok" if answers else "does not answer" for name, answers in parts.items()},
+        status=200 if all(parts.values()) else 503,
+    )
+
+
+def _database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logger.exception("The database does not answer.")
+        return False
+    return True
+
+
+def _redis_answers() -> bool:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=HEALTH_TIMEOUT_SECONDS,
+            socket_connect_timeout=HEALTH_TIMEOUT_SECONDS,
+        ) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        logger.exception("Redis does not answer.")
+        return False
+
+
+def forbidden(request: HttpRequest, exception: PermissionDenied) -> HttpResponse:
+    """403 with the reason a person can act on."""
+    reason = str(exception) if exception.args else ""
+    return render(request, "403.html", {"reason": reason}, status=403)
