@@ -69,9 +69,9 @@ def shift_clock(control: Control, order: Json) -> Json:
 
 
 def expire_keys(control: Control, order: Json) -> Json:
-    """Forget one idempotency key, or all."""
+    """Forget one idempotency key, one account's, or all."""
     with control.api.store.transaction():
-        return {"expired": control.api.keys.expire(order.get("key"))}
+        return {"expired": control.api.keys.expire(**{"account": None, "key": None, **order})}
 
 
 def set_webhook(control: Control, order: Json) -> Json:

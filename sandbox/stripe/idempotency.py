@@ -94,10 +94,12 @@ class Keys:
             answer.body,
         )
 
-    def expire(self, key: str | None) -> int:
-        """Forget one key, or all; how many were known."""
-        if key is None:
-            gone = self.store.rows("DELETE FROM idempotency RETURNING key")
-        else:
-            gone = self.store.rows("DELETE FROM idempotency WHERE key = ? RETURNING key", key)
+    def expire(self, *, account: str | None, key: str | None) -> int:
+        """Forget the keys that match, all if nothing is named; how many were known."""
+        gone = self.store.rows(
+            "DELETE FROM idempotency WHERE account = coalesce(?, account)"
+            " AND key = coalesce(?, key) RETURNING key",
+            account,
+            key,
+        )
         return len(gone)

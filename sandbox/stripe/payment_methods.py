@@ -9,6 +9,7 @@ from sandbox.stripe.errors import Json, StripeError
 from sandbox.stripe.parameters import (
     BILLING_DETAILS,
     EXPAND,
+    PAGE,
     Rules,
     choice,
     integer,
@@ -39,7 +40,7 @@ UPDATE: Rules = {
     **EXPAND,
 }
 ATTACH: Rules = {"customer": text, **EXPAND}
-LIST: Rules = {"customer": text, "type": choice("card"), **listing.RULES}
+LIST: Rules = {"customer": text, "type": choice("card"), **PAGE}
 EMPTY_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 
 
