@@ -128,7 +128,9 @@ class InvoiceLine(models.Model):
         OVERAGE = "overage", "The quantity above the commitment"
         BASIS = "basis", "An organization's high-water mark, covered or counted elsewhere"
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=20, choices=Kind)
     description = models.CharField(max_length=300)
@@ -164,7 +166,9 @@ class InvoiceDocument(models.Model):
         PDF = "pdf", "PDF"
         CSV = "csv", "CSV"
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="documents")
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, related_name="documents", db_index=False
+    )
     format = models.CharField(max_length=5, choices=Format)
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)
