@@ -1,5 +1,7 @@
 """Billing: the Django app."""
 
+import importlib
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class BillingConfig(AppConfig):
     """Contracts, invoices, charging, documents: one provider's schema."""
 
     name = "billing"
+
+    def ready(self) -> None:
+        """Register who does billing's durable work."""
+        importlib.import_module("billing.effects")

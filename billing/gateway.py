@@ -77,22 +77,16 @@ def create_customer(*, provider_id: str) -> str:
     return str(customer["id"])
 
 
-def describe_customer(*, customer_id: str, name: str, email: str) -> None:
-    """Keep the customer's name and address readable for people at Stripe's dashboard."""
+def update_customer(*, customer_id: str, payment_method_id: str, name: str, email: str) -> None:
+    """Make the card the customer's default at Stripe too, with the name people know it by."""
     _call(
         client().v1.customers.update,
         customer_id,
-        {"name": name, "email": email},
-        {"idempotency_key": _fresh_key()},
-    )
-
-
-def set_default_card(*, customer_id: str, payment_method_id: str) -> None:
-    """Make the card the customer's default at Stripe too."""
-    _call(
-        client().v1.customers.update,
-        customer_id,
-        {"invoice_settings": {"default_payment_method": payment_method_id}},
+        {
+            "name": name,
+            "email": email,
+            "invoice_settings": {"default_payment_method": payment_method_id},
+        },
         {"idempotency_key": _fresh_key()},
     )
 

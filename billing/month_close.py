@@ -13,11 +13,20 @@ from billing.contracts import contract_for
 from billing.issue import issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, MonthClose, PaymentMethod
 from billing.money import format_money
-from billing.rating import BilledMetric, ContractKind, Level, Peak, Terms, rate_month
+from billing.rating import (
+    CARRIED_IN,
+    BilledMetric,
+    ContractKind,
+    Level,
+    Peak,
+    Terms,
+    rate_month,
+)
 from mtp.outbox.delivery import enqueue
 from mtp.schema import provider_schema
-from tenants.models import MeteringPolicy
-from usage.models import MonthlyUsage
+from tenants.models import MeteringPolicy, Organization
+from usage.levels import high_water_marks
+from usage.models import MonthlyUsage, UsageEvent
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 
@@ -164,33 +173,31 @@ def _terms(contract: Contract, profile: BillingProfile | None) -> Terms:
     )
 
 
-def month_levels(month: Month) -> Iterator[Level]:
+def month_levels(month: Month) -> list[Level]:
     """Every organization's high-water marks of a frozen month, with the events that made them."""
-    rows = (
-        MonthlyUsage.objects.filter(month=month.first_day, high_water_mark__gt=0)
-        .values_list(
-            "organization_id",
-            "organization__name",
-            "metric",
-            "high_water_mark",
-            "peak_event_id",
-            "peak_at",
-            "peak_event__count_after",
-            "peak_event__delta",
-            "peak_event__subject_name",
-            "peak_event__actor_name",
+    marks = [mark for mark in high_water_marks(month=month) if mark.high_water_mark > 0]
+    names = dict(Organization.objects.values_list("pk", "name"))
+    peaks = _peaks([mark.peak_event_id for mark in marks if mark.peak_event_id])
+    return [
+        Level(
+            organization_id=mark.organization_id,
+            organization_name=names[mark.organization_id],
+            metric=mark.metric.value,
+            high_water_mark=mark.high_water_mark,
+            peak=peaks[mark.peak_event_id] if mark.peak_event_id else CARRIED_IN,
         )
-        .iterator()
+        for mark in marks
+    ]
+
+
+def _peaks(event_ids: list[int]) -> dict[int, Peak]:
+    events = UsageEvent.objects.filter(pk__in=event_ids).values_list(
+        "pk", "at", "count_after", "delta", "subject_name", "actor_name"
     )
-    for organization_id, name, metric, mark, event_id, at, after, delta, subject, actor in rows:
-        peak = Peak(
-            event_id=event_id,
-            at=at,
-            count_before=after - delta if event_id else None,
-            subject_name=subject or "",
-            actor_name=actor or "",
-        )
-        yield Level(organization_id, name, metric, mark, peak)
+    return {
+        event_id: Peak(event_id, at, count_after - delta, subject, actor)
+        for event_id, at, count_after, delta, subject, actor in events
+    }
 
 
 def _ask_for_delivery(invoice: Invoice, *, now: datetime) -> None:

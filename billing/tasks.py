@@ -21,7 +21,7 @@ PROVIDERS_PER_TASK = 100
 def close_due_months() -> None:
     """Ask for every active provider's months that are over and not closed, in chunks."""
     ids = list(
-        Provider.objects.filter(state=Provider.State.ACTIVE)
+        Provider.objects.filter(state=Provider.State.ACTIVE, closes_automatically=True)
         .order_by("pk")
         .values_list("pk", flat=True)
     )

@@ -1,0 +1,78 @@
+"""Who does billing's durable work: each handler is safe to run twice for one message."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from billing import cards, charging, gateway, notices, topics, webhooks
+from billing.models import ChargeAttempt
+from mtp.outbox.topics import Postpone, handles
+
+SOON = timedelta(seconds=5)
+FIRST_LOOK = timedelta(seconds=30)
+SLOWEST_LOOK = timedelta(hours=1)
+
+
+@handles(topics.CHARGE)
+def charge(payload: Mapping[str, Any], now: datetime) -> None:
+    """Charge an invoice; come back for an outcome that is not known yet."""
+    try:
+        attempt = charging.charge_invoice(
+            invoice_id=payload["invoice_id"],
+            cause=payload.get("cause", charging.CLOSE),
+            now=now,
+        )
+    except gateway.NotDone as busy:
+        raise Postpone(now + FIRST_LOOK) from busy
+    if attempt is not None and attempt.state in (
+        ChargeAttempt.State.UNKNOWN,
+        ChargeAttempt.State.PROCESSING,
+    ):
+        raise Postpone(now + _wait(attempt, now=now))
+
+
+def _wait(attempt: ChargeAttempt, *, now: datetime) -> timedelta:
+    """As long again as it has been open, from half a minute to an hour."""
+    return max(FIRST_LOOK, min(now - attempt.created_at, SLOWEST_LOOK))
+
+
+@handles(topics.CARD_SETTLED)
+def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - one for all
+    """Tell Stripe which card is the default and take the replaced ones off."""
+    if not cards.settle_cards_at_stripe(provider=charging.current_provider(), now=now):
+        raise Postpone(now + SLOWEST_LOOK)
+
+
+@handles(topics.STRIPE_EVENT)
+def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
+    """Act on a kept event."""
+    webhooks.apply_event(
+        event_id=payload["event_id"], provider=charging.current_provider(), now=now
+    )
+
+
+@handles(topics.INVOICE_MAIL)
+def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
+    """Mail an issued invoice once its PDF is there."""
+    try:
+        notices.queue_invoice_mail(invoice_id=payload["invoice_id"], now=now)
+    except notices.DocumentsNotReady as waiting:
+        raise Postpone(now + SOON) from waiting
+
+
+@handles(topics.RECEIPT_MAIL)
+def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
+    """Mail the copy of a paid invoice once its PDF is there."""
+    try:
+        notices.queue_receipt_mail(attempt_id=payload["attempt_id"], now=now)
+    except notices.DocumentsNotReady as waiting:
+        raise Postpone(now + SOON) from waiting
+
+
+@handles(topics.CHARGE_FAILED_MAIL)
+def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
+    """Tell the billing contacts that a card was not charged, with the invoice."""
+    try:
+        notices.queue_charge_failed_mail(attempt_id=payload["attempt_id"], now=now)
+    except notices.DocumentsNotReady as waiting:
+        raise Postpone(now + SOON) from waiting

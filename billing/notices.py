@@ -1,0 +1,115 @@
+"""Mails to the billing contacts: the invoice, the copy of a paid one, a card that was not charged.
+
+Each is queued once per cause, with the invoice as issued attached.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.mail import Attachment, attachment_source, queue_mail
+from billing.models import ChargeAttempt, Invoice, InvoiceDocument
+from billing.money import format_money
+
+DOCUMENT_SOURCE = "billing.document"
+
+
+class DocumentsNotReady(Exception):
+    """The invoice's PDF is not rendered yet; the mail waits for it."""
+
+
+@attachment_source(DOCUMENT_SOURCE)
+def document_bytes(reference: int | str) -> bytes:
+    """The stored bytes of an issued document."""
+    return bytes(InvoiceDocument.objects.get(pk=reference).content)
+
+
+def queue_invoice_mail(*, invoice_id: int, now: datetime) -> None:
+    """Mail an invoice that is to be paid by transfer. Raises `DocumentsNotReady`."""
+    invoice = Invoice.objects.get(pk=invoice_id)
+    _queue(
+        "invoice",
+        key=f"invoice:{invoice.pk}",
+        subject=f"Invoice {invoice.number} over {_money(invoice)}",
+        invoice=invoice,
+        now=now,
+    )
+
+
+def queue_receipt_mail(*, attempt_id: int, now: datetime) -> None:
+    """Mail the copy of an invoice that the card paid. Raises `DocumentsNotReady`."""
+    attempt = ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
+    _queue(
+        "receipt",
+        key=f"receipt:{attempt.pk}",
+        subject=f"Payment received for invoice {attempt.invoice.number}",
+        invoice=attempt.invoice,
+        attempt=attempt,
+        now=now,
+    )
+
+
+def queue_charge_failed_mail(*, attempt_id: int, now: datetime) -> None:
+    """Say that the card was not charged, why, and what to do. Raises `DocumentsNotReady`."""
+    attempt = ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
+    _queue(
+        "charge_failed",
+        key=f"charge-failed:{attempt.pk}:{attempt.state}",
+        subject=f"Your card could not be charged for invoice {attempt.invoice.number}",
+        invoice=attempt.invoice,
+        attempt=attempt,
+        now=now,
+    )
+
+
+def _queue(
+    template: str,
+    *,
+    key: str,
+    subject: str,
+    invoice: Invoice,
+    now: datetime,
+    attempt: ChargeAttempt | None = None,
+) -> None:
+    context: dict[str, Any] = {
+        "subject": subject,
+        "invoice": invoice,
+        "month": f"{invoice.month:%B %Y}",
+        "total": _money(invoice),
+        "attempt": attempt,
+        "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
+        "billing_url": settings.SITE_URL + reverse("billing_information"),
+        "support_email": settings.SUPPORT_EMAIL,
+    }
+    queue_mail(
+        key=key,
+        to=invoice.buyer["emails"],
+        subject=subject,
+        text=render_to_string(f"billing/mail/{template}.txt", context),
+        html=render_to_string(f"billing/mail/{template}.html", context),
+        attachments=[_pdf(invoice)],
+        now=now,
+    )
+
+
+def _pdf(invoice: Invoice) -> Attachment:
+    stored = (
+        invoice.documents.filter(format=InvoiceDocument.Format.PDF)
+        .values_list("pk", flat=True)
+        .first()
+    )
+    if stored is None:
+        raise DocumentsNotReady(f"Invoice {invoice.number} has no PDF yet.")
+    return Attachment(
+        source=DOCUMENT_SOURCE,
+        reference=stored,
+        name=f"{invoice.number}.pdf",
+        type="application/pdf",
+    )
+
+
+def _money(invoice: Invoice) -> str:
+    return format_money(invoice.total_minor, invoice.currency)

@@ -1,0 +1,57 @@
+"""Whom invoices are made out to: changed by the provider, kept on every invoice as it was."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.actors import Actor
+from accounts.models import Provider
+from billing.models import BillingProfile
+from tenants import audit
+
+# Tax is operations' to set; these are the provider's own.
+OWN_FIELDS = (
+    "legal_name",
+    "address_lines",
+    "country",
+    "tax_id",
+    "purchase_order",
+    "contact_emails",
+)
+
+
+def current_profile(*, provider: Provider) -> BillingProfile:
+    """The provider's profile, or an unsaved one with what is known of it."""
+    known = BillingProfile.objects.filter(pk=1).first()
+    return known or BillingProfile(
+        legal_name=provider.name, contact_emails=[provider.contact_email]
+    )
+
+
+@transaction.atomic
+def save_profile(
+    *, provider: Provider, changes: Mapping[str, Any], actor: Actor, now: datetime
+) -> BillingProfile:
+    """Keep the provider's own fields of the profile; invoices issued before stay as they are."""
+    profile = BillingProfile.objects.select_for_update().filter(pk=1).first() or current_profile(
+        provider=provider
+    )
+    before = _own(profile)
+    for name in OWN_FIELDS:
+        setattr(profile, name, changes[name])
+    profile.save()
+    audit.record(
+        actor=actor,
+        action="billing_profile.changed",
+        subject=profile.legal_name,
+        before=before,
+        after=_own(profile),
+        now=now,
+    )
+    return profile
+
+
+def _own(profile: BillingProfile) -> dict[str, Any]:
+    return {name: getattr(profile, name) for name in OWN_FIELDS}

@@ -1,0 +1,41 @@
+"""Stripe's way in: verified, kept, answered; what follows is the outbox' work."""
+
+import logging
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from accounts.policies import anyone
+from billing.webhooks import LARGEST_BODY, EventRefused, receive, verified_event
+
+logger = logging.getLogger(__name__)
+
+
+@anyone
+@csrf_exempt
+@require_POST
+def stripe_webhook(request: HttpRequest) -> HttpResponse:
+    """200 for what was kept or is of no use, 400 with the reason for what is refused."""
+    try:
+        event = verified_event(
+            body=_body(request), signature=request.headers.get("Stripe-Signature", "")
+        )
+        is_new = receive(event=event, now=timezone.now())
+    except EventRefused as refusal:
+        logger.warning("Stripe event refused: %s", refusal)
+        return HttpResponse(str(refusal), status=400, content_type="text/plain")
+    return HttpResponse("kept" if is_new else "nothing to do", content_type="text/plain")
+
+
+def _body(request: HttpRequest) -> bytes:
+    # Asked for one byte too many at most, whatever length the request claims.
+    try:
+        length = int(request.headers.get("Content-Length") or 0)
+        if length > LARGEST_BODY:
+            raise EventRefused("The event is too large.")
+        return request.body
+    except (ValueError, RequestDataTooBig, OSError) as error:
+        raise EventRefused("The event cannot be read.") from error

@@ -1,0 +1,211 @@
+"""Stripe's word: verified, matched to a provider, kept once, and only then acted on.
+
+An event is a hint that something changed. What is recorded comes from asking Stripe again, so the
+order in which events arrive does not matter (facts: stripe, Webhooks).
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Provider
+from billing import cards, charging, gateway, topics
+from billing.models import ChargeAttempt, WebhookEvent
+from billing.stripe_facts import payment_facts
+from mtp.outbox.delivery import enqueue
+from mtp.schema import provider_schema
+
+logger = logging.getLogger(__name__)
+
+LARGEST_BODY = 256 * 1024
+# Seconds that an event may lie between Stripe and here; each delivery is signed anew.
+TOLERANCE = 300
+
+PAYMENT_EVENTS = frozenset(
+    {
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+        "payment_intent.processing",
+        "payment_intent.requires_action",
+        "payment_intent.canceled",
+    }
+)
+SETUP_EVENTS = frozenset({"setup_intent.succeeded"})
+
+# What a signed body of any shape can make the reading of it raise.
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    OSError,
+    RecursionError,
+)
+
+
+class EventRefused(Exception):
+    """The event is not believed or not ours; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A verified event: its id, type, instant, and the object it is about as it was then."""
+
+    id: str
+    type: str
+    created_at: datetime
+    subject: Mapping[str, Any]
+
+
+def verified_event(*, body: bytes, signature: str) -> Event:
+    """The event in a signed body. Raises `EventRefused` for anything else."""
+    if len(body) > LARGEST_BODY:
+        raise EventRefused("The event is too large.")
+    try:
+        text = body.decode()
+        stripe.WebhookSignature.verify_header(
+            text, _plain(signature), settings.STRIPE_WEBHOOK_SECRET, TOLERANCE
+        )
+        return _event(json.loads(text))
+    except stripe.SignatureVerificationError as error:
+        reason = "too old" if "tolerance" in str(error) else "not signed by Stripe"
+        raise EventRefused(f"The event is {reason}.") from error
+    except _UNREADABLE as error:
+        raise EventRefused("The event cannot be read.") from error
+
+
+def _plain(signature: str) -> str:
+    # The SDK compares texts, which Python does for ASCII only.
+    return signature.encode("ascii", "replace").decode("ascii")
+
+
+def _event(told: Any) -> Event:
+    plain = json.dumps(told, ensure_ascii=False)
+    plain.encode()
+    if "\\u0000" in plain:
+        raise ValueError("no database keeps this character")
+    subject = told["data"]["object"]
+    event = Event(
+        id=_text(told["id"], 255),
+        type=_text(told["type"], 100),
+        created_at=datetime.fromtimestamp(int(told["created"]), tz=UTC),
+        subject=subject,
+    )
+    _text(subject["id"], 255)
+    return event
+
+
+def _text(value: Any, longest: int) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= longest:
+        raise ValueError("not a text of this length")
+    return value
+
+
+def receive(*, event: Event, now: datetime) -> bool:
+    """Keep a verified event for its provider and have it acted on; True when it was new.
+
+    Events of kinds we don't use are passed over. Raises `EventRefused` where the customer is not a
+    provider's, or provider, amount or currency are not those of the attempt it names.
+    """
+    if event.type not in PAYMENT_EVENTS | SETUP_EVENTS:
+        return False
+    provider = _provider_of(event)
+    with provider_schema(provider.schema_name), transaction.atomic():
+        if event.type in PAYMENT_EVENTS and not _concerns_an_attempt(event, provider):
+            return False
+        return _keep(event, now=now)
+
+
+def _provider_of(event: Event) -> Provider:
+    customer = event.subject.get("customer")
+    customer_id = customer.get("id") if isinstance(customer, Mapping) else customer
+    provider: Provider | None = None
+    if isinstance(customer_id, str):
+        provider = Provider.objects.filter(
+            stripe_customer_id=customer_id, state=Provider.State.ACTIVE
+        ).first()
+    if provider is None:
+        raise EventRefused("The customer is not one of ours.")
+    metadata = event.subject.get("metadata") or {}
+    named = metadata.get("provider") if isinstance(metadata, Mapping) else None
+    if named is not None and named != str(provider.provider_id):
+        raise EventRefused("The event names another provider than its customer's.")
+    return provider
+
+
+def _concerns_an_attempt(event: Event, provider: Provider) -> bool:
+    """Whether a payment is one of our attempts, and then the very one it says it is.
+
+    A payment made by hand at Stripe's dashboard names no attempt and is left alone.
+    """
+    try:
+        facts = payment_facts(event.subject)
+    except _UNREADABLE as error:
+        raise EventRefused("The payment cannot be read.") from error
+    if not facts.attempt_key:
+        logger.info("Payment %s of %s is none of ours", facts.payment_intent_id, provider)
+        return False
+    attempt = attempt_named(facts.attempt_key)
+    if attempt is None:
+        raise EventRefused("The payment names an attempt that does not exist.")
+    told = (facts.amount_minor, facts.currency, facts.provider_id)
+    if told != (attempt.amount_minor, attempt.currency, str(provider.provider_id)):
+        raise EventRefused("Amount, currency or provider are not those of the attempt.")
+    return True
+
+
+def attempt_named(key: str) -> ChargeAttempt | None:
+    """The current provider's attempt with this idempotency key."""
+    return ChargeAttempt.objects.filter(idempotency_key=key).first()
+
+
+def _keep(event: Event, *, now: datetime) -> bool:
+    if WebhookEvent.objects.filter(event_id=event.id).exists():
+        return False
+    WebhookEvent.objects.bulk_create(
+        [
+            WebhookEvent(
+                event_id=event.id,
+                type=event.type,
+                object_id=event.subject["id"],
+                created_at=event.created_at,
+                received_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    enqueue(
+        topic=topics.STRIPE_EVENT,
+        key=event.id[:200],
+        payload={"event_id": event.id},
+        now=now,
+    )
+    return True
+
+
+def apply_event(*, event_id: str, provider: Provider, now: datetime) -> None:
+    """Act on a kept event by what Stripe says now; safe to repeat.
+
+    Raises `charging.PaymentMismatch` and `gateway.GatewayError`; the event stays to be tried again.
+    """
+    event = WebhookEvent.objects.get(event_id=event_id)
+    if event.type in PAYMENT_EVENTS:
+        facts = gateway.payment(payment_intent_id=event.object_id)
+        attempt = attempt_named(facts.attempt_key)
+        if attempt is None:
+            raise charging.PaymentMismatch(f"{event.object_id} names no attempt of ours")
+        charging.settle(attempt_id=attempt.pk, facts=facts, now=now)
+    else:
+        try:
+            cards.adopt_card(provider=provider, setup_intent_id=event.object_id, now=now)
+        except cards.CardNotAccepted as refusal:
+            logger.warning("Card of %s not taken: %s", event.object_id, refusal)
+    WebhookEvent.objects.filter(pk=event.pk, applied_at=None).update(applied_at=now)
