@@ -223,7 +223,9 @@ class Package(models.Model):
 class PackagePrice(models.Model):
     """A package's list price per unit and month, from a date on, in one currency."""
 
-    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="prices")
+    package = models.ForeignKey(
+        Package, on_delete=models.CASCADE, related_name="prices", db_index=False
+    )
     currency = models.CharField(max_length=3, validators=[currency_code])
     unit_price = models.DecimalField(
         max_digits=12, decimal_places=4, validators=[MinValueValidator(0)]

@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(max_length=3, validators=[accounts.validation.currency_code])),
                 ('unit_price', models.DecimalField(decimal_places=4, max_digits=12, validators=[django.core.validators.MinValueValidator(0)])),
                 ('valid_from', models.DateField()),
-                ('package', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='accounts.package')),
+                ('package', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='accounts.package')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('package', 'currency', 'valid_from'), name='accounts_one_price_a_day')],
