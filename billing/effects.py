@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing import cards, charging, gateway, notices, topics, webhooks
-from billing.models import ChargeAttempt
+from billing import cards, charging, documents, gateway, notices, topics, webhooks
+from billing.models import ChargeAttempt, Invoice
 from mtp.outbox.topics import Postpone, handles
 
 SOON = timedelta(seconds=5)
@@ -49,6 +49,12 @@ def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
     webhooks.apply_event(
         event_id=payload["event_id"], provider=charging.current_provider(), now=now
     )
+
+
+@handles(topics.DOCUMENTS)
+def keep_documents(payload: Mapping[str, Any], now: datetime) -> None:
+    """Render an issued invoice's PDF and CSV and keep their bytes."""
+    documents.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
 
 
 @handles(topics.INVOICE_MAIL)

@@ -2,9 +2,18 @@
 
 from django.urls import path
 
-from billing.views import card, webhook
+from billing.views import card, documents, history, webhook
 
 urlpatterns = [
+    path("account/payments/", history.payment_history, name="payment_history"),
+    path("account/payments.csv", history.payment_history_csv, name="payment_history_csv"),
+    path("account/payments/<int:invoice_id>/", history.invoice_detail, name="invoice_detail"),
+    path(
+        "account/payments/<int:invoice_id>/invoice.pdf", documents.invoice_pdf, name="invoice_pdf"
+    ),
+    path(
+        "account/payments/<int:invoice_id>/invoice.csv", documents.invoice_csv, name="invoice_csv"
+    ),
     path("account/billing/", card.billing_information, name="billing_information"),
     path("account/billing/card/", card.card_replace, name="card_replace"),
     path("account/billing/card/setup/", card.card_setup, name="card_setup"),

@@ -1,1 +1,23 @@
 """Invoices as documents: rendered once, kept as bytes with their SHA-256 (docs/decisions/0007)."""
+
+from billing.documents.store import (
+    BeforeCutoff,
+    DocumentDamaged,
+    DocumentNotReady,
+    cutoff_date,
+    document,
+    is_before_cutoff,
+    order_documents,
+    render_documents,
+)
+
+__all__ = [
+    "BeforeCutoff",
+    "DocumentDamaged",
+    "DocumentNotReady",
+    "cutoff_date",
+    "document",
+    "is_before_cutoff",
+    "order_documents",
+    "render_documents",
+]

@@ -8,16 +8,10 @@ it is marked, and the page gives it a box of the column's width.
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from billing.documents.lines import unit_of
-from billing.documents.wording import (
-    fitted,
-    is_monospaced,
-    printable,
-    quantity_text,
-    sortable_instant,
-)
+from billing.documents.names import fitted, is_monospaced, printable
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
+from billing.wording import quantity_text, sortable_instant, unit_of
 
 _GAP = "  "
 _POSITION, _QUANTITY, _REACHED, _PERSON = 4, 14, 26, 21

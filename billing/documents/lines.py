@@ -6,9 +6,10 @@ from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from billing.documents.wording import instant_text, printable, quantity_text
+from billing.documents.names import printable
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
+from billing.wording import instant_text, quantity_text, unit_of
 
 _LONGEST_PERSON = 60
 
@@ -54,11 +55,6 @@ def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator
 
 def _metric_and_price(line: InvoiceLine) -> tuple[str, Decimal]:
     return line.metric, line.unit_price
-
-
-def unit_of(metric: str) -> str:
-    """What is counted; a contract billing the greater of users and devices counts seats."""
-    return "seats" if metric == "greater" else metric
 
 
 def peak_note(line: InvoiceLine, *, zone: ZoneInfo) -> str:

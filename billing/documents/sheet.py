@@ -19,9 +19,10 @@ from billing.documents.annex import (
     annex_sum,
 )
 from billing.documents.lines import Charge, charge, charges_by_price
-from billing.documents.wording import date_text, instant_text, month_text, printable
+from billing.documents.names import printable
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
+from billing.wording import date_text, instant_text, month_text
 
 # Up to so many lines a page's table is handsome and quick; a longer one becomes an annex.
 LONGEST_TABLE = 40

@@ -1,9 +1,6 @@
-"""How a document writes names, instants, dates and quantities."""
+"""Names as a document may show them: whatever was typed, in our fonts and in its columns."""
 
 import unicodedata
-from datetime import date, datetime
-from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from billing.documents.typefaces import monospaced_characters, printable_characters
 
@@ -50,32 +47,3 @@ def is_monospaced(text: str) -> bool:
 def fitted(text: str, cells: int) -> str:
     """A monospaced text in exactly so many cells: filled with spaces, or cut with an ellipsis."""
     return text.ljust(cells) if len(text) <= cells else text[: cells - 1] + ELLIPSIS
-
-
-def date_text(day: date) -> str:
-    """A date nobody mistakes: 1 November 2026."""
-    return f"{day.day} {day:%B %Y}"
-
-
-def month_text(month: date) -> str:
-    """A billing month: October 2026."""
-    return f"{month:%B %Y}"
-
-
-def instant_text(at: datetime, zone: ZoneInfo) -> str:
-    """An instant in the billing zone with its offset: 14 Oct 2026, 09:31:07 UTC+02:00."""
-    local = at.astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M:%S} UTC{local.isoformat()[-6:]}"
-
-
-def sortable_instant(at: datetime, zone: ZoneInfo) -> str:
-    """The same for a column: 2026-10-14 09:31:07 +02:00."""
-    local = at.astimezone(zone)
-    return f"{local:%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
-
-
-def quantity_text(quantity: Decimal, unit: str) -> str:
-    """A quantity without idle decimals, with its unit: 1,234 users."""
-    number = f"{quantity:,f}"
-    number = number.rstrip("0").rstrip(".") if "." in number else number
-    return f"{number} {unit.removesuffix('s') if number == '1' else unit}"

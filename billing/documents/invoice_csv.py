@@ -1,0 +1,82 @@
+"""The CSV of an invoice: every line in full, for spreadsheets and programs."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from billing.models import Invoice, InvoiceLine
+from billing.money import exponent, major
+from tenants.spreadsheet import csv_lines
+
+TAX = "tax"
+HEADER = (
+    "Invoice",
+    "Month",
+    "Line",
+    "Kind",
+    "Description",
+    "Organization ID",
+    "Organization",
+    "Metric",
+    "Quantity",
+    "Unit price",
+    "Amount",
+    "Currency",
+    "Peak reached at",
+    "Peak event ID",
+    "Count before",
+    "Count after",
+    "Who was added",
+    "Added by",
+)
+
+
+def invoice_csv(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> bytes:
+    """All lines in order, and the tax as the last: the amounts add up to the invoice's total.
+
+    UTF-8 with a byte order mark and CR LF. Money is a plain decimal in major units with the
+    currency beside it. Instants are ISO 8601 in the invoice's billing zone with its offset; a peak
+    without one was carried in from the month before. Names are whole.
+    """
+    return "".join(csv_lines(header=HEADER, rows=_rows(invoice, lines))).encode()
+
+
+def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[object, ...]]:
+    zone = ZoneInfo(invoice.billing_time_zone)
+    number, month = invoice.number, f"{invoice.month:%Y-%m}"
+    position = 0
+    for line in lines:
+        position = line.position
+        yield (
+            *(number, month, position, line.kind, line.description),
+            *(_or_empty(line.organization_id), line.organization_name, line.metric),
+            *(plain_decimal(line.quantity), plain_decimal(line.unit_price, decimals=2)),
+            *(plain_money(line.amount_minor, invoice.currency), invoice.currency),
+            "" if line.peak_at is None else line.peak_at.astimezone(zone).isoformat(),
+            *(_or_empty(line.peak_event_id), _or_empty(line.peak_count_before)),
+            "" if line.peak_at is None else plain_decimal(line.quantity),
+            *(line.peak_subject_name, line.peak_actor_name),
+        )
+    if invoice.tax_minor:
+        tax = plain_money(invoice.tax_minor, invoice.currency)
+        name = f"{invoice.tax_name or 'Tax'} ({plain_decimal(invoice.tax_rate)} %)"
+        yield (
+            *(number, month, position + 1, TAX, name, "", "", "", "", ""),
+            *(tax, invoice.currency, "", "", "", "", "", ""),
+        )
+
+
+def plain_money(minor: int, currency: str) -> Decimal:
+    """An amount in major units with all decimals of its currency, and nothing else: 1234.50."""
+    return major(minor, currency).quantize(Decimal(1).scaleb(-exponent(currency)))
+
+
+def plain_decimal(number: Decimal, *, decimals: int = 0) -> str:
+    """A number without idle zeros, but with at least so many decimals."""
+    whole, _, fraction = f"{number:f}".partition(".")
+    fraction = fraction.rstrip("0").ljust(decimals, "0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def _or_empty(number: int | None) -> int | str:
+    return "" if number is None else number

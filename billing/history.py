@@ -1,0 +1,109 @@
+"""The Payment History: the provider's invoices as they are listed, on the page and as CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import F, Q
+
+from billing.documents import is_before_cutoff
+from billing.documents.invoice_csv import plain_money
+from billing.invoices import InvoiceQuerySet
+from billing.models import Invoice
+from billing.money import format_money
+from billing.wording import date_text, month_text
+
+Status = Invoice.Status
+INVOICES_A_PAGE = 12
+
+_IS_PAID = Q(paid_total__gte=F("total_minor"))
+_STANDS = Q(voided_at=None, written_off_at=None)
+_OF_STATUS = {
+    Status.OPEN: _STANDS & ~_IS_PAID & Q(paid_total__lte=0),
+    Status.PARTIALLY_PAID: _STANDS & ~_IS_PAID & Q(paid_total__gt=0),
+    Status.PAID: Q(voided_at=None) & _IS_PAID,
+    Status.UNCOLLECTIBLE: Q(voided_at=None, written_off_at__isnull=False) & ~_IS_PAID,
+    Status.VOID: Q(voided_at__isnull=False),
+}
+CSV_HEADER = (
+    "Invoice",
+    "Kind",
+    "Month",
+    "Date of issue",
+    "Due date",
+    "Status",
+    "Currency",
+    "Billed",
+    "Paid",
+    "Owed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One invoice of the list, its figures as texts."""
+
+    pk: int
+    number: str
+    kind: str
+    month: str
+    due_date: str
+    is_overdue: bool
+    status: str
+    status_text: str
+    billed: str
+    paid: str
+    owed: str
+    is_downloadable: bool
+
+
+def invoices_of_status(status: str = "") -> InvoiceQuerySet:
+    """All invoices, or those of a status, newest first, each with what was paid.
+
+    The same rule as `Invoice.status`, as a condition; a text that is no status means all.
+    """
+    invoices: InvoiceQuerySet = Invoice.objects.with_paid().newest_first()
+    return invoices.filter(_OF_STATUS[Status(status)]) if status in Status.values else invoices
+
+
+def history_row(invoice: Invoice, *, today: date) -> HistoryRow:
+    """The invoice as listed on `today`, the date in the provider's billing zone."""
+    currency = invoice.currency
+    return HistoryRow(
+        pk=invoice.pk,
+        number=invoice.number,
+        kind=invoice.get_kind_display(),
+        month=month_text(invoice.month),
+        due_date=date_text(invoice.due_date),
+        is_overdue=invoice.owed_minor > 0 and invoice.due_date < today,
+        status=invoice.status.value,
+        status_text=invoice.status.label,
+        billed=format_money(invoice.total_minor, currency),
+        paid=format_money(invoice.paid_minor, currency),
+        owed=format_money(invoice.owed_minor, currency),
+        is_downloadable=not is_before_cutoff(invoice),
+    )
+
+
+def history_csv_rows(invoices: InvoiceQuerySet) -> Iterator[tuple[object, ...]]:
+    """The rows below `CSV_HEADER`: ISO dates, plain decimals in major units."""
+    for invoice in invoices.iterator(chunk_size=1000):
+        currency = invoice.currency
+        yield (
+            invoice.number,
+            invoice.get_kind_display(),
+            f"{invoice.month:%Y-%m}",
+            local_date(invoice.issued_at, invoice.billing_time_zone).isoformat(),
+            invoice.due_date.isoformat(),
+            invoice.status.label,
+            currency,
+            plain_money(invoice.total_minor, currency),
+            plain_money(invoice.paid_minor, currency),
+            plain_money(invoice.owed_minor, currency),
+        )
+
+
+def local_date(at: datetime, zone: str) -> date:
+    """The date of an instant in a time zone."""
+    return at.astimezone(ZoneInfo(zone)).date()

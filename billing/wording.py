@@ -1,0 +1,39 @@
+"""How billing writes dates, instants and quantities, on pages and in documents."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+
+def date_text(day: date) -> str:
+    """A date nobody mistakes: 1 November 2026."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def month_text(month: date) -> str:
+    """A billing month: October 2026."""
+    return f"{month:%B %Y}"
+
+
+def instant_text(at: datetime, zone: ZoneInfo) -> str:
+    """An instant in the billing zone with its offset: 14 Oct 2026, 09:31:07 UTC+02:00."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M:%S} UTC{local.isoformat()[-6:]}"
+
+
+def sortable_instant(at: datetime, zone: ZoneInfo) -> str:
+    """The same for a column: 2026-10-14 09:31:07 +02:00."""
+    local = at.astimezone(zone)
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
+
+
+def quantity_text(quantity: Decimal, unit: str) -> str:
+    """A quantity without idle decimals, with its unit: 1,234 users."""
+    number = f"{quantity:,f}"
+    number = number.rstrip("0").rstrip(".") if "." in number else number
+    return f"{number} {unit.removesuffix('s') if number == '1' else unit}"
+
+
+def unit_of(metric: str) -> str:
+    """What is counted; a contract billing the greater of users and devices counts seats."""
+    return "seats" if metric == "greater" else metric
