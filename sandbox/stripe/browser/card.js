@@ -156,9 +156,13 @@ function paintPostal() {
   measure();
 }
 
+// The host hears of a change only when there is one, as from Stripe.
+let told = "";
 function changed() {
   const complete = ids.every((field) => !problem(field));
   const empty = ["number", "expiry", "cvc"].every((field) => !inputs[field].value);
+  if (told === `${complete} ${empty}`) return;
+  told = `${complete} ${empty}`;
   say("change", { event: { complete, empty, collapsed: false, value: { type: "card" } } });
 }
 
