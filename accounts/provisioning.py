@@ -10,7 +10,8 @@ from django.db import transaction
 from accounts.models import Provider
 from accounts.schema_migrations import ProviderMigrations
 from accounts.schema_template import copy_template, template_sql
-from mtp.outbox.delivery import enqueue
+from mtp.outbox.delivery import enqueue, try_again
+from mtp.outbox.models import OutboxMessage
 from mtp.outbox.topics import handles
 from mtp.schema import provider_schema
 
@@ -28,6 +29,11 @@ def on_new_provider(step: SchemaStep) -> SchemaStep:
     """
     _schema_steps.append(step)
     return step
+
+
+def schema_name_of(*, invoice_prefix: str) -> str:
+    """The schema of the provider with this prefix, which is unique and never changes."""
+    return f"provider_{invoice_prefix.lower()}"
 
 
 @transaction.atomic
@@ -48,7 +54,7 @@ def create_provider(
     message per field.
     """
     provider = Provider(
-        schema_name=f"provider_{invoice_prefix.lower()}",
+        schema_name=schema_name_of(invoice_prefix=invoice_prefix),
         name=name,
         invoice_prefix=invoice_prefix,
         contact_name=contact_name,
@@ -57,7 +63,7 @@ def create_provider(
         currency=currency,
         organization_limit=organization_limit,
     )
-    provider.full_clean()
+    provider.full_clean(exclude=["schema_name"])
     provider.save()
     request_schema(provider=provider, now=now)
     return provider
@@ -66,6 +72,19 @@ def create_provider(
 def request_schema(*, provider: Provider, now: datetime) -> None:
     """Ask a worker to make the provider's schema; asking again changes nothing."""
     enqueue(topic=PROVISION_TOPIC, key=str(provider.pk), payload={"id": provider.pk}, now=now)
+
+
+@transaction.atomic
+def retry_schema(*, provider: Provider, now: datetime) -> None:
+    """Ask again after it failed, also when the outbox has given up."""
+    Provider.objects.filter(pk=provider.pk, state=Provider.State.FAILED).update(
+        state=Provider.State.PROVISIONING
+    )
+    message = OutboxMessage.objects.filter(topic=PROVISION_TOPIC, key=str(provider.pk)).first()
+    if message is None:
+        request_schema(provider=provider, now=now)
+    else:
+        try_again(message=message, now=now)
 
 
 @transaction.atomic

@@ -29,7 +29,7 @@ class _SchemaRecorder(MigrationRecorder):
     def has_table(self) -> bool:
         if not self._has_table:
             with connection.cursor() as cursor:
-                name = f'"{connection.schema_name}".{self.Migration._meta.db_table}'  # noqa: SLF001
+                name = f'"{connection.schema_name}".{self.Migration._meta.db_table}'
                 cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
                 self._has_table = bool(cursor.fetchone()[0])
         return self._has_table

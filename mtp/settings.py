@@ -211,10 +211,16 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_BEAT_SCHEDULE = {
-    "outbox": {"task": "mtp.outbox.tasks.send_due", "schedule": 5.0},
+    # Expires: wake-ups that piled up while no worker ran would find nothing left to do.
+    "outbox": {
+        "task": "mtp.outbox.tasks.send_due",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
     "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
     "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
 }

@@ -6,18 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from mtp.outbox.models import OutboxMessage
 from mtp.outbox.topics import Postpone, topic_named
-from mtp.schema import current_schema, provider_schema
+from mtp.schema import connection, current_schema, provider_schema
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(hours=1)
+
+
+class WorkersLost(RuntimeError):
+    """The message was taken as often as it may be, and nobody came back to say what happened."""
 
 
 def enqueue(
@@ -43,7 +47,22 @@ def enqueue(
         ],
         ignore_conflicts=True,
     )
-    transaction.on_commit(_wake_worker)
+    if due_at is None or due_at <= now:
+        _wake_after_commit()
+
+
+def try_again(*, message: OutboxMessage, now: datetime) -> None:
+    """Give a message its attempts back, dead or not; does nothing to one that a worker holds."""
+    OutboxMessage.objects.filter(pk=message.pk).filter(_free()).update(
+        due_at=now, attempts=0, leased_until=None, finished_at=None, dead_at=None
+    )
+    _wake_after_commit()
+
+
+def _wake_after_commit() -> None:
+    """One wake-up for a transaction, however many messages it enqueues."""
+    if not any(func is _wake_worker for _, func, *_ in connection.run_on_commit):
+        transaction.on_commit(_wake_worker)
 
 
 def _wake_worker() -> None:
@@ -75,22 +94,29 @@ def _lease_next(*, now: datetime) -> OutboxMessage | None:
         message = (
             OutboxMessage.objects.select_for_update(skip_locked=True)
             .filter(finished_at=None, dead_at=None, due_at__lte=now)
-            .filter(Q(leased_until=None) | Q(leased_until__lte=timezone.now()))
+            .filter(_free())
             .order_by("due_at", "id")
             .first()
         )
         if message is not None:
-            # The lease runs by the wall clock even where `now` is a story's date.
             message.leased_until = timezone.now() + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
             message.attempts += 1
             message.save(update_fields=["leased_until", "attempts"])
         return message
 
 
+def _free() -> Q:
+    """Held by nobody; a lease runs by the wall clock even where `now` is a story's date."""
+    return Q(leased_until=None) | Q(leased_until__lte=timezone.now())
+
+
 def _deliver(message: OutboxMessage, *, now: datetime) -> None:
     schema = message.schema_name
     try:
         topic = topic_named(message.topic)
+        if message.attempts > topic.max_attempts:
+            # Failures are counted below; only workers that died doing it leave an attempt too many.
+            raise WorkersLost("Every worker that took this message was lost.")
         with provider_schema(schema) if schema else nullcontext():
             topic.handler(message.payload, now)
     except Postpone as later:
@@ -121,6 +147,13 @@ def _record_failure(message: OutboxMessage, *, error: Exception, now: datetime) 
 
 
 def _give_back(message: OutboxMessage, *, due_at: datetime) -> None:
-    message.due_at = due_at
-    message.leased_until = None
-    message.save(update_fields=["due_at", "leased_until", "attempts", "last_error", "dead_at"])
+    """Back into the queue, unless the lease ran out meanwhile and another worker has it."""
+    OutboxMessage.objects.filter(
+        pk=message.pk, leased_until=message.leased_until, finished_at=None
+    ).update(
+        due_at=due_at,
+        leased_until=None,
+        attempts=message.attempts,
+        last_error=message.last_error,
+        dead_at=message.dead_at,
+    )

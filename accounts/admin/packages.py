@@ -1,0 +1,28 @@
+"""Packages and their list prices."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from accounts.models import Package, PackagePrice
+
+
+class PriceInline(TabularInline):  # type: ignore[misc]
+    """List prices from a date on; what a contract agreed stays with the contract."""
+
+    model = PackagePrice
+    extra = 0
+
+
+@admin.register(Package)
+class PackageAdmin(ModelAdmin):  # type: ignore[misc]
+    """A package that contracts were made of is withdrawn, not deleted."""
+
+    list_display = ("name", "metric", "is_offered")
+    list_filter = ("is_offered", "metric")
+    search_fields = ("name",)
+    inlines = (PriceInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Contracts name packages by id."""
+        return False

@@ -1,0 +1,131 @@
+"""Providers: created with their schema, watched while that is made, entered to work inside."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
+
+from accounts import operations
+from accounts.models import Provider
+from accounts.provisioning import request_schema, retry_schema, schema_name_of
+
+NEVER_CHANGES = ("invoice_prefix", "billing_time_zone", "currency")
+
+
+@admin.register(Provider)
+class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
+    """Providers are never deleted: their invoices stay."""
+
+    list_display = ("name", "invoice_prefix", "state", "schema_name", "billing_time_zone")
+    list_filter = ("state",)
+    search_fields = ("name", "invoice_prefix", "schema_name")
+    ordering = ("name",)
+    change_form_outer_before_template = "admin/accounts/provider_actions.html"
+    fields = (
+        "name",
+        "invoice_prefix",
+        "contact_name",
+        "contact_email",
+        "billing_time_zone",
+        "currency",
+        "organization_limit",
+    )
+    of_the_record = (
+        "state",
+        "state_detail",
+        "schema_name",
+        "provider_id",
+        "stripe_customer_id",
+        "created_at",
+    )
+
+    def get_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+        """What the record says of itself is shown once there is one."""
+        return (*self.fields, *self.of_the_record) if obj else self.fields
+
+    def get_readonly_fields(
+        self,
+        request: HttpRequest,  # noqa: ARG002 - Django's signature
+        obj: Provider | None = None,
+    ) -> tuple[str, ...]:
+        """What issued invoices and metered months rest on stays as it was created."""
+        return (*NEVER_CHANGES, *self.of_the_record) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        """A new provider is recorded together with the task that makes its schema."""
+        if not change:
+            obj.schema_name = schema_name_of(invoice_prefix=obj.invoice_prefix)
+        super().save_model(request, obj, form, change)
+        if not change:
+            request_schema(provider=obj, now=timezone.now())
+
+    def response_add(
+        self,
+        request: HttpRequest,  # noqa: ARG002 - Django's signature
+        obj: Provider,
+        post_url_continue: str | None = None,  # noqa: ARG002 - Django's signature
+    ) -> HttpResponse:
+        """To the page that watches the schema being made."""
+        return redirect("admin:accounts_provider_progress", obj.pk)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Provider | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never: issued invoices are kept."""
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own, and what is done with one provider."""
+        views = {
+            "progress": self.progress,
+            "retry": require_POST(self.retry),
+            "work-in": require_POST(self.work_in),
+        }
+        own = [
+            path(
+                f"<int:provider_pk>/{verb}/",
+                self.admin_site.admin_view(view),
+                name=f"accounts_provider_{verb.replace('-', '_')}",
+            )
+            for verb, view in views.items()
+        ]
+        leave = self.admin_site.admin_view(require_POST(self.leave))
+        own.append(path("leave/", leave, name="accounts_provider_leave"))
+        return [*own, *super().get_urls()]
+
+    def progress(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
+        """How far the schema is; looks again by itself until it is made."""
+        provider = get_object_or_404(Provider, pk=provider_pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": provider.name,
+            "provider": provider,
+            "opts": Provider._meta,
+        }
+        return TemplateResponse(request, "admin/accounts/provider_progress.html", context)
+
+    def retry(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
+        """Make the schema again after it failed."""
+        provider = get_object_or_404(Provider, pk=provider_pk)
+        if not provider.is_active:
+            retry_schema(provider=provider, now=timezone.now())
+            self.log_change(request, provider, "Tried again to set up the schema.")
+        return redirect("admin:accounts_provider_progress", provider.pk)
+
+    def work_in(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
+        """Enter the provider's schema for this session."""
+        provider = get_object_or_404(Provider, pk=provider_pk)
+        if provider.is_active:
+            operations.work_in(request, provider=provider)
+        else:
+            messages.error(request, f"{provider} is not set up yet.")
+        return redirect(reverse("admin:index"))
+
+    def leave(self, request: HttpRequest) -> HttpResponse:
+        """Back to no provider."""
+        operations.leave(request)
+        return redirect("admin:accounts_provider_changelist")

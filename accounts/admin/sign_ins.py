@@ -1,0 +1,31 @@
+"""The log of sign-ins: to read only."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from accounts.models import SignInEvent
+
+
+@admin.register(SignInEvent)
+class SignInEventAdmin(ModelAdmin):  # type: ignore[misc]
+    """Who signed in, from where, and who was refused."""
+
+    list_display = ("at", "email", "outcome", "ip_address", "user_agent")
+    list_filter = ("outcome",)
+    search_fields = ("email", "ip_address")
+    date_hierarchy = "at"
+    ordering = ("-at", "-id")
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Written by signing in."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never changed."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never deleted."""
+        return False

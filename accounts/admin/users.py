@@ -1,0 +1,75 @@
+"""Logins: of providers' people and of operations staff."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from accounts.models import User
+from accounts.user_rules import refuse_losing_the_last
+
+
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Everything but the password, which its owner sets by mail."""
+
+    class Meta:
+        model = User
+        fields = (
+            "email",
+            "name",
+            "provider",
+            "role",
+            "organization_id",
+            "is_staff",
+            "is_superuser",
+            "is_active",
+        )
+        help_texts: ClassVar = {
+            "organization_id": "Only of an organization admin: the organization's id.",
+            "provider": "Empty for operations staff. A login belongs to one provider for good.",
+        }
+
+    def clean_email(self) -> str:
+        """Addresses are compared in lower case."""
+        email: str = self.cleaned_data["email"]
+        return email.strip().lower()
+
+    def clean(self) -> dict[str, Any]:
+        """The rules that need more than one field, each with its own message."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("is_superuser") and not cleaned.get("is_staff"):
+            self.add_error("is_superuser", "Only operations staff have every right.")
+        if self.instance.pk and not self.errors:
+            before = User.objects.get(pk=self.instance.pk)
+            for field, text in refuse_losing_the_last(before=before, after=cleaned).items():
+                self.add_error(field, text)
+        return cleaned
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin):  # type: ignore[misc]
+    """Logins are deactivated, never deleted: what they did keeps their name."""
+
+    form = UserForm
+    list_display = ("email", "name", "provider", "role", "is_staff", "is_active", "last_login")
+    list_filter = ("is_active", "is_staff", "role")
+    list_select_related = ("provider",)
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    autocomplete_fields = ("provider",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+        """A login never moves to another provider."""
+        return ("provider",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
+        """A new login has no password until its owner asks for one by mail."""
+        if not change:
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Deactivate instead."""
+        return False
