@@ -106,12 +106,12 @@ def answers_http(port: int, path: str) -> bool:
         connection.close()
 
 
-def tail(log: Path, *, lines: int = 15) -> str:
-    """The last lines of a log, for the person who has to see why something failed."""
+def tail(log: Path, *, lines: int = 15, since: int = 0) -> str:
+    """The last lines of a log after byte `since`: why something failed, or how far it is."""
     try:
         with log.open("rb") as stream:
             stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - 8192))
+            stream.seek(max(since, stream.tell() - 8192))
             text = stream.read().decode(errors="replace")
     except OSError:
         return ""

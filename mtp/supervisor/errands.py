@@ -50,6 +50,7 @@ def run_errand(
     complaints = errors or log
     with log.open("ab+") as output, complaints.open("ab") as error_output:
         began_at = output.seek(0, os.SEEK_END)
+        complained_before = error_output.seek(0, os.SEEK_END)
         process = subprocess.Popen(
             arguments,
             env=environment,
@@ -64,11 +65,11 @@ def run_errand(
             preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one thread only
         )
         _give(process, given)
-        _await(process, waiter, shown, log)
+        _await(process, waiter, shown, log=log, since=began_at)
         output.seek(began_at)
         written = output.read().decode(errors="replace")
     if process.returncode:
-        text = f"{step or Path(arguments[0]).name} failed; {complaints}:\n{tail(complaints)}"
+        text = f"{step or Path(arguments[0]).name} failed; {complaints}:\n{tail(complaints, since=complained_before)}"
         raise Refused(text)
     if shown:
         shown.finish()
@@ -82,13 +83,13 @@ def _give(process: subprocess.Popen[bytes], given: str | None) -> None:
 
 
 def _await(
-    process: subprocess.Popen[bytes], waiter: Pausing, shown: Step | None, log: Path
+    process: subprocess.Popen[bytes], waiter: Pausing, shown: Step | None, *, log: Path, since: int
 ) -> None:
     try:
         while process.poll() is None:
             waiter.pause(0.05)
             if shown:
-                shown.tick(tail(log, lines=1).strip())
+                shown.tick(tail(log, lines=1, since=since).strip())
     finally:
         _end(process)
 
