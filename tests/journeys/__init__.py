@@ -1,0 +1,1 @@
+"""Dated stories: what a provider lives through, day by day."""

@@ -1,0 +1,182 @@
+"""A provider's first quarter in Denver, from the free allowance to the third paid invoice.
+
+Every figure was worked out by hand: the price is $3.50 a user and month, without tax.
+
+12 February   Acme has 10 users, the free allowance; the 11th is refused
+13 February   a card is put on file; four more make 14
+1 March       February is closed: 14 users, $49.00, reached on the 13th
+3 March       three more make 17
+10 March      five leave: 12 (the clocks had gone forward on the 8th)
+1 April       March is closed: 17 users, $59.50, reached on the 3rd
+1 May         April is closed: 12 users all month without an event, $42.00
+"""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import SettingsWrapper
+
+from accounts.models import Package, PackagePrice, Provider
+from billing.models import Invoice, MonthClose
+from billing.month_close import MonthAlreadyClosed, MonthNotOver, close_month
+from mtp.outbox.delivery import deliver_due
+from mtp.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.people import People
+from tests.sandbox_fixtures import StripeStandIn
+from usage.periods import Month
+from usage.replay import verify_books
+
+DENVER = ZoneInfo("America/Denver")
+SignIn = Callable[..., Client]
+
+
+def denver(month: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
+    return datetime(2026, month, day, hour, minute, tzinfo=DENVER)
+
+
+class Story:
+    """One provider's administrators at their browsers, on a calendar that the test turns."""
+
+    def __init__(self, provider: Provider, people: People, stripe: StripeStandIn) -> None:
+        self.provider = provider
+        self.stripe = stripe
+        self.adam, self.bill = Client(), Client()
+        self.adam.force_login(people.adam)
+        self.bill.force_login(people.bill)
+        self.organization_id = 0
+        self.added = 0
+
+    def create_organization(self, name: str) -> None:
+        self.adam.post("/organizations/new/", {"name": name})
+        with provider_schema(self.provider.schema_name):
+            self.organization_id = Organization.objects.get(name=name).pk
+
+    def add_users(self, count: int) -> list[int]:
+        """Adds users by form, one after the other; gives the answers' statuses."""
+        statuses = []
+        for _ in range(count):
+            self.added += 1
+            answer = self.adam.post(
+                f"/organizations/{self.organization_id}/users/add/",
+                {"email": f"user{self.added}@acme.example", "name": f"User {self.added}"},
+            )
+            statuses.append(answer.status_code)
+        return statuses
+
+    def remove_users(self, count: int) -> None:
+        with provider_schema(self.provider.schema_name):
+            leaving = list(ManagedUser.objects.filter(removed_at=None).order_by("id")[:count])
+        for user in leaving:
+            self.adam.post(f"/organizations/{self.organization_id}/users/{user.pk}/remove/")
+
+    def put_card_on_file(self) -> None:
+        """What the browser does: the card goes to Stripe, and only the intent's id comes back."""
+        secret = self.bill.post("/account/billing/card/setup/").json()["client_secret"]
+        intent = secret.split("_secret_")[0]
+        self.stripe.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+        self.bill.get(f"/account/billing/card/return/?setup_intent={intent}")
+
+    def close(self, month: Month) -> MonthClose:
+        run = close_month(provider=self.provider, month=month, now=timezone.now())
+        while deliver_due(now=timezone.now()):
+            pass
+        return run
+
+    def invoice(self, month: Month) -> Invoice:
+        with provider_schema(self.provider.schema_name):
+            return Invoice.objects.get(month=month.first_day)
+
+
+@pytest.fixture
+def story(
+    north: Provider, people: People, stripe_account: StripeStandIn, settings: SettingsWrapper
+) -> Story:
+    settings.STRIPE_API_KEY = stripe_account.secret_key
+    settings.STRIPE_API_BASE = stripe_account.url
+    Provider.objects.filter(pk=north.pk).update(billing_time_zone="America/Denver")
+    north.refresh_from_db()
+    with provider_schema(north.schema_name):
+        MeteringPolicy.objects.update(billing_time_zone="America/Denver")
+    package = Package.objects.create(name="Workforce")
+    PackagePrice.objects.create(
+        package=package, currency="USD", unit_price=Decimal("3.50"), valid_from=date(2026, 1, 1)
+    )
+    return Story(north, people, stripe_account)
+
+
+def test_the_first_quarter(story: Story) -> None:
+    february, march, april = (Month(2026, number) for number in (2, 3, 4))
+
+    with time_machine.travel(denver(2, 12), tick=False):
+        story.create_organization("Acme Nordlicht")
+        assert story.add_users(11) == [302] * 10 + [409]
+
+    with time_machine.travel(denver(2, 13), tick=False):
+        story.put_card_on_file()
+        assert story.add_users(4) == [302] * 4
+
+    with time_machine.travel(denver(2, 28, 23, 59), tick=False), pytest.raises(MonthNotOver):
+        story.close(february)
+
+    with time_machine.travel(denver(3, 1, 0, 5), tick=False):
+        run = story.close(february)
+        assert (run.invoices, run.total_minor) == (1, 4900)
+        with pytest.raises(MonthAlreadyClosed):
+            story.close(february)
+
+    with time_machine.travel(denver(3, 3, 14, 30), tick=False):
+        assert story.add_users(3) == [302] * 3
+    with time_machine.travel(denver(3, 10), tick=False):
+        story.remove_users(5)
+    with time_machine.travel(denver(4, 1, 0, 5), tick=False):
+        assert story.close(march).total_minor == 5950
+    with time_machine.travel(denver(5, 1, 0, 5), tick=False):
+        assert story.close(april).total_minor == 4200
+        _read_what_was_billed(story, february, march, april)
+
+
+def _read_what_was_billed(story: Story, *months: Month) -> None:
+    lines = []
+    with provider_schema(story.provider.schema_name):
+        for month in months:
+            invoice = Invoice.objects.get(month=month.first_day)
+            (line,) = invoice.lines.all()
+            lines.append((int(line.quantity), line.peak_at, line.peak_actor_name))
+            assert invoice.owed_minor == 0, "the card was charged"
+            assert invoice.attempts.count() == 1
+        numbers = list(Invoice.objects.order_by("id").values_list("number", flat=True))
+        assert verify_books() == []
+    assert lines == [
+        (14, denver(2, 13).astimezone(UTC), "Adam Nordlicht"),
+        (17, denver(3, 3, 14, 30).astimezone(UTC), "Adam Nordlicht"),
+        (12, None, ""),
+    ]
+    assert numbers == ["NORTH-000001", "NORTH-000002", "NORTH-000003"]
+    charged = story.stripe.charges()
+    assert (charged["succeeded"], charged["amount_charged"]) == (3, 4900 + 5950 + 4200)
+    _download(story, Invoice.Kind.USAGE)
+
+
+def _download(story: Story, kind: Invoice.Kind) -> None:
+    with provider_schema(story.provider.schema_name):
+        march = Invoice.objects.get(month=date(2026, 3, 1), kind=kind)
+    history = story.bill.get("/account/payments/").content.decode()
+    assert history.count("Paid in Full") >= 3
+    address = f"/account/payments/{march.pk}/"
+    pdf = story.bill.get(f"{address}invoice.pdf")
+    assert pdf["Content-Type"] == "application/pdf"
+    assert pdf.content.startswith(b"%PDF-")
+    rows = list(
+        csv.reader(io.StringIO(story.bill.get(f"{address}invoice.csv").content.decode("utf-8-sig")))
+    )
+    assert any("Acme Nordlicht" in row and "17" in "".join(row) for row in rows)
+    assert story.adam.get(address).status_code == 403
