@@ -69,7 +69,8 @@ def run_errand(
         output.seek(began_at)
         written = output.read().decode(errors="replace")
     if process.returncode:
-        text = f"{step or Path(arguments[0]).name} failed; {complaints}:\n{tail(complaints, since=complained_before)}"
+        why = tail(complaints, since=complained_before)
+        text = f"{step or Path(arguments[0]).name} failed; {complaints}:\n{why}"
         raise Refused(text)
     if shown:
         shown.finish()

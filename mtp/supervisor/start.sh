@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds a Python 3.11 to 3.13 and hands over to the supervisor: sh mtp/supervisor/start.sh VERB
 set -eu
-cd "$(dirname "$0")/../.."
+cd "${0%/*}/../.."
 
 suits() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null
