@@ -16,13 +16,13 @@ import io
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
 
 from accounts.models import Package, PackagePrice, Provider
 from billing.models import Invoice, MonthClose
@@ -98,7 +98,7 @@ class Story:
 
 @pytest.fixture
 def story(
-    north: Provider, people: People, stripe_account: StripeStandIn, settings: SettingsWrapper
+    north: Provider, people: People, stripe_account: StripeStandIn, settings: Any
 ) -> Story:
     settings.STRIPE_API_KEY = stripe_account.secret_key
     settings.STRIPE_API_BASE = stripe_account.url
