@@ -10,8 +10,8 @@ from django.conf import settings
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
 COMPONENTS = sorted((settings.BASE_DIR / "templates" / "components").glob("*.html"))
 COMMENT = re.compile(r"\{#.*?#\}|\{% comment %\}.*?\{% endcomment %\}", re.DOTALL)
-# Documents and mails are no pages: neither the portal's policy nor its styles reach them.
-APART = {"documents", "mail", "email"}
+# Documents, mails and the operations admin: neither the portal's policy nor its styles reach them.
+APART = {"admin", "documents", "mail", "email"}
 FORBIDDEN = {
     "a style attribute": re.compile(r"<[a-z][^>]*\sstyle\s*=", re.IGNORECASE),
     "a style element": re.compile(r"<style\b", re.IGNORECASE),
