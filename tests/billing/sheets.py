@@ -107,3 +107,11 @@ def _overage_line(total: Decimal) -> InvoiceLine:
         unit_price=UNIT_PRICE,
         amount_minor=int(over * 300),
     )
+
+
+def issued(*, count: int = 3, kind: str = "usage", **changes: object) -> Invoice:
+    """The same, saved in the current provider's schema."""
+    invoice, lines = invoice_with(count=count, kind=kind, **changes)
+    invoice.save()
+    InvoiceLine.objects.bulk_create(lines)
+    return invoice

@@ -1,0 +1,129 @@
+"""Close one provider's month by hand: what the first of the month does by itself."""
+
+import time
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Provider
+from billing.models import ChargeAttempt, Invoice
+from billing.money import format_money
+from billing.month_close import CloseRefused, close_month
+from mtp.outbox.delivery import deliver_due
+from mtp.outbox.models import OutboxMessage
+from mtp.schema import provider_schema
+from usage.periods import Month
+
+# How long the command itself waits for documents and charges; a worker goes on after that.
+PATIENCE = timedelta(minutes=3)
+PAUSE_SECONDS = 0.3
+
+OUTCOMES = {
+    ChargeAttempt.State.SUCCEEDED: "charged to the card",
+    ChargeAttempt.State.FAILED: "card declined",
+    ChargeAttempt.State.NEEDS_CONFIRMATION: "the bank wants the card holder's confirmation",
+    ChargeAttempt.State.PROCESSING: "the bank is processing the payment",
+    ChargeAttempt.State.UNKNOWN: "outcome unknown, being looked up",
+    ChargeAttempt.State.PENDING: "about to be charged",
+}
+
+
+class Command(BaseCommand):
+    """`manage.py close_month --provider demo --month 2026-10`."""
+
+    help = "Close a month of one provider: issue its invoices, render, charge or mail them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Which provider and month."""
+        parser.add_argument(
+            "--provider", required=True, help="Its invoice prefix, schema or name, in any case."
+        )
+        parser.add_argument("--month", required=True, help="The billing month, such as 2026-10.")
+        parser.add_argument(
+            "--no-wait",
+            action="store_true",
+            help="Leave documents, charges and mail to the worker.",
+        )
+
+    def handle(self, *, provider: str, month: str, no_wait: bool, **_: Any) -> None:
+        """Close, follow the invoices until they are delivered, and say what became of each."""
+        chosen = _provider(provider)
+        try:
+            run = close_month(provider=chosen, month=Month.parse(month), now=timezone.now())
+        except (CloseRefused, ValueError) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stdout.write(self.style.SUCCESS(f"{chosen.name}, {month}: {run.outcome}."))
+        if not run.invoices:
+            return
+        if no_wait:
+            self.stdout.write("Documents, charges and mail are done by the worker.")
+        else:
+            self._deliver(chosen, since=timezone.now())
+        self._report(chosen, Month.parse(month))
+
+    def _deliver(self, provider: Provider, *, since: datetime) -> None:
+        """Do what is due here, beside the workers, until nothing of this provider is left."""
+        last_left = -1
+        while timezone.now() - since < PATIENCE:
+            left = _due_messages(provider)
+            if left == 0:
+                return
+            if left != last_left:
+                self.stdout.write(f"  {left} documents, charges and mails to do")
+                last_left = left
+            if deliver_due(now=timezone.now(), limit=1) == 0:
+                time.sleep(PAUSE_SECONDS)
+        self.stdout.write("  The worker does the rest.")
+
+    def _report(self, provider: Provider, month: Month) -> None:
+        with provider_schema(provider.schema_name):
+            invoices = Invoice.objects.filter(month=month.first_day).with_paid().order_by("number")
+            for invoice in invoices:
+                total = format_money(invoice.total_minor, invoice.currency)
+                self.stdout.write(
+                    f"  {invoice.number}  {invoice.get_kind_display():<10}  {total:>14}  "
+                    f"{invoice.status.label}: {_what_became(invoice)}"
+                )
+
+
+def _due_messages(provider: Provider) -> int:
+    now = timezone.now()
+    return (
+        OutboxMessage.objects.filter(schema_name=provider.schema_name)
+        .filter(finished_at=None, dead_at=None)
+        .filter(Q(due_at__lte=now + timedelta(seconds=10)))
+        .count()
+    )
+
+
+def _what_became(invoice: Invoice) -> str:
+    if invoice.collection == Invoice.Collection.BY_INVOICE:
+        return f"sent to {', '.join(invoice.buyer['emails'])}, due {invoice.due_date:%-d %B %Y}"
+    attempt = invoice.attempts.order_by("-pk").first()
+    if attempt is None:
+        return "waits to be charged"
+    reason = f" ({attempt.failure_message})" if attempt.failure_message else ""
+    return OUTCOMES[ChargeAttempt.State(attempt.state)] + reason
+
+
+def _provider(named: str) -> Provider:
+    """The active provider of an invoice prefix, a schema or a name; CommandError for none."""
+    found = Provider.objects.filter(
+        Q(invoice_prefix__iexact=named) | Q(schema_name__iexact=named) | Q(name__iexact=named)
+    )
+    if len(found) == 1:
+        provider: Provider = found[0]
+        if provider.state != Provider.State.ACTIVE:
+            raise CommandError(f"{provider.name} is not ready: {provider.get_state_display()}.")
+        return provider
+    if found:
+        prefixes = ", ".join(sorted(provider.invoice_prefix for provider in found))
+        raise CommandError(f"Several providers are called {named!r}: use a prefix ({prefixes}).")
+    known = ", ".join(
+        Provider.objects.order_by("invoice_prefix").values_list("invoice_prefix", flat=True)[:20]
+    )
+    raise CommandError(f"There is no provider {named!r}. Known: {known or 'none yet'}.")
