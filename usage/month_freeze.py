@@ -1,14 +1,18 @@
 """Freezing a month: after it nothing is ever counted in that month again."""
 
+import logging
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from mtp.schema import require_provider_schema
 from tenants.models import MeteringPolicy
 from usage.models import Metric
 from usage.periods import Month
+
+log = logging.getLogger(__name__)
 
 # Waits for whoever is counting, and holds off whoever comes next until the transaction ends.
 LOCK_BOOKS = "SELECT pg_advisory_xact_lock('usage_usageevent'::regclass::oid::bigint)"
@@ -33,14 +37,12 @@ FILL_MONTH = """
     AND c.metric = ANY (%(metrics)s)
 """
 
-LOCAL_MONTHS = """
-    SELECT to_char((%(end)s - interval '1 microsecond') AT TIME ZONE %(zone)s, 'YYYY-MM'),
-           to_char(%(end)s AT TIME ZONE %(zone)s, 'YYYY-MM')
+# Clocks are set by quarters of an hour; no two tables of rules differ by more than a day.
+FIRST_INSTANT = """
+    SELECT min(i) FROM generate_series(
+        %(end)s - interval '1 day', %(end)s + interval '1 day', interval '15 minutes') i
+    WHERE (i AT TIME ZONE %(zone)s) >= %(next)s::timestamp
 """
-
-
-class ZonesDisagree(RuntimeError):
-    """This process and the database know different rules for the billing time zone."""
 
 
 @transaction.atomic
@@ -50,22 +52,35 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
     Every organization has a row of both metrics afterwards. Events recorded from then on lie at the
     month's end or later, whatever their rows say. Freezing a frozen month changes nothing. The lock
     is held until the surrounding transaction ends, so that one should be short. Raises `ValueError`
-    for a zone that is not the billing zone, and `ZonesDisagree` when the time zone tables of this
-    process and of the database differ about the month's end.
+    for a zone that is not the billing zone.
     """
     require_provider_schema()
-    end = month.ends_at(zone)
     with connection.cursor() as cursor:
         cursor.execute(LOCK_BOOKS)
         policy = MeteringPolicy.objects.get()
         if policy.billing_time_zone != zone.key:
             raise ValueError(f"Months are billed in {policy.billing_time_zone}, not in {zone.key}.")
+        end = _end_for_both(cursor, month=month, zone=zone)
         if policy.closed_through is not None and policy.closed_through >= end:
             return policy.closed_through
-        cursor.execute(LOCAL_MONTHS, {"end": end, "zone": zone.key})
-        if cursor.fetchone() != (str(month), str(month.next)):
-            raise ZonesDisagree(f"{month} of {zone.key} does not end at {end} in the database.")
         cursor.execute(FILL_MONTH, {"month": month.first_day, "metrics": Metric.values})
     policy.closed_through = end
     policy.save(update_fields=["closed_through"])
     return end
+
+
+def _end_for_both(cursor: CursorWrapper, *, month: Month, zone: ZoneInfo) -> datetime:
+    """The later of this process's and the database's end of the month.
+
+    Governments change clocks at short notice, and the two may know rules of different years. The
+    database decided in which month each event lies: closed before its end, it would add to it.
+    """
+    end = month.ends_at(zone)
+    cursor.execute(FIRST_INSTANT, {"end": end, "zone": zone.key, "next": month.next.first_day})
+    of_database: datetime = cursor.fetchone()[0]
+    if of_database != end:
+        log.warning(
+            "%s of %s ends at %s by this process and at %s by the database: update tzdata.",
+            month, zone.key, end, of_database,
+        )  # fmt: skip
+    return max(end, of_database)
