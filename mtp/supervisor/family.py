@@ -129,9 +129,8 @@ class Family:
 
     def _end_previous_run(self) -> None:
         """Ends, by pid and start time, what a killed supervisor left behind."""
-        left: list[Identity] = [who for who in self.state.children() if who.is_alive()]
-        if left:
-            terminal.event(f"Ending {len(left)} processes of a run that was killed")
+        if any(who.is_alive() for who in self.state.children()):
+            terminal.event("Ending what a killed run left behind")
         for who in self.state.children():
             # SIGINT is the fast stop of PostgreSQL, and a stop to all the others too.
             end(who, stop_signal=signal.SIGINT, grace=5)
