@@ -49,6 +49,7 @@ class Provider(TenantMixin):  # type: ignore[misc]
         unique=True,
         validators=[RegexValidator(r"^[A-Z0-9]{2,8}$", "Use 2 to 8 capital letters and digits.")],
         help_text="Begins every invoice number, and names the schema. Never changes.",
+        error_messages={"unique": "Another provider has this prefix."},
     )
     contact_name = models.CharField(max_length=200, validators=[plain_text])
     contact_email = models.EmailField()

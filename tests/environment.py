@@ -9,6 +9,9 @@ DEFAULTS = {
     "MTP_ENVIRONMENT": "test",
     "STRIPE_API_KEY": "sk_test_mtp",
     "STRIPE_WEBHOOK_SECRET": "whsec_test",
+    # Nobody listens there: a test that forgets its stand-in must not reach the world.
+    "STRIPE_API_BASE": "http://127.0.0.1:9",
+    "AUTOTASK_BASE_URL": "http://127.0.0.1:9",
     "EMAIL_URL": "memorymail://",
     "SITE_URL": "http://testserver",
 }
