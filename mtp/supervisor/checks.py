@@ -1,6 +1,5 @@
 """`make check`: the tools that hold the house style, each shown as one line."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -29,7 +28,7 @@ def _checks() -> list[Check]:
         Check("Types (mypy)", ("mypy", ".")),
         Check("Floors (import-linter)", ("lint-imports",)),
         Check("Templates (djLint)", ("djlint", "templates", "--lint", "--quiet")),
-        Check("Security (bandit)", ("bandit", "-q", "-c", "pyproject.toml", "-r", *ROOMS)),
+        Check("Security (bandit)", ("bandit", "-q", "-ll", "-c", "pyproject.toml", "-r", *ROOMS)),
         Check("Migrations complete", (*manage, "makemigrations", "--check", "--dry-run")),
         Check("Migrations safe", ("python", "-m", "tests.architecture.migration_lint")),
         Check(
@@ -69,6 +68,6 @@ def run_checks(environment: dict[str, str]) -> bool:
             terminal.done(check.label, f"{time.monotonic() - began:5.1f} s")
         else:
             agreed = False
-            terminal.refuse(f"{check.label} disagrees: {' '.join(check.command)}")
-            terminal.say(result.stdout.rstrip() + os.linesep)
+            terminal.objection(check.label, "disagrees")
+            terminal.say(f"\n$ {' '.join(check.command)}\n{result.stdout.rstrip()}\n")
     return agreed

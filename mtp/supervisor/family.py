@@ -8,7 +8,7 @@ from types import FrameType
 
 from mtp.supervisor import terminal
 from mtp.supervisor.child import Child, Spec, tail
-from mtp.supervisor.processes import Identity, end
+from mtp.supervisor.processes import end
 from mtp.supervisor.state import State
 from mtp.supervisor.terminal import Refused
 

@@ -46,6 +46,11 @@ def done(text: str, outcome: str) -> None:
     say(f"{clear}  {text:<{WIDTH}}{coloured(outcome, '32')}")
 
 
+def objection(text: str, outcome: str) -> None:
+    """The line of a step that went wrong while the others go on."""
+    say(f"  {text:<{WIDTH}}{coloured(outcome, '31')}")
+
+
 def refuse(text: str) -> None:
     """Says on the error stream what is wrong."""
     clear = CLEAR_LINE if is_interactive() else ""
