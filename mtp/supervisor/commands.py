@@ -147,8 +147,6 @@ def test(arguments: Sequence[str]) -> int:
 
 def main(*, arguments: Sequence[str]) -> int:
     """Runs the verb and returns the exit code; a refusal is one line, never a traceback."""
-    parser = argparse.ArgumentParser(prog="mtp/supervisor", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
     plain: dict[str, Callable[[], int]] = {
         "up": up,
         "down": down,
@@ -156,16 +154,15 @@ def main(*, arguments: Sequence[str]) -> int:
         "services": services,
     }
     passing: dict[str, Callable[[Sequence[str]], int]] = {"run": run, "test": test}
-    for name in plain:
-        verbs.add_parser(name)
-    for name in passing:
-        verbs.add_parser(name).add_argument("arguments", nargs=argparse.REMAINDER)
-    chosen = parser.parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="mtp/supervisor", description=__doc__)
+    parser.add_argument("verb", choices=[*plain, *passing])
+    # What follows `run` and `test` belongs to the command, options included.
+    own = arguments[:1] if arguments[:1] and arguments[0] in passing else arguments
+    verb, rest = parser.parse_args(own).verb, arguments[1:]
     try:
-        if chosen.verb in plain:
-            return plain[chosen.verb]()
-        rest = chosen.arguments[1:] if chosen.arguments[:1] == ["--"] else chosen.arguments
-        return passing[chosen.verb](rest)
+        if verb in plain:
+            return plain[verb]()
+        return passing[verb](rest[1:] if rest[:1] == ["--"] else rest)
     except terminal.Refused as refusal:
         terminal.refuse(str(refusal))
         return 1
