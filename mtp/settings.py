@@ -286,5 +286,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler", "stream": sys.stderr}},
+    # Both tell every step of every document and call.
+    "loggers": {name: {"level": "WARNING"} for name in ("weasyprint", "fontTools", "stripe")},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
