@@ -7,7 +7,8 @@ from itertools import chain
 
 from django.http import HttpResponse
 
-_RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The second four are the full-width forms, which some spreadsheets read as the first.
+_RUNS_AS_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 # Spreadsheets take a file without it for their own old code page.
 BYTE_ORDER_MARK = "\ufeff"
 
