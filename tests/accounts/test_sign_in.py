@@ -1,0 +1,227 @@
+"""Signing in, being refused, being shut out, and the log of all of it."""
+
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Provider, SignInEvent, User
+from mtp.outbox.delivery import deliver_due
+from mtp.outbox.models import OutboxMessage
+from tests.people import PASSWORD, People
+
+LOGIN = "/accounts/login/"
+Outcome = SignInEvent.Outcome
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits() -> Iterator[None]:
+    """Attempts are counted in Valkey, which knows nothing of rolled-back tests."""
+    keys = list(cache._cache.get_client().scan_iter("*allauth*"))
+    if keys:
+        cache._cache.get_client().delete(*keys)
+    yield
+
+
+def outcomes() -> list[str]:
+    return list(SignInEvent.objects.order_by("id").values_list("outcome", flat=True))
+
+
+def sign_in(client: Client, email: str, password: str = PASSWORD, **extra: str):
+    return client.post(LOGIN, {"login": email, "password": password}, **extra)
+
+
+def test_sign_in_and_out_are_logged_with_address_and_browser(
+    client: Client, people: People
+) -> None:
+    response = sign_in(
+        client,
+        people.olive.email.upper(),
+        headers={"User-Agent": "Netscape"},
+        REMOTE_ADDR="192.0.2.7",
+    )
+    assert response["Location"] == "/"
+    assert client.get("/")["Location"] == "/organizations/"
+    event = SignInEvent.objects.get()
+    assert (event.user, event.outcome) == (people.olive, Outcome.SUCCEEDED)
+    assert (event.ip_address, event.user_agent) == ("192.0.2.7", "Netscape")
+    client.post("/accounts/logout/")
+    assert client.get("/")["Location"] == "/accounts/login/?next=/"
+    assert outcomes() == [Outcome.SUCCEEDED, Outcome.SIGNED_OUT]
+
+
+def test_signing_out_takes_a_post(client: Client, people: People) -> None:
+    client.force_login(people.olive)
+    client.get("/accounts/logout/")
+    assert client.get("/organizations/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("olive", "/organizations/"),
+        ("rita", "/organizations/"),
+        ("otto", "/organization/"),
+        ("staff", "/operations/"),
+    ],
+)
+def test_everyone_starts_where_their_work_is(
+    name: str, start: str, client: Client, people: People
+) -> None:
+    client.force_login(getattr(people, name))
+    response = client.get("/", follow=True)
+    assert response.redirect_chain[-1][0] == start
+    assert response.status_code == 200
+
+
+def test_wrong_passwords_and_unknown_addresses_look_alike(client: Client, people: People) -> None:
+    known = sign_in(client, people.olive.email, "wrong")
+    unknown = sign_in(client, "nobody@nowhere.example", "wrong")
+    wrong = "The email address and/or password you specified are not correct."
+    assert wrong in known.text
+    assert wrong in unknown.text
+    assert outcomes() == [Outcome.FAILED, Outcome.FAILED]
+    assert SignInEvent.objects.last().email == "nobody@nowhere.example"
+
+
+def test_guessing_is_stopped_for_the_address_and_ends(client: Client, people: People) -> None:
+    for _ in range(5):
+        sign_in(client, people.olive.email, "guess")
+    refused = sign_in(client, people.olive.email)
+    assert refused.status_code == 200
+    assert "Too many failed login attempts" in refused.text
+    assert outcomes()[-1] == Outcome.LIMITED
+    with time_machine.travel(timezone.now() + timezone.timedelta(minutes=6)):
+        assert sign_in(client, people.olive.email).status_code == 302
+
+
+def test_guessing_many_addresses_is_stopped_for_the_computer(client: Client, db: None) -> None:
+    seen = [sign_in(client, f"guess{n}@x.example", "x") for n in range(11)]
+    assert "Too many failed login attempts" in seen[-1].text
+
+
+def test_a_deactivated_login_ends_with_the_next_request(client: Client, people: People) -> None:
+    client.force_login(people.olive)
+    assert client.get("/organizations/").status_code == 200
+    User.objects.filter(pk=people.olive.pk).update(is_active=False)
+    assert client.get("/organizations/")["Location"].startswith(LOGIN)
+    assert sign_in(client, people.olive.email)["Location"] == "/accounts/inactive/"
+    assert outcomes() == [Outcome.INACTIVE]
+
+
+def test_a_demotion_bites_with_the_next_request(client: Client, people: People) -> None:
+    client.force_login(people.bill)
+    assert client.get("/account/payments/").status_code == 200
+    User.objects.filter(pk=people.bill.pk).update(role="admin")
+    refused = client.get("/account/payments/")
+    assert refused.status_code == 403
+    assert "permission to see payment information" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (Provider.State.PROVISIONING, "Your portal is being set up"),
+        (Provider.State.FAILED, "support@mtp.example"),
+    ],
+)
+def test_a_provider_without_a_schema_is_told_so(
+    state: str, text: str, client: Client, people: People
+) -> None:
+    Provider.objects.filter(pk=people.north.pk).update(state=state)
+    client.force_login(people.olive)
+    response = client.get("/organizations/")
+    assert response.status_code == 503
+    assert text in response.text
+    assert client.get("/profile/").status_code == 200
+    assert client.post("/accounts/logout/").status_code == 302
+
+
+def test_nobody_signs_up(client: Client, db: None) -> None:
+    client.post(
+        "/accounts/signup/",
+        {"email": "new@x.example", "password1": PASSWORD, "password2": PASSWORD},
+    )
+    assert not User.objects.filter(email="new@x.example").exists()
+
+
+def test_a_forgotten_password_is_reset_by_mail(client: Client, people: People) -> None:
+    client.post("/accounts/password/reset/", {"email": people.olive.email})
+    assert mail.outbox == []  # first a row, then a mail
+    deliver_due(now=timezone.now())
+    (message,) = mail.outbox
+    assert message.to == [people.olive.email]
+    assert message.subject == "Choose a new password"
+    html, kind = message.alternatives[0]
+    assert kind == "text/html"
+    link = next(line for line in message.body.splitlines() if line.startswith("http"))
+    assert link in html
+    page = client.get(link.removeprefix("http://testserver"), follow=True)
+    chosen = "a quite different passphrase"
+    response = client.post(
+        page.redirect_chain[-1][0], {"password1": chosen, "password2": chosen}, follow=True
+    )
+    assert response.status_code == 200
+    assert sign_in(Client(), people.olive.email, chosen).status_code == 302
+    assert sign_in(Client(), people.olive.email, PASSWORD).status_code == 200
+
+
+def test_the_reset_link_ignores_the_host_header(
+    client: Client, people: People, settings: object
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    client.post(
+        "/accounts/password/reset/", {"email": people.olive.email}, headers={"Host": "evil.example"}
+    )
+    payload = OutboxMessage.objects.get(topic="mail.send").payload
+    assert "http://testserver/accounts/password/reset/key/" in payload["text"]
+    assert "evil.example" not in payload["text"] + payload["html"]
+
+
+def test_unknown_addresses_get_the_same_page_and_no_mail(client: Client, db: None) -> None:
+    response = client.post("/accounts/password/reset/", {"email": "nobody@nowhere.example"})
+    assert response["Location"] == "/accounts/password/reset/done/"
+    assert not OutboxMessage.objects.filter(topic="mail.send").exists()
+
+
+def test_an_owner_without_a_password_gets_one_by_mail(client: Client, people: People) -> None:
+    people.olive.set_unusable_password()
+    people.olive.save()
+    client.post("/accounts/password/reset/", {"email": people.olive.email})
+    assert OutboxMessage.objects.filter(topic="mail.send").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("", "This field is required."),
+        ("x" * 201, "at most 200 characters"),
+        ("A\0B", "Null characters are not allowed."),
+        ("\u202egpj.exe", "can&#x27;t be seen"),
+    ],
+)
+def test_a_profile_name_that_is_refused(
+    name: str, text: str, client: Client, people: People
+) -> None:
+    client.force_login(people.olive)
+    response = client.post("/profile/", {"name": name})
+    assert response.status_code == 422
+    assert text in response.text
+    assert User.objects.get(pk=people.olive.pk).name == people.olive.name
+
+
+def test_a_profile_name_is_saved(client: Client, people: People) -> None:
+    client.force_login(people.otto)
+    client.post("/profile/", {"name": "Οττο עברית", "email": "x@y.example", "role": "owner"})
+    otto = User.objects.get(pk=people.otto.pk)
+    assert (otto.name, otto.email, otto.role) == ("Οττο עברית", people.otto.email, people.otto.role)
+
+
+@pytest.mark.parametrize("email", ["\0", "x" * 10_000, "not an address", "a@b\r\nBcc: c@d.example"])
+def test_nonsense_is_refused_without_an_error(email: str, client: Client, db: None) -> None:
+    assert sign_in(client, email).status_code == 200
+    assert client.post("/accounts/password/reset/", {"email": email}).status_code == 200

@@ -1,0 +1,142 @@
+"""No route shows or tells one provider anything of another; new routes join by themselves.
+
+A route with a new kind of parameter fails here until `ROWS_BY_PARAMETER` says how to make one.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from accounts.models import Provider
+from billing.models import Invoice
+from mtp.schema import provider_schema
+from tenants.access import ENTERED_ORGANIZATION_KEY
+from tenants.models import Device, ManagedUser, Organization
+from tests.people import CANARIES, People
+from tests.routes import Route, all_routes, without_tokens
+
+CANARY = CANARIES["north"]
+MISSING = 987_654_321
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def make_invoice(organization: Organization) -> Invoice:
+    return Invoice.objects.create(
+        number=f"{CANARY}-000001",
+        kind=Invoice.Kind.USAGE,
+        month=date(2026, 2, 1),
+        collection=Invoice.Collection.AUTOMATIC,
+        currency="USD",
+        subtotal_minor=100,
+        tax_rate=Decimal(0),
+        tax_minor=0,
+        total_minor=100,
+        issued_at=NOON,
+        due_date=date(2026, 3, 1),
+        period_starts_at=NOON,
+        period_ends_at=NOON,
+        billing_time_zone="UTC",
+        seller={"name": "Seller", "address_lines": []},
+        buyer={"name": CANARY, "address_lines": []},
+        contract_summary={"package_name": CANARY},
+    )
+
+
+ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
+    "organization_id": lambda organization: organization,
+    "user_id": lambda organization: ManagedUser.objects.create(
+        organization=organization, email=f"u@{CANARY}.example".lower(), name=f"Ursula {CANARY}"
+    ),
+    "device_id": lambda organization: Device.objects.create(
+        organization=organization, name=f"Laptop {CANARY}", serial_number=CANARY
+    ),
+    "invoice_id": make_invoice,
+}
+
+
+@pytest.fixture
+def norths(north: Provider) -> dict[str, int]:
+    """Ids of rows of north, one for each parameter that an address may have."""
+    with provider_schema(north.schema_name):
+        organization = Organization.objects.create(name=f"Bakery {CANARY}")
+        return {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
+
+
+def provider_routes() -> Iterator[Route]:
+    """Routes that work in a provider's schema."""
+    return (route for route in all_routes() if route.is_ours and route.view.policy.permissions)
+
+
+def test_every_parameter_is_known() -> None:
+    unknown = {name for route in provider_routes() for name in route.parameters}
+    assert unknown <= set(ROWS_BY_PARAMETER)
+
+
+def test_another_providers_rows_are_as_good_as_missing(
+    client: Client, people: People, norths: dict[str, int]
+) -> None:
+    client.force_login(people.sofia)
+    for route in provider_routes():
+        if not route.parameters:
+            continue
+        statuses = set()
+        for method in (client.get, client.post):
+            foreign = method(route.url(norths))
+            missing = method(route.url(dict.fromkeys(norths, MISSING)))
+            assert foreign.status_code == missing.status_code, route
+            assert foreign.status_code in (404, 405), route
+            assert without_tokens(foreign.text) == without_tokens(missing.text), route
+            assert CANARY.lower() not in foreign.text.lower(), route
+            statuses.add(foreign.status_code)
+        assert 404 in statuses, route
+
+
+def test_the_same_rows_are_there_for_their_own_provider(
+    client: Client, people: People, norths: dict[str, int]
+) -> None:
+    client.force_login(people.olive)
+    client.get(f"/organizations/{norths['organization_id']}/")
+    enter(client, norths["organization_id"])
+    for route in provider_routes():
+        if route.parameters:
+            assert client.get(route.url(norths)).status_code in (200, 202, 302, 405), route
+
+
+def test_no_page_of_south_carries_norths_canary(
+    client: Client, people: People, norths: dict[str, int]
+) -> None:
+    visitor = Client()
+    for person, entered in ((people.olive, norths["organization_id"]), (people.sofia, None)):
+        visitor.force_login(person)
+        if entered:
+            enter(visitor, entered)
+        for route in provider_routes():
+            if route.parameters:
+                continue
+            response = visitor.get(route.url({}))
+            if person == people.sofia:
+                text = b"".join(response) if response.streaming else response.content
+                assert CANARY.lower().encode() not in text.lower(), route
+
+
+def test_an_organization_of_another_provider_cannot_be_entered(
+    client: Client, people: People, norths: dict[str, int]
+) -> None:
+    client.force_login(people.sofia)
+    assert client.post(f"/organizations/{norths['organization_id']}/enter/").status_code == 404
+    # Even a session that says so opens nothing: the id means nothing in this schema.
+    enter(client, norths["organization_id"])
+    for route in provider_routes():
+        if route.pattern.startswith("organization/") and not route.parameters:
+            response = client.get(route.url({}))
+            assert response.status_code in (404, 405), route
+            assert CANARY.lower() not in response.text.lower(), route
+
+
+def enter(client: Client, organization_id: int) -> None:
+    session = client.session
+    session[ENTERED_ORGANIZATION_KEY] = organization_id
+    session.save()
