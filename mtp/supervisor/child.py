@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from mtp.supervisor.account import Account
 from mtp.supervisor.processes import Identity, die_with_parent, end, identify
@@ -40,6 +41,36 @@ class Spec:
     is_service: bool = False
 
 
+def spawn(
+    arguments: Sequence[str],
+    *,
+    environment: dict[str, str],
+    directory: Path,
+    account: Account,
+    stop_signal: int,
+    stdin: int,
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+    pass_fds: tuple[int, ...] = (),
+) -> subprocess.Popen[bytes]:
+    """Starts a process in a session of its own, under the account, that dies with this one."""
+    return subprocess.Popen(
+        arguments,
+        env=environment,
+        cwd=directory,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        pass_fds=pass_fds,
+        user=account.uid,
+        group=account.gid,
+        extra_groups=None if account.uid is None else [],
+        # The kernel forgets this wish at a change of user: Popen calls it after that.
+        preexec_fn=die_with_parent(stop_signal),  # noqa: PLW1509 - one thread only
+    )
+
+
 class Child:
     """A running child; it leads a session of its own, so the terminal's Ctrl-C passes it by."""
 
@@ -48,20 +79,16 @@ class Child:
         self.spec = spec
         self.began = time.monotonic()
         with spec.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = spawn(
                 spec.arguments,
-                env=spec.environment,
-                cwd=spec.directory,
+                environment=spec.environment,
+                directory=spec.directory,
+                account=spec.account,
+                stop_signal=spec.stop_signal,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                stderr=log,
                 pass_fds=spec.pass_fds,
-                user=spec.account.uid,
-                group=spec.account.gid,
-                extra_groups=None if spec.account.uid is None else [],
-                # The kernel forgets this wish at a change of user: Popen calls it after that.
-                preexec_fn=die_with_parent(spec.stop_signal),  # noqa: PLW1509 - one thread only
             )
         # A child that ended within the first microseconds has no identity left to record.
         self.identity = identify(self.process.pid) or Identity(self.process.pid, "ended")

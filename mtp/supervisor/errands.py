@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mtp.supervisor.account import Account
-from mtp.supervisor.child import CALLER, tail
-from mtp.supervisor.processes import die_with_parent
+from mtp.supervisor.child import CALLER, spawn, tail
 from mtp.supervisor.terminal import Refused, Step
 
 
@@ -51,18 +50,15 @@ def run_errand(
     with log.open("ab+") as output, complaints.open("ab") as error_output:
         began_at = output.seek(0, os.SEEK_END)
         complained_before = error_output.seek(0, os.SEEK_END)
-        process = subprocess.Popen(
+        process = spawn(
             arguments,
-            env=environment,
-            cwd=directory,
+            environment=environment,
+            directory=directory,
+            account=account,
+            stop_signal=signal.SIGTERM,
             stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=output,
             stderr=error_output,
-            start_new_session=True,
-            user=account.uid,
-            group=account.gid,
-            extra_groups=None if account.uid is None else [],
-            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one thread only
         )
         _give(process, given)
         _await(process, waiter, shown, log=log, since=began_at)
