@@ -58,6 +58,12 @@ def _lock_creation() -> None:
         cursor.execute("SELECT 1 FROM tenants_meteringpolicy WHERE id = 1 FOR UPDATE")
 
 
+def _locked(organization: Organization) -> Organization:
+    # Only against other changes: whoever adds users waits for nothing but the counter, which this
+    # change waits for in turn. A full lock would stop their foreign key, and both for ever.
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+
+
 @transaction.atomic
 def set_user_cap(
     *, organization: Organization, cap: int | None, actor: Actor, now: datetime
@@ -66,7 +72,7 @@ def set_user_cap(
 
     A cap below the present count is allowed: nobody is added until the count falls below it.
     """
-    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    locked = _locked(organization)
     before = locked.user_cap
     if before == cap:
         return locked
@@ -89,7 +95,7 @@ def rename_organization(
     *, organization: Organization, name: str, actor: Actor, now: datetime
 ) -> Organization:
     """Give it another name; invoices already issued keep the old one. Raises `NameTaken`."""
-    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    locked = _locked(organization)
     before = locked.name
     if before == name:
         return locked
@@ -113,7 +119,7 @@ def remove_organization(*, organization: Organization, actor: Actor, now: dateti
 
     What it used this month is still billed: a peak never falls.
     """
-    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    locked = _locked(organization)
     if locked.removed_at is not None:
         return
     gone = {"removed_at": now, "removed_by_id": actor.id, "removed_by_name": actor.name}
