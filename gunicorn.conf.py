@@ -10,3 +10,5 @@ accesslog = "-"
 max_requests = 5_000
 max_requests_jitter = 500
 control_socket_disable = True
+# Loaded once, before the workers: half the time to the first page, and shared memory.
+preload_app = True

@@ -13,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
+# What a running `make up` decided, `.env` included; there only while it runs.
+env.read_env(BASE_DIR / ".local/running.env", overwrite=False)
 env.read_env(BASE_DIR / ".env", overwrite=False)
 
 ENVIRONMENT: str = env.str("MTP_ENVIRONMENT", default="production")

@@ -87,8 +87,8 @@ def launch_worker_and_beat(family: Family, environment: dict[str, str]) -> None:
         )
 
 
-def start_web(family: Family, environment: dict[str, str], listener: socket.socket) -> None:
-    """Starts the web server and returns when it answers; raises Refused with its log.
+def launch_web(family: Family, environment: dict[str, str], listener: socket.socket) -> None:
+    """Launches the web server.
 
     It inherits the listening socket, so the port is ours before, between and after its restarts.
     """
@@ -98,4 +98,4 @@ def start_web(family: Family, environment: dict[str, str], listener: socket.sock
         environment=environment,
     )  # fmt: skip
     port = int(listener.getsockname()[1])
-    family.start(replace(_with_health(spec, port=port, path="/health/"), pass_fds=(number,)))
+    family.launch(replace(_with_health(spec, port=port, path="/health/"), pass_fds=(number,)))

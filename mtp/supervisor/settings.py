@@ -1,12 +1,21 @@
 """The environment handed to every child: the caller's, `.env`, and ours where both are silent."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mtp.supervisor.state import CHECKOUT, State
 
 # Nothing listens at the discard port: a test that needs a stand-in starts its own.
 NOWHERE = "http://127.0.0.1:9"
+# Django's settings read this file, so that `manage.py` in another terminal meets the same product.
+RUNNING = CHECKOUT / ".local/running.env"
+HANDED_ON = (
+    *("MTP_ENVIRONMENT", "DEBUG", "SECRET_KEY", "SITE_URL", "DATABASE_URL", "REDIS_URL"),
+    *("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
+    *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "EMAIL_URL", "STATIC_ROOT"),
+)
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
@@ -54,6 +63,22 @@ def development_environment(state: State) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRET": state.secret("stripe-webhook", prefix="whsec_"),
     }
     return _with_venv(ours | chosen_environment())
+
+
+@contextmanager
+def handed_on(environment: dict[str, str]) -> Iterator[None]:
+    """Inside, the environment of the running product lies in a file that only its owner reads."""
+    RUNNING.parent.mkdir(exist_ok=True)
+    draft = RUNNING.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    lines = [f"{name}={environment[name]}\n" for name in HANDED_ON if name in environment]
+    draft.write_text("".join(lines), encoding="utf-8")
+    draft.replace(RUNNING)
+    try:
+        yield
+    finally:
+        RUNNING.unlink(missing_ok=True)
 
 
 def testing_environment(state: State) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """`make up`: from an empty state to the first page."""
 
 import socket
-from functools import partial
 
 from mtp.supervisor import terminal
 from mtp.supervisor.errands import run_errand
@@ -11,10 +10,10 @@ from mtp.supervisor.product import (
     launch_autotask_standin,
     launch_stripe_standin,
     launch_worker_and_beat,
-    start_web,
+    launch_web,
 )
 from mtp.supervisor.services import start_services
-from mtp.supervisor.settings import development_environment, venv_python
+from mtp.supervisor.settings import development_environment, handed_on, venv_python
 from mtp.supervisor.state import CHECKOUT
 from mtp.supervisor.terminal import Refused
 
@@ -48,41 +47,53 @@ def run_product(family: Family) -> None:
         environment |= start_services(family, environment)
         environment |= launch_stripe_standin(family, environment)
         environment |= launch_autotask_standin(family, environment)
-        logins = _prepare_database(family, environment)
-        _start_servers(family, environment, listener)
+        _migrate(family, environment)
+        # Web comes up while the demo is loaded; the schedule must not meet half a demo.
+        launch_web(family, environment, listener)
+        logins = _load_demo(family, environment)
+        _await_servers(family)
+        launch_worker_and_beat(family, environment)
         family.state.announce(address=origin)
         _welcome(family, origin, logins)
-        family.tend_while(lambda: True)
+        with handed_on(environment):
+            family.tend_while(lambda: True)
 
 
-def _start_servers(family: Family, environment: dict[str, str], listener: socket.socket) -> None:
-    step = terminal.Step("Stand-ins, worker, schedule and web server")
-    launch_worker_and_beat(family, environment)
-    for name in ("stripe", "autotask"):
+def _await_servers(family: Family) -> None:
+    step = terminal.Step("Stand-ins and web server")
+    for name in ("stripe", "autotask", "web"):
         if name in family.children:
             family.wait_for(name)
-    start_web(family, environment, listener)
     step.finish()
 
 
-def _prepare_database(family: Family, environment: dict[str, str]) -> str:
-    """Migrates, loads the demo unless DEMO=0, and returns the lines about its logins."""
-    logs = family.state.logs
-    manage = partial(
-        run_errand,
+def _manage(
+    family: Family, environment: dict[str, str], verb: str, *, log_name: str, step: str
+) -> str:
+    return run_errand(
         family,
+        [str(venv_python()), "manage.py", verb],
         environment=environment,
         directory=CHECKOUT,
-        errors=logs / "manage.log",
+        log=family.state.logs / f"{log_name}.log",
+        errors=family.state.logs / "manage.log",
+        step=step,
     )
-    command = [str(venv_python()), "manage.py"]
-    manage([*command, "migrate_providers"], log=logs / "migrate.log", step="Database migrations")
+
+
+def _migrate(family: Family, environment: dict[str, str]) -> None:
+    step = "Database migrations"
+    _manage(family, environment, "migrate_providers", log_name="migrate", step=step)
+
+
+def _load_demo(family: Family, environment: dict[str, str]) -> str:
+    """Loads the demo unless DEMO=0 and returns the lines about its logins."""
     if environment.get("DEMO") == "0":
         return ""
     # The demo's cards are entered at Stripe's stand-in.
     if "stripe" in family.children:
         family.wait_for("stripe")
-    return manage([*command, "load_demo"], log=logs / "demo.log", step="Demo provider")
+    return _manage(family, environment, "load_demo", log_name="demo", step="Demo provider")
 
 
 def _welcome(family: Family, address: str, logins: str) -> None:
