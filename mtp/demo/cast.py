@@ -62,6 +62,11 @@ class DemoProvider:
         return ZoneInfo(self.time_zone)
 
     @property
+    def actors(self) -> list[str]:
+        """Who adds and removes users in the story."""
+        return [login.name for login in self.logins if login.role != Role.READ_ONLY]
+
+    @property
     def contact(self) -> Login:
         """Whom organization admins are told to ask."""
         return next(login for login in self.logins if login.role == Role.BILLING_ADMIN)

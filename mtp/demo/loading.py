@@ -123,7 +123,7 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
     for month in months:
         with provider_schema(provider.schema_name), transaction.atomic():
             for organization, story in zip(organizations, stories, strict=True):
-                _live(organization, story.moves(month=month, now=now), actor=plan.contact.name)
+                _live(organization, story.moves(month=month, now=now), actors=plan.actors)
         if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
             _close(provider, month, zone=zone, say=say)
     with provider_schema(provider.schema_name):
@@ -203,30 +203,42 @@ def _hire(plan: DemoProvider, provider: Provider, organizations: list[Organizati
         )
 
 
-def _live(organization: Organization, moves: list[Move], *, actor: str) -> None:
+def _live(organization: Organization, moves: list[Move], *, actors: list[str]) -> None:
     for change, run in groupby(moves, key=lambda move: move.change):
         if change == Change.JOINED:
-            _join(organization, list(run), actor=actor)
+            _join(organization, list(run), actors=actors)
         else:
             for move in run:
-                _leave(organization, move.person, at=move.at, actor=actor)
+                _leave(organization, move, actors=actors)
 
 
-def _join(organization: Organization, run: list[Move], *, actor: str) -> None:
-    by = {"organization": organization, "added_by_name": actor, "added_via": Via.DEMO}
+def _actor(person: Person, actors: list[str]) -> str:
+    return actors[len(person.email) % len(actors)]
+
+
+def _join(organization: Organization, run: list[Move], *, actors: list[str]) -> None:
     ManagedUser.objects.bulk_create(
         [
-            ManagedUser(email=move.person.email, name=move.person.name, added_at=move.at, **by)
+            ManagedUser(
+                organization=organization,
+                email=move.person.email,
+                name=move.person.name,
+                added_at=move.at,
+                added_by_name=_actor(move.person, actors),
+                added_via=Via.DEMO,
+            )
             for move in run
         ]
     )
     Device.objects.bulk_create(
         [
             Device(
+                organization=organization,
                 name=f"{move.person.name.split()[0]}’s {'laptop' if number == 0 else 'phone'}",
                 serial_number=serial_number,
                 added_at=move.at,
-                **by,
+                added_by_name=_actor(move.person, actors),
+                added_via=Via.DEMO,
             )
             for move in run
             for number, serial_number in enumerate(move.person.serial_numbers)
@@ -234,8 +246,9 @@ def _join(organization: Organization, run: list[Move], *, actor: str) -> None:
     )
 
 
-def _leave(organization: Organization, person: Person, *, at: datetime, actor: str) -> None:
-    gone = {"removed_at": at, "removed_by_name": actor}
+def _leave(organization: Organization, move: Move, *, actors: list[str]) -> None:
+    person = move.person
+    gone = {"removed_at": move.at, "removed_by_name": _actor(person, actors)}
     living = {"organization": organization, "removed_at": None}
     ManagedUser.objects.filter(email=person.email, **living).update(**gone)
     Device.objects.filter(serial_number__in=person.serial_numbers, **living).update(**gone)

@@ -70,7 +70,13 @@ class Story:
         self._present = [who for who in self._present if (Change.LEFT, who) not in changes] + [
             who for change, who in changes if change == Change.JOINED
         ]
-        instants = _instants(len(changes), starts_at, ends_at, self._chance)
+        instants = _instants(
+            count=len(changes),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            zone=self._zone,
+            chance=self._chance,
+        )
         return [Move(at, *change) for at, change in zip(instants, changes, strict=True)]
 
     def _target(self, number: int) -> int:
@@ -110,10 +116,16 @@ def _people(organization: DemoOrganization, chance: random.Random) -> Iterator[P
 
 
 def _instants(
-    count: int, starts_at: datetime, ends_at: datetime, chance: random.Random
+    *, count: int, starts_at: datetime, ends_at: datetime, zone: ZoneInfo, chance: random.Random
 ) -> list[datetime]:
+    """`count` instants in order, in working hours wherever the span has room for them."""
     span = (ends_at - starts_at).total_seconds()
-    return sorted(
-        starts_at + timedelta(seconds=round(chance.uniform(0.02, 0.98) * span, 3))
+    anywhen = [
+        (starts_at + timedelta(seconds=chance.uniform(0.01, 0.99) * span)).astimezone(zone)
         for _ in range(count)
+    ]
+    at_work = [local.replace(hour=8 + local.hour * 10 // 24) for local in anywhen]
+    return sorted(
+        work if starts_at <= work < ends_at else local
+        for local, work in zip(anywhen, at_work, strict=True)
     )

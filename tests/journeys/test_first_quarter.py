@@ -97,9 +97,7 @@ class Story:
 
 
 @pytest.fixture
-def story(
-    north: Provider, people: People, stripe_account: StripeStandIn, settings: Any
-) -> Story:
+def story(north: Provider, people: People, stripe_account: StripeStandIn, settings: Any) -> Story:
     settings.STRIPE_API_KEY = stripe_account.secret_key
     settings.STRIPE_API_BASE = stripe_account.url
     Provider.objects.filter(pk=north.pk).update(billing_time_zone="America/Denver")
