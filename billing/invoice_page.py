@@ -139,7 +139,8 @@ def _by(line: InvoiceLine) -> str:
     by = f"{who or 'Added'} by {line.peak_actor_name}" if line.peak_actor_name else who
     if line.peak_count_before is None:
         return by
-    count = f"{line.peak_count_before:,} → {line.peak_count_before + 1:,}"
+    arrow = "\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}"
+    count = f"{line.peak_count_before:,}{arrow}{line.peak_count_before + 1:,}"
     return f"{by}, {count}" if by else count
 
 

@@ -280,7 +280,7 @@ def test_an_invoice_shows_its_parties_lines_and_why(north: Provider, as_bill: Cl
         "1 Oct 2026, 00:00:00 UTC+02:00",
         "10 users",
         "1 Oct 2026, 11:00:37 UTC+02:00",
-        "Person 1 added by Adam Administrator, 9 → 10",
+        "Person 1 added by Adam Administrator, 9\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}10",
         "Carried in",
         "Bank transfer",
         "$10.00",
