@@ -1,0 +1,1 @@
+"""Races and faults, run long by `make prove-…` and short by pytest."""

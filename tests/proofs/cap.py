@@ -1,0 +1,215 @@
+"""Proof that no client passes a cap: `make prove-cap`, or `python -m tests.proofs.cap`.
+
+Races clients by form, domain call, bulk_create, raw SQL and COPY over a few organizations while
+caps change and clients are killed in the middle of their transactions; then looks for violations:
+an event over the cap that held, a log that does not replay, users that came in unasked or were
+confirmed and lost. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import os
+import random
+import secrets
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.utils import timezone
+
+# Every event that was over the cap in force: the last one changed before it. A changed cap and an
+# addition never overlap, so before and after are certain.
+OVER_CAP = """
+    SELECT count(*) FROM usage_usageevent e
+    CROSS JOIN LATERAL (
+        SELECT c.user_cap FROM proof_cap c
+        WHERE c.organization_id = e.organization_id AND c.after_event_id < e.id
+        ORDER BY c.id DESC LIMIT 1
+    ) held
+    WHERE e.metric = 'users' AND e.delta > 0 AND e.count_after > held.user_cap
+"""
+PROOF_TABLE = """
+    CREATE TABLE proof_cap (id bigserial PRIMARY KEY, organization_id bigint NOT NULL,
+                            user_cap int, after_event_id bigint NOT NULL)
+"""
+
+
+@dataclass
+class Run:
+    """One race: its clients, by slot, and who was killed."""
+
+    seconds: float
+    clients: int
+    tries: int
+    seed: int
+    killed: int = 0
+    uncertain: int = 0
+    violations: list[str] = field(default_factory=list)
+
+
+def race(run: Run) -> dict[str, object]:
+    """Hold the race in a provider of its own; what it came to."""
+    from tests.proofs.cap_clients import Tally
+    from tests.providers import close_provider
+
+    stage = _set_stage()
+    tallies = [Tally() for _ in range(run.clients)]
+    began = time.monotonic()
+    try:
+        _let_race(run, stage, tallies)
+        seconds = time.monotonic() - began
+        events, cap_changes = _look_for_violations(run, stage, tallies)
+    finally:
+        close_provider(stage.provider)
+    total = {name: sum(tally[number] for tally in tallies) for name, number in _counts().items()}
+    return {
+        "violations": len(run.violations),
+        **total,
+        "killed": run.killed,
+        "events": events,
+        "cap_changes": cap_changes,
+        "clients": run.clients,
+        "seed": run.seed,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _counts() -> dict[str, int]:
+    from tests.proofs.cap_clients import Tally
+
+    return {
+        "tries": Tally.TRIES,
+        "accepted": Tally.ACCEPTED,
+        "refused": Tally.REFUSED,
+        "deadlocks": Tally.DEADLOCKS,
+    }
+
+
+def _set_stage():
+    from accounts.roles import Role
+    from accounts.schema_migrations import ProviderMigrations
+    from accounts.schema_template import refresh_template
+    from mtp.schema import provider_schema
+    from tenants.models import MeteringPolicy, Organization
+    from tests.people import hire
+    from tests.proofs.cap_clients import Stage
+    from tests.providers import open_provider
+
+    refresh_template(migrations=ProviderMigrations(), now=timezone.now())
+    suffix = secrets.token_hex(2).upper()
+    provider = open_provider(canary=f"Race{suffix}", prefix=f"CAP{suffix}")
+    owner = hire(
+        provider=provider, role=Role.OWNER, name="Racer", email=f"racer@{suffix}.example".lower()
+    )
+    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+        MeteringPolicy.objects.update(free_user_limit=None)
+        cursor.execute(PROOF_TABLE)
+        organizations = [
+            Organization.objects.create(name=f"Organization {cap}", user_cap=cap)
+            for cap in (5, 13, 34)
+        ]
+        for organization in organizations:
+            cursor.execute(
+                "INSERT INTO proof_cap (organization_id, user_cap, after_event_id)"
+                " VALUES (%s, %s, 0)",
+                [organization.pk, organization.user_cap],
+            )
+    return Stage(provider, owner, [organization.pk for organization in organizations])
+
+
+def _let_race(run: Run, stage, tallies) -> None:
+    from tests.proofs.cap_clients import Tally, start
+
+    dice = random.Random(run.seed)
+    seeds = iter(lambda: dice.randrange(2**32), None)
+    running = {
+        slot: start(slot, stage=stage, tally=tally, seed=next(seeds))
+        for slot, tally in enumerate(tallies)
+    }
+    deadline = time.monotonic() + run.seconds
+    try:
+        while time.monotonic() < deadline:
+            time.sleep(0.02 + dice.random() * 0.1)
+            if run.tries and sum(tally[Tally.TRIES] for tally in tallies) >= run.tries:
+                break
+            slot = dice.choice(sorted(running))
+            _end(running[slot], signal.SIGKILL)
+            run.killed += 1
+            run.uncertain += tallies[slot][Tally.IN_FLIGHT]
+            running[slot] = start(slot, stage=stage, tally=tallies[slot], seed=next(seeds))
+    finally:
+        for slot, pid in running.items():
+            _end(pid, signal.SIGKILL)
+            run.uncertain += tallies[slot][Tally.IN_FLIGHT]
+
+
+def _end(pid: int, how: signal.Signals) -> None:
+    os.kill(pid, how)
+    os.waitpid(pid, 0)
+
+
+def _look_for_violations(run: Run, stage, tallies) -> tuple[int, int]:
+    from mtp.schema import provider_schema
+    from tests.proofs.cap_clients import Tally
+    from usage.models import UsageEvent
+    from usage.replay import verify_books
+
+    _wait_for_orphans()
+    with provider_schema(stage.provider.schema_name), connection.cursor() as cursor:
+        cursor.execute(OVER_CAP)
+        if over := cursor.fetchone()[0]:
+            run.violations.append(f"{over} events over the cap that held")
+        run.violations += [str(difference) for difference in verify_books()]
+        added = UsageEvent.objects.filter(delta=1).count()
+        cursor.execute("SELECT count(*) FROM proof_cap")
+        cap_changes = cursor.fetchone()[0] - len(stage.organization_ids)
+        events = UsageEvent.objects.count()
+    accepted = sum(tally[Tally.ACCEPTED] for tally in tallies)
+    if not accepted <= added <= accepted + run.uncertain:
+        run.violations.append(
+            f"{added} users came in, {accepted} were confirmed, {run.uncertain} were in flight"
+        )
+    for name, number in (("unexpected answers", Tally.WRONG), ("deadlocks", Tally.DEADLOCKS)):
+        if count := sum(tally[number] for tally in tallies):
+            run.violations.append(f"{count} {name}")
+    return events, cap_changes
+
+
+def _wait_for_orphans() -> None:
+    """Return once the server has noticed that the killed clients are gone."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND state <> 'idle'"
+            )
+            if not cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+
+
+def main() -> int:
+    """Run the race that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seconds", type=float, default=30, help="how long to race (30)")
+    parser.add_argument("--tries", type=int, default=0, help="stop earlier, after so many")
+    parser.add_argument("--clients", type=int, default=64, help="racing processes (64)")
+    parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
+    asked = parser.parse_args()
+    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
+    run = Run(seconds=asked.seconds, clients=asked.clients, tries=asked.tries, seed=seed)
+    result = race(run)
+    for violation in run.violations:
+        sys.stderr.write(f"violation: {violation}\n")
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 1 if run.violations else 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
+    import django
+
+    django.setup()
+    raise SystemExit(main())
