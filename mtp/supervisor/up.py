@@ -9,8 +9,8 @@ from mtp.supervisor.ports import first_listening
 from mtp.supervisor.product import (
     launch_autotask_standin,
     launch_stripe_standin,
-    launch_worker_and_beat,
     launch_web,
+    launch_worker_and_beat,
 )
 from mtp.supervisor.services import start_services
 from mtp.supervisor.settings import development_environment, handed_on, venv_python
