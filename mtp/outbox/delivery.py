@@ -74,14 +74,15 @@ def _wake_worker() -> None:
         logger.warning("Could not wake a worker; the beat will.", exc_info=True)
 
 
-def deliver_due(*, now: datetime, limit: int = 100) -> int:
+def deliver_due(*, now: datetime, limit: int = 100, schema: str | None = None) -> int:
     """Do up to `limit` messages that are due at `now`; returns how many were taken.
 
-    Safe to run anywhere at once: each message is leased to one worker at a time.
+    Safe to run anywhere at once: each message is leased to one worker at a time. With `schema` only
+    that provider's.
     """
     taken = 0
     while taken < limit:
-        message = _lease_next(now=now)
+        message = _lease_next(now=now, schema=schema)
         if message is None:
             break
         _deliver(message, now=now)
@@ -89,12 +90,12 @@ def deliver_due(*, now: datetime, limit: int = 100) -> int:
     return taken
 
 
-def _lease_next(*, now: datetime) -> OutboxMessage | None:
+def _lease_next(*, now: datetime, schema: str | None) -> OutboxMessage | None:
     with transaction.atomic():
         message = (
             OutboxMessage.objects.select_for_update(skip_locked=True)
             .filter(finished_at=None, dead_at=None, due_at__lte=now)
-            .filter(_free())
+            .filter(_free(), **({} if schema is None else {"schema_name": schema}))
             .order_by("due_at", "id")
             .first()
         )

@@ -75,7 +75,7 @@ class Command(BaseCommand):
             if left != last_left:
                 self.stdout.write(f"  {left} documents, charges and mails to do")
                 last_left = left
-            if deliver_due(now=timezone.now(), limit=1) == 0:
+            if deliver_due(now=timezone.now(), limit=1, schema=provider.schema_name) == 0:
                 time.sleep(PAUSE_SECONDS)
         self.stdout.write("  The worker does the rest.")
 
