@@ -12,7 +12,7 @@ from billing.documents.invoice_csv import plain_money
 from billing.invoices import InvoiceQuerySet
 from billing.models import Invoice
 from billing.money import format_money
-from billing.wording import date_text, month_text
+from billing.wording import month_text, short_date_text
 
 Status = Invoice.Status
 INVOICES_A_PAGE = 12
@@ -75,7 +75,7 @@ def history_row(invoice: Invoice, *, today: date) -> HistoryRow:
         number=invoice.number,
         kind=invoice.get_kind_display(),
         month=month_text(invoice.month),
-        due_date=date_text(invoice.due_date),
+        due_date=short_date_text(invoice.due_date),
         is_overdue=invoice.owed_minor > 0 and invoice.due_date < today,
         status=invoice.status.value,
         status_text=invoice.status.label,

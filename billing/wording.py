@@ -10,6 +10,11 @@ def date_text(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
+def short_date_text(day: date) -> str:
+    """A date for a list: 1 Nov 2026."""
+    return f"{day.day} {day:%b %Y}"
+
+
 def month_text(month: date) -> str:
     """A billing month: October 2026."""
     return f"{month:%B %Y}"

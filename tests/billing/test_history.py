@@ -98,7 +98,7 @@ def test_each_shows_what_was_billed_paid_and_owed(north: Provider, as_bill: Clie
     }
     assert ">Open<" in rows["NORTH-000001"]
     assert "Overdue" in rows["NORTH-000001"]
-    assert "19 November 2026" in rows["NORTH-000001"]
+    assert "19 Nov 2026" in rows["NORTH-000001"]
     assert rows["NORTH-000001"].count("$35.70") == 2
     assert ">Partially Paid<" in rows["NORTH-000002"]
     assert "Overdue" not in rows["NORTH-000002"]
