@@ -14,6 +14,7 @@ from django.conf import settings
 from mtp.schema import connection
 
 TIMEOUT_SECONDS = 120
+LOCK_TIMEOUT_SECONDS = 30
 
 
 class PgDumpMissing(RuntimeError):
@@ -76,6 +77,7 @@ def dump_schema(*, schema: str) -> str:
         f"--dbname={connection.connection.info.dsn}",
         f"--schema={schema}",
         "--no-owner",
+        f"--lock-wait-timeout={LOCK_TIMEOUT_SECONDS}s",
         "--no-privileges",
         "--rows-per-insert=1000",
     ]

@@ -87,23 +87,24 @@ def retry_schema(*, provider: Provider, now: datetime) -> None:
         try_again(message=message, now=now)
 
 
-@transaction.atomic
 def provision(*, provider: Provider, now: datetime) -> None:
     """Make the provider's schema from the template and open the provider.
 
-    All of it in one transaction: killed in the middle, the next run starts from nothing. Doing it
-    twice, or in two workers at once, changes nothing. Raises what the database or pg_dump raises.
+    The schema, its first rows and the provider's state are one transaction: killed in the middle,
+    the next run starts from nothing. Doing it twice, or in two workers at once, changes nothing.
+    Raises what the database or pg_dump raises.
     """
-    locked = Provider.objects.select_for_update().get(pk=provider.pk)
-    if locked.state != Provider.State.ACTIVE:
-        template = template_sql(migrations=ProviderMigrations(), now=now)
-        copy_template(schema=locked.schema_name, template=template)
-        with provider_schema(locked.schema_name):
-            for step in _schema_steps:
-                step(locked, now)
-        locked.state = Provider.State.ACTIVE
-        locked.state_detail = ""
-        locked.save(update_fields=["state", "state_detail"])
+    template = template_sql(migrations=ProviderMigrations(), now=now)
+    with transaction.atomic():
+        locked = Provider.objects.select_for_update().get(pk=provider.pk)
+        if not locked.is_active:
+            copy_template(schema=locked.schema_name, template=template)
+            with provider_schema(locked.schema_name):
+                for step in _schema_steps:
+                    step(locked, now)
+            locked.state = Provider.State.ACTIVE
+            locked.state_detail = ""
+            locked.save(update_fields=["state", "state_detail"])
     provider.state, provider.state_detail = locked.state, locked.state_detail
 
 

@@ -7,11 +7,12 @@ import hashlib
 import re
 from datetime import datetime
 
-from django.db import connection
+from django.db.transaction import TransactionManagementError
 
 from accounts.models import SchemaTemplate
 from accounts.pg_dump import dump_schema
 from accounts.schema_migrations import ProviderMigrations, create_empty_schema
+from mtp.schema import connection
 
 TEMPLATE_SCHEMA = "template_provider"
 SAFE_SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{2,62}")
@@ -27,8 +28,11 @@ def migrations_digest(migrations: ProviderMigrations) -> str:
 def refresh_template(*, migrations: ProviderMigrations, now: datetime) -> int:
     """Migrate the template schema and keep its dump; returns how many migrations were applied.
 
-    Does nothing that is done already. Raises what a migration or pg_dump raises.
+    Does nothing that is done already. Raises what a migration or pg_dump raises, and
+    TransactionManagementError inside a transaction: pg_dump would wait for it for ever.
     """
+    if connection.in_atomic_block:
+        raise TransactionManagementError("The template is dumped outside of transactions.")
     create_empty_schema(schema=TEMPLATE_SCHEMA)
     applied = migrations.apply_to(schema=TEMPLATE_SCHEMA)
     digest = migrations_digest(migrations)

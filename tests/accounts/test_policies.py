@@ -106,7 +106,7 @@ def test_a_refusal_says_why(client: Client, people: People) -> None:
     request = RequestFactory().get("/")
     request.user = people.adam
     with pytest.raises(PermissionDenied, match="permission to see payment information"):
-        requires(Permission.VIEW_BILLING)(lambda request: HttpResponse())(request)
+        requires(Permission.VIEW_BILLING)(lambda _: HttpResponse())(request)
 
 
 def test_operations_pages_are_for_staff(client: Client, people: People) -> None:

@@ -1,10 +1,130 @@
-from accounts.models import Provider
+"""A provider's schema is copied whole, is its own, and is made once whatever happens."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.db import close_old_connections, connection
+from django.db.transaction import TransactionManagementError
+from django.utils import timezone
+from psycopg import sql
+
+from accounts import pg_dump
+from accounts.models import Provider, SchemaTemplate, User
+from accounts.provisioning import (
+    _schema_steps,
+    create_provider,
+    on_new_provider,
+    provision,
+    provision_by_task,
+    retry_schema,
+)
+from accounts.schema_migrations import ProviderMigrations, schema_exists
+from accounts.schema_template import copy_template, template_sql
+from mtp.outbox.delivery import deliver_due
+from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
-from tenants.models import Organization
+from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.people import People
+from usage.models import UsageEvent
+
+# Everything that makes up a schema, with its name left out.
+DESCRIPTION = """
+SELECT 'column', table_name || '.' || column_name, data_type || is_nullable
+       || coalesce(column_default, '') || coalesce(identity_generation, '')
+FROM information_schema.columns WHERE table_schema = %(schema)s
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text || ' ' || conname, pg_get_constraintdef(oid)
+FROM pg_constraint WHERE connamespace = to_regnamespace(%(schema)s)
+UNION ALL
+SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = %(schema)s
+UNION ALL
+SELECT 'trigger', tgname, pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+WHERE c.relnamespace = to_regnamespace(%(schema)s) AND NOT tgisinternal
+UNION ALL
+SELECT 'function', proname, pg_get_functiondef(oid)
+FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)
+ORDER BY 1, 2
+"""
+
+# PostgreSQL writes the same check with other casts once it has read it back.
+SPELLINGS = re.compile(r"::(text|character varying)|[()\[\]]")
 
 
-def test_two_schemas_never_share_an_id(north: Provider, south: Provider) -> None:
+def describe(schema: str) -> list[tuple[str, str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(DESCRIPTION, {"schema": schema})
+        return [
+            tuple(SPELLINGS.sub("", text.replace(schema, "SCHEMA")) for text in row)
+            for row in cursor.fetchall()
+        ]
+
+
+def new_provider(prefix: str = "FRESH") -> Provider:
+    return create_provider(
+        name="Fresh",
+        invoice_prefix=prefix,
+        contact_name="Fay",
+        contact_email="fay@fresh.example",
+        now=timezone.now(),
+    )
+
+
+def drop(provider: Provider) -> None:
+    from tests.providers import close_provider
+
+    OutboxMessage.objects.filter(key=str(provider.pk)).delete()
+    close_provider(provider)
+
+
+def test_a_copy_is_what_migrating_makes(north: Provider) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA provider_migrated")
+    ProviderMigrations().apply_to(schema="provider_migrated")
+    assert describe(north.schema_name) == describe("provider_migrated")
+    assert len(describe(north.schema_name)) > 100
+
+
+def test_what_is_counted_lands_in_its_own_schema(north: Provider, south: Provider) -> None:
+    for provider in (north, south):
+        with provider_schema(provider.schema_name):
+            organization = Organization.objects.create(name="Twin")
+            ManagedUser.objects.create(organization=organization, email="a@twin.example")
+    seen = {}
+    with connection.cursor() as cursor:
+        for provider in (north, south):
+            table = sql.Identifier(provider.schema_name, "usage_usageevent")
+            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(table))
+            seen[provider.schema_name] = cursor.fetchone()[0]
+    assert seen == {north.schema_name: 1, south.schema_name: 1}
+
+
+def test_a_function_called_from_elsewhere_still_acts_in_its_own_schema(
+    north: Provider, south: Provider
+) -> None:
+    with provider_schema(north.schema_name):
+        organization = Organization.objects.create(name="Twin")
+    with provider_schema(south.schema_name), connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("INSERT INTO {} (organization_id, email) VALUES (%s, 'a@x.example')").format(
+                sql.Identifier(north.schema_name, "tenants_manageduser")
+            ),
+            [organization.pk],
+        )
+        assert not UsageEvent.objects.exists()
+    with provider_schema(north.schema_name):
+        assert UsageEvent.objects.count() == 1
+
+
+def test_ids_of_two_providers_never_coincide(north: Provider, south: Provider) -> None:
     ids = []
     for provider in (north, south):
         with provider_schema(provider.schema_name):
@@ -12,24 +132,232 @@ def test_two_schemas_never_share_an_id(north: Provider, south: Provider) -> None
     assert abs(ids[0] - ids[1]) >= 90_000
 
 
-def test_cast(people: People) -> None:
+def test_nothing_is_left_of_a_test(north: Provider, people: People) -> None:
     assert people.otto.organization_id == people.otto_organization.pk
-    assert people.sofia.provider == people.south
-    with provider_schema(people.north.schema_name):
-        assert Organization.objects.count() == 1
-
-
-def test_rolled_back(north) -> None:
     with provider_schema(north.schema_name):
+        assert list(Organization.objects.all()) == [people.otto_organization]
+
+
+def test_a_new_schema_has_what_every_provider_needs(north: Provider) -> None:
+    with provider_schema(north.schema_name):
+        assert MeteringPolicy.objects.get().billing_time_zone == north.billing_time_zone
+
+
+def test_a_task_makes_the_schema(db: None) -> None:
+    provider = new_provider()
+    assert provider.state == Provider.State.PROVISIONING
+    assert not schema_exists(schema=provider.schema_name)
+    assert deliver_due(now=timezone.now()) == 1
+    provider.refresh_from_db()
+    assert provider.is_active
+    with provider_schema(provider.schema_name):
         assert Organization.objects.count() == 0
 
 
-def test_own(own_provider) -> None:
-    with provider_schema(own_provider().schema_name):
-        Organization.objects.create(name="x")
+def test_doing_it_twice_changes_nothing(db: None) -> None:
+    provider = new_provider()
+    provision(provider=provider, now=timezone.now())
+    with provider_schema(provider.schema_name):
+        Organization.objects.create(name="Kept")
+    provision(provider=provider, now=timezone.now())
+    with provider_schema(provider.schema_name):
+        assert Organization.objects.count() == 1
 
 
-def test_portal(portal, own_provider) -> None:
-    import httpx
+@pytest.fixture
+def failing_step() -> Iterator[None]:
+    """A step of a new schema that fails after the copy was made."""
 
-    assert httpx.get(portal + "/accounts/login/").status_code == 200
+    def fail(provider: Provider, now: object) -> None:
+        raise RuntimeError("the power went out")
+
+    on_new_provider(fail)
+    yield
+    _schema_steps.remove(fail)
+
+
+def test_a_failure_leaves_no_schema_and_says_why(db: None, failing_step: None) -> None:
+    provider = new_provider()
+    deliver_due(now=timezone.now())
+    provider.refresh_from_db()
+    assert provider.state == Provider.State.FAILED
+    assert provider.state_detail == "RuntimeError: the power went out"
+    assert not schema_exists(schema=provider.schema_name)
+
+
+def test_a_failed_provider_is_set_up_by_trying_again(db: None) -> None:
+    provider = new_provider()
+    Provider.objects.filter(pk=provider.pk).update(state=Provider.State.FAILED)
+    OutboxMessage.objects.update(dead_at=timezone.now(), attempts=6)
+    retry_schema(provider=provider, now=timezone.now())
+    deliver_due(now=timezone.now())
+    provider.refresh_from_db()
+    assert (provider.state, provider.state_detail) == (Provider.State.ACTIVE, "")
+
+
+def test_a_schema_that_is_there_already_is_never_taken_over(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA provider_fresh")
+    provider = new_provider()
+    deliver_due(now=timezone.now())
+    provider.refresh_from_db()
+    assert provider.state == Provider.State.FAILED
+    assert "already exists" in provider.state_detail
+
+
+def test_two_workers_at_once_make_one_schema(committed: None) -> None:
+    provider = new_provider("RACER")
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            provision(provider=Provider.objects.get(pk=provider.pk), now=timezone.now())
+        except Exception as error:  # noqa: BLE001 - shown by the assertion
+            errors.append(error)
+        finally:
+            connection.close()
+
+    try:
+        workers = [threading.Thread(target=work) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        provider.refresh_from_db()
+        assert (errors, provider.state) == ([], Provider.State.ACTIVE)
+        close_old_connections()
+    finally:
+        drop(provider)
+
+
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sys
+import django
+django.setup()
+from django.utils import timezone
+from accounts.models import Provider
+from accounts.provisioning import on_new_provider, provision
+on_new_provider(lambda provider, now: os.kill(os.getpid(), signal.SIGKILL))
+provision(provider=Provider.objects.get(pk=int(sys.argv[1])), now=timezone.now())
+"""
+
+
+def test_a_worker_killed_in_the_middle_leaves_nothing_in_the_way(committed: None) -> None:
+    provider = new_provider("KILLED")
+    address = connection.settings_dict
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "mtp.settings",
+        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+    }
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", KILLED_IN_THE_MIDDLE, str(provider.pk)],
+            env=environment,
+            check=False,
+        )
+        assert run.returncode == -9
+        assert not schema_exists(schema=provider.schema_name)
+        provision(provider=provider, now=timezone.now())
+        assert Provider.objects.get(pk=provider.pk).is_active
+    finally:
+        drop(provider)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("name", "", "cannot be blank"),
+        ("name", "x" * 201, "at most 200"),
+        ("name", "a\0b", "can't be seen"),
+        ("invoice_prefix", "north", "capital letters"),
+        ("invoice_prefix", "NORTH", "Another provider has this prefix"),
+        ("invoice_prefix", 'A"; DROP', "capital letters"),
+        ("billing_time_zone", "Mars/Olympus", "is not a time zone"),
+        ("currency", "XXY", "is not a currency"),
+        ("contact_email", "nobody", "valid email"),
+        ("organization_limit", 0, "greater than or equal to 1"),
+    ],
+)
+def test_bad_input_is_refused_by_field(
+    field: str, value: object, text: str, north: Provider
+) -> None:
+    values = {
+        "name": "Fresh",
+        "invoice_prefix": "FRESH",
+        "contact_name": "Fay",
+        "contact_email": "fay@fresh.example",
+        field: value,
+    }
+    with pytest.raises(ValidationError) as refused:
+        create_provider(**values, now=timezone.now())
+    assert text in " ".join(refused.value.message_dict[field])
+    assert Provider.objects.count() == 2
+
+
+@pytest.mark.parametrize("name", ["provider_A", 'x"; DROP SCHEMA public', "x y", "x'", ""])
+def test_a_name_that_sql_would_quote_is_refused(name: str, db: None) -> None:
+    template = template_sql(migrations=ProviderMigrations(), now=timezone.now())
+    with pytest.raises(ValueError, match="not a schema name"):
+        copy_template(schema=name, template=template)
+
+
+def test_the_dump_is_made_once(db: None) -> None:
+    made_at = SchemaTemplate.objects.get().dumped_at
+    new_provider_schema = new_provider()
+    provision(provider=new_provider_schema, now=timezone.now())
+    assert SchemaTemplate.objects.get().dumped_at == made_at
+
+
+def test_a_pg_dump_that_is_too_old_is_named(settings: object) -> None:
+    settings.PG_DUMP = "/bin/true"
+    pg_dump.pg_dump_program.cache_clear()
+    with pytest.raises(pg_dump.PgDumpMissing, match=r"pg_dump 18 or newer.*/bin/true"):
+        pg_dump.pg_dump_program(server_major=18)
+    pg_dump.pg_dump_program.cache_clear()
+
+
+def command(**changed: str) -> str:
+    values = {
+        "name": "Fresh",
+        "invoice_prefix": "FRESH",
+        "owner_name": "Fay",
+        "owner_email": "Fay@Fresh.example",
+        **changed,
+    }
+    out = StringIO()
+    call_command("create_provider", **values, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_makes_provider_schema_and_owner(db: None) -> None:
+    said = command(time_zone="America/Denver")
+    owner = User.objects.get(email="fay@fresh.example")
+    assert owner.provider.is_active
+    assert owner.provider.billing_time_zone == "America/Denver"
+    assert (owner.role, owner.has_usable_password()) == ("owner", False)
+    assert "http://testserver/accounts/password/reset/" in said
+
+
+def test_the_command_refuses_all_or_nothing(people: People) -> None:
+    with pytest.raises(CommandError) as refused:
+        command(owner_email=people.olive.email)
+    assert "--owner-email: Somebody already signs in with this address." in str(refused.value)
+    assert not Provider.objects.filter(invoice_prefix="FRESH").exists()
+
+
+def test_the_command_says_that_a_schema_could_not_be_made(db: None, failing_step: None) -> None:
+    with pytest.raises(CommandError, match="the power went out"):
+        command()
+    assert Provider.objects.get(invoice_prefix="FRESH").state == Provider.State.FAILED
+
+
+def test_the_task_is_safe_when_the_provider_is_open(north: Provider) -> None:
+    provision_by_task({"id": north.pk}, timezone.now())
+    assert Provider.objects.get(pk=north.pk).is_active
+
+
+def test_the_template_is_not_dumped_inside_a_transaction(db: None) -> None:
+    SchemaTemplate.objects.all().delete()
+    with pytest.raises(TransactionManagementError, match="outside of transactions"):
+        provision(provider=new_provider(), now=timezone.now())

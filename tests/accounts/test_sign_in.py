@@ -1,11 +1,9 @@
 """Signing in, being refused, being shut out, and the log of all of it."""
 
-from collections.abc import Iterator
-
 import pytest
+import redis
 import time_machine
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -19,12 +17,11 @@ Outcome = SignInEvent.Outcome
 
 
 @pytest.fixture(autouse=True)
-def _fresh_limits() -> Iterator[None]:
+def _fresh_limits(settings: object) -> None:
     """Attempts are counted in Valkey, which knows nothing of rolled-back tests."""
-    keys = list(cache._cache.get_client().scan_iter("*allauth*"))
-    if keys:
-        cache._cache.get_client().delete(*keys)
-    yield
+    with redis.Redis.from_url(settings.REDIS_URL) as valkey:
+        for key in valkey.scan_iter("*allauth*"):
+            valkey.delete(key)
 
 
 def outcomes() -> list[str]:
