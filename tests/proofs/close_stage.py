@@ -1,0 +1,150 @@
+"""The providers whose months the close's proof closes, and how their books should look."""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from accounts.actors import SYSTEM_ACTOR
+from accounts.models import Provider
+from billing import gateway
+from billing.cards import adopt_card, begin_card_setup, customer_of
+from billing.models import ChargeAttempt, Contract, Invoice, MonthClose
+from mtp.outbox.models import OutboxMessage
+from mtp.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.providers import close_provider, open_provider
+from tests.sandbox_fixtures import StripeStandIn
+from usage.periods import Month
+
+PRICE = 700
+COMMITTED = 5
+BEGAN = datetime(2019, 12, 1, tzinfo=UTC)
+CARD_GIVEN = datetime(2020, 1, 2, tzinfo=UTC)
+
+
+@dataclass
+class Stage:
+    """One provider, a user more in each of its months."""
+
+    provider: Provider
+    stripe: StripeStandIn
+    organizations: list[Organization]
+    is_committed: bool
+    zone: ZoneInfo
+    users: int = 0
+    steps: list[int] = field(default_factory=list)
+
+    def join_someone(self, month: Month) -> None:
+        """One more user, at noon of the month's fifth day."""
+        with provider_schema(self.provider.schema_name):
+            self.users += 1
+            ManagedUser.objects.create(
+                organization=self.organizations[self.users % len(self.organizations)],
+                email=f"user{self.users}@proof.example",
+                added_at=datetime(month.year, month.month, 5, 12, tzinfo=UTC),
+            )
+
+    def expected(self) -> dict[str, int]:
+        """Kinds and totals of the invoices of a month with this many users at its peak."""
+        if not self.is_committed:
+            return {"usage": self.users * PRICE}
+        over = self.users - COMMITTED
+        return {"commitment": COMMITTED * PRICE} | ({"overage": over * PRICE} if over > 0 else {})
+
+    def wrong_books(self, month: Month, counts: Counter[str]) -> Iterator[str]:
+        """What is not as it must be after a month was closed and delivered."""
+        with provider_schema(self.provider.schema_name):
+            yield from self._wrong_invoices(month)
+            for invoice in Invoice.objects.filter(month=month.first_day):
+                counts["invoices"] += 1
+                yield from self._wrong_payment(invoice, counts)
+        left = OutboxMessage.objects.filter(
+            schema_name=self.provider.schema_name, finished_at=None
+        ).values_list("topic", "last_error")
+        for topic, error in left:
+            yield f"{topic} was never done: {error}"
+
+    def _wrong_invoices(self, month: Month) -> Iterator[str]:
+        issued = {
+            invoice.kind: invoice.total_minor
+            for invoice in Invoice.objects.filter(month=month.first_day)
+        }
+        if issued != self.expected():
+            yield f"invoices are {issued} and should be {self.expected()}"
+        if MonthClose.objects.filter(month=month.first_day, issued_at=None).exists():
+            yield "the month is not closed"
+        numbers = Invoice.objects.order_by("number").values_list("number", flat=True)
+        prefix = self.provider.invoice_prefix
+        if list(numbers) != [f"{prefix}-{number + 1:06d}" for number in range(len(numbers))]:
+            yield "numbers have gaps"
+
+    def _wrong_payment(self, invoice: Invoice, counts: Counter[str]) -> Iterator[str]:
+        """Exactly one charge of exactly this amount, or a definite failure and none."""
+        charged = self.stripe.charges(**{"metadata[invoice]": invoice.number})
+        counts["charges"] += charged["succeeded"]
+        counts["charged_twice"] += max(0, charged["succeeded"] - 1)
+        attempts = [attempt.state for attempt in invoice.attempts.all()]
+        paid = invoice.paid_minor
+        if charged["amount_charged"] != paid or paid not in (0, invoice.total_minor):
+            yield (
+                f"{invoice.number} over {invoice.total_minor}: {charged['amount_charged']} "
+                f"charged, {paid} booked"
+            )
+        if paid == 0 and attempts == [ChargeAttempt.State.FAILED]:
+            # A saved error without its work: nothing was taken, and a day later that is certain.
+            counts["given_up"] += 1
+        elif attempts != [ChargeAttempt.State.SUCCEEDED]:
+            counts["lost"] += 1
+            yield f"{invoice.number} was not charged: {attempts}"
+        mails = OutboxMessage.objects.filter(
+            schema_name=self.provider.schema_name,
+            topic="mail.send",
+            payload__subject__endswith=invoice.number,
+        ).count()
+        if mails != 1:
+            yield f"{invoice.number} brought {mails} mails"
+
+
+def set_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
+    """A provider with two organizations, a contract since 2020 and a card."""
+    suffix = secrets.token_hex(2).upper()
+    zone = "Pacific/Auckland" if is_committed else "America/St_Johns"
+    provider = open_provider(canary=f"Close{suffix}", prefix=f"CL{suffix}", billing_time_zone=zone)
+    with provider_schema(provider.schema_name):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        Contract.objects.create(
+            kind="committed" if is_committed else "pay_as_you_go",
+            package_id=1,
+            package_name="Complete",
+            metric="users",
+            currency="USD",
+            unit_price=Decimal(PRICE) / 100,
+            committed_quantity=COMMITTED if is_committed else None,
+            starts_on="2020-01-01",
+            automatic_limit_minor=10_000_000,
+            payment_terms_days=30,
+        )
+        organizations = [
+            Organization.objects.create(name=name, created_at=BEGAN) for name in ("Acme", "Bolt")
+        ]
+        customer_of(provider)
+        secret = begin_card_setup(provider=provider, actor=SYSTEM_ACTOR)
+        intent = secret.partition("_secret_")[0]
+        gateway.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+        adopt_card(provider=provider, setup_intent_id=intent, now=CARD_GIVEN)
+    return Stage(
+        provider=provider,
+        stripe=stripe,
+        organizations=organizations,
+        is_committed=is_committed,
+        zone=ZoneInfo(zone),
+    )
+
+
+def take_down(stage: Stage) -> None:
+    """Drop the provider with all that belongs to it."""
+    close_provider(stage.provider)
