@@ -14,6 +14,8 @@ from sandbox.stripe.deliveries import Deliveries, Drop
 from sandbox.stripe.errors import Json, StripeError
 from sandbox.stripe.session import Session, identifier, visible
 
+MOST_SHIFT = 20 * 366 * 86_400
+
 
 @dataclass
 class Control:
@@ -63,8 +65,11 @@ def clear_faults(control: Control, order: Json) -> Json:  # noqa: ARG001
 
 def shift_clock(control: Control, order: Json) -> Json:
     """Set the clock off by so many seconds: keys age, cards expire, events are dated then."""
+    shift = int(order["shift_seconds"])
+    if abs(shift) > MOST_SHIFT:
+        raise ValueError(f"shift_seconds is at most {MOST_SHIFT} either way")
     with control.api.store.transaction():
-        control.api.store.set("clock_shift", int(order["shift_seconds"]))
+        control.api.store.set("clock_shift", shift)
     return {"now": control.api.now()}
 
 

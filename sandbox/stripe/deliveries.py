@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import logging
 import os
 import random
 import threading
@@ -18,6 +19,7 @@ from sandbox.stripe.errors import Json
 from sandbox.stripe.session import visible
 from sandbox.stripe.store import Store
 
+log = logging.getLogger("sandbox.stripe")
 THREADS = 2
 MOST_ATTEMPTS = 15
 LONGEST_PAUSE = 60.0
@@ -120,7 +122,10 @@ class Deliveries:
                 with self._bell:
                     self._bell.wait(timeout=0.2)
             else:
-                self._deliver(*claimed)
+                try:
+                    self._deliver(*claimed)
+                except Exception:
+                    log.exception("delivery %s failed", claimed[0])
 
     def _claim(self) -> tuple[int, str, int] | None:
         webhook = self.webhook

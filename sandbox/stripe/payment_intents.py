@@ -168,6 +168,8 @@ def retrieve(session: Session, params: Json, reference: str) -> Json:
 def update(session: Session, params: Json, reference: str) -> Json:
     """Change an intent that has not been paid."""
     intent = session.fetch("payment_intent", reference)
+    if "customer" in params:
+        session.fetch("customer", params["customer"], param="customer")
     frozen = intent["status"] not in ("requires_payment_method", "requires_confirmation")
     for name, value in params.items():
         if name == "metadata":

@@ -202,7 +202,9 @@ def attach(session: Session, params: Json, reference: str) -> Json:
         )
     answer = behaviour(session, method).setup
     if answer in cards.DECLINES:
-        raise cards.card_error(answer)
+        refusal = cards.card_error(answer)
+        refusal.keeps_work = False
+        raise refusal
     return join(session, method, params["customer"])
 
 
@@ -235,6 +237,14 @@ def update(session: Session, params: Json, reference: str) -> Json:
         method["metadata"] = merged(method["metadata"], params["metadata"])
     if params.get("card"):
         method["card"].update(params["card"])
+        if not 1 <= method["card"]["exp_month"] <= 12:
+            raise StripeError(
+                "Your card's expiration month is invalid.",
+                status=402,
+                kind="card_error",
+                code="invalid_expiry_month",
+                param="exp_month",
+            )
     if params.get("billing_details"):
         method["billing_details"].update(params["billing_details"])
     session.save(method)

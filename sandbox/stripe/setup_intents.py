@@ -110,6 +110,8 @@ def update(session: Session, params: Json, reference: str) -> Json:
     intent = session.fetch("setup_intent", reference)
     if "metadata" in params:
         intent["metadata"] = merged(intent["metadata"], params["metadata"])
+    if "customer" in params:
+        session.fetch("customer", params["customer"], param="customer")
     for name in ("customer", "description"):
         if name in params:
             intent[name] = params[name]

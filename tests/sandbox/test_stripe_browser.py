@@ -153,7 +153,7 @@ def test_a_card_is_saved_and_the_host_never_sees_it(
     client = stripe_account.client().v1
     saved = client.setup_intents.retrieve(intent.id, {"expand": ["payment_method"]})
     assert saved.status == "succeeded"
-    assert saved.payment_method.card.last4 == "4242"  # type: ignore[union-attr]
+    assert saved.payment_method.card.last4 == "4242"
     carrying = [url for url, body in sent if "4242" in body]
     assert carrying
     assert all(url.startswith(stripe_account.url) for url in carrying)

@@ -19,7 +19,7 @@ def charge(stand_in: StripeStandIn, customer: str, card: str, **more: object) ->
         **more,
     }
     with pytest.raises(stripe.CardError) as refused:
-        stand_in.client().v1.payment_intents.create(params)  # type: ignore[arg-type]
+        stand_in.client().v1.payment_intents.create(params)
     return refused.value
 
 
@@ -142,7 +142,7 @@ def test_an_off_session_charge_that_needs_its_holder(stripe_account: StripeStand
     assert refused.error.payment_method.id == card
     browser = stripe_account.client(stripe_account.publishable_key).v1.payment_intents
     secret = str(payment.client_secret)
-    asked = browser.confirm(payment.id, {"payment_method": card, "client_secret": secret})  # type: ignore[typeddict-unknown-key]
+    asked = browser.confirm(payment.id, {"payment_method": card, "client_secret": secret})
     assert asked.status == "requires_action"
     stripe_account.control("POST", "authentications", intent=payment.id, outcome="complete")
     client = stripe_account.client().v1
@@ -177,7 +177,7 @@ def test_what_is_entered_is_checked(
     stripe_account: StripeStandIn, card: dict[str, object], code: str
 ) -> None:
     with pytest.raises(stripe.CardError) as refused:
-        stripe_account.card(**card)  # type: ignore[arg-type]
+        stripe_account.card(**card)
     assert refused.value.code == code
 
 
@@ -203,9 +203,9 @@ def test_confirming_on_session_needs_a_way_back(stripe_account: StripeStandIn) -
     client = stripe_account.client().v1.payment_intents
     params = {"amount": 900, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
     with pytest.raises(stripe.InvalidRequestError, match="return_url"):
-        client.create(params)  # type: ignore[arg-type]
+        client.create(params)
     never = {"enabled": True, "allow_redirects": "never"}
-    paid = client.create({**params, "automatic_payment_methods": never})  # type: ignore[arg-type,typeddict-item]
+    paid = client.create({**params, "automatic_payment_methods": never})
     assert paid.status == "succeeded"
 
 
@@ -217,7 +217,7 @@ def test_a_payment_can_hang_in_processing(
     client = stripe_account.client().v1.payment_intents
     stripe_account.control("POST", "payments/hold", times=1)
     params = {"amount": 900, "currency": "usd", "customer": customer, "payment_method": card}
-    intent = client.create({**params, "confirm": True, "off_session": True})  # type: ignore[arg-type,typeddict-item]
+    intent = client.create({**params, "confirm": True, "off_session": True})
     assert intent.status == "processing"
     with pytest.raises(stripe.InvalidRequestError):
         client.cancel(intent.id)
