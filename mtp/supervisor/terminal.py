@@ -65,6 +65,7 @@ class Step:
     def __init__(self, text: str) -> None:
         self.text = text
         self.began = self.spoke = time.monotonic()
+        self.shown = ""
         if is_interactive():
             print(f"  {text}", end="", flush=True)
 
@@ -76,7 +77,9 @@ class Step:
         now = time.monotonic()
         if is_interactive():
             line = f"  {self.text:<{WIDTH}}{self.seconds():4.0f} s  {detail[:40]}"
-            print(CLEAR_LINE + coloured(line, "2"), end="", flush=True)
+            if line != self.shown:
+                self.shown = line
+                print(CLEAR_LINE + coloured(line, "2"), end="", flush=True)
         elif now - self.spoke >= self.QUIET_SECONDS:
             self.spoke = now
             say(f"  {self.text} ... {self.seconds():.0f} s")

@@ -226,3 +226,43 @@ def test_a_reused_pid_is_not_taken_for_ours() -> None:
     assert somebody
     assert somebody.is_alive()
     assert not Identity(pid=somebody.pid, started="earlier:1").is_alive()
+
+
+def run_around(base: Path, *command: str) -> "subprocess.Popen[str]":
+    """`run -- COMMAND` through the supervisor's own code, without the set-up of packages."""
+    script = (
+        "import sys; from mtp.supervisor import commands;"
+        "commands.ensure_packages = lambda *_, **__: None;"
+        "sys.exit(commands.main(arguments=['run', '--', *sys.argv[1:]]))"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *command],
+        cwd=CHECKOUT,
+        env={"PATH": os.environ["PATH"], "MTP_STATE_DIR": str(base)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_run_gives_the_command_its_services_and_passes_its_exit_code_on(base: Path) -> None:
+    script = (
+        "import os, sys, psycopg;"
+        "psycopg.connect(os.environ['DATABASE_URL']).execute('SELECT 1'); sys.exit(7)"
+    )
+    running = run_around(base, sys.executable, "-c", script)
+    output, _ = running.communicate(timeout=30)
+    assert running.returncode == 7, output
+    assert State(base=base, name="test").children() == []
+
+
+def test_run_stopped_from_outside_ends_the_command_and_the_services(base: Path) -> None:
+    running = run_around(base, "sleep", "300")
+    state = State(base=base, name="test")
+    assert eventually(lambda: len(state.children()) == 2)
+    children = state.children()
+    time.sleep(1)
+    running.terminate()
+    running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert not any(child.is_alive() for child in children)
