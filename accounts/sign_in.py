@@ -18,6 +18,11 @@ from accounts.models import SignInEvent, User
 class EmailBackend(AuthenticationBackend):  # type: ignore[misc]
     """allauth's, for e-mail addresses."""
 
+    def get_user(self, user_id: int) -> User | None:
+        """The login of a session with its provider, read at once; None when it was deactivated."""
+        user = User.objects.select_related("provider").filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
+
 
 def _record(
     request: HttpRequest, *, outcome: SignInEvent.Outcome, email: str, user: User | None

@@ -3,6 +3,8 @@
 The counting itself, the cap and the event log are the database's (usage/sql/metering.sql).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,11 +15,14 @@ from tenants import audit
 from tenants.models import CountedRow, Device, ManagedUser, Organization
 from tenants.refusals import translated_refusals
 
+UNIQUE_VIOLATION = "23505"
+
 
 class Via(StrEnum):
     """The way something came in, kept with its event."""
 
     FORM = "form"
+    IMPORT = "import"
     DEMO = "demo"
 
 
@@ -25,7 +30,6 @@ class AlreadyThere(Exception):
     """The organization has a live user of this e-mail, or device of this serial number."""
 
 
-@transaction.atomic
 def add_user(
     *, organization: Organization, email: str, name: str, actor: Actor, via: Via, now: datetime
 ) -> ManagedUser:
@@ -43,12 +47,12 @@ def add_user(
         added_by_name=actor.name,
         added_via=via,
     )
-    _insert(user)
-    _record(actor=actor, action="user.added", row=user, subject=email, now=now)
+    with _adding():
+        user.save(force_insert=True)
+        _record(actor=actor, action="user.added", row=user, subject=email, now=now)
     return user
 
 
-@transaction.atomic
 def add_device(
     *,
     organization: Organization,
@@ -68,8 +72,9 @@ def add_device(
         added_by_name=actor.name,
         added_via=via,
     )
-    _insert(device)
-    _record(actor=actor, action="device.added", row=device, subject=serial_number, now=now)
+    with _adding():
+        device.save(force_insert=True)
+        _record(actor=actor, action="device.added", row=device, subject=serial_number, now=now)
     return device
 
 
@@ -104,12 +109,14 @@ def set_user_state(
         _record(actor=actor, action=f"user.{state}", row=user, subject=user.email, now=now)
 
 
-def _insert(row: CountedRow) -> None:
+@contextmanager
+def _adding() -> Iterator[None]:
+    """One transaction of row and audit entry; its refusals as exceptions of the domain."""
     try:
         with translated_refusals():
-            row.save(force_insert=True)
+            yield
     except IntegrityError as error:
-        if getattr(error.__cause__, "sqlstate", "") != "23505":
+        if getattr(error.__cause__, "sqlstate", "") != UNIQUE_VIOLATION:
             raise
         raise AlreadyThere from error
 

@@ -44,7 +44,9 @@ class OrganizationRemoved(Exception):
 
 @contextmanager
 def translated_refusals() -> Iterator[None]:
-    """Run the block in a savepoint; raise the database's refusal as an exception of this module."""
+    """Run the block in a transaction, or a savepoint of the one that runs; raise the database's
+    refusal as an exception of this module.
+    """
     try:
         with transaction.atomic():
             yield
