@@ -1,0 +1,12 @@
+"""Tasks that a worker of the tests knows: they note which schema they ran in."""
+
+from celery import shared_task
+
+from mtp.schema import ProviderTask, current_schema
+from tenants.models import Organization
+
+
+@shared_task(name="tests.note_schema", base=ProviderTask)
+def note_schema(name: str) -> None:
+    """Leave an organization of this name in the schema the task runs in."""
+    Organization.objects.create(name=f"{name} {current_schema()}")

@@ -1,0 +1,86 @@
+"""Production refuses to start without its secrets, and says which one is missing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+COMPLETE = {
+    "MTP_ENVIRONMENT": "production",
+    "SECRET_KEY": "s" * 60,
+    "ALLOWED_HOSTS": "portal.example",
+    "DATABASE_URL": "postgres://u:p@127.0.0.1:1/none",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "STRIPE_API_KEY": "sk_live_x",
+    "STRIPE_WEBHOOK_SECRET": "whsec_x",
+    "SITE_URL": "https://portal.example",
+}
+
+
+def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What the web server does first."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", "import mtp.wsgi"],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_production_starts_when_all_is_there() -> None:
+    run = start(COMPLETE)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("value", ["", "   "])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SECRET_KEY",
+        "STRIPE_API_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "ALLOWED_HOSTS",
+        "DATABASE_URL",
+        "REDIS_URL",
+    ],
+)
+def test_an_empty_value_is_named(name: str, value: str) -> None:
+    run = start({**COMPLETE, name: value})
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[-1].endswith(
+        f"{name} is missing or empty. Set it in the environment or in .env (see .env.example)."
+    )
+
+
+@pytest.mark.skipif(
+    any((ROOT / name).exists() for name in (".env", ".local/running.env")),
+    reason="a file supplies what the environment lacks",
+)
+def test_a_missing_secret_is_named() -> None:
+    run = start({name: value for name, value in COMPLETE.items() if name != "SECRET_KEY"})
+    assert run.returncode != 0
+    assert "SECRET_KEY is missing or empty." in run.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("DEBUG", "1", "DEBUG must be off in production"),
+        ("MTP_ENVIRONMENT", "prod", "Use production, development or test."),
+    ],
+)
+def test_what_would_be_unsafe_is_refused(name: str, value: str, text: str) -> None:
+    run = start({**COMPLETE, name: value})
+    assert run.returncode != 0
+    assert text in run.stderr.splitlines()[-1]
+
+
+def test_no_environment_named_is_production() -> None:
+    run = start({**COMPLETE, "MTP_ENVIRONMENT": "", "SECRET_KEY": "s", "DEBUG": "1"})
+    assert "DEBUG must be off in production" in run.stderr.splitlines()[-1]

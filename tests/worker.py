@@ -1,0 +1,54 @@
+"""A real Celery worker over the tests' Valkey, on a queue of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection
+
+from mtp.celery import app
+
+
+@contextmanager
+def worker(*, log: Path, modules: str = "") -> Iterator[str]:
+    """The name of the queue that the worker listens on; it ends with the block."""
+    queue = f"test-{uuid.uuid4().hex[:12]}"
+    address = connection.settings_dict
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "mtp.settings",
+        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+    }
+    arguments = ["-A", "mtp", "worker", "-Q", queue, "-c", "1", "-l", "INFO", "--without-mingle"]
+    if modules:
+        arguments += ["-I", modules]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", *arguments],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(lambda: b" ready." in log.read_bytes(), log=log, seconds=60)
+        yield queue
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        with app.connection_for_write() as broker:
+            broker.default_channel.queue_delete(queue)
+
+
+def wait_until(condition: Callable[[], bool], *, log: Path, seconds: float = 20) -> None:
+    """Returns when `condition` holds; raises AssertionError with the log when it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Nothing after {seconds} s:\n{log.read_text()}")
+        time.sleep(0.1)
