@@ -5,6 +5,25 @@ from sandbox.stripe.cards import Answer
 from sandbox.stripe.errors import Json, StripeError
 from sandbox.stripe.session import Session, identifier, visible
 
+NOTHING_OF_A_CHARGE: Json = dict.fromkeys(
+    (
+        "application",
+        "application_fee",
+        "application_fee_amount",
+        "balance_transaction",
+        "failure_balance_transaction",
+        "failure_code",
+        "failure_message",
+        "on_behalf_of",
+        "receipt_number",
+        "review",
+        "source",
+        "source_transfer",
+        "transfer_data",
+        "transfer_group",
+    )
+)
+
 
 def confirm(session: Session, intent: Json, params: Json) -> Json:
     """Ask the card's bank and act on the answer.
@@ -158,10 +177,7 @@ def _charge(session: Session, intent: Json, method: Json) -> Json:
         "amount": intent["amount"],
         "amount_captured": intent["amount"],
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
+        **NOTHING_OF_A_CHARGE,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": "STAND-IN",
         "captured": True,
@@ -170,31 +186,21 @@ def _charge(session: Session, intent: Json, method: Json) -> Json:
         "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": False,
         "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
         "outcome": _outcome(Answer.APPROVE),
         "paid": True,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": _card_details(intent, method),
         "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
         "receipt_url": f"{session.origin}/receipts/{reference}",
         "refunded": False,
-        "review": None,
         "shipping": intent["shipping"],
-        "source": None,
-        "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": "succeeded",
-        "transfer_data": None,
-        "transfer_group": None,
         "_idempotency_key": session.idempotency_key,
     }
 

@@ -39,6 +39,20 @@ CREATE: Rules = {**WRITTEN, "payment_method": text}
 UPDATE: Rules = WRITTEN
 LIST: Rules = {**listing.RULES, "email": text}
 METHODS: Rules = {key: rule for key, rule in payment_methods.LIST.items() if key != "customer"}
+NOTHING_YET: Json = dict.fromkeys(
+    (
+        "address",
+        "currency",
+        "default_source",
+        "description",
+        "discount",
+        "email",
+        "name",
+        "phone",
+        "shipping",
+        "test_clock",
+    )
+)
 
 
 def create(session: Session, params: Json) -> Json:
@@ -46,15 +60,10 @@ def create(session: Session, params: Json) -> Json:
     customer: Json = {
         "id": identifier("cus"),
         "object": "customer",
-        "address": None,
+        **NOTHING_YET,
         "balance": 0,
         "created": session.now,
-        "currency": None,
-        "default_source": None,
         "delinquent": False,
-        "description": None,
-        "discount": None,
-        "email": None,
         "invoice_prefix": identifier("x")[2:10].upper(),
         "invoice_settings": {
             "custom_fields": None,
@@ -64,13 +73,9 @@ def create(session: Session, params: Json) -> Json:
         },
         "livemode": False,
         "metadata": {},
-        "name": None,
         "next_invoice_sequence": 1,
-        "phone": None,
         "preferred_locales": [],
-        "shipping": None,
         "tax_exempt": "none",
-        "test_clock": None,
     }
     settings = params.pop("invoice_settings", None)
     card = params.pop("payment_method", None)

@@ -6,6 +6,12 @@ from sandbox.stripe.parameters import Rules, text
 from sandbox.stripe.session import Session, identifier
 
 DAY = 86_400
+NO_EVIDENCE: Json = {
+    "enhanced_eligibility": {},
+    "has_evidence": False,
+    "past_due": False,
+    "submission_count": 0,
+}
 LIST: Rules = {**listing.RULES, "charge": text, "payment_intent": text}
 
 
@@ -25,13 +31,7 @@ def open_dispute(
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
         "evidence": {},
-        "evidence_details": {
-            "due_by": session.now + 10 * DAY,
-            "enhanced_eligibility": {},
-            "has_evidence": False,
-            "past_due": False,
-            "submission_count": 0,
-        },
+        "evidence_details": {**NO_EVIDENCE, "due_by": session.now + 10 * DAY},
         "is_charge_refundable": False,
         "livemode": False,
         "metadata": {},

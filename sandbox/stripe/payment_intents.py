@@ -20,6 +20,27 @@ from sandbox.stripe.parameters import (
 from sandbox.stripe.session import Session, client_secret, identifier
 
 SMALLEST = {"usd": 50, "eur": 50, "gbp": 30, "cad": 50, "aud": 50, "chf": 50, "jpy": 50}
+NOTHING_YET: Json = dict.fromkeys(
+    (
+        "application",
+        "application_fee_amount",
+        "canceled_at",
+        "cancellation_reason",
+        "customer_account",
+        "excluded_payment_method_types",
+        "last_payment_error",
+        "latest_charge",
+        "next_action",
+        "on_behalf_of",
+        "payment_method",
+        "payment_method_configuration_details",
+        "processing",
+        "review",
+        "source",
+        "transfer_data",
+        "transfer_group",
+    )
+)
 SHIPPING = shape({"address": ADDRESS, "name": text, "phone": text})
 DESCRIBED: Rules = {
     "amount": amount,
@@ -123,39 +144,23 @@ def _blank(session: Session, params: Json) -> Json:
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
+        **NOTHING_YET,
         "capture_method": params.get("capture_method", "automatic_async"),
         "client_secret": client_secret(reference),
         "confirmation_method": params.get("confirmation_method", "automatic"),
         "created": session.now,
         "currency": params["currency"],
         "customer": params.get("customer"),
-        "customer_account": None,
         "description": params.get("description"),
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
         "livemode": False,
         "metadata": merged(None, params.get("metadata", {})),
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": params.get("payment_method_options") or {},
-        "processing": None,
         "receipt_email": params.get("receipt_email"),
-        "review": None,
         "setup_future_usage": params.get("setup_future_usage"),
         "shipping": params.get("shipping"),
-        "source": None,
         "statement_descriptor": params.get("statement_descriptor"),
         "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
         "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
         **intents.method_fields(params),
     }
 

@@ -16,6 +16,23 @@ from sandbox.stripe.parameters import (
 )
 from sandbox.stripe.session import Session, client_secret, identifier, visible
 
+NOTHING_YET: Json = dict.fromkeys(
+    (
+        "application",
+        "cancellation_reason",
+        "customer_account",
+        "excluded_payment_method_types",
+        "flow_directions",
+        "last_setup_error",
+        "latest_attempt",
+        "mandate",
+        "next_action",
+        "on_behalf_of",
+        "payment_method",
+        "payment_method_configuration_details",
+        "single_use_mandate",
+    )
+)
 CONFIRMATION: Rules = {
     "mandate_data": intents.MANDATE,
     "payment_method": text,
@@ -60,26 +77,14 @@ def create(session: Session, params: Json) -> Json:
     intent = {
         "id": reference,
         "object": "setup_intent",
-        "application": None,
-        "cancellation_reason": None,
+        **NOTHING_YET,
         "client_secret": client_secret(reference),
         "created": session.now,
         "customer": params.get("customer"),
-        "customer_account": None,
         "description": params.get("description"),
-        "excluded_payment_method_types": None,
-        "flow_directions": None,
-        "last_setup_error": None,
-        "latest_attempt": None,
         "livemode": False,
-        "mandate": None,
         "metadata": merged(None, params.get("metadata", {})),
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": params.get("payment_method_options") or {},
-        "single_use_mandate": None,
         "status": "requires_payment_method",
         "usage": params.get("usage", "off_session"),
         **intents.method_fields(params),
