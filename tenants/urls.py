@@ -16,7 +16,6 @@ members_of_organization = [
 ]
 
 one_organization = [
-    path("", organizations.organization_detail, name="organization_detail"),
     path("rename/", organizations.organization_rename, name="organization_rename"),
     path("remove/", organizations.organization_remove, name="organization_remove"),
     path("enter/", entering.organization_enter, name="organization_enter"),

@@ -31,8 +31,10 @@ class CapForm(forms.Form):
         label="Number of users",
         max_length=20,
         help_text=f"{SMALLEST_USER_CAP} to {LARGEST_USER_CAP:,}. May be below the present count: "
-        "then nobody is added until the count falls below it.",
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        "nobody leaves, but nobody is added until the count falls below it.",
+        widget=forms.TextInput(
+            attrs={"inputmode": "numeric", "autocomplete": "off", "data-chooses": Choice.CAPPED}
+        ),
     )
 
     @classmethod

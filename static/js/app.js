@@ -56,8 +56,31 @@
     dialog.showModal();
     const invalid = dialog.querySelector("[aria-invalid=true]");
     const first = dialog.querySelector("[autofocus], .dialog-body :is(input:not([type=hidden]), select, textarea)");
-    (invalid || first || dialog).focus();
+    const chosen = first && first.type === "radio" && dialog.querySelector(`[name="${first.name}"]:checked`);
+    const number = chosen && choosing(dialog, chosen.value);
+    const field = invalid || number || chosen || first || dialog;
+    field.focus();
+    if (number && field === number) number.select();
   }
+
+  // A field that belongs to one of the radio buttons of its form: each leads to the other.
+  function choosing(root, value) {
+    return root.querySelector(`[data-chooses="${value}"]`);
+  }
+
+  document.addEventListener("input", (event) => {
+    const value = event.target.dataset.chooses;
+    const radio = value && event.target.form.querySelector(`[type=radio][value="${value}"]`);
+    if (radio) radio.checked = true;
+  });
+
+  document.addEventListener("click", (event) => {
+    // Arrow keys raise it too, without a pointer: then the focus stays among the radio buttons.
+    const radio = event.target;
+    if (!(radio instanceof HTMLInputElement) || radio.type !== "radio" || !radio.form) return;
+    const field = event.detail && choosing(radio.form, radio.value);
+    if (field) field.focus();
+  });
 
   // The address goes back to the page without the dialog; that page is already here underneath.
   function closeDialog(dialog) {

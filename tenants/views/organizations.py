@@ -1,4 +1,4 @@
-"""The provider's organizations: list, create, look at, rename, remove."""
+"""The provider's organizations: list, create, rename, remove."""
 
 from django.contrib import messages
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
@@ -23,7 +23,6 @@ from tenants.organizations import (
     remove_organization,
     rename_organization,
 )
-from tenants.views.places import Place
 
 SORTS = ("name", "users", "devices", "created_at")
 
@@ -94,24 +93,6 @@ def organization_create(request: PortalRequest) -> HttpResponse:
             return redirect("organization_detail", organization_id=organization.pk)
     status = 422 if form.is_bound else 200
     return render(request, "tenants/organization_create.html", {"form": form}, status=status)
-
-
-@requires(Permission.VIEW_ORGANIZATIONS)
-@require_safe
-def organization_detail(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """One organization: its figures and the ways into it."""
-    organization = organization_or_404(organization_id=organization_id)
-    context = {
-        "organization": organization,
-        "place": Place.of_provider(request, organization),
-        "users": ManagedUser.objects.filter(organization=organization, removed_at=None).count(),
-        "devices": Device.objects.filter(organization=organization, removed_at=None).count(),
-        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS),
-        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
-        "may_cap": request.user.may(Permission.CHANGE_CAPS),
-        "zone": request.provider.billing_time_zone,
-    }
-    return render(request, "tenants/organization_detail.html", context)
 
 
 @requires(Permission.CHANGE_ORGANIZATIONS)

@@ -25,6 +25,7 @@ from tenants.spreadsheet import csv_response
 from usage.badges import Badge, badge, limit_reached, near_limit
 from usage.forms import CapForm
 from usage.levels import organizations_with_usage
+from usage.models import Metric, OrganizationCounter
 from usage.periods import Month
 
 SORTS = ("name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
@@ -34,7 +35,7 @@ COLUMNS = ("pk", "name", "last_month_hwm", "users", "devices", "this_month_hwm",
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """One organization, formatted for the page: figures as texts."""
+    """One organization, formatted for the page: figures as texts; `cap` empty without one."""
 
     pk: int
     name: str
@@ -74,7 +75,7 @@ def _row(values: tuple[Any, ...], *, free_user_limit: int | None) -> UsageRow:
         users=f"{users:,}",
         devices=f"{devices:,}",
         this_month_hwm=f"{this_month:,}",
-        cap="No User Cap" if cap is None else f"{cap:,}",
+        cap="" if cap is None else f"{cap:,}",
         badge=badge(users=users, cap=cap, free_user_limit=free_user_limit),
     )
 
@@ -160,7 +161,14 @@ def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
             return redirect(back_url)
     else:
         form = CapForm.showing(organization.user_cap)
-    dialog = {"form": form, "organization": organization, "back_url": back_url}
+    dialog = {
+        "form": form,
+        "organization": organization,
+        "users": OrganizationCounter.objects.get(
+            organization=organization, metric=Metric.USERS
+        ).count,
+        "back_url": back_url,
+    }
     status = 422 if form.is_bound else 200
     if request.htmx.target == "dialog-slot":
         return render(request, "usage/_cap_dialog.html", dialog, status=status)

@@ -1,0 +1,59 @@
+"""An organization's first page, as its provider and as the organization itself see it."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from tenants.access import organization_or_404
+from tenants.models import MeteringPolicy
+from tenants.views.places import Place
+from usage.badges import badge
+from usage.history import user_months
+from usage.levels import organizations_with_usage
+from usage.periods import Month
+
+
+def _context(request: PortalRequest, place: Place) -> dict[str, Any]:
+    zone = ZoneInfo(request.provider.billing_time_zone)
+    month = Month.of(timezone.now(), zone)
+    usage = organizations_with_usage(month=month).get(pk=place.organization.pk)
+    free_user_limit = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
+    limits = [limit for limit in (usage.user_cap, free_user_limit) if limit is not None]
+    return {
+        "place": place,
+        "organization": place.organization,
+        "usage": usage,
+        "limit": min(limits, default=None),
+        "free_user_limit": free_user_limit,
+        "badge": badge(users=usage.users, cap=usage.user_cap, free_user_limit=free_user_limit),
+        "months": user_months(organization=place.organization, month=month, zone=zone),
+        "zone": request.provider.billing_time_zone,
+    }
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def organization_detail(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """One organization: its figures, its past months and the ways into it."""
+    organization = organization_or_404(organization_id=organization_id)
+    context = _context(request, Place.of_provider(request, organization)) | {
+        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS),
+        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
+        "may_cap": request.user.may(Permission.CHANGE_CAPS),
+    }
+    return render(request, "usage/organization_detail.html", context)
+
+
+@requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+@require_safe
+def own_organization(request: PortalRequest) -> HttpResponse:
+    """Users, devices, this month's high-water mark and the cap of the own organization."""
+    context = _context(request, Place.of_own(request))
+    return render(request, "usage/own_organization.html", context)
