@@ -22,7 +22,7 @@ def charges(store: Store, order: Json) -> Json:
         if name in FILTERS:
             where.append(FILTERS[name])
             values.append(value)
-        elif name.startswith("metadata[") and name.endswith("]"):
+        elif name.startswith("metadata[") and name.endswith("]") and '"' not in name:
             # Bound as a JSON path: the key may hold anything but a quote.
             where.append("json_extract(body, ?) = ?")
             values.extend((f'$.metadata."{name[9:-1]}"', value))

@@ -6,7 +6,7 @@ import http.client
 import json
 import logging
 import os
-import random
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -147,7 +147,7 @@ class Deliveries:
             self._note(delivery, "dropped", "dropped on order")
             return
         if webhook.shuffle:
-            time.sleep(random.uniform(0, 0.2))  # noqa: S311 - not for secrets
+            time.sleep(secrets.randbelow(200) / 1000)
         payload = json.dumps(visible(event), indent=2).encode()
         result = ""
         accepted = True
