@@ -1,0 +1,143 @@
+"""Pages against pages that do nothing: processor time of this process, and wall time, by turns."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import include, path
+
+from accounts.models import Provider, User
+from accounts.policies import signed_in
+from accounts.roles import Role
+from mtp.schema import provider_schema
+from tenants.models import MeteringPolicy, Organization
+from tests.benchmarks.result import Result
+from tests.people import PASSWORD
+from tests.providers import open_provider
+
+Do = Callable[[], object]
+
+
+@signed_in
+def empty_page(request: HttpRequest) -> HttpResponse:
+    """The shell around nothing."""
+    return render(request, "base.html")
+
+
+@signed_in
+def empty_answer(request: HttpRequest) -> HttpResponse:
+    """Not even a shell."""
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("empty-page/", empty_page),
+    path("empty-answer/", empty_answer),
+    path("", include("mtp.urls")),
+]
+
+
+def by_turns(*doings: Do, rounds: int) -> list[tuple[float, float]]:
+    """Medians of (wall, processor) milliseconds of each doing, taken in turn."""
+    times: list[list[tuple[float, float]]] = [[] for _ in doings]
+    for number in range(rounds + 5):
+        for doing, kept in zip(doings, times, strict=True):
+            wall, cpu = time.perf_counter(), time.process_time()
+            doing()
+            spent = (time.perf_counter() - wall, time.process_time() - cpu)
+            if number >= 5:
+                kept.append(spent)
+    return [
+        (statistics.median(w for w, _ in kept) * 1000, statistics.median(c for _, c in kept) * 1000)
+        for kept in times
+    ]
+
+
+def browser_in(provider: Provider) -> Client:
+    """An administrator's browser in the provider."""
+    user = User.objects.create_user(
+        email=f"bench@{provider.invoice_prefix.lower()}.example",
+        password=PASSWORD,
+        name="Bench",
+        provider=provider,
+        role=Role.BILLING_ADMIN,
+    )
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def provider_with(prefix: str, *, organizations: int) -> Provider:
+    """A provider past its free allowance, of so many organizations."""
+    provider = open_provider(canary=prefix, prefix=prefix)
+    with provider_schema(provider.schema_name):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        Organization.objects.bulk_create(
+            [Organization(name=f"Organization {number}") for number in range(organizations)]
+        )
+        connection.cursor().execute("ANALYZE")
+    return provider
+
+
+def expect(status: int, answer: HttpResponse) -> HttpResponse:
+    """The answer, if it is what the benchmark is about."""
+    if answer.status_code != status:
+        raise RuntimeError(f"{answer.status_code} instead of {status}")
+    return answer
+
+
+def adding_a_user(*, rounds: int) -> list[Result]:
+    """The whole page: session, CSRF, permission, cap, event, high-water mark."""
+    provider = provider_with("BADD", organizations=20)
+    with provider_schema(provider.schema_name):
+        ids = itertools.cycle(list(Organization.objects.values_list("pk", flat=True)))
+    browser = browser_in(provider)
+    number = itertools.count()
+
+    def add() -> None:
+        form = {"email": f"user{next(number)}@x.example", "name": "User"}
+        expect(302, browser.post(f"/organizations/{next(ids)}/users/add/", form))
+
+    page, answer, adding = by_turns(
+        lambda: expect(200, browser.get("/empty-page/")),
+        lambda: expect(200, browser.get("/empty-answer/")),
+        add,
+        rounds=rounds,
+    )
+    return [
+        Result("add_user_to_empty_page_wall", adding[0], page[0], "ms", limit=2),
+        Result("add_user_to_empty_page_cpu", adding[1], page[1], "ms", limit=2),
+        Result("add_user_to_empty_answer_cpu", adding[1], answer[1], "ms"),
+    ]
+
+
+def the_usage_page(*, organizations: int, rounds: int) -> list[Result]:
+    """5,000 organizations, 50 shown, against the same shell with an empty table."""
+    full = browser_in(provider_with("BFULL", organizations=organizations))
+    empty = browser_in(provider_with("BNONE", organizations=0))
+    of_empty, of_full = by_turns(
+        lambda: expect(200, empty.get("/account/usage/")),
+        lambda: expect(200, full.get("/account/usage/")),
+        rounds=rounds,
+    )
+    with CaptureQueriesContext(connection) as statements:
+        full.get("/account/usage/")
+    return [
+        Result("usage_page_to_its_empty_shell_cpu", of_full[1], of_empty[1], "ms", limit=2),
+        Result("usage_page_statements_to_six", len(statements), 6, "", limit=1),
+    ]
+
+
+def run(*, full: bool) -> list[Result]:
+    """Both pages; the sizes are the real ones, `full` only takes more rounds."""
+    rounds = 400 if full else 80
+    hosts = [*settings.ALLOWED_HOSTS, "testserver"]
+    with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=hosts):
+        return adding_a_user(rounds=rounds) + the_usage_page(organizations=5000, rounds=rounds)
