@@ -10,6 +10,13 @@ class TenantsConfig(AppConfig):
 
     name = "tenants"
 
+    def import_models(self) -> None:
+        """Load the models of imports with the others: they have a module of their own."""
+        super().import_models()
+        importlib.import_module("tenants.imports.models")
+
     def ready(self) -> None:
-        """Register what a new provider's schema begins with."""
+        """Register what a new provider's schema begins with, and the work of imports."""
         importlib.import_module("tenants.new_provider")
+        importlib.import_module("tenants.imports.checking")
+        importlib.import_module("tenants.imports.applying")

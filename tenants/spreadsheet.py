@@ -14,10 +14,20 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def safe_cell(value: object) -> object:
-    """The value, with an apostrophe before a text that a spreadsheet would run."""
-    if isinstance(value, str) and value.startswith(_RUNS_AS_FORMULA):
+    """The value, with an apostrophe before a text that a spreadsheet would run.
+
+    Also before one that has such an apostrophe already, so that `read_cell` gives back what was.
+    """
+    if isinstance(value, str) and value.lstrip("'").startswith(_RUNS_AS_FORMULA):
         return f"'{value}"
     return value
+
+
+def read_cell(text: str) -> str:
+    """The text that `safe_cell` made this of."""
+    if text.startswith("'") and text.lstrip("'").startswith(_RUNS_AS_FORMULA):
+        return text[1:]
+    return text
 
 
 def csv_lines(*, header: Iterable[object], rows: Iterable[Iterable[object]]) -> Iterator[str]:

@@ -1,0 +1,126 @@
+"""An import and the lines of it that were refused."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from tenants.models import Organization
+
+
+class ImportRun(models.Model):
+    """One uploaded file on its way in.
+
+    `checked_lines` and `applied_through` (the number of the last line decided) are its progress;
+    the second is written in the transaction that adds the lines, so that a worker that takes over
+    goes on where the last one stopped. `lines` counts those with anything in them. Lines are
+    numbered as a spreadsheet numbers its rows.
+    """
+
+    class Kind(models.TextChoices):
+        """What the lines are."""
+
+        USERS = "users", "Users"
+        DEVICES = "devices", "Devices"
+
+    class State(models.TextChoices):
+        """Where it stands; the last three are final."""
+
+        CHECKING = "checking", "Being checked"
+        CHECKED = "checked", "Waiting for confirmation"
+        APPLYING = "applying", "Being imported"
+        IMPORTED = "imported", "Imported"
+        NOTHING_IMPORTED = "nothing_imported", "Nothing imported"
+        DISCARDED = "discarded", "Discarded"
+
+    class Mode(models.TextChoices):
+        """What happens to the good lines when others are refused."""
+
+        ALL_OR_NOTHING = "all_or_nothing", "All or nothing"
+        GOOD_LINES = "good_lines", "Good lines only"
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    state = models.CharField(max_length=20, choices=State, default=State.CHECKING)
+    mode = models.CharField(max_length=20, choices=Mode, blank=True)
+    file_name = models.CharField(max_length=200)
+    content = models.BinaryField()
+    encoding = models.CharField(max_length=20)
+    source = models.CharField(max_length=40, blank=True)
+    columns_used = models.JSONField(default=list)
+    lines = models.PositiveIntegerField()
+    checks = models.PositiveSmallIntegerField(default=1)
+    checked_lines = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    applied_through = models.PositiveIntegerField(default=0)
+    added = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField()
+    started_by_id = models.BigIntegerField(null=True)
+    started_by_name = models.CharField(max_length=200)
+    decided_at = models.DateTimeField(null=True)
+    decided_by_id = models.BigIntegerField(null=True)
+    decided_by_name = models.CharField(max_length=200, blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "-id"], name="tenants_importrun_latest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} ({self.kind})"
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a worker has to do something."""
+        return self.state in (self.State.CHECKING, self.State.APPLYING)
+
+    @property
+    def good_lines(self) -> int:
+        """Lines that were not refused."""
+        return self.lines - self.refused
+
+    @property
+    def decided_lines(self) -> int:
+        """Lines added or refused so far, while it is applied."""
+        return self.added + self.refused
+
+
+class Reason(models.TextChoices):
+    """Why a line is refused."""
+
+    NO_EMAIL = "no_email", "No e-mail address"
+    BAD_EMAIL = "bad_email", "Not an e-mail address"
+    NO_SERIAL_NUMBER = "no_serial_number", "No serial number"
+    NO_NAME = "no_name", "No name"
+    TOO_LONG = "too_long", "Too long"
+    UNSEEN_CHARACTERS = "unseen_characters", "Characters that can’t be seen"
+    TOO_MANY_CELLS = "too_many_cells", "More cells than columns"
+    TWICE_IN_FILE = "twice_in_file", "Twice in this file"
+    ALREADY_THERE = "already_there", "Already there"
+    OVER_CAP = "over_cap", "Over the user cap"
+    OVER_ALLOWANCE = "over_allowance", "Over the free allowance"
+    ORGANIZATION_REMOVED = "organization_removed", "The organization was removed"
+
+
+class RefusedLine(models.Model):
+    """A line that was not, or would not be, imported.
+
+    `subject` is its e-mail address or serial number as far as it can be shown; `first_line` where
+    the same one stands first.
+    """
+
+    run = models.ForeignKey(
+        ImportRun, on_delete=models.CASCADE, related_name="refused_lines", db_index=False
+    )
+    line = models.PositiveIntegerField()
+    reason = models.CharField(max_length=30, choices=Reason)
+    subject = models.CharField(max_length=200, blank=True)
+    first_line = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "line"], name="tenants_refusedline_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"

@@ -1,0 +1,155 @@
+"""An import from the upload to the decision: what a person does with it."""
+
+import csv
+import io
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.actors import Actor
+from mtp.outbox.delivery import enqueue
+from tenants import audit
+from tenants.imports.columns import Columns, columns_of
+from tenants.imports.models import ImportRun
+from tenants.imports.table import Table, read_table
+from tenants.models import Organization
+
+CHECK_TOPIC = "tenants.import.check"
+APPLY_TOPIC = "tenants.import.apply"
+
+
+class AlreadyDecided(Exception):
+    """The import no longer waits for a decision."""
+
+
+class LinesRefused(Exception):
+    """All or nothing was asked of a file of which lines are refused."""
+
+
+class NothingToImport(Exception):
+    """Not one line of the file is good."""
+
+
+@transaction.atomic
+def start_import(
+    *,
+    organization: Organization,
+    kind: ImportRun.Kind,
+    file_name: str,
+    content: bytes,
+    actor: Actor,
+    now: datetime,
+) -> ImportRun:
+    """Keep the file and have a worker check it. Raises `NotReadable` for one that is no table of
+    users or devices. Columns of passwords are emptied before the file is kept.
+    """
+    table = read_table(content)
+    columns = columns_of(header=table.header, kind=kind)
+    run = ImportRun.objects.create(
+        organization=organization,
+        kind=kind,
+        file_name="".join(filter(str.isprintable, file_name))[:200] or "upload.csv",
+        content=_without_secrets(table, columns) if columns.secrets else content,
+        encoding=table.encoding,
+        source=columns.source,
+        columns_used=[table.header[at][:100] for at in columns.used()],
+        lines=sum(1 for _ in table.lines()),
+        started_at=now,
+        started_by_id=actor.id,
+        started_by_name=actor.name,
+    )
+    _have_checked(run, now=now)
+    return run
+
+
+@transaction.atomic
+def check_again(*, run: ImportRun, now: datetime) -> None:
+    """Check the file anew: a cap was raised, users were removed. Raises `AlreadyDecided`."""
+    locked = _waiting(run)
+    locked.state = ImportRun.State.CHECKING
+    locked.checks += 1
+    locked.checked_lines = 0
+    locked.save(update_fields=["state", "checks", "checked_lines"])
+    _have_checked(locked, now=now)
+
+
+@transaction.atomic
+def confirm_import(*, run: ImportRun, mode: ImportRun.Mode, actor: Actor, now: datetime) -> None:
+    """Have a worker add the good lines.
+
+    Raises `AlreadyDecided`, `NothingToImport`, and `LinesRefused` for all or nothing of a file with
+    refused lines.
+    """
+    locked = _waiting(run)
+    if not locked.good_lines:
+        raise NothingToImport
+    if mode == ImportRun.Mode.ALL_OR_NOTHING and locked.refused:
+        raise LinesRefused
+    locked.state = ImportRun.State.APPLYING
+    locked.mode = mode
+    _decide(locked, actor=actor, now=now)
+    enqueue(topic=APPLY_TOPIC, key=str(locked.pk), payload={"run_id": locked.pk}, now=now)
+
+
+@transaction.atomic
+def discard_import(*, run: ImportRun, actor: Actor, now: datetime) -> None:
+    """Import nothing of the file. Raises `AlreadyDecided`."""
+    locked = _waiting(run)
+    locked.state = ImportRun.State.DISCARDED
+    locked.finished_at = now
+    _decide(locked, actor=actor, now=now)
+
+
+def finish_import(*, run: ImportRun, state: ImportRun.State, now: datetime) -> None:
+    """Close an import that was applied, with its audit entry; the caller saves in a transaction."""
+    run.state = state
+    run.finished_at = now
+    audit.record(
+        actor=Actor(id=run.decided_by_id, name=run.decided_by_name),
+        action=f"{run.kind}.{state}",
+        subject=run.file_name,
+        organization=run.organization,
+        after={"import": run.pk, "mode": run.mode, "added": run.added, "refused": run.refused},
+        now=now,
+    )
+
+
+def _have_checked(run: ImportRun, *, now: datetime) -> None:
+    key = f"{run.pk}.{run.checks}"
+    enqueue(topic=CHECK_TOPIC, key=key, payload={"run_id": run.pk}, now=now)
+
+
+def _waiting(run: ImportRun) -> ImportRun:
+    locked = ImportRun.objects.select_for_update().defer("content").get(pk=run.pk)
+    if locked.state != ImportRun.State.CHECKED:
+        raise AlreadyDecided
+    return locked
+
+
+def _decide(run: ImportRun, *, actor: Actor, now: datetime) -> None:
+    run.decided_at = now
+    run.decided_by_id = actor.id
+    run.decided_by_name = actor.name
+    run.save(
+        update_fields=[
+            "state",
+            "mode",
+            "finished_at",
+            "decided_at",
+            "decided_by_id",
+            "decided_by_name",
+        ]
+    )
+
+
+def _without_secrets(table: Table, columns: Columns) -> bytes:
+    """The file as UTF-8, every line at its place, the cells of passwords empty."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerows([] for _ in range(table.first_number - 2))
+    writer.writerow(table.header)
+    for cells in table.records:
+        writer.writerow(
+            "" if place in columns.secrets else cell for place, cell in enumerate(cells)
+        )
+    return buffer.getvalue().encode()
