@@ -8,12 +8,16 @@ from django.db import connection, transaction
 from accounts.actors import SYSTEM_ACTOR, Actor
 from accounts.models import Provider
 from billing import gateway, topics
-from billing.contracts import NothingOffered, begin_pay_as_you_go, contract_for
+from billing.contracts import (
+    NothingOffered,
+    begin_pay_as_you_go,
+    contract_for,
+    lift_free_allowance,
+)
 from billing.models import ChargeAttempt, PaymentMethod
 from billing.stripe_facts import CardFacts, SetupFacts
 from mtp.outbox.delivery import enqueue
 from tenants import audit
-from tenants.models import MeteringPolicy
 from usage.month_freeze import LOCK_BOOKS
 from usage.periods import Month
 
@@ -117,7 +121,7 @@ def _make_default(
         added_by_name=actor.name[:200],
         became_default_at=now,
     )
-    _lift_free_allowance(actor=actor, now=now)
+    lift_free_allowance(actor=actor, now=now)
     _ensure_contract(provider, actor=actor, now=now)
     audit.record(
         actor=actor,
@@ -136,22 +140,6 @@ def _settle_at_stripe(method: PaymentMethod, *, now: datetime) -> None:
         topic=topics.CARD_SETTLED,
         key=f"card:{method.pk}",
         payload={"payment_method_id": method.pk},
-        now=now,
-    )
-
-
-def _lift_free_allowance(*, actor: Actor, now: datetime) -> None:
-    policy = MeteringPolicy.objects.get(pk=1)
-    if policy.free_user_limit is None:
-        return
-    limit, policy.free_user_limit = policy.free_user_limit, None
-    policy.save(update_fields=["free_user_limit"])
-    audit.record(
-        actor=actor,
-        action="free_allowance.lifted",
-        subject="Users per organization",
-        before={"free_user_limit": limit},
-        after={"free_user_limit": None},
         now=now,
     )
 

@@ -1,12 +1,17 @@
-"""Which contract holds for a month, and the one that a first card brings."""
+"""Which contract holds for a month, and how one comes about: agreed, or with a first card."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import Q
 
+from accounts.actors import Actor
 from accounts.models import Package, PackagePrice
 from billing.models import Contract
+from tenants import audit
+from tenants.models import MeteringPolicy
+from usage.month_freeze import LOCK_BOOKS
 from usage.periods import Month
 
 
@@ -52,4 +57,51 @@ def begin_pay_as_you_go(*, month: Month, currency: str, today: date) -> Contract
         starts_on=month.first_day,
         automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
         payment_terms_days=settings.INVOICE_TERMS_DAYS,
+    )
+
+
+@transaction.atomic
+def agree_contract(
+    *, contract: Contract, package: Package, currency: str, actor: Actor, now: datetime
+) -> Contract:
+    """Keep a contract that operations agreed with the provider, with a copy of its package.
+
+    An invoice agreement lifts the free allowance at once, as a card does.
+    """
+    contract.package_id = package.pk
+    contract.package_name = package.name
+    contract.package_contents = package.contents
+    contract.metric = package.metric
+    contract.currency = currency
+    contract.save()
+    audit.record(
+        actor=actor,
+        action="contract.agreed",
+        subject=str(contract),
+        after=contract.summary(),
+        now=now,
+    )
+    if contract.invoice_agreement:
+        lift_free_allowance(actor=actor, now=now)
+    return contract
+
+
+@transaction.atomic
+def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
+    """Let organizations grow past the free users: someone pays now. Repeating changes nothing."""
+    with connection.cursor() as cursor:
+        # In the order of a month's close, which changes the same row: books first.
+        cursor.execute(LOCK_BOOKS)
+    policy = MeteringPolicy.objects.get(pk=1)
+    if policy.free_user_limit is None:
+        return
+    limit, policy.free_user_limit = policy.free_user_limit, None
+    policy.save(update_fields=["free_user_limit"])
+    audit.record(
+        actor=actor,
+        action="free_allowance.lifted",
+        subject="Users per organization",
+        before={"free_user_limit": limit},
+        after={"free_user_limit": None},
+        now=now,
     )

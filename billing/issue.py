@@ -6,13 +6,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import connection
 
 from accounts.models import Provider
-from billing.models import BillingProfile, Contract, Invoice, InvoiceLine, NumberSequence
+from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
 from billing.rating import Collection, InvoiceDraft, LineDraft
 from usage.periods import Month
 
 INVOICE_NUMBERS = "invoice"
+TAKE_NUMBERS = """
+    INSERT INTO billing_numbersequence AS s (name, last_number) VALUES (%(name)s, %(count)s)
+    ON CONFLICT (name) DO UPDATE SET last_number = s.last_number + excluded.last_number
+    RETURNING last_number
+"""
 
 
 def issue_invoices(
@@ -61,15 +67,11 @@ def issue_invoices(
 
 
 def _take_numbers(*, count: int) -> int:
-    """The first of `count` consecutive numbers."""
-    NumberSequence.objects.bulk_create(
-        [NumberSequence(name=INVOICE_NUMBERS)], ignore_conflicts=True
-    )
-    sequence = NumberSequence.objects.select_for_update().get(name=INVOICE_NUMBERS)
-    first = sequence.last_number + 1
-    sequence.last_number += count
-    sequence.save(update_fields=["last_number"])
-    return first
+    """The first of `count` consecutive numbers; the row is locked until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_NUMBERS, {"name": INVOICE_NUMBERS, "count": count})
+        last: int = cursor.fetchone()[0]
+    return last - count + 1
 
 
 def _shared_fields(

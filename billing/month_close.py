@@ -66,10 +66,27 @@ def close_month(*, provider: Provider, month: Month, now: datetime) -> MonthClos
             raise NothingHappenedYet(
                 f"{provider.name} has nothing to close in {month}: its first month is {first}."
             )
-        MonthClose.objects.bulk_create(
-            [MonthClose(month=month.first_day, started_at=now)], ignore_conflicts=True
-        )
-        return _issue_month(provider=provider, month=month, zone=zone, now=now)
+        return _close(provider=provider, month=month, now=now)
+
+
+def close_due_months(*, provider: Provider, now: datetime) -> int:
+    """Close each due month of a provider, oldest first; returns how many were closed here."""
+    closed = 0
+    with provider_schema(provider.schema_name):
+        for month in due_months(provider=provider, now=now):
+            try:
+                _close(provider=provider, month=month, now=now)
+            except MonthAlreadyClosed:
+                continue
+            closed += 1
+    return closed
+
+
+def _close(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
+    MonthClose.objects.bulk_create(
+        [MonthClose(month=month.first_day, started_at=now)], ignore_conflicts=True
+    )
+    return _issue_month(provider=provider, month=month, now=now)
 
 
 def due_months(*, provider: Provider, now: datetime) -> list[Month]:
@@ -100,7 +117,8 @@ def _months(first: Month, end: Month) -> Iterator[Month]:
 
 
 @transaction.atomic(durable=True)
-def _issue_month(*, provider: Provider, month: Month, zone: ZoneInfo, now: datetime) -> MonthClose:
+def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
+    zone = ZoneInfo(provider.billing_time_zone)
     run = MonthClose.objects.select_for_update().get(month=month.first_day)
     if run.issued_at:
         raise MonthAlreadyClosed(f"{month} of {provider.name} is closed: {run.outcome}")

@@ -13,10 +13,11 @@ from billing.month_close import (
     MonthAlreadyClosed,
     MonthNotOver,
     NothingHappenedYet,
+    close_due_months,
     close_month,
     due_months,
 )
-from billing.tasks import close_months_of, close_provider_months
+from billing.tasks import close_months_of
 from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy
@@ -207,14 +208,14 @@ def test_missed_months_are_closed_oldest_first(books):
     january = datetime(2027, 1, 1, 1, tzinfo=UTC)
 
     due = due_months(provider=books.provider, now=january)
-    closed = close_provider_months(provider=books.provider, now=january)
+    closed = close_due_months(provider=books.provider, now=january)
 
     assert [str(month) for month in due] == ["2026-10", "2026-11", "2026-12"]
     assert closed == 3
     with provider_schema(books.provider.schema_name):
         months = Invoice.objects.order_by("number").values_list("month", flat=True)
         assert [f"{month:%m}" for month in months] == ["10", "11", "12"]
-    assert close_provider_months(provider=books.provider, now=january) == 0
+    assert close_due_months(provider=books.provider, now=january) == 0
 
 
 def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
@@ -226,7 +227,7 @@ def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
         seen.append(provider)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tasks, "close_provider_months", close_or_fail)
+    monkeypatch.setattr(tasks, "close_due_months", close_or_fail)
     monkeypatch.setattr(tasks.connection, "close", lambda: None)
 
     close_months_of([north.pk, south.pk])

@@ -1,0 +1,212 @@
+"""Operations: contracts and tax of the chosen provider, and a look at its invoices."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import TabularInline
+
+from accounts.actors import actor_of
+from accounts.models import Package
+from accounts.operations import ProviderModelAdmin
+from billing.contracts import agree_contract
+from billing.models import (
+    BillingProfile,
+    ChargeAttempt,
+    Contract,
+    Invoice,
+    InvoiceLine,
+    MonthClose,
+    PaymentMethod,
+)
+from billing.money import format_money
+from tenants import audit
+
+
+class BillingAdmin(ProviderModelAdmin):
+    """Read unless said otherwise; nothing of billing is ever deleted."""
+
+    may_add = False
+    may_change = False
+
+    def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        """Only where a record is made by hand."""
+        return self.may_add and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        """Only where a record may be changed by hand."""
+        return self.may_change and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never."""
+        return False
+
+
+class ContractForm(ModelForm):  # type: ignore[type-arg]
+    """A contract as agreed; name, contents and metric are copied from the package."""
+
+    package = forms.ModelChoiceField(queryset=Package.objects.none())
+
+    class Meta:
+        model = Contract
+        fields = (
+            "kind",
+            "unit_price",
+            "committed_quantity",
+            "starts_on",
+            "ends_on",
+            "invoice_agreement",
+            "automatic_limit_minor",
+            "payment_terms_days",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["package"].queryset = Package.objects.order_by("name")  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Committed contracts name their quantity, others none; months are whole."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        is_committed = cleaned.get("kind") == Contract.Kind.COMMITTED
+        if is_committed != bool(cleaned.get("committed_quantity")):
+            self.add_error(
+                "committed_quantity",
+                "Enter how many are committed." if is_committed else "Only for committed users.",
+            )
+        for name in ("starts_on", "ends_on"):
+            day = cleaned.get(name)
+            if day and day.day != 1:
+                self.add_error(name, "A contract begins and ends with a month: use its first day.")
+        starts_on = cleaned.get("starts_on")
+        if starts_on and MonthClose.objects.filter(month__gte=starts_on).exists():
+            self.add_error("starts_on", "This month is closed already.")
+        return cleaned
+
+
+@admin.register(Contract)
+class ContractAdmin(BillingAdmin):
+    """Agreed by hand, never changed: another contract follows it from a later month on."""
+
+    may_add = True
+    form = ContractForm
+    list_display = ("package_name", "kind", "unit_price", "committed_quantity", "starts_on")
+    ordering = ("-starts_on",)
+
+    def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
+        """Through the domain: the copy of the package, the allowance, the audit log."""
+        agree_contract(
+            contract=obj,
+            package=form.cleaned_data["package"],
+            currency=request.provider.currency,  # type: ignore[attr-defined]
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+
+
+@admin.register(BillingProfile)
+class BillingProfileAdmin(BillingAdmin):
+    """The tax is operations' to set; the rest is the provider's own."""
+
+    may_change = True
+    list_display = ("legal_name", "country", "tax_id", "tax_name", "tax_rate")
+    readonly_fields = (
+        "id",
+        "legal_name",
+        "address_lines",
+        "country",
+        "tax_id",
+        "purchase_order",
+        "contact_emails",
+    )
+
+    def save_model(
+        self, request: HttpRequest, obj: BillingProfile, form: Any, change: bool
+    ) -> None:
+        """Keep the change and who made it."""
+        super().save_model(request, obj, form, change)
+        audit.record(
+            actor=actor_of(request),
+            action="billing_profile.tax_changed",
+            subject=obj.legal_name,
+            before={name: str(form.initial.get(name, "")) for name in form.changed_data},
+            after={name: str(getattr(obj, name)) for name in form.changed_data},
+            now=timezone.now(),
+        )
+
+
+class LineInline(TabularInline):  # type: ignore[misc]
+    """An invoice's lines as issued."""
+
+    model = InvoiceLine
+    fields = ("position", "kind", "description", "quantity", "unit_price", "amount_minor")
+    readonly_fields = fields
+    can_delete = False
+    extra = 0
+    max_num = 0
+
+
+class AttemptInline(TabularInline):  # type: ignore[misc]
+    """What was tried to charge it."""
+
+    model = ChargeAttempt
+    fields = ("cause", "state", "amount_minor", "decline_code", "created_at", "finished_at")
+    readonly_fields = fields
+    can_delete = False
+    extra = 0
+    max_num = 0
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(BillingAdmin):
+    """Invoices as issued."""
+
+    list_display = ("number", "kind", "month", "collection", "total", "status", "due_date")
+    list_filter = ("kind", "collection")
+    search_fields = ("number",)
+    ordering = ("-issued_at", "-id")
+    inlines = (AttemptInline, LineInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:  # noqa: ARG002 - Django's signature
+        """With what was paid, so that the status costs nothing."""
+        return Invoice.objects.with_paid().order_by(*self.ordering)
+
+    @admin.display(description="Total")
+    def total(self, invoice: Invoice) -> str:
+        """As printed on it."""
+        return format_money(invoice.total_minor, invoice.currency)
+
+    @admin.display(description="Status")
+    def status(self, invoice: Invoice) -> str:
+        """As the provider sees it."""
+        return str(invoice.status.label)
+
+
+@admin.register(ChargeAttempt)
+class ChargeAttemptAdmin(BillingAdmin):
+    """Every attempt to charge, to see a stuck one."""
+
+    list_display = ("invoice", "cause", "state", "decline_code", "created_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("invoice",)
+    search_fields = ("invoice__number", "stripe_payment_intent_id", "idempotency_key")
+    ordering = ("-created_at",)
+
+
+@admin.register(PaymentMethod)
+class PaymentMethodAdmin(BillingAdmin):
+    """Cards on file, now and before."""
+
+    list_display = ("__str__", "added_by_name", "became_default_at", "replaced_at", "detached_at")
+    ordering = ("-became_default_at",)
+
+
+@admin.register(MonthClose)
+class MonthCloseAdmin(BillingAdmin):
+    """Each month's close as it ran; one without an end is resumed by the next hour."""
+
+    list_display = ("month", "started_at", "issued_at", "invoices", "outcome")
+    ordering = ("-month",)

@@ -1,0 +1,151 @@
+"""Closing a month of many providers, against bare SQL that computes and keeps the same amounts."""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from accounts.models import Provider
+from billing.models import Contract, Invoice, InvoiceLine
+from billing.month_close import close_due_months
+from billing.tasks import PROVIDERS_PER_TASK
+from mtp.outbox.models import OutboxMessage
+from mtp.schema import provider_schema
+from tenants.models import MeteringPolicy
+from tests.benchmarks.result import Result
+from tests.providers import open_provider
+
+LIMIT = 4.0
+ORGANIZATIONS = 100
+CREATED = datetime(2026, 9, 3, tzinfo=UTC)
+NOW = datetime(2026, 10, 1, 0, 5, tzinfo=UTC)
+
+FILL = """
+    INSERT INTO tenants_organization (name, created_at)
+        SELECT 'Organization ' || n, %(created)s FROM generate_series(1, %(organizations)s) n;
+    INSERT INTO tenants_manageduser (organization_id, email, added_at)
+        SELECT o.id, n || '@bench.example', %(created)s
+        FROM tenants_organization o, generate_series(1, 3) n;
+"""
+# What has to be worked out and kept for a month, in as few statements as can be: the frozen rows of
+# the metric that had none, and an invoice's lines with the event of each peak.
+AMOUNTS = """
+    WITH frozen AS (
+        INSERT INTO usage_monthlyusage
+            (organization_id, metric, month, carried_in, high_water_mark)
+        SELECT organization_id, metric, '2026-09-01', count, count FROM usage_organizationcounter c
+        WHERE NOT EXISTS (
+            SELECT FROM usage_monthlyusage m WHERE m.organization_id = c.organization_id
+                AND m.metric = c.metric AND m.month = '2026-09-01')
+    ), lines AS (
+        SELECT o.id, o.name, m.high_water_mark, m.peak_at, m.peak_event_id,
+               e.count_after - e.delta AS count_before, e.subject_name, e.actor_name,
+               round(m.high_water_mark * 11.5 * 100)::bigint AS amount
+        FROM usage_monthlyusage m
+        JOIN tenants_organization o ON o.id = m.organization_id
+        LEFT JOIN usage_usageevent e ON e.id = m.peak_event_id
+        WHERE m.month = '2026-09-01' AND m.metric = 'users' AND m.high_water_mark > 0
+    ), invoice AS (
+        INSERT INTO billing_invoice
+            (number, kind, month, collection, currency, subtotal_minor, tax_name, tax_rate,
+             tax_minor, total_minor, issued_at, due_date, period_starts_at, period_ends_at,
+             billing_time_zone, seller, buyer, contract_summary)
+        SELECT 'B-000001', 'usage', '2026-09-01', 'by_invoice', 'USD', sum(amount), '', 0, 0,
+               sum(amount), now(), now(), now(), now(), 'UTC', '{}', '{}', '{}'
+        FROM lines
+        RETURNING id, total_minor
+    ), kept AS (
+        INSERT INTO billing_invoiceline
+            (invoice_id, position, kind, description, organization_id, organization_name, metric,
+             quantity, unit_price, amount_minor, peak_event_id, peak_at, peak_count_before,
+             peak_subject_name, peak_actor_name)
+        SELECT invoice.id, row_number() OVER (ORDER BY lower(name), lines.id), 'usage',
+               name || ': highest number of users, September 2026', lines.id, name, 'users',
+               high_water_mark, 11.5, amount, peak_event_id, peak_at, count_before,
+               coalesce(subject_name, ''), coalesce(actor_name, '')
+        FROM lines, invoice
+    )
+    SELECT total_minor FROM invoice
+"""
+
+
+def run(*, full: bool) -> list[Result]:
+    """1,000 providers of 100 organizations in full, 100 of them otherwise."""
+    count = 1000 if full else 100
+    # Twins: what one run left in the database's caches must not serve the other.
+    bare = [_filled(f"B{number}") for number in range(count)]
+    ours = [_filled(f"C{number}") for number in range(count)]
+    floor, expected = _floor(bare)
+    measured = _close(ours)
+    total = _check(ours, expected)
+    name = f"close_of_{count}_providers_with_{ORGANIZATIONS}_organizations"
+    return [
+        Result(name, measured, floor, "s", LIMIT),
+        Result(f"{name}_a_provider", 1000 * measured / count, 1000 * floor / count, "ms"),
+        Result(f"{name}_total_minor", total, expected, ""),
+    ]
+
+
+def _filled(prefix: str) -> Provider:
+    provider = open_provider(canary=prefix, prefix=prefix)
+    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+        MeteringPolicy.objects.update(free_user_limit=None)
+        for statement in FILL.strip().split(";")[:-1]:
+            cursor.execute(statement, {"created": CREATED, "organizations": ORGANIZATIONS})
+        Contract.objects.create(
+            kind=Contract.Kind.PAY_AS_YOU_GO,
+            package_id=1,
+            package_name="Complete",
+            metric="users",
+            currency="USD",
+            unit_price=Decimal("11.5000"),
+            starts_on="2026-09-01",
+            automatic_limit_minor=400_000,
+            payment_terms_days=30,
+        )
+    return provider
+
+
+def _floor(providers: list[Provider]) -> tuple[float, int]:
+    """Seconds of the bare statements, a transaction each, and the sum of their totals."""
+    total, seconds = 0, 0.0
+    for first in range(0, len(providers), PROVIDERS_PER_TASK):
+        connection.close()
+        began = time.perf_counter()
+        for provider in providers[first : first + PROVIDERS_PER_TASK]:
+            with (
+                provider_schema(provider.schema_name),
+                transaction.atomic(),
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(AMOUNTS)
+                total += cursor.fetchone()[0]
+        seconds += time.perf_counter() - began
+    return seconds, total
+
+
+def _close(providers: list[Provider]) -> float:
+    """Seconds of closing, as the hourly task does it."""
+    seconds = 0.0
+    for first in range(0, len(providers), PROVIDERS_PER_TASK):
+        connection.close()
+        began = time.perf_counter()
+        for provider in providers[first : first + PROVIDERS_PER_TASK]:
+            if close_due_months(provider=provider, now=NOW) != 1:
+                raise RuntimeError(f"{provider} did not close one month.")
+        seconds += time.perf_counter() - began
+    OutboxMessage.objects.all().delete()
+    return seconds
+
+
+def _check(providers: list[Provider], expected: int) -> int:
+    total = 0
+    for provider in providers:
+        with provider_schema(provider.schema_name):
+            total += Invoice.objects.get().total_minor
+            if InvoiceLine.objects.count() != ORGANIZATIONS:
+                raise RuntimeError(f"{provider} has lines missing.")
+    if total != expected:
+        raise RuntimeError(f"Closing came to {total} and the bare statements to {expected}.")
+    return total
