@@ -31,12 +31,15 @@ class RefusingFetcher(URLFetcher):  # type: ignore[misc]
         raise RefusedAddress(f"Documents fetch nothing, and not {url[:100]!r}.")
 
 
+_refusing = RefusingFetcher()
+
+
 @cache
 def stylesheet() -> weasyprint.CSS:
     """The documents' styles, parsed once per process."""
     return weasyprint.CSS(
         string=STYLES.read_text(encoding="utf-8"),
-        url_fetcher=RefusingFetcher(),
+        url_fetcher=_refusing,
         font_config=font_configuration(),
     )
 
@@ -47,7 +50,7 @@ def pdf_of(*, html: str, identifier: str) -> bytes:
     The dates inside are those of the page's `dcterms` metadata: no clock is read.
     """
     with _one_at_a_time:
-        document = weasyprint.HTML(string=html, url_fetcher=RefusingFetcher())
+        document = weasyprint.HTML(string=html, url_fetcher=_refusing)
         pdf: bytes = document.write_pdf(
             stylesheets=[stylesheet()],
             font_config=font_configuration(),
