@@ -19,6 +19,8 @@ from mtp.supervisor.terminal import done, event
 
 VENV = CHECKOUT / ".venv"
 STAMP = VENV / "installed-locks.json"
+# There while pip works. Found later, pip was killed, and what it takes for installed may have holes.
+INSTALLING = VENV / "installing"
 SUITS = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))"
 
 
@@ -83,6 +85,7 @@ def _make_venv(base: Path) -> None:
 
 def _install(lock: Path, base: Path) -> None:
     names = _pins(lock)
+    INSTALLING.touch()
     pip = "-m pip install --require-hashes --no-deps --no-input --disable-pip-version-check"
     run_errand(
         Patience(),
@@ -98,6 +101,7 @@ def _install(lock: Path, base: Path) -> None:
         if _pins(other) <= names:
             stamps[other.name] = _digest(other)
     STAMP.write_text(json.dumps(stamps, indent=2), encoding="utf-8")
+    INSTALLING.unlink()
 
 
 def ensure_packages(base: Path, *, lock_name: str) -> None:
@@ -107,10 +111,13 @@ def ensure_packages(base: Path, *, lock_name: str) -> None:
     """
     lock = CHECKOUT / "requirements" / lock_name
     with _alone(base):
-        # The stamp is written last: without it, an installation that was cut short is completed.
-        if _installed().get(lock_name) == _digest(lock) and venv_python().exists():
+        if (
+            not INSTALLING.exists()
+            and _installed().get(lock_name) == _digest(lock)
+            and venv_python().exists()
+        ):
             done("Packages", "ready")
             return
-        if not _works():
+        if INSTALLING.exists() or not _works():
             _make_venv(base)
         _install(lock, base)
