@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Permission
@@ -93,13 +93,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 def _rendered(menu: list[tuple[str, list[Entry]]], *, path: str) -> list[dict[str, Any]]:
     """Groups of items with address and icon; the item whose address fits `path` best is active."""
-    addresses = {}
-    for _, entries in menu:
-        for entry in list(entries):
-            try:
-                addresses[entry.name] = reverse(entry.name)
-            except NoReverseMatch:
-                entries.remove(entry)
+    addresses = {entry.name: reverse(entry.name) for _, entries in menu for entry in entries}
     fitting = [address for address in addresses.values() if path.startswith(address)]
     active = max(fitting, key=len, default="")
     return [

@@ -196,6 +196,8 @@ class SignInEvent(models.Model):
     user_agent = models.CharField(max_length=300, blank=True)
 
     class Meta:
+        verbose_name = "sign-in"
+        verbose_name_plural = "sign-in log"
         indexes: ClassVar = [models.Index(fields=["-at"], name="accounts_signinevent_at")]
 
     def __str__(self) -> str:

@@ -117,3 +117,32 @@ def test_operations_pages_are_for_staff(client: Client, people: People) -> None:
     assert response.redirect_chain[-1][0] == (
         "/accounts/login/?next=/operations/accounts/provider/"
     )
+
+
+MENUS = {
+    "olive": ["Organizations", "Usage", "Payment History", "Billing Information"],
+    "bill": ["Organizations", "Usage", "Payment History", "Billing Information"],
+    "adam": ["Organizations", "Usage"],
+    "rita": ["Organizations", "Usage"],
+    "otto": ["Overview", "Users", "Devices"],
+}
+
+
+@pytest.mark.parametrize("name", MENUS)
+def test_the_menu_leads_only_where_the_role_may_go(
+    name: str, client: Client, people: People
+) -> None:
+    client.force_login(getattr(people, name))
+    groups = client.get("/profile/").context["navigation"]
+    items = [item for group in groups for item in group["items"]]
+    assert [item["label"] for item in items] == MENUS[name]
+    for item in items:
+        page = client.get(item["url"])
+        assert page.status_code == 200, item
+        active = [
+            other["label"]
+            for group in page.context["navigation"]
+            for other in group["items"]
+            if other["active"]
+        ]
+        assert active == [item["label"]]

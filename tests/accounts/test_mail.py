@@ -1,0 +1,91 @@
+"""Mail is a row first, is sent by a worker, and looks the same when sent twice."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from django.core import mail
+
+from accounts.mail import Attachment, _attachment_sources, attachment_source, queue_mail
+from accounts.models import Provider
+from mtp.outbox.delivery import deliver_due
+from mtp.outbox.models import OutboxMessage
+from mtp.schema import current_schema, provider_schema
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def documents() -> Iterator[None]:
+    """A source that answers with the schema it was asked in."""
+    attachment_source("tests.document")(
+        lambda reference: f"{current_schema()} {reference}".encode()
+    )
+    yield
+    del _attachment_sources["tests.document"]
+
+
+def queue(key: str = "k", **changed: object) -> None:
+    values = {"to": ["a@x.example"], "subject": "Hello", "text": "Text", **changed}
+    queue_mail(key=key, **values, now=NOON)
+
+
+def test_a_mail_has_text_html_and_files_of_its_own_provider(
+    north: Provider, documents: None
+) -> None:
+    with provider_schema(north.schema_name):
+        queue(
+            subject="Two\n lines",
+            html="<p>Text</p>",
+            attachments=[Attachment("tests.document", 7, "a.pdf", "application/pdf")],
+        )
+    deliver_due(now=NOON)
+    (message,) = mail.outbox
+    assert message.subject == "Two lines"
+    assert message.alternatives == [("<p>Text</p>", "text/html")]
+    assert message.attachments == [("a.pdf", b"provider_north 7", "application/pdf")]
+    assert message.extra_headers["Auto-Submitted"] == "auto-generated"
+
+
+def test_sent_twice_it_has_the_same_id(db: None) -> None:
+    queue()
+    deliver_due(now=NOON)
+    OutboxMessage.objects.update(finished_at=None)
+    deliver_due(now=NOON)
+    first, second = (message.extra_headers["Message-ID"] for message in mail.outbox)
+    assert first == second
+    assert first.endswith("@mtp.example>")
+
+
+def test_ids_differ_between_mails_and_providers(north: Provider, south: Provider) -> None:
+    queue("k")
+    queue("other")
+    for provider in (north, south):
+        with provider_schema(provider.schema_name):
+            queue("k")
+    deliver_due(now=NOON)
+    assert len({message.extra_headers["Message-ID"] for message in mail.outbox}) == 4
+
+
+def test_the_same_cause_sends_one_mail(db: None) -> None:
+    queue("long" * 100)
+    queue("long" * 100)
+    deliver_due(now=NOON)
+    assert len(mail.outbox) == 1
+
+
+def test_what_could_never_be_sent_is_refused_at_once(db: None) -> None:
+    with pytest.raises(ValueError, match="recipient"):
+        queue(to=[])
+    with pytest.raises(KeyError):
+        queue(attachments=[Attachment("nobody", 1, "a", "text/plain")])
+
+
+def test_a_mail_server_that_refuses_is_asked_again(db: None, settings: object) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    queue()
+    deliver_due(now=NOON)
+    message = OutboxMessage.objects.get()
+    assert (message.attempts, message.finished_at) == (1, None)
+    assert message.last_error.startswith("ConnectionRefusedError")
