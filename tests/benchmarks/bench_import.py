@@ -1,0 +1,111 @@
+"""Importing users from a file, against COPY into the same table with its triggers."""
+
+import io
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from django.db import connection
+
+from accounts.actors import SYSTEM_ACTOR
+from accounts.models import Provider
+from mtp.schema import provider_schema
+from tenants.imports.applying import apply_import
+from tenants.imports.checking import check_import
+from tenants.imports.models import ImportRun
+from tenants.imports.runs import confirm_import, start_import
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.benchmarks.result import Result
+from tests.providers import open_provider
+
+Measured = TypeVar("Measured")
+
+LIMIT = 3.0
+USERS = 50_000
+ROUNDS = 3
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+COPY = """
+    COPY tenants_manageduser (organization_id, email, name, state, added_at, added_by_id,
+                              added_by_name, added_via) FROM STDIN
+"""
+
+
+def run(*, full: bool) -> list[Result]:
+    """50,000 users in full, 10,000 otherwise; the import from the kept bytes to the audit entry."""
+    count = USERS if full else USERS // 5
+    provider = open_provider(canary="Import", prefix="IMPORT")
+    floors, results = [], []
+    seconds: dict[str, list[float]] = {"dry_run": [], "good_lines": [], "all_or_nothing": []}
+    for number in range(ROUNDS):
+        now = NOW + timedelta(days=number)
+        floors.append(_in(provider, lambda n=number, at=now: _copy(f"Floor {n}", count, at)))
+        for mode in ImportRun.Mode:
+            checked, applied = _in(
+                provider, lambda n=number, at=now, m=mode: _import(f"{m} {n}", m, count, at)
+            )
+            seconds["dry_run"].append(checked)
+            seconds[mode].append(applied)
+    for name, measured in seconds.items():
+        limit = None if name == "dry_run" else LIMIT
+        results.append(
+            Result(f"import_{name}_of_{count}_users", min(measured), min(floors), "s", limit)
+        )
+    return results
+
+
+def _in(provider: Provider, measure: Callable[[], Measured]) -> Measured:
+    with provider_schema(provider.schema_name):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        measured = measure()
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE tenants_manageduser, usage_usageevent")
+    return measured
+
+
+def _copy(name: str, count: int, now: datetime) -> float:
+    organization = Organization.objects.create(name=name)
+    rows = "".join(
+        f"{organization.pk}\tuser{number}@acme.example\tUser {number}\tactive\t{now.isoformat()}"
+        "\t7\tOlive\timport\n"
+        for number in range(count)
+    )
+    with connection.cursor() as cursor:
+        began = time.perf_counter()
+        with cursor.copy(COPY) as copy:
+            copy.write(rows)
+        measured = time.perf_counter() - began
+    _look(organization, count)
+    return measured
+
+
+def _import(name: str, mode: ImportRun.Mode, count: int, now: datetime) -> tuple[float, float]:
+    """Seconds of the dry run, and of the import itself."""
+    organization = Organization.objects.create(name=name)
+    content = io.StringIO()
+    content.write("E-mail,Name,State\n")
+    for number in range(count):
+        content.write(f"user{number}@acme.example,User {number},Active\n")
+    run = start_import(
+        organization=organization,
+        kind=ImportRun.Kind.USERS,
+        file_name="users.csv",
+        content=content.getvalue().encode(),
+        actor=SYSTEM_ACTOR,
+        now=now,
+    )
+    began = time.perf_counter()
+    check_import({"run_id": run.pk}, now)
+    checked = time.perf_counter()
+    confirm_import(run=run, mode=mode, actor=SYSTEM_ACTOR, now=now)
+    confirmed = time.perf_counter()
+    apply_import({"run_id": run.pk}, now)
+    applied = time.perf_counter()
+    _look(organization, count)
+    return checked - began, applied - confirmed
+
+
+def _look(organization: Organization, count: int) -> None:
+    there = ManagedUser.objects.filter(organization=organization).count()
+    if there != count:
+        raise RuntimeError(f"{there} users came in instead of {count}.")
