@@ -19,7 +19,7 @@ from mtp.supervisor.terminal import done, event
 
 VENV = CHECKOUT / ".venv"
 STAMP = VENV / "installed-locks.json"
-# There while pip works. Found later, pip was killed, and what it takes for installed may have holes.
+# There while pip works. Found later, pip was killed, and what it calls installed may have holes.
 INSTALLING = VENV / "installing"
 SUITS = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))"
 
