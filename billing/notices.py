@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.mail import Attachment, attachment_source, queue_mail
+from billing import documents
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.money import format_money
 
@@ -23,8 +24,8 @@ class DocumentsNotReady(Exception):
 
 @attachment_source(DOCUMENT_SOURCE)
 def document_bytes(reference: int | str) -> bytes:
-    """The stored bytes of an issued document."""
-    return bytes(InvoiceDocument.objects.get(pk=reference).content)
+    """The stored bytes of an issued document. Raises `documents.DocumentDamaged`."""
+    return documents.document_bytes(document_id=int(reference))
 
 
 def queue_invoice_mail(*, invoice_id: int, now: datetime) -> None:

@@ -44,7 +44,7 @@ def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator
         group = list(members)
         yield Charge(
             name=f"Highest number of {unit_of(metric)} in {len(group):,} organizations",
-            note="Each is listed in the annex with its own amount; this is their sum.",
+            note="The sum of their lines, each with its own amount",
             quantity=quantity_text(
                 sum((line.quantity for line in group), Decimal(0)), unit_of(metric)
             ),

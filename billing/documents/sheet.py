@@ -26,6 +26,8 @@ from billing.wording import date_text, instant_text, month_text
 
 # Up to so many lines a page's table is handsome and quick; a longer one becomes an annex.
 LONGEST_TABLE = 40
+# 90 pages; beyond that nobody reads, and a worker would take minutes and gigabytes.
+LONGEST_ANNEX = 5000
 _ENGLISH = Locale("en")
 _LONGEST_ADDRESS_LINE = 90
 _MOST_ADDRESS_LINES = 8
@@ -74,6 +76,7 @@ class Sheet:
     is_summary: bool
     basis: tuple[Charge, ...]
     annex_title: str
+    is_only_in_csv: bool
     annex_heading: str
     annex: tuple[AnnexLine, ...]
     annex_sum: str
@@ -87,7 +90,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
     """The document's content; `lines` are the invoice's own, in order.
 
     Up to 40 lines all are in tables on the first pages; above that the charges are summed up by
-    price and each line is in the annex.
+    price and each line is in the annex, and above 5,000 only in the invoice's CSV.
     """
     zone = ZoneInfo(invoice.billing_time_zone)
     lines = list(lines)
@@ -95,7 +98,8 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
     basis = [line for line in lines if line.kind == InvoiceLine.Kind.BASIS]
     is_long = len(lines) > LONGEST_TABLE
     is_summary = len(charged) > LONGEST_TABLE
-    annexed = (charged if is_summary else basis) if is_long else []
+    has_annex = is_long and len(lines) <= LONGEST_ANNEX
+    annexed = (charged if is_summary else basis) if has_annex else []
     columns = CHARGES if is_summary else SHARES
     currency = invoice.currency
     return Sheet(
@@ -116,6 +120,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         if is_long
         else tuple(charge(line, currency=currency, zone=zone) for line in basis),
         annex_title=_annex_title(annexed, is_charged=is_summary),
+        is_only_in_csv=is_long and not has_annex,
         annex_heading=annex_heading(columns),
         annex=tuple(
             annex_line(line, columns=columns, currency=currency, zone=zone) for line in annexed

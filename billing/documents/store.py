@@ -86,19 +86,30 @@ def document(*, invoice: Invoice, format: str) -> InvoiceDocument:  # noqa: A002
     kept = invoice.documents.filter(format=format).first()
     if kept is None:
         raise DocumentNotReady
-    kept.content = bytes(kept.content)
-    found = hashlib.sha256(kept.content).hexdigest()
+    kept.content = _checked(kept, number=invoice.number)
+    return kept
+
+
+def document_bytes(*, document_id: int) -> bytes:
+    """The stored bytes for a mail, checked like a download's. Raises `DocumentDamaged`."""
+    kept = InvoiceDocument.objects.select_related("invoice").get(pk=document_id)
+    return _checked(kept, number=kept.invoice.number)
+
+
+def _checked(kept: InvoiceDocument, *, number: str) -> bytes:
+    content = bytes(kept.content)
+    found = hashlib.sha256(content).hexdigest()
     if found != kept.sha256:
         logger.error(
             "Document %s of invoice %s in %s is damaged: SHA-256 is %s and was %s when rendered.",
-            format,
-            invoice.number,
+            kept.format,
+            number,
             require_provider_schema(),
             found,
             kept.sha256,
         )
-        raise DocumentDamaged
-    return kept
+        raise DocumentDamaged(f"The stored {kept.format} of {number} is not the one rendered.")
+    return content
 
 
 def cutoff_date() -> date:

@@ -32,17 +32,26 @@ def invoice_with(
         lines.insert(0, _overage_line(sum(line.quantity for line in lines)))
     subtotal = sum(line.amount_minor for line in lines)
     tax = subtotal * 19 // 100
-    fields: dict[str, object] = {
-        "number": "NORTH-000007",
+    amounts: dict[str, object] = {
         "kind": kind,
+        "subtotal_minor": subtotal,
+        "tax_minor": tax,
+        "total_minor": subtotal + tax,
+    }
+    invoice = Invoice(**(_as_issued() | amounts | changes))
+    for line in lines:
+        line.invoice = invoice
+    return invoice, lines
+
+
+def _as_issued() -> dict[str, object]:
+    return {
+        "number": "NORTH-000007",
         "month": date(2026, 10, 1),
         "collection": Invoice.Collection.BY_INVOICE,
         "currency": "USD",
-        "subtotal_minor": subtotal,
         "tax_name": "VAT",
         "tax_rate": Decimal("19.000"),
-        "tax_minor": tax,
-        "total_minor": subtotal + tax,
         "issued_at": datetime(2026, 11, 1, 0, 5, tzinfo=UTC),
         "due_date": date(2026, 12, 1),
         "period_starts_at": PERIOD_STARTS_AT,
@@ -64,10 +73,6 @@ def invoice_with(
         },
         "contract_summary": {"package_name": "Business Protection"},
     }
-    invoice = Invoice(**(fields | changes))
-    for line in lines:
-        line.invoice = invoice
-    return invoice, lines
 
 
 def _line(position: int, *, is_basis: bool, names: tuple[str, ...]) -> InvoiceLine:

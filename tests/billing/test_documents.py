@@ -264,3 +264,12 @@ def test_an_invoice_of_yen_has_no_decimals() -> None:
     text = text_of(rendered(count=1, currency="JPY", month=date(2026, 10, 1)))
     assert "¥3,000" in text
     assert "¥30.00" not in text
+
+
+def test_more_than_five_thousand_lines_are_left_to_the_csv() -> None:
+    for kind in ("usage", "overage"):
+        content = rendered(count=5001, kind=kind, names=())
+        text = " ".join(text_of(content).split())
+        assert len(read(content).pages) == 1
+        assert "Every organization is listed in this invoice’s CSV" in text
+        assert "Organization 0001" not in text

@@ -148,6 +148,8 @@ def test_a_changed_byte_is_withheld_and_told_to_operations(
     assert "This document is withheld" in response.content.decode()
     assert bytes(content) not in response.content
     assert "is damaged" in caplog.text
+    with provider_schema(north.schema_name), pytest.raises(documents.DocumentDamaged):
+        documents.document_bytes(document_id=kept.pk)
     assert "NORTH-000007" in caplog.text
     assert kept.sha256 in caplog.text
 

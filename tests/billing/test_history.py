@@ -37,10 +37,10 @@ def as_bill(client: Client, sign_in: SignIn, people: People) -> Client:
     return sign_in(client, people.bill)
 
 
-def pay(invoice: Invoice, amount_minor: int) -> None:
+def pay(invoice: Invoice, amount_minor: int, method: Payment.Method = Payment.Method.CARD) -> None:
     Payment.objects.create(
         invoice=invoice,
-        method=Payment.Method.CARD,
+        method=method,
         amount_minor=amount_minor,
         currency=invoice.currency,
         received_at=NOW,
@@ -242,32 +242,33 @@ def detail_of(client: Client, invoice: Invoice, query: str = "") -> str:
     return response.content.decode()
 
 
+def invoice_with_everything() -> Invoice:
+    """Nine lines, the first of an organization that is still there; a payment, a decline."""
+    invoice = issued(count=9, names=())
+    organization = Organization.objects.create(name="Organization 0001 Dental Care")
+    invoice.lines.filter(position=1).update(organization_id=organization.pk)
+    pay(invoice, 1000, method=Payment.Method.BANK_TRANSFER)
+    ChargeAttempt.objects.create(
+        invoice=invoice,
+        state=ChargeAttempt.State.FAILED,
+        idempotency_key="key",
+        amount_minor=invoice.total_minor,
+        currency="USD",
+        stripe_customer_id="cus",
+        stripe_payment_method_id="pm",
+        failure_message="Your card was declined.",
+        created_at=NOW,
+        finished_at=NOW,
+    )
+    documents.render_documents(invoice=invoice, now=NOW)
+    return invoice
+
+
 def test_an_invoice_shows_its_parties_lines_and_why(north: Provider, as_bill: Client) -> None:
     with provider_schema(north.schema_name):
-        invoice = issued(count=9, names=())
-        organization = Organization.objects.create(name="Organization 0001 Dental Care")
-        invoice.lines.filter(position=1).update(organization_id=organization.pk)
-        Payment.objects.create(
-            invoice=invoice,
-            method=Payment.Method.BANK_TRANSFER,
-            amount_minor=1000,
-            currency="USD",
-            received_at=NOW,
-        )
-        ChargeAttempt.objects.create(
-            invoice=invoice,
-            state=ChargeAttempt.State.FAILED,
-            idempotency_key="key",
-            amount_minor=invoice.total_minor,
-            currency="USD",
-            stripe_customer_id="cus",
-            stripe_payment_method_id="pm",
-            failure_message="Your card was declined.",
-            created_at=NOW,
-            finished_at=NOW,
-        )
-        documents.render_documents(invoice=invoice, now=NOW)
+        invoice = invoice_with_everything()
         hashes = list(invoice.documents.values_list("sha256", flat=True))
+        organization = Organization.objects.get(name="Organization 0001 Dental Care")
     page = detail_of(as_bill, invoice)
     for said in (
         "MTP Software Inc.",
