@@ -1,0 +1,120 @@
+"""Billing Information: what a person types, sees and is refused."""
+
+import pytest
+from django.urls import reverse
+
+from billing.models import BillingProfile, PaymentMethod
+from mtp.schema import provider_schema
+from tenants.models import AuditEntry
+from tests.billing.test_cards import set_up
+
+PROFILE = {
+    "legal_name": "Nordlicht GmbH",
+    "address": "Kai 1\n\n 20457 Hamburg ",
+    "country": "DE",
+    "tax_id": "DE123456789",
+    "purchase_order": "",
+    "contact_emails": "Pay@nordlicht.example\nbooks@nordlicht.example\npay@nordlicht.example",
+}
+
+
+@pytest.fixture
+def bill(client, people, books):
+    """Bill's browser."""
+    client.force_login(people.bill)
+    return client
+
+
+def test_the_profile_is_saved_as_invoices_will_show_it(bill, books):
+    assert bill.post(reverse("billing_information"), PROFILE).status_code == 302
+
+    with provider_schema(books.provider.schema_name):
+        profile = BillingProfile.objects.get()
+        assert profile.address_lines == ["Kai 1", "20457 Hamburg"]
+        assert profile.contact_emails == ["pay@nordlicht.example", "books@nordlicht.example"]
+        assert AuditEntry.objects.get().action == "billing_profile.changed"
+    assert "Nordlicht GmbH" in bill.get(reverse("billing_information")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("legal_name", "", "required"),
+        ("legal_name", "N" * 10_000, "at most 200"),
+        ("legal_name", "Nord\x00licht", "Null characters"),
+        ("legal_name", "Nord\u202elicht", "can&#x27;t be seen"),
+        ("address", " \n ", "required"),
+        ("address", "\n".join("1234567"), "6 lines at most"),
+        ("address", "A" * 101, "100 characters"),
+        ("country", "XX", "Select a valid choice"),
+        ("contact_emails", "pay at nordlicht", "“pay at nordlicht” is not an e-mail"),
+        ("contact_emails", "\n".join(f"{n}@x.example" for n in range(11)), "10 addresses"),
+        ("tax_id", "1" * 41, "at most 40"),
+    ],
+)
+def test_what_cannot_be_is_said_by_its_field_and_changes_nothing(
+    bill, books, field, value, message
+):
+    answer = bill.post(reverse("billing_information"), {**PROFILE, field: value})
+
+    assert answer.status_code == 422
+    assert message in answer.content.decode()
+    assert field in answer.context["form"].errors
+    with provider_schema(books.provider.schema_name):
+        assert not BillingProfile.objects.exists()
+
+
+def test_without_a_card_the_page_says_what_a_card_does(bill):
+    page = bill.get(reverse("billing_information")).content.decode()
+
+    assert "No card on file" in page
+    assert "10 users" in page
+
+
+def test_stripe_sends_the_browser_back_with_a_card(bill, books):
+    books.contract()
+    intent = set_up(books)
+
+    answer = bill.get(reverse("card_return"), {"setup_intent": intent}, follow=True)
+
+    assert "ending in 4242 is on file" in answer.content.decode()
+    assert "Expires" in answer.content.decode()
+
+
+@pytest.mark.parametrize("told", ["", "seti_none", "pi_1", "seti_1' OR 1", "seti_" + "1" * 300])
+def test_a_return_without_a_card_of_ours_is_told_and_changes_nothing(bill, books, told):
+    answer = bill.get(reverse("card_return"), {"setup_intent": told}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == reverse("card_replace")
+    assert "Enter it again" in answer.content.decode()
+    with provider_schema(books.provider.schema_name):
+        assert not PaymentMethod.objects.exists()
+
+
+def test_a_client_secret_is_given_by_post_only_and_never_kept(bill):
+    assert bill.get(reverse("card_setup")).status_code == 405
+
+    answer = bill.post(reverse("card_setup"))
+
+    assert answer.json()["client_secret"].startswith("seti_")
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_when_stripe_does_not_answer_people_are_told(bill, books):
+    books.stripe.fault("timeout", path="/v1/*", method="*", times=3)
+
+    setup = bill.post(reverse("card_setup"))
+    back = bill.get(reverse("card_return"), {"setup_intent": "seti_1"}, follow=True)
+
+    assert (setup.status_code, "does not answer" in setup.json()["error"]) == (502, True)
+    assert "does not answer just now" in back.content.decode()
+
+
+@pytest.mark.parametrize("name", ["billing_information", "card_replace", "card_return"])
+def test_money_is_for_who_may_see_it(client, people, name):
+    client.force_login(people.adam)
+
+    answer = client.get(reverse(name))
+
+    assert answer.status_code == 403
+    assert "permission to see payment information" in answer.content.decode()
