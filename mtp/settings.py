@@ -10,7 +10,8 @@ import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
+
+from mtp import operations_look
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -239,32 +240,7 @@ CELERY_BEAT_SCHEDULE = {
     "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
 }
 
-# --- The operations admin ------------------------------------------------------------------------
-UNFOLD = {
-    "SITE_TITLE": "MTP operations",
-    "SITE_HEADER": "MTP operations",
-    "SITE_SYMBOL": "domain",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("img/mark.svg")}
-    ],
-    "SHOW_VIEW_ON_SITE": False,
-    "COLORS": {
-        "primary": {
-            "50": "#f3f4fe",
-            "100": "#ebedfd",
-            "200": "#c6cbf6",
-            "300": "#a5adf7",
-            "400": "#8590ee",
-            "500": "#6670e6",
-            "600": "#4a53d8",
-            "700": "#3c44bd",
-            "800": "#363fb0",
-            "900": "#2b3288",
-            "950": "#1c2157",
-        }
-    },
-    "SIDEBAR": {"show_all_applications": False, "show_search": False},
-}
+UNFOLD = operations_look.UNFOLD
 
 # --- Stripe --------------------------------------------------------------------------------------
 STRIPE_API_KEY = secret("STRIPE_API_KEY")

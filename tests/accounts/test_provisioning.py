@@ -5,23 +5,17 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from io import StringIO
 
 import pytest
-from django.core.exceptions import ValidationError
-from django.core.management import CommandError, call_command
 from django.db import close_old_connections, connection
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from psycopg import sql
 
 from accounts import pg_dump
-from accounts.models import Provider, SchemaTemplate, User
+from accounts.models import Provider, SchemaTemplate
 from accounts.provisioning import (
-    _schema_steps,
     create_provider,
-    on_new_provider,
     provision,
     provision_by_task,
     retry_schema,
@@ -164,18 +158,6 @@ def test_doing_it_twice_changes_nothing(db: None) -> None:
         assert Organization.objects.count() == 1
 
 
-@pytest.fixture
-def failing_step() -> Iterator[None]:
-    """A step of a new schema that fails after the copy was made."""
-
-    def fail(provider: Provider, now: object) -> None:
-        raise RuntimeError("the power went out")
-
-    on_new_provider(fail)
-    yield
-    _schema_steps.remove(fail)
-
-
 def test_a_failure_leaves_no_schema_and_says_why(db: None, failing_step: None) -> None:
     provider = new_provider()
     deliver_due(now=timezone.now())
@@ -264,37 +246,6 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_in_the_way(committed: None
         drop(provider)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "text"),
-    [
-        ("name", "", "cannot be blank"),
-        ("name", "x" * 201, "at most 200"),
-        ("name", "a\0b", "can't be seen"),
-        ("invoice_prefix", "north", "capital letters"),
-        ("invoice_prefix", "NORTH", "Another provider has this prefix"),
-        ("invoice_prefix", 'A"; DROP', "capital letters"),
-        ("billing_time_zone", "Mars/Olympus", "is not a time zone"),
-        ("currency", "XXY", "is not a currency"),
-        ("contact_email", "nobody", "valid email"),
-        ("organization_limit", 0, "greater than or equal to 1"),
-    ],
-)
-def test_bad_input_is_refused_by_field(
-    field: str, value: object, text: str, north: Provider
-) -> None:
-    values = {
-        "name": "Fresh",
-        "invoice_prefix": "FRESH",
-        "contact_name": "Fay",
-        "contact_email": "fay@fresh.example",
-        field: value,
-    }
-    with pytest.raises(ValidationError) as refused:
-        create_provider(**values, now=timezone.now())
-    assert text in " ".join(refused.value.message_dict[field])
-    assert Provider.objects.count() == 2
-
-
 @pytest.mark.parametrize("name", ["provider_A", 'x"; DROP SCHEMA public', "x y", "x'", ""])
 def test_a_name_that_sql_would_quote_is_refused(name: str, db: None) -> None:
     template = template_sql(migrations=ProviderMigrations(), now=timezone.now())
@@ -315,41 +266,6 @@ def test_a_pg_dump_that_is_too_old_is_named(settings: object) -> None:
     with pytest.raises(pg_dump.PgDumpMissing, match=r"pg_dump 18 or newer.*/bin/true"):
         pg_dump.pg_dump_program(server_major=18)
     pg_dump.pg_dump_program.cache_clear()
-
-
-def command(**changed: str) -> str:
-    values = {
-        "name": "Fresh",
-        "invoice_prefix": "FRESH",
-        "owner_name": "Fay",
-        "owner_email": "Fay@Fresh.example",
-        **changed,
-    }
-    out = StringIO()
-    call_command("create_provider", **values, stdout=out)
-    return out.getvalue()
-
-
-def test_the_command_makes_provider_schema_and_owner(db: None) -> None:
-    said = command(time_zone="America/Denver")
-    owner = User.objects.get(email="fay@fresh.example")
-    assert owner.provider.is_active
-    assert owner.provider.billing_time_zone == "America/Denver"
-    assert (owner.role, owner.has_usable_password()) == ("owner", False)
-    assert "http://testserver/accounts/password/reset/" in said
-
-
-def test_the_command_refuses_all_or_nothing(people: People) -> None:
-    with pytest.raises(CommandError) as refused:
-        command(owner_email=people.olive.email)
-    assert "--owner-email: Somebody already signs in with this address." in str(refused.value)
-    assert not Provider.objects.filter(invoice_prefix="FRESH").exists()
-
-
-def test_the_command_says_that_a_schema_could_not_be_made(db: None, failing_step: None) -> None:
-    with pytest.raises(CommandError, match="the power went out"):
-        command()
-    assert Provider.objects.get(invoice_prefix="FRESH").state == Provider.State.FAILED
 
 
 def test_the_task_is_safe_when_the_provider_is_open(north: Provider) -> None:

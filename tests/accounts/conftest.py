@@ -1,0 +1,20 @@
+"""What tests of accounts share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from accounts.models import Provider
+from accounts.provisioning import _schema_steps, on_new_provider
+
+
+@pytest.fixture
+def failing_step() -> Iterator[None]:
+    """A step of a new schema that fails after the copy was made."""
+
+    def fail(provider: Provider, now: object) -> None:
+        raise RuntimeError("the power went out")
+
+    on_new_provider(fail)
+    yield
+    _schema_steps.remove(fail)
