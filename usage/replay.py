@@ -1,14 +1,14 @@
 """Checking the books: the event log replayed against everything projected from it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from django.db import connection
 
 from mtp.schema import require_provider_schema
 from usage.models import Metric
+from usage.sql import statement
 
-VERIFY_BOOKS = (Path(__file__).parent / "sql" / "verify_books.sql").read_text(encoding="utf-8")
+VERIFY_BOOKS = statement("verify_books")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,69 +5,29 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from accounts.models import Provider
-from mtp.schema import provider_schema, require_provider_schema
+from mtp.schema import provider_schema
 from usage.models import SnapshotRun
 from usage.periods import Month, day_ends_at, day_starts_at, last_finished_day
 from usage.replay import verify_books
+from usage.sql import statement
 
 log = logging.getLogger(__name__)
+
+TAKE_UNCHANGED, TAKE_CHANGED = statement("take_unchanged"), statement("take_changed")
 
 # Providers that share a transaction, a task and a connection. A connection keeps what it learned of
 # every schema it touched (some 100 kB each), so it is closed after them.
 CHUNK = 100
 # How much of a longer gap one task makes up; the next hour's goes on from there.
 DAYS_A_TASK = 31
-
-# Where nothing happened since the end of the day, the present figures are those of the day; where
-# something did, they are read from the log.
-TAKE_SNAPSHOT = """
-    WITH figures AS (
-        SELECT c.organization_id, c.metric,
-            CASE WHEN c.last_event_at >= %(end)s THEN
-                (SELECT e.count_after FROM usage_usageevent e
-                 WHERE e.organization_id = c.organization_id AND e.metric = c.metric
-                    AND e.at < %(end)s
-                 ORDER BY e.at DESC, e.id DESC LIMIT 1)
-            ELSE c.count END AS level,
-            CASE WHEN c.last_event_at >= %(end)s THEN
-                greatest(
-                    (SELECT e.count_after FROM usage_usageevent e
-                     WHERE e.organization_id = c.organization_id AND e.metric = c.metric
-                        AND e.at < %(month_start)s
-                     ORDER BY e.at DESC, e.id DESC LIMIT 1),
-                    (SELECT max(e.count_after) FROM usage_usageevent e
-                     WHERE e.organization_id = c.organization_id AND e.metric = c.metric
-                        AND e.at >= %(month_start)s AND e.at < %(end)s))
-            ELSE coalesce(m.high_water_mark, c.count) END AS mark
-        FROM tenants_organization o
-        JOIN usage_organizationcounter c ON c.organization_id = o.id
-        LEFT JOIN usage_monthlyusage m
-            ON m.organization_id = o.id AND m.metric = c.metric AND m.month = %(month)s
-        WHERE o.created_at < %(end)s AND (o.removed_at IS NULL OR o.removed_at >= %(start)s)
-    ), taken AS (
-        INSERT INTO usage_dailysnapshot (organization_id, day, users, devices,
-                                         users_high_water_mark, devices_high_water_mark)
-        SELECT organization_id, %(day)s,
-               coalesce(max(level) FILTER (WHERE metric = 'users'), 0),
-               coalesce(max(level) FILTER (WHERE metric = 'devices'), 0),
-               coalesce(max(mark) FILTER (WHERE metric = 'users'), 0),
-               coalesce(max(mark) FILTER (WHERE metric = 'devices'), 0)
-        FROM figures
-        GROUP BY organization_id
-        ON CONFLICT (organization_id, day) DO NOTHING
-        RETURNING organization_id
-    )
-    INSERT INTO usage_snapshotrun (day, started_at, finished_at, organizations, differences)
-    SELECT %(day)s, %(now)s, %(now)s, count(*), 0 FROM taken
-    ON CONFLICT (day) DO NOTHING
-    RETURNING organizations
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,59 +48,86 @@ class Outcome:
     differences: int
 
 
-def take_snapshot(*, day: date, zone: ZoneInfo, now: datetime) -> int | None:
-    """Record every organization of the current provider at the end of a local day.
+def take_snapshots(*, due: Sequence[Due], now: datetime) -> int:
+    """Record every organization of these providers at the end of the days that are due.
 
-    One statement, from the log where the day lies before later events, so a day made up for shows
-    its own figures. Gives how many organizations; None when the day was recorded before, and then
-    changes nothing. Raises `ValueError` for a day that is not over at `now`.
+    One statement for each provider and day, all sent together in one transaction: the way there
+    and back would cost as much as the work. From the log where something happened since a day, so
+    one made up for shows its own figures. Gives how many days were recorded; one that was before is
+    left as it is. Raises `ValueError` for a day that is not over at `now`.
     """
-    require_provider_schema()
-    if day > last_finished_day(now=now, zone=zone):
-        raise ValueError(f"{day} is not over in {zone.key}.")
-    month = Month.of_day(day)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            TAKE_SNAPSHOT,
-            {
-                "day": day,
-                "start": day_starts_at(day=day, zone=zone),
-                "end": day_ends_at(day=day, zone=zone),
-                "month": month.first_day,
-                "month_start": month.starts_at(zone),
-                "now": now,
-            },
+    days = [(each, day) for each in due for day in each.days]
+    if not days:
+        return 0
+    taken = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_script(cursor, days, now=now))
+        for each, day in days:
+            cursor.nextset()  # that of SET LOCAL
+            run_id, changed_since = cursor.fetchone()
+            cursor.nextset()
+            if changed_since and run_id is not None:
+                with provider_schema(each.schema), connection.cursor() as own:
+                    own.execute(TAKE_CHANGED, _instants(each, day, now) | {"run_id": run_id})
+            taken += run_id is not None
+    return taken
+
+
+def _script(cursor: CursorWrapper, days: list[tuple[Due, date]], *, now: datetime) -> str:
+    return ";\n".join(
+        statement
+        for each, day in days
+        for statement in (
+            f"SET LOCAL search_path TO {connection.ops.quote_name(each.schema)}",
+            cursor.mogrify(TAKE_UNCHANGED, _instants(each, day, now)),
         )
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    )
+
+
+def _instants(due: Due, day: date, now: datetime) -> dict[str, date]:
+    if day > last_finished_day(now=now, zone=due.zone):
+        raise ValueError(f"{day} is not over in {due.zone.key}.")
+    month = Month.of_day(day)
+    return {
+        "day": day,
+        "start": day_starts_at(day=day, zone=due.zone),
+        "end": day_ends_at(day=day, zone=due.zone),
+        "month": month.first_day,
+        "month_start": month.starts_at(due.zone),
+        "now": now,
+    }
 
 
 def due_snapshots(*, providers: Sequence[Provider], now: datetime) -> list[Due]:
-    """The providers that miss days, from the day of their first organization; one statement.
+    """The providers that miss days, from the day of their first organization on.
 
     At most `DAYS_A_TASK` days each, the oldest.
     """
+    last = _ask_each(providers, "SELECT max(day) FROM", "usage_snapshotrun")
+    fresh = [provider for provider in providers if last[provider.schema_name] is None]
+    first = _ask_each(fresh, "SELECT min(created_at) FROM", "tenants_organization")
+    due = []
+    for provider in providers:
+        schema, zone = provider.schema_name, ZoneInfo(provider.billing_time_zone)
+        days = _missing_days(last[schema], first.get(schema), zone=zone, now=now)
+        if days:
+            due.append(Due(schema, zone, days))
+    return due
+
+
+def _ask_each(providers: Sequence[Provider], question: LiteralString, table: str) -> dict[str, Any]:
+    """One value from a table of every provider, in one statement."""
     if not providers:
-        return []
+        return {}
     ask = sql.SQL(" UNION ALL ").join(
-        sql.SQL(
-            "SELECT {schema}, (SELECT max(day) FROM {runs}), (SELECT min(created_at) FROM {there})"
-        ).format(
-            schema=sql.Literal(provider.schema_name),
-            runs=sql.Identifier(provider.schema_name, "usage_snapshotrun"),
-            there=sql.Identifier(provider.schema_name, "tenants_organization"),
+        sql.SQL("SELECT {}, (" + question + " {})").format(
+            sql.Literal(provider.schema_name), sql.Identifier(provider.schema_name, table)
         )
         for provider in providers
     )
-    zones = {p.schema_name: ZoneInfo(p.billing_time_zone) for p in providers}
     with connection.cursor() as cursor:
         cursor.execute(ask)
-        rows = cursor.fetchall()
-    due = [
-        Due(schema, zones[schema], _missing_days(last, first, zone=zones[schema], now=now))
-        for schema, last, first in rows
-    ]
-    return [each for each in due if each.days]
+        return dict(cursor.fetchall())
 
 
 def _missing_days(
@@ -157,28 +144,36 @@ def _missing_days(
 
 
 def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outcome:
-    """Take all snapshots these providers miss, in one transaction, then check their books.
+    """Take all snapshots these providers miss, then check their books.
 
-    A provider whose schema refuses is logged and left for the next round; the others are done.
+    All in one transaction, and in one for each provider when any of them fails: that one is logged
+    and left for the next round.
     """
-    taken, failed, differences = 0, [], 0
     due = due_snapshots(providers=providers, now=now)
-    with transaction.atomic():
-        for each in due:
-            try:
-                taken += _take_all(each, now=now)
-            except DatabaseError:
-                log.exception("No snapshot of %s", each.schema)
-                failed.append(each.schema)
+    try:
+        taken = take_snapshots(due=due, now=now)
+        failed: list[str] = []
+    except DatabaseError:
+        log.warning("A snapshot failed: each of %s providers by itself", len(due))
+        taken, failed = _take_one_by_one(due, now=now)
+    checked = [each for each in due if each.schema not in failed]
+    return Outcome(
+        snapshots=taken,
+        failed_schemas=failed,
+        differences=sum(_check_books(each) for each in checked),
+    )
+
+
+def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, list[str]]:
+    taken = 0
+    failed: list[str] = []
     for each in due:
-        if each.schema not in failed:
-            differences += _check_books(each)
-    return Outcome(snapshots=taken, failed_schemas=failed, differences=differences)
-
-
-def _take_all(due: Due, *, now: datetime) -> int:
-    with provider_schema(due.schema), transaction.atomic():
-        return sum(take_snapshot(day=day, zone=due.zone, now=now) is not None for day in due.days)
+        try:
+            taken += take_snapshots(due=[each], now=now)
+        except DatabaseError:
+            log.exception("No snapshot of %s", each.schema)
+            failed.append(each.schema)
+    return taken, failed
 
 
 def _check_books(due: Due) -> int:

@@ -14,7 +14,13 @@ from tenants.models import Organization
 from tests.usage.counting import add, add_devices, at, execute, remove, set_policy
 from usage import tasks
 from usage.models import DailySnapshot, SnapshotRun
-from usage.snapshots import DAYS_A_TASK, due_snapshots, snapshot_providers, take_snapshot
+from usage.snapshots import (
+    DAYS_A_TASK,
+    Due,
+    due_snapshots,
+    snapshot_providers,
+    take_snapshots,
+)
 
 UTC = ZoneInfo("UTC")
 LATER = at("2026-12-01 12:00")
@@ -31,8 +37,9 @@ def figures(day: str) -> dict[str, tuple[int, int, int, int]]:
     return {name: tuple(rest) for name, *rest in rows}
 
 
-def take(day: str, zone: ZoneInfo = UTC) -> int | None:
-    return take_snapshot(day=date.fromisoformat(day), zone=zone, now=LATER)
+def take(day: str, zone: ZoneInfo = UTC) -> int:
+    due = Due(current_schema(), zone, [date.fromisoformat(day)])
+    return take_snapshots(due=[due], now=LATER)
 
 
 @pytest.fixture
@@ -76,7 +83,7 @@ def test_a_day_is_that_of_the_billing_zone(story: Organization) -> None:
 def test_a_day_is_taken_once(story: Organization) -> None:
     assert take("2026-10-02") == 1
     add(story, at("2026-11-04"))
-    assert take("2026-10-02") is None
+    assert take("2026-10-02") == 0
     assert SnapshotRun.objects.get().organizations == 1
 
 

@@ -1,0 +1,39 @@
+-- The same day of every organization to which something happened since: read from the log, as it
+-- stood at the day's end.
+WITH changed AS (
+    SELECT DISTINCT c.organization_id
+    FROM usage_organizationcounter c
+    JOIN tenants_organization o ON o.id = c.organization_id
+    WHERE c.last_event_at >= %(end)s
+        AND o.created_at < %(end)s AND (o.removed_at IS NULL OR o.removed_at >= %(start)s)
+), figures AS MATERIALIZED (
+    SELECT c.organization_id, m.metric, coalesce(day_end.level, 0) AS level,
+           greatest(before.level, highest.level, 0) AS mark
+    FROM changed c CROSS JOIN (VALUES ('users'), ('devices')) m (metric)
+    LEFT JOIN LATERAL (
+        SELECT e.count_after AS level FROM usage_usageevent e
+        WHERE e.organization_id = c.organization_id AND e.metric = m.metric AND e.at < %(end)s
+        ORDER BY e.at DESC, e.id DESC LIMIT 1
+    ) day_end ON true
+    LEFT JOIN LATERAL (
+        SELECT e.count_after AS level FROM usage_usageevent e
+        WHERE e.organization_id = c.organization_id AND e.metric = m.metric
+            AND e.at < %(month_start)s
+        ORDER BY e.at DESC, e.id DESC LIMIT 1
+    ) before ON true
+    LEFT JOIN LATERAL (
+        SELECT max(e.count_after) AS level FROM usage_usageevent e
+        WHERE e.organization_id = c.organization_id AND e.metric = m.metric
+            AND e.at >= %(month_start)s AND e.at < %(end)s
+    ) highest ON true
+), taken AS (
+    INSERT INTO usage_dailysnapshot (organization_id, day, users, devices,
+                                     users_high_water_mark, devices_high_water_mark)
+    SELECT u.organization_id, %(day)s, u.level, d.level, u.mark, d.mark
+    FROM figures u JOIN figures d USING (organization_id)
+    WHERE u.metric = 'users' AND d.metric = 'devices'
+    ON CONFLICT (organization_id, day) DO NOTHING
+    RETURNING organization_id
+)
+UPDATE usage_snapshotrun SET organizations = organizations + (SELECT count(*) FROM taken)
+WHERE id = %(run_id)s
