@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from tenants.views import entering, organizations, own, provider
+from tenants.views import entering, organizations, own, own_imports, provider, provider_imports
 
 members_of_organization = [
     path("users/", provider.user_list, name="user_list"),
@@ -15,11 +15,27 @@ members_of_organization = [
     path("devices/<int:device_id>/remove/", provider.device_remove, name="device_remove"),
 ]
 
+imports_of_organization = [
+    path("imports/", provider_imports.import_list, name="import_list"),
+    path("users/import/", provider_imports.user_import, name="user_import"),
+    path("devices/import/", provider_imports.device_import, name="device_import"),
+    path("imports/<int:run_id>/", provider_imports.import_run, name="import_run"),
+    path(
+        "imports/<int:run_id>/refused.csv", provider_imports.import_refused, name="import_refused"
+    ),
+    path("imports/<int:run_id>/confirm/", provider_imports.import_confirm, name="import_confirm"),
+    path("imports/<int:run_id>/discard/", provider_imports.import_discard, name="import_discard"),
+    path("imports/<int:run_id>/check/", provider_imports.import_check, name="import_check"),
+    path("users.csv", provider_imports.user_export, name="user_export"),
+    path("devices.csv", provider_imports.device_export, name="device_export"),
+]
+
 one_organization = [
     path("rename/", organizations.organization_rename, name="organization_rename"),
     path("remove/", organizations.organization_remove, name="organization_remove"),
     path("enter/", entering.organization_enter, name="organization_enter"),
     *members_of_organization,
+    *imports_of_organization,
 ]
 
 own_organization = [
@@ -32,6 +48,24 @@ own_organization = [
     path("devices/", own.own_device_list, name="own_device_list"),
     path("devices/add/", own.own_device_add, name="own_device_add"),
     path("devices/<int:device_id>/remove/", own.own_device_remove, name="own_device_remove"),
+    path("imports/", own_imports.own_import_list, name="own_import_list"),
+    path("users/import/", own_imports.own_user_import, name="own_user_import"),
+    path("devices/import/", own_imports.own_device_import, name="own_device_import"),
+    path("imports/<int:run_id>/", own_imports.own_import_run, name="own_import_run"),
+    path(
+        "imports/<int:run_id>/refused.csv",
+        own_imports.own_import_refused,
+        name="own_import_refused",
+    ),
+    path(
+        "imports/<int:run_id>/confirm/", own_imports.own_import_confirm, name="own_import_confirm"
+    ),
+    path(
+        "imports/<int:run_id>/discard/", own_imports.own_import_discard, name="own_import_discard"
+    ),
+    path("imports/<int:run_id>/check/", own_imports.own_import_check, name="own_import_check"),
+    path("users.csv", own_imports.own_user_export, name="own_user_export"),
+    path("devices.csv", own_imports.own_device_export, name="own_device_export"),
 ]
 
 urlpatterns = [

@@ -14,6 +14,7 @@ from accounts.models import Provider
 from billing.models import Invoice
 from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
+from tenants.imports.models import ImportRun
 from tenants.models import Device, ManagedUser, Organization
 from tests.people import CANARIES, People
 from tests.routes import Route, all_routes, without_tokens
@@ -54,6 +55,14 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         organization=organization, name=f"Laptop {CANARY}", serial_number=CANARY
     ),
     "invoice_id": make_invoice,
+    "run_id": lambda organization: ImportRun.objects.create(
+        organization=organization,
+        file_name=f"{CANARY}.csv",
+        kind=ImportRun.Kind.USERS,
+        content=f"email\nann@{CANARY}.example".encode(),
+        lines=1,
+        started_at=NOON,
+    ),
 }
 
 

@@ -123,4 +123,10 @@ class RefusedLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
+        return f"line {self.line}: {self.explanation}"
+
+    @property
+    def explanation(self) -> str:
+        """The reason in words."""
+        reason = self.get_reason_display()
+        return f"{reason}, first in line {self.first_line}" if self.first_line else reason

@@ -71,3 +71,28 @@ class Place:
     def device_add_url(self) -> str:
         """Adding a device."""
         return self.url("device_add")
+
+    @property
+    def user_import_url(self) -> str:
+        """Adding users from a file."""
+        return self.url("user_import")
+
+    @property
+    def device_import_url(self) -> str:
+        """Adding devices from a file."""
+        return self.url("device_import")
+
+    @property
+    def user_export_url(self) -> str:
+        """Its users as a file."""
+        return self.url("user_export")
+
+    @property
+    def device_export_url(self) -> str:
+        """Its devices as a file."""
+        return self.url("device_export")
+
+    @property
+    def import_list_url(self) -> str:
+        """Its imports, what a single one's address begins with."""
+        return self.url("import_list")

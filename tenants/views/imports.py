@@ -1,0 +1,190 @@
+"""Import and export of an organization's users and devices, in either place."""
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from accounts.actors import actor_of
+from accounts.requests import PortalRequest
+from tenants.imports.exporting import (
+    DEVICE_COLUMNS,
+    USER_COLUMNS,
+    device_rows,
+    refused_rows,
+    user_rows,
+)
+from tenants.imports.forms import ConfirmationForm, UploadForm
+from tenants.imports.models import ImportRun, Reason, RefusedLine
+from tenants.imports.room import user_room
+from tenants.imports.runs import (
+    AlreadyDecided,
+    LinesRefused,
+    NothingToImport,
+    check_again,
+    confirm_import,
+    discard_import,
+    start_import,
+)
+from tenants.imports.table import NotReadable
+from tenants.listing import Listing
+from tenants.spreadsheet import csv_response
+from tenants.views.places import Place
+
+_LATEST = 5
+_OVER_LIMIT = {Reason.OVER_CAP, Reason.OVER_ALLOWANCE}
+
+
+def import_or_404(*, place: Place, run_id: int, content: bool = False) -> ImportRun:
+    """An import of the place's organization, without the file unless asked for."""
+    runs = ImportRun.objects.filter(organization=place.organization)
+    run = (runs if content else runs.defer("content")).filter(pk=run_id).first()
+    if run is None:
+        raise Http404
+    run.organization = place.organization
+    return run
+
+
+def list_imports(request: PortalRequest, place: Place) -> HttpResponse:
+    """The organization's imports, the latest first."""
+    runs = ImportRun.objects.filter(organization=place.organization).defer("content")
+    page = Listing.of(request).page_of(runs.order_by("-id"))
+    template = "_imports" if request.htmx.target == "imports" else "import_list"
+    return render(request, f"tenants/{template}.html", _context(request, place) | {"page": page})
+
+
+def upload_file(request: PortalRequest, place: Place, kind: ImportRun.Kind) -> HttpResponse:
+    """Takes a file and has it checked; what can't be read at all is said at once."""
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    if form.is_valid():
+        upload = form.cleaned_data["file"]
+        try:
+            run = start_import(
+                organization=place.organization,
+                kind=kind,
+                file_name=upload.name,
+                content=upload.read(),
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except NotReadable as refusal:
+            form.add_error("file", str(refusal))
+        else:
+            return redirect(place.url("import_run", run_id=run.pk))
+    latest = ImportRun.objects.filter(organization=place.organization, kind=kind)
+    context = _context(request, place) | {
+        "form": form,
+        "kind": kind,
+        "list_url": place.url("user_list" if kind == ImportRun.Kind.USERS else "device_list"),
+        "latest": latest.defer("content").order_by("-id")[:_LATEST],
+        "columns": USER_COLUMNS if kind == ImportRun.Kind.USERS else DEVICE_COLUMNS,
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "tenants/import_upload.html", context, status=status)
+
+
+def show_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+    """Where an import stands: progress, what would be refused, what was done."""
+    return _render_run(request, place, import_or_404(place=place, run_id=run_id))
+
+
+def decide_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+    """Starts the import as confirmed."""
+    run = import_or_404(place=place, run_id=run_id)
+    form = ConfirmationForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose how the file is imported.")
+        return redirect(place.url("import_run", run_id=run.pk))
+    try:
+        confirm_import(
+            run=run,
+            mode=ImportRun.Mode(form.cleaned_data["mode"]),
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+    except LinesRefused:
+        messages.error(request, "Lines of this file are refused, so all or nothing is nothing.")
+    except NothingToImport:
+        messages.error(request, "Every line of this file is refused: there is nothing to import.")
+    except AlreadyDecided:
+        _say_decided(request)
+    return redirect(place.url("import_run", run_id=run.pk))
+
+
+def drop_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+    """Discards a checked file."""
+    run = import_or_404(place=place, run_id=run_id)
+    try:
+        discard_import(run=run, actor=actor_of(request), now=timezone.now())
+    except AlreadyDecided:
+        _say_decided(request)
+    else:
+        messages.success(request, f"Nothing of {run.file_name} was imported.")
+    return redirect(place.url("import_run", run_id=run.pk))
+
+
+def recheck_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+    """Checks the file once more, against who is there now and the cap of now."""
+    run = import_or_404(place=place, run_id=run_id)
+    try:
+        check_again(run=run, now=timezone.now())
+    except AlreadyDecided:
+        _say_decided(request)
+    return redirect(place.url("import_run", run_id=run.pk))
+
+
+def download_refused(place: Place, run_id: int) -> HttpResponse:
+    """The refused lines with their reasons, to be corrected and imported."""
+    run = import_or_404(place=place, run_id=run_id, content=True)
+    header, rows = refused_rows(run=run)
+    return csv_response(filename=f"refused-lines-{run.pk}.csv", header=header, rows=rows)
+
+
+def export_users(place: Place) -> HttpResponse:
+    """The organization's users as CSV."""
+    rows = user_rows(organization=place.organization)
+    name = f"users-{place.organization.pk}.csv"
+    return csv_response(filename=name, header=USER_COLUMNS, rows=rows)
+
+
+def export_devices(place: Place) -> HttpResponse:
+    """The organization's devices as CSV."""
+    rows = device_rows(organization=place.organization)
+    name = f"devices-{place.organization.pk}.csv"
+    return csv_response(filename=name, header=DEVICE_COLUMNS, rows=rows)
+
+
+def _render_run(request: PortalRequest, place: Place, run: ImportRun) -> HttpResponse:
+    refused = RefusedLine.objects.filter(run=run)
+    counts = refused.order_by().values_list("reason").annotate(lines=Count("pk"))
+    by_reason = {Reason(reason): lines for reason, lines in counts}
+    listing = Listing.of(request, filters=[reason.value for reason in by_reason])
+    if listing.filter:
+        refused = refused.filter(reason=listing.filter)
+    reasons = [(reason.value, reason.label, by_reason[reason]) for reason in sorted(by_reason)]
+    context = _context(request, place) | {
+        "run": run,
+        "run_url": place.url("import_run", run_id=run.pk),
+        "listing": listing,
+        "tabs": [("", "All", run.refused), *reasons],
+        "page": listing.page_of(refused.order_by("line")),
+        "room": user_room(organization=place.organization)
+        if _OVER_LIMIT & set(by_reason)
+        else None,
+    }
+    partials = {"import-run": "_import_run", "refused-lines": "_refused_lines"}
+    template = partials.get(request.htmx.target or "", "import_run")
+    return render(request, f"tenants/{template}.html", context)
+
+
+def _context(request: PortalRequest, place: Place) -> dict[str, object]:
+    return {
+        "place": place,
+        "organization": place.organization,
+        "zone": request.provider.billing_time_zone,
+    }
+
+
+def _say_decided(request: PortalRequest) -> None:
+    messages.info(request, "This import was decided meanwhile.")

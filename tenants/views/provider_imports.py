@@ -1,0 +1,85 @@
+"""Import and export on the provider's pages."""
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from tenants.imports.models import ImportRun
+from tenants.views import imports
+from tenants.views.places import Place
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def import_list(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """The organization's imports."""
+    return imports.list_imports(request, Place.of_provider(request, organization_id))
+
+
+@requires(Permission.CHANGE_MEMBERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def user_import(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Upload a file of users."""
+    return imports.upload_file(
+        request, Place.of_provider(request, organization_id), ImportRun.Kind.USERS
+    )
+
+
+@requires(Permission.CHANGE_MEMBERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def device_import(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Upload a file of devices."""
+    return imports.upload_file(
+        request, Place.of_provider(request, organization_id), ImportRun.Kind.DEVICES
+    )
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def import_run(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
+    """One import: its progress, what it would refuse, what it did."""
+    return imports.show_import(request, Place.of_provider(request, organization_id), run_id)
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def import_refused(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
+    """The refused lines of an import as CSV."""
+    return imports.download_refused(Place.of_provider(request, organization_id), run_id)
+
+
+@requires(Permission.CHANGE_MEMBERS)
+@require_POST
+def import_confirm(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
+    """Import a checked file."""
+    return imports.decide_import(request, Place.of_provider(request, organization_id), run_id)
+
+
+@requires(Permission.CHANGE_MEMBERS)
+@require_POST
+def import_discard(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
+    """Import nothing of a checked file."""
+    return imports.drop_import(request, Place.of_provider(request, organization_id), run_id)
+
+
+@requires(Permission.CHANGE_MEMBERS)
+@require_POST
+def import_check(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
+    """Check a file once more."""
+    return imports.recheck_import(request, Place.of_provider(request, organization_id), run_id)
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def user_export(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """The organization's users as CSV."""
+    return imports.export_users(Place.of_provider(request, organization_id))
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def device_export(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """The organization's devices as CSV."""
+    return imports.export_devices(Place.of_provider(request, organization_id))

@@ -1,0 +1,71 @@
+"""Uploading, checking and confirming, as short as the tests of imports want it."""
+
+from datetime import UTC, datetime
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts.actors import Actor
+from tenants.imports.applying import apply_import
+from tenants.imports.checking import check_import
+from tenants.imports.models import ImportRun
+from tenants.imports.runs import confirm_import, start_import
+from tenants.models import MeteringPolicy, Organization
+
+NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+ADAM = Actor(id=7, name="Adam Nordlicht")
+USERS, DEVICES = ImportRun.Kind.USERS, ImportRun.Kind.DEVICES
+ALL_OR_NOTHING, GOOD_LINES = ImportRun.Mode.ALL_OR_NOTHING, ImportRun.Mode.GOOD_LINES
+
+
+def upload(text: str | bytes, name: str = "users.csv") -> dict[str, SimpleUploadedFile]:
+    """The form's fields with a file of this text."""
+    content = text.encode() if isinstance(text, str) else text
+    return {"file": SimpleUploadedFile(name, content, content_type="text/csv")}
+
+
+def lift_allowance() -> None:
+    """A card is on file: organizations may have any number of users."""
+    MeteringPolicy.objects.update(free_user_limit=None)
+
+
+def emails(count: int, start: int = 0) -> str:
+    """A file of that many users."""
+    lines = [f"user{number}@acme.example" for number in range(start, start + count)]
+    return "\n".join(["email", *lines])
+
+
+def checked(
+    organization: Organization, text: str | bytes, kind: ImportRun.Kind = USERS
+) -> ImportRun:
+    """The file, uploaded and checked."""
+    run = start_import(
+        organization=organization,
+        kind=kind,
+        file_name="file.csv",
+        content=text.encode() if isinstance(text, str) else text,
+        actor=ADAM,
+        now=NOW,
+    )
+    check_import({"run_id": run.pk}, NOW)
+    run.refresh_from_db()
+    return run
+
+
+def confirmed(run: ImportRun, mode: ImportRun.Mode = GOOD_LINES) -> ImportRun:
+    """The checked file, confirmed and waiting for a worker."""
+    confirm_import(run=run, mode=mode, actor=ADAM, now=NOW)
+    run.refresh_from_db()
+    return run
+
+
+def applied(run: ImportRun, mode: ImportRun.Mode = GOOD_LINES) -> ImportRun:
+    """The checked file, confirmed and imported."""
+    confirmed(run, mode)
+    apply_import({"run_id": run.pk}, NOW)
+    run.refresh_from_db()
+    return run
+
+
+def refusals(run: ImportRun) -> list[tuple[int, str]]:
+    """(line, reason) of each refused line."""
+    return list(run.refused_lines.order_by("line").values_list("line", "reason"))
