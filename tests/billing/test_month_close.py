@@ -267,6 +267,24 @@ def test_of_two_schedulers_at_once_one_closes(committed_books):
     assert OutboxMessage.objects.filter(schema_name=books.provider.schema_name).count() == 2
 
 
+@pytest.mark.proof
+def test_the_command_closes_charges_and_says_what_became_of_it(committed_books, capsys):
+    books = committed_books
+    books.card()
+    books.organization(users=30)
+    prefix = books.provider.invoice_prefix
+
+    call_command("close_month", provider=prefix.lower(), month="2026-10")
+
+    told = capsys.readouterr().out
+    assert f"{books.provider.name}, 2026-10: 1 invoice, $330.00." in told
+    assert f"{prefix}-000001" in told
+    assert "Paid in Full: charged to the card" in told
+    assert books.stripe.charges(customer=books.customer())["amount_charged"] == 33_000
+    with pytest.raises(CommandError, match="is closed: 1 invoice"):
+        call_command("close_month", provider=prefix, month="2026-10")
+
+
 @pytest.mark.parametrize(
     ("provider", "month", "message"),
     [

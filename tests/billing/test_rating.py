@@ -112,6 +112,23 @@ def test_tax_is_rounded_once_for_the_invoice_and_not_for_each_line():
 
 
 @pytest.mark.parametrize(
+    ("subtotal", "rate_percent", "currency", "tax"),
+    [
+        (1_000, "19", "USD", 190),
+        (10, "5", "USD", 1),
+        (10, "4.9", "USD", 0),
+        (1_005, "10", "JPY", 101),
+        (5_120, "5", "KWD", 260),
+        (33_000, "0", "USD", 0),
+    ],
+)
+def test_tax_is_rounded_as_the_currency_is(subtotal, rate_percent, currency, tax):
+    assert (
+        tax_minor(subtotal_minor=subtotal, tax_rate=Decimal(rate_percent), currency=currency) == tax
+    )
+
+
+@pytest.mark.parametrize(
     ("quantity", "change", "expected"),
     [
         (363, {}, Collection.AUTOMATIC),
