@@ -2,16 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 LONGEST_SEARCH = 200
 ROWS_A_PAGE = 50
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,6 @@ class Listing:
             page=asked.get("page", ""),
         )
 
-    def page_of(
-        self, rows: QuerySet[Row, object], *, rows_a_page: int = ROWS_A_PAGE
-    ) -> "Page[object]":
+    def page_of(self, rows: QuerySet[Any, Row], *, rows_a_page: int = ROWS_A_PAGE) -> Page[Row]:
         """The asked page of the rows, or the nearest there is."""
         return Paginator(rows, rows_a_page).get_page(self.page)

@@ -7,6 +7,7 @@ next month with a row carried in, or the present count when there is none (docs/
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from django.db import connection
 from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
@@ -16,6 +17,21 @@ from mtp.schema import require_provider_schema
 from tenants.models import Organization
 from usage.models import Metric, MonthlyUsage
 from usage.periods import Month
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Usage(TypedDict):
+        """What `organizations_with_usage` adds to each."""
+
+        users: int
+        devices: int
+        last_month_hwm: int
+        this_month_hwm: int
+        last_month_devices_hwm: int
+        this_month_devices_hwm: int
+
+    OrganizationWithUsage = WithAnnotations[Organization, Usage]
 
 LEVELS = """
     SELECT c.organization_id, c.metric,
@@ -79,14 +95,14 @@ def _read(
         )
 
 
-def organizations_with_usage(*, month: Month) -> QuerySet[Organization]:
-    """The provider's organizations that are not removed, with their usage as annotations.
+def organizations_with_usage(*, month: Month) -> "QuerySet[OrganizationWithUsage]":
+    """The living organizations this person may see, with their usage as annotations.
 
     `users` and `devices` are the present counts; `this_month_hwm` and `last_month_hwm` the peaks of
     users in `month` and in the month before, `this_month_devices_hwm` and `last_month_devices_hwm`
     those of devices. All can be filtered and ordered by; nothing is counted per row.
     """
-    organizations = Organization.objects.filter(removed_at=None).alias(
+    organizations = Organization.objects.visible().alias(
         users_counter=_counter(Metric.USERS),
         devices_counter=_counter(Metric.DEVICES),
         users_this_month=_month(Metric.USERS, month),
@@ -94,7 +110,7 @@ def organizations_with_usage(*, month: Month) -> QuerySet[Organization]:
         devices_this_month=_month(Metric.DEVICES, month),
         devices_last_month=_month(Metric.DEVICES, month.previous),
     )
-    return organizations.annotate(
+    annotated = organizations.annotate(
         users=F("users_counter__count"),
         devices=F("devices_counter__count"),
         last_month_hwm=_mark("users_last_month", Metric.USERS, month.previous),
@@ -102,6 +118,7 @@ def organizations_with_usage(*, month: Month) -> QuerySet[Organization]:
         last_month_devices_hwm=_mark("devices_last_month", Metric.DEVICES, month.previous),
         this_month_devices_hwm=_mark("devices_this_month", Metric.DEVICES, month),
     )
+    return cast("QuerySet[OrganizationWithUsage]", annotated)
 
 
 def _counter(metric: Metric) -> FilteredRelation:

@@ -102,6 +102,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "free_user_limit": free_user_limit,
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
         "query": f"?{query}" if query else "",
+        "organizations_url": reverse("organization_list"),
     }
 
 
