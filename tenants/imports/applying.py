@@ -32,15 +32,16 @@ def apply_import(payload: Payload, now: datetime) -> None:
     run = ImportRun.objects.get(pk=payload["run_id"])
     if run.state != ImportRun.State.APPLYING:
         return
-    lines = _good_lines(run)
+    lines = good_lines(run=run)
     if run.mode == ImportRun.Mode.ALL_OR_NOTHING:
         _apply_whole(run.pk, lines, now=now)
         return
-    while _apply_next_batch(run.pk, lines, now=now):
+    while apply_next_batch(run_id=run.pk, lines=lines, now=now):
         pass
 
 
-def _good_lines(run: ImportRun) -> list[ImportLine]:
+def good_lines(*, run: ImportRun) -> list[ImportLine]:
+    """The lines of the kept file that were not refused, read anew."""
     table = read_table(bytes(run.content))
     columns = columns_of(header=table.header, kind=run.kind)
     refused = set(run.refused_lines.values_list("line", flat=True))
@@ -63,8 +64,10 @@ def _locked(run_id: int) -> ImportRun:
 
 
 @transaction.atomic
-def _apply_next_batch(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> bool:
-    """Add the next lines and say whether there are more."""
+def apply_next_batch(*, run_id: int, lines: Sequence[ImportLine], now: datetime) -> bool:
+    """Add the lines behind the last batch, in one transaction with the progress; whether any are
+    left.
+    """
     run = _locked(run_id)
     if run.state != ImportRun.State.APPLYING:
         return False
