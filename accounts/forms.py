@@ -1,10 +1,29 @@
-"""Forms of one's own account."""
+"""Forms of signing in and of one's own account."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from allauth.account import forms as allauth_forms
 from django import forms
 
 from accounts.models import User
+
+
+class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
+    """The library's form in the portal's words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = "E-mail"
+        self.fields["login"].widget.attrs["autofocus"] = True
+        self.fields["remember"].label = "Keep me signed in"
+
+
+class PasswordResetForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
+    """The library's form in the portal's words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "E-mail"
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
 
-from accounts.roles import PERMISSIONS, Permission, Role
+from accounts.roles import LIMITABLE_ROLES, PERMISSIONS, Permission, Role
 from accounts.text import plain_text
 from accounts.validation import currency_code, time_zone_name
 
@@ -116,6 +117,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """Someone who signs in. Belongs to one provider, or is operations staff and to none.
 
     An organization admin names its organization by id: no foreign key enters a provider's schema.
+    `limited_to` None sees all organizations; only roles without money can be limited.
     Logins are deactivated, never deleted: what they did keeps their name.
     """
 
@@ -128,6 +130,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     role = models.CharField(max_length=30, choices=Role, blank=True)
     organization_id = models.BigIntegerField(null=True, blank=True)
+    limited_to = ArrayField(
+        models.BigIntegerField(),
+        null=True,
+        blank=True,
+        help_text="Ids of the only organizations an administrator may see; empty for all.",
+    )
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -154,6 +162,13 @@ class User(AbstractBaseUser, PermissionsMixin):
                     "An organization admin needs the id of an organization; other roles have none."
                 ),
             ),
+            models.CheckConstraint(
+                name="accounts_user_limited_without_money",
+                condition=models.Q(limited_to=None) | models.Q(role__in=LIMITABLE_ROLES),
+                violation_error_message=(
+                    "Only an Administrator or a Read-only login can be limited to organizations."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -162,6 +177,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     def may(self, permission: Permission) -> bool:
         """Whether this login's role grants the permission."""
         return bool(self.role) and permission in PERMISSIONS[Role(self.role)]
+
+    @property
+    def visible_organizations(self) -> list[int] | None:
+        """The ids of the only organizations this login may see; None for all."""
+        if self.organization_id is not None:
+            return [self.organization_id]
+        return self.limited_to
 
     def active_provider(self, request: "HttpRequest") -> Provider | None:
         """The provider this request works in: one's own, or the one operations staff chose."""

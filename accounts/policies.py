@@ -17,12 +17,15 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.models import Provider
 from accounts.roles import Permission
+from accounts.scope import limited_to
 
 View = Callable[..., HttpResponse]
 REFUSALS = {
     Permission.VIEW_BILLING: "You don't have permission to see payment information.",
     Permission.CHANGE_BILLING: "You don't have permission to see payment information.",
     Permission.CHANGE_CAPS: "You don't have permission to change user caps.",
+    Permission.MANAGE_ADMINISTRATORS: "Only an Owner may see and change administrators.",
+    Permission.MANAGE_API_KEY: "You don't have permission to change the API key.",
 }
 REFUSAL = "Your role does not include this. Ask an Owner of your provider if you need it."
 NOT_READY_STATUS = 503
@@ -97,7 +100,8 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
             provider: Provider | None = request.provider  # type: ignore[attr-defined]
             if provider is None or not provider.is_active:
                 return _not_ready(request, provider)
-            return view(request, *args, **kwargs)
+            with limited_to(request.user.visible_organizations):
+                return view(request, *args, **kwargs)
 
         return _named(guarded, policy)
 

@@ -25,24 +25,50 @@ class Permission(models.TextChoices):
     VIEW_BILLING = "view_billing", "See invoices and payment information"
     CHANGE_BILLING = "change_billing", "Change the payment method"
     USE_OWN_ORGANIZATION = "use_own_organization", "Use one organization's own pages"
+    VIEW_ACCOUNT = "view_account", "See the account overview"
+    MANAGE_API_KEY = "manage_api_key", "Generate and revoke the API key"
+    MANAGE_ADMINISTRATORS = "manage_administrators", "Invite, change and remove administrators"
+    MANAGE_ORGANIZATION_ADMINS = (
+        "manage_organization_admins",
+        "Invite and remove the admins of organizations",
+    )
 
 
-_READ = frozenset({Permission.VIEW_ORGANIZATIONS, Permission.VIEW_USAGE})
+_READ = frozenset({Permission.VIEW_ORGANIZATIONS, Permission.VIEW_USAGE, Permission.VIEW_ACCOUNT})
 _ADMIN = _READ | {
     Permission.CHANGE_ORGANIZATIONS,
     Permission.CHANGE_MEMBERS,
     Permission.ENTER_ORGANIZATION,
+    Permission.MANAGE_ORGANIZATION_ADMINS,
 }
 _BILLING = _ADMIN | {
     Permission.CHANGE_CAPS,
     Permission.VIEW_BILLING,
     Permission.CHANGE_BILLING,
+    Permission.MANAGE_API_KEY,
 }
+_OWNER = _BILLING | {Permission.MANAGE_ADMINISTRATORS}
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.OWNER: _BILLING,
+    Role.OWNER: _OWNER,
     Role.BILLING_ADMIN: _BILLING,
     Role.ADMIN: _ADMIN,
     Role.READ_ONLY: _READ,
     Role.ORGANIZATION_ADMIN: frozenset({Permission.USE_OWN_ORGANIZATION}),
 }
+
+# From the lowest to the highest: nobody grants a role above their own.
+RANKS = (Role.ORGANIZATION_ADMIN, Role.READ_ONLY, Role.ADMIN, Role.BILLING_ADMIN, Role.OWNER)
+PROVIDER_ROLES = (Role.OWNER, Role.BILLING_ADMIN, Role.ADMIN, Role.READ_ONLY)
+# Invoices name every organization: whoever sees money sees them all.
+LIMITABLE_ROLES = (Role.ADMIN, Role.READ_ONLY)
+
+
+def may_grant(*, by: Role, role: Role) -> bool:
+    """Whether somebody of role `by` may give `role` to others, or take it from them."""
+    needed = (
+        Permission.MANAGE_ORGANIZATION_ADMINS
+        if role == Role.ORGANIZATION_ADMIN
+        else Permission.MANAGE_ADMINISTRATORS
+    )
+    return needed in PERMISSIONS[by] and RANKS.index(role) <= RANKS.index(by)

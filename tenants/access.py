@@ -10,8 +10,10 @@ ENTERED_ORGANIZATION_KEY = "entered_organization_id"
 
 
 def organization_or_404(*, organization_id: int) -> Organization:
-    """A living organization of the current provider."""
-    organization = Organization.objects.filter(pk=organization_id, removed_at=None).first()
+    """A living organization of the current provider that this person may see."""
+    organization: Organization | None = (
+        Organization.objects.visible().filter(pk=organization_id).first()
+    )
     if organization is None:
         raise Http404
     return organization

@@ -7,8 +7,23 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
+from accounts.scope import visible_organizations
+
 SMALLEST_USER_CAP = 1
 LARGEST_USER_CAP = 10_000
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    """Organizations, asked in the domain's words."""
+
+    def living(self) -> "OrganizationQuerySet":
+        """Those that are not removed."""
+        return self.filter(removed_at=None)
+
+    def visible(self) -> "OrganizationQuerySet":
+        """Living ones that the person of this request may see: pages show no others."""
+        ids = visible_organizations()
+        return self.living() if ids is None else self.living().filter(pk__in=ids)
 
 
 class Organization(models.Model):
@@ -26,6 +41,8 @@ class Organization(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

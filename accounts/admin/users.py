@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from accounts.models import User
-from accounts.user_rules import refuse_losing_the_last
+from accounts.roles import LIMITABLE_ROLES
+from accounts.user_rules import lock_people, refuse_losing_the_last
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -43,6 +44,9 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("is_superuser", "Only operations staff have every right.")
         if self.instance.pk and not self.errors:
             before = User.objects.get(pk=self.instance.pk)
+            if before.provider_id is not None:
+                lock_people(provider_id=before.provider_id)
+                before.refresh_from_db()
             for field, text in refuse_losing_the_last(before=before, after=cleaned).items():
                 self.add_error(field, text)
         return cleaned
@@ -65,9 +69,11 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
         return ("provider",) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
-        """A new login has no password until its owner asks for one by mail."""
+        """A new login has no password until its owner asks for one; money ends a limit."""
         if not change:
             obj.set_unusable_password()
+        if obj.role not in LIMITABLE_ROLES:
+            obj.limited_to = None
         super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002 - Django's signature

@@ -39,7 +39,7 @@ def _living(model: type[CountedRow]) -> Coalesce:
 
 
 def _organizations(listing: Listing) -> QuerySet[Organization]:
-    rows = Organization.objects.filter(removed_at=None)
+    rows = Organization.objects.visible()
     if listing.search:
         rows = rows.filter(name__icontains=listing.search)
     counted = rows.annotate(users=_living(ManagedUser), devices=_living(Device))
