@@ -30,6 +30,7 @@ OVER_CAP = """
     ) held
     WHERE e.metric = 'users' AND e.delta > 0 AND e.count_after > held.user_cap
 """
+KILLS_AT_LEAST = 10
 PROOF_TABLE = """
     CREATE TABLE proof_cap (id bigserial PRIMARY KEY, organization_id bigint NOT NULL,
                             user_cap int, after_event_id bigint NOT NULL)
@@ -132,13 +133,14 @@ def _let_race(run: Run, stage, tallies) -> None:
     try:
         while time.monotonic() < deadline:
             time.sleep(0.02 + dice.random() * 0.1)
-            if run.tries and sum(tally[Tally.TRIES] for tally in tallies) >= run.tries:
-                break
             slot = dice.choice(sorted(running))
             _end(running[slot], signal.SIGKILL)
             run.killed += 1
             run.uncertain += tallies[slot][Tally.IN_FLIGHT]
             running[slot] = start(slot, stage=stage, tally=tallies[slot], seed=next(seeds))
+            tries = sum(tally[Tally.TRIES] for tally in tallies)
+            if run.tries and tries >= run.tries and run.killed >= KILLS_AT_LEAST:
+                break
     finally:
         for slot, pid in running.items():
             _end(pid, signal.SIGKILL)

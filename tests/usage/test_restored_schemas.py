@@ -50,5 +50,5 @@ def test_every_function_keeps_the_search_path_of_its_schema(
             "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = %s::regnamespace", [schema]
         )
         settings = dict(cursor.fetchall())
-    assert len(settings) == 7
+    assert len(settings) == 8
     assert set(map(tuple, settings.values())) == {(f"search_path={schema}, pg_temp",)}

@@ -20,16 +20,36 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE = TG_ARGV[0];
 END $$;
 
-CREATE FUNCTION usage_share_books() RETURNS void
+-- At a higher isolation level the policy and the caps could be read as they were before a month was
+-- closed or a cap lowered, without any conflict being noticed.
+CREATE FUNCTION usage_refuse_isolation() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    -- At a higher isolation level the policy and the caps could be read as they were before a month
-    -- was closed or a cap lowered, without any conflict being noticed.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
+        'Users and devices are counted at the isolation level READ COMMITTED only.';
+END $$;
+
+CREATE FUNCTION usage_refuse_addition(
+    organization_id bigint, asked bigint, count integer, cap integer, because text,
+    has_policy boolean, removed_at timestamptz
+) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT has_policy THEN
         RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
-            'Users and devices are counted at the isolation level READ COMMITTED only.';
+            'This provider has no metering policy yet: nothing can be counted.';
+    ELSIF count IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE =
+            format('There is no organization %s.', organization_id);
+    ELSIF removed_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'MT003', MESSAGE =
+            format('Organization %s is removed: nothing is added to it.', organization_id);
     END IF;
-    PERFORM pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint);
+    RAISE EXCEPTION USING ERRCODE = 'MT001', MESSAGE =
+        format('Organization %s has %s users and may have %s: %s more are refused.',
+               organization_id, count, cap, asked),
+        DETAIL = json_build_object('organization_id', organization_id, 'cap', cap,
+                                   'count', count, 'asked', asked, 'because', because);
 END $$;
 
 -- Arguments of both counting functions: the metric, and the column that names the subject.
@@ -37,59 +57,34 @@ CREATE FUNCTION usage_count_added() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     counted CONSTANT text := TG_ARGV[0];
-    refused record;
+    refusal record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM added) THEN
-        RETURN NULL;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM usage_refuse_isolation();
     END IF;
-    PERFORM usage_share_books();
+    PERFORM pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint);
     PERFORM FROM usage_organizationcounter c
         WHERE c.metric = counted AND c.organization_id IN (SELECT a.organization_id FROM added a)
         ORDER BY c.organization_id
         FOR UPDATE;
 
-    SELECT a.organization_id, a.asked, c.count, p.id AS policy_id, o.removed_at,
-           least(o.user_cap, p.free_user_limit) AS cap,
-           CASE WHEN p.free_user_limit < o.user_cap OR o.user_cap IS NULL
-                THEN 'free_allowance' ELSE 'cap' END AS because
-    INTO refused
-    FROM (SELECT organization_id, count(*) AS asked FROM added GROUP BY organization_id) a
-    LEFT JOIN tenants_organization o ON o.id = a.organization_id
-    LEFT JOIN usage_organizationcounter c
-        ON c.organization_id = a.organization_id AND c.metric = counted
-    LEFT JOIN tenants_meteringpolicy p ON p.id = 1
-    WHERE p.id IS NULL OR c.count IS NULL OR o.removed_at IS NOT NULL
-        OR (counted = 'users' AND c.count + a.asked > least(o.user_cap, p.free_user_limit))
-    ORDER BY a.organization_id
-    LIMIT 1;
-    IF NOT FOUND THEN
-        NULL;
-    ELSIF refused.policy_id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
-            'This provider has no metering policy yet: nothing can be counted.';
-    ELSIF refused.count IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE =
-            format('There is no organization %s.', refused.organization_id);
-    ELSIF refused.removed_at IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'MT003', MESSAGE =
-            format('Organization %s is removed: nothing is added to it.', refused.organization_id);
-    ELSE
-        RAISE EXCEPTION USING ERRCODE = 'MT001', MESSAGE =
-            format('Organization %s has %s users and may have %s: %s more are refused.',
-                   refused.organization_id, refused.count, refused.cap, refused.asked),
-            DETAIL = json_build_object(
-                'organization_id', refused.organization_id, 'cap', refused.cap,
-                'count', refused.count, 'asked', refused.asked, 'because', refused.because);
-    END IF;
-
     WITH placed AS (
         SELECT a.organization_id, a.id AS subject_id, to_jsonb(a) ->> TG_ARGV[1] AS subject_name,
                a.added_by_id, a.added_by_name, a.added_via, c.count AS count_before,
-               greatest(a.added_at, c.last_event_at, p.closed_through) AS at
+               greatest(a.added_at, c.last_event_at, p.closed_through) AS at,
+               count(*) OVER (PARTITION BY a.organization_id) AS asked, o.removed_at,
+               o.user_cap, p.free_user_limit, p.billing_time_zone
         FROM added a
-        JOIN usage_organizationcounter c
+        LEFT JOIN tenants_organization o ON o.id = a.organization_id
+        LEFT JOIN usage_organizationcounter c
             ON c.organization_id = a.organization_id AND c.metric = counted
-        JOIN tenants_meteringpolicy p ON p.id = 1
+        LEFT JOIN tenants_meteringpolicy p ON p.id = 1
+    ), refused AS (
+        SELECT * FROM placed
+        WHERE billing_time_zone IS NULL OR count_before IS NULL OR removed_at IS NOT NULL
+            OR (counted = 'users' AND count_before + asked > least(user_cap, free_user_limit))
+        ORDER BY organization_id
+        LIMIT 1
     ), logged AS (
         INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
                                       subject_id, subject_name, actor_id, actor_name, via)
@@ -98,6 +93,7 @@ BEGIN
                    PARTITION BY organization_id ORDER BY at, subject_id),
                subject_id, subject_name, added_by_id, added_by_name, added_via
         FROM placed
+        WHERE NOT EXISTS (SELECT FROM refused)
         ORDER BY organization_id, at, subject_id
         RETURNING id, organization_id, at, count_after
     ), now_counted AS (
@@ -105,18 +101,29 @@ BEGIN
         FROM (SELECT organization_id, max(count_after) AS count, max(at) AS at
               FROM logged GROUP BY organization_id) l
         WHERE c.organization_id = l.organization_id AND c.metric = counted
+    ), marked AS (
+        -- Additions only rise: a month's last one is the first instant that reached its peak.
+        INSERT INTO usage_monthlyusage AS m (organization_id, metric, month, carried_in,
+                                             high_water_mark, peak_at, peak_event_id)
+        SELECT l.organization_id, counted,
+               date_trunc('month', l.at AT TIME ZONE p.billing_time_zone),
+               min(l.count_after) - 1, max(l.count_after), max(l.at), max(l.id)
+        FROM logged l JOIN tenants_meteringpolicy p ON p.id = 1
+        GROUP BY 1, 3
+        ON CONFLICT (organization_id, metric, month) DO UPDATE
+            SET high_water_mark = excluded.high_water_mark, peak_at = excluded.peak_at,
+                peak_event_id = excluded.peak_event_id
+            WHERE m.high_water_mark < excluded.high_water_mark
     )
-    -- Additions only rise: a month's last one is the first instant at which its peak is reached.
-    INSERT INTO usage_monthlyusage AS m (organization_id, metric, month, carried_in,
-                                         high_water_mark, peak_at, peak_event_id)
-    SELECT l.organization_id, counted, date_trunc('month', l.at AT TIME ZONE p.billing_time_zone),
-           min(l.count_after) - 1, max(l.count_after), max(l.at), max(l.id)
-    FROM logged l JOIN tenants_meteringpolicy p ON p.id = 1
-    GROUP BY 1, 3
-    ON CONFLICT (organization_id, metric, month) DO UPDATE
-        SET high_water_mark = excluded.high_water_mark, peak_at = excluded.peak_at,
-            peak_event_id = excluded.peak_event_id
-        WHERE m.high_water_mark < excluded.high_water_mark;
+    SELECT * INTO refusal FROM refused;
+    IF FOUND THEN
+        PERFORM usage_refuse_addition(
+            refusal.organization_id, refusal.asked, refusal.count_before,
+            least(refusal.user_cap, refusal.free_user_limit),
+            CASE WHEN refusal.free_user_limit < refusal.user_cap OR refusal.user_cap IS NULL
+                THEN 'free_allowance' ELSE 'cap' END,
+            refusal.billing_time_zone IS NOT NULL, refusal.removed_at);
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -137,7 +144,10 @@ BEGIN
     IF organizations IS NULL THEN
         RETURN NULL;
     END IF;
-    PERFORM usage_share_books();
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM usage_refuse_isolation();
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint);
     PERFORM FROM usage_organizationcounter c
         WHERE c.metric = counted AND c.organization_id = ANY (organizations)
         ORDER BY c.organization_id
