@@ -1,0 +1,23 @@
+"""A worker that applies one import in small batches, to be killed: `python -m … SCHEMA RUN`."""
+
+import sys
+
+import django
+
+
+def main() -> None:
+    """Apply the import of the given schema and id, a few lines at a time."""
+    django.setup()
+    from django.utils import timezone
+
+    from mtp.schema import provider_schema
+    from tenants.imports import applying
+
+    schema, run_id = sys.argv[1:]
+    applying.LINES_A_BATCH = 20
+    with provider_schema(schema):
+        applying.apply_import({"run_id": int(run_id)}, timezone.now())
+
+
+if __name__ == "__main__":
+    main()
