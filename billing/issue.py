@@ -1,6 +1,6 @@
 """Issuing: numbers without gaps, and everything an invoice says copied onto it for good."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.models import Provider
-from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
+from billing.models import BillingProfile, Contract, Invoice
 from billing.rating import Collection, InvoiceDraft, LineDraft
 from usage.periods import Month
 
@@ -18,6 +18,13 @@ TAKE_NUMBERS = """
     INSERT INTO billing_numbersequence AS s (name, last_number) VALUES (%(name)s, %(count)s)
     ON CONFLICT (name) DO UPDATE SET last_number = s.last_number + excluded.last_number
     RETURNING last_number
+"""
+COPY_LINES = """
+    COPY billing_invoiceline
+        (invoice_id, position, kind, description, organization_id, organization_name, metric,
+         quantity, unit_price, amount_minor, peak_event_id, peak_at, peak_count_before,
+         peak_subject_name, peak_actor_name)
+    FROM STDIN
 """
 
 
@@ -58,8 +65,8 @@ def issue_invoices(
         for index, draft in enumerate(drafts)
     ]
     Invoice.objects.bulk_create(invoices)
-    InvoiceLine.objects.bulk_create(
-        _line(invoice, position, line)
+    _copy_lines(
+        (invoice, position, line)
         for invoice, draft in zip(invoices, drafts, strict=True)
         for position, line in enumerate(draft.lines, start=1)
     )
@@ -114,21 +121,26 @@ def buyer(*, provider: Provider, profile: BillingProfile | None) -> dict[str, An
     }
 
 
-def _line(invoice: Invoice, position: int, line: LineDraft) -> InvoiceLine:
-    return InvoiceLine(
-        invoice=invoice,
-        position=position,
-        kind=line.kind.value,
-        description=line.description,
-        organization_id=line.organization_id,
-        organization_name=line.organization_name,
-        metric=line.metric,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        amount_minor=line.amount_minor,
-        peak_event_id=line.peak.event_id,
-        peak_at=line.peak.at,
-        peak_count_before=line.peak.count_before,
-        peak_subject_name=line.peak.subject_name,
-        peak_actor_name=line.peak.actor_name,
-    )
+def _copy_lines(numbered: Iterable[tuple[Invoice, int, LineDraft]]) -> None:
+    """Write lines by COPY: for hundreds of them the ORM's insert is half the cost of a close."""
+    with connection.cursor() as cursor, cursor.copy(COPY_LINES) as copy:
+        for invoice, position, line in numbered:
+            copy.write_row(
+                (
+                    invoice.pk,
+                    position,
+                    line.kind.value,
+                    line.description,
+                    line.organization_id,
+                    line.organization_name,
+                    line.metric,
+                    line.quantity,
+                    line.unit_price,
+                    line.amount_minor,
+                    line.peak.event_id,
+                    line.peak.at,
+                    line.peak.count_before,
+                    line.peak.subject_name,
+                    line.peak.actor_name,
+                )
+            )

@@ -1,12 +1,15 @@
 """Charging once: what Stripe answers, loses or repeats, against the stand-in."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from billing import charging, gateway
+from billing.cards import current_card
 from billing.charging import charge_invoice
 from billing.models import ChargeAttempt, Payment
+from billing.stripe_facts import PaymentOutcome
 from mtp.outbox.models import OutboxMessage
 from tests.billing.conftest import NOVEMBER
 
@@ -79,6 +82,19 @@ def test_a_lost_answer_is_never_a_second_charge(books, kind):
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(minutes=1))
 
     assert attempt.state == State.SUCCEEDED
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_what_is_sent_again_is_sent_with_the_same_key(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+
+    unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=22))
+
+    assert (unknown.state, attempt.state) == (State.UNKNOWN, State.SUCCEEDED)
     assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
 
 
@@ -183,8 +199,6 @@ def test_nothing_is_charged_without_a_debt_or_a_card(books):
     ],
 )
 def test_word_of_another_payment_settles_nothing(books, wrong):
-    from dataclasses import replace
-
     books.card()
     invoice = books.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -199,10 +213,6 @@ def test_word_of_another_payment_settles_nothing(books, wrong):
 
 
 def test_a_success_is_never_taken_back(books):
-    from dataclasses import replace
-
-    from billing.stripe_facts import PaymentOutcome
-
     books.card()
     invoice = books.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -217,8 +227,6 @@ def test_a_success_is_never_taken_back(books):
 
 
 def tell_last_card(books, answer):
-    from billing.cards import current_card
-
     books.stripe.control(
         "POST",
         "cards",
