@@ -25,7 +25,7 @@ from tests.providers import close_provider, open_provider
 
 pytest_plugins = [
     name
-    for name in ("tests.sandbox_fixtures", "tests.autotask_fixtures")
+    for name in ("tests.chromium", "tests.sandbox_fixtures", "tests.autotask_fixtures")
     if importlib.util.find_spec(name)
 ]
 

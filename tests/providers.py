@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
-from accounts.models import Provider
+from accounts.models import Provider, SignInEvent
 from accounts.provisioning import create_provider, provision
 from mtp.outbox.models import OutboxMessage
 
@@ -55,5 +55,6 @@ def close_provider(provider: Provider) -> None:
             sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(provider.schema_name))
         )
     OutboxMessage.objects.filter(schema_name=provider.schema_name).delete()
+    SignInEvent.objects.filter(user__provider=provider).delete()
     provider.users.all().delete()
     provider.delete()

@@ -1,45 +1,56 @@
-"""A real Chromium for pages: `open_page(theme=…, width=…)` and `violations(page)` by axe."""
+"""Pages in a real browser: `open_page(address, theme=…, width=…)` and `violations(page)` by axe."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from csp.constants import SELF
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page
 
-# Playwright's own event loop runs in the thread of the tests, which Django takes for an async one.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+from accounts.models import User
+from tests.sandbox_fixtures import StripeStandIn
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 DESKTOP = 1280
 PHONE = 390
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each page has a context, so cookies, of its own."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
+def session_of(person: User, *, address: str) -> dict[str, str]:
+    """The cookie of a session for the person, without the form."""
+    client = Client()
+    client.force_login(person)
+    name = settings.SESSION_COOKIE_NAME
+    host = str(urlsplit(address).hostname)
+    return {"name": name, "value": client.cookies[name].value, "domain": host, "path": "/"}
+
+
+@pytest.fixture
+def stripe_of_portal(stripe_account: StripeStandIn, settings: Any) -> StripeStandIn:
+    """The stand-in as the Stripe of the running portal: of its server, and of its pages' policy."""
+    directives = dict(settings.CONTENT_SECURITY_POLICY["DIRECTIVES"])
+    for name in ("connect-src", "script-src"):
+        directives[name] = [SELF, stripe_account.url]
+    directives["frame-src"] = [stripe_account.url]
+    settings.CONTENT_SECURITY_POLICY = {
+        **settings.CONTENT_SECURITY_POLICY,
+        "DIRECTIVES": directives,
+    }
+    settings.STRIPE_API_KEY = stripe_account.secret_key
+    settings.STRIPE_PUBLISHABLE_KEY = stripe_account.publishable_key
+    settings.STRIPE_API_BASE = stripe_account.url
+    settings.STRIPE_JS_URL = f"{stripe_account.url}/v3/"
+    return stripe_account
 
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
     """`open_page(address)`: a page in a fresh context; complaints of its console fail the test.
 
-    `theme` light or dark as the system prefers, `width` in pixels, `scripts` False for none.
+    `theme` light or dark as the system prefers, `width` in pixels, `scripts` False for none,
+    `person` who is signed in.
     """
     contexts = []
     complaints: list[str] = []
@@ -49,18 +60,28 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
             message.location
         )
         if message.type in {"error", "warning"} and not is_refused_page:
-            complaints.append(message.text)
+            complaints.append(f"{message.location.get('url', '')}: {message.text}")
 
     def open_one(
-        address: str, *, theme: str = "light", width: int = DESKTOP, scripts: bool = True
+        address: str,
+        *,
+        theme: str = "light",
+        width: int = DESKTOP,
+        scripts: bool = True,
+        person: User | None = None,
     ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=theme,
             java_script_enabled=scripts,
+            # Half-way through a change of colours nothing has its contrast.
+            reduced_motion="reduce",
         )
         contexts.append(context)
+        if person is not None:
+            context.add_cookies([session_of(person, address=address)])
         page = context.new_page()
+        page.set_default_timeout(10_000)
         page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
