@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.actors import Actor
+from accounts.actors import SYSTEM_ACTOR, Actor
 from tenants.imports.applying import apply_import
 from tenants.imports.checking import check_import
 from tenants.imports.models import ImportRun
 from tenants.imports.runs import confirm_import, start_import
-from tenants.models import MeteringPolicy, Organization
+from tenants.membership import Via, add_user
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.organizations import set_user_cap
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 ADAM = Actor(id=7, name="Adam Nordlicht")
@@ -69,3 +71,21 @@ def applied(run: ImportRun, mode: ImportRun.Mode = GOOD_LINES) -> ImportRun:
 def refusals(run: ImportRun) -> list[tuple[int, str]]:
     """(line, reason) of each refused line."""
     return list(run.refused_lines.order_by("line").values_list("line", "reason"))
+
+
+def add(organization: Organization, email: str) -> ManagedUser:
+    """A user by form."""
+    return add_user(
+        organization=organization, email=email, name="", actor=ADAM, via=Via.FORM, now=NOW
+    )
+
+
+def cap(organization: Organization, users: int | None) -> None:
+    """A cap, or none."""
+    set_user_cap(organization=organization, cap=users, actor=SYSTEM_ACTOR, now=NOW)
+
+
+def living(organization: Organization) -> list[str]:
+    """Addresses of the users, in the order they came."""
+    users = ManagedUser.objects.filter(organization=organization, removed_at=None)
+    return list(users.order_by("id").values_list("email", flat=True))
