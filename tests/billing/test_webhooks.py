@@ -167,8 +167,24 @@ def test_unsigned_wrongly_signed_and_stale_events_are_refused(books, payment):
 
 
 def test_a_body_too_large_is_refused(books):
-    assert post(b"{" + b" " * LARGEST_BODY + b"}").status_code == 400
+    assert post(b" " * (LARGEST_BODY + 1)).content == b"The event is too large."
+    assert b"too large" in post(b" " * 5_000_000).content
     assert post(b" " * 5_000_000).status_code == 400
+
+
+@pytest.mark.parametrize("character", ["\x00", "\ud800"])
+@pytest.mark.parametrize("place", ["event", "subject", "customer", "attempt"])
+def test_characters_that_no_database_keeps_are_refused(books, payment, place, character):
+    bad = f"evt_{character}"
+    told = {
+        "event": event(payment, ident=bad),
+        "subject": event({**payment, "id": bad}),
+        "customer": event({**payment, "customer": bad}),
+        "attempt": event({**payment, "metadata": {**payment["metadata"], "attempt": bad}}),
+    }[place]
+
+    assert post(told).content == b"The event cannot be read."
+    assert_nothing_kept(books)
 
 
 def test_only_posting_is_allowed(client, db):
