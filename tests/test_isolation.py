@@ -67,8 +67,11 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
 
 
 @pytest.fixture
-def norths(north: Provider) -> dict[str, int]:
-    """Ids of rows of north, one for each parameter that an address may have."""
+def norths(north: Provider, south: Provider) -> dict[str, int]:
+    """Ids of rows of north, one for each parameter that an address may have; south has others."""
+    with provider_schema(south.schema_name):
+        own = Organization.objects.create(name="Southern Bakery")
+        ManagedUser.objects.create(organization=own, email="u@southern.example")
     with provider_schema(north.schema_name):
         organization = Organization.objects.create(name=f"Bakery {CANARY}")
         return {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
