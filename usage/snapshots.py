@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from mtp.schema import connection, provider_schema
 from usage.models import SnapshotRun
 from usage.periods import Month, day_ends_at, day_starts_at, last_finished_day
 from usage.replay import verify_books
@@ -62,11 +62,13 @@ def take_snapshots(*, due: Sequence[Due], now: datetime) -> int:
     taken = 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_script(cursor, days, now=now))
+        # The script bound schemas by itself: what the connection believes to be bound is not.
+        connection.set_tenant(connection.tenant)
         for each, day in days:
             cursor.nextset()  # that of SET LOCAL
             run_id, changed_since = cursor.fetchone()
             cursor.nextset()
-            if changed_since and run_id is not None:
+            if run_id is not None and changed_since:
                 with provider_schema(each.schema), connection.cursor() as own:
                     own.execute(TAKE_CHANGED, _instants(each, day, now) | {"run_id": run_id})
             taken += run_id is not None

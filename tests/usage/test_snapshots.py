@@ -1,12 +1,14 @@
 """Daily snapshots: of the day that ended, and of days made up for later."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from io import StringIO
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts.models import Provider
 from mtp.schema import current_schema, provider_schema
@@ -138,6 +140,16 @@ def test_a_provider_without_organizations_owes_nothing(north: Provider) -> None:
     assert due_snapshots(providers=[north], now=LATER) == []
 
 
+def test_the_schema_that_was_bound_is_bound_again(south: Provider) -> None:
+    with provider_schema(south.schema_name):
+        Organization.objects.create(name="Acme", created_at=at("2026-11-20"))
+    due = due_snapshots(providers=[south], now=LATER)
+    assert take_snapshots(due=due, now=LATER) == 11
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        assert cursor.fetchone() == (current_schema(),) == ("public",)
+
+
 def test_one_provider_in_trouble_does_not_stop_the_others(
     story: Organization, north: Provider, south: Provider
 ) -> None:
@@ -184,10 +196,6 @@ def test_the_command_names_a_prefix_that_is_nobodys(north: Provider) -> None:
 
 
 def test_two_schedulers_take_a_day_once(own_provider: Callable[..., Provider]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from django.db import connection
-
     provider = own_provider()
     with provider_schema(provider.schema_name):
         set_policy(free_user_limit=None)
