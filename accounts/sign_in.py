@@ -1,6 +1,6 @@
 """Signing in by e-mail and password: allauth with our rules, and a row for each attempt."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -39,6 +39,11 @@ def _record(
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """No sign-up: logins are made by invitation. Mail goes through the outbox."""
+
+    error_messages: ClassVar = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "This e-mail address and password do not belong together.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
         """Nobody signs up by oneself."""

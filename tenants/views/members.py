@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -86,9 +87,15 @@ def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeStr
     ).format(cap=f"{refusal.cap:,}")
     if request.user.may(Permission.CHANGE_CAPS):
         remedy = (
-            "Add a card under Billing Information."
+            format_html(
+                'Add a card under <a href="{}">Billing Information</a>.',
+                reverse("billing_information"),
+            )
             if refusal.because == Because.FREE_ALLOWANCE
-            else "You can raise the cap under Usage."
+            else format_html(
+                'You can <a href="{}">raise the cap under Usage</a>.',
+                reverse("cap_edit", args=[refusal.organization_id]),
+            )
         )
         return format_html(
             "This organization has {} users and has reached {}. {}",

@@ -78,7 +78,7 @@ def test_everyone_starts_where_their_work_is(
 def test_wrong_passwords_and_unknown_addresses_look_alike(client: Client, people: People) -> None:
     known = sign_in(client, people.olive.email, "wrong")
     unknown = sign_in(client, "nobody@nowhere.example", "wrong")
-    wrong = "The email address and/or password you specified are not correct."
+    wrong = "This e-mail address and password do not belong together."
     assert wrong in known.text
     assert wrong in unknown.text
     assert outcomes() == [Outcome.FAILED, Outcome.FAILED]
