@@ -23,7 +23,7 @@ LEAST_GROWTH = 1.8
 
 def run(*, full: bool) -> list[Result]:
     """The four figures of the issue; `full` takes longer and is disturbed less."""
-    floor = _measured("floor", 25 if full else 10)
+    floor = _measured("floor", 25 if full else 15)
     long = _measured("long", 3 if full else 1)
     one, two = _growth(seconds=15 if full else 5, rounds=3)
     return [
