@@ -81,6 +81,7 @@ def _queue(
         "month": f"{invoice.month:%B %Y}",
         "total": _money(invoice),
         "attempt": attempt,
+        "charged": format_money(attempt.amount_minor, attempt.currency) if attempt else "",
         "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
         "billing_url": settings.SITE_URL + reverse("billing_information"),
         "support_email": settings.SUPPORT_EMAIL,

@@ -1,0 +1,137 @@
+"""What the billing contacts get by mail, through the outbox, with the invoice attached."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+
+from billing.cards import current_card
+from billing.models import ChargeAttempt, Invoice, InvoiceDocument
+from billing.month_close import close_month
+from mtp.outbox.delivery import deliver_due, enqueue
+from mtp.outbox.models import OutboxMessage
+from mtp.schema import provider_schema
+from tests.billing.conftest import NOVEMBER
+from usage.periods import Month
+
+
+def close_and_deliver(books, *, now=NOVEMBER):
+    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+    deliver(books, now=now)
+
+
+def deliver(books, *, now):
+    while deliver_due(now=now, schema=books.provider.schema_name):
+        pass
+
+
+def only_mail():
+    (sent,) = mail.outbox
+    (html,) = [body for body, kind in sent.alternatives if kind == "text/html"]
+    (attached,) = sent.attachments
+    return sent, html, attached
+
+
+def test_an_invoice_to_be_transferred_is_mailed_with_its_pdf(books):
+    books.contract()
+    books.organization(users=30)
+
+    close_and_deliver(books)
+
+    sent, html, (name, content, kind) = only_mail()
+    number = f"{books.provider.invoice_prefix}-000001"
+    assert sent.to == [books.provider.contact_email]
+    assert sent.subject == f"Invoice {number} over $330.00"
+    for body in (sent.body, html):
+        assert "$330.00" in body
+        assert "1 December 2026" in body
+        assert "/account/payments/" in body
+    assert (name, kind) == (f"{number}.pdf", "application/pdf")
+    with provider_schema(books.provider.schema_name):
+        assert content == bytes(InvoiceDocument.objects.get(format="pdf").content)
+
+
+def test_a_paid_invoice_comes_as_a_copy(books):
+    books.card()
+    books.organization(users=30)
+
+    close_and_deliver(books)
+
+    sent, html, (name, _, _) = only_mail()
+    assert "Payment received" in sent.subject
+    assert "Your card was charged $330.00" in html
+    assert name.endswith("-000001.pdf")
+
+
+def test_a_failed_charge_says_why_and_where_to_mend_it(books):
+    card = books.card()
+    books.stripe.control(
+        "POST",
+        "cards",
+        payment_method=card.stripe_payment_method_id,
+        answer="insufficient_funds",
+    )
+    books.organization(users=30)
+
+    close_and_deliver(books)
+
+    sent, html, _ = only_mail()
+    assert "could not be charged" in sent.subject
+    for body in (sent.body, html):
+        assert "Your card has insufficient funds." in body
+        assert "/account/billing/" in body
+
+
+def test_names_are_text_in_a_mail(books):
+    books.contract()
+    books.organization(users=30)
+    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+    with provider_schema(books.provider.schema_name):
+        Invoice.objects.update(seller={"name": "<b>Seller</b>", "email": "s@seller.example"})
+
+    deliver(books, now=NOVEMBER)
+
+    _, html, _ = only_mail()
+    assert "&lt;b&gt;Seller" in html
+
+
+def test_a_mail_waits_for_its_document(books):
+    books.contract()
+    books.organization(users=30)
+    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+    documents = OutboxMessage.objects.filter(topic="billing.documents")
+    documents.update(due_at=NOVEMBER + timedelta(minutes=1))
+
+    deliver(books, now=NOVEMBER)
+    assert mail.outbox == []
+    for minutes in (2, 3):
+        deliver(books, now=NOVEMBER + timedelta(minutes=minutes))
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(0, 0.5), (30, 30), (600, 60)])
+def test_an_unknown_outcome_is_looked_at_again_ever_more_slowly(books, minutes, waits):
+    books.card()
+    invoice = books.invoice()
+    with provider_schema(books.provider.schema_name):
+        ChargeAttempt.objects.create(
+            invoice=invoice,
+            state=ChargeAttempt.State.UNKNOWN,
+            idempotency_key="charge-1",
+            amount_minor=33_000,
+            currency="USD",
+            stripe_customer_id=books.customer(),
+            stripe_payment_method_id=current_card().stripe_payment_method_id,
+            created_at=NOVEMBER,
+            sent_at=NOVEMBER,
+        )
+        enqueue(topic="billing.charge", key="c", payload={"invoice_id": invoice.pk}, now=NOVEMBER)
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="*", times=2)
+    now = NOVEMBER + timedelta(minutes=minutes)
+
+    deliver_due(now=now, schema=books.provider.schema_name, limit=2)
+
+    message = OutboxMessage.objects.get(topic="billing.charge")
+    assert message.finished_at is None
+    assert message.due_at == now + timedelta(minutes=waits)
+    assert message.attempts == 0, "waiting is no failure"
