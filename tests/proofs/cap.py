@@ -31,6 +31,7 @@ OVER_CAP = """
     WHERE e.metric = 'users' AND e.delta > 0 AND e.count_after > held.user_cap
 """
 KILLS_AT_LEAST = 10
+FIRST_CAPS = (13, 5, 34)
 PROOF_TABLE = """
     CREATE TABLE proof_cap (id bigserial PRIMARY KEY, organization_id bigint NOT NULL,
                             user_cap int, after_event_id bigint NOT NULL)
@@ -45,6 +46,7 @@ class Run:
     clients: int
     tries: int
     seed: int
+    organizations: int
     killed: int = 0
     uncertain: int = 0
     violations: list[str] = field(default_factory=list)
@@ -55,7 +57,7 @@ def race(run: Run) -> dict[str, object]:
     from tests.proofs.cap_clients import Tally
     from tests.providers import close_provider
 
-    stage = _set_stage()
+    stage = _set_stage(run)
     tallies = [Tally() for _ in range(run.clients)]
     began = time.monotonic()
     try:
@@ -88,7 +90,7 @@ def _counts() -> dict[str, int]:
     }
 
 
-def _set_stage():
+def _set_stage(run: Run):
     from accounts.roles import Role
     from accounts.schema_migrations import ProviderMigrations
     from accounts.schema_template import refresh_template
@@ -109,7 +111,7 @@ def _set_stage():
         cursor.execute(PROOF_TABLE)
         organizations = [
             Organization.objects.create(name=f"Organization {cap}", user_cap=cap)
-            for cap in (5, 13, 34)
+            for cap in FIRST_CAPS[: run.organizations]
         ]
         for organization in organizations:
             cursor.execute(
@@ -198,10 +200,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=30, help="how long to race (30)")
     parser.add_argument("--tries", type=int, default=0, help="stop earlier, after so many")
     parser.add_argument("--clients", type=int, default=64, help="racing processes (64)")
+    parser.add_argument("--organizations", type=int, choices=(1, 2, 3), default=3)
     parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
     asked = parser.parse_args()
     seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    run = Run(seconds=asked.seconds, clients=asked.clients, tries=asked.tries, seed=seed)
+    run = Run(
+        seconds=asked.seconds,
+        clients=asked.clients,
+        tries=asked.tries,
+        seed=seed,
+        organizations=asked.organizations,
+    )
     result = race(run)
     for violation in run.violations:
         sys.stderr.write(f"violation: {violation}\n")

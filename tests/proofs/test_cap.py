@@ -19,9 +19,11 @@ def database_url() -> str:
 
 
 @pytest.mark.proof
-def test_no_client_passes_the_cap(committed: None) -> None:
+@pytest.mark.parametrize("organizations", [1, 3])
+def test_no_client_passes_the_cap(committed: None, organizations: int) -> None:
+    size = ["--seconds", "4", "--tries", "200", "--organizations", str(organizations)]
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.proofs.cap", "--seconds", "4", "--tries", "300"],
+        [sys.executable, "-m", "tests.proofs.cap", *size],
         cwd=Path(__file__).resolve().parent.parent.parent,
         env={**os.environ, "DATABASE_URL": database_url()},
         capture_output=True,
