@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from mtp.schema import require_provider_schema
 from tenants.models import Organization
-from usage.models import Metric, MonthlyUsage
+from usage.models import Metric, MonthlyUsage, OrganizationCounter
 from usage.periods import Month
 
 if TYPE_CHECKING:
@@ -93,6 +93,18 @@ def _read(
             peak_at=peak_at,
             peak_event_id=peak_event_id,
         )
+
+
+def level_of(*, organization_id: int, metric: Metric, month: Month) -> int:
+    """What an organization had when the month began, in one statement; 0 before it existed."""
+    rows = MonthlyUsage.objects.filter(
+        organization=OuterRef("organization"), metric=metric.value, month__gte=month.first_day
+    ).order_by("month")
+    levels = OrganizationCounter.objects.annotate(
+        level=Coalesce(Subquery(rows.values("carried_in")[:1]), F("count"))
+    ).values_list("level", flat=True)
+    level: int = levels.get(organization=organization_id, metric=metric.value)
+    return level
 
 
 def organizations_with_usage(*, month: Month) -> "QuerySet[OrganizationWithUsage]":

@@ -1,0 +1,203 @@
+"""Random months explained, against a naive replay; `EXPLAIN_SEQUENCES=50000` for the full size.
+
+The sequences keep to what explaining is about: where months begin and end, levels reached twice,
+additions and removals at one instant, and events moved to a month's start by its close.
+"""
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.usage.counting import add, new_user, remove, set_policy
+from usage.counted import counted_at_peak
+from usage.explain import Explanation, explain_month
+from usage.models import Metric, MonthlyUsage
+from usage.month_freeze import freeze_month
+from usage.periods import Month
+
+SEQUENCES = int(os.environ.get("EXPLAIN_SEQUENCES", "60"))
+# Berlin and New York change clocks in March and October; Havana repeats a midnight, and the first
+# of November begins there twice; the others are the farthest from UTC there are.
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Havana",
+    "Pacific/Kiritimati",
+    "Etc/GMT+12",
+    "Australia/Lord_Howe",
+]
+MONTHS = [Month(2026, number) for number in range(9, 13)]
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+START = datetime(2026, 9, 20, tzinfo=UTC)
+AROUND = (-1, 0, 1)
+
+
+@dataclass
+class Naive:
+    """The log as a list of (instant, subject, delta), and what follows from it by reading it."""
+
+    zone: ZoneInfo
+    log: list[tuple[datetime, int, int]] = field(default_factory=list)
+    not_before: datetime = LONG_AGO
+
+    def happen(self, moves: list[tuple[datetime, int]], delta: int) -> None:
+        placed = [(max(when, self.not_before), subject, delta) for when, subject in moves]
+        self.log += sorted(placed)
+        self.not_before = max([self.not_before, *(when for when, _, _ in placed)])
+
+    def close(self, month: Month) -> None:
+        self.not_before = max(self.not_before, month.ends_at(self.zone))
+
+    def before(self, month: Month) -> list[int]:
+        counted: list[int] = []
+        for when, subject, delta in self.log:
+            if when < month.starts_at(self.zone):
+                counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
+        return counted
+
+    def told(self, month: Month) -> dict[str, object]:
+        """What a month's explanation should say, worked out one event after the other."""
+        counted = self.before(month)
+        states: list[tuple[datetime | None, int | None, list[int]]] = [(None, None, counted)]
+        for when, subject, delta in self.log:
+            if Month.of(when, self.zone) == month:
+                counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
+                states.append((when, subject, counted))
+        levels = [-1, *(len(there) for _, _, there in states), -1]
+        crests = [
+            number
+            for number in range(len(states))
+            if levels[number] < levels[number + 1] > levels[number + 2]
+        ]
+        ranked = sorted(crests, key=lambda number: (-levels[number + 1], number))
+        best = states[ranked[0]]
+        second = states[ranked[1]] if len(ranked) > 1 else None
+        return {
+            "carried_in": len(states[0][2]),
+            "peak": (len(best[2]), best[0] or month.starts_at(self.zone), best[1]),
+            "left": states[ranked[0] + 1][0] if ranked[0] + 1 < len(states) else None,
+            "counted": sorted(best[2]),
+            "runner_up": second
+            and (len(second[2]), second[0] or month.starts_at(self.zone), second[1]),
+            "times": sum(levels[number + 1] == len(best[2]) for number in crests),
+            "added": sum(len(a[2]) < len(b[2]) for a, b in pairwise(states)),
+            "removed": sum(len(a[2]) > len(b[2]) for a, b in pairwise(states)),
+            "days": sorted({when.astimezone(self.zone).date() for when, _, _ in states if when}),
+            "ends": len(states[-1][2]),
+        }
+
+
+def said(explanation: Explanation) -> dict[str, object]:
+    """The explanation in the same words."""
+    peak, second = explanation.peak, explanation.runner_up
+    counted, number = counted_at_peak(explanation=explanation)
+    assert number == len(counted) == explanation.high_water_mark
+    hours = explanation.hours
+    assert max([explanation.carried_in, *(hour.highest for hour in hours)]) == peak.level
+    return {
+        "carried_in": explanation.carried_in,
+        "peak": (peak.level, peak.at, peak.event and peak.event.subject_id),
+        "left": peak.until,
+        "counted": sorted(each.subject_id for each in counted),
+        "runner_up": second and (second.level, second.at, second.event and second.event.subject_id),
+        "times": peak.times,
+        "added": sum(hour.added for hour in hours),
+        "removed": sum(hour.removed for hour in hours),
+        "days": list(explanation.days),
+        "ends": hours[-1].level if hours else explanation.carried_in,
+    }
+
+
+def boundary(zone: str, number: int, seconds: int) -> datetime:
+    """An instant so many seconds from where a month begins in the zone."""
+    return Month(2026, number).starts_at(ZoneInfo(zone)) + timedelta(seconds=seconds)
+
+
+def sequences(zone: str) -> st.SearchStrategy[list[tuple]]:
+    """Steps with instants exactly at, a second beside, or anywhere around the zone's boundaries."""
+    instants = st.one_of(
+        st.builds(boundary, st.just(zone), st.integers(9, 12), st.sampled_from(AROUND)),
+        st.builds(boundary, st.just(zone), st.integers(9, 12), st.integers(-7200, 7200)),
+        st.integers(0, 90 * 24).map(lambda hours: START + timedelta(hours=hours)),
+    )
+    additions = st.tuples(st.just("add"), st.lists(instants, min_size=1, max_size=4))
+    removals = st.tuples(st.just("remove"), st.tuples(st.integers(1, 3), instants))
+    # One leaves and one comes in the same second: what reaches a peak twice.
+    swaps = st.tuples(st.just("swap"), instants)
+    closes = st.tuples(st.just("close"), st.integers(9, 12))
+    return st.lists(st.one_of(additions, removals, swaps, closes), min_size=1, max_size=12)
+
+
+def play(step: tuple, acme: Organization, naive: Naive, live: list[ManagedUser]) -> None:
+    def come(*whens: datetime) -> None:
+        users = ManagedUser.objects.bulk_create([new_user(acme, when) for when in whens])
+        naive.happen([(user.added_at, user.pk) for user in users], 1)
+        live.extend(users)
+
+    def go(number: int, when: datetime) -> None:
+        leaving = live[:number]
+        del live[:number]
+        remove(leaving, when)
+        naive.happen([(when, user.pk) for user in leaving], -1)
+
+    match step:
+        case "add", whens:
+            come(*whens)
+        case "remove", (number, when):
+            go(number, when)
+        case "swap", when:
+            go(1, when)
+            come(when)
+        case "close", number:
+            freeze_month(month=Month(2026, number), zone=naive.zone)
+            naive.close(Month(2026, number))
+
+
+BERLIN_NIGHT = [
+    ("add", [boundary("Europe/Berlin", 10, -1)] * 3),
+    ("swap", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+    ("swap", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+    ("remove", (3, boundary("Europe/Berlin", 11, 0))),
+]
+
+
+@settings(
+    max_examples=SEQUENCES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(case=st.sampled_from(ZONES).flatmap(lambda zone: st.tuples(st.just(zone), sequences(zone))))
+@example(case=("Europe/Berlin", BERLIN_NIGHT))
+def test_any_month_is_explained_like_a_naive_replay(
+    books: MeteringPolicy, case: tuple[str, list[tuple]]
+) -> None:
+    zone, steps = case
+    with transaction.atomic():
+        set_policy(billing_time_zone=zone)
+        acme, naive = Organization.objects.create(name="Acme"), Naive(ZoneInfo(zone))
+        # Another organization in the same log: nothing of it may be told here.
+        add(Organization.objects.create(name="Other"), START, boundary(zone, 10, 0))
+        live: list[ManagedUser] = []
+        for step in steps:
+            play(step, acme, naive, live)
+        marks = dict(
+            MonthlyUsage.objects.filter(organization=acme, metric=Metric.USERS).values_list(
+                "month", "high_water_mark"
+            )
+        )
+        for month in MONTHS:
+            explanation = explain_month(
+                organization_id=acme.pk, metric=Metric.USERS, month=month, zone=naive.zone
+            )
+            assert said(explanation) == naive.told(month)
+            if month.first_day in marks:
+                assert explanation.high_water_mark == marks[month.first_day]
+        transaction.set_rollback(True)
