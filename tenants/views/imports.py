@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.actors import actor_of
 from accounts.requests import PortalRequest
+from accounts.roles import Permission
 from tenants.imports.exporting import (
     DEVICE_COLUMNS,
     USER_COLUMNS,
@@ -76,7 +77,7 @@ def upload_file(request: PortalRequest, place: Place, kind: ImportRun.Kind) -> H
     context = _context(request, place) | {
         "form": form,
         "kind": kind,
-        "list_url": place.url("user_list" if kind == ImportRun.Kind.USERS else "device_list"),
+        "list_url": _list_url(place, kind),
         "latest": latest.defer("content").order_by("-id")[:_LATEST],
         "columns": USER_COLUMNS if kind == ImportRun.Kind.USERS else DEVICE_COLUMNS,
     }
@@ -162,20 +163,26 @@ def _render_run(request: PortalRequest, place: Place, run: ImportRun) -> HttpRes
     listing = Listing.of(request, filters=[reason.value for reason in by_reason])
     if listing.filter:
         refused = refused.filter(reason=listing.filter)
-    reasons = [(reason.value, reason.label, by_reason[reason]) for reason in sorted(by_reason)]
+    tabs = [(each.value, each.label, by_reason[each]) for each in Reason if each in by_reason]
+    is_over = bool(_OVER_LIMIT & set(by_reason))
     context = _context(request, place) | {
         "run": run,
         "run_url": place.url("import_run", run_id=run.pk),
+        "list_url": _list_url(place, run.kind),
         "listing": listing,
-        "tabs": [("", "All", run.refused), *reasons],
+        "tabs": [("", "All", run.refused), *tabs],
         "page": listing.page_of(refused.order_by("line")),
-        "room": user_room(organization=place.organization)
-        if _OVER_LIMIT & set(by_reason)
-        else None,
+        "room": user_room(organization=place.organization) if is_over else None,
+        "may_cap": request.user.may(Permission.CHANGE_CAPS),
+        "contact": request.provider,
     }
     partials = {"import-run": "_import_run", "refused-lines": "_refused_lines"}
     template = partials.get(request.htmx.target or "", "import_run")
     return render(request, f"tenants/{template}.html", context)
+
+
+def _list_url(place: Place, kind: str) -> str:
+    return place.url("user_list" if kind == ImportRun.Kind.USERS else "device_list")
 
 
 def _context(request: PortalRequest, place: Place) -> dict[str, object]:

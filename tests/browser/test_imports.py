@@ -1,0 +1,91 @@
+"""An import in Chromium: with scripts the page moves on by itself, without them by itself too."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import Provider
+from accounts.roles import Role
+from mtp.outbox.delivery import deliver_due
+from mtp.schema import provider_schema
+from tenants.models import Organization
+from tests.browser.conftest import PHONE
+from tests.people import PASSWORD, hire
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def own_page(portal: str, open_page: OpenPage, own_provider: Callable[..., Provider]) -> OpenPage:
+    """`own_page(…)`: the users of an organization's own pages, seen by its admin."""
+    provider = own_provider(canary="Einfuhr")
+    with provider_schema(provider.schema_name):
+        organization = Organization.objects.create(name="Acme Einfuhr", user_cap=2)
+    hire(
+        provider=provider,
+        role=Role.ORGANIZATION_ADMIN,
+        name="Otto Einfuhr",
+        email="otto@einfuhr.example",
+        organization_id=organization.pk,
+    )
+
+    def open_own(**options: object) -> Page:
+        page = open_page(f"{portal}/accounts/login/?next=/organization/users/", **options)
+        page.get_by_label("E-mail").fill("otto@einfuhr.example")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        return page
+
+    return open_own
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "staff.csv"
+    path.write_text("email;name\nann@acme.example;Ann\nbo@acme.example;Bo\nbad;C\nd@acme.example;D")
+    return path
+
+
+def work() -> None:
+    """What a worker does."""
+    deliver_due(now=timezone.now())
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_from_the_file_to_the_users(own_page: OpenPage, file: Path, scripts: bool) -> None:
+    page = own_page(scripts=scripts)
+    page.get_by_role("link", name="Import").click()
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Check the file").click()
+    expect(page.get_by_text("Checking 4 lines")).to_be_visible()
+    work()
+    expect(page.get_by_text("Not an e-mail address").first).to_be_visible()
+    expect(page.get_by_text("contact your MSP administrator, Connie Einfuhr")).to_be_visible()
+    page.get_by_role("button", name="Import 2 good lines").click()
+    work()
+    expect(page.get_by_text("2 users were added; 2 lines were refused.")).to_be_visible()
+    page.get_by_role("link", name="Show users").click()
+    expect(page.get_by_role("rowheader", name="bo@acme.example")).to_be_visible()
+
+
+def test_what_was_found_has_no_barriers(
+    own_page: OpenPage, file: Path, violations: Callable[[Page], list[str]]
+) -> None:
+    page = own_page()
+    page.get_by_role("link", name="Import").click()
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Check the file").click()
+    work()
+    expect(page.get_by_text("Refused lines")).to_be_visible()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert violations(page) == []
+    page.set_viewport_size({"width": PHONE, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    assert "bad,C" in download.value.path().read_text()
