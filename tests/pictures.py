@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from mtp.demo.cast import PASSWORD
 from tests.chromium import ARGUMENTS
@@ -17,11 +17,11 @@ from tests.chromium import ARGUMENTS
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 OWNER = "owner@demo.example"
 COLOURS = 192
-DESKTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
-def _signed_in(browser: Browser, base: str, *, theme: str, size: dict[str, int]) -> Page:
+def _signed_in(browser: Browser, base: str, *, theme: str, size: ViewportSize) -> Page:
     page = browser.new_page(
         viewport=size, color_scheme=theme, base_url=base, reduced_motion="reduce"
     )
@@ -52,7 +52,9 @@ def _keep_invoice(page: Page) -> None:
     page.goto("/account/payments/")
     _keep(page, "payments-light.png")
     page.get_by_role("rowheader").first.get_by_role("link").click()
+    page.set_viewport_size({"width": 1280, "height": 1100})
     _keep(page, "invoice-light.png")
+    page.set_viewport_size(DESKTOP)
     with page.expect_download() as download:
         page.get_by_role("link", name="PDF").first.click()
     with tempfile.TemporaryDirectory() as folder:
