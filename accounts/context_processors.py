@@ -51,6 +51,13 @@ PROVIDER_MENU = (
                 "credit-card",
                 Permission.VIEW_BILLING,
             ),
+            Entry("account_overview", "Overview", "identification", Permission.VIEW_ACCOUNT),
+            Entry(
+                "administrator_list",
+                "Administrators",
+                "user-group",
+                Permission.MANAGE_ADMINISTRATORS,
+            ),
         ),
     ),
 )

@@ -1,8 +1,19 @@
 """Addresses of organizations, their users and devices."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from tenants.views import entering, organizations, own, own_imports, provider, provider_imports
+from tenants.views import account as provider_account
+from tenants.views import (
+    administrators,
+    entering,
+    joining,
+    organization_admins,
+    organizations,
+    own,
+    own_imports,
+    provider,
+    provider_imports,
+)
 
 members_of_organization = [
     path("users/", provider.user_list, name="user_list"),
@@ -34,6 +45,21 @@ one_organization = [
     path("rename/", organizations.organization_rename, name="organization_rename"),
     path("remove/", organizations.organization_remove, name="organization_remove"),
     path("enter/", entering.organization_enter, name="organization_enter"),
+    path(
+        "administrators/",
+        organization_admins.organization_admin_list,
+        name="organization_admin_list",
+    ),
+    path(
+        "administrators/invite/",
+        organization_admins.organization_admin_invite,
+        name="organization_admin_invite",
+    ),
+    path(
+        "administrators/<int:admin_id>/remove/",
+        organization_admins.organization_admin_remove,
+        name="organization_admin_remove",
+    ),
     *members_of_organization,
     *imports_of_organization,
 ]
@@ -68,7 +94,37 @@ own_organization = [
     path("devices.csv", own_imports.own_device_export, name="own_device_export"),
 ]
 
+one_administrator = [
+    path("", administrators.administrator_edit, name="administrator_edit"),
+    path("remove/", administrators.administrator_remove, name="administrator_remove"),
+    path("reinstate/", administrators.administrator_reinstate, name="administrator_reinstate"),
+    path("make-owner/", administrators.ownership_transfer, name="ownership_transfer"),
+]
+
+account: list[URLPattern | URLResolver] = [
+    path("", provider_account.account_overview, name="account_overview"),
+    path("api-key/", provider_account.api_key_generate, name="api_key_generate"),
+    path("api-key/<int:key_id>/revoke/", provider_account.api_key_revoke, name="api_key_revoke"),
+    path("administrators/", administrators.administrator_list, name="administrator_list"),
+    path(
+        "administrators/invite/", administrators.administrator_invite, name="administrator_invite"
+    ),
+    path("administrators/<int:administrator_id>/", include(one_administrator)),
+    path(
+        "invitations/<int:invitation_id>/resend/",
+        administrators.invitation_resend,
+        name="invitation_resend",
+    ),
+    path(
+        "invitations/<int:invitation_id>/revoke/",
+        administrators.invitation_revoke,
+        name="invitation_revoke",
+    ),
+]
+
 urlpatterns = [
+    path("account/", include(account)),
+    path("invitation/<str:token>/", joining.invitation_accept, name="invitation_accept"),
     path("organizations/", organizations.organization_list, name="organization_list"),
     path("organizations/new/", organizations.organization_create, name="organization_create"),
     path("organizations/<int:organization_id>/", include(one_organization)),

@@ -10,13 +10,15 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from accounts.models import Provider
+from accounts.credentials import ApiKey, Invitation
+from accounts.models import Provider, User
+from accounts.roles import Role
 from billing.models import Invoice
 from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
 from tenants.imports.models import ImportRun
 from tenants.models import Device, ManagedUser, Organization
-from tests.people import CANARIES, People
+from tests.people import CANARIES, People, hire
 from tests.routes import Route, all_routes, without_tokens
 
 CANARY = CANARIES["north"]
@@ -55,6 +57,29 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         organization=organization, name=f"Laptop {CANARY}", serial_number=CANARY
     ),
     "invoice_id": make_invoice,
+    "administrator_id": lambda _: User.objects.get(email=f"bill@{CANARY}.example".lower()),
+    "admin_id": lambda organization: hire(
+        provider=Provider.objects.get(invoice_prefix="NORTH"),
+        role=Role.ORGANIZATION_ADMIN,
+        name=f"Anna {CANARY}",
+        email=f"anna@{CANARY}.example".lower(),
+        organization_id=organization.pk,
+    ),
+    "invitation_id": lambda _: Invitation.objects.create(
+        provider=Provider.objects.get(invoice_prefix="NORTH"),
+        email=f"ida@{CANARY}.example".lower(),
+        name=f"Ida {CANARY}",
+        role=Role.ADMIN,
+        digest="0" * 64,
+        sent_at=NOON,
+        expires_at=NOON,
+    ),
+    "key_id": lambda _: ApiKey.objects.create(
+        provider=Provider.objects.get(invoice_prefix="NORTH"),
+        prefix=CANARY,
+        digest="0" * 64,
+        created_at=NOON,
+    ),
     "run_id": lambda organization: ImportRun.objects.create(
         organization=organization,
         file_name=f"{CANARY}.csv",

@@ -1,6 +1,7 @@
 """The provider's organizations: list, create, rename, remove."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
@@ -58,7 +59,8 @@ def organization_list(request: PortalRequest) -> HttpResponse:
         "in_use": in_use,
         "limit": request.provider.organization_limit,
         "is_full": in_use >= request.provider.organization_limit,
-        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS),
+        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS)
+        and request.user.limited_to is None,
         "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
         "zone": request.provider.billing_time_zone,
     }
@@ -71,6 +73,8 @@ def organization_list(request: PortalRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_create(request: PortalRequest) -> HttpResponse:
     """A new organization, refused at the provider's limit."""
+    if request.user.limited_to is not None:
+        raise PermissionDenied("You are limited to some organizations and can't create others.")
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

@@ -120,10 +120,17 @@ def test_operations_pages_are_for_staff(client: Client, people: People) -> None:
 
 
 MENUS = {
-    "olive": ["Organizations", "Usage", "Payment History", "Billing Information"],
-    "bill": ["Organizations", "Usage", "Payment History", "Billing Information"],
-    "adam": ["Organizations", "Usage"],
-    "rita": ["Organizations", "Usage"],
+    "olive": [
+        "Organizations",
+        "Usage",
+        "Payment History",
+        "Billing Information",
+        "Overview",
+        "Administrators",
+    ],
+    "bill": ["Organizations", "Usage", "Payment History", "Billing Information", "Overview"],
+    "adam": ["Organizations", "Usage", "Overview"],
+    "rita": ["Organizations", "Usage", "Overview"],
     "otto": ["Overview", "Users", "Devices"],
 }
 

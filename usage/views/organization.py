@@ -46,6 +46,7 @@ def organization_detail(request: PortalRequest, organization_id: int) -> HttpRes
     context = _context(request, Place.of_provider(request, organization)) | {
         "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS),
         "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
+        "may_manage_admins": request.user.may(Permission.MANAGE_ORGANIZATION_ADMINS),
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
     }
     return render(request, "usage/organization_detail.html", context)

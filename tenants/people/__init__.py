@@ -1,0 +1,1 @@
+"""A provider's administrators, its organizations' admins, and its API key, with their audit."""

@@ -1,0 +1,133 @@
+"""Changing the role, the limit and the access of those who sign in for a provider.
+
+Each call locks the provider's people first, so that of two who would leave it without an Owner
+the second is refused; roles are read anew with every request, so each bites on the next one.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.actors import Actor
+from accounts.models import User
+from accounts.roles import Role
+from accounts.user_rules import refuse_losing_the_last
+from tenants import audit
+from tenants.people.rules import (
+    ChangeRefused,
+    RoleTooHigh,
+    begin,
+    check_grant,
+    limit_of,
+    revoke_what_is_above,
+)
+
+
+@transaction.atomic
+def change_administrator(
+    *, administrator: User, role: Role, limited_to: list[int] | None, by: User, now: datetime
+) -> User:
+    """Give an administrator another role or limit (organization ids; None for all).
+
+    Raises `RoleTooHigh`, and `ChangeRefused` when the last Owner or Administrator with Billing
+    would be gone.
+    """
+    by, current = _locked(administrator, by=by)
+    if Role.ORGANIZATION_ADMIN in {role, current.role}:
+        raise ChangeRefused("An organization admin is invited for that organization.")
+    check_grant(by=by, role=role)
+    limit = limit_of(role=role, limited_to=limited_to)
+    before = _state(current)
+    _keep_the_last(current, role=role, is_active=True)
+    current.role, current.limited_to = role, limit
+    current.save(update_fields=["role", "limited_to"])
+    if _state(current) != before:
+        _record(by, "administrator.changed", current, before=before, after=_state(current), now=now)
+        _withdraw_invitations(current, role=role, by=by, now=now)
+    return current
+
+
+@transaction.atomic
+def remove_administrator(*, administrator: User, by: User, now: datetime) -> None:
+    """End a login: whoever uses it is signed out with the next request. It can be reinstated.
+
+    A second removal changes nothing. Raises `RoleTooHigh` and `ChangeRefused`.
+    """
+    by, current = _locked(administrator, by=by)
+    if not current.is_active:
+        return
+    _keep_the_last(current, role=Role(current.role), is_active=False)
+    current.is_active = False
+    current.save(update_fields=["is_active"])
+    _record(by, "administrator.removed", current, before=_state(current), now=now)
+    _withdraw_invitations(current, role=None, by=by, now=now)
+
+
+@transaction.atomic
+def reinstate_administrator(*, administrator: User, by: User, now: datetime) -> None:
+    """Let a removed login in again, with the role and the password it had. Raises `RoleTooHigh`."""
+    by, current = _locked(administrator, by=by)
+    if current.is_active:
+        return
+    current.is_active = True
+    current.save(update_fields=["is_active"])
+    _record(by, "administrator.reinstated", current, after=_state(current), now=now)
+
+
+@transaction.atomic
+def transfer_ownership(*, successor: User, by: User, now: datetime) -> None:
+    """Make an administrator Owner; who gave it away stays as Administrator with Billing.
+
+    Raises `RoleTooHigh` unless `by` is Owner, `ChangeRefused` for somebody who can't follow.
+    """
+    by, current = _locked(successor, by=by)
+    if by.role != Role.OWNER:
+        raise RoleTooHigh
+    if current.pk == by.pk or not current.is_active or current.role == Role.ORGANIZATION_ADMIN:
+        raise ChangeRefused("Ownership goes to another active administrator.")
+    before = _state(current)
+    current.role, current.limited_to = Role.OWNER, None
+    current.save(update_fields=["role", "limited_to"])
+    by.role = Role.BILLING_ADMIN
+    by.save(update_fields=["role"])
+    _record(by, "ownership.transferred", current, before=before, after=_state(current), now=now)
+    _withdraw_invitations(by, role=Role.BILLING_ADMIN, by=by, now=now)
+
+
+def _locked(person: User, *, by: User) -> tuple[User, User]:
+    """Who acts and who is changed, as they are now that nobody else changes them."""
+    if by.provider is None or person.provider_id != by.provider_id:
+        raise RoleTooHigh
+    by = begin(provider=by.provider, by=by)
+    current = User.objects.get(pk=person.pk)
+    check_grant(by=by, role=Role(current.role))
+    return by, current
+
+
+def _keep_the_last(person: User, *, role: Role, is_active: bool) -> None:
+    after = {"role": role, "is_active": is_active}
+    for text in refuse_losing_the_last(before=person, after=after).values():
+        raise ChangeRefused(text)
+
+
+def _withdraw_invitations(person: User, *, role: Role | None, by: User, now: datetime) -> None:
+    for invitation in revoke_what_is_above(person=person, now_role=role):
+        invitation.revoked_at = now
+        invitation.save(update_fields=["revoked_at"])
+        audit.record(
+            actor=_actor(by), action="invitation.revoked", subject=invitation.email, now=now
+        )
+
+
+def _state(person: User) -> dict[str, Any]:
+    return {"role": str(person.role), "limited_to": person.limited_to}
+
+
+def _actor(person: User) -> Actor:
+    return Actor(id=person.pk, name=person.name)
+
+
+def _record(by: User, action: str, person: User, *, now: datetime, **states: Any) -> None:
+    subject = f"{person.name} <{person.email}>"
+    audit.record(actor=_actor(by), action=action, subject=subject, now=now, **states)

@@ -1,0 +1,227 @@
+"""Invitations: mailed, valid once and for a while, sent again or revoked, accepted by a login.
+
+Whether an address signs in to the portal for somebody else's provider is not for the inviter to
+learn: they invite it like any other, and only who opens the link is told.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.actors import Actor
+from accounts.credentials import Invitation, digest, new_secret
+from accounts.mail import queue_mail
+from accounts.models import Provider, User
+from accounts.roles import Role
+from accounts.user_rules import lock_people
+from mtp.schema import provider_schema
+from tenants import audit
+from tenants.models import Organization
+from tenants.people.rules import AlreadyHere, ChangeRefused, begin, check_grant, limit_of
+
+VALID_FOR = timedelta(days=7)
+LONGEST_TOKEN = 100
+
+
+class InvitationOver(Exception):
+    """The link was used, revoked, replaced by a newer one, or is too old."""
+
+
+class AddressTaken(Exception):
+    """Somebody signs in to the portal with this address already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitee:
+    """Who is invited, to what; `organization` only for an organization admin."""
+
+    email: str
+    name: str
+    role: Role
+    organization: Organization | None = None
+    limited_to: list[int] | None = None
+
+
+@transaction.atomic
+def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> Invitation:
+    """Invite a person and mail them the link. Raises `RoleTooHigh` and `AlreadyHere`."""
+    by = begin(provider=provider, by=by)
+    check_grant(by=by, role=invitee.role)
+    email = invitee.email.strip().lower()
+    _refuse_known(provider=provider, email=email)
+    secret = new_secret()
+    invitation = Invitation(
+        provider=provider,
+        email=email,
+        name=invitee.name,
+        role=invitee.role,
+        organization_id=invitee.organization.pk if invitee.organization else None,
+        limited_to=limit_of(role=invitee.role, limited_to=invitee.limited_to),
+        digest=digest(secret),
+        sent_at=now,
+        expires_at=now + VALID_FOR,
+        invited_by_id=by.pk,
+        invited_by_name=by.name,
+    )
+    invitation.save(force_insert=True)
+    _mail(invitation, secret=secret, organization=invitee.organization, now=now)
+    _record(
+        invitation,
+        action="invitation.sent",
+        actor=Actor(id=by.pk, name=by.name),
+        organization=invitee.organization,
+        now=now,
+    )
+    return invitation
+
+
+@transaction.atomic
+def resend(*, invitation: Invitation, by: User, now: datetime) -> None:
+    """Mail a new link, valid anew; the old one stops working.
+
+    Raises `RoleTooHigh`, and `InvitationOver` when it was accepted or revoked meanwhile.
+    """
+    by, current, organization = _locked_open(invitation, by=by)
+    secret = new_secret()
+    current.digest = digest(secret)
+    current.sent_at, current.expires_at = now, now + VALID_FOR
+    # Who sends it again answers for it: the first inviter may be gone.
+    current.invited_by_id, current.invited_by_name = by.pk, by.name
+    current.save()
+    _mail(current, secret=secret, organization=organization, now=now)
+    actor = Actor(id=by.pk, name=by.name)
+    _record(current, action="invitation.resent", actor=actor, organization=organization, now=now)
+
+
+@transaction.atomic
+def revoke(*, invitation: Invitation, by: User, now: datetime) -> None:
+    """Make the link useless. Raises `RoleTooHigh`, and `InvitationOver` when it was accepted."""
+    by, current, organization = _locked_open(invitation, by=by)
+    current.revoked_at = now
+    current.save(update_fields=["revoked_at"])
+    actor = Actor(id=by.pk, name=by.name)
+    _record(current, action="invitation.revoked", actor=actor, organization=organization, now=now)
+
+
+def invitation_of(*, token: str, now: datetime) -> Invitation:
+    """The open invitation of a link's token. Raises `InvitationOver` for any other text."""
+    if len(token) > LONGEST_TOKEN:
+        raise InvitationOver
+    invitation = (
+        Invitation.objects.open().select_related("provider").filter(digest=digest(token)).first()
+    )
+    if invitation is None or not invitation.is_open(now) or not invitation.provider.is_active:
+        raise InvitationOver
+    return invitation
+
+
+def accept(*, token: str, name: str, password: str, now: datetime) -> User:
+    """Make the login the invitation is for, with the password the person chose.
+
+    The link works once, also when it is opened twice at the same instant. Raises `InvitationOver`,
+    and `AddressTaken` when the address signs in already.
+    """
+    provider = invitation_of(token=token, now=now).provider
+    with transaction.atomic():
+        lock_people(provider_id=provider.pk)
+        invitation = invitation_of(token=token, now=now)
+        if User.objects.filter(email=invitation.email).exists():
+            raise AddressTaken
+        with provider_schema(provider.schema_name):
+            organization = _organization(invitation)
+            if invitation.organization_id is not None and organization is None:
+                raise InvitationOver
+            user = User.objects.create_user(
+                email=invitation.email,
+                password=password,
+                name=name,
+                provider=provider,
+                role=invitation.role,
+                organization_id=invitation.organization_id,
+                limited_to=invitation.limited_to,
+            )
+            invitation.accepted_at = now
+            invitation.save(update_fields=["accepted_at"])
+            _record(
+                invitation,
+                action="invitation.accepted",
+                actor=Actor(id=user.pk, name=user.name),
+                organization=organization,
+                now=now,
+            )
+    return user
+
+
+def _refuse_known(*, provider: Provider, email: str) -> None:
+    known = User.objects.filter(provider=provider, email=email).first()
+    if known is not None and known.is_active:
+        raise AlreadyHere(f"{known.name} already signs in with this address.")
+    if known is not None:
+        raise AlreadyHere(f"{known.name} was removed and can be reinstated instead.")
+    if Invitation.objects.open().filter(provider=provider, email=email).exists():
+        raise AlreadyHere("This address is invited already. Send that invitation again.")
+
+
+def _locked_open(
+    invitation: Invitation, *, by: User
+) -> tuple[User, Invitation, Organization | None]:
+    by = begin(provider=invitation.provider, by=by)
+    check_grant(by=by, role=Role(invitation.role))
+    current = Invitation.objects.open().filter(pk=invitation.pk).first()
+    if current is None:
+        raise InvitationOver
+    organization = _organization(current)
+    if current.organization_id is not None and organization is None:
+        raise ChangeRefused("This organization has been removed.")
+    return by, current, organization
+
+
+def _organization(invitation: Invitation) -> Organization | None:
+    """The living organization an admin is invited to; in the provider's schema."""
+    if invitation.organization_id is None:
+        return None
+    return Organization.objects.living().filter(pk=invitation.organization_id).first()
+
+
+def _record(
+    invitation: Invitation,
+    *,
+    action: str,
+    actor: Actor,
+    organization: Organization | None,
+    now: datetime,
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=f"{invitation.name} <{invitation.email}>",
+        organization=organization,
+        after={"role": invitation.role, "limited_to": invitation.limited_to},
+        now=now,
+    )
+
+
+def _mail(
+    invitation: Invitation, *, secret: str, organization: Organization | None, now: datetime
+) -> None:
+    place = organization.name if organization else invitation.provider.name
+    context = {
+        "invitation": invitation,
+        "place": place,
+        "role": Role(invitation.role).label,
+        "url": settings.SITE_URL + reverse("invitation_accept", kwargs={"token": secret}),
+        "days": VALID_FOR.days,
+    }
+    queue_mail(
+        # The link's own hash: each link is mailed once, and a new link is a new mail.
+        key=f"invitation:{invitation.digest}",
+        to=[invitation.email],
+        subject=f"{invitation.invited_by_name} invites you to {place}",
+        text=render_to_string("tenants/mail/invitation.txt", context),
+        html=render_to_string("tenants/mail/invitation.html", context),
+        now=now,
+    )
