@@ -1,11 +1,10 @@
 """Closing a month: freeze it, rate it, issue its invoices, once (docs/decisions/0006)."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
-from django.db.models import Min
+from django.db import connection, transaction
 
 from accounts.models import Provider
 from billing import topics
@@ -13,22 +12,26 @@ from billing.contracts import contract_for
 from billing.issue import issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, MonthClose, PaymentMethod
 from billing.money import format_money
-from billing.rating import (
-    CARRIED_IN,
-    BilledMetric,
-    ContractKind,
-    Level,
-    Peak,
-    Terms,
-    rate_month,
-)
+from billing.month_levels import month_levels
+from billing.rating import BilledMetric, ContractKind, Terms, rate_month
 from mtp.outbox.delivery import enqueue
 from mtp.schema import provider_schema
-from tenants.models import MeteringPolicy, Organization
-from usage.levels import high_water_marks
-from usage.models import MonthlyUsage, UsageEvent
+from tenants.models import MeteringPolicy
 from usage.month_freeze import freeze_month
 from usage.periods import Month
+
+# Its commit need not reach the disk: a run row that a crash of the server takes is written again.
+START_RUN = """
+    INSERT INTO billing_monthclose (month, started_at, invoices, total_minor, outcome)
+    SELECT %(month)s, %(now)s, 0, 0, ''
+    FROM set_config('synchronous_commit', 'off', true)
+    ON CONFLICT (month) DO NOTHING
+"""
+FIRST_AND_CLOSED = """
+    SELECT least((SELECT min(month) FROM usage_monthlyusage),
+                 (SELECT min(starts_on) FROM billing_contract)),
+           array(SELECT month FROM billing_monthclose WHERE issued_at IS NOT NULL)
+"""
 
 
 class CloseRefused(Exception):
@@ -83,30 +86,30 @@ def close_due_months(*, provider: Provider, now: datetime) -> int:
 
 
 def _close(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
-    MonthClose.objects.bulk_create(
-        [MonthClose(month=month.first_day, started_at=now)], ignore_conflicts=True
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(START_RUN, {"month": month.first_day, "now": now})
     return _issue_month(provider=provider, month=month, now=now)
 
 
 def due_months(*, provider: Provider, now: datetime) -> list[Month]:
     """Months over in the provider's zone and not closed, oldest first; in its schema."""
-    first = first_month()
+    first, closed = _first_and_closed()
     if first is None:
         return []
-    closed = set(MonthClose.objects.exclude(issued_at=None).values_list("month", flat=True))
     running = Month.of(now, ZoneInfo(provider.billing_time_zone))
     return [month for month in _months(first, running) if month.first_day not in closed]
 
 
 def first_month() -> Month | None:
     """The current provider's first metered or contracted month; None when it has neither."""
-    days = [
-        MonthlyUsage.objects.aggregate(first=Min("month"))["first"],
-        Contract.objects.aggregate(first=Min("starts_on"))["first"],
-    ]
-    known = [day for day in days if day is not None]
-    return Month.of_day(min(known)) if known else None
+    return _first_and_closed()[0]
+
+
+def _first_and_closed() -> tuple[Month | None, set[date]]:
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_AND_CLOSED)
+        first, closed = cursor.fetchone()
+    return Month.of_day(first) if first else None, set(closed)
 
 
 def _months(first: Month, end: Month) -> Iterator[Month]:
@@ -160,7 +163,7 @@ def _issue(*, provider: Provider, contract: Contract, month: Month, now: datetim
     profile = BillingProfile.objects.filter(pk=1).first()
     drafts = rate_month(
         terms=_terms(contract, profile),
-        levels=month_levels(month),
+        levels=month_levels(month=month),
         month_name=f"{month.first_day:%B %Y}",
     )
     invoices = issue_invoices(
@@ -189,33 +192,6 @@ def _terms(contract: Contract, profile: BillingProfile | None) -> Terms:
         committed_quantity=contract.committed_quantity or 0,
         **({"tax_rate": profile.tax_rate} if profile else {}),
     )
-
-
-def month_levels(month: Month) -> list[Level]:
-    """Every organization's high-water marks of a frozen month, with the events that made them."""
-    marks = [mark for mark in high_water_marks(month=month) if mark.high_water_mark > 0]
-    names = dict(Organization.objects.values_list("pk", "name"))
-    peaks = _peaks([mark.peak_event_id for mark in marks if mark.peak_event_id])
-    return [
-        Level(
-            organization_id=mark.organization_id,
-            organization_name=names[mark.organization_id],
-            metric=mark.metric.value,
-            high_water_mark=mark.high_water_mark,
-            peak=peaks[mark.peak_event_id] if mark.peak_event_id else CARRIED_IN,
-        )
-        for mark in marks
-    ]
-
-
-def _peaks(event_ids: list[int]) -> dict[int, Peak]:
-    events = UsageEvent.objects.filter(pk__in=event_ids).values_list(
-        "pk", "at", "count_after", "delta", "subject_name", "actor_name"
-    )
-    return {
-        event_id: Peak(event_id, at, count_after - delta, subject, actor)
-        for event_id, at, count_after, delta, subject, actor in events
-    }
 
 
 def _ask_for_delivery(invoice: Invoice, *, now: datetime) -> None:

@@ -70,6 +70,16 @@ def test_thirty_carried_through_a_month_without_an_event_bill_thirty(books):
     assert (line.quantity, line.amount_minor, line.peak_event_id) == (30, 33_000, None)
 
 
+def test_a_month_closed_out_of_turn_bills_what_it_had(books):
+    books.contract()
+    books.organization(users=30)
+    close(books, Month(2026, 12), datetime(2027, 1, 1, tzinfo=UTC))
+
+    close(books, Month(2026, 11), datetime(2027, 1, 1, tzinfo=UTC))
+
+    assert Invoice.objects.get(month="2026-11-01").total_minor == 33_000
+
+
 def test_fourteen_contracted_and_seventeen_at_the_peak_bill_three_separately(books):
     books.contract(kind="committed", committed_quantity=14)
     books.organization(users=10, name="Acme")
