@@ -121,3 +121,16 @@ def assert_whole(run: ImportRun) -> None:
     assert UsageEvent.objects.count() == LINES
     assert AuditEntry.objects.filter(action="users.imported").count() == 1
     assert verify_books() == []
+
+
+@pytest.mark.proof
+def test_two_workers_at_once_add_every_line_once(own_provider: Callable[..., Provider]) -> None:
+    """The lease of the first ran out while it was still at work."""
+    provider = own_provider(canary="Doppelt", prefix="TWICE")
+    with provider_schema(provider.schema_name):
+        lift_allowance()
+        acme = Organization.objects.create(name="Acme Doppelt")
+        run = confirmed(checked(acme, emails(LINES)), GOOD_LINES)
+        workers = [start_worker(provider.schema_name, run) for _ in range(2)]
+        assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
+        assert_whole(run)
