@@ -30,26 +30,25 @@ BEGIN
 END $$;
 
 CREATE FUNCTION usage_refuse_addition(
-    organization_id bigint, asked bigint, count integer, cap integer, because text,
-    has_policy boolean, removed_at timestamptz
+    organization_id bigint, removed_at timestamptz, user_cap integer, free_user_limit integer,
+    wanted integer, asked bigint
 ) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    cap CONSTANT integer := least(user_cap, free_user_limit);
 BEGIN
-    IF NOT has_policy THEN
-        RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
-            'This provider has no metering policy yet: nothing can be counted.';
-    ELSIF count IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE =
-            format('There is no organization %s.', organization_id);
-    ELSIF removed_at IS NOT NULL THEN
+    IF removed_at IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'MT003', MESSAGE =
             format('Organization %s is removed: nothing is added to it.', organization_id);
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'MT001', MESSAGE =
         format('Organization %s has %s users and may have %s: %s more are refused.',
-               organization_id, count, cap, asked),
-        DETAIL = json_build_object('organization_id', organization_id, 'cap', cap,
-                                   'count', count, 'asked', asked, 'because', because);
+               organization_id, wanted - asked, cap, asked),
+        DETAIL = json_build_object(
+            'organization_id', organization_id, 'cap', cap, 'count', wanted - asked,
+            'asked', asked, 'because',
+            CASE WHEN user_cap <= coalesce(free_user_limit, user_cap) THEN 'cap'
+                 ELSE 'free_allowance' END);
 END $$;
 
 -- Arguments of both counting functions: the metric, and the column that names the subject.
@@ -57,7 +56,8 @@ CREATE FUNCTION usage_count_added() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     counted CONSTANT text := TG_ARGV[0];
-    refusal record;
+    policy tenants_meteringpolicy;
+    refused record;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM usage_refuse_isolation();
@@ -67,24 +67,28 @@ BEGIN
         WHERE c.metric = counted AND c.organization_id IN (SELECT a.organization_id FROM added a)
         ORDER BY c.organization_id
         FOR UPDATE;
+    IF NOT FOUND THEN
+        IF EXISTS (SELECT FROM added) THEN
+            RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE =
+                'There is no such organization.';
+        END IF;
+        RETURN NULL;
+    END IF;
+    SELECT * INTO policy FROM tenants_meteringpolicy WHERE id = 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
+            'This provider has no metering policy yet: nothing can be counted.';
+    END IF;
 
+    -- Counted first and refused afterwards: the refusal takes back all of it. A counter that is
+    -- missing makes the count null, which the log refuses.
     WITH placed AS (
         SELECT a.organization_id, a.id AS subject_id, to_jsonb(a) ->> TG_ARGV[1] AS subject_name,
                a.added_by_id, a.added_by_name, a.added_via, c.count AS count_before,
-               greatest(a.added_at, c.last_event_at, p.closed_through) AS at,
-               count(*) OVER (PARTITION BY a.organization_id) AS asked, o.removed_at,
-               o.user_cap, p.free_user_limit, p.billing_time_zone
+               greatest(a.added_at, c.last_event_at, policy.closed_through) AS at
         FROM added a
-        LEFT JOIN tenants_organization o ON o.id = a.organization_id
         LEFT JOIN usage_organizationcounter c
             ON c.organization_id = a.organization_id AND c.metric = counted
-        LEFT JOIN tenants_meteringpolicy p ON p.id = 1
-    ), refused AS (
-        SELECT * FROM placed
-        WHERE billing_time_zone IS NULL OR count_before IS NULL OR removed_at IS NOT NULL
-            OR (counted = 'users' AND count_before + asked > least(user_cap, free_user_limit))
-        ORDER BY organization_id
-        LIMIT 1
     ), logged AS (
         INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
                                       subject_id, subject_name, actor_id, actor_name, via)
@@ -93,7 +97,6 @@ BEGIN
                    PARTITION BY organization_id ORDER BY at, subject_id),
                subject_id, subject_name, added_by_id, added_by_name, added_via
         FROM placed
-        WHERE NOT EXISTS (SELECT FROM refused)
         ORDER BY organization_id, at, subject_id
         RETURNING id, organization_id, at, count_after
     ), now_counted AS (
@@ -101,28 +104,33 @@ BEGIN
         FROM (SELECT organization_id, max(count_after) AS count, max(at) AS at
               FROM logged GROUP BY organization_id) l
         WHERE c.organization_id = l.organization_id AND c.metric = counted
+        RETURNING c.organization_id, c.count
     ), marked AS (
         -- Additions only rise: a month's last one is the first instant that reached its peak.
         INSERT INTO usage_monthlyusage AS m (organization_id, metric, month, carried_in,
                                              high_water_mark, peak_at, peak_event_id)
         SELECT l.organization_id, counted,
-               date_trunc('month', l.at AT TIME ZONE p.billing_time_zone),
+               date_trunc('month', l.at AT TIME ZONE policy.billing_time_zone),
                min(l.count_after) - 1, max(l.count_after), max(l.at), max(l.id)
-        FROM logged l JOIN tenants_meteringpolicy p ON p.id = 1
+        FROM logged l
         GROUP BY 1, 3
         ON CONFLICT (organization_id, metric, month) DO UPDATE
             SET high_water_mark = excluded.high_water_mark, peak_at = excluded.peak_at,
                 peak_event_id = excluded.peak_event_id
             WHERE m.high_water_mark < excluded.high_water_mark
     )
-    SELECT * INTO refusal FROM refused;
+    SELECT n.organization_id, n.count, o.user_cap, o.removed_at
+    INTO refused
+    FROM now_counted n JOIN tenants_organization o ON o.id = n.organization_id
+    WHERE o.removed_at IS NOT NULL
+        OR (counted = 'users' AND n.count > least(o.user_cap, policy.free_user_limit))
+    ORDER BY n.organization_id
+    LIMIT 1;
     IF FOUND THEN
         PERFORM usage_refuse_addition(
-            refusal.organization_id, refusal.asked, refusal.count_before,
-            least(refusal.user_cap, refusal.free_user_limit),
-            CASE WHEN refusal.free_user_limit < refusal.user_cap OR refusal.user_cap IS NULL
-                THEN 'free_allowance' ELSE 'cap' END,
-            refusal.billing_time_zone IS NOT NULL, refusal.removed_at);
+            refused.organization_id, refused.removed_at, refused.user_cap, policy.free_user_limit,
+            refused.count,
+            (SELECT count(*) FROM added a WHERE a.organization_id = refused.organization_id));
     END IF;
     RETURN NULL;
 END $$;
