@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from accounts.credentials import ApiKey, Invitation
@@ -16,6 +17,7 @@ from accounts.roles import Role
 from billing.models import Invoice
 from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
+from tenants.cap_requests.models import CapRequest
 from tenants.imports.models import ImportRun
 from tenants.models import Device, ManagedUser, Organization
 from tests.people import CANARIES, People, hire
@@ -24,6 +26,11 @@ from tests.routes import Route, all_routes, without_tokens
 CANARY = CANARIES["north"]
 MISSING = 987_654_321
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def entered() -> Provider:
+    """The provider whose schema is entered."""
+    return Provider.objects.get(schema_name=connection.schema_name)
 
 
 def make_invoice(organization: Organization) -> Invoice:
@@ -57,16 +64,16 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         organization=organization, name=f"Laptop {CANARY}", serial_number=CANARY
     ),
     "invoice_id": make_invoice,
-    "administrator_id": lambda _: User.objects.get(email=f"bill@{CANARY}.example".lower()),
+    "administrator_id": lambda _: User.objects.get(provider=entered(), role=Role.BILLING_ADMIN),
     "admin_id": lambda organization: hire(
-        provider=Provider.objects.get(invoice_prefix="NORTH"),
+        provider=entered(),
         role=Role.ORGANIZATION_ADMIN,
         name=f"Anna {CANARY}",
         email=f"anna@{CANARY}.example".lower(),
         organization_id=organization.pk,
     ),
     "invitation_id": lambda _: Invitation.objects.create(
-        provider=Provider.objects.get(invoice_prefix="NORTH"),
+        provider=entered(),
         email=f"ida@{CANARY}.example".lower(),
         name=f"Ida {CANARY}",
         role=Role.ADMIN,
@@ -75,10 +82,19 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         expires_at=NOON,
     ),
     "key_id": lambda _: ApiKey.objects.create(
-        provider=Provider.objects.get(invoice_prefix="NORTH"),
+        provider=entered(),
         prefix=CANARY,
         digest="0" * 64,
         created_at=NOON,
+    ),
+    "cap_request_id": lambda organization: CapRequest.objects.create(
+        organization=organization,
+        cap_when_asked=2,
+        asked_cap=5,
+        reason=CANARY,
+        asked_at=NOON,
+        asked_by_id=1,
+        asked_by_name=f"Otto {CANARY}",
     ),
     "run_id": lambda organization: ImportRun.objects.create(
         organization=organization,

@@ -34,6 +34,9 @@ def house(own_provider: Callable[..., Provider]) -> Provider:
 @pytest.fixture
 def norms(house: Provider) -> dict[str, int]:
     """Ids for the parameters of addresses; beside them rows with names that are hard to lay out."""
+    hire(
+        provider=house, role=Role.BILLING_ADMIN, name="Bill Langhaus", email="bill@langhaus.example"
+    )
     with provider_schema(house.schema_name):
         organization = Organization.objects.create(name=HEBREW, user_cap=10)
         ids = {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}

@@ -60,6 +60,11 @@ def sign_in(page: Page, person: User) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+def to_usage(page: Page) -> None:
+    menu = page.get_by_role("navigation", name="Main")
+    menu.get_by_role("link", name="Usage").click()
+
+
 def cap(page: Page, organization: str, number: int) -> None:
     """Caps the organization in the dialog over the usage page."""
     page.get_by_role("link", name=f"Edit cap of {organization}").click()
@@ -111,7 +116,7 @@ def test_from_a_cap_to_a_paid_invoice(
     with time_machine.travel(noon(month, 20)):
         page = open_page(portal)
         sign_in(page, olive)
-        page.get_by_role("link", name="Usage").click()
+        to_usage(page)
         search_cap_and_fill(page)
         put_card_on_file(page, stripe_of_portal)
 
@@ -140,7 +145,7 @@ def search_cap_and_fill(page: Page) -> None:
     refusal = page.get_by_text("This organization has 3 users and has reached its user cap of 3")
     expect(refusal).to_contain_text("You can raise the cap under Usage.")
 
-    page.get_by_role("link", name="Usage").click()
+    to_usage(page)
     row = page.get_by_role("row", name="Cedar Ridge Clinic")
     expect(row.get_by_text("LIMIT REACHED")).to_be_visible()
 
@@ -150,7 +155,7 @@ def put_card_on_file(page: Page, stripe: StripeStandIn) -> None:
     page.get_by_role("link", name="Add card").click()
     enter_card(page, FINE)
     expect(page.get_by_text("Visa ending in 4242").first).to_be_visible()
-    page.get_by_role("link", name="Usage").click()
+    to_usage(page)
     expect(page.get_by_text("Without a card on file")).to_have_count(0)
 
 
@@ -225,7 +230,7 @@ def test_without_scripts(portal: str, house: Provider, olive: User, open_page: O
     cap(page, "Birchwood Legal", 25)
     assert page.url.endswith("?q=birch")
 
-    page.get_by_role("link", name="Usage").click()
+    to_usage(page)
     page.get_by_role("link", name="User cap", exact=True).click()
     expect(page.get_by_role("rowheader").first).to_contain_text("Alder Dental Group")
     page.get_by_role("link", name="User cap", exact=True).click()
