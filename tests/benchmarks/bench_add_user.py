@@ -24,7 +24,7 @@ from usage.sql import statement
 
 LIMIT = 1.5
 ORGANIZATIONS = 1000
-CLIENTS = 4
+CLIENTS = 2
 ROUNDS = 4
 
 WITH_TRIGGERS = """
