@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -14,7 +15,7 @@ from billing.models import BillingProfile, Contract, Invoice, MonthClose, Paymen
 from billing.money import format_money
 from billing.month_levels import month_levels
 from billing.rating import BilledMetric, ContractKind, Terms, rate_month
-from mtp.outbox.delivery import enqueue
+from mtp.outbox.delivery import Order, enqueue_all
 from mtp.schema import provider_schema
 from tenants.models import MeteringPolicy
 from usage.month_freeze import freeze_month
@@ -152,9 +153,11 @@ def _billed_contract(month: Month) -> Contract | None:
 
 def _outcome(run: MonthClose, contract: Contract | None) -> str:
     if contract is None:
-        return "Free allowance, nothing to invoice"
+        is_free = MeteringPolicy.objects.get(pk=1).free_user_limit is not None
+        reason = "Free allowance" if is_free else "No contract in force"
+        return f"{reason}, nothing to invoice"
     if not run.invoices:
-        return "Nobody was counted, nothing to invoice"
+        return "Nothing is owed, nothing to invoice"
     noun = "invoice" if run.invoices == 1 else "invoices"
     return f"{run.invoices} {noun}, {format_money(run.total_minor, contract.currency)}"
 
@@ -174,8 +177,7 @@ def _issue(*, provider: Provider, contract: Contract, month: Month, now: datetim
         month=month,
         now=now,
     )
-    for invoice in invoices:
-        _ask_for_delivery(invoice, now=now)
+    enqueue_all(orders=chain.from_iterable(map(_deliveries, invoices)), now=now)
     return invoices
 
 
@@ -194,15 +196,12 @@ def _terms(contract: Contract, profile: BillingProfile | None) -> Terms:
     )
 
 
-def _ask_for_delivery(invoice: Invoice, *, now: datetime) -> None:
+def _deliveries(invoice: Invoice) -> list[Order]:
     """Its documents, and then the card or the mail."""
     collects = (
         topics.CHARGE if invoice.collection == Invoice.Collection.AUTOMATIC else topics.INVOICE_MAIL
     )
-    for topic in (topics.DOCUMENTS, collects):
-        enqueue(
-            topic=topic,
-            key=f"invoice:{invoice.pk}",
-            payload={"invoice_id": invoice.pk},
-            now=now,
-        )
+    return [
+        Order(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
+        for topic in (topics.DOCUMENTS, collects)
+    ]

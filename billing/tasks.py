@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from billing.month_close import close_due_months
+from mtp.outbox.delivery import waking_once
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,11 @@ def close_months_of(provider_ids: list[int]) -> None:
     """Close these providers' due months; one that fails is logged and holds up no other."""
     now = timezone.now()
     try:
-        for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
-            try:
-                close_due_months(provider=provider, now=now)
-            except Exception:
-                logger.exception("Closing a month of %s failed; next hour again.", provider)
+        with waking_once():
+            for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
+                try:
+                    close_due_months(provider=provider, now=now)
+                except Exception:
+                    logger.exception("Closing a month of %s failed; next hour again.", provider)
     finally:
         connection.close()

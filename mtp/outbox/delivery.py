@@ -1,7 +1,10 @@
 """Putting work into the outbox, and doing what is due."""
 
 import logging
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +19,24 @@ from mtp.schema import connection, current_schema, provider_schema
 
 logger = logging.getLogger(__name__)
 
+# Wake-ups asked for inside `waking_once`; None outside of it.
+_held_back: ContextVar[list[None] | None] = ContextVar("held_back", default=None)
+
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(hours=1)
 
 
 class WorkersLost(RuntimeError):
     """The message was taken as often as it may be, and nobody came back to say what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Work to be done: a topic, what makes it one of a kind within its schema, and its details."""
+
+    topic: str
+    key: str
+    payload: dict[str, Any]
 
 
 def enqueue(
@@ -32,18 +47,23 @@ def enqueue(
     A second message of the same topic and key is ignored. Workers are woken after commit; should
     that wake-up be lost, the beat finds the message within seconds.
     """
-    topic_named(topic)
+    enqueue_all(orders=[Order(topic, key, payload)], now=now, due_at=due_at)
+
+
+def enqueue_all(*, orders: Iterable[Order], now: datetime, due_at: datetime | None = None) -> None:
+    """As `enqueue`, for several in one statement; they are done in their order."""
     schema = current_schema()
     OutboxMessage.objects.bulk_create(
         [
             OutboxMessage(
                 schema_name="" if schema == "public" else schema,
-                topic=topic,
-                key=key,
-                payload=payload,
+                topic=topic_named(order.topic).name,
+                key=order.key,
+                payload=order.payload,
                 created_at=now,
                 due_at=due_at or now,
             )
+            for order in orders
         ],
         ignore_conflicts=True,
     )
@@ -65,7 +85,24 @@ def _wake_after_commit() -> None:
         transaction.on_commit(_wake_worker)
 
 
+@contextmanager
+def waking_once() -> Iterator[None]:
+    """For bulk work: what commits inside wakes the workers once, at the end of the block."""
+    asked: list[None] = []
+    token = _held_back.set(asked)
+    try:
+        yield
+    finally:
+        _held_back.reset(token)
+        if asked:
+            _wake_worker()
+
+
 def _wake_worker() -> None:
+    held_back = _held_back.get()
+    if held_back is not None:
+        held_back.append(None)
+        return
     from mtp.outbox.tasks import send_due  # noqa: PLC0415 - the task imports this module
 
     try:
