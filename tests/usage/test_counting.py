@@ -279,21 +279,6 @@ def test_an_organization_that_does_not_exist_is_refused(acme: Organization) -> N
         add(Organization(pk=acme.pk + 1000), at("2026-10-03"))
 
 
-def test_a_removed_organization_gets_nobody(acme: Organization) -> None:
-    Organization.objects.filter(pk=acme.pk).update(removed_at=at("2026-10-03"))
-    for adding in (add, add_devices):
-        with refused("MT003"):
-            adding(acme, at("2026-10-04"))
-
-
-def test_an_organization_with_users_or_devices_is_not_removed(acme: Organization) -> None:
-    users = add(acme, at("2026-10-03"))
-    with refused("MT003"):
-        Organization.objects.filter(pk=acme.pk).update(removed_at=at("2026-10-04"))
-    remove(users, at("2026-10-05"))
-    Organization.objects.filter(pk=acme.pk).update(removed_at=at("2026-10-06"))
-
-
 def test_counters_are_locked_in_one_order(acme: Organization) -> None:
     others = [Organization.objects.create(name=f"Org {n}") for n in range(5)]
     ManagedUser.objects.bulk_create(
