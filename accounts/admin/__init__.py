@@ -10,5 +10,6 @@ from accounts.admin import packages, providers, sign_ins, users
 
 __all__ = ["allauth_admin", "auth_admin", "packages", "providers", "sign_ins", "users"]
 
+admin.site.index_title = "Operations"
 # Neither decides anything here: rights come with roles, and logins are kept under Users.
 admin.site.unregister([EmailAddress, Group])
