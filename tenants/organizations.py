@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.actors import Actor
 from tenants import audit
 from tenants.models import Device, ManagedUser, Organization
+from tenants.refusals import OrganizationRemoved, translated_refusals
 
 
 class OrganizationLimitReached(Exception):
@@ -19,6 +20,10 @@ class OrganizationLimitReached(Exception):
 
 class NameTaken(Exception):
     """Another living organization of the provider has this name."""
+
+
+class OrganizationInUse(Exception):
+    """Users or devices were added while the organization was being removed; nothing changed."""
 
 
 @transaction.atomic
@@ -113,12 +118,20 @@ def rename_organization(
     return locked
 
 
-@transaction.atomic
 def remove_organization(*, organization: Organization, actor: Actor, now: datetime) -> None:
     """Remove it with all its users and devices; its name stays on usage and old invoices.
 
-    What it used this month is still billed: a peak never falls.
+    What it used this month is still billed: a peak never falls. Raises `OrganizationInUse` when
+    somebody adds to it at the same moment.
     """
+    try:
+        with translated_refusals():
+            _remove(organization, actor=actor, now=now)
+    except OrganizationRemoved as refusal:
+        raise OrganizationInUse from refusal
+
+
+def _remove(organization: Organization, *, actor: Actor, now: datetime) -> None:
     locked = _locked(organization)
     if locked.removed_at is not None:
         return

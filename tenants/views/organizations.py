@@ -19,6 +19,7 @@ from tenants.listing import Listing
 from tenants.models import CountedRow, Device, ManagedUser, Organization
 from tenants.organizations import (
     NameTaken,
+    OrganizationInUse,
     OrganizationLimitReached,
     create_organization,
     remove_organization,
@@ -130,9 +131,14 @@ def organization_remove(request: PortalRequest, organization_id: int) -> HttpRes
     organization = organization_or_404(organization_id=organization_id)
     form = RemovalForm(request.POST or None, name=organization.name)
     if request.method == "POST" and form.is_valid():
-        remove_organization(organization=organization, actor=actor_of(request), now=timezone.now())
-        messages.success(request, f"{organization.name} was removed.")
-        return redirect("organization_list")
+        actor = actor_of(request)
+        try:
+            remove_organization(organization=organization, actor=actor, now=timezone.now())
+        except OrganizationInUse:
+            form.add_error(None, "Users or devices were added just now. Look again first.")
+        else:
+            messages.success(request, f"{organization.name} was removed.")
+            return redirect("organization_list")
     context = {
         "form": form,
         "organization": organization,

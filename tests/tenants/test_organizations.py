@@ -1,19 +1,22 @@
 """Creating, renaming, removing and entering organizations, through the pages."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
+from accounts.roles import Role
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import OrganizationLimitReached, create_organization
-from tests.people import People
+from tests.people import People, hire
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
@@ -121,6 +124,52 @@ def test_removing_takes_the_typed_name_and_everybody_in_it(
         assert Organization.objects.get().removed_at is not None
         assert not ManagedUser.objects.filter(removed_at=None).exists()
     assert as_adam.get(f"/organizations/{organization.pk}/").status_code == 404
+
+
+def test_a_removal_that_somebody_adds_to_is_refused_with_words(
+    client: Client, own_provider: Callable[..., Provider]
+) -> None:
+    provider = own_provider()
+    organization = in_north(provider)
+    olive = hire(provider=provider, role=Role.OWNER, name="Olive", email="olive@own.example")
+    client.force_login(olive)
+    is_added = Event()
+
+    def add() -> None:
+        try:
+            with provider_schema(provider.schema_name), transaction.atomic():
+                ManagedUser.objects.create(organization=organization, email="a@acme.example")
+                is_added.set()
+                wait_until_blocked()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as adder:
+        adding = adder.submit(add)
+        assert is_added.wait(10)
+        address = f"/organizations/{organization.pk}/remove/"
+        answer = client.post(address, {"typed_name": organization.name})
+        adding.result()
+
+    assert answer.status_code == 422
+    assert "Users or devices were added just now." in answer.content.decode()
+    with provider_schema(provider.schema_name):
+        assert Organization.objects.get().removed_at is None
+        assert ManagedUser.objects.get().removed_at is None
+
+
+def wait_until_blocked() -> None:
+    """Until another session of this database waits for a lock."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone():
+                return
+        time.sleep(0.02)
+    raise AssertionError("Nobody waited.")
 
 
 def test_entering_keeps_ones_identity_shows_a_bar_and_is_logged(
