@@ -235,4 +235,6 @@ def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
 
 
 def _tell(topic: str, attempt: ChargeAttempt, *, now: datetime) -> None:
-    enqueue(topic=topic, key=f"attempt:{attempt.pk}", payload={"attempt_id": attempt.pk}, now=now)
+    # An attempt may need confirmation first and fail later: each is told, once.
+    key = f"attempt:{attempt.pk}:{attempt.state}"
+    enqueue(topic=topic, key=key, payload={"attempt_id": attempt.pk}, now=now)

@@ -35,9 +35,9 @@ def save_profile(
     *, provider: Provider, changes: Mapping[str, Any], actor: Actor, now: datetime
 ) -> BillingProfile:
     """Keep the provider's own fields of the profile; invoices issued before stay as they are."""
-    profile = BillingProfile.objects.select_for_update().filter(pk=1).first() or current_profile(
-        provider=provider
-    )
+    # The first of two first savings makes the row, and the other waits for it.
+    BillingProfile.objects.bulk_create([current_profile(provider=provider)], ignore_conflicts=True)
+    profile = BillingProfile.objects.select_for_update().get(pk=1)
     before = _own(profile)
     for name in OWN_FIELDS:
         setattr(profile, name, changes[name])

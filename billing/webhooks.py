@@ -198,9 +198,17 @@ def apply_event(*, event_id: str, provider: Provider, now: datetime) -> None:
         if attempt is None:
             raise charging.PaymentMismatch(f"{event.object_id} names no attempt of ours")
         charging.settle(attempt_id=attempt.pk, facts=facts, now=now)
+    elif _is_overtaken(event):
+        logger.warning("Card of %s not taken: a newer one is on file", event.object_id)
     else:
         try:
             cards.adopt_card(provider=provider, setup_intent_id=event.object_id, now=now)
         except cards.CardNotAccepted as refusal:
             logger.warning("Card of %s not taken: %s", event.object_id, refusal)
     WebhookEvent.objects.filter(pk=event.pk, applied_at=None).update(applied_at=now)
+
+
+def _is_overtaken(event: WebhookEvent) -> bool:
+    """Whether the card on file is newer than this event: late word of an old card replaces none."""
+    card = cards.current_card()
+    return card is not None and event.created_at < card.became_default_at

@@ -1,11 +1,18 @@
 """Billing Information: what a person types, sees and is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from django.db import connection
 from django.urls import reverse
 
+from billing.forms import BillingProfileForm
 from billing.models import BillingProfile, PaymentMethod
+from billing.profile import save_profile
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry
+from tests.billing.conftest import BILL, NOVEMBER
 from tests.billing.test_cards import set_up
 
 PROFILE = {
@@ -34,6 +41,29 @@ def test_the_profile_is_saved_as_invoices_will_show_it(bill, books):
         assert profile.contact_emails == ["pay@nordlicht.example", "books@nordlicht.example"]
         assert AuditEntry.objects.get().action == "billing_profile.changed"
     assert "Nordlicht GmbH" in bill.get(reverse("billing_information")).content.decode()
+
+
+def test_two_first_savings_at_once_keep_one_profile(committed_books):
+    start = Barrier(2)
+    changes = BillingProfileForm(PROFILE)
+    assert changes.is_valid()
+
+    def save(_):
+        try:
+            with provider_schema(committed_books.provider.schema_name):
+                start.wait()
+                save_profile(
+                    provider=committed_books.provider,
+                    changes=changes.changes(),
+                    actor=BILL,
+                    now=NOVEMBER,
+                )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as savers:
+        list(savers.map(save, range(2)))
+    assert BillingProfile.objects.get().legal_name == "Nordlicht GmbH"
 
 
 @pytest.mark.parametrize(

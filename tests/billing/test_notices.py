@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 
+from billing import charging, gateway
 from billing.cards import current_card
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.month_close import close_month
@@ -80,6 +81,25 @@ def test_a_failed_charge_says_why_and_where_to_mend_it(books):
     for body in (sent.body, html):
         assert "Your card has insufficient funds." in body
         assert "/account/billing/" in body
+
+
+def test_a_charge_that_first_needs_its_holder_and_then_fails_is_told_twice(books):
+    card = books.card()
+    wish = {"payment_method": card.stripe_payment_method_id}
+    books.stripe.control("POST", "cards", **wish, answer="authentication_required")
+    books.organization(users=30)
+    close_and_deliver(books)
+    with provider_schema(books.provider.schema_name):
+        attempt = ChargeAttempt.objects.get()
+        assert attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
+        books.stripe.client().v1.payment_intents.cancel(attempt.stripe_payment_intent_id)
+        facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
+        charging.settle(attempt_id=attempt.pk, facts=facts, now=NOVEMBER)
+
+    deliver(books, now=NOVEMBER)
+
+    told = [sent for sent in mail.outbox if "could not be charged" in sent.subject]
+    assert len(told) == 2
 
 
 def test_names_are_text_in_a_mail(books):

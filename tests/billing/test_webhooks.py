@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import timedelta
 
 import pytest
 import stripe
@@ -13,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accounts.models import Provider
+from billing.cards import adopt_card, current_card
 from billing.charging import charge_invoice
 from billing.models import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
 from billing.webhooks import LARGEST_BODY
@@ -110,6 +112,25 @@ def test_a_card_given_in_a_tab_that_was_closed_is_adopted_by_its_event(books):
     with provider_schema(books.provider.schema_name):
         card = PaymentMethod.objects.get()
         assert (card.last_four, card.added_by_name) == ("4242", "Bill")
+
+
+def test_late_word_of_an_older_card_does_not_replace_the_newer(books):
+    books.contract()
+    intent = books.stripe.client().v1.setup_intents.retrieve(set_up(books)).to_dict()
+    late = event(intent, kind="setup_intent.succeeded")
+    newer = set_up(books, card="pm_card_mastercard")
+    adopt_card(
+        provider=books.provider,
+        setup_intent_id=newer,
+        now=timezone.now() + timedelta(seconds=1),
+    )
+
+    post(late)
+    deliver_events()
+
+    with provider_schema(books.provider.schema_name):
+        assert current_card().brand == "mastercard"
+        assert WebhookEvent.objects.get().applied_at
 
 
 @pytest.mark.parametrize(
