@@ -88,7 +88,7 @@ class Contract(models.Model):
         return {
             "id": self.pk,
             "kind": self.kind,
-            "package": self.package_name,
+            "package_name": self.package_name,
             "contents": self.package_contents,
             "metric": self.metric,
             "unit_price": str(self.unit_price),

@@ -5,7 +5,6 @@ from decimal import Decimal
 from threading import Barrier, Thread
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
 
 from billing.models import Invoice, InvoiceLine, MonthClose, NumberSequence
@@ -192,7 +191,7 @@ def test_numbers_run_without_gaps_also_over_a_close_that_failed(books, monkeypat
     from billing import month_close
 
     with monkeypatch.context() as broken:
-        broken.setattr(month_close, "_ask_for_delivery", _break)
+        broken.setattr(month_close, "enqueue_all", _break)
         with pytest.raises(ZeroDivisionError):
             close(books)
     assert Invoice.objects.count() == 0
@@ -275,35 +274,3 @@ def test_of_two_schedulers_at_once_one_closes(committed_books):
     ]
     assert Invoice.objects.count() == 1
     assert OutboxMessage.objects.filter(schema_name=books.provider.schema_name).count() == 2
-
-
-@pytest.mark.proof
-def test_the_command_closes_charges_and_says_what_became_of_it(committed_books, capsys):
-    books = committed_books
-    books.card()
-    books.organization(users=30)
-    prefix = books.provider.invoice_prefix
-
-    call_command("close_month", provider=prefix.lower(), month="2026-10")
-
-    told = capsys.readouterr().out
-    assert f"{books.provider.name}, 2026-10: 1 invoice, $330.00." in told
-    assert f"{prefix}-000001" in told
-    assert "Paid in Full: charged to the card" in told
-    assert books.stripe.charges(customer=books.customer())["amount_charged"] == 33_000
-    with pytest.raises(CommandError, match="is closed: 1 invoice"):
-        call_command("close_month", provider=prefix, month="2026-10")
-
-
-@pytest.mark.parametrize(
-    ("provider", "month", "message"),
-    [
-        ("nobody", "2026-10", "There is no provider 'nobody'"),
-        ("NORTH", "2026-13", "there is no such month"),
-        ("NORTH", "soon", "write it like 2026-10"),
-        ("north", "2999-01", "2999-01 is not over"),
-    ],
-)
-def test_the_command_says_what_is_wrong(books, provider, month, message):
-    with pytest.raises(CommandError, match=message):
-        call_command("close_month", provider=provider, month=month)
