@@ -1,13 +1,16 @@
 """What every page's shell needs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django_tenants.utils import get_public_schema_name
 
 from accounts.models import User
 from accounts.roles import Permission
+from mtp.schema import current_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ PROVIDER_MENU = (
         "Account",
         (
             Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
+            Entry("cap_request_list", "Cap requests", "arrow-trending-up", Permission.CHANGE_CAPS),
             Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
             Entry(
                 "billing_information",
@@ -73,10 +77,29 @@ OWN_MENU = (
                 "computer-desktop",
                 Permission.USE_OWN_ORGANIZATION,
             ),
+            Entry(
+                "own_cap_request",
+                "User cap",
+                "arrow-trending-up",
+                Permission.USE_OWN_ORGANIZATION,
+            ),
         ),
     ),
 )
 OWN_PAGES = "/organization/"
+# What waits behind an entry: counted in the provider's schema for every page that shows the entry.
+Waiting = Callable[[], int]
+_waiting: dict[str, Waiting] = {}
+
+
+def waits_behind(name: str) -> Callable[[Waiting], Waiting]:
+    """Register who counts what waits for a person on the page of this name."""
+
+    def register(count: Waiting) -> Waiting:
+        _waiting[name] = count
+        return count
+
+    return register
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -95,10 +118,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             (group.label, [entry for entry in group.entries if user.may(entry.permission)])
             for group in (*PROVIDER_MENU, *OWN_MENU)
         ]
-    return {"navigation": _rendered(menu, path=request.path)}
+    is_entered = current_schema() != get_public_schema_name()
+    return {"navigation": _rendered(menu, path=request.path, is_entered=is_entered)}
 
 
-def _rendered(menu: list[tuple[str, list[Entry]]], *, path: str) -> list[dict[str, Any]]:
+def _rendered(
+    menu: list[tuple[str, list[Entry]]], *, path: str, is_entered: bool
+) -> list[dict[str, Any]]:
     """Groups of items with address and icon; the item whose address fits `path` best is active."""
     addresses = {entry.name: reverse(entry.name) for _, entries in menu for entry in entries}
     fitting = [address for address in addresses.values() if path.startswith(address)]
@@ -112,6 +138,7 @@ def _rendered(menu: list[tuple[str, list[Entry]]], *, path: str) -> list[dict[st
                     "url": addresses[entry.name],
                     "icon": entry.icon,
                     "active": addresses[entry.name] == active,
+                    "count": _waiting[entry.name]() if is_entered and entry.name in _waiting else 0,
                 }
                 for entry in entries
             ],

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing.views import card, documents, history, webhook
+from billing.views import cap_requests, card, documents, history, webhook
 
 urlpatterns = [
     path("account/payments/", history.payment_history, name="payment_history"),
@@ -18,5 +18,11 @@ urlpatterns = [
     path("account/billing/card/", card.card_replace, name="card_replace"),
     path("account/billing/card/setup/", card.card_setup, name="card_setup"),
     path("account/billing/card/return/", card.card_return, name="card_return"),
+    path("account/cap-requests/", cap_requests.cap_request_list, name="cap_request_list"),
+    path(
+        "account/cap-requests/<int:cap_request_id>/",
+        cap_requests.cap_request_detail,
+        name="cap_request_detail",
+    ),
     path("webhooks/stripe/", webhook.stripe_webhook, name="stripe_webhook"),
 ]

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from tenants.views import account as provider_account
 from tenants.views import (
     administrators,
+    cap_request,
     entering,
     joining,
     organization_admins,
@@ -66,6 +67,7 @@ one_organization = [
 
 own_organization = [
     path("leave/", entering.organization_leave, name="organization_leave"),
+    path("cap/", cap_request.own_cap_request, name="own_cap_request"),
     path("users/", own.own_user_list, name="own_user_list"),
     path("users/add/", own.own_user_add, name="own_user_add"),
     path("users/<int:user_id>/remove/", own.own_user_remove, name="own_user_remove"),

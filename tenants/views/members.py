@@ -105,12 +105,23 @@ def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeStr
         )
     return format_html(
         "This organization has {} users and has reached {}. To add more, contact your MSP "
-        'administrator, {} (<a href="mailto:{}">{}</a>).',
+        'administrator, {} (<a href="mailto:{}">{}</a>){}.',
         f"{refusal.count:,}",
         limit,
         provider.contact_name,
         provider.contact_email,
         provider.contact_email,
+        _request_link(request, refusal),
+    )
+
+
+def _request_link(request: PortalRequest, refusal: UserCapReached) -> SafeString | str:
+    """The way to ask for a higher cap; against the free allowance it would not help."""
+    if refusal.because != Because.CAP or not request.user.may(Permission.USE_OWN_ORGANIZATION):
+        return ""
+    return format_html(
+        ', or <a href="{}">request a higher cap</a>',
+        reverse("own_cap_request"),
     )
 
 

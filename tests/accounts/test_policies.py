@@ -123,15 +123,23 @@ MENUS = {
     "olive": [
         "Organizations",
         "Usage",
+        "Cap requests",
         "Payment History",
         "Billing Information",
         "Overview",
         "Administrators",
     ],
-    "bill": ["Organizations", "Usage", "Payment History", "Billing Information", "Overview"],
+    "bill": [
+        "Organizations",
+        "Usage",
+        "Cap requests",
+        "Payment History",
+        "Billing Information",
+        "Overview",
+    ],
     "adam": ["Organizations", "Usage", "Overview"],
     "rita": ["Organizations", "Usage", "Overview"],
-    "otto": ["Overview", "Users", "Devices"],
+    "otto": ["Overview", "Users", "Devices", "User cap"],
 }
 
 

@@ -1,0 +1,86 @@
+"""Requests for a higher cap with what they would cost: seen beside the answer to be given."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from accounts.context_processors import waits_behind
+from accounts.models import Package
+from billing.contracts import contract_for
+from billing.models import Contract
+from billing.money import format_money, format_unit_price, round_minor
+from tenants.cap_requests.models import CapRequest
+from usage.levels import organizations_with_usage
+from usage.periods import Month
+
+Usage = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CapCost:
+    """What the asked cap can add to a month's bill before tax: nothing where users are not billed.
+
+    `added` is how many more users there could be; `amount` and `unit_price` are empty without a
+    contract or where it bills devices only.
+    """
+
+    added: int
+    unit_price: str = ""
+    amount: str = ""
+    is_committed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A request beside its organization's users and this month's high-water mark so far."""
+
+    request: CapRequest
+    users: int
+    high_water_mark: int
+    cost: CapCost
+
+
+@waits_behind("cap_request_list")
+def open_requests() -> int:
+    """How many requests wait for an answer."""
+    return CapRequest.objects.visible().open().count()
+
+
+def cap_cost(*, asked: int, cap: int | None, users: int, contract: Contract | None) -> CapCost:
+    """Contract price times the users who could be added: those above the cap, or above the present
+    count where that lies over the cap. Never less than nothing.
+    """
+    added = 0 if cap is None else max(0, asked - max(cap, users))
+    if contract is None or contract.metric == Package.Metric.DEVICES:
+        return CapCost(added)
+    amount = round_minor(added * contract.unit_price, contract.currency)
+    return CapCost(
+        added,
+        unit_price=format_unit_price(contract.unit_price, contract.currency),
+        amount=format_money(amount, contract.currency),
+        is_committed=contract.kind == Contract.Kind.COMMITTED,
+    )
+
+
+def request_rows(
+    requests: Iterable[CapRequest], *, zone: ZoneInfo, now: datetime
+) -> list[RequestRow]:
+    """The requests with usage and cost of the running month, in three statements."""
+    month = Month.of(now, zone)
+    contract = contract_for(month)
+    listed = list(requests)
+    columns = ("pk", "user_cap", "users", "this_month_hwm")
+    organizations = organizations_with_usage(month=month).filter(
+        pk__in={request.organization_id for request in listed}
+    )
+    usage = {row["pk"]: row for row in organizations.values(*columns)}
+    return [_row(request, usage[request.organization_id], contract) for request in listed]
+
+
+def _row(request: CapRequest, usage: Usage, contract: Contract | None) -> RequestRow:
+    cost = cap_cost(
+        asked=request.asked_cap, cap=usage["user_cap"], users=usage["users"], contract=contract
+    )
+    return RequestRow(request, usage["users"], usage["this_month_hwm"], cost)

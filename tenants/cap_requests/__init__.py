@@ -1,0 +1,1 @@
+"""Asking for a higher user cap, and the provider's answer."""

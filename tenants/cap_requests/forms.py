@@ -1,0 +1,84 @@
+"""What is typed in to ask for a higher cap, and to answer."""
+
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django import forms
+
+from accounts.text import plain_text
+from tenants.models import LARGEST_USER_CAP
+
+LONGEST_TEXT = 1000
+LONGEST_APPROVAL = timedelta(days=731)
+
+
+def _plain_lines(text: str) -> None:
+    for line in text.splitlines():
+        plain_text(line)
+
+
+class AskForm(forms.Form):
+    """A higher cap, and why."""
+
+    cap = forms.IntegerField(max_value=LARGEST_USER_CAP, label="Users you need in all")
+    reason = forms.CharField(
+        max_length=LONGEST_TEXT,
+        label="Why",
+        validators=[_plain_lines],
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="For your MSP administrator, who decides.",
+    )
+
+    def __init__(self, *args: Any, present: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cap = self.fields["cap"]
+        cap.help_text = f"More than the present cap of {present:,}; at most {LARGEST_USER_CAP:,}."
+        cap.widget.attrs["min"] = present + 1
+
+
+class Decision(StrEnum):
+    """Which button was pressed."""
+
+    APPROVE = "approve"
+    DECLINE = "decline"
+
+
+class DecisionForm(forms.Form):
+    """Approve, for good or until a day, or decline with a text."""
+
+    decision = forms.ChoiceField(choices=[(each.value, each.value) for each in Decision])
+    last_day = forms.DateField(
+        required=False,
+        label="Only until",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The last day of the higher cap. Leave empty to raise it for good.",
+    )
+    answer = forms.CharField(
+        required=False,
+        max_length=LONGEST_TEXT,
+        label="Answer",
+        validators=[_plain_lines],
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Mailed with your decision. Needed when you decline.",
+    )
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+        self.fields["last_day"].widget.attrs["min"] = today.isoformat()
+
+    def clean_last_day(self) -> date | None:
+        """Today at the earliest, two years ahead at the latest."""
+        day: date | None = self.cleaned_data["last_day"]
+        if day is not None and not self.today <= day <= self.today + LONGEST_APPROVAL:
+            raise forms.ValidationError("Choose a day from today on, at most two years ahead.")
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        """Who declines says why."""
+        cleaned = super().clean() or self.cleaned_data
+        declines = cleaned.get("decision") == Decision.DECLINE
+        if declines and not cleaned.get("answer") and "answer" not in self.errors:
+            self.add_error("answer", "Say why: it is mailed to who asked.")
+        return cleaned

@@ -1,0 +1,69 @@
+"""What is mailed about requests for a higher cap: to those who may grant it, and back."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.mail import queue_mail
+from accounts.models import Provider, User
+from accounts.roles import PERMISSIONS, Permission
+from tenants.cap_requests.models import CapRequest
+
+DECIDING_ROLES = [
+    role for role, granted in PERMISSIONS.items() if Permission.CHANGE_CAPS in granted
+]
+
+
+def mail_asked(*, request: CapRequest, provider: Provider, now: datetime) -> None:
+    """Tell everyone who may change caps; the provider's contact where nobody may."""
+    deciders = User.objects.filter(provider=provider, is_active=True, role__in=DECIDING_ROLES)
+    addresses = list(deciders.order_by("pk").values_list("email", flat=True))
+    _queue(
+        "asked",
+        request=request,
+        to=addresses or [provider.contact_email],
+        subject=f"{request.organization} asks for {request.asked_cap:,} users",
+        url=reverse("cap_request_detail", args=[request.pk]),
+        now=now,
+    )
+
+
+def mail_decided(*, request: CapRequest, now: datetime) -> None:
+    """Tell who asked, unless their login is gone."""
+    said = "approved" if request.state == CapRequest.State.APPROVED else "declined"
+    _mail_back("decided", request=request, subject=f"Your request was {said}", now=now)
+
+
+def mail_ended(*, request: CapRequest, now: datetime) -> None:
+    """Tell who asked that the former cap is back."""
+    subject = f"Your user cap is {request.former_cap:,} again"
+    _mail_back("ended", request=request, subject=subject, now=now)
+
+
+def _mail_back(event: str, *, request: CapRequest, subject: str, now: datetime) -> None:
+    asker = User.objects.filter(pk=request.asked_by_id, is_active=True).first()
+    if asker is not None:
+        url = reverse("own_cap_request")
+        _queue(event, request=request, to=[asker.email], subject=subject, url=url, now=now)
+
+
+def _queue(
+    event: str, *, request: CapRequest, to: list[str], subject: str, url: str, now: datetime
+) -> None:
+    context: dict[str, Any] = {
+        "cap_request": request,
+        "subject": subject,
+        "url": settings.SITE_URL + url,
+        "is_approved": request.state == CapRequest.State.APPROVED,
+    }
+    queue_mail(
+        key=f"cap-request:{request.pk}:{event}",
+        to=to,
+        subject=subject,
+        text=render_to_string(f"tenants/mail/cap_request_{event}.txt", context),
+        html=render_to_string(f"tenants/mail/cap_request_{event}.html", context),
+        now=now,
+    )

@@ -1,0 +1,66 @@
+"""An organization's request for a higher user cap: asking, and what was answered before."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from tenants.cap_requests.asking import AskingRefused, ask_for_cap
+from tenants.cap_requests.forms import AskForm
+from tenants.models import LARGEST_USER_CAP, ManagedUser
+from tenants.views.places import Place
+
+CONFLICT = 409
+UNPROCESSABLE = 422
+SHOWN = 20
+
+
+@requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_cap_request(request: PortalRequest) -> HttpResponse:
+    """The own organization's cap, a form to ask for a higher one, and earlier requests."""
+    place = Place.of_own(request)
+    cap = place.organization.user_cap
+    form = AskForm(request.POST or None, present=cap or 0)
+    status = 200
+    if request.method == "POST" and not form.is_valid():
+        status = UNPROCESSABLE
+    elif request.method == "POST":
+        try:
+            asked = ask_for_cap(
+                provider=request.provider,
+                organization=place.organization,
+                **form.cleaned_data,
+                by=request.user,
+                now=timezone.now(),
+            )
+        except AskingRefused as refusal:
+            form.add_error(None, str(refusal))
+            status = CONFLICT
+        else:
+            messages.success(request, f"Your request for {asked.asked_cap:,} users was sent.")
+            return redirect("own_cap_request")
+    return _render(request, place, form, status=status)
+
+
+def _render(request: PortalRequest, place: Place, form: AskForm, *, status: int) -> HttpResponse:
+    requests = place.organization.cap_requests.order_by("-asked_at", "-pk")
+    cap = place.organization.user_cap
+    open_request = requests.open().first()
+    context = {
+        "form": form,
+        "place": place,
+        "organization": place.organization,
+        "users": ManagedUser.objects.filter(
+            organization=place.organization, removed_at=None
+        ).count(),
+        "open_request": open_request,
+        "may_ask": cap is not None and cap < LARGEST_USER_CAP and open_request is None,
+        "earlier": requests.exclude(state="open")[:SHOWN],
+        "zone": request.provider.billing_time_zone,
+    }
+    return render(request, "tenants/cap_request.html", context, status=status)
