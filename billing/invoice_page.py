@@ -9,6 +9,7 @@ from babel import Locale
 
 from billing.models import ChargeAttempt, Invoice, InvoiceLine
 from billing.money import format_money, format_unit_price
+from billing.why_links import why_of_line
 from billing.wording import date_text, instant_text, month_text, quantity_text, unit_of
 from tenants.models import Organization
 
@@ -17,7 +18,10 @@ _ENGLISH = Locale("en")
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """One line; `organization_id` only while the organization is there to be looked at."""
+    """One line; `organization_id` only while the organization is there to be looked at.
+
+    `why_url` is empty for a line of no organization.
+    """
 
     position: int
     name: str
@@ -27,6 +31,7 @@ class LineRow:
     amount: str
     reached: str
     by: str
+    why_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +111,13 @@ def line_rows(lines: Iterable[InvoiceLine], *, invoice: Invoice) -> list[LineRow
         ).values_list("pk", flat=True)
     )
     zone = ZoneInfo(invoice.billing_time_zone)
-    return [_line(line, currency=invoice.currency, zone=zone, living=living) for line in lines]
+    return [_line(line, invoice=invoice, zone=zone, living=living) for line in lines]
 
 
-def _line(line: InvoiceLine, *, currency: str, zone: ZoneInfo, living: set[int]) -> LineRow:
+def _line(line: InvoiceLine, *, invoice: Invoice, zone: ZoneInfo, living: set[int]) -> LineRow:
     is_free = line.kind == InvoiceLine.Kind.BASIS
     is_there = line.organization_id in living
+    currency = invoice.currency
     return LineRow(
         position=line.position,
         name=line.organization_name or line.description,
@@ -121,6 +127,7 @@ def _line(line: InvoiceLine, *, currency: str, zone: ZoneInfo, living: set[int])
         amount="" if is_free else format_money(line.amount_minor, currency),
         reached=_reached(line, zone),
         by=_by(line),
+        why_url=why_of_line(line, month=invoice.month),
     )
 
 

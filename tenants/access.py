@@ -3,6 +3,7 @@
 from django.http import Http404
 
 from accounts.requests import PortalRequest
+from accounts.scope import visible_organizations
 from tenants.models import Device, ManagedUser, Organization
 
 # Session key: the organization an MSP administrator is logged in to.
@@ -15,6 +16,15 @@ def organization_or_404(*, organization_id: int) -> Organization:
         Organization.objects.visible().filter(pk=organization_id).first()
     )
     if organization is None:
+        raise Http404
+    return organization
+
+
+def metered_organization_or_404(*, organization_id: int) -> Organization:
+    """Like `organization_or_404`, of removed ones too: what they had must have an answer."""
+    ids = visible_organizations()
+    organization = Organization.objects.filter(pk=organization_id).first()
+    if organization is None or (ids is not None and organization_id not in ids):
         raise Http404
     return organization
 

@@ -6,6 +6,7 @@ A route with a new kind of parameter fails here until `ROWS_BY_PARAMETER` says h
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -105,17 +106,20 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         started_at=NOON,
     ),
 }
+# Parameters that name no row: the same for everyone.
+VALUES_BY_PARAMETER = {"month": "2026-03"}
 
 
 @pytest.fixture
-def norths(north: Provider, south: Provider) -> dict[str, int]:
+def norths(north: Provider, south: Provider) -> dict[str, Any]:
     """Ids of rows of north, one for each parameter that an address may have; south has others."""
     with provider_schema(south.schema_name):
         own = Organization.objects.create(name="Southern Bakery")
         ManagedUser.objects.create(organization=own, email="u@southern.example")
     with provider_schema(north.schema_name):
         organization = Organization.objects.create(name=f"Bakery {CANARY}")
-        return {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
+        rows = {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
+    return rows | VALUES_BY_PARAMETER
 
 
 def provider_routes() -> Iterator[Route]:
@@ -125,11 +129,11 @@ def provider_routes() -> Iterator[Route]:
 
 def test_every_parameter_is_known() -> None:
     unknown = {name for route in provider_routes() for name in route.parameters}
-    assert unknown <= set(ROWS_BY_PARAMETER)
+    assert unknown <= set(ROWS_BY_PARAMETER) | set(VALUES_BY_PARAMETER)
 
 
 def test_another_providers_rows_are_as_good_as_missing(
-    client: Client, people: People, norths: dict[str, int]
+    client: Client, people: People, norths: dict[str, Any]
 ) -> None:
     client.force_login(people.sofia)
     for route in provider_routes():
@@ -138,7 +142,7 @@ def test_another_providers_rows_are_as_good_as_missing(
         statuses = set()
         for method in (client.get, client.post):
             foreign = method(route.url(norths))
-            missing = method(route.url(dict.fromkeys(norths, MISSING)))
+            missing = method(route.url(dict.fromkeys(norths, MISSING) | VALUES_BY_PARAMETER))
             assert foreign.status_code == missing.status_code, route
             assert foreign.status_code in (404, 405), route
             assert without_tokens(foreign.text) == without_tokens(missing.text), route
@@ -148,7 +152,7 @@ def test_another_providers_rows_are_as_good_as_missing(
 
 
 def test_the_same_rows_are_there_for_their_own_provider(
-    client: Client, people: People, norths: dict[str, int]
+    client: Client, people: People, norths: dict[str, Any]
 ) -> None:
     client.force_login(people.olive)
     client.get(f"/organizations/{norths['organization_id']}/")
@@ -159,7 +163,7 @@ def test_the_same_rows_are_there_for_their_own_provider(
 
 
 def test_no_page_of_south_carries_norths_canary(
-    client: Client, people: People, norths: dict[str, int]
+    client: Client, people: People, norths: dict[str, Any]
 ) -> None:
     visitor = Client()
     for person, entered in ((people.olive, norths["organization_id"]), (people.sofia, None)):
@@ -176,7 +180,7 @@ def test_no_page_of_south_carries_norths_canary(
 
 
 def test_an_organization_of_another_provider_cannot_be_entered(
-    client: Client, people: People, norths: dict[str, int]
+    client: Client, people: People, norths: dict[str, Any]
 ) -> None:
     client.force_login(people.sofia)
     assert client.post(f"/organizations/{norths['organization_id']}/enter/").status_code == 404

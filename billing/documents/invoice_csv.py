@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from billing.models import Invoice, InvoiceLine
 from billing.money import exponent, major
+from billing.why_links import why_address
 from tenants.spreadsheet import csv_lines
 
 TAX = "tax"
@@ -28,6 +29,7 @@ HEADER = (
     "Count after",
     "Who was added",
     "Added by",
+    "Why this number",
 )
 
 
@@ -56,13 +58,14 @@ def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[obje
             *(_or_empty(line.peak_event_id), _or_empty(line.peak_count_before)),
             "" if line.peak_at is None else plain_decimal(line.quantity),
             *(line.peak_subject_name, line.peak_actor_name),
+            why_address(line, month=invoice.month),
         )
     if invoice.tax_minor:
         tax = plain_money(invoice.tax_minor, invoice.currency)
         name = f"{invoice.tax_name or 'Tax'} ({plain_decimal(invoice.tax_rate)} %)"
         yield (
             *(number, month, position + 1, TAX, name, "", "", "", "", ""),
-            *(tax, invoice.currency, "", "", "", "", "", ""),
+            *(tax, invoice.currency, "", "", "", "", "", "", ""),
         )
 
 

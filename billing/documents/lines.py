@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from billing.documents.names import printable
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
+from billing.why_links import why_address
 from billing.wording import instant_text, quantity_text, unit_of
 
 _LONGEST_PERSON = 60
@@ -16,16 +18,20 @@ _LONGEST_PERSON = 60
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One row of a table; `note` says when and by whom the quantity was reached."""
+    """One row of a table; `note` says when and by whom the quantity was reached.
+
+    `why_url` is the whole address of the page that explains it, empty for a row of none.
+    """
 
     name: str
     note: str
     quantity: str
     unit_price: str
     amount: str
+    why_url: str = ""
 
 
-def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo) -> Charge:
+def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> Charge:
     """A line by itself; a basis line has neither price nor amount."""
     is_free = line.kind == InvoiceLine.Kind.BASIS
     return Charge(
@@ -34,6 +40,7 @@ def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo) -> Charge:
         quantity=quantity_text(line.quantity, unit_of(line.metric)),
         unit_price="" if is_free else format_unit_price(line.unit_price, currency),
         amount="" if is_free else format_money(line.amount_minor, currency),
+        why_url=why_address(line, month=month),
     )
 
 

@@ -5,6 +5,7 @@ Payment is told as at issue: a document never changes, so it cannot know what ca
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -102,6 +103,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
     annexed = (charged if is_summary else basis) if has_annex else []
     columns = CHARGES if is_summary else SHARES
     currency = invoice.currency
+    in_table = partial(charge, currency=currency, zone=zone, month=invoice.month)
     return Sheet(
         number=invoice.number,
         month=month_text(invoice.month),
@@ -114,11 +116,9 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         quantity_heading=_quantity_heading(invoice),
         charges=tuple(charges_by_price(charged, currency=currency))
         if is_summary
-        else tuple(charge(line, currency=currency, zone=zone) for line in charged),
+        else tuple(map(in_table, charged)),
         is_summary=is_summary,
-        basis=()
-        if is_long
-        else tuple(charge(line, currency=currency, zone=zone) for line in basis),
+        basis=() if is_long else tuple(map(in_table, basis)),
         annex_title=_annex_title(annexed, is_charged=is_summary),
         is_only_in_csv=is_long and not has_annex,
         annex_heading=annex_heading(columns),

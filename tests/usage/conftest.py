@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+import time_machine
+from django.test import Client
 
 from accounts.models import Provider
 from mtp.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
+from tests.people import People
 from tests.usage.counting import set_policy
+from tests.usage.why_story import Acme, at
 
 
 @pytest.fixture
@@ -21,3 +25,31 @@ def books(north: Provider) -> Iterator[MeteringPolicy]:
 def acme(books: MeteringPolicy) -> Organization:
     """An organization without users."""
     return Organization.objects.create(name="Acme")
+
+
+@pytest.fixture
+def on_20_march() -> Iterator[None]:
+    """The pages are looked at on 20 March 2026 at noon, UTC."""
+    with time_machine.travel(at("2026-03-20 12:00"), tick=False):
+        yield
+
+
+@pytest.fixture
+def as_rita(client: Client, people: People) -> Client:
+    """Read-only: whoever may see usage may see why."""
+    client.force_login(people.rita)
+    return client
+
+
+@pytest.fixture
+def bakery(north: Provider) -> Organization:
+    """Acme of north since January, without a free allowance; its schema is left again."""
+    with provider_schema(north.schema_name):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        return Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
+
+
+@pytest.fixture
+def there(north: Provider, bakery: Organization) -> Acme:
+    """What happens in it."""
+    return Acme(north, bakery)

@@ -1,0 +1,16 @@
+"""Where a number's explanation stands."""
+
+from datetime import date
+
+from django.urls import reverse
+
+from usage.models import Metric
+
+
+def why_path(*, organization_id: int, month: date, metric: str) -> str:
+    """The address, without the site, of why an organization's number of a month is what it is.
+
+    `month` is its first day; a metric other than devices is explained by its users.
+    """
+    path = reverse("usage_why", args=[organization_id, f"{month:%Y-%m}"])
+    return f"{path}?metric={metric}" if metric == Metric.DEVICES else path
