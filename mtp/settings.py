@@ -4,14 +4,17 @@ Production refuses to start with a missing or empty secret and says which one.
 """
 
 import sys
+import zoneinfo
 from pathlib import Path
 
 import environ
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from mtp import operations_look
+from mtp import operations_look, schedule
+
+# The locked rules of time zones, whatever the system's: a month begins at one instant everywhere.
+zoneinfo.reset_tzpath(())
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -71,6 +74,8 @@ SHARED_APPS = [
     "django_cotton",
     "heroicons",
     "csp",
+    # For the files of the API's page.
+    "ninja",
 ]
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
 # The demo has a command and no tables.
@@ -86,6 +91,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "mtp.problems.ProblemsMiddleware",
     "mtp.middleware.PublicSchemaMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -233,16 +239,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
-CELERY_BEAT_SCHEDULE = {
-    # Expires: wake-ups that piled up while no worker ran would find nothing left to do.
-    "outbox": {
-        "task": "mtp.outbox.tasks.send_due",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
-    "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
-}
+CELERY_BEAT_SCHEDULE = schedule.BEAT_SCHEDULE
 
 UNFOLD = operations_look.UNFOLD
 
@@ -278,6 +275,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- The product's own figures -------------------------------------------------------------------
+API_REQUESTS_A_MINUTE: int = env.int("API_REQUESTS_A_MINUTE", default=600)
 FREE_USER_ALLOWANCE: int = env.int("FREE_USER_ALLOWANCE", default=10)
 AUTOMATIC_CHARGE_LIMIT_MINOR: int = env.int("AUTOMATIC_CHARGE_LIMIT_MINOR", default=400_000)
 # Who issues the invoices: printed on each, kept with each.

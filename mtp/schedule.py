@@ -1,0 +1,14 @@
+"""What runs by the clock; each task finds out itself what is due and catches up what was missed."""
+
+from celery.schedules import crontab
+
+BEAT_SCHEDULE = {
+    # Expires: wake-ups that piled up while no worker ran would find nothing left to do.
+    "outbox": {
+        "task": "mtp.outbox.tasks.send_due",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
+    "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
+}
