@@ -1,5 +1,6 @@
 """Loading what belongs to the current provider, or 404: the same for missing and not yours."""
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from accounts.requests import PortalRequest
@@ -50,9 +51,19 @@ def device_or_404(*, organization: Organization, device_id: int) -> Device:
 def own_organization_or_404(request: PortalRequest) -> Organization:
     """The organization whose own pages this person uses: their own, or the one entered.
 
-    Never taken from the address: an organization admin has exactly one.
+    Never taken from the address: an organization admin has exactly one. Raises PermissionDenied
+    with whom to ask when that one was removed: every page of theirs would be a 404.
     """
     organization_id = request.user.organization_id or request.session.get(ENTERED_ORGANIZATION_KEY)
     if organization_id is None:
         raise Http404
-    return organization_or_404(organization_id=organization_id)
+    try:
+        return organization_or_404(organization_id=organization_id)
+    except Http404:
+        if request.user.organization_id is None:
+            raise
+        provider = request.provider
+        raise PermissionDenied(
+            "Your organization is no longer in the portal. Contact your MSP administrator, "
+            f"{provider.contact_name} ({provider.contact_email})."
+        ) from None

@@ -15,7 +15,11 @@ from accounts.models import Provider
 from accounts.roles import Role
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
-from tenants.organizations import OrganizationLimitReached, create_organization
+from tenants.organizations import (
+    OrganizationLimitReached,
+    create_organization,
+    remove_organization,
+)
 from tests.people import People, hire
 
 SignIn = Callable[..., Client]
@@ -170,6 +174,18 @@ def wait_until_blocked() -> None:
                 return
         time.sleep(0.02)
     raise AssertionError("Nobody waited.")
+
+
+def test_the_admin_of_a_removed_organization_is_told_whom_to_ask(
+    client: Client, sign_in: SignIn, people: People, north: Provider
+) -> None:
+    otto = sign_in(client, people.otto)
+    with provider_schema(north.schema_name):
+        remove_organization(organization=people.otto_organization, actor=SYSTEM_ACTOR, now=NOW)
+    answer = otto.get("/", follow=True)
+    assert answer.status_code == 403
+    assert "Your organization is no longer in the portal." in answer.content.decode()
+    assert north.contact_email in answer.content.decode()
 
 
 def test_entering_keeps_ones_identity_shows_a_bar_and_is_logged(
