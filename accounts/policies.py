@@ -43,6 +43,7 @@ class Policy:
 ANYONE = Policy("anyone", is_public=True)
 SIGNED_IN = Policy("signed in")
 OPERATIONS = Policy("operations staff")
+API_KEY = Policy("a provider's API key")
 
 # Routes of libraries, which guard themselves; by name, or by namespace with a colon at the end.
 LIBRARY_POLICIES: dict[str, Policy] = {
@@ -57,6 +58,8 @@ LIBRARY_POLICIES: dict[str, Policy] = {
     "account_change_password": SIGNED_IN,
     "operations_sign_out": ANYONE,
     "admin:": OPERATIONS,
+    # But for its reference, which names its policy itself; tests/test_api.py walks the operations.
+    "api:": API_KEY,
 }
 
 
@@ -110,10 +113,13 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
 
 def policy_of(*, view: View, name: str, namespaces: Sequence[str] = ()) -> Policy | None:
     """The policy of a route, or None when it names none."""
+    own: Policy | None = getattr(view, "policy", None)
+    if own is not None:
+        return own
     for namespace in namespaces:
         if policy := LIBRARY_POLICIES.get(f"{namespace}:"):
             return policy
-    return getattr(view, "policy", None) or LIBRARY_POLICIES.get(name)
+    return LIBRARY_POLICIES.get(name)
 
 
 def _named(view: View, policy: Policy) -> View:

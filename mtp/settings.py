@@ -74,8 +74,7 @@ SHARED_APPS = [
     "django_cotton",
     "heroicons",
     "csp",
-    # For the files of the API's page.
-    "ninja",
+    "ninja",  # the files of the API's reference
 ]
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
 # The demo has a command and no tables.
@@ -158,7 +157,6 @@ CACHES = {
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_SECURE = IS_PRODUCTION
-SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
 # The container's own check comes without the proxy.

@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from accounts.urls import sign_in
 from accounts.views import operations_sign_in
+from mtp.api import api
 from mtp.styleguide import styleguide
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", include("usage.urls")),
     path("", include("billing.urls")),
     path("accounts/", include(sign_in)),
+    path("api/v1/", api.urls),
     # Before the admin's own, which would know neither our limits nor our log.
     path("operations/login/", operations_sign_in, name="operations_sign_in"),
     path("operations/logout/", logout, name="operations_sign_out"),

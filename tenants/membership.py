@@ -24,14 +24,24 @@ class Via(StrEnum):
     FORM = "form"
     IMPORT = "import"
     DEMO = "demo"
+    API = "api"
 
 
 class AlreadyThere(Exception):
-    """The organization has a live user of this e-mail, or device of this serial number."""
+    """The organization has a living user of this e-mail, device of this serial number, or either of
+    this external id.
+    """
 
 
 def add_user(
-    *, organization: Organization, email: str, name: str, actor: Actor, via: Via, now: datetime
+    *,
+    organization: Organization,
+    email: str,
+    name: str,
+    actor: Actor,
+    via: Via,
+    now: datetime,
+    external_id: str | None = None,
 ) -> ManagedUser:
     """Add a user, counted from `now`.
 
@@ -42,6 +52,7 @@ def add_user(
         organization=organization,
         email=email,
         name=name,
+        external_id=external_id,
         added_at=now,
         added_by_id=actor.id,
         added_by_name=actor.name,
@@ -61,12 +72,14 @@ def add_device(
     actor: Actor,
     via: Via,
     now: datetime,
+    external_id: str | None = None,
 ) -> Device:
     """Add a device, counted from `now`. Raises `AlreadyThere` and `OrganizationRemoved`."""
     device = Device(
         organization=organization,
         name=name,
         serial_number=serial_number,
+        external_id=external_id,
         added_at=now,
         added_by_id=actor.id,
         added_by_name=actor.name,

@@ -11,6 +11,8 @@ from accounts.scope import visible_organizations
 
 SMALLEST_USER_CAP = 1
 LARGEST_USER_CAP = 10_000
+# What a provider's own system calls a user or device; unique among an organization's living ones.
+EXTERNAL_ID_LENGTH = 200
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -95,6 +97,10 @@ class ManagedUser(CountedRow):
 
     email = models.EmailField()
     name = models.CharField(max_length=200, blank=True, db_default="")
+    # None has no such name; an empty text would be one.
+    external_id = models.CharField(  # noqa: DJ001
+        max_length=EXTERNAL_ID_LENGTH, null=True, blank=True
+    )
     state = models.CharField(
         max_length=20, choices=State, default=State.ACTIVE, db_default=State.ACTIVE
     )
@@ -109,6 +115,11 @@ class ManagedUser(CountedRow):
                 condition=models.Q(removed_at=None),
                 violation_error_message="This organization already has a user with this e-mail.",
             ),
+            models.UniqueConstraint(
+                fields=["organization", "external_id"],
+                name="tenants_manageduser_one_external_id",
+                condition=models.Q(removed_at=None, external_id__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,6 +131,10 @@ class Device(CountedRow):
 
     name = models.CharField(max_length=200)
     serial_number = models.CharField(max_length=100)
+    # None has no such name; an empty text would be one.
+    external_id = models.CharField(  # noqa: DJ001
+        max_length=EXTERNAL_ID_LENGTH, null=True, blank=True
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -131,6 +146,11 @@ class Device(CountedRow):
                 violation_error_message=(
                     "This organization already has a device with this serial number."
                 ),
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "external_id"],
+                name="tenants_device_one_external_id",
+                condition=models.Q(removed_at=None, external_id__isnull=False),
             ),
         ]
 

@@ -1,0 +1,75 @@
+"""The API under /api/v1/: each app's routers, one key, one rate, one form of errors."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Swagger
+from ninja.errors import HttpError, Throttled, ValidationError
+
+from accounts.api_access import KeyRate, ProviderKey
+from accounts.policies import anyone
+from mtp.problems import Problem, problem_of_status
+from tenants.api import members, organizations, refusals
+from usage import api as usage
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """
+For a provider's own systems. Send the provider's key in the header `x-api-key`; a key is generated
+under *Account Overview* and opens that provider's organizations, and nothing else.
+
+Errors are `application/problem+json` (RFC 9457): `status`, `code` for programs, `detail` for
+people. Lists come in order of id: pass `next` of one page as `after` of the following one. A
+request may be sent again when no answer came: what has an `external_id` is added once.
+Instants are UTC. At 429, wait for the seconds of `Retry-After`.
+"""
+
+api = NinjaAPI(
+    title="Multi-Tenant Portal API",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="api",
+    auth=ProviderKey(),
+    throttle=KeyRate(),
+    docs=Swagger(settings={"persistAuthorization": False}),
+    docs_decorator=anyone,
+)
+api.add_router("", organizations.router)
+api.add_router("", members.users)
+api.add_router("", members.devices)
+api.add_router("", usage.router)
+PROBLEMS: dict[type[Exception], Any] = {**refusals.PROBLEMS}
+
+
+def _invalid(_request: HttpRequest, error: ValidationError) -> Problem:
+    errors = [{"location": list(one["loc"]), "detail": str(one["msg"])} for one in error.errors]
+    return Problem(422, "invalid", "Some of what was sent can't be taken.", errors=errors)
+
+
+def _http_error(_request: HttpRequest, error: HttpError) -> Problem:
+    if isinstance(error, Throttled):
+        return Problem(429, "too-many-requests", "This key asks too often. Wait for Retry-After.")
+    return problem_of_status(error.status_code)
+
+
+def _unexpected(request: HttpRequest, error: Exception) -> Problem:
+    logger.error("The API failed at %s %s", request.method, request.path, exc_info=error)
+    return problem_of_status(500)
+
+
+def _answers(make: Callable[..., Problem]) -> Callable[[HttpRequest, Any], HttpResponse]:
+    def answer(request: HttpRequest, error: Any) -> HttpResponse:
+        return make(request, error).response()
+
+    return answer
+
+
+PROBLEMS[Problem] = lambda _, problem: problem
+PROBLEMS[Http404] = lambda *_: problem_of_status(404)
+PROBLEMS[ValidationError] = _invalid
+PROBLEMS[HttpError] = _http_error
+PROBLEMS[Exception] = _unexpected
+for error, make in PROBLEMS.items():
+    api.add_exception_handler(error, _answers(make))

@@ -1,0 +1,1 @@
+"""Organizations, users and devices for a provider's own systems."""

@@ -1,0 +1,79 @@
+"""What the API takes and gives: texts that can be seen, pages by id, and its ways to say no."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db.models import QuerySet
+from ninja import Query, Schema
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+
+from accounts.text import plain_text
+
+LARGEST_ID = 2**63 - 1
+LARGEST_PAGE = 500
+LARGEST_BULK = 1_000
+
+Out = TypeVar("Out")
+
+
+def _accepted_by(check: Callable[[str], None]) -> AfterValidator:
+    def validate(value: str) -> str:
+        try:
+            check(value)
+        except ValidationError as refusal:
+            raise ValueError(" ".join(refusal.messages)) from refusal
+        return value
+
+    return AfterValidator(validate)
+
+
+def _text(longest: int, *, shortest: int = 1) -> Any:
+    return Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=shortest, max_length=longest),
+        _accepted_by(plain_text),
+    ]
+
+
+Name = _text(200)
+OptionalName = _text(200, shortest=0)
+SerialNumber = _text(100)
+ExternalId = _text(200)
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),
+    _accepted_by(plain_text),
+    _accepted_by(validate_email),
+]
+
+
+class Body(Schema):
+    """What a request sends; members it does not know are refused, so that none is lost silently."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageQuery(Schema):
+    """Which page: rows come in order of id."""
+
+    after: int = Field(0, ge=0, le=LARGEST_ID, description="Rows behind this id.")
+    limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="So many rows at most.")
+
+
+Paging = Annotated[PageQuery, Query()]
+
+
+class Page(Schema, Generic[Out]):
+    """A page; `next` is the `after` of the following one, null on the last."""
+
+    items: list[Out]
+    next: int | None
+
+
+def page_of(rows: QuerySet[Any], paging: PageQuery) -> dict[str, Any]:
+    """The rows of a page in order of id: stable while others add and remove."""
+    found = list(rows.filter(pk__gt=paging.after).order_by("pk")[: paging.limit + 1])
+    items = found[: paging.limit]
+    return {"items": items, "next": items[-1].pk if len(found) > paging.limit else None}

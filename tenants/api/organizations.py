@@ -1,0 +1,91 @@
+"""The provider's organizations."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from ninja import Router, Schema, Status
+from pydantic import Field
+
+from accounts.api_access import ApiRequest, api_actor
+from tenants.access import organization_or_404
+from tenants.api.fields import Body, Name, Page, Paging, page_of
+from tenants.models import (
+    LARGEST_USER_CAP,
+    SMALLEST_USER_CAP,
+    CountedRow,
+    Device,
+    ManagedUser,
+    Organization,
+)
+from tenants.organizations import create_organization, set_user_cap
+
+router = Router(tags=["Organizations"])
+
+
+class OrganizationOut(Schema):
+    """An organization with what is counted in it now; `user_cap` null is no cap."""
+
+    id: int
+    name: str
+    user_cap: int | None
+    users: int
+    devices: int
+    created_at: datetime
+
+
+class NewOrganization(Body):
+    """An organization to be created."""
+
+    name: Name
+    user_cap: int | None = Field(None, ge=SMALLEST_USER_CAP, le=LARGEST_USER_CAP)
+
+
+def _living(model: type[CountedRow]) -> Coalesce:
+    counted: QuerySet[Any] = model.objects.filter(  # type: ignore[attr-defined]
+        organization=OuterRef("pk"), removed_at=None
+    )
+    number = counted.order_by().values("organization").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(number), 0, output_field=IntegerField())
+
+
+def _counted() -> QuerySet[Organization]:
+    return Organization.objects.visible().annotate(
+        users=_living(ManagedUser), devices=_living(Device)
+    )
+
+
+@router.get("/organizations", response=Page[OrganizationOut], summary="List organizations")
+def list_organizations(
+    request: ApiRequest,  # noqa: ARG001 - ninja's signature
+    paging: Paging,
+) -> dict[str, Any]:
+    """Living organizations in order of id."""
+    return page_of(_counted(), paging)
+
+
+@router.post("/organizations", response={201: OrganizationOut}, summary="Create an organization")
+@transaction.atomic
+def create(request: ApiRequest, body: NewOrganization) -> Status[Any]:
+    """409 at the provider's organization limit, and for a name that is taken."""
+    now = timezone.now()
+    actor = api_actor(request)
+    organization = create_organization(
+        name=body.name, limit=request.provider.organization_limit, actor=actor, now=now
+    )
+    if body.user_cap is not None:
+        set_user_cap(organization=organization, cap=body.user_cap, actor=actor, now=now)
+    return Status(201, _counted().get(pk=organization.pk))
+
+
+@router.get("/organizations/{organization_id}", response=OrganizationOut, summary="One of them")
+def get_organization(
+    request: ApiRequest,  # noqa: ARG001 - ninja's signature
+    organization_id: int,
+) -> Organization:
+    """404 for any other id."""
+    organization = organization_or_404(organization_id=organization_id)
+    return _counted().get(pk=organization.pk)
