@@ -58,9 +58,7 @@ def issue_invoices(
             subtotal_minor=draft.subtotal_minor,
             tax_minor=draft.tax_minor,
             total_minor=draft.total_minor,
-            due_date=today
-            if draft.collection is Collection.AUTOMATIC
-            else today + timedelta(days=contract.payment_terms_days),
+            due_date=today + _time_to_pay(draft, contract),
         )
         for index, draft in enumerate(drafts)
     ]
@@ -71,6 +69,12 @@ def issue_invoices(
         for position, line in enumerate(draft.lines, start=1)
     )
     return invoices
+
+
+def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:
+    """None by card, the agreed days by transfer."""
+    is_charged = draft.collection is Collection.AUTOMATIC
+    return timedelta(days=0 if is_charged else contract.payment_terms_days)
 
 
 def _take_numbers(*, count: int) -> int:
