@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from usage.views import organization, usage_page, why
+from usage.views import history, organization, usage_page, why
 
 urlpatterns = [
     path("account/usage/", usage_page.usage, name="usage"),
     path("account/usage.csv", usage_page.usage_csv, name="usage_csv"),
+    path("account/usage/history/", history.usage_history, name="usage_history"),
+    path("account/usage/history.csv", history.usage_history_csv, name="usage_history_csv"),
     path("account/usage/<int:organization_id>/cap/", usage_page.cap_edit, name="cap_edit"),
     path("account/usage/<int:organization_id>/why/<str:month>/", why.usage_why, name="usage_why"),
     path(
