@@ -58,7 +58,9 @@ class ChargeAttempt(models.Model):
         SUCCEEDED = "succeeded", "Succeeded"
         FAILED = "failed", "Failed"
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="attempts")
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
     cause = models.CharField(max_length=60, default="close")
     state = models.CharField(max_length=20, choices=State, default=State.PENDING)
     idempotency_key = models.CharField(max_length=100, unique=True)
