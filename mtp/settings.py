@@ -222,8 +222,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not IS_PRODUCTION
 
-# --- Mail ----------------------------------------------------------------------------------------
-vars().update(env.email("EMAIL_URL", default="filemail:////tmp/mtp-mail"))
+# --- Mail: a server that hangs holds no worker longer than EMAIL_TIMEOUT seconds ----------------
+vars().update(env.email("EMAIL_URL", default="filemail:////tmp/mtp-mail"), EMAIL_TIMEOUT=30)
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="MTP Billing <billing@mtp.example>")
 SUPPORT_EMAIL: str = env.str("SUPPORT_EMAIL", default="support@mtp.example")
 

@@ -1,7 +1,9 @@
 """Mail is a row first, is sent by a worker, and looks the same when sent twice."""
 
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -89,3 +91,16 @@ def test_a_mail_server_that_refuses_is_asked_again(db: None, settings: object) -
     message = OutboxMessage.objects.get()
     assert (message.attempts, message.finished_at) == (1, None)
     assert message.last_error.startswith("ConnectionRefusedError")
+
+
+def test_a_mail_server_that_never_answers_holds_no_worker(db: None, settings: Any) -> None:
+    assert settings.EMAIL_TIMEOUT < settings.OUTBOX_LEASE_SECONDS / 3
+    settings.EMAIL_TIMEOUT = 0.2
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        queue()
+        deliver_due(now=NOON)
+    message = OutboxMessage.objects.get()
+    assert (message.finished_at, message.leased_until) == (None, None)
+    assert "timed out" in message.last_error
