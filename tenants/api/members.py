@@ -166,7 +166,7 @@ def add_users(request: ApiRequest, organization_id: int, body: NewUsers) -> dict
     return {"added": done.added, "items": done.rows}
 
 
-@users.patch(USERS + "/{user_id}", response=UserOut, summary="Suspend, reactivate, name")
+@users.patch(USERS + "/{user_id}", response=UserOut, summary="Change a user")
 def change_user(
     request: ApiRequest, organization_id: int, user_id: int, body: UserChange
 ) -> ManagedUser:

@@ -81,7 +81,9 @@ def create(request: ApiRequest, body: NewOrganization) -> Status[Any]:
     return Status(201, _counted().get(pk=organization.pk))
 
 
-@router.get("/organizations/{organization_id}", response=OrganizationOut, summary="One of them")
+@router.get(
+    "/organizations/{organization_id}", response=OrganizationOut, summary="Get an organization"
+)
 def get_organization(
     request: ApiRequest,  # noqa: ARG001 - ninja's signature
     organization_id: int,

@@ -175,7 +175,7 @@ def test_a_limited_administrator_sees_only_theirs(
         assert adams.get(f"/organizations/{foundry.pk}/{page}").status_code == 404, page
     assert adams.post(f"/organizations/{foundry.pk}/enter/").status_code == 404
     assert adams.get("/organizations/new/").status_code == 403
-    assert "1 only" in as_olive.get("/account/administrators/").text
+    assert "1 of them" in as_olive.get("/account/administrators/").text
 
 
 def test_an_entered_organization_closes_with_the_limit(
