@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
 from accounts.models import User
@@ -48,6 +50,7 @@ PROVIDER_MENU = (
         (
             Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
             Entry("cap_request_list", "Cap requests", "arrow-trending-up", Permission.CHANGE_CAPS),
+            Entry("licences", "Licences", "ticket", Permission.VIEW_BILLING),
             Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
             Entry(
                 "billing_information",
@@ -55,7 +58,9 @@ PROVIDER_MENU = (
                 "credit-card",
                 Permission.VIEW_BILLING,
             ),
-            Entry("account_overview", "Overview", "identification", Permission.VIEW_ACCOUNT),
+            Entry(
+                "account_overview", "Account Overview", "identification", Permission.VIEW_ACCOUNT
+            ),
             Entry(
                 "administrator_list",
                 "Administrators",
@@ -102,6 +107,21 @@ def waits_behind(name: str) -> Callable[[Waiting], Waiting]:
     return register
 
 
+# Entries that not every provider has, and who knows whether this one does.
+Condition = Callable[[datetime], bool]
+_conditions: dict[str, Condition] = {}
+
+
+def shown_when(name: str) -> Callable[[Condition], Condition]:
+    """Register who says whether the current provider has the page of this name."""
+
+    def register(condition: Condition) -> Condition:
+        _conditions[name] = condition
+        return condition
+
+    return register
+
+
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """The menu of the pages that this person's role includes, grouped.
 
@@ -111,15 +131,28 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User) or not user.role:
         return {"navigation": []}
+    is_entered = current_schema() != get_public_schema_name()
     if user.may(Permission.ENTER_ORGANIZATION) and request.path.startswith(OWN_PAGES):
         menu = [(group.label, list(group.entries)) for group in OWN_MENU]
     else:
         menu = [
-            (group.label, [entry for entry in group.entries if user.may(entry.permission)])
+            (
+                group.label,
+                [
+                    entry
+                    for entry in group.entries
+                    if user.may(entry.permission) and _is_there(entry, is_entered=is_entered)
+                ],
+            )
             for group in (*PROVIDER_MENU, *OWN_MENU)
         ]
-    is_entered = current_schema() != get_public_schema_name()
     return {"navigation": _rendered(menu, path=request.path, is_entered=is_entered)}
+
+
+def _is_there(entry: Entry, *, is_entered: bool) -> bool:
+    if entry.name not in _conditions:
+        return True
+    return is_entered and _conditions[entry.name](timezone.now())
 
 
 def _rendered(

@@ -9,12 +9,12 @@ from django.db import connection, transaction
 
 from accounts.models import Provider
 from billing import topics
-from billing.contracts import contract_for
 from billing.issue import issue_invoices
-from billing.models import BillingProfile, Contract, Invoice, MonthClose, PaymentMethod
+from billing.models import BillingProfile, Contract, Invoice, MonthClose
 from billing.money import format_money
 from billing.month_levels import month_levels
-from billing.rating import BilledMetric, ContractKind, Terms, rate_month
+from billing.rating import rate_month
+from billing.terms import billed_contract, terms_of
 from mtp.outbox.delivery import Order, enqueue_all
 from mtp.schema import provider_schema
 from tenants.models import MeteringPolicy
@@ -127,7 +127,7 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     if run.issued_at:
         raise MonthAlreadyClosed(f"{month} of {provider.name} is closed: {run.outcome}")
     freeze_month(month=month, zone=zone)
-    contract = _billed_contract(month)
+    contract = billed_contract(month)
     invoices: list[Invoice] = []
     if contract is not None:
         invoices = _issue(provider=provider, contract=contract, month=month, now=now)
@@ -137,18 +137,6 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     run.outcome = _outcome(run, contract)
     run.save()
     return run
-
-
-def _billed_contract(month: Month) -> Contract | None:
-    """The contract that bills the month; None inside the free allowance.
-
-    Without a card and without an invoice agreement nothing is owed but a commitment.
-    """
-    contract = contract_for(month)
-    if contract is None or contract.kind == Contract.Kind.COMMITTED:
-        return contract
-    policy = MeteringPolicy.objects.get(pk=1)
-    return contract if policy.free_user_limit is None else None
 
 
 def _outcome(run: MonthClose, contract: Contract | None) -> str:
@@ -165,7 +153,7 @@ def _outcome(run: MonthClose, contract: Contract | None) -> str:
 def _issue(*, provider: Provider, contract: Contract, month: Month, now: datetime) -> list[Invoice]:
     profile = BillingProfile.objects.filter(pk=1).first()
     drafts = rate_month(
-        terms=_terms(contract, profile),
+        terms=terms_of(contract, profile),
         levels=month_levels(month=month),
         month_name=f"{month.first_day:%B %Y}",
     )
@@ -179,21 +167,6 @@ def _issue(*, provider: Provider, contract: Contract, month: Month, now: datetim
     )
     enqueue_all(orders=chain.from_iterable(map(_deliveries, invoices)), now=now)
     return invoices
-
-
-def _terms(contract: Contract, profile: BillingProfile | None) -> Terms:
-    return Terms(
-        kind=ContractKind(contract.kind),
-        package_name=contract.package_name,
-        metric=BilledMetric(contract.metric),
-        currency=contract.currency,
-        unit_price=contract.unit_price,
-        automatic_limit_minor=contract.automatic_limit_minor,
-        has_card=PaymentMethod.objects.filter(replaced_at=None).exists(),
-        invoice_agreement=contract.invoice_agreement,
-        committed_quantity=contract.committed_quantity or 0,
-        **({"tax_rate": profile.tax_rate} if profile else {}),
-    )
 
 
 def _deliveries(invoice: Invoice) -> list[Order]:

@@ -1,0 +1,94 @@
+"""Committed licences and how many of them are in use: live, at every look."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from django.db.models import Max, Sum
+
+from accounts.context_processors import shown_when
+from billing.contracts import contract_for
+from billing.models import Contract
+from billing.wording import unit_of
+from tenants.models import MeteringPolicy
+from usage.models import OrganizationCounter
+from usage.periods import Month
+
+# From this share of the commitment on, somebody should look: 95 of 100.
+NEAR_PERCENT = 95
+
+
+class Standing(StrEnum):
+    """How far the licences in use are from the commitment."""
+
+    FREE = "free"
+    NEAR = "near"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Licences:
+    """What was committed and what is in use now, in the contract's unit (users, devices, seats)."""
+
+    contract: Contract
+    committed: int
+    in_use: int
+
+    @property
+    def left(self) -> int:
+        """How many may still come before overage; below zero when over."""
+        return self.committed - self.in_use
+
+    @property
+    def over(self) -> int:
+        """How many are in use above the commitment."""
+        return max(0, -self.left)
+
+    @property
+    def unit(self) -> str:
+        """What a licence is for."""
+        return unit_of(self.contract.metric)
+
+    @property
+    def percent(self) -> int:
+        """The share in use, in whole percent, rounded down."""
+        return 100 * self.in_use // self.committed
+
+    @property
+    def standing(self) -> Standing:
+        """OVER above the commitment, NEAR from 95 % of it on; all in use is near, not over."""
+        if self.in_use > self.committed:
+            return Standing.OVER
+        is_near = 100 * self.in_use >= NEAR_PERCENT * self.committed
+        return Standing.NEAR if is_near else Standing.FREE
+
+
+def licences(*, month: Month) -> Licences | None:
+    """The commitment that bills the month beside what is in use now; None without one."""
+    contract = contract_for(month)
+    if contract is None or contract.committed_quantity is None:
+        return None
+    return Licences(contract, committed=contract.committed_quantity, in_use=_in_use(contract))
+
+
+@shown_when("licences")
+def has_commitment(now: datetime) -> bool:
+    """Whether the running month is billed by a committed contract."""
+    contract = contract_for(this_month(now=now))
+    return contract is not None and contract.kind == Contract.Kind.COMMITTED
+
+
+def this_month(*, now: datetime) -> Month:
+    """The running billing month of the current provider."""
+    zone = MeteringPolicy.objects.values_list("billing_time_zone", flat=True).get()
+    return Month.of(now, ZoneInfo(zone))
+
+
+def _in_use(contract: Contract) -> int:
+    """Present counts of all organizations; the greater of an organization's two where so agreed."""
+    counters = OrganizationCounter.objects.order_by()
+    if contract.metric != "greater":
+        counters = counters.filter(metric=contract.metric)
+    each = counters.values("organization").annotate(seats=Max("count"))
+    return each.aggregate(total=Sum("seats"))["total"] or 0
