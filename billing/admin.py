@@ -26,6 +26,9 @@ from billing.models import (
 from billing.money import format_money
 from tenants import audit
 
+# Further away a due date may be none that a calendar has, and the month could never be closed.
+LONGEST_TERMS_DAYS = 365
+
 
 class BillingAdmin(ProviderModelAdmin):
     """Read unless said otherwise; nothing of billing is ever deleted."""
@@ -81,7 +84,11 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
             day = cleaned.get(name)
             if day and day.day != 1:
                 self.add_error(name, "A contract begins and ends with a month: use its first day.")
-        starts_on = cleaned.get("starts_on")
+        starts_on, ends_on = cleaned.get("starts_on"), cleaned.get("ends_on")
+        if starts_on and ends_on and ends_on <= starts_on:
+            self.add_error("ends_on", "A contract ends after it begins.")
+        if (cleaned.get("payment_terms_days") or 0) > LONGEST_TERMS_DAYS:
+            self.add_error("payment_terms_days", f"Use {LONGEST_TERMS_DAYS} days at most.")
         if starts_on and MonthClose.objects.filter(month__gte=starts_on).exists():
             self.add_error("starts_on", "This month is closed already.")
         return cleaned
