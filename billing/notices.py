@@ -5,6 +5,7 @@ Each is queued once per cause, with the invoice as issued attached.
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -14,6 +15,7 @@ from accounts.mail import Attachment, attachment_source, queue_mail
 from billing import documents
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.money import format_money
+from billing.wording import date_text
 
 DOCUMENT_SOURCE = "billing.document"
 
@@ -82,6 +84,7 @@ def _queue(
         "total": _money(invoice),
         "attempt": attempt,
         "charged": format_money(attempt.amount_minor, attempt.currency) if attempt else "",
+        "paid_on": _paid_on(attempt, zone=invoice.billing_time_zone) if attempt else "",
         "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
         "billing_url": settings.SITE_URL + reverse("billing_information"),
         "support_email": settings.SUPPORT_EMAIL,
@@ -95,6 +98,13 @@ def _queue(
         attachments=[_pdf(invoice)],
         now=now,
     )
+
+
+def _paid_on(attempt: ChargeAttempt, *, zone: str) -> str:
+    """The date in the billing zone: in UTC a first of the month would often be the day before."""
+    if attempt.finished_at is None:
+        return ""
+    return date_text(attempt.finished_at.astimezone(ZoneInfo(zone)).date())
 
 
 def _pdf(invoice: Invoice) -> Attachment:

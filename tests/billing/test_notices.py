@@ -1,14 +1,16 @@
 """What the billing contacts get by mail, through the outbox, with the invoice attached."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
 
 from billing import charging, gateway
 from billing.cards import current_card
+from billing.documents import render_documents
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.month_close import close_month
+from billing.notices import queue_receipt_mail
 from mtp.outbox.delivery import deliver_due, enqueue
 from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
@@ -62,6 +64,22 @@ def test_a_paid_invoice_comes_as_a_copy(books):
     assert "Payment received" in sent.subject
     assert "Your card was charged $330.00" in html
     assert name.endswith("-000001.pdf")
+
+
+def test_a_receipt_is_dated_in_the_billing_zone(books):
+    books.card()
+    attempt = charging.charge_invoice(
+        invoice_id=books.invoice(billing_time_zone="Europe/Berlin").pk,
+        now=datetime(2026, 10, 31, 23, 5, tzinfo=UTC),
+    )
+    render_documents(invoice=attempt.invoice, now=NOVEMBER)
+
+    queue_receipt_mail(attempt_id=attempt.pk, now=NOVEMBER)
+
+    queued = OutboxMessage.objects.get(topic="mail.send")
+    for part in ("text", "html"):
+        assert "1 November 2026" in queued.payload[part]
+        assert "31 October" not in queued.payload[part]
 
 
 def test_a_failed_charge_says_why_and_where_to_mend_it(books):
