@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
+from accounts.models import Provider
 from billing.forms import BillingProfileForm
 from billing.models import BillingProfile, PaymentMethod
 from billing.profile import save_profile
@@ -99,6 +100,15 @@ def test_without_a_card_the_page_says_what_a_card_does(bill):
 
     assert "No card on file" in page
     assert "10 users" in page
+
+
+def test_a_card_is_dated_in_the_billing_zone(bill, books):
+    books.card()
+    Provider.objects.filter(pk=books.provider.pk).update(billing_time_zone="America/Denver")
+
+    page = bill.get(reverse("billing_information")).content.decode()
+
+    assert "added 31 October 2026" in page
 
 
 def test_stripe_sends_the_browser_back_with_a_card(bill, books):
