@@ -14,15 +14,15 @@ from usage.sql import statement
 COUNTED = statement("counted_at")
 SORTS = ("name", "added")
 _ORDERS: Final = {
-    "name": "lower(subject_name), subject_id",
-    "-name": "lower(subject_name) DESC, subject_id DESC",
-    "added": "added_at, subject_id",
-    "-added": "added_at DESC, subject_id DESC",
+    "name": "lower(subject_name), id",
+    "-name": "lower(subject_name) DESC, id DESC",
+    "added": "id",
+    "-added": "id DESC",
 }
 # The person's name and a removal since are of today: the log knows only what was typed then.
 _TODAY: Final = {
-    Metric.USERS: "SELECT id, name, removed_at FROM tenants_manageduser",
-    Metric.DEVICES: "SELECT id, serial_number AS name, removed_at FROM tenants_device",
+    Metric.USERS: "SELECT name, removed_at FROM tenants_manageduser",
+    Metric.DEVICES: "SELECT serial_number AS name, removed_at FROM tenants_device",
 }
 
 
@@ -48,7 +48,7 @@ def counted_at_peak(
     *,
     explanation: Explanation,
     search: str = "",
-    sort: str = "name",
+    sort: str = "-added",
     limit: int | None = None,
     offset: int = 0,
 ) -> tuple[list[Counted], int]:
@@ -70,18 +70,16 @@ def counted_at_peak(
         "offset": offset,
     }
     order = _ORDERS[sort]
-    listed = f"""
-        SELECT page.*, today.name, today.removed_at FROM (
-            SELECT *, count(*) OVER () FROM ({COUNTED}) counted
-            ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
-        ) page LEFT JOIN LATERAL ({_TODAY[explanation.metric]} WHERE id = subject_id) today ON true
-        ORDER BY {order}
-    """  # noqa: S608 - texts of ours
+    listed = COUNTED.format(
+        order_of_all=order,
+        order=order.replace("subject_name", "e.subject_name").replace("id", "e.id"),
+        today=_TODAY[explanation.metric],
+    )
     with connection.cursor() as cursor:
         cursor.execute(listed, asked)
         rows = cursor.fetchall()
     counted = [
         Counted(subject_id, name, added_at, added_by, via, detail or "", removed_at)
-        for subject_id, name, added_at, added_by, via, _, detail, removed_at in rows
+        for subject_id, name, added_at, added_by, via, detail, removed_at, _ in rows
     ]
-    return counted, rows[0][5] if rows else 0
+    return counted, rows[0][7] if rows else 0

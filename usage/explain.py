@@ -5,12 +5,11 @@ Definitions of crest, peak and runner-up: docs/decisions/0009.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from mtp.schema import require_provider_schema
 from usage.levels import level_of
@@ -19,6 +18,7 @@ from usage.periods import Month
 from usage.sql import statement
 
 EXPLAIN_MONTH = statement("explain_month")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ class Crest:
     times: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hour:
+class Hour(NamedTuple):
     """The moves of one local hour: how high and low the count went and where it ended."""
 
     at: datetime
@@ -126,15 +125,19 @@ def explain_month(
     }
     with connection.cursor() as cursor:
         cursor.execute(EXPLAIN_MONTH, asked | {"start": starts_at, "end": ends_at})
-        rows = _rows(cursor)
-    hours = [row for row in rows if row["is_hour"]]
+        rows = cursor.fetchall()
+    crests = [_crest(row) for row in rows if not row[0]]
+    hours = tuple(
+        Hour(EPOCH + timedelta(microseconds=row[10]), *row[3:8]) for row in rows if row[0]
+    )
     if hours:
-        carried_in = hours[0]["opening"]
+        carried_in, first_delta = rows[len(crests)][8:10]
     else:
         carried_in = level_of(organization_id=organization_id, metric=metric, month=month)
-    crests = [_crest(row) for row in rows if not row["is_hour"]]
-    if not hours or hours[0]["first_delta"] < 0:
-        crests.append(_opening_crest(carried_in, starts_at, hours))
+        first_delta = -1
+    if first_delta < 0:
+        until = hours[0].at if hours else None
+        crests.append(Crest(carried_in, starts_at, until, event=None, together=0, times=1))
     peak, runner_up = _two_highest(crests)
     return Explanation(
         organization_id=organization_id,
@@ -146,7 +149,7 @@ def explain_month(
         carried_in=carried_in,
         peak=peak,
         runner_up=runner_up,
-        hours=tuple(_hour(row) for row in hours),
+        hours=hours,
     )
 
 
@@ -164,35 +167,10 @@ def peaks(
     return {row.organization_id: _peak(row) for row in rows.select_related("peak_event")}
 
 
-def _rows(cursor: CursorWrapper) -> list[dict[str, Any]]:
-    names = [column.name for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _crest(row: dict[str, Any]) -> Crest:
-    return Crest(
-        level=row["level"],
-        at=row["at"],
-        until=row["next_at"],
-        event=PeakEvent(
-            event_id=row["id"],
-            at=row["at"],
-            subject_id=row["subject_id"],
-            subject_name=row["subject_name"],
-            actor_id=row["actor_id"],
-            actor_name=row["actor_name"],
-            via=row["via"],
-            count_before=row["level"] - 1,
-            count_after=row["level"],
-        ),
-        together=row["together"],
-        times=row["times"],
-    )
-
-
-def _opening_crest(carried_in: int, starts_at: datetime, hours: list[dict[str, Any]]) -> Crest:
-    until = hours[0]["at"] if hours else None
-    return Crest(level=carried_in, at=starts_at, until=until, event=None, together=0, times=1)
+def _crest(row: tuple[Any, ...]) -> Crest:
+    _, event_id, at, level, *_, until, times, together, subject_id, name, actor_id, actor, via = row
+    event = PeakEvent(event_id, at, subject_id, name, actor_id, actor, via, level - 1, level)
+    return Crest(level, at, until, event, together, times)
 
 
 def _two_highest(crests: list[Crest]) -> tuple[Crest, Crest | None]:
@@ -214,10 +192,6 @@ def _two_highest(crests: list[Crest]) -> tuple[Crest, Crest | None]:
 def _rank(crest: Crest) -> tuple[int, int]:
     # By the log's order, not by instant: two may share one, after a month was closed.
     return -crest.level, crest.event.event_id if crest.event else 0
-
-
-def _hour(row: dict[str, Any]) -> Hour:
-    return Hour(**{field: row[field] for field in Hour.__slots__})
 
 
 def _peak(row: MonthlyUsage) -> Peak:

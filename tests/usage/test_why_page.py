@@ -98,7 +98,7 @@ def test_many_added_at_once(as_rita: Client, bakery: Organization, there: Acme) 
     text = page(as_rita, bakery)
     assert "by import: the 60th user, and the last of 60 added at once." in text
     assert "1–50" in text
-    second = page(as_rita, bakery, query="?page=2&sort=-added")
+    second = page(as_rita, bakery, query="?page=2&sort=added")
     assert "51–60" in second
     found = page(as_rita, bakery, query="?q=USER7@&page=9")
     assert "user7@acme.example" in found

@@ -1,8 +1,19 @@
 -- Who was counted right before an event of the log, named by instant and id: those with one event
--- until then, their addition. Names are those the log has of then.
-SELECT subject_id, min(subject_name) AS subject_name, min(at) AS added_at,
-       min(actor_name) AS actor_name, min(via) AS via
-FROM usage_usageevent
-WHERE organization_id = %(organization_id)s AND metric = %(metric)s AND (at, id) < (%(at)s, %(id)s)
-GROUP BY subject_id
-HAVING sum(delta) = 1 AND strpos(lower(min(subject_name)), lower(%(search)s)) > 0
+-- until then, their addition. Names are read of the page that is asked for only, where they don't
+-- decide which one that is.
+SELECT e.subject_id, e.subject_name, e.at, e.actor_name, e.via, today.name, today.removed_at,
+       page.matching
+FROM (
+    SELECT id, count(*) OVER () AS matching FROM (
+        SELECT min(id) AS id, min(subject_name) AS subject_name
+        FROM usage_usageevent
+        WHERE organization_id = %(organization_id)s AND metric = %(metric)s
+            AND (at, id) < (%(at)s, %(id)s)
+        GROUP BY subject_id HAVING sum(delta) = 1
+    ) counted
+    WHERE %(search)s = '' OR strpos(lower(subject_name), lower(%(search)s)) > 0
+    ORDER BY {order_of_all} LIMIT %(limit)s OFFSET %(offset)s
+) page
+JOIN usage_usageevent e ON e.id = page.id
+LEFT JOIN LATERAL ({today} WHERE id = e.subject_id) today ON true
+ORDER BY {order}

@@ -1,8 +1,9 @@
 -- One organization's month of one metric, read once: every local hour in which something moved, and
 -- the two highest crests that an addition made (docs/decisions/0009).
 WITH moves AS MATERIALIZED (
-    SELECT id, at, delta, count_after,
-           lead(delta) OVER in_order AS next_delta, lead(at) OVER in_order AS next_at
+    SELECT id, at, delta, count_after, subject_id, subject_name, actor_id, actor_name, via,
+           lead(delta) OVER in_order AS next_delta, lead(at) OVER in_order AS next_at,
+           count(*) FILTER (WHERE delta = 1) OVER (PARTITION BY at ORDER BY id) AS together
     FROM usage_usageevent
     WHERE organization_id = %(organization_id)s AND metric = %(metric)s
         AND at >= %(start)s AND at < %(end)s
@@ -16,19 +17,17 @@ WITH moves AS MATERIALIZED (
            count(*) FILTER (WHERE delta = 1) AS added, count(*) FILTER (WHERE delta = -1) AS removed
     FROM moves GROUP BY date_trunc('hour', at AT TIME ZONE %(zone)s)
 ), crests AS (
-    SELECT id, at, count_after AS level, next_at, count(*) OVER (PARTITION BY count_after) AS times
+    SELECT *, count(*) OVER (PARTITION BY count_after) AS times
     FROM moves WHERE delta = 1 AND next_delta IS DISTINCT FROM 1
     ORDER BY count_after DESC, id LIMIT 2
 )
-SELECT true AS is_hour, id, at, level, opening, first_delta, highest, lowest, added, removed,
-       NULL::timestamptz AS next_at, NULL::bigint AS times, NULL::bigint AS together,
-       NULL::bigint AS subject_id, NULL AS subject_name,
-       NULL::bigint AS actor_id, NULL AS actor_name, NULL AS via
+-- Microseconds since 1970 of an hour: to read a month of instants would take longer than all this.
+SELECT true, id, NULL::timestamptz, level, highest, lowest, added, removed, opening, first_delta,
+       (extract(epoch FROM at) * 1000000)::bigint, NULL::timestamptz, NULL::bigint, NULL::bigint,
+       NULL::bigint, NULL, NULL::bigint, NULL, NULL
 FROM hours
 UNION ALL
-SELECT false, c.id, c.at, c.level, NULL, NULL, NULL, NULL, NULL, NULL,
-       c.next_at, c.times,
-       (SELECT count(*) FROM moves m WHERE m.at = c.at AND m.delta = 1 AND m.id <= c.id),
-       e.subject_id, e.subject_name, e.actor_id, e.actor_name, e.via
-FROM crests c JOIN usage_usageevent e ON e.id = c.id
-ORDER BY is_hour, id
+SELECT false, id, at, count_after, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       next_at, times, together, subject_id, subject_name, actor_id, actor_name, via
+FROM crests
+ORDER BY 1, 2

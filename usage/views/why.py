@@ -118,7 +118,7 @@ def _counted(listing: Listing, explanation: Explanation, number: int) -> tuple[l
 
 
 def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
-    listing = Listing.of(request, sorts=SORTS, default_sort="name")
+    listing = Listing.of(request, sorts=SORTS, default_sort="-added")
     explanation = asked.explained()
     page = _counted_page(listing, explanation)
     organization, now = asked.place.organization, asked.now

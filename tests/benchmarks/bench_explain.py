@@ -1,0 +1,139 @@
+"""Explaining a month in a long log, against the bare scan of the index over the same events."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Provider
+from mtp.schema import provider_schema
+from tests.benchmarks.bench_pages import browser_in, expect
+from tests.benchmarks.result import Result
+from tests.providers import open_provider
+from usage.counted import counted_at_peak
+from usage.explain import explain_month
+from usage.models import Metric
+from usage.periods import Month
+
+LIMIT = 3.0
+STATEMENTS = 5
+EVENTS_OF_ONE = 2_000
+ROUNDS, ORGANIZATIONS_ASKED = 15, 12
+ZONE = ZoneInfo("Europe/Berlin")
+START = datetime(2025, 9, 1, tzinfo=UTC)
+# 2,000 events of an organization are 14 months, 142 a month; this one is the last but one.
+MONTH = Month(2026, 9)
+
+# In the order of time over all organizations, as they come to a real log: an organization's events
+# lie apart. Of four, three are additions and the fourth removes the first of them.
+FILL = """
+    INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
+                                  subject_id, subject_name, actor_id, actor_name, via)
+    SELECT o.id, 'users', %(start)s + n * interval '5 hours' + o.number * interval '1 second',
+           CASE n %% 4 WHEN 3 THEN -1 ELSE 1 END,
+           n / 4 * 2 + (ARRAY[1, 2, 3, 2])[n %% 4 + 1],
+           o.id * 10000 + CASE n %% 4 WHEN 3 THEN n - 3 ELSE n END,
+           'user' || CASE n %% 4 WHEN 3 THEN n - 3 ELSE n END || '@organization.example',
+           7, 'Adam Administrator', 'form'
+    FROM generate_series(0, %(events)s - 1) n,
+         (SELECT id, row_number() OVER (ORDER BY id) AS number FROM tenants_organization) o
+    ORDER BY n, o.number
+"""
+# What any answer to "who was counted?" has to read, and nothing done with it.
+FLOOR = """
+    SELECT count(subject_name) FROM usage_usageevent
+    WHERE organization_id = %(organization_id)s AND metric = 'users' AND at < %(end)s
+"""
+
+
+def run(*, full: bool) -> list[Result]:
+    """10 million events of 5,000 organizations in full, 200,000 of 100 otherwise."""
+    organizations = 5_000 if full else 100
+    provider = open_provider(canary="EXPLAIN", prefix="EXPLAIN")
+    with provider_schema(provider.schema_name):
+        ids = _fill(provider, organizations)
+        floors, times = [], []
+        for organization_id in ids[:: max(1, organizations // ORGANIZATIONS_ASKED)]:
+            floor, measured = _by_turns(
+                lambda pk=organization_id: _scan(pk), lambda pk=organization_id: _explain(pk)
+            )
+            floors.append(floor)
+            times.append(measured)
+        statements = _statements_of_page(provider, ids[0])
+    size = f"{organizations * EVENTS_OF_ONE}_events"
+    return [
+        Result(
+            f"explain_a_month_of_{size}",
+            1000 * statistics.median(times),
+            1000 * statistics.median(floors),
+            "ms",
+            LIMIT,
+        ),
+        Result("explain_statements_to_five", statements, STATEMENTS, "", 1),
+    ]
+
+
+def _fill(provider: Provider, organizations: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tenants_organization (name, created_at)"
+            " SELECT 'Organization ' || n, %s FROM generate_series(1, %s) n",
+            [START, organizations],
+        )
+        # Ten million additions one after the other would take hours: the log is written directly.
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(FILL, {"start": START, "events": EVENTS_OF_ONE})
+        cursor.execute("SET session_replication_role = DEFAULT")
+        cursor.execute("VACUUM ANALYZE usage_usageevent")
+        cursor.execute("SELECT id FROM tenants_organization ORDER BY id")
+        return list(itertools.chain.from_iterable(cursor.fetchall()))
+
+
+def _statements_of_page(provider: Provider, organization_id: int) -> int:
+    """Statements of the whole page in the provider's schema: the organization and policy too."""
+    browser = browser_in(provider)
+    address = f"/account/usage/{organization_id}/why/{MONTH}/"
+    hosts = [*settings.ALLOWED_HOSTS, "testserver"]
+    with override_settings(ALLOWED_HOSTS=hosts):
+        expect(200, browser.get(address))
+        with CaptureQueriesContext(connection) as statements:
+            browser.get(address)
+    return sum(
+        '"tenants_' in each["sql"] or "usage_" in each["sql"]
+        for each in statements.captured_queries
+    )
+
+
+def _by_turns(*doings: Callable[[], object]) -> list[float]:
+    """The medians of the seconds of each, taken in turn."""
+    times: list[list[float]] = [[] for _ in doings]
+    for number in range(ROUNDS + 2):
+        for doing, kept in zip(doings, times, strict=True):
+            began = time.perf_counter()
+            doing()
+            if number >= 2:
+                kept.append(time.perf_counter() - began)
+    return [statistics.median(kept) for kept in times]
+
+
+def _scan(organization_id: int) -> None:
+    with connection.cursor() as cursor:
+        asked = {"organization_id": organization_id, "end": MONTH.ends_at(ZONE)}
+        cursor.execute(FLOOR, asked)
+        cursor.fetchall()
+
+
+def _explain(organization_id: int) -> None:
+    explanation = explain_month(
+        organization_id=organization_id, metric=Metric.USERS, month=MONTH, zone=ZONE
+    )
+    counted, number = counted_at_peak(explanation=explanation, limit=50)
+    if not 0 < len(counted) <= number == explanation.high_water_mark:
+        raise RuntimeError(f"{number} counted at a peak of {explanation.high_water_mark}.")
