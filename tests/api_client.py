@@ -28,7 +28,7 @@ class System:
 
     def __init__(self, key: str | None) -> None:
         # What would be a 500 must come back as one: that is what a caller sees.
-        self.client = Client(raise_request_exception=False)
+        self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
         self.headers = {} if key is None else {"x-api-key": key}
 
     @classmethod

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +14,7 @@ from mtp.schema import provider_schema
 from tenants.models import AuditEntry, Organization
 from tenants.people.administrators import change_administrator, transfer_ownership
 from tenants.people.invitations import Invitee, invite
-from tenants.people.rules import ChangeRefused, RoleTooHigh
+from tenants.people.rules import RoleTooHigh
 from tests.people import People, hire
 
 SignIn = Callable[..., Client]
@@ -131,14 +132,31 @@ def test_whoever_acts_is_read_anew(people: People) -> None:
 
 
 def test_another_providers_people_are_out_of_reach(people: People) -> None:
-    with provider_schema(people.north.schema_name), pytest.raises(ChangeRefused):
+    outsider = hire(
+        provider=people.south, role=Role.ADMIN, name="Sven Suedwind", email="sven@s.example"
+    )
+    with provider_schema(people.north.schema_name), pytest.raises(RoleTooHigh):
         change_administrator(
-            administrator=people.sofia,
+            administrator=outsider,
             role=Role.READ_ONLY,
             limited_to=None,
             by=people.olive,
             now=timezone.now(),
         )
+
+
+def test_roles_with_money_are_never_limited(people: People) -> None:
+    with provider_schema(people.north.schema_name):
+        changed = change_administrator(
+            administrator=people.adam,
+            role=Role.BILLING_ADMIN,
+            limited_to=[1],
+            by=people.olive,
+            now=timezone.now(),
+        )
+    assert changed.limited_to is None
+    with pytest.raises(IntegrityError):
+        User.objects.filter(pk=changed.pk).update(limited_to=[1])
 
 
 def test_invitations_above_a_lowered_role_are_withdrawn(as_olive: Client, people: People) -> None:
