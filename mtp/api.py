@@ -8,9 +8,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, Throttled, ValidationError
 
-from accounts.api_access import KeyRate, ProviderKey
+from accounts.api_access import KeyRate
 from accounts.policies import anyone
-from mtp.problems import Problem, problem_of_status
+from billing.suspension import StandingKey
+from mtp.problems import MEDIA_TYPE, Problem, problem_of_status
 from tenants.api import members, organizations, refusals
 from usage import api as usage
 
@@ -26,12 +27,44 @@ request may be sent again when no answer came: what has an `external_id` is adde
 Instants are UTC. At 429, wait for the seconds of `Retry-After`.
 """
 
-api = NinjaAPI(
+PROBLEM_SCHEMA = {
+    "title": "Problem",
+    "description": "RFC 9457. Further members belong to the `code`.",
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+class PortalApi(NinjaAPI):
+    """An API whose description also says what its errors look like."""
+
+    def get_openapi_schema(self, *args: Any, **options: Any) -> Any:
+        """Each operation with its errors, which all have one form."""
+        schema = super().get_openapi_schema(*args, **options)
+        schema["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                operation["responses"]["default"] = {
+                    "description": "An error",
+                    "content": content,
+                }
+        return schema
+
+
+api = PortalApi(
     title="Multi-Tenant Portal API",
     version="1",
     description=DESCRIPTION,
     urls_namespace="api",
-    auth=ProviderKey(),
+    auth=StandingKey(),
     throttle=KeyRate(),
     docs=Swagger(settings={"persistAuthorization": False}),
     docs_decorator=anyone,

@@ -10,10 +10,10 @@ import time_machine
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.api_access import ProviderKey
 from accounts.credentials import ApiKey
 from accounts.models import Provider
 from accounts.policies import API_KEY, policy_of
+from billing.suspension import StandingKey
 from mtp.api import api
 from mtp.schema import current_schema, provider_schema
 from tenants.models import AuditEntry, Device, ManagedUser, Organization
@@ -44,7 +44,7 @@ def test_every_operation_wants_the_key() -> None:
         for view in bound.path_operations.values():
             for operation in view.operations:
                 kinds = [type(auth) for auth in operation.auth_callbacks]
-                assert kinds == [ProviderKey], operation.path
+                assert kinds == [StandingKey], operation.path
                 assert operation.throttle_objects, operation.path
 
 
@@ -182,3 +182,12 @@ def test_the_reference_is_there_and_loads_from_here_only(client: Client, db: Non
     assert not re.search(r"<script(?![^>]*(src=|application/json))", page.text)
     described = client.get("/api/v1/openapi.json").json()
     assert "x-api-key" in json.dumps(described["components"]["securitySchemes"])
+
+
+def test_the_description_names_every_error(client: Client, db: None) -> None:
+    described = client.get("/api/v1/openapi.json").json()
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            content = operation["responses"]["default"]["content"]
+            assert list(content) == ["application/problem+json"]
+    assert "code" in described["components"]["schemas"]["Problem"]["required"]
