@@ -37,6 +37,7 @@ PROVIDER_MENU = (
     Group(
         "",
         (
+            Entry("dashboard", "Dashboard", "home", Permission.VIEW_ORGANIZATIONS),
             Entry(
                 "organization_list",
                 "Organizations",

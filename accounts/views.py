@@ -31,7 +31,7 @@ def home(request: PortalRequest) -> HttpResponse:
         return redirect("admin:index")
     if request.user.role == Role.ORGANIZATION_ADMIN:
         return redirect("own_organization")
-    return redirect("organization_list")
+    return redirect("dashboard")
 
 
 @signed_in

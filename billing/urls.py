@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from billing.views import cap_requests, card, documents, history, licences, webhook
+from billing.views import cap_requests, card, dashboard, documents, history, licences, webhook
 
 urlpatterns = [
+    path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("account/licences/", licences.licences, name="licences"),
     path("account/payments/", history.payment_history, name="payment_history"),
     path("account/payments.csv", history.payment_history_csv, name="payment_history_csv"),

@@ -1,5 +1,7 @@
 """The provider's organizations: list, create, rename, remove."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
@@ -48,26 +50,35 @@ def _organizations(listing: Listing) -> QuerySet[Organization]:
     return counted.order_by(listing.sort, "id")
 
 
+def table_context(request: PortalRequest) -> dict[str, Any]:
+    """The table of organizations as the address asks for it, on any page that has it.
+
+    Whoever is limited to some organizations is told of no others, nor of how many there may be.
+    """
+    listing = Listing.of(request, sorts=SORTS, default_sort="name")
+    in_use = Organization.objects.visible().count()
+    sees_all = request.user.limited_to is None
+    limit = request.provider.organization_limit
+    return {
+        "listing": listing,
+        "page": listing.page_of(_organizations(listing)),
+        "list_url": request.path,
+        "in_use": in_use,
+        "limit": limit if sees_all else None,
+        "is_full": sees_all and in_use >= limit,
+        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS) and sees_all,
+        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
+        "zone": request.provider.billing_time_zone,
+    }
+
+
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
 def organization_list(request: PortalRequest) -> HttpResponse:
     """The provider's organizations; only the table when htmx asks."""
-    listing = Listing.of(request, sorts=SORTS, default_sort="name")
-    in_use = Organization.objects.filter(removed_at=None).count()
-    context = {
-        "listing": listing,
-        "page": listing.page_of(_organizations(listing)),
-        "in_use": in_use,
-        "limit": request.provider.organization_limit,
-        "is_full": in_use >= request.provider.organization_limit,
-        "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS)
-        and request.user.limited_to is None,
-        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
-        "zone": request.provider.billing_time_zone,
-    }
     partial = request.htmx.target == "organizations"
     template = "tenants/_organizations.html" if partial else "tenants/organization_list.html"
-    return render(request, template, context)
+    return render(request, template, table_context(request))
 
 
 @requires(Permission.CHANGE_ORGANIZATIONS)

@@ -121,24 +121,26 @@ def test_operations_pages_are_for_staff(client: Client, people: People) -> None:
 
 MENUS = {
     "olive": [
+        "Dashboard",
         "Organizations",
         "Usage",
         "Cap requests",
         "Payment History",
         "Billing Information",
-        "Overview",
+        "Account Overview",
         "Administrators",
     ],
     "bill": [
+        "Dashboard",
         "Organizations",
         "Usage",
         "Cap requests",
         "Payment History",
         "Billing Information",
-        "Overview",
+        "Account Overview",
     ],
-    "adam": ["Organizations", "Usage", "Overview"],
-    "rita": ["Organizations", "Usage", "Overview"],
+    "adam": ["Dashboard", "Organizations", "Usage", "Account Overview"],
+    "rita": ["Dashboard", "Organizations", "Usage", "Account Overview"],
     "otto": ["Overview", "Users", "Devices", "User cap"],
 }
 

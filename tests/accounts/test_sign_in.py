@@ -42,7 +42,7 @@ def test_sign_in_and_out_are_logged_with_address_and_browser(
         REMOTE_ADDR="192.0.2.7",
     )
     assert response["Location"] == "/"
-    assert client.get("/")["Location"] == "/organizations/"
+    assert client.get("/")["Location"] == "/dashboard/"
     event = SignInEvent.objects.get()
     assert (event.user, event.outcome) == (people.olive, Outcome.SUCCEEDED)
     assert (event.ip_address, event.user_agent) == ("192.0.2.7", "Netscape")
@@ -60,8 +60,8 @@ def test_signing_out_takes_a_post(client: Client, people: People) -> None:
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("olive", "/organizations/"),
-        ("rita", "/organizations/"),
+        ("olive", "/dashboard/"),
+        ("rita", "/dashboard/"),
         ("otto", "/organization/"),
         ("staff", "/operations/"),
     ],

@@ -1,0 +1,59 @@
+"""The dashboard: what there is, what it costs so far, what waits, and every organization."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.attention import matters
+from billing.licences import licences
+from billing.money import format_money
+from billing.month_so_far import month_so_far
+from tenants.models import Organization
+from tenants.views.organizations import table_context
+from usage.models import Metric, OrganizationCounter
+from usage.periods import Month
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def dashboard(request: PortalRequest) -> HttpResponse:
+    """The first page of a provider's people; only the table when htmx asks for it."""
+    table = table_context(request)
+    if request.htmx.target == "organizations":
+        return render(request, "tenants/_organizations.html", table)
+    sees_money = request.user.may(Permission.VIEW_BILLING)
+    now = timezone.now()
+    context = table | _counts() | (_money(request) if sees_money else {})
+    context["matters"] = matters(
+        sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS), now=now
+    )
+    context["sees_money"] = sees_money
+    return render(request, "billing/dashboard.html", context)
+
+
+def _counts() -> dict[str, int]:
+    """Present users and devices of the organizations this person may see."""
+    counters = OrganizationCounter.objects.filter(organization__in=Organization.objects.visible())
+    totals = dict(counters.order_by().values_list("metric").annotate(Sum("count")))
+    return {"users": totals.get(Metric.USERS, 0), "devices": totals.get(Metric.DEVICES, 0)}
+
+
+def _money(request: PortalRequest) -> dict[str, Any]:
+    """This month's bill up to now, and the users allowed before overage."""
+    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    so_far = month_so_far(month=month)
+    committed = licences(month=month)
+    counts_users = committed is not None and committed.contract.metric == Metric.USERS
+    return {
+        "month": month.first_day,
+        "bill": format_money(so_far.total_minor, so_far.contract.currency) if so_far else "",
+        "committed_users": committed.committed if committed and counts_users else None,
+    }
