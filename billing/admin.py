@@ -24,6 +24,7 @@ from billing.models import (
     PaymentMethod,
 )
 from billing.money import format_money
+from billing.profile import current_profile
 from tenants import audit
 
 # Further away a due date may be none that a calendar has, and the month could never be closed.
@@ -118,6 +119,7 @@ class ContractAdmin(BillingAdmin):
 class BillingProfileAdmin(BillingAdmin):
     """The tax is operations' to set; the rest is the provider's own."""
 
+    may_add = True
     may_change = True
     list_display = ("legal_name", "country", "tax_id", "tax_name", "tax_rate")
     readonly_fields = (
@@ -130,10 +132,17 @@ class BillingProfileAdmin(BillingAdmin):
         "contact_emails",
     )
 
+    def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        """Only before the provider has saved its own part: its first invoice has a tax already."""
+        return super().has_add_permission(request, obj) and not BillingProfile.objects.exists()
+
     def save_model(
         self, request: HttpRequest, obj: BillingProfile, form: Any, change: bool
     ) -> None:
         """Keep the change and who made it."""
+        if not change:
+            known = current_profile(provider=request.provider)  # type: ignore[attr-defined]
+            obj.legal_name, obj.contact_emails = known.legal_name, known.contact_emails
         super().save_model(request, obj, form, change)
         audit.record(
             actor=actor_of(request),

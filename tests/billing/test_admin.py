@@ -100,3 +100,18 @@ def test_a_contract_that_makes_no_sense_is_refused_by_its_field(operations, book
     assert field in answer.context["adminform"].form.errors
     with provider_schema(books.provider.schema_name):
         assert Contract.objects.count() == 0
+
+
+def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, books):
+    add = reverse("admin:billing_billingprofile_add")
+
+    answer = operations.post(add, {"tax_name": "VAT", "tax_rate": "19"})
+
+    assert answer.status_code == 302, answer.context["errors"]
+    with provider_schema(books.provider.schema_name):
+        profile = BillingProfile.objects.get()
+        assert (profile.tax_name, profile.tax_rate) == ("VAT", 19)
+        assert profile.legal_name == books.provider.name
+        assert profile.contact_emails == [books.provider.contact_email]
+        assert AuditEntry.objects.filter(action="billing_profile.tax_changed").exists()
+    assert operations.get(add).status_code == 403
