@@ -62,6 +62,11 @@ class Provider(TenantMixin):  # type: ignore[misc]
         help_text="Off: the schedule leaves this provider's months for operations to close.",
     )
     stripe_customer_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    outstanding_from = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="From when an unpaid invoice may count: before, no page asks the invoices.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

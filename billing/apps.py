@@ -11,5 +11,6 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        """Register who does billing's durable work."""
+        """Register who does billing's durable work, and operations' pages of standing."""
         importlib.import_module("billing.effects")
+        importlib.import_module("billing.standing_admin")

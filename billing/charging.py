@@ -14,6 +14,8 @@ from django.db import transaction
 from accounts.models import Provider
 from billing import gateway, topics
 from billing.models import ChargeAttempt, Invoice, Payment, PaymentMethod
+from billing.retries import WITHDRAWN, plan_retry
+from billing.standing import after_payment, record_standing
 from billing.stripe_facts import PaymentFacts, PaymentOutcome
 from mtp.outbox.delivery import enqueue
 from mtp.schema import require_provider_schema
@@ -214,9 +216,15 @@ def _move(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) 
     has_changed = attempt.state != state
     attempt.state = state
     attempt.finished_at = now if state in (State.SUCCEEDED, State.FAILED) else None
+    attempt.retry_at = plan_retry(attempt, now=now) if state == State.FAILED else None
     attempt.save()
+    if has_changed and state == State.FAILED:
+        record_standing(now=now)
     if state == State.SUCCEEDED:
         _record_payment(attempt, now=now)
+    elif attempt.decline_code == WITHDRAWN and _card_was_replaced(attempt):
+        # No news: the new card pays it.
+        return
     elif has_changed and state in (State.FAILED, State.NEEDS_CONFIRMATION):
         _tell(topics.CHARGE_FAILED_MAIL, attempt, now=now)
 
@@ -231,6 +239,7 @@ def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
         received_at=now,
         stripe_payment_intent_id=attempt.stripe_payment_intent_id,
     )
+    after_payment(now=now)
     _tell(topics.RECEIPT_MAIL, attempt, now=now)
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from billing.month_close import close_due_months
+from billing.standing import record_standings
 from mtp.outbox.delivery import waking_once
 
 logger = logging.getLogger(__name__)
@@ -41,3 +42,24 @@ def close_months_of(provider_ids: list[int]) -> None:
                     logger.exception("Closing a month of %s failed; next hour again.", provider)
     finally:
         connection.close()
+
+
+@shared_task(name="billing.tasks.record_all_standings")
+def record_all_standings() -> None:
+    """Record where every active provider stands now, in chunks of one statement each."""
+    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
+    ids = list(active.values_list("pk", flat=True))
+    for start in range(0, len(ids), PROVIDERS_PER_TASK):
+        record_standings_of.delay(ids[start : start + PROVIDERS_PER_TASK])
+
+
+@shared_task(name="billing.tasks.record_standings_of")
+def record_standings_of(provider_ids: list[int]) -> int:
+    """Record the steps these providers reached or left; gives how many providers changed."""
+    try:
+        with waking_once():
+            providers = list(Provider.objects.filter(pk__in=provider_ids).order_by("pk"))
+            return record_standings(providers=providers, now=timezone.now())
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()

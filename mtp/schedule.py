@@ -10,5 +10,6 @@ BEAT_SCHEDULE = {
         "options": {"expires": 5.0},
     },
     "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
+    "standing": {"task": "billing.tasks.record_all_standings", "schedule": crontab(minute=20)},
     "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
 }

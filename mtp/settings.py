@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "billing.suspension.SuspensionMiddleware",
 ]
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
@@ -116,6 +117,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context_processors.navigation",
+                "billing.context_processors.standing",
             ],
         },
     }

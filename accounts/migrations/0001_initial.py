@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('organization_limit', models.PositiveIntegerField(default=100, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
                 ('closes_automatically', models.BooleanField(default=True, help_text="Off: the schedule leaves this provider's months for operations to close.")),
                 ('stripe_customer_id', models.CharField(blank=True, max_length=255, null=True, unique=True)),
+                ('outstanding_from', models.DateTimeField(editable=False, help_text='From when an unpaid invoice may count: before, no page asks the invoices.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={

@@ -34,6 +34,18 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='SuspensionDeferral',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('reason', models.CharField(max_length=500, validators=[accounts.text.plain_text])),
+                ('last_day', models.DateField(help_text='The last day with access, in the billing time zone.')),
+                ('made_by_id', models.BigIntegerField(null=True)),
+                ('made_by_name', models.CharField(max_length=200)),
+                ('made_at', models.DateTimeField()),
+                ('withdrawn_at', models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='WebhookEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -192,6 +204,7 @@ class Migration(migrations.Migration):
                 ('added_by_id', models.BigIntegerField(null=True)),
                 ('added_by_name', models.CharField(blank=True, max_length=200)),
                 ('became_default_at', models.DateTimeField()),
+                ('outstanding_ids', models.JSONField(default=list)),
                 ('replaced_at', models.DateTimeField(null=True)),
                 ('detached_at', models.DateTimeField(null=True)),
             ],
@@ -219,8 +232,24 @@ class Migration(migrations.Migration):
             model_name='invoiceline',
             constraint=models.UniqueConstraint(fields=('invoice', 'position'), name='billing_line_one_position'),
         ),
+        migrations.CreateModel(
+            name='StandingStep',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('step', models.CharField(choices=[('outstanding', 'Outstanding'), ('thirty_days', 'Outstanding for 30 days'), ('suspended', 'Suspended')], max_length=20)),
+                ('since', models.DateTimeField()),
+                ('at', models.DateTimeField()),
+                ('mailed_at', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='standing_steps', to='billing.invoice')),
+            ],
+        ),
         migrations.AddConstraint(
             model_name='payment',
             constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='billing_payment_is_positive'),
+        ),
+        migrations.AddConstraint(
+            model_name='standingstep',
+            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('step',), name='billing_standing_step_once'),
         ),
     ]

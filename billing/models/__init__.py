@@ -4,6 +4,8 @@ from billing.models.charging import ChargeAttempt, Payment, PaymentMethod, Webho
 from billing.models.close import MonthClose
 from billing.models.contract import BillingProfile, Contract
 from billing.models.invoice import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
+from billing.models.reconciliation import BookDifference
+from billing.models.standing import StandingStep, SuspensionDeferral
 
 __all__ = [
     "BillingProfile",
@@ -16,5 +18,7 @@ __all__ = [
     "NumberSequence",
     "Payment",
     "PaymentMethod",
+    "StandingStep",
+    "SuspensionDeferral",
     "WebhookEvent",
 ]

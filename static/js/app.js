@@ -84,6 +84,7 @@
 
   // The address goes back to the page without the dialog; that page is already here underneath.
   function closeDialog(dialog) {
+    if (dialog.hasAttribute("data-dialog-fixed")) return;
     const link = dialog.querySelector("a[data-dialog-close]");
     dialog.close();
     dialog.remove();

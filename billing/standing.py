@@ -1,0 +1,131 @@
+"""A provider's standing: derived from its unpaid invoices whenever it is asked for.
+
+`Provider.outstanding_from` only spares the question: until that instant nothing can be outstanding.
+From it on the invoices themselves answer, in one statement, so whoever has paid has access with the
+next request, whoever recorded the payment. Steps and mails are written by `record_standing`, in the
+transaction of what changed and hourly for what merely passed.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from accounts.models import Provider
+from billing import standing_notices
+from billing.models import StandingStep
+from billing.standing_facts import Facts, facts_of
+from billing.standing_rules import CURRENT, Assessment, Standing, assess
+from mtp.schema import provider_schema, require_provider_schema
+
+logger = logging.getLogger(__name__)
+
+Step = StandingStep.Step
+STEPS = {
+    Standing.OUTSTANDING: Step.OUTSTANDING,
+    Standing.THIRTY_DAYS: Step.THIRTY_DAYS,
+    Standing.SUSPENDED: Step.SUSPENDED,
+}
+
+
+def standing_of(*, provider: Provider, now: datetime) -> Assessment:
+    """Where the provider stands at `now`; without a statement while nothing can be outstanding."""
+    if not _may_be_outstanding(provider, now):
+        return CURRENT
+    facts = facts_of(schemas=[provider.schema_name])[provider.schema_name]
+    return _assessed(provider, facts, now=now)
+
+
+@transaction.atomic
+def record_standing(*, now: datetime) -> Assessment:
+    """Write what the entered provider's standing has become, once, and mail it.
+
+    Every step reached and not yet recorded gets its row and its mail, also when several were
+    missed; a step that no longer holds ends, and the end of a suspension is mailed. Safe to repeat
+    and to run in two places: they wait for each other. Call it after whatever changes what is owed,
+    in the same transaction.
+    """
+    schema = require_provider_schema()
+    provider = Provider.objects.select_for_update(no_key=True).get(schema_name=schema)
+    facts = facts_of(schemas=[schema])[schema]
+    assessment = _assessed(provider, facts, now=now)
+    if provider.outstanding_from != assessment.outstanding_from:
+        provider.outstanding_from = assessment.outstanding_from
+        provider.save(update_fields=["outstanding_from"])
+    _end_steps(provider, assessment, facts, now=now)
+    for standing, since in sorted(assessment.since.items()):
+        if STEPS[standing] not in facts.open_steps:
+            _begin_step(provider, assessment, standing, since=since, now=now)
+    return assessment
+
+
+def after_payment(*, now: datetime) -> None:
+    """Restore what a payment restores; one statement where nothing was outstanding."""
+    provider: Provider = Provider.objects.get(schema_name=require_provider_schema())
+    if _may_be_outstanding(provider, now):
+        record_standing(now=now)
+
+
+def record_standings(*, providers: Sequence[Provider], now: datetime) -> int:
+    """Record the standing of those of these providers where something changed; gives how many.
+
+    One statement finds them. A provider that fails is logged and left for the next round.
+    """
+    facts = facts_of(schemas=[provider.schema_name for provider in providers])
+    changed = 0
+    for provider in providers:
+        if not _has_changed(provider, facts[provider.schema_name], now=now):
+            continue
+        try:
+            with provider_schema(provider.schema_name):
+                record_standing(now=now)
+            changed += 1
+        except Exception:
+            logger.exception("The standing of %s was not recorded; next hour again.", provider)
+    return changed
+
+
+def _may_be_outstanding(provider: Provider, now: datetime) -> bool:
+    return provider.outstanding_from is not None and provider.outstanding_from <= now
+
+
+def _assessed(provider: Provider, facts: Facts, *, now: datetime) -> Assessment:
+    until = facts.deferred_until(ZoneInfo(provider.billing_time_zone))
+    return assess(debts=facts.debts, deferred_until=until, now=now)
+
+
+def _has_changed(provider: Provider, facts: Facts, *, now: datetime) -> bool:
+    assessment = _assessed(provider, facts, now=now)
+    reached = {str(STEPS[standing]) for standing in assessment.since}
+    return reached != facts.open_steps or provider.outstanding_from != assessment.outstanding_from
+
+
+def _begin_step(
+    provider: Provider,
+    assessment: Assessment,
+    standing: Standing,
+    *,
+    since: datetime,
+    now: datetime,
+) -> None:
+    step = StandingStep.objects.create(
+        step=STEPS[standing],
+        invoice_id=assessment.debts[0].invoice_id,
+        since=since,
+        at=now,
+        mailed_at=now,
+    )
+    standing_notices.queue_step_mail(provider=provider, step=step, assessment=assessment, now=now)
+
+
+def _end_steps(provider: Provider, assessment: Assessment, facts: Facts, *, now: datetime) -> None:
+    over = facts.open_steps - {str(STEPS[standing]) for standing in assessment.since}
+    for step in StandingStep.objects.filter(step__in=over, ended_at=None):
+        step.ended_at = now
+        step.save(update_fields=["ended_at"])
+        if step.step == Step.SUSPENDED:
+            standing_notices.queue_restored_mail(
+                provider=provider, step=step, assessment=assessment, now=now
+            )

@@ -1,0 +1,121 @@
+"""What a provider's standing is derived from, read in one statement for any number of providers."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import F, Min, OuterRef, QuerySet, Subquery
+
+from billing.models import ChargeAttempt, Invoice, StandingStep, SuspensionDeferral
+from billing.standing_rules import Debt
+from mtp.schema import connection
+from usage.periods import day_starts_at
+
+# What the rows of `_PARTS` are read from; columns follow their table without its schema.
+_TABLE = re.compile(r'(FROM|JOIN) (?="billing_\w+")')
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A provider's unpaid invoices, the last day of its deferral, and its steps in force."""
+
+    debts: tuple[Debt, ...]
+    deferred_through: date | None
+    open_steps: frozenset[str]
+
+    def deferred_until(self, zone: ZoneInfo) -> datetime | None:
+        """When the deferral ends: where the day after its last begins in the billing zone."""
+        if self.deferred_through is None:
+            return None
+        return day_starts_at(day=self.deferred_through + timedelta(days=1), zone=zone)
+
+
+def facts_of(*, schemas: Sequence[str]) -> dict[str, Facts]:
+    """The facts of these providers by schema, in one statement, whatever schema is entered."""
+    if not schemas:
+        return {}
+    asked = [_question(schema) for schema in schemas]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            " UNION ALL ".join(sql for sql, _ in asked),
+            [parameter for _, parameters in asked for parameter in parameters],
+        )
+        return {schema: _facts(*parts) for schema, *parts in cursor.fetchall()}
+
+
+def _question(schema: str) -> tuple[str, list[Any]]:
+    """One row: the schema, and the rows of each part as JSON text."""
+    columns: list[str] = []
+    parameters: list[Any] = [schema]
+    for sql, values in _parts():
+        columns.append(f"(SELECT json_agg(part)::text FROM ({sql}) part)")  # noqa: S608 - compiled by Django, values are parameters
+        parameters.extend(values)
+    into_schema = rf"\1 {connection.ops.quote_name(schema)}."
+    return _TABLE.sub(into_schema, f"SELECT %s, {', '.join(columns)}"), parameters
+
+
+@cache
+def _parts() -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    parts: tuple[QuerySet[Any, Any], ...] = (
+        _debts(),
+        SuspensionDeferral.objects.filter(withdrawn_at=None).values("last_day"),
+        StandingStep.objects.filter(ended_at=None).values("step"),
+    )
+    return tuple(part.query.sql_with_params() for part in parts)
+
+
+def _debts() -> QuerySet[Any, Any]:
+    failed = (
+        ChargeAttempt.objects.filter(invoice=OuterRef("pk"), state=ChargeAttempt.State.FAILED)
+        .order_by()
+        .values("invoice")
+        .annotate(first=Min("finished_at"))
+        .values("first")
+    )
+    unpaid: QuerySet[Any, Any] = Invoice.objects.outstanding().annotate(
+        owed=F("total_minor") - F("paid_total"), charge_failed_at=Subquery(failed)
+    )
+    return unpaid.values(
+        "id",
+        "number",
+        "due_date",
+        "billing_time_zone",
+        "currency",
+        "collection",
+        "owed",
+        "charge_failed_at",
+    )
+
+
+def _facts(debts: str | None, deferrals: str | None, steps: str | None) -> Facts:
+    last_days = [date.fromisoformat(row["last_day"]) for row in _rows(deferrals)]
+    return Facts(
+        debts=tuple(_debt(row) for row in _rows(debts)),
+        deferred_through=max(last_days, default=None),
+        open_steps=frozenset(row["step"] for row in _rows(steps)),
+    )
+
+
+def _rows(text: str | None) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(text) if text else []
+    return rows
+
+
+def _debt(row: dict[str, Any]) -> Debt:
+    # What is agreed to come by transfer is not late because a card was tried and failed.
+    is_automatic = row["collection"] == Invoice.Collection.AUTOMATIC
+    failed_at = row["charge_failed_at"] if is_automatic else None
+    return Debt(
+        invoice_id=row["id"],
+        number=row["number"],
+        due_date=date.fromisoformat(row["due_date"]),
+        zone=ZoneInfo(row["billing_time_zone"]),
+        owed_minor=row["owed"],
+        currency=row["currency"],
+        charge_failed_at=datetime.fromisoformat(failed_at) if failed_at else None,
+    )
