@@ -15,6 +15,7 @@ from billing.contracts import (
     lift_free_allowance,
 )
 from billing.models import ChargeAttempt, PaymentMethod
+from billing.outstanding import begin_round, outstanding_ids
 from billing.stripe_facts import CardFacts, SetupFacts
 from mtp.outbox.delivery import enqueue
 from tenants import audit
@@ -62,9 +63,9 @@ def adopt_card(*, provider: Provider, setup_intent_id: str, now: datetime) -> Pa
     """Make the card of a SetupIntent the default, in the provider's schema.
 
     Stripe is asked itself: the intent must have succeeded, for this provider's customer, with a
-    card attached to it. The free allowance is lifted in the same transaction. Doing it again
-    returns the card as it stands: a replaced one never comes back by an old intent. Raises
-    `CardNotAccepted` and `gateway.GatewayError`.
+    card attached to it. In the same transaction the free allowance is lifted and the charge of
+    every outstanding invoice is ordered. Doing it again returns the card as it stands: a replaced
+    one never comes back by an old intent. Raises `CardNotAccepted` and `gateway.GatewayError`.
     """
     known = PaymentMethod.objects.filter(stripe_setup_intent_id=setup_intent_id).first()
     if known:
@@ -120,6 +121,7 @@ def _make_default(
         added_by_id=actor.id,
         added_by_name=actor.name[:200],
         became_default_at=now,
+        outstanding_ids=outstanding_ids(),
     )
     lift_free_allowance(actor=actor, now=now)
     _ensure_contract(provider, actor=actor, now=now)
@@ -132,6 +134,7 @@ def _make_default(
         now=now,
     )
     _settle_at_stripe(method, now=now)
+    begin_round(method, now=now)
     return method
 
 

@@ -41,16 +41,19 @@ class PaymentMismatch(Exception):
     """Stripe's payment is not the one this attempt asked for; nothing was recorded."""
 
 
-def charge_invoice(*, invoice_id: int, now: datetime, cause: str = CLOSE) -> ChargeAttempt | None:
+def charge_invoice(
+    *, invoice_id: int, now: datetime, cause: str = CLOSE, card_id: int | None = None
+) -> ChargeAttempt | None:
     """Charge what is owed to the default card, once for this `cause`.
 
     Returns the attempt as it stands, which may be unfinished (unknown, processing, to be
-    confirmed), or None where nothing is owed or no card is on file. An unfinished attempt of
-    another cause is pursued first. Raises `gateway.NotDone` and `gateway.Misconfigured`, with the
+    confirmed), or None where nothing is owed, no card is on file, or another than `card_id` is. An
+    unfinished attempt of another cause is pursued first; one that waits for the holder of a
+    replaced card is withdrawn. Raises `gateway.NotDone` and `gateway.Misconfigured`, with the
     attempt kept for the next run.
     """
     while True:
-        attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause)
+        attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause, card_id=card_id)
         if attempt is None or attempt.finished_at:
             return attempt
         attempt = _pursue(attempt, now=now)
@@ -59,7 +62,9 @@ def charge_invoice(*, invoice_id: int, now: datetime, cause: str = CLOSE) -> Cha
 
 
 @transaction.atomic(durable=True)
-def _open_attempt(*, invoice_id: int, now: datetime, cause: str) -> ChargeAttempt | None:
+def _open_attempt(
+    *, invoice_id: int, now: datetime, cause: str, card_id: int | None
+) -> ChargeAttempt | None:
     """The attempt to pursue: the unfinished one, this cause's own, or a new one."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
     known = (
@@ -69,7 +74,7 @@ def _open_attempt(*, invoice_id: int, now: datetime, cause: str) -> ChargeAttemp
     if known:
         return known
     card = PaymentMethod.objects.filter(replaced_at=None).first()
-    if invoice.owed_minor == 0 or card is None:
+    if invoice.owed_minor == 0 or card is None or card_id not in (None, card.pk):
         return None
     return ChargeAttempt.objects.create(
         invoice=invoice,
@@ -91,6 +96,10 @@ def current_provider() -> Provider:
 
 def _pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
     """Bring an unfinished attempt as far as it goes now."""
+    if attempt.state == State.NEEDS_CONFIRMATION and _card_was_replaced(attempt):
+        # Left open, its holder could still pay what the new card is about to pay.
+        facts = gateway.cancel_payment(payment_intent_id=attempt.stripe_payment_intent_id)
+        return settle(attempt_id=attempt.pk, facts=facts, now=now)
     if attempt.stripe_payment_intent_id:
         # Stripe knows it already: asked about, never sent again.
         facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
@@ -98,6 +107,12 @@ def _pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
     if attempt.sent_at and now - attempt.sent_at >= RESEND_WITHIN:
         return _reconcile(attempt, now=now)
     return _send(attempt, now=now)
+
+
+def _card_was_replaced(attempt: ChargeAttempt) -> bool:
+    return PaymentMethod.objects.filter(
+        stripe_payment_method_id=attempt.stripe_payment_method_id, replaced_at__isnull=False
+    ).exists()
 
 
 def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
@@ -171,11 +186,17 @@ def settle(*, attempt_id: int, facts: PaymentFacts, now: datetime) -> ChargeAtte
     attempt = _locked(attempt_id)
     _check_it_is_ours(attempt, facts)
     state = _STATES[facts.outcome]
+    if state == State.FAILED and attempt.secret_given_at and not facts.is_canceled:
+        # Whoever has the secret may still confirm it: no other attempt beside it.
+        state = State.NEEDS_CONFIRMATION
     if attempt.state == State.SUCCEEDED or (attempt.finished_at and state != State.SUCCEEDED):
         return attempt
     attempt.stripe_payment_intent_id = facts.payment_intent_id
-    attempt.decline_code = facts.decline_code[:60] if state != State.SUCCEEDED else ""
-    attempt.failure_message = facts.failure_message[:500] if state != State.SUCCEEDED else ""
+    code, message = facts.decline_code, facts.failure_message
+    if facts.is_canceled:
+        code, message = WITHDRAWN, "Withdrawn before it was paid."
+    attempt.decline_code = code[:60] if state != State.SUCCEEDED else ""
+    attempt.failure_message = message[:500] if state != State.SUCCEEDED else ""
     _move(attempt, state, now=now)
     return attempt
 

@@ -1,10 +1,11 @@
 """Who does billing's durable work: each handler is safe to run twice for one message."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing import cards, charging, documents, gateway, notices, topics, webhooks
+from billing import cards, charging, documents, gateway, notices, outstanding, topics, webhooks
 from billing.models import ChargeAttempt, Invoice
 from mtp.outbox.topics import Postpone, handles
 
@@ -16,14 +17,36 @@ SLOWEST_LOOK = timedelta(hours=1)
 @handles(topics.CHARGE)
 def charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge an invoice; come back for an outcome that is not known yet."""
-    try:
+    with _patience(now=now):
         attempt = charging.charge_invoice(
             invoice_id=payload["invoice_id"],
             cause=payload.get("cause", charging.CLOSE),
+            card_id=payload.get("card_id"),
             now=now,
         )
-    except gateway.NotDone as busy:
-        raise Postpone(now + FIRST_LOOK) from busy
+    _come_back(attempt, now=now)
+
+
+@handles(topics.CARD_ROUND)
+def charge_outstanding(payload: Mapping[str, Any], now: datetime) -> None:
+    """Charge a new card with the next of the outstanding invoices."""
+    with _patience(now=now):
+        attempt = outstanding.charge_in_turn(
+            card_id=payload["card_id"], position=payload["position"], now=now
+        )
+    _come_back(attempt, now=now)
+
+
+@contextmanager
+def _patience(*, now: datetime) -> Iterator[None]:
+    """Stripe being busy or silent is no failure of the message, however long it lasts."""
+    try:
+        yield
+    except (gateway.NotDone, gateway.OutcomeUnknown) as away:
+        raise Postpone(now + FIRST_LOOK) from away
+
+
+def _come_back(attempt: ChargeAttempt | None, *, now: datetime) -> None:
     if attempt is not None and attempt.state in (
         ChargeAttempt.State.UNKNOWN,
         ChargeAttempt.State.PROCESSING,

@@ -191,6 +191,24 @@ def payment(*, payment_intent_id: str) -> PaymentFacts:
     return payment_facts(_call(client().v1.payment_intents.retrieve, payment_intent_id))
 
 
+def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
+    """Cancel a PaymentIntent so that nobody can confirm it; how it is afterwards.
+
+    One that cannot be cancelled, as it succeeded or is being processed, is given as it stands.
+    """
+    try:
+        return payment_facts(
+            _call(
+                client().v1.payment_intents.cancel,
+                payment_intent_id,
+                {"cancellation_reason": "abandoned"},
+                {"idempotency_key": _fresh_key()},
+            )
+        )
+    except Refused:
+        return payment(payment_intent_id=payment_intent_id)
+
+
 def payments_of(*, customer_id: str) -> Iterator[PaymentFacts]:
     """Every PaymentIntent of the customer, newest first."""
     parameters: PaymentIntentListParams = {"customer": customer_id, "limit": 100}

@@ -9,6 +9,7 @@ from babel import Locale
 
 from billing.models import ChargeAttempt, Invoice, InvoiceLine
 from billing.money import format_money, format_unit_price
+from billing.retries import next_attempt_at
 from billing.why_links import why_of_line
 from billing.wording import date_text, instant_text, month_text, quantity_text, unit_of
 from tenants.models import Organization
@@ -73,12 +74,15 @@ class InvoicePage:
     attempts: list[AttemptRow]
     payments: list[PaymentRow]
     documents: list[DocumentRow]
+    next_attempt: str
 
     @classmethod
     def of(cls, invoice: Invoice) -> "InvoicePage":
         """Read the attempts, payments and documents of the invoice."""
         zone = ZoneInfo(invoice.billing_time_zone)
+        next_at = next_attempt_at(invoice)
         return cls(
+            next_attempt=instant_text(next_at, zone) if next_at else "",
             facts=_facts(invoice, zone),
             parties=[("From", _party(invoice.seller)), ("Bill to", _party(invoice.buyer))],
             totals=_totals(invoice),

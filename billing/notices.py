@@ -15,7 +15,7 @@ from accounts.mail import Attachment, attachment_source, queue_mail
 from billing import documents
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.money import format_money
-from billing.wording import date_text
+from billing.wording import date_text, instant_text
 
 DOCUMENT_SOURCE = "billing.document"
 
@@ -85,6 +85,7 @@ def _queue(
         "attempt": attempt,
         "charged": format_money(attempt.amount_minor, attempt.currency) if attempt else "",
         "paid_on": _paid_on(attempt, zone=invoice.billing_time_zone) if attempt else "",
+        "next_attempt": _instant(invoice, attempt.retry_at) if attempt and attempt.retry_at else "",
         "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
         "billing_url": settings.SITE_URL + reverse("billing_information"),
         "support_email": settings.SUPPORT_EMAIL,
@@ -121,6 +122,10 @@ def _pdf(invoice: Invoice) -> Attachment:
         name=f"{invoice.number}.pdf",
         type="application/pdf",
     )
+
+
+def _instant(invoice: Invoice, at: datetime) -> str:
+    return instant_text(at, ZoneInfo(invoice.billing_time_zone))
 
 
 def _money(invoice: Invoice) -> str:

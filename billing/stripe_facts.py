@@ -19,7 +19,10 @@ class PaymentOutcome(Enum):
 
 @dataclass(frozen=True)
 class PaymentFacts:
-    """A PaymentIntent. `currency` in capitals; `attempt_key` is the idempotency key we sent."""
+    """A PaymentIntent. `currency` in capitals; `attempt_key` is the idempotency key we sent.
+
+    One that failed and is not cancelled can still be confirmed by whoever has its client secret.
+    """
 
     payment_intent_id: str
     outcome: PaymentOutcome
@@ -30,6 +33,7 @@ class PaymentFacts:
     attempt_key: str
     decline_code: str
     failure_message: str
+    is_canceled: bool
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ def payment_facts(intent: Json) -> PaymentFacts:
         attempt_key=str(metadata.get("attempt", "")),
         decline_code=str(error.get("decline_code") or error.get("code") or ""),
         failure_message=str(error.get("message") or ""),
+        is_canceled=intent["status"] == "canceled",
     )
 
 

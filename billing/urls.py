@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from billing.views import cap_requests, card, dashboard, documents, history, licences, webhook
+from billing.views import (
+    cap_requests,
+    card,
+    dashboard,
+    documents,
+    history,
+    licences,
+    outstanding,
+    webhook,
+)
 
 urlpatterns = [
     path("dashboard/", dashboard.dashboard, name="dashboard"),
@@ -20,6 +29,9 @@ urlpatterns = [
     path("account/billing/card/", card.card_replace, name="card_replace"),
     path("account/billing/card/setup/", card.card_setup, name="card_setup"),
     path("account/billing/card/return/", card.card_return, name="card_return"),
+    path(
+        "account/billing/card/<int:card_id>/charges/", outstanding.card_charges, name="card_charges"
+    ),
     path("account/cap-requests/", cap_requests.cap_request_list, name="cap_request_list"),
     path(
         "account/cap-requests/<int:cap_request_id>/",

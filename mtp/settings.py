@@ -277,6 +277,8 @@ CONTENT_SECURITY_POLICY = {
 # --- The product's own figures -------------------------------------------------------------------
 API_REQUESTS_A_MINUTE: int = env.int("API_REQUESTS_A_MINUTE", default=600)
 FREE_USER_ALLOWANCE: int = env.int("FREE_USER_ALLOWANCE", default=10)
+# Days after a card's first failure on an invoice at which it is tried again.
+RETRY_DAYS: list[int] = env.list("RETRY_DAYS", cast=int, default=[]) or [1, 3, 5, 7]
 AUTOMATIC_CHARGE_LIMIT_MINOR: int = env.int("AUTOMATIC_CHARGE_LIMIT_MINOR", default=400_000)
 # Who issues the invoices: printed on each, kept with each.
 SELLER = {

@@ -15,12 +15,12 @@ from django.test import Client
 from accounts.credentials import ApiKey, Invitation
 from accounts.models import Provider, User
 from accounts.roles import Role
-from billing.models import Invoice
+from billing.models import Invoice, PaymentMethod
 from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
 from tenants.cap_requests.models import CapRequest
 from tenants.imports.models import ImportRun
-from tenants.models import Device, ManagedUser, Organization
+from tenants.models import Device, Location, ManagedUser, Organization
 from tests.people import CANARIES, People, hire
 from tests.routes import Route, all_routes, without_tokens
 
@@ -56,6 +56,18 @@ def make_invoice(organization: Organization) -> Invoice:
     )
 
 
+def make_card(organization: Organization) -> PaymentMethod:
+    return PaymentMethod.objects.create(
+        stripe_payment_method_id="pm_canary",
+        stripe_setup_intent_id="seti_canary",
+        brand=CANARY,
+        last_four="4242",
+        expiry_month=12,
+        expiry_year=2040,
+        became_default_at=NOON,
+    )
+
+
 ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "organization_id": lambda organization: organization,
     "user_id": lambda organization: ManagedUser.objects.create(
@@ -64,7 +76,11 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "device_id": lambda organization: Device.objects.create(
         organization=organization, name=f"Laptop {CANARY}", serial_number=CANARY
     ),
+    "location_id": lambda organization: Location.objects.create(
+        organization=organization, name=f"Lager {CANARY}", address=CANARY
+    ),
     "invoice_id": make_invoice,
+    "card_id": make_card,
     "administrator_id": lambda _: User.objects.get(provider=entered(), role=Role.BILLING_ADMIN),
     "admin_id": lambda organization: hire(
         provider=entered(),

@@ -9,6 +9,7 @@ from billing.models.standing import StandingStep, SuspensionDeferral
 
 __all__ = [
     "BillingProfile",
+    "BookDifference",
     "ChargeAttempt",
     "Contract",
     "Invoice",

@@ -23,6 +23,8 @@ class PaymentMethod(models.Model):
     added_by_id = models.BigIntegerField(null=True)
     added_by_name = models.CharField(max_length=200, blank=True)
     became_default_at = models.DateTimeField()
+    # Ids of the invoices that were outstanding then, oldest first: what it was put on file to pay.
+    outstanding_ids = models.JSONField(default=list)
     replaced_at = models.DateTimeField(null=True)
     detached_at = models.DateTimeField(null=True)
 
@@ -45,7 +47,8 @@ class ChargeAttempt(models.Model):
     `idempotency_key` is what Stripe sees. At most one attempt of an invoice is unfinished; a new
     one is made only when the last is definitely finished. `cause` says what asked for it (the
     close, a replaced card, a retry): the same cause never makes a second attempt, however often its
-    message is delivered.
+    message is delivered. From `secret_given_at` on somebody's browser may confirm it: only a
+    cancelled payment is a definite failure then. A failed one is tried again at `retry_at`.
     """
 
     class State(models.TextChoices):
@@ -73,7 +76,9 @@ class ChargeAttempt(models.Model):
     failure_message = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
+    secret_given_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [

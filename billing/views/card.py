@@ -18,6 +18,7 @@ from billing import gateway
 from billing.cards import CardNotAccepted, adopt_card, begin_card_setup, current_card
 from billing.contracts import contract_for
 from billing.forms import BillingProfileForm
+from billing.models import Invoice
 from billing.money import format_money
 from billing.profile import current_profile, save_profile
 from tenants.models import MeteringPolicy
@@ -64,6 +65,10 @@ def card_replace(request: PortalRequest) -> HttpResponse:
         "billing/card.html",
         {
             "card": current_card(),
+            "outstanding": [
+                (invoice.number, format_money(invoice.owed_minor, invoice.currency))
+                for invoice in Invoice.objects.outstanding().oldest_first()
+            ],
             "stripe_js_url": settings.STRIPE_JS_URL,
             "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
         },
@@ -113,4 +118,6 @@ def card_return(request: PortalRequest) -> HttpResponse:
         messages.info(request, "This card was replaced by a newer one since.")
     else:
         messages.success(request, f"{card} is on file and pays every bill from now on.")
+    if card.outstanding_ids:
+        return redirect("card_charges", card_id=card.pk)
     return redirect("billing_information")

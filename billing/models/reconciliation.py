@@ -1,0 +1,42 @@
+"""Where Stripe's books and ours differ: rows for operations."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class BookDifference(models.Model):
+    """A payment or refund that one side has and the other lacks, or has otherwise.
+
+    Written by the daily reconciliation, and settled by it (`settled_at`) when both agree again.
+    Amounts are in minor units of `currency`; `None` where that side has nothing.
+    """
+
+    class Kind(models.TextChoices):
+        """Which way the books differ."""
+
+        NOT_BOOKED = "not_booked", "Paid at Stripe, not booked here"
+        NOT_AT_STRIPE = "not_at_stripe", "Booked here, not paid at Stripe"
+        AMOUNT = "amount", "Booked with another amount"
+        REFUND = "refund", "Refunded at Stripe, not booked here"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    stripe_payment_intent_id = models.CharField(max_length=255)
+    invoice_number = models.CharField(max_length=30, blank=True)
+    currency = models.CharField(max_length=3)
+    stripe_minor = models.BigIntegerField(null=True)
+    booked_minor = models.BigIntegerField(null=True)
+    found_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["stripe_payment_intent_id", "kind"],
+                name="billing_difference_told_once",
+                condition=models.Q(settled_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.stripe_payment_intent_id}"
