@@ -9,7 +9,10 @@ _DIRECTION_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u20
 
 
 def plain_text(value: str) -> None:
-    """Refuse control characters and direction overrides; any script's letters are welcome."""
+    """Refuse control characters, direction overrides, and what shows nothing at all.
+
+    Any script's letters are welcome.
+    """
     for character in value:
         if character in _DIRECTION_OVERRIDES or unicodedata.category(character) == "Cc":
             raise ValidationError(
@@ -17,3 +20,13 @@ def plain_text(value: str) -> None:
                 code="unseen_characters",
                 params={"name": f"U+{ord(character):04X}"},
             )
+    if value.strip() and not any(unicodedata.category(one)[0] in "LNPS" for one in value):
+        raise ValidationError(
+            "This contains nothing that can be seen. Type it anew.", code="nothing_seen"
+        )
+
+
+def plain_lines(value: str) -> None:
+    """The same for a text of several lines."""
+    for line in value.splitlines():
+        plain_text(line)

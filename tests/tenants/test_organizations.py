@@ -53,6 +53,7 @@ def test_an_organization_is_created_with_an_audit_row(as_adam: Client, north: Pr
         ("x" * 10_000, "at most 200 characters"),
         ("nul\x00byte", "Null characters are not allowed."),
         ("exe.\u202efdp", "characters that can&#x27;t be seen (U+202E)"),
+        ("\u200b\u200d", "nothing that can be seen"),
         ("bell\x07", "characters that can&#x27;t be seen (U+0007)"),
     ],
 )
