@@ -62,8 +62,10 @@ def after_sentence(*, explanation: Explanation, now: datetime) -> str:
 
 
 def runner_up_sentence(*, explanation: Explanation) -> SafeString:
-    """The highest level at another time, and what it tells."""
+    """The highest level of another time, or why there is none."""
     told, second = explanation, explanation.runner_up
+    if not told.hours:
+        return SafeString("There was none: nobody came or went.")
     if second is None:
         return SafeString("There was no second peak: the count rose to this one only.")
     again = "Again " if second.level == told.peak.level else ""

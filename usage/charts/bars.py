@@ -24,6 +24,7 @@ from usage.charts.frame import (
 _SHARE_OF_SLOT = 0.62
 # More digits than this don't fit above the bars of a phone: there the table has them.
 _SHORT = 3
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,12 @@ def _bar(bar: Bar, number: int, count: int, scale: Scale, highest: int) -> SafeS
                 kind="chart-value chart-value-long" if is_long else "chart-value",
                 at="middle",
             ),
-            text(bar.label, x=middle, y=HEIGHT - 8, kind="chart-label", at="middle"),
+            text(
+                bar.label,
+                x=middle,
+                y=HEIGHT - 8,
+                kind="chart-label chart-label-many" if count > _FEW else "chart-label",
+                at="middle",
+            ),
         ]
     )  # fmt: skip
