@@ -153,18 +153,23 @@ def test_adders_at_the_boundary_are_in_the_month_or_after_its_end(
     at_freeze: dict[int, int] = {}
     _run(freeze, *[lambda number=number: adder(number) for number in range(8)])
     with provider_schema(provider.schema_name):
-        before = UsageEvent.objects.filter(at__lt=at("2026-11-01"))
-        after = UsageEvent.objects.filter(at__gte=at("2026-11-01"))
-        assert before.exists()
-        assert after.exists()
-        for organization in organizations:
-            month = MonthlyUsage.objects.get(
-                organization=organization, metric=Metric.USERS, month=OCTOBER.first_day
-            )
-            counted = before.filter(organization=organization).count()
-            assert month.high_water_mark == counted == at_freeze[organization.pk]
-        assert before.count() + after.count() == ManagedUser.objects.count()
+        assert_october_ended_with(at_freeze)
         assert verify_books() == []
+
+
+def assert_october_ended_with(at_freeze: dict[int, int]) -> None:
+    """What was counted when the books closed is October's; every other event lies after its end."""
+    before = UsageEvent.objects.filter(at__lt=at("2026-11-01"))
+    after = UsageEvent.objects.filter(at__gte=at("2026-11-01"))
+    assert before.exists()
+    assert after.exists()
+    for organization_id, count in at_freeze.items():
+        month = MonthlyUsage.objects.get(
+            organization=organization_id, metric=Metric.USERS, month=OCTOBER.first_day
+        )
+        counted = before.filter(organization=organization_id).count()
+        assert month.high_water_mark == counted == count
+    assert before.count() + after.count() == ManagedUser.objects.count()
 
 
 def _run(*works: Callable[[], None]) -> None:
