@@ -1,11 +1,11 @@
 """What organizations used in a month, and why: the peak, who made it, and the runner-up."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Path, Router, Schema
 
 from accounts.api_access import ApiRequest
 from mtp.problems import Problem
@@ -18,6 +18,10 @@ from usage.models import Metric
 from usage.periods import Month
 
 router = Router(tags=["Usage"])
+MonthText = Annotated[
+    str,
+    Path(pattern=r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$", description="Like 2026-10."),
+]
 
 
 class AdditionOut(Schema):
@@ -84,12 +88,9 @@ class OrganizationMonthOut(Schema):
 
 
 def _asked_month(request: ApiRequest, text: str) -> tuple[Month, ZoneInfo, datetime]:
-    """The month, its zone and now; raises `Problem` for what is no month, or not begun."""
+    """The month, its zone and now; raises `Problem` for one that has not begun."""
     zone, now = ZoneInfo(request.provider.billing_time_zone), timezone.now()
-    try:
-        month = Month.parse(text)
-    except ValueError:
-        raise Problem(422, "no-month", "Write the month like 2026-10.") from None
+    month = Month.parse(text)
     if month > Month.of(now, zone):
         raise Problem(404, "not-begun", "This month has not begun.")
     return month, zone, now
@@ -121,7 +122,9 @@ def _peak(crest: Crest) -> dict[str, Any]:
     response=MonthOut,
     summary="One organization's month, and why",
 )
-def month_of_organization(request: ApiRequest, organization_id: int, month: str) -> dict[str, Any]:
+def month_of_organization(
+    request: ApiRequest, organization_id: int, month: MonthText
+) -> dict[str, Any]:
     """The high-water marks of users and devices, each with the addition that made it."""
     organization = organization_or_404(organization_id=organization_id)
     asked, zone, now = _asked_month(request, month)
@@ -147,7 +150,7 @@ def month_of_organization(request: ApiRequest, organization_id: int, month: str)
 @router.get(
     "/usage/{month}", response=Page[OrganizationMonthOut], summary="All organizations of a month"
 )
-def month_of_all(request: ApiRequest, month: str, paging: Paging) -> dict[str, Any]:
+def month_of_all(request: ApiRequest, month: MonthText, paging: Paging) -> dict[str, Any]:
     """High-water marks in order of organization id; removed ones too, they are still billed."""
     asked, _, _ = _asked_month(request, month)
     marks: dict[int, dict[str, MonthLevel]] = {}

@@ -7,13 +7,15 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db.models import QuerySet
 from ninja import Query, Schema
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from accounts.text import plain_text
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 500
 LARGEST_BULK = 1_000
+_UNSEEN = r"\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069"
+_SEEN, _LETTER = f"[^{_UNSEEN}]", rf"[^\s{_UNSEEN}]"
 
 Out = TypeVar("Out")
 
@@ -30,13 +32,22 @@ def _accepted_by(check: Callable[[str], None]) -> AfterValidator:
 
 
 def _text(longest: int, *, shortest: int = 1) -> Any:
+    # The description says what the checks below refuse: at least one letter, none unseen.
+    shape = f"^{_SEEN}*$" if shortest == 0 else f"^{_SEEN}*{_LETTER}{_SEEN}*$"
     return Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=shortest, max_length=longest),
         _accepted_by(plain_text),
+        Field(json_schema_extra={"pattern": shape}),
     ]
 
 
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 5.0 is 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 Name = _text(200)
 OptionalName = _text(200, shortest=0)
 SerialNumber = _text(100)
@@ -46,13 +57,16 @@ Email = Annotated[
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),
     _accepted_by(plain_text),
     _accepted_by(validate_email),
+    Field(json_schema_extra={"format": "email"}),
 ]
 
 
 class Body(Schema):
-    """What a request sends; members it does not know are refused, so that none is lost silently."""
+    """What a request sends. Members it does not know are refused, so that none is lost silently,
+    and `true` is no number.
+    """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class PageQuery(Schema):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from django.http import Http404
 from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
@@ -170,9 +171,11 @@ def add_users(request: ApiRequest, organization_id: int, body: NewUsers) -> dict
 def change_user(
     request: ApiRequest, organization_id: int, user_id: int, body: UserChange
 ) -> ManagedUser:
-    """State and external id. A suspended user still counts."""
+    """State and external id. A suspended user still counts; a removed one is gone."""
     organization = organization_or_404(organization_id=organization_id)
     user = user_or_404(organization=organization, user_id=user_id)
+    if user.removed_at is not None:
+        raise Http404
     actor, now = api_actor(request), timezone.now()
     if "external_id" in body.model_fields_set:
         set_external_id(row=user, external_id=body.external_id, actor=actor, now=now)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from accounts.api_access import ApiRequest, api_actor
 from tenants.access import organization_or_404
-from tenants.api.fields import Body, Name, Page, Paging, page_of
+from tenants.api.fields import Body, Name, Page, Paging, Whole, page_of
 from tenants.models import (
     LARGEST_USER_CAP,
     SMALLEST_USER_CAP,
@@ -41,7 +41,7 @@ class NewOrganization(Body):
     """An organization to be created."""
 
     name: Name
-    user_cap: int | None = Field(None, ge=SMALLEST_USER_CAP, le=LARGEST_USER_CAP)
+    user_cap: Whole | None = Field(None, ge=SMALLEST_USER_CAP, le=LARGEST_USER_CAP)
 
 
 def _living(model: type[CountedRow]) -> Coalesce:

@@ -166,6 +166,14 @@ def test_a_user_is_suspended_and_named(system: System, bakery: str) -> None:
     assert problem(clash, 409)["code"] == "already-there"
     freed = system.patch(f"{bakery}/users/{ann['id']}", {"external_id": None}).json()
     assert freed["external_id"] is None
+    system.delete(f"{bakery}/users/{ann['id']}")
+    problem(system.patch(f"{bakery}/users/{ann['id']}", {"state": "active"}), 404)
+
+
+@pytest.mark.parametrize("cap", [True, 0, 10_001, "5", 1.5])
+def test_a_cap_is_a_number_in_its_range(cap: object, system: System) -> None:
+    problem(system.post("/organizations", {"name": "Acme", "user_cap": cap}), 422)
+    assert system.post("/organizations", {"name": "B", "user_cap": 5.0}).json()["user_cap"] == 5
 
 
 @pytest.mark.parametrize(
