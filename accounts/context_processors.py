@@ -83,6 +83,7 @@ OWN_MENU = (
                 "computer-desktop",
                 Permission.USE_OWN_ORGANIZATION,
             ),
+            Entry("own_location_list", "Locations", "map-pin", Permission.USE_OWN_ORGANIZATION),
             Entry(
                 "own_cap_request",
                 "User cap",

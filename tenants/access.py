@@ -5,7 +5,7 @@ from django.http import Http404
 
 from accounts.requests import PortalRequest
 from accounts.scope import visible_organizations
-from tenants.models import Device, ManagedUser, Organization
+from tenants.models import Device, Location, ManagedUser, Organization
 
 # Session key: the organization an MSP administrator is logged in to.
 ENTERED_ORGANIZATION_KEY = "entered_organization_id"
@@ -46,6 +46,15 @@ def device_or_404(*, organization: Organization, device_id: int) -> Device:
         raise Http404
     device.organization = organization
     return device
+
+
+def location_or_404(*, organization: Organization, location_id: int) -> Location:
+    """A location of the organization."""
+    location = Location.objects.filter(pk=location_id, organization=organization).first()
+    if location is None:
+        raise Http404
+    location.organization = organization
+    return location
 
 
 def own_organization_or_404(request: PortalRequest) -> Organization:

@@ -1,10 +1,11 @@
 """What is typed in about organizations, their users and devices."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
-from accounts.text import plain_text
+from accounts.text import plain_lines, plain_text
+from tenants.models import Location, Organization
 
 
 class OrganizationForm(forms.Form):
@@ -49,6 +50,39 @@ class DeviceForm(forms.Form):
         self.add_error(
             "serial_number", "This organization already has a device with this serial number."
         )
+
+
+class LocationForm(forms.Form):
+    """A location's name and address."""
+
+    name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
+    address = forms.CharField(
+        max_length=500,
+        validators=[plain_lines],
+        required=False,
+        label="Address",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def refuse_name(self) -> None:
+        """The organization has another location of this name."""
+        self.add_error("name", "This organization already has a location of this name.")
+
+
+class DevicePlaceForm(forms.Form):
+    """Where a device stands."""
+
+    location = forms.ModelChoiceField(
+        queryset=Location.objects.none(),
+        required=False,
+        label="Location",
+        empty_label="No location",
+    )
+
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast("forms.ModelChoiceField[Location]", self.fields["location"])
+        field.queryset = organization.locations.order_by("name")
 
 
 class RemovalForm(forms.Form):

@@ -126,6 +126,26 @@ class ManagedUser(CountedRow):
         return self.name or self.email
 
 
+class Location(models.Model):
+    """A place of an organization where devices stand. Removing it keeps the devices."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="locations", db_index=False
+    )
+    name = models.CharField(max_length=200)
+    address = models.TextField(blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "organization", Lower("name"), name="tenants_location_one_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Device(CountedRow):
     """A device of a client organization."""
 
@@ -136,7 +156,19 @@ class Device(CountedRow):
         max_length=EXTERNAL_ID_LENGTH, null=True, blank=True
     )
 
+    location = models.ForeignKey(
+        Location, on_delete=models.SET_NULL, null=True, blank=True, db_index=False
+    )
+
     class Meta:
+        indexes: ClassVar = [
+            # Most devices come without one, many at a time.
+            models.Index(
+                fields=["location"],
+                name="tenants_device_location",
+                condition=models.Q(location__isnull=False),
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 "organization",

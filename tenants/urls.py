@@ -8,6 +8,7 @@ from tenants.views import (
     cap_request,
     entering,
     joining,
+    locations,
     organization_admins,
     organizations,
     own,
@@ -25,6 +26,11 @@ members_of_organization = [
     path("devices/", provider.device_list, name="device_list"),
     path("devices/add/", provider.device_add, name="device_add"),
     path("devices/<int:device_id>/remove/", provider.device_remove, name="device_remove"),
+    path("devices/<int:device_id>/location/", locations.device_place, name="device_place"),
+    path("locations/", locations.location_list, name="location_list"),
+    path("locations/add/", locations.location_add, name="location_add"),
+    path("locations/<int:location_id>/", locations.location_edit, name="location_edit"),
+    path("locations/<int:location_id>/remove/", locations.location_remove, name="location_remove"),
 ]
 
 imports_of_organization = [
@@ -76,6 +82,15 @@ own_organization = [
     path("devices/", own.own_device_list, name="own_device_list"),
     path("devices/add/", own.own_device_add, name="own_device_add"),
     path("devices/<int:device_id>/remove/", own.own_device_remove, name="own_device_remove"),
+    path("devices/<int:device_id>/location/", locations.own_device_place, name="own_device_place"),
+    path("locations/", locations.own_location_list, name="own_location_list"),
+    path("locations/add/", locations.own_location_add, name="own_location_add"),
+    path("locations/<int:location_id>/", locations.own_location_edit, name="own_location_edit"),
+    path(
+        "locations/<int:location_id>/remove/",
+        locations.own_location_remove,
+        name="own_location_remove",
+    ),
     path("imports/", own_imports.own_import_list, name="own_import_list"),
     path("users/import/", own_imports.own_user_import, name="own_user_import"),
     path("devices/import/", own_imports.own_device_import, name="own_device_import"),

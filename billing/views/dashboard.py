@@ -16,7 +16,7 @@ from billing.attention import matters
 from billing.licences import licences
 from billing.money import format_money
 from billing.month_so_far import month_so_far
-from tenants.models import Organization
+from tenants.models import Location, Organization
 from tenants.views.organizations import table_context
 from usage.models import Metric, OrganizationCounter
 from usage.periods import Month
@@ -40,10 +40,15 @@ def dashboard(request: PortalRequest) -> HttpResponse:
 
 
 def _counts() -> dict[str, int]:
-    """Present users and devices of the organizations this person may see."""
-    counters = OrganizationCounter.objects.filter(organization__in=Organization.objects.visible())
+    """Present users, devices and locations of the organizations this person may see."""
+    visible = Organization.objects.visible()
+    counters = OrganizationCounter.objects.filter(organization__in=visible)
     totals = dict(counters.order_by().values_list("metric").annotate(Sum("count")))
-    return {"users": totals.get(Metric.USERS, 0), "devices": totals.get(Metric.DEVICES, 0)}
+    return {
+        "users": totals.get(Metric.USERS, 0),
+        "devices": totals.get(Metric.DEVICES, 0),
+        "locations": Location.objects.filter(organization__in=visible).count(),
+    }
 
 
 def _money(request: PortalRequest) -> dict[str, Any]:

@@ -6,16 +6,11 @@ from typing import Any
 
 from django import forms
 
-from accounts.text import plain_text
+from accounts.text import plain_lines
 from tenants.models import LARGEST_USER_CAP
 
 LONGEST_TEXT = 1000
 LONGEST_APPROVAL = timedelta(days=731)
-
-
-def _plain_lines(text: str) -> None:
-    for line in text.splitlines():
-        plain_text(line)
 
 
 class AskForm(forms.Form):
@@ -25,7 +20,7 @@ class AskForm(forms.Form):
     reason = forms.CharField(
         max_length=LONGEST_TEXT,
         label="Why",
-        validators=[_plain_lines],
+        validators=[plain_lines],
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="For your MSP administrator, who decides.",
     )
@@ -58,7 +53,7 @@ class DecisionForm(forms.Form):
         required=False,
         max_length=LONGEST_TEXT,
         label="Answer",
-        validators=[_plain_lines],
+        validators=[plain_lines],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Mailed with your decision. Needed when you decline.",
     )

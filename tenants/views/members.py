@@ -69,10 +69,14 @@ def list_devices(request: PortalRequest, place: Place) -> HttpResponse:
     """The organization's devices, living ones unless the filter says otherwise."""
     listing = Listing.of(request, sorts=DEVICE_SORTS, default_sort="name", filters=DEVICE_FILTERS)
     is_removed = listing.filter == "removed"
-    rows = Device.objects.filter(organization=place.organization, removed_at__isnull=not is_removed)
+    rows = Device.objects.filter(
+        organization=place.organization, removed_at__isnull=not is_removed
+    ).select_related("location")
     if listing.search:
         rows = rows.filter(
-            Q(name__icontains=listing.search) | Q(serial_number__icontains=listing.search)
+            Q(name__icontains=listing.search)
+            | Q(serial_number__icontains=listing.search)
+            | Q(location__name__icontains=listing.search)
         )
     return _render_list(request, place, "device", listing, rows.order_by(listing.sort, "id"))
 

@@ -96,3 +96,13 @@ class Place:
     def import_list_url(self) -> str:
         """Its imports, what a single one's address begins with."""
         return self.url("import_list")
+
+    @property
+    def location_list_url(self) -> str:
+        """Its locations."""
+        return self.url("location_list")
+
+    @property
+    def location_add_url(self) -> str:
+        """Adding a location."""
+        return self.url("location_add")

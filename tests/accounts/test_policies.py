@@ -141,7 +141,7 @@ MENUS = {
     ],
     "adam": ["Dashboard", "Organizations", "Usage", "Account Overview"],
     "rita": ["Dashboard", "Organizations", "Usage", "Account Overview"],
-    "otto": ["Overview", "Users", "Devices", "User cap"],
+    "otto": ["Overview", "Users", "Devices", "Locations", "User cap"],
 }
 
 

@@ -14,7 +14,7 @@ from billing.models import ChargeAttempt, Invoice
 from mtp.schema import provider_schema
 from tenants.cap_requests.asking import ask_for_cap
 from tenants.membership import Via, add_user, remove_user
-from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.models import Location, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
 from tests.cap_requests import contract
 from tests.people import People
@@ -73,7 +73,9 @@ def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
     with provider_schema(north.schema_name):
         leaver = ManagedUser.objects.filter(organization=three[0]).get(email__startswith="u1@")
         remove_user(user=leaver, actor=SYSTEM_ACTOR, now=NOW)
+        Location.objects.create(organization=three[0], name="Office")
     seen = see(people.olive).context
+    assert seen["locations"] == 1
     assert (seen["in_use"], seen["users"], seen["devices"], seen["bill"]) == (3, 5, 0, "$66.00")
 
 
@@ -148,9 +150,11 @@ def test_a_limited_administrator_sees_figures_of_their_organizations_only(
     see: See, people: People, three: list[Organization]
 ) -> None:
     User.objects.filter(pk=people.adam.pk).update(limited_to=[three[2].pk])
+    with provider_schema(people.north.schema_name):
+        Location.objects.create(organization=three[0], name="Office")
     answer = see(User.objects.get(pk=people.adam.pk))
     seen = answer.context
-    assert (seen["in_use"], seen["limit"], seen["users"]) == (1, None, 1)
+    assert (seen["in_use"], seen["limit"], seen["users"], seen["locations"]) == (1, None, 1, 0)
     assert seen["matters"] == []
     assert "Acme" not in answer.text
     assert "Beta" not in answer.text
