@@ -94,8 +94,9 @@ def test_a_failed_charge_says_why_and_where_to_mend_it(books):
 
     close_and_deliver(books)
 
-    sent, html, _ = only_mail()
-    assert "could not be charged" in sent.subject
+    # Beside the mail of the outstanding balance.
+    (sent,) = [one for one in mail.outbox if "could not be charged" in one.subject]
+    (html,) = [body for body, kind in sent.alternatives if kind == "text/html"]
     for body in (sent.body, html):
         assert "Your card has insufficient funds." in body
         assert "/account/billing/" in body
