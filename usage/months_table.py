@@ -76,14 +76,15 @@ def months_table(
     }
     with connection.cursor() as cursor:
         cursor.execute(MONTH_MARKS.replace("{order}", _ORDERS[sort]), asked)
-        (matching, _, _, totals, total), *rows = cursor.fetchall()
+        (matching, _, _, _, summed), *rows = cursor.fetchall()
+    totals = tuple(int(mark) for mark in summed or [0] * len(months))
     return MonthsTable(
         months=tuple(months),
         matching=matching,
-        totals=tuple(int(mark) for mark in totals or [0] * len(months)),
-        total=int(total or 0),
+        totals=totals,
+        total=sum(totals),
         rows=tuple(
             OrganizationMonths(pk, name, is_removed, tuple(marks), int(of_all))
-            for pk, name, is_removed, marks, of_all in rows
+            for pk, name, is_removed, of_all, marks in rows
         ),
     )
