@@ -160,6 +160,15 @@
     true,
   );
 
+  // Browsers close a dialog at Esc without asking, as long as nobody touched the page.
+  document.addEventListener(
+    "close",
+    (event) => {
+      if (event.target.matches("dialog[data-dialog-fixed]") && event.target.isConnected) openDialog(event.target);
+    },
+    true,
+  );
+
   // A search keeps the sorting and filter that other links have put into the address meanwhile.
   document.addEventListener("htmx:configRequest", (event) => {
     const form = event.target.closest("form[data-search]");
