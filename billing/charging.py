@@ -56,7 +56,10 @@ def charge_invoice(
         attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause, card_id=card_id)
         if attempt is None or attempt.finished_at:
             return attempt
-        attempt = _pursue(attempt, now=now)
+        if _is_in_the_way(attempt, cause=cause):
+            attempt = withdraw(attempt, now=now)
+        else:
+            attempt = pursue(attempt, now=now)
         if attempt.cause == cause or not attempt.finished_at:
             return attempt
 
@@ -94,12 +97,24 @@ def current_provider() -> Provider:
     return provider
 
 
-def _pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
-    """Bring an unfinished attempt as far as it goes now."""
-    if attempt.state == State.NEEDS_CONFIRMATION and _card_was_replaced(attempt):
-        # Left open, its holder could still pay what the new card is about to pay.
-        facts = gateway.cancel_payment(payment_intent_id=attempt.stripe_payment_intent_id)
-        return settle(attempt_id=attempt.pk, facts=facts, now=now)
+def _is_in_the_way(attempt: ChargeAttempt, *, cause: str) -> bool:
+    """Whether it waits for a person who is not waited for: left open, both could be paid."""
+    return attempt.state == State.NEEDS_CONFIRMATION and (
+        _card_was_replaced(attempt) or (attempt.is_on_session and attempt.cause != cause)
+    )
+
+
+def withdraw(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """Cancel an attempt that waits for a person; paid meanwhile it has succeeded instead.
+
+    Raises `gateway.GatewayError`, with the attempt as it was.
+    """
+    facts = gateway.cancel_payment(payment_intent_id=attempt.stripe_payment_intent_id)
+    return settle(attempt_id=attempt.pk, facts=facts, now=now)
+
+
+def pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """Bring an unfinished attempt as far as it goes now; raises as `charge_invoice`."""
     if attempt.stripe_payment_intent_id:
         # Stripe knows it already: asked about, never sent again.
         facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
@@ -243,8 +258,10 @@ def _move(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) 
         record_standing(now=now)
     if state == State.SUCCEEDED:
         _record_payment(attempt, now=now)
-    elif attempt.decline_code == WITHDRAWN and _card_was_replaced(attempt):
-        # No news: the new card pays it.
+    elif attempt.is_on_session or (
+        attempt.decline_code == WITHDRAWN and _card_was_replaced(attempt)
+    ):
+        # No news: whoever pays sees it, and the new card pays what was withdrawn.
         return
     elif has_changed and state in (State.FAILED, State.NEEDS_CONFIRMATION):
         _tell(topics.CHARGE_FAILED_MAIL, attempt, now=now)

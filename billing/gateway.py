@@ -148,15 +148,15 @@ def charge_parameters(
     invoice_number: str,
     attempt_key: str,
 ) -> "PaymentIntentCreateParams":
-    """The parameters of an attempt: the same for each sending of it, or its key is refused."""
-    return {
+    """The parameters of an attempt: the same for each sending of it, or its key is refused.
+
+    Without a payment method it is left to be confirmed in a browser, with a card entered there.
+    """
+    parameters: PaymentIntentCreateParams = {
         "amount": amount_minor,
         "currency": currency.lower(),
         "customer": customer_id,
-        "payment_method": payment_method_id,
         "allowed_payment_method_types": ["card"],
-        "confirm": True,
-        "off_session": True,
         "description": f"Invoice {invoice_number}",
         "metadata": {
             "provider": provider_id,
@@ -164,6 +164,9 @@ def charge_parameters(
             "attempt": attempt_key,
         },
     }
+    if payment_method_id:
+        parameters |= {"payment_method": payment_method_id, "confirm": True, "off_session": True}
+    return parameters
 
 
 def charge(*, parameters: "PaymentIntentCreateParams", idempotency_key: str) -> PaymentFacts:
@@ -189,6 +192,11 @@ def charge(*, parameters: "PaymentIntentCreateParams", idempotency_key: str) -> 
 def payment(*, payment_intent_id: str) -> PaymentFacts:
     """A PaymentIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
     return payment_facts(_call(client().v1.payment_intents.retrieve, payment_intent_id))
+
+
+def payment_secret(*, payment_intent_id: str) -> str:
+    """What a browser needs to confirm the payment; it is never kept."""
+    return str(_call(client().v1.payment_intents.retrieve, payment_intent_id)["client_secret"])
 
 
 def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:

@@ -15,6 +15,7 @@ from accounts.mail import Attachment, attachment_source, queue_mail
 from billing import documents
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.money import format_money
+from billing.payment_links import payment_link
 from billing.wording import date_text, instant_text
 
 DOCUMENT_SOURCE = "billing.document"
@@ -56,12 +57,21 @@ def queue_receipt_mail(*, attempt_id: int, now: datetime) -> None:
 
 
 def queue_charge_failed_mail(*, attempt_id: int, now: datetime) -> None:
-    """Say that the card was not charged, why, and what to do. Raises `DocumentsNotReady`."""
+    """Say that the card was not charged, why, and what to do; with a link where its bank asks.
+
+    Nothing where it was paid meanwhile. Raises `DocumentsNotReady`.
+    """
     attempt = ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
+    number = attempt.invoice.number
+    template, subject = "charge_failed", f"Your card could not be charged for invoice {number}"
+    if attempt.state == ChargeAttempt.State.SUCCEEDED:
+        return
+    if attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION:
+        template, subject = "charge_confirm", f"Confirm the payment of invoice {number}"
     _queue(
-        "charge_failed",
+        template,
         key=f"charge-failed:{attempt.pk}:{attempt.state}",
-        subject=f"Your card could not be charged for invoice {attempt.invoice.number}",
+        subject=subject,
         invoice=attempt.invoice,
         attempt=attempt,
         now=now,
@@ -87,6 +97,7 @@ def _queue(
         "paid_on": _paid_on(attempt, zone=invoice.billing_time_zone) if attempt else "",
         "next_attempt": _instant(invoice, attempt.retry_at) if attempt and attempt.retry_at else "",
         "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
+        "pay_url": payment_link(invoice_id=invoice.pk, now=now),
         "billing_url": settings.SITE_URL + reverse("billing_information"),
         "support_email": settings.SUPPORT_EMAIL,
     }

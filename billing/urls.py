@@ -10,6 +10,7 @@ from billing.views import (
     history,
     licences,
     outstanding,
+    pay,
     webhook,
 )
 
@@ -38,5 +39,8 @@ urlpatterns = [
         cap_requests.cap_request_detail,
         name="cap_request_detail",
     ),
+    path("pay/<str:token>/", pay.pay_invoice, name="pay_invoice"),
+    path("pay/<str:token>/begin/", pay.pay_begin, name="pay_begin"),
+    path("pay/<str:token>/return/", pay.pay_return, name="pay_return"),
     path("webhooks/stripe/", webhook.stripe_webhook, name="stripe_webhook"),
 ]

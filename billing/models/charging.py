@@ -51,6 +51,9 @@ class ChargeAttempt(models.Model):
     cancelled payment is a definite failure then. A failed one is tried again at `retry_at`.
     """
 
+    # How the cause of an attempt begins that a payment link began.
+    ON_SESSION = "link:"
+
     class State(models.TextChoices):
         """Where the attempt stands; the first four block another attempt."""
 
@@ -100,6 +103,11 @@ class ChargeAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.pk} of {self.invoice_id}: {self.state}"
+
+    @property
+    def is_on_session(self) -> bool:
+        """Whether somebody at a payment link enters the card, and no automatic charge waits."""
+        return self.cause.startswith(self.ON_SESSION)
 
 
 class Payment(models.Model):

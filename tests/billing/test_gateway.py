@@ -38,11 +38,12 @@ REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
         {"parameters": gateway.charge_parameters(**ATTEMPT), "idempotency_key": "charge-1"},
         described.PaymentIntentCreateParams,
     ),
+    "cancel_payment": ({"payment_intent_id": "pi_1"}, described.PaymentIntentCancelParams),
     "payments_of": ({"customer_id": "cus_1"}, described.PaymentIntentListParams),
 }
 # The SDK imports these for type checkers only.
 NAMED_BY_THE_SDK = {"StripeContext": stripe.StripeContext, "Mapping": Mapping}
-WITHOUT_PARAMETERS = {"client", "charge_parameters", "card", "payment"}
+WITHOUT_PARAMETERS = {"client", "charge_parameters", "card", "payment", "payment_secret"}
 
 
 def strictly(shape: type, parameters: Any) -> None:
@@ -83,6 +84,13 @@ def test_stripe_knows_every_parameter_we_send(name, sent):
     strictly(shape, parameters)
     is_read = name in ("setup_intent", "payments_of")
     assert len(options) == (0 if is_read else 1), "every write has a key of ours"
+
+
+def test_stripe_knows_the_parameters_of_a_payment_on_session():
+    parameters = gateway.charge_parameters(**{**ATTEMPT, "payment_method_id": ""})
+
+    strictly(described.PaymentIntentCreateParams, parameters)
+    assert not {"confirm", "off_session", "payment_method"} & set(parameters)
 
 
 def test_no_request_is_left_unchecked():

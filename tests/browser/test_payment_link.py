@@ -1,0 +1,147 @@
+"""A payment link in a real browser, under the portal's own policy and without signing in."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import Provider
+from billing import gateway
+from billing.cards import adopt_card, begin_card_setup
+from billing.charging import charge_invoice
+from billing.models import ChargeAttempt, Invoice, Payment
+from billing.payment_links import payment_link
+from mtp.schema import provider_schema
+from tests.billing.conftest import BILL, NOVEMBER, Books
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.sandbox_fixtures import StripeStandIn
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def desk(
+    own_provider: Callable[..., Provider], stripe_of_portal: StripeStandIn, settings: Any
+) -> Iterator[Books]:
+    """A committed provider's books with a contract."""
+    cache.clear()
+    provider = own_provider()
+    books = Books(provider=provider, stripe=stripe_of_portal)
+    with provider_schema(provider.schema_name):
+        books.contract()
+        yield books
+
+
+def asked_for_its_holder(books: Books) -> Invoice:
+    """An invoice charged to 4000 0027 6000 3184, whose bank wants the holder every time."""
+    secret = begin_card_setup(provider=books.provider, actor=BILL)
+    intent = secret.partition("_secret_")[0]
+    gateway.client().v1.setup_intents.confirm(
+        intent,
+        {"payment_method": "pm_card_authenticationRequired", "return_url": "http://x.example"},
+    )
+    books.stripe.control("POST", "authentications", intent=intent, outcome="complete")
+    adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+    invoice = books.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    assert attempt is not None
+    assert attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
+    return invoice
+
+
+def link(invoice: Invoice, portal: str) -> str:
+    there = payment_link(invoice_id=invoice.pk, now=timezone.now())
+    return portal + there.removeprefix("http://testserver")
+
+
+def test_the_holder_confirms_the_same_payment_at_the_link(
+    desk: Books, portal: str, open_page: Callable[..., Page]
+) -> None:
+    invoice = asked_for_its_holder(desk)
+    page = open_page("about:blank")
+    referrers: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            referrers.append(request.headers.get("referer", ""))
+            if not request.url.startswith(portal)
+            else None
+        ),
+    )
+    address = link(invoice, portal)
+
+    page.goto(address)
+    expect(page.locator("main")).to_contain_text("$330.00")
+    page.get_by_role("button", name="Continue to payment").click()
+    bank = page.frame_locator("iframe[title='Authentication by your bank']")
+    bank.locator("#complete").click()
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+
+    attempt = ChargeAttempt.objects.get()
+    assert attempt.state == ChargeAttempt.State.SUCCEEDED
+    assert Payment.objects.get().stripe_payment_intent_id == attempt.stripe_payment_intent_id
+    assert desk.stripe.charges(customer=desk.customer())["succeeded"] == 1
+    assert referrers
+    assert not [told for told in referrers if "/pay/" in told]
+    page.goto(address)
+    expect(page.get_by_role("heading")).to_have_text("This payment link is no longer valid")
+
+
+def test_a_holder_who_refuses_may_pay_with_another_card(
+    desk: Books, portal: str, open_page: Callable[..., Page]
+) -> None:
+    invoice = asked_for_its_holder(desk)
+    page = open_page(link(invoice, portal))
+
+    page.get_by_role("button", name="Continue to payment").click()
+    page.frame_locator("iframe[title='Authentication by your bank']").locator("#fail").click()
+    expect(page.locator("#pay-error")).to_contain_text("unable to authenticate")
+    page.get_by_role("button", name="Continue to payment").click()
+    enter(page, "5555555555554444")
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+
+    assert ChargeAttempt.objects.get().state == ChargeAttempt.State.SUCCEEDED
+    assert desk.stripe.charges(customer=desk.customer())["succeeded"] == 1
+
+
+def test_an_open_invoice_is_paid_with_a_card_entered_there(
+    desk: Books, portal: str, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(link(desk.invoice(collection="by_invoice"), portal))
+
+    page.get_by_role("button", name="Continue to payment").click()
+    enter(page, "4242424242424242")
+
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+    assert Payment.objects.get().amount_minor == 33_000
+
+
+def enter(page: Page, number: str) -> None:
+    """Type a card as a person would, and send it."""
+    card = page.frame_locator("#card-element iframe")
+    typed = {"#number": number, "#expiry": "1239", "#cvc": "123", "#postal": "80202"}
+    for field, text in typed.items():
+        card.locator(field).click()
+        page.keyboard.type(text)
+    button = page.get_by_role("button", name="Pay $330.00")
+    expect(button).to_be_enabled()
+    button.click()
+
+
+def test_the_page_has_no_barrier(
+    desk: Books,
+    portal: str,
+    open_page: Callable[..., Page],
+    violations: Callable[[Page], list[str]],
+) -> None:
+    address = link(desk.invoice(), portal)
+    for theme in ("light", "dark"):
+        for width in (DESKTOP, PHONE):
+            page = open_page(address, theme=theme, width=width)
+            assert violations(page) == []
+            page.get_by_role("button", name="Continue to payment").click()
+            page.locator("#card-element iframe").wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
