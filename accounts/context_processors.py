@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+from django.core.cache import caches
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -94,7 +96,8 @@ OWN_MENU = (
     ),
 )
 OWN_PAGES = "/organization/"
-# What waits behind an entry: counted in the provider's schema for every page that shows the entry.
+# What waits behind an entry: counted in the provider's schema. The menu remembers for a moment what
+# it asked the database, or every page would ask anew.
 Waiting = Callable[[], int]
 _waiting: dict[str, Waiting] = {}
 
@@ -124,6 +127,22 @@ def shown_when(name: str) -> Callable[[Condition], Condition]:
     return register
 
 
+def forget_waiting(*, name: str, user: User) -> None:
+    """Count anew for this person, who has just changed what waits there."""
+    caches["provider"].delete(_key("waiting", name, user))
+
+
+def _key(kind: str, name: str, user: User) -> str:
+    return f"menu:{kind}:{name}:{user.pk}"
+
+
+def _remembered(kind: str, name: str, user: User, find: Callable[[], int]) -> int:
+    found: int = caches["provider"].get_or_set(
+        _key(kind, name, user), find, settings.MENU_REMEMBERED_SECONDS
+    )
+    return found
+
+
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """The menu of the pages that this person's role includes, grouped.
 
@@ -143,22 +162,32 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
                 [
                     entry
                     for entry in group.entries
-                    if user.may(entry.permission) and _is_there(entry, is_entered=is_entered)
+                    if user.may(entry.permission) and _is_there(entry, user, is_entered=is_entered)
                 ],
             )
             for group in (*PROVIDER_MENU, *OWN_MENU)
         ]
-    return {"navigation": _rendered(menu, path=request.path, is_entered=is_entered)}
+    return {"navigation": _rendered(menu, user, path=request.path, is_entered=is_entered)}
 
 
-def _is_there(entry: Entry, *, is_entered: bool) -> bool:
-    if entry.name not in _conditions:
+def _is_there(entry: Entry, user: User, *, is_entered: bool) -> bool:
+    condition = _conditions.get(entry.name)
+    if condition is None:
         return True
-    return is_entered and _conditions[entry.name](timezone.now())
+    return is_entered and bool(
+        _remembered("shown", entry.name, user, lambda: int(condition(timezone.now())))
+    )
+
+
+def _count(entry: Entry, user: User, *, is_entered: bool) -> int:
+    waiting = _waiting.get(entry.name)
+    if waiting is None or not is_entered:
+        return 0
+    return _remembered("waiting", entry.name, user, waiting)
 
 
 def _rendered(
-    menu: list[tuple[str, list[Entry]]], *, path: str, is_entered: bool
+    menu: list[tuple[str, list[Entry]]], user: User, *, path: str, is_entered: bool
 ) -> list[dict[str, Any]]:
     """Groups of items with address and icon; the item whose address fits `path` best is active."""
     addresses = {entry.name: reverse(entry.name) for _, entries in menu for entry in entries}
@@ -173,7 +202,7 @@ def _rendered(
                     "url": addresses[entry.name],
                     "icon": entry.icon,
                     "active": addresses[entry.name] == active,
-                    "count": _waiting[entry.name]() if is_entered and entry.name in _waiting else 0,
+                    "count": _count(entry, user, is_entered=is_entered),
                 }
                 for entry in entries
             ],

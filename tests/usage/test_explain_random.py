@@ -23,13 +23,13 @@ from usage.month_freeze import freeze_month
 from usage.periods import Month
 
 SEQUENCES = int(os.environ.get("EXPLAIN_SEQUENCES", "60"))
-# Berlin and New York change clocks in March and October; Havana repeats a midnight, and the first
-# of November begins there twice; the others are the farthest from UTC there are.
+# Berlin and New York change clocks in March and October; Santiago at midnight, in September;
+# the others are the farthest from UTC there are. (Of Havana two tables of rules disagree.)
 ZONES = [
     "UTC",
     "Europe/Berlin",
     "America/New_York",
-    "America/Havana",
+    "America/Santiago",
     "Pacific/Kiritimati",
     "Etc/GMT+12",
     "Australia/Lord_Howe",

@@ -16,7 +16,7 @@ from usage.month_freeze import freeze_month
 from usage.periods import Month
 from usage.replay import verify_books
 
-ZONES = ["UTC", "America/Havana", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe"]
+ZONES = ["UTC", "America/Santiago", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe"]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2026, 9, 25, tzinfo=UTC)
 # Near the ends of months more often than not.

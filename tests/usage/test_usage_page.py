@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import time_machine
@@ -224,7 +225,10 @@ def test_htmx_gets_the_dialog_or_the_table_alone(as_bill: Client, north: Provide
     assert "<html" not in table
 
 
-def test_the_page_takes_six_statements_at_most(as_bill: Client, north: Provider) -> None:
+def test_the_page_takes_six_statements_at_most(
+    as_bill: Client, north: Provider, settings: Any
+) -> None:
+    settings.MENU_REMEMBERED_SECONDS = 5
     with provider_schema(north.schema_name):
         Organization.objects.bulk_create([Organization(name=f"Org {n}") for n in range(60)])
     as_bill.get("/account/usage/")
