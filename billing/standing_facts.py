@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F, Min, OuterRef, QuerySet, Subquery
 
-from billing.models import ChargeAttempt, Invoice, StandingStep, SuspensionDeferral
+from billing.models import ChargeAttempt, Invoice, PaymentMethod, StandingStep, SuspensionDeferral
+from billing.retries import WITHDRAWN
 from billing.standing_rules import Debt
 from mtp.schema import connection
 from usage.periods import day_starts_at
@@ -72,13 +73,21 @@ def _parts() -> tuple[tuple[str, tuple[Any, ...]], ...]:
 def _debts() -> QuerySet[Any, Any]:
     failed = (
         ChargeAttempt.objects.filter(invoice=OuterRef("pk"), state=ChargeAttempt.State.FAILED)
+        # Nobody's bank refused a payment that we took back ourselves.
+        .exclude(decline_code=WITHDRAWN)
         .order_by()
         .values("invoice")
         .annotate(first=Min("finished_at"))
         .values("first")
     )
+    card = PaymentMethod.objects.filter(replaced_at=None).values("stripe_payment_method_id")
+    latest = ChargeAttempt.objects.filter(
+        invoice=OuterRef("pk"), stripe_payment_method_id__in=card
+    ).order_by("-id")
     unpaid: QuerySet[Any, Any] = Invoice.objects.outstanding().annotate(
-        owed=F("total_minor") - F("paid_total"), charge_failed_at=Subquery(failed)
+        owed=F("total_minor") - F("paid_total"),
+        charge_failed_at=Subquery(failed),
+        next_attempt_at=Subquery(latest.values("retry_at")[:1]),
     )
     return unpaid.values(
         "id",
@@ -89,6 +98,7 @@ def _debts() -> QuerySet[Any, Any]:
         "collection",
         "owed",
         "charge_failed_at",
+        "next_attempt_at",
     )
 
 
@@ -117,5 +127,10 @@ def _debt(row: dict[str, Any]) -> Debt:
         zone=ZoneInfo(row["billing_time_zone"]),
         owed_minor=row["owed"],
         currency=row["currency"],
-        charge_failed_at=datetime.fromisoformat(failed_at) if failed_at else None,
+        charge_failed_at=_instant(failed_at),
+        next_attempt_at=_instant(row["next_attempt_at"]),
     )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

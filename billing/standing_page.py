@@ -18,6 +18,7 @@ class DebtRow:
     number: str
     owed: str
     due: str
+    next_attempt_at: str
     outstanding_at: str
     thirty_days_at: str
     suspended_at: str
@@ -66,6 +67,9 @@ def _row(debt: Debt, deferred_until: datetime | None) -> DebtRow:
         number=debt.number,
         owed=format_money(debt.owed_minor, debt.currency),
         due=date_text(debt.due_date),
+        next_attempt_at=(
+            instant_text(debt.next_attempt_at, debt.zone) if debt.next_attempt_at else "None"
+        ),
         outstanding_at=instant_text(reaches[Standing.OUTSTANDING], debt.zone),
         thirty_days_at=instant_text(reaches[Standing.THIRTY_DAYS], debt.zone),
         suspended_at=instant_text(reaches[Standing.SUSPENDED], debt.zone),

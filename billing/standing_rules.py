@@ -29,7 +29,8 @@ class Standing(IntEnum):
 class Debt:
     """An issued invoice on which `owed_minor` is still to be paid.
 
-    `charge_failed_at` is the instant of the first charge that failed; None where none did.
+    `charge_failed_at` is the instant of the first charge that failed, `next_attempt_at` that of the
+    next one on the card on file; None where there is none.
     """
 
     invoice_id: int
@@ -39,6 +40,7 @@ class Debt:
     owed_minor: int
     currency: str
     charge_failed_at: datetime | None = None
+    next_attempt_at: datetime | None = None
 
     @property
     def outstanding_at(self) -> datetime:

@@ -29,6 +29,7 @@ STILL_ALLOWED = frozenset(
         "card_replace",
         "card_setup",
         "card_return",
+        "card_charges",
         "payment_history",
         "payment_history_csv",
         "invoice_detail",

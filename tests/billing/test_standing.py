@@ -15,6 +15,7 @@ from billing.charging import charge_invoice
 from billing.deferrals import DeferralRefused, defer_suspension, withdraw_deferral
 from billing.models import Invoice, Payment, StandingStep, SuspensionDeferral
 from billing.profile import save_profile
+from billing.retries import WITHDRAWN
 from billing.standing_rules import Standing
 from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
@@ -315,3 +316,21 @@ def test_the_clock_calls_it(books: Books) -> None:
         assert tasks.record_standings_of([books.provider.pk]) == 1
     with provider_schema(books.provider.schema_name):
         assert StandingStep.objects.count() == 3
+
+
+def test_the_account_knows_when_the_card_is_tried_again(books: Books) -> None:
+    books.card("pm_card_chargeCustomerFail")
+    invoice = books.invoice()
+    charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    provider = Provider.objects.get(pk=books.provider.pk)
+    (debt,) = standing.standing_of(provider=provider, now=NOVEMBER).debts
+    assert debt.charge_failed_at == NOVEMBER
+    assert debt.next_attempt_at == NOVEMBER + timedelta(days=1)
+
+
+def test_a_payment_that_was_withdrawn_did_not_fail(books: Books) -> None:
+    books.card("pm_card_chargeCustomerFail")
+    invoice = books.invoice()
+    charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    invoice.attempts.update(decline_code=WITHDRAWN)
+    assert standing_at(books, NOVEMBER) is Standing.CURRENT

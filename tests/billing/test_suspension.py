@@ -142,7 +142,7 @@ def test_the_billing_pages_show_every_instant_and_what_restores(
         assert "1 November 2026" in text
         for instant in ("2 Nov 2026", "1 Dec 2026", "16 Dec 2026"):
             assert f"{instant}, 00:00:00 UTC+00:00" in text, page
-        assert f"Payment of {owing.number} ($330.00)" in text
+        assert f"Payment of {owing.number} ($330.00): at once" in text
 
 
 def test_update_without_the_right_to_see_payments_says_so(
