@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import connection
 
 from mtp.schema import require_provider_schema
-from usage.explain import Explanation
+from usage.explain import RULES_DIFFER, Explanation
 from usage.models import Metric
 from usage.sql import statement
 
@@ -63,8 +63,10 @@ def counted_at_peak(
         "organization_id": explanation.organization_id,
         "metric": explanation.metric.value,
         # Right after the addition that made the peak; right before the month when carried in.
-        "at": event.at if event else explanation.starts_at,
+        "at": event.at if event else explanation.starts_at + RULES_DIFFER,
         "id": event.event_id + 1 if event else 0,
+        "before_day": None if event else explanation.month.first_day,
+        "zone": explanation.zone.key,
         "search": search,
         "limit": limit,
         "offset": offset,

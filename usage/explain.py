@@ -19,6 +19,8 @@ from usage.sql import statement
 
 EXPLAIN_MONTH = statement("explain_month")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# No two tables of a zone's rules differ by more (month_freeze.py).
+RULES_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,10 @@ class Explanation:
         """The hours by local day; days without a move are left out."""
         found: dict[date, list[Hour]] = {}
         for hour in self.hours:
-            found.setdefault(hour.at.astimezone(self.zone).date(), []).append(hour)
+            day = hour.at.astimezone(self.zone).date()
+            # Every move of the month is on one of its days, whatever rules the zone has here.
+            day = min(max(day, self.month.first_day), self.month.last_day)
+            found.setdefault(day, []).append(hour)
         return found
 
 
@@ -122,9 +127,13 @@ def explain_month(
         "organization_id": organization_id,
         "metric": metric.value,
         "zone": zone.key,
+        "first_day": month.first_day,
+        "next_first_day": month.next.first_day,
+        "earliest": starts_at - RULES_DIFFER,
+        "latest": ends_at + RULES_DIFFER,
     }
     with connection.cursor() as cursor:
-        cursor.execute(EXPLAIN_MONTH, asked | {"start": starts_at, "end": ends_at})
+        cursor.execute(EXPLAIN_MONTH, asked)
         rows = cursor.fetchall()
     crests = [_crest(row) for row in rows if not row[0]]
     hours = tuple(

@@ -1,6 +1,7 @@
 """Every page of the portal in Chromium; a new one joins from the URL configuration by itself."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -15,7 +16,7 @@ from tests.browser.conftest import DESKTOP, PHONE
 from tests.people import hire
 from tests.routes import all_routes
 from tests.sandbox_fixtures import StripeStandIn
-from tests.test_isolation import ROWS_BY_PARAMETER
+from tests.test_isolation import ROWS_BY_PARAMETER, VALUES_BY_PARAMETER
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -32,7 +33,7 @@ def house(own_provider: Callable[..., Provider]) -> Provider:
 
 
 @pytest.fixture
-def norms(house: Provider) -> dict[str, int]:
+def norms(house: Provider) -> dict[str, Any]:
     """Ids for the parameters of addresses; beside them rows with names that are hard to lay out."""
     hire(
         provider=house, role=Role.BILLING_ADMIN, name="Bill Langhaus", email="bill@langhaus.example"
@@ -42,10 +43,10 @@ def norms(house: Provider) -> dict[str, int]:
         ids = {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
         for name in LONG_NAMES:
             ROWS_BY_PARAMETER["user_id"](Organization.objects.create(name=name[:200]))
-    return ids
+    return ids | VALUES_BY_PARAMETER
 
 
-def pages_of(person: User, values: dict[str, int]) -> Iterator[str]:
+def pages_of(person: User, values: dict[str, Any]) -> Iterator[str]:
     """The addresses that answer this person with a page of the portal's own."""
     client = Client()
     client.force_login(person)

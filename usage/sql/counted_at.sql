@@ -1,5 +1,5 @@
--- Who was counted right before an event of the log, named by instant and id: those with one event
--- until then, their addition. Names are read of the page that is asked for only, where they don't
+-- Who was counted right before an event of the log, named by instant and id, or before a local day:
+-- those with one event until then, their addition. Names are read of the page that is asked for only, where they don't
 -- decide which one that is.
 SELECT e.subject_id, e.subject_name, e.at, e.actor_name, e.via, today.name, today.removed_at,
        page.matching
@@ -9,6 +9,7 @@ FROM (
         FROM usage_usageevent
         WHERE organization_id = %(organization_id)s AND metric = %(metric)s
             AND (at, id) < (%(at)s, %(id)s)
+            AND (%(before_day)s::date IS NULL OR at AT TIME ZONE %(zone)s < %(before_day)s::date)
         GROUP BY subject_id HAVING sum(delta) = 1
     ) counted
     WHERE %(search)s = '' OR strpos(lower(subject_name), lower(%(search)s)) > 0

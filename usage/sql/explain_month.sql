@@ -6,7 +6,9 @@ WITH moves AS MATERIALIZED (
            count(*) FILTER (WHERE delta = 1) OVER (PARTITION BY at ORDER BY id) AS together
     FROM usage_usageevent
     WHERE organization_id = %(organization_id)s AND metric = %(metric)s
-        AND at >= %(start)s AND at < %(end)s
+        AND at >= %(earliest)s AND at < %(latest)s
+        -- The database decided in which month each event lies, and may know other rules of the zone.
+        AND at AT TIME ZONE %(zone)s >= %(first_day)s AND at AT TIME ZONE %(zone)s < %(next_first_day)s
     WINDOW in_order AS (ORDER BY at, id)
 ), hours AS (
     SELECT min(id) AS id, min(at) AS at,
