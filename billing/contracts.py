@@ -96,7 +96,8 @@ def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
     if policy.free_user_limit is None:
         return
     limit, policy.free_user_limit = policy.free_user_limit, None
-    policy.save(update_fields=["free_user_limit"])
+    policy.free_until = now
+    policy.save(update_fields=["free_user_limit", "free_until"])
     audit.record(
         actor=actor,
         action="free_allowance.lifted",

@@ -14,10 +14,9 @@ from billing.models import BillingProfile, Contract, Invoice, MonthClose
 from billing.money import format_money
 from billing.month_levels import month_levels
 from billing.rating import rate_month
-from billing.terms import billed_contract, terms_of
+from billing.terms import billed_contract, terms_of, was_free
 from mtp.outbox.delivery import Order, enqueue_all
 from mtp.schema import provider_schema
-from tenants.models import MeteringPolicy
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 
@@ -141,8 +140,7 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
 
 def _outcome(run: MonthClose, contract: Contract | None) -> str:
     if contract is None:
-        is_free = MeteringPolicy.objects.get(pk=1).free_user_limit is not None
-        reason = "Free allowance" if is_free else "No contract in force"
+        reason = "Free allowance" if was_free(Month.of_day(run.month)) else "No contract in force"
         return f"{reason}, nothing to invoice"
     if not run.invoices:
         return "Nothing is owed, nothing to invoice"

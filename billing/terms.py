@@ -1,5 +1,7 @@
 """Which contract bills a month, and its terms as rating takes them."""
 
+from zoneinfo import ZoneInfo
+
 from billing.contracts import contract_for
 from billing.models import BillingProfile, Contract, PaymentMethod
 from billing.rating import BilledMetric, ContractKind, Terms
@@ -10,13 +12,22 @@ from usage.periods import Month
 def billed_contract(month: Month) -> Contract | None:
     """The contract that bills the month; None inside the free allowance.
 
-    Without a card and without an invoice agreement nothing is owed but a commitment.
+    Without a card and without an invoice agreement nothing is owed but a commitment. A month that
+    ended before either came stays free, however late it is closed.
     """
     contract = contract_for(month)
     if contract is None or contract.kind == Contract.Kind.COMMITTED:
         return contract
+    return None if was_free(month) else contract
+
+
+def was_free(month: Month) -> bool:
+    """Whether the provider was inside the free allowance until the month was over."""
     policy = MeteringPolicy.objects.get(pk=1)
-    return contract if policy.free_user_limit is None else None
+    if policy.free_user_limit is not None:
+        return True
+    month_ends_at = month.ends_at(ZoneInfo(policy.billing_time_zone))
+    return policy.free_until is not None and policy.free_until >= month_ends_at
 
 
 def terms_of(contract: Contract, profile: BillingProfile | None) -> Terms:

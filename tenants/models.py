@@ -194,14 +194,15 @@ class MeteringPolicy(models.Model):
     """The one row the counting triggers read (id 1).
 
     `free_user_limit` is the allowance of each organization while there is neither a card nor an
-    invoice agreement, None once there is. `closed_through` is the end of the last closed month: no
-    event is ever recorded before it. `billing_time_zone` copies the provider's, so that the schema
-    is whole by itself.
+    invoice agreement, None once there is; `free_until` is when that came. `closed_through` is the
+    end of the last closed month: no event is ever recorded before it. `billing_time_zone` copies
+    the provider's, so that the schema is whole by itself.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     billing_time_zone = models.CharField(max_length=64)
     free_user_limit = models.PositiveIntegerField(null=True, blank=True)
+    free_until = models.DateTimeField(null=True, blank=True)
     closed_through = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,13 +1,17 @@
 """What a closed month says of itself, and what its invoice keeps of the contract."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from accounts.actors import SYSTEM_ACTOR
+from billing.contracts import lift_free_allowance
 from billing.documents.sheet import sheet_of
 from billing.invoice_page import InvoicePage
 from billing.models import Invoice
 from billing.month_close import close_month
+from tenants.models import MeteringPolicy
 from tests.billing.conftest import NOVEMBER
 from usage.periods import Month
 
@@ -39,3 +43,18 @@ def test_a_month_without_an_invoice_says_why(books, terms, outcome):
     run = close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
 
     assert (run.invoices, run.outcome) == (0, outcome)
+
+
+def test_a_month_that_ended_before_there_was_a_card_stays_free_however_late_it_is_closed(books):
+    books.contract()
+    MeteringPolicy.objects.update(free_user_limit=10)
+    books.organization(users=9)
+
+    lift_free_allowance(actor=SYSTEM_ACTOR, now=NOVEMBER)
+    october = close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    november = close_month(
+        provider=books.provider, month=OCTOBER.next, now=NOVEMBER + timedelta(days=31)
+    )
+
+    assert (october.invoices, october.outcome) == (0, "Free allowance, nothing to invoice")
+    assert november.invoices == 1
