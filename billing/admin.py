@@ -16,6 +16,7 @@ from accounts.operations import ProviderModelAdmin
 from billing.contracts import agree_contract
 from billing.models import (
     BillingProfile,
+    BookDifference,
     ChargeAttempt,
     Contract,
     Invoice,
@@ -226,3 +227,35 @@ class MonthCloseAdmin(BillingAdmin):
 
     list_display = ("month", "started_at", "issued_at", "invoices", "outcome")
     ordering = ("-month",)
+
+
+@admin.register(BookDifference)
+class BookDifferenceAdmin(BillingAdmin):
+    """Where Stripe's books and ours differ; a row is settled by the day both agree again."""
+
+    list_display = (
+        "kind",
+        "stripe_payment_intent_id",
+        "invoice_number",
+        "at_stripe",
+        "booked",
+        "found_at",
+        "settled_at",
+    )
+    list_filter = ("kind", ("settled_at", admin.EmptyFieldListFilter))
+    search_fields = ("stripe_payment_intent_id", "invoice_number")
+    ordering = ("-found_at", "-id")
+
+    @admin.display(description="At Stripe")
+    def at_stripe(self, difference: BookDifference) -> str:
+        """As an amount."""
+        return _amount(difference.stripe_minor, difference.currency)
+
+    @admin.display(description="Booked")
+    def booked(self, difference: BookDifference) -> str:
+        """As an amount."""
+        return _amount(difference.booked_minor, difference.currency)
+
+
+def _amount(minor: int | None, currency: str) -> str:
+    return "nothing" if minor is None else format_money(minor, currency)

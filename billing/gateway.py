@@ -6,6 +6,7 @@ The SDK never retries by itself: who calls knows what is safe to send again (fac
 import os
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -219,7 +220,22 @@ def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
 
 def payments_of(*, customer_id: str) -> Iterator[PaymentFacts]:
     """Every PaymentIntent of the customer, newest first."""
-    parameters: PaymentIntentListParams = {"customer": customer_id, "limit": 100}
+    return _payments({"customer": customer_id, "limit": 100})
+
+
+def payments_since(*, customer_id: str, since: datetime) -> Iterator[PaymentFacts]:
+    """The customer's PaymentIntents made at or after `since`, with what was refunded."""
+    return _payments(
+        {
+            "customer": customer_id,
+            "limit": 100,
+            "created": {"gte": int(since.timestamp())},
+            "expand": ["data.latest_charge"],
+        }
+    )
+
+
+def _payments(parameters: "PaymentIntentListParams") -> Iterator[PaymentFacts]:
     while True:
         page = _call(client().v1.payment_intents.list, parameters)
         yield from map(payment_facts, page["data"])

@@ -22,6 +22,7 @@ class PaymentFacts:
     """A PaymentIntent. `currency` in capitals; `attempt_key` is the idempotency key we sent.
 
     One that failed and is not cancelled can still be confirmed by whoever has its client secret.
+    `refunded_minor` is known only where the charge was asked for too.
     """
 
     payment_intent_id: str
@@ -34,6 +35,7 @@ class PaymentFacts:
     decline_code: str
     failure_message: str
     is_canceled: bool
+    refunded_minor: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def payment_facts(intent: Json) -> PaymentFacts:
         decline_code=str(error.get("decline_code") or error.get("code") or ""),
         failure_message=str(error.get("message") or ""),
         is_canceled=intent["status"] == "canceled",
+        refunded_minor=_refunded(intent.get("latest_charge")),
     )
 
 
@@ -90,6 +93,10 @@ def _outcome(*, status: str, error: Json) -> PaymentOutcome:
         return PaymentOutcome.NEEDS_CONFIRMATION
     # Canceled, declined or never confirmed: no money moves unless we ask again.
     return PaymentOutcome.FAILED
+
+
+def _refunded(charge: Any) -> int:
+    return int(charge.get("amount_refunded") or 0) if isinstance(charge, Mapping) else 0
 
 
 def setup_facts(intent: Json) -> SetupFacts:

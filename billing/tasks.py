@@ -1,4 +1,4 @@
-"""Closing by the clock: hourly, so that what was missed is caught up."""
+"""What billing does by the clock: often enough, so that what was missed is caught up."""
 
 import logging
 
@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from billing.month_close import close_due_months
+from billing.reconciliation import reconcile
 from billing.standing import record_standings
 from mtp.outbox.delivery import waking_once
 
@@ -60,6 +61,30 @@ def record_standings_of(provider_ids: list[int]) -> int:
         with waking_once():
             providers = list(Provider.objects.filter(pk__in=provider_ids).order_by("pk"))
             return record_standings(providers=providers, now=timezone.now())
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+@shared_task(name="billing.tasks.reconcile_all")
+def reconcile_all() -> None:
+    """Compare every active provider's payments with Stripe's, in chunks."""
+    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
+    ids = list(active.values_list("pk", flat=True))
+    for start in range(0, len(ids), PROVIDERS_PER_TASK):
+        reconcile_payments_of.delay(ids[start : start + PROVIDERS_PER_TASK])
+
+
+@shared_task(name="billing.tasks.reconcile_payments_of")
+def reconcile_payments_of(provider_ids: list[int]) -> None:
+    """Reconcile these providers; one that fails is logged and holds up no other."""
+    now = timezone.now()
+    try:
+        for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
+            try:
+                reconcile(provider=provider, now=now)
+            except Exception:
+                logger.exception("Reconciling %s failed; tomorrow again.", provider)
     finally:
         if not connection.in_atomic_block:
             connection.close()

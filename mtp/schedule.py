@@ -11,5 +11,9 @@ BEAT_SCHEDULE = {
     },
     "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
     "standing": {"task": "billing.tasks.record_all_standings", "schedule": crontab(minute=20)},
+    "reconciliation": {
+        "task": "billing.tasks.reconcile_all",
+        "schedule": crontab(hour=4, minute=40),
+    },
     "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
 }

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -39,6 +40,10 @@ REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
         described.PaymentIntentCreateParams,
     ),
     "cancel_payment": ({"payment_intent_id": "pi_1"}, described.PaymentIntentCancelParams),
+    "payments_since": (
+        {"customer_id": "cus_1", "since": datetime(2026, 11, 1, tzinfo=UTC)},
+        described.PaymentIntentListParams,
+    ),
     "payments_of": ({"customer_id": "cus_1"}, described.PaymentIntentListParams),
 }
 # The SDK imports these for type checkers only.
@@ -82,7 +87,7 @@ def test_stripe_knows_every_parameter_we_send(name, sent):
         value for value in sent if isinstance(value, dict) and "idempotency_key" not in value
     ]
     strictly(shape, parameters)
-    is_read = name in ("setup_intent", "payments_of")
+    is_read = name in ("setup_intent", "payments_of", "payments_since")
     assert len(options) == (0 if is_read else 1), "every write has a key of ours"
 
 
