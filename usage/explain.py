@@ -123,7 +123,7 @@ def explain_month(
     """
     require_provider_schema()
     starts_at, ends_at = month.starts_at(zone), month.ends_at(zone)
-    asked: dict[str, Any] = {
+    asked = {
         "organization_id": organization_id,
         "metric": metric.value,
         "zone": zone.key,
@@ -132,9 +132,7 @@ def explain_month(
         "earliest": starts_at - RULES_DIFFER,
         "latest": ends_at + RULES_DIFFER,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(EXPLAIN_MONTH, asked)
-        rows = cursor.fetchall()
+    rows = _read_month(asked)
     crests = [_crest(row) for row in rows if not row[0]]
     hours = tuple(
         Hour(EPOCH + timedelta(microseconds=row[10]), *row[3:8]) for row in rows if row[0]
@@ -174,6 +172,13 @@ def peaks(
     if organization_ids is not None:
         rows = rows.filter(organization_id__in=organization_ids)
     return {row.organization_id: _peak(row) for row in rows.select_related("peak_event")}
+
+
+def _read_month(asked: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(EXPLAIN_MONTH, asked)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _crest(row: tuple[Any, ...]) -> Crest:

@@ -168,6 +168,7 @@ BERLIN_NIGHT = [
     ("add", [boundary("Europe/Berlin", 10, -1)] * 3),
     ("swap", datetime(2025, 10, 26, 0, 30, tzinfo=UTC)),
     ("swap", datetime(2025, 10, 26, 1, 30, tzinfo=UTC)),
+    ("swap", datetime(2025, 10, 27, 1, 30, tzinfo=UTC)),
     ("remove", (3, boundary("Europe/Berlin", 11, 0))),
 ]
 
