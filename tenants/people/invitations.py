@@ -53,6 +53,7 @@ def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> 
     check_grant(by=by, role=invitee.role)
     email = invitee.email.strip().lower()
     _refuse_known(provider=provider, email=email)
+    _replace_useless(provider=provider, email=email, by=by, now=now)
     secret = new_secret()
     invitation = Invitation(
         provider=provider,
@@ -159,11 +160,32 @@ def accept(*, token: str, name: str, password: str, now: datetime) -> User:
 def _refuse_known(*, provider: Provider, email: str) -> None:
     known = User.objects.filter(provider=provider, email=email).first()
     if known is not None and known.is_active:
-        raise AlreadyHere(f"{known.name} already signs in with this address.")
+        raise AlreadyHere("Somebody of your provider already signs in with this address.")
     if known is not None:
-        raise AlreadyHere(f"{known.name} was removed and can be reinstated instead.")
-    if Invitation.objects.open().filter(provider=provider, email=email).exists():
-        raise AlreadyHere("This address is invited already. Send that invitation again.")
+        raise AlreadyHere("The login of this address was removed. It can be reinstated instead.")
+
+
+def _replace_useless(*, provider: Provider, email: str, by: User, now: datetime) -> None:
+    """Revoke the address's invitation that expired, or whose organization is gone.
+
+    Raises `AlreadyHere` for one that still works, with the place where it is found.
+    """
+    former = Invitation.objects.open().filter(provider=provider, email=email).first()
+    if former is None:
+        return
+    organization = _organization(former)
+    is_orphaned = former.organization_id is not None and organization is None
+    if former.is_open(now) and not is_orphaned:
+        visible = Organization.objects.visible()
+        is_shown = organization is not None and visible.filter(pk=organization.pk).exists()
+        place = f" to {organization}" if is_shown else ""
+        raise AlreadyHere(
+            f"This address is invited already{place}. Send that invitation again, or revoke it."
+        )
+    former.revoked_at = now
+    former.save(update_fields=["revoked_at"])
+    actor = Actor(id=by.pk, name=by.name)
+    _record(former, action="invitation.revoked", actor=actor, organization=organization, now=now)
 
 
 def _locked_open(

@@ -10,11 +10,12 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
+from accounts.actors import SYSTEM_ACTOR
 from accounts.credentials import Invitation
 from accounts.models import User
 from mtp.outbox.delivery import deliver_due
 from mtp.schema import provider_schema
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, Organization
 from tenants.organizations import remove_organization
 from tests.people import People
 
@@ -152,8 +153,6 @@ def test_the_admin_of_a_removed_organization_does_not_come_in(
     adams.post(f"/organizations/{organization.pk}/administrators/invite/", NEW)
     link = mailed_link()
     with provider_schema(people.north.schema_name):
-        from accounts.actors import SYSTEM_ACTOR
-
         remove_organization(organization=organization, actor=SYSTEM_ACTOR, now=timezone.now())
     assert Client().post(link, CHOSEN).status_code == 410
 
@@ -166,3 +165,39 @@ def test_administrators_invitations_are_the_owners(
     address = f"/account/invitations/{Invitation.objects.get().pk}/revoke/"
     assert adams.post(address).status_code == 404
     assert Invitation.objects.get().revoked_at is None
+
+
+def test_an_invitation_nobody_can_use_stands_in_nobodys_way(
+    client: Client, sign_in: SignIn, people: People
+) -> None:
+    first = people.otto_organization
+    with provider_schema(people.north.schema_name):
+        second = Organization.objects.create(name="Foundry")
+    adams = sign_in(client, people.adam)
+    address = "/organizations/{}/administrators/invite/"
+    adams.post(address.format(first.pk), NEW)
+    again = adams.post(address.format(second.pk), NEW)
+    assert again.status_code == 422
+    assert f"invited already to {first.name}" in again.text
+    with provider_schema(people.north.schema_name):
+        remove_organization(organization=first, actor=SYSTEM_ACTOR, now=timezone.now())
+    assert adams.post(address.format(second.pk), NEW).status_code == 302
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
+        adams = sign_in(Client(), people.adam)
+        assert adams.post(address.format(second.pk), NEW).status_code == 302
+    assert Invitation.objects.open().count() == 1
+
+
+def test_where_somebody_is_invited_is_not_told_to_those_who_may_not_see_it(
+    client: Client, sign_in: SignIn, people: People
+) -> None:
+    hidden = people.otto_organization
+    with provider_schema(people.north.schema_name):
+        shown = Organization.objects.create(name="Foundry")
+    olives = sign_in(client, people.olive)
+    olives.post(f"/organizations/{hidden.pk}/administrators/invite/", NEW)
+    User.objects.filter(pk=people.adam.pk).update(limited_to=[shown.pk])
+    adams = sign_in(Client(), people.adam)
+    answer = adams.post(f"/organizations/{shown.pk}/administrators/invite/", NEW)
+    assert "invited already. Send" in answer.text
+    assert hidden.name not in answer.text
