@@ -23,8 +23,13 @@ class StandingStep(models.Model):
         SUSPENDED = "suspended", "Suspended"
 
     step = models.CharField(max_length=20, choices=Step)
+    # Unchecked: the check locks the invoice, which whoever charges it holds while waiting for us.
     invoice = models.ForeignKey(
-        "billing.Invoice", on_delete=models.PROTECT, related_name="standing_steps"
+        "billing.Invoice",
+        on_delete=models.PROTECT,
+        related_name="standing_steps",
+        db_constraint=False,
+        db_index=False,
     )
     since = models.DateTimeField()
     at = models.DateTimeField()

@@ -1,63 +1,30 @@
 """Dated stories of an outstanding balance: steps, mails, payments, deferrals, missed days."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
-import time_machine
-from django.db import IntegrityError, connection, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import IntegrityError, transaction
 
-from accounts.actors import Actor
 from accounts.models import Provider
-from billing import standing, tasks
+from billing import standing
 from billing.charging import charge_invoice
-from billing.deferrals import DeferralRefused, defer_suspension, withdraw_deferral
-from billing.models import Invoice, Payment, StandingStep, SuspensionDeferral
+from billing.models import Invoice, StandingStep
 from billing.profile import save_profile
 from billing.retries import WITHDRAWN
 from billing.standing_rules import Standing
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
-from tenants.models import AuditEntry
 from tests.billing.conftest import NOVEMBER, Books
-
-STAFF = Actor(id=1, name="Stella")
-DUE_OVER = datetime(2026, 11, 2, tzinfo=UTC)
-THIRTY = datetime(2026, 12, 1, tzinfo=UTC)
-FORTY_FIVE = datetime(2026, 12, 16, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-
-
-def standing_at(books: Books, now: datetime) -> Standing:
-    """As a request would see it: the provider's row as it is, then the rule."""
-    provider = Provider.objects.get(pk=books.provider.pk)
-    return standing.standing_of(provider=provider, now=now).standing
-
-
-def hourly(books: Books, now: datetime) -> int:
-    provider = Provider.objects.get(pk=books.provider.pk)
-    return standing.record_standings(providers=[provider], now=now)
-
-
-def pay(invoice: Invoice, now: datetime, amount_minor: int | None = None) -> None:
-    """A transfer somebody wrote into the books, telling nobody."""
-    Payment.objects.create(
-        invoice=invoice,
-        method=Payment.Method.BANK_TRANSFER,
-        amount_minor=invoice.total_minor if amount_minor is None else amount_minor,
-        currency=invoice.currency,
-        received_at=now,
-    )
-
-
-def mails() -> list[dict[str, Any]]:
-    queued = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
-    return [message.payload for message in queued]
-
-
-def subjects() -> list[str]:
-    return [mail["subject"] for mail in mails()]
+from tests.billing.standing_books import (
+    DUE_OVER,
+    FORTY_FIVE,
+    HOUR,
+    STAFF,
+    THIRTY,
+    hourly,
+    mails,
+    pay,
+    standing_at,
+    subjects,
+)
 
 
 def steps() -> list[tuple[str, datetime, datetime, datetime | None]]:
@@ -216,62 +183,6 @@ def test_of_two_invoices_paying_the_older_opens_and_the_newer_goes_on(books: Boo
     assert subjects().count("Your balance has been outstanding for 30 days") == 2
 
 
-def test_operations_defer_and_the_end_comes_by_itself(books: Books) -> None:
-    books.invoice()
-    hourly(books, FORTY_FIVE)
-    defer_suspension(
-        provider=books.provider,
-        reason="The bank confirms a transfer.",
-        last_day=date(2026, 12, 20),
-        actor=STAFF,
-        now=FORTY_FIVE + HOUR,
-    )
-    assert standing_at(books, FORTY_FIVE + HOUR) is Standing.THIRTY_DAYS
-    assert subjects()[-1] == "Access to your account is restored"
-    end = datetime(2026, 12, 21, tzinfo=UTC)
-    assert standing_at(books, end - HOUR) is Standing.THIRTY_DAYS
-    assert standing_at(books, end) is Standing.SUSPENDED
-    hourly(books, end)
-    assert subjects().count("Your account is suspended") == 2
-    entry = AuditEntry.objects.get(action="suspension.deferred")
-    assert (entry.actor_name, entry.after["reason"]) == ("Stella", "The bank confirms a transfer.")
-
-
-def test_a_deferral_ends_with_its_local_day(books: Books) -> None:
-    Provider.objects.filter(pk=books.provider.pk).update(billing_time_zone="America/Denver")
-    books.provider.refresh_from_db()
-    books.invoice()
-    hourly(books, NOVEMBER)
-    defer_suspension(
-        provider=books.provider, reason="x", last_day=date(2026, 12, 20), actor=STAFF, now=NOVEMBER
-    )
-    end = datetime(2026, 12, 21, 7, tzinfo=UTC)
-    assert standing_at(books, end - HOUR) is Standing.THIRTY_DAYS
-    assert standing_at(books, end) is Standing.SUSPENDED
-
-
-def test_a_withdrawn_deferral_is_as_if_it_had_never_been(books: Books) -> None:
-    books.invoice()
-    hourly(books, NOVEMBER)
-    deferral = defer_suspension(
-        provider=books.provider, reason="x", last_day=date(2027, 1, 1), actor=STAFF, now=NOVEMBER
-    )
-    assert standing_at(books, FORTY_FIVE) is Standing.THIRTY_DAYS
-    assert withdraw_deferral(deferral=deferral, actor=STAFF, now=FORTY_FIVE)
-    assert not withdraw_deferral(deferral=deferral, actor=STAFF, now=FORTY_FIVE)
-    assert standing_at(books, FORTY_FIVE) is Standing.SUSPENDED
-    assert AuditEntry.objects.filter(action="suspension.deferral_withdrawn").count() == 1
-
-
-@pytest.mark.parametrize(("reason", "day"), [(" ", date(2026, 12, 1)), ("x", date(2026, 10, 31))])
-def test_a_deferral_needs_a_reason_and_a_day_to_come(books: Books, reason: str, day: date) -> None:
-    with pytest.raises(DeferralRefused):
-        defer_suspension(
-            provider=books.provider, reason=reason, last_day=day, actor=STAFF, now=NOVEMBER
-        )
-    assert not SuspensionDeferral.objects.exists()
-
-
 def test_the_database_keeps_a_step_from_being_there_twice(books: Books) -> None:
     books.invoice()
     hourly(books, DUE_OVER)
@@ -279,43 +190,6 @@ def test_the_database_keeps_a_step_from_being_there_twice(books: Books) -> None:
     step.pk = None
     with pytest.raises(IntegrityError), transaction.atomic():
         step.save()
-
-
-def test_who_owes_nothing_costs_no_statement_and_who_does_costs_one(books: Books) -> None:
-    books.invoice()
-    hourly(books, NOVEMBER)
-    provider = Provider.objects.get(pk=books.provider.pk)
-    with CaptureQueriesContext(connection) as none:
-        standing.standing_of(provider=provider, now=NOVEMBER)
-    with CaptureQueriesContext(connection) as one:
-        standing.standing_of(provider=provider, now=FORTY_FIVE)
-    assert (len(none), len(one)) == (0, 1)
-
-
-def test_the_hourly_round_asks_many_providers_in_one_statement(
-    books: Books, south: Provider
-) -> None:
-    books.invoice()
-    with provider_schema(south.schema_name):
-        Books(provider=south, stripe=books.stripe).invoice(due_date=date(2026, 12, 24))
-    providers = list(Provider.objects.order_by("pk"))
-    standing.record_standings(providers=providers, now=FORTY_FIVE)
-    south.refresh_from_db()
-    assert south.outstanding_from == datetime(2026, 12, 25, tzinfo=UTC)
-    with provider_schema(south.schema_name):
-        assert not StandingStep.objects.exists()
-    providers = list(Provider.objects.order_by("pk"))
-    with CaptureQueriesContext(connection) as seen:
-        assert standing.record_standings(providers=providers, now=FORTY_FIVE) == 0
-    assert len(seen) == 1
-
-
-def test_the_clock_calls_it(books: Books) -> None:
-    books.invoice()
-    with time_machine.travel(FORTY_FIVE, tick=False):
-        assert tasks.record_standings_of([books.provider.pk]) == 1
-    with provider_schema(books.provider.schema_name):
-        assert StandingStep.objects.count() == 3
 
 
 def test_the_account_knows_when_the_card_is_tried_again(books: Books) -> None:

@@ -100,6 +100,14 @@ def test_the_list_names_routes_that_exist() -> None:
     assert {route.name for route in all_routes()} >= STILL_ALLOWED
 
 
+def test_the_list_names_nothing_but_paying_and_leaving() -> None:
+    for route in all_routes():
+        if route.name in STILL_ALLOWED and not route.namespaces:
+            assert route.pattern.startswith(
+                ("account/billing/", "account/payments", "accounts/logout/")
+            ), route
+
+
 def test_a_route_that_comes_tomorrow_is_refused_too(
     client: Client, people: People, owing: Invoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

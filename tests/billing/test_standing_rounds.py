@@ -1,0 +1,103 @@
+"""What standing costs: nothing for who owes nothing, one statement for a round of many."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+
+import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Provider
+from billing import standing, tasks
+from billing.models import Invoice, StandingStep
+from mtp.schema import provider_schema
+from tests.billing.conftest import NOVEMBER, Books
+from tests.billing.standing_books import DUE_OVER, FORTY_FIVE, hourly, pay, subjects
+
+
+def test_who_owes_nothing_costs_no_statement_and_who_does_costs_one(books: Books) -> None:
+    books.invoice()
+    hourly(books, NOVEMBER)
+    provider = Provider.objects.get(pk=books.provider.pk)
+    with CaptureQueriesContext(connection) as none:
+        standing.standing_of(provider=provider, now=NOVEMBER)
+    with CaptureQueriesContext(connection) as one:
+        standing.standing_of(provider=provider, now=FORTY_FIVE)
+    assert (len(none), len(one)) == (0, 1)
+
+
+def test_the_hourly_round_asks_many_providers_in_one_statement(
+    books: Books, south: Provider
+) -> None:
+    books.invoice()
+    with provider_schema(south.schema_name):
+        Books(provider=south, stripe=books.stripe).invoice(due_date=date(2026, 12, 24))
+    providers = list(Provider.objects.order_by("pk"))
+    standing.record_standings(providers=providers, now=FORTY_FIVE)
+    south.refresh_from_db()
+    assert south.outstanding_from == datetime(2026, 12, 25, tzinfo=UTC)
+    with provider_schema(south.schema_name):
+        assert not StandingStep.objects.exists()
+    providers = list(Provider.objects.order_by("pk"))
+    with CaptureQueriesContext(connection) as seen:
+        assert standing.record_standings(providers=providers, now=FORTY_FIVE) == 0
+    assert len(seen) == 1
+
+
+def test_the_clock_calls_it(books: Books) -> None:
+    books.invoice()
+    with time_machine.travel(FORTY_FIVE, tick=False):
+        assert tasks.record_standings_of([books.provider.pk]) == 1
+    with provider_schema(books.provider.schema_name):
+        assert StandingStep.objects.count() == 3
+
+
+def test_two_payments_at_once_leave_nothing_behind(committed_books: Books) -> None:
+    """Neither sees the other's money until it waited for the other's commit."""
+    invoices = [committed_books.invoice(), committed_books.invoice(kind="overage")]
+    standing.record_standing(now=FORTY_FIVE)
+    both_paid = threading.Barrier(2, timeout=10)
+
+    def settle(invoice: Invoice) -> None:
+        try:
+            with provider_schema(committed_books.provider.schema_name), transaction.atomic():
+                Invoice.objects.select_for_update().get(pk=invoice.pk)
+                pay(invoice, FORTY_FIVE)
+                both_paid.wait()
+                standing.after_payment(now=FORTY_FIVE)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(settle, invoices))
+    assert not StandingStep.objects.filter(ended_at=None).exists()
+    assert subjects().count("Access to your account is restored") == 1
+
+
+def test_the_hourly_round_beside_a_payment_locks_nobody_out(committed_books: Books) -> None:
+    invoice = committed_books.invoice()
+    standing.record_standing(now=NOVEMBER)
+    Provider.objects.filter(pk=committed_books.provider.pk).update(outstanding_from=DUE_OVER)
+    holding, recording = threading.Event(), threading.Event()
+
+    def settle() -> None:
+        try:
+            with provider_schema(committed_books.provider.schema_name), transaction.atomic():
+                Invoice.objects.select_for_update().get(pk=invoice.pk)
+                holding.set()
+                recording.wait(timeout=10)
+                pay(invoice, FORTY_FIVE)
+                standing.after_payment(now=FORTY_FIVE)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        paying = pool.submit(settle)
+        holding.wait(timeout=10)
+        with transaction.atomic():
+            Provider.objects.select_for_update(no_key=True).get(pk=committed_books.provider.pk)
+            recording.set()
+            standing.record_standing(now=FORTY_FIVE)
+        paying.result(timeout=10)
+    assert not StandingStep.objects.filter(ended_at=None).exists()
