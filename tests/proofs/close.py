@@ -78,6 +78,7 @@ def prove(run: Run) -> dict[str, Any]:
         "charged_twice": run.counts["charged_twice"],
         "lost": run.counts["lost"],
         "given_up": run.counts["given_up"],
+        "tried_again": run.counts["tried_again"],
         "faults": run.counts["faults"],
         "events": run.counts["events"],
         "seed": run.seed,

@@ -87,26 +87,28 @@ class Stage:
         charged = self.stripe.charges(**{"metadata[invoice]": invoice.number})
         counts["charges"] += charged["succeeded"]
         counts["charged_twice"] += max(0, charged["succeeded"] - 1)
-        attempts = [attempt.state for attempt in invoice.attempts.all()]
+        attempts = [attempt.state for attempt in invoice.attempts.order_by("pk")]
         paid = invoice.paid_minor
         if charged["amount_charged"] != paid or paid not in (0, invoice.total_minor):
             yield (
                 f"{invoice.number} over {invoice.total_minor}: {charged['amount_charged']} "
                 f"charged, {paid} booked"
             )
-        if paid == 0 and attempts == [ChargeAttempt.State.FAILED]:
-            # A saved error without its work: nothing was taken, and a day later that is certain.
+        if paid == 0 and set(attempts) == {ChargeAttempt.State.FAILED}:
             counts["given_up"] += 1
-        elif attempts != [ChargeAttempt.State.SUCCEEDED]:
+        elif attempts[-1:] != [ChargeAttempt.State.SUCCEEDED]:
             counts["lost"] += 1
             yield f"{invoice.number} was not charged: {attempts}"
+        # A saved error without its work: nothing was taken, a day later that is certain, and the
+        # schedule tries again.
+        counts["tried_again"] += len(attempts) - 1
         mails = OutboxMessage.objects.filter(
             schema_name=self.provider.schema_name,
             topic="mail.send",
             payload__subject__endswith=invoice.number,
         ).count()
-        if mails != 1:
-            yield f"{invoice.number} brought {mails} mails"
+        if mails != len(attempts):
+            yield f"{invoice.number} brought {mails} mails for {attempts}"
 
 
 def set_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
