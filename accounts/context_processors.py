@@ -137,10 +137,10 @@ def _key(kind: str, name: str, user: User) -> str:
 
 
 def _remembered(kind: str, name: str, user: User, find: Callable[[], int]) -> int:
-    found: int = caches["provider"].get_or_set(
+    found = caches["provider"].get_or_set(
         _key(kind, name, user), find, settings.MENU_REMEMBERED_SECONDS
     )
-    return found
+    return int(found or 0)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
