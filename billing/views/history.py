@@ -25,6 +25,7 @@ from billing.history import (
 )
 from billing.invoice_page import InvoicePage, line_rows
 from billing.models import Invoice, InvoiceLine
+from billing.payment_links import payment_link
 from billing.wording import date_text
 from tenants.listing import Listing
 from tenants.spreadsheet import csv_response
@@ -80,8 +81,10 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
     }
     if request.htmx.target == "lines":
         return render(request, "billing/_invoice_lines.html", context)
-    today = local_date(timezone.now(), invoice.billing_time_zone)
+    now = timezone.now()
+    today = local_date(now, invoice.billing_time_zone)
     context |= {
+        "pay_url": payment_link(invoice_id=invoice.pk, now=now) if invoice.owed_minor else "",
         "row": history_row(invoice, today=today),
         "sheet": InvoicePage.of(invoice),
         **_cutoff(),

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.policies import requires
@@ -12,6 +13,7 @@ from accounts.roles import Permission
 from billing.models import PaymentMethod
 from billing.money import format_money
 from billing.outstanding import Outcome, turns_of
+from billing.payment_links import payment_link
 from billing.wording import instant_text
 
 TEXTS = {
@@ -40,6 +42,9 @@ def card_charges(request: PortalRequest, card_id: int) -> HttpResponse:
             "tone": TEXTS[turn.outcome][0],
             "text": TEXTS[turn.outcome][1],
             "reason": turn.reason,
+            "pay_url": payment_link(invoice_id=turn.invoice.pk, now=timezone.now())
+            if turn.outcome is Outcome.TO_CONFIRM
+            else "",
             "next_attempt": instant_text(
                 turn.next_attempt_at, ZoneInfo(turn.invoice.billing_time_zone)
             )

@@ -281,3 +281,19 @@ def test_the_page_after_submitting_says_what_happens_to_each(client, people, boo
     page = client.get(sent.url).content.decode()
     assert page.count("Paid in full") == 3
     assert "every 2s" not in page
+
+
+def test_the_page_leads_to_the_bank_where_its_holder_is_asked(client, people, books):
+    invoices(books, count=1)
+    card = books.card()
+    tell_last_card(books, "authentication_required")
+    turns = work(books)
+    assert outcomes(turns) == [Outcome.TO_CONFIRM]
+    client.force_login(people.bill)
+
+    page = client.get(f"/account/billing/card/{card.pk}/charges/").content.decode()
+    detail = client.get(f"/account/payments/{turns[0].invoice.pk}/").content.decode()
+
+    assert "Confirm the payment" in page
+    for shown in (page, detail):
+        assert "http://testserver/pay/" in shown
