@@ -16,7 +16,7 @@ from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Package, PackagePrice, Provider, User
 from accounts.provisioning import create_provider, provision
 from billing import cards, gateway
-from billing.models import BillingProfile, Contract
+from billing.models import BillingProfile, Contract, Invoice, Payment
 from billing.month_close import close_month
 from mtp.demo.cast import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
 from mtp.demo.population import Change, Move, Person, Story
@@ -33,6 +33,7 @@ Say = Callable[[str], None]
 LOADED = "demo.loaded"
 # When the scheduler would have come by on the 1st.
 AFTER_MIDNIGHT = timedelta(minutes=5)
+BEFORE_THE_NEXT_CLOSE = timedelta(days=5)
 
 
 def load_demo(*, now: datetime, say: Say) -> None:
@@ -256,10 +257,26 @@ def _leave(organization: Organization, move: Move, *, actors: list[str]) -> None
 
 def _close(provider: Provider, month: Month, *, zone: ZoneInfo, say: Say) -> None:
     at = month.ends_at(zone) + AFTER_MIDNIGHT
+    with provider_schema(provider.schema_name):
+        _receive_transfers(at=at - BEFORE_THE_NEXT_CLOSE)
     run = close_month(provider=provider, month=month, now=at)
     while deliver_due(now=at):
         pass
     say(f"  {month} closed: {run.outcome}")
+
+
+def _receive_transfers(*, at: datetime) -> None:
+    """What was invoiced a month ago is paid in time; a demo in arrears would open suspended."""
+    for invoice in Invoice.objects.outstanding().filter(
+        collection=Invoice.Collection.BY_INVOICE, issued_at__lt=at
+    ):
+        Payment.objects.create(
+            invoice=invoice,
+            method=Payment.Method.BANK_TRANSFER,
+            amount_minor=invoice.owed_minor,
+            currency=invoice.currency,
+            received_at=at,
+        )
 
 
 def _finish(plan: DemoProvider, organizations: list[Organization], *, now: datetime) -> None:
