@@ -80,10 +80,12 @@ def test_nothing_is_begun_beside_a_running_charge(books):
     books.card()
     books.stripe.control("POST", "payments/hold", times=1)
     invoice = books.invoice()
-    charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
     with pytest.raises(ChargeIsRunning):
         begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
+    attempt.refresh_from_db()
+    assert attempt.secret_given_at is None, "a decline of it is a definite failure"
 
 
 def test_what_was_paid_in_another_tab_is_not_begun_again(books):

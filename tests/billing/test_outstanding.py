@@ -110,6 +110,18 @@ def test_a_message_that_comes_again_charges_nothing_again(books):
     assert OutboxMessage.objects.filter(topic="billing.card_round").count() == 2
 
 
+def test_a_card_that_the_close_tried_already_is_not_tried_again_at_once(books):
+    invoices(books, count=1)
+    card = books.card()
+    tell_last_card(books, "insufficient_funds")
+    closed = charge_invoice(invoice_id=card.outstanding_ids[0], now=NOVEMBER)
+
+    charge_outstanding({"card_id": card.pk, "position": 0}, NOVEMBER)
+
+    assert ChargeAttempt.objects.get() == closed
+    assert outcomes(turns_of(card)) == [Outcome.DECLINED]
+
+
 def running(books, *, kind):
     """An attempt of the old card that is not over yet."""
     books.card()
@@ -142,6 +154,9 @@ def test_the_old_cards_running_attempt_is_waited_for(books, answer):
 
     assert outcomes(turns_of(new)) == [Outcome.PAID, Outcome.PAID]
     states = list(attempt.invoice.attempts.order_by("pk").values_list("state", flat=True))
+    attempt.refresh_from_db()
+    assert attempt.retry_at is None, "a replaced card has no next day"
+    assert not OutboxMessage.objects.filter(key__startswith="retry:").exists()
     expected = [State.SUCCEEDED] if answer == "approve" else [State.FAILED, State.SUCCEEDED]
     assert states == expected
     charged = books.stripe.charges(**{"metadata[invoice]": attempt.invoice.number})
@@ -214,6 +229,16 @@ def test_a_disturbed_round_charges_each_once(books, kind):
     assert outcomes(turns) == [Outcome.PAID] * 3
     with provider_schema(books.provider.schema_name):
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 3
+
+
+@pytest.mark.parametrize("kind", ["rate_limit", "timeout"])
+def test_a_stripe_that_is_busy_or_silent_costs_the_message_no_attempt(books, kind):
+    running(books, kind="processing")
+    new = books.card("pm_card_mastercard")
+    books.stripe.fault(kind, path="/v1/payment_intents/*", method="GET")
+
+    with pytest.raises(Postpone):
+        charge_outstanding({"card_id": new.pk, "position": 0}, NOVEMBER)
 
 
 def test_a_card_that_was_replaced_in_its_turn_charges_no_more(books):

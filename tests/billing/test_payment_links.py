@@ -163,6 +163,7 @@ def test_another_payment_named_at_the_return_settles_nothing(client, books):
     _, attempt = asked(books)
     other = books.invoice(month="2026-09-01")
     path = path_of(other)
+    holder_confirms(books, attempt)
 
     answer = client.get(f"{path}return/", {"payment_intent": attempt.stripe_payment_intent_id})
 
