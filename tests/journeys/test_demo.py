@@ -10,6 +10,8 @@ from django.db import connection
 from accounts.models import Provider, User
 from billing.invoices import Status
 from billing.models import Invoice, MonthClose
+from billing.standing import record_standing
+from billing.standing_rules import Standing
 from mtp.demo.cast import PASSWORD, PROVIDERS
 from mtp.demo.loading import LOADED, load_demo
 from mtp.outbox.models import OutboxMessage
@@ -65,6 +67,14 @@ def test_the_demo_is_what_the_readme_says(
     assert load() == [], "a second load finds everything there"
     _half_make(cascade)
     assert load()[0] == "Cascade Networks: 5 organizations"
+
+
+def test_the_demo_does_not_open_in_arrears(load: Callable[[], list[str]]) -> None:
+    load()
+    for plan in PROVIDERS:
+        provider = Provider.objects.get(invoice_prefix=plan.prefix)
+        with provider_schema(provider.schema_name):
+            assert record_standing(now=NOW).standing is Standing.CURRENT, plan.prefix
 
 
 def _half_make(provider: Provider) -> None:
