@@ -5,7 +5,6 @@ from threading import Barrier, Thread
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from billing import gateway
 from billing.cards import adopt_card, current_card
@@ -288,37 +287,3 @@ def test_two_tabs_and_two_workers_charge_each_invoice_once(committed_books):
     assert outcomes(turns) == [Outcome.PAID] * 3
     with provider_schema(books.provider.schema_name):
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 3
-
-
-def test_the_page_after_submitting_says_what_happens_to_each(client, people, books):
-    invoices(books)
-    books.contract()
-    client.force_login(people.bill)
-    before = client.get("/account/billing/card/").content.decode()
-    assert "these 3 outstanding invoices, oldest first" in before
-
-    sent = client.get("/account/billing/card/return/", {"setup_intent": set_up(books)})
-    page = client.get(sent.url).content.decode()
-
-    assert page.count("Waiting for its turn") == 3
-    assert "every 2s" in page
-    work(books, now=timezone.now())
-    page = client.get(sent.url).content.decode()
-    assert page.count("Paid in full") == 3
-    assert "every 2s" not in page
-
-
-def test_the_page_leads_to_the_bank_where_its_holder_is_asked(client, people, books):
-    invoices(books, count=1)
-    card = books.card()
-    tell_last_card(books, "authentication_required")
-    turns = work(books)
-    assert outcomes(turns) == [Outcome.TO_CONFIRM]
-    client.force_login(people.bill)
-
-    page = client.get(f"/account/billing/card/{card.pk}/charges/").content.decode()
-    detail = client.get(f"/account/payments/{turns[0].invoice.pk}/").content.decode()
-
-    assert "Confirm the payment" in page
-    for shown in (page, detail):
-        assert "http://testserver/pay/" in shown
