@@ -24,7 +24,11 @@ from tests.schema_tasks import note_schema
 from tests.worker import wait_until, worker
 
 # They are given schemas by name and enter each; so do those that the schedule starts.
-OVER_SEVERAL_PROVIDERS = {"usage.tasks.snapshot_some", "billing.tasks.close_months_of"}
+OVER_SEVERAL_PROVIDERS = {
+    "usage.tasks.snapshot_some",
+    "billing.tasks.close_months_of",
+    "billing.tasks.reconcile_payments_of",
+}
 
 
 def names(provider: Provider) -> list[str]:

@@ -46,6 +46,9 @@ def norms(house: Provider) -> dict[str, Any]:
     return ids | VALUES_BY_PARAMETER
 
 
+PAINTED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 def pages_of(person: User, values: dict[str, Any]) -> Iterator[str]:
     """The addresses that answer this person with a page of the portal's own."""
     client = Client()
@@ -68,6 +71,8 @@ def faults(page: Page, violations: Violations) -> list[str]:
     for theme, width in (("light", DESKTOP), ("dark", PHONE)):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
+        # Two frames: after them the page is painted as it was asked for.
+        page.evaluate(PAINTED)
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             found.append(f"{wide} px wide at {width}")
