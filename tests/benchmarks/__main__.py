@@ -6,49 +6,11 @@
 
 import argparse
 import importlib
-import os
 import pkgutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
-
-import psycopg
-from psycopg import sql
 
 import tests.benchmarks
-import tests.environment
-
-
-@contextmanager
-def database_of_its_own() -> Iterator[None]:
-    """DATABASE_URL points to a fresh database beside the one it named."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    name = sql.Identifier(f"{url.path.strip('/')}_bench")
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        os.environ["DATABASE_URL"] = urlunsplit(url._replace(path=f"{url.path}_bench"))
-        try:
-            yield
-        finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-
-
-def set_up() -> None:
-    """Settings, tables, and the template that providers are copied from."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-    from django.utils import timezone
-
-    from accounts.schema_migrations import ProviderMigrations
-    from accounts.schema_template import refresh_template
-
-    call_command("migrate_schemas", schema_name="public", verbosity=0)
-    refresh_template(migrations=ProviderMigrations(), now=timezone.now())
+from tests.own_database import database_of_its_own, set_up
 
 
 def main() -> int:

@@ -219,8 +219,12 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
-    import django
+    from tests.own_database import database_of_its_own, set_up
 
-    django.setup()
-    raise SystemExit(main())
+    with database_of_its_own():
+        set_up()
+        code = main()
+        from django.db import connections
+
+        connections.close_all()
+    raise SystemExit(code)
