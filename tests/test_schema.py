@@ -28,6 +28,7 @@ OVER_SEVERAL_PROVIDERS = {
     "usage.tasks.snapshot_some",
     "billing.tasks.close_months_of",
     "billing.tasks.reconcile_payments_of",
+    "billing.tasks.record_standings_of",
 }
 
 

@@ -46,9 +46,6 @@ def norms(house: Provider) -> dict[str, Any]:
     return ids | VALUES_BY_PARAMETER
 
 
-PAINTED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-
-
 def pages_of(person: User, values: dict[str, Any]) -> Iterator[str]:
     """The addresses that answer this person with a page of the portal's own."""
     client = Client()
@@ -65,14 +62,17 @@ def pages_of(person: User, values: dict[str, Any]) -> Iterator[str]:
             yield address
 
 
-def faults(page: Page, violations: Violations) -> list[str]:
+def faults(page: Page, address: str, violations: Violations) -> list[str]:
     """What is wrong with a page at either width and in either theme."""
     found = []
     for theme, width in (("light", DESKTOP), ("dark", PHONE)):
+        # Loaded anew in each: what changes its colours in place is measured half-way now and then.
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=theme)
-        # Two frames: after them the page is painted as it was asked for.
-        page.evaluate(PAINTED)
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.goto(address)
+        assert page.url == address
+        if page.locator("#card-form").count():
+            page.frame_locator("#card-element iframe").locator("#number").wait_for()
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             found.append(f"{wide} px wide at {width}")
@@ -91,11 +91,7 @@ def look(portal: str, open_page: OpenPage, violations: Violations) -> Look:
         page = open_page(portal + addresses[0], person=person)
         found = []
         for address in addresses:
-            page.goto(portal + address)
-            assert page.url == portal + address
-            if page.locator("#card-form").count():
-                page.frame_locator("#card-element iframe").locator("#number").wait_for()
-            found += faults(page, violations)
+            found += faults(page, portal + address, violations)
         assert found == []
 
     return at
