@@ -1,99 +1,21 @@
-"""Providers and the people who sign in: the public schema."""
+"""The people who sign in, and the log of their signing in."""
 
-import uuid
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django_tenants.models import DomainMixin, TenantMixin
 
+from accounts.models.provider import Provider
 from accounts.roles import LIMITABLE_ROLES, PERMISSIONS, Permission, Role
 from accounts.text import plain_text
-from accounts.validation import currency_code, time_zone_name
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 # Session key: the provider that operations staff work inside.
 OPERATIONS_PROVIDER_KEY = "operations_provider_id"
-
-
-class Provider(TenantMixin):  # type: ignore[misc]
-    """A managed service provider: a tenant with a schema of its own.
-
-    `billing_time_zone` decides where its months begin and end and never changes under a month that
-    was metered. `stripe_customer_id` is how a webhook finds its provider.
-    """
-
-    class State(models.TextChoices):
-        """Whether the schema is there."""
-
-        PROVISIONING = "provisioning", "Being set up"
-        ACTIVE = "active", "Active"
-        FAILED = "failed", "Set-up failed"
-
-    objects: ClassVar[models.Manager["Provider"]] = models.Manager()
-    auto_create_schema = False
-    auto_drop_schema = False
-
-    name = models.CharField(max_length=200, validators=[plain_text])
-    provider_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    state = models.CharField(max_length=20, choices=State, default=State.PROVISIONING)
-    state_detail = models.TextField(blank=True)
-    billing_time_zone = models.CharField(max_length=64, default="UTC", validators=[time_zone_name])
-    currency = models.CharField(max_length=3, default="USD", validators=[currency_code])
-    invoice_prefix = models.CharField(
-        max_length=8,
-        unique=True,
-        validators=[RegexValidator(r"^[A-Z0-9]{2,8}$", "Use 2 to 8 capital letters and digits.")],
-        help_text="Begins every invoice number, and names the schema. Never changes.",
-        error_messages={"unique": "Another provider has this prefix."},
-    )
-    contact_name = models.CharField(max_length=200, validators=[plain_text])
-    contact_email = models.EmailField()
-    organization_limit = models.PositiveIntegerField(
-        default=100, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
-    )
-    closes_automatically = models.BooleanField(
-        default=True,
-        help_text="Off: the schedule leaves this provider's months for operations to close.",
-    )
-    stripe_customer_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
-    outstanding_from = models.DateTimeField(
-        null=True,
-        editable=False,
-        help_text="From when an unpaid invoice may count: before, no page asks the invoices.",
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def is_active(self) -> bool:
-        """Whether its schema is there and may be entered."""
-        return self.state == self.State.ACTIVE
-
-
-class Domain(DomainMixin):  # type: ignore[misc]
-    """Demanded by django-tenants; nothing is ever decided by a host name."""
-
-
-class SchemaTemplate(models.Model):
-    """The SQL that makes a new provider's schema, dumped from the template schema.
-
-    `migrations_digest` says of which migrations; one row per release that is still running.
-    """
-
-    migrations_digest = models.CharField(max_length=64, unique=True)
-    sql = models.TextField()
-    dumped_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"schema template of {self.dumped_at:%Y-%m-%d %H:%M}"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -229,45 +151,3 @@ class SignInEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email}: {self.get_outcome_display()}"
-
-
-class Package(models.Model):
-    """What is sold, and which metric it is billed by."""
-
-    class Metric(models.TextChoices):
-        """The billed quantity of an organization's month."""
-
-        USERS = "users", "Users"
-        DEVICES = "devices", "Devices"
-        GREATER = "greater", "The greater of users and devices"
-
-    name = models.CharField(max_length=100, unique=True)
-    metric = models.CharField(max_length=10, choices=Metric, default=Metric.USERS)
-    contents = models.JSONField(default=list, help_text="What is included, one text each.")
-    is_offered = models.BooleanField(default=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class PackagePrice(models.Model):
-    """A package's list price per unit and month, from a date on, in one currency."""
-
-    package = models.ForeignKey(
-        Package, on_delete=models.CASCADE, related_name="prices", db_index=False
-    )
-    currency = models.CharField(max_length=3, validators=[currency_code])
-    unit_price = models.DecimalField(
-        max_digits=12, decimal_places=4, validators=[MinValueValidator(0)]
-    )
-    valid_from = models.DateField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["package", "currency", "valid_from"], name="accounts_one_price_a_day"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.package} {self.currency} {self.unit_price} from {self.valid_from}"

@@ -1,0 +1,22 @@
+"""Providers, the people who sign in, and what is sold: the public schema."""
+
+from accounts.models.packages import Package, PackagePrice
+from accounts.models.people import (
+    OPERATIONS_PROVIDER_KEY,
+    SignInEvent,
+    User,
+    UserManager,
+)
+from accounts.models.provider import Domain, Provider, SchemaTemplate
+
+__all__ = [
+    "OPERATIONS_PROVIDER_KEY",
+    "Domain",
+    "Package",
+    "PackagePrice",
+    "Provider",
+    "SchemaTemplate",
+    "SignInEvent",
+    "User",
+    "UserManager",
+]
