@@ -27,6 +27,7 @@ class Permission(models.TextChoices):
     USE_OWN_ORGANIZATION = "use_own_organization", "Use one organization's own pages"
     VIEW_ACCOUNT = "view_account", "See the account overview"
     MANAGE_API_KEY = "manage_api_key", "Generate and revoke the API key"
+    EXTEND_ALLOWANCE = "extend_allowance", "Order packs that extend the allowance"
     MANAGE_ADMINISTRATORS = "manage_administrators", "Invite, change and remove administrators"
     MANAGE_ORGANIZATION_ADMINS = (
         "manage_organization_admins",
@@ -47,7 +48,7 @@ _BILLING = _ADMIN | {
     Permission.CHANGE_BILLING,
     Permission.MANAGE_API_KEY,
 }
-_OWNER = _BILLING | {Permission.MANAGE_ADMINISTRATORS}
+_OWNER = _BILLING | {Permission.MANAGE_ADMINISTRATORS, Permission.EXTEND_ALLOWANCE}
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: _OWNER,
@@ -62,6 +63,8 @@ RANKS = (Role.ORGANIZATION_ADMIN, Role.READ_ONLY, Role.ADMIN, Role.BILLING_ADMIN
 PROVIDER_ROLES = (Role.OWNER, Role.BILLING_ADMIN, Role.ADMIN, Role.READ_ONLY)
 # Invoices name every organization: whoever sees money sees them all.
 LIMITABLE_ROLES = (Role.ADMIN, Role.READ_ONLY)
+# Whom an Owner may let extend the allowance (msp-dashboard, License management; facts: portal).
+EXTENDING_ROLES = (Role.BILLING_ADMIN, Role.ADMIN)
 
 
 def may_grant(*, by: Role, role: Role) -> bool:

@@ -1,10 +1,10 @@
-"""Packages and their list prices."""
+"""Packages with their list prices, and packs that are on offer."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from accounts.models import Package, PackagePrice
+from accounts.models import Offer, OfferPrice, Package, PackagePrice
 
 
 class PriceInline(TabularInline):  # type: ignore[misc]
@@ -25,4 +25,25 @@ class PackageAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_delete_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Contracts name packages by id."""
+        return False
+
+
+class OfferPriceInline(TabularInline):  # type: ignore[misc]
+    """Prices of the whole term, one a currency; what was ordered keeps its own."""
+
+    model = OfferPrice
+    extra = 0
+
+
+@admin.register(Offer)
+class OfferAdmin(ModelAdmin):  # type: ignore[misc]
+    """A pack that was ordered is withdrawn, not deleted."""
+
+    list_display = ("name", "quantity", "months", "is_offered")
+    list_filter = ("is_offered",)
+    search_fields = ("name",)
+    inlines = (OfferPriceInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Orders name offers by id."""
         return False

@@ -1,6 +1,6 @@
 """Providers, the people who sign in, and what is sold: the public schema."""
 
-from accounts.models.packages import Package, PackagePrice
+from accounts.models.packages import Offer, OfferPrice, Package, PackagePrice
 from accounts.models.people import (
     OPERATIONS_PROVIDER_KEY,
     SignInEvent,
@@ -12,6 +12,8 @@ from accounts.models.provider import Domain, Provider, SchemaTemplate
 __all__ = [
     "OPERATIONS_PROVIDER_KEY",
     "Domain",
+    "Offer",
+    "OfferPrice",
     "Package",
     "PackagePrice",
     "Provider",

@@ -1,11 +1,16 @@
-"""What is sold: packages and their list prices."""
+"""What is sold: packages with their list prices, and packs that extend an allowance."""
 
+from decimal import Decimal
 from typing import ClassVar
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from accounts.text import plain_text
 from accounts.validation import currency_code
+
+LARGEST_PACK = 10_000_000
+LONGEST_TERM_MONTHS = 36
 
 
 class Package(models.Model):
@@ -17,6 +22,7 @@ class Package(models.Model):
         USERS = "users", "Users"
         DEVICES = "devices", "Devices"
         GREATER = "greater", "The greater of users and devices"
+        MAU = "mau", "Monthly active users"
 
     name = models.CharField(max_length=100, unique=True)
     metric = models.CharField(max_length=10, choices=Metric, default=Metric.USERS)
@@ -48,3 +54,48 @@ class PackagePrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.package} {self.currency} {self.unit_price} from {self.valid_from}"
+
+
+class Offer(models.Model):
+    """A pack of monthly active users that providers can order to extend their allowance.
+
+    It raises the allowance by `quantity` in each of `months` billing months, of which the month of
+    the order is the first (msp-dashboard, License management).
+    """
+
+    name = models.CharField(max_length=100, unique=True, validators=[plain_text])
+    quantity = models.PositiveIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_PACK)],
+        help_text="Monthly active users that the pack adds.",
+    )
+    months = models.PositiveSmallIntegerField(
+        default=12,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_TERM_MONTHS)],
+        help_text="Billing months it holds for, with the month of the order.",
+    )
+    is_offered = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OfferPrice(models.Model):
+    """What a pack costs for its whole term, without tax, in one currency."""
+
+    offer = models.ForeignKey(
+        Offer, on_delete=models.CASCADE, related_name="prices", db_index=False
+    )
+    currency = models.CharField(max_length=3, validators=[currency_code])
+    price = models.DecimalField(
+        max_digits=12, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))]
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["offer", "currency"], name="accounts_offer_one_price_a_currency"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer} {self.currency} {self.price}"

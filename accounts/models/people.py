@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models.provider import Provider
-from accounts.roles import LIMITABLE_ROLES, PERMISSIONS, Permission, Role
+from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PERMISSIONS, Permission, Role
 from accounts.text import plain_text
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         blank=True,
         help_text="Ids of the only organizations an administrator may see; empty for all.",
     )
+    may_extend_allowance = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="An administrator whom an Owner lets order packs; Owners may without it.",
+    )
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -96,13 +101,23 @@ class User(AbstractBaseUser, PermissionsMixin):
                     "Only an Administrator or a Read-only login can be limited to organizations."
                 ),
             ),
+            models.CheckConstraint(
+                name="accounts_user_extends_for_all",
+                condition=models.Q(may_extend_allowance=False)
+                | models.Q(role__in=EXTENDING_ROLES, limited_to=None),
+                violation_error_message=(
+                    "Only an administrator who sees all organizations can extend the allowance."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
     def may(self, permission: Permission) -> bool:
-        """Whether this login's role grants the permission."""
+        """Whether this login's role grants the permission, or an Owner did."""
+        if permission == Permission.EXTEND_ALLOWANCE and self.may_extend_allowance:
+            return True
         return bool(self.role) and permission in PERMISSIONS[Role(self.role)]
 
     @property

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from accounts.models import User
-from accounts.roles import Role
+from accounts.roles import EXTENDING_ROLES, Role
 from accounts.user_rules import refuse_losing_the_last
 from tenants import audit
 from tenants.people.rules import (
@@ -23,15 +23,24 @@ from tenants.people.rules import (
     revoke_what_is_above,
 )
 
+CHANGED = ("role", "limited_to", "may_extend_allowance")
+
 
 @transaction.atomic
 def change_administrator(
-    *, administrator: User, role: Role, limited_to: list[int] | None, by: User, now: datetime
+    *,
+    administrator: User,
+    role: Role,
+    limited_to: list[int] | None,
+    may_extend: bool = False,
+    by: User,
+    now: datetime,
 ) -> User:
     """Give an administrator another role or limit (organization ids; None for all).
 
-    Raises `RoleTooHigh`, and `ChangeRefused` when the last Owner or Administrator with Billing
-    would be gone.
+    `may_extend` lets them order packs for the allowance; it counts for an administrator who sees
+    all organizations, and goes with another role. Raises `RoleTooHigh`, and `ChangeRefused` when
+    the last Owner or Administrator with Billing would be gone.
     """
     by, current = _locked(administrator, by=by)
     if Role.ORGANIZATION_ADMIN in {role, current.role}:
@@ -41,7 +50,8 @@ def change_administrator(
     before = _state(current)
     _keep_the_last(current, role=role, is_active=True)
     current.role, current.limited_to = role, limit
-    current.save(update_fields=["role", "limited_to"])
+    current.may_extend_allowance = may_extend and role in EXTENDING_ROLES and limit is None
+    current.save(update_fields=CHANGED)
     if _state(current) != before:
         _record(by, "administrator.changed", current, before=before, after=_state(current), now=now)
         _withdraw_invitations(current, role=role, by=by, now=now)
@@ -88,7 +98,8 @@ def transfer_ownership(*, successor: User, by: User, now: datetime) -> None:
         raise ChangeRefused("Ownership goes to another active administrator.")
     before = _state(current)
     current.role, current.limited_to = Role.OWNER, None
-    current.save(update_fields=["role", "limited_to"])
+    current.may_extend_allowance = False
+    current.save(update_fields=CHANGED)
     by.role = Role.BILLING_ADMIN
     by.save(update_fields=["role"])
     _record(by, "ownership.transferred", current, before=before, after=_state(current), now=now)
@@ -121,7 +132,11 @@ def _withdraw_invitations(person: User, *, role: Role | None, by: User, now: dat
 
 
 def _state(person: User) -> dict[str, Any]:
-    return {"role": str(person.role), "limited_to": person.limited_to}
+    return {
+        "role": str(person.role),
+        "limited_to": person.limited_to,
+        "may_extend_allowance": person.may_extend_allowance,
+    }
 
 
 def _actor(person: User) -> Actor:

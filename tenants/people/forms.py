@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth import password_validation
 
 from accounts.models import User
-from accounts.roles import LIMITABLE_ROLES, PROVIDER_ROLES, Role
+from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PROVIDER_ROLES, Role
 from accounts.text import plain_text
 from tenants.models import Organization
 from tenants.people.api_keys import Overlap
@@ -75,7 +75,14 @@ class _LimitForm(forms.Form):
 
 
 class AdministratorForm(_LimitForm):
-    """An administrator's role and limit."""
+    """An administrator's role and limit, and the right to extend the allowance."""
+
+    may_extend = forms.BooleanField(
+        required=False,
+        label="May extend the allowance",
+        help_text="Orders packs of monthly active users, which are invoiced at once. Owners may "
+        "without it; for administrators who see all organizations.",
+    )
 
     @classmethod
     def showing(cls, person: User) -> "AdministratorForm":
@@ -85,8 +92,21 @@ class AdministratorForm(_LimitForm):
                 "role": person.role,
                 "is_limited": person.limited_to is not None,
                 "organizations": person.limited_to or [],
+                "may_extend": person.may_extend_allowance,
             }
         )
+
+    def clean(self) -> dict[str, Any]:
+        """The right goes with a role that can have it, and without a limit."""
+        cleaned = super().clean()
+        if cleaned.get("may_extend") and "role" in cleaned:
+            if cleaned["role"] == Role.OWNER:
+                cleaned["may_extend"] = False
+            elif cleaned["role"] not in EXTENDING_ROLES or cleaned.get("is_limited"):
+                self.add_error(
+                    "may_extend", "Only an administrator who sees all organizations can order."
+                )
+        return cleaned
 
 
 class _PersonForm(forms.Form):

@@ -102,6 +102,7 @@ def administrator_edit(request: PortalRequest, administrator_id: int) -> HttpRes
                 administrator=person,
                 role=Role(form.cleaned_data["role"]),
                 limited_to=form.limited_to,
+                may_extend=form.cleaned_data["may_extend"],
                 by=request.user,
                 now=timezone.now(),
             )
