@@ -39,7 +39,8 @@ class OrganizationCounter(models.Model):
 class UsageEvent(models.Model):
     """One user or device that came (+1) or went (-1). Append-only, and the truth.
 
-    Order within an organization and metric is that of `id`; `at` never falls along it.
+    Order within an organization and metric is that of `id`; `at` never falls along it. `claimed_at`
+    is when it really was, kept only where that lies in an earlier month than `at`: told late.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
@@ -52,10 +53,16 @@ class UsageEvent(models.Model):
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(max_length=200, blank=True)
     via = models.CharField(max_length=20, blank=True)
+    claimed_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["organization", "metric", "at", "id"], name="usage_event_order")
+            models.Index(fields=["organization", "metric", "at", "id"], name="usage_event_order"),
+            models.Index(
+                fields=["claimed_at"],
+                name="usage_event_told_late",
+                condition=models.Q(claimed_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 -- Counting, caps and high-water marks of one provider's schema (docs/decisions/0003, 0004).
 --
--- Installed by usage/migrations/0002_metering.py with the schema as the current one. Every function
+-- Installed by usage/migrations/0002_metering.py with the schema as the current one; the functions,
+-- all that stands before the first trigger, again by a migration of each later change. Every function
 -- keeps a search path of exactly that schema, with temporary tables last: it acts in its own schema
 -- whoever calls, and a temporary table of the same name shadows nothing.
 --
@@ -14,7 +15,7 @@
 SELECT set_config('mtp.search_path_before', current_setting('search_path'), true),
        set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
 
-CREATE FUNCTION usage_refuse() RETURNS trigger
+CREATE OR REPLACE FUNCTION usage_refuse() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE = TG_ARGV[0];
@@ -22,14 +23,14 @@ END $$;
 
 -- At a higher isolation level the policy and the caps could be read as they were before a month was
 -- closed or a cap lowered, without any conflict being noticed.
-CREATE FUNCTION usage_refuse_isolation() RETURNS void
+CREATE OR REPLACE FUNCTION usage_refuse_isolation() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
         'Users and devices are counted at the isolation level READ COMMITTED only.';
 END $$;
 
-CREATE FUNCTION usage_refuse_addition(
+CREATE OR REPLACE FUNCTION usage_refuse_addition(
     organization_id bigint, removed_at timestamptz, user_cap integer, free_user_limit integer,
     wanted integer, asked bigint
 ) RETURNS void
@@ -52,7 +53,7 @@ BEGIN
 END $$;
 
 -- Arguments of both counting functions: the metric, and the column that names the subject.
-CREATE FUNCTION usage_count_added() RETURNS trigger
+CREATE OR REPLACE FUNCTION usage_count_added() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     counted CONSTANT text := TG_ARGV[0];
@@ -85,17 +86,24 @@ BEGIN
     WITH placed AS (
         SELECT a.organization_id, a.id AS subject_id, to_jsonb(a) ->> TG_ARGV[1] AS subject_name,
                a.added_by_id, a.added_by_name, a.added_via, c.count AS count_before,
+               a.added_at AS claimed_at,
                greatest(a.added_at, c.last_event_at, policy.closed_through) AS at
         FROM added a
         LEFT JOIN usage_organizationcounter c
             ON c.organization_id = a.organization_id AND c.metric = counted
     ), logged AS (
         INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
-                                      subject_id, subject_name, actor_id, actor_name, via)
+                                      subject_id, subject_name, actor_id, actor_name, via,
+                                      claimed_at)
         SELECT organization_id, counted, at, 1,
                count_before + row_number() OVER (
                    PARTITION BY organization_id ORDER BY at, subject_id),
-               subject_id, subject_name, added_by_id, added_by_name, added_via
+               subject_id, subject_name, added_by_id, added_by_name, added_via,
+               -- Of an earlier month than the log could take it for: told late (decisions/0016).
+               CASE WHEN claimed_at < at
+                    AND date_trunc('month', claimed_at AT TIME ZONE policy.billing_time_zone)
+                        < date_trunc('month', at AT TIME ZONE policy.billing_time_zone)
+                    THEN claimed_at END
         FROM placed
         ORDER BY organization_id, at, subject_id
         RETURNING id, organization_id, at, count_after
@@ -135,7 +143,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION usage_count_removed() RETURNS trigger
+CREATE OR REPLACE FUNCTION usage_count_removed() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     counted CONSTANT text := TG_ARGV[0];
@@ -170,6 +178,8 @@ BEGIN
     ), placed AS (
         SELECT r.organization_id, r.id AS subject_id, to_jsonb(r) ->> TG_ARGV[1] AS subject_name,
                r.removed_by_id, r.removed_by_name, c.count AS count_before,
+               -- Nobody leaves before they came, whatever the rows say.
+               greatest(r.removed_at, r.added_at) AS claimed_at, p.billing_time_zone AS zone,
                greatest(r.removed_at, c.last_event_at, p.closed_through) AS at
         FROM newly_removed r
         JOIN usage_organizationcounter c
@@ -178,11 +188,16 @@ BEGIN
         WHERE r.is_after AND r.times = 1
     ), logged AS (
         INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
-                                      subject_id, subject_name, actor_id, actor_name, via)
+                                      subject_id, subject_name, actor_id, actor_name, via,
+                                      claimed_at)
         SELECT organization_id, counted, at, -1,
                count_before - row_number() OVER (
                    PARTITION BY organization_id ORDER BY at, subject_id),
-               subject_id, subject_name, removed_by_id, removed_by_name, ''
+               subject_id, subject_name, removed_by_id, removed_by_name, '',
+               CASE WHEN claimed_at < at
+                    AND date_trunc('month', claimed_at AT TIME ZONE zone)
+                        < date_trunc('month', at AT TIME ZONE zone)
+                    THEN claimed_at END
         FROM placed
         ORDER BY organization_id, at, subject_id
         RETURNING organization_id, at, count_after
@@ -202,7 +217,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION usage_open_counters() RETURNS trigger
+CREATE OR REPLACE FUNCTION usage_open_counters() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO usage_organizationcounter (organization_id, metric, count)
@@ -212,7 +227,7 @@ END $$;
 
 -- A changed cap, or a removal, waits for the adders before it and holds off those after it: once it
 -- is committed, nothing that it forbids commits any more.
-CREATE FUNCTION usage_settle_organizations() RETURNS trigger
+CREATE OR REPLACE FUNCTION usage_settle_organizations() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     changed bigint[];
@@ -239,7 +254,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION usage_settle_policy() RETURNS trigger
+CREATE OR REPLACE FUNCTION usage_settle_policy() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM now() AT TIME ZONE NEW.billing_time_zone;
