@@ -6,7 +6,7 @@ from django.db import models
 
 
 class BookDifference(models.Model):
-    """A payment or refund that one side has and the other lacks, or has otherwise.
+    """A payment, refund or chargeback that one side has and the other lacks, or has otherwise.
 
     Written by the daily reconciliation, and settled by it (`settled_at`) when both agree again.
     Amounts are in minor units of `currency`; `None` where that side has nothing.
@@ -18,7 +18,8 @@ class BookDifference(models.Model):
         NOT_BOOKED = "not_booked", "Paid at Stripe, not booked here"
         NOT_AT_STRIPE = "not_at_stripe", "Booked here, not paid at Stripe"
         AMOUNT = "amount", "Booked with another amount"
-        REFUND = "refund", "Refunded at Stripe, not booked here"
+        REFUND = "refund", "Refunds of a payment differ"
+        CHARGEBACK = "chargeback", "Chargebacks of a payment differ"
 
     kind = models.CharField(max_length=20, choices=Kind)
     stripe_payment_intent_id = models.CharField(max_length=255)
