@@ -13,6 +13,7 @@ class TenantsConfig(AppConfig):
     def import_models(self) -> None:
         """Load the models that have a module of their own with the others."""
         super().import_models()
+        importlib.import_module("tenants.alerts.models")
         importlib.import_module("tenants.cap_requests.models")
         importlib.import_module("tenants.imports.models")
 
