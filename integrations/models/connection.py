@@ -1,0 +1,73 @@
+"""How a provider's Autotask is reached, and how it wants to be kept."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+LONGEST_DUE_DAYS = 365
+
+
+class AutotaskConnection(models.Model):
+    """The one connection of a provider to its Autotask (id 1).
+
+    `credentials` are the three secrets, encrypted (`integrations.secrets`); empty after
+    disconnecting. The mapping and all history stay. `costs_readable` None has not been looked at.
+    `problem` is what stops the connection as a whole until a person acts.
+    """
+
+    class DatePolicy(models.TextChoices):
+        """From which day a changed quantity counts in Autotask."""
+
+        WHOLE_MONTHS = (
+            "whole_months",
+            "Increases from the 1st of the month, decreases from the next",
+        )
+        FIRST_OF_MONTH = "first_of_month", "Always from the 1st of the month"
+        DAY_OF_CHANGE = "day_of_change", "From the day it is pushed (prorated invoice lines)"
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    credentials = models.TextField(blank=True)
+    zone_url = models.URLField(max_length=300, blank=True)
+    zone_name = models.CharField(max_length=100, blank=True)
+    web_url = models.URLField(max_length=300, blank=True)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    connected_by_name = models.CharField(max_length=200, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by_name = models.CharField(max_length=200, blank=True)
+    costs_readable = models.BooleanField(null=True, blank=True)
+    problem = models.TextField(blank=True)
+    company_types = models.JSONField(default=list, blank=True)
+    date_policy = models.CharField(
+        max_length=20, choices=DatePolicy, default=DatePolicy.WHOLE_MONTHS
+    )
+
+    creates_tickets = models.BooleanField(default=False)
+    ticket_queue_id = models.BigIntegerField(null=True, blank=True)
+    ticket_resource_id = models.BigIntegerField(null=True, blank=True)
+    ticket_role_id = models.BigIntegerField(null=True, blank=True)
+    ticket_status = models.IntegerField(null=True, blank=True)
+    ticket_resolved_status = models.IntegerField(null=True, blank=True)
+    ticket_priority = models.IntegerField(null=True, blank=True)
+    ticket_source = models.IntegerField(null=True, blank=True)
+    ticket_due_days = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(0), MaxValueValidator(LONGEST_DUE_DAYS)]
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="integrations_autotask_one_row", condition=models.Q(id=1))
+        ]
+
+    def __str__(self) -> str:
+        return f"Autotask, {self.zone_name or 'not connected'}"
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there are credentials."""
+        return bool(self.credentials)
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether the nightly run takes place."""
+        return self.is_connected and self.paused_at is None

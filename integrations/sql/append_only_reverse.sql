@@ -1,0 +1,1 @@
+DROP FUNCTION integrations_refuse_change() CASCADE;
