@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.urls import reverse
 
 from billing.licences import Standing, licences
@@ -119,7 +119,6 @@ def _refused_charges() -> list[Matter]:
 
 
 def _open_invoices(today: date) -> list[Matter]:
-    owed = F("total_minor") - F("paid_total")
     waiting = Invoice.objects.outstanding()
     found = []
     for which, severity, what in (
@@ -130,7 +129,7 @@ def _open_invoices(today: date) -> list[Matter]:
         total, numbers = _first_few(invoices.oldest_first(), "number")
         if not total:
             continue
-        sums = invoices.order_by().values_list("currency").annotate(owed=Sum(owed))
+        sums = invoices.order_by().values_list("currency").annotate(owed=Sum("owed_total"))
         amounts = ", ".join(format_money(minor, currency) for currency, minor in sums)
         title = f"{_counted(total, 'invoice')} {what}: {amounts}"
         found.append(_naming(severity, title, reverse("payment_history"), numbers, total))

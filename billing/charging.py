@@ -44,10 +44,10 @@ class PaymentMismatch(Exception):
 def charge_invoice(
     *, invoice_id: int, now: datetime, cause: str = CLOSE, card_id: int | None = None
 ) -> ChargeAttempt | None:
-    """Charge what is owed to the default card, once for this `cause`.
+    """Charge what is due to the default card, once for this `cause`.
 
     Returns the attempt as it stands, which may be unfinished (unknown, processing, to be
-    confirmed), or None where nothing is owed, no card is on file, or another than `card_id` is. An
+    confirmed), or None where nothing is due, no card is on file, or another than `card_id` is. An
     unfinished attempt of another cause is pursued first; one that waits for the holder of a
     replaced card is withdrawn. Raises `gateway.NotDone` and `gateway.Misconfigured`, with the
     attempt kept for the next run.
@@ -77,13 +77,14 @@ def _open_attempt(
     if known:
         return known
     card = PaymentMethod.objects.filter(replaced_at=None).first()
-    if invoice.owed_minor == 0 or card is None or card_id not in (None, card.pk):
+    due_minor = invoice.amounts.due_minor
+    if due_minor == 0 or card is None or card_id not in (None, card.pk):
         return None
     return ChargeAttempt.objects.create(
         invoice=invoice,
         cause=cause,
         idempotency_key=f"charge-{uuid.uuid4().hex}",
-        amount_minor=invoice.owed_minor,
+        amount_minor=due_minor,
         currency=invoice.currency,
         stripe_customer_id=current_provider().stripe_customer_id or "",
         stripe_payment_method_id=card.stripe_payment_method_id,

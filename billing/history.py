@@ -17,7 +17,7 @@ from billing.wording import month_text, short_date_text
 Status = Invoice.Status
 INVOICES_A_PAGE = 12
 
-_IS_PAID = Q(paid_total__gte=F("total_minor"))
+_IS_PAID = Q(total_minor__lte=F("paid_total") + F("credited_total"))
 _STANDS = Q(voided_at=None, written_off_at=None)
 _OF_STATUS = {
     Status.OPEN: _STANDS & ~_IS_PAID & Q(paid_total__lte=0),

@@ -1,56 +1,56 @@
 """Invoices as phrases of the domain: which are outstanding, what was paid, where each stands."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import F, OuterRef, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Greatest
+
+from billing.amounts import Status
 
 if TYPE_CHECKING:
     from billing.models.invoice import Invoice  # noqa: F401 - named in a generic below
 
+__all__ = ["InvoiceQuerySet", "Status"]
 
-class Status(models.TextChoices):
-    """Where an invoice stands (PRODUCT, Billing); always derived from amounts."""
-
-    OPEN = "open", "Open"
-    PARTIALLY_PAID = "partially_paid", "Partially Paid"
-    PAID = "paid", "Paid in Full"
-    VOID = "void", "Void"
-    UNCOLLECTIBLE = "uncollectible", "Uncollectible"
-
-
-def status_of(*, total_minor: int, paid_minor: int, is_void: bool, is_written_off: bool) -> Status:
-    """The status of these amounts: paid in full comes before anything but void."""
-    if is_void:
-        return Status.VOID
-    if paid_minor >= total_minor:
-        return Status.PAID
-    if is_written_off:
-        return Status.UNCOLLECTIBLE
-    return Status.PARTIALLY_PAID if paid_minor > 0 else Status.OPEN
+DROPPED = Q(voided_at__isnull=False) | Q(written_off_at__isnull=False)
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     """Questions about a provider's invoices."""
 
     def with_paid(self) -> Self:
-        """Each with `paid_total` (minor units), so that its status costs no further query."""
-        from billing.models.charging import Payment  # noqa: PLC0415 - it needs this module
+        """Each with its amounts in minor units, so that its status costs no further query.
 
-        paid = (
-            Payment.objects.filter(invoice=OuterRef("pk"))
-            .order_by()
-            .values("invoice")
-            .annotate(total=Sum("amount_minor"))
-            .values("total")
+        `paid_total` is what came in and stayed, `credited_total` what credit notes took back,
+        `disputed_total` its lines under dispute (see `billing.amounts`).
+        """
+        from billing.models.corrections import (  # noqa: PLC0415 - it needs this module
+            CreditNote,
+            LineDispute,
         )
-        return self.annotate(paid_total=Coalesce(Subquery(paid), 0))
+
+        credited = CreditNote.objects.filter(invoice=OuterRef("pk"))
+        disputed = LineDispute.objects.filter(invoice=OuterRef("pk"), state=LineDispute.State.OPEN)
+        return self.annotate(
+            paid_total=_sum_of(_money_kept(), by="invoice", of="kept"),
+            credited_total=_sum_of(credited, by="invoice", of="total_minor"),
+            disputed_total=_sum_of(disputed, by="invoice", of="amount_minor"),
+        )
+
+    def with_owed(self) -> Self:
+        """As `with_paid`, and `owed_total`: what is still to be paid."""
+        unsettled = F("total_minor") - F("credited_total") - F("paid_total")
+        return self.with_paid().annotate(
+            owed_total=Case(When(DROPPED, then=Value(0)), default=Greatest(unsettled, Value(0)))
+        )
 
     def outstanding(self) -> Self:
-        """Those on which something is still owed, with `paid_total`."""
-        return self.with_paid().filter(
-            voided_at=None, written_off_at=None, paid_total__lt=F("total_minor")
+        """Those on which something is still owed, with the amounts of `with_owed`."""
+        return self.with_owed().filter(
+            voided_at=None,
+            written_off_at=None,
+            total_minor__gt=F("credited_total") + F("paid_total"),
         )
 
     def oldest_first(self) -> Self:
@@ -60,3 +60,23 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def newest_first(self) -> Self:
         """In the order they are listed."""
         return self.order_by("-issued_at", "-id")
+
+
+def _money_kept() -> models.QuerySet[Any, Any]:
+    """An invoice's payments, each with `kept`: less what was refunded or taken back by a bank."""
+    from billing.models.chargeback import Chargeback  # noqa: PLC0415 - it needs this module
+    from billing.models.charging import Payment  # noqa: PLC0415
+    from billing.models.corrections import Refund  # noqa: PLC0415
+
+    refunds = Refund.objects.filter(payment=OuterRef("pk")).exclude(state=Refund.State.FAILED)
+    lost = Chargeback.objects.filter(payment=OuterRef("pk"), state=Chargeback.State.LOST)
+    return Payment.objects.filter(invoice=OuterRef("pk")).annotate(
+        kept=F("amount_minor")
+        - _sum_of(refunds, by="payment", of="amount_minor")
+        - _sum_of(lost, by="payment", of="amount_minor")
+    )
+
+
+def _sum_of(rows: models.QuerySet[Any, Any], *, by: str, of: str) -> Coalesce:
+    grouped = rows.order_by().values(by).annotate(sum_total=Sum(of)).values("sum_total")
+    return Coalesce(Subquery(grouped), 0)

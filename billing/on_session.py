@@ -18,7 +18,7 @@ State = ChargeAttempt.State
 
 
 class NothingToPay(Exception):
-    """Nothing is owed on the invoice, or somebody just paid it."""
+    """Nothing is due on the invoice, or somebody just paid it."""
 
 
 class ChargeIsRunning(Exception):
@@ -59,7 +59,8 @@ def begin_on_session(*, invoice_id: int, now: datetime) -> OnSession:
 def _open(*, invoice_id: int, customer_id: str, now: datetime) -> ChargeAttempt:
     """The attempt to confirm, noted as given out before anybody gets its secret."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-    if invoice.owed_minor == 0:
+    due_minor = invoice.amounts.due_minor
+    if due_minor == 0:
         raise NothingToPay
     attempt: ChargeAttempt | None = invoice.attempts.filter(finished_at=None).first()
     if attempt is None:
@@ -67,7 +68,7 @@ def _open(*, invoice_id: int, customer_id: str, now: datetime) -> ChargeAttempt:
             invoice=invoice,
             cause=f"{ChargeAttempt.ON_SESSION}{uuid.uuid4().hex}",
             idempotency_key=f"charge-{uuid.uuid4().hex}",
-            amount_minor=invoice.owed_minor,
+            amount_minor=due_minor,
             currency=invoice.currency,
             stripe_customer_id=customer_id,
             stripe_payment_method_id="",
@@ -83,10 +84,10 @@ def _open(*, invoice_id: int, customer_id: str, now: datetime) -> ChargeAttempt:
 
 
 def _has_another_amount(attempt: ChargeAttempt) -> bool:
-    """Whether part of the invoice was paid otherwise since the attempt was made."""
+    """Whether part of the invoice was settled or disputed since the attempt was made."""
     return (
         attempt.state == State.NEEDS_CONFIRMATION
-        and attempt.amount_minor != attempt.invoice.owed_minor
+        and attempt.amount_minor != attempt.invoice.amounts.due_minor
     )
 
 

@@ -125,7 +125,7 @@ def _turn(
     invoice: Invoice, attempts: list[ChargeAttempt], *, card: PaymentMethod, is_refused: bool
 ) -> Turn:
     last = attempts[-1] if attempts else None
-    if invoice.owed_minor == 0:
+    if invoice.amounts.due_minor == 0:
         is_paid = invoice.status == Invoice.Status.PAID
         return Turn(invoice, Outcome.PAID if is_paid else Outcome.NOT_OWED)
     if last and last.stripe_payment_method_id == card.stripe_payment_method_id:

@@ -61,7 +61,7 @@ def _ask_about_unfinished(*, now: datetime) -> None:
     for attempt in ChargeAttempt.objects.filter(finished_at=None).select_related("invoice"):
         waits = attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
         try:
-            if waits and attempt.invoice.owed_minor == 0:
+            if waits and attempt.invoice.amounts.due_minor == 0:
                 # Paid otherwise: its link must not be paid on top.
                 charging.withdraw(attempt, now=now)
             else:

@@ -93,7 +93,7 @@ def plan_retry(attempt: ChargeAttempt, *, now: datetime) -> datetime | None:
 def next_attempt_at(invoice: Invoice) -> datetime | None:
     """The instant of the next automatic attempt, or None where none is to come."""
     last = invoice.attempts.order_by("-created_at", "-pk").first()
-    if last is None or last.retry_at is None or invoice.owed_minor == 0:
+    if last is None or last.retry_at is None or invoice.amounts.due_minor == 0:
         return None
     is_current = PaymentMethod.objects.filter(
         stripe_payment_method_id=last.stripe_payment_method_id, replaced_at=None

@@ -85,18 +85,19 @@ def _debts() -> QuerySet[Any, Any]:
         invoice=OuterRef("pk"), stripe_payment_method_id__in=card
     ).order_by("-id")
     unpaid: QuerySet[Any, Any] = Invoice.objects.outstanding().annotate(
-        owed=F("total_minor") - F("paid_total"),
+        due=F("owed_total") - F("disputed_total"),
         charge_failed_at=Subquery(failed),
         next_attempt_at=Subquery(latest.values("retry_at")[:1]),
     )
-    return unpaid.values(
+    # What is disputed counts for no step until operations have answered.
+    return unpaid.filter(due__gt=0).values(
         "id",
         "number",
         "due_date",
         "billing_time_zone",
         "currency",
         "collection",
-        "owed",
+        "due",
         "charge_failed_at",
         "next_attempt_at",
     )
@@ -125,7 +126,7 @@ def _debt(row: dict[str, Any]) -> Debt:
         number=row["number"],
         due_date=date.fromisoformat(row["due_date"]),
         zone=ZoneInfo(row["billing_time_zone"]),
-        owed_minor=row["owed"],
+        owed_minor=row["due"],
         currency=row["currency"],
         charge_failed_at=_instant(failed_at),
         next_attempt_at=_instant(row["next_attempt_at"]),

@@ -1,8 +1,17 @@
 """Money owed, asked for and received: one provider's schema."""
 
+from billing.models.agreements import ContractDocument, RenewalNotice, TermsAcceptance
+from billing.models.chargeback import Chargeback
 from billing.models.charging import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
 from billing.models.close import MonthClose
 from billing.models.contract import BillingProfile, Contract
+from billing.models.corrections import (
+    CreditNote,
+    CreditNoteDocument,
+    CreditNoteLine,
+    LineDispute,
+    Refund,
+)
 from billing.models.invoice import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
 from billing.models.reconciliation import BookDifference
 from billing.models.standing import StandingStep, SuspensionDeferral
@@ -11,15 +20,24 @@ __all__ = [
     "BillingProfile",
     "BookDifference",
     "ChargeAttempt",
+    "Chargeback",
     "Contract",
+    "ContractDocument",
+    "CreditNote",
+    "CreditNoteDocument",
+    "CreditNoteLine",
     "Invoice",
     "InvoiceDocument",
     "InvoiceLine",
+    "LineDispute",
     "MonthClose",
     "NumberSequence",
     "Payment",
     "PaymentMethod",
+    "Refund",
+    "RenewalNotice",
     "StandingStep",
     "SuspensionDeferral",
+    "TermsAcceptance",
     "WebhookEvent",
 ]

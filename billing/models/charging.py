@@ -27,6 +27,8 @@ class PaymentMethod(models.Model):
     outstanding_ids = models.JSONField(default=list)
     replaced_at = models.DateTimeField(null=True)
     detached_at = models.DateTimeField(null=True)
+    # When its holder was warned that it expires: once, however many days were missed.
+    expiry_mailed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -111,7 +113,10 @@ class ChargeAttempt(models.Model):
 
 
 class Payment(models.Model):
-    """Money that came in for an invoice; the sum of these is what was paid."""
+    """Money that came in for an invoice; the sum of these is what was paid.
+
+    A bank transfer is booked by operations (`recorded_by_…`), with what the bank said of it.
+    """
 
     class Method(models.TextChoices):
         """How it came."""
@@ -126,6 +131,9 @@ class Payment(models.Model):
     currency = models.CharField(max_length=3)
     received_at = models.DateTimeField()
     stripe_payment_intent_id = models.CharField(max_length=255, unique=True, null=True)  # noqa: DJ001 - transfers have none
+    reference = models.CharField(max_length=140, blank=True, default="", db_default="")
+    recorded_by_id = models.BigIntegerField(null=True)
+    recorded_by_name = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         constraints: ClassVar = [

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models.functions import JSONObject
 
 ONE_ROW = models.Q(id=1)
 
@@ -12,12 +13,20 @@ class BillingProfile(models.Model):
     """Whom invoices are made out to and where they go (id 1); copied onto each at issue.
 
     `tax_rate` is a percentage, set by operations. `contact_emails` get invoices and notices.
+    `address` and `mailing_address` hold the parts that `billing.information.addresses` knows, of
+    the country beside them; `address_lines` is the former in that country's own form, as invoices
+    show it. Empty parts beside lines: typed before there were parts, and still good for invoices.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     legal_name = models.CharField(max_length=200)
     address_lines = models.JSONField(default=list)
+    address = models.JSONField(default=dict, db_default=JSONObject())
     country = models.CharField(max_length=2)
+    is_same_as_mailing = models.BooleanField(default=True, db_default=True)
+    mailing_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    mailing_country = models.CharField(max_length=2, blank=True, default="", db_default="")
+    mailing_address = models.JSONField(default=dict, db_default=JSONObject())
     tax_id = models.CharField(max_length=40, blank=True)
     purchase_order = models.CharField(max_length=60, blank=True)
     contact_emails = models.JSONField(default=list)
@@ -43,7 +52,8 @@ class Contract(models.Model):
 
     Package name, metric and price are copied: a later change of the offer changes no contract.
     A month is billed by the contract in force on its first day. `invoice_agreement` means invoices
-    by mail instead of the card; below `automatic_limit_minor` a card is charged by itself.
+    by mail instead of the card; below `automatic_limit_minor` a card is charged by itself. Without
+    `ends_on` it renews itself, term after term (`billing.agreements.terms`).
     """
 
     class Kind(models.TextChoices):
@@ -52,7 +62,16 @@ class Contract(models.Model):
         PAY_AS_YOU_GO = "pay_as_you_go", "Pay as you go"
         COMMITTED = "committed", "Committed users"
 
+    class Term(models.TextChoices):
+        """For how long it is agreed at a time."""
+
+        MONTHLY = "monthly", "Monthly"
+        ANNUAL = "annual", "Annual"
+
     kind = models.CharField(max_length=20, choices=Kind)
+    term = models.CharField(
+        max_length=10, choices=Term, default=Term.MONTHLY, db_default=Term.MONTHLY
+    )
     package_id = models.BigIntegerField()
     package_name = models.CharField(max_length=100)
     package_contents = models.JSONField(default=list)
@@ -63,7 +82,13 @@ class Contract(models.Model):
     )
     committed_quantity = models.PositiveIntegerField(null=True, blank=True)
     starts_on = models.DateField(unique=True, help_text="The first day of a month.")
-    ends_on = models.DateField(null=True, blank=True, help_text="The first day not covered.")
+    ends_on = models.DateField(
+        null=True,
+        blank=True,
+        help_text="The first day not covered. Empty: it renews itself, term after term.",
+    )
+    agreed_at = models.DateTimeField(null=True)
+    agreed_by_name = models.CharField(max_length=200, blank=True, default="", db_default="")
     invoice_agreement = models.BooleanField(default=False)
     automatic_limit_minor = models.BigIntegerField()
     payment_terms_days = models.PositiveIntegerField()

@@ -4,10 +4,10 @@ from datetime import date
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Sum
 
-from billing.invoices import InvoiceQuerySet, status_of
-from billing.invoices import Status as InvoiceStatus
+from billing.amounts import Amounts
+from billing.amounts import Status as InvoiceStatus
+from billing.invoices import InvoiceQuerySet
 
 
 class NumberSequence(models.Model):
@@ -24,7 +24,7 @@ class Invoice(models.Model):
     """An invoice as issued. Parties, prices, lines and totals never change afterwards.
 
     Money is in minor units of `currency`. `month` is the billed month's first day. What was paid is
-    the sum of `payments`; the status is derived from amounts.
+    the sum of `payments` less what went back; the status is derived from amounts.
     """
 
     class Kind(models.TextChoices):
@@ -60,8 +60,18 @@ class Invoice(models.Model):
     seller = models.JSONField()
     buyer = models.JSONField()
     contract_summary = models.JSONField()
+    # The voided invoice of the same month that this one replaces.
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, related_name="replaced_by"
+    )
     voided_at = models.DateTimeField(null=True)
+    void_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+    voided_by_id = models.BigIntegerField(null=True)
+    voided_by_name = models.CharField(max_length=200, blank=True, default="", db_default="")
     written_off_at = models.DateTimeField(null=True)
+    write_off_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+    written_off_by_id = models.BigIntegerField(null=True)
+    written_off_by_name = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     objects: ClassVar = InvoiceQuerySet.as_manager()
 
@@ -84,29 +94,41 @@ class Invoice(models.Model):
         return self.number
 
     @property
+    def amounts(self) -> Amounts:
+        """What it comes to, from `with_paid()` or else asked of the database now.
+
+        Asked under the invoice's lock it sees what whoever held that before has written.
+        """
+        names = ("credited_total", "paid_total", "disputed_total")
+        annotated = [getattr(self, name, None) for name in names]
+        credited, paid, disputed = (
+            Invoice.objects.with_paid().values_list(*names).get(pk=self.pk)
+            if None in annotated
+            else annotated
+        )
+        return Amounts(
+            billed_minor=self.total_minor,
+            credited_minor=credited or 0,
+            paid_minor=paid or 0,
+            disputed_minor=disputed or 0,
+            is_void=self.voided_at is not None,
+            is_written_off=self.written_off_at is not None,
+        )
+
+    @property
     def paid_minor(self) -> int:
-        """What came in so far, from `with_paid()` or else asked of the database."""
-        annotated: int | None = getattr(self, "paid_total", None)
-        if annotated is not None:
-            return annotated
-        return self.payments.aggregate(paid=Sum("amount_minor"))["paid"] or 0
+        """What came in so far and stayed."""
+        return self.amounts.paid_minor
 
     @property
     def owed_minor(self) -> int:
         """What is still to be paid; nothing of a void or written-off invoice, never negative."""
-        if self.voided_at or self.written_off_at:
-            return 0
-        return max(0, self.total_minor - self.paid_minor)
+        return self.amounts.owed_minor
 
     @property
     def status(self) -> InvoiceStatus:
-        """Derived from what was paid and from what operations decided."""
-        return status_of(
-            total_minor=self.total_minor,
-            paid_minor=self.paid_minor,
-            is_void=self.voided_at is not None,
-            is_written_off=self.written_off_at is not None,
-        )
+        """Derived from what was paid and credited and from what operations decided."""
+        return self.amounts.status
 
     def is_overdue(self, *, today: date) -> bool:
         """Whether something is owed after the due date; `today` is in the billing zone."""
@@ -117,7 +139,9 @@ class InvoiceLine(models.Model):
     """One line as issued, with the event that made its quantity (`usage.UsageEvent` id).
 
     A line of kind `basis` is shown and not charged: an organization's share of the peak that a
-    commitment covers. `peak_at` None means the level was carried in and never passed.
+    commitment covers. `peak_at` None means the level was carried in and never passed. A line of
+    kind `adjustment` charges for an earlier, closed month (`adjusted_month`, its first day) what
+    was told late: `quantity` above the `adjusted_from` that were billed, for the `reason` given.
     """
 
     class Kind(models.TextChoices):
@@ -127,6 +151,7 @@ class InvoiceLine(models.Model):
         COMMITMENT = "commitment", "The committed quantity"
         OVERAGE = "overage", "The quantity above the commitment"
         BASIS = "basis", "An organization's high-water mark, covered or counted elsewhere"
+        ADJUSTMENT = "adjustment", "Told late, for a month closed before"
 
     invoice = models.ForeignKey(
         Invoice, on_delete=models.PROTECT, related_name="lines", db_index=False
@@ -145,6 +170,9 @@ class InvoiceLine(models.Model):
     peak_count_before = models.PositiveIntegerField(null=True)
     peak_subject_name = models.CharField(max_length=320, blank=True)
     peak_actor_name = models.CharField(max_length=200, blank=True)
+    adjusted_month = models.DateField(null=True)
+    adjusted_from = models.PositiveIntegerField(null=True)
+    reason = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     class Meta:
         constraints: ClassVar = [
@@ -158,7 +186,11 @@ class InvoiceLine(models.Model):
 
 
 class InvoiceDocument(models.Model):
-    """The bytes of an issued document and their SHA-256 (hex): rendered once, kept for good."""
+    """The bytes of an issued document and their SHA-256 (hex): rendered once, kept for good.
+
+    `typeset_by` is the SHA-256 of everything else that decided them (`billing.documents.typeset`):
+    where it is today's, rendering anew gives the same bytes.
+    """
 
     class Format(models.TextChoices):
         """What can be downloaded of an invoice."""
@@ -172,6 +204,7 @@ class InvoiceDocument(models.Model):
     format = models.CharField(max_length=5, choices=Format)
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)
+    typeset_by = models.CharField(max_length=64, blank=True, default="", db_default="")
     rendered_at = models.DateTimeField()
 
     class Meta:

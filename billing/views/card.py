@@ -66,8 +66,9 @@ def card_replace(request: PortalRequest) -> HttpResponse:
         {
             "card": current_card(),
             "outstanding": [
-                (invoice.number, format_money(invoice.owed_minor, invoice.currency))
+                (invoice.number, format_money(invoice.amounts.due_minor, invoice.currency))
                 for invoice in Invoice.objects.outstanding().oldest_first()
+                if invoice.amounts.due_minor
             ],
             "stripe_js_url": settings.STRIPE_JS_URL,
             "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,

@@ -83,8 +83,9 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
         return render(request, "billing/_invoice_lines.html", context)
     now = timezone.now()
     today = local_date(now, invoice.billing_time_zone)
+    is_due = invoice.amounts.due_minor > 0
     context |= {
-        "pay_url": payment_link(invoice_id=invoice.pk, now=now) if invoice.owed_minor else "",
+        "pay_url": payment_link(invoice_id=invoice.pk, now=now) if is_due else "",
         "row": history_row(invoice, today=today),
         "sheet": InvoicePage.of(invoice),
         **_cutoff(),

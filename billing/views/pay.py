@@ -46,7 +46,7 @@ def discreet(view: View) -> View:
 
 def _shown(invoice: Invoice) -> dict[str, str]:
     """All that the page tells of the invoice."""
-    amount = invoice.owed_minor or invoice.total_minor
+    amount = invoice.amounts.due_minor or invoice.total_minor
     return {
         "number": invoice.number,
         "amount": format_money(amount, invoice.currency),
@@ -65,7 +65,7 @@ def pay_invoice(request: HttpRequest, token: str) -> HttpResponse:
     """The invoice's number, amount and payee, and the button that begins the payment."""
     try:
         with linked_invoice(token=token, now=timezone.now()) as invoice:
-            if invoice.owed_minor == 0:
+            if invoice.amounts.due_minor == 0:
                 raise LinkIsDead
             shown = _shown(invoice)
     except LinkIsDead:
