@@ -1,5 +1,7 @@
 """Usage: the Django app."""
 
+import importlib
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,10 @@ class UsageConfig(AppConfig):
     """Metering, high-water marks, snapshots: one provider's schema."""
 
     name = "usage"
+
+    def import_models(self) -> None:
+        """Load the models that have a module of their own with the others."""
+        super().import_models()
+        importlib.import_module("usage.active_users.models")
+        importlib.import_module("usage.forecast.models")
+        importlib.import_module("usage.what_if.models")
