@@ -11,6 +11,8 @@ from accounts.scope import visible_organizations
 
 SMALLEST_USER_CAP = 1
 LARGEST_USER_CAP = 10_000
+SMALLEST_MAU_THRESHOLD = 1
+LARGEST_MAU_THRESHOLD = 10_000_000
 # What a provider's own system calls a user or device; unique among an organization's living ones.
 EXTERNAL_ID_LENGTH = 200
 
@@ -32,7 +34,8 @@ class Organization(models.Model):
     """A client of the provider. Removed ones keep their row: old invoices name them.
 
     `user_cap` None is "No User Cap". It may lie below the present count: then nobody is added until
-    the count falls below it (account-management-for-msps, User Caps).
+    the count falls below it (account-management-for-msps, User Caps). `mau_threshold` is how many
+    users may be active in a month, None for any number (msp-dashboard, Creating new Organizations).
     """
 
     name = models.CharField(max_length=200)
@@ -40,6 +43,14 @@ class Organization(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(SMALLEST_USER_CAP), MaxValueValidator(LARGEST_USER_CAP)],
+    )
+    mau_threshold = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[
+            MinValueValidator(SMALLEST_MAU_THRESHOLD),
+            MaxValueValidator(LARGEST_MAU_THRESHOLD),
+        ],
     )
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -52,6 +63,11 @@ class Organization(models.Model):
                 name="tenants_organization_user_cap_in_range",
                 condition=models.Q(user_cap=None)
                 | models.Q(user_cap__range=(SMALLEST_USER_CAP, LARGEST_USER_CAP)),
+            ),
+            models.CheckConstraint(
+                name="tenants_organization_mau_threshold_in_range",
+                condition=models.Q(mau_threshold=None)
+                | models.Q(mau_threshold__range=(SMALLEST_MAU_THRESHOLD, LARGEST_MAU_THRESHOLD)),
             ),
             models.UniqueConstraint(
                 Lower("name"),

@@ -99,7 +99,11 @@ class MonthlyUsage(models.Model):
 
 
 class DailySnapshot(models.Model):
-    """An organization's counts at the end of a day in the billing zone, and its month's peaks."""
+    """An organization's counts at the end of a day in the billing zone, and its month's peaks.
+
+    `active_users` were active from the month's start to the day's end, as far as reported when the
+    snapshot was taken.
+    """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
     day = models.DateField()
@@ -107,6 +111,7 @@ class DailySnapshot(models.Model):
     devices = models.PositiveIntegerField()
     users_high_water_mark = models.PositiveIntegerField()
     devices_high_water_mark = models.PositiveIntegerField()
+    active_users = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints: ClassVar = [
