@@ -27,7 +27,8 @@ class CapRequestQuerySet(models.QuerySet["CapRequest"]):
 
 
 class CapRequest(models.Model):
-    """An organization asks for `asked_cap` users; its provider approves or declines, once.
+    """An organization asks for `asked_cap` users; its provider approves or declines, once, unless
+    the organization withdraws it first.
 
     Approved until a day, `ends_at` is that day's end in the billing zone, and `ended_at` when the
     cap of before (`former_cap`) came back or was found to be overtaken by a newer one.
@@ -39,6 +40,7 @@ class CapRequest(models.Model):
         OPEN = "open", "Open"
         APPROVED = "approved", "Approved"
         DECLINED = "declined", "Declined"
+        WITHDRAWN = "withdrawn", "Withdrawn"
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="cap_requests"
