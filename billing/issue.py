@@ -23,7 +23,7 @@ COPY_LINES = """
     COPY billing_invoiceline
         (invoice_id, position, kind, description, organization_id, organization_name, metric,
          quantity, unit_price, amount_minor, peak_event_id, peak_at, peak_count_before,
-         peak_subject_name, peak_actor_name)
+         peak_subject_name, peak_actor_name, adjusted_month, adjusted_from, reason)
     FROM STDIN
 """
 
@@ -146,5 +146,8 @@ def _copy_lines(numbered: Iterable[tuple[Invoice, int, LineDraft]]) -> None:
                     line.peak.count_before,
                     line.peak.subject_name,
                     line.peak.actor_name,
+                    line.adjusted_month,
+                    line.adjusted_from,
+                    line.reason,
                 )
             )

@@ -10,13 +10,13 @@ from django.db import connection, transaction
 from accounts.models import Provider
 from billing import topics
 from billing.issue import issue_invoices
-from billing.models import BillingProfile, Contract, Invoice, MonthClose
+from billing.models import Contract, Invoice, MonthClose
 from billing.money import format_money
-from billing.month_levels import month_levels
-from billing.rating import rate_month
-from billing.terms import billed_contract, terms_of, was_free
+from billing.month_plan import MonthPlan, plan_month
+from billing.terms import was_free
 from mtp.outbox.delivery import Order, enqueue_all
 from mtp.schema import provider_schema
+from usage.models import UsageEvent
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 
@@ -126,14 +126,13 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     if run.issued_at:
         raise MonthAlreadyClosed(f"{month} of {provider.name} is closed: {run.outcome}")
     freeze_month(month=month, zone=zone)
-    contract = billed_contract(month)
-    invoices: list[Invoice] = []
-    if contract is not None:
-        invoices = _issue(provider=provider, contract=contract, month=month, now=now)
+    plan = plan_month(month=month)
+    invoices = _issue(provider=provider, plan=plan, now=now)
     run.issued_at = now
     run.invoices = len(invoices)
     run.total_minor = sum(invoice.total_minor for invoice in invoices)
-    run.outcome = _outcome(run, contract)
+    run.outcome = _outcome(run, plan.contract)
+    run.last_event_id = UsageEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
     run.save()
     return run
 
@@ -148,19 +147,15 @@ def _outcome(run: MonthClose, contract: Contract | None) -> str:
     return f"{run.invoices} {noun}, {format_money(run.total_minor, contract.currency)}"
 
 
-def _issue(*, provider: Provider, contract: Contract, month: Month, now: datetime) -> list[Invoice]:
-    profile = BillingProfile.objects.filter(pk=1).first()
-    drafts = rate_month(
-        terms=terms_of(contract, profile),
-        levels=month_levels(month=month),
-        month_name=f"{month.first_day:%B %Y}",
-    )
+def _issue(*, provider: Provider, plan: MonthPlan, now: datetime) -> list[Invoice]:
+    if plan.contract is None:
+        return []
     invoices = issue_invoices(
         provider=provider,
-        contract=contract,
-        profile=profile,
-        drafts=drafts,
-        month=month,
+        contract=plan.contract,
+        profile=plan.profile,
+        drafts=plan.drafts,
+        month=plan.month,
         now=now,
     )
     enqueue_all(orders=chain.from_iterable(map(_deliveries, invoices)), now=now)

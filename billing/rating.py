@@ -4,9 +4,9 @@ Amounts are minor units of the contract's currency; each line is rounded once, t
 invoice, and totals are sums of what is printed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
@@ -35,6 +35,7 @@ class LineKind(Enum):
     COMMITMENT = "commitment"
     OVERAGE = "overage"
     BASIS = "basis"
+    ADJUSTMENT = "adjustment"
 
 
 class Collection(Enum):
@@ -95,7 +96,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class LineDraft:
-    """A line to be issued; a `basis` line is printed and costs nothing."""
+    """A line to be issued; a `basis` line is printed and costs nothing.
+
+    An adjustment is of `adjusted_month` (its first day): above the `adjusted_from` billed for it.
+    """
 
     kind: LineKind
     description: str
@@ -106,6 +110,9 @@ class LineDraft:
     organization_id: int | None = None
     organization_name: str = ""
     peak: Peak = field(default=CARRIED_IN)
+    adjusted_month: date | None = None
+    adjusted_from: int | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +127,32 @@ class InvoiceDraft:
     collection: Collection
 
 
-def rate_month(*, terms: Terms, levels: Iterable[Level], month_name: str) -> list[InvoiceDraft]:
+def rate_month(
+    *,
+    terms: Terms,
+    levels: Iterable[Level],
+    month_name: str,
+    adjustments: Sequence[LineDraft] = (),
+) -> list[InvoiceDraft]:
     """The month's invoices, in the order they are numbered; none where nothing is owed.
 
     Pay-as-you-go: one invoice with a line for each organization that had anyone at its peak.
     Committed: the commitment every month, and a separate overage invoice for the sum of the
     organizations' peaks above it, at the contracted price for the whole month (FAQ, "How am I
     billed?": contracted 14, peak 17, an invoice for 3). `month_name` is what lines print, such as
-    "October 2026". The result does not depend on the order of `levels`.
+    "October 2026"; `adjustments` are lines of earlier months and come last, in the overage invoice
+    of a commitment. The result does not depend on the order of `levels`.
     """
     peaks = billed_peaks(metric=terms.metric, levels=levels)
     if terms.kind is ContractKind.PAY_AS_YOU_GO:
         usage = tuple(_usage_line(terms=terms, peak=peak, month_name=month_name) for peak in peaks)
-        drafts = [_draft(InvoiceKind.USAGE, usage, terms=terms)]
+        drafts = [_draft(InvoiceKind.USAGE, (*usage, *adjustments), terms=terms)]
     else:
+        basis = tuple(_basis_line(peak) for peak in peaks)
+        overage = (*_overage(terms, peaks, month_name), *adjustments, *basis)
         drafts = [
-            _draft(InvoiceKind.COMMITMENT, (_commitment(terms, month_name),), terms=terms),
-            _draft(InvoiceKind.OVERAGE, _overage(terms, peaks, month_name), terms=terms),
+            _draft(InvoiceKind.COMMITMENT, (_commitment(terms, month_name), *basis), terms=terms),
+            _draft(InvoiceKind.OVERAGE, overage, terms=terms),
         ]
     return [draft for draft in drafts if draft.total_minor > 0]
 
@@ -222,7 +238,9 @@ def _commitment(terms: Terms, month_name: str) -> LineDraft:
 
 def _overage(terms: Terms, peaks: list[Level], month_name: str) -> tuple[LineDraft, ...]:
     total = sum(peak.high_water_mark for peak in peaks)
-    over = max(0, total - terms.committed_quantity)
+    over = total - terms.committed_quantity
+    if over <= 0:
+        return ()
     charged = LineDraft(
         kind=LineKind.OVERAGE,
         description=(
@@ -234,7 +252,7 @@ def _overage(terms: Terms, peaks: list[Level], month_name: str) -> tuple[LineDra
         unit_price=terms.unit_price,
         amount_minor=round_minor(over * terms.unit_price, terms.currency),
     )
-    return (charged, *(_basis_line(peak) for peak in peaks))
+    return (charged,)
 
 
 def _basis_line(peak: Level) -> LineDraft:

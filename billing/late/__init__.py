@@ -1,0 +1,1 @@
+"""Late changes billed: what a closed month lacked becomes lines of the next invoice."""

@@ -1,0 +1,55 @@
+"""What the close of a month issues, worked out and not written; its rehearsal is the same.
+
+Everything that decides an invoice is read here; `billing.month_close` only freezes the month before
+and writes the result after. Reads the current provider's schema.
+"""
+
+from dataclasses import dataclass
+
+from billing.late.months import late_month_lines
+from billing.models import BillingProfile, Contract
+from billing.month_levels import month_levels
+from billing.rating import InvoiceDraft, Level, billed_peaks, rate_month
+from billing.terms import billed_contract, terms_of
+from usage.periods import Month
+
+
+@dataclass(frozen=True, slots=True)
+class MonthPlan:
+    """The invoices of a month to be issued; amounts in minor units of the contract's currency.
+
+    Without a contract (the free allowance, or none in force) there are none. `peaks` are the billed
+    metric's, by name.
+    """
+
+    month: Month
+    contract: Contract | None
+    profile: BillingProfile | None
+    peaks: tuple[Level, ...]
+    drafts: tuple[InvoiceDraft, ...]
+
+    @property
+    def total_minor(self) -> int:
+        """All of it, tax included."""
+        return sum(draft.total_minor for draft in self.drafts)
+
+
+def plan_month(*, month: Month) -> MonthPlan:
+    """The month's invoices by its levels now, with what was told late of months closed before.
+
+    A frozen month's levels are final; those of a running one are what happened up to now.
+    """
+    contract = billed_contract(month)
+    if contract is None:
+        return MonthPlan(month, contract=None, profile=None, peaks=(), drafts=())
+    profile = BillingProfile.objects.filter(pk=1).first()
+    terms = terms_of(contract, profile)
+    levels = month_levels(month=month)
+    drafts = rate_month(
+        terms=terms,
+        levels=levels,
+        month_name=f"{month.first_day:%B %Y}",
+        adjustments=late_month_lines(month=month, currency=contract.currency),
+    )
+    peaks = billed_peaks(metric=terms.metric, levels=levels)
+    return MonthPlan(month, contract, profile, peaks=tuple(peaks), drafts=tuple(drafts))
