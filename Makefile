@@ -2,7 +2,7 @@
 # ARGS passes more to pytest, a benchmark or a proof: make test ARGS="-k caps"
 SUPERVISOR = @sh mtp/supervisor/start.sh
 
-.PHONY: up down test check bench prove-cap prove-close css
+.PHONY: up down test check bench prove-cap prove-close prove-charge prove-hooks prove-counting css
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -24,6 +24,15 @@ prove-cap: ## Racing clients against a cap; the last line is JSON
 
 prove-close: ## Killed workers during close and charge; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.close $(ARGS)
+
+prove-counting: ## 50,000 random sequences against a naive replay; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.counting $(ARGS)
+
+prove-charge: ## Workers killed at seven points of a charge; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.charge $(ARGS)
+
+prove-hooks: ## Stripe's events in every order and repeated; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.hooks $(ARGS)
 
 css: ## Compile the styles; the only target that needs Node
 	npm ci --no-audit --no-fund

@@ -1,14 +1,11 @@
-"""Random months explained, against a naive replay; `EXPLAIN_SEQUENCES=50000` for the full size.
+"""Random months explained, against a naive replay; `make prove-counting` has the full size.
 
 The sequences keep to what explaining is about: where months begin and end, levels reached twice,
 additions and removals at one instant, and events moved to a month's start by its close.
 """
 
-import os
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -17,13 +14,13 @@ from hypothesis import strategies as st
 
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, new_user, remove, set_policy
+from tests.usage.naive import Naive, said
 from usage.counted import counted_at_peak
-from usage.explain import Explanation, explain_month
+from usage.explain import explain_month
 from usage.models import Metric, MonthlyUsage
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 
-SEQUENCES = int(os.environ.get("EXPLAIN_SEQUENCES", "60"))
 # Of 2025, whose rules no table disputes any more. Berlin and New York change clocks in autumn,
 # Santiago at a midnight; the others are the farthest from UTC there are.
 ZONES = [
@@ -36,87 +33,10 @@ ZONES = [
     "Australia/Lord_Howe",
 ]
 MONTHS = [Month(2025, number) for number in range(9, 13)]
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2025, 9, 20, tzinfo=UTC)
 AROUND = (-1, 0, 1)
 # Five hours behind UTC, all year.
 ZONE_FILE = files("tzdata.zoneinfo.Etc") / "GMT+5"
-
-
-@dataclass
-class Naive:
-    """The log as a list of (instant, subject, delta), and what follows from it by reading it."""
-
-    zone: ZoneInfo
-    log: list[tuple[datetime, int, int]] = field(default_factory=list)
-    not_before: datetime = LONG_AGO
-
-    def happen(self, moves: list[tuple[datetime, int]], delta: int) -> None:
-        placed = [(max(when, self.not_before), subject, delta) for when, subject in moves]
-        self.log += sorted(placed)
-        self.not_before = max([self.not_before, *(when for when, _, _ in placed)])
-
-    def close(self, month: Month) -> None:
-        self.not_before = max(self.not_before, month.ends_at(self.zone))
-
-    def before(self, month: Month) -> list[int]:
-        counted: list[int] = []
-        for when, subject, delta in self.log:
-            if when < month.starts_at(self.zone):
-                counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
-        return counted
-
-    def told(self, month: Month) -> dict[str, object]:
-        """What a month's explanation should say, worked out one event after the other."""
-        counted = self.before(month)
-        states: list[tuple[datetime | None, int | None, list[int]]] = [(None, None, counted)]
-        for when, subject, delta in self.log:
-            if Month.of(when, self.zone) == month:
-                counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
-                states.append((when, subject, counted))
-        levels = [-1, *(len(there) for _, _, there in states), -1]
-        crests = [
-            number
-            for number in range(len(states))
-            if levels[number] < levels[number + 1] > levels[number + 2]
-        ]
-        ranked = sorted(crests, key=lambda number: (-levels[number + 1], number))
-        best = states[ranked[0]]
-        second = states[ranked[1]] if len(ranked) > 1 else None
-        return {
-            "carried_in": len(states[0][2]),
-            "peak": (len(best[2]), best[0] or month.starts_at(self.zone), best[1]),
-            "left": states[ranked[0] + 1][0] if ranked[0] + 1 < len(states) else None,
-            "counted": sorted(best[2]),
-            "runner_up": second
-            and (len(second[2]), second[0] or month.starts_at(self.zone), second[1]),
-            "times": sum(levels[number + 1] == len(best[2]) for number in crests),
-            "added": sum(len(a[2]) < len(b[2]) for a, b in pairwise(states)),
-            "removed": sum(len(a[2]) > len(b[2]) for a, b in pairwise(states)),
-            "days": sorted({when.astimezone(self.zone).date() for when, _, _ in states if when}),
-            "ends": len(states[-1][2]),
-        }
-
-
-def said(explanation: Explanation) -> dict[str, object]:
-    """The explanation in the same words."""
-    peak, second = explanation.peak, explanation.runner_up
-    counted, number = counted_at_peak(explanation=explanation)
-    assert number == len(counted) == explanation.high_water_mark
-    hours = explanation.hours
-    assert max([explanation.carried_in, *(hour.highest for hour in hours)]) == peak.level
-    return {
-        "carried_in": explanation.carried_in,
-        "peak": (peak.level, peak.at, peak.event and peak.event.subject_id),
-        "left": peak.until,
-        "counted": sorted(each.subject_id for each in counted),
-        "runner_up": second and (second.level, second.at, second.event and second.event.subject_id),
-        "times": peak.times,
-        "added": sum(hour.added for hour in hours),
-        "removed": sum(hour.removed for hour in hours),
-        "days": list(explanation.days),
-        "ends": hours[-1].level if hours else explanation.carried_in,
-    }
 
 
 def boundary(zone: str, number: int, seconds: int) -> datetime:
@@ -174,7 +94,7 @@ BERLIN_NIGHT = [
 
 
 @settings(
-    max_examples=SEQUENCES,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -1,0 +1,247 @@
+"""Proof that every month is counted and explained as it was: `make prove-counting`.
+
+Random sequences of users coming and going, each an organization of its own, whole batches of them
+in one provider: instants at, a second beside and around where months begin, nights on which clocks
+change, UTC+14 and UTC-12, months closed in the middle. Every high-water mark and every explanation
+is compared with a naive replay of the same sequence. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import multiprocessing
+import random
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+BATCH = 250
+PROCESSES = 2
+ROUNDS = (3, 9)
+# Rules of 2025 are disputed by no table. Clocks change in Berlin, New York, Santiago, Lord Howe.
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Santiago",
+    "Pacific/Kiritimati",
+    "Etc/GMT+12",
+    "Australia/Lord_Howe",
+)
+FIRST, LAST = 9, 12
+START = datetime(2025, 9, 20, tzinfo=UTC)
+
+
+@dataclass
+class Sequence:
+    """One organization's comings and goings, and what a naive replay makes of them."""
+
+    organization: Any
+    naive: Any
+    live: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class Batch:
+    """Sequences that share a provider, its zone and the closes of its months."""
+
+    dice: random.Random
+    zone: ZoneInfo
+    differences: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def instant(self) -> datetime:
+        """An instant at, beside or anywhere around a month's begin in the zone."""
+        from usage.periods import Month
+
+        begins = Month(2025, self.dice.randint(FIRST, LAST)).starts_at(self.zone)
+        match self.dice.randrange(3):
+            case 0:
+                return begins + timedelta(seconds=self.dice.choice((-1, 0, 1)))
+            case 1:
+                return begins + timedelta(seconds=self.dice.randint(-7200, 7200))
+            case _:
+                return START + timedelta(hours=self.dice.randint(0, 90 * 24))
+
+    def play(self, sequences: list[Sequence]) -> None:
+        """Rounds in which each sequence moves for itself, and now and then a month is closed."""
+        from usage.month_freeze import freeze_month
+        from usage.periods import Month
+
+        for _ in range(self.dice.randint(*ROUNDS)):
+            if self.dice.random() < 0.35:
+                month = Month(2025, self.dice.randint(FIRST, LAST))
+                freeze_month(month=month, zone=self.zone)
+                self.counts["closes"] += 1
+                for sequence in sequences:
+                    sequence.naive.close(month)
+            going = {id(s): self._leavers(s) for s in sequences}
+            _remove([leaver for leavers in going.values() for leaver in leavers])
+            for sequence in sequences:
+                leavers = going[id(sequence)]
+                sequence.naive.happen([(when, user.pk) for user, when in leavers], -1)
+                self.counts["removals"] += len(leavers)
+            self._add(sequences, swapped={key for key, leavers in going.items() if leavers})
+
+    def _leavers(self, sequence: Sequence) -> list[tuple[Any, datetime]]:
+        number = self.dice.choice((0, 0, 1, 1, 2, 3))
+        when = self.instant()
+        leaving, sequence.live = sequence.live[:number], sequence.live[number:]
+        return [(user, when) for user in leaving]
+
+    def _add(self, sequences: list[Sequence], *, swapped: set[int]) -> None:
+        from tenants.models import ManagedUser
+        from tests.usage.counting import new_user
+
+        coming: list[tuple[Sequence, Any]] = []
+        for sequence in sequences:
+            number = self.dice.choice((0, 1, 1, 2, 4))
+            instants = [self.instant() for _ in range(number)]
+            if id(sequence) in swapped and self.dice.random() < 0.3:
+                # Another comes in the very instant in which one left.
+                instants = [sequence.naive.log[-1][0]]
+            coming += [(sequence, new_user(sequence.organization, when)) for when in instants]
+        ManagedUser.objects.bulk_create([user for _, user in coming])
+        moves: dict[int, list[tuple[datetime, int]]] = {}
+        for sequence, user in coming:
+            sequence.live.append(user)
+            moves.setdefault(id(sequence), []).append((user.added_at, user.pk))
+        for sequence in sequences:
+            sequence.naive.happen(moves.get(id(sequence), []), 1)
+        self.counts["additions"] += len(coming)
+
+    def compare(self, sequences: list[Sequence]) -> None:
+        """Every month of every sequence, against its replay."""
+        from tests.usage.naive import said
+        from usage.explain import explain_month
+        from usage.levels import high_water_marks
+        from usage.models import Metric
+        from usage.periods import Month
+
+        for month in (Month(2025, number) for number in range(FIRST, LAST + 1)):
+            marks = {
+                level.organization_id: level.high_water_mark
+                for level in high_water_marks(month=month, metric=Metric.USERS)
+            }
+            for sequence in sequences:
+                organization_id = sequence.organization.pk
+                explanation = explain_month(
+                    organization_id=organization_id,
+                    metric=Metric.USERS,
+                    month=month,
+                    zone=self.zone,
+                )
+                told = sequence.naive.told(month)
+                self.counts["months"] += 1
+                if said(explanation) != told or marks.get(organization_id, 0) != told["peak"][0]:
+                    self.differences.append(f"{self.zone.key} {month}: {sequence.naive.log}")
+
+
+def _remove(leavers: list[tuple[Any, datetime]]) -> None:
+    """All in one statement, each at its own instant."""
+    from django.db import connection
+
+    if not leavers:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE tenants_manageduser u SET removed_at = gone.at"
+            " FROM unnest(%s::bigint[], %s::timestamptz[]) AS gone (id, at) WHERE u.id = gone.id",
+            [[user.pk for user, _ in leavers], [when for _, when in leavers]],
+        )
+
+
+def work(asked: tuple[int, int]) -> tuple[Counter[str], list[str]]:
+    """So many sequences with this seed, in a provider of their own."""
+    import django
+
+    django.setup()
+    from mtp.schema import provider_schema
+    from tests.providers import close_provider, open_provider
+
+    sequences, seed = asked
+    suffix = secrets.token_hex(2).upper()
+    provider = open_provider(canary=f"Count{suffix}", prefix=f"CNT{suffix}")
+    dice, counts, differences = random.Random(seed), Counter[str](), list[str]()
+    try:
+        with provider_schema(provider.schema_name):
+            for number in _sizes(sequences):
+                batch = Batch(dice, ZoneInfo(dice.choice(ZONES)))
+                _hold(batch, number)
+                counts += batch.counts
+                differences += batch.differences
+    finally:
+        close_provider(provider)
+    return counts, differences
+
+
+def _sizes(sequences: int) -> Iterator[int]:
+    for begun in range(0, sequences, BATCH):
+        yield min(BATCH, sequences - begun)
+
+
+def _hold(batch: Batch, number: int) -> None:
+    """Play and compare one batch, and leave nothing of it."""
+    from django.db import transaction
+
+    from tenants.models import Organization
+    from tests.usage.counting import set_policy
+    from tests.usage.naive import Naive
+
+    with transaction.atomic():
+        set_policy(billing_time_zone=batch.zone.key, free_user_limit=None)
+        organizations = Organization.objects.bulk_create(
+            Organization(name=f"Organization {n}", created_at=START) for n in range(number)
+        )
+        sequences = [Sequence(each, Naive(batch.zone)) for each in organizations]
+        batch.play(sequences)
+        batch.compare(sequences)
+        batch.counts["sequences"] += number
+        transaction.set_rollback(True)
+
+
+def prove(*, sequences: int, seed: int) -> dict[str, object]:
+    """Share the sequences among processes; what they found."""
+    began = time.monotonic()
+    share = -(-sequences // PROCESSES)
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        parts = pool.map(work, [(share, seed + number) for number in range(PROCESSES)])
+    counts = sum((part for part, _ in parts), Counter[str]())
+    differences = [difference for _, found in parts for difference in found]
+    for difference in differences[:10]:
+        sys.stderr.write(f"{difference}\n")
+    return {
+        "differences": len(differences),
+        **counts,
+        "seed": seed,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def main() -> int:
+    """0 when nothing differed."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--sequences", type=int, default=50_000, help="how many (50,000)")
+    parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
+    asked = parser.parse_args()
+    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
+    result = prove(sequences=asked.sequences, seed=seed)
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 1 if result["differences"] else 0
+
+
+if __name__ == "__main__":
+    from tests.own_database import database_of_its_own, set_up
+
+    with database_of_its_own():
+        set_up()
+        from django.db import connections
+
+        connections.close_all()
+        code = main()
+    raise SystemExit(code)

@@ -1,0 +1,28 @@
+"""The proof of counting, short: every month of a few hundred sequences against a naive replay."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.proofs.test_cap import database_url
+
+
+@pytest.mark.proof
+def test_every_month_is_counted_and_explained_as_it_was(committed: None) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.proofs.counting", "--sequences", "200"],
+        cwd=Path(__file__).resolve().parent.parent.parent,
+        env={**os.environ, "DATABASE_URL": database_url()},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert (result["differences"], result["sequences"], result["months"]) == (0, 200, 800)
+    assert result["additions"] > result["removals"] > 0

@@ -1,0 +1,88 @@
+"""What the books should say, worked out one event after the other, by reading the log."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from usage.counted import counted_at_peak
+from usage.explain import Explanation
+from usage.periods import Month
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Naive:
+    """The log as a list of (instant, subject, delta), and what follows from it by reading it."""
+
+    zone: ZoneInfo
+    log: list[tuple[datetime, int, int]] = field(default_factory=list)
+    not_before: datetime = LONG_AGO
+
+    def happen(self, moves: list[tuple[datetime, int]], delta: int) -> None:
+        placed = [(max(when, self.not_before), subject, delta) for when, subject in moves]
+        self.log += sorted(placed)
+        self.not_before = max([self.not_before, *(when for when, _, _ in placed)])
+
+    def close(self, month: Month) -> None:
+        self.not_before = max(self.not_before, month.ends_at(self.zone))
+
+    def before(self, month: Month) -> list[int]:
+        counted: list[int] = []
+        for when, subject, delta in self.log:
+            if when < month.starts_at(self.zone):
+                counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
+        return counted
+
+    def told(self, month: Month) -> dict[str, object]:
+        """What a month's explanation should say, worked out one event after the other."""
+        counted = self.before(month)
+        states: list[tuple[datetime | None, int | None, list[int]]] = [(None, None, counted)]
+        for when, subject, delta in self.log:
+            if Month.of(when, self.zone) == month:
+                counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
+                states.append((when, subject, counted))
+        levels = [-1, *(len(there) for _, _, there in states), -1]
+        crests = [
+            number
+            for number in range(len(states))
+            if levels[number] < levels[number + 1] > levels[number + 2]
+        ]
+        ranked = sorted(crests, key=lambda number: (-levels[number + 1], number))
+        best = states[ranked[0]]
+        second = states[ranked[1]] if len(ranked) > 1 else None
+        return {
+            "carried_in": len(states[0][2]),
+            "peak": (len(best[2]), best[0] or month.starts_at(self.zone), best[1]),
+            "left": states[ranked[0] + 1][0] if ranked[0] + 1 < len(states) else None,
+            "counted": sorted(best[2]),
+            "runner_up": second
+            and (len(second[2]), second[0] or month.starts_at(self.zone), second[1]),
+            "times": sum(levels[number + 1] == len(best[2]) for number in crests),
+            "added": sum(len(a[2]) < len(b[2]) for a, b in pairwise(states)),
+            "removed": sum(len(a[2]) > len(b[2]) for a, b in pairwise(states)),
+            "days": sorted({when.astimezone(self.zone).date() for when, _, _ in states if when}),
+            "ends": len(states[-1][2]),
+        }
+
+
+def said(explanation: Explanation) -> dict[str, object]:
+    """The explanation in the same words."""
+    peak, second = explanation.peak, explanation.runner_up
+    counted, number = counted_at_peak(explanation=explanation)
+    assert number == len(counted) == explanation.high_water_mark
+    hours = explanation.hours
+    assert max([explanation.carried_in, *(hour.highest for hour in hours)]) == peak.level
+    return {
+        "carried_in": explanation.carried_in,
+        "peak": (peak.level, peak.at, peak.event and peak.event.subject_id),
+        "left": peak.until,
+        "counted": sorted(each.subject_id for each in counted),
+        "runner_up": second and (second.level, second.at, second.event and second.event.subject_id),
+        "times": peak.times,
+        "added": sum(hour.added for hour in hours),
+        "removed": sum(hour.removed for hour in hours),
+        "days": list(explanation.days),
+        "ends": hours[-1].level if hours else explanation.carried_in,
+    }
