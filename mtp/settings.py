@@ -273,23 +273,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- The product's own figures -------------------------------------------------------------------
-MENU_REMEMBERED_SECONDS: int = env.int("MENU_REMEMBERED_SECONDS", default=20)
-API_REQUESTS_A_MINUTE: int = env.int("API_REQUESTS_A_MINUTE", default=600)
-FREE_USER_ALLOWANCE: int = env.int("FREE_USER_ALLOWANCE", default=10)
-RETRY_DAYS: list[int] = env.list("RETRY_DAYS", cast=int, default=[]) or [1, 3, 5, 7]
-AUTOMATIC_CHARGE_LIMIT_MINOR: int = env.int("AUTOMATIC_CHARGE_LIMIT_MINOR", default=400_000)
-SELLER = {
-    "name": env.str("SELLER_NAME", default="MTP Software Inc."),
-    "address_lines": env.list("SELLER_ADDRESS", default=["500 Example Street", "Denver, CO 80202"]),
-    "country": env.str("SELLER_COUNTRY", default="US"),
-    "tax_id": env.str("SELLER_TAX_ID", default="US 00-0000000"),
-    "email": env.str("SELLER_EMAIL", default="billing@mtp.example"),
-}
-PAYMENT_LINK_DAYS: int = env.int("PAYMENT_LINK_DAYS", default=60)
-INVOICE_DOWNLOAD_CUTOFF: str = env.str("INVOICE_DOWNLOAD_CUTOFF", default="2022-01-01")
-INVOICE_TERMS_DAYS: int = env.int("INVOICE_TERMS_DAYS", default=30)
-# Longer than any outbox handler's own timeouts together, or two workers would do one message.
-OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=180)
+# Read after the files above have filled the environment.
+from mtp.figures import *  # noqa: E402, F403
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
