@@ -251,6 +251,8 @@ STRIPE_FRAME_SOURCES: list[str] = env.list(
     "STRIPE_FRAME_SOURCES",
     default=["https://js.stripe.com", "https://hooks.stripe.com", "https://api.stripe.com"],
 )
+# The first encrypts; all of them decrypt, so that a new one can come before the old one goes.
+ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[]) or [SECRET_KEY]
 AUTOTASK_BASE_URL: str = env.str(
     "AUTOTASK_BASE_URL", default="https://webservices.autotask.net/atservicesrest"
 )

@@ -1,0 +1,1 @@
+"""Autotask PSA: client, mapping, nightly sync, drift, tickets (facts/autotask.md)."""
