@@ -27,8 +27,10 @@ class OrganizationInUse(Exception):
 
 
 @transaction.atomic
-def create_organization(*, name: str, limit: int, actor: Actor, now: datetime) -> Organization:
-    """A new organization without users or cap.
+def create_organization(
+    *, name: str, limit: int, actor: Actor, now: datetime, mau_threshold: int | None = None
+) -> Organization:
+    """A new organization without users or cap, with a threshold of monthly active users or none.
 
     Raises `OrganizationLimitReached` at the provider's `limit`, also under concurrent creation,
     and `NameTaken`.
@@ -36,14 +38,14 @@ def create_organization(*, name: str, limit: int, actor: Actor, now: datetime) -
     _lock_creation()
     if Organization.objects.filter(removed_at=None).count() >= limit:
         raise OrganizationLimitReached(limit=limit)
-    organization = Organization(name=name, created_at=now)
+    organization = Organization(name=name, created_at=now, mau_threshold=mau_threshold)
     _save_name(organization)
     audit.record(
         actor=actor,
         action="organization.created",
         subject=name,
         organization=organization,
-        after={"name": name},
+        after={"name": name, "mau_threshold": mau_threshold},
         now=now,
     )
     return organization
@@ -90,6 +92,33 @@ def set_user_cap(
         organization=locked,
         before={"user_cap": before},
         after={"user_cap": cap},
+        now=now,
+    )
+    return locked
+
+
+@transaction.atomic
+def set_mau_threshold(
+    *, organization: Organization, threshold: int | None, actor: Actor, now: datetime
+) -> Organization:
+    """Let at most `threshold` users (1 to 10,000,000) be active in a month; any number with None.
+
+    In force at once, in the running month too: one below the present number turns away whoever is
+    new to the month, and nobody who was active in it before.
+    """
+    locked = _locked(organization)
+    before = locked.mau_threshold
+    if before == threshold:
+        return locked
+    locked.mau_threshold = threshold
+    locked.save(update_fields=["mau_threshold"])
+    audit.record(
+        actor=actor,
+        action="organization.mau_threshold_changed",
+        subject=locked.name,
+        organization=locked,
+        before={"mau_threshold": before},
+        after={"mau_threshold": threshold},
         now=now,
     )
     return locked

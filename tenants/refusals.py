@@ -1,9 +1,10 @@
-"""What the counting triggers refuse, as Python says it (usage/sql/metering.sql raises it)."""
+"""What the counting triggers refuse, as Python says it (metering.sql and active_users.sql)."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from django.db import DatabaseError, transaction
@@ -11,6 +12,8 @@ from django.db import DatabaseError, transaction
 USER_CAP_REACHED = "MT001"
 CHANGE_REFUSED = "MT002"
 ORGANIZATION_REMOVED = "MT003"
+MAU_THRESHOLD_REACHED = "MT004"
+MONTH_CLOSED = "MT005"
 
 
 class Because(StrEnum):
@@ -32,6 +35,23 @@ class UserCapReached(Exception):
 
     def __str__(self) -> str:
         return f"organization {self.organization_id}: {self.count} + {self.asked} > {self.cap}"
+
+
+@dataclass
+class MauThresholdReached(Exception):
+    """Counting `asked` new active users beside the `count` of the month would pass `threshold`.
+
+    `month` is its first day.
+    """
+
+    organization_id: int
+    month: date
+    threshold: int
+    count: int
+    asked: int
+
+    def __str__(self) -> str:
+        return f"organization {self.organization_id}: {self.count} + {self.asked} active"
 
 
 class CountedRowChangeRefused(Exception):
@@ -65,7 +85,10 @@ def _refusal(error: DatabaseError) -> Exception | None:
     if code == USER_CAP_REACHED and diagnostic is not None:
         detail = json.loads(diagnostic.message_detail)
         return UserCapReached(**{**detail, "because": Because(detail["because"])})
-    if code == CHANGE_REFUSED:
+    if code == MAU_THRESHOLD_REACHED and diagnostic is not None:
+        detail = json.loads(diagnostic.message_detail)
+        return MauThresholdReached(**{**detail, "month": date.fromisoformat(detail["month"])})
+    if code in (CHANGE_REFUSED, MONTH_CLOSED):
         return CountedRowChangeRefused(message)
     if code == ORGANIZATION_REMOVED:
         return OrganizationRemoved(message)

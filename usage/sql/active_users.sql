@@ -4,8 +4,8 @@
 -- Refusals: MT002 the row would falsify the count, MT003 the organization is removed,
 --           MT004 the threshold is reached (DETAIL is JSON), MT005 the month is closed.
 --
--- Order of locks: rows by user, then the books (advisory, shared), then months by organization, then
--- the organizations. A threshold is changed on its organization's row: that waits for whoever is
+-- Order of locks: rows by user, the books (advisory, shared), organizations, their months; whoever
+-- records through Python locks the organization before. A threshold is changed on its organization's row: that waits for whoever is
 -- being counted, and what comes after it sees the new one.
 
 SELECT set_config('mtp.search_path_before', current_setting('search_path'), true),
@@ -41,6 +41,10 @@ BEGIN
         PERFORM usage_refuse_isolation();
     END IF;
     PERFORM pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint);
+    PERFORM FROM tenants_organization o
+        WHERE o.id IN (SELECT a.organization_id FROM added a)
+        ORDER BY o.id
+        FOR SHARE;
     INSERT INTO usage_activemonth (organization_id, month, count)
         SELECT DISTINCT a.organization_id, a.month, 0 FROM added a ORDER BY 1, 2
         ON CONFLICT (organization_id, month) DO NOTHING;
@@ -48,10 +52,6 @@ BEGIN
         WHERE (m.organization_id, m.month) IN (SELECT a.organization_id, a.month FROM added a)
         ORDER BY m.organization_id, m.month
         FOR UPDATE;
-    PERFORM FROM tenants_organization o
-        WHERE o.id IN (SELECT a.organization_id FROM added a)
-        ORDER BY o.id
-        FOR SHARE;
     SELECT * INTO policy FROM tenants_meteringpolicy WHERE id = 1;
     PERFORM FROM added a
         LEFT JOIN tenants_manageduser u ON u.id = a.user_id AND u.organization_id = a.organization_id

@@ -28,9 +28,16 @@ WITH changed AS (
     ) highest ON true
 ), taken AS (
     INSERT INTO usage_dailysnapshot (organization_id, day, users, devices,
-                                     users_high_water_mark, devices_high_water_mark)
-    SELECT u.organization_id, %(day)s, u.level, d.level, u.mark, d.mark
+                                     users_high_water_mark, devices_high_water_mark, active_users)
+    SELECT u.organization_id, %(day)s, u.level, d.level, u.mark, d.mark,
+           CASE WHEN a.latest_at >= %(end)s THEN (
+                    SELECT count(*) FROM usage_activeuser s
+                    WHERE s.organization_id = a.organization_id AND s.month = a.month
+                        AND s.first_seen_at < %(end)s)
+                ELSE coalesce(a.count, 0) END
     FROM figures u JOIN figures d USING (organization_id)
+    LEFT JOIN usage_activemonth a
+        ON a.organization_id = u.organization_id AND a.month = %(month)s
     WHERE u.metric = 'users' AND d.metric = 'devices'
     ON CONFLICT (organization_id, day) DO NOTHING
     RETURNING organization_id

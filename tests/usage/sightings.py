@@ -1,0 +1,40 @@
+"""Telling who was active, as short as the tests want it."""
+
+from datetime import datetime
+
+from tenants.membership import Via
+from tenants.models import ManagedUser, Organization
+from usage.active_users.models import ActiveMonth, ActiveUser
+from usage.active_users.recording import Recorded, Reporter, record_activity
+from usage.active_users.resolving import Sighting
+
+REPORTER = Reporter(name="API key mtp_test", via=Via.API)
+LATER = datetime.fromisoformat("2030-01-01T00:00+00:00")
+
+
+def tell(
+    organization: Organization,
+    *seen: tuple[ManagedUser, datetime],
+    is_whole: bool = True,
+    now: datetime = LATER,
+) -> Recorded:
+    """Users seen at instants, told in one report."""
+    return record_activity(
+        organization=organization,
+        sightings=[Sighting(at=when, user_id=user.pk) for user, when in seen],
+        reporter=REPORTER,
+        is_whole=is_whole,
+        now=now,
+    )
+
+
+def active_of(organization: Organization) -> dict[str, int]:
+    """The months of an organization that have a counter."""
+    rows = ActiveMonth.objects.filter(organization=organization)
+    return {f"{row.month:%Y-%m}": row.count for row in rows}
+
+
+def first_seen(organization: Organization) -> dict[tuple[str, int], datetime]:
+    """Who was first seen when, by month and user."""
+    rows = ActiveUser.objects.filter(organization=organization)
+    return {(f"{row.month:%Y-%m}", row.user_id): row.first_seen_at for row in rows}
