@@ -7,18 +7,13 @@ answers, fails and is busy, and its events arrive twice and out of order. Then a
 alone, and the books are compared with what the stand-in charged. The last line is one JSON object.
 """
 
-import argparse
-import json
 import os
-import random
-import secrets
 import signal
-import sys
-import time
-from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+
+from tests.proofs.run import Run, main, stripe_of_its_own
 
 FIRST_MONTH = (2020, 1)
 FAULTS = (
@@ -34,56 +29,30 @@ FAULTS = (
 )
 
 
-@dataclass
-class Run:
-    """One proof: its dice and what came of it."""
-
-    tries: int
-    seed: int
-    seconds: float = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    violations: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)
-
-
 def prove(run: Run) -> dict[str, Any]:
     """Hold the proof with providers and a stand-in of its own; what it came to."""
-    from django.test import override_settings
-
     from tests.proofs.close_stage import set_stage, take_down
-    from tests.sandbox_fixtures import StripeStandIn, start_stripe_stand_in
 
-    process, url = start_stripe_stand_in()
-    stripe = StripeStandIn(url, account=f"proof{run.seed}")
-    began = time.monotonic()
     stages: list[Any] = []
-    try:
-        with override_settings(STRIPE_API_KEY=stripe.secret_key, STRIPE_API_BASE=stripe.url):
+    with stripe_of_its_own(run) as stripe:
+        try:
             stages = [set_stage(stripe, is_committed=committed) for committed in (False, True)]
             _try_all(run, stages)
-    finally:
-        for stage in stages:
-            take_down(stage)
-        process.terminate()
-        process.communicate(timeout=10)
-    return {
-        "violations": len(run.violations),
-        "tries": run.tries,
-        "kills": run.counts["kills"],
-        "steps": run.counts["steps"],
-        "invoices": run.counts["invoices"],
-        "charges": run.counts["charges"],
-        "charged_twice": run.counts["charged_twice"],
-        "lost": run.counts["lost"],
-        "given_up": run.counts["given_up"],
-        "tried_again": run.counts["tried_again"],
-        "faults": run.counts["faults"],
-        "events": run.counts["events"],
-        "seed": run.seed,
-        "seconds": round(time.monotonic() - began, 1),
-    }
+        finally:
+            for stage in stages:
+                take_down(stage)
+    return run.told(
+        "kills",
+        "steps",
+        "invoices",
+        "charges",
+        "charged_twice",
+        "lost",
+        "given_up",
+        "tried_again",
+        "faults",
+        "events",
+    )
 
 
 def _try_all(run: Run, stages: list[Any]) -> None:
@@ -187,34 +156,9 @@ def _note_end(run: Run, status: int, *, may_die: bool) -> None:
 
 
 def _send_events(run: Run, stage: Any, task: Any) -> None:
-    """The stand-in's latest events, some twice, in any order, through the portal's own door."""
-    import stripe as sdk
-    from django.conf import settings
-    from django.test import Client
+    from tests.proofs.events import send_events
 
-    from mtp.outbox.models import OutboxMessage
-
-    found = stage.stripe.client().v1.events.list({"limit": 20}).to_dict()["data"]
-    events = run.dice.sample(found, len(found)) + run.dice.sample(found, len(found) // 2)
-    for event in events:
-        body = json.dumps(event)
-        signature = sdk.WebhookSignature.generate_signature_header(
-            body, settings.STRIPE_WEBHOOK_SECRET
-        )
-        answer = Client().post(
-            "/webhooks/stripe/",
-            body,
-            content_type="application/json",
-            headers={"stripe-signature": signature, "host": "localhost"},
-            secure=True,
-        )
-        run.counts["events"] += 1
-        if answer.status_code not in (200, 400):
-            run.violations.append(f"an event was answered {answer.status_code}")
-    # The door notes the real time; the workers live in the story's.
-    OutboxMessage.objects.filter(topic="billing.stripe_event", finished_at=None).update(
-        due_at=task.now
-    )
+    send_events(run, stage.stripe, now=task.now)
 
 
 def _compare(run: Run, stage: Any, month: Any) -> None:
@@ -222,47 +166,5 @@ def _compare(run: Run, stage: Any, month: Any) -> None:
     run.violations += [f"{month}: {found}" for found in stage.wrong_books(month, run.counts)]
 
 
-def _make_database() -> str:
-    """A database of its own, so that no worker of a running portal takes part."""
-    from django.db import connection
-    from django.test.utils import setup_test_environment
-
-    from accounts.schema_migrations import ProviderMigrations
-    from accounts.schema_template import refresh_template
-
-    setup_test_environment()
-    connection.settings_dict["TEST"]["NAME"] = f"prove_close_{os.getpid()}"
-    before = str(connection.settings_dict["NAME"])
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    refresh_template(migrations=ProviderMigrations(), now=datetime.now(tz=UTC))
-    return before
-
-
-def main() -> int:
-    """Run the proof that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--tries", type=int, default=200, help="months closed under kills (200)")
-    parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
-    asked = parser.parse_args()
-    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    from django.db import connection
-
-    run = Run(tries=asked.tries, seed=seed)
-    before = _make_database()
-    try:
-        result = prove(run)
-    finally:
-        connection.set_schema_to_public()
-        connection.creation.destroy_test_db(before, verbosity=0)
-    for violation in run.violations:
-        sys.stderr.write(f"violation: {violation}\n")
-    sys.stdout.write(json.dumps(result) + "\n")
-    return 1 if run.violations else 0
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
-    import django
-
-    django.setup()
-    raise SystemExit(main())
+    raise SystemExit(main(prove, about=str(__doc__), unit="months closed under kills", tries=200))

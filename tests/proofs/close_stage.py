@@ -36,23 +36,26 @@ class Stage:
     is_committed: bool
     zone: ZoneInfo
     users: int = 0
+    peaks: dict[Month, int] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
 
     def join_someone(self, month: Month) -> None:
         """One more user, at noon of the month's fifth day."""
         with provider_schema(self.provider.schema_name):
             self.users += 1
+            self.peaks[month] = self.users
             ManagedUser.objects.create(
                 organization=self.organizations[self.users % len(self.organizations)],
                 email=f"user{self.users}@proof.example",
                 added_at=datetime(month.year, month.month, 5, 12, tzinfo=UTC),
             )
 
-    def expected(self) -> dict[str, int]:
+    def expected(self, month: Month) -> dict[str, int]:
         """Kinds and totals of the invoices of a month with this many users at its peak."""
+        users = self.peaks[month]
         if not self.is_committed:
-            return {"usage": self.users * PRICE}
-        over = self.users - COMMITTED
+            return {"usage": users * PRICE}
+        over = users - COMMITTED
         return {"commitment": COMMITTED * PRICE} | ({"overage": over * PRICE} if over > 0 else {})
 
     def wrong_books(self, month: Month, counts: Counter[str]) -> Iterator[str]:
@@ -73,8 +76,8 @@ class Stage:
             invoice.kind: invoice.total_minor
             for invoice in Invoice.objects.filter(month=month.first_day)
         }
-        if issued != self.expected():
-            yield f"invoices are {issued} and should be {self.expected()}"
+        if issued != self.expected(month):
+            yield f"invoices are {issued} and should be {self.expected(month)}"
         if MonthClose.objects.filter(month=month.first_day, issued_at=None).exists():
             yield "the month is not closed"
         numbers = Invoice.objects.order_by("number").values_list("number", flat=True)
@@ -90,6 +93,7 @@ class Stage:
         attempts = [attempt.state for attempt in invoice.attempts.order_by("pk")]
         paid = invoice.paid_minor
         if charged["amount_charged"] != paid or paid not in (0, invoice.total_minor):
+            counts["books_differ"] += 1
             yield (
                 f"{invoice.number} over {invoice.total_minor}: {charged['amount_charged']} "
                 f"charged, {paid} booked"

@@ -9,7 +9,7 @@ import hashlib
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -68,13 +68,20 @@ class Task:
 
 def start(task: Task, *, steps: Steps) -> int:
     """Start a worker; its process id."""
+    return fork(partial(_work, task, steps=steps))
+
+
+def fork(work: Callable[[], None]) -> int:
+    """Start a process that does this work and ends, by 1 where it raised; its process id."""
     connections.close_all()
     pid = os.fork()
     if pid:
         return pid
     code = FAILED
     try:
-        _work(task, steps=steps)
+        connections.close_all()
+        documents.render_documents = _quick_documents
+        work()
         code = 0
     except BaseException:  # noqa: BLE001 - the process ends here, whatever it was
         traceback.print_exc()
@@ -83,24 +90,25 @@ def start(task: Task, *, steps: Steps) -> int:
 
 
 def _work(task: Task, *, steps: Steps) -> None:
-    connections.close_all()
-    documents.render_documents = _quick_documents
-    gateway._call = partial(steps.around, gateway._call)  # noqa: SLF001 - where requests leave
+    gateway.call = partial(steps.around, gateway.call)
     connection.ensure_connection()
     connection._commit = partial(steps.around, connection._commit)  # noqa: SLF001 - the commit itself
     with (
         connection.execute_wrapper(steps.around),
         override_settings(EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend"),
     ):
-        with suppress(MonthAlreadyClosed):
-            close_month(provider=task.provider, month=task.month, now=task.now)
-        for minutes in LATER:
-            _deliver_all(task, now=task.now + timedelta(minutes=minutes))
+        close_and_deliver(task)
 
 
-def _deliver_all(task: Task, *, now: datetime) -> None:
-    while deliver_due(now=now, schema=task.provider.schema_name):
-        pass
+def close_and_deliver(task: Task, *, minutes: Sequence[int] = LATER) -> None:
+    """What the scheduler and a worker do, at these minutes after the task's instant."""
+    with suppress(MonthAlreadyClosed):
+        close_month(provider=task.provider, month=task.month, now=task.now)
+    for later in minutes:
+        while deliver_due(
+            now=task.now + timedelta(minutes=later), schema=task.provider.schema_name
+        ):
+            pass
 
 
 def _quick_documents(*, invoice: Any, now: datetime) -> None:

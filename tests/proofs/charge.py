@@ -1,0 +1,233 @@
+"""Proof that a debt is charged once: `make prove-charge`, `python -m tests.proofs.charge`.
+
+Each try closes three months of a provider and lets three workers charge the invoices at once. Each
+dies at one of seven points of a charge (`charge_worker`), while the stand-in loses answers that it
+acted on, keeps failures under the key, is busy, slow or in conflict, the bank declines for a while,
+events arrive twice and out of order, and a new card is put on file against the close. Then one
+worker is left alone, and the books are compared with what the stand-in took. The last line is one
+JSON object.
+"""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from tests.proofs.run import Run, main, stripe_of_its_own
+
+FIRST_MONTH = (2020, 1)
+WORKERS = 3
+WAVES = 3
+MONTHS = 3
+# Cards in turn: a new one pays what the old one left.
+CARDS = ("pm_card_mastercard", "pm_card_visa")
+DECLINES = ("insufficient_funds", "do_not_honor", "processing_error")
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"kind": "commit_then_timeout"},
+    {"kind": "commit_then_timeout", "times": 3},
+    {"kind": "timeout"},
+    {"kind": "saved_500", "work": True},
+    {"kind": "saved_500", "work": False},
+    {"kind": "unsaved_500"},
+    {"kind": "conflict"},
+    {"kind": "rate_limit", "times": 2},
+    {"kind": "slow", "seconds": 0.3},
+    {"kind": "timeout", "method": "GET"},
+)
+
+
+def prove(run: Run) -> dict[str, Any]:
+    """Hold the proof with providers and a stand-in of its own; what it came to."""
+    from tests.proofs.close_stage import set_stage, take_down
+    from usage.periods import Month
+
+    stages: list[Any] = []
+    kills: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    with stripe_of_its_own(run) as stripe:
+        try:
+            stages = [set_stage(stripe, is_committed=committed) for committed in (False, True)]
+            for stage in stages:
+                months = _from(Month(*FIRST_MONTH))
+                for _ in range(run.tries // len(stages)):
+                    three = list(islice(months, MONTHS))
+                    _one_try(run, stage, three, kills=kills, faults=faults)
+                _reconcile(run, stage, next(months))
+        finally:
+            for stage in stages:
+                take_down(stage)
+    told = run.told(
+        "charged_twice",
+        "lost",
+        "books_differ",
+        "invoices",
+        "charges",
+        "given_up",
+        "tried_again",
+        "cards_replaced",
+        "events",
+    )
+    return told | {"kills": _by_point(kills), "faults": dict(sorted(faults.items()))}
+
+
+def _from(month: Any) -> Iterator[Any]:
+    while True:
+        yield month
+        month = month.next
+
+
+def _by_point(kills: Counter[str]) -> dict[str, int]:
+    from tests.proofs.charge_worker import Point
+
+    return {str(point): kills[point] for point in Point}
+
+
+def _one_try(
+    run: Run, stage: Any, months: list[Any], *, kills: Counter[str], faults: Counter[str]
+) -> None:
+    from tests.proofs.close_worker import Task, close_and_deliver, fork
+
+    for each in months:
+        stage.join_someone(each)
+    now = months[-1].ends_at(stage.zone) + timedelta(minutes=run.dice.randrange(1, 3000))
+    tasks = [Task(provider=stage.provider, month=each, now=now) for each in months]
+    # The last month is closed by the workers themselves, against each other and a new card.
+    for task in tasks[:-1]:
+        _wait_for(run, {fork(partial(close_and_deliver, task, minutes=())): None}, kills)
+    ordered = _order_faults(run, stage)
+    card = _decline_for_a_while(run, stage)
+    for _ in range(WAVES):
+        _let_all_work(run, stage, tasks[-1], kills)
+        if run.dice.random() < 0.5:
+            _send_events(run, stage, tasks[-1])
+    _note_faults(stage, ordered, faults)
+    if card:
+        stage.stripe.control("POST", "cards", payment_method=card, answer=None)
+    # Left alone: whoever died, this is what the next days do.
+    for days in (0, 2, 4):
+        later = replace(tasks[-1], now=now + timedelta(days=days))
+        _wait_for(run, {fork(partial(close_and_deliver, later)): None}, kills)
+        _give_back(stage)
+        if days == 0:
+            _send_events(run, stage, later)
+    for each in months:
+        run.violations += [f"{each}: {found}" for found in stage.wrong_books(each, run.counts)]
+
+
+def _order_faults(run: Run, stage: Any) -> Counter[str]:
+    stage.stripe.control("DELETE", "faults")
+    ordered: Counter[str] = Counter()
+    for fault in run.dice.sample(FAULTS, run.dice.randrange(4)):
+        stage.stripe.fault(**fault, path="/v1/payment_intents", skip=run.dice.randrange(3))
+        ordered[fault["kind"]] += fault.get("times", 1)
+    return ordered
+
+
+def _note_faults(stage: Any, ordered: Counter[str], faults: Counter[str]) -> None:
+    """Count those that a request met."""
+    left: Counter[str] = Counter()
+    for fault in stage.stripe.control("GET", "faults")["faults"]:
+        left[fault["kind"]] += fault["times"]
+    faults.update(ordered - left)
+    stage.stripe.control("DELETE", "faults")
+
+
+def _decline_for_a_while(run: Run, stage: Any) -> str:
+    """Now and then the bank of the card on file says no; which card, or none."""
+    from billing.cards import current_card
+    from mtp.schema import provider_schema
+
+    if run.dice.random() > 0.25:
+        return ""
+    with provider_schema(stage.provider.schema_name):
+        card = current_card()
+    if card is None:
+        return ""
+    reference = str(card.stripe_payment_method_id)
+    stage.stripe.control(
+        "POST", "cards", payment_method=reference, answer=run.dice.choice(DECLINES)
+    )
+    return reference
+
+
+def _let_all_work(run: Run, stage: Any, task: Any, kills: Counter[str]) -> None:
+    """Several workers at once; most die somewhere, and one may bring a new card."""
+    from tests.proofs import charge_worker
+    from tests.proofs.close_worker import fork
+
+    started: dict[int, Any] = {}
+    for number in range(WORKERS):
+        fate = draw_fate(run)
+        action: Callable[[], None] = partial(charge_worker.work, task, fate)
+        if number == 0 and run.dice.random() < 0.3:
+            intent = _new_card(run, stage)
+            action = partial(charge_worker.replace_card, task, fate, setup_intent_id=intent)
+        started[fork(action)] = fate.point
+    _wait_for(run, started, kills)
+    _give_back(stage)
+
+
+def draw_fate(run: Run) -> Any:
+    """Where a worker dies: mostly somewhere."""
+    from tests.proofs.charge_worker import Fate, Point
+
+    if run.dice.random() < 0.1:
+        return Fate()
+    return Fate(run.dice.choice(list(Point)), times=run.dice.choice((1, 1, 1, 2)))
+
+
+def _new_card(run: Run, stage: Any) -> str:
+    """A card that its holder has just entered in the browser: its SetupIntent."""
+    from accounts.actors import SYSTEM_ACTOR
+    from billing import gateway
+    from billing.cards import begin_card_setup
+    from mtp.schema import provider_schema
+
+    with provider_schema(stage.provider.schema_name):
+        secret = begin_card_setup(provider=stage.provider, actor=SYSTEM_ACTOR)
+    intent = secret.partition("_secret_")[0]
+    token = CARDS[run.counts["cards_replaced"] % len(CARDS)]
+    gateway.client().v1.setup_intents.confirm(intent, {"payment_method": token})
+    run.counts["cards_replaced"] += 1
+    return intent
+
+
+def _wait_for(run: Run, started: dict[int, Any], kills: Counter[str]) -> None:
+    """Wait for these processes, which die where they were told or end well."""
+    for pid, point in started.items():
+        _, status = os.waitpid(pid, 0)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and point:
+            kills[point] += 1
+        elif status:
+            run.violations.append(f"a worker ended with status {status}")
+
+
+def _give_back(stage: Any) -> None:
+    from tests.proofs.close_worker import give_back_leases
+
+    give_back_leases(stage.provider)
+
+
+def _send_events(run: Run, stage: Any, task: Any) -> None:
+    from tests.proofs.events import send_events
+
+    send_events(run, stage.stripe, now=task.now)
+
+
+def _reconcile(run: Run, stage: Any, month: Any) -> None:
+    """The product's own comparison of the books finds nothing either."""
+    from billing.reconciliation import reconcile
+
+    stage.provider.refresh_from_db()
+    found = reconcile(provider=stage.provider, now=month.ends_at(stage.zone))
+    run.counts["books_differ"] += len(found)
+    run.violations += [f"the books differ: {difference}" for difference in found]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(prove, about=str(__doc__), unit="tries of three months each", tries=200))

@@ -1,0 +1,40 @@
+"""A small run of the proof of charging; `make prove-charge` runs the whole of it."""
+
+import uuid
+
+import pytest
+
+from billing import gateway
+from tests.proofs import charge as proof
+from tests.proofs.charge import prove
+from tests.proofs.charge_worker import Fate, Point
+from tests.proofs.run import Run
+
+
+@pytest.mark.proof
+def test_killed_workers_charge_each_invoice_once(committed):
+    run = Run(tries=4, seed=20261122)
+
+    result = prove(run)
+
+    assert run.violations == []
+    assert result["charged_twice"] == result["lost"] == result["books_differ"] == 0
+    assert sum(result["kills"].values()) >= 5
+    assert result["cards_replaced"]
+    assert sum(result["faults"].values())
+
+
+@pytest.mark.proof
+def test_the_proof_sees_a_charge_without_its_key(committed, monkeypatch):
+    charge = gateway.charge
+
+    def without_key(*, parameters, idempotency_key):
+        return charge(parameters=parameters, idempotency_key=uuid.uuid4().hex)
+
+    monkeypatch.setattr(gateway, "charge", without_key)
+    # Dying where the key alone tells that Stripe has acted.
+    monkeypatch.setattr(proof, "draw_fate", lambda _: Fate(Point.AFTER_ANSWER))
+    run = Run(tries=2, seed=20261123)
+
+    assert prove(run)["charged_twice"] > 0
+    assert run.violations
