@@ -2,17 +2,9 @@
 
 from dataclasses import dataclass
 
-from billing.models import BillingProfile, Contract
-from billing.month_levels import month_levels
-from billing.rating import (
-    BilledMetric,
-    InvoiceDraft,
-    InvoiceKind,
-    Level,
-    billed_peaks,
-    rate_month,
-)
-from billing.terms import billed_contract, terms_of
+from billing.models import Contract
+from billing.month_plan import plan_month
+from billing.rating import InvoiceDraft, InvoiceKind, Level
 from usage.periods import Month
 
 
@@ -45,14 +37,8 @@ class MonthSoFar:
 
 
 def month_so_far(*, month: Month) -> MonthSoFar | None:
-    """The month rated on its levels up to now; None where nothing bills it."""
-    contract = billed_contract(month)
-    if contract is None:
+    """The month planned on its levels up to now; None where nothing bills it."""
+    plan = plan_month(month=month)
+    if plan.contract is None:
         return None
-    profile = BillingProfile.objects.filter(pk=1).first()
-    levels = month_levels(month=month)
-    drafts = rate_month(
-        terms=terms_of(contract, profile), levels=levels, month_name=f"{month.first_day:%B %Y}"
-    )
-    peaks = billed_peaks(metric=BilledMetric(contract.metric), levels=levels)
-    return MonthSoFar(contract, peaks=tuple(peaks), drafts=tuple(drafts))
+    return MonthSoFar(plan.contract, peaks=plan.peaks, drafts=plan.drafts)

@@ -1,0 +1,115 @@
+"""What changed against last month, by organization, and what of it is unusual. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+from billing.money import round_minor
+from billing.rating import ContractKind, Level, Terms
+
+# The last months a quantity is compared with, and how far apart it must be to be worth a look: more
+# than double or less than half of their median, and by so many.
+COMPARED_MONTHS = 6
+UNUSUAL_FACTOR = 2
+UNUSUAL_LEAST = 5
+
+
+class Kind(StrEnum):
+    """How an organization's quantity moved."""
+
+    NEW = "new"
+    GONE = "gone"
+    MORE = "more"
+    LESS = "less"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One organization, last month and this; amounts without tax, None under a commitment.
+
+    `usual` is the median of what it had before where the quantity is unusual, else None.
+    """
+
+    organization_id: int
+    name: str
+    metric: str
+    before: int
+    now: int
+    before_minor: int | None
+    now_minor: int | None
+    usual: float | None
+
+    @property
+    def kind(self) -> Kind:
+        """New, gone, more, less or the same."""
+        if self.before == self.now:
+            return Kind.SAME
+        if not self.before:
+            return Kind.NEW
+        if not self.now:
+            return Kind.GONE
+        return Kind.MORE if self.now > self.before else Kind.LESS
+
+    @property
+    def more_minor(self) -> int | None:
+        """By how much its amount rose; negative where it fell."""
+        if self.now_minor is None and self.before_minor is None:
+            return None
+        return (self.now_minor or 0) - (self.before_minor or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RatedPeaks:
+    """A month's peaks by organization, and the terms they are billed by, None where nothing is."""
+
+    peaks: Mapping[int, Level]
+    terms: Terms | None
+
+    def amount(self, organization_id: int) -> int | None:
+        """What its line comes to, without tax; None under a commitment or where nothing bills."""
+        terms = self.terms
+        if terms is None or terms.kind is not ContractKind.PAY_AS_YOU_GO:
+            return None
+        peak = self.peaks.get(organization_id)
+        return round_minor((peak.high_water_mark if peak else 0) * terms.unit_price, terms.currency)
+
+
+def changes(*, this: RatedPeaks, history: Sequence[RatedPeaks]) -> list[Change]:
+    """Everyone billed in this month or the last, by name; `history` is the last month first."""
+    last = history[0]
+    names = {**last.peaks, **this.peaks}
+    found = [
+        Change(
+            organization_id=pk,
+            name=peak.organization_name,
+            metric=peak.metric,
+            before=_mark(last, pk),
+            now=_mark(this, pk),
+            before_minor=last.amount(pk),
+            now_minor=this.amount(pk),
+            usual=unusual(_mark(this, pk), before=[_mark(month, pk) for month in history]),
+        )
+        for pk, peak in names.items()
+    ]
+    return sorted(found, key=lambda change: (change.name.casefold(), change.organization_id))
+
+
+def unusual(quantity: int, *, before: Sequence[int]) -> float | None:
+    """The median of the months before in which there was anyone, where the quantity is far from it.
+
+    Far is more than double or less than half, and at least five apart. Without such a month nothing
+    is usual yet: None.
+    """
+    there = [mark for mark in before if mark > 0]
+    if not there:
+        return None
+    usual = median(there)
+    is_far = quantity > usual * UNUSUAL_FACTOR or quantity * UNUSUAL_FACTOR < usual
+    return float(usual) if is_far and abs(quantity - usual) >= UNUSUAL_LEAST else None
+
+
+def _mark(month: RatedPeaks, organization_id: int) -> int:
+    peak = month.peaks.get(organization_id)
+    return peak.high_water_mark if peak else 0

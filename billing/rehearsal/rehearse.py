@@ -1,0 +1,190 @@
+"""The close of a month rehearsed: the same plan as the real one, and what to look at before it.
+
+Runs in a transaction that PostgreSQL itself keeps from writing and that is rolled back: no number
+is taken, nothing is queued, nobody waits for a lock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from accounts.models import Provider
+from billing.issue import buyer
+from billing.models import MonthClose
+from billing.month_close import due_months, first_month
+from billing.month_levels import month_levels
+from billing.month_plan import MonthPlan, plan_month
+from billing.rating import BilledMetric, Collection, InvoiceDraft, LineDraft, billed_peaks
+from billing.rehearsal.card import CardOutlook, card_outlook
+from billing.rehearsal.changes import COMPARED_MONTHS, Change, RatedPeaks, changes
+from billing.rehearsal.checks import BilledOrganization, CheckResult, run_checks
+from billing.terms import billed_contract, terms_of, was_free
+from mtp.schema import provider_schema
+from usage.late import LateChange, late_changes
+from usage.periods import Month
+
+
+class CantRehearse(Exception):
+    """There is nothing to rehearse for this month; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What the close would do if it ran now, and what changed. `charge_day` is its local day.
+
+    `due_day` is when an invoice by mail is due, `recipients` who gets it. `adjustments` are the
+    lines for what was told late, `told_late` whatever was told late and is counted in this month
+    first, billed or not.
+    """
+
+    provider: Provider
+    month: Month
+    now: datetime
+    is_running: bool
+    plan: MonthPlan
+    why_nothing: str
+    charge_day: date
+    due_day: date
+    recipients: tuple[str, ...]
+    changes: tuple[Change, ...]
+    last_total_minor: int | None
+    card: CardOutlook
+    checks: tuple[CheckResult, ...]
+    told_late: tuple[LateChange, ...]
+
+    @property
+    def currency(self) -> str:
+        """Of all amounts."""
+        return self.plan.contract.currency if self.plan.contract else self.provider.currency
+
+    @property
+    def charged(self) -> list[InvoiceDraft]:
+        """The invoices that the card would be charged for."""
+        return [d for d in self.plan.drafts if d.collection is Collection.AUTOMATIC]
+
+    @property
+    def unusual(self) -> list[Change]:
+        """Quantities far from what the organization used to have."""
+        return [change for change in self.changes if change.usual is not None]
+
+    @property
+    def adjustments(self) -> list[LineDraft]:
+        """Lines for months closed before."""
+        return [line for draft in self.plan.drafts for line in draft.lines if line.adjusted_month]
+
+
+def months_to_rehearse(*, provider: Provider, now: datetime) -> list[Month]:
+    """Those over and not closed, oldest first, and the running one; in the provider's schema."""
+    running = Month.of(now, ZoneInfo(provider.billing_time_zone))
+    return [*due_months(provider=provider, now=now), running]
+
+
+def rehearse(*, provider: Provider, month: Month, now: datetime) -> Rehearsal:
+    """Work out the month's close as it would be at `now`, changing nothing.
+
+    A running month is taken as far as it went. Raises `CantRehearse` for a month that is closed,
+    that has not begun, or that lies before the provider's first.
+    """
+    with provider_schema(provider.schema_name), without_effect():
+        _refuse_others(provider=provider, month=month, now=now)
+        return _rehearsed(provider=provider, month=month, now=now)
+
+
+@contextmanager
+def without_effect() -> Iterator[None]:
+    """Nothing in the block is kept: the database refuses to write, and takes all of it back."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+        yield
+        transaction.set_rollback(True)
+
+
+def _refuse_others(*, provider: Provider, month: Month, now: datetime) -> None:
+    running = Month.of(now, ZoneInfo(provider.billing_time_zone))
+    if month > running:
+        raise CantRehearse(f"{month} has not begun for {provider.name}.")
+    first = first_month()
+    if month < running and (first is None or month < first):
+        raise CantRehearse(f"{provider.name} has nothing to close in {month}.")
+    closed = MonthClose.objects.filter(month=month.first_day, issued_at__isnull=False).first()
+    if closed is not None:
+        raise CantRehearse(f"{month} of {provider.name} is closed: {closed.outcome}.")
+
+
+def _rehearsed(*, provider: Provider, month: Month, now: datetime) -> Rehearsal:
+    zone = ZoneInfo(provider.billing_time_zone)
+    plan = plan_month(month=month)
+    is_running = now < month.ends_at(zone)
+    charge_day = max(now, month.ends_at(zone)).astimezone(zone).date()
+    terms_days = plan.contract.payment_terms_days if plan.contract else 0
+    return Rehearsal(
+        provider=provider,
+        month=month,
+        now=now,
+        is_running=is_running,
+        plan=plan,
+        why_nothing="" if plan.drafts else _why_nothing(plan),
+        charge_day=charge_day,
+        due_day=charge_day + timedelta(days=terms_days),
+        recipients=tuple(buyer(provider=provider, profile=plan.profile)["emails"]),
+        changes=tuple(_changes(plan)),
+        last_total_minor=_last_total(month),
+        card=card_outlook(charge_day=charge_day),
+        checks=run_checks(organizations=_billed(plan), now=now),
+        told_late=tuple(_told_late(month, zone)),
+    )
+
+
+def _why_nothing(plan: MonthPlan) -> str:
+    if plan.contract is not None:
+        return "Nothing is owed"
+    return "Free allowance" if was_free(plan.month) else "No contract in force"
+
+
+def _changes(plan: MonthPlan) -> list[Change]:
+    if plan.contract is None:
+        return []
+    metric = BilledMetric(plan.contract.metric)
+    this = RatedPeaks(
+        peaks={peak.organization_id: peak for peak in plan.peaks},
+        terms=terms_of(plan.contract, plan.profile),
+    )
+    months = [plan.month.plus(months=-back) for back in range(1, COMPARED_MONTHS + 1)]
+    return changes(this=this, history=[_rated(month, metric=metric) for month in months])
+
+
+def _rated(month: Month, *, metric: BilledMetric) -> RatedPeaks:
+    contract = billed_contract(month)
+    peaks = billed_peaks(metric=metric, levels=month_levels(month=month))
+    return RatedPeaks(
+        peaks={peak.organization_id: peak for peak in peaks},
+        terms=terms_of(contract, None) if contract else None,
+    )
+
+
+def _last_total(month: Month) -> int | None:
+    """What the month before was closed with; None where it was not."""
+    totals = MonthClose.objects.filter(month=month.previous.first_day, issued_at__isnull=False)
+    total: int | None = totals.values_list("total_minor", flat=True).first()
+    return total
+
+
+def _billed(plan: MonthPlan) -> list[BilledOrganization]:
+    return [
+        BilledOrganization(
+            peak.organization_id, peak.organization_name, peak.high_water_mark, peak.metric
+        )
+        for peak in plan.peaks
+    ]
+
+
+def _told_late(month: Month, zone: ZoneInfo) -> Iterator[LateChange]:
+    """What was told late and is counted in the rehearsed month for the first time."""
+    for change in late_changes():
+        if Month.of(change.counted_at, zone) == month:
+            yield change
