@@ -1,6 +1,7 @@
 """Money owed, asked for and received: one provider's schema."""
 
 from billing.models.agreements import ContractDocument, RenewalNotice, TermsAcceptance
+from billing.models.allowance import AllowanceOrder
 from billing.models.chargeback import Chargeback
 from billing.models.charging import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
 from billing.models.close import MonthClose
@@ -17,6 +18,7 @@ from billing.models.reconciliation import BookDifference
 from billing.models.standing import StandingStep, SuspensionDeferral
 
 __all__ = [
+    "AllowanceOrder",
     "BillingProfile",
     "BookDifference",
     "ChargeAttempt",

@@ -28,11 +28,12 @@ class Invoice(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """Why it was issued; one of each for a month at most."""
+        """Why it was issued; one of each for a month at most, but for orders."""
 
         USAGE = "usage", "Usage"
         COMMITMENT = "commitment", "Commitment"
         OVERAGE = "overage", "Overage"
+        ORDER = "order", "Order"
 
     class Collection(models.TextChoices):
         """How the money is to come."""
@@ -81,7 +82,7 @@ class Invoice(models.Model):
             models.UniqueConstraint(
                 fields=["month", "kind"],
                 name="billing_invoice_once_a_month",
-                condition=models.Q(voided_at=None),
+                condition=models.Q(voided_at=None) & ~models.Q(kind="order"),
             ),
             models.CheckConstraint(
                 name="billing_invoice_adds_up",
@@ -150,6 +151,7 @@ class InvoiceLine(models.Model):
         USAGE = "usage", "An organization's high-water mark"
         COMMITMENT = "commitment", "The committed quantity"
         OVERAGE = "overage", "The quantity above the commitment"
+        PACK = "pack", "A pack of monthly active users, as ordered"
         BASIS = "basis", "An organization's high-water mark, covered or counted elsewhere"
         ADJUSTMENT = "adjustment", "Told late, for a month closed before"
 
