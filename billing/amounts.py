@@ -38,7 +38,7 @@ class Amounts:
     @property
     def unsettled_minor(self) -> int:
         """What neither money nor a credit note has settled, whoever still asks for it."""
-        return max(0, self.billed_minor - self.credited_minor - self.paid_minor)
+        return max(0, self._carried_minor - self.paid_minor)
 
     @property
     def owed_minor(self) -> int:
@@ -53,17 +53,22 @@ class Amounts:
     @property
     def dropped_minor(self) -> int:
         """What nobody asks for any more, the invoice being void or written off."""
-        return self.unsettled_minor - self.owed_minor
+        dropped = self.uncredited_minor - self._carried_minor
+        return dropped + self.unsettled_minor - self.owed_minor
 
     @property
     def surplus_minor(self) -> int:
-        """What came in on top of what the invoice carries, to be refunded."""
-        return max(0, self.paid_minor + self.credited_minor - self.billed_minor)
+        """What came in on top of what the invoice carries, to be refunded: all of a void one."""
+        return max(0, self.paid_minor - self._carried_minor)
 
     @property
     def uncredited_minor(self) -> int:
         """What the invoice still carries: no further credit note goes beyond it."""
         return self.billed_minor - self.credited_minor
+
+    @property
+    def _carried_minor(self) -> int:
+        return 0 if self.is_void else self.uncredited_minor
 
     @property
     def status(self) -> Status:

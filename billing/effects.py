@@ -5,8 +5,20 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing import cards, charging, documents, gateway, notices, outstanding, topics, webhooks
-from billing.models import ChargeAttempt, Invoice
+from billing import (
+    cards,
+    charging,
+    documents,
+    gateway,
+    notices,
+    outstanding,
+    refunds,
+    topics,
+    webhooks,
+)
+from billing.corrections import mails
+from billing.documents.credit_note import render_credit_note
+from billing.models import ChargeAttempt, CreditNote, Invoice, Refund
 from mtp.outbox.topics import Postpone, handles
 
 SOON = timedelta(seconds=5)
@@ -59,6 +71,12 @@ def _wait(attempt: ChargeAttempt, *, now: datetime) -> timedelta:
     return max(FIRST_LOOK, min(now - attempt.created_at, SLOWEST_LOOK))
 
 
+@handles(topics.REFUND)
+def give_back(payload: Mapping[str, Any], now: datetime) -> None:
+    """Have Stripe give an ordered refund back; come back for an outcome that is not known yet."""
+    refunds.send_refund(refund_id=payload["refund_id"], now=now)
+
+
 @handles(topics.CARD_SETTLED)
 def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - one for all
     """Tell Stripe which card is the default and take the replaced ones off."""
@@ -105,3 +123,18 @@ def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
         notices.queue_charge_failed_mail(attempt_id=payload["attempt_id"], now=now)
     except notices.DocumentsNotReady as waiting:
         raise Postpone(now + SOON) from waiting
+
+
+@handles(topics.CREDIT_NOTE)
+def keep_credit_note(payload: Mapping[str, Any], now: datetime) -> None:
+    """Render an issued credit note, keep its bytes and mail it."""
+    note = CreditNote.objects.select_related("invoice").get(pk=payload["credit_note_id"])
+    render_credit_note(note=note, now=now)
+    mails.queue_credit_note_mail(note=note, now=now)
+
+
+@handles(topics.REFUND_MAIL)
+def mail_refund(payload: Mapping[str, Any], now: datetime) -> None:
+    """Tell the billing contacts of money given back."""
+    refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
+    mails.queue_refund_mail(refund=refund, now=now)

@@ -70,7 +70,7 @@ def _client(api_key: str, base: str, _process: int) -> stripe.StripeClient:
 
 def create_customer(*, provider_id: str) -> str:
     """The id of the provider's customer: created once, whoever asks and however often."""
-    customer = _call(
+    customer = call(
         client().v1.customers.create,
         {"metadata": {"provider": provider_id}},
         {"idempotency_key": f"customer-{provider_id}"},
@@ -80,7 +80,7 @@ def create_customer(*, provider_id: str) -> str:
 
 def update_customer(*, customer_id: str, payment_method_id: str, name: str, email: str) -> None:
     """Make the card the customer's default at Stripe too, with the name people know it by."""
-    _call(
+    call(
         client().v1.customers.update,
         customer_id,
         {
@@ -96,7 +96,7 @@ def create_setup_intent(
     *, customer_id: str, provider_id: str, actor_id: int | None, actor_name: str
 ) -> str:
     """A new SetupIntent's client secret, for the browser to put a card on file with."""
-    intent = _call(
+    intent = call(
         client().v1.setup_intents.create,
         {
             "customer": customer_id,
@@ -116,19 +116,19 @@ def create_setup_intent(
 def setup_intent(*, setup_intent_id: str) -> SetupFacts:
     """A SetupIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
     return setup_facts(
-        _call(client().v1.setup_intents.retrieve, setup_intent_id, {"expand": ["payment_method"]})
+        call(client().v1.setup_intents.retrieve, setup_intent_id, {"expand": ["payment_method"]})
     )
 
 
 def card(*, payment_method_id: str) -> CardFacts:
     """A card as Stripe keeps it now; its `customer_id` is empty once it was detached."""
-    return card_facts(_call(client().v1.payment_methods.retrieve, payment_method_id))
+    return card_facts(call(client().v1.payment_methods.retrieve, payment_method_id))
 
 
 def detach_card(*, payment_method_id: str) -> None:
     """Take a replaced card off its customer; one that is off already stays so."""
     try:
-        _call(
+        call(
             client().v1.payment_methods.detach,
             payment_method_id,
             {},
@@ -177,7 +177,7 @@ def charge(*, parameters: "PaymentIntentCreateParams", idempotency_key: str) -> 
     """
     try:
         return payment_facts(
-            _call(
+            call(
                 client().v1.payment_intents.create,
                 parameters,
                 {"idempotency_key": idempotency_key},
@@ -192,12 +192,12 @@ def charge(*, parameters: "PaymentIntentCreateParams", idempotency_key: str) -> 
 
 def payment(*, payment_intent_id: str) -> PaymentFacts:
     """A PaymentIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
-    return payment_facts(_call(client().v1.payment_intents.retrieve, payment_intent_id))
+    return payment_facts(call(client().v1.payment_intents.retrieve, payment_intent_id))
 
 
 def payment_secret(*, payment_intent_id: str) -> str:
     """What a browser needs to confirm the payment; it is never kept."""
-    return str(_call(client().v1.payment_intents.retrieve, payment_intent_id)["client_secret"])
+    return str(call(client().v1.payment_intents.retrieve, payment_intent_id)["client_secret"])
 
 
 def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
@@ -207,7 +207,7 @@ def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
     """
     try:
         return payment_facts(
-            _call(
+            call(
                 client().v1.payment_intents.cancel,
                 payment_intent_id,
                 {"cancellation_reason": "abandoned"},
@@ -237,7 +237,7 @@ def payments_since(*, customer_id: str, since: datetime) -> Iterator[PaymentFact
 
 def _payments(parameters: "PaymentIntentListParams") -> Iterator[PaymentFacts]:
     while True:
-        page = _call(client().v1.payment_intents.list, parameters)
+        page = call(client().v1.payment_intents.list, parameters)
         yield from map(payment_facts, page["data"])
         if not page["has_more"]:
             return
@@ -249,8 +249,12 @@ def _fresh_key() -> str:
     return uuid.uuid4().hex
 
 
-def _call(ask: Any, *arguments: Any) -> dict[str, Any]:
-    """The answer as plain data. A `stripe.CardError` passes: it carries an outcome."""
+def call(ask: Any, *arguments: Any) -> dict[str, Any]:
+    """What Stripe answers to a method of its client, as plain data.
+
+    Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`. A `stripe.CardError` passes:
+    it carries an outcome.
+    """
     try:
         answer: dict[str, Any] = ask(*arguments).to_dict()
     except stripe.CardError:

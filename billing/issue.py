@@ -44,7 +44,7 @@ def issue_invoices(
     """
     if not drafts:
         return []
-    first = _take_numbers(count=len(drafts))
+    first = take_numbers(name=INVOICE_NUMBERS, count=len(drafts))
     shared = _shared_fields(
         provider=provider, contract=contract, profile=profile, month=month, now=now
     )
@@ -77,10 +77,13 @@ def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:
     return timedelta(days=0 if is_charged else contract.payment_terms_days)
 
 
-def _take_numbers(*, count: int) -> int:
-    """The first of `count` consecutive numbers; the row is locked until the transaction ends."""
+def take_numbers(*, name: str, count: int) -> int:
+    """The first of `count` consecutive numbers of a kind of document.
+
+    Its row stays locked until the running transaction ends: one that is rolled back leaves no gap.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(TAKE_NUMBERS, {"name": INVOICE_NUMBERS, "count": count})
+        cursor.execute(TAKE_NUMBERS, {"name": name, "count": count})
         last: int = cursor.fetchone()[0]
     return last - count + 1
 

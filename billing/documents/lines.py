@@ -8,6 +8,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from billing.documents.names import printable
+from billing.line_texts import counted_as
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
 from billing.why_links import why_address
@@ -50,7 +51,7 @@ def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator
     for (metric, price), members in groupby(ordered, key=_metric_and_price):
         group = list(members)
         yield Charge(
-            name=f"Highest number of {unit_of(metric)} in {len(group):,} organizations",
+            name=f"{_counted(metric)} in {len(group):,} organizations",
             note="The sum of their lines, each with its own amount",
             quantity=quantity_text(
                 sum((line.quantity for line in group), Decimal(0)), unit_of(metric)
@@ -58,6 +59,11 @@ def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator
             unit_price=format_unit_price(price, currency),
             amount=format_money(sum(line.amount_minor for line in group), currency),
         )
+
+
+def _counted(metric: str) -> str:
+    phrase = counted_as(unit_of(metric) if metric == "greater" else metric)
+    return phrase[0].upper() + phrase[1:]
 
 
 def _metric_and_price(line: InvoiceLine) -> tuple[str, Decimal]:

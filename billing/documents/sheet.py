@@ -5,6 +5,7 @@ Payment is told as at issue: a document never changes, so it cannot know what ca
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -140,6 +141,7 @@ def _facts(invoice: Invoice, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
     )
     facts = [
         ("Invoice number", invoice.number),
+        ("Replaces", f"{invoice.replaces.number}, which is void" if invoice.replaces else ""),
         ("Date of issue", date_text(invoice.issued_at.astimezone(zone).date())),
         ("Date due", date_text(invoice.due_date)),
         ("Billing month", month_text(invoice.month)),
@@ -155,9 +157,8 @@ def _totals(invoice: Invoice) -> tuple[tuple[str, str], ...]:
     totals = [("Subtotal", format_money(invoice.subtotal_minor, currency))]
     if invoice.tax_minor or invoice.tax_rate:
         name = printable(invoice.tax_name) or "Tax"
-        rate = f"{invoice.tax_rate:f}"
-        rate = rate.rstrip("0").rstrip(".") if "." in rate else rate
-        totals.append((f"{name} ({rate} %)", format_money(invoice.tax_minor, currency)))
+        name = f"{name} ({rate_text(invoice.tax_rate)} %)"
+        totals.append((name, format_money(invoice.tax_minor, currency)))
     total = format_money(invoice.total_minor, currency)
     return (
         *totals,
@@ -167,7 +168,15 @@ def _totals(invoice: Invoice) -> tuple[tuple[str, str], ...]:
     )
 
 
+def rate_text(rate: Decimal) -> str:
+    """A percentage without idle zeros: 19 or 7.7."""
+    text = f"{rate:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def _quantity_heading(invoice: Invoice) -> str:
+    if invoice.contract_summary.get("metric") == "mau":
+        return "Active users"
     return "High-water mark" if invoice.kind == Invoice.Kind.USAGE else "Quantity"
 
 

@@ -97,18 +97,26 @@ def document_bytes(*, document_id: int) -> bytes:
 
 
 def _checked(kept: InvoiceDocument, *, number: str) -> bytes:
-    content = bytes(kept.content)
+    return checked(
+        bytes(kept.content), sha256=kept.sha256, what=f"{kept.format} of invoice {number}"
+    )
+
+
+def checked(content: bytes, *, sha256: str, what: str) -> bytes:
+    """The stored bytes of a document, if they are those that were rendered.
+
+    Raises `DocumentDamaged`, which is logged as an error for operations to look at.
+    """
     found = hashlib.sha256(content).hexdigest()
-    if found != kept.sha256:
+    if found != sha256:
         logger.error(
-            "Document %s of invoice %s in %s is damaged: SHA-256 is %s and was %s when rendered.",
-            kept.format,
-            number,
+            "The %s in %s is damaged: SHA-256 is %s and was %s when rendered.",
+            what,
             require_provider_schema(),
             found,
-            kept.sha256,
+            sha256,
         )
-        raise DocumentDamaged(f"The stored {kept.format} of {number} is not the one rendered.")
+        raise DocumentDamaged(f"The stored {what} is not the one rendered.")
     return content
 
 

@@ -48,7 +48,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
 }
 # The SDK imports these for type checkers only.
 NAMED_BY_THE_SDK = {"StripeContext": stripe.StripeContext, "Mapping": Mapping}
-WITHOUT_PARAMETERS = {"client", "charge_parameters", "card", "payment", "payment_secret"}
+WITHOUT_PARAMETERS = {"call", "client", "charge_parameters", "card", "payment", "payment_secret"}
 
 
 def strictly(shape: type, parameters: Any) -> None:
@@ -71,7 +71,7 @@ def sent(monkeypatch):
         seen.extend(arguments)
         raise Sent
 
-    monkeypatch.setattr(gateway, "_call", keep)
+    monkeypatch.setattr(gateway, "call", keep)
     return seen
 
 

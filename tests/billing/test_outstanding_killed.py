@@ -31,7 +31,7 @@ def work(books, steps):
         code = 1
         try:
             connections.close_all()
-            gateway._call = partial(steps.around, gateway._call)  # noqa: SLF001 - where requests leave
+            gateway.call = partial(steps.around, gateway.call)
             connection.ensure_connection()
             connection._commit = partial(steps.around, connection._commit)  # noqa: SLF001 - the commit itself
             with connection.execute_wrapper(steps.around):

@@ -1,0 +1,157 @@
+"""Refunds are booked as they are at Stripe, or at the bank."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.actors import SYSTEM_ACTOR, Actor
+from billing import topics
+from billing.charging import PaymentMismatch
+from billing.corrections.acting import CorrectionRefused
+from billing.models import Invoice, Payment, Refund
+from billing.refunds.log import log_refund
+from billing.refunds.ordering import credit_what_was_owed
+from billing.standing import record_standing
+from billing.stripe_refunds import RefundFacts
+from mtp.outbox.delivery import enqueue
+
+State = Refund.State
+AT_STRIPE = Actor(id=None, name="Stripe's dashboard")
+
+
+def book(*, facts: RefundFacts, now: datetime) -> Refund:
+    """As `book_refund`, of what Stripe says; raises `PaymentMismatch` where it booked none."""
+    booked = book_refund(
+        stripe_refund_id=facts.stripe_refund_id,
+        payment_intent_id=facts.payment_intent_id,
+        amount_minor=facts.amount_minor,
+        currency=facts.currency,
+        state=facts.state,
+        refund_key=facts.refund_key,
+        failure_message=facts.failure_message,
+        now=now,
+    )
+    if booked is None:
+        raise PaymentMismatch(f"{facts.stripe_refund_id} is no refund of ours")
+    return booked
+
+
+@transaction.atomic
+def book_refund(
+    *,
+    stripe_refund_id: str,
+    payment_intent_id: str,
+    amount_minor: int,
+    state: Refund.State,
+    now: datetime,
+    currency: str = "",
+    refund_key: str = "",
+    failure_message: str = "",
+) -> Refund | None:
+    """Record a refund as it is at Stripe: the one door for answers, webhooks and reconciliation.
+
+    `refund_key` is the metadata `refund` that we sent: without it the refund was made at Stripe's
+    dashboard, and is booked with a credit note of its own. Repeating it changes nothing; a failure
+    is final, and takes back a success. None where the payment is not ours, or where a dashboard's
+    refund failed before it was booked. Raises `PaymentMismatch` for another amount or currency.
+    """
+    payment = _locked_payment(payment_intent_id)
+    if payment is None:
+        return None
+    refund = payment.refunds.filter(
+        Q(stripe_refund_id=stripe_refund_id) | Q(idempotency_key=refund_key or stripe_refund_id)
+    ).first()
+    if refund is None:
+        if state == State.FAILED:
+            return None
+        refund = _made_at_stripe(payment, stripe_refund_id, amount_minor, now=now)
+    told = (amount_minor, currency or payment.currency, payment_intent_id)
+    ours = (refund.amount_minor, refund.currency, payment.stripe_payment_intent_id)
+    if told != ours:
+        raise PaymentMismatch(f"{stripe_refund_id} is not {refund}: another amount or currency")
+    _move(refund, state, stripe_refund_id, message=failure_message, now=now)
+    return refund
+
+
+def _locked_payment(payment_intent_id: str) -> Payment | None:
+    payment = Payment.objects.filter(stripe_payment_intent_id=payment_intent_id).first()
+    if payment is not None:
+        Invoice.objects.select_for_update().get(pk=payment.invoice_id)
+    return payment
+
+
+def _made_at_stripe(
+    payment: Payment, stripe_refund_id: str, amount_minor: int, *, now: datetime
+) -> Refund:
+    """The row of a refund that nobody ordered here, with the credit note that belongs to it."""
+    reason = "Refunded at Stripe"
+    invoice = payment.invoice
+    note = credit_what_was_owed(
+        invoice, amount_minor=amount_minor, reason=reason, actor=AT_STRIPE, now=now
+    )
+    refund = Refund.objects.create(
+        payment=payment,
+        credit_note=note,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        reason=reason,
+        idempotency_key=stripe_refund_id,
+        stripe_refund_id=stripe_refund_id,
+        ordered_by_name=AT_STRIPE.name,
+        ordered_at=now,
+        sent_at=now,
+    )
+    log_refund(refund, "refund.made_at_stripe", actor=AT_STRIPE, now=now)
+    return refund
+
+
+@transaction.atomic
+def fail(refund: Refund, *, message: str, now: datetime) -> None:
+    """Record that Stripe has not made a refund and will not: what it held is to be given back."""
+    Invoice.objects.select_for_update().get(pk=refund.payment.invoice_id)
+    current = Refund.objects.select_related("payment__invoice").get(pk=refund.pk)
+    _move(current, State.FAILED, "", message=message, now=now)
+
+
+@transaction.atomic
+def book_payout(*, refund: Refund, reference: str, actor: Actor, now: datetime) -> Refund:
+    """Book a bank transfer's refund as paid out by hand, with what the bank knows it by.
+
+    Raises `CorrectionRefused` without a reference, and for one that waits for nobody's hand.
+    """
+    Invoice.objects.select_for_update().get(pk=refund.payment.invoice_id)
+    current = Refund.objects.select_related("payment__invoice").get(pk=refund.pk)
+    if current.payment.method != Payment.Method.BANK_TRANSFER or current.state != State.PENDING:
+        raise CorrectionRefused("This refund does not wait to be paid out by hand.")
+    if not reference.strip():
+        raise CorrectionRefused("Enter the reference of the payout.", field="reference")
+    current.reference = reference.strip()
+    _move(current, State.SUCCEEDED, "", message="", actor=actor, now=now)
+    return current
+
+
+def _move(
+    refund: Refund,
+    state: Refund.State,
+    stripe_refund_id: str,
+    *,
+    message: str,
+    now: datetime,
+    actor: Actor = SYSTEM_ACTOR,
+) -> None:
+    """The refund's new state with what follows; under the invoice's lock."""
+    if stripe_refund_id and not refund.stripe_refund_id:
+        refund.stripe_refund_id = stripe_refund_id
+        refund.save(update_fields=["stripe_refund_id"])
+    if state == State.PENDING or refund.state in (state, State.FAILED):
+        return
+    refund.state = state
+    refund.finished_at = now
+    refund.failure_message = message[:500] if state == State.FAILED else ""
+    refund.save()
+    log_refund(refund, f"refund.{state}", actor=actor, now=now)
+    if state == State.SUCCEEDED:
+        key, payload = f"refund:{refund.pk}", {"refund_id": refund.pk}
+        enqueue(topic=topics.REFUND_MAIL, key=key, payload=payload, now=now)
+    record_standing(now=now)

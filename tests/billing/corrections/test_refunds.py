@@ -1,0 +1,262 @@
+"""Giving money back once: what Stripe answers, loses or repeats, against the stand-in."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing import refunds, stripe_refunds
+from billing.charging import PaymentMismatch
+from billing.corrections.acting import CorrectionRefused
+from billing.models import CreditNote, Refund
+from mtp.outbox.delivery import deliver_due
+from mtp.outbox.models import OutboxMessage
+from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
+
+State = Refund.State
+
+
+def order(invoice, amount_minor=10_000, reason="Agreed by phone"):
+    return refunds.order_refund(
+        payment=payment_of(invoice),
+        amount_minor=amount_minor,
+        reason=reason,
+        actor=STAFF,
+        now=LATER,
+    )
+
+
+def work(books, now=LATER):
+    deliver_due(now=now, schema=books.provider.schema_name)
+
+
+def refunded_at_stripe(books):
+    return books.stripe.charges(customer=books.customer())["amount_refunded"]
+
+
+def test_a_refund_is_made_once_and_credited_in_the_same_act(books, paid):
+    refund = order(paid)
+    before = paid.amounts
+    assert refund.state == State.PENDING, "Stripe is asked by a worker, after the row is there"
+    assert refunded_at_stripe(books) == 0
+
+    work(books)
+    refunds.send_refund(refund_id=refund.pk, now=LATER)
+
+    refund.refresh_from_db()
+    assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+    note = CreditNote.objects.get()
+    assert (note.number, note.total_minor) == (f"{books.provider.invoice_prefix}-CN-000001", 10_000)
+    assert refund.credit_note == note
+    assert before == paid.amounts
+    assert (paid.amounts.paid_minor, paid.amounts.credited_minor) == (23_000, 10_000)
+    assert (paid.owed_minor, paid.amounts.surplus_minor, paid.status) == (0, 0, "paid")
+
+
+def test_no_more_is_given_back_than_was_paid(books, paid):
+    order(paid, 30_000)
+
+    with pytest.raises(CorrectionRefused, match=r"No more than \$30.00"):
+        order(paid, 3_001)
+
+    assert order(paid, 3_000).amount_minor == 3_000
+    work(books)
+    assert refunded_at_stripe(books) == 33_000
+    assert paid.amounts.credited_minor == 33_000
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_nothing_is_no_refund(paid, amount):
+    with pytest.raises(CorrectionRefused):
+        order(paid, amount)
+
+
+def test_a_refund_has_a_reason(paid):
+    with pytest.raises(CorrectionRefused, match="reason"):
+        order(paid, reason="  ")
+
+
+@pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "unsaved_500", "conflict"])
+def test_a_lost_answer_is_never_a_second_refund(books, paid, kind):
+    refund = order(paid)
+    books.stripe.fault(kind, path="/v1/refunds")
+
+    work(books)
+    work(books, LATER + timedelta(minutes=1))
+
+    refund.refresh_from_db()
+    assert refund.state == State.SUCCEEDED
+    assert refunded_at_stripe(books) == 10_000
+
+
+@pytest.mark.parametrize("did_its_work", [True, False])
+def test_a_saved_error_is_settled_by_what_stripe_holds(books, paid, did_its_work):
+    refund = order(paid)
+    books.stripe.fault("saved_500", path="/v1/refunds", work=did_its_work)
+
+    for hours in (0, 1, 22, 23.5, 25):
+        work(books, LATER + timedelta(hours=hours))
+
+    refund.refresh_from_db()
+    if did_its_work:
+        assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+    else:
+        assert (refund.state, refunded_at_stripe(books)) == (State.FAILED, 0)
+        assert paid.amounts.surplus_minor == 10_000, "it is still to be given back"
+
+
+def test_what_may_have_arrived_is_not_sent_again_after_a_day(books, paid):
+    refund = order(paid)
+    books.stripe.fault("commit_then_timeout", path="/v1/refunds")
+    work(books)
+    Refund.objects.filter(pk=refund.pk).update(sent_at=LATER - timedelta(days=2))
+
+    work(books, LATER + timedelta(minutes=1))
+
+    refund.refresh_from_db()
+    assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+
+
+def test_a_busy_stripe_is_asked_again(books, paid):
+    refund = order(paid)
+    books.stripe.fault("rate_limit", path="/v1/refunds")
+
+    work(books)
+    work(books, LATER + timedelta(minutes=1))
+
+    refund.refresh_from_db()
+    assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+
+
+def test_a_refused_refund_has_failed_and_is_to_be_given_back(books, paid):
+    refund = order(paid, 33_000)
+    books.stripe.control(
+        "POST", "disputes", payment_intent=payment_of(paid).stripe_payment_intent_id
+    )
+
+    work(books)
+
+    refund.refresh_from_db()
+    assert refund.state == State.FAILED
+    assert "charged back" in refund.failure_message
+    assert paid.amounts.surplus_minor == 33_000
+
+
+def test_a_refund_that_the_bank_sends_back_has_failed_for_good(books, paid):
+    refund = order(paid)
+    work(books)
+    refund.refresh_from_db()
+    books.stripe.control("POST", "refunds/fail", refund=refund.stripe_refund_id)
+
+    facts = stripe_refunds.refund(stripe_refund_id=refund.stripe_refund_id)
+    refunds.book(facts=facts, now=LATER)
+    late_word = {"state": State.SUCCEEDED, "refund_key": facts.refund_key}
+    again = refunds.book_refund(
+        stripe_refund_id=facts.stripe_refund_id,
+        payment_intent_id=facts.payment_intent_id,
+        amount_minor=facts.amount_minor,
+        now=LATER,
+        **late_word,
+    )
+
+    assert again.state == State.FAILED
+    assert paid.amounts.surplus_minor == 10_000
+    assert order(paid, 10_000).credit_note is None, "it was credited before"
+    assert CreditNote.objects.count() == 1
+
+
+def dashboard_refund(books, invoice, amount):
+    intent = payment_of(invoice).stripe_payment_intent_id
+    made = books.stripe.control("POST", "refunds", payment_intent=intent, amount=amount)
+    return stripe_refunds.refund(stripe_refund_id=made["id"])
+
+
+def test_a_refund_at_the_dashboard_is_booked_once_with_a_credit_note(books, paid):
+    facts = dashboard_refund(books, paid, 4_000)
+
+    first = refunds.book(facts=facts, now=LATER)
+    again = refunds.book(facts=facts, now=LATER)
+
+    assert first == again
+    assert (paid.amounts.paid_minor, paid.owed_minor) == (29_000, 0)
+    assert CreditNote.objects.get().reason == "Refunded at Stripe"
+    assert OutboxMessage.objects.filter(topic="billing.refund_mail").count() == 1
+
+
+def test_a_webhook_that_comes_before_the_answer_books_the_same_refund(books, paid):
+    refund = order(paid)
+    books.stripe.fault("commit_then_timeout", path="/v1/refunds")
+    work(books)
+    (facts,) = stripe_refunds.refunds_of(
+        payment_intent_id=payment_of(paid).stripe_payment_intent_id
+    )
+
+    assert refunds.book(facts=facts, now=LATER) == refund
+    work(books, LATER + timedelta(minutes=1))
+
+    assert Refund.objects.get().state == State.SUCCEEDED
+    assert paid.amounts.credited_minor == 10_000
+
+
+def test_another_amount_is_another_refund(books, paid):
+    refund = order(paid)
+
+    with pytest.raises(PaymentMismatch):
+        refunds.book_refund(
+            stripe_refund_id="re_1",
+            payment_intent_id=payment_of(paid).stripe_payment_intent_id,
+            amount_minor=9_999,
+            state=State.SUCCEEDED,
+            refund_key=refund.idempotency_key,
+            now=LATER,
+        )
+
+
+def test_a_payment_of_somebody_else_is_not_ours(books):
+    assert (
+        refunds.book_refund(
+            stripe_refund_id="re_1",
+            payment_intent_id="pi_unknown",
+            amount_minor=100,
+            state=State.SUCCEEDED,
+            now=LATER,
+        )
+        is None
+    )
+
+
+def test_a_transfer_is_given_back_by_hand(books):
+    invoice = books.invoice()
+    payment = invoice.payments.create(
+        method="bank_transfer", amount_minor=33_000, currency="USD", received_at=LATER
+    )
+    refund = order(invoice, 33_000)
+    work(books)
+    refund.refresh_from_db()
+    assert refund.state == State.PENDING, "nobody but a person pays it out"
+
+    with pytest.raises(CorrectionRefused, match="reference"):
+        refunds.book_payout(refund=refund, reference=" ", actor=STAFF, now=LATER)
+    booked = refunds.book_payout(refund=refund, reference="SEPA 4711", actor=STAFF, now=LATER)
+
+    assert (booked.state, booked.reference) == (State.SUCCEEDED, "SEPA 4711")
+    assert refunds.refundable_minor(payment) == 0
+    with pytest.raises(CorrectionRefused, match="does not wait"):
+        refunds.book_payout(refund=refund, reference="again", actor=STAFF, now=LATER)
+
+
+def test_a_contested_payment_is_not_refunded_on_top(books, paid):
+    payment = payment_of(paid)
+    payment.chargebacks.create(
+        stripe_dispute_id="dp_1", amount_minor=33_000, currency="USD", opened_at=LATER
+    )
+
+    with pytest.raises(CorrectionRefused, match=r"\$0.00"):
+        order(paid, 100)
+
+
+def test_a_second_invoice_knows_nothing_of_it(books, paid):
+    other = pay(books, books.invoice(month="2026-09-01"))
+    order(paid, 33_000)
+
+    assert other.amounts.credited_minor == 0
+    assert other.amounts.paid_minor == 33_000
