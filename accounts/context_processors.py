@@ -14,6 +14,7 @@ from django_tenants.utils import get_public_schema_name
 
 from accounts.models import User
 from accounts.roles import Permission
+from accounts.scope import limited_to
 from mtp.schema import current_schema
 
 
@@ -46,19 +47,27 @@ PROVIDER_MENU = (
                 "building-office-2",
                 Permission.VIEW_ORGANIZATIONS,
             ),
+            Entry("alert_list", "Alerts", "bell-alert", Permission.VIEW_ALERTS),
         ),
     ),
     Group(
         "Account",
         (
             Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
-            Entry("cap_request_list", "Cap requests", "arrow-trending-up", Permission.CHANGE_CAPS),
+            Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
+            Entry("cap_request_list", "Cap requests", "hand-raised", Permission.CHANGE_CAPS),
             Entry("licences", "Licences", "ticket", Permission.VIEW_BILLING),
             Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
             Entry(
                 "billing_information",
                 "Billing Information",
                 "credit-card",
+                Permission.VIEW_BILLING,
+            ),
+            Entry(
+                "month_rehearsal",
+                "Month-end rehearsal",
+                "clipboard-document-check",
                 Permission.VIEW_BILLING,
             ),
             Entry(
@@ -95,10 +104,11 @@ OWN_MENU = (
         ),
     ),
 )
+MENUS = (*PROVIDER_MENU, *OWN_MENU)
 OWN_PAGES = "/organization/"
-# What waits behind an entry: counted in the provider's schema. The menu remembers for a moment what
-# it asked the database, or every page would ask anew.
-Waiting = Callable[[], int]
+# What waits for this person behind an entry: counted in the provider's schema, within their limit.
+# The menu remembers all its figures of a person as one for a moment, or every page would ask anew.
+Waiting = Callable[[User], int]
 _waiting: dict[str, Waiting] = {}
 
 
@@ -127,20 +137,36 @@ def shown_when(name: str) -> Callable[[Condition], Condition]:
     return register
 
 
-def forget_waiting(*, name: str, user: User) -> None:
-    """Count anew for this person, who has just changed what waits there."""
-    caches["provider"].delete(_key("waiting", name, user))
+def forget_figures(*, user: User) -> None:
+    """Count anew for this person, who has just changed what waits."""
+    caches["provider"].delete(_key(user))
 
 
-def _key(kind: str, name: str, user: User) -> str:
-    return f"menu:{kind}:{name}:{user.pk}"
+def _key(user: User) -> str:
+    return f"menu:{user.pk}"
 
 
-def _remembered(kind: str, name: str, user: User, find: Callable[[], int]) -> int:
-    found = caches["provider"].get_or_set(
-        _key(kind, name, user), find, settings.MENU_REMEMBERED_SECONDS
-    )
-    return int(found or 0)
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the menu had to ask: whether entries are there, and what waits behind them."""
+
+    is_there: dict[str, bool]
+    waiting: dict[str, int]
+
+
+def _figures(user: User) -> Figures:
+    """Remembered, or asked for every entry that this person's role includes."""
+    remembered = caches["provider"].get(_key(user))
+    if remembered is not None:
+        return Figures(*remembered)
+    names = {entry.name for group in MENUS for entry in group.entries if user.may(entry.permission)}
+    now = timezone.now()
+    # A refusal's page is rendered outside of the policy that bound the limit.
+    with limited_to(user.visible_organizations):
+        is_there = {name: ask(now) for name, ask in _conditions.items() if name in names}
+        waiting = {name: count(user) for name, count in _waiting.items() if name in names}
+    caches["provider"].set(_key(user), (is_there, waiting), settings.MENU_REMEMBERED_SECONDS)
+    return Figures(is_there, waiting)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -153,6 +179,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User) or not user.role:
         return {"navigation": []}
     is_entered = current_schema() != get_public_schema_name()
+    figures = _figures(user) if is_entered else Figures({}, {})
     if user.may(Permission.ENTER_ORGANIZATION) and request.path.startswith(OWN_PAGES):
         menu = [(group.label, list(group.entries)) for group in OWN_MENU]
     else:
@@ -162,32 +189,17 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
                 [
                     entry
                     for entry in group.entries
-                    if user.may(entry.permission) and _is_there(entry, user, is_entered=is_entered)
+                    if user.may(entry.permission)
+                    and (entry.name not in _conditions or figures.is_there.get(entry.name, False))
                 ],
             )
-            for group in (*PROVIDER_MENU, *OWN_MENU)
+            for group in MENUS
         ]
-    return {"navigation": _rendered(menu, user, path=request.path, is_entered=is_entered)}
-
-
-def _is_there(entry: Entry, user: User, *, is_entered: bool) -> bool:
-    condition = _conditions.get(entry.name)
-    if condition is None:
-        return True
-    return is_entered and bool(
-        _remembered("shown", entry.name, user, lambda: int(condition(timezone.now())))
-    )
-
-
-def _count(entry: Entry, user: User, *, is_entered: bool) -> int:
-    waiting = _waiting.get(entry.name)
-    if waiting is None or not is_entered:
-        return 0
-    return _remembered("waiting", entry.name, user, waiting)
+    return {"navigation": _rendered(menu, figures, path=request.path)}
 
 
 def _rendered(
-    menu: list[tuple[str, list[Entry]]], user: User, *, path: str, is_entered: bool
+    menu: list[tuple[str, list[Entry]]], figures: Figures, *, path: str
 ) -> list[dict[str, Any]]:
     """Groups of items with address and icon; the item whose address fits `path` best is active."""
     addresses = {entry.name: reverse(entry.name) for _, entries in menu for entry in entries}
@@ -202,7 +214,7 @@ def _rendered(
                     "url": addresses[entry.name],
                     "icon": entry.icon,
                     "active": addresses[entry.name] == active,
-                    "count": _count(entry, user, is_entered=is_entered),
+                    "count": figures.waiting.get(entry.name, 0),
                 }
                 for entry in entries
             ],

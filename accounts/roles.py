@@ -25,6 +25,8 @@ class Permission(models.TextChoices):
     VIEW_BILLING = "view_billing", "See invoices and payment information"
     CHANGE_BILLING = "change_billing", "Change the payment method"
     USE_OWN_ORGANIZATION = "use_own_organization", "Use one organization's own pages"
+    VIEW_ALERTS = "view_alerts", "See alerts"
+    HANDLE_ALERTS = "handle_alerts", "Acknowledge alerts"
     VIEW_ACCOUNT = "view_account", "See the account overview"
     MANAGE_API_KEY = "manage_api_key", "Generate and revoke the API key"
     EXTEND_ALLOWANCE = "extend_allowance", "Order packs that extend the allowance"
@@ -35,10 +37,18 @@ class Permission(models.TextChoices):
     )
 
 
-_READ = frozenset({Permission.VIEW_ORGANIZATIONS, Permission.VIEW_USAGE, Permission.VIEW_ACCOUNT})
+_READ = frozenset(
+    {
+        Permission.VIEW_ORGANIZATIONS,
+        Permission.VIEW_USAGE,
+        Permission.VIEW_ALERTS,
+        Permission.VIEW_ACCOUNT,
+    }
+)
 _ADMIN = _READ | {
     Permission.CHANGE_ORGANIZATIONS,
     Permission.CHANGE_MEMBERS,
+    Permission.HANDLE_ALERTS,
     Permission.ENTER_ORGANIZATION,
     Permission.MANAGE_ORGANIZATION_ADMINS,
 }

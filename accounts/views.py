@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import ProfileForm
 from accounts.policies import anyone, signed_in
 from accounts.requests import PortalRequest
-from accounts.roles import Role
+from accounts.roles import Permission, Role
 
 logger = logging.getLogger(__name__)
 HEALTH_TIMEOUT_SECONDS = 2
@@ -47,7 +47,8 @@ def profile(request: PortalRequest) -> HttpResponse:
         # The shell shows the name as it is, not as it was refused.
         request.user.refresh_from_db()
     status = 422 if form.errors else 200
-    return render(request, "accounts/profile.html", {"form": form}, status=status)
+    context = {"form": form, "may_choose_alert_mail": request.user.may(Permission.VIEW_ALERTS)}
+    return render(request, "accounts/profile.html", context, status=status)
 
 
 @anyone

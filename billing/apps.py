@@ -13,4 +13,6 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Register who does billing's durable work, and operations' pages of standing."""
         importlib.import_module("billing.effects")
+        importlib.import_module("billing.alerts")
+        importlib.import_module("billing.peak_guard")
         importlib.import_module("billing.standing_admin")

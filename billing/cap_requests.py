@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.context_processors import waits_behind
-from accounts.models import Package
+from accounts.models import Package, User
 from billing.contracts import contract_for
 from billing.models import Contract
 from billing.money import format_money, format_unit_price, round_minor
@@ -43,7 +43,7 @@ class RequestRow:
 
 
 @waits_behind("cap_request_list")
-def open_requests() -> int:
+def open_requests(user: User) -> int:  # noqa: ARG001 - their limit is that of the request
     """How many requests wait for an answer."""
     return CapRequest.objects.visible().open().count()
 
@@ -53,7 +53,7 @@ def cap_cost(*, asked: int, cap: int | None, users: int, contract: Contract | No
     count where that lies over the cap. Never less than nothing.
     """
     added = 0 if cap is None else max(0, asked - max(cap, users))
-    if contract is None or contract.metric == Package.Metric.DEVICES:
+    if contract is None or contract.metric in {Package.Metric.DEVICES, Package.Metric.MAU}:
         return CapCost(added)
     amount = round_minor(added * contract.unit_price, contract.currency)
     return CapCost(

@@ -9,7 +9,13 @@ BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    # What changes wakes a round by itself; this one finds what merely passed, and lost wake-ups.
+    "alerts": {"task": "tenants.tasks.watch_all_providers", "schedule": crontab(minute="*/10")},
     "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
+    "forecast-trials": {
+        "task": "usage.tasks.try_forecasts",
+        "schedule": crontab(hour=3, minute=50),
+    },
     "standing": {"task": "billing.tasks.record_all_standings", "schedule": crontab(minute=20)},
     "reconciliation": {
         "task": "billing.tasks.reconcile_all",

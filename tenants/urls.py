@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from tenants.views import account as provider_account
 from tenants.views import (
     administrators,
+    alert_mail,
+    alerts,
     cap_request,
     entering,
     joining,
@@ -139,7 +141,17 @@ account: list[URLPattern | URLResolver] = [
     ),
 ]
 
+alert_pages = [
+    path("", alerts.alert_list, name="alert_list"),
+    path("alerts.csv", alerts.alert_csv, name="alert_csv"),
+    path("mail/", alert_mail.alert_mail, name="alert_mail"),
+    path("acknowledge/", alerts.alert_acknowledge, name="alert_acknowledge"),
+    path("withdraw/", alerts.alert_withdraw, name="alert_withdraw"),
+    path("<int:alert_id>/", alerts.alert_detail, name="alert_detail"),
+]
+
 urlpatterns = [
+    path("alerts/", include(alert_pages)),
     path("account/", include(account)),
     path("invitation/<str:token>/", joining.invitation_accept, name="invitation_accept"),
     path("organizations/", organizations.organization_list, name="organization_list"),

@@ -25,6 +25,7 @@ from tests.worker import wait_until, worker
 
 # They are given schemas by name and enter each; so do those that the schedule starts.
 OVER_SEVERAL_PROVIDERS = {
+    "tenants.tasks.watch_some",
     "usage.tasks.snapshot_some",
     "billing.tasks.close_months_of",
     "billing.tasks.reconcile_payments_of",

@@ -16,3 +16,7 @@ class UsageConfig(AppConfig):
         importlib.import_module("usage.active_users.models")
         importlib.import_module("usage.forecast.models")
         importlib.import_module("usage.what_if.models")
+
+    def ready(self) -> None:
+        """Register what usage watches for."""
+        importlib.import_module("usage.alerts")

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from accounts.actors import SYSTEM_ACTOR, Actor
 from tenants.alerts.conditions import Condition
+from tenants.alerts.mails import mail_at_once
 from tenants.alerts.models import LONGEST_TITLE, Alert, AlertEvent
 
 OPEN = """
@@ -55,7 +56,7 @@ def resolve_alert(*, cause: str, now: datetime, actor: Actor = SYSTEM_ACTOR) -> 
 def open_all(
     *, conditions: Mapping[str, Iterable[Condition]], now: datetime, actor: Actor = SYSTEM_ACTOR
 ) -> list[Alert]:
-    """Open what each watch found, in two statements; gives those that were not open before."""
+    """Open what each watch found, in a few statements; gives those that were not open before."""
     rows = [
         {"cause": condition.cause, "watch": watch, **_said(condition)}
         for watch, found in conditions.items()
@@ -68,6 +69,7 @@ def open_all(
         ids = [row[0] for row in cursor.fetchall()]
     opened = list(Alert.objects.filter(pk__in=ids).order_by("pk")) if ids else []
     append(alerts=opened, step=AlertEvent.Step.OPENED, at=now, actor=actor)
+    mail_at_once(alerts=opened, now=now)
     return opened
 
 
@@ -93,6 +95,7 @@ def change_all(
     if changed:
         Alert.objects.bulk_update(changed, SAID)
     append(alerts=other_severity, step=AlertEvent.Step.CHANGED, at=now, actor=actor)
+    mail_at_once(alerts=worse, now=now)
     return worse
 
 

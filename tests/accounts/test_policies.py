@@ -123,6 +123,7 @@ MENUS = {
     "olive": [
         "Dashboard",
         "Organizations",
+        "Alerts",
         "Usage",
         "Cap requests",
         "Payment History",
@@ -133,14 +134,15 @@ MENUS = {
     "bill": [
         "Dashboard",
         "Organizations",
+        "Alerts",
         "Usage",
         "Cap requests",
         "Payment History",
         "Billing Information",
         "Account Overview",
     ],
-    "adam": ["Dashboard", "Organizations", "Usage", "Account Overview"],
-    "rita": ["Dashboard", "Organizations", "Usage", "Account Overview"],
+    "adam": ["Dashboard", "Organizations", "Alerts", "Usage", "Account Overview"],
+    "rita": ["Dashboard", "Organizations", "Alerts", "Usage", "Account Overview"],
     "otto": ["Overview", "Users", "Devices", "Locations", "User cap"],
 }
 

@@ -1,0 +1,39 @@
+"""What an administrator chooses about mail on alerts."""
+
+import zoneinfo
+from functools import cache
+
+from django import forms
+
+from tenants.alerts.models import LAST_HOUR, AlertMailChoice, Severity
+
+
+@cache
+def _zones() -> list[tuple[str, str]]:
+    names = sorted(zoneinfo.available_timezones())
+    return [(name, name.replace("_", " ")) for name in names]
+
+
+class AlertMailForm(forms.Form):
+    """Off, once a day at an hour, or at once; from which severity on."""
+
+    delivery = forms.ChoiceField(
+        choices=AlertMailChoice.Delivery.choices,
+        widget=forms.RadioSelect,
+        label="Mail about alerts",
+    )
+    minimum_severity = forms.TypedChoiceField(
+        choices=[
+            (Severity.INFO, "All"),
+            (Severity.WARNING, "Warning and critical"),
+            (Severity.CRITICAL, "Critical only"),
+        ],
+        coerce=lambda value: Severity(int(value)),
+        label="Which alerts",
+    )
+    digest_hour = forms.TypedChoiceField(
+        choices=[(hour, f"{hour:02}:00") for hour in range(LAST_HOUR + 1)],
+        coerce=int,
+        label="Hour of the daily mail",
+    )
+    time_zone = forms.ChoiceField(choices=_zones, label="Your time zone")

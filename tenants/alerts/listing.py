@@ -1,0 +1,112 @@
+"""The page "Alerts" as its address asks for it: filters, search and order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from tenants.alerts.models import MONEY_KINDS, Alert, AlertQuerySet, Kind, Severity
+from tenants.listing import Listing
+from tenants.models import Organization
+
+SORTS = ("severity", "title", "organization", "opened_at")
+FILTERS = ("resolved", "all")
+
+
+@dataclass(frozen=True)
+class AlertListing:
+    """A list's state. Whatever the address says, each part is one the page knows."""
+
+    listing: Listing
+    kind: Kind | None
+    severity: Severity | None
+    organization: Organization | None
+
+    @classmethod
+    def of(cls, request: PortalRequest) -> "AlertListing":
+        """Read the usual parts, and `kind`, `severity` (a word) and `organization` (an id)."""
+        asked = request.GET
+        # What is open is looked at by how much it hurts, what is over by when it was.
+        is_open = asked.get("filter", "") not in FILTERS
+        words = {severity.name.lower(): severity for severity in Severity}
+        return cls(
+            listing=Listing.of(
+                request,
+                sorts=SORTS,
+                default_sort="-severity" if is_open else "-opened_at",
+                filters=FILTERS,
+            ),
+            kind=Kind(asked["kind"]) if asked.get("kind") in Kind.values else None,
+            severity=words.get(asked.get("severity", "")),
+            organization=_organization(asked),
+        )
+
+    @property
+    def query(self) -> str:
+        """The state as a query, without the page; empty for the page as it comes."""
+        parts = {
+            "q": self.listing.search,
+            "filter": self.listing.filter,
+            "kind": self.kind or "",
+            "severity": self.severity.name.lower() if self.severity else "",
+            "organization": str(self.organization.pk) if self.organization else "",
+        }
+        return urlencode({name: value for name, value in parts.items() if value})
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether more than the state (open, resolved) is asked for."""
+        return bool(self.listing.search or self.kind or self.severity or self.organization)
+
+    def of_any_state(self, alerts: AlertQuerySet) -> AlertQuerySet:
+        """Those of these alerts that are asked for, open or resolved."""
+        if self.listing.search:
+            text = self.listing.search
+            alerts = alerts.filter(
+                Q(title__icontains=text)
+                | Q(text__icontains=text)
+                | Q(organization__name__icontains=text)
+            )
+        if self.kind:
+            alerts = alerts.filter(kind=self.kind)
+        if self.severity:
+            alerts = alerts.filter(severity=self.severity)
+        if self.organization:
+            alerts = alerts.filter(organization=self.organization)
+        return alerts
+
+    def rows(self, alerts: AlertQuerySet) -> AlertQuerySet:
+        """Those of these alerts that are asked for, in order, with their organizations."""
+        alerts = self.of_any_state(alerts).select_related("organization")
+        if self.listing.filter == "":
+            alerts = alerts.open()
+        elif self.listing.filter == "resolved":
+            alerts = alerts.resolved()
+        column = self.listing.sort.removeprefix("-")
+        keys = {"title": Lower("title"), "organization": Lower("organization__name")}
+        key = keys.get(column, F(column))
+        descends = self.listing.sort.startswith("-")
+        order = key.desc(nulls_last=True) if descends else key.asc(nulls_last=True)
+        return alerts.order_by(order, "-opened_at", "-pk")
+
+
+def _organization(asked: Mapping[str, str]) -> Organization | None:
+    text = asked.get("organization", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 - a bigint's
+        return None
+    return Organization.objects.visible().filter(pk=int(text)).first()
+
+
+def visible_alerts(request: PortalRequest) -> AlertQuerySet:
+    """Every alert that this person may see."""
+    return Alert.objects.visible(sees_money=request.user.may(Permission.VIEW_BILLING))
+
+
+def kinds_for(request: PortalRequest) -> list[Kind]:
+    """The kinds this person can meet."""
+    sees_money = request.user.may(Permission.VIEW_BILLING)
+    return [kind for kind in Kind if sees_money or kind not in MONEY_KINDS]

@@ -1,0 +1,44 @@
+"""One's own choice of mail about alerts."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from tenants.alerts.choosing import choice_of, choose
+from tenants.alerts.forms import AlertMailForm
+from tenants.alerts.models import AlertMailChoice
+
+SAID = {
+    AlertMailChoice.Delivery.OFF: "You get no mail about alerts.",
+    AlertMailChoice.Delivery.DIGEST: "You get a mail a day, on days with something to tell.",
+    AlertMailChoice.Delivery.AT_ONCE: "You get a mail as soon as an alert opens.",
+}
+
+
+@requires(Permission.VIEW_ALERTS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def alert_mail(request: PortalRequest) -> HttpResponse:
+    """Off, once a day, or at once."""
+    choice = choice_of(user_id=request.user.pk, time_zone=request.provider.billing_time_zone)
+    form = AlertMailForm(
+        request.POST or None,
+        initial={
+            "delivery": choice.delivery,
+            "minimum_severity": choice.minimum_severity,
+            "digest_hour": choice.digest_hour,
+            "time_zone": choice.time_zone,
+        },
+    )
+    if form.is_valid():
+        chosen = form.cleaned_data
+        delivery = AlertMailChoice.Delivery(chosen.pop("delivery"))
+        choose(user_id=request.user.pk, delivery=delivery, now=timezone.now(), **chosen)
+        messages.success(request, SAID[delivery])
+        return redirect("alert_list")
+    status = 422 if form.errors else 200
+    return render(request, "tenants/alert_mail.html", {"form": form}, status=status)
