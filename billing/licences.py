@@ -12,6 +12,7 @@ from billing.contracts import contract_for
 from billing.models import Contract
 from billing.wording import unit_of
 from tenants.models import MeteringPolicy
+from usage.active_users.models import ActiveMonth
 from usage.models import OrganizationCounter
 from usage.periods import Month
 
@@ -69,7 +70,9 @@ def licences(*, month: Month) -> Licences | None:
     contract = contract_for(month)
     if contract is None or contract.committed_quantity is None:
         return None
-    return Licences(contract, committed=contract.committed_quantity, in_use=_in_use(contract))
+    return Licences(
+        contract, committed=contract.committed_quantity, in_use=_in_use(contract, month)
+    )
 
 
 @shown_when("licences")
@@ -85,8 +88,14 @@ def this_month(*, now: datetime) -> Month:
     return Month.of(now, ZoneInfo(zone))
 
 
-def _in_use(contract: Contract) -> int:
-    """Present counts of all organizations; the greater of an organization's two where so agreed."""
+def _in_use(contract: Contract, month: Month) -> int:
+    """Present counts of all organizations; the greater of an organization's two where so agreed.
+
+    Of active users, those of the running month.
+    """
+    if contract.metric == "mau":
+        active = ActiveMonth.objects.filter(month=month.first_day)
+        return active.aggregate(total=Sum("count"))["total"] or 0
     counters = OrganizationCounter.objects.order_by()
     if contract.metric != "greater":
         counters = counters.filter(metric=contract.metric)

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from billing.rating import Level, Peak
+from billing.rating import BilledMetric, Level, Peak
 from usage.levels import LEVELS
 from usage.models import Metric
 from usage.periods import Month
@@ -20,13 +20,30 @@ EXPLAINED = f"""
 """  # noqa: S608 - joined from constants
 
 
-def month_levels(*, month: Month) -> list[Level]:
+# The peak of active users is the instant when the last of them was first seen.
+ACTIVE = """
+    SELECT a.organization_id, o.name, 'mau', count(*), max(a.first_seen_at)
+    FROM usage_activeuser a JOIN tenants_organization o ON o.id = a.organization_id
+    WHERE a.month = %(month)s
+    GROUP BY a.organization_id, o.name
+"""
+
+
+def month_levels(*, month: Month, metric: BilledMetric | None = None) -> list[Level]:
     """Both metrics' high-water marks of a frozen month, of organizations that had any.
+
+    Where `metric` is that of active users, how many each had instead.
 
     By the one rule of reading months (`usage.levels`), so also of a month closed out of turn. A
     peak without an event was carried in.
     """
     with connection.cursor() as cursor:
+        if metric is BilledMetric.MAU:
+            cursor.execute(ACTIVE, {"month": month.first_day})
+            return [
+                Level(organization_id, name, metric_name, count, Peak(at=latest_at))
+                for organization_id, name, metric_name, count, latest_at in cursor.fetchall()
+            ]
         cursor.execute(EXPLAINED, {"month": month.first_day, "metrics": Metric.values})
         return [
             Level(organization_id, name, metric, high_water_mark, Peak(*peak))

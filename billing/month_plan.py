@@ -43,8 +43,8 @@ def plan_month(*, month: Month) -> MonthPlan:
     if contract is None:
         return MonthPlan(month, contract=None, profile=None, peaks=(), drafts=())
     profile = BillingProfile.objects.filter(pk=1).first()
-    terms = terms_of(contract, profile)
-    levels = month_levels(month=month)
+    terms = terms_of(contract, profile, month=month)
+    levels = month_levels(month=month, metric=terms.metric)
     drafts = rate_month(
         terms=terms,
         levels=levels,

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
+from billing.line_texts import counted_as, covered_as, together_as, unit_text
 from billing.money import major, round_minor
 
 
@@ -26,6 +27,7 @@ class InvoiceKind(Enum):
     USAGE = "usage"
     COMMITMENT = "commitment"
     OVERAGE = "overage"
+    ORDER = "order"
 
 
 class LineKind(Enum):
@@ -34,6 +36,7 @@ class LineKind(Enum):
     USAGE = "usage"
     COMMITMENT = "commitment"
     OVERAGE = "overage"
+    PACK = "pack"
     BASIS = "basis"
     ADJUSTMENT = "adjustment"
 
@@ -51,6 +54,7 @@ class BilledMetric(Enum):
     USERS = "users"
     DEVICES = "devices"
     GREATER = "greater"
+    MAU = "mau"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,15 @@ class Peak:
 
 
 CARRIED_IN = Peak()
+_COUNTED_FOR = {BilledMetric.GREATER: (BilledMetric.USERS.value, BilledMetric.DEVICES.value)}
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One organization's high-water mark of one metric ("users" or "devices") in the month."""
+    """One organization's high-water mark of "users" or "devices" in the month, or its "mau".
+
+    That one is the number of its active users, and its peak the instant the last was first seen.
+    """
 
     organization_id: int
     organization_name: str
@@ -80,7 +88,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was agreed for the month. `tax_rate` is a percentage; `unit_price` in major units."""
+    """What was agreed for the month. `tax_rate` is a percentage; `unit_price` in major units.
+
+    `prepaid_quantity` are active users of packs that were ordered and paid apart.
+    """
 
     kind: ContractKind
     package_name: str
@@ -92,6 +103,17 @@ class Terms:
     invoice_agreement: bool = False
     committed_quantity: int = 0
     tax_rate: Decimal = Decimal(0)
+    prepaid_quantity: int = 0
+
+    @property
+    def covered_quantity(self) -> int:
+        """What is charged nothing more for: committed and prepaid."""
+        return self.committed_quantity + self.prepaid_quantity
+
+    @property
+    def covered_as(self) -> str:
+        """What that is made of: committed, prepaid, or both."""
+        return covered_as(committed=self.committed_quantity, prepaid=self.prepaid_quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +159,7 @@ def rate_month(
     """The month's invoices, in the order they are numbered; none where nothing is owed.
 
     Pay-as-you-go: one invoice with a line for each organization that had anyone at its peak.
+    With packs prepaid, what all organizations together have above them instead.
     Committed: the commitment every month, and a separate overage invoice for the sum of the
     organizations' peaks above it, at the contracted price for the whole month (FAQ, "How am I
     billed?": contracted 14, peak 17, an invoice for 3). `month_name` is what lines print, such as
@@ -144,16 +167,22 @@ def rate_month(
     of a commitment. The result does not depend on the order of `levels`.
     """
     peaks = billed_peaks(metric=terms.metric, levels=levels)
-    if terms.kind is ContractKind.PAY_AS_YOU_GO:
+    if terms.kind is ContractKind.PAY_AS_YOU_GO and not terms.prepaid_quantity:
         usage = tuple(_usage_line(terms=terms, peak=peak, month_name=month_name) for peak in peaks)
-        drafts = [_draft(InvoiceKind.USAGE, (*usage, *adjustments), terms=terms)]
+        return _owed([_draft(InvoiceKind.USAGE, (*usage, *adjustments), terms=terms)])
+    basis = tuple(_basis_line(peak) for peak in peaks)
+    overage = (*_overage(terms, peaks, month_name), *adjustments, *basis)
+    if terms.kind is ContractKind.PAY_AS_YOU_GO:
+        drafts = [_draft(InvoiceKind.USAGE, overage, terms=terms)]
     else:
-        basis = tuple(_basis_line(peak) for peak in peaks)
-        overage = (*_overage(terms, peaks, month_name), *adjustments, *basis)
         drafts = [
             _draft(InvoiceKind.COMMITMENT, (_commitment(terms, month_name), *basis), terms=terms),
             _draft(InvoiceKind.OVERAGE, overage, terms=terms),
         ]
+    return _owed(drafts)
+
+
+def _owed(drafts: list[InvoiceDraft]) -> list[InvoiceDraft]:
     return [draft for draft in drafts if draft.total_minor > 0]
 
 
@@ -164,7 +193,7 @@ def billed_peaks(*, metric: BilledMetric, levels: Iterable[Level]) -> list[Level
     """
     chosen: dict[int, Level] = {}
     for level in levels:
-        if metric is not BilledMetric.GREATER and level.metric != metric.value:
+        if level.metric not in _COUNTED_FOR.get(metric, (metric.value,)):
             continue
         known = chosen.get(level.organization_id)
         if known is None or _outranks(level, known):
@@ -213,7 +242,7 @@ def collection(*, terms: Terms, total_minor: int) -> Collection:
 def _usage_line(*, terms: Terms, peak: Level, month_name: str) -> LineDraft:
     return LineDraft(
         kind=LineKind.USAGE,
-        description=f"{peak.organization_name}: highest number of {peak.metric}, {month_name}",
+        description=f"{peak.organization_name}: {counted_as(peak.metric)}, {month_name}",
         metric=peak.metric,
         quantity=peak.high_water_mark,
         unit_price=terms.unit_price,
@@ -225,10 +254,10 @@ def _usage_line(*, terms: Terms, peak: Level, month_name: str) -> LineDraft:
 
 
 def _commitment(terms: Terms, month_name: str) -> LineDraft:
-    quantity = terms.committed_quantity
+    quantity, unit = terms.committed_quantity, unit_text(terms.metric.value)
     return LineDraft(
         kind=LineKind.COMMITMENT,
-        description=f"{terms.package_name}: {quantity:,} committed {_unit(terms)}, {month_name}",
+        description=f"{terms.package_name}: {quantity:,} committed {unit}, {month_name}",
         metric=terms.metric.value,
         quantity=quantity,
         unit_price=terms.unit_price,
@@ -238,14 +267,14 @@ def _commitment(terms: Terms, month_name: str) -> LineDraft:
 
 def _overage(terms: Terms, peaks: list[Level], month_name: str) -> tuple[LineDraft, ...]:
     total = sum(peak.high_water_mark for peak in peaks)
-    over = total - terms.committed_quantity
+    over = total - terms.covered_quantity
     if over <= 0:
         return ()
     charged = LineDraft(
         kind=LineKind.OVERAGE,
         description=(
-            f"{over:,} {_unit(terms)} above the {terms.committed_quantity:,} committed, "
-            f"{month_name} (highest numbers together: {total:,})"
+            f"{over:,} {unit_text(terms.metric.value)} above the {terms.covered_quantity:,} "
+            f"{terms.covered_as}, {month_name} ({together_as(terms.metric.value)}: {total:,})"
         ),
         metric=terms.metric.value,
         quantity=over,
@@ -258,7 +287,7 @@ def _overage(terms: Terms, peaks: list[Level], month_name: str) -> tuple[LineDra
 def _basis_line(peak: Level) -> LineDraft:
     return LineDraft(
         kind=LineKind.BASIS,
-        description=f"{peak.organization_name}: highest number of {peak.metric}",
+        description=f"{peak.organization_name}: {counted_as(peak.metric)}",
         metric=peak.metric,
         quantity=peak.high_water_mark,
         unit_price=Decimal(0),
@@ -267,7 +296,3 @@ def _basis_line(peak: Level) -> LineDraft:
         organization_name=peak.organization_name,
         peak=peak.peak,
     )
-
-
-def _unit(terms: Terms) -> str:
-    return "seats" if terms.metric is BilledMetric.GREATER else terms.metric.value

@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from billing.allowances.prepaid import prepaid_active_users
 from billing.contracts import contract_for
 from billing.models import BillingProfile, Contract, PaymentMethod
 from billing.rating import BilledMetric, ContractKind, Terms
@@ -30,8 +31,14 @@ def was_free(month: Month) -> bool:
     return policy.free_until is not None and policy.free_until >= month_ends_at
 
 
-def terms_of(contract: Contract, profile: BillingProfile | None) -> Terms:
-    """The contract's terms, with the card and the tax as they are now."""
+def terms_of(
+    contract: Contract, profile: BillingProfile | None, *, month: Month | None = None
+) -> Terms:
+    """The contract's terms, with the card and the tax as they are now.
+
+    With the `month`, also the packs that hold in it, where active users are billed.
+    """
+    counts_active = contract.metric == BilledMetric.MAU.value
     return Terms(
         kind=ContractKind(contract.kind),
         package_name=contract.package_name,
@@ -42,5 +49,6 @@ def terms_of(contract: Contract, profile: BillingProfile | None) -> Terms:
         has_card=PaymentMethod.objects.filter(replaced_at=None).exists(),
         invoice_agreement=contract.invoice_agreement,
         committed_quantity=contract.committed_quantity or 0,
+        prepaid_quantity=prepaid_active_users(month=month) if counts_active and month else 0,
         **({"tax_rate": profile.tax_rate} if profile else {}),
     )

@@ -41,4 +41,4 @@ def quantity_text(quantity: Decimal, unit: str) -> str:
 
 def unit_of(metric: str) -> str:
     """What is counted; a contract billing the greater of users and devices counts seats."""
-    return "seats" if metric == "greater" else metric
+    return {"greater": "seats", "mau": "MAU"}.get(metric, metric)

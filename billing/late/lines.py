@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from billing.line_texts import counted_as, together_as
 from billing.money import round_minor
 from billing.rating import ContractKind, Level, LineDraft, LineKind, Terms, billed_peaks
 
@@ -44,7 +45,7 @@ def late_lines(month: LateMonth) -> list[LineDraft]:
     before = _marks(month.terms, month.counted)
     after = _marks(month.terms, _higher_of(month.counted, month.corrected))
     raised = [(peak, before.get(pk)) for pk, peak in after.items()]
-    if month.terms.kind is ContractKind.PAY_AS_YOU_GO:
+    if month.terms.kind is ContractKind.PAY_AS_YOU_GO and not month.terms.prepaid_quantity:
         return list(_pay_as_you_go(month, raised))
     return _committed(month, before=before, after=after)
 
@@ -85,7 +86,7 @@ def _committed(
     month: LateMonth, *, before: Mapping[int, Level], after: Mapping[int, Level]
 ) -> list[LineDraft]:
     """One line for what all organizations together pass the commitment by, and their shares."""
-    committed = month.terms.committed_quantity
+    committed = month.terms.covered_quantity
     was = sum(peak.high_water_mark for peak in before.values())
     is_now = sum(peak.high_water_mark for peak in after.values())
     until_now = max(was - committed, 0, month.billed.get(None, 0))
@@ -96,8 +97,8 @@ def _committed(
     charged = LineDraft(
         kind=LineKind.ADJUSTMENT,
         description=(
-            f"{more:,} more above the {committed:,} committed, {month.name} "
-            f"(highest numbers together: {is_now:,} instead of {was:,})"
+            f"{more:,} more above the {committed:,} {month.terms.covered_as}, {month.name} "
+            f"({together_as(month.terms.metric.value)}: {is_now:,} instead of {was:,})"
         ),
         metric=month.terms.metric.value,
         quantity=more,
@@ -120,7 +121,7 @@ def _of_organization(month: LateMonth, peak: Level, *, adjusted_from: int) -> Li
     return LineDraft(
         kind=LineKind.BASIS,
         description=(
-            f"{peak.organization_name}: highest number of {peak.metric}, {month.name}, "
+            f"{peak.organization_name}: {counted_as(peak.metric)}, {month.name}, "
             f"{peak.high_water_mark:,} instead of {adjusted_from:,}"
         ),
         metric=peak.metric,

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F, Max
 
+from billing.late.active_users import late_activity_months, rated_activity_month
 from billing.late.lines import LateMonth, late_lines
 from billing.models import BillingProfile, InvoiceLine, MonthClose
 from billing.month_levels import month_levels
-from billing.rating import Level, LineDraft, Peak
+from billing.rating import BilledMetric, Level, LineDraft, Peak
 from billing.terms import billed_contract, terms_of
 from billing.wording import instant_text
 from tenants.models import MeteringPolicy
@@ -27,8 +28,8 @@ def late_month_lines(*, month: Month, currency: str) -> list[LineDraft]:
     A month inside the free allowance owes nothing. One billed in another currency than `currency`
     waits for an invoice in its own.
     """
-    changes = late_changes()
-    if not changes:
+    changes, activities = late_changes(), late_activity_months()
+    if not changes and not activities:
         return []
     zone = ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
     closed = set(
@@ -43,6 +44,12 @@ def late_month_lines(*, month: Month, currency: str) -> list[LineDraft]:
         rated = _late_month(month=late, corrected=list(group), changes=changes, zone=zone)
         if rated is not None and rated.terms.currency == currency:
             lines += late_lines(rated)
+    for activity in activities:
+        if activity.month.first_day in closed:
+            billed = billed_late(month=activity.month)
+            rated = rated_activity_month(activity=activity, billed=billed)
+            if rated is not None and rated.terms.currency == currency:
+                lines += late_lines(rated)
     return lines
 
 
@@ -50,7 +57,7 @@ def _late_month(
     *, month: Month, corrected: Sequence[CorrectedMonth], changes: list[LateChange], zone: ZoneInfo
 ) -> LateMonth | None:
     contract = billed_contract(month)
-    if contract is None:
+    if contract is None or contract.metric == BilledMetric.MAU.value:
         return None
     return LateMonth(
         first_day=month.first_day,
