@@ -57,6 +57,7 @@ PROVIDER_MENU = (
             Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
             Entry("cap_request_list", "Cap requests", "hand-raised", Permission.CHANGE_CAPS),
             Entry("licences", "Licences", "ticket", Permission.VIEW_BILLING),
+            Entry("contract", "Contract", "document-check", Permission.VIEW_BILLING),
             Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
             Entry(
                 "billing_information",

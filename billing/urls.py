@@ -5,18 +5,28 @@ from django.urls import path
 from billing.views import (
     cap_requests,
     card,
+    contract,
     dashboard,
     documents,
+    forecast,
     history,
+    information,
     licences,
     outstanding,
     pay,
+    rehearsal,
     webhook,
 )
 
 urlpatterns = [
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("account/licences/", licences.licences, name="licences"),
+    path("account/contract/", contract.contract, name="contract"),
+    path(
+        "account/contract/<int:contract_id>/contract.pdf",
+        contract.contract_pdf,
+        name="contract_pdf",
+    ),
     path("account/payments/", history.payment_history, name="payment_history"),
     path("account/payments.csv", history.payment_history_csv, name="payment_history_csv"),
     path("account/payments/<int:invoice_id>/", history.invoice_detail, name="invoice_detail"),
@@ -26,12 +36,24 @@ urlpatterns = [
     path(
         "account/payments/<int:invoice_id>/invoice.csv", documents.invoice_csv, name="invoice_csv"
     ),
-    path("account/billing/", card.billing_information, name="billing_information"),
-    path("account/billing/card/", card.card_replace, name="card_replace"),
+    path("account/billing/", information.billing_information, name="billing_information"),
+    path(
+        "account/billing/address/<str:part>/", information.billing_address, name="billing_address"
+    ),
+    path("account/billing/card/", information.card_replace, name="card_replace"),
     path("account/billing/card/setup/", card.card_setup, name="card_setup"),
     path("account/billing/card/return/", card.card_return, name="card_return"),
     path(
         "account/billing/card/<int:card_id>/charges/", outstanding.card_charges, name="card_charges"
+    ),
+    path("account/rehearsal/", rehearsal.month_rehearsal, name="month_rehearsal"),
+    path("account/rehearsal.csv", rehearsal.month_rehearsal_csv, name="month_rehearsal_csv"),
+    path("account/usage/forecast/", forecast.forecast, name="forecast"),
+    path("account/usage/forecast.csv", forecast.forecast_csv, name="forecast_csv"),
+    path(
+        "account/usage/forecast/<int:organization_id>/",
+        forecast.forecast_organization,
+        name="forecast_organization",
     ),
     path("account/cap-requests/", cap_requests.cap_request_list, name="cap_request_list"),
     path(
@@ -39,6 +61,7 @@ urlpatterns = [
         cap_requests.cap_request_detail,
         name="cap_request_detail",
     ),
+    path("terms/", information.terms, name="terms"),
     path("pay/<str:token>/", pay.pay_invoice, name="pay_invoice"),
     path("pay/<str:token>/begin/", pay.pay_begin, name="pay_begin"),
     path("pay/<str:token>/return/", pay.pay_return, name="pay_return"),

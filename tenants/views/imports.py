@@ -30,6 +30,7 @@ from tenants.imports.runs import (
 )
 from tenants.imports.table import NotReadable
 from tenants.listing import Listing
+from tenants.peak_guard import Addition, Counted, NewPeak, new_peak
 from tenants.spreadsheet import csv_response
 from tenants.views.places import Place
 
@@ -173,12 +174,22 @@ def _render_run(request: PortalRequest, place: Place, run: ImportRun) -> HttpRes
         "tabs": [("", "All", run.refused), *tabs],
         "page": listing.page_of(refused.order_by("line")),
         "room": user_room(organization=place.organization) if is_over else None,
+        "peak": _peak_of(run),
+        "sees_money": request.user.may(Permission.VIEW_BILLING),
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
         "contact": request.provider,
     }
     partials = {"import-run": "_import_run", "refused-lines": "_refused_lines"}
     template = partials.get(request.htmx.target or "", "import_run")
     return render(request, f"tenants/{template}.html", context)
+
+
+def _peak_of(run: ImportRun) -> NewPeak | None:
+    """The new peak that the good lines of a file that waits would make."""
+    if run.state != ImportRun.State.CHECKED or not run.good_lines:
+        return None
+    addition = Addition(run.organization, Counted(run.kind), run.good_lines)
+    return new_peak(addition=addition, now=timezone.now())
 
 
 def _list_url(place: Place, kind: str) -> str:

@@ -1,5 +1,6 @@
 """Users and devices of one organization, in either place: list, add, remove, suspend."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -27,6 +28,7 @@ from tenants.membership import (
     set_user_state,
 )
 from tenants.models import Device, ManagedUser
+from tenants.peak_guard import Addition, Counted, NewPeak, new_peak
 from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 from tenants.views.places import Place
 
@@ -34,6 +36,7 @@ USER_SORTS = ("email", "name", "added_at")
 DEVICE_SORTS = ("name", "serial_number", "added_at")
 USER_FILTERS = ("suspended", "removed")
 DEVICE_FILTERS = ("removed",)
+LONGEST_NUMBER = 10
 
 
 def _render_list(
@@ -130,36 +133,74 @@ def _request_link(request: PortalRequest, refusal: UserCapReached) -> SafeString
 
 
 def _render_add(
-    request: PortalRequest, place: Place, kind: str, form: Any, *, status: int
+    request: PortalRequest,
+    place: Place,
+    kind: str,
+    form: Any,
+    *,
+    status: int,
+    peak: NewPeak | None = None,
 ) -> HttpResponse:
-    context = {"form": form, "place": place, "organization": place.organization}
+    context = {
+        "form": form,
+        "place": place,
+        "organization": place.organization,
+        "peak": peak,
+        "sees_money": request.user.may(Permission.VIEW_BILLING),
+    }
     return render(request, f"tenants/{kind}_add.html", context, status=status)
 
 
 def _add(request: PortalRequest, place: Place, kind: str, form: Any, add: Any) -> HttpResponse:
     if not form.is_valid():
         return _render_add(request, place, kind, form, status=422 if form.is_bound else 200)
+    now = timezone.now()
+    if peak := _unseen_peak(request, place, kind, now=now):
+        return _render_add(request, place, kind, form, status=200, peak=peak)
+    added, status = _added(request, place, form, add, now=now)
+    if added is None:
+        return _render_add(request, place, kind, form, status=status)
+    messages.success(request, f"{added} was added to {place.organization}.")
+    if "another" in request.POST:
+        return redirect(place.url(f"{kind}_add"))
+    return redirect(place.url(f"{kind}_list"))
+
+
+def _added(
+    request: PortalRequest, place: Place, form: Any, add: Any, *, now: datetime
+) -> tuple[ManagedUser | Device | None, int]:
+    """What came in; or nothing, the form saying why, and the status of that answer."""
     try:
         added = add(
             organization=place.organization,
             **form.cleaned_data,
             actor=actor_of(request),
             via=Via.FORM,
-            now=timezone.now(),
+            now=now,
         )
     except UserCapReached as refusal:
         form.add_error(None, user_cap_message(request, refusal))
-        return _render_add(request, place, kind, form, status=409)
+        return None, 409
     except AlreadyThere:
         form.refuse_duplicate()
-        return _render_add(request, place, kind, form, status=422)
+        return None, 422
     except OrganizationRemoved:
         form.add_error(None, "This organization has been removed.")
-        return _render_add(request, place, kind, form, status=409)
-    messages.success(request, f"{added} was added to {place.organization}.")
-    if "another" in request.POST:
-        return redirect(place.url(f"{kind}_add"))
-    return redirect(place.url(f"{kind}_list"))
+        return None, 409
+    return added, 201
+
+
+def _unseen_peak(
+    request: PortalRequest, place: Place, kind: str, *, now: datetime
+) -> NewPeak | None:
+    """The new peak that one more would make, unless whoever adds was told of one as high."""
+    cap = place.organization.user_cap
+    peak = new_peak(addition=Addition(place.organization, Counted(f"{kind}s"), 1), now=now)
+    if peak is None or (kind == "user" and cap is not None and peak.level > cap):
+        return None
+    seen = request.POST.get("seen_peak", "")
+    is_seen = seen.isascii() and seen.isdigit() and len(seen) < LONGEST_NUMBER
+    return None if is_seen and int(seen) >= peak.level else peak
 
 
 def add_one_user(request: PortalRequest, place: Place) -> HttpResponse:

@@ -60,7 +60,8 @@ def test_a_request_goes_from_the_refusal_to_the_raised_cap(
         request = CapRequest.objects.get()
     assert "Three new cooks" in bill.get(f"{LIST}{request.pk}/").text
     bill.post(f"{LIST}{request.pk}/", {"decision": "approve", "answer": "Welcome, cooks"})
-    added = otto.post("/organization/users/add/", {"email": "third@otto.example"})
+    form = {"email": "third@otto.example", "seen_peak": "3"}
+    added = otto.post("/organization/users/add/", form)
     assert added.status_code == 302
     assert "Welcome, cooks" in otto.get(OWN).text
     assert "waiting" not in bill.get(LIST).text

@@ -67,7 +67,11 @@ class Story:
             self.added += 1
             answer = self.adam.post(
                 f"/organizations/{self.organization_id}/users/add/",
-                {"email": f"user{self.added}@acme.example", "name": f"User {self.added}"},
+                {
+                    "email": f"user{self.added}@acme.example",
+                    "name": f"User {self.added}",
+                    "seen_peak": "99",
+                },
             )
             statuses.append(answer.status_code)
         return statuses

@@ -7,9 +7,10 @@ Shown by `{% include "includes/chart.html" with chart=chart %}`. Colours come fr
 from usage.charts.bars import Bar, bar_chart
 from usage.charts.donut import Part, Tone, donut_chart
 from usage.charts.frame import Chart, Limit
-from usage.charts.steps import Mark, Move, step_chart
+from usage.charts.steps import Ahead, Mark, Move, step_chart
 
 __all__ = [
+    "Ahead",
     "Bar",
     "Chart",
     "Limit",

@@ -52,6 +52,16 @@ class Mark:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Where the level is expected at a later instant (aware), and the range around it."""
+
+    at: datetime
+    low: int
+    expected: int
+    high: int
+
+
 def step_chart(
     *,
     title: str,
@@ -63,20 +73,25 @@ def step_chart(
     ticks: Sequence[tuple[datetime, str]],
     marks: Sequence[Mark] = (),
     limit: Limit | None = None,
+    ahead: Sequence[Ahead] = (),
     header: tuple[str, ...],
     rows: Sequence[tuple[Cell, ...]],
 ) -> Chart:
     """A level from the first instant of `span` up to `until`, drawn over the whole span.
 
     `moves` are in order and inside; `ticks` name instants below; `header` and `rows` are the table.
+    `ahead` goes on from `until` as a band with a dashed line.
     """
-    highest = max([opening, *(move.highest for move in moves)])
-    lowest = min([opening, *(move.lowest for move in moves)])
+    highest = max([opening, *(move.highest for move in moves), *(each.high for each in ahead)])
+    lowest = min([opening, *(move.lowest for move in moves), *(each.low for each in ahead)])
     shown_limit = drawn_limit(limit, highest=highest)
     top = max(highest, shown_limit.level if shown_limit else 0)
     scale = Scale.over(lowest, top, from_zero=False)
     axis = _Axis(*span)
     drawing = [_line(opening, moves, axis.x(until), axis, scale)]
+    if ahead:
+        present = moves[-1].level if moves else opening
+        drawing.insert(0, _band([Ahead(until, present, present, present), *ahead], axis, scale))
     if shown_limit:
         is_right_taken = any(axis.x(mark.at) > _RIGHT_PART for mark in marks)
         drawing.append(limit_line(shown_limit, scale, at_start=is_right_taken))
@@ -129,6 +144,22 @@ def _line(
         'overflow="visible">{}<path class="chart-line" vector-effect="non-scaling-stroke" '
         'd="{}"/></svg>',
         HEIGHT, _ACROSS, HEIGHT, fill, line,
+    )  # fmt: skip
+
+
+def _band(ahead: Sequence[Ahead], axis: _Axis, scale: Scale) -> SafeString:
+    across = [f"{axis.x(each.at) * _ACROSS:.0f}" for each in ahead]
+
+    def line(levels: Sequence[int]) -> list[str]:
+        return [f"{x} {scale.y(level)}" for x, level in zip(across, levels, strict=True)]
+
+    highs, lows = line([each.high for each in ahead]), line([each.low for each in ahead])
+    return format_html(
+        '<svg width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
+        'overflow="visible"><path class="chart-band" d="M{}Z"/><path class="chart-expected" '
+        'vector-effect="non-scaling-stroke" d="M{}"/></svg>',
+        HEIGHT, _ACROSS, HEIGHT, "L".join([*highs, *reversed(lows)]),
+        "L".join(line([each.expected for each in ahead])),
     )  # fmt: skip
 
 

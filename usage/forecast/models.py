@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Basis(models.TextChoices):
-    """What a forecast is of: a metric's high-water marks, or the greater of an organization's two."""
+    """What is forecast: a metric's marks, or the greater of an organization's two."""
 
     USERS = "users", "Users"
     DEVICES = "devices", "Devices"

@@ -1,0 +1,98 @@
+"""What a running month is expected to cost, and when a commitment would be passed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from billing.contracts import contract_for
+from billing.estimates import Estimate, estimate
+from billing.models import BillingProfile, Contract
+from billing.rating import Terms
+from billing.terms import terms_of
+from usage.forecast.method import Days, days_until_over, outlook
+from usage.forecast.models import Basis
+from usage.forecast.months import Instant, MonthForecast
+from usage.periods import Month
+
+
+@dataclass(frozen=True, slots=True)
+class BillForecast:
+    """A month's bill in minor units, tax included: locked in already, low, expected and high.
+
+    `avoidable_minor` is what of the expected is not locked in yet. `overage` is how many units
+    above a commitment are expected.
+    """
+
+    currency: str
+    locked_in_minor: int
+    low_minor: int
+    expected_minor: int
+    high_minor: int
+    overage: int = 0
+
+    @property
+    def avoidable_minor(self) -> int:
+        """What can still be kept off the bill."""
+        return self.expected_minor - self.locked_in_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """Committed licences beside those in use; `day` is when they would be passed, None when not
+    within thirteen weeks. `day` is today when they are passed already.
+    """
+
+    committed: int
+    in_use: int
+    day: date | None
+
+
+def running_contract(*, month: Month, free_user_limit: int | None) -> Contract | None:
+    """The contract that will bill a month that is not over; None inside the free allowance."""
+    contract = contract_for(month)
+    if contract is None or contract.kind == Contract.Kind.COMMITTED:
+        return contract
+    return contract if free_user_limit is None else None
+
+
+def basis_of(contract: Contract | None) -> Basis | None:
+    """What is forecast of the billed metric; None where another one is billed."""
+    if contract is None or contract.metric not in Basis.values:
+        return None
+    return Basis(contract.metric)
+
+
+def bill_forecast(*, forecast: MonthForecast, contract: Contract) -> BillForecast:
+    """The month rated as it stands, and after each of the compared spans; in two statements.
+
+    `forecast` is of the contract's basis and of all organizations.
+    """
+    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first())
+    locked_in = _bill(terms, [one.outlook.locked_in for one in forecast.organizations])
+    bills = [_bill(terms, quantities) for quantities in forecast.ends]
+    totals = outlook(locked_in=locked_in.total_minor, ends=[bill.total_minor for bill in bills])
+    over = max(0, forecast.total.expected - terms.committed_quantity)
+    return BillForecast(
+        currency=contract.currency,
+        locked_in_minor=totals.locked_in,
+        low_minor=totals.low,
+        expected_minor=totals.expected,
+        high_minor=totals.high,
+        overage=over if contract.committed_quantity else 0,
+    )
+
+
+def commitment(*, days: Days, instant: Instant, contract: Contract) -> Commitment | None:
+    """When the licences in use would pass the commitment; None without one."""
+    if contract.committed_quantity is None:
+        return None
+    ahead = days_until_over(days, limit=contract.committed_quantity)
+    return Commitment(
+        committed=contract.committed_quantity,
+        in_use=days.levels[-1],
+        day=None if ahead is None else instant.day_after(ahead),
+    )
+
+
+def _bill(terms: Terms, quantities: Sequence[int]) -> Estimate:
+    return estimate(terms=terms, quantities=quantities)

@@ -1,0 +1,115 @@
+"""What a new peak costs: told before the addition that makes it (PRODUCT, Usage, "Forecast")."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from billing.estimates import Estimate, estimate
+from billing.models import BillingProfile
+from billing.money import format_money, format_unit_price
+from billing.rating import BilledMetric, Terms
+from billing.terms import billed_contract, terms_of
+from tenants.peak_guard import Addition, NewPeak, guards_additions
+from usage.levels import high_water_marks
+from usage.models import Metric
+from usage.periods import Month
+
+# One look decides most additions: the month turns in the billing zone, which the policy keeps, and
+# without a contract nothing is billed.
+_STANDING = """
+    SELECT c.metric, c.count, coalesce(m.high_water_mark, c.count), p.billing_time_zone,
+           EXISTS (SELECT FROM billing_contract b
+                   WHERE b.starts_on <= p.month AND (b.ends_on IS NULL OR b.ends_on > p.month))
+    FROM (SELECT billing_time_zone,
+                 date_trunc('month', %s AT TIME ZONE billing_time_zone)::date AS month
+          FROM tenants_meteringpolicy WHERE id = 1) p
+    JOIN usage_organizationcounter c ON c.organization_id = %s
+    LEFT JOIN usage_monthlyusage m ON m.organization_id = c.organization_id AND m.metric = c.metric
+        AND m.month = p.month
+"""
+BILLED = {
+    BilledMetric.USERS: (Metric.USERS,),
+    BilledMetric.DEVICES: (Metric.DEVICES,),
+    BilledMetric.GREATER: (Metric.USERS, Metric.DEVICES),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """An organization's counts and this month's marks so far, by metric."""
+
+    counts: dict[Metric, int]
+    marks: dict[Metric, int]
+    zone: ZoneInfo
+    has_contract: bool
+
+
+@guards_additions
+def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
+    """The new peak with its cost for the whole month, by the contract in force; None where the
+    bill stays the same. One statement where nothing is billed or the month's mark is not passed.
+    """
+    standing = _standing(addition, now)
+    counted = Metric(addition.counted)
+    level = standing.counts[counted] + addition.how_many
+    if level <= standing.marks[counted] or not standing.has_contract:
+        return None
+    month = Month.of(now, standing.zone)
+    contract = billed_contract(month)
+    if contract is None or contract.metric not in {metric.value for metric in BILLED}:
+        return None
+    metrics = BILLED[BilledMetric(contract.metric)]
+    if counted not in metrics:
+        return None
+    peak = max(standing.marks[metric] for metric in metrics)
+    if level <= peak:
+        return None
+    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first())
+    before, after = _bills(
+        terms, metrics, month, organization_id=addition.organization.pk, level=level
+    )
+    if after.total_minor <= before.total_minor:
+        return None
+    return NewPeak(
+        counted=addition.counted,
+        peak=peak,
+        level=level,
+        added=_billed_units(terms, after) - _billed_units(terms, before),
+        cost=format_money(after.total_minor - before.total_minor, terms.currency),
+        unit_price=format_unit_price(terms.unit_price, terms.currency),
+        committed=contract.committed_quantity,
+        starts_overage=before.quantity <= terms.committed_quantity < after.quantity,
+    )
+
+
+def _standing(addition: Addition, now: datetime) -> _Standing:
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, [now, addition.organization.pk])
+        rows = cursor.fetchall()
+    return _Standing(
+        counts={Metric(metric): count for metric, count, *_ in rows},
+        marks={Metric(metric): mark for metric, _, mark, *_ in rows},
+        zone=ZoneInfo(rows[0][3]),
+        has_contract=rows[0][4],
+    )
+
+
+def _bills(
+    terms: Terms, metrics: tuple[Metric, ...], month: Month, *, organization_id: int, level: int
+) -> tuple[Estimate, Estimate]:
+    """The month as it stands, and with the organization at its new level."""
+    quantities: dict[int, int] = {}
+    for each in high_water_marks(month=month):
+        if each.metric in metrics:
+            known = quantities.get(each.organization_id, 0)
+            quantities[each.organization_id] = max(known, each.high_water_mark)
+    before = estimate(terms=terms, quantities=quantities.values())
+    quantities[organization_id] = level
+    return before, estimate(terms=terms, quantities=quantities.values())
+
+
+def _billed_units(terms: Terms, bill: Estimate) -> int:
+    """Those that are paid for one by one: above a commitment, or all of them."""
+    return max(0, bill.quantity - terms.committed_quantity)

@@ -1,0 +1,62 @@
+"""Before somebody is added: whether it makes a new peak of the month, and what that costs.
+
+What it costs is known further up (billing), which registers its answer here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tenants.models import Organization
+
+
+class Counted(StrEnum):
+    """What is added; the texts are those of the counting triggers."""
+
+    USERS = "users"
+    DEVICES = "devices"
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """So many users or devices that are to be added to an organization."""
+
+    organization: Organization
+    counted: Counted
+    how_many: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPeak:
+    """An addition that raises what is billed for the running month.
+
+    `peak` is the month's high-water mark so far and `level` what it would become. `cost` is what
+    the month's bill grows by, tax included, as text; `added` units more at `unit_price` before tax.
+    `starts_overage`: the first to lie above the commitment; `committed` is None without one.
+    """
+
+    counted: Counted
+    peak: int
+    level: int
+    added: int
+    cost: str
+    unit_price: str
+    committed: int | None = None
+    starts_overage: bool = False
+
+
+Guard = Callable[[Addition, datetime], NewPeak | None]
+_guards: list[Guard] = []
+
+
+def guards_additions(guard: Guard) -> Guard:
+    """Register who knows what a new peak costs; None for an addition that costs nothing."""
+    _guards.append(guard)
+    return guard
+
+
+def new_peak(*, addition: Addition, now: datetime) -> NewPeak | None:
+    """The new peak that an addition would make and that costs something; None otherwise."""
+    found = (guard(addition, now) for guard in _guards)
+    return next((peak for peak in found if peak is not None), None)
