@@ -13,6 +13,8 @@ from unfold.admin import TabularInline
 from accounts.actors import actor_of
 from accounts.models import Package
 from accounts.operations import ProviderModelAdmin
+from billing.agreements.course import TERM_MONTHS
+from billing.agreements.terms import is_whole_terms
 from billing.contracts import agree_contract
 from billing.models import (
     BillingProfile,
@@ -25,7 +27,7 @@ from billing.models import (
     PaymentMethod,
 )
 from billing.money import format_money
-from billing.profile import current_profile
+from billing.profile import OWN_FIELDS, current_profile
 from tenants import audit
 
 # Further away a due date may be none that a calendar has, and the month could never be closed.
@@ -60,6 +62,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
         model = Contract
         fields = (
             "kind",
+            "term",
             "unit_price",
             "committed_quantity",
             "starts_on",
@@ -89,6 +92,16 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
         starts_on, ends_on = cleaned.get("starts_on"), cleaned.get("ends_on")
         if starts_on and ends_on and ends_on <= starts_on:
             self.add_error("ends_on", "A contract ends after it begins.")
+        term = cleaned.get("term")
+        if (
+            starts_on
+            and ends_on
+            and term
+            and not is_whole_terms(
+                starts_on=starts_on, ends_on=ends_on, months=TERM_MONTHS[Contract.Term(term)]
+            )
+        ):
+            self.add_error("ends_on", "An annual contract ends after whole years.")
         if (cleaned.get("payment_terms_days") or 0) > LONGEST_TERMS_DAYS:
             self.add_error("payment_terms_days", f"Use {LONGEST_TERMS_DAYS} days at most.")
         if starts_on and MonthClose.objects.filter(month__gte=starts_on).exists():
@@ -102,7 +115,15 @@ class ContractAdmin(BillingAdmin):
 
     may_add = True
     form = ContractForm
-    list_display = ("package_name", "kind", "unit_price", "committed_quantity", "starts_on")
+    list_display = (
+        "package_name",
+        "kind",
+        "term",
+        "unit_price",
+        "committed_quantity",
+        "starts_on",
+        "ends_on",
+    )
     ordering = ("-starts_on",)
 
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
@@ -125,12 +146,7 @@ class BillingProfileAdmin(BillingAdmin):
     list_display = ("legal_name", "country", "tax_id", "tax_name", "tax_rate")
     readonly_fields = (
         "id",
-        "legal_name",
-        "address_lines",
-        "country",
-        "tax_id",
-        "purchase_order",
-        "contact_emails",
+        *OWN_FIELDS,
     )
 
     def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:

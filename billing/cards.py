@@ -154,7 +154,9 @@ def _ensure_contract(provider: Provider, *, actor: Actor, now: datetime) -> None
     if contract_for(month):
         return
     try:
-        contract = begin_pay_as_you_go(month=month, currency=provider.currency, today=local.date())
+        contract = begin_pay_as_you_go(
+            month=month, currency=provider.currency, today=local.date(), actor=actor, now=now
+        )
     except NothingOffered as error:
         raise CardNotAccepted(
             "There is no price list in your currency yet. Please contact support."

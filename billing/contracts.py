@@ -7,7 +7,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from accounts.actors import Actor
+from accounts.context_processors import shown_when
 from accounts.models import Package, PackagePrice
+from billing.documents.contract_store import order_contract_document
 from billing.models import Contract
 from tenants import audit
 from tenants.models import MeteringPolicy
@@ -29,7 +31,15 @@ def contract_for(month: Month) -> Contract | None:
     )
 
 
-def begin_pay_as_you_go(*, month: Month, currency: str, today: date) -> Contract:
+@shown_when("contract")
+def has_contract(now: datetime) -> bool:  # noqa: ARG001 - a condition's signature
+    """Whether anything was agreed with the current provider."""
+    return Contract.objects.exists()
+
+
+def begin_pay_as_you_go(
+    *, month: Month, currency: str, today: date, actor: Actor, now: datetime
+) -> Contract:
     """A contract at today's list price of the default package, from the month's first day.
 
     The default is the first offered package with a price in the currency. The month in which a
@@ -46,8 +56,9 @@ def begin_pay_as_you_go(*, month: Month, currency: str, today: date) -> Contract
     if price is None:
         raise NothingOffered(f"No package is offered in {currency}.")
     package: Package = price.package
-    return Contract.objects.create(
+    contract = Contract.objects.create(
         kind=Contract.Kind.PAY_AS_YOU_GO,
+        term=Contract.Term.MONTHLY,
         package_id=package.pk,
         package_name=package.name,
         package_contents=package.contents,
@@ -57,7 +68,11 @@ def begin_pay_as_you_go(*, month: Month, currency: str, today: date) -> Contract
         starts_on=month.first_day,
         automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
         payment_terms_days=settings.INVOICE_TERMS_DAYS,
+        agreed_at=now,
+        agreed_by_name=actor.name[:200],
     )
+    order_contract_document(contract=contract, now=now)
+    return contract
 
 
 @transaction.atomic
@@ -73,7 +88,10 @@ def agree_contract(
     contract.package_contents = package.contents
     contract.metric = package.metric
     contract.currency = currency
+    contract.agreed_at = now
+    contract.agreed_by_name = actor.name[:200]
     contract.save()
+    order_contract_document(contract=contract, now=now)
     audit.record(
         actor=actor,
         action="contract.agreed",

@@ -17,9 +17,11 @@ from billing import (
     webhooks,
 )
 from billing.corrections import mails
+from billing.documents.contract_store import render_contract_document
 from billing.documents.credit_note import render_credit_note
-from billing.models import ChargeAttempt, CreditNote, Invoice, Refund
+from billing.models import ChargeAttempt, Contract, CreditNote, Invoice, Refund
 from mtp.outbox.topics import Postpone, handles
+from tenants.alerts.waking import look_soon
 
 SOON = timedelta(seconds=5)
 FIRST_LOOK = timedelta(seconds=30)
@@ -59,6 +61,7 @@ def _patience(*, now: datetime) -> Iterator[None]:
 
 
 def _come_back(attempt: ChargeAttempt | None, *, now: datetime) -> None:
+    look_soon()
     if attempt is not None and attempt.state in (
         ChargeAttempt.State.UNKNOWN,
         ChargeAttempt.State.PROCESSING,
@@ -90,6 +93,7 @@ def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
     webhooks.apply_event(
         event_id=payload["event_id"], provider=charging.current_provider(), now=now
     )
+    look_soon()
 
 
 @handles(topics.DOCUMENTS)
@@ -138,3 +142,13 @@ def mail_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Tell the billing contacts of money given back."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
     mails.queue_refund_mail(refund=refund, now=now)
+
+
+@handles(topics.CONTRACT_DOCUMENT)
+def keep_contract_document(payload: Mapping[str, Any], now: datetime) -> None:
+    """Render an agreed contract and keep its bytes."""
+    render_contract_document(
+        contract=Contract.objects.get(pk=payload["contract_id"]),
+        provider=charging.current_provider(),
+        now=now,
+    )

@@ -13,9 +13,14 @@ from tenants import audit
 
 # Tax is operations' to set; these are the provider's own.
 OWN_FIELDS = (
+    "mailing_name",
+    "mailing_country",
+    "mailing_address",
+    "is_same_as_mailing",
     "legal_name",
-    "address_lines",
     "country",
+    "address",
+    "address_lines",
     "tax_id",
     "purchase_order",
     "contact_emails",
@@ -34,22 +39,28 @@ def current_profile(*, provider: Provider) -> BillingProfile:
 def save_profile(
     *, provider: Provider, changes: Mapping[str, Any], actor: Actor, now: datetime
 ) -> BillingProfile:
-    """Keep the provider's own fields of the profile; invoices issued before stay as they are."""
+    """Keep the provider's own fields that `changes` names; issued invoices stay as they are.
+
+    What really changed is in the audit log; saving the same again leaves nothing there.
+    """
     # The first of two first savings makes the row, and the other waits for it.
     BillingProfile.objects.bulk_create([current_profile(provider=provider)], ignore_conflicts=True)
     profile = BillingProfile.objects.select_for_update().get(pk=1)
     before = _own(profile)
     for name in OWN_FIELDS:
-        setattr(profile, name, changes[name])
+        setattr(profile, name, changes.get(name, before[name]))
     profile.save()
-    audit.record(
-        actor=actor,
-        action="billing_profile.changed",
-        subject=profile.legal_name,
-        before=before,
-        after=_own(profile),
-        now=now,
-    )
+    after = _own(profile)
+    changed = [name for name in OWN_FIELDS if after[name] != before[name]]
+    if changed:
+        audit.record(
+            actor=actor,
+            action="billing_profile.changed",
+            subject=profile.legal_name,
+            before={name: before[name] for name in changed},
+            after={name: after[name] for name in changed},
+            now=now,
+        )
     return profile
 
 

@@ -118,6 +118,8 @@ class Contract(models.Model):
             "metric": self.metric,
             "unit_price": str(self.unit_price),
             "committed_quantity": self.committed_quantity,
+            "term": self.term,
             "starts_on": self.starts_on.isoformat(),
+            "ends_on": self.ends_on.isoformat() if self.ends_on else None,
             "payment_terms_days": self.payment_terms_days,
         }

@@ -1,0 +1,1 @@
+"""Contracts as agreed: their terms, their document, and the way they renew or end."""

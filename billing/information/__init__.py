@@ -1,0 +1,1 @@
+"""Billing Information: addresses, tax ids, terms and the card, as one page asks for them."""
