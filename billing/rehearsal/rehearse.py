@@ -62,6 +62,11 @@ class Rehearsal:
         return self.plan.contract.currency if self.plan.contract else self.provider.currency
 
     @property
+    def has_money(self) -> bool:
+        """Whether an organization has an amount of its own: not under a commitment."""
+        return any(change.more_minor is not None for change in self.changes)
+
+    @property
     def charged(self) -> list[InvoiceDraft]:
         """The invoices that the card would be charged for."""
         return [d for d in self.plan.drafts if d.collection is Collection.AUTOMATIC]
