@@ -9,8 +9,10 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.models import Provider
+from billing import topics
 from billing.models import BillingProfile, Contract, Invoice
 from billing.rating import Collection, InvoiceDraft, LineDraft
+from mtp.outbox.delivery import Order
 from usage.periods import Month
 
 INVOICE_NUMBERS = "invoice"
@@ -36,11 +38,13 @@ def issue_invoices(
     drafts: Sequence[InvoiceDraft],
     month: Month,
     now: datetime,
+    last_month: Month | None = None,
 ) -> list[Invoice]:
     """Issue the drafts of a month, numbered in their order, in the running transaction.
 
-    The sequence stays locked until the transaction ends: one that is rolled back leaves no gap.
-    Dates are those of the provider's billing zone.
+    Their period ends with `last_month` where they are for several. The sequence stays locked until
+    the transaction ends: one that is rolled back leaves no gap. Dates are those of the provider's
+    billing zone.
     """
     if not drafts:
         return []
@@ -49,6 +53,9 @@ def issue_invoices(
         provider=provider, contract=contract, profile=profile, month=month, now=now
     )
     today = now.astimezone(ZoneInfo(provider.billing_time_zone)).date()
+    if last_month is not None:
+        zone = ZoneInfo(provider.billing_time_zone)
+        shared["period_ends_at"] = last_month.ends_at(zone)
     invoices = [
         Invoice(
             **shared,
@@ -69,6 +76,17 @@ def issue_invoices(
         for position, line in enumerate(draft.lines, start=1)
     )
     return invoices
+
+
+def deliveries_of(invoice: Invoice) -> list[Order]:
+    """What follows an invoice once it is issued: its documents, then the card or the mail."""
+    collects = (
+        topics.CHARGE if invoice.collection == Invoice.Collection.AUTOMATIC else topics.INVOICE_MAIL
+    )
+    return [
+        Order(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
+        for topic in (topics.DOCUMENTS, collects)
+    ]
 
 
 def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:

@@ -8,13 +8,12 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from accounts.models import Provider
-from billing import topics
-from billing.issue import issue_invoices
+from billing.issue import deliveries_of, issue_invoices
 from billing.models import Contract, Invoice, MonthClose
 from billing.money import format_money
 from billing.month_plan import MonthPlan, plan_month
 from billing.terms import was_free
-from mtp.outbox.delivery import Order, enqueue_all
+from mtp.outbox.delivery import enqueue_all
 from mtp.schema import provider_schema
 from usage.models import UsageEvent
 from usage.month_freeze import freeze_month
@@ -158,16 +157,5 @@ def _issue(*, provider: Provider, plan: MonthPlan, now: datetime) -> list[Invoic
         month=plan.month,
         now=now,
     )
-    enqueue_all(orders=chain.from_iterable(map(_deliveries, invoices)), now=now)
+    enqueue_all(orders=chain.from_iterable(map(deliveries_of, invoices)), now=now)
     return invoices
-
-
-def _deliveries(invoice: Invoice) -> list[Order]:
-    """Its documents, and then the card or the mail."""
-    collects = (
-        topics.CHARGE if invoice.collection == Invoice.Collection.AUTOMATIC else topics.INVOICE_MAIL
-    )
-    return [
-        Order(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
-        for topic in (topics.DOCUMENTS, collects)
-    ]
