@@ -9,9 +9,18 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Min, OuterRef, QuerySet, Subquery
+from django.db.models import F, Max, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import JSONObject
 
-from billing.models import ChargeAttempt, Invoice, PaymentMethod, StandingStep, SuspensionDeferral
+from billing.models import (
+    ChargeAttempt,
+    Chargeback,
+    Invoice,
+    LineDispute,
+    PaymentMethod,
+    StandingStep,
+    SuspensionDeferral,
+)
 from billing.retries import WITHDRAWN
 from billing.standing_rules import Debt
 from mtp.schema import connection
@@ -80,6 +89,8 @@ def _debts() -> QuerySet[Any, Any]:
         .annotate(first=Min("finished_at"))
         .values("first")
     )
+    declined = LineDispute.objects.filter(invoice=OuterRef("pk"), state=LineDispute.State.DECLINED)
+    lost = Chargeback.objects.filter(payment__invoice=OuterRef("pk"), state=Chargeback.State.LOST)
     card = PaymentMethod.objects.filter(replaced_at=None).values("stripe_payment_method_id")
     latest = ChargeAttempt.objects.filter(
         invoice=OuterRef("pk"), stripe_payment_method_id__in=card
@@ -88,6 +99,8 @@ def _debts() -> QuerySet[Any, Any]:
         due=F("owed_total") - F("disputed_total"),
         charge_failed_at=Subquery(failed),
         next_attempt_at=Subquery(latest.values("retry_at")[:1]),
+        declined=_in_one(declined, by="invoice", last="answered_at"),
+        lost=_in_one(lost, by="payment__invoice", last="closed_at"),
     )
     # What is disputed counts for no step until operations have answered.
     return unpaid.filter(due__gt=0).values(
@@ -100,7 +113,15 @@ def _debts() -> QuerySet[Any, Any]:
         "due",
         "charge_failed_at",
         "next_attempt_at",
+        "declined",
+        "lost",
     )
+
+
+def _in_one(rows: QuerySet[Any, Any], *, by: str, last: str) -> Subquery:
+    """What these rows come to and the instant of the last, as one JSON value; None for no rows."""
+    both = JSONObject(minor=Sum("amount_minor"), at=Max(last))
+    return Subquery(rows.order_by().values(by).annotate(both=both).values("both"))
 
 
 def _facts(debts: str | None, deferrals: str | None, steps: str | None) -> Facts:
@@ -121,16 +142,32 @@ def _debt(row: dict[str, Any]) -> Debt:
     # What is agreed to come by transfer is not late because a card was tried and failed.
     is_automatic = row["collection"] == Invoice.Collection.AUTOMATIC
     failed_at = row["charge_failed_at"] if is_automatic else None
+    zone = ZoneInfo(row["billing_time_zone"])
+    due_date = date.fromisoformat(row["due_date"])
+    again_at = _due_again_at(row)
+    if again_at and again_at.astimezone(zone).date() > due_date:
+        due_date, failed_at = again_at.astimezone(zone).date(), None
     return Debt(
         invoice_id=row["id"],
         number=row["number"],
-        due_date=date.fromisoformat(row["due_date"]),
-        zone=ZoneInfo(row["billing_time_zone"]),
+        due_date=due_date,
+        zone=zone,
         owed_minor=row["due"],
         currency=row["currency"],
         charge_failed_at=_instant(failed_at),
         next_attempt_at=_instant(row["next_attempt_at"]),
     )
+
+
+def _due_again_at(row: dict[str, Any]) -> datetime | None:
+    """Since when all that is due has been due again, its dispute declined or chargeback lost.
+
+    None while any of the rest is unpaid too: that has been due since the invoice was.
+    """
+    came_back = [part for part in (row["declined"], row["lost"]) if part]
+    if not came_back or row["due"] > sum(part["minor"] for part in came_back):
+        return None
+    return max(datetime.fromisoformat(part["at"]) for part in came_back)
 
 
 def _instant(text: str | None) -> datetime | None:

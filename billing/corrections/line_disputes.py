@@ -1,0 +1,147 @@
+"""A billing admin does not accept a line; until operations answer it is neither charged nor dunned.
+
+Accepted, it is credited. Declined, what is open of it is due again from the day of the answer.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.actors import Actor
+from billing import topics
+from billing.charging import current_provider
+from billing.corrections import mails
+from billing.corrections.acting import CorrectionRefused, correct
+from billing.corrections.crediting import credit, left_to_credit, taken_of_lines
+from billing.models import Invoice, InvoiceLine, LineDispute, PaymentMethod
+from billing.money import format_money
+from billing.standing import record_standing
+from mtp.outbox.delivery import enqueue
+from tenants import audit
+
+State = LineDispute.State
+
+
+@transaction.atomic
+def open_dispute(*, line: InvoiceLine, reason: str, actor: Actor, now: datetime) -> LineDispute:
+    """Dispute a line of an invoice, paid or not; operations are mailed.
+
+    What it still comes to, with its tax, is set aside. Raises `CorrectionRefused` without a reason,
+    for a line that costs nothing or was disputed before, and for a void invoice.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=line.invoice_id)
+    if not reason.strip():
+        raise CorrectionRefused("Say what is wrong with this line.", field="reason")
+    check_disputable(line, invoice=invoice)
+    _, split = taken_of_lines(invoice, [line])
+    dispute = LineDispute.objects.create(
+        invoice=invoice,
+        line=line,
+        amount_minor=split.total_minor,
+        currency=invoice.currency,
+        reason=reason.strip(),
+        opened_by_id=actor.id,
+        opened_by_name=actor.name[:200],
+        opened_at=now,
+    )
+    _log(dispute, "dispute.opened", {"reason": dispute.reason}, actor=actor, now=now)
+    mails.queue_dispute_mail(dispute=dispute, provider=current_provider(), now=now)
+    record_standing(now=now)
+    return dispute
+
+
+def check_disputable(line: InvoiceLine, *, invoice: Invoice) -> None:
+    """Raises `CorrectionRefused` where this line can't be disputed (any more)."""
+    if invoice.voided_at:
+        raise CorrectionRefused(f"{invoice.number} is void: nothing of it is to be paid.")
+    if invoice.written_off_at:
+        raise CorrectionRefused(f"Nobody asks for {invoice.number} any more.")
+    if line.disputes.exists():
+        raise CorrectionRefused("This line was disputed before.")
+    taken_of_lines(invoice, [line])
+
+
+def accept_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime) -> LineDispute:
+    """Credit what other notes left of the disputed line, if anything, and mail the answer.
+
+    Raises `CorrectionRefused`, also while a charge of the invoice is under way.
+    """
+
+    def act(invoice: Invoice) -> LineDispute:
+        dispute = _open(dispute_id)
+        told = answer.strip() or "The line was credited."
+        if left_to_credit(invoice, dispute.line):
+            taken, split = taken_of_lines(invoice, [dispute.line])
+            dispute.credit_note = credit(
+                invoice, split, taken, reason=told[:500], actor=actor, now=now
+            )
+        _answer(dispute, State.ACCEPTED, told, actor=actor, now=now)
+        mails.queue_dispute_answer_mail(dispute=dispute, now=now)
+        return dispute
+
+    return correct(act, invoice_id=_invoice_id(dispute_id), now=now)
+
+
+@transaction.atomic
+def decline_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime) -> LineDispute:
+    """Leave the line as it is: mail the answer, and ask for the money again.
+
+    What an automatic charge left out is charged now. Raises `CorrectionRefused` without an answer.
+    """
+    invoice = Invoice.objects.select_for_update().get(pk=_invoice_id(dispute_id))
+    dispute = _open(dispute_id)
+    if not answer.strip():
+        raise CorrectionRefused("Give the answer: the provider reads it.", field="answer")
+    _answer(dispute, State.DECLINED, answer.strip(), actor=actor, now=now)
+    mails.queue_dispute_answer_mail(dispute=dispute, now=now)
+    record_standing(now=now)
+    _charge_again(invoice, cause=f"dispute:{dispute.pk}", now=now)
+    return dispute
+
+
+def _invoice_id(dispute_id: int) -> int:
+    return LineDispute.objects.values_list("invoice_id", flat=True).get(pk=dispute_id)
+
+
+def _open(dispute_id: int) -> LineDispute:
+    dispute = LineDispute.objects.select_related("invoice", "line").get(pk=dispute_id)
+    if dispute.state != State.OPEN:
+        raise CorrectionRefused(
+            f"{dispute.answered_by_name} answered this dispute already: "
+            f"{dispute.get_state_display().lower()}."
+        )
+    return dispute
+
+
+def _answer(
+    dispute: LineDispute, state: LineDispute.State, answer: str, *, actor: Actor, now: datetime
+) -> None:
+    dispute.state, dispute.answer = state, answer[:1000]
+    dispute.answered_by_id, dispute.answered_by_name = actor.id, actor.name[:200]
+    dispute.answered_at = now
+    dispute.save()
+    _log(dispute, f"dispute.{state}", {"answer": dispute.answer}, actor=actor, now=now)
+
+
+def _charge_again(invoice: Invoice, *, cause: str, now: datetime) -> None:
+    is_automatic = invoice.collection == Invoice.Collection.AUTOMATIC
+    has_card = PaymentMethod.objects.filter(replaced_at=None).exists()
+    if is_automatic and has_card and invoice.amounts.due_minor:
+        enqueue(
+            topic=topics.CHARGE,
+            key=f"{cause}:{invoice.pk}",
+            payload={"invoice_id": invoice.pk, "cause": cause},
+            now=now,
+        )
+
+
+def _log(
+    dispute: LineDispute, action: str, told: dict[str, str], *, actor: Actor, now: datetime
+) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=f"{dispute.invoice.number}, line {dispute.line.position}",
+        after={"amount": format_money(dispute.amount_minor, dispute.currency), **told},
+        now=now,
+    )
