@@ -42,7 +42,7 @@ class DemoProvider:
     time_zone: str
     currency: str
     country: str
-    address_lines: tuple[str, ...]
+    address: tuple[tuple[str, str], ...]
     tax_id: str
     tax_name: str
     tax_rate: Decimal
@@ -102,7 +102,12 @@ DEMO = DemoProvider(
     time_zone="America/Denver",
     currency="USD",
     country="US",
-    address_lines=("1200 Larimer Street, Suite 400", "Denver, CO 80204"),
+    address=(
+        ("street_address", "1200 Larimer Street, Suite 400"),
+        ("city", "Denver"),
+        ("country_area", "CO"),
+        ("postal_code", "80204"),
+    ),
     tax_id="84-5550123",
     tax_name="",
     tax_rate=Decimal(0),
@@ -129,7 +134,11 @@ HARBOR = DemoProvider(
     time_zone="Europe/Berlin",
     currency="EUR",
     country="DE",
-    address_lines=("Am Sandtorkai 12", "20457 Hamburg"),
+    address=(
+        ("street_address", "Am Sandtorkai 12"),
+        ("city", "Hamburg"),
+        ("postal_code", "20457"),
+    ),
     tax_id="DE136695976",
     tax_name="VAT",
     tax_rate=Decimal(19),
@@ -154,7 +163,12 @@ CASCADE = DemoProvider(
     time_zone="America/Los_Angeles",
     currency="USD",
     country="US",
-    address_lines=("88 Pine Street", "Seattle, WA 98101"),
+    address=(
+        ("street_address", "88 Pine Street"),
+        ("city", "Seattle"),
+        ("country_area", "WA"),
+        ("postal_code", "98101"),
+    ),
     tax_id="91-5550188",
     tax_name="",
     tax_rate=Decimal(0),

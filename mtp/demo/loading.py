@@ -9,15 +9,14 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Package, PackagePrice, Provider, User
 from accounts.provisioning import create_provider, provision
-from billing import cards, gateway
-from billing.models import BillingProfile, Contract, Invoice, Payment
+from billing.models import Invoice, Payment
 from billing.month_close import close_month
+from mtp.demo.agreements import agree, put_card_on_file
 from mtp.demo.cast import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
 from mtp.demo.population import Change, Move, Person, Story
 from mtp.outbox.delivery import deliver_due
@@ -109,9 +108,9 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
     begun_at = months[0].starts_at(zone)
     provider = _found(plan, now=begun_at)
     with provider_schema(provider.schema_name):
-        _agree(plan, first=months[0])
+        agree(plan, first=months[0], now=begun_at)
         if plan.has_card:
-            _put_card_on_file(provider, now=begun_at)
+            put_card_on_file(plan, provider, now=begun_at)
         organizations = [
             Organization.objects.create(name=one.name, created_at=begun_at)
             for one in plan.organizations
@@ -147,48 +146,6 @@ def _found(plan: DemoProvider, *, now: datetime) -> Provider:
         provider.save(update_fields=["closes_automatically"])
     provision(provider=provider, now=now)
     return provider
-
-
-def _agree(plan: DemoProvider, *, first: Month) -> None:
-    package = Package.objects.get(name=plan.package)
-    BillingProfile.objects.create(
-        legal_name=plan.legal_name,
-        address_lines=list(plan.address_lines),
-        country=plan.country,
-        tax_id=plan.tax_id,
-        tax_name=plan.tax_name,
-        tax_rate=plan.tax_rate,
-        contact_emails=[plan.contact.email],
-    )
-    if not plan.has_card:
-        return
-    Contract.objects.create(
-        kind=Contract.Kind.COMMITTED if plan.committed_quantity else Contract.Kind.PAY_AS_YOU_GO,
-        package_id=package.pk,
-        package_name=package.name,
-        package_contents=package.contents,
-        metric=package.metric,
-        currency=plan.currency,
-        unit_price=plan.unit_price,
-        committed_quantity=plan.committed_quantity,
-        starts_on=first.first_day,
-        automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
-        payment_terms_days=settings.INVOICE_TERMS_DAYS,
-    )
-
-
-def _put_card_on_file(provider: Provider, *, now: datetime) -> None:
-    setup = gateway.client().v1.setup_intents.create(
-        {
-            "customer": cards.customer_of(provider),
-            "payment_method": "pm_card_visa",
-            "confirm": True,
-            "usage": "off_session",
-            "allowed_payment_method_types": ["card"],
-            "metadata": {"provider": str(provider.provider_id)},
-        }
-    )
-    cards.adopt_card(provider=provider, setup_intent_id=setup.id, now=now)
 
 
 def _hire(plan: DemoProvider, provider: Provider, organizations: list[Organization]) -> None:
