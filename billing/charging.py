@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.models import Provider
 from billing import gateway, topics
-from billing.models import ChargeAttempt, Invoice, Payment, PaymentMethod
+from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
 from billing.retries import WITHDRAWN, plan_retry
 from billing.standing import after_payment, record_standing
 from billing.stripe_facts import PaymentFacts, PaymentOutcome
@@ -47,10 +47,10 @@ def charge_invoice(
     """Charge what is due to the default card, once for this `cause`.
 
     Returns the attempt as it stands, which may be unfinished (unknown, processing, to be
-    confirmed), or None where nothing is due, no card is on file, or another than `card_id` is. An
-    unfinished attempt of another cause is pursued first; one that waits for the holder of a
-    replaced card is withdrawn. Raises `gateway.NotDone` and `gateway.Misconfigured`, with the
-    attempt kept for the next run.
+    confirmed), or None where nothing is due, a bank took a payment of it back, or no card is on
+    file, or another than `card_id`. An unfinished attempt of another cause is pursued first; one
+    that waits for the holder of a replaced card is withdrawn. Raises `gateway.NotDone` and
+    `gateway.Misconfigured`, with the attempt kept for the next run.
     """
     while True:
         attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause, card_id=card_id)
@@ -78,7 +78,7 @@ def _open_attempt(
         return known
     card = PaymentMethod.objects.filter(replaced_at=None).first()
     due_minor = invoice.amounts.due_minor
-    if due_minor == 0 or card is None or card_id not in (None, card.pk):
+    if due_minor == 0 or card is None or card_id not in (None, card.pk) or _was_taken_back(invoice):
         return None
     return ChargeAttempt.objects.create(
         invoice=invoice,
@@ -90,6 +90,12 @@ def _open_attempt(
         stripe_payment_method_id=card.stripe_payment_method_id,
         created_at=now,
     )
+
+
+def _was_taken_back(invoice: Invoice) -> bool:
+    """Whether a bank took a payment of it back: charged once more, it would do so again."""
+    lost = Chargeback.objects.filter(payment__invoice=invoice, state=Chargeback.State.LOST)
+    return lost.exists()
 
 
 def current_provider() -> Provider:

@@ -13,13 +13,15 @@ from billing import (
     notices,
     outstanding,
     refunds,
+    stripe_events,
     topics,
-    webhooks,
 )
+from billing.chargebacks.mails import queue_chargeback_mails
 from billing.corrections import mails
 from billing.documents.contract_store import render_contract_document
 from billing.documents.credit_note import render_credit_note
-from billing.models import ChargeAttempt, Contract, CreditNote, Invoice, Refund
+from billing.models import ChargeAttempt, Chargeback, Contract, CreditNote, Invoice, Refund
+from billing.webhooks import Event
 from mtp.outbox.topics import Postpone, handles
 from tenants.alerts.waking import look_soon
 
@@ -90,10 +92,32 @@ def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: AR
 @handles(topics.STRIPE_EVENT)
 def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
     """Act on a kept event."""
-    webhooks.apply_event(
+    stripe_events.apply_event(
         event_id=payload["event_id"], provider=charging.current_provider(), now=now
     )
     look_soon()
+
+
+@handles(topics.STRIPE_EVENT_OWNER)
+def find_owner(payload: Mapping[str, Any], now: datetime) -> None:
+    """Ask Stripe whose event this is, and keep it there."""
+    event = Event(
+        id=payload["event_id"],
+        type=payload["type"],
+        created_at=datetime.fromisoformat(payload["created_at"]),
+        subject={"id": payload["object_id"]},
+    )
+    stripe_events.find_owner(event=event, payment_intent_id=payload["payment_intent_id"], now=now)
+
+
+@handles(topics.CHARGEBACK_MAIL)
+def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
+    """Tell operations of a contested payment, and the billing contacts of a lost one."""
+    chargeback = Chargeback.objects.select_related("payment__invoice").get(
+        pk=payload["chargeback_id"]
+    )
+    if chargeback.state == payload["state"]:
+        queue_chargeback_mails(chargeback=chargeback, provider=charging.current_provider(), now=now)
 
 
 @handles(topics.DOCUMENTS)

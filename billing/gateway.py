@@ -5,7 +5,7 @@ The SDK never retries by itself: who calls knows what is safe to send again (fac
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -236,9 +236,14 @@ def payments_since(*, customer_id: str, since: datetime) -> Iterator[PaymentFact
 
 
 def _payments(parameters: "PaymentIntentListParams") -> Iterator[PaymentFacts]:
+    return map(payment_facts, pages(client().v1.payment_intents.list, parameters))
+
+
+def pages(ask: Any, parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Everything that a list at Stripe holds, page by page; raises as `call`."""
     while True:
-        page = call(client().v1.payment_intents.list, parameters)
-        yield from map(payment_facts, page["data"])
+        page = call(ask, parameters)
+        yield from page["data"]
         if not page["has_more"]:
             return
         parameters = {**parameters, "starting_after": page["data"][-1]["id"]}

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from django.db.models import QuerySet
+
 from billing import charging, topics
-from billing.models import ChargeAttempt, Invoice, PaymentMethod
+from billing.models import ChargeAttempt, Chargeback, Invoice, PaymentMethod
 from billing.retries import NEVER_AGAIN, next_attempt_at
 from mtp.outbox.delivery import enqueue
 
@@ -18,8 +20,14 @@ State = ChargeAttempt.State
 
 
 def outstanding_ids() -> list[int]:
-    """The invoices on which something is owed, oldest first."""
-    return list(Invoice.objects.outstanding().oldest_first().values_list("pk", flat=True))
+    """The invoices that a new card is to pay, oldest first: none that a bank took back."""
+    owed = Invoice.objects.outstanding().exclude(pk__in=_taken_back())
+    return list(owed.oldest_first().values_list("pk", flat=True))
+
+
+def _taken_back() -> QuerySet[Chargeback, int]:
+    lost = Chargeback.objects.filter(state=Chargeback.State.LOST)
+    return lost.values_list("payment__invoice_id", flat=True)
 
 
 def begin_round(card: PaymentMethod, *, now: datetime) -> None:
@@ -144,4 +152,7 @@ def _tried(invoice: Invoice, attempt: ChargeAttempt) -> Turn:
         return Turn(invoice, Outcome.DECLINED, attempt.failure_message, next_attempt_at(invoice))
     if attempt.state == State.NEEDS_CONFIRMATION:
         return Turn(invoice, Outcome.TO_CONFIRM, attempt.failure_message)
+    if attempt.state == State.SUCCEEDED:
+        # It was paid in its turn; what is owed again came later.
+        return Turn(invoice, Outcome.PAID)
     return Turn(invoice, Outcome.RUNNING)

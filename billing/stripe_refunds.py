@@ -63,12 +63,7 @@ def refund(*, stripe_refund_id: str) -> RefundFacts:
 def refunds_of(*, payment_intent_id: str) -> Iterator[RefundFacts]:
     """Every refund of a payment, newest first, also those that failed."""
     parameters: RefundListParams = {"payment_intent": payment_intent_id, "limit": 100}
-    while True:
-        page = gateway.call(gateway.client().v1.refunds.list, parameters)
-        yield from map(refund_facts, page["data"])
-        if not page["has_more"]:
-            return
-        parameters = {**parameters, "starting_after": page["data"][-1]["id"]}
+    yield from map(refund_facts, gateway.pages(gateway.client().v1.refunds.list, parameters))
 
 
 def refund_facts(refund: Mapping[str, Any]) -> RefundFacts:

@@ -1,7 +1,8 @@
 """Stripe's word: verified, matched to a provider, kept once, and only then acted on.
 
-An event is a hint that something changed. What is recorded comes from asking Stripe again, so the
-order in which events arrive does not matter (facts: stripe, Webhooks).
+An event is a hint that something changed. What is recorded comes from asking Stripe again
+(`billing.stripe_events`), so the order in which events arrive does not matter (facts: stripe,
+Webhooks).
 """
 
 import json
@@ -14,9 +15,10 @@ from typing import Any
 import stripe
 from django.conf import settings
 from django.db import transaction
+from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import Provider
-from billing import cards, charging, gateway, topics
+from billing import topics
 from billing.models import ChargeAttempt, WebhookEvent
 from billing.stripe_facts import payment_facts
 from mtp.outbox.delivery import enqueue
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 LARGEST_BODY = 256 * 1024
 # Seconds that an event may lie between Stripe and here; each delivery is signed anew.
 TOLERANCE = 300
+LONGEST_ID = 255
 
 PAYMENT_EVENTS = frozenset(
     {
@@ -38,6 +41,19 @@ PAYMENT_EVENTS = frozenset(
     }
 )
 SETUP_EVENTS = frozenset({"setup_intent.succeeded"})
+REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed"})
+# About a charge, known by its payment: which refunds it has is asked.
+REFUNDED_EVENTS = frozenset({"charge.refunded"})
+DISPUTE_EVENTS = frozenset(
+    {
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    }
+)
+BACK_EVENTS = REFUND_EVENTS | REFUNDED_EVENTS | DISPUTE_EVENTS
 
 # What a body of any shape, or a signature that is not ASCII, can make the reading of it raise.
 _UNREADABLE = (
@@ -89,12 +105,12 @@ def _event(told: Any) -> Event:
         raise ValueError("no database keeps this character")
     subject = told["data"]["object"]
     event = Event(
-        id=_text(told["id"], 255),
+        id=_text(told["id"], LONGEST_ID),
         type=_text(told["type"], 100),
         created_at=datetime.fromtimestamp(int(told["created"]), tz=UTC),
         subject=subject,
     )
-    _text(subject["id"], 255)
+    _text(subject["id"], LONGEST_ID)
     return event
 
 
@@ -110,23 +126,60 @@ def receive(*, event: Event, now: datetime) -> bool:
     Events of kinds we don't use are passed over. Raises `EventRefused` where the customer is not a
     provider's, or provider, amount or currency are not those of the attempt it names.
     """
-    if event.type not in PAYMENT_EVENTS | SETUP_EVENTS:
+    if event.type not in PAYMENT_EVENTS | SETUP_EVENTS | BACK_EVENTS:
         return False
+    if event.type in BACK_EVENTS and not _reference(event.subject.get("customer")):
+        return _ask_whose(event, now=now)
     provider = _provider_of(event)
     with provider_schema(provider.schema_name), transaction.atomic():
         if event.type in PAYMENT_EVENTS and not _concerns_an_attempt(event, provider):
             return False
-        return _keep(event, now=now)
+        return keep(event, now=now)
+
+
+def _ask_whose(event: Event, *, now: datetime) -> bool:
+    """Have a worker ask Stripe: disputes, and most refunds, name their payment and no customer."""
+    payment_intent_id = _reference(event.subject.get("payment_intent"))
+    if not payment_intent_id:
+        # Of a charge without a PaymentIntent: none of ours.
+        return False
+    payload = {
+        "event_id": event.id,
+        "type": event.type,
+        "object_id": object_of(event),
+        "created_at": event.created_at.isoformat(),
+        "payment_intent_id": payment_intent_id,
+    }
+    with schema_context(get_public_schema_name()):
+        enqueue(topic=topics.STRIPE_EVENT_OWNER, key=event.id[:200], payload=payload, now=now)
+    return True
+
+
+def object_of(event: Event) -> str:
+    """What to ask Stripe about: the object, or a refunded charge's payment."""
+    if event.type in REFUNDED_EVENTS:
+        return _reference(event.subject.get("payment_intent")) or str(event.subject["id"])
+    return str(event.subject["id"])
+
+
+def _reference(told: Any) -> str:
+    """The id of what is named, expanded or not; empty for anything else."""
+    named = told.get("id") if isinstance(told, Mapping) else told
+    return named if isinstance(named, str) and len(named) <= LONGEST_ID else ""
+
+
+def provider_of_customer(customer_id: str) -> Provider | None:
+    """The active provider whose customer at Stripe this is."""
+    if not customer_id:
+        return None
+    provider: Provider | None = Provider.objects.filter(
+        stripe_customer_id=customer_id, state=Provider.State.ACTIVE
+    ).first()
+    return provider
 
 
 def _provider_of(event: Event) -> Provider:
-    customer = event.subject.get("customer")
-    customer_id = customer.get("id") if isinstance(customer, Mapping) else customer
-    provider: Provider | None = None
-    if isinstance(customer_id, str):
-        provider = Provider.objects.filter(
-            stripe_customer_id=customer_id, state=Provider.State.ACTIVE
-        ).first()
+    provider = provider_of_customer(_reference(event.subject.get("customer")))
     if provider is None:
         raise EventRefused("The customer is not one of ours.")
     metadata = event.subject.get("metadata") or {}
@@ -162,7 +215,8 @@ def attempt_named(key: str) -> ChargeAttempt | None:
     return ChargeAttempt.objects.filter(idempotency_key=key).first()
 
 
-def _keep(event: Event, *, now: datetime) -> bool:
+def keep(event: Event, *, now: datetime) -> bool:
+    """Keep an event of the entered provider, once, and order the work; True when it was new."""
     if WebhookEvent.objects.filter(event_id=event.id).exists():
         return False
     WebhookEvent.objects.bulk_create(
@@ -170,7 +224,7 @@ def _keep(event: Event, *, now: datetime) -> bool:
             WebhookEvent(
                 event_id=event.id,
                 type=event.type,
-                object_id=event.subject["id"],
+                object_id=object_of(event),
                 created_at=event.created_at,
                 received_at=now,
             )
@@ -184,31 +238,3 @@ def _keep(event: Event, *, now: datetime) -> bool:
         now=now,
     )
     return True
-
-
-def apply_event(*, event_id: str, provider: Provider, now: datetime) -> None:
-    """Act on a kept event by what Stripe says now; safe to repeat.
-
-    Raises `charging.PaymentMismatch` and `gateway.GatewayError`; the event stays to be tried again.
-    """
-    event = WebhookEvent.objects.get(event_id=event_id)
-    if event.type in PAYMENT_EVENTS:
-        facts = gateway.payment(payment_intent_id=event.object_id)
-        attempt = attempt_named(facts.attempt_key)
-        if attempt is None:
-            raise charging.PaymentMismatch(f"{event.object_id} names no attempt of ours")
-        charging.settle(attempt_id=attempt.pk, facts=facts, now=now)
-    elif _is_overtaken(event):
-        logger.warning("Card of %s not taken: a newer one is on file", event.object_id)
-    else:
-        try:
-            cards.adopt_card(provider=provider, setup_intent_id=event.object_id, now=now)
-        except cards.CardNotAccepted as refusal:
-            logger.warning("Card of %s not taken: %s", event.object_id, refusal)
-    WebhookEvent.objects.filter(pk=event.pk, applied_at=None).update(applied_at=now)
-
-
-def _is_overtaken(event: WebhookEvent) -> bool:
-    """Whether the card on file is newer than this event: late word of an old card replaces none."""
-    card = cards.current_card()
-    return card is not None and event.created_at < card.became_default_at
