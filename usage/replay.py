@@ -8,7 +8,8 @@ from mtp.schema import require_provider_schema
 from usage.models import Metric
 from usage.sql import statement
 
-VERIFY_BOOKS = statement("verify_books")
+REPLAYED = statement("replayed")
+VERIFY_BOOKS = REPLAYED + statement("verify_books")
 
 
 @dataclass(frozen=True, slots=True)

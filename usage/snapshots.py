@@ -14,6 +14,7 @@ from psycopg import sql
 
 from accounts.models import Provider
 from mtp.schema import connection, provider_schema
+from usage.alerts import report_books
 from usage.models import SnapshotRun
 from usage.periods import Month, day_ends_at, day_starts_at, last_finished_day
 from usage.replay import verify_books
@@ -41,7 +42,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a round over some providers did."""
+    """What a round over some providers did; failed are those without snapshot or check."""
 
     snapshots: int
     failed_schemas: list[str]
@@ -158,11 +159,13 @@ def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outco
     except DatabaseError:
         log.warning("A snapshot failed: each of %s providers by itself", len(due))
         taken, failed = _take_one_by_one(due, now=now)
-    checked = [each for each in due if each.schema not in failed]
+    # Of those that failed too: wrong books may be why.
+    differences = {each.schema: _check_books(each, now=now) for each in due}
+    unchecked = {schema for schema, found in differences.items() if found is None}
     return Outcome(
         snapshots=taken,
-        failed_schemas=failed,
-        differences=sum(_check_books(each) for each in checked),
+        failed_schemas=sorted(unchecked.union(failed)),
+        differences=sum(found or 0 for found in differences.values()),
     )
 
 
@@ -178,13 +181,21 @@ def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, list[st
     return taken, failed
 
 
-def _check_books(due: Due) -> int:
-    with provider_schema(due.schema):
-        differences = verify_books()
-        for difference in differences:
-            log.error("Books of %s: %s", due.schema, difference)
-        if differences:
-            SnapshotRun.objects.filter(day=due.days[-1]).update(differences=len(differences))
+def _check_books(due: Due, *, now: datetime) -> int | None:
+    """How many differences there are, None when nobody could look. An alert tells them, and nothing
+    is repaired.
+    """
+    try:
+        with provider_schema(due.schema), transaction.atomic():
+            differences = verify_books()
+            for difference in differences:
+                log.error("Books of %s: %s", due.schema, difference)
+            if differences:
+                SnapshotRun.objects.filter(day=due.days[-1]).update(differences=len(differences))
+            report_books(differences=differences, now=now)
+    except DatabaseError:
+        log.exception("The books of %s could not be checked; tomorrow again.", due.schema)
+        return None
     return len(differences)
 
 

@@ -1,0 +1,38 @@
+-- The log of the current schema replayed: what counters and months follow from it. The beginning of a
+-- statement, for those that compare with it and those that write it.
+WITH log AS (
+    SELECT e.*, sum(e.delta) OVER in_order AS level, lag(e.at) OVER in_order AS previous_at,
+           date_trunc('month', e.at AT TIME ZONE p.billing_time_zone)::date AS month
+    FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
+    WINDOW in_order AS (PARTITION BY e.organization_id, e.metric ORDER BY e.id)
+), counters AS (
+    SELECT organization_id, metric, sum(delta) AS count, max(at) AS last_event_at
+    FROM log GROUP BY organization_id, metric
+), opened AS (
+    SELECT organization_id, metric, month, max(level) AS highest,
+           (array_agg(level - delta ORDER BY id))[1] AS carried_in,
+           (array_agg(id ORDER BY level DESC, id))[1] AS highest_id,
+           (array_agg(at ORDER BY level DESC, id))[1] AS highest_at
+    FROM log GROUP BY organization_id, metric, month
+), months AS (
+    SELECT organization_id, metric, month, carried_in,
+           greatest(carried_in, highest) AS high_water_mark,
+           CASE WHEN highest > carried_in THEN highest_at END AS peak_at,
+           CASE WHEN highest > carried_in THEN highest_id END AS peak_event_id
+    FROM opened
+    UNION ALL
+    -- A closed month without events holds the level before it.
+    SELECT m.organization_id, m.metric, m.month, before.level, before.level, NULL, NULL
+    FROM usage_monthlyusage m
+    JOIN tenants_meteringpolicy p ON p.id = 1
+    CROSS JOIN LATERAL (SELECT coalesce((
+        SELECT e.count_after FROM usage_usageevent e
+        WHERE e.organization_id = m.organization_id AND e.metric = m.metric
+            AND e.at < m.month::timestamp AT TIME ZONE p.billing_time_zone
+        ORDER BY e.at DESC, e.id DESC LIMIT 1
+    ), 0) AS level) before
+    WHERE NOT EXISTS (
+        SELECT FROM opened o
+        WHERE o.organization_id = m.organization_id AND o.metric = m.metric AND o.month = m.month
+    )
+)
