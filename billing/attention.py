@@ -1,33 +1,31 @@
-"""What needs a person now: limits, licences, requests, charges and invoices, worst first."""
+"""What needs a person now: alerts, requests and invoices to be paid, worst first.
+
+What is wrong is said by alerts alone; here they are only brought together with what waits for an
+answer or for its day.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import IntEnum
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 
-from billing.licences import Standing, licences
-from billing.models import ChargeAttempt, Invoice
+from billing.models import Invoice
 from billing.money import format_money
+from tenants.alerts.models import Alert, Kind, Severity
 from tenants.cap_requests.models import CapRequest
 from tenants.models import MeteringPolicy
-from usage.badges import limit_reached, near_limit
-from usage.levels import organizations_with_usage
-from usage.periods import Month
 
 NAMED = 5
-REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)
-
-
-class Severity(IntEnum):
-    """How much it hurts to wait; the order of the list."""
-
-    DANGER = 1
-    WARNING = 2
-    INFO = 3
+# One of a sort is told by its own title; these are always told by organization.
+OF_ORGANIZATIONS = {
+    (Kind.CAPS, Severity.CRITICAL): "at the limit of users",
+    (Kind.CAPS, Severity.WARNING): "near the limit of users",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +45,58 @@ class Matter:
 
 def matters(*, sees_money: bool, decides_caps: bool, now: datetime) -> list[Matter]:
     """Everything that waits for this person: no money without `sees_money`, and only the
-    organizations they may see.
+    organizations they may see. An acknowledged alert waits no longer.
     """
-    policy = MeteringPolicy.objects.get(pk=1)
-    zone = ZoneInfo(policy.billing_time_zone)
-    month, today = Month.of(now, zone), now.astimezone(zone).date()
-    found = _limits(month=month, free_user_limit=policy.free_user_limit)
+    found = _alerts(Alert.objects.waiting().visible(sees_money=sees_money))
     if decides_caps:
         found += _requests()
     if sees_money:
-        found += [*_licences(month), *_refused_charges(), *_open_invoices(today)]
-    return sorted(found, key=lambda matter: matter.severity)
+        zone = MeteringPolicy.objects.values_list("billing_time_zone", flat=True).get()
+        found += _open_invoices(now.astimezone(ZoneInfo(zone)).date())
+    return sorted(found, key=lambda matter: -matter.severity)
 
 
-def _limits(*, month: Month, free_user_limit: int | None) -> list[Matter]:
-    usage = reverse("usage")
-    organizations = organizations_with_usage(month=month)
-    reached = organizations.filter(limit_reached(free_user_limit=free_user_limit))
-    near = organizations.filter(near_limit(free_user_limit=free_user_limit))
-    return [
-        *_about(reached, Severity.DANGER, "at the limit of users", f"{usage}?filter=reached"),
-        *_about(near, Severity.WARNING, "near the limit of users", f"{usage}?filter=near"),
-    ]
+def _alerts(alerts: QuerySet[Alert]) -> list[Matter]:
+    """A line for each kind and severity, in one statement."""
+    sort = [F("kind"), F("severity")]
+    first_few = alerts.annotate(
+        total=Window(Count("pk"), partition_by=sort),
+        place=Window(
+            RowNumber(), partition_by=sort, order_by=[F("organization__name"), F("opened_at")]
+        ),
+    ).filter(place__lte=NAMED)
+    groups: dict[tuple[Kind, Severity], list[Any]] = {}
+    for alert in first_few.select_related("organization").order_by("-severity", "kind", "place"):
+        sort_of = (Kind(alert.kind), Severity(alert.severity))
+        groups.setdefault(sort_of, []).append(alert)
+    return [_of_sort(kind, severity, found) for (kind, severity), found in groups.items()]
 
 
-def _about(organizations: QuerySet[Any], severity: Severity, what: str, url: str) -> list[Matter]:
-    total, names = _first_few(organizations.order_by("name", "pk"), "name")
-    title = f"{_counted(total, 'organization')} {what}"
-    return [_naming(severity, title, url, names, total)] if total else []
+def _of_sort(kind: Kind, severity: Severity, alerts: list[Any]) -> Matter:
+    total = alerts[0].total
+    of_organizations = OF_ORGANIZATIONS.get((kind, severity))
+    if total == 1 and not of_organizations:
+        alert = alerts[0]
+        url = reverse("alert_detail", args=[alert.pk])
+        return Matter(severity, alert.title, url, detail=alert.text.partition("\n")[0])
+    if of_organizations:
+        title = f"{_counted(total, 'organization')} {of_organizations}"
+        names = [alert.organization.name for alert in alerts]
+    else:
+        title = f"{_counted(total, f'{severity.label.lower()} alert')}: {kind.label}"
+        names = [alert.title for alert in alerts]
+    query = urlencode({"kind": kind.value, "severity": severity.name.lower()})
+    return _naming(severity, title, f"{reverse('alert_list')}?{query}", names, total)
+
+
+def _naming(severity: Severity, title: str, url: str, names: list[str], total: int) -> Matter:
+    return Matter(severity, title, url, names=tuple(names), more=total - len(names))
 
 
 def _first_few(rows: QuerySet[Any], column: str) -> tuple[int, list[str]]:
     """How many rows there are, and the first few by name."""
     names = list(rows.values_list(column, flat=True)[: NAMED + 1])
     return (rows.count() if len(names) > NAMED else len(names)), names[:NAMED]
-
-
-def _naming(severity: Severity, title: str, url: str, names: list[str], total: int) -> Matter:
-    return Matter(severity, title, url, names=tuple(names), more=total - len(names))
 
 
 def _requests() -> list[Matter]:
@@ -94,46 +106,16 @@ def _requests() -> list[Matter]:
     return [_naming(Severity.WARNING, title, url, names, total)] if total else []
 
 
-def _licences(month: Month) -> list[Matter]:
-    current = licences(month=month)
-    if current is None or current.standing is Standing.FREE:
-        return []
-    url, of = reverse("licences"), f"{current.in_use:,} of {current.committed:,} in use"
-    if current.over:
-        title = f"{current.over:,} {current.unit} above your commitment"
-        return [Matter(Severity.DANGER, title, url, detail=of)]
-    return [Matter(Severity.WARNING, "Licences are running out", url, detail=of)]
-
-
-def _refused_charges() -> list[Matter]:
-    last = ChargeAttempt.objects.filter(invoice=OuterRef("pk")).order_by("-pk")
-    refused = (
-        Invoice.objects.outstanding()
-        .annotate(last_state=Subquery(last.values("state")[:1]))
-        .filter(last_state__in=REFUSED)
-    )
-    total, numbers = _first_few(refused.oldest_first(), "number")
-    title = f"{_counted(total, 'charge')} not let through by the bank"
-    url = reverse("billing_information")
-    return [_naming(Severity.DANGER, title, url, numbers, total)] if total else []
-
-
 def _open_invoices(today: date) -> list[Matter]:
-    waiting = Invoice.objects.outstanding()
-    found = []
-    for which, severity, what in (
-        (Q(due_date__lt=today), Severity.DANGER, "overdue"),
-        (Q(due_date__gte=today), Severity.INFO, "open"),
-    ):
-        invoices = waiting.filter(which)
-        total, numbers = _first_few(invoices.oldest_first(), "number")
-        if not total:
-            continue
-        sums = invoices.order_by().values_list("currency").annotate(owed=Sum("owed_total"))
-        amounts = ", ".join(format_money(minor, currency) for currency, minor in sums)
-        title = f"{_counted(total, 'invoice')} {what}: {amounts}"
-        found.append(_naming(severity, title, reverse("payment_history"), numbers, total))
-    return found
+    """Those that are not due yet: an alert tells of a balance that is overdue."""
+    invoices = Invoice.objects.outstanding().filter(due_date__gte=today)
+    total, numbers = _first_few(invoices.oldest_first(), "number")
+    if not total:
+        return []
+    sums = invoices.order_by().values_list("currency").annotate(owed=Sum("owed_total"))
+    amounts = ", ".join(format_money(minor, currency) for currency, minor in sums)
+    title = f"{_counted(total, 'invoice')} open: {amounts}"
+    return [_naming(Severity.INFO, title, reverse("payment_history"), numbers, total)]
 
 
 def _counted(number: int, noun: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.actors import Actor
+from tenants.alerts.waking import look_soon
 from tenants.models import AuditEntry, Organization
 
 LONGEST_SUBJECT = 300
@@ -20,7 +21,11 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Keep who did what to which subject at `now`; `action` reads like `organization.created`."""
+    """Keep who did what to which subject at `now`; `action` reads like `organization.created`.
+
+    Whatever is worth keeping may open or close an alert: a round looks soon after the commit.
+    """
+    look_soon()
     return AuditEntry.objects.create(
         at=now,
         actor_id=actor.id,

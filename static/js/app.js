@@ -113,6 +113,7 @@
 
   function prepare(root) {
     for (const element of within(root, "[data-theme-switch]")) element.hidden = false;
+    for (const element of within(root, "[data-ticks]")) element.hidden = false;
     for (const element of within(root, "[data-toast]")) prepareToast(element);
     for (const element of within(root, "dialog[data-dialog][open]")) openDialog(element);
     if (navigator.clipboard) {
@@ -138,6 +139,15 @@
     }
     for (const menu of document.querySelectorAll("details[data-menu][open]")) {
       if (!menu.contains(target)) menu.open = false;
+    }
+  });
+
+  // A box in the head of a table ticks all boxes of its form.
+  document.addEventListener("change", (event) => {
+    const form = event.target.dataset.ticks;
+    if (!form) return;
+    for (const box of document.querySelectorAll(`[type=checkbox][form="${form}"]`)) {
+      box.checked = event.target.checked;
     }
   });
 

@@ -11,7 +11,9 @@ from django.test import Client
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider, User
 from billing.models import ChargeAttempt, Invoice
+from billing.standing import record_standing
 from mtp.schema import provider_schema
+from tenants.alerts.rounds import watch_round
 from tenants.cap_requests.asking import ask_for_cap
 from tenants.membership import Via, add_user, remove_user
 from tenants.models import Location, ManagedUser, MeteringPolicy, Organization
@@ -56,9 +58,17 @@ def see(sign_in: SignIn) -> See:
 
     def look(person: User, address: str = PAGE, **headers: str) -> Any:
         with time_machine.travel(NOW):
+            look_round(person, NOW)
             return sign_in(Client(), person).get(address, headers=headers)
 
     return look
+
+
+def look_round(person: User, now: datetime) -> None:
+    """A round of alerts, as the schedule sends it."""
+    assert person.provider is not None
+    with provider_schema(person.provider.schema_name):
+        watch_round(now=now)
 
 
 def test_it_is_where_work_starts(sign_in: SignIn, people: People) -> None:
@@ -116,18 +126,22 @@ def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
     """Due on 1 March: open on that day, overdue the day after."""
     with provider_schema(north.schema_name):
         refused_charge(make_invoice(three[2]))
+        record_standing(now=NOW)
     titles = [matter.title for matter in see(people.bill).context["matters"]]
     assert titles == [
         "1 organization at the limit of users",
-        "1 charge not let through by the bank",
+        "Invoice Nordlicht-000001 could not be charged",
         "1 organization near the limit of users",
+        "$1.00 is outstanding",
         "1 invoice open: $1.00",
     ]
     with time_machine.travel(LATER):
+        look_round(people.bill, LATER)
         client = Client()
         client.force_login(people.bill)
         late = [matter.title for matter in client.get(PAGE).context["matters"]]
-    assert "1 invoice overdue: $1.00" in late
+    assert "$1.00 is outstanding" in late
+    assert "1 invoice open: $1.00" not in late
     with provider_schema(north.schema_name):
         Invoice.objects.update(voided_at=NOW)
     assert len(see(people.bill).context["matters"]) == 2
