@@ -54,7 +54,9 @@ PROVIDER_MENU = (
         "Account",
         (
             Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
+            Entry("active_users", "Monthly active users", "user-circle", Permission.VIEW_USAGE),
             Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
+            Entry("what_if", "Cap what-if", "adjustments-horizontal", Permission.CHANGE_CAPS),
             Entry("cap_request_list", "Cap requests", "hand-raised", Permission.CHANGE_CAPS),
             Entry("licences", "Licences", "ticket", Permission.VIEW_BILLING),
             Entry("contract", "Contract", "document-check", Permission.VIEW_BILLING),

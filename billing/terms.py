@@ -1,5 +1,7 @@
 """Which contract bills a month, and its terms as rating takes them."""
 
+from collections.abc import Iterable
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from billing.allowances.prepaid import prepaid_active_users
@@ -22,9 +24,28 @@ def billed_contract(month: Month) -> Contract | None:
     return None if was_free(month) else contract
 
 
+def billed_contracts(months: Iterable[Month]) -> dict[Month, Contract | None]:
+    """The same for several months, in two statements."""
+    contracts = list(Contract.objects.order_by("-starts_on"))
+    policy = MeteringPolicy.objects.get(pk=1)
+    found: dict[Month, Contract | None] = {}
+    for month in months:
+        contract = next((one for one in contracts if _covers(one, month.first_day)), None)
+        is_owed = contract is not None and contract.kind == Contract.Kind.COMMITTED
+        found[month] = contract if is_owed or not _was_free(policy, month) else None
+    return found
+
+
+def _covers(contract: Contract, day: date) -> bool:
+    return contract.starts_on <= day and (contract.ends_on is None or contract.ends_on > day)
+
+
 def was_free(month: Month) -> bool:
     """Whether the provider was inside the free allowance until the month was over."""
-    policy = MeteringPolicy.objects.get(pk=1)
+    return _was_free(MeteringPolicy.objects.get(pk=1), month)
+
+
+def _was_free(policy: MeteringPolicy, month: Month) -> bool:
     if policy.free_user_limit is not None:
         return True
     month_ends_at = month.ends_at(ZoneInfo(policy.billing_time_zone))

@@ -3,6 +3,8 @@
 from django.urls import path
 
 from billing.views import (
+    active_users,
+    allowance,
     cap_requests,
     card,
     contract,
@@ -16,10 +18,25 @@ from billing.views import (
     pay,
     rehearsal,
     webhook,
+    what_if,
+    what_if_draft,
 )
 
 urlpatterns = [
     path("dashboard/", dashboard.dashboard, name="dashboard"),
+    path("account/active-users/", active_users.active_users, name="active_users"),
+    path("account/active-users.csv", active_users.active_users_csv, name="active_users_csv"),
+    path(
+        "account/active-users/<int:organization_id>/threshold/",
+        active_users.mau_threshold_edit,
+        name="mau_threshold_edit",
+    ),
+    path("account/active-users/allowance/", allowance.allowance, name="allowance"),
+    path(
+        "account/active-users/allowance/<int:offer_id>/",
+        allowance.allowance_order,
+        name="allowance_order",
+    ),
     path("account/licences/", licences.licences, name="licences"),
     path("account/contract/", contract.contract, name="contract"),
     path(
@@ -55,6 +72,18 @@ urlpatterns = [
         forecast.forecast_organization,
         name="forecast_organization",
     ),
+    path("account/what-if/", what_if.what_if, name="what_if"),
+    path("account/what-if/blocked.csv", what_if.what_if_csv, name="what_if_csv"),
+    path(
+        "account/what-if/<int:organization_id>/",
+        what_if.what_if_organization,
+        name="what_if_organization",
+    ),
+    path("account/what-if/rule/", what_if_draft.what_if_rule, name="what_if_rule"),
+    path("account/what-if/list/", what_if_draft.what_if_paste, name="what_if_paste"),
+    path("account/what-if/discard/", what_if_draft.what_if_discard, name="what_if_discard"),
+    path("account/what-if/renew/", what_if_draft.what_if_renew, name="what_if_renew"),
+    path("account/what-if/apply/", what_if_draft.what_if_apply, name="what_if_apply"),
     path("account/cap-requests/", cap_requests.cap_request_list, name="cap_request_list"),
     path(
         "account/cap-requests/<int:cap_request_id>/",

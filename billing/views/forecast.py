@@ -154,6 +154,7 @@ def forecast(request: PortalRequest) -> HttpResponse:
     context |= _summary(asked, whole, found) | {
         "metrics": [basis for basis in Basis if basis != Basis.GREATER or asked.basis == basis],
         "query": f"?{query}" if query else "",
+        "may_cap": request.user.may(Permission.CHANGE_CAPS),
         "passing": sum(one.will_pass for one in whole.organizations),
     }
     return render(request, "billing/forecast.html", context)

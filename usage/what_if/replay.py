@@ -1,0 +1,65 @@
+"""One organization's past under another cap. Pure.
+
+An addition that would have passed the cap is blocked: it never came, so it takes no room from those
+after it, its removal later removes nobody, and nobody tries again. Who was there when the span
+began stays. A higher cap than there was adds nobody: who was refused is not known
+(docs/decisions, "What a cap would have done").
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """One addition (+1) or removal (-1), in the order of the log."""
+
+    at: datetime
+    delta: int
+    subject_id: int
+    subject_name: str
+
+
+class Blocked(NamedTuple):
+    """An addition that the cap would have refused."""
+
+    at: datetime
+    subject_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The high-water mark of each month under the cap, and who would not have come."""
+
+    marks: tuple[int, ...]
+    blocked: tuple[Blocked, ...]
+
+
+def replay(*, opening: int, steps: Iterable[Step], cap: int, starts: Sequence[datetime]) -> Replay:
+    """The months that begin at `starts` (in order) gone through once more under `cap`.
+
+    `opening` is how many there were when the first month began; a month begins at the level
+    carried in.
+    """
+    level, month = opening, 0
+    marks = [opening] * len(starts)
+    absent: set[int] = set()
+    blocked: list[Blocked] = []
+    for at, delta, subject_id, subject_name in steps:
+        while month + 1 < len(starts) and at >= starts[month + 1]:
+            month += 1
+            marks[month] = level
+        if delta < 0:
+            if subject_id in absent:
+                absent.discard(subject_id)
+            else:
+                level -= 1
+        elif level >= cap:
+            absent.add(subject_id)
+            blocked.append(Blocked(at, subject_name))
+        else:
+            level += 1
+            marks[month] = max(marks[month], level)
+    marks[month + 1 :] = [level] * (len(starts) - month - 1)
+    return Replay(tuple(marks), tuple(blocked))

@@ -1,0 +1,85 @@
+"""Caps as people type and paste them: a number, or "none" to lift. Pure."""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+SMALLEST, LARGEST = 1, 10_000
+_NUMBER = re.compile(r"[0-9]{1,5}|[0-9]{1,3}(,[0-9]{3})", re.ASCII)
+_LIFTED = {"none", "no cap", "no user cap", "no limit"}
+LONGEST_LIST = 400_000
+# The csv module refuses longer cells.
+LONGEST_LINE = 1_000
+
+
+class NotACap(ValueError):
+    """Neither a whole number in the range of caps nor "none"; the text is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastedCaps:
+    """What a pasted list says: caps by organization, and what is wrong with its lines."""
+
+    caps: dict[int, int | None]
+    mistakes: tuple[str, ...]
+
+
+def read_cap(text: str) -> int | None:
+    """The cap that was typed, None for "none". Raises `NotACap`."""
+    typed = text.strip()
+    if typed.casefold() in _LIFTED:
+        return None
+    number = int(typed.replace(",", "")) if _NUMBER.fullmatch(typed) else 0
+    if not SMALLEST <= number <= LARGEST:
+        raise NotACap(f"Enter a whole number from {SMALLEST} to {LARGEST:,}, or “none”.")
+    return number
+
+
+def read_list(text: str, *, organizations: Mapping[str, int], ids: Iterable[int]) -> PastedCaps:
+    """Lines of an organization's name or id and a cap, apart by comma, semicolon or tab.
+
+    `organizations` are ids by casefolded name. A first line without a cap is taken as a header.
+    """
+    known = set(ids)
+    caps: dict[int, int | None] = {}
+    mistakes: list[str] = []
+    lines = text.splitlines()
+    delimiter = _delimiter(lines)
+    for number, line in enumerate(lines, start=1):
+        named = [cell.strip() for cell in _cells(line, delimiter) if cell.strip()]
+        if not named:
+            continue
+        try:
+            cap = read_cap(named[-1])
+        except NotACap as mistake:
+            if number > 1:
+                mistakes.append(f"Line {number}: {mistake}")
+            continue
+        found = _organization(named[0], organizations, known)
+        if len(named) == 1 or found is None:
+            mistakes.append(f"Line {number}: there is no organization “{named[0][:80]}”.")
+        elif found in caps:
+            mistakes.append(f"Line {number}: “{named[0][:80]}” stands there twice.")
+        else:
+            caps[found] = cap
+    if not caps and not mistakes:
+        mistakes.append("There is no line with an organization and a cap.")
+    return PastedCaps(caps, tuple(mistakes))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    # Line by line: a quote that nobody closes takes the rest of its own line only.
+    return next(csv.reader([line[:LONGEST_LINE]], delimiter=delimiter), [])
+
+
+def _delimiter(lines: list[str]) -> str:
+    first = next((line for line in lines if line.strip()), "")
+    return max("\t;,", key=first.count)
+
+
+def _organization(name: str, organizations: Mapping[str, int], ids: set[int]) -> int | None:
+    found = organizations.get(name.casefold())
+    if found is None and name.isascii() and name.isdigit() and len(name) < len("1" * 19):
+        found = int(name) if int(name) in ids else None
+    return found
