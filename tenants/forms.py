@@ -1,11 +1,55 @@
 """What is typed in about organizations, their users and devices."""
 
+import re
 from typing import Any, cast
 
 from django import forms
 
 from accounts.text import plain_lines, plain_text
-from tenants.models import Location, Organization
+from tenants.models import (
+    LARGEST_MAU_THRESHOLD,
+    SMALLEST_MAU_THRESHOLD,
+    Location,
+    Organization,
+)
+
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}", re.ASCII)
+
+
+class ThresholdField(forms.CharField):
+    """A threshold of monthly active users as people type it; empty for any number."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            required=False,
+            max_length=20,
+            label="Active users a month",
+            help_text=(
+                "How many users may be active in a month; the next new one is refused. "
+                "Empty for any number."
+            ),
+            widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+            **options,
+        )
+
+    def clean(self, value: Any) -> Any:
+        """The number, or None. Only whole ones in range are taken, also written 1,000."""
+        typed = super().clean(value)
+        if not typed:
+            return None
+        number = int(typed.replace(",", "")) if _WHOLE_NUMBER.fullmatch(typed) else 0
+        if not SMALLEST_MAU_THRESHOLD <= number <= LARGEST_MAU_THRESHOLD:
+            raise forms.ValidationError(
+                f"Enter a whole number from {SMALLEST_MAU_THRESHOLD} to "
+                f"{LARGEST_MAU_THRESHOLD:,}, or nothing."
+            )
+        return number
+
+
+class ThresholdForm(forms.Form):
+    """An organization's threshold of monthly active users."""
+
+    mau_threshold = ThresholdField()
 
 
 class OrganizationForm(forms.Form):
@@ -16,6 +60,12 @@ class OrganizationForm(forms.Form):
     def refuse_name(self) -> None:
         """Another living organization has this name."""
         self.add_error("name", "You already have an organization of this name.")
+
+
+class NewOrganizationForm(OrganizationForm):
+    """A new organization's name and threshold (msp-dashboard, Creating new Organizations)."""
+
+    mau_threshold = ThresholdField()
 
 
 class UserForm(forms.Form):

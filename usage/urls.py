@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.views import history, organization, usage_page, why
+from usage.views import activity, history, organization, usage_page, why
 
 urlpatterns = [
     path("account/usage/", usage_page.usage, name="usage"),
@@ -15,6 +15,32 @@ urlpatterns = [
         "account/usage/<int:organization_id>/why/<str:month>.csv",
         why.usage_why_csv,
         name="usage_why_csv",
+    ),
+    path(
+        "account/active-users/<int:organization_id>/",
+        activity.active_users_of,
+        name="active_users_of",
+    ),
+    path(
+        "account/active-users/<int:organization_id>/why/<str:month>/",
+        activity.active_users_why,
+        name="active_users_why",
+    ),
+    path(
+        "account/active-users/<int:organization_id>/why/<str:month>.csv",
+        activity.active_users_why_csv,
+        name="active_users_why_csv",
+    ),
+    path("organization/active-users/", activity.own_active_users_of, name="own_active_users_of"),
+    path(
+        "organization/active-users/<str:month>/",
+        activity.own_active_users_why,
+        name="own_active_users_why",
+    ),
+    path(
+        "organization/active-users/<str:month>.csv",
+        activity.own_active_users_why_csv,
+        name="own_active_users_why_csv",
     ),
     path("organization/why/<str:month>/", why.own_usage_why, name="own_usage_why"),
     path("organization/why/<str:month>.csv", why.own_usage_why_csv, name="own_usage_why_csv"),

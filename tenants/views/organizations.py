@@ -16,7 +16,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.access import organization_or_404
-from tenants.forms import OrganizationForm, RemovalForm
+from tenants.forms import NewOrganizationForm, OrganizationForm, RemovalForm
 from tenants.listing import Listing
 from tenants.models import CountedRow, Device, ManagedUser, Organization
 from tenants.organizations import (
@@ -87,11 +87,12 @@ def organization_create(request: PortalRequest) -> HttpResponse:
     """A new organization, refused at the provider's limit."""
     if request.user.limited_to is not None:
         raise PermissionDenied("You are limited to some organizations and can't create others.")
-    form = OrganizationForm(request.POST or None)
+    form = NewOrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             organization = create_organization(
                 name=form.cleaned_data["name"],
+                mau_threshold=form.cleaned_data["mau_threshold"],
                 limit=request.provider.organization_limit,
                 actor=actor_of(request),
                 now=timezone.now(),

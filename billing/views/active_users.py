@@ -1,0 +1,205 @@
+"""Monthly active users: the provider's months beside its allowance, and each organization's."""
+
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.actors import actor_of
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.allowances.page import overage_note, provider_months
+from tenants.access import organization_or_404
+from tenants.forms import ThresholdForm
+from tenants.listing import ROWS_A_PAGE, Listing
+from tenants.organizations import set_mau_threshold
+from tenants.spreadsheet import csv_response
+from usage.active_users.chart import activity_chart
+from usage.active_users.months import (
+    FILTERS,
+    SORTS,
+    ActivityTable,
+    OrganizationActivity,
+    activity_table,
+)
+from usage.badges import Badge
+from usage.months_table import last_months
+from usage.periods import Month
+
+_MOST_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRow:
+    """One organization; `cells` are its months as table cells, each a link to who was counted."""
+
+    organization_id: int
+    name: str
+    is_removed: bool
+    threshold: str
+    badge: Badge
+    cells: SafeString
+
+
+def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...]]:
+    listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
+    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    return listing, last_months(month=month)
+
+
+def _number(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return max(int(text), 1) if is_number else 1
+
+
+def _table(listing: Listing, months: tuple[Month, ...]) -> tuple[ActivityTable, Page[Any]]:
+    """The asked page, or the last one: then a second look."""
+    number = _number(listing.page)
+    while True:
+        table = activity_table(
+            months=months,
+            search=listing.search,
+            chosen=listing.filter,
+            sort=listing.sort,
+            limit=ROWS_A_PAGE,
+            offset=(number - 1) * ROWS_A_PAGE,
+        )
+        page: Page[Any] = Paginator(range(table.matching), ROWS_A_PAGE).get_page(number)
+        if page.number == number:
+            page.object_list = table.rows
+            return table, page
+        number = page.number
+
+
+def _row(row: OrganizationActivity, months: list[str], *, path: str) -> ActivityRow:
+    # Written here and not in the template: 600 links cost it more than the whole page around them.
+    # Numbers and addresses of ours only: nothing in them is to be escaped.
+    cells = "".join(
+        f'<td class="num"><a href="{path}{row.organization_id}/why/{month}/">{count:,}</a></td>'
+        if count
+        else '<td class="num text-muted">0</td>'
+        for month, count in zip(months, row.counts, strict=True)
+    )
+    return ActivityRow(
+        organization_id=row.organization_id,
+        name=row.name,
+        is_removed=row.is_removed,
+        threshold="" if row.threshold is None else f"{row.threshold:,}",
+        badge=row.badge,
+        cells=SafeString(cells),  # nosec B703
+    )
+
+
+def _context(request: PortalRequest) -> dict[str, Any]:
+    listing, months = _asked(request)
+    table, page = _table(listing, months)
+    path, query = reverse("active_users"), request.GET.urlencode()
+    keys = [str(month) for month in months]
+    is_all = not listing.search and not listing.filter
+    totals = table.totals if is_all else activity_table(months=months, limit=0).totals
+    sees_all = request.user.limited_to is None
+    covered = provider_months(months=months, counts=totals) if sees_all else None
+    allowance = covered[-1].allowance if covered else 0
+    return {
+        "listing": listing,
+        "table": table,
+        "rows": [_row(row, keys, path=path) for row in table.rows],
+        "page": page,
+        "months": [month.first_day for month in months],
+        "month": months[-1].first_day,
+        "zone": request.provider.billing_time_zone,
+        "active": totals[-1],
+        "sees_all": sees_all,
+        "allowance": covered[-1] if covered else None,
+        "overage_note": overage_note(user=request.user, month=months[-1]) if sees_all else "",
+        "chart": activity_chart(months=months, counts=totals, limit=allowance, named="Allowance"),
+        "may_limit": request.user.may(Permission.CHANGE_CAPS),
+        "may_extend": request.user.may(Permission.EXTEND_ALLOWANCE),
+        "may_see_allowance": sees_all
+        and (
+            request.user.may(Permission.VIEW_BILLING)
+            or request.user.may(Permission.EXTEND_ALLOWANCE)
+        ),
+        "query": f"?{query}" if query else "",
+    }
+
+
+@requires(Permission.VIEW_USAGE)
+@require_safe
+def active_users(request: PortalRequest) -> HttpResponse:
+    """The page; only its table when htmx asks for it."""
+    partial = request.htmx.target == "active-users"
+    template = "billing/_active_users.html" if partial else "billing/active_users.html"
+    return render(request, template, _context(request))
+
+
+@requires(Permission.VIEW_USAGE)
+@require_safe
+def active_users_csv(request: PortalRequest) -> HttpResponse:
+    """Every organization that is searched for, a column for each month, and the sums."""
+    listing, months = _asked(request)
+    table = activity_table(
+        months=months, search=listing.search, chosen=listing.filter, sort=listing.sort
+    )
+    header = (
+        *("Organization ID", "Organization", "Threshold", "Badge"),
+        *(str(month) for month in months),
+    )
+    rows: list[tuple[object, ...]] = [
+        *(
+            (
+                *(row.organization_id, row.name, row.threshold or "", row.badge.value),
+                *row.counts,
+            )
+            for row in table.rows
+        ),
+        ("", "All organizations", "", "", *table.totals),
+    ]
+    name = f"active-users-{months[0]}-to-{months[-1]}.csv"
+    return csv_response(filename=name, header=header, rows=rows)
+
+
+@requires(Permission.CHANGE_CAPS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def mau_threshold_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """The threshold dialog over the page it was opened from."""
+    organization = organization_or_404(organization_id=organization_id)
+    back_url = reverse("active_users")
+    if query := request.GET.urlencode():
+        back_url = f"{back_url}?{query}"
+    form = ThresholdForm(
+        request.POST if request.method == "POST" else None,
+        initial={"mau_threshold": organization.mau_threshold},
+    )
+    if form.is_bound and form.is_valid():
+        threshold = form.cleaned_data["mau_threshold"]
+        set_mau_threshold(
+            organization=organization,
+            threshold=threshold,
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+        said = "any number" if threshold is None else f"{threshold:,}"
+        messages.success(request, f"Active users a month of {organization.name}: {said}.")
+        return redirect(back_url)
+    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    active = activity_table(months=[month], organization_id=organization.pk).totals[0]
+    dialog = {
+        "form": form,
+        "organization": organization,
+        "active_now": active,
+        "back_url": back_url,
+    }
+    status = 422 if form.is_bound else 200
+    if request.htmx.target == "dialog-slot":
+        return render(request, "billing/_threshold_dialog.html", dialog, status=status)
+    return render(request, "billing/threshold_edit.html", _context(request) | dialog, status=status)

@@ -1,0 +1,159 @@
+"""The allowance of monthly active users: twelve months, past orders, and ordering a pack."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.actors import actor_of
+from accounts.models import OfferPrice
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.allowances.ordering import (
+    AlreadyOrdered,
+    Confirmed,
+    OfferChanged,
+    OrderRefused,
+    Quote,
+    offered,
+    order_pack,
+    ordering_contract,
+    quote,
+)
+from billing.allowances.page import past_orders, provider_months
+from billing.models import AllowanceOrder
+from billing.money import format_money, round_minor
+from billing.rating import Collection
+from usage.active_users.months import activity_table
+from usage.months_table import last_months
+from usage.periods import Month
+
+_LARGEST = 2**63 - 1
+
+
+class ConfirmationForm(forms.Form):
+    """What was seen when the order was confirmed, as the page sent it along."""
+
+    quantity = forms.IntegerField(min_value=1, max_value=_LARGEST)
+    months = forms.IntegerField(min_value=1, max_value=_LARGEST)
+    total_minor = forms.IntegerField(min_value=0, max_value=_LARGEST)
+    follows = forms.IntegerField(min_value=0, max_value=_LARGEST)
+
+
+def _sees_all_or_403(request: PortalRequest) -> None:
+    if request.user.limited_to is not None:
+        raise PermissionDenied(
+            "The allowance is for all organizations together, and you are limited to some."
+        )
+
+
+@requires(Permission.VIEW_BILLING, Permission.EXTEND_ALLOWANCE)
+@require_safe
+def allowance(request: PortalRequest) -> HttpResponse:
+    """Twelve months of the allowance, what was ordered, and what is on offer."""
+    _sees_all_or_403(request)
+    now, zone = timezone.now(), ZoneInfo(request.provider.billing_time_zone)
+    month = Month.of(now, zone)
+    months = last_months(month=month)
+    counts = activity_table(months=months, limit=0).totals
+    covered = provider_months(months=months, counts=counts)
+    offers, refusal = _offers(request)
+    context = {
+        "covered": list(reversed(covered)),
+        "current": covered[-1],
+        "month": month.first_day,
+        "zone": zone.key,
+        "orders": past_orders(month=month, zone=zone),
+        "offers": offers,
+        "refusal": refusal,
+        "may_extend": request.user.may(Permission.EXTEND_ALLOWANCE),
+        "may_see_invoices": request.user.may(Permission.VIEW_BILLING),
+    }
+    return render(request, "billing/allowance.html", context)
+
+
+def _offers(request: PortalRequest) -> tuple[list[tuple[OfferPrice, str]], str]:
+    """The packs with their prices, or why none can be ordered; nothing for who may not order."""
+    if not request.user.may(Permission.EXTEND_ALLOWANCE):
+        return [], ""
+    try:
+        contract = ordering_contract(provider=request.provider, now=timezone.now())
+    except OrderRefused as refusal:
+        return [], str(refusal)
+    currency = contract.currency
+    return [
+        (price, format_money(round_minor(price.price, currency), currency))
+        for price in offered(currency=currency)
+    ], ""
+
+
+@requires(Permission.EXTEND_ALLOWANCE)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def allowance_order(request: PortalRequest, offer_id: int) -> HttpResponse:
+    """The pack with price and tax; on POST ordered as it was shown, once."""
+    _sees_all_or_403(request)
+    if request.method == "POST":
+        form = ConfirmationForm(request.POST)
+        try:
+            if not form.is_valid():
+                raise OfferChanged("The confirmation was incomplete. Look at the offer again.")
+            order = order_pack(
+                provider=request.provider,
+                offer_id=offer_id,
+                confirmed=Confirmed(**form.cleaned_data),
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except AlreadyOrdered as already:
+            return _to_order(request, already.order, "was ordered already, once")
+        except OfferChanged as changed:
+            messages.error(request, str(changed))
+            return redirect("allowance_order", offer_id=offer_id)
+        except OrderRefused as refusal:
+            messages.error(request, str(refusal))
+            return redirect("allowance")
+        return _to_order(request, order, "is ordered, and your allowance is up")
+    try:
+        quoted = quote(provider=request.provider, offer_id=offer_id, now=timezone.now())
+    except OrderRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("allowance")
+    return render(request, "billing/allowance_order.html", _shown(request, quoted))
+
+
+def _to_order(request: PortalRequest, order: AllowanceOrder, said: str) -> HttpResponse:
+    messages.success(request, f"{order.offer_name} {said}. Invoice {order.invoice.number}.")
+    return redirect("allowance")
+
+
+def _shown(request: PortalRequest, quoted: Quote) -> dict[str, Any]:
+    months = [quoted.first]
+    counts = activity_table(months=months, limit=0).totals
+    (covered,) = provider_months(months=months, counts=counts)
+    draft, currency = quoted.draft, quoted.currency
+    terms = quoted.contract.payment_terms_days
+    return {
+        "quote": quoted,
+        "confirmed": quoted.to_be_confirmed,
+        "first": quoted.first.first_day,
+        "last": quoted.last.first_day,
+        "price": format_money(draft.subtotal_minor, currency),
+        "tax": format_money(draft.tax_minor, currency) if quoted.terms.tax_rate else "",
+        "tax_rate": quoted.terms.tax_rate.normalize(),
+        "total": format_money(draft.total_minor, currency),
+        "currency": currency,
+        "is_charged": draft.collection is Collection.AUTOMATIC,
+        "payment_terms_days": terms,
+        "before": covered.allowance,
+        "after": covered.allowance + quoted.offer.quantity,
+        "zone": request.provider.billing_time_zone,
+    }
