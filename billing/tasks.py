@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from billing.month_close import close_due_months
-from billing.reconciliation import reconcile
+from billing.reconciliation import book_recent, reconcile
 from billing.standing import record_standings
 from mtp.outbox.delivery import waking_once
 
@@ -68,7 +68,11 @@ def record_standings_of(provider_ids: list[int]) -> int:
 
 @shared_task(name="billing.tasks.reconcile_all")
 def reconcile_all() -> None:
-    """Compare every active provider's payments with Stripe's, in chunks."""
+    """Book what Stripe gave or took back lately, and compare every active provider's payments."""
+    try:
+        book_recent(now=timezone.now())
+    except Exception:
+        logger.exception("Recent refunds and disputes were not asked about; tomorrow again.")
     active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
     ids = list(active.values_list("pk", flat=True))
     for start in range(0, len(ids), PROVIDERS_PER_TASK):
@@ -85,6 +89,31 @@ def reconcile_payments_of(provider_ids: list[int]) -> None:
                 reconcile(provider=provider, now=now)
             except Exception:
                 logger.exception("Reconciling %s failed; tomorrow again.", provider)
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+@shared_task(name="billing.tasks.remind_all")
+def remind_all() -> None:
+    """Mail what comes soon to every active provider: a card that expires, a contract's renewal."""
+    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
+    ids = list(active.values_list("pk", flat=True))
+    for start in range(0, len(ids), PROVIDERS_PER_TASK):
+        remind_providers.delay(ids[start : start + PROVIDERS_PER_TASK])
+
+
+@shared_task(name="billing.tasks.remind_providers")
+def remind_providers(provider_ids: list[int]) -> None:
+    """Remind these providers; one that fails is logged and holds up no other."""
+    now = timezone.now()
+    try:
+        with waking_once():
+            for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
+                try:
+                    remind(provider=provider, now=now)
+                except Exception:
+                    logger.exception("Reminding %s failed; tomorrow again.", provider)
     finally:
         if not connection.in_atomic_block:
             connection.close()

@@ -21,5 +21,6 @@ BEAT_SCHEDULE = {
         "task": "billing.tasks.reconcile_all",
         "schedule": crontab(hour=4, minute=40),
     },
+    "reminders": {"task": "billing.tasks.remind_all", "schedule": crontab(hour=8, minute=30)},
     "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
 }

@@ -45,6 +45,12 @@
     return { theme: night ? "night" : "stripe", variables: { fontFamily: style.fontFamily } };
   }
 
+  function address() {
+    const isSame = form.elements.is_same_as_mailing.checked;
+    const country = form.elements[isSame ? "mailing-country" : "billing-country"].value;
+    return country ? { country } : {};
+  }
+
   async function send(stripe, elements) {
     const typed = await elements.submit();
     if (typed.error) return say(typed.error.message);
@@ -68,7 +74,7 @@
       paymentMethodTypes: ["card"],
       appearance: appearance(),
     });
-    const card = elements.create("payment");
+    const card = elements.create("payment", { defaultValues: { billingDetails: { address: address() } } });
     card.on("change", (event) => page.tellOfCard({ isComplete: event.complete }));
     card.mount("#card-element");
     form.addEventListener("submit", async (event) => {
