@@ -1,5 +1,7 @@
 """Integrations: the Django app."""
 
+import importlib
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class IntegrationsConfig(AppConfig):
     """PSA and other systems: one provider's schema."""
 
     name = "integrations"
+
+    def ready(self) -> None:
+        """Register the work that is done later."""
+        importlib.import_module("integrations.autotask.runs")

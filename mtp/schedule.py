@@ -16,6 +16,8 @@ BEAT_SCHEDULE = {
         "task": "usage.tasks.try_forecasts",
         "schedule": crontab(hour=3, minute=50),
     },
+    # After the hour's snapshots: a run follows the day it belongs to.
+    "psa-sync": {"task": "integrations.tasks.sync_due_providers", "schedule": crontab(minute=25)},
     "standing": {"task": "billing.tasks.record_all_standings", "schedule": crontab(minute=20)},
     "reconciliation": {
         "task": "billing.tasks.reconcile_all",

@@ -77,6 +77,11 @@ class Client:
             self._zone = self._discovered()
         return self._zone
 
+    @property
+    def known_zone(self) -> Zone | None:
+        """The zone that answered last, without asking."""
+        return self._zone
+
     def read(self, method: str, path: str, body: Any = None) -> Row:
         """The answer to a request that changes nothing, tried again where that may help.
 

@@ -58,7 +58,8 @@ class SyncRun(models.Model):
 
     `day` is the local day whose snapshot it follows; one nightly run per day. `mapping` limits it
     to one service. `failure` is why the run as a whole could not work. A finished run is never
-    changed (sql/append_only.sql). `worked_ms` is time at work, in milliseconds, without waiting
+    changed (sql/append_only.sql). `services` is how many services and months were due when it
+    began. `worked_ms` is time at work, in milliseconds, without waiting
     between slices.
     """
 
@@ -75,6 +76,7 @@ class SyncRun(models.Model):
     ordered_by_name = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    services = models.PositiveIntegerField(default=0)
     calls = models.PositiveIntegerField(default=0)
     worked_ms = models.PositiveIntegerField(default=0)
     slices = models.PositiveIntegerField(default=0)
