@@ -195,6 +195,13 @@ def payment(*, payment_intent_id: str) -> PaymentFacts:
     return payment_facts(call(client().v1.payment_intents.retrieve, payment_intent_id))
 
 
+def payment_with_charge(*, payment_intent_id: str) -> PaymentFacts:
+    """As `payment`, with what was refunded and whether it is disputed."""
+    return payment_facts(
+        call(client().v1.payment_intents.retrieve, payment_intent_id, {"expand": ["latest_charge"]})
+    )
+
+
 def payment_secret(*, payment_intent_id: str) -> str:
     """What a browser needs to confirm the payment; it is never kept."""
     return str(call(client().v1.payment_intents.retrieve, payment_intent_id)["client_secret"])
@@ -224,7 +231,7 @@ def payments_of(*, customer_id: str) -> Iterator[PaymentFacts]:
 
 
 def payments_since(*, customer_id: str, since: datetime) -> Iterator[PaymentFacts]:
-    """The customer's PaymentIntents made at or after `since`, with what was refunded."""
+    """The customer's PaymentIntents made at or after `since`, each with its charge."""
     return _payments(
         {
             "customer": customer_id,

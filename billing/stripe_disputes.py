@@ -47,6 +47,16 @@ def disputes_of(*, payment_intent_id: str) -> Iterator[DisputeFacts]:
     yield from map(dispute_facts, gateway.pages(gateway.client().v1.disputes.list, parameters))
 
 
+def disputes_since(*, since: datetime) -> Iterator[Mapping[str, Any]]:
+    """Every dispute of the account opened at or after `since`, as told, with its payment."""
+    parameters: DisputeListParams = {
+        "limit": 100,
+        "created": {"gte": int(since.timestamp())},
+        "expand": ["data.payment_intent"],
+    }
+    return gateway.pages(gateway.client().v1.disputes.list, parameters)
+
+
 def dispute_facts(told: Mapping[str, Any]) -> DisputeFacts:
     """Read a dispute."""
     intent = told.get("payment_intent")

@@ -22,7 +22,7 @@ class PaymentFacts:
     """A PaymentIntent. `currency` in capitals; `attempt_key` is the idempotency key we sent.
 
     One that failed and is not cancelled can still be confirmed by whoever has its client secret.
-    `refunded_minor` is known only where the charge was asked for too.
+    `refunded_minor` and `is_disputed` are known only where the charge was asked for too.
     """
 
     payment_intent_id: str
@@ -36,6 +36,7 @@ class PaymentFacts:
     failure_message: str
     is_canceled: bool
     refunded_minor: int = 0
+    is_disputed: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def payment_facts(intent: Json) -> PaymentFacts:
     """Read a PaymentIntent."""
     metadata = intent.get("metadata") or {}
     error = intent.get("last_payment_error") or {}
+    charge = intent.get("latest_charge")
+    charge = charge if isinstance(charge, Mapping) else {}
     return PaymentFacts(
         payment_intent_id=str(intent["id"]),
         outcome=_outcome(status=str(intent["status"]), error=error),
@@ -78,7 +81,8 @@ def payment_facts(intent: Json) -> PaymentFacts:
         decline_code=str(error.get("decline_code") or error.get("code") or ""),
         failure_message=str(error.get("message") or ""),
         is_canceled=intent["status"] == "canceled",
-        refunded_minor=_refunded(intent.get("latest_charge")),
+        refunded_minor=int(charge.get("amount_refunded") or 0),
+        is_disputed=bool(charge.get("disputed")),
     )
 
 
@@ -93,10 +97,6 @@ def _outcome(*, status: str, error: Json) -> PaymentOutcome:
         return PaymentOutcome.NEEDS_CONFIRMATION
     # Canceled, declined or never confirmed: no money moves unless we ask again.
     return PaymentOutcome.FAILED
-
-
-def _refunded(charge: Any) -> int:
-    return int(charge.get("amount_refunded") or 0) if isinstance(charge, Mapping) else 0
 
 
 def setup_facts(intent: Json) -> SetupFacts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from billing import gateway
@@ -64,6 +65,16 @@ def refunds_of(*, payment_intent_id: str) -> Iterator[RefundFacts]:
     """Every refund of a payment, newest first, also those that failed."""
     parameters: RefundListParams = {"payment_intent": payment_intent_id, "limit": 100}
     yield from map(refund_facts, gateway.pages(gateway.client().v1.refunds.list, parameters))
+
+
+def refunds_since(*, since: datetime) -> Iterator[Mapping[str, Any]]:
+    """Every refund of the account made at or after `since`, as told, with its payment."""
+    parameters: RefundListParams = {
+        "limit": 100,
+        "created": {"gte": int(since.timestamp())},
+        "expand": ["data.payment_intent"],
+    }
+    return gateway.pages(gateway.client().v1.refunds.list, parameters)
 
 
 def refund_facts(refund: Mapping[str, Any]) -> RefundFacts:

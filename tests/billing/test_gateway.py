@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import stripe
 import stripe.params as described
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from billing import gateway
+from billing import gateway, stripe_disputes, stripe_refunds
 from billing.stripe_facts import PaymentOutcome, payment_facts
 
 ATTEMPT = {
@@ -45,10 +46,19 @@ REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
         described.PaymentIntentListParams,
     ),
     "payments_of": ({"customer_id": "cus_1"}, described.PaymentIntentListParams),
+    "payment_with_charge": ({"payment_intent_id": "pi_1"}, described.PaymentIntentRetrieveParams),
 }
 # The SDK imports these for type checkers only.
 NAMED_BY_THE_SDK = {"StripeContext": stripe.StripeContext, "Mapping": Mapping}
-WITHOUT_PARAMETERS = {"call", "client", "charge_parameters", "card", "payment", "payment_secret"}
+WITHOUT_PARAMETERS = {
+    "call",
+    "client",
+    "charge_parameters",
+    "card",
+    "pages",
+    "payment",
+    "payment_secret",
+}
 
 
 def strictly(shape: type, parameters: Any) -> None:
@@ -87,7 +97,7 @@ def test_stripe_knows_every_parameter_we_send(name, sent):
         value for value in sent if isinstance(value, dict) and "idempotency_key" not in value
     ]
     strictly(shape, parameters)
-    is_read = name in ("setup_intent", "payments_of", "payments_since")
+    is_read = name in ("setup_intent", "payments_of", "payments_since", "payment_with_charge")
     assert len(options) == (0 if is_read else 1), "every write has a key of ours"
 
 
@@ -96,6 +106,29 @@ def test_stripe_knows_the_parameters_of_a_payment_on_session():
 
     strictly(described.PaymentIntentCreateParams, parameters)
     assert not {"confirm", "off_session", "payment_method"} & set(parameters)
+
+
+LATELY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ask", "shape"),
+    [
+        (partial(stripe_refunds.refunds_of, payment_intent_id="pi_1"), described.RefundListParams),
+        (partial(stripe_refunds.refunds_since, since=LATELY), described.RefundListParams),
+        (
+            partial(stripe_disputes.disputes_of, payment_intent_id="pi_1"),
+            described.DisputeListParams,
+        ),
+        (partial(stripe_disputes.disputes_since, since=LATELY), described.DisputeListParams),
+    ],
+)
+def test_stripe_knows_what_we_ask_of_refunds_and_disputes(ask, shape, sent):
+    with pytest.raises(Sent):
+        list(ask())
+
+    (parameters,) = [value for value in sent if isinstance(value, dict)]
+    strictly(shape, parameters)
 
 
 def test_no_request_is_left_unchecked():

@@ -128,17 +128,6 @@ def test_another_amount_is_told_and_settled_when_it_is_right_again(books, now):
     assert kinds() == [(Kind.AMOUNT, 33_000, 30_000, True)]
 
 
-def test_a_refund_from_the_dashboard_is_told(books, now):
-    attempt = paid(books)
-    books.stripe.control(
-        "POST", "refunds", payment_intent=attempt.stripe_payment_intent_id, amount=1_000
-    )
-
-    reconcile(provider=books.provider, now=now)
-
-    assert kinds() == [(Kind.REFUND, 1_000, None, False)]
-
-
 def test_a_payment_begun_before_the_listed_days_is_looked_up_itself(books, now):
     paid(books)
     later = now + LOOK_BACK + timedelta(days=1)

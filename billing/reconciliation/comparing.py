@@ -1,17 +1,14 @@
-"""Once a day: what is unknown is asked about, and Stripe's payments are compared with ours.
-
-A payment that names an attempt of ours is settled as any other word of Stripe's. What then still
-differs becomes a row for operations and an error in the log, once, until both sides agree again.
-"""
+"""One provider's payments of the last weeks, compared with Stripe's."""
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accounts.models import Provider
 from billing import charging, gateway
 from billing.models import BookDifference, ChargeAttempt, Payment
+from billing.reconciliation.differences import Difference, keep, of_payment
+from billing.reconciliation.given_back import ask_about_open_chargebacks, compared_back
 from billing.stripe_facts import PaymentFacts, PaymentOutcome
 from mtp.schema import provider_schema
 
@@ -23,18 +20,6 @@ LOOK_BACK = timedelta(days=40)
 Kind = BookDifference.Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One payment on which the books differ; amounts in minor units, None for nothing."""
-
-    kind: BookDifference.Kind
-    payment_intent_id: str
-    invoice_number: str
-    currency: str
-    stripe_minor: int | None
-    booked_minor: int | None
-
-
 def reconcile(*, provider: Provider, now: datetime) -> list[Difference]:
     """Compare the provider's payments of the last 40 days; what differs now.
 
@@ -44,6 +29,7 @@ def reconcile(*, provider: Provider, now: datetime) -> list[Difference]:
         _ask_about_unfinished(now=now)
         if not provider.stripe_customer_id:
             return []
+        ask_about_open_chargebacks(now=now)
         since = now - LOOK_BACK
         # Stripe first: what is booked while it answers is not missed here.
         held = list(gateway.payments_since(customer_id=provider.stripe_customer_id, since=since))
@@ -51,8 +37,8 @@ def reconcile(*, provider: Provider, now: datetime) -> list[Difference]:
         compared = {facts.payment_intent_id for facts in held}
         for payment in _booked_but_not_listed(compared, since=since):
             compared.add(str(payment.stripe_payment_intent_id))
-            found += _looked_up(payment)
-        _keep(found, compared=compared, provider=provider, now=now)
+            found += _looked_up(payment, now=now)
+        keep(found, compared=compared, provider=provider, now=now)
         return found
 
 
@@ -77,21 +63,24 @@ def _compared(facts: PaymentFacts, *, now: datetime) -> Iterator[Difference]:
     payment = _payment(facts) or _settled(facts, now=now)
     if payment is None:
         named = ChargeAttempt.objects.filter(idempotency_key=facts.attempt_key).first()
-        number = named.invoice.number if named else ""
-        yield _difference(Kind.NOT_BOOKED, facts, number=number, booked=None)
-        return
-    number = payment.invoice.number
-    if (payment.amount_minor, payment.currency) != (facts.amount_minor, facts.currency):
-        yield _difference(Kind.AMOUNT, facts, number=number, booked=payment.amount_minor)
-    if facts.refunded_minor:
         yield Difference(
-            Kind.REFUND,
+            Kind.NOT_BOOKED,
             facts.payment_intent_id,
-            number,
+            named.invoice.number if named else "",
             facts.currency,
-            stripe_minor=facts.refunded_minor,
+            stripe_minor=facts.amount_minor,
             booked_minor=None,
         )
+        return
+    yield from _on_both_sides(payment, facts, now=now)
+
+
+def _on_both_sides(payment: Payment, facts: PaymentFacts, *, now: datetime) -> Iterator[Difference]:
+    if (payment.amount_minor, payment.currency) != (facts.amount_minor, facts.currency):
+        yield of_payment(
+            Kind.AMOUNT, payment, stripe=facts.amount_minor, booked=payment.amount_minor
+        )
+    yield from compared_back(payment, facts, now=now)
 
 
 def _payment(facts: PaymentFacts) -> Payment | None:
@@ -115,78 +104,18 @@ def _settled(facts: PaymentFacts, *, now: datetime) -> Payment | None:
     return _payment(facts)
 
 
-def _difference(
-    kind: BookDifference.Kind, facts: PaymentFacts, *, number: str, booked: int | None
-) -> Difference:
-    return Difference(
-        kind,
-        facts.payment_intent_id,
-        number,
-        facts.currency,
-        stripe_minor=facts.amount_minor,
-        booked_minor=booked,
-    )
-
-
 def _booked_but_not_listed(listed: set[str], *, since: datetime) -> Iterator[Payment]:
     cards = Payment.objects.filter(method=Payment.Method.CARD, received_at__gte=since)
     yield from cards.exclude(stripe_payment_intent_id__in=listed).select_related("invoice")
 
 
-def _looked_up(payment: Payment) -> Iterator[Difference]:
+def _looked_up(payment: Payment, *, now: datetime) -> Iterator[Difference]:
     """What differs on a payment of ours that was begun before the listed days, or never."""
     try:
-        facts = gateway.payment(payment_intent_id=str(payment.stripe_payment_intent_id))
+        facts = gateway.payment_with_charge(payment_intent_id=str(payment.stripe_payment_intent_id))
     except gateway.Refused:
         facts = None
     if facts is None or facts.outcome is not PaymentOutcome.SUCCEEDED:
-        yield Difference(
-            Kind.NOT_AT_STRIPE,
-            str(payment.stripe_payment_intent_id),
-            payment.invoice.number,
-            payment.currency,
-            stripe_minor=None,
-            booked_minor=payment.amount_minor,
-        )
-    elif facts.amount_minor != payment.amount_minor:
-        number = payment.invoice.number
-        yield _difference(Kind.AMOUNT, facts, number=number, booked=payment.amount_minor)
-
-
-def _keep(
-    found: list[Difference], *, compared: set[str], provider: Provider, now: datetime
-) -> None:
-    """A row for each new difference; those that both sides agree on again are settled."""
-    known = {
-        (row.kind, row.stripe_payment_intent_id): row
-        for row in BookDifference.objects.filter(settled_at=None)
-    }
-    differing = {(str(difference.kind), difference.payment_intent_id) for difference in found}
-    for difference in found:
-        if (str(difference.kind), difference.payment_intent_id) in known:
-            continue
-        logger.error("The books of %s and Stripe's differ: %s", provider, difference)
-        BookDifference.objects.create(
-            kind=difference.kind,
-            stripe_payment_intent_id=difference.payment_intent_id,
-            invoice_number=difference.invoice_number,
-            currency=difference.currency,
-            stripe_minor=difference.stripe_minor,
-            booked_minor=difference.booked_minor,
-            found_at=now,
-        )
-    agreed = [
-        row.pk
-        for key, row in known.items()
-        if key not in differing and (key[1] in compared or _is_booked_no_more(row))
-    ]
-    BookDifference.objects.filter(pk__in=agreed).update(settled_at=now)
-
-
-def _is_booked_no_more(row: BookDifference) -> bool:
-    return (
-        row.kind == Kind.NOT_AT_STRIPE
-        and not Payment.objects.filter(
-            stripe_payment_intent_id=row.stripe_payment_intent_id
-        ).exists()
-    )
+        yield of_payment(Kind.NOT_AT_STRIPE, payment, stripe=None, booked=payment.amount_minor)
+    else:
+        yield from _on_both_sides(payment, facts, now=now)
