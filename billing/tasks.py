@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Provider
 from billing.month_close import close_due_months
 from billing.reconciliation import book_recent, reconcile
+from billing.reminders.round import remind
 from billing.standing import record_standings
 from mtp.outbox.delivery import waking_once
 
