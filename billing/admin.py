@@ -1,14 +1,12 @@
-"""Operations: contracts and tax of the chosen provider, and a look at its invoices."""
+"""Operations: contracts and tax of the chosen provider, and a look at its charges."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import TabularInline
 
 from accounts.actors import actor_of
 from accounts.models import Package
@@ -21,8 +19,6 @@ from billing.models import (
     BookDifference,
     ChargeAttempt,
     Contract,
-    Invoice,
-    InvoiceLine,
     MonthClose,
     PaymentMethod,
 )
@@ -169,53 +165,6 @@ class BillingProfileAdmin(BillingAdmin):
             after={name: str(getattr(obj, name)) for name in form.changed_data},
             now=timezone.now(),
         )
-
-
-class LineInline(TabularInline):  # type: ignore[misc]
-    """An invoice's lines as issued."""
-
-    model = InvoiceLine
-    fields = ("position", "kind", "description", "quantity", "unit_price", "amount_minor")
-    readonly_fields = fields
-    can_delete = False
-    extra = 0
-    max_num = 0
-
-
-class AttemptInline(TabularInline):  # type: ignore[misc]
-    """What was tried to charge it."""
-
-    model = ChargeAttempt
-    fields = ("cause", "state", "amount_minor", "decline_code", "created_at", "finished_at")
-    readonly_fields = fields
-    can_delete = False
-    extra = 0
-    max_num = 0
-
-
-@admin.register(Invoice)
-class InvoiceAdmin(BillingAdmin):
-    """Invoices as issued."""
-
-    list_display = ("number", "kind", "month", "collection", "total", "status", "due_date")
-    list_filter = ("kind", "collection")
-    search_fields = ("number",)
-    ordering = ("-issued_at", "-id")
-    inlines = (AttemptInline, LineInline)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:  # noqa: ARG002 - Django's signature
-        """With what was paid, so that the status costs nothing."""
-        return Invoice.objects.with_paid().order_by(*self.ordering)
-
-    @admin.display(description="Total")
-    def total(self, invoice: Invoice) -> str:
-        """As printed on it."""
-        return format_money(invoice.total_minor, invoice.currency)
-
-    @admin.display(description="Status")
-    def status(self, invoice: Invoice) -> str:
-        """As the provider sees it."""
-        return str(invoice.status.label)
 
 
 @admin.register(ChargeAttempt)

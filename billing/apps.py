@@ -16,3 +16,4 @@ class BillingConfig(AppConfig):
         importlib.import_module("billing.alerts")
         importlib.import_module("billing.peak_guard")
         importlib.import_module("billing.standing_admin")
+        importlib.import_module("billing.corrections.admin.records")

@@ -93,12 +93,12 @@ def _as_corrected(invoice: Invoice, corrected: Corrected) -> tuple[Contract, Bil
 
 
 def _late_lines(invoice: Invoice) -> list[InvoiceLine]:
-    return list(invoice.lines.filter(kind=InvoiceLine.Kind.ADJUSTMENT).order_by("position"))
+    return list(invoice.lines.filter(adjusted_month__isnull=False).order_by("position"))
 
 
 def _taken_over(line: InvoiceLine) -> LineDraft:
     return LineDraft(
-        kind=LineKind.ADJUSTMENT,
+        kind=LineKind(line.kind),
         description=line.description,
         metric=line.metric,
         quantity=int(line.quantity),
