@@ -10,6 +10,7 @@ from django.conf import settings
 
 from billing import topics
 from billing.documents.invoice_csv import invoice_csv
+from billing.documents.typeset import typeset_by
 from billing.models import Invoice, InvoiceDocument, InvoiceLine
 from mtp.outbox.delivery import enqueue
 from mtp.schema import require_provider_schema
@@ -51,7 +52,7 @@ def render_documents(*, invoice: Invoice, now: datetime) -> None:
         return
     lines = list(invoice.lines.order_by("position"))
     for document_format in missing:
-        content = _rendered(document_format, invoice=invoice, lines=lines)
+        content = rendered(document_format, invoice=invoice, lines=lines)
         InvoiceDocument.objects.bulk_create(
             [
                 InvoiceDocument(
@@ -59,6 +60,7 @@ def render_documents(*, invoice: Invoice, now: datetime) -> None:
                     format=document_format,
                     content=content,
                     sha256=hashlib.sha256(content).hexdigest(),
+                    typeset_by=typeset_by(document_format),
                     rendered_at=now,
                 )
             ],
@@ -66,7 +68,8 @@ def render_documents(*, invoice: Invoice, now: datetime) -> None:
         )
 
 
-def _rendered(document_format: Format, *, invoice: Invoice, lines: Sequence[InvoiceLine]) -> bytes:
+def rendered(document_format: Format, *, invoice: Invoice, lines: Sequence[InvoiceLine]) -> bytes:
+    """The document's bytes as this process makes them; stores nothing."""
     if document_format is Format.CSV:
         return invoice_csv(invoice=invoice, lines=lines)
     # A web process never renders, and the renderer takes 40 MB and half a second to load.

@@ -1,0 +1,146 @@
+"""What a closed month should have been billed, from the replayed log and the contracts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from django.db.models import Q
+
+from billing.late.lines import LateMonth, late_lines
+from billing.late.months import billed_late
+from billing.models import Contract, Invoice, MonthClose
+from billing.month_levels import month_levels
+from billing.rating import BilledMetric, InvoiceDraft, Level, LineDraft, Peak, Terms, rate_month
+from billing.terms import billed_contract, terms_of
+from tenants.models import Organization
+from usage.late import late_changes
+from usage.models import Metric
+from usage.periods import Month
+from usage.replayed import ReplayedMonth, replay_month
+
+Replayed = Mapping[tuple[int, Metric], ReplayedMonth]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedMonth:
+    """A month's contract, and its invoices as they should be; none without a contract."""
+
+    contract: Contract | None
+    levels: tuple[Level, ...]
+    adjustments: tuple[LineDraft, ...]
+    month: Month
+
+    def draft_of(self, invoice: Invoice) -> InvoiceDraft | None:
+        """What this invoice should say; None where nothing of its kind was owed.
+
+        The tax rate is that of its issue. One that replaces a voided one is billed by the terms it
+        was corrected to, and takes over what that one billed late.
+        """
+        if self.contract is None:
+            return None
+        terms = replace(self._terms(), tax_rate=invoice.tax_rate)
+        if invoice.replaces_id is not None:
+            summary = invoice.contract_summary
+            terms = replace(
+                terms,
+                unit_price=Decimal(summary["unit_price"]),
+                committed_quantity=summary["committed_quantity"] or 0,
+            )
+        return self._drafts(terms).get(invoice.kind)
+
+    def kinds(self) -> set[str]:
+        """The kinds of invoices that were owed."""
+        return set(self._drafts(self._terms())) if self.contract else set()
+
+    def _terms(self) -> Terms:
+        if self.contract is None:
+            raise ValueError("Without a contract there are no terms.")
+        return terms_of(self.contract, None, month=self.month)
+
+    def _drafts(self, terms: Terms) -> dict[str, InvoiceDraft]:
+        drafts = rate_month(
+            terms=terms,
+            levels=self.levels,
+            month_name=f"{self.month.first_day:%B %Y}",
+            adjustments=self.adjustments,
+        )
+        return {draft.kind.value: draft for draft in drafts}
+
+
+def expected_month(*, run: MonthClose, replayed: Replayed) -> ExpectedMonth:
+    """What the close `run` should have issued; `replayed` is its month."""
+    month = Month.of_day(run.month)
+    contract = billed_contract(month)
+    levels = [] if contract is None else _levels(replayed, month=month, metric=contract.metric)
+    late = [] if contract is None else _adjustments(run=run, currency=contract.currency)
+    return ExpectedMonth(contract, tuple(levels), tuple(late), month)
+
+
+def _levels(replayed: Replayed, *, month: Month, metric: str) -> list[Level]:
+    """Active users are no events of the log: their rows are what was told."""
+    if metric == BilledMetric.MAU.value:
+        return month_levels(month=month, metric=BilledMetric.MAU)
+    names = dict(Organization.objects.values_list("pk", "name"))
+    return [
+        Level(
+            each.organization_id,
+            names.get(each.organization_id, ""),
+            each.metric.value,
+            each.high_water_mark,
+            Peak(
+                event_id=each.peak_event_id,
+                at=each.peak_at,
+                count_before=each.high_water_mark - 1 if each.peak_event_id else None,
+                subject_name=each.peak_subject_name,
+                actor_name=each.peak_actor_name,
+            ),
+        )
+        for each in replayed.values()
+        if each.high_water_mark > 0
+    ]
+
+
+def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
+    """What was told late of months closed before, as far as this close could know it."""
+    if run.last_event_id is None:
+        return []
+    lines: list[LineDraft] = []
+    for month in _months_told_late_of(run):
+        contract = billed_contract(month)
+        if contract is None or contract.currency != currency:
+            continue
+        if contract.metric == BilledMetric.MAU.value:
+            continue
+        counted = replay_month(month=month)
+        really = replay_month(month=month, through_event=run.last_event_id, as_it_was=True)
+        lines += late_lines(
+            LateMonth(
+                first_day=month.first_day,
+                terms=terms_of(contract, None),
+                counted=tuple(_levels(counted, month=month, metric=contract.metric)),
+                corrected=tuple(_levels(really, month=month, metric=contract.metric)),
+                billed=billed_late(month=month, before_invoice=_first_invoice(run)),
+                reasons={},
+            )
+        )
+    return lines
+
+
+def _months_told_late_of(run: MonthClose) -> list[Month]:
+    told = [change for change in late_changes() if change.event_id <= (run.last_event_id or 0)]
+    if not told:
+        return []
+    before = Q(issued_at__lt=run.issued_at) | Q(issued_at=run.issued_at, month__lt=run.month)
+    closed = MonthClose.objects.filter(before).order_by("month").values_list("month", flat=True)
+    return [Month.of_day(day) for day in closed]
+
+
+def _first_invoice(run: MonthClose) -> int | None:
+    found: int | None = (
+        Invoice.objects.filter(month=run.month)
+        .exclude(kind=Invoice.Kind.ORDER)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+        .first()
+    )
+    return found
