@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
 from billing.documents import is_before_cutoff
 from billing.documents.invoice_csv import plain_money
 from billing.invoices import InvoiceQuerySet
-from billing.models import Invoice
+from billing.models import Chargeback, Invoice
 from billing.money import format_money
 from billing.wording import month_text, short_date_text
 
@@ -25,6 +25,11 @@ _OF_STATUS = {
     Status.PAID: Q(voided_at=None) & _IS_PAID,
     Status.UNCOLLECTIBLE: Q(voided_at=None, written_off_at__isnull=False) & ~_IS_PAID,
     Status.VOID: Q(voided_at__isnull=False),
+}
+# What a bank has done to the payment; one that stayed needs no word.
+_REMARKS = {
+    str(Chargeback.State.OPEN): "Payment contested",
+    str(Chargeback.State.LOST): "Payment taken back",
 }
 CSV_HEADER = (
     "Invoice",
@@ -52,6 +57,7 @@ class HistoryRow:
     is_overdue: bool
     status: str
     status_text: str
+    remark: str
     billed: str
     paid: str
     owed: str
@@ -63,7 +69,11 @@ def invoices_of_status(status: str = "") -> InvoiceQuerySet:
 
     The same rule as `Invoice.status`, as a condition; a text that is no status means all.
     """
-    invoices: InvoiceQuerySet = Invoice.objects.with_paid().newest_first()
+    last = Chargeback.objects.filter(payment__invoice=OuterRef("pk")).order_by("-opened_at", "-pk")
+    listed = Invoice.objects.with_paid().annotate(
+        last_chargeback=Subquery(last.values("state")[:1])
+    )
+    invoices: InvoiceQuerySet = listed.newest_first()
     return invoices.filter(_OF_STATUS[Status(status)]) if status in Status.values else invoices
 
 
@@ -79,6 +89,7 @@ def history_row(invoice: Invoice, *, today: date) -> HistoryRow:
         is_overdue=invoice.owed_minor > 0 and invoice.due_date < today,
         status=invoice.status.value,
         status_text=invoice.status.label,
+        remark=_REMARKS.get(getattr(invoice, "last_chargeback", None) or "", ""),
         billed=format_money(invoice.total_minor, currency),
         paid=format_money(invoice.paid_minor, currency),
         owed=format_money(invoice.owed_minor, currency),

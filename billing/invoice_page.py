@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 
+from billing.chargebacks.page import ChargebackRow, chargeback_rows
 from billing.models import ChargeAttempt, Invoice, InvoiceLine
 from billing.money import format_money, format_unit_price
 from billing.retries import next_attempt_at
@@ -73,6 +74,7 @@ class InvoicePage:
     totals: list[tuple[str, str]]
     attempts: list[AttemptRow]
     payments: list[PaymentRow]
+    chargebacks: list[ChargebackRow]
     documents: list[DocumentRow]
     next_attempt: str
 
@@ -95,6 +97,7 @@ class InvoicePage:
                 )
                 for payment in invoice.payments.order_by("-received_at")
             ],
+            chargebacks=chargeback_rows(invoice),
             documents=[
                 DocumentRow(
                     format=document.get_format_display(),

@@ -19,8 +19,8 @@ class Chargeback(models.Model):
         """Whether the bank has decided."""
 
         OPEN = "open", "Contested"
-        WON = "won", "Decided in our favour"
-        LOST = "lost", "Lost"
+        WON = "won", "Payment stays"
+        LOST = "lost", "Taken back"
 
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="chargebacks")
     stripe_dispute_id = models.CharField(max_length=255, unique=True)
