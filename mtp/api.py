@@ -12,8 +12,9 @@ from accounts.api_access import KeyRate
 from accounts.policies import anyone
 from billing.suspension import StandingKey
 from mtp.problems import MEDIA_TYPE, Problem, problem_of_status
-from tenants.api import members, organizations, refusals
+from tenants.api import alerts, members, organizations, refusals
 from usage import api as usage
+from usage.active_users import api as activity
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +73,10 @@ api = PortalApi(
 api.add_router("", organizations.router)
 api.add_router("", members.users)
 api.add_router("", members.devices)
+api.add_router("", alerts.router)
 api.add_router("", usage.router)
-PROBLEMS: dict[type[Exception], Any] = {**refusals.PROBLEMS}
+api.add_router("", activity.router)
+PROBLEMS: dict[type[Exception], Any] = {**refusals.PROBLEMS, **activity.PROBLEMS}
 
 
 def _invalid(_request: HttpRequest, error: ValidationError) -> Problem:

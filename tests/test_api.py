@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.credentials import ApiKey
@@ -16,6 +17,9 @@ from accounts.policies import API_KEY, policy_of
 from billing.suspension import StandingKey
 from mtp.api import api
 from mtp.schema import current_schema, provider_schema
+from tenants.alerts import raise_alert
+from tenants.alerts.conditions import Condition
+from tenants.alerts.models import Kind, Severity
 from tenants.models import AuditEntry, Device, ManagedUser, Organization
 from tests.api_client import ROOT, System, key_for, problem
 from tests.people import CANARIES, People
@@ -23,6 +27,7 @@ from tests.routes import all_routes
 
 CANARY = CANARIES["north"]
 MISSING = 987_654_321
+CONDITION = Condition("books", Kind.BOOKS, Severity.INFO, f"Books of {CANARY}")
 
 
 def operations() -> list[tuple[str, str]]:
@@ -68,7 +73,9 @@ def test_without_a_living_key_nothing_opens(
     signed_in.client.force_login(people.olive)
     for system in (System(None), System("mtp_wrong"), System(key), signed_in):
         for method, path in operations():
-            address = filled(path, organization_id=1, user_id=1, device_id=1, month="2026-01")
+            address = filled(
+                path, organization_id=1, user_id=1, device_id=1, alert_id=1, month="2026-01"
+            )
             response = system.ask(method, address, {})
             assert problem(response, 401)["code"] == "key-refused", path
             assert "ApiKey" in response["WWW-Authenticate"]
@@ -109,15 +116,20 @@ def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: P
         organization = Organization.objects.create(name=f"Bakery {CANARY}")
         user = ManagedUser.objects.create(organization=organization, email=f"u@{CANARY}.example")
         device = Device.objects.create(organization=organization, name=CANARY, serial_number=CANARY)
+        alert = raise_alert(condition=CONDITION, now=timezone.now())
     with provider_schema(south.schema_name):
         own = Organization.objects.create(name="Own")
     bodies = {
         "users": {"email": "a@b.example"},
         "devices": {"serial_number": "1", "name": "n"},
         "bulk": {"users": [{"email": "a@b.example"}]},
+        "activity": {"activities": [{"email": "a@b.example"}]},
+        "alerts": {"key": "k", "title": "t"},
+        "resolve": {"key": CANARY},
     }
     souths = System.of(south)
     theirs = {"organization_id": organization.pk, "user_id": user.pk, "device_id": device.pk}
+    theirs["alert_id"] = alert.pk
     for method, path in operations():
         if "_id}" not in path:
             continue

@@ -24,10 +24,25 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-MEMBERS = ("name", "email", "external_id", "serial_number", "user_cap", "state")
+MEMBERS = (
+    "name",
+    "email",
+    "external_id",
+    "serial_number",
+    "user_cap",
+    "state",
+    "user_id",
+    "at",
+    "mode",
+)
 ONE = st.fixed_dictionaries({}, optional=dict.fromkeys(MEMBERS, ANYTHING))
 LIKELY = ONE | st.fixed_dictionaries(
-    {}, optional={"users": st.lists(ONE, max_size=3), "devices": st.lists(ONE, max_size=3)}
+    {},
+    optional={
+        "users": st.lists(ONE, max_size=3),
+        "devices": st.lists(ONE, max_size=3),
+        "activities": st.lists(ONE, max_size=3),
+    },
 )
 BODIES = st.one_of(
     ANYTHING.map(lambda body: json.dumps(body).encode()),

@@ -1,27 +1,20 @@
 """What organizations used in a month, and why: the peak, who made it, and the runner-up."""
 
 from datetime import datetime
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from django.utils import timezone
-from ninja import Path, Router, Schema
+from ninja import Router, Schema
 
 from accounts.api_access import ApiRequest
-from mtp.problems import Problem
 from tenants.access import organization_or_404
 from tenants.api.fields import Page, PageQuery, Paging
 from tenants.models import Organization
+from usage.api_months import MonthText, asked_month
 from usage.explain import Crest, explain_month
 from usage.levels import MonthLevel, high_water_marks
 from usage.models import Metric
-from usage.periods import Month
 
 router = Router(tags=["Usage"])
-MonthText = Annotated[
-    str,
-    Path(pattern=r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$", description="Like 2026-10."),
-]
 
 
 class AdditionOut(Schema):
@@ -87,15 +80,6 @@ class OrganizationMonthOut(Schema):
     devices: MarkOut
 
 
-def _asked_month(request: ApiRequest, text: str) -> tuple[Month, ZoneInfo, datetime]:
-    """The month, its zone and now; raises `Problem` for one that has not begun."""
-    zone, now = ZoneInfo(request.provider.billing_time_zone), timezone.now()
-    month = Month.parse(text)
-    if month > Month.of(now, zone):
-        raise Problem(404, "not-begun", "This month has not begun.")
-    return month, zone, now
-
-
 def _peak(crest: Crest) -> dict[str, Any]:
     event = crest.event
     addition = event and {
@@ -127,7 +111,7 @@ def month_of_organization(
 ) -> dict[str, Any]:
     """The high-water marks of users and devices, each with the addition that made it."""
     organization = organization_or_404(organization_id=organization_id)
-    asked, zone, now = _asked_month(request, month)
+    asked, zone, now = asked_month(request, month)
     answer: dict[str, Any] = {
         "organization_id": organization.pk,
         "month": str(asked),
@@ -152,7 +136,7 @@ def month_of_organization(
 )
 def month_of_all(request: ApiRequest, month: MonthText, paging: Paging) -> dict[str, Any]:
     """High-water marks in order of organization id; removed ones too, they are still billed."""
-    asked, _, _ = _asked_month(request, month)
+    asked, _, _ = asked_month(request, month)
     marks: dict[int, dict[str, MonthLevel]] = {}
     for level in high_water_marks(month=asked):
         marks.setdefault(level.organization_id, {})[level.metric.value] = level

@@ -14,7 +14,9 @@ from accounts.api_access import ApiRequest, api_actor
 from tenants.access import organization_or_404
 from tenants.api.fields import Body, Name, Page, Paging, Whole, page_of
 from tenants.models import (
+    LARGEST_MAU_THRESHOLD,
     LARGEST_USER_CAP,
+    SMALLEST_MAU_THRESHOLD,
     SMALLEST_USER_CAP,
     CountedRow,
     Device,
@@ -27,11 +29,15 @@ router = Router(tags=["Organizations"])
 
 
 class OrganizationOut(Schema):
-    """An organization with what is counted in it now; `user_cap` null is no cap."""
+    """An organization with what is counted in it now; `user_cap` null is no cap.
+
+    `mau_threshold` is how many users may be active in a month, null for any number.
+    """
 
     id: int
     name: str
     user_cap: int | None
+    mau_threshold: int | None
     users: int
     devices: int
     created_at: datetime
@@ -42,6 +48,7 @@ class NewOrganization(Body):
 
     name: Name
     user_cap: Whole | None = Field(None, ge=SMALLEST_USER_CAP, le=LARGEST_USER_CAP)
+    mau_threshold: Whole | None = Field(None, ge=SMALLEST_MAU_THRESHOLD, le=LARGEST_MAU_THRESHOLD)
 
 
 def _living(model: type[CountedRow]) -> Coalesce:
@@ -74,7 +81,11 @@ def create(request: ApiRequest, body: NewOrganization) -> Status[Any]:
     now = timezone.now()
     actor = api_actor(request)
     organization = create_organization(
-        name=body.name, limit=request.provider.organization_limit, actor=actor, now=now
+        name=body.name,
+        mau_threshold=body.mau_threshold,
+        limit=request.provider.organization_limit,
+        actor=actor,
+        now=now,
     )
     if body.user_cap is not None:
         set_user_cap(organization=organization, cap=body.user_cap, actor=actor, now=now)

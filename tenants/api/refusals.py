@@ -13,7 +13,8 @@ from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 CONFLICT = 409
 
 
-def _contact(provider: Provider) -> dict[str, str]:
+def contact_of(provider: Provider) -> dict[str, str]:
+    """Whom an answer sends to: the provider's contact."""
     return {"name": provider.contact_name, "email": provider.contact_email}
 
 
@@ -31,7 +32,7 @@ def _cap_reached(request: ApiRequest, refusal: UserCapReached) -> Problem:
         cap=refusal.cap,
         count=refusal.count,
         asked=refusal.asked,
-        contact=_contact(provider),
+        contact=contact_of(provider),
     )
 
 
@@ -41,7 +42,7 @@ def _organizations_full(request: ApiRequest, refusal: OrganizationLimitReached) 
         "organization-limit-reached",
         f"All {refusal.limit} organizations of the agreement are in use.",
         limit=refusal.limit,
-        contact=_contact(request.provider),
+        contact=contact_of(request.provider),
     )
 
 

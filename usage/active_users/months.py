@@ -16,6 +16,7 @@ ACTIVE_MONTHS = statement("active_months")
 SORTS = ("name", "threshold", "active")
 FILTERS = ("reached", "near", "limited", "unlimited")
 _ORDERS: Final = {
+    "id": "id",
     "name": "lower(name), id",
     "-name": "lower(name) DESC, id DESC",
     "active": "now_active, id",
@@ -68,12 +69,13 @@ def activity_table(
     sort: str = "name",
     limit: int | None = None,
     offset: int = 0,
+    behind: int = 0,
 ) -> ActivityTable:
     """Active users of each organization this person may see, of one, or of those chosen.
 
     Removed ones too where anybody was active in these months. `search` is part of a name, `chosen`
     one of `FILTERS`, `sort` one of `SORTS`, falling after a minus; both look at the last month.
-    Sums are over all that match, whatever `limit` and `offset`.
+    Sums are over all that match, whatever `limit` and `offset`; `behind` is an id, for `sort` "id".
     """
     require_provider_schema()
     ids = visible_organizations()
@@ -87,6 +89,7 @@ def activity_table(
         "near": NEAR,
         "limit": limit,
         "offset": offset,
+        "behind": behind,
     }
     with connection.cursor() as cursor:
         cursor.execute(ACTIVE_MONTHS.replace("{order}", _ORDERS[sort]), asked)

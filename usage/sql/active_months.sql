@@ -22,7 +22,7 @@ WITH chosen AS (
             WHEN 'unlimited' THEN o.mau_threshold IS NULL
             ELSE true END
 ), page AS (
-    SELECT * FROM organizations ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
+    SELECT * FROM organizations WHERE id > %(behind)s ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
 )
 SELECT (SELECT count(*) FROM organizations), '', false, NULL::integer,
        (SELECT array_agg(coalesce(summed.count, 0) ORDER BY asked.month)
