@@ -18,6 +18,7 @@ from billing.models import (
     BillingProfile,
     BookDifference,
     ChargeAttempt,
+    Chargeback,
     Contract,
     MonthClose,
     PaymentMethod,
@@ -220,6 +221,27 @@ class BookDifferenceAdmin(BillingAdmin):
     def booked(self, difference: BookDifference) -> str:
         """As an amount."""
         return _amount(difference.booked_minor, difference.currency)
+
+
+@admin.register(Chargeback)
+class ChargebackAdmin(BillingAdmin):
+    """Payments that a bank contests or took back, as Stripe says; answered in its dashboard."""
+
+    list_display = ("invoice", "amount", "reason", "state", "evidence_due_at", "opened_at")
+    list_filter = ("state",)
+    list_select_related = ("payment__invoice",)
+    search_fields = ("stripe_dispute_id", "payment__invoice__number")
+    ordering = ("-opened_at", "-id")
+
+    @admin.display(description="Invoice")
+    def invoice(self, chargeback: Chargeback) -> str:
+        """Whose payment it is."""
+        return str(chargeback.payment.invoice.number)
+
+    @admin.display(description="Amount")
+    def amount(self, chargeback: Chargeback) -> str:
+        """As an amount."""
+        return format_money(chargeback.amount_minor, chargeback.currency)
 
 
 def _amount(minor: int | None, currency: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from accounts.models import OPERATIONS_PROVIDER_KEY
 from billing.charging import charge_invoice
 from billing.models import Chargeback
 from mtp.schema import provider_schema
@@ -44,3 +45,25 @@ def test_the_invoice_and_the_history_tell_of_it(books, client, people, told):
         remark == "Payment contested",
         remark == "Payment taken back",
     )
+
+
+def test_operations_see_it(books, client, people):
+    books.card()
+    invoice = books.invoice()
+    charge_invoice(invoice_id=invoice.pk, now=timezone.now())
+    Chargeback.objects.create(
+        payment=invoice.payments.get(),
+        stripe_dispute_id="du_1",
+        amount_minor=33_000,
+        currency="USD",
+        opened_at=timezone.now(),
+    )
+    client.force_login(people.staff)
+    session = client.session
+    session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+    session.save()
+
+    page = client.get("/operations/billing/chargeback/").content.decode()
+
+    assert invoice.number in page
+    assert "$330.00" in page
