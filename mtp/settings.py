@@ -143,21 +143,21 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PG_DUMP: str = env.str("PG_DUMP", default="")
 
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+_CACHE = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}}
 CACHES = {
     # Shared by all providers: sign-in limits must be.
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-    },
+    "default": {**_CACHE, "BACKEND": "mtp.cache.ForgivingCache"},
+    "sessions": {**_CACHE, "BACKEND": "mtp.cache.SessionCache"},
     # Whatever belongs to one provider: its schema is part of every key.
     "provider": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
+        **_CACHE,
+        "BACKEND": "mtp.cache.ForgivingCache",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
     },
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_SECURE = IS_PRODUCTION
 CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
@@ -282,6 +282,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler", "stream": sys.stderr}},
-    "loggers": {name: {"level": "WARNING"} for name in ("weasyprint", "fontTools", "stripe")},
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("weasyprint", "fontTools", "stripe", "httpx", "httpcore")
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

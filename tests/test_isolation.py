@@ -18,6 +18,9 @@ from accounts.roles import Role
 from billing.models import Invoice, PaymentMethod
 from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
+from tenants.alerts import raise_alert
+from tenants.alerts.conditions import Condition
+from tenants.alerts.models import Kind, Severity
 from tenants.cap_requests.models import CapRequest
 from tenants.imports.models import ImportRun
 from tenants.models import Device, Location, ManagedUser, Organization
@@ -112,6 +115,16 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         asked_at=NOON,
         asked_by_id=1,
         asked_by_name=f"Otto {CANARY}",
+    ),
+    "alert_id": lambda organization: raise_alert(
+        condition=Condition(
+            cause="vpn",
+            kind=Kind.SERVICE,
+            severity=Severity.WARNING,
+            title=f"VPN of {CANARY}",
+            organization_id=organization.pk,
+        ),
+        now=NOON,
     ),
     "run_id": lambda organization: ImportRun.objects.create(
         organization=organization,

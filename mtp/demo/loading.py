@@ -16,7 +16,9 @@ from accounts.models import Package, PackagePrice, Provider, User
 from accounts.provisioning import create_provider, provision
 from billing.models import Invoice, Payment
 from billing.month_close import close_month
+from mtp.demo.active_users import live_actively, offer_packs, set_thresholds
 from mtp.demo.agreements import agree, put_card_on_file
+from mtp.demo.alerts import tell_alerts
 from mtp.demo.cast import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
 from mtp.demo.population import Change, Move, Person, Story
 from mtp.outbox.delivery import deliver_due
@@ -26,6 +28,7 @@ from tenants import audit
 from tenants.membership import Via
 from tenants.models import AuditEntry, Device, ManagedUser, Organization
 from tenants.organizations import set_user_cap
+from usage.forecast.trials import record_trials
 from usage.periods import Month
 
 Say = Callable[[str], None]
@@ -38,6 +41,7 @@ BEFORE_THE_NEXT_CLOSE = timedelta(days=5)
 def load_demo(*, now: datetime, say: Say) -> None:
     """Make what is missing of the demo; a provider left half-made by a kill is made anew."""
     _offer_packages()
+    offer_packs()
     if not User.objects.filter(email=OPERATIONS[1]).exists():
         name, email = OPERATIONS
         User.objects.create_superuser(email=email, password=PASSWORD, name=name)
@@ -124,6 +128,7 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
         with provider_schema(provider.schema_name), transaction.atomic():
             for organization, story in zip(organizations, stories, strict=True):
                 _live(organization, story.moves(month=month, now=now), actors=plan.actors)
+            live_actively(plan, provider, month=month, months=months, now=now)
         if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
             _close(provider, month, zone=zone, say=say)
     with provider_schema(provider.schema_name):
@@ -241,4 +246,7 @@ def _finish(plan: DemoProvider, organizations: list[Organization], *, now: datet
         if one.room_below_cap is not None:
             cap = one.users_now + one.room_below_cap
             set_user_cap(organization=organization, cap=cap, actor=SYSTEM_ACTOR, now=now)
+    set_thresholds(organizations, month=Month.of(now, plan.zone), now=now)
+    tell_alerts(plan, organizations, now=now)
+    record_trials(zone=plan.zone, now=now)
     audit.record(actor=SYSTEM_ACTOR, action=LOADED, subject=plan.name, now=now)

@@ -34,15 +34,20 @@ def raise_alert(*, condition: Condition, now: datetime, actor: Actor = SYSTEM_AC
 
     For causes that no watcher looks after: whoever raises it resolves it.
     """
+    return ensure_alert(condition=condition, now=now, actor=actor)[0]
+
+
+def ensure_alert(*, condition: Condition, now: datetime, actor: Actor) -> tuple[Alert, bool]:
+    """As `raise_alert`, with whether it was opened now."""
     while True:
         with transaction.atomic():
             opened = open_all(conditions={"": [condition]}, now=now, actor=actor)
             if opened:
-                return opened[0]
+                return opened[0], True
             alert = Alert.objects.open().select_for_update().filter(cause=condition.cause).first()
             if alert is not None:
                 change_all(changes=[(alert, condition)], now=now, actor=actor)
-                return alert
+                return alert, False
 
 
 def resolve_alert(*, cause: str, now: datetime, actor: Actor = SYSTEM_ACTOR) -> Alert | None:

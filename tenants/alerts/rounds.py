@@ -33,15 +33,15 @@ def watch_round(*, now: datetime) -> Round:
     """Let the current provider's alerts say what is so at `now`.
 
     A watcher that raises is logged and touches nothing of what it opened; the others go on. Two
-    rounds at once run one after the other. Alerts raised directly are left alone.
+    rounds at once run one after the other. Alerts raised directly are left alone, but for those of
+    an organization that was removed: nobody could resolve them any more.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
         cursor.execute(LOCK_ROUND)
     found, failed = _ask_watchers(now=now)
-    open_now = {
-        alert.cause: alert for alert in Alert.objects.open().select_for_update().order_by("pk")
-    }
+    alerts = Alert.objects.open().select_for_update(of=("self",)).select_related("organization")
+    open_now = {alert.cause: alert for alert in alerts.order_by("pk")}
     new: dict[str, list[Condition]] = {}
     known: list[tuple[Alert, Condition]] = []
     causes = set()
@@ -54,7 +54,9 @@ def watch_round(*, now: datetime) -> Round:
             elif alert.watch == watch:
                 known.append((alert, condition))
     gone = [
-        alert for alert in open_now.values() if alert.watch in found and alert.cause not in causes
+        alert
+        for alert in open_now.values()
+        if alert.cause not in causes and (alert.watch in found or _is_of_nobody(alert))
     ]
     return Round(
         opened=open_all(conditions=new, now=now),
@@ -62,6 +64,10 @@ def watch_round(*, now: datetime) -> Round:
         resolved=resolve_all(alerts=gone, now=now),
         failed=failed,
     )
+
+
+def _is_of_nobody(alert: Alert) -> bool:
+    return alert.organization is not None and alert.organization.removed_at is not None
 
 
 def _ask_watchers(*, now: datetime) -> tuple[dict[str, list[Condition]], list[str]]:

@@ -20,7 +20,9 @@ _SEEN, _LETTER = f"[^{_UNSEEN}]", rf"[^\s{_UNSEEN}]"
 Out = TypeVar("Out")
 
 
-def _accepted_by(check: Callable[[str], None]) -> AfterValidator:
+def accepted_by(check: Callable[[str], None]) -> AfterValidator:
+    """Refuse what a Django validator refuses, with its words."""
+
     def validate(value: str) -> str:
         try:
             check(value)
@@ -31,13 +33,14 @@ def _accepted_by(check: Callable[[str], None]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _text(longest: int, *, shortest: int = 1) -> Any:
+def text_field(longest: int, *, shortest: int = 1) -> Any:
+    """A text of one line that can be seen."""
     # The description says what the checks below refuse: at least one letter, none unseen.
     shape = f"^{_SEEN}*$" if shortest == 0 else f"^{_SEEN}*{_LETTER}{_SEEN}*$"
     return Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=shortest, max_length=longest),
-        _accepted_by(plain_text),
+        accepted_by(plain_text),
         Field(json_schema_extra={"pattern": shape}),
     ]
 
@@ -48,15 +51,15 @@ def _whole(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-Name = _text(200)
-OptionalName = _text(200, shortest=0)
-SerialNumber = _text(100)
-ExternalId = _text(200)
+Name = text_field(200)
+OptionalName = text_field(200, shortest=0)
+SerialNumber = text_field(100)
+ExternalId = text_field(200)
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),
-    _accepted_by(plain_text),
-    _accepted_by(validate_email),
+    accepted_by(plain_text),
+    accepted_by(validate_email),
     Field(json_schema_extra={"format": "email"}),
 ]
 

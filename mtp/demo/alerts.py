@@ -1,0 +1,91 @@
+"""The demo's alerts: what its books and services had to say lately, and who gets mail about it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from accounts.actors import SYSTEM_ACTOR, Actor
+from accounts.models import User
+from mtp.demo.cast import DemoProvider
+from tenants.alerts import raise_alert, resolve_alert
+from tenants.alerts.acknowledging import acknowledge
+from tenants.alerts.choosing import choose
+from tenants.alerts.conditions import Condition
+from tenants.alerts.models import Alert, AlertMailChoice, Kind, Severity
+from tenants.alerts.rounds import watch_round
+from tenants.alerts.services import service_cause
+from tenants.models import Organization
+
+SERVICE = Actor(id=None, name="API key of the monitoring")
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a service told about the organization at `place` of the list, hours ago."""
+
+    place: int
+    key: str
+    severity: Severity
+    title: str
+    text: str
+    hours_ago: int
+    lasted_hours: int | None = None
+
+
+TOLD = (
+    Notification(
+        5, "backup-fs01", Severity.WARNING, "Backup of FS01 failed",
+        "The last good backup is of the night before last. The target disk is full.", 5,
+    ),
+    Notification(
+        11, "agent-version", Severity.INFO, "4 agents are out of date",
+        "They update themselves when the devices are next online.", 50,
+    ),
+    Notification(
+        2, "vpn", Severity.CRITICAL, "VPN gateway does not answer",
+        "No answer since 02:10. The line's provider has a fault.", 77, 3,
+    ),
+    Notification(
+        8, "backup-nas", Severity.WARNING, "Backup of NAS-2 failed",
+        "The share could not be reached.", 196, 22,
+    ),
+)  # fmt: skip
+
+
+def tell_alerts(plan: DemoProvider, organizations: list[Organization], *, now: datetime) -> None:
+    """What services told, what the books say now, and each administrator's choice of mail."""
+    for told in TOLD:
+        if told.place < len(organizations):
+            _tell(told, organizations[told.place], now=now)
+    watch_round(now=now)
+    people = User.objects.filter(email__in=[login.email for login in plan.logins])
+    for person in people.filter(role__in=("owner", "admin")):
+        choose(
+            user_id=person.pk,
+            delivery=AlertMailChoice.Delivery.DIGEST,
+            minimum_severity=Severity.WARNING,
+            digest_hour=8,
+            time_zone=plan.time_zone,
+            now=now,
+        )
+    admin = people.filter(role="admin").first()
+    if admin is not None:
+        seen = Alert.objects.filter(kind=Kind.SERVICE, severity=Severity.INFO)
+        actor = Actor(id=admin.pk, name=admin.name)
+        acknowledge(alerts=seen, actor=actor, now=now - timedelta(hours=26))
+
+
+def _tell(told: Notification, organization: Organization, *, now: datetime) -> None:
+    at = now - timedelta(hours=told.hours_ago)
+    cause = service_cause(organization_id=organization.pk, key=told.key)
+    condition = Condition(
+        cause=cause,
+        kind=Kind.SERVICE,
+        severity=told.severity,
+        title=told.title,
+        text=told.text,
+        organization_id=organization.pk,
+    )
+    raise_alert(condition=condition, now=at, actor=SERVICE)
+    if told.lasted_hours is not None:
+        gone_at = at + timedelta(hours=told.lasted_hours)
+        resolve_alert(cause=cause, now=gone_at, actor=SYSTEM_ACTOR)

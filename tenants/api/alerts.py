@@ -1,0 +1,166 @@
+"""Alerts, and notifications that a provider's services raise about an organization."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.core.validators import URLValidator
+from django.http import Http404
+from django.utils import timezone
+from ninja import Query, Router, Schema, Status
+from pydantic import Field, StringConstraints
+
+from accounts.api_access import ApiRequest, api_actor
+from accounts.text import plain_lines
+from tenants.access import organization_or_404
+from tenants.alerts.models import LONGEST_LINK, Alert, Kind, Severity
+from tenants.alerts.services import LONGEST_KEY, Notification, notify, service_cause, settle
+from tenants.api.fields import (
+    LARGEST_ID,
+    Body,
+    Name,
+    Page,
+    PageQuery,
+    accepted_by,
+    page_of,
+    text_field,
+)
+
+router = Router(tags=["Alerts"])
+ALERTS = "/organizations/{organization_id}/alerts"
+LONGEST_TEXT = 2_000
+
+Word = Literal["info", "warning", "critical"]
+KindWord = Literal["caps", "licences", "allowance", "payment", "psa", "books", "service"]
+Key = text_field(LONGEST_KEY)
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
+    accepted_by(plain_lines),
+]
+Link = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_LINK),
+    accepted_by(URLValidator(schemes=["http", "https"])),
+    Field(json_schema_extra={"format": "uri"}),
+]
+
+
+class AlertOut(Schema):
+    """An alert; open while `resolved_at` is null. `key` is that of a service's notification."""
+
+    id: int
+    kind: KindWord
+    severity: Word
+    title: str
+    text: str
+    organization_id: int | None
+    key: str | None
+    link: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+    @staticmethod
+    def resolve_severity(alert: Alert) -> str:
+        """The word for it."""
+        return Severity(alert.severity).name.lower()
+
+    @staticmethod
+    def resolve_key(alert: Alert) -> str | None:
+        """What its service calls the matter."""
+        if alert.kind != Kind.SERVICE or alert.organization_id is None:
+            return None
+        prefix = service_cause(organization_id=alert.organization_id, key="")
+        return alert.cause.removeprefix(prefix)
+
+    @staticmethod
+    def resolve_acknowledged_by(alert: Alert) -> str | None:
+        """Who looks after it."""
+        return alert.acknowledged_by_name or None
+
+
+class AlertsQuery(PageQuery):
+    """Which alerts: open ones unless asked otherwise."""
+
+    state: Literal["open", "resolved", "all"] = "open"
+    kind: KindWord | None = None
+    organization_id: int | None = Field(None, ge=1, le=LARGEST_ID)
+
+
+class NewAlert(Body):
+    """A matter that needs somebody. `key` names it: sent again, it is the same alert."""
+
+    key: Key
+    severity: Word = "warning"
+    title: Name
+    text: Text = ""
+    link: Link | None = Field(None, description="Where it can be settled: an http or https URL.")
+
+
+class SettledAlert(Body):
+    """A matter that is over."""
+
+    key: Key
+
+
+@router.get("/alerts", response=Page[AlertOut], summary="List alerts")
+def list_alerts(
+    request: ApiRequest,  # noqa: ARG001 - ninja's signature
+    asked: Annotated[AlertsQuery, Query()],
+) -> dict[str, Any]:
+    """Alerts of all kinds in order of id."""
+    alerts = Alert.objects.all()
+    if asked.state == "open":
+        alerts = alerts.open()
+    elif asked.state == "resolved":
+        alerts = alerts.resolved()
+    if asked.kind:
+        alerts = alerts.filter(kind=asked.kind)
+    if asked.organization_id:
+        alerts = alerts.filter(organization_id=asked.organization_id)
+    return page_of(alerts, asked)
+
+
+@router.get("/alerts/{alert_id}", response=AlertOut, summary="Get an alert")
+def get_alert(
+    request: ApiRequest,  # noqa: ARG001 - ninja's signature
+    alert_id: int,
+) -> Alert:
+    """One alert, open or resolved."""
+    alert = Alert.objects.filter(pk=alert_id).first()
+    if alert is None:
+        raise Http404
+    return alert
+
+
+@router.post(ALERTS, response={200: AlertOut, 201: AlertOut}, summary="Raise an alert")
+def raise_alert(request: ApiRequest, organization_id: int, body: NewAlert) -> Status[Any]:
+    """201 for a new alert; 200 where the key's alert is open: it says what was sent last."""
+    organization = organization_or_404(organization_id=organization_id)
+    notification = Notification(
+        key=body.key,
+        severity=Severity[body.severity.upper()],
+        title=body.title,
+        text=body.text,
+        link=body.link or "",
+    )
+    alert, is_new = notify(
+        organization=organization,
+        notification=notification,
+        actor=api_actor(request),
+        now=timezone.now(),
+    )
+    return Status(201 if is_new else 200, alert)
+
+
+@router.post(f"{ALERTS}/resolve", response=AlertOut, summary="Resolve an alert")
+def resolve_alert(request: ApiRequest, organization_id: int, body: SettledAlert) -> Alert:
+    """The key's alert, resolved now or before; 404 where there never was one."""
+    organization = organization_or_404(organization_id=organization_id)
+    alert = settle(
+        organization=organization, key=body.key, actor=api_actor(request), now=timezone.now()
+    )
+    if alert is None:
+        raise Http404
+    return alert
