@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,10 @@ from billing.contracts import contract_for
 from billing.models import Contract
 from billing.money import format_money, format_unit_price, round_minor
 from tenants.cap_requests.models import CapRequest
+from usage.forecast.method import FEWEST_SPANS, days_until_over
+from usage.forecast.models import Basis
+from usage.forecast.months import Instant, days_of, month_of
+from usage.forecast.reading import tracked
 from usage.levels import organizations_with_usage
 from usage.periods import Month
 
@@ -30,6 +34,21 @@ class CapCost:
     unit_price: str = ""
     amount: str = ""
     is_committed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutlook:
+    """This month's expected peak of users, and when the cap of now and the asked one would be
+    passed; None when not within thirteen weeks. Not `is_known`: too new to look ahead.
+    """
+
+    expected: int
+    low: int
+    high: int
+    is_known: bool
+    is_at_cap: bool
+    cap_day: date | None
+    asked_cap_day: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +96,29 @@ def request_rows(
     )
     usage = {row["pk"]: row for row in organizations.values(*columns)}
     return [_row(request, usage[request.organization_id], contract) for request in listed]
+
+
+def request_outlook(*, request: CapRequest, zone: ZoneInfo, now: datetime) -> RequestOutlook | None:
+    """Where the organization's users are heading, beside what it asks for; in one statement.
+
+    None for an organization that is no more.
+    """
+    instant = Instant.of(now, zone)
+    found = tracked(at=now, month=instant.month, zone=zone, organization_id=request.organization_id)
+    if not found:
+        return None
+    forecast = month_of(found, instant=instant, basis=Basis.USERS, free_user_limit=None)
+    (one,) = forecast.organizations
+    days = days_until_over(days_of(found[0], Basis.USERS), limit=request.asked_cap)
+    return RequestOutlook(
+        expected=one.outlook.expected,
+        low=one.outlook.low,
+        high=one.outlook.high,
+        is_known=one.outlook.spans >= FEWEST_SPANS,
+        is_at_cap=one.is_at_limit,
+        cap_day=one.cap_day,
+        asked_cap_day=None if days is None else instant.day_after(days),
+    )
 
 
 def _row(request: CapRequest, usage: Usage, contract: Contract | None) -> RequestRow:

@@ -76,6 +76,7 @@ one_organization = [
 own_organization = [
     path("leave/", entering.organization_leave, name="organization_leave"),
     path("cap/", cap_request.own_cap_request, name="own_cap_request"),
+    path("cap/withdraw/", cap_request.own_cap_request_withdraw, name="own_cap_request_withdraw"),
     path("users/", own.own_user_list, name="own_user_list"),
     path("users/add/", own.own_user_add, name="own_user_add"),
     path("users/<int:user_id>/remove/", own.own_user_remove, name="own_user_remove"),

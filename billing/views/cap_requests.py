@@ -14,7 +14,7 @@ from accounts.context_processors import forget_figures
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.cap_requests import request_rows
+from billing.cap_requests import request_outlook, request_rows
 from tenants.cap_requests.deciding import AlreadyDecided, CapAlreadyHigher, Until, approve, decline
 from tenants.cap_requests.forms import Decision, DecisionForm
 from tenants.cap_requests.models import CapRequest
@@ -106,6 +106,9 @@ def _render(
     request: PortalRequest, asked: CapRequest, form: DecisionForm, *, status: int
 ) -> HttpResponse:
     zone = ZoneInfo(request.provider.billing_time_zone)
-    (row,) = request_rows([asked], zone=zone, now=timezone.now())
+    now = timezone.now()
+    (row,) = request_rows([asked], zone=zone, now=now)
     context = {"form": form, "row": row, "one": asked, "zone": zone.key}
+    if asked.state == CapRequest.State.OPEN:
+        context["outlook"] = request_outlook(request=asked, zone=zone, now=now)
     return render(request, "billing/cap_request_detail.html", context, status=status)

@@ -1,4 +1,4 @@
-"""An organization asks for a higher cap."""
+"""An organization asks for a higher cap, or takes its question back."""
 
 from datetime import datetime
 
@@ -22,6 +22,10 @@ class AlreadyAsked(AskingRefused):
 
 class NothingToAsk(AskingRefused):
     """The organization may have as many users already."""
+
+
+class NothingToWithdraw(Exception):
+    """No request is open: it was answered or withdrawn meanwhile."""
 
 
 @transaction.atomic
@@ -64,6 +68,32 @@ def ask_for_cap(
         now=now,
     )
     mail_asked(request=request, provider=provider, now=now)
+    return request
+
+
+@transaction.atomic
+def withdraw_request(*, organization: Organization, by: User, now: datetime) -> CapRequest:
+    """Take the organization's open request back: the cap stays, and another may be made.
+
+    Raises `NothingToWithdraw`, also when the answer came first.
+    """
+    # As the answer does: whoever comes second finds it decided.
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    request = CapRequest.objects.filter(organization=organization).open().first()
+    if request is None:
+        raise NothingToWithdraw
+    request.state = CapRequest.State.WITHDRAWN
+    request.decided_at = now
+    request.decided_by_id, request.decided_by_name = by.pk, by.name
+    request.save(update_fields=["state", "decided_at", "decided_by_id", "decided_by_name"])
+    audit.record(
+        actor=Actor(id=by.pk, name=by.name),
+        action="cap_request.withdrawn",
+        subject=organization.name,
+        organization=organization,
+        before={"asked_cap": request.asked_cap},
+        now=now,
+    )
     return request
 
 

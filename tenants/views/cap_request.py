@@ -4,12 +4,17 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.cap_requests.asking import AskingRefused, ask_for_cap
+from tenants.cap_requests.asking import (
+    AskingRefused,
+    NothingToWithdraw,
+    ask_for_cap,
+    withdraw_request,
+)
 from tenants.cap_requests.forms import AskForm
 from tenants.models import LARGEST_USER_CAP, ManagedUser
 from tenants.views.places import Place
@@ -45,6 +50,20 @@ def own_cap_request(request: PortalRequest) -> HttpResponse:
             messages.success(request, f"Your request for {asked.asked_cap:,} users was sent.")
             return redirect("own_cap_request")
     return _render(request, place, form, status=status)
+
+
+@requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+@require_POST
+def own_cap_request_withdraw(request: PortalRequest) -> HttpResponse:
+    """Take the own organization's open request back."""
+    place = Place.of_own(request)
+    try:
+        withdraw_request(organization=place.organization, by=request.user, now=timezone.now())
+    except NothingToWithdraw:
+        messages.info(request, "No request is open any more: it was answered meanwhile.")
+    else:
+        messages.success(request, "Your request is withdrawn. You can make another.")
+    return redirect("own_cap_request")
 
 
 def _render(request: PortalRequest, place: Place, form: AskForm, *, status: int) -> HttpResponse:
