@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 
 from billing.chargebacks.page import ChargebackRow, chargeback_rows
-from billing.models import ChargeAttempt, Invoice, InvoiceLine
+from billing.corrections.shown import Corrections
+from billing.models import ChargeAttempt, Invoice, InvoiceLine, LineDispute, Payment
 from billing.money import format_money, format_unit_price
 from billing.retries import next_attempt_at
 from billing.why_links import why_of_line
@@ -22,7 +23,8 @@ _ENGLISH = Locale("en")
 class LineRow:
     """One line; `organization_id` only while the organization is there to be looked at.
 
-    `why_url` is empty for a line of no organization.
+    `why_url` is empty for a line of no organization. `dispute` says how a dispute of it stands;
+    `is_disputable` whether there may be one.
     """
 
     position: int
@@ -34,6 +36,10 @@ class LineRow:
     reached: str
     by: str
     why_url: str
+    reason: str
+    dispute: str
+    dispute_state: str
+    is_disputable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class InvoicePage:
     attempts: list[AttemptRow]
     payments: list[PaymentRow]
     chargebacks: list[ChargebackRow]
+    corrections: Corrections
     documents: list[DocumentRow]
     next_attempt: str
 
@@ -90,14 +97,10 @@ class InvoicePage:
             totals=_totals(invoice),
             attempts=[_attempt(row, zone) for row in invoice.attempts.order_by("-created_at")],
             payments=[
-                PaymentRow(
-                    at=instant_text(payment.received_at, zone),
-                    method=payment.get_method_display(),
-                    amount=format_money(payment.amount_minor, payment.currency),
-                )
-                for payment in invoice.payments.order_by("-received_at")
+                _payment(payment, zone) for payment in invoice.payments.order_by("-received_at")
             ],
             chargebacks=chargeback_rows(invoice),
+            corrections=Corrections.of(invoice),
             documents=[
                 DocumentRow(
                     format=document.get_format_display(),
@@ -117,17 +120,31 @@ def line_rows(lines: Iterable[InvoiceLine], *, invoice: Invoice) -> list[LineRow
             pk__in=[line.organization_id for line in lines], removed_at=None
         ).values_list("pk", flat=True)
     )
+    disputes = {
+        dispute.line_id: dispute
+        for dispute in LineDispute.objects.filter(line__in=[line.pk for line in lines])
+    }
     zone = ZoneInfo(invoice.billing_time_zone)
-    return [_line(line, invoice=invoice, zone=zone, living=living) for line in lines]
+    return [
+        _line(line, invoice=invoice, zone=zone, living=living, dispute=disputes.get(line.pk))
+        for line in lines
+    ]
 
 
-def _line(line: InvoiceLine, *, invoice: Invoice, zone: ZoneInfo, living: set[int]) -> LineRow:
+def _line(
+    line: InvoiceLine,
+    *,
+    invoice: Invoice,
+    zone: ZoneInfo,
+    living: set[int],
+    dispute: LineDispute | None,
+) -> LineRow:
     is_free = line.kind == InvoiceLine.Kind.BASIS
     is_there = line.organization_id in living
     currency = invoice.currency
     return LineRow(
         position=line.position,
-        name=line.organization_name or line.description,
+        name=_name(line),
         organization_id=line.organization_id if is_there else None,
         quantity=quantity_text(line.quantity, unit_of(line.metric)),
         unit_price="" if is_free else format_unit_price(line.unit_price, currency),
@@ -135,7 +152,21 @@ def _line(line: InvoiceLine, *, invoice: Invoice, zone: ZoneInfo, living: set[in
         reached=_reached(line, zone),
         by=_by(line),
         why_url=why_of_line(line, month=invoice.month),
+        reason=line.reason,
+        dispute=dispute.get_state_display() if dispute else "",
+        dispute_state=dispute.state if dispute else "",
+        is_disputable=(
+            dispute is None
+            and line.amount_minor > 0
+            and invoice.voided_at is None
+            and invoice.written_off_at is None
+        ),
     )
+
+
+def _name(line: InvoiceLine) -> str:
+    is_late = line.adjusted_month is not None
+    return line.description if is_late else line.organization_name or line.description
 
 
 def _reached(line: InvoiceLine, zone: ZoneInfo) -> str:
@@ -191,12 +222,31 @@ def _totals(invoice: Invoice) -> list[tuple[str, str]]:
     totals = [("Subtotal", format_money(invoice.subtotal_minor, currency))]
     if invoice.tax_minor:
         totals.append((invoice.tax_name or "Tax", format_money(invoice.tax_minor, currency)))
-    return [
-        *totals,
-        ("Billed", format_money(invoice.total_minor, currency)),
-        ("Paid", format_money(invoice.paid_minor, currency)),
-        ("Owed", format_money(invoice.owed_minor, currency)),
+    amounts = invoice.amounts
+    totals.append(("Billed", format_money(amounts.billed_minor, currency)))
+    if amounts.credited_minor:
+        totals.append(("Credited", format_money(amounts.credited_minor, currency)))
+    totals += [
+        ("Paid", format_money(amounts.paid_minor, currency)),
+        ("Owed", format_money(amounts.owed_minor, currency)),
     ]
+    if amounts.owed_minor and amounts.disputed_minor:
+        disputed = min(amounts.disputed_minor, amounts.owed_minor)
+        totals.append(("Of it disputed", format_money(disputed, currency)))
+    return totals
+
+
+def _payment(payment: Payment, zone: ZoneInfo) -> PaymentRow:
+    method = payment.get_method_display()
+    is_card = payment.method == Payment.Method.CARD
+    return PaymentRow(
+        # A bank statement knows the day and no hour.
+        at=instant_text(payment.received_at, zone)
+        if is_card
+        else date_text(payment.received_at.astimezone(zone).date()),
+        method=f"{method}, {payment.reference}" if payment.reference else method,
+        amount=format_money(payment.amount_minor, payment.currency),
+    )
 
 
 def _attempt(attempt: ChargeAttempt, zone: ZoneInfo) -> AttemptRow:

@@ -9,10 +9,17 @@ from usage.why import why_path
 
 
 def why_of_line(line: InvoiceLine, *, month: date) -> str:
-    """The path of the page that explains the line's peak; empty for a line of no organization."""
+    """The path of the page that explains the line's peak; empty for a line of no organization.
+
+    `month` is the invoice's; a line that adjusts an earlier one is explained by that one.
+    """
     if line.organization_id is None:
         return ""
-    return why_path(organization_id=line.organization_id, month=month, metric=line.metric)
+    return why_path(
+        organization_id=line.organization_id,
+        month=line.adjusted_month or month,
+        metric=line.metric,
+    )
 
 
 def why_address(line: InvoiceLine, *, month: date) -> str:

@@ -46,6 +46,8 @@ class AnnexLine:
 def annex_line(line: InvoiceLine, *, columns: Columns, currency: str, zone: ZoneInfo) -> AnnexLine:
     """One line; names are cut with an ellipsis at their column's width."""
     name = printable(line.organization_name or line.description)
+    if line.adjusted_month is not None:
+        name = f"{name} ({line.adjusted_month:%b %Y}, told late)"
     actor = printable(line.peak_actor_name)
     foreign_name, foreign_actor = not is_monospaced(name), not is_monospaced(actor)
     has_price = columns.unit_price > 0

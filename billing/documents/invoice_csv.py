@@ -30,6 +30,9 @@ HEADER = (
     "Who was added",
     "Added by",
     "Why this number",
+    "Told late of month",
+    "Billed for it before",
+    "Reason",
 )
 
 
@@ -56,9 +59,11 @@ def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[obje
             *(plain_money(line.amount_minor, invoice.currency), invoice.currency),
             "" if line.peak_at is None else line.peak_at.astimezone(zone).isoformat(),
             *(_or_empty(line.peak_event_id), _or_empty(line.peak_count_before)),
-            "" if line.peak_at is None else plain_decimal(line.quantity),
+            "" if line.peak_count_before is None else line.peak_count_before + 1,
             *(line.peak_subject_name, line.peak_actor_name),
             why_address(line, month=invoice.month),
+            "" if line.adjusted_month is None else f"{line.adjusted_month:%Y-%m}",
+            *(_or_empty(line.adjusted_from), line.reason),
         )
     if invoice.tax_minor:
         tax = plain_money(invoice.tax_minor, invoice.currency)
@@ -66,6 +71,7 @@ def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[obje
         yield (
             *(number, month, position + 1, TAX, name, "", "", "", "", ""),
             *(tax, invoice.currency, "", "", "", "", "", "", ""),
+            *("", "", ""),
         )
 
 

@@ -12,9 +12,11 @@ from billing.line_texts import counted_as
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
 from billing.why_links import why_address
-from billing.wording import instant_text, quantity_text, unit_of
+from billing.wording import instant_text, month_text, quantity_text, unit_of
 
 _LONGEST_PERSON = 60
+# Sorts before every month that was.
+NOT_LATE = date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,11 @@ class Charge:
 def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> Charge:
     """A line by itself; a basis line has neither price nor amount."""
     is_free = line.kind == InvoiceLine.Kind.BASIS
+    is_late = line.adjusted_month is not None
+    name = line.description if is_late else line.organization_name or line.description
     return Charge(
-        name=printable(line.organization_name or line.description),
-        note=peak_note(line, zone=zone),
+        name=printable(name),
+        note=" ".join(filter(None, (printable(line.reason), peak_note(line, zone=zone)))),
         quantity=quantity_text(line.quantity, unit_of(line.metric)),
         unit_price="" if is_free else format_unit_price(line.unit_price, currency),
         amount="" if is_free else format_money(line.amount_minor, currency),
@@ -46,12 +50,15 @@ def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> 
 
 
 def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator[Charge]:
-    """The lines summed up, one row for each metric and unit price."""
+    """The lines summed up: a row for each metric and unit price, and each month told late."""
     ordered = sorted(lines, key=_metric_and_price)
-    for (metric, price), members in groupby(ordered, key=_metric_and_price):
+    for (late, metric, price), members in groupby(ordered, key=_metric_and_price):
         group = list(members)
+        what = _counted(metric)
+        if late != NOT_LATE:
+            what = f"{what}, told late of {month_text(late)},"
         yield Charge(
-            name=f"{_counted(metric)} in {len(group):,} organizations",
+            name=f"{what} in {len(group):,} organizations",
             note="The sum of their lines, each with its own amount",
             quantity=quantity_text(
                 sum((line.quantity for line in group), Decimal(0)), unit_of(metric)
@@ -66,8 +73,8 @@ def _counted(metric: str) -> str:
     return phrase[0].upper() + phrase[1:]
 
 
-def _metric_and_price(line: InvoiceLine) -> tuple[str, Decimal]:
-    return line.metric, line.unit_price
+def _metric_and_price(line: InvoiceLine) -> tuple[date, str, Decimal]:
+    return line.adjusted_month or NOT_LATE, line.metric, line.unit_price
 
 
 def peak_note(line: InvoiceLine, *, zone: ZoneInfo) -> str:

@@ -74,6 +74,7 @@ class Sheet:
     facts: tuple[tuple[str, str], ...]
     package: str
     quantity_heading: str
+    basis_heading: str
     charges: tuple[Charge, ...]
     is_summary: bool
     basis: tuple[Charge, ...]
@@ -115,6 +116,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         facts=_facts(invoice, zone),
         package=printable(str(invoice.contract_summary.get("package_name", ""))),
         quantity_heading=_quantity_heading(invoice),
+        basis_heading=_basis_heading(invoice),
         charges=tuple(charges_by_price(charged, currency=currency))
         if is_summary
         else tuple(map(in_table, charged)),
@@ -180,8 +182,15 @@ def _quantity_heading(invoice: Invoice) -> str:
     return "High-water mark" if invoice.kind == Invoice.Kind.USAGE else "Quantity"
 
 
+def _basis_heading(invoice: Invoice) -> str:
+    if invoice.kind == Invoice.Kind.COMMITMENT:
+        return "What your organizations had of it"
+    return "What the quantity is based on"
+
+
 def _annex_title(lines: list[InvoiceLine], *, is_charged: bool) -> str:
     if not lines:
         return ""
     what = "charges" if is_charged else "high-water marks"
-    return f"Annex: {what} of {len(lines):,} organizations"
+    organizations = {line.organization_id for line in lines}
+    return f"Annex: {what} of {len(organizations):,} organizations"

@@ -1,10 +1,13 @@
 """What is told late of a closed month: a line of the next invoice, once, and never another's."""
 
+import csv
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from billing.documents.invoice_csv import invoice_csv
+from billing.documents.invoice_pdf import invoice_html
 from billing.models import Invoice, InvoiceLine
 from billing.month_close import close_month
 from tenants.models import ManagedUser, MeteringPolicy
@@ -85,6 +88,30 @@ def test_an_addition_of_a_closed_month_is_a_line_of_the_next_invoice(october):
     november = Invoice.objects.get(month="2026-11-01")
     assert november.total_minor == (4 + 5 + 1) * 1_100
     assert Invoice.objects.values().get(month="2026-10-01") == before
+
+
+def test_the_line_is_explained_in_csv_and_pdf_and_on_the_page(october, client, people):
+    add(october.acme, at("2026-10-20 09:00"))
+    close(october, OCTOBER.next, DECEMBER)
+    invoice = Invoice.objects.get(month="2026-11-01")
+    lines = list(invoice.lines.order_by("position"))
+    reason = "Told after October 2026 was closed: 1 addition of 20 Oct 2026, 09:00:00 UTC+00:00."
+    why = f"/account/usage/{october.acme.pk}/why/2026-10/"
+
+    *_, told = csv.DictReader(
+        invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig").splitlines()
+    )
+    assert (told["Told late of month"], told["Billed for it before"]) == ("2026-10", "3")
+    assert (told["Quantity"], told["Count after"], told["Reason"]) == ("1", "4", reason)
+    assert told["Why this number"].endswith(why)
+    html = invoice_html(invoice=invoice, lines=lines)
+    assert reason in html
+    assert why in html
+
+    client.force_login(people.bill)
+    page = client.get(f"/account/payments/{invoice.pk}/").content.decode()
+    assert reason in page
+    assert why in page
 
 
 def test_it_is_billed_once(october):
