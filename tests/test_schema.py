@@ -30,6 +30,7 @@ OVER_SEVERAL_PROVIDERS = {
     "billing.tasks.close_months_of",
     "billing.tasks.reconcile_payments_of",
     "billing.tasks.record_standings_of",
+    "integrations.tasks.order_nightly_runs_of",
 }
 
 

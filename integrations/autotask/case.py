@@ -95,6 +95,11 @@ class Case:
         last = min(self.month.last_day, self.found.contract.ends_on)
         return next((row for row in self.found.rows if row.covers(last)), None)
 
+    @property
+    def price_total(self) -> Decimal | None:
+        """What Autotask bills for the row's period."""
+        return self.row.price if self.row else None
+
     def problem(self) -> str:
         """Why the service can't carry the quantity as it is mapped; empty where it can."""
         return next((words for words in self._problems() if words), "")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 
 from django.db.models import Max
 
@@ -99,9 +99,9 @@ def _decided_drifts(mappings: Sequence[ServiceMapping], month: Month) -> dict[in
 
 def _ordered(drift: Drift | None, pushes: Sequence[Push]) -> Ordered | None:
     """The person's word, until it was carried out once."""
-    if drift is None or drift.decided_at is None:
+    if drift is None or drift.decided_serial is None:
         return None
-    if any(_carried_out_since(push, drift.decided_at) for push in pushes):
+    if any(_carries_out(push, since=drift.decided_serial) for push in pushes):
         return None
     target = drift.theirs_units if drift.decision == Decision.ACCEPT else None
     if target == drift.found_units:
@@ -109,7 +109,7 @@ def _ordered(drift: Drift | None, pushes: Sequence[Push]) -> Ordered | None:
     return Ordered(drift.found_units, drift.found_cost_total, target)
 
 
-def _carried_out_since(push: Push, instant: datetime) -> bool:
+def _carries_out(push: Push, *, since: int) -> bool:
     reading = reading_of(push)
     is_done = reading is not None and reading.verdict != PushReading.Verdict.NOT_APPLIED
-    return is_done and push.created_at >= instant
+    return is_done and push.serial > since

@@ -1,6 +1,7 @@
 """One month of a run: check what is due, push in small portions, read back, record."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from integrations.autotask.deciding import Do
 from integrations.autotask.errors import AutotaskError
@@ -33,7 +34,7 @@ def walk_month(walk: MonthWalk) -> None:
 
     Raises `AutotaskError` for what concerns all services; everything done until then is recorded.
     """
-    is_trial = not walk.slice.run.pushes
+    is_trial = not walk.slice.run.may_push
     while walk.slice.has_time():
         judged = look(walk, due(walk))
         to_push = [one for one in judged if one.is_to_push and not is_trial]
@@ -67,7 +68,7 @@ def _result_of(walk: MonthWalk, one: Judged) -> Result:
     if one.decision is None or one.case is None:
         return Result(mapping=one.mapping, outcome=Outcome.FAILED, reason=one.problem)
     decision, row = one.decision, one.case.row
-    if decision.do is Do.ASK_ABOUT_DRIFT and row is not None and walk.slice.run.pushes:
+    if decision.do is Do.ASK_ABOUT_DRIFT and row is not None and walk.slice.run.may_push:
         changed = Changed(
             mapping=one.mapping,
             expected=one.mapping.confirmed_units or 0,
@@ -85,6 +86,7 @@ def _result_of(walk: MonthWalk, one: Judged) -> Result:
         wanted=decision.target,
         after=decision.before,
         unit_cost=one.case.wanted.unit_cost,
+        price_total=one.case.price_total,
         is_cost_confirmed=decision.do is Do.NOTHING and one.case.cost_agrees() is True,
     )
 
@@ -125,7 +127,7 @@ def _read_back(walk: MonthWalk, pushes: Sequence[Push]) -> None:
         case = walk.case(push.mapping, found=found, known=known[push.mapping_id])
         result = resolve(push=push, case=case, earlier=earlier, now=walk.slice.now)
         if result is not None:
-            results.append((push.run, result))
+            results.append((push.run, replace(result, price_total=case.price_total)))
     # To the run that sent it, which may be over: what was found out is kept where it belongs.
     for run in {run for run, _ in results}:
         _record(walk, [result for of, result in results if of == run], run=run)

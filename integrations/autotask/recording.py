@@ -33,6 +33,7 @@ class Result:
     wanted: int | None = None
     after: int | None = None
     unit_cost: Decimal | None = None
+    price_total: Decimal | None = None
     is_cost_confirmed: bool = True
 
 
@@ -70,12 +71,13 @@ def record(
             units_wanted=result.wanted,
             units_after=result.after,
             unit_cost=result.unit_cost,
+            price_total=result.price_total,
             checked_at=now,
         )
         for result in results
     ]
     ServiceCheck.objects.bulk_create(checks, ignore_conflicts=True)
-    if not run.pushes:
+    if not run.may_push:
         return
     for result in results:
         _bring_up_to_date(result, month=month, is_over=is_over, now=now)

@@ -118,7 +118,7 @@ def run_slice(*, run_id: int, now: datetime, seconds: float = SLICE_SECONDS) -> 
 def _why_not(run: SyncRun, settings: AutotaskConnection | None) -> str:
     if settings is None or not settings.is_connected:
         return "Autotask is not connected any more."
-    return "The sync was paused." if run.pushes and settings.paused_at else ""
+    return "The sync was paused." if run.may_push and settings.paused_at else ""
 
 
 def _work(

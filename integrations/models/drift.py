@@ -13,6 +13,7 @@ class Drift(models.Model):
     `expected_units` is what was last read back and agreed, `found_units` what Autotask shows now,
     `theirs_units` what the person meant: found less our own change where both met. `wanted_units`
     is the organization's own count then. Open until `decided_at`; one open per mapping.
+    `decided_serial` counts the mapping's pushes until then: a later one has carried it out.
     """
 
     class Decision(models.TextChoices):
@@ -33,6 +34,7 @@ class Drift(models.Model):
     found_cost_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)
     found_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
+    decided_serial = models.PositiveIntegerField(null=True)
     decision = models.CharField(max_length=12, choices=Decision, blank=True)
     decided_by_name = models.CharField(max_length=200, blank=True)
 

@@ -98,7 +98,7 @@ class SyncRun(models.Model):
         return f"{self.get_kind_display()} of {self.day}"
 
     @property
-    def pushes(self) -> bool:
+    def may_push(self) -> bool:
         """Whether it may change anything in Autotask."""
         return self.kind != self.Kind.PREVIEW
 
@@ -107,7 +107,8 @@ class ServiceCheck(models.Model):
     """What a run found and did for one mapped service and month. Never changed or deleted.
 
     Units are those of the month's last day; `unit_cost` is the contracted cost per seat that was
-    wanted, None where no contract bills the month.
+    wanted, None where no contract bills the month. `price_total` is what Autotask bills for the
+    period, in its own currency.
     """
 
     run = models.ForeignKey(
@@ -123,6 +124,7 @@ class ServiceCheck(models.Model):
     units_wanted = models.IntegerField(null=True)
     units_after = models.IntegerField(null=True)
     unit_cost = models.DecimalField(max_digits=12, decimal_places=4, null=True)
+    price_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)
     checked_at = models.DateTimeField()
 
     class Meta:
