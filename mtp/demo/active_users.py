@@ -1,0 +1,94 @@
+"""Who was active in the demo's months, the packs on offer, and those that were ordered."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection
+
+from accounts.actors import SYSTEM_ACTOR, Actor
+from accounts.models import Offer, OfferPrice, Provider, User
+from accounts.roles import Role
+from billing.allowances.ordering import order_pack, quote
+from mtp.demo.cast import DemoProvider
+from tenants.models import Organization
+from tenants.organizations import set_mau_threshold
+from usage.active_users.months import activity_table
+from usage.periods import Month
+
+# Name, active users, and prices of its twelve months.
+PACKS = (
+    ("Active users 250", 250, {"USD": Decimal("150.00"), "EUR": Decimal("140.00")}),
+    ("Active users 1,000", 1_000, {"USD": Decimal("540.00"), "EUR": Decimal("500.00")}),
+)
+# Which pack was ordered, so many months ago: the allowance grew with the organizations.
+ORDERED = ((PACKS[1], 10), (PACKS[0], 4))
+ORDERED_AFTER = timedelta(days=8, hours=10)
+LARGE = 1_000_000
+# Some 4 of 5 are active in a month, most of them in its first days.
+LIVE = """
+    INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at,
+                                  reported_at, reported_by_name, via)
+    SELECT u.organization_id, %(month)s, u.id, seen.at, seen.at + interval '3 minutes',
+           'API key of the sign-in service', 'api'
+    FROM tenants_manageduser u
+    CROSS JOIN LATERAL (
+        SELECT abs(hashtextextended(u.email || %(month)s::text, 0) / 2) AS dice
+    ) chance
+    CROSS JOIN LATERAL (
+        SELECT greatest(u.added_at, %(start)s)
+            + (least(u.removed_at, %(end)s) - greatest(u.added_at, %(start)s))
+            * (0.001 + 0.99 * power((chance.dice %% 9973) / 9973.0, 3)) AS at
+    ) seen
+    WHERE u.added_at < %(end)s AND (u.removed_at IS NULL OR u.removed_at > %(start)s)
+        AND chance.dice %% 100 < 82
+    ORDER BY u.id
+"""
+
+
+def offer_packs() -> None:
+    """The packs that operations offer."""
+    for name, quantity, prices in PACKS:
+        offer, _ = Offer.objects.get_or_create(name=name, defaults={"quantity": quantity})
+        for currency, price in prices.items():
+            OfferPrice.objects.get_or_create(
+                offer=offer, currency=currency, defaults={"price": price}
+            )
+
+
+def live_actively(
+    plan: DemoProvider, provider: Provider, *, month: Month, months: list[Month], now: datetime
+) -> None:
+    """A month's activity in the current schema, and the pack that was ordered in it."""
+    starts_at, ends_at = month.starts_at(plan.zone), min(month.ends_at(plan.zone), now)
+    with connection.cursor() as cursor:
+        cursor.execute(LIVE, {"month": month.first_day, "start": starts_at, "end": ends_at})
+    for (name, _, _), ago in ORDERED:
+        if ago >= len(months) or months[-1 - ago] != month:
+            continue
+        owner = User.objects.get(provider=provider, role=Role.OWNER)
+        at = starts_at + ORDERED_AFTER
+        offer_id = Offer.objects.get(name=name).pk
+        order_pack(
+            provider=provider,
+            offer_id=offer_id,
+            confirmed=quote(provider=provider, offer_id=offer_id, now=at).to_be_confirmed,
+            actor=Actor(id=owner.pk, name=owner.name),
+            now=at,
+        )
+
+
+def set_thresholds(organizations: list[Organization], *, month: Month, now: datetime) -> None:
+    """One organization at its threshold, one near, one far from it; the others have none."""
+    counts = {
+        row.organization_id: row.active
+        for row in activity_table(months=[month], sort="-active").rows
+    }
+    for place, room in ((2, 0), (5, 6), (9, LARGE)):
+        if place < len(organizations):
+            organization = organizations[place]
+            set_mau_threshold(
+                organization=organization,
+                threshold=max(1, min(counts.get(organization.pk, 0) + room, LARGE)),
+                actor=SYSTEM_ACTOR,
+                now=now,
+            )
