@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale
-
 from billing.chargebacks.page import ChargebackRow, chargeback_rows
 from billing.corrections.shown import Corrections
+from billing.information.addresses import country_name
+from billing.information.addresses import country_name
 from billing.models import ChargeAttempt, Invoice, InvoiceLine, LineDispute, Payment
 from billing.money import format_money, format_unit_price
 from billing.retries import next_attempt_at
 from billing.why_links import why_of_line
 from billing.wording import date_text, instant_text, month_text, quantity_text, unit_of
 from tenants.models import Organization
-
-_ENGLISH = Locale("en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +209,7 @@ def _party(snapshot: dict[str, Any]) -> list[str]:
     lines = [
         str(snapshot.get("name", "")),
         *(str(line) for line in snapshot.get("address_lines", [])),
-        str(_ENGLISH.territories.get(country, country)),
+        country_name(country),
         f"Tax ID {tax_id}" if tax_id else "",
     ]
     return [line for line in lines if line]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 
@@ -38,9 +39,17 @@ class ContractSheet:
 
 
 def contract_sheet(
-    *, contract: Contract, reference: str, seller: Mapping[str, Any], buyer: Mapping[str, Any]
+    *,
+    contract: Contract,
+    reference: str,
+    seller: Mapping[str, Any],
+    buyer: Mapping[str, Any],
+    zone: str,
 ) -> ContractSheet:
-    """The document's content, from the contract and the parties as kept with it."""
+    """The document's content, from the contract and the parties as kept with it.
+
+    Dates are those of the billing zone.
+    """
     unit = unit_of(contract.metric)
     unit_price = format_unit_price(contract.unit_price, contract.currency)
     committed = contract.committed_quantity
@@ -58,7 +67,7 @@ def contract_sheet(
         agreed_at=agreed_at.isoformat(timespec="seconds"),
         seller=Party.of(seller),
         buyer=Party.of(buyer),
-        facts=_facts(contract, reference=reference),
+        facts=_facts(contract, reference=reference, zone=zone),
         contents=tuple(
             printable(str(item), longest=_LONGEST_ITEM)
             for item in contract.package_contents[:_MOST_ITEMS]
@@ -71,10 +80,17 @@ def contract_sheet(
 
 
 def contract_pdf(
-    *, contract: Contract, reference: str, seller: Mapping[str, Any], buyer: Mapping[str, Any]
+    *,
+    contract: Contract,
+    reference: str,
+    seller: Mapping[str, Any],
+    buyer: Mapping[str, Any],
+    zone: str,
 ) -> bytes:
     """PDF/A-3b, the same bytes for the same contract and parties (docs/decisions/0007)."""
-    sheet = contract_sheet(contract=contract, reference=reference, seller=seller, buyer=buyer)
+    sheet = contract_sheet(
+        contract=contract, reference=reference, seller=seller, buyer=buyer, zone=zone
+    )
     html = render_to_string(
         "billing/documents/contract.html",
         {"sheet": sheet, "parties": (("Between", sheet.seller), ("and", sheet.buyer))},
@@ -82,13 +98,14 @@ def contract_pdf(
     return pdf_of(html=html, identifier=reference)
 
 
-def _facts(contract: Contract, *, reference: str) -> tuple[tuple[str, str], ...]:
+def _facts(contract: Contract, *, reference: str, zone: str) -> tuple[tuple[str, str], ...]:
     unit = unit_of(contract.metric)
     limit = format_money(contract.automatic_limit_minor, contract.currency)
     is_annual = contract.term == Contract.Term.ANNUAL
     facts = [
         ("Contract", reference),
-        ("Agreed on", date_text(contract.agreed_at.date()) if contract.agreed_at else ""),
+        ("Agreed on", date_text(contract.agreed_at.astimezone(ZoneInfo(zone)).date())
+         if contract.agreed_at else ""),
         ("Kind", contract.get_kind_display()),
         ("Package", printable(contract.package_name)),
         ("Committed", f"{contract.committed_quantity:,} {unit}"
@@ -96,8 +113,9 @@ def _facts(contract: Contract, *, reference: str) -> tuple[tuple[str, str], ...]
         ("Price", f"{format_unit_price(contract.unit_price, contract.currency)} each and month"),
         ("Begins on", date_text(contract.starts_on)),
         ("Term", "Annual: twelve months at a time" if is_annual else "Monthly"),
-        ("Ends on", f"{date_text(contract.ends_on)}, the first day not covered"
+        ("End", f"{date_text(contract.ends_on)}, the first day not covered"
          if contract.ends_on else "Renews itself at the end of each term"),
+        ("Billing time zone", zone),
         ("Payment", f"Invoices by mail, due after {contract.payment_terms_days} days"
          if contract.invoice_agreement
          else f"By card below {limit}; others by mail, due after "

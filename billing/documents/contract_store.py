@@ -48,6 +48,7 @@ def render_contract_document(*, contract: Contract, provider: Provider, now: dat
         reference=contract_reference(contract, prefix=provider.invoice_prefix),
         seller=settings.SELLER,
         buyer=buying,
+        zone=provider.billing_time_zone,
     )
     ContractDocument.objects.bulk_create(
         [

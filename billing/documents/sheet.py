@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale
-
 from billing.documents.annex import (
     CHARGES,
     SHARES,
@@ -22,6 +20,7 @@ from billing.documents.annex import (
 )
 from billing.documents.lines import Charge, charge, charges_by_price
 from billing.documents.names import printable
+from billing.information.addresses import country_name
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
 from billing.wording import date_text, instant_text, month_text
@@ -30,7 +29,6 @@ from billing.wording import date_text, instant_text, month_text
 LONGEST_TABLE = 40
 # 90 pages; beyond that nobody reads, and a worker would take minutes and gigabytes.
 LONGEST_ANNEX = 5000
-_ENGLISH = Locale("en")
 _LONGEST_ADDRESS_LINE = 90
 _MOST_ADDRESS_LINES = 8
 
@@ -50,7 +48,7 @@ class Party:
         lines = [*snapshot.get("address_lines", [])][:_MOST_ADDRESS_LINES]
         country = str(snapshot.get("country", ""))
         if country:
-            lines.append(_ENGLISH.territories.get(country, country))
+            lines.append(country_name(country))
         return cls(
             name=printable(str(snapshot.get("name", ""))),
             address_lines=tuple(

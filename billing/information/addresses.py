@@ -59,7 +59,7 @@ def country_choices() -> list[tuple[str, str]]:
 
 
 def country_name(code: str) -> str:
-    """The country's name in English; the code itself where ISO 3166 knows none."""
+    """The country's name in English; the code itself where ISO 3166 knows none, empty for none."""
     return str(countries.name(code)) or code
 
 

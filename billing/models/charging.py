@@ -40,7 +40,7 @@ class PaymentMethod(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.brand} ending in {self.last_four}"
+        return f"{self.brand.capitalize()} ending in {self.last_four}"
 
 
 class ChargeAttempt(models.Model):

@@ -53,15 +53,14 @@ def warn_of_expiry(*, provider: Provider, now: datetime) -> bool:
         return False
     card.expiry_mailed_at = now
     card.save(update_fields=["expiry_mailed_at"])
-    name = f"{card.brand.capitalize()} ending in {card.last_four}"
     has_expired = expiry is Expiry.OVER
     queue_reminder(
         "card_expiring",
         key=f"card-expiring:{card.pk}",
-        subject=f"Your {name} {'has expired' if has_expired else 'expires soon'}",
+        subject=f"Your {card} {'has expired' if has_expired else 'expires soon'}",
         provider=provider,
         context={
-            "card": name,
+            "card": str(card),
             "last_day": date_text(last_day(card)),
             "has_expired": has_expired,
         },

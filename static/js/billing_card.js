@@ -34,6 +34,8 @@
     if (!answer.ok || !told.client_secret) {
       throw new Error(told.error || "Your card could not be sent. Reload the page and try again.");
     }
+    for (const error of form.querySelectorAll(".errorlist")) error.remove();
+    for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
     return told.client_secret;
   }
 
