@@ -14,6 +14,8 @@ class BillingConfig(AppConfig):
         """Register who does billing's durable work, and operations' pages of standing."""
         importlib.import_module("billing.effects")
         importlib.import_module("billing.alerts")
+        importlib.import_module("billing.allowances.alerts")
         importlib.import_module("billing.peak_guard")
         importlib.import_module("billing.standing_admin")
         importlib.import_module("billing.corrections.admin.records")
+        importlib.import_module("billing.verification.admin")

@@ -20,3 +20,4 @@ class UsageConfig(AppConfig):
     def ready(self) -> None:
         """Register what usage watches for."""
         importlib.import_module("usage.alerts")
+        importlib.import_module("usage.active_users.alerts")
