@@ -40,45 +40,45 @@ class ForgivingClient(RedisCacheClient):
             logger.warning("The cache does not answer: nothing is remembered.", exc_info=True)
             return otherwise
 
-    def get(self, key: str, default: Any) -> Any:
+    def get(self, key: Any, default: Any) -> Any:
         """The default while away."""
         return self._ask(lambda: super(ForgivingClient, self).get(key, default), default)
 
-    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+    def get_many(self, keys: Iterable[Any]) -> dict[Any, Any]:
         """Nothing while away."""
         wanted = list(keys)
         return self._ask(lambda: super(ForgivingClient, self).get_many(wanted), {})
 
-    def has_key(self, key: str) -> bool:
+    def has_key(self, key: Any) -> bool:
         """False while away."""
         return self._ask(lambda: super(ForgivingClient, self).has_key(key), False)
 
-    def add(self, key: str, value: Any, timeout: int | None) -> bool:
+    def add(self, key: Any, value: Any, timeout: Any) -> bool:
         """False while away."""
         return self._ask(lambda: super(ForgivingClient, self).add(key, value, timeout), False)
 
-    def set(self, key: str, value: Any, timeout: int | None) -> None:
+    def set(self, key: Any, value: Any, timeout: Any) -> None:
         """Not kept while away."""
         self._ask(lambda: super(ForgivingClient, self).set(key, value, timeout), None)
 
-    def set_many(self, data: Mapping[str, Any], timeout: int | None) -> None:
+    def set_many(self, data: Mapping[Any, Any], timeout: Any) -> None:
         """Not kept while away."""
         self._ask(lambda: super(ForgivingClient, self).set_many(data, timeout), None)
 
-    def touch(self, key: str, timeout: int | None) -> bool:
+    def touch(self, key: Any, timeout: Any) -> bool:
         """False while away."""
         return self._ask(lambda: super(ForgivingClient, self).touch(key, timeout), False)
 
-    def delete(self, key: str) -> bool:
+    def delete(self, key: Any) -> bool:
         """False while away: it may still be there afterwards."""
         return self._ask(lambda: super(ForgivingClient, self).delete(key), False)
 
-    def delete_many(self, keys: Iterable[str]) -> None:
+    def delete_many(self, keys: Iterable[Any]) -> None:
         """As `delete`."""
         doomed = list(keys)
         self._ask(lambda: super(ForgivingClient, self).delete_many(doomed), None)
 
-    def incr(self, key: str, delta: int) -> int:
+    def incr(self, key: Any, delta: int) -> int:
         """Raises `ValueError` while away, as for a key that is not there."""
         answer = self._ask(lambda: super(ForgivingClient, self).incr(key, delta), None)
         if answer is None:
@@ -100,4 +100,4 @@ class SessionCache(ForgivingCache):
     def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> int | None:
         """At most a minute, however long the session lasts."""
         asked = super().get_backend_timeout(timeout)
-        return SESSION_SECONDS if asked is None else min(asked, SESSION_SECONDS)
+        return SESSION_SECONDS if asked is None else min(int(asked), SESSION_SECONDS)

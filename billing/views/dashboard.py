@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,7 +16,8 @@ from billing.attention import matters
 from billing.licences import licences
 from billing.money import format_money
 from billing.month_so_far import month_so_far
-from tenants.models import Location, Organization
+from tenants.alerts.models import Alert, Severity
+from tenants.models import Location, MeteringPolicy, Organization
 from tenants.views.organizations import table_context
 from usage.models import Metric, OrganizationCounter
 from usage.periods import Month
@@ -35,11 +36,11 @@ def dashboard(request: PortalRequest) -> HttpResponse:
     context["matters"] = matters(
         sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS), now=now
     )
-    context["sees_money"] = sees_money
+    context |= {"sees_money": sees_money} | _alerts(sees_money=sees_money)
     return render(request, "billing/dashboard.html", context)
 
 
-def _counts() -> dict[str, int]:
+def _counts() -> dict[str, int | None]:
     """Present users, devices and locations of the organizations this person may see."""
     visible = Organization.objects.visible()
     counters = OrganizationCounter.objects.filter(organization__in=visible)
@@ -47,8 +48,20 @@ def _counts() -> dict[str, int]:
     return {
         "users": totals.get(Metric.USERS, 0),
         "devices": totals.get(Metric.DEVICES, 0),
+        "free_user_limit": MeteringPolicy.objects.values_list("free_user_limit", flat=True).get(),
         "locations": Location.objects.filter(organization__in=visible).count(),
     }
+
+
+def _alerts(*, sees_money: bool) -> dict[str, int]:
+    """Open alerts, and how many of them are critical."""
+    is_critical = Q(severity=Severity.CRITICAL)
+    counts: dict[str, int] = (
+        Alert.objects.open()
+        .visible(sees_money=sees_money)
+        .aggregate(alerts=Count("pk"), critical=Count("pk", filter=is_critical))
+    )
+    return counts
 
 
 def _money(request: PortalRequest) -> dict[str, Any]:

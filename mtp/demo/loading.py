@@ -20,6 +20,7 @@ from mtp.demo.active_users import live_actively, offer_packs, set_thresholds
 from mtp.demo.agreements import agree, put_card_on_file
 from mtp.demo.alerts import tell_alerts
 from mtp.demo.cast import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
+from mtp.demo.places import open_places
 from mtp.demo.population import Change, Move, Person, Story
 from mtp.outbox.delivery import deliver_due
 from mtp.outbox.models import OutboxMessage
@@ -247,6 +248,7 @@ def _finish(plan: DemoProvider, organizations: list[Organization], *, now: datet
             cap = one.users_now + one.room_below_cap
             set_user_cap(organization=organization, cap=cap, actor=SYSTEM_ACTOR, now=now)
     set_thresholds(organizations, month=Month.of(now, plan.zone), now=now)
+    open_places(organizations)
     tell_alerts(plan, organizations, now=now)
     record_trials(zone=plan.zone, now=now)
     audit.record(actor=SYSTEM_ACTOR, action=LOADED, subject=plan.name, now=now)

@@ -13,16 +13,16 @@ from accounts.api_access import ApiRequest, api_actor
 from accounts.text import plain_lines
 from tenants.access import organization_or_404
 from tenants.alerts.models import LONGEST_LINK, Alert, Kind, Severity
-from tenants.alerts.services import LONGEST_KEY, Notification, notify, service_cause, settle
+from tenants.alerts.services import Notification, notify, service_cause, settle
 from tenants.api.fields import (
     LARGEST_ID,
     Body,
     Name,
     Page,
     PageQuery,
+    ServiceKey,
     accepted_by,
     page_of,
-    text_field,
 )
 
 router = Router(tags=["Alerts"])
@@ -31,7 +31,6 @@ LONGEST_TEXT = 2_000
 
 Word = Literal["info", "warning", "critical"]
 KindWord = Literal["caps", "licences", "allowance", "payment", "psa", "books", "service"]
-Key = text_field(LONGEST_KEY)
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
@@ -91,7 +90,7 @@ class AlertsQuery(PageQuery):
 class NewAlert(Body):
     """A matter that needs somebody. `key` names it: sent again, it is the same alert."""
 
-    key: Key
+    key: ServiceKey
     severity: Word = "warning"
     title: Name
     text: Text = ""
@@ -101,7 +100,7 @@ class NewAlert(Body):
 class SettledAlert(Body):
     """A matter that is over."""
 
-    key: Key
+    key: ServiceKey
 
 
 @router.get("/alerts", response=Page[AlertOut], summary="List alerts")

@@ -10,6 +10,7 @@ from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from accounts.text import plain_text
+from tenants.alerts.services import LONGEST_KEY
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 500
@@ -33,8 +34,7 @@ def accepted_by(check: Callable[[str], None]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def text_field(longest: int, *, shortest: int = 1) -> Any:
-    """A text of one line that can be seen."""
+def _text(longest: int, *, shortest: int = 1) -> Any:
     # The description says what the checks below refuse: at least one letter, none unseen.
     shape = f"^{_SEEN}*$" if shortest == 0 else f"^{_SEEN}*{_LETTER}{_SEEN}*$"
     return Annotated[
@@ -51,10 +51,11 @@ def _whole(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-Name = text_field(200)
-OptionalName = text_field(200, shortest=0)
-SerialNumber = text_field(100)
-ExternalId = text_field(200)
+Name = _text(200)
+OptionalName = _text(200, shortest=0)
+SerialNumber = _text(100)
+ExternalId = _text(200)
+ServiceKey = _text(LONGEST_KEY)
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),
