@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("tenants.urls")),
     path("", include("usage.urls")),
     path("", include("billing.urls")),
+    path("", include("integrations.urls")),
     path("accounts/", include(sign_in)),
     path("api/v1/", api.urls),
     # Before the admin's own, which would know neither our limits nor our log.

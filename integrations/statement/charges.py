@@ -1,0 +1,85 @@
+"""What each organization's month cost the provider: as invoiced, or as the close would invoice."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import QuerySet, Sum
+
+from billing.models import Contract, CreditNoteLine, Invoice, InvoiceLine
+from billing.money import round_minor
+from billing.month_plan import plan_month
+from billing.rating import LineKind
+from usage.periods import Month
+
+OF_ORGANIZATIONS = (InvoiceLine.Kind.USAGE, InvoiceLine.Kind.BASIS)
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What an organization's month cost the provider, before tax, in minor units.
+
+    `is_share`: a commitment or packs pay for all together, and this is the organization's part at
+    the contracted price. `credited_minor` was taken back since and is left out of `minor`.
+    """
+
+    quantity: int
+    minor: int
+    credited_minor: int = 0
+    is_share: bool = False
+
+
+def charges_of(*, month: Month, contract: Contract | None) -> tuple[bool, dict[int, Charged]]:
+    """Whether the month is invoiced, and the charges by organization.
+
+    Adjustments of earlier months are not this month's, and orders are nobody's alone.
+    """
+    issued = Invoice.objects.filter(month=month.first_day, voided_at=None).exclude(
+        kind=Invoice.Kind.ORDER
+    )
+    if contract is None or not issued.exists():
+        return False, _planned(month)
+    return True, _invoiced(issued, contract)
+
+
+def _invoiced(issued: QuerySet[Invoice], contract: Contract) -> dict[int, Charged]:
+    lines = InvoiceLine.objects.filter(
+        invoice__in=issued, kind__in=OF_ORGANIZATIONS, organization_id__isnull=False
+    )
+    credited = dict(
+        CreditNoteLine.objects.filter(invoice_line__in=lines)
+        .order_by()
+        .values_list("invoice_line__organization_id")
+        .annotate(total=Sum("amount_minor"))
+    )
+    return {
+        line.organization_id: _charged(line, contract, credited.get(line.organization_id, 0))
+        for line in lines
+        if line.organization_id is not None
+    }
+
+
+def _charged(line: InvoiceLine, contract: Contract, credited_minor: int) -> Charged:
+    if line.kind == InvoiceLine.Kind.BASIS:
+        return _share(line.quantity, contract)
+    return Charged(int(line.quantity), line.amount_minor - credited_minor, credited_minor)
+
+
+def _share(quantity: Decimal | int, contract: Contract) -> Charged:
+    minor = round_minor(quantity * contract.unit_price, contract.currency)
+    return Charged(int(quantity), minor, is_share=True)
+
+
+def _planned(month: Month) -> dict[int, Charged]:
+    plan = plan_month(month=month)
+    contract = plan.contract
+    if contract is None:
+        return {}
+    found: dict[int, Charged] = {}
+    for line in (line for draft in plan.drafts for line in draft.lines):
+        if line.organization_id is None:
+            continue
+        if line.kind is LineKind.BASIS:
+            found[line.organization_id] = _share(line.quantity, contract)
+        elif line.kind is LineKind.USAGE:
+            found[line.organization_id] = Charged(line.quantity, line.amount_minor)
+    return found

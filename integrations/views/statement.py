@@ -1,0 +1,188 @@
+"""Statement per client: what a month cost, what Autotask bills for it, and what is left."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.paginator import Page, Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.documents.invoice_csv import plain_money
+from billing.money import format_money
+from integrations.statement.month import ClientRow, Statement, statement_of
+from tenants.listing import ROWS_A_PAGE, Listing
+from tenants.spreadsheet import csv_response
+from usage.models import Metric
+from usage.periods import MONTHS_OF_A_YEAR, Month
+from usage.why import why_path
+
+FILTERS = {
+    "decide": "For a person",
+    "differs": "Any difference",
+    "agrees": "Agrees",
+    "unmapped": "Not mapped",
+}
+_SORT_KEYS: dict[str, Callable[[ClientRow], Any]] = {
+    "name": lambda row: row.name.casefold(),
+    "count": lambda row: row.count,
+    "charged": lambda row: row.charged.minor if row.charged else 0,
+    "margin": lambda row: row.margin_minor or 0,
+}
+CSV_HEADER = (
+    "Month",
+    "Organization ID",
+    "Organization",
+    "Own count",
+    "Charged quantity",
+    "Charged amount",
+    "Credited since",
+    "Autotask service",
+    "Autotask units",
+    "Autotask price",
+    "Currency",
+    "Margin",
+    "Last checked",
+    "Causes",
+    "Explanation",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A row as its texts."""
+
+    row: ClientRow
+    charged: str
+    price: str
+    margin: str
+    is_loss: bool
+    why: str
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def autotask_statement_now(request: PortalRequest) -> HttpResponse:
+    """Leads to the running month."""
+    return redirect("autotask_statement", str(_running(request)))
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def autotask_statement(request: PortalRequest, month: str) -> HttpResponse:
+    """A month by client; only the table when htmx asks for it."""
+    statement, months = _asked(request, month)
+    listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
+    found = _listed(statement.rows, listing)
+    page: Page[ClientRow] = Paginator(found, ROWS_A_PAGE).get_page(listing.page)
+    query = request.GET.urlencode()
+    context: dict[str, Any] = {
+        "statement": statement,
+        "months": months,
+        "month": month,
+        "listing": listing,
+        "page": page,
+        "rows": [_shown(row, statement) for row in page.object_list],
+        "tabs": [("", "All"), *FILTERS.items()],
+        "charged": format_money(statement.charged_minor, statement.currency),
+        "margin": format_money(statement.margin_minor, statement.currency),
+        "query": f"?{query}" if query else "",
+        "path": request.path,
+    }
+    is_partial = request.htmx.target == "statement"
+    template = "integrations/_statement.html" if is_partial else "integrations/statement.html"
+    return render(request, template, context)
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def autotask_statement_csv(request: PortalRequest, month: str) -> HttpResponse:
+    """All rows that the page would list, in its order."""
+    statement, _ = _asked(request, month)
+    listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
+    return csv_response(
+        filename=f"statement-{statement.month}.csv",
+        header=CSV_HEADER,
+        rows=[_csv_row(row, statement) for row in _listed(statement.rows, listing)],
+    )
+
+
+def _asked(request: PortalRequest, text: str) -> tuple[Statement, list[tuple[str, str]]]:
+    """The month's statement, and the last twelve months; 404 for one that has not begun."""
+    running = _running(request)
+    try:
+        month = Month.parse(text)
+    except ValueError:
+        raise Http404 from None
+    if month > running:
+        raise Http404
+    last = [running.plus(months=-back) for back in range(MONTHS_OF_A_YEAR)]
+    return statement_of(month=month), [(str(each), f"{each.first_day:%b %Y}") for each in last]
+
+
+def _running(request: PortalRequest) -> Month:
+    return Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+
+
+def _listed(rows: Iterable[ClientRow], listing: Listing) -> list[ClientRow]:
+    word = listing.search.casefold()
+    found = [row for row in rows if word in row.name.casefold() and _passes(row, listing.filter)]
+    field = listing.sort.removeprefix("-")
+    return sorted(found, key=_SORT_KEYS[field], reverse=listing.sort.startswith("-"))
+
+
+def _passes(row: ClientRow, chosen: str) -> bool:
+    match chosen:
+        case "decide":
+            return row.needs_person
+        case "differs":
+            return bool(row.differences)
+        case "agrees":
+            return not row.differences
+        case "unmapped":
+            return row.mapped is None
+        case _:
+            return True
+
+
+def _shown(row: ClientRow, statement: Statement) -> Shown:
+    def money(minor: int | None) -> str:
+        return "" if minor is None else format_money(minor, statement.currency)
+
+    return Shown(
+        row=row,
+        charged=money(row.charged.minor if row.charged else None),
+        price=money(row.price_minor),
+        margin=money(row.margin_minor),
+        is_loss=(row.margin_minor or 0) < 0,
+        why=why_path(
+            organization_id=row.organization_id,
+            month=statement.month.first_day,
+            metric=Metric.USERS.value,
+        ),
+    )
+
+
+def _csv_row(row: ClientRow, statement: Statement) -> tuple[object, ...]:
+    def money(minor: int | None) -> object:
+        return "" if minor is None else plain_money(minor, statement.currency)
+
+    charged, checked = row.charged, row.checked
+    return (
+        *(str(statement.month), row.organization_id, row.name, row.count),
+        charged.quantity if charged else "",
+        money(charged.minor if charged else None),
+        money(charged.credited_minor if charged else None),
+        row.mapped.service if row.mapped else "",
+        "" if checked is None or checked.units is None else checked.units,
+        *(money(row.price_minor), statement.currency, money(row.margin_minor)),
+        checked.at.isoformat(timespec="seconds") if checked else "",
+        "; ".join(each.cause.value for each in row.differences),
+        " ".join(each.text for each in row.differences),
+    )
