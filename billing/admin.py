@@ -1,11 +1,14 @@
 """Operations: contracts and tax of the chosen provider, and a look at its charges."""
 
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from accounts.actors import actor_of
@@ -13,7 +16,7 @@ from accounts.models import Package
 from accounts.operations import ProviderModelAdmin
 from billing.agreements.course import TERM_MONTHS
 from billing.agreements.terms import is_whole_terms
-from billing.contracts import agree_contract
+from billing.contracts import MonthsClosed, agree_contract
 from billing.models import (
     BillingProfile,
     BookDifference,
@@ -26,6 +29,8 @@ from billing.models import (
 from billing.money import format_money
 from billing.profile import OWN_FIELDS, current_profile
 from tenants import audit
+from tenants.models import MeteringPolicy
+from usage.periods import MONTHS_OF_A_YEAR, Month
 
 # Further away a due date may be none that a calendar has, and the month could never be closed.
 LONGEST_TERMS_DAYS = 365
@@ -54,6 +59,11 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
     """A contract as agreed; name, contents and metric are copied from the package."""
 
     package = forms.ModelChoiceField(queryset=Package.objects.none())
+    closes_past_months = forms.BooleanField(
+        required=False,
+        label="Close and bill months that are over",
+        help_text="A contract that begins before this month bills every month since, at once.",
+    )
 
     class Meta:
         model = Contract
@@ -103,7 +113,22 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
             self.add_error("payment_terms_days", f"Use {LONGEST_TERMS_DAYS} days at most.")
         if starts_on and MonthClose.objects.filter(month__gte=starts_on).exists():
             self.add_error("starts_on", "This month is closed already.")
+        elif starts_on and not cleaned.get("closes_past_months"):
+            self._ask_about_past_months(starts_on)
         return cleaned
+
+    def _ask_about_past_months(self, starts_on: date) -> None:
+        """The scheduler would close all of them within the hour, which nobody may have meant."""
+        zone = ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
+        first, running = Month.of_day(starts_on), Month.of(timezone.now(), zone)
+        over = (running.year - first.year) * MONTHS_OF_A_YEAR + running.month - first.month
+        if over > 0:
+            noun = "month that is" if over == 1 else f"{over} months that are"
+            self.add_error(
+                "closes_past_months",
+                f"This contract would close and bill the {noun} over since {first}. "
+                "Tick this if that is meant.",
+            )
 
 
 @admin.register(Contract)
@@ -122,6 +147,23 @@ class ContractAdmin(BillingAdmin):
         "ends_on",
     )
     ordering = ("-starts_on",)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A month that was closed while the form was open is told, and nothing is kept."""
+        try:
+            answer: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+        except MonthsClosed as refusal:
+            messages.error(request, str(refusal))
+            return redirect(request.path)
+        return answer
 
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Through the domain: the copy of the package, the allowance, the audit log."""
@@ -185,14 +227,6 @@ class PaymentMethodAdmin(BillingAdmin):
 
     list_display = ("__str__", "added_by_name", "became_default_at", "replaced_at", "detached_at")
     ordering = ("-became_default_at",)
-
-
-@admin.register(MonthClose)
-class MonthCloseAdmin(BillingAdmin):
-    """Each month's close as it ran; one without an end is resumed by the next hour."""
-
-    list_display = ("month", "started_at", "issued_at", "invoices", "outcome")
-    ordering = ("-month",)
 
 
 @admin.register(BookDifference)

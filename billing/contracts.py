@@ -10,11 +10,15 @@ from accounts.actors import Actor
 from accounts.context_processors import shown_when
 from accounts.models import Package, PackagePrice
 from billing.documents.contract_store import order_contract_document
-from billing.models import Contract
+from billing.models import Contract, MonthClose
 from tenants import audit
 from tenants.models import MeteringPolicy
 from usage.month_freeze import LOCK_BOOKS
 from usage.periods import Month
+
+
+class MonthsClosed(Exception):
+    """The contract would begin in a month that is closed by now. The message is for people."""
 
 
 class NothingOffered(Exception):
@@ -81,8 +85,14 @@ def agree_contract(
 ) -> Contract:
     """Keep a contract that operations agreed with the provider, with a copy of its package.
 
-    An invoice agreement lifts the free allowance at once, as a card does.
+    An invoice agreement lifts the free allowance at once, as a card does. A month that is being
+    closed is waited for: raises `MonthsClosed` when the contract would have billed it.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_BOOKS)
+    closed = MonthClose.objects.filter(month__gte=contract.starts_on, issued_at__isnull=False)
+    if closed.exists():
+        raise MonthsClosed(f"{contract.starts_on:%B %Y} or a later month was closed meanwhile.")
     contract.package_id = package.pk
     contract.package_name = package.name
     contract.package_contents = package.contents

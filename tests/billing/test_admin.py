@@ -1,15 +1,22 @@
 """Operations inside one provider: contracts and tax by hand, the rest to look at."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
+import time_machine
+from django.db import connection
+from django.forms import ModelForm
 from django.urls import reverse
 
 from accounts.models import OPERATIONS_PROVIDER_KEY, Package
+from billing.admin import ContractForm
+from billing.contracts import agree_contract
 from billing.models import BillingProfile, Contract, Invoice, MonthClose
+from billing.month_close import close_month
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry, MeteringPolicy
-from tests.billing.conftest import NOVEMBER
+from tests.billing.conftest import BILL, NOVEMBER
+from usage.periods import Month
 
 PAGES = ("contract", "billingprofile", "invoice", "chargeattempt", "paymentmethod", "monthclose")
 
@@ -28,6 +35,7 @@ def contract(offered, **changes):
     return {
         "package": offered.pk,
         "kind": "pay_as_you_go",
+        "term": "monthly",
         "unit_price": "8.25",
         "committed_quantity": "",
         "starts_on": "2026-11-01",
@@ -35,6 +43,7 @@ def contract(offered, **changes):
         "invoice_agreement": "on",
         "automatic_limit_minor": "400000",
         "payment_terms_days": "30",
+        "closes_past_months": "on",
         **changes,
     }
 
@@ -115,3 +124,95 @@ def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, books
         assert profile.contact_emails == [books.provider.contact_email]
         assert AuditEntry.objects.filter(action="billing_profile.tax_changed").exists()
     assert operations.get(add).status_code == 403
+
+
+@time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
+@pytest.mark.parametrize(
+    ("starts_on", "said"),
+    [("2026-10-01", "the month that is over since 2026-10"), ("2024-01-01", "the 34 months")],
+)
+def test_months_that_a_contract_would_close_are_named_first(operations, books, starts_on, said):
+    package = Package.objects.create(name="Agreed")
+    asked = contract(package, starts_on=starts_on, closes_past_months="")
+
+    answer = operations.post(reverse("admin:billing_contract_add"), asked)
+
+    (told,) = answer.context["adminform"].form.errors["closes_past_months"]
+    assert said in told
+    answer = operations.post(
+        reverse("admin:billing_contract_add"), {**asked, "closes_past_months": "on"}
+    )
+    assert answer.status_code == 302
+
+
+@time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
+def test_a_contract_of_this_month_or_a_later_one_asks_nothing(operations, books):
+    package = Package.objects.create(name="Agreed")
+
+    for starts_on in ("2026-11-01", "2026-12-01"):
+        asked = contract(package, starts_on=starts_on, closes_past_months="")
+        assert operations.post(reverse("admin:billing_contract_add"), asked).status_code == 302
+
+
+def test_a_month_closed_while_the_form_was_open_is_told(operations, books, monkeypatch):
+    package = Package.objects.create(name="Agreed")
+    MonthClose.objects.create(month="2026-11-01", started_at=NOVEMBER, issued_at=NOVEMBER)
+    monkeypatch.setattr(ContractForm, "clean", ModelForm.clean)
+
+    answer = operations.post(reverse("admin:billing_contract_add"), contract(package), follow=True)
+
+    assert "was closed meanwhile" in answer.content.decode()
+    with provider_schema(books.provider.schema_name):
+        assert Contract.objects.count() == 0
+
+
+def test_agreeing_waits_for_a_close_and_holds_off_the_next(books):
+    agreed = agree_contract(
+        contract=Contract(
+            kind="pay_as_you_go",
+            unit_price=1,
+            starts_on=date(2026, 11, 1),
+            automatic_limit_minor=1,
+            payment_terms_days=1,
+        ),
+        package=Package.objects.create(name="Agreed"),
+        currency="USD",
+        actor=BILL,
+        now=NOVEMBER,
+    )
+
+    assert agreed.pk
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'ExclusiveLock'"
+            " AND locktype = 'advisory' AND objid = 'usage_usageevent'::regclass::oid"
+        )
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_closed_month_is_verified_by_operations(operations, books):
+    books.contract()
+    books.organization(users=3)
+    with provider_schema(books.provider.schema_name):
+        run = close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+    change = operations.get(reverse("admin:billing_monthclose_change", args=[run.pk]))
+    address = reverse("admin:billing_monthclose_verify", args=[run.pk])
+    assert address in change.content.decode()
+    assert "Nothing differs." in operations.get(address).content.decode()
+
+    with provider_schema(books.provider.schema_name):
+        Invoice.objects.update(subtotal_minor=1, total_minor=1)
+    shown = operations.get(address).content.decode()
+    assert "$33.00" in shown
+    assert "$0.01" in shown
+
+
+def test_a_month_that_is_not_closed_has_no_verification(operations, books):
+    run = MonthClose.objects.create(month="2026-10-01", started_at=NOVEMBER)
+
+    change = operations.get(reverse("admin:billing_monthclose_change", args=[run.pk]))
+    assert "Verify this month" not in change.content.decode()
+    address = reverse("admin:billing_monthclose_verify", args=[run.pk])
+    assert operations.get(address).status_code == 404
+    operations.logout()
+    assert operations.get(address).status_code == 302
