@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from billing.chargebacks.page import ChargebackRow, chargeback_rows
 from billing.corrections.shown import Corrections
 from billing.information.addresses import country_name
-from billing.information.addresses import country_name
 from billing.models import ChargeAttempt, Invoice, InvoiceLine, LineDispute, Payment
 from billing.money import format_money, format_unit_price
 from billing.retries import next_attempt_at

@@ -1,0 +1,134 @@
+"""What is mailed ahead: a card that expires, a contract that renews or ends; each once."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from billing.models import Contract, PaymentMethod, RenewalNotice
+from billing.reminders.expiring_cards import Expiry, expiry_of, last_day
+from billing.reminders.round import remind
+from billing.tasks import remind_all
+from mtp.outbox.models import OutboxMessage
+from mtp.schedule import BEAT_SCHEDULE
+from mtp.schema import provider_schema
+
+DAY = timedelta(days=1)
+ANNUAL = {
+    "kind": Contract.Kind.COMMITTED,
+    "term": Contract.Term.ANNUAL,
+    "committed_quantity": 14,
+    "starts_on": date(2026, 1, 1),
+}
+
+
+def noon(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def mails(books) -> list[str]:
+    sent = OutboxMessage.objects.filter(
+        topic="mail.send", schema_name=books.provider.schema_name
+    ).order_by("pk")
+    about = ("expire", "contract")
+    subjects = [message.payload["subject"] for message in sent]
+    return [one for one in subjects if any(word in one for word in about)]
+
+
+def days(books, first: date, last: date, *, every: int = 1) -> None:
+    day = first
+    while day <= last:
+        remind(provider=books.provider, now=noon(day))
+        day += DAY * every
+
+
+@pytest.fixture
+def card(books):
+    """A card that is good to the end of March 2027."""
+    method = books.card()
+    PaymentMethod.objects.update(expiry_month=3, expiry_year=2027)
+    method.refresh_from_db()
+    return method
+
+
+@pytest.mark.parametrize(
+    ("day", "expiry"),
+    [
+        (date(2027, 2, 28), Expiry.FAR),
+        (date(2027, 3, 1), Expiry.NEAR),
+        (date(2027, 3, 31), Expiry.NEAR),
+        (date(2027, 4, 1), Expiry.OVER),
+    ],
+)
+def test_a_card_is_good_to_the_last_day_of_its_month(card, day, expiry):
+    assert last_day(card) == date(2027, 3, 31)
+    assert expiry_of(card, today=day) is expiry
+
+
+def test_a_card_is_warned_of_thirty_days_ahead_and_once(books, card):
+    days(books, date(2027, 2, 20), date(2027, 2, 28))
+    assert mails(books) == []
+
+    days(books, date(2027, 3, 1), date(2027, 4, 10))
+    assert mails(books) == ["Your Visa ending in 4242 expires soon"]
+
+
+def test_days_that_were_missed_are_caught_up(books, card):
+    remind(provider=books.provider, now=noon(date(2027, 2, 20)))
+    remind(provider=books.provider, now=noon(date(2027, 4, 5)))
+
+    assert mails(books) == ["Your Visa ending in 4242 has expired"]
+
+
+def test_the_next_card_is_warned_of_anew_and_a_replaced_one_is_not(books, card):
+    days(books, date(2027, 3, 1), date(2027, 3, 2))
+    books.card("pm_card_mastercard")
+    PaymentMethod.objects.filter(replaced_at=None).update(expiry_month=5, expiry_year=2027)
+    days(books, date(2027, 3, 3), date(2027, 5, 10))
+
+    assert mails(books)[1:] == ["Your Mastercard ending in 4444 expires soon"]
+
+
+def test_an_annual_contract_says_a_month_ahead_that_it_renews_every_year_once(books):
+    books.contract(**ANNUAL)
+    days(books, date(2026, 11, 25), date(2026, 12, 10))
+    days(books, date(2026, 12, 11), date(2028, 1, 2), every=10)
+
+    assert mails(books) == [
+        "Your contract renews on 1 January 2027",
+        "Your contract renews on 1 January 2028",
+    ]
+    first = RenewalNotice.objects.order_by("on").first()
+    assert (first.on, first.mailed_at) == (date(2027, 1, 1), noon(date(2026, 12, 2)))
+
+
+def test_an_end_is_told_and_missed_days_are_caught_up_until_it(books):
+    books.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
+    remind(provider=books.provider, now=noon(date(2026, 11, 1)))
+    remind(provider=books.provider, now=noon(date(2026, 12, 31)))
+    remind(provider=books.provider, now=noon(date(2027, 1, 1)))
+
+    assert mails(books) == ["Your contract ends on 1 January 2027"]
+
+
+def test_a_monthly_contract_and_one_that_is_followed_are_no_news(books):
+    contract = books.contract(term=Contract.Term.MONTHLY)
+    days(books, date(2026, 11, 1), date(2027, 2, 1), every=7)
+    contract.delete()
+    books.contract(**ANNUAL)
+    books.contract(starts_on=date(2027, 1, 1))
+    days(books, date(2026, 11, 1), date(2027, 2, 1), every=7)
+
+    assert mails(books) == []
+
+
+def test_the_schedule_reminds_daily():
+    assert BEAT_SCHEDULE["reminders"]["task"] == remind_all.name
+    assert BEAT_SCHEDULE["reminders"]["schedule"].hour == {8}
+
+
+def test_the_page_says_that_a_card_expires(client, people, books, card):
+    client.force_login(people.bill)
+    with provider_schema(books.provider.schema_name):
+        PaymentMethod.objects.update(expiry_month=1, expiry_year=2020)
+
+    assert "Expired" in client.get("/account/billing/").content.decode()
