@@ -63,11 +63,11 @@ def basis_of(contract: Contract | None) -> Basis | None:
 
 
 def bill_forecast(*, forecast: MonthForecast, contract: Contract) -> BillForecast:
-    """The month rated as it stands, and after each of the compared spans; in two statements.
+    """The month rated as it stands, and after each of the compared spans; in one statement.
 
     `forecast` is of the contract's basis and of all organizations.
     """
-    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first())
+    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first(), has_card=False)
     locked_in = _bill(terms, [one.outlook.locked_in for one in forecast.organizations])
     bills = [_bill(terms, quantities) for quantities in forecast.ends]
     totals = outlook(locked_in=locked_in.total_minor, ends=[bill.total_minor for bill in bills])

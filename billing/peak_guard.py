@@ -66,7 +66,7 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     peak = max(standing.marks[metric] for metric in metrics)
     if level <= peak:
         return None
-    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first())
+    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first(), has_card=False)
     before, after = _bills(
         terms, metrics, month, organization_id=addition.organization.pk, level=level
     )

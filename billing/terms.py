@@ -53,12 +53,19 @@ def _was_free(policy: MeteringPolicy, month: Month) -> bool:
 
 
 def terms_of(
-    contract: Contract, profile: BillingProfile | None, *, month: Month | None = None
+    contract: Contract,
+    profile: BillingProfile | None,
+    *,
+    month: Month | None = None,
+    has_card: bool | None = None,
 ) -> Terms:
     """The contract's terms, with the card and the tax as they are now.
 
-    With the `month`, also the packs that hold in it, where active users are billed.
+    With the `month`, also the packs that hold in it, where active users are billed. The card is
+    looked up unless `has_card` says; it decides how money is collected, never how much.
     """
+    if has_card is None:
+        has_card = PaymentMethod.objects.filter(replaced_at=None).exists()
     counts_active = contract.metric == BilledMetric.MAU.value
     return Terms(
         kind=ContractKind(contract.kind),
@@ -67,7 +74,7 @@ def terms_of(
         currency=contract.currency,
         unit_price=contract.unit_price,
         automatic_limit_minor=contract.automatic_limit_minor,
-        has_card=PaymentMethod.objects.filter(replaced_at=None).exists(),
+        has_card=has_card,
         invoice_agreement=contract.invoice_agreement,
         committed_quantity=contract.committed_quantity or 0,
         prepaid_quantity=prepaid_active_users(month=month) if counts_active and month else 0,

@@ -103,7 +103,7 @@ def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
             found[month] = None
             continue
         if contract.pk not in known:
-            known[contract.pk] = terms_of(contract, profile)
+            known[contract.pk] = terms_of(contract, profile, has_card=False)
         found[month] = known[contract.pk]
     return found
 

@@ -204,3 +204,25 @@ def test_the_cost_is_price_times_added_users(
     cap: int, users: int, changes: dict[str, object], amount: str
 ) -> None:
     assert cap_cost(asked=30, cap=cap, users=users, contract=contract(**changes)).amount == amount
+
+
+def test_who_asked_may_withdraw_and_ask_anew(
+    as_otto: Client, as_bill: Client, north: Provider, capped: Organization
+) -> None:
+    as_otto.post(OWN, {"cap": "5", "reason": "Cooks"})
+    assert "Withdraw request" in as_otto.get(OWN).text
+    with provider_schema(north.schema_name):
+        first = CapRequest.objects.get()
+    assert as_otto.post(f"{OWN}withdraw/").status_code == 302
+    page = as_otto.get(OWN).text
+    assert "Withdrawn" in page
+    assert "Withdraw request" not in page
+    late = as_bill.post(f"{LIST}{first.pk}/", {"decision": "approve", "answer": ""})
+    assert late.status_code == 409
+    assert "withdrawn" in late.text
+    as_otto.post(f"{OWN}withdraw/")
+    assert "answered meanwhile" in as_otto.get(OWN).text
+    assert as_otto.post(OWN, {"cap": "6", "reason": "Cooks"}).status_code == 302
+    with provider_schema(north.schema_name):
+        assert AuditEntry.objects.filter(action="cap_request.withdrawn").count() == 1
+        assert cap_of(capped) == 2

@@ -1,0 +1,99 @@
+"""Forecast and cap what-if of 5,000 organizations with a year of comings and goings."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import Provider, User
+from billing.models import Contract
+from mtp.schema import provider_schema
+from tenants.models import MeteringPolicy
+from tests.benchmarks import bench_pages
+from tests.benchmarks.bench_pages import browser_in, by_turns, expect
+from tests.benchmarks.result import Result
+from tests.providers import open_provider
+
+ORGANIZATIONS = 5_000
+STATEMENTS = 8
+FORECAST, WHAT_IF = "/account/usage/forecast/", "/account/what-if/"
+# Twenty at once a year ago, then one a fortnight; one of them leaves again after half a year.
+JOIN = """
+    INSERT INTO tenants_manageduser (organization_id, email, added_at)
+    SELECT o.id, n || '@bench.example',
+           %(begin)s + CASE WHEN n < 20 THEN interval '0' ELSE (n - 19) * interval '14 days' END
+               + (o.id %% 14) * interval '1 day'
+    FROM tenants_organization o, generate_series(0, 44) n ORDER BY o.id, n
+"""
+LEAVE = """
+    UPDATE tenants_manageduser SET removed_at = added_at + interval '180 days'
+    WHERE id %% 3 = 0 AND added_at < %(begin)s + interval '185 days'
+"""
+
+
+def run(*, full: bool) -> list[Result]:
+    """5,000 organizations in any case; `full` only takes more rounds."""
+    rounds = 10 if full else 3
+    hosts = [*settings.ALLOWED_HOSTS, "testserver"]
+    with override_settings(
+        ROOT_URLCONF=bench_pages.__name__, ALLOWED_HOSTS=hosts, MENU_REMEMBERED_SECONDS=600
+    ):
+        provider = _filled()
+        browser = browser_in(provider)
+        user = User.objects.get(provider=provider)
+        with provider_schema(provider.schema_name), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO usage_draftcap (user_id, organization_id, cap)"
+                " SELECT %s, id, 30 FROM tenants_organization",
+                [user.pk],
+            )
+        shell, forecast, what_if = by_turns(
+            lambda: expect(200, browser.get("/empty-page/")),
+            lambda: expect(200, browser.get(FORECAST)),
+            lambda: expect(200, browser.get(WHAT_IF)),
+            rounds=rounds,
+        )
+        asked = _statements(lambda: browser.get(FORECAST))
+    return [
+        Result("forecast_statements_to_eight", asked, STATEMENTS, "", 1),
+        Result("forecast_page_to_its_shell_wall", forecast[0], shell[0], "ms"),
+        Result("what_if_page_to_its_shell_wall", what_if[0], shell[0], "ms"),
+    ]
+
+
+def _statements(look: Callable[[], object]) -> int:
+    with CaptureQueriesContext(connection) as statements:
+        look()
+    return len(statements)
+
+
+def _filled() -> Provider:
+    provider = open_provider(canary="FORECAST", prefix="FORECAST")
+    begin = timezone.now() - timedelta(days=365)
+    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+        MeteringPolicy.objects.update(free_user_limit=None)
+        cursor.execute(
+            "INSERT INTO tenants_organization (name, created_at)"
+            " SELECT 'Organization ' || n, %s FROM generate_series(1, %s) n",
+            [begin, ORGANIZATIONS],
+        )
+        cursor.execute(JOIN, {"begin": begin})
+        cursor.execute(LEAVE, {"begin": begin})
+        Contract.objects.create(
+            kind=Contract.Kind.PAY_AS_YOU_GO,
+            package_id=1,
+            package_name="Workforce",
+            metric="users",
+            currency="USD",
+            unit_price=Decimal("2.40"),
+            starts_on="2020-01-01",
+            automatic_limit_minor=400_000,
+            payment_terms_days=30,
+        )
+        cursor.execute("ANALYZE")
+    return provider
