@@ -1,0 +1,26 @@
+"""A small run of the proof of Stripe's events; `make prove-hooks` runs the whole of it."""
+
+import pytest
+
+from tests.proofs import hooks
+from tests.proofs.run import Run
+
+
+@pytest.mark.proof
+def test_any_order_of_stripes_events_ends_in_the_same_books(committed):
+    run = Run(tries=6, seed=20261122)
+
+    result = hooks.prove(run)
+
+    assert run.violations == []
+    assert result["runs"] == 2 * 6 * len(hooks.PATTERNS)
+    assert result["repeated"]
+
+
+@pytest.mark.proof
+def test_the_proof_sees_an_event_that_is_believed_instead_of_asked_about(committed, monkeypatch):
+    monkeypatch.setattr(hooks, "seen_at", lambda _before, step: step)
+    monkeypatch.setattr(hooks, "PATTERNS", {"as_it_happens": hooks.once})
+    run = Run(tries=6, seed=20261122)
+
+    assert hooks.prove(run)["different_ends"] > 0
