@@ -40,6 +40,7 @@ CSV_HEADER = (
     "Status",
     "Currency",
     "Billed",
+    "Credited",
     "Paid",
     "Owed",
 )
@@ -59,6 +60,7 @@ class HistoryRow:
     status_text: str
     remark: str
     billed: str
+    credited: str
     paid: str
     owed: str
     is_downloadable: bool
@@ -91,10 +93,15 @@ def history_row(invoice: Invoice, *, today: date) -> HistoryRow:
         status_text=invoice.status.label,
         remark=_REMARKS.get(getattr(invoice, "last_chargeback", None) or "", ""),
         billed=format_money(invoice.total_minor, currency),
+        credited=_unless_zero(invoice.amounts.credited_minor, currency),
         paid=format_money(invoice.paid_minor, currency),
         owed=format_money(invoice.owed_minor, currency),
         is_downloadable=not is_before_cutoff(invoice),
     )
+
+
+def _unless_zero(minor: int, currency: str) -> str:
+    return format_money(minor, currency) if minor else ""
 
 
 def history_csv_rows(invoices: InvoiceQuerySet) -> Iterator[tuple[object, ...]]:
@@ -110,6 +117,7 @@ def history_csv_rows(invoices: InvoiceQuerySet) -> Iterator[tuple[object, ...]]:
             invoice.status.label,
             currency,
             plain_money(invoice.total_minor, currency),
+            plain_money(invoice.amounts.credited_minor, currency),
             plain_money(invoice.paid_minor, currency),
             plain_money(invoice.owed_minor, currency),
         )

@@ -36,6 +36,8 @@ STILL_ALLOWED = frozenset(
         "invoice_detail",
         "invoice_pdf",
         "invoice_csv",
+        "credit_note_pdf",
+        "line_dispute",
         "account_logout",
     }
 )

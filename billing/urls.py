@@ -9,6 +9,7 @@ from billing.views import (
     card,
     contract,
     dashboard,
+    disputes,
     documents,
     forecast,
     history,
@@ -52,6 +53,16 @@ urlpatterns = [
     ),
     path(
         "account/payments/<int:invoice_id>/invoice.csv", documents.invoice_csv, name="invoice_csv"
+    ),
+    path(
+        "account/payments/<int:invoice_id>/credit-notes/<int:note_id>.pdf",
+        documents.credit_note_pdf,
+        name="credit_note_pdf",
+    ),
+    path(
+        "account/payments/<int:invoice_id>/lines/<int:position>/dispute/",
+        disputes.line_dispute,
+        name="line_dispute",
     ),
     path("account/billing/", information.billing_information, name="billing_information"),
     path(

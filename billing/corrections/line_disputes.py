@@ -32,12 +32,10 @@ def open_dispute(*, line: InvoiceLine, reason: str, actor: Actor, now: datetime)
     invoice = Invoice.objects.select_for_update().get(pk=line.invoice_id)
     if not reason.strip():
         raise CorrectionRefused("Say what is wrong with this line.", field="reason")
-    check_disputable(line, invoice=invoice)
-    _, split = taken_of_lines(invoice, [line])
     dispute = LineDispute.objects.create(
         invoice=invoice,
         line=line,
-        amount_minor=split.total_minor,
+        amount_minor=disputable_minor(line, invoice=invoice),
         currency=invoice.currency,
         reason=reason.strip(),
         opened_by_id=actor.id,
@@ -50,15 +48,16 @@ def open_dispute(*, line: InvoiceLine, reason: str, actor: Actor, now: datetime)
     return dispute
 
 
-def check_disputable(line: InvoiceLine, *, invoice: Invoice) -> None:
-    """Raises `CorrectionRefused` where this line can't be disputed (any more)."""
+def disputable_minor(line: InvoiceLine, *, invoice: Invoice) -> int:
+    """What a line still comes to, with its tax; raises `CorrectionRefused` if not disputable."""
     if invoice.voided_at:
         raise CorrectionRefused(f"{invoice.number} is void: nothing of it is to be paid.")
     if invoice.written_off_at:
         raise CorrectionRefused(f"Nobody asks for {invoice.number} any more.")
     if line.disputes.exists():
         raise CorrectionRefused("This line was disputed before.")
-    taken_of_lines(invoice, [line])
+    _, split = taken_of_lines(invoice, [line])
+    return split.total_minor
 
 
 def accept_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime) -> LineDispute:

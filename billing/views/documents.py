@@ -4,7 +4,8 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
@@ -14,7 +15,8 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing import documents
 from billing.access import invoice_or_404
-from billing.models import Invoice, InvoiceDocument
+from billing.documents.credit_note import credit_note_document
+from billing.models import CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
 from billing.wording import date_text
 
 Format = InvoiceDocument.Format
@@ -36,6 +38,21 @@ def invoice_csv(request: PortalRequest, invoice_id: int) -> HttpResponse:
     return _download(request, invoice_id=invoice_id, document_format=Format.CSV)
 
 
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def credit_note_pdf(request: PortalRequest, invoice_id: int, note_id: int) -> HttpResponse:
+    """A credit note's PDF as issued."""
+    invoice = invoice_or_404(invoice_id=invoice_id)
+    note = get_object_or_404(CreditNote, pk=note_id, invoice=invoice)
+    try:
+        kept = credit_note_document(note=note)
+    except documents.DocumentDamaged:
+        return _unavailable(request, note, reason="damaged", status=HTTPStatus.CONFLICT)
+    except documents.DocumentNotReady:
+        return _preparing(request, note)
+    return _file(request, kept, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF])
+
+
 def _download(request: PortalRequest, *, invoice_id: int, document_format: Format) -> HttpResponse:
     invoice = invoice_or_404(invoice_id=invoice_id)
     try:
@@ -46,15 +63,30 @@ def _download(request: PortalRequest, *, invoice_id: int, document_format: Forma
         return _unavailable(request, invoice, reason="damaged", status=HTTPStatus.CONFLICT)
     except documents.DocumentNotReady:
         documents.order_documents(invoice=invoice, now=timezone.now())
-        response = _unavailable(request, invoice, reason="preparing", status=HTTPStatus.ACCEPTED)
-        response["Refresh"] = str(SECONDS_TO_NEXT_LOOK)
-        return response
+        return _preparing(request, invoice)
+    name = f"{invoice.number}.{document_format}"
+    return _file(request, kept, name=name, content_type=CONTENT_TYPES[document_format])
+
+
+def _preparing(request: PortalRequest, issued: Invoice | CreditNote) -> HttpResponse:
+    response = _unavailable(request, issued, reason="preparing", status=HTTPStatus.ACCEPTED)
+    response["Refresh"] = str(SECONDS_TO_NEXT_LOOK)
+    return response
+
+
+def _file(
+    request: PortalRequest,
+    kept: InvoiceDocument | CreditNoteDocument,
+    *,
+    name: str,
+    content_type: str,
+) -> HttpResponse:
     etag = f'"{kept.sha256}"'
     response = HttpResponse(
         kept.content,
-        content_type=CONTENT_TYPES[document_format],
+        content_type=content_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{invoice.number}.{document_format}"',
+            "Content-Disposition": f'attachment; filename="{name}"',
             "ETag": etag,
             "Cache-Control": "private, no-cache",
             "X-Content-Type-Options": "nosniff",
@@ -65,10 +97,14 @@ def _download(request: PortalRequest, *, invoice_id: int, document_format: Forma
 
 
 def _unavailable(
-    request: PortalRequest, invoice: Invoice, *, reason: str, status: HTTPStatus
+    request: PortalRequest, issued: Invoice | CreditNote, *, reason: str, status: HTTPStatus
 ) -> HttpResponse:
+    invoice = issued if isinstance(issued, Invoice) else issued.invoice
     context = {
-        "invoice": invoice,
+        "invoice": issued,
+        "kind": "Invoice" if issued is invoice else "Credit note",
+        "back_url": reverse("invoice_detail", args=[invoice.pk]),
+        "back_name": invoice.number,
         "reason": reason,
         "cutoff": date_text(documents.cutoff_date()),
         "support_email": settings.SUPPORT_EMAIL,

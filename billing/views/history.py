@@ -78,6 +78,7 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
         "listing": listing,
         "page": page,
         "lines": line_rows(lines, invoice=invoice),
+        "may_dispute": request.user.may(Permission.CHANGE_BILLING),
     }
     if request.htmx.target == "lines":
         return render(request, "billing/_invoice_lines.html", context)

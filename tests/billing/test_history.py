@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Provider
 from billing.history import invoices_of_status
-from billing.models import Invoice, Payment
+from billing.models import CreditNote, Invoice, Payment
 from mtp.schema import provider_schema
 from tests.billing.sheets import issued
 from tests.people import CANARIES, People
@@ -58,6 +58,23 @@ def months(provider: Provider, count: int) -> list[Invoice]:
             )
             for number in range(1, count + 1)
         ]
+
+
+def credit(invoice: Invoice, amount_minor: int) -> None:
+    CreditNote.objects.create(
+        number=f"{invoice.number}-CN",
+        invoice=invoice,
+        currency=invoice.currency,
+        subtotal_minor=amount_minor,
+        tax_rate=0,
+        tax_minor=0,
+        total_minor=amount_minor,
+        reason="Goodwill",
+        issued_at=NOW,
+        billing_time_zone="UTC",
+        seller={},
+        buyer={},
+    )
 
 
 def page_of(client: Client, query: str = "") -> str:
@@ -110,12 +127,15 @@ def test_each_shows_what_was_billed_paid_and_owed(north: Provider, as_bill: Clie
 
 def test_the_filter_is_the_status_itself(north: Provider) -> None:
     """Every combination of amounts and decisions, in the database's rule and the row's own."""
-    states = list(itertools.product((0, 1, 3570, 4000), (None, NOW), (None, NOW)))
+    states = list(itertools.product((0, 1, 2570, 3570, 4000), (0, 1000), (None, NOW), (None, NOW)))
     invoices = months(north, len(states))
     with provider_schema(north.schema_name):
-        for invoice, (paid, voided_at, written_off_at) in zip(invoices, states, strict=True):
+        for invoice, state in zip(invoices, states, strict=True):
+            paid, credited, voided_at, written_off_at = state
             if paid:
                 pay(invoice, paid)
+            if credited:
+                credit(invoice, credited)
             Invoice.objects.filter(pk=invoice.pk).update(
                 voided_at=voided_at, written_off_at=written_off_at
             )
@@ -164,6 +184,7 @@ def test_the_csv_lists_all_of_the_chosen_status(north: Provider, as_bill: Client
         "Status": "Partially Paid",
         "Currency": "USD",
         "Billed": "35.70",
+        "Credited": "0.00",
         "Paid": "10.00",
         "Owed": "25.70",
     }
