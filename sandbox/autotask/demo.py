@@ -34,6 +34,22 @@ CUSTOMERS = (
     "Willow Creek Medical",
 )  # fmt: skip
 
+# So many companies in all: more than two pages of the largest size.
+COMPANIES = 1200
+_FIRST_WORDS = (
+    "Amber", "Aspen", "Autumn", "Azure", "Bayside", "Brookside", "Canyon", "Cascade", "Cobalt",
+    "Coral", "Crescent", "Crimson", "Cypress", "Evergreen", "Falcon", "Glacier", "Golden",
+    "Hawthorn", "Hazel", "Highland", "Ivory", "Jade", "Lakeview", "Laurel", "Linden", "Magnolia",
+    "Mesa", "Mulberry", "Orchard", "Pacific", "Prairie", "Raven", "Ridgeway", "Rowan", "Sable",
+    "Sierra", "Summer", "Sycamore", "Timber", "Valley",
+)  # fmt: skip
+_SECOND_WORDS = (
+    "Advisors", "Analytics", "Bakery", "Builders", "Cafe", "Consulting", "Dental", "Design",
+    "Electric", "Equipment", "Events", "Farms", "Finance", "Fitness", "Foods", "Gallery",
+    "Insurance", "Landscaping", "Legal", "Logistics", "Marine", "Media", "Motors", "Optics",
+    "Plumbing", "Press", "Realty", "Roofing", "Textiles", "Travel",
+)  # fmt: skip
+
 
 def demo_world() -> World:
     """A new demo database."""
@@ -77,6 +93,9 @@ def _companies(world: World) -> None:
     company(29_683_601, "Crestline Distribution", VENDOR)
     company(29_683_602, "Old Mill Antiques", CUSTOMER, active=False)
     company(29_683_603, "Beacon Dental", CUSTOMER)
+    for index in range(COMPANIES - len(world.rows["Companies"])):
+        second, first = divmod(index, len(_FIRST_WORDS))
+        company(29_684_000 + index, f"{_FIRST_WORDS[first]} {_SECOND_WORDS[second]}", CUSTOMER)
 
 
 def _services(world: World) -> None:

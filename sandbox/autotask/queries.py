@@ -67,8 +67,10 @@ class Reader:
     def _matching(self, asked: Row) -> list[Row]:
         test = compile_filter(self.entity, asked.get("filter"))
         rows = self.world.rows[self.entity.name]
-        visible = ((rows[row_id], self._shown(rows[row_id], None)) for row_id in sorted(rows))
-        return [row for row, seen in visible if test(seen)]
+        # What is hidden can't be searched by either; a copy of each row is only made for that.
+        hides = not self.can_read_costs and bool(self.entity.costs)
+        ordered = (rows[row_id] for row_id in sorted(rows))
+        return [row for row in ordered if test(self._shown(row, None) if hides else row)]
 
     def _shown(self, row: Row, fields: list[str] | None) -> Row:
         hidden = () if self.can_read_costs else self.entity.costs

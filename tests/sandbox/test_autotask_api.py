@@ -132,7 +132,7 @@ def test_company_0_exists_and_a_missing_one_is_a_null_item(
         ({"op": "noteq", "field": "companyType", "value": "1"}, 2),
         ({"op": "eq", "field": "isActive", "value": False}, 1),
         ({"op": "lte", "field": "id", "value": 29683500}, 2),
-        ({"op": "notExist", "field": "phone"}, 45),
+        ({"op": "notExist", "field": "phone"}, 1200),
         ({"op": "or", "items": [
             {"op": "eq", "field": "id", "value": 0},
             {"op": "and", "items": [
