@@ -84,6 +84,32 @@ def late_changes(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class LackedMonth:
+    """What a month of one organization lacked, and the mark it would have had with it."""
+
+    changes: tuple[LateChange, ...]
+    high_water_mark: int
+
+
+def lacked_by(
+    *, organization_id: int, metric: Metric, month: Month, zone: ZoneInfo
+) -> LackedMonth | None:
+    """What was told late of an organization's month; None where nothing was, in one statement."""
+    told = [
+        change
+        for change in late_changes(organization_id=organization_id, metric=metric)
+        if change.concerns(month, zone)
+    ]
+    if not told:
+        return None
+    marks = {
+        (each.organization_id, each.metric, each.month): each.high_water_mark
+        for each in corrected_months()
+    }
+    return LackedMonth(tuple(told), marks[organization_id, metric, month])
+
+
 def corrected_months() -> list[CorrectedMonth]:
     """Each month that lacked something told late, open or closed, as it would have been.
 

@@ -25,6 +25,7 @@ from usage.explain import Explanation, explain_month
 from usage.models import Metric
 from usage.periods import Month
 from usage.why_chart import month_chart
+from usage.why_late import late_story
 from usage.why_sentences import after_sentence, runner_up_sentence, why_sentence
 from usage.wording import exact_instant, way_in
 
@@ -139,6 +140,7 @@ def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
         "peak_at": exact_instant(peak.at, asked.zone),
         "second_at": exact_instant(second.at, asked.zone) if second else "",
         "way_in": way_in(peak.event.via) if peak.event else "",
+        "late": late_story(explanation=explanation),
         "chart": month_chart(explanation=explanation, cap=asked.cap, now=now),
         "listing": listing,
         "page": page,

@@ -1,0 +1,51 @@
+"""What a month lacked because it was told late, in words."""
+
+from dataclasses import dataclass
+
+from usage.explain import Explanation
+from usage.late import LateChange, lacked_by
+from usage.wording import counted_noun, exact_instant
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LateStory:
+    """A sentence about the month, and who came or went when; `more` are not listed."""
+
+    sentence: str
+    changes: tuple[tuple[str, str], ...]
+    more: int
+
+
+def late_story(*, explanation: Explanation) -> LateStory | None:
+    """The story of the explained month; None where nothing was told late of it."""
+    lacked = lacked_by(
+        organization_id=explanation.organization_id,
+        metric=explanation.metric,
+        month=explanation.month,
+        zone=explanation.zone,
+    )
+    if lacked is None:
+        return None
+    noun = explanation.metric.value
+    would, was = lacked.high_water_mark, explanation.high_water_mark
+    told = f"{counted_noun(len(lacked.changes), 'changes')} of this month came too late for its log"
+    if would > was:
+        end = f"With them it would have been {would:,} {noun}; the next close bills the difference."
+    else:
+        end = f"With them it would have been {would:,} {noun}: no more than was counted."
+    return LateStory(
+        sentence=f"{told}. {end}",
+        changes=tuple(
+            (_did(change), exact_instant(change.claimed_at, explanation.zone))
+            for change in lacked.changes[:SHOWN]
+        ),
+        more=max(0, len(lacked.changes) - SHOWN),
+    )
+
+
+def _did(change: LateChange) -> str:
+    did = "added" if change.delta > 0 else "removed"
+    by = f" by {change.actor_name}" if change.actor_name else ""
+    return f"{change.subject_name} {did}{by}"
