@@ -53,12 +53,14 @@ class Client:
         credentials: Credentials,
         zone: Zone | None = None,
         pause: Callable[[float], None] = time.sleep,
-        timeout: httpx.Timeout = TIMEOUT,
+        timeout: httpx.Timeout | None = None,
     ) -> None:
         self._credentials = credentials
         self._zone = zone
         self._pause = pause
-        self._http = httpx.Client(timeout=timeout, verify=_certificates(), follow_redirects=False)
+        self._http = httpx.Client(
+            timeout=timeout or TIMEOUT, verify=_certificates(), follow_redirects=False
+        )
         self._budget = Budget(customer_database=credentials.customer_database)
         self._lock = threading.Lock()
         self._gates: dict[str, threading.BoundedSemaphore] = {}

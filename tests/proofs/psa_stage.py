@@ -1,0 +1,224 @@
+"""The provider whose nights the PSA's proof plays, and what must be true after each."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+
+from accounts.actors import Actor
+from integrations.autotask.runs import order_run, run_slice
+from integrations.models import Drift, ServiceCheck, ServiceMapping, SyncRun
+from integrations.models.runs import Outcome
+from mtp.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy
+from tests.autotask_fixtures import AutotaskStandIn
+from tests.integrations.autotask_stage import GOOD, Stage
+from usage.levels import high_water_marks
+from usage.models import Metric
+from usage.periods import Month
+
+LINES = 3
+FIRST_NIGHT = datetime(2026, 3, 2, 1, tzinfo=UTC)
+SOMEONE = Actor(id=1, name="Somebody")
+# A night may come back for services that rest; each time this is enough of it.
+MOST_SLICES = 12
+
+
+@dataclass
+class Edit:
+    """A number that a person set in Autotask: before the run, or between its read and its write."""
+
+    number: int
+    units: int
+    before: int
+    drifts: int
+    is_between: bool = False
+
+
+@dataclass
+class PsaStage:
+    """Three mapped organizations; `stage.now` is the night that is played."""
+
+    stage: Stage
+    dice: random.Random
+    counts: Counter[str] = field(default_factory=Counter)
+    edits: list[Edit] = field(default_factory=list)
+    seen_adjustments: int = 0
+
+    @property
+    def schema(self) -> str:
+        return self.stage.provider.schema_name
+
+    def live_a_day(self) -> None:
+        """People come and go, at noon before the night."""
+        noon = self.stage.now - timedelta(hours=13)
+        for mapping in ServiceMapping.objects.select_related("organization"):
+            if self.dice.random() < 0.4:
+                self.stage.join(mapping.organization, self.dice.randint(1, 4), at=noon)
+            if self.dice.random() < 0.3:
+                users = ManagedUser.objects.filter(
+                    organization=mapping.organization, removed_at=None
+                )
+                ids = list(users.values_list("pk", flat=True))
+                gone = self.dice.sample(ids, min(len(ids) // 3, self.dice.randint(1, 5)))
+                ManagedUser.objects.filter(pk__in=gone).update(removed_at=noon)
+            if self.dice.random() < 0.03:
+                mapping.non_billable_users = self.dice.randint(0, 3)
+                mapping.save(update_fields=["non_billable_users"])
+
+    def edit_before(self) -> None:
+        """Somebody sets a number in Autotask, before the run."""
+        number = self.dice.randrange(LINES)
+        before = self.stage.units(number)
+        self._note_edit(number, before, self.dice.randint(0, 40), is_between=False)
+        self.stage.set_units(self.edits[-1].units, number)
+
+    def order_edit_between(self) -> None:
+        """Somebody sets a number just before a push arrives; whose, the push decides."""
+        number = self.dice.randrange(LINES)
+        before = self.stage.units(number)
+        self._note_edit(number, before, self.dice.randint(0, 40), is_between=True)
+        edit = {
+            "contractServiceID": self.stage.line(number),
+            "day": self.stage.now.date().replace(day=1).isoformat(),
+            "units": self.edits[-1].units,
+        }
+        self.stage.stand_in.fault("person_edit", path="ServiceAdjustments", edit=edit)
+
+    def _note_edit(self, number: int, before: int, units: int, *, is_between: bool) -> None:
+        drifts = Drift.objects.filter(mapping__company_id=29_683_500 + number).count()
+        self.edits.append(Edit(number, units, before, drifts, is_between))
+
+    def finish(self, run: SyncRun) -> SyncRun:
+        """What the hours bring: no more faults, until the run is over."""
+        for _ in range(MOST_SLICES):
+            again_at = run_slice(run_id=run.pk, now=self.stage.now)
+            if again_at is None:
+                break
+            self.stage.now = again_at
+        return SyncRun.objects.get(pk=run.pk)
+
+    def wrong(self, run: SyncRun) -> Iterator[tuple[str, str]]:
+        """What must not be after a night: its kind and its words."""
+        if run.finished_at is None or run.failure:
+            yield "wrong_quantities", f"the run is not over: {run.failure or run.slices}"
+            return
+        for mapping in ServiceMapping.objects.order_by("pk"):
+            number = mapping.company_id - 29_683_500
+            yield from self._wrong_line(run, mapping, number, self._wanted(mapping))
+        yield from self._lost_edits()
+        yield from self._doubled()
+
+    def _wanted(self, mapping: ServiceMapping) -> int:
+        marks = {
+            level.organization_id: level.high_water_mark
+            for level in high_water_marks(month=self._month, metric=Metric.USERS)
+        }
+        return max(0, marks[mapping.organization_id] - mapping.non_billable_users)
+
+    @property
+    def _month(self) -> Month:
+        return Month.of_day(self.stage.now.date())
+
+    def _wrong_line(
+        self, run: SyncRun, mapping: ServiceMapping, number: int, wanted: int
+    ) -> Iterator[tuple[str, str]]:
+        units = self.stage.units(number, day=self._month.last_day)
+        check = run.checks.filter(mapping=mapping, month=self._month.first_day).first()
+        if check is None:
+            yield "wrong_quantities", f"line {number} was not checked"
+            return
+        self.counts[f"checks_{check.outcome}"] += 1
+        is_right = {
+            Outcome.UNCHANGED: units == wanted,
+            Outcome.CHANGED: units == wanted,
+            Outcome.WAITS: units > wanted,
+            Outcome.KEPT: units == mapping.kept_units,
+            Outcome.DRIFT: Drift.objects.filter(
+                mapping=mapping, decided_at=None, found_units=units
+            ).exists(),
+        }.get(Outcome(check.outcome), False)
+        if not is_right:
+            yield (
+                "wrong_quantities",
+                f"line {number} has {units}, wanted {wanted}: {check.outcome} {check.reason}",
+            )
+
+    def _lost_edits(self) -> Iterator[tuple[str, str]]:
+        """Edits that left no trace: neither a drift nor the number itself."""
+        fired = any(
+            fault["kind"] == "person_edit" and fault["hits"]
+            for fault in self.stage.stand_in.control("GET", "faults")
+        )
+        for edit in self.edits:
+            if edit.is_between and not fired:
+                continue
+            self.counts["edits"] += 1
+            units = self.stage.units(edit.number, day=self._month.last_day)
+            drifts = Drift.objects.filter(mapping__company_id=29_683_500 + edit.number).count()
+            if drifts == edit.drifts and edit.units not in {units, edit.before}:
+                yield (
+                    "silent_overwrites",
+                    f"line {edit.number}: {edit.units} was set over {edit.before}, is {units}",
+                )
+        self.edits.clear()
+
+    def _doubled(self) -> Iterator[tuple[str, str]]:
+        """More adjustments taken for a line in this run than months it had to set."""
+        taken = self.stage.adjustments()[self.seen_adjustments :]
+        self.seen_adjustments += len(taken)
+        self.counts["adjustments"] += len(taken)
+        months = Counter((one["contractServiceID"], one["effectiveDate"][:7]) for one in taken)
+        for (line, month), count in months.items():
+            if count > 1:
+                yield "double_deltas", f"line {line}: {count} adjustments of {month} in one night"
+
+    def decide_some(self) -> Iterator[tuple[str, str]]:
+        """A person decides on what drifted, and Autotask must follow."""
+        from integrations.autotask.drifts import accept, overwrite
+
+        for drift in Drift.objects.filter(decided_at=None).select_related("mapping"):
+            if self.dice.random() < 0.3:
+                continue
+            decide = self.dice.choice((accept, overwrite))
+            decided = decide(
+                drift=drift, seen_units=drift.found_units, actor=SOMEONE, now=self.stage.now
+            )
+            self.counts[f"drifts_{decided.decision}"] += 1
+            for run in SyncRun.objects.filter(finished_at=None):
+                self.finish(run)
+            number = drift.mapping.company_id - 29_683_500
+            units = self.stage.units(number, day=Month.of_day(drift.month).last_day)
+            should = drift.theirs_units if decide is accept else self._wanted(drift.mapping)
+            if units != should and drift.month == self._month.first_day:
+                yield "wrong_quantities", f"line {number} has {units} after {decided.decision}"
+        self.seen_adjustments = len(self.stage.adjustments())
+
+
+def set_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) -> PsaStage:
+    """Three organizations that were synced once, without any fault."""
+    with provider_schema(provider.schema_name):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        stage = Stage(provider=provider, stand_in=stand_in, now=FIRST_NIGHT)
+        stage.contract(starts_on=date(2025, 1, 1))
+        stage.connect()
+        for number in range(LINES):
+            stage.organization(10 + 5 * number, number=number)
+        played = PsaStage(stage=stage, dice=dice)
+        run = order_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=stage.now)
+        played.finish(run)
+        played.seen_adjustments = len(stage.adjustments())
+        return played
+
+
+def forget_limits() -> None:
+    """The nights are an hour apart for Redis, not a day."""
+    for name in ("used", "limit"):
+        cache.delete(f"autotask:{GOOD.customer_database}:{name}")
+
+
+__all__ = ["PsaStage", "ServiceCheck", "forget_limits", "set_stage"]
