@@ -39,6 +39,7 @@ imports_of_organization = [
     path("imports/", provider_imports.import_list, name="import_list"),
     path("users/import/", provider_imports.user_import, name="user_import"),
     path("devices/import/", provider_imports.device_import, name="device_import"),
+    path("active-users/import/", provider_imports.activity_import, name="activity_import"),
     path("imports/<int:run_id>/", provider_imports.import_run, name="import_run"),
     path(
         "imports/<int:run_id>/refused.csv", provider_imports.import_refused, name="import_refused"
@@ -97,6 +98,7 @@ own_organization = [
     path("imports/", own_imports.own_import_list, name="own_import_list"),
     path("users/import/", own_imports.own_user_import, name="own_user_import"),
     path("devices/import/", own_imports.own_device_import, name="own_device_import"),
+    path("active-users/import/", own_imports.own_activity_import, name="own_activity_import"),
     path("imports/<int:run_id>/", own_imports.own_import_run, name="own_import_run"),
     path(
         "imports/<int:run_id>/refused.csv",

@@ -21,3 +21,4 @@ class UsageConfig(AppConfig):
         """Register what usage watches for."""
         importlib.import_module("usage.alerts")
         importlib.import_module("usage.active_users.alerts")
+        importlib.import_module("usage.active_users.importing")

@@ -33,12 +33,12 @@ urlpatterns = [
     ),
     path("organization/active-users/", activity.own_active_users_of, name="own_active_users_of"),
     path(
-        "organization/active-users/<str:month>/",
+        "organization/active-users/why/<str:month>/",
         activity.own_active_users_why,
         name="own_active_users_why",
     ),
     path(
-        "organization/active-users/<str:month>.csv",
+        "organization/active-users/why/<str:month>.csv",
         activity.own_active_users_why_csv,
         name="own_active_users_why_csv",
     ),

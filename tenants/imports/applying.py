@@ -15,6 +15,7 @@ from tenants.imports.judging import Refusal, over_limit, shown
 from tenants.imports.models import ImportRun, Reason
 from tenants.imports.runs import APPLY_TOPIC, finish_import
 from tenants.imports.table import read_table
+from tenants.imports.ways import ways_of
 from tenants.membership import Via
 from tenants.models import Organization
 from tenants.refusals import OrganizationRemoved, UserCapReached
@@ -95,6 +96,9 @@ def _add_while_room(
     """Add the batch, or as much of it as there is room for; how many came in, who did not, and
     why nobody else can.
     """
+    if ways := ways_of(run.kind):
+        left_out = ways.record(run=run, lines=batch, now=now)
+        return len(batch) - len(left_out), left_out, None
     added, refused = 0, list[Refusal]()
     asked = len(batch)
     while batch:
@@ -122,15 +126,7 @@ def _apply_whole(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> 
     if run.state != ImportRun.State.APPLYING:
         return
     before = transaction.savepoint()
-    refused: list[Refusal] = []
-    try:
-        came_in = _add(run, lines, now=now)
-    except UserCapReached as reached:
-        refused = _all_refused(lines[_room_of(reached) :], over_limit(reached.because))
-    except OrganizationRemoved:
-        refused = _all_refused(lines, Reason.ORGANIZATION_REMOVED)
-    else:
-        refused = _left_out(lines, came_in)
+    refused = _refused_of_all(run, lines, now=now)
     if refused:
         transaction.savepoint_rollback(before)
         keep_refused(run=run, refused=refused)
@@ -141,6 +137,19 @@ def _apply_whole(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> 
         run.applied_through = lines[-1].number
         finish_import(run=run, state=ImportRun.State.IMPORTED, now=now)
     _save_progress(run)
+
+
+def _refused_of_all(run: ImportRun, lines: Sequence[ImportLine], *, now: datetime) -> list[Refusal]:
+    """Add all of them; those for whom it can't be, for which all of it is taken back."""
+    if ways := ways_of(run.kind):
+        return ways.record(run=run, lines=lines, now=now)
+    try:
+        came_in = _add(run, lines, now=now)
+    except UserCapReached as reached:
+        return _all_refused(lines[_room_of(reached) :], over_limit(reached.because))
+    except OrganizationRemoved:
+        return _all_refused(lines, Reason.ORGANIZATION_REMOVED)
+    return _left_out(lines, came_in)
 
 
 def _add(run: ImportRun, lines: Sequence[ImportLine], *, now: datetime) -> set[str]:

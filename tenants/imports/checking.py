@@ -15,7 +15,7 @@ _ROWS_A_STATEMENT = 5_000
 
 
 @handles(CHECK_TOPIC)
-def check_import(payload: Payload, now: datetime) -> None:  # noqa: ARG001 - a handler's signature
+def check_import(payload: Payload, now: datetime) -> None:
     """Judge every line of an import that is being checked; a second time changes nothing.
 
     What was found is written at once at the end: a worker killed before leaves nothing behind.
@@ -33,6 +33,7 @@ def check_import(payload: Payload, now: datetime) -> None:  # noqa: ARG001 - a h
         kind=run.kind,
         organization=run.organization,
         progress=lambda count: checking.update(checked_lines=count),
+        now=now,
     )
     with transaction.atomic():
         if not checking.select_for_update().defer("content").first():

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from tenants.imports.models import ImportRun
 from tenants.imports.table import NotReadable
+from tenants.imports.ways import ways_of
 from tenants.models import ManagedUser
 from tenants.spreadsheet import read_cell
 
-# Names as `_plain_name` leaves them; of several that a file has, a line takes the first filled.
+# Names as `plain_name` leaves them; of several that a file has, a line takes the first filled.
 _EMAILS = ("mail", "email", "emailaddress", "primaryemail", "userprincipalname", "upn")
 # Only where there is no other: elsewhere it is a short name.
 _USER_NAMES = ("username", "login")
@@ -92,9 +93,11 @@ class Columns:
 
 def columns_of(*, header: Sequence[str], kind: str) -> Columns:
     """Where the file keeps what is needed; `NotReadable` when there is no such column."""
+    if ways := ways_of(kind):
+        return ways.columns_of(header=header)
     places: dict[str, int] = {}
     for at, title in enumerate(header):
-        places.setdefault(_plain_name(title), at)
+        places.setdefault(plain_name(title), at)
 
     def find(names: Sequence[str]) -> tuple[int, ...]:
         return tuple(places[name] for name in names if name in places)
@@ -105,11 +108,11 @@ def columns_of(*, header: Sequence[str], kind: str) -> Columns:
         keys, names = find(_SERIAL_NUMBERS), find(_DEVICE_NAMES)
         if not keys or not names:
             missing = "with the serial number" if not keys else "with the device’s name"
-            raise NotReadable(_no_column(missing, header))
+            raise NotReadable(no_column(missing, header))
         return Columns(keys=keys, names=names, secrets=secrets, source=source)
     keys = find(_EMAILS) or find(_USER_NAMES)
     if not keys:
-        raise NotReadable(_no_column("with the e-mail address", header))
+        raise NotReadable(no_column("with the e-mail address", header))
     return Columns(
         keys=keys,
         names=find(_FULL_NAMES),
@@ -125,35 +128,39 @@ def columns_of(*, header: Sequence[str], kind: str) -> Columns:
 
 def read_line(*, number: int, cells: Sequence[str], columns: Columns, kind: str) -> ImportLine:
     """What the line says, before it is judged. Cells that are missing count as empty."""
-    key = _first(cells, columns.keys)
-    name = _first(cells, columns.names)
+    if ways := ways_of(kind):
+        return ways.read_line(number=number, cells=cells, columns=columns)
+    key = first_filled(cells, columns.keys)
+    name = first_filled(cells, columns.names)
     if kind == ImportRun.Kind.DEVICES:
         return ImportLine(number, key, name)
     if not name and (columns.first_names or columns.last_names):
-        parts = (_first(cells, columns.first_names), _first(cells, columns.last_names))
+        parts = (first_filled(cells, columns.first_names), first_filled(cells, columns.last_names))
         name = " ".join(filter(None, parts))
     suspended = (
-        _first(cells, columns.states).lower() in _MEANS_SUSPENDED
-        or _first(cells, columns.blocked).lower() in _MEANS_YES
-        or _first(cells, columns.enabled).lower() in _MEANS_NO
+        first_filled(cells, columns.states).lower() in _MEANS_SUSPENDED
+        or first_filled(cells, columns.blocked).lower() in _MEANS_YES
+        or first_filled(cells, columns.enabled).lower() in _MEANS_NO
     )
     state = ManagedUser.State.SUSPENDED if suspended else ManagedUser.State.ACTIVE
     return ImportLine(number, key.lower(), name, state)
 
 
-def _first(cells: Sequence[str], places: Sequence[int]) -> str:
+def first_filled(cells: Sequence[str], places: Sequence[int]) -> str:
+    """The first of these cells with anything in it; empty when none has."""
     for place in places:
         if place < len(cells) and cells[place]:
             return read_cell(cells[place])
     return ""
 
 
-def _plain_name(title: str) -> str:
+def plain_name(title: str) -> str:
     """A column's name without case, punctuation and remarks: "Email Address [Required]"."""
     return re.sub(r"[\W_]", "", re.sub(r"\[.*?\]|\(.*?\)", "", title.casefold()))
 
 
-def _no_column(missing: str, header: Sequence[str]) -> str:
+def no_column(missing: str, header: Sequence[str]) -> str:
+    """Why a file can't be read that lacks a column."""
     shown = ", ".join(f"“{_shown(title)}”" for title in header[:8] if title)
     return f"No column {missing} was found. The file’s columns are {shown}."
 

@@ -8,6 +8,12 @@ from tenants.models import Device, ManagedUser, Organization
 
 USER_COLUMNS = ("E-mail", "Name", "State")
 DEVICE_COLUMNS = ("Name", "Serial number")
+# What files of each kind need or may have.
+COLUMNS = {
+    ImportRun.Kind.USERS: USER_COLUMNS,
+    ImportRun.Kind.DEVICES: DEVICE_COLUMNS,
+    ImportRun.Kind.ACTIVITY: ("E-mail, External ID or User ID", "Last active"),
+}
 
 
 def user_rows(*, organization: Organization) -> Iterator[tuple[str, str, str]]:

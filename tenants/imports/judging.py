@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -12,6 +13,7 @@ from tenants.imports.columns import Columns, ImportLine, read_line
 from tenants.imports.models import ImportRun, Reason
 from tenants.imports.room import user_room
 from tenants.imports.table import Table
+from tenants.imports.ways import ways_of
 from tenants.models import Organization
 from tenants.refusals import Because
 
@@ -59,11 +61,16 @@ def judge(
     kind: str,
     organization: Organization,
     progress: Callable[[int], object],
+    now: datetime,
 ) -> Verdict:
     """Say of each line whether it could be added to the organization now.
 
     `progress` is called with the number of lines looked at, every 5,000.
     """
+    if ways := ways_of(kind):
+        return ways.judge(
+            table=table, columns=columns, organization=organization, progress=progress, now=now
+        )
     sound = Verdict()
     first_lines: dict[str, int] = {}
     for count, (number, cells) in enumerate(table.lines(), 1):

@@ -21,6 +21,7 @@ class ImportRun(models.Model):
 
         USERS = "users", "Users"
         DEVICES = "devices", "Devices"
+        ACTIVITY = "activity", "Activity"
 
     class State(models.TextChoices):
         """Where it stands; the last three are final."""
@@ -70,6 +71,21 @@ class ImportRun(models.Model):
         return f"{self.file_name} ({self.kind})"
 
     @property
+    def noun(self) -> str:
+        """What one line is: user, device, activity."""
+        return {"users": "user", "devices": "device"}.get(self.kind, "activity")
+
+    @property
+    def nouns(self) -> str:
+        """The same of several."""
+        return {"activity": "activities"}.get(self.noun, f"{self.noun}s")
+
+    @property
+    def done(self) -> str:
+        """What becomes of a good line: added, recorded."""
+        return "recorded" if self.kind == self.Kind.ACTIVITY else "added"
+
+    @property
     def is_working(self) -> bool:
         """Whether a worker has to do something."""
         return self.state in (self.State.CHECKING, self.State.APPLYING)
@@ -99,6 +115,14 @@ class Reason(models.TextChoices):
     ALREADY_THERE = "already_there", "Already there"
     OVER_CAP = "over_cap", "Over the user cap"
     OVER_ALLOWANCE = "over_allowance", "Over the free allowance"
+    NO_USER = "no_user", "No user named"
+    NO_INSTANT = "no_instant", "No day or instant"
+    BAD_INSTANT = "bad_instant", "Not a day or instant"
+    UNKNOWN_USER = "unknown_user", "No such user"
+    REMOVED_USER = "removed_user", "Removed by then"
+    IN_THE_FUTURE = "in_the_future", "In the future"
+    BEFORE_ORGANIZATION = "before_organization", "Before the organization was created"
+    OVER_THRESHOLD = "over_threshold", "Over the threshold of active users"
     ORGANIZATION_REMOVED = "organization_removed", "The organization was removed"
 
 

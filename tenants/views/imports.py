@@ -10,6 +10,7 @@ from accounts.actors import actor_of
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.imports.exporting import (
+    COLUMNS,
     DEVICE_COLUMNS,
     USER_COLUMNS,
     device_rows,
@@ -35,6 +36,11 @@ from tenants.spreadsheet import csv_response
 from tenants.views.places import Place
 
 _LATEST = 5
+_LISTS = {
+    ImportRun.Kind.USERS: "user_list",
+    ImportRun.Kind.DEVICES: "device_list",
+    ImportRun.Kind.ACTIVITY: "active_users_of",
+}
 _OVER_LIMIT = {Reason.OVER_CAP, Reason.OVER_ALLOWANCE}
 
 
@@ -80,7 +86,7 @@ def upload_file(request: PortalRequest, place: Place, kind: ImportRun.Kind) -> H
         "kind": kind,
         "list_url": _list_url(place, kind),
         "latest": latest.defer("content").order_by("-id")[:_LATEST],
-        "columns": USER_COLUMNS if kind == ImportRun.Kind.USERS else DEVICE_COLUMNS,
+        "columns": COLUMNS[kind],
     }
     status = 422 if form.is_bound else 200
     return render(request, "tenants/import_upload.html", context, status=status)
@@ -186,14 +192,15 @@ def _render_run(request: PortalRequest, place: Place, run: ImportRun) -> HttpRes
 
 def _peak_of(run: ImportRun) -> NewPeak | None:
     """The new peak that the good lines of a file that waits would make."""
-    if run.state != ImportRun.State.CHECKED or not run.good_lines:
+    is_waiting = run.state == ImportRun.State.CHECKED and run.good_lines
+    if not is_waiting or run.kind == ImportRun.Kind.ACTIVITY:
         return None
     addition = Addition(run.organization, Counted(run.kind), run.good_lines)
     return new_peak(addition=addition, now=timezone.now())
 
 
 def _list_url(place: Place, kind: str) -> str:
-    return place.url("user_list" if kind == ImportRun.Kind.USERS else "device_list")
+    return place.url(_LISTS[ImportRun.Kind(kind)])
 
 
 def _context(request: PortalRequest, place: Place) -> dict[str, object]:

@@ -32,6 +32,13 @@ def own_device_import(request: PortalRequest) -> HttpResponse:
 
 
 @own_pages
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_activity_import(request: PortalRequest) -> HttpResponse:
+    """Upload a file of who was active."""
+    return imports.upload_file(request, Place.of_own(request), ImportRun.Kind.ACTIVITY)
+
+
+@own_pages
 @require_safe
 def own_import_run(request: PortalRequest, run_id: int) -> HttpResponse:
     """One import: its progress, what it would refuse, what it did."""

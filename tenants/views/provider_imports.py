@@ -36,6 +36,15 @@ def device_import(request: PortalRequest, organization_id: int) -> HttpResponse:
     )
 
 
+@requires(Permission.CHANGE_MEMBERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def activity_import(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Upload a file of who was active."""
+    return imports.upload_file(
+        request, Place.of_provider(request, organization_id), ImportRun.Kind.ACTIVITY
+    )
+
+
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
 def import_run(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:

@@ -31,6 +31,8 @@ def thresholds(*, now: datetime) -> Iterator[Condition]:
     for organization_id, name, active, threshold in near.values_list(
         "organization_id", "organization__name", "count", "organization__mau_threshold"
     ):
+        if threshold is None:
+            continue
         is_reached = active >= threshold
         yield Condition(
             cause=f"active-users-{'reached' if is_reached else 'near'}:{organization_id}:{month}",

@@ -83,6 +83,7 @@ def _of(request: PortalRequest, place: Place) -> HttpResponse:
         "organization": organization,
         "row": table.rows[0] if table.rows else None,
         "active": counts[-1],
+        "import_url": place.url("activity_import"),
         "left": None if threshold is None else max(0, threshold - counts[-1]),
         "month": months[-1].first_day,
         "zone": seen.zone.key,
