@@ -1,0 +1,129 @@
+"""Rounds of all providers, and a round soon after a change."""
+
+import itertools
+from collections.abc import Iterable
+from datetime import datetime
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.actors import SYSTEM_ACTOR
+from accounts.models import Provider
+from mtp.schema import current_schema, provider_schema
+from tenants import audit, tasks
+from tenants.alerts import conditions, waking
+from tenants.alerts.conditions import Condition, watch
+from tenants.alerts.models import Alert
+from tests.tenants.test_alerts import FLOOD, NOON
+
+
+@pytest.fixture
+def flooded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every provider has water in the cellar, but those whose schema is in the list fail."""
+    monkeypatch.setattr(conditions, "_watchers", {})
+    failing: list[str] = []
+
+    @watch("cellar")
+    def look(*, now: datetime) -> Iterable[Condition]:
+        return [FLOOD]
+
+    real = tasks.watch_round
+
+    def fail_for_some(*, now: datetime) -> object:
+        if current_schema() in failing:
+            raise RuntimeError("no torch")
+        return real(now=now)
+
+    monkeypatch.setattr(tasks, "watch_round", fail_for_some)
+    return failing
+
+
+def open_in(provider: Provider) -> int:
+    with provider_schema(provider.schema_name):
+        return Alert.objects.open().count()
+
+
+def test_the_schedule_looks_at_every_active_provider(
+    north: Provider, south: Provider, flooded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Provider.objects.filter(pk=south.pk).update(state=Provider.State.PROVISIONING)
+    sent: list[list[int]] = []
+    monkeypatch.setattr(tasks.watch_some, "delay", sent.append)
+    tasks.watch_all_providers()
+    ids = set(itertools.chain(*sent))
+    assert north.pk in ids
+    assert south.pk not in ids
+    tasks.watch_some([north.pk])
+    assert (open_in(north), current_schema()) == (1, "public")
+
+
+def test_one_that_fails_stops_no_other(
+    north: Provider, south: Provider, flooded: list[str]
+) -> None:
+    flooded.append(north.schema_name)
+    tasks.watch_some([north.pk, south.pk])
+    assert (open_in(north), open_in(south)) == (0, 1)
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Schemas whose round was sent."""
+    sent: list[str] = []
+    monkeypatch.setattr(waking, "_coming", {})
+    monkeypatch.setattr(
+        tasks.watch_provider, "apply_async", lambda **_: sent.append(current_schema())
+    )
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.add", lambda *_: True)
+    return sent
+
+
+def change(provider: Provider, times: int = 1) -> None:
+    with provider_schema(provider.schema_name), transaction.atomic():
+        for _ in range(times):
+            audit.record(actor=SYSTEM_ACTOR, action="a.b", subject="c", now=NOON)
+
+
+def commit() -> None:
+    """What the surrounding transaction of a test never does."""
+    waiting, connection.run_on_commit = connection.run_on_commit, []
+    for _, act, _ in waiting:
+        act()
+
+
+def test_whatever_is_audited_wakes_one_round_after_the_commit(
+    north: Provider, south: Provider, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(north, times=50)
+    assert woken == []
+    commit()
+    change(north)
+    change(south)
+    commit()
+    assert woken == [north.schema_name, south.schema_name]
+    later = waking.monotonic() + waking.WAIT_SECONDS
+    monkeypatch.setattr(waking, "monotonic", lambda: later)
+    change(north)
+    commit()
+    assert woken == [north.schema_name, south.schema_name, north.schema_name]
+
+
+def test_without_a_broker_a_change_is_a_change(
+    north: Provider, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def broken(**_: object) -> None:
+        asked.append(1)
+        raise ConnectionError
+
+    monkeypatch.setattr(tasks.watch_provider, "apply_async", broken)
+    for _ in range(3):
+        change(north)
+        commit()
+    assert len(asked) == 1
+
+
+def test_a_wake_up_looks_at_its_provider(north: Provider, flooded: list[str]) -> None:
+    with provider_schema(north.schema_name):
+        assert tasks.watch_provider() == 1
+    assert open_in(north) == 1
