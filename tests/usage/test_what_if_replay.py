@@ -5,14 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from usage.what_if.replay import Replay, Step, replay
+from usage.what_if.replay import EPOCH, MICROSECOND, Replay, Step, replay
 from usage.what_if.typed import NotACap, read_cap, read_list
 
 STARTS = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
 
 
+def micros(at: datetime) -> int:
+    return (at - EPOCH) // MICROSECOND
+
+
 def step(day: int, delta: int, who: int, month: int = 1) -> Step:
-    return Step(datetime(2026, month, day, 12, tzinfo=UTC), delta, who, f"u{who}")
+    return (micros(datetime(2026, month, day, 12, tzinfo=UTC)), delta, who, f"u{who}")
 
 
 def blocked(done: Replay) -> list[str]:
@@ -49,8 +53,8 @@ def test_a_cap_below_the_present_count_removes_nobody() -> None:
 
 
 def test_a_month_begins_with_what_is_carried_in_and_a_boundary_is_the_next_months() -> None:
-    first = Step(STARTS[1], 1, 7, "u7")
-    last = Step(STARTS[1] - timedelta(microseconds=1), 1, 6, "u6")
+    first = (micros(STARTS[1]), 1, 7, "u7")
+    last = (micros(STARTS[1]) - 1, 1, 6, "u6")
     done = replay(opening=4, steps=[last, first], cap=9, starts=STARTS)
     assert done.marks == (5, 6, 6)
     assert replay(opening=4, steps=[], cap=1, starts=STARTS).marks == (4, 4, 4)
@@ -60,14 +64,14 @@ def naive(opening: int, steps: list[Step], cap: int) -> tuple[tuple[int, ...], l
     """As a set of who is there, looked at after every step."""
     there, refused = {f"o{n}" for n in range(opening)}, []
     levels = [(STARTS[0] - timedelta(days=1), opening)]
-    for each in steps:
-        if each.delta < 0:
-            there.discard(each.subject_name)
+    for at, delta, _, name in steps:
+        if delta < 0:
+            there.discard(name)
         elif len(there) < cap:
-            there.add(each.subject_name)
+            there.add(name)
         else:
-            refused.append(each.subject_name)
-        levels.append((each.at, len(there)))
+            refused.append(name)
+        levels.append((EPOCH + at * MICROSECOND, len(there)))
     marks = []
     for number, start in enumerate(STARTS):
         end = STARTS[number + 1] if number + 1 < len(STARTS) else datetime.max.replace(tzinfo=UTC)
@@ -83,11 +87,11 @@ def story(chance: random.Random, opening: int) -> list[Step]:
         at += timedelta(hours=chance.choice([0, 1, 30, 200]))
         if there and chance.random() < 0.45:
             who = there.pop(chance.randrange(len(there)))
-            steps.append(Step(at, -1, hash(who), who))
+            steps.append((micros(at), -1, hash(who), who))
             continue
         number += 1
         there.append(f"n{number}")
-        steps.append(Step(at, 1, hash(f"n{number}"), f"n{number}"))
+        steps.append((micros(at), 1, hash(f"n{number}"), f"n{number}"))
     return steps
 
 

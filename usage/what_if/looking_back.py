@@ -13,11 +13,12 @@ from mtp.schema import require_provider_schema
 from usage.models import Metric
 from usage.months_table import last_months, months_table
 from usage.periods import Month
-from usage.what_if.replay import Blocked, Step, replay
+from usage.what_if.replay import Blocked, replay
 
 # Only where the draft lies below what there was can it have stopped anybody.
 _STEPS = """
-    SELECT organization_id, count_after - delta, at, delta, subject_id, subject_name
+    SELECT organization_id, count_after - delta,
+           (extract(epoch FROM at) * 1000000)::bigint, delta, subject_id, subject_name
     FROM usage_usageevent
     WHERE metric = 'users' AND organization_id = ANY (%s) AND at >= %s
     ORDER BY organization_id, id
@@ -104,7 +105,7 @@ def _replayed(
             past = pasts[organization_id]
             done = replay(
                 opening=listed[0][1],
-                steps=(Step(*row[2:]) for row in listed),
+                steps=[row[2:] for row in listed],
                 cap=caps[organization_id],
                 starts=starts,
             )

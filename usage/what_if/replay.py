@@ -8,17 +8,14 @@ began stays. A higher cap than there was adds nobody: who was refused is not kno
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-
-class Step(NamedTuple):
-    """One addition (+1) or removal (-1), in the order of the log."""
-
-    at: datetime
-    delta: int
-    subject_id: int
-    subject_name: str
+# One addition (+1) or removal (-1) in the order of the log: its instant in microseconds of the
+# epoch, the change, whose it is, and their name. A bare tuple, as the database gives it.
+Step = tuple[int, int, int, str]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Blocked(NamedTuple):
@@ -46,8 +43,9 @@ def replay(*, opening: int, steps: Iterable[Step], cap: int, starts: Sequence[da
     marks = [opening] * len(starts)
     absent: set[int] = set()
     blocked: list[Blocked] = []
+    begins = [(start - EPOCH) // MICROSECOND for start in starts]
     for at, delta, subject_id, subject_name in steps:
-        while month + 1 < len(starts) and at >= starts[month + 1]:
+        while month + 1 < len(begins) and at >= begins[month + 1]:
             month += 1
             marks[month] = level
         if delta < 0:
@@ -57,7 +55,7 @@ def replay(*, opening: int, steps: Iterable[Step], cap: int, starts: Sequence[da
                 level -= 1
         elif level >= cap:
             absent.add(subject_id)
-            blocked.append(Blocked(at, subject_name))
+            blocked.append(Blocked(EPOCH + at * MICROSECOND, subject_name))
         else:
             level += 1
             marks[month] = max(marks[month], level)
