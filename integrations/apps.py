@@ -13,3 +13,4 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         """Register the work that is done later."""
         importlib.import_module("integrations.autotask.runs")
+        importlib.import_module("integrations.autotask.ticketing")
