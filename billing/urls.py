@@ -34,7 +34,7 @@ urlpatterns = [
     ),
     path("account/active-users/allowance/", allowance.allowance, name="allowance"),
     path(
-        "account/active-users/allowance/<int:offer_id>/",
+        "account/active-users/allowance/order/",
         allowance.allowance_order,
         name="allowance_order",
     ),

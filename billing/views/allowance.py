@@ -37,15 +37,24 @@ from usage.months_table import last_months
 from usage.periods import Month
 
 _LARGEST = 2**63 - 1
+_DIGITS = 19
 
 
 class ConfirmationForm(forms.Form):
     """What was seen when the order was confirmed, as the page sent it along."""
 
+    offer = forms.IntegerField(min_value=1, max_value=_LARGEST)
     quantity = forms.IntegerField(min_value=1, max_value=_LARGEST)
     months = forms.IntegerField(min_value=1, max_value=_LARGEST)
     total_minor = forms.IntegerField(min_value=0, max_value=_LARGEST)
     follows = forms.IntegerField(min_value=0, max_value=_LARGEST)
+
+    @property
+    def confirmed(self) -> Confirmed:
+        """What was said yes to."""
+        return Confirmed(
+            **{name: self.cleaned_data[name] for name in self.fields if name != "offer"}
+        )
 
 
 def _sees_all_or_403(request: PortalRequest) -> None:
@@ -98,36 +107,39 @@ def _offers(request: PortalRequest) -> tuple[list[tuple[OfferPrice, str]], str]:
 @requires(Permission.EXTEND_ALLOWANCE)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def allowance_order(request: PortalRequest, offer_id: int) -> HttpResponse:
+def allowance_order(request: PortalRequest) -> HttpResponse:
     """The pack with price and tax; on POST ordered as it was shown, once."""
     _sees_all_or_403(request)
     if request.method == "POST":
-        form = ConfirmationForm(request.POST)
-        try:
-            if not form.is_valid():
-                raise OfferChanged("The confirmation was incomplete. Look at the offer again.")
-            order = order_pack(
-                provider=request.provider,
-                offer_id=offer_id,
-                confirmed=Confirmed(**form.cleaned_data),
-                actor=actor_of(request),
-                now=timezone.now(),
-            )
-        except AlreadyOrdered as already:
-            return _to_order(request, already.order, "was ordered already, once")
-        except OfferChanged as changed:
-            messages.error(request, str(changed))
-            return redirect("allowance_order", offer_id=offer_id)
-        except OrderRefused as refusal:
-            messages.error(request, str(refusal))
-            return redirect("allowance")
-        return _to_order(request, order, "is ordered, and your allowance is up")
+        return _order(request)
+    asked = request.GET.get("offer", "")
+    offer_id = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < _DIGITS else 0
     try:
         quoted = quote(provider=request.provider, offer_id=offer_id, now=timezone.now())
     except OrderRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("allowance")
     return render(request, "billing/allowance_order.html", _shown(request, quoted))
+
+
+def _order(request: PortalRequest) -> HttpResponse:
+    form = ConfirmationForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise OfferChanged("The confirmation was incomplete. Look at the offer again.")
+        order = order_pack(
+            provider=request.provider,
+            offer_id=form.cleaned_data["offer"],
+            confirmed=form.confirmed,
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+    except AlreadyOrdered as already:
+        return _to_order(request, already.order, "was ordered already, once")
+    except OrderRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("allowance")
+    return _to_order(request, order, "is ordered, and your allowance is up")
 
 
 def _to_order(request: PortalRequest, order: AllowanceOrder, said: str) -> HttpResponse:
