@@ -2,7 +2,7 @@
 # ARGS passes more to pytest, a benchmark or a proof: make test ARGS="-k caps"
 SUPERVISOR = @sh mtp/supervisor/start.sh
 
-.PHONY: up down test check bench prove-cap prove-close prove-charge prove-hooks prove-counting css
+.PHONY: up down test check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting css
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -33,6 +33,9 @@ prove-charge: ## Workers killed at seven points of a charge; the last line is JS
 
 prove-hooks: ## Stripe's events in every order and repeated; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.hooks $(ARGS)
+
+prove-psa: ## 500 nights of the PSA sync under faults; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.psa $(ARGS)
 
 css: ## Compile the styles; the only target that needs Node
 	npm ci --no-audit --no-fund

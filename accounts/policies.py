@@ -26,6 +26,7 @@ REFUSALS = {
     Permission.CHANGE_CAPS: "You don't have permission to change user caps.",
     Permission.MANAGE_ADMINISTRATORS: "Only an Owner may see and change administrators.",
     Permission.EXTEND_ALLOWANCE: "Only an Owner may order, or whom an Owner allowed it.",
+    Permission.MANAGE_INTEGRATIONS: "You don't have permission to manage integrations.",
     Permission.MANAGE_API_KEY: "You don't have permission to change the API key.",
 }
 REFUSAL = "Your role does not include this. Ask an Owner of your provider if you need it."

@@ -30,6 +30,7 @@ class Permission(models.TextChoices):
     VIEW_ACCOUNT = "view_account", "See the account overview"
     MANAGE_API_KEY = "manage_api_key", "Generate and revoke the API key"
     EXTEND_ALLOWANCE = "extend_allowance", "Order packs that extend the allowance"
+    MANAGE_INTEGRATIONS = "manage_integrations", "Connect, map and sync the PSA"
     MANAGE_ADMINISTRATORS = "manage_administrators", "Invite, change and remove administrators"
     MANAGE_ORGANIZATION_ADMINS = (
         "manage_organization_admins",
@@ -57,6 +58,7 @@ _BILLING = _ADMIN | {
     Permission.VIEW_BILLING,
     Permission.CHANGE_BILLING,
     Permission.MANAGE_API_KEY,
+    Permission.MANAGE_INTEGRATIONS,
 }
 _OWNER = _BILLING | {Permission.MANAGE_ADMINISTRATORS, Permission.EXTEND_ALLOWANCE}
 

@@ -1,5 +1,6 @@
 """A provider's connection: made, looked at, paused, resumed and ended."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from integrations.autotask.client import Client
 from integrations.autotask.credentials import Credentials
 from integrations.autotask.entities import condition
 from integrations.autotask.errors import NotUnderstood, PermissionMissing
+from integrations.autotask.picklists import Choice, picklists
 from integrations.autotask.wire import Row
 from integrations.autotask.zones import Zone
 from integrations.models import AutotaskConnection
@@ -133,6 +135,36 @@ def disconnect(*, actor: Actor, now: datetime) -> None:
         settings.credentials, settings.problem = "", ""
         settings.zone_url = settings.zone_name = settings.web_url = ""
         settings.save()
+
+
+class TypeUnknown(Exception):
+    """A company type that Autotask does not have (any more)."""
+
+
+def choose_company_types(
+    *, client: Client, types: Sequence[int], actor: Actor, now: datetime
+) -> None:
+    """Which companies are offered for mapping. Raises `TypeUnknown`, `AutotaskError`."""
+    known = {choice.value for choice in company_types(client)}
+    if not types or not set(types) <= known:
+        raise TypeUnknown("Choose at least one of the company types that Autotask has.")
+    with transaction.atomic():
+        settings = _locked()
+        before, settings.company_types = settings.company_types, sorted(set(types))
+        settings.save(update_fields=["company_types"])
+        audit.record(
+            actor=actor,
+            action="autotask.company_types_chosen",
+            subject=str(settings),
+            before={"company_types": before},
+            after={"company_types": settings.company_types},
+            now=now,
+        )
+
+
+def company_types(client: Client) -> list[Choice]:
+    """The customer's company types. Raises `AutotaskError`."""
+    return picklists(client, entity="Companies").get("companyType", [])
 
 
 @transaction.atomic

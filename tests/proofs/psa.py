@@ -137,6 +137,7 @@ def _one_night(run: Run, played: Any) -> None:
     _count_faults(run, stand_in)
     _quiet(stand_in)
     finished = played.finish(job)
+    played.note_what_fired()
     run.violations += [
         (kind, f"{played.stage.now:%F}: {what}") for kind, what in played.wrong(finished)
     ]

@@ -48,6 +48,7 @@ class PsaStage:
     counts: Counter[str] = field(default_factory=Counter)
     edits: list[Edit] = field(default_factory=list)
     seen_adjustments: int = 0
+    has_fired: bool = False
 
     @property
     def schema(self) -> str:
@@ -102,6 +103,14 @@ class PsaStage:
             self.stage.now = again_at
         return SyncRun.objects.get(pk=run.pk)
 
+    def note_what_fired(self) -> None:
+        """Whether the edit between read and write took place. No fault comes after this."""
+        control = self.stage.stand_in.control
+        self.has_fired = any(
+            fault["kind"] == "person_edit" and fault["hits"] for fault in control("GET", "faults")
+        )
+        control("DELETE", "faults")
+
     def wrong(self, run: SyncRun) -> Iterator[tuple[str, str]]:
         """What must not be after a night: its kind and its words."""
         if run.finished_at is None or run.failure:
@@ -150,12 +159,8 @@ class PsaStage:
 
     def _lost_edits(self) -> Iterator[tuple[str, str]]:
         """Edits that left no trace: neither a drift nor the number itself."""
-        fired = any(
-            fault["kind"] == "person_edit" and fault["hits"]
-            for fault in self.stage.stand_in.control("GET", "faults")
-        )
         for edit in self.edits:
-            if edit.is_between and not fired:
+            if edit.is_between and not self.has_fired:
                 continue
             self.counts["edits"] += 1
             units = self.stage.units(edit.number, day=self._month.last_day)
