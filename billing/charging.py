@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Coalesce
 
 from accounts.models import Provider
 from billing import gateway, topics
@@ -68,17 +70,17 @@ def charge_invoice(
 def _open_attempt(
     *, invoice_id: int, now: datetime, cause: str, card_id: int | None
 ) -> ChargeAttempt | None:
-    """The attempt to pursue: the unfinished one, this cause's own, or a new one."""
+    """The attempt to pursue: the unfinished one, else this cause's own, else a new one."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-    known = (
-        invoice.attempts.filter(finished_at=None).first()
-        or invoice.attempts.filter(cause=cause).first()
-    )
-    if known:
-        return known
+    attempts = sorted(invoice.attempts.all(), key=lambda one: one.finished_at is not None)
+    for known in attempts:
+        if known.finished_at is None or known.cause == cause:
+            return known
     card = PaymentMethod.objects.filter(replaced_at=None).first()
     due_minor = invoice.amounts.due_minor
-    if due_minor == 0 or card is None or card_id not in (None, card.pk) or _was_taken_back(invoice):
+    if due_minor == 0 or card is None or card_id not in (None, card.pk):
+        return None
+    if any(one.state == State.SUCCEEDED for one in attempts) and _was_taken_back(invoice):
         return None
     return ChargeAttempt.objects.create(
         invoice=invoice,
@@ -155,10 +157,13 @@ def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
 def _mark_sent(attempt: ChargeAttempt, *, now: datetime) -> None:
     # Before the call: a process killed inside it leaves "unknown" behind, never "not sent yet".
     # Conditional, so that a webhook's word that came first stays.
+    attempt.sent_at = attempt.sent_at or now
+    attempt.state = State.UNKNOWN if attempt.state == State.PENDING else attempt.state
+    is_pending = When(state=State.PENDING, then=Value(State.UNKNOWN))
     with transaction.atomic(durable=True):
-        ChargeAttempt.objects.filter(pk=attempt.pk, sent_at=None).update(sent_at=now)
-        ChargeAttempt.objects.filter(pk=attempt.pk, state=State.PENDING).update(state=State.UNKNOWN)
-    attempt.refresh_from_db()
+        ChargeAttempt.objects.filter(pk=attempt.pk).update(
+            sent_at=Coalesce("sent_at", Value(now)), state=Case(is_pending, default=F("state"))
+        )
 
 
 def _parameters(attempt: ChargeAttempt) -> "PaymentIntentCreateParams":
@@ -234,9 +239,10 @@ def _fail(attempt: ChargeAttempt, *, code: str, message: str, now: datetime) -> 
 
 def _locked(attempt_id: int) -> ChargeAttempt:
     # The invoice first, as whoever opens an attempt does: two paths to one debt meet here.
-    invoice_id = ChargeAttempt.objects.values_list("invoice_id", flat=True).get(pk=attempt_id)
-    Invoice.objects.select_for_update().get(pk=invoice_id)
-    return ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
+    invoice = Invoice.objects.select_for_update(of=("self",)).get(attempts=attempt_id)
+    attempt = ChargeAttempt.objects.get(pk=attempt_id)
+    attempt.invoice = invoice
+    return attempt
 
 
 def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:

@@ -22,6 +22,20 @@ logger = logging.getLogger(__name__)
 # Wake-ups asked for inside `waking_once`; None outside of it.
 _held_back: ContextVar[list[None] | None] = ContextVar("held_back", default=None)
 
+# The chosen row is materialized: inlined, it could be chosen, and locked, more than once.
+_LEASE = """
+    WITH due AS MATERIALIZED (
+        SELECT id FROM outbox_outboxmessage
+        WHERE finished_at IS NULL AND dead_at IS NULL AND due_at <= %(now)s
+            AND (leased_until IS NULL OR leased_until <= %(instant)s)
+            AND (%(schema)s::text IS NULL OR schema_name = %(schema)s)
+        ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outbox_outboxmessage message
+    SET leased_until = %(until)s, attempts = attempts + 1
+    FROM due WHERE message.id = due.id RETURNING message.*
+"""
+
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(hours=1)
 
@@ -100,9 +114,14 @@ def waking_once() -> Iterator[None]:
 
 def _wake_worker() -> None:
     held_back = _held_back.get()
-    if held_back is not None:
+    if held_back is None:
+        call_worker()
+    else:
         held_back.append(None)
-        return
+
+
+def call_worker() -> None:
+    """Have a worker look for work now; should the broker be away, the beat will."""
     from mtp.outbox.tasks import send_due  # noqa: PLC0415 - the task imports this module
 
     try:
@@ -128,19 +147,11 @@ def deliver_due(*, now: datetime, limit: int = 100, schema: str | None = None) -
 
 
 def _lease_next(*, now: datetime, schema: str | None) -> OutboxMessage | None:
-    with transaction.atomic():
-        message = (
-            OutboxMessage.objects.select_for_update(skip_locked=True)
-            .filter(finished_at=None, dead_at=None, due_at__lte=now)
-            .filter(_free(), **({} if schema is None else {"schema_name": schema}))
-            .order_by("due_at", "id")
-            .first()
-        )
-        if message is not None:
-            message.leased_until = timezone.now() + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-            message.attempts += 1
-            message.save(update_fields=["leased_until", "attempts"])
-        return message
+    """The next message that is due, leased in one statement: what others are leasing is skipped."""
+    instant = timezone.now()
+    until = instant + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+    asked = {"now": now, "instant": instant, "until": until, "schema": schema}
+    return next(iter(OutboxMessage.objects.raw(_LEASE, asked)), None)
 
 
 def _free() -> Q:

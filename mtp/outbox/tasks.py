@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from mtp.outbox.delivery import deliver_due
+from mtp.outbox.delivery import call_worker, deliver_due, waking_once
 
 # A worker comes back for more: one task must not outlast the broker's patience.
 MESSAGES_PER_TASK = 100
@@ -11,8 +11,15 @@ MESSAGES_PER_TASK = 100
 
 @shared_task(name="mtp.outbox.tasks.send_due")
 def send_due() -> int:
-    """Do what is due, each message by the time it is taken; returns how many were taken."""
+    """Do what is due, each message by the time it is taken; returns how many were taken.
+
+    Who finds work calls one more worker, so that all take part while there is some; what the work
+    itself orders is found by whoever is at it, and wakes nobody for each message.
+    """
     taken = 0
-    while taken < MESSAGES_PER_TASK and deliver_due(now=timezone.now(), limit=1):
-        taken += 1
+    with waking_once():
+        while taken < MESSAGES_PER_TASK and deliver_due(now=timezone.now(), limit=1):
+            if not taken:
+                call_worker()
+            taken += 1
     return taken

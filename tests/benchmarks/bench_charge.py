@@ -1,0 +1,221 @@
+"""Charging due invoices by two workers, against the bare SDK in two processes.
+
+By turns, a slice of the invoices and as many bare charges, with the same parameters at the same
+stand-in: what else the machine does touches both alike. Figures are of the median slice. The
+stand-in answers a charge after 200 ms, sooner than Stripe does; what the portal costs where it
+answers at once is told beside it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from django.test import override_settings
+
+from accounts.actors import SYSTEM_ACTOR
+from accounts.models import Provider
+from billing import gateway, topics
+from billing.cards import adopt_card, begin_card_setup, customer_of
+from billing.models import Contract, Invoice, Payment
+from mtp.outbox.delivery import Order, enqueue_all, waking_once
+from mtp.outbox.models import OutboxMessage
+from mtp.schema import provider_schema
+from tests.benchmarks.result import Result
+from tests.providers import open_provider
+from tests.sandbox_fixtures import StripeStandIn, start_stripe_stand_in
+
+ROOT = Path(__file__).parents[2]
+LEAST_RATE = 0.8
+WORKERS = 2
+PROVIDERS = 10
+WARM = 20
+SLICES = 5
+ANSWERS_AFTER = 0.2
+ALWAYS = 1_000_000
+TOTAL = 1_100
+NOW = datetime(2026, 11, 1, 0, 10, tzinfo=UTC)
+
+
+def run(*, full: bool) -> list[Result]:
+    """1,000 invoices of ten providers in full, 100 of them otherwise."""
+    count = 1000 if full else 100
+    process, url = start_stripe_stand_in()
+    stripe = StripeStandIn(url, account="bench")
+    try:
+        with (
+            override_settings(STRIPE_API_KEY=stripe.secret_key, STRIPE_API_BASE=url),
+            waking_once(),
+        ):
+            providers = [_provider(number) for number in range(PROVIDERS)]
+            at_once = _measured(stripe, providers, count=count // SLICES)
+            charges = "/v1/payment_intents"
+            stripe.fault("slow", path=charges, seconds=ANSWERS_AFTER, times=ALWAYS)
+            later = _measured(stripe, providers, count=count // SLICES)
+            _check(providers, count=2 * count)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    OutboxMessage.objects.all().delete()
+    name = f"{count}_invoices_charged_by_two_workers_to_the_sdk_alone"
+    return [
+        # Time between charges: 0.8 times as many a second is 1/0.8 of it.
+        Result(name, *later, "ms", 1 / LEAST_RATE),
+        Result(f"{name}_where_stripe_answers_at_once", *at_once, "ms"),
+    ]
+
+
+def _provider(number: int) -> Provider:
+    provider = open_provider(canary=f"H{number}", prefix=f"H{number}")
+    with provider_schema(provider.schema_name):
+        Contract.objects.create(
+            kind=Contract.Kind.PAY_AS_YOU_GO,
+            package_id=1,
+            package_name="Complete",
+            metric="users",
+            currency="USD",
+            unit_price=Decimal("11.0000"),
+            starts_on="2026-01-01",
+            automatic_limit_minor=400_000,
+            payment_terms_days=30,
+        )
+        customer_of(provider)
+        secret = begin_card_setup(provider=provider, actor=SYSTEM_ACTOR)
+        intent = secret.partition("_secret_")[0]
+        gateway.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+        adopt_card(provider=provider, setup_intent_id=intent, now=NOW)
+    return provider
+
+
+def _measured(
+    stripe: StripeStandIn, providers: list[Provider], *, count: int
+) -> tuple[float, float]:
+    """Milliseconds from one charge to the next: ours and bare, of the median slice."""
+    ours, bare = [], []
+    with _workers("ours", stripe) as portal, _workers("bare", stripe) as sdk:
+        # The first slice only warms what the others are to find warm.
+        for number in range(SLICES + 1):
+            OutboxMessage.objects.all().delete()
+            made = count if number else WARM
+            for provider in providers:
+                _issue(provider, count=made // PROVIDERS, first=number)
+            share = made // WORKERS
+            ours.append(_seconds(portal, {"now": NOW.isoformat(), "count": share}) / made)
+            bare.append(_seconds(sdk, {"parameters": _parameters(), "count": share}) / made)
+    return 1000 * median(ours[1:]), 1000 * median(bare[1:])
+
+
+def _issue(provider: Provider, *, count: int, first: int) -> None:
+    """So many due invoices, and the messages that have them charged."""
+    with provider_schema(provider.schema_name):
+        number = Invoice.objects.count()
+        invoices = Invoice.objects.bulk_create(
+            _invoice(provider, number + position) for position in range(count)
+        )
+        orders = [
+            Order(topics.CHARGE, f"invoice:{invoice.pk}", {"invoice_id": invoice.pk})
+            for invoice in invoices
+        ]
+        # Before what charging them orders: those messages are not counted.
+        enqueue_all(orders=orders, now=NOW - timedelta(hours=1, minutes=first))
+
+
+def _invoice(provider: Provider, number: int) -> Invoice:
+    month = datetime(2000 + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    return Invoice(
+        number=f"{provider.invoice_prefix}-{number:06d}",
+        kind=Invoice.Kind.USAGE,
+        month=month.date(),
+        collection=Invoice.Collection.AUTOMATIC,
+        currency="USD",
+        subtotal_minor=TOTAL,
+        tax_rate=0,
+        tax_minor=0,
+        total_minor=TOTAL,
+        issued_at=NOW,
+        due_date=NOW.date(),
+        period_starts_at=month,
+        period_ends_at=month,
+        billing_time_zone="UTC",
+        seller={},
+        buyer={},
+        contract_summary={},
+    )
+
+
+def _parameters() -> Any:
+    customer = gateway.client().v1.customers.list({"limit": 1}).data[0]
+    card = gateway.client().v1.customers.payment_methods.list(customer.id).data[0]
+    return gateway.charge_parameters(
+        amount_minor=TOTAL,
+        currency="USD",
+        customer_id=customer.id,
+        payment_method_id=card.id,
+        provider_id="bench",
+        invoice_number="bare",
+        attempt_key="bare",
+    )
+
+
+@contextmanager
+def _workers(kind: str, stripe: StripeStandIn) -> Iterator[list["subprocess.Popen[str]"]]:
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.charging_worker", kind],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "STRIPE_API_KEY": stripe.secret_key,
+                "STRIPE_API_BASE": stripe.url,
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(WORKERS)
+    ]
+    try:
+        for worker in started:
+            _line(worker)
+        yield started
+    finally:
+        for worker in started:
+            worker.kill()
+            worker.communicate()
+
+
+def _line(worker: "subprocess.Popen[str]") -> str:
+    assert worker.stdout is not None
+    line = worker.stdout.readline()
+    if not line:
+        raise RuntimeError("A worker ended early.")
+    return line
+
+
+def _seconds(workers: list["subprocess.Popen[str]"], order: dict[str, Any]) -> float:
+    """From the order to the last worker's end."""
+    began = time.time()
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(json.dumps(order) + "\n")
+        worker.stdin.flush()
+    return max(float(_line(worker)) for worker in workers) - began
+
+
+def _check(providers: list[Provider], *, count: int) -> None:
+    """Everything was charged, and once."""
+    paid = 0
+    for provider in providers:
+        with provider_schema(provider.schema_name):
+            paid += Payment.objects.count()
+    expected = count + 2 * WARM
+    if paid != expected:
+        raise RuntimeError(f"{paid} of {expected} invoices are paid.")
