@@ -51,14 +51,19 @@ PROVIDER_MENU = (
         ),
     ),
     Group(
-        "Account",
+        "Usage",
         (
             Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
             Entry("active_users", "Monthly active users", "user-circle", Permission.VIEW_USAGE),
+            Entry("licences", "Licences", "ticket", Permission.VIEW_BILLING),
             Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
             Entry("what_if", "Cap what-if", "adjustments-horizontal", Permission.CHANGE_CAPS),
             Entry("cap_request_list", "Cap requests", "hand-raised", Permission.CHANGE_CAPS),
-            Entry("licences", "Licences", "ticket", Permission.VIEW_BILLING),
+        ),
+    ),
+    Group(
+        "Billing",
+        (
             Entry("contract", "Contract", "document-check", Permission.VIEW_BILLING),
             Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
             Entry(
@@ -73,6 +78,11 @@ PROVIDER_MENU = (
                 "clipboard-document-check",
                 Permission.VIEW_BILLING,
             ),
+        ),
+    ),
+    Group(
+        "Account",
+        (
             Entry(
                 "account_overview", "Account Overview", "identification", Permission.VIEW_ACCOUNT
             ),
