@@ -2,7 +2,7 @@
 
 No rate and no curve: the weeks behind are cut into spans that begin at the same hour of the same
 weekday as now and are as long as what is left of the month. Each says what this month would come to
-if it went on the same way (docs/decisions, "Forecasts repeat the past").
+if it went on the same way (docs/decisions/0020).
 """
 
 from collections.abc import Iterable, Sequence

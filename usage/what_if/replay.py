@@ -3,7 +3,7 @@
 An addition that would have passed the cap is blocked: it never came, so it takes no room from those
 after it, its removal later removes nobody, and nobody tries again. Who was there when the span
 began stays. A higher cap than there was adds nobody: who was refused is not known
-(docs/decisions, "What a cap would have done").
+(docs/decisions/0021).
 """
 
 from collections.abc import Iterable, Sequence
