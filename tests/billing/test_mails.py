@@ -1,0 +1,164 @@
+"""Every mail of billing, walked: both its forms, nothing left unfilled, links that lead somewhere.
+
+The list of kinds is the folder of templates: a new mail that nobody walks here fails.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.template import engines
+from django.test.signals import template_rendered
+from django.urls import Resolver404, resolve
+
+from billing import charging
+from billing.chargebacks.mails import queue_chargeback_mails
+from billing.corrections.crediting import credit_amount
+from billing.corrections.line_disputes import decline_dispute, open_dispute
+from billing.documents import render_documents
+from billing.models import ChargeAttempt, Chargeback, Contract, Invoice, InvoiceLine, PaymentMethod
+from billing.notices import queue_charge_failed_mail, queue_invoice_mail, queue_receipt_mail
+from billing.reminders.round import remind
+from mtp.outbox.delivery import deliver_due
+from mtp.outbox.models import OutboxMessage
+from tests.billing.conftest import BILL, NOVEMBER, Books
+from tests.billing.standing_books import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
+
+TEMPLATES = Path(settings.BASE_DIR) / "templates/billing/mail"
+KINDS = {
+    path.name
+    for path in TEMPLATES.iterdir()
+    if not path.name.startswith("_") and path.stem != "base"
+}
+# What a context without a value, or a template that was misread, leaves behind.
+UNFILLED = re.compile(r"\{\{|\}\}|\{%|%\}|\bNone\b|UNFILLED|object at 0x|&lt;|&amp;amp;")
+# A value that is there and empty: a blank before a stop, a name without its value.
+GAP = re.compile(r" [.,;:](?:\s|$)|^\w[\w ]*:[ \t]*$", re.MULTILINE)
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """The names of the templates that were rendered meanwhile."""
+    monkeypatch.setattr(engines["django"].engine, "string_if_invalid", "UNFILLED")
+    names: set[str] = set()
+
+    def note(template: Any = None, **_: Any) -> None:
+        names.add(str(template.name))
+
+    template_rendered.connect(note)
+    yield names
+    template_rendered.disconnect(note)
+
+
+def issued(books: Books, month: int, **changes: Any) -> Invoice:
+    """An invoice of a month of 2026, as the database gives it."""
+    return Invoice.objects.get(pk=books.invoice(month=date(2026, month, 1), **changes).pk)
+
+
+def invoices_and_charges(books: Books) -> None:
+    """An invoice to pay, a receipt, a decline, and a card whose holder is asked."""
+    books.contract()
+    by_mail = issued(books, 10, collection="by_invoice")
+    render_documents(invoice=by_mail, now=NOVEMBER)
+    queue_invoice_mail(invoice_id=by_mail.pk, now=NOVEMBER)
+    card = books.card()
+    wish = {"payment_method": card.stripe_payment_method_id}
+    for month, answer in enumerate(("approve", "do_not_honor", "authentication_required"), start=3):
+        books.stripe.control("POST", "cards", **wish, answer=answer)
+        invoice = issued(books, month)
+        attempt = charging.charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+        render_documents(invoice=invoice, now=NOVEMBER)
+        if attempt.state == ChargeAttempt.State.SUCCEEDED:
+            queue_receipt_mail(attempt_id=attempt.pk, now=NOVEMBER)
+        else:
+            queue_charge_failed_mail(attempt_id=attempt.pk, now=NOVEMBER)
+
+
+def a_balance_and_its_end(books: Books) -> None:
+    """Each step of an outstanding balance, and the way back."""
+    issued(books, 2)
+    for instant in (DUE_OVER, THIRTY, FORTY_FIVE):
+        hourly(books, instant)
+    for owed in Invoice.objects.outstanding():
+        pay(owed, FORTY_FIVE, owed.owed_minor)
+    hourly(books, FORTY_FIVE + HOUR)
+
+
+def corrections(books: Books) -> None:
+    """A note with a refund, a dispute and its answer, and a chargeback that is lost."""
+    books.card()
+    invoice = issued(books, 1)
+    line = InvoiceLine.objects.create(
+        invoice=invoice, position=1, kind=InvoiceLine.Kind.USAGE, description="Acme",
+        metric="users", quantity=30, unit_price=11, amount_minor=33_000,
+    )  # fmt: skip
+    attempt = charging.charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    dispute = open_dispute(line=line, reason="We never had 30 users.", actor=BILL, now=NOVEMBER)
+    decline_dispute(dispute_id=dispute.pk, answer="The log shows them.", actor=BILL, now=NOVEMBER)
+    credit_amount(
+        invoice_id=invoice.pk, total_minor=1_000, reason="A goodwill.", actor=BILL, now=NOVEMBER
+    )
+    while deliver_due(now=NOVEMBER, schema=books.provider.schema_name):
+        pass
+    for state, closed_at in (("open", None), ("won", NOVEMBER), ("lost", NOVEMBER)):
+        chargeback = Chargeback.objects.create(
+            payment=attempt.payment, stripe_dispute_id=f"dp_{state}", amount_minor=5_000,
+            currency="USD", reason="fraudulent", state=state, evidence_due_at=THIRTY,
+            opened_at=NOVEMBER, closed_at=closed_at,
+        )  # fmt: skip
+        queue_chargeback_mails(chargeback=chargeback, provider=books.provider, now=NOVEMBER)
+
+
+def reminders(books: Books) -> None:
+    """A card that expires and one that has; a contract that renews and one that ends."""
+    for month in (11, 10):
+        PaymentMethod.objects.filter(replaced_at=None).update(
+            expiry_month=month, expiry_year=2026, expiry_mailed_at=None
+        )
+        remind(provider=books.provider, now=NOVEMBER)
+        books.card("pm_card_mastercard")
+    Contract.objects.update(term=Contract.Term.ANNUAL, starts_on=date(2025, 12, 1))
+    remind(provider=books.provider, now=NOVEMBER + 24 * HOUR)
+    Contract.objects.update(starts_on=date(2025, 11, 1), ends_on=date(2026, 12, 1))
+    Contract.objects.get().renewal_notices.all().delete()
+    OutboxMessage.objects.filter(key__startswith="contract-renewal").update(key="earlier")
+    remind(provider=books.provider, now=NOVEMBER + 24 * HOUR)
+
+
+def is_a_page(address: str) -> bool:
+    path = address.removeprefix(settings.SITE_URL).partition("?")[0]
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
+
+
+def test_every_mail_has_both_forms_and_nothing_unfilled(books: Books, rendered: set[str]) -> None:
+    invoices_and_charges(books)
+    a_balance_and_its_end(books)
+    corrections(books)
+    reminders(books)
+
+    assert {Path(name).name for name in rendered} >= KINDS
+    mails = [message.payload for message in OutboxMessage.objects.filter(topic="mail.send")]
+    assert len(mails) > len(KINDS) / 2
+    for mail in mails:
+        text, html = mail["text"], mail["html"]
+        assert text.strip()
+        assert html.lstrip().startswith("<!DOCTYPE html>")
+        for form in (text, html, mail["subject"]):
+            assert not UNFILLED.search(form), (mail["subject"], UNFILLED.search(form))
+        assert not GAP.search(text), (mail["subject"], GAP.search(text))
+        plain = " ".join(re.sub(r"<style.*?</style>|<[^>]+>", " ", html).split())
+        assert mail["subject"] in plain.replace("&#x27;", "'")
+        addresses = re.findall(r'(?:href|src)="([^"]*)"', html) + re.findall(r"https?://\S+", text)
+        for address in addresses:
+            assert address.startswith((settings.SITE_URL + "/", "mailto:")), mail["subject"]
+            assert address.startswith("mailto:") or is_a_page(address), address
+        # Mail programs load nothing of ours: no picture, no script, no style sheet.
+        assert not re.search(r"<(img|script|link)\b", html)
