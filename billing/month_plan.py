@@ -49,7 +49,7 @@ def plan_month(*, month: Month) -> MonthPlan:
         terms=terms,
         levels=levels,
         month_name=f"{month.first_day:%B %Y}",
-        adjustments=late_month_lines(month=month, currency=contract.currency),
+        adjustments=late_month_lines(currency=contract.currency),
     )
     peaks = billed_peaks(metric=terms.metric, levels=levels)
     return MonthPlan(month, contract, profile, peaks=tuple(peaks), drafts=tuple(drafts))

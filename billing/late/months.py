@@ -22,8 +22,8 @@ from usage.periods import Month
 REASON_LENGTH = 300
 
 
-def late_month_lines(*, month: Month, currency: str) -> list[LineDraft]:
-    """What the close of `month` bills for months closed before; by month, then by organization.
+def late_month_lines(*, currency: str) -> list[LineDraft]:
+    """What the next close bills for months closed before it; by month, then by organization.
 
     A month inside the free allowance owes nothing. One billed in another currency than `currency`
     waits for an invoice in its own.
@@ -32,11 +32,7 @@ def late_month_lines(*, month: Month, currency: str) -> list[LineDraft]:
     if not changes and not activities:
         return []
     zone = ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
-    closed = set(
-        MonthClose.objects.filter(issued_at__isnull=False)
-        .exclude(month=month.first_day)
-        .values_list("month", flat=True)
-    )
+    closed = set(MonthClose.objects.filter(issued_at__isnull=False).values_list("month", flat=True))
     lines: list[LineDraft] = []
     for late, group in groupby(corrected_months(), key=lambda corrected: corrected.month):
         if late.first_day not in closed:

@@ -68,9 +68,12 @@ class RatedPeaks:
     terms: Terms | None
 
     def amount(self, organization_id: int) -> int | None:
-        """What its line comes to, without tax; None under a commitment or where nothing bills."""
+        """What its line comes to, without tax; None where it has none of its own.
+
+        Under a commitment, and with packs prepaid, what all have together is billed.
+        """
         terms = self.terms
-        if terms is None or terms.kind is not ContractKind.PAY_AS_YOU_GO:
+        if terms is None or terms.kind is not ContractKind.PAY_AS_YOU_GO or terms.prepaid_quantity:
             return None
         peak = self.peaks.get(organization_id)
         return round_minor((peak.high_water_mark if peak else 0) * terms.unit_price, terms.currency)

@@ -157,7 +157,7 @@ def _changes(plan: MonthPlan) -> list[Change]:
     metric = BilledMetric(plan.contract.metric)
     this = RatedPeaks(
         peaks={peak.organization_id: peak for peak in plan.peaks},
-        terms=terms_of(plan.contract, plan.profile),
+        terms=terms_of(plan.contract, plan.profile, month=plan.month),
     )
     months = [plan.month.plus(months=-back) for back in range(1, COMPARED_MONTHS + 1)]
     return changes(this=this, history=[_rated(month, metric=metric) for month in months])
@@ -165,10 +165,10 @@ def _changes(plan: MonthPlan) -> list[Change]:
 
 def _rated(month: Month, *, metric: BilledMetric) -> RatedPeaks:
     contract = billed_contract(month)
-    peaks = billed_peaks(metric=metric, levels=month_levels(month=month))
+    peaks = billed_peaks(metric=metric, levels=month_levels(month=month, metric=metric))
     return RatedPeaks(
         peaks={peak.organization_id: peak for peak in peaks},
-        terms=terms_of(contract, None) if contract else None,
+        terms=terms_of(contract, None, month=month) if contract else None,
     )
 
 

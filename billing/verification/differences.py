@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from usage.periods import Month
+from usage.wording import counted_noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Verification:
     @property
     def summary(self) -> str:
         """What was looked at: 3 invoices, 120 lines, 6 documents."""
-        return ", ".join(f"{number:,} {what}" for what, number in self.checked.items()) or "nothing"
+        parts = [counted_noun(number, what) for what, number in self.checked.items()]
+        return ", ".join(parts) or "nothing"
 
 
 def _text(value: object) -> str:

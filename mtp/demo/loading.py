@@ -20,6 +20,8 @@ from mtp.demo.active_users import live_actively, offer_packs, set_thresholds
 from mtp.demo.agreements import agree, put_card_on_file
 from mtp.demo.alerts import tell_alerts
 from mtp.demo.cast import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
+from mtp.demo.corrections import correct_invoices
+from mtp.demo.late import tell_late
 from mtp.demo.places import open_places
 from mtp.demo.population import Change, Move, Person, Story
 from mtp.outbox.delivery import deliver_due
@@ -127,12 +129,18 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
     ]
     for month in months:
         with provider_schema(provider.schema_name), transaction.atomic():
+            if month == months[-2] and not plan.closes_last_month:
+                late = month.previous
+                tell_late(
+                    organization=organizations[0], month=late, zone=zone, told_by=plan.actors[0]
+                )
             for organization, story in zip(organizations, stories, strict=True):
                 _live(organization, story.moves(month=month, now=now), actors=plan.actors)
             live_actively(plan, provider, month=month, months=months, now=now)
         if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
             _close(provider, month, zone=zone, say=say)
     with provider_schema(provider.schema_name):
+        correct_invoices(plan, provider)
         _finish(plan, organizations, now=now)
 
 

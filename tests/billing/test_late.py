@@ -251,6 +251,16 @@ def test_above_a_commitment_only_what_passes_it_is_owed(committed):
     assert charged.adjusted_from == 2
 
 
+def test_one_organization_lower_than_billed_makes_no_room_for_another(committed):
+    remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-10-06"))
+    add(committed.acme, at("2026-10-20"), 4)
+
+    close(committed, OCTOBER.next, DECEMBER)
+
+    charged, share = adjustments()
+    assert (charged.quantity, share.organization_name) == (2, "Acme")
+
+
 def test_an_adjustment_alone_is_an_overage_invoice(committed):
     remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-11-15"))
     close(committed, OCTOBER.next, DECEMBER)
