@@ -9,13 +9,15 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Provider
 from accounts.roles import Role
-from billing.models import Contract, PaymentMethod
+from billing.models import BillingProfile, Contract, PaymentMethod, TermsAcceptance
 from mtp.schema import provider_schema
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.people import hire
 from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
+DECLINED = "4000000000000002"
+ASKS_ITS_HOLDER = "4000002500003155"
 
 
 @pytest.fixture
@@ -66,63 +68,153 @@ def at_the_desk(
     return provider, {"name": name, "value": session.cookies[name].value, "url": portal}
 
 
-def enter(page: Page, number: str) -> None:
-    """Type a card as a person would, and send it."""
+def complete(page: Page) -> None:
+    """Fill what the page asks for, as a person of Denver would, and accept the terms."""
+    page.get_by_label("Country*").first.select_option("US")
+    page.get_by_label("State*").select_option("CO")
+    page.get_by_label("Street address*").fill("500 Example Street")
+    page.get_by_label("City*").fill("Denver")
+    page.get_by_label("ZIP code*").fill("80202")
+    page.get_by_label("I accept the").check()
+
+
+def type_card(page: Page, number: str) -> None:
+    """Type a card as a person would."""
     card = page.frame_locator("#card-element iframe")
-    typed = {"#number": number, "#expiry": "1239", "#cvc": "123", "#postal": "80202"}
-    for field, text in typed.items():
-        card.locator(field).click()
-        page.keyboard.type(text)
+    for field, text in {
+        "#number": number,
+        "#expiry": "1239",
+        "#cvc": "123",
+        "#postal": "80202",
+    }.items():
+        card.locator(field).fill(text)
+
+
+def submit(page: Page) -> None:
     button = page.get_by_role("button", name="Submit Payment Information")
     expect(button).to_be_enabled()
     button.click()
 
 
-def test_a_card_is_entered_and_replaced(
-    at_the_desk: tuple[Provider, dict[str, str]],
-    portal: str,
-    open_page: Callable[..., Page],
-    stripe_account: StripeStandIn,
+@pytest.fixture
+def desk(
+    at_the_desk: tuple[Provider, dict[str, str]], portal: str, open_page: Callable[..., Page]
+) -> Callable[..., Page]:
+    """`desk(**view)`: Bill's browser at Billing Information."""
+
+    def open_one(**view: object) -> Page:
+        page = open_page(f"{portal}/accounts/login/", **view)
+        page.context.add_cookies([at_the_desk[1]])
+        page.goto(f"{portal}/account/billing/")
+        return page
+
+    return open_one
+
+
+def test_a_card_is_entered_declined_confirmed_with_its_bank_and_replaced(
+    at_the_desk: tuple[Provider, dict[str, str]], portal: str, desk: Callable[..., Page]
 ) -> None:
-    provider, cookie = at_the_desk
-    page = open_page(f"{portal}/accounts/login/")
-    page.context.add_cookies([cookie])
+    provider, _ = at_the_desk
+    page = desk()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(f"{request.url} {request.post_data}"))
+    button = page.get_by_role("button", name="Submit Payment Information")
+    missing = page.locator("#still-missing")
+    expect(button).to_be_disabled()
+    expect(missing).to_have_text("Still missing: Country, acceptance of the terms, card details.")
+    complete(page)
+    expect(missing).to_have_text("Still missing: card details.")
 
-    page.goto(f"{portal}/account/billing/")
-    page.get_by_role("link", name="Add card").click()
-    expect(page.get_by_role("button", name="Submit Payment Information")).to_be_disabled()
-    enter(page, "4242424242424242")
-    expect(page.locator("main")).to_contain_text("ending in 4242 is on file")
+    type_card(page, DECLINED)
+    expect(missing).to_be_empty()
+    submit(page)
+    expect(page.locator("#card-error")).to_have_text("Your card was declined.")
+
+    type_card(page, ASKS_ITS_HOLDER)
+    submit(page)
+    bank = page.frame_locator('iframe[title="Authentication by your bank"]')
+    bank.get_by_role("button", name="Fail").click()
+    expect(page.locator("#card-error")).not_to_be_empty()
+    submit(page)
+    bank.get_by_role("button", name="Complete").click()
+    expect(page.locator("main")).to_contain_text("ending in 3155 is on file")
 
     page.get_by_role("link", name="Replace card").click()
-    enter(page, "5555555555554444")
+    type_card(page, "5555555555554444")
+    submit(page)
     expect(page.locator("main")).to_contain_text("ending in 4444 is on file")
 
     with provider_schema(provider.schema_name):
         cards = PaymentMethod.objects.order_by("pk")
-        assert [card.last_four for card in cards] == ["4242", "4444"]
+        assert [card.last_four for card in cards] == ["3155", "4444"]
         assert [bool(card.replaced_at) for card in cards] == [True, False]
+        assert BillingProfile.objects.get().address_lines[-1] == "Denver, CO 80202"
+        assert TermsAcceptance.objects.count() == 1
     ours = [request for request in sent if request.startswith(portal)]
     assert ours
-    assert not [request for request in ours if "4242424242424242" in request]
+    assert not [request for request in ours if "4242424242424242" in request or DECLINED in request]
+
+
+def test_another_country_brings_its_fields_and_loses_nothing(desk: Callable[..., Page]) -> None:
+    page = desk()
+    complete(page)
+    hint = page.locator("#id_tax_id_helptext")
+    expect(hint).to_contain_text("EIN")
+
+    page.get_by_label("Country*").first.select_option("DE")
+
+    expect(page.get_by_label("State*")).to_have_count(0)
+    expect(page.get_by_label("Postal code*")).to_have_value("80202")
+    expect(page.get_by_label("City*")).to_have_value("Denver")
+    expect(hint).to_contain_text("VAT number")
+    page.get_by_label("Country*").first.select_option("US")
+    expect(page.get_by_label("State*")).to_have_value("CO")
+
+
+def test_a_refusal_of_the_server_is_shown_by_its_field(desk: Callable[..., Page]) -> None:
+    page = desk()
+    complete(page)
+    page.get_by_label("ZIP code*").fill("10001")
+    type_card(page, "4242424242424242")
+    submit(page)
+
+    field = page.get_by_label("ZIP code*")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#information")).to_contain_text("not in Colorado")
+    expect(page.frame_locator("#card-element iframe").locator("#cvc")).to_have_value("123")
+
+
+def test_without_scripts_a_country_shows_its_fields_and_all_but_the_card_is_saved(
+    at_the_desk: tuple[Provider, dict[str, str]], desk: Callable[..., Page]
+) -> None:
+    page = desk(scripts=False)
+    expect(page.locator("#still-missing")).to_contain_text("Country, acceptance of the terms")
+    expect(page.get_by_role("button", name="Submit Payment Information")).to_be_disabled()
+    page.get_by_label("Country*").first.select_option("CH")
+    page.get_by_role("button", name="Show this country’s fields").first.click()
+    page.get_by_label("Street address*").first.fill("Bahnhofstrasse 1")
+    page.get_by_label("City*").first.fill("Zürich")
+
+    page.get_by_role("button", name="Save without a card").click()
+    expect(page.locator("#information")).to_contain_text("Postal code is required")
+    page.get_by_label("Postal code*").first.fill("8001")
+    page.get_by_role("button", name="Save without a card").click()
+
+    expect(page.locator("body")).to_contain_text("Your billing information is saved.")
+    with provider_schema(at_the_desk[0].schema_name):
+        assert BillingProfile.objects.get().address_lines[-1] == "CH-8001 Zürich"
 
 
 def test_the_pages_have_no_barrier(
-    at_the_desk: tuple[Provider, dict[str, str]],
-    portal: str,
-    open_page: Callable[..., Page],
-    violations: Callable[[Page], list[str]],
+    desk: Callable[..., Page], portal: str, violations: Callable[[Page], list[str]]
 ) -> None:
-    _, cookie = at_the_desk
     for theme in ("light", "dark"):
         for width in (DESKTOP, PHONE):
-            page = open_page(f"{portal}/accounts/login/", theme=theme, width=width)
-            page.context.add_cookies([cookie])
-            page.goto(f"{portal}/account/billing/")
+            page = desk(theme=theme, width=width)
+            page.locator("#card-element iframe").wait_for()
             assert violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.goto(f"{portal}/account/billing/card/")
-            page.locator("#card-element iframe").wait_for()
+            page.goto(f"{portal}/account/contract/")
+            assert violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
