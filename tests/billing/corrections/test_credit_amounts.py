@@ -57,17 +57,16 @@ def test_no_note_takes_back_more_than_is_left(credit):
 
     with pytest.raises(MoreThanIsLeft):
         credit(invoice=invoice, credited=credited, currency="USD", **{name: left + 1})
-    assert credited + credit(
-        invoice=invoice, credited=credited, currency="USD", **{name: left}
-    ) == invoice
+    assert (
+        credited + credit(invoice=invoice, credited=credited, currency="USD", **{name: left})
+        == invoice
+    )
 
 
 @pytest.mark.parametrize("minor", [0, -5])
 def test_a_note_takes_something_back(minor):
     with pytest.raises(ValueError, match="something"):
-        credit_of_total(
-            invoice=Split(100, 0), credited=NOTHING, total_minor=minor, currency="USD"
-        )
+        credit_of_total(invoice=Split(100, 0), credited=NOTHING, total_minor=minor, currency="USD")
 
 
 @given(

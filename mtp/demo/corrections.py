@@ -1,0 +1,43 @@
+"""What happened to the demo's invoices after issue: a credit, its refund, and an open dispute."""
+
+from datetime import timedelta
+
+from accounts.actors import Actor
+from accounts.models import Provider
+from billing.corrections.crediting import credit_lines
+from billing.corrections.line_disputes import open_dispute
+from billing.models import Invoice
+from mtp.demo.cast import OPERATIONS, DemoProvider
+from mtp.outbox.delivery import deliver_due
+
+SOON_AFTER = timedelta(days=3)
+
+
+def correct_invoices(plan: DemoProvider, provider: Provider) -> None:
+    """Credit a line of the month before the last, and dispute one of the last; in its schema.
+
+    Only where a card pays month by month: both were paid, so nobody owes anything for it.
+    """
+    usage = Invoice.objects.filter(kind=Invoice.Kind.USAGE).newest_first()
+    if not plan.has_card or usage.count() < len(("last", "before")):
+        return
+    last, before = usage[:2]
+    credited = before.lines.filter(amount_minor__gt=0).order_by("amount_minor", "position").first()
+    disputed = last.lines.filter(amount_minor__gt=0).order_by("-amount_minor", "position").first()
+    if credited is None or disputed is None:
+        return
+    credit_lines(
+        invoice_id=before.pk,
+        line_ids=[credited.pk],
+        reason=f"{credited.organization_name} had left before the month began, as you told us.",
+        actor=Actor(id=None, name=OPERATIONS[0]),
+        now=before.issued_at + SOON_AFTER,
+    )
+    open_dispute(
+        line=disputed,
+        reason="Eight of these accounts were test users of the migration. Please do not bill them.",
+        actor=Actor(id=None, name=plan.actors[0]),
+        now=last.issued_at + SOON_AFTER,
+    )
+    while deliver_due(now=last.issued_at + SOON_AFTER, schema=provider.schema_name):
+        pass

@@ -1,0 +1,144 @@
+"""What is billed is paid, credited, owed or dropped, to the cent, whatever happens in any order."""
+
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.amounts import Amounts
+from billing.charging import charge_invoice
+from billing.corrections.acting import CorrectionRefused
+from billing.corrections.crediting import credit_amount, credit_lines
+from billing.corrections.dropping import void_invoice, write_off
+from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
+from billing.corrections.transfers import record_transfer
+from billing.models import Invoice, LineDispute
+from billing.refunds import order_refund, refundable_minor
+from mtp.outbox.delivery import deliver_due
+from tests.billing.conftest import BILL
+from tests.billing.corrections.conftest import LATER, STAFF, with_lines
+
+minors = st.integers(0, 50_000)
+BY = {"reason": "Whatever", "actor": STAFF, "now": LATER}
+
+
+def adds_up(amounts):
+    return amounts.billed_minor + amounts.surplus_minor == (
+        amounts.paid_minor + amounts.credited_minor + amounts.owed_minor + amounts.dropped_minor
+    )
+
+
+@given(
+    amounts=st.builds(
+        Amounts,
+        billed_minor=st.integers(50_000, 60_000),
+        credited_minor=minors,
+        paid_minor=st.integers(0, 70_000),
+        disputed_minor=minors,
+        is_void=st.booleans(),
+        is_written_off=st.booleans(),
+    )
+)
+def test_any_amounts_add_up(amounts):
+    assert adds_up(amounts)
+    assert 0 <= amounts.due_minor <= amounts.owed_minor <= amounts.billed_minor
+    assert min(amounts.surplus_minor, amounts.dropped_minor, amounts.unsettled_minor) >= 0
+
+
+def charge(invoice, amount):
+    charge_invoice(invoice_id=invoice.pk, now=LATER, cause=f"retry:{amount}")
+
+
+def transfer(invoice, amount):
+    record_transfer(
+        invoice_id=invoice.pk,
+        amount_minor=amount,
+        received_on=date(2026, 11, 2),
+        reference=f"S{invoice.payments.count()}",
+        actor=STAFF,
+        now=LATER,
+    )
+
+
+def credit(invoice, amount):
+    credit_amount(invoice_id=invoice.pk, total_minor=amount, **BY)
+
+
+def credit_a_line(invoice, amount):
+    line = invoice.lines.get(position=1 + amount % 3)
+    credit_lines(invoice_id=invoice.pk, line_ids=[line.pk], **BY)
+
+
+def refund(invoice, amount):
+    for payment in invoice.payments.all():
+        minor = min(amount, refundable_minor(payment))
+        order_refund(payment=payment, amount_minor=minor, **BY)
+
+
+def void(invoice, _amount):
+    void_invoice(invoice_id=invoice.pk, **BY)
+
+
+def give_up(invoice, _amount):
+    write_off(invoice_id=invoice.pk, **BY)
+
+
+def dispute(invoice, amount):
+    line = invoice.lines.get(position=1 + amount % 3)
+    open_dispute(line=line, reason="Why?", actor=BILL, now=LATER)
+
+
+def answer(invoice, amount):
+    answered = accept_dispute if amount % 2 else decline_dispute
+    for opened in invoice.disputes.filter(state=LineDispute.State.OPEN)[:1]:
+        answered(dispute_id=opened.pk, answer="So", actor=STAFF, now=LATER)
+
+
+ACTS = (charge, transfer, credit, credit_a_line, refund, dispute, answer)
+ENDS = (void, give_up)
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    acts=st.lists(
+        st.tuples(st.sampled_from((*ACTS, *ACTS, *ENDS)), st.integers(1, 20_000)), max_size=8
+    )
+)
+def test_any_story_of_an_invoice_adds_up(books, acts):
+    if not books.provider.stripe_customer_id:
+        books.card()
+    number = Invoice.objects.count()
+    invoice = with_lines(
+        books,
+        7_001,
+        333,
+        12_000,
+        tax_minor=1_237,
+        month=date(2000 + number // 12, 1 + number % 12, 1),
+    )
+    refunded_before = books.stripe.charges(customer=books.customer())["amount_refunded"]
+    charged_before = books.stripe.charges(customer=books.customer())["amount_charged"]
+    for act, amount in acts:
+        try:
+            act(invoice, amount)
+        except CorrectionRefused:
+            continue
+        finally:
+            invoice = Invoice.objects.get(pk=invoice.pk)
+            assert adds_up(invoice.amounts)
+            assert invoice.amounts.credited_minor <= invoice.total_minor
+            assert invoice.amounts.surplus_minor == 0
+            assert invoice.amounts.paid_minor >= 0
+        deliver_due(now=LATER, schema=books.provider.schema_name)
+    totals = books.stripe.charges(customer=books.customer())
+    kept = sum(
+        payment.amount_minor - sum(refund.amount_minor for refund in payment.refunds.all())
+        for payment in invoice.payments.filter(method="card")
+    )
+    moved = totals["amount_charged"] - charged_before, totals["amount_refunded"] - refunded_before
+    assert moved[0] - moved[1] == kept

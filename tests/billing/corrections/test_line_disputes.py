@@ -1,0 +1,173 @@
+"""A disputed line is set aside until operations answer: credited, or due again."""
+
+import pytest
+
+from billing.charging import charge_invoice
+from billing.corrections.acting import CorrectionRefused
+from billing.corrections.crediting import credit_lines
+from billing.corrections.dropping import void_invoice
+from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
+from billing.models import CreditNote, LineDispute, Refund
+from billing.on_session import NothingToPay, begin_on_session
+from mtp.outbox.models import OutboxMessage
+from tenants.models import AuditEntry
+from tests.billing.conftest import BILL
+from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines
+
+
+@pytest.fixture
+def invoice(books):
+    """Two lines, 200 and 100 dollars, and 60 of tax."""
+    return with_lines(books, 20_000, 10_000, tax_minor=6_000)
+
+
+def dispute(invoice, position=2, reason="They left in September"):
+    line = invoice.lines.get(position=position)
+    return open_dispute(line=line, reason=reason, actor=BILL, now=LATER)
+
+
+def accept(opened, answer="You are right"):
+    return accept_dispute(dispute_id=opened.pk, answer=answer, actor=STAFF, now=LATER)
+
+
+def decline(opened, answer="They were there"):
+    return decline_dispute(dispute_id=opened.pk, answer=answer, actor=STAFF, now=LATER)
+
+
+def mails(template):
+    return OutboxMessage.objects.filter(topic="mail.send", key__startswith=f"{template}:")
+
+
+def test_operations_are_told_what_and_why(books, invoice, settings):
+    opened = dispute(invoice)
+
+    assert opened.amount_minor == 12_000, "with its tax"
+    (mail,) = mails("dispute")
+    assert mail.payload["to"] == [settings.SUPPORT_EMAIL]
+    for words in (invoice.number, "They left in September", "$120.00", "Bill"):
+        assert words in mail.payload["text"]
+    assert AuditEntry.objects.get(action="dispute.opened").actor_name == BILL.name
+
+
+def test_a_charge_leaves_out_what_is_disputed(books, invoice):
+    books.card()
+    dispute(invoice)
+
+    attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
+
+    assert attempt.amount_minor == 24_000
+    assert (invoice.owed_minor, invoice.amounts.due_minor) == (12_000, 0)
+    assert charge_invoice(invoice_id=invoice.pk, now=LATER, cause="retry:1:1") is None
+
+
+def test_a_payment_link_asks_for_the_rest_only(books, invoice):
+    books.card()
+    dispute(invoice, 1)
+    begin_on_session(invoice_id=invoice.pk, now=LATER)
+    assert invoice.attempts.get().amount_minor == 12_000
+    dispute(invoice, 2)
+
+    with pytest.raises(NothingToPay):
+        begin_on_session(invoice_id=invoice.pk, now=LATER)
+
+
+def test_accepted_it_is_credited_and_the_answer_mailed(books, invoice):
+    opened = dispute(invoice)
+
+    answered = accept(opened)
+
+    note = CreditNote.objects.get()
+    assert (answered.state, answered.credit_note) == (LineDispute.State.ACCEPTED, note)
+    assert (note.total_minor, note.reason) == (12_000, "You are right")
+    assert invoice.owed_minor == 24_000
+    (mail,) = mails("dispute-answer")
+    assert mail.payload["to"] == invoice.buyer["emails"]
+    assert note.number in mail.payload["text"]
+
+
+def test_paid_already_it_is_refunded(books, invoice):
+    pay(books, invoice)
+    opened = dispute(invoice)
+
+    accept(opened)
+
+    assert Refund.objects.get().amount_minor == 12_000
+
+
+def test_declined_the_card_is_charged_with_it_now(books, invoice):
+    books.card()
+    opened = dispute(invoice)
+    charge_invoice(invoice_id=invoice.pk, now=LATER)
+
+    answered = decline(opened)
+
+    assert (answered.state, invoice.amounts.due_minor) == (LineDispute.State.DECLINED, 12_000)
+    assert "They were there" in mails("dispute-answer").get().payload["text"]
+    message = OutboxMessage.objects.get(topic="billing.charge", key__startswith="dispute:")
+    attempt = charge_invoice(now=LATER, **message.payload)
+    assert (attempt.amount_minor, attempt.state, invoice.owed_minor) == (12_000, "succeeded", 0)
+
+
+def test_declined_without_an_answer_is_no_answer(invoice):
+    with pytest.raises(CorrectionRefused, match="answer"):
+        decline(dispute(invoice), " ")
+
+
+@pytest.mark.parametrize("answer", [accept, decline])
+def test_two_people_answer_once(invoice, answer):
+    opened = dispute(invoice)
+    accept(opened)
+
+    with pytest.raises(CorrectionRefused, match="answered this dispute already: accepted"):
+        answer(opened)
+
+    assert CreditNote.objects.count() == 1
+
+
+def test_a_line_is_disputed_once(books, invoice):
+    decline(dispute(invoice))
+
+    with pytest.raises(CorrectionRefused, match="disputed before"):
+        dispute(invoice)
+
+
+def test_what_costs_nothing_cannot_be_disputed(books, invoice):
+    line = invoice.lines.get(position=2)
+    credit_lines(
+        invoice_id=invoice.pk, line_ids=[line.pk], reason="Goodwill", actor=STAFF, now=LATER
+    )
+    with pytest.raises(CorrectionRefused, match="Nothing is left"):
+        dispute(invoice)
+
+    invoice.lines.filter(position=1).update(amount_minor=0)
+    with pytest.raises(CorrectionRefused, match="Nothing is left"):
+        dispute(invoice, 1)
+
+
+def test_without_a_reason_there_is_no_dispute(invoice):
+    with pytest.raises(CorrectionRefused, match="wrong"):
+        dispute(invoice, reason=" ")
+
+
+def test_credited_meanwhile_it_is_accepted_without_another_note(invoice):
+    opened = dispute(invoice)
+    credit_lines(
+        invoice_id=invoice.pk,
+        line_ids=[opened.line_id],
+        reason="Goodwill",
+        actor=STAFF,
+        now=LATER,
+    )
+
+    assert accept(opened).credit_note is None
+    assert CreditNote.objects.count() == 1
+
+
+def test_a_void_invoice_settles_its_disputes(invoice):
+    opened = dispute(invoice)
+    void_invoice(invoice_id=invoice.pk, reason="Billed twice", actor=STAFF, now=LATER)
+
+    opened.refresh_from_db()
+    assert opened.state == LineDispute.State.ACCEPTED
+    with pytest.raises(CorrectionRefused, match="void"):
+        dispute(invoice, 1)

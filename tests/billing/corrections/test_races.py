@@ -1,0 +1,146 @@
+"""Two at once: whoever comes second sees what the first has done."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from threading import Barrier
+
+from django.db import connection
+
+from billing import gateway
+from billing.charging import charge_invoice
+from billing.corrections.acting import CorrectionRefused
+from billing.corrections.crediting import credit_amount
+from billing.corrections.dropping import void_invoice
+from billing.corrections.transfers import record_transfer
+from billing.models import ChargeAttempt, CreditNote, Invoice
+from billing.refunds import order_refund
+from mtp.outbox.delivery import deliver_due
+from mtp.schema import provider_schema
+from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
+
+ROUNDS = 4
+
+
+def at_once(books, *acts: Callable[[], object]) -> list[object]:
+    """What each gives, or the refusal it gets."""
+    barrier = Barrier(len(acts))
+
+    def run(act: Callable[[], object]) -> object:
+        try:
+            with provider_schema(books.provider.schema_name):
+                barrier.wait(timeout=20)
+                return act()
+        except CorrectionRefused as refusal:
+            return refusal
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as people:
+        return list(people.map(run, acts))
+
+
+def refused(outcomes):
+    return [outcome for outcome in outcomes if isinstance(outcome, CorrectionRefused)]
+
+
+def test_two_tabs_refund_at_once(committed_books):
+    books = committed_books
+    invoice = pay(books, books.invoice())
+    payment = payment_of(invoice)
+
+    def refund():
+        return order_refund(
+            payment=payment, amount_minor=20_000, reason="Agreed", actor=STAFF, now=LATER
+        )
+
+    outcomes = at_once(books, refund, refund)
+    deliver_due(now=LATER, schema=books.provider.schema_name)
+
+    assert len(refused(outcomes)) == 1
+    assert books.stripe.charges(customer=books.customer())["amount_refunded"] == 20_000
+    assert (invoice.amounts.paid_minor, invoice.amounts.credited_minor) == (13_000, 20_000)
+
+
+def test_two_credit_notes_never_pass_the_invoice(committed_books):
+    books = committed_books
+    invoice = books.invoice()
+
+    def credit():
+        return credit_amount(
+            invoice_id=invoice.pk, total_minor=20_000, reason="Goodwill", actor=STAFF, now=LATER
+        )
+
+    outcomes = at_once(books, credit, credit, credit)
+
+    assert len(refused(outcomes)) == 2
+    assert CreditNote.objects.get().number.endswith("-CN-000001")
+
+
+def test_a_transfer_and_a_card_never_pay_both(committed_books):
+    books = committed_books
+    books.card()
+    for month in range(1, ROUNDS + 1):
+        invoice = books.invoice(month=date(2026, month, 1))
+
+        def charge(pk=invoice.pk):
+            return charge_invoice(invoice_id=pk, now=LATER)
+
+        def transfer(pk=invoice.pk):
+            return record_transfer(
+                invoice_id=pk,
+                amount_minor=33_000,
+                received_on=date(2026, 11, 2),
+                reference="Statement 12",
+                actor=STAFF,
+                now=LATER,
+            )
+
+        at_once(books, charge, transfer)
+
+        amounts = Invoice.objects.get(pk=invoice.pk).amounts
+        assert (amounts.paid_minor, amounts.surplus_minor) == (33_000, 0)
+
+
+def test_a_voided_invoice_is_never_paid(committed_books):
+    books = committed_books
+    books.card()
+    for month in range(1, ROUNDS + 1):
+        invoice = books.invoice(month=date(2026, month, 1))
+
+        def charge(pk=invoice.pk):
+            return charge_invoice(invoice_id=pk, now=LATER)
+
+        def void(pk=invoice.pk):
+            return void_invoice(invoice_id=pk, reason="Wrong", actor=STAFF, now=LATER)
+
+        outcomes = at_once(books, charge, void)
+
+        current = Invoice.objects.get(pk=invoice.pk)
+        assert (current.status == "paid") == bool(refused(outcomes))
+        assert (current.status == "void") == (current.paid_minor == 0)
+
+
+def test_a_credit_while_stripe_is_asked_waits_for_the_answer(committed_books, monkeypatch):
+    """The attempt is committed and the request on its way: nothing may lower the debt now."""
+    books = committed_books
+    books.card()
+    invoice = books.invoice()
+    asked = gateway.charge
+    seen: list[object] = []
+
+    def charge(**sent):
+        try:
+            credit_amount(
+                invoice_id=invoice.pk, total_minor=100, reason="Late", actor=STAFF, now=LATER
+            )
+        except CorrectionRefused as refusal:
+            seen.append(refusal)
+        return asked(**sent)
+
+    monkeypatch.setattr(gateway, "charge", charge)
+    attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
+
+    assert attempt.state == ChargeAttempt.State.SUCCEEDED
+    assert len(seen) == 1
+    assert invoice.amounts.surplus_minor == 0

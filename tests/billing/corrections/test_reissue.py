@@ -1,0 +1,144 @@
+"""A voided invoice is issued again: same frozen month, new number, corrected buyer and price."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from billing.corrections.acting import CorrectionRefused
+from billing.corrections.dropping import void_invoice
+from billing.corrections.reissue import Corrected, reissue, terms_as_issued
+from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
+from billing.month_close import close_month
+from mtp.outbox.models import OutboxMessage
+from tenants.models import AuditEntry
+from tests.billing.conftest import NOVEMBER
+from tests.billing.corrections.conftest import LATER, STAFF
+from usage.periods import Month
+
+PRICE = Decimal("9.0000")
+
+
+@pytest.fixture
+def voided(books):
+    """October of 3 and 12 users at 11 dollars, billed and voided."""
+    return billed(books)
+
+
+def billed(books, **contract):
+    books.contract(**contract)
+    books.organization(users=3, name="Acme")
+    books.organization(users=12, name="Bolt")
+    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+    invoice = Invoice.objects.order_by("-pk").first()
+    return void_invoice(invoice_id=invoice.pk, reason="Wrong price", actor=STAFF, now=LATER)
+
+
+def again(invoice, **changes):
+    terms = {"unit_price": PRICE, "committed_quantity": None, "tax_rate": Decimal(0), **changes}
+    return reissue(invoice_id=invoice.pk, corrected=Corrected(**terms), actor=STAFF, now=LATER)
+
+
+def test_the_same_peaks_at_the_corrected_price(books, voided):
+    before = Invoice.objects.filter(pk=voided.pk).values().get()
+
+    issued = again(voided)
+
+    prefix = books.provider.invoice_prefix
+    assert (issued.number, issued.replaces) == (f"{prefix}-000002", voided)
+    assert (voided.total_minor, issued.total_minor) == (16_500, 13_500)
+    assert [line.peak_event_id for line in issued.lines.order_by("position")] == [
+        line.peak_event_id for line in voided.lines.order_by("position")
+    ]
+    assert issued.contract_summary["unit_price"] == str(PRICE)
+    assert Contract.objects.get().unit_price == 11, "the contract itself is not changed"
+    assert Invoice.objects.filter(pk=voided.pk).values().get() == before
+
+
+def test_it_is_delivered_like_any_other(voided):
+    issued = again(voided)
+
+    topics = OutboxMessage.objects.filter(key=f"invoice:{issued.pk}").values_list(
+        "topic", flat=True
+    )
+    assert sorted(topics) == ["billing.documents", "billing.invoice_mail"]
+    assert issued.due_date == (LATER.date().replace(month=12))
+    entry = AuditEntry.objects.get(action="invoice.reissued")
+    assert (entry.before["unit_price"], entry.after["unit_price"]) == ("11.0000", "9.0000")
+
+
+def test_the_buyer_is_the_one_of_today(books, voided):
+    BillingProfile.objects.create(legal_name="Northern Lights GmbH", country="DE", tax_name="VAT")
+
+    issued = again(voided, unit_price=Decimal(11), tax_rate=Decimal(19))
+
+    assert issued.buyer["name"] == "Northern Lights GmbH"
+    assert (issued.subtotal_minor, issued.tax_minor, issued.tax_name) == (16_500, 3_135, "VAT")
+    assert BillingProfile.objects.get().tax_rate == 0, "its own tax is not changed"
+    assert voided.buyer["name"] != issued.buyer["name"]
+
+
+def test_a_commitment_is_corrected_for_its_kind_only(books):
+    overage = billed(books, kind=Contract.Kind.COMMITTED, committed_quantity=10)
+    assert (overage.kind, overage.total_minor) == ("overage", 5_500)
+
+    issued = again(overage, unit_price=Decimal(11), committed_quantity=12)
+
+    assert (issued.kind, issued.total_minor) == ("overage", 3_300)
+    assert Invoice.objects.filter(kind="commitment").count() == 1
+    assert terms_as_issued(issued).committed_quantity == 12
+
+
+def test_lines_told_late_are_taken_over(voided):
+    InvoiceLine.objects.create(
+        invoice=voided,
+        position=99,
+        kind=InvoiceLine.Kind.ADJUSTMENT,
+        description="Acme: 2 more users in September 2026",
+        metric="users",
+        quantity=2,
+        unit_price=11,
+        amount_minor=2_200,
+        organization_id=1,
+        adjusted_month="2026-09-01",
+        adjusted_from=1,
+        reason="Told late",
+    )
+
+    issued = again(voided)
+
+    late = issued.lines.get(kind=InvoiceLine.Kind.ADJUSTMENT)
+    assert (late.amount_minor, late.reason) == (2_200, "Told late")
+    assert issued.total_minor == 13_500 + 2_200
+
+
+def test_once_only(voided):
+    again(voided)
+
+    with pytest.raises(CorrectionRefused, match="issued again as"):
+        again(voided)
+
+
+def test_the_database_bills_a_month_once_whoever_asks(books, voided):
+    again(voided)
+
+    with pytest.raises(IntegrityError, match="billing_invoice_once_a_month"), transaction.atomic():
+        books.invoice(number="X-2")
+
+
+def test_nothing_takes_the_place_of_an_invoice_that_stands(books):
+    with pytest.raises(CorrectionRefused, match="not void"):
+        again(books.invoice())
+
+
+def test_terms_that_bill_nothing_leave_it_void(voided):
+    with pytest.raises(CorrectionRefused, match="nothing would be billed"):
+        again(voided, unit_price=Decimal(0))
+
+
+def test_the_replacement_can_be_voided_and_issued_again_in_turn(voided):
+    second = again(voided)
+    void_invoice(invoice_id=second.pk, reason="Still wrong", actor=STAFF, now=LATER)
+    second.refresh_from_db()
+
+    assert again(second, unit_price=Decimal(10)).total_minor == 15_000
