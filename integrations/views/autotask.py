@@ -1,0 +1,129 @@
+"""The Autotask page: how it stands, and what keeps it going or stops it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.actors import actor_of
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from integrations.autotask import connection, mapping
+from integrations.autotask.forms import CredentialsForm, DatePolicyForm
+from integrations.autotask.runs import CannotRun, order_run
+from integrations.models import AutotaskConnection, Drift, SyncRun
+
+manages = requires(Permission.MANAGE_INTEGRATIONS)
+
+
+def settings_or_none() -> AutotaskConnection | None:
+    """The provider's connection, None where there never was one."""
+    return AutotaskConnection.objects.filter(pk=1).first()
+
+
+@manages
+@require_safe
+def autotask(request: PortalRequest) -> HttpResponse:
+    """How far it is set up, what the last run did, and what waits for a person."""
+    settings = settings_or_none()
+    runs = SyncRun.objects.with_counts().order_by("-created_at")
+    context: dict[str, Any] = {
+        "connection": settings,
+        "progress": mapping.progress(),
+        "last_run": runs.first(),
+        "is_running": runs.filter(finished_at=None).exists(),
+        "drifts": Drift.objects.filter(decided_at=None).count(),
+        "zone": request.provider.billing_time_zone,
+        "policy": DatePolicyForm(initial={"date_policy": settings.date_policy}) if settings else "",
+    }
+    return render(request, "integrations/autotask.html", context)
+
+
+@manages
+@require_http_methods(["GET", "HEAD", "POST"])
+def autotask_credentials(request: PortalRequest) -> HttpResponse:
+    """First step, and changing credentials later: tried at once against the user's own zone."""
+    form = CredentialsForm(request.POST or None)
+    if form.is_bound and form.is_valid() and form.connects(request, now=timezone.now()):
+        settings = AutotaskConnection.objects.get(pk=1)
+        if settings.costs_readable is False:
+            messages.warning(
+                request,
+                "Connected. The API user can't read costs: units are set and read back, unit costs "
+                "are set but can't be checked. Another security level would change that.",
+            )
+        else:
+            messages.success(request, f"Connected to {settings.zone_name}.")
+        return redirect("autotask" if settings.company_types else "autotask_company_types")
+    status = 422 if form.is_bound else 200
+    context = {"form": form, "connection": settings_or_none()}
+    return render(request, "integrations/credentials.html", context, status=status)
+
+
+@manages
+@require_POST
+def autotask_pause(request: PortalRequest) -> HttpResponse:
+    """No run changes anything until it is resumed."""
+    return _change(request, connection.pause, "Paused. Nothing is sent until you resume.")
+
+
+@manages
+@require_POST
+def autotask_resume(request: PortalRequest) -> HttpResponse:
+    """The nightly run takes place again."""
+    return _change(request, connection.resume, "Resumed. The next run is tonight.")
+
+
+@manages
+@require_http_methods(["GET", "HEAD", "POST"])
+def autotask_disconnect(request: PortalRequest) -> HttpResponse:
+    """Asked once more, then the credentials are forgotten."""
+    if request.method == "POST":
+        return _change(
+            request, connection.disconnect, "Disconnected. The credentials were deleted."
+        )
+    return render(request, "integrations/disconnect.html", {"connection": settings_or_none()})
+
+
+@manages
+@require_POST
+def autotask_date_policy(request: PortalRequest) -> HttpResponse:
+    """From which day a changed quantity counts."""
+    form = DatePolicyForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose one of the dates offered.")
+        return redirect("autotask")
+    policy = AutotaskConnection.DatePolicy(form.cleaned_data["date_policy"])
+
+    def change(**arguments: Any) -> None:
+        connection.set_date_policy(policy=policy, **arguments)
+
+    return _change(request, change, "From the next run on.")
+
+
+@manages
+@require_POST
+def autotask_run(request: PortalRequest) -> HttpResponse:
+    """Sync now, or only look at what would be changed."""
+    is_preview = request.POST.get("kind") == SyncRun.Kind.PREVIEW
+    kind = SyncRun.Kind.PREVIEW if is_preview else SyncRun.Kind.MANUAL
+    try:
+        run = order_run(kind=kind, actor=actor_of(request), now=timezone.now())
+    except CannotRun as error:
+        messages.error(request, str(error))
+        return redirect("autotask")
+    return redirect("autotask_run_detail", run.pk)
+
+
+def _change(request: PortalRequest, act: Any, said: str) -> HttpResponse:
+    try:
+        act(actor=actor_of(request), now=timezone.now())
+    except connection.NotConnected as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, said)
+    return redirect("autotask")
