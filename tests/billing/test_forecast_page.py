@@ -70,7 +70,7 @@ def test_locked_in_expected_and_money(
     assert so_far.total_minor == 39 * 1100
     assert "$429.00" in page
     assert "$440.00" in page
-    assert "1 more users expected" in page
+    assert "1 more users, expected" in page
 
 
 def test_without_the_right_to_money_there_is_none(

@@ -10,7 +10,8 @@ from usage.forecast.reading import DAY
 
 PAST_DAYS = 56
 SHORTEST_AHEAD = 28
-_TICKS_BETWEEN = 2 * WEEK
+# Few enough for a phone, and now among them.
+_TICKS_BETWEEN = 3 * WEEK
 
 
 def forecast_chart(*, days: Days, instant: Instant, noun: str, limit: Limit | None) -> Chart:
@@ -35,7 +36,7 @@ def forecast_chart(*, days: Days, instant: Instant, noun: str, limit: Limit | No
         until=instant.at,
         ticks=[
             (instant.at + timedelta(days=n), _tick(instant, n))
-            for n in range(-PAST_DAYS, length, _TICKS_BETWEEN)
+            for n in range(-2 * _TICKS_BETWEEN, length, _TICKS_BETWEEN)
         ],
         marks=[Mark(instant.at, present, f"Now: {present:,} {noun}")],
         limit=limit,
