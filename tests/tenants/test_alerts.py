@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 from django.db import connection
@@ -125,6 +125,32 @@ def test_racing_rounds_and_raisers_open_one_alert(
             assert opened.count() == 2 * (turn + 1)
             for cause in open_causes():
                 resolve_alert(cause=cause, now=now)
+
+
+@pytest.mark.proof
+def test_who_looked_earlier_does_not_undo_what_was_found_since(
+    own_provider: Callable[..., Provider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = own_provider().schema_name
+    monkeypatch.setattr(conditions, "_watchers", {})
+    first_looks, second_is_done = Event(), Event()
+
+    @watch("cellar")
+    def look(*, now: datetime) -> Iterable[Condition]:
+        if now == NOON:
+            first_looks.set()
+            second_is_done.wait(timeout=0.5)
+            return []
+        return [FLOOD]
+
+    def second() -> None:
+        first_looks.wait()
+        watch_round(now=LATER)
+        second_is_done.set()
+
+    at_once(schema, lambda: watch_round(now=NOON), second)
+    with provider_schema(schema):
+        assert open_causes() == ["flood"]
 
 
 def at_once(schema: str, *acts: Callable[[], object]) -> None:
