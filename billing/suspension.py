@@ -26,6 +26,7 @@ from mtp.problems import Problem
 STILL_ALLOWED = frozenset(
     {
         "billing_information",
+        "mailing_address",
         "billing_address",
         "card_replace",
         "card_setup",

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from billing.information.forms import BILLING, MAILING
 from billing.views import (
     active_users,
     allowance,
@@ -66,7 +67,16 @@ urlpatterns = [
     ),
     path("account/billing/", information.billing_information, name="billing_information"),
     path(
-        "account/billing/address/<str:part>/", information.billing_address, name="billing_address"
+        "account/billing/mailing-address/",
+        information.address_fields,
+        {"part": MAILING},
+        name="mailing_address",
+    ),
+    path(
+        "account/billing/billing-address/",
+        information.address_fields,
+        {"part": BILLING},
+        name="billing_address",
     ),
     path("account/billing/card/", information.card_replace, name="card_replace"),
     path("account/billing/card/setup/", card.card_setup, name="card_setup"),

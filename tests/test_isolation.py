@@ -15,7 +15,8 @@ from django.test import Client
 from accounts.credentials import ApiKey, Invitation
 from accounts.models import Provider, User
 from accounts.roles import Role
-from billing.models import Invoice, PaymentMethod
+from billing.models import Contract, Invoice, PaymentMethod
+from integrations.models import Drift, ServiceMapping, SyncRun
 from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
 from tenants.alerts import raise_alert
@@ -71,6 +72,34 @@ def make_card(organization: Organization) -> PaymentMethod:
     )
 
 
+def make_mapping(organization: Organization) -> ServiceMapping:
+    return ServiceMapping.objects.create(
+        organization=organization,
+        company_id=1,
+        company_name=CANARY,
+        contract_id=1,
+        contract_name=CANARY,
+        service_id=1,
+        service_name=CANARY,
+        contract_service_id=1,
+        first_month=date(2026, 3, 1),
+        created_at=NOON,
+        created_by_name=CANARY,
+    )
+
+
+def make_drift(organization: Organization) -> Drift:
+    return Drift.objects.create(
+        mapping=make_mapping(organization),
+        month=date(2026, 3, 1),
+        expected_units=1,
+        found_units=2,
+        theirs_units=2,
+        wanted_units=1,
+        found_at=NOON,
+    )
+
+
 ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "organization_id": lambda organization: organization,
     "user_id": lambda organization: ManagedUser.objects.create(
@@ -116,6 +145,17 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         asked_by_id=1,
         asked_by_name=f"Otto {CANARY}",
     ),
+    "contract_id": lambda _: Contract.objects.create(
+        kind="pay_as_you_go",
+        package_id=1,
+        package_name=CANARY,
+        metric="users",
+        currency="USD",
+        unit_price=1,
+        starts_on="2026-01-01",
+        automatic_limit_minor=1,
+        payment_terms_days=30,
+    ),
     "alert_id": lambda organization: raise_alert(
         condition=Condition(
             cause="vpn",
@@ -125,6 +165,14 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
             organization_id=organization.pk,
         ),
         now=NOON,
+    ),
+    "drift_id": make_drift,
+    "sync_run_id": lambda _: SyncRun.objects.create(
+        kind=SyncRun.Kind.MANUAL,
+        day=date(2026, 3, 2),
+        ordered_by_name=CANARY,
+        created_at=NOON,
+        failure=CANARY,
     ),
     "run_id": lambda organization: ImportRun.objects.create(
         organization=organization,

@@ -58,7 +58,7 @@ class AddressForm(forms.Form):
             widget=forms.Select(
                 attrs={
                     "autocomplete": f"section-{prefix} country",
-                    "hx-post": reverse_lazy("billing_address", args=[prefix]),
+                    "hx-post": reverse_lazy(f"{prefix}_address"),
                     "hx-target": f"#{prefix}-parts",
                     "hx-swap": "outerHTML",
                 }

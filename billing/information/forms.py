@@ -34,7 +34,7 @@ class DetailsForm(forms.Form):
         # Another country may hold for the tax id then.
         widget=forms.CheckboxInput(
             attrs={
-                "hx-post": reverse_lazy("billing_address", args=["billing"]),
+                "hx-post": reverse_lazy("billing_address"),
                 "hx-target": "#billing-parts",
                 "hx-swap": "outerHTML",
             }

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,7 +19,7 @@ from accounts.roles import Permission
 from billing.cards import current_card
 from billing.contracts import contract_for
 from billing.history import local_date
-from billing.information.forms import BILLING, MAILING, InformationForms, TermsForm
+from billing.information.forms import MAILING, InformationForms, TermsForm
 from billing.information.terms_of_use import accepted_terms
 from billing.models import Invoice
 from billing.money import format_money
@@ -63,10 +63,8 @@ def card_replace(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.CHANGE_BILLING)
 @require_POST
-def billing_address(request: PortalRequest, part: str) -> HttpResponse:
+def address_fields(request: PortalRequest, part: str) -> HttpResponse:
     """The fields of one address for the country just chosen, with what was typed; saves nothing."""
-    if part not in (MAILING, BILLING):
-        raise Http404
     profile = current_profile(provider=request.provider)
     information = InformationForms.of(profile, typed=request.POST)
     context = {

@@ -18,6 +18,7 @@ from accounts.roles import Role
 from billing.models import PaymentMethod
 from mtp.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
+from tests.browser.billing_form import complete
 from tests.people import PASSWORD, hire
 from tests.sandbox_fixtures import FINE, StripeStandIn
 from usage.periods import Month
@@ -152,7 +153,7 @@ def search_cap_and_fill(page: Page) -> None:
 
 def put_card_on_file(page: Page, stripe: StripeStandIn) -> None:
     page.get_by_role("link", name="Add a card").click()
-    page.get_by_role("link", name="Add card").click()
+    complete(page)
     enter_card(page, FINE)
     expect(page.get_by_text("Visa ending in 4242").first).to_be_visible()
     to_usage(page)
@@ -204,6 +205,7 @@ def test_a_declined_card_is_told_and_a_careful_bank_is_satisfied(
     stripe_of_portal: StripeStandIn,
 ) -> None:
     page = open_page(f"{portal}/account/billing/card/", person=olive)
+    complete(page)
     enter_card(page, DECLINED)
     expect(page.locator("#card-error")).to_contain_text("declined")
     assert cards_on_file(house) == []

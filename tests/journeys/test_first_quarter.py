@@ -30,6 +30,7 @@ from billing.month_close import MonthAlreadyClosed, MonthNotOver, close_month
 from mtp.outbox.delivery import deliver_due
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.billing_information import BILLING_INFORMATION
 from tests.people import People
 from tests.sandbox_fixtures import StripeStandIn
 from usage.periods import Month
@@ -84,7 +85,8 @@ class Story:
 
     def put_card_on_file(self) -> None:
         """What the browser does: the card goes to Stripe, and only the intent's id comes back."""
-        secret = self.bill.post("/account/billing/card/setup/").json()["client_secret"]
+        setup = self.bill.post("/account/billing/card/setup/", BILLING_INFORMATION)
+        secret = setup.json()["client_secret"]
         intent = secret.split("_secret_")[0]
         self.stripe.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
         self.bill.get(f"/account/billing/card/return/?setup_intent={intent}")

@@ -43,6 +43,7 @@ from mtp.schema import provider_schema
 from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import remove_organization
 from tests.billing.conftest import BILL
+from tests.billing_information import BILLING_INFORMATION
 from tests.people import People
 from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import add, add_devices, remove
@@ -120,7 +121,8 @@ class Story:
         self.acme_users: list[ManagedUser] = []
 
     def put_card_on_file(self) -> None:
-        secret = self.bill.post("/account/billing/card/setup/").json()["client_secret"]
+        setup = self.bill.post("/account/billing/card/setup/", BILLING_INFORMATION)
+        secret = setup.json()["client_secret"]
         intent = secret.split("_secret_")[0]
         self.stripe.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
         self.bill.get(f"/account/billing/card/return/?setup_intent={intent}")
