@@ -3,10 +3,10 @@
 import logging
 
 from celery import shared_task
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Provider
+from accounts.rounds import active_providers, close_connection, for_each, portions
 from billing.month_close import close_due_months
 from billing.reconciliation import book_recent, reconcile
 from billing.reminders.round import remind
@@ -15,44 +15,30 @@ from mtp.outbox.delivery import waking_once
 
 logger = logging.getLogger(__name__)
 
-# A connection keeps a cache of every schema it touched: it is dropped after so many providers.
-PROVIDERS_PER_TASK = 100
-
 
 @shared_task(name="billing.tasks.close_due_months")
 def close_all_due_months() -> None:
-    """Ask for every active provider's months that are over and not closed, in chunks."""
-    ids = list(
-        Provider.objects.filter(state=Provider.State.ACTIVE, closes_automatically=True)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    for start in range(0, len(ids), PROVIDERS_PER_TASK):
-        close_months_of.delay(ids[start : start + PROVIDERS_PER_TASK])
+    """Ask for every active provider's months that are over and not closed, in portions."""
+    for portion in portions(active_providers().filter(closes_automatically=True)):
+        close_months_of.delay(portion)
 
 
 @shared_task(name="billing.tasks.close_months_of")
 def close_months_of(provider_ids: list[int]) -> None:
     """Close these providers' due months; one that fails is logged and holds up no other."""
     now = timezone.now()
-    try:
-        with waking_once():
-            for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
-                try:
-                    close_due_months(provider=provider, now=now)
-                except Exception:
-                    logger.exception("Closing a month of %s failed; next hour again.", provider)
-    finally:
-        connection.close()
+    for_each(
+        provider_ids,
+        lambda provider: close_due_months(provider=provider, now=now),
+        failed="Closing a month of %s failed; next hour again.",
+    )
 
 
 @shared_task(name="billing.tasks.record_all_standings")
 def record_all_standings() -> None:
-    """Record where every active provider stands now, in chunks of one statement each."""
-    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
-    ids = list(active.values_list("pk", flat=True))
-    for start in range(0, len(ids), PROVIDERS_PER_TASK):
-        record_standings_of.delay(ids[start : start + PROVIDERS_PER_TASK])
+    """Record where every active provider stands now, in portions of one statement each."""
+    for portion in portions(active_providers()):
+        record_standings_of.delay(portion)
 
 
 @shared_task(name="billing.tasks.record_standings_of")
@@ -63,8 +49,7 @@ def record_standings_of(provider_ids: list[int]) -> int:
             providers = list(Provider.objects.filter(pk__in=provider_ids).order_by("pk"))
             return record_standings(providers=providers, now=timezone.now())
     finally:
-        if not connection.in_atomic_block:
-            connection.close()
+        close_connection()
 
 
 @shared_task(name="billing.tasks.reconcile_all")
@@ -74,47 +59,34 @@ def reconcile_all() -> None:
         book_recent(now=timezone.now())
     except Exception:
         logger.exception("Recent refunds and disputes were not asked about; tomorrow again.")
-    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
-    ids = list(active.values_list("pk", flat=True))
-    for start in range(0, len(ids), PROVIDERS_PER_TASK):
-        reconcile_payments_of.delay(ids[start : start + PROVIDERS_PER_TASK])
+    for portion in portions(active_providers()):
+        reconcile_payments_of.delay(portion)
 
 
 @shared_task(name="billing.tasks.reconcile_payments_of")
 def reconcile_payments_of(provider_ids: list[int]) -> None:
     """Reconcile these providers; one that fails is logged and holds up no other."""
     now = timezone.now()
-    try:
-        for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
-            try:
-                reconcile(provider=provider, now=now)
-            except Exception:
-                logger.exception("Reconciling %s failed; tomorrow again.", provider)
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
+    for_each(
+        provider_ids,
+        lambda provider: reconcile(provider=provider, now=now),
+        failed="Reconciling %s failed; tomorrow again.",
+    )
 
 
 @shared_task(name="billing.tasks.remind_all")
 def remind_all() -> None:
     """Mail what comes soon to every active provider: a card that expires, a contract's renewal."""
-    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
-    ids = list(active.values_list("pk", flat=True))
-    for start in range(0, len(ids), PROVIDERS_PER_TASK):
-        remind_providers.delay(ids[start : start + PROVIDERS_PER_TASK])
+    for portion in portions(active_providers()):
+        remind_providers.delay(portion)
 
 
 @shared_task(name="billing.tasks.remind_providers")
 def remind_providers(provider_ids: list[int]) -> None:
     """Remind these providers; one that fails is logged and holds up no other."""
     now = timezone.now()
-    try:
-        with waking_once():
-            for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
-                try:
-                    remind(provider=provider, now=now)
-                except Exception:
-                    logger.exception("Reminding %s failed; tomorrow again.", provider)
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
+    for_each(
+        provider_ids,
+        lambda provider: remind(provider=provider, now=now),
+        failed="Reminding %s failed; tomorrow again.",
+    )

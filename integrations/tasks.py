@@ -1,20 +1,15 @@
 """What integrations does by the clock: often enough, so that what was missed is caught up."""
 
-import logging
+from datetime import datetime
+from functools import partial
 
 from celery import shared_task
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Provider
+from accounts.rounds import active_providers, for_each, portions
 from integrations.autotask.runs import order_nightly
-from mtp.outbox.delivery import waking_once
 from mtp.schema import provider_schema
-
-logger = logging.getLogger(__name__)
-
-# A connection keeps a cache of every schema it touched: it is dropped after so many providers.
-PROVIDERS_PER_TASK = 100
 
 
 @shared_task(name="integrations.tasks.sync_due_providers")
@@ -23,10 +18,8 @@ def sync_due_providers() -> None:
 
     Runs hourly: a night's run begins within the hour after its day's snapshot.
     """
-    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
-    ids = list(active.values_list("pk", flat=True))
-    for start in range(0, len(ids), PROVIDERS_PER_TASK):
-        order_nightly_runs_of.delay(ids[start : start + PROVIDERS_PER_TASK])
+    for portion in portions(active_providers()):
+        order_nightly_runs_of.delay(portion)
 
 
 @shared_task(name="integrations.tasks.order_nightly_runs_of")
@@ -35,15 +28,13 @@ def order_nightly_runs_of(provider_ids: list[int]) -> None:
 
     Belongs to no single provider: it enters each one's schema itself.
     """
-    now = timezone.now()
-    try:
-        with waking_once():
-            for provider in Provider.objects.filter(pk__in=provider_ids).order_by("pk"):
-                try:
-                    with provider_schema(provider.schema_name):
-                        order_nightly(now=now)
-                except Exception:
-                    logger.exception("No PSA run of %s; next hour again.", provider)
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
+    for_each(
+        provider_ids,
+        partial(_order_nightly, now=timezone.now()),
+        failed="No PSA run of %s; next hour again.",
+    )
+
+
+def _order_nightly(provider: Provider, *, now: datetime) -> None:
+    with provider_schema(provider.schema_name):
+        order_nightly(now=now)

@@ -1,8 +1,7 @@
 """Daily snapshots: what every organization had at the end of each local day."""
 
-import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
@@ -24,9 +23,6 @@ log = logging.getLogger(__name__)
 
 TAKE_UNCHANGED, TAKE_CHANGED = statement("take_unchanged"), statement("take_changed")
 
-# Providers that share a transaction, a task and a connection. A connection keeps what it learned of
-# every schema it touched (some 100 kB each), so it is closed after them.
-CHUNK = 100
 # How much of a longer gap one task makes up; the next hour's goes on from there.
 DAYS_A_TASK = 31
 
@@ -197,9 +193,3 @@ def _check_books(due: Due, *, now: datetime) -> int | None:
         log.exception("The books of %s could not be checked; tomorrow again.", due.schema)
         return None
     return len(differences)
-
-
-def chunks(provider_ids: Iterable[int]) -> list[list[int]]:
-    """Providers in the portions that share a task."""
-    ids = iter(provider_ids)
-    return list(iter(lambda: list(itertools.islice(ids, CHUNK)), []))

@@ -3,13 +3,12 @@
 from zoneinfo import ZoneInfo
 
 from celery import shared_task
-from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Provider
+from accounts.rounds import active_providers, close_connection, portions
 from mtp.schema import provider_schema
 from usage.forecast.trials import record_trials
-from usage.snapshots import chunks, snapshot_providers
+from usage.snapshots import snapshot_providers
 
 
 @shared_task(name="usage.tasks.snapshot_due_providers")
@@ -19,11 +18,10 @@ def snapshot_due_providers() -> int:
     Runs hourly: a day is recorded within the hour after its local midnight, and days that were
     missed are made up.
     """
-    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
-    portions = chunks(active.values_list("pk", flat=True))
-    for portion in portions:
+    due = portions(active_providers())
+    for portion in due:
         snapshot_some.delay(portion)
-    return len(portions)
+    return len(due)
 
 
 @shared_task(name="usage.tasks.snapshot_some")
@@ -33,24 +31,19 @@ def snapshot_some(provider_ids: list[int]) -> int:
     Belongs to no single provider: it enters each one's schema itself.
     """
     try:
-        providers = list(
-            Provider.objects.filter(pk__in=provider_ids, state=Provider.State.ACTIVE).order_by("pk")
-        )
+        providers = list(active_providers().filter(pk__in=provider_ids))
         return snapshot_providers(providers=providers, now=timezone.now()).snapshots
     finally:
-        # A connection never forgets a schema it touched: it would grow with every portion.
-        if not connection.in_atomic_block:
-            connection.close()
+        close_connection()
 
 
 @shared_task(name="usage.tasks.try_forecasts")
 def try_forecasts() -> int:
     """Have every active provider's forecasts of the months that are over tried; gives the tasks."""
-    active = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
-    portions = chunks(active.values_list("pk", flat=True))
-    for portion in portions:
+    due = portions(active_providers())
+    for portion in due:
         try_some_forecasts.delay(portion)
-    return len(portions)
+    return len(due)
 
 
 @shared_task(name="usage.tasks.try_some_forecasts")
@@ -59,15 +52,12 @@ def try_some_forecasts(provider_ids: list[int]) -> int:
 
     Belongs to no single provider: it enters each one's schema itself.
     """
-    active = Provider.objects.filter(pk__in=provider_ids, state=Provider.State.ACTIVE)
     tried = 0
     try:
-        for provider in active.order_by("pk"):
+        for provider in active_providers().filter(pk__in=provider_ids):
             with provider_schema(provider.schema_name):
                 zone = ZoneInfo(provider.billing_time_zone)
                 tried += record_trials(zone=zone, now=timezone.now())
     finally:
-        # As above: the connection would keep every schema.
-        if not connection.in_atomic_block:
-            connection.close()
+        close_connection()
     return tried

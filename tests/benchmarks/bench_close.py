@@ -8,9 +8,9 @@ from statistics import median
 from django.db import connection, transaction
 
 from accounts.models import Provider
+from accounts.rounds import PROVIDERS_A_TASK
 from billing.models import Contract, Invoice, InvoiceLine
 from billing.month_close import close_due_months
-from billing.tasks import PROVIDERS_PER_TASK
 from mtp.outbox.delivery import waking_once
 from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
@@ -84,7 +84,7 @@ def run(*, full: bool) -> list[Result]:
     floors, closes, expected = [], [], 0
     with waking_once():
         for number, (twin, provider) in enumerate(zip(bare, ours, strict=True)):
-            if number % PROVIDERS_PER_TASK == 0:
+            if number % PROVIDERS_A_TASK == 0:
                 connection.close()
             seconds, total = _floor(twin)
             floors.append(seconds)

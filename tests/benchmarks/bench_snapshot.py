@@ -8,12 +8,13 @@ from multiprocessing import get_context
 from django.db import connection, connections
 
 from accounts.models import Provider
+from accounts.rounds import PROVIDERS_A_TASK
 from mtp.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 from usage.replay import verify_books
-from usage.snapshots import CHUNK, due_snapshots, take_snapshots
+from usage.snapshots import due_snapshots, take_snapshots
 
 LIMIT = 3.0
 ORGANIZATIONS = 100
@@ -91,7 +92,7 @@ def _floor(shared: Provider, now: datetime) -> float:
 
 def _night(workers: ProcessPoolExecutor, providers: list[Provider], now: datetime) -> float:
     """Seconds until two workers have taken all snapshots, in portions as the task has them."""
-    size = min(CHUNK, len(providers) // WORKERS)
+    size = min(PROVIDERS_A_TASK, len(providers) // WORKERS)
     portions = [providers[first : first + size] for first in range(0, len(providers), size)]
     began = time.perf_counter()
     taken = sum(workers.map(_take, portions, [now] * len(portions)))

@@ -43,6 +43,9 @@ def test_the_hourly_round_asks_many_providers_in_one_statement(
     with CaptureQueriesContext(connection) as seen:
         assert standing.record_standings(providers=providers, now=FORTY_FIVE) == 0
     assert len(seen) == 1
+    with CaptureQueriesContext(connection) as seen, time_machine.travel(FORTY_FIVE, tick=False):
+        tasks.record_standings_of([provider.pk for provider in providers])
+    assert len(seen) == 2, "one for the providers, one for what they all owe"
 
 
 def test_the_clock_calls_it(books: Books) -> None:

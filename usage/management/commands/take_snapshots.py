@@ -4,11 +4,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Provider
-from usage.snapshots import chunks, snapshot_providers
+from accounts.rounds import close_connection, portions
+from usage.snapshots import snapshot_providers
 
 
 class Command(BaseCommand):
@@ -28,15 +28,14 @@ class Command(BaseCommand):
             if not providers.exists():
                 raise CommandError(f"There is no active provider with the prefix {prefix!r}.")
         taken, wrong = 0, []
-        for portion in chunks(list(providers.values_list("pk", flat=True))):
+        for portion in portions(providers):
             some = list(Provider.objects.filter(pk__in=portion).order_by("pk"))
             outcome = snapshot_providers(providers=some, now=timezone.now())
             taken += outcome.snapshots
             wrong += outcome.failed_schemas
             if outcome.differences:
                 wrong.append(f"{outcome.differences} differences in the books (see the log)")
-            if not connection.in_atomic_block:
-                connection.close()
+            close_connection()
         self.stdout.write(f"{taken} snapshots taken")
         if wrong:
             raise CommandError("Not in order: " + ", ".join(wrong))
