@@ -31,10 +31,10 @@ def late_story(*, explanation: Explanation) -> LateStory | None:
     noun = explanation.metric.value
     would, was = lacked.high_water_mark, explanation.high_water_mark
     told = f"{counted_noun(len(lacked.changes), 'changes')} of this month came too late for its log"
+    end = "no more than was counted"
     if would > was:
-        end = f"With them it would have been {would:,} {noun}; the next close bills the difference."
-    else:
-        end = f"With them it would have been {would:,} {noun}: no more than was counted."
+        end = "the difference is a line of the next invoice"
+    end = f"With all of it the month would have had {would:,} {noun}: {end}."
     return LateStory(
         sentence=f"{told}. {end}",
         changes=tuple(

@@ -33,9 +33,14 @@ SHARES = Columns(name=63, unit_price=0, amount=0)
 
 @dataclass(frozen=True, slots=True)
 class AnnexLine:
-    """Texts set one after the other; those with `foreign_…` need a box."""
+    """Texts set one after the other; those with `foreign_…` need a box.
 
+    `why_url` is the whole address of what explains the line, behind its position; empty for none.
+    """
+
+    indent: str
     position: str
+    why_url: str
     name: str
     foreign_name: bool
     figures: str
@@ -43,11 +48,13 @@ class AnnexLine:
     foreign_actor: bool
 
 
-def annex_line(line: InvoiceLine, *, columns: Columns, currency: str, zone: ZoneInfo) -> AnnexLine:
+def annex_line(
+    line: InvoiceLine, *, columns: Columns, currency: str, zone: ZoneInfo, why_url: str
+) -> AnnexLine:
     """One line; names are cut with an ellipsis at their column's width."""
     name = printable(line.organization_name or line.description)
     if line.adjusted_month is not None:
-        name = f"{name} ({line.adjusted_month:%b %Y}, told late)"
+        name = f"{line.adjusted_month:%b %Y}: {name}"
     actor = printable(line.peak_actor_name)
     foreign_name, foreign_actor = not is_monospaced(name), not is_monospaced(actor)
     has_price = columns.unit_price > 0
@@ -56,7 +63,9 @@ def annex_line(line: InvoiceLine, *, columns: Columns, currency: str, zone: Zone
     reached = "carried in" if line.peak_at is None else sortable_instant(line.peak_at, zone)
     quantity = quantity_text(line.quantity, unit_of(line.metric))
     return AnnexLine(
-        position=f"{line.position:>{_POSITION}} ",
+        indent=" " * (_POSITION - len(str(line.position))),
+        position=str(line.position),
+        why_url=why_url,
         name=name if foreign_name else fitted(name, columns.name),
         foreign_name=foreign_name,
         figures=_figures(columns, quantity, price, amount, reached),

@@ -13,6 +13,7 @@ from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
 from billing.why_links import why_address
 from billing.wording import instant_text, month_text, quantity_text, unit_of
+from usage.wording import counted_noun
 
 _LONGEST_PERSON = 60
 # Sorts before every month that was.
@@ -58,7 +59,7 @@ def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator
         if late != NOT_LATE:
             what = f"{what}, told late of {month_text(late)},"
         yield Charge(
-            name=f"{what} in {len(group):,} organizations",
+            name=f"{what} in {counted_noun(len(group), 'organizations')}",
             note="The sum of their lines, each with its own amount",
             quantity=quantity_text(
                 sum((line.quantity for line in group), Decimal(0)), unit_of(metric)

@@ -3,7 +3,7 @@
 Payment is told as at issue: a document never changes, so it cannot know what came in later.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -23,12 +23,16 @@ from billing.documents.names import printable
 from billing.information.addresses import country_name
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
+from billing.why_links import why_address
 from billing.wording import date_text, instant_text, month_text
 
 # Up to so many lines a page's table is handsome and quick; a longer one becomes an annex.
 LONGEST_TABLE = 40
 # 90 pages; beyond that nobody reads, and a worker would take minutes and gigabytes.
 LONGEST_ANNEX = 5000
+MOST_LATE_LINES = 10
+# A link costs as much as the line it stands in.
+LONGEST_LINKED_ANNEX = 400
 _LONGEST_ADDRESS_LINE = 90
 _MOST_ADDRESS_LINES = 8
 
@@ -79,6 +83,7 @@ class Sheet:
     annex_title: str
     is_only_in_csv: bool
     annex_heading: str
+    has_links: bool
     annex: tuple[AnnexLine, ...]
     annex_sum: str
     totals: tuple[tuple[str, str], ...]
@@ -115,7 +120,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         package=printable(str(invoice.contract_summary.get("package_name", ""))),
         quantity_heading=_quantity_heading(invoice),
         basis_heading=_basis_heading(invoice),
-        charges=tuple(charges_by_price(charged, currency=currency))
+        charges=tuple(_summed_up(charged, in_table, currency=currency))
         if is_summary
         else tuple(map(in_table, charged)),
         is_summary=is_summary,
@@ -123,8 +128,18 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         annex_title=_annex_title(annexed, is_charged=is_summary),
         is_only_in_csv=is_long and not has_annex,
         annex_heading=annex_heading(columns),
+        has_links=len(annexed) <= LONGEST_LINKED_ANNEX,
         annex=tuple(
-            annex_line(line, columns=columns, currency=currency, zone=zone) for line in annexed
+            annex_line(
+                line,
+                columns=columns,
+                currency=currency,
+                zone=zone,
+                why_url=why_address(line, month=invoice.month)
+                if len(annexed) <= LONGEST_LINKED_ANNEX
+                else "",
+            )
+            for line in annexed
         ),
         annex_sum=annex_sum(format_money(invoice.subtotal_minor, currency)) if is_summary else "",
         totals=_totals(invoice),
@@ -132,6 +147,20 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         is_owed=invoice.total_minor > 0,
         is_charged_to_card=invoice.collection == Invoice.Collection.AUTOMATIC,
     )
+
+
+def _summed_up(
+    lines: Iterable[InvoiceLine], in_table: Callable[[InvoiceLine], Charge], *, currency: str
+) -> Iterator[Charge]:
+    """The charges by price; those told late each by itself while they are few, with its reason."""
+    lines = list(lines)
+    late = [line for line in lines if line.adjusted_month is not None]
+    if len(late) > MOST_LATE_LINES:
+        yield from charges_by_price(lines, currency=currency)
+        return
+    usual = [line for line in lines if line.adjusted_month is None]
+    yield from charges_by_price(usual, currency=currency)
+    yield from map(in_table, late)
 
 
 def _facts(invoice: Invoice, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:

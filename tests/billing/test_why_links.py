@@ -10,7 +10,7 @@ from pypdf import PdfReader
 
 from accounts.models import Provider
 from billing.documents.invoice_csv import invoice_csv
-from billing.documents.invoice_pdf import invoice_pdf
+from billing.documents.invoice_pdf import invoice_html, invoice_pdf
 from mtp.schema import provider_schema
 from tenants.models import Organization
 from tests.billing.sheets import invoice_with, issued
@@ -73,3 +73,11 @@ def test_the_invoices_page_leads_there_and_on(
         assert f'href="{address}"' in page
         # The invoice outlives the organization, and so does its explanation.
         assert client.get(address).status_code == 200
+
+
+def test_an_annex_links_its_lines_while_it_is_short() -> None:
+    invoice, lines = invoice_with(count=60)
+    assert invoice_html(invoice=invoice, lines=lines).count("/why/2026-10/") == 60
+
+    invoice, lines = invoice_with(count=401)
+    assert "/why/" not in invoice_html(invoice=invoice, lines=lines)

@@ -128,7 +128,7 @@ def test_the_page_of_the_month_tells_what_came_too_late(north, bakery, as_rita, 
     page = as_rita.get(f"/account/usage/{organization.pk}/why/2026-02/").content.decode()
 
     assert "1 change of this month came too late for its log" in page
-    assert "With them it would have been 2 users; the next close bills the difference" in page
+    assert "would have had 2 users: the difference is a line of the next invoice" in page
     assert "10 Feb 2026" in page
     assert (
         "Told late"
