@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from billing.models.invoice import Invoice
+from billing.money import format_money
 
 
 class PaymentMethod(models.Model):
@@ -143,7 +144,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount_minor} {self.currency} for {self.invoice_id}"
+        return f"{self.get_method_display()}, {format_money(self.amount_minor, self.currency)}"
 
 
 class WebhookEvent(models.Model):

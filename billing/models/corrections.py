@@ -6,6 +6,7 @@ from django.db import models
 
 from billing.models.charging import Payment
 from billing.models.invoice import Invoice, InvoiceLine
+from billing.money import format_money
 
 
 class CreditNote(models.Model):
@@ -132,7 +133,9 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"refund {self.pk} of payment {self.payment_id}: {self.state}"
+        return (
+            f"{format_money(self.amount_minor, self.currency)}, {self.get_state_display().lower()}"
+        )
 
 
 class LineDispute(models.Model):
@@ -180,4 +183,4 @@ class LineDispute(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"dispute of line {self.line_id}: {self.state}"
+        return f"{self.line}: {self.get_state_display().lower()}"

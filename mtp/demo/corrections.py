@@ -35,7 +35,7 @@ def correct_invoices(plan: DemoProvider, provider: Provider) -> None:
     )
     open_dispute(
         line=disputed,
-        reason="Eight of these accounts were test users of the migration. Please do not bill them.",
+        reason="Some of these accounts were made twice in our migration. Please look again.",
         actor=Actor(id=None, name=plan.actors[0]),
         now=last.issued_at + SOON_AFTER,
     )

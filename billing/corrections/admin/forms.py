@@ -29,6 +29,7 @@ class MoneyField(forms.DecimalField):
 
     widget = UnfoldAdminDecimalFieldWidget
     currency = "USD"
+    at_most: int | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_value=LARGEST, **kwargs)
@@ -49,6 +50,9 @@ class MoneyField(forms.DecimalField):
             raise forms.ValidationError("This currency has no such amount.")
         if minor <= 0:
             raise forms.ValidationError("Enter an amount above zero.")
+        if self.at_most is not None and minor > self.at_most:
+            limit = format_money(self.at_most, self.currency)
+            raise forms.ValidationError(f"This is more than {limit}.")
         return minor
 
 
@@ -75,11 +79,12 @@ class CorrectionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.subject = subject
 
-    def price(self, name: str, *, currency: str, help_text: str) -> None:
-        """Give an amount its currency, and say beside it how far it goes."""
+    def price(self, name: str, *, currency: str, at_most: int, words: str) -> None:
+        """Give an amount its currency and its limit, which is said beside it."""
         field = cast("MoneyField", self.fields[name])
         field.set_currency(currency)
-        field.help_text = help_text
+        field.at_most = at_most
+        field.help_text = words.format(format_money(at_most, currency))
 
     def refuse(self, refusal: CorrectionRefused) -> None:
         """Show a refusal at its field."""
@@ -139,8 +144,12 @@ class TransferForm(InvoiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        unpaid = f"{self.money(self.invoice.amounts.unsettled_minor)} is unpaid."
-        self.price("amount", currency=self.invoice.currency, help_text=unpaid)
+        self.price(
+            "amount",
+            currency=self.invoice.currency,
+            at_most=self.invoice.amounts.unsettled_minor,
+            words="{} is unpaid.",
+        )
 
     def summary(self) -> list[str]:
         """What is booked, and what is left."""
@@ -166,8 +175,12 @@ class CreditForm(InvoiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["lines"].choices = self._lines()  # type: ignore[attr-defined]
-        at_most = f"{self.money(self.invoice.amounts.uncredited_minor)} at most."
-        self.price("amount", currency=self.invoice.currency, help_text=f"Tax included; {at_most}")
+        self.price(
+            "amount",
+            currency=self.invoice.currency,
+            at_most=self.invoice.amounts.uncredited_minor,
+            words="Tax included; {} at most.",
+        )
 
     def _lines(self) -> list[tuple[str, str]]:
         lines = self.invoice.lines.filter(amount_minor__gt=0).order_by("position")
@@ -220,8 +233,12 @@ class RefundForm(CorrectionForm):
     def __init__(self, *args: Any, subject: Payment, **kwargs: Any) -> None:
         super().__init__(*args, subject=subject, **kwargs)
         self.payment = subject
-        at_most = f"{self.money(refundable_minor(subject))} at most."
-        self.price("amount", currency=subject.currency, help_text=at_most)
+        self.price(
+            "amount",
+            currency=subject.currency,
+            at_most=refundable_minor(subject),
+            words="{} at most.",
+        )
 
     def money(self, minor: int) -> str:
         """An amount in the payment's currency."""

@@ -8,9 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from unfold.admin import TabularInline
 
 from billing.admin import BillingAdmin
+from billing.corrections.admin.inlines import (
+    AttemptInline,
+    CreditNoteInline,
+    DisputeInline,
+    LineInline,
+    NoteLineInline,
+    PaymentInline,
+    RefundInline,
+)
 from billing.corrections.admin.page import CorrectingAdmin
 from billing.corrections.admin.pages import (
     DISPUTE_PAGES,
@@ -21,79 +29,14 @@ from billing.corrections.admin.pages import (
 from billing.documents import DocumentDamaged, DocumentNotReady
 from billing.documents.credit_note import credit_note_document
 from billing.models import (
-    ChargeAttempt,
     CreditNote,
-    CreditNoteLine,
     Invoice,
-    InvoiceLine,
     LineDispute,
     Payment,
     Refund,
 )
 from billing.money import format_money
 from billing.refunds import refundable_minor
-
-
-class ReadInline(TabularInline):  # type: ignore[misc]
-    """Rows to be looked at."""
-
-    can_delete = False
-    extra = 0
-    max_num = 0
-    show_change_link = False
-
-
-class LineInline(ReadInline):
-    """An invoice's lines as issued."""
-
-    model = InvoiceLine
-    fields = ("position", "kind", "description", "quantity", "unit_price", "amount_minor")
-    readonly_fields = fields
-
-
-class AttemptInline(ReadInline):
-    """What was tried to charge it."""
-
-    model = ChargeAttempt
-    fields = ("cause", "state", "amount_minor", "decline_code", "created_at", "finished_at")
-    readonly_fields = fields
-
-
-class PaymentInline(ReadInline):
-    """What came in, each with the page on which it is refunded."""
-
-    model = Payment
-    fields = ("method", "amount", "received_at", "reference", "recorded_by_name")
-    readonly_fields = fields
-    show_change_link = True
-
-    @admin.display(description="Amount")
-    def amount(self, payment: Payment) -> str:
-        """As people read it."""
-        return format_money(payment.amount_minor, payment.currency)
-
-
-class CreditNoteInline(ReadInline):
-    """What was taken back."""
-
-    model = CreditNote
-    fields = ("number", "total", "reason", "issued_at", "issued_by_name")
-    readonly_fields = fields
-    show_change_link = True
-
-    @admin.display(description="Total")
-    def total(self, note: CreditNote) -> str:
-        """As printed on it."""
-        return format_money(note.total_minor, note.currency)
-
-
-class DisputeInline(ReadInline):
-    """What the provider does not accept."""
-
-    model = LineDispute
-    fields = ("line", "state", "reason", "opened_by_name", "opened_at", "answer")
-    readonly_fields = fields
-    show_change_link = True
 
 
 @admin.register(Invoice)
@@ -106,6 +49,24 @@ class InvoiceAdmin(CorrectingAdmin):
     search_fields = ("number",)
     ordering = ("-issued_at", "-id")
     inlines = (PaymentInline, CreditNoteInline, DisputeInline, AttemptInline, LineInline)
+    fields: Any = (
+        "number",
+        "status",
+        ("kind", "month"),
+        ("issued_at", "due_date"),
+        "collection",
+        "buyer_name",
+        "replaces",
+    )
+    readonly_fields = ("status", "buyer_name")
+    of_the_void = (("voided_at", "voided_by_name"), "void_reason")
+    of_the_write_off = (("written_off_at", "written_off_by_name"), "write_off_reason")
+
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:  # noqa: ARG002 - Django's signature
+        """What operations decided is shown once they have."""
+        void = self.of_the_void if obj and obj.voided_at else ()
+        written_off = self.of_the_write_off if obj and obj.written_off_at else ()
+        return (*self.fields, *void, *written_off)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:  # noqa: ARG002 - Django's signature
         """With its amounts, so that the status costs nothing."""
@@ -120,6 +81,11 @@ class InvoiceAdmin(CorrectingAdmin):
     def status(self, invoice: Invoice) -> str:
         """As the provider sees it."""
         return str(invoice.status.label)
+
+    @admin.display(description="Bill to")
+    def buyer_name(self, invoice: Invoice) -> str:
+        """As printed on it."""
+        return str(invoice.buyer["name"])
 
     def figures(self, found: Invoice) -> list[tuple[str, str]]:
         """The amounts a correction starts from; those of nothing left out, but for what is owed."""
@@ -138,20 +104,6 @@ class InvoiceAdmin(CorrectingAdmin):
         return [*texts, ("Owed", format_money(amounts.owed_minor, found.currency))]
 
 
-class RefundInline(ReadInline):
-    """What went back of a payment."""
-
-    model = Refund
-    fields = ("state", "amount", "reason", "ordered_by_name", "ordered_at", "failure_message")
-    readonly_fields = fields
-    show_change_link = True
-
-    @admin.display(description="Amount")
-    def amount(self, refund: Refund) -> str:
-        """As people read it."""
-        return format_money(refund.amount_minor, refund.currency)
-
-
 @admin.register(Payment)
 class PaymentAdmin(CorrectingAdmin):
     """Money that came in."""
@@ -163,6 +115,14 @@ class PaymentAdmin(CorrectingAdmin):
     search_fields = ("invoice__number", "reference", "stripe_payment_intent_id")
     ordering = ("-received_at", "-id")
     inlines = (RefundInline,)
+    fields = (
+        "invoice",
+        "method",
+        "received_at",
+        "reference",
+        "recorded_by_name",
+        "stripe_payment_intent_id",
+    )
 
     @admin.display(description="Amount")
     def amount(self, payment: Payment) -> str:
@@ -187,6 +147,19 @@ class RefundAdmin(CorrectingAdmin):
     list_select_related = ("payment__invoice",)
     search_fields = ("payment__invoice__number", "stripe_refund_id", "reference")
     ordering = ("-ordered_at", "-id")
+    fields = (
+        "payment_of",
+        "payment",
+        "credit_note",
+        ("amount", "state"),
+        "reason",
+        "reference",
+        "failure_message",
+        ("ordered_by_name", "ordered_at"),
+        ("sent_at", "finished_at"),
+        "stripe_refund_id",
+    )
+    readonly_fields = ("payment_of", "amount")
 
     @admin.display(description="Invoice")
     def payment_of(self, refund: Refund) -> str:
@@ -204,14 +177,6 @@ class RefundAdmin(CorrectingAdmin):
         return refund.payment.get_method_display()
 
 
-class NoteLineInline(ReadInline):
-    """A credit note's lines as issued."""
-
-    model = CreditNoteLine
-    fields = ("position", "description", "amount_minor")
-    readonly_fields = fields
-
-
 @admin.register(CreditNote)
 class CreditNoteAdmin(BillingAdmin):
     """Credit notes as issued."""
@@ -221,7 +186,8 @@ class CreditNoteAdmin(BillingAdmin):
     search_fields = ("number", "invoice__number")
     ordering = ("-issued_at", "-id")
     inlines = (NoteLineInline,)
-    readonly_fields = ("pdf",)
+    fields = ("number", "pdf", "invoice", "total", "reason", ("issued_at", "issued_by_name"))
+    readonly_fields = ("pdf", "total")
 
     @admin.display(description="Total")
     def total(self, note: CreditNote) -> str:
@@ -269,6 +235,16 @@ class LineDisputeAdmin(CorrectingAdmin):
     list_select_related = ("invoice", "line")
     search_fields = ("invoice__number", "reason")
     ordering = ("-opened_at", "-id")
+    fields = (
+        "invoice",
+        "line",
+        "state",
+        "reason",
+        ("opened_by_name", "opened_at"),
+        "answer",
+        ("answered_by_name", "answered_at"),
+        "credit_note",
+    )
 
     @admin.display(description="Amount")
     def amount(self, dispute: LineDispute) -> str:

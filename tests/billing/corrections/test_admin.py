@@ -1,0 +1,231 @@
+"""Operations' pages: asked for, shown what it will do, confirmed; refused at the field."""
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from accounts.models import OPERATIONS_PROVIDER_KEY
+from billing.models import CreditNote, Invoice, LineDispute, Payment, Refund
+from mtp.schema import provider_schema
+from tenants.models import AuditEntry
+from tests.billing.corrections.conftest import LATER, pay, with_lines
+
+
+@pytest.fixture
+def operations(client, people, books):
+    """Staff signed in and working in north, on the day of the story."""
+    with time_machine.travel(LATER, tick=False):
+        client.force_login(people.staff)
+        session = client.session
+        session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+        session.save()
+        yield client
+
+
+@pytest.fixture
+def here(books):
+    """Look at north's books between requests."""
+
+    def enter():
+        return provider_schema(books.provider.schema_name)
+
+    return enter
+
+
+def page_of(model, verb, found):
+    return reverse(f"admin:billing_{model}_{verb}", args=[found.pk])
+
+
+def send(operations, address, **fields):
+    """The form, the confirmation, and the act; the answer to the last."""
+    shown = operations.get(address).context["form"]
+    if "seen" in shown.fields:
+        fields["seen"] = shown["seen"].value()
+    asked = operations.post(address, fields)
+    if asked.status_code != 200:
+        return asked
+    assert "can’t be undone" in asked.content.decode()
+    return operations.post(address, {**fields, "confirmed": "1"})
+
+
+def words(response):
+    return response.content.decode()
+
+
+def test_a_transfer_is_recorded_after_a_second_look(operations, books, here):
+    invoice = books.invoice()
+    address = page_of("invoice", "record_transfer", invoice)
+    fields = {"amount": "100.00", "received_on": "2026-11-02", "reference": "Statement 12"}
+    shown = operations.get(address)
+    assert "$330.00 is unpaid" in words(shown)
+    fields["seen"] = shown.context["form"]["seen"].value()
+
+    asked = operations.post(address, fields)
+    with here():
+        assert not Payment.objects.exists(), "asked is not done"
+    assert "$100.00 is booked as paid" in words(asked)
+    done = operations.post(address, {**fields, "confirmed": "1"}, follow=True)
+
+    assert "$100.00 is booked on" in words(done)
+    with here():
+        assert Payment.objects.get().recorded_by_name.startswith("Staff")
+    again = operations.post(address, {**fields, "confirmed": "1"})
+    assert again.status_code == 422
+    assert "changed since this page was opened" in words(again)
+    with here():
+        assert Payment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("amount", "330.01", "This is more than $330.00."),
+        ("amount", "0", "above zero"),
+        ("amount", "-1", "above zero"),
+        ("amount", "1.001", "no such amount"),
+        ("amount", "1e400", "Enter a number|less than or equal|more than"),
+        ("amount", "NaN", "Enter a number"),
+        ("amount", "", "This field is required."),
+        ("received_on", "2026-11-09", "yet to come"),
+        ("received_on", "soon", "Enter a valid date."),
+        ("reference", "", "This field is required."),
+        ("reference", "a\u202eb", "can&#x27;t be seen"),
+    ],
+)
+def test_what_cannot_be_is_said_at_its_field(operations, books, field, value, told):
+    fields = {"amount": "1", "received_on": "2026-11-02", "reference": "x", field: value}
+
+    refused = send(operations, page_of("invoice", "record_transfer", books.invoice()), **fields)
+
+    assert refused.status_code == 422
+    assert any(part in words(refused) for part in told.split("|"))
+    with provider_schema(books.provider.schema_name):
+        assert not Payment.objects.exists()
+
+
+def test_lines_are_credited_and_what_was_paid_is_refunded(operations, books, here):
+    invoice = pay(books, with_lines(books, 20_000, 10_000, tax_minor=6_000))
+    line = invoice.lines.get(position=2)
+
+    done = send(
+        operations, page_of("invoice", "credit", invoice), lines=[line.pk], reason="Never used"
+    )
+
+    assert done.status_code == 302
+    with here():
+        note = CreditNote.objects.get()
+        assert (note.total_minor, note.reason) == (12_000, "Never used")
+        assert Refund.objects.get().amount_minor == 12_000
+        assert AuditEntry.objects.filter(action="credit_note.issued").count() == 1
+    assert note.number in words(operations.get(page_of("creditnote", "change", note)))
+    pdf = operations.get(page_of("creditnote", "pdf", note))
+    assert pdf.status_code == 202, "a worker renders it"
+
+
+@pytest.mark.parametrize("chosen", [{}, {"lines": ["1"], "amount": "1"}, {"lines": ["999"]}])
+def test_lines_or_an_amount(operations, books, here, chosen):
+    refused = send(
+        operations, page_of("invoice", "credit", books.invoice()), reason="Goodwill", **chosen
+    )
+
+    assert refused.status_code == 422
+    with here():
+        assert not CreditNote.objects.exists()
+
+
+def test_void_and_issued_again(operations, books, here):
+    books.contract()
+    invoice = with_lines(
+        books, 3_300, contract_summary={"unit_price": "11", "committed_quantity": None}
+    )
+
+    assert send(operations, page_of("invoice", "void", invoice), reason="Wrong").status_code == 302
+    page = words(operations.get(page_of("invoice", "change", invoice)))
+    assert "Issue again with corrections" in page
+    assert "Void the invoice" not in page
+    again = page_of("invoice", "reissue", invoice)
+    refused = send(operations, again, unit_price="5", tax_rate="0")
+    assert "nothing would be billed" in words(refused), "there were no users in October"
+    with here():
+        invoice.refresh_from_db()
+        assert invoice.void_reason == "Wrong"
+
+
+def test_a_refund_and_its_limit(operations, books, here, paid):
+    with here():
+        payment = paid.payments.get()
+    address = page_of("payment", "refund", payment)
+
+    refused = send(operations, address, amount="330.01", reason="Agreed")
+    assert "This is more than $330.00." in words(refused)
+    done = send(operations, address, amount="330", reason="Agreed")
+
+    assert done.status_code == 302
+    assert operations.get(address).status_code == 302, "nothing is left of it to refund"
+    with here():
+        assert Refund.objects.get().amount_minor == 33_000
+        assert "On its way" in words(
+            operations.get(page_of("refund", "change", Refund.objects.get()))
+        )
+
+
+def test_a_payout_is_booked(operations, books, here):
+    invoice = books.invoice()
+    payment = invoice.payments.create(
+        method="bank_transfer", amount_minor=33_000, currency="USD", received_at=LATER
+    )
+    send(operations, page_of("payment", "refund", payment), amount="10", reason="Agreed")
+    with here():
+        refund = Refund.objects.get()
+
+    done = send(operations, page_of("refund", "pay_out", refund), reference="SEPA 4711")
+
+    assert done.status_code == 302
+    with here():
+        refund.refresh_from_db()
+        assert (refund.state, refund.reference) == ("succeeded", "SEPA 4711")
+
+
+@pytest.mark.parametrize(("verb", "state"), [("accept", "accepted"), ("decline", "declined")])
+def test_a_dispute_is_answered(operations, books, here, verb, state):
+    invoice = with_lines(books, 20_000, 10_000)
+    dispute = LineDispute.objects.create(
+        invoice=invoice,
+        line=invoice.lines.get(position=2),
+        amount_minor=10_000,
+        currency="USD",
+        reason="They left",
+        opened_by_name="Bill",
+        opened_at=LATER,
+    )
+    address = page_of("linedispute", verb, dispute)
+    assert send(operations, address, answer="").status_code == 422
+
+    done = send(operations, address, answer="We looked")
+
+    assert done.status_code == 302
+    with here():
+        dispute.refresh_from_db()
+        assert (dispute.state, dispute.answer) == (state, "We looked")
+    assert operations.get(address).status_code == 302
+
+
+def test_written_off(operations, books, here):
+    invoice = books.invoice()
+
+    assert send(operations, page_of("invoice", "write_off", invoice), reason="Insolvent")
+
+    with here():
+        assert Invoice.objects.get().status == "uncollectible"
+
+
+def test_only_staff_at_work_in_the_provider_and_with_the_right(client, people, books):
+    address = page_of("invoice", "void", books.invoice())
+    for person in (people.olive, people.bill):
+        client.force_login(person)
+        assert client.get(address).status_code in (302, 403)
+        assert client.post(address, {"reason": "x", "confirmed": "1"}).status_code in (302, 403)
+    client.force_login(people.staff)
+    assert client.post(address, {"reason": "x", "confirmed": "1"}).status_code == 403
+    with provider_schema(books.provider.schema_name):
+        assert Invoice.objects.get().voided_at is None
