@@ -15,6 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from accounts.actors import Actor
 from mtp.schema import require_provider_schema
 from tenants import audit
+from usage.active_users import books
 from usage.alerts import report_books
 from usage.month_freeze import LOCK_BOOKS
 from usage.replay import REPLAYED, Difference, verify_books
@@ -23,7 +24,7 @@ from usage.sql import statement
 REBUILD_COUNTERS = REPLAYED + statement("rebuild_counters")
 REBUILD_MONTHS = REPLAYED + statement("rebuild_months")
 # Refuse every statement that is not the counting's own (sql/metering.sql).
-GUARDS = {
+GUARDS = books.GUARDS | {
     "usage_organizationcounter": "usage_counter_by_counting",
     "usage_monthlyusage": "usage_month_by_counting",
 }
@@ -60,7 +61,7 @@ def rebuild_usage(*, closed_too: bool, actor: Actor, now: datetime) -> Rebuilt:
             cursor.execute(REBUILD_COUNTERS)
             counters = len(cursor.fetchall())
             cursor.execute(REBUILD_MONTHS, {"closed_too": closed_too})
-            months = len(cursor.fetchall())
+            months = len(cursor.fetchall()) + books.rebuild_active_months(cursor)
     after = verify_books()
     report_books(differences=after, now=now)
     audit.record(

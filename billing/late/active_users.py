@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.db.models import Count
 
@@ -22,10 +23,13 @@ class LateActivityMonth:
     late: tuple[tuple[int, str, int], ...]
 
 
-def late_activity_months() -> list[LateActivityMonth]:
-    """Each month that somebody was told of late, by month; in one statement."""
+def late_activity_months(*, told_before: datetime | None = None) -> list[LateActivityMonth]:
+    """Each month that somebody was told of late, before an instant where one is given; by month."""
+    kept = LateActivity.objects.all()
+    if told_before is not None:
+        kept = kept.filter(reported_at__lte=told_before)
     told = (
-        LateActivity.objects.order_by("month", "organization_id")
+        kept.order_by("month", "organization_id")
         .values_list("month", "organization_id", "organization__name")
         .annotate(users=Count("pk"))
     )

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
 from django.db.models import Q
 
+from billing.late.active_users import late_activity_months, rated_activity_month
 from billing.late.lines import LateMonth, late_lines
 from billing.late.months import billed_late
 from billing.models import Contract, Invoice, MonthClose
@@ -102,8 +104,9 @@ def _levels(replayed: Replayed, *, month: Month, metric: str) -> list[Level]:
 
 def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
     """What was told late of months closed before, as far as this close could know it."""
+    active = _activity_adjustments(run=run, currency=currency)
     if run.last_event_id is None:
-        return []
+        return active
     lines: list[LineDraft] = []
     for month in _months_told_late_of(run):
         contract = billed_contract(month)
@@ -123,6 +126,19 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
                 reasons={},
             )
         )
+    return lines + active
+
+
+def _activity_adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
+    closed = set(_closed_before(run))
+    lines: list[LineDraft] = []
+    for activity in late_activity_months(told_before=run.issued_at):
+        if activity.month.first_day not in closed:
+            continue
+        billed = billed_late(month=activity.month, before_invoice=_first_invoice(run))
+        rated = rated_activity_month(activity=activity, billed=billed)
+        if rated is not None and rated.terms.currency == currency:
+            lines += late_lines(replace(rated, reasons={}))
     return lines
 
 
@@ -130,9 +146,13 @@ def _months_told_late_of(run: MonthClose) -> list[Month]:
     told = [change for change in late_changes() if change.event_id <= (run.last_event_id or 0)]
     if not told:
         return []
+    return [Month.of_day(day) for day in _closed_before(run)]
+
+
+def _closed_before(run: MonthClose) -> list[date]:
     before = Q(issued_at__lt=run.issued_at) | Q(issued_at=run.issued_at, month__lt=run.month)
-    closed = MonthClose.objects.filter(before).order_by("month").values_list("month", flat=True)
-    return [Month.of_day(day) for day in closed]
+    closed = MonthClose.objects.filter(before).order_by("month")
+    return list(closed.values_list("month", flat=True))
 
 
 def _first_invoice(run: MonthClose) -> int | None:

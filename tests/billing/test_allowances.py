@@ -29,6 +29,7 @@ from billing.models import (
     Payment,
 )
 from billing.month_close import close_month
+from billing.verification.verify import verify_month
 from mtp.outbox.delivery import deliver_due
 from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
@@ -42,10 +43,12 @@ MID_OCTOBER = datetime(2026, 10, 15, 9, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, 1, tzinfo=UTC)
 
 
-def active(organization: Organization, number: int, at: datetime = SEEN) -> None:
-    """So many of the organization's users were active."""
+def active(
+    organization: Organization, number: int, at: datetime = SEEN, now: datetime = NOVEMBER
+) -> None:
+    """So many of the organization's users were active, as told at `now`."""
     users = ManagedUser.objects.filter(organization=organization).order_by("pk")[:number]
-    tell(organization, *[(user, at) for user in users])
+    tell(organization, *[(user, at) for user in users], now=max(at, now))
 
 
 @pytest.fixture
@@ -136,7 +139,7 @@ def test_activity_told_after_the_close_is_adjusted_on_the_next_invoice_once(book
     acme = books.organization(users=6)
     active(acme, 2)
     close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
-    active(acme, 5)
+    active(acme, 5, now=datetime(2026, 11, 2, tzinfo=UTC))
     active(acme, 1, datetime(2026, 11, 3, tzinfo=UTC))
     close_month(provider=books.provider, month=Month(2026, 11), now=DECEMBER)
     close_month(
@@ -146,6 +149,9 @@ def test_activity_told_after_the_close_is_adjusted_on_the_next_invoice_once(book
     assert lines() == [("usage", "Acme", 2, 2_200)]
     assert lines("2026-11-01") == [("usage", "Acme", 1, 1_100), ("adjustment", "Acme", 3, 3_300)]
     assert lines("2026-12-01") == []
+    for month in (OCTOBER, Month(2026, 11), Month(2026, 12)):
+        found = verify_month(provider=books.provider, month=month, renders=False)
+        assert found.differences == []
 
 
 def test_an_order_is_invoiced_charged_and_in_force_at_once(books, pack):

@@ -16,6 +16,8 @@ from usage.active_users.recording import ActivityRefused, record_activity
 from usage.active_users.resolving import Refused, Sighting
 from usage.month_freeze import freeze_month
 from usage.periods import Month
+from usage.rebuilding import rebuild_usage
+from usage.replay import verify_books
 
 MAY, JUNE, NOON = at("2026-05-01"), at("2026-06-01"), at("2026-06-10 12:00")
 
@@ -224,3 +226,16 @@ def test_nobody_is_active_in_a_removed_organization(acme: Organization) -> None:
     with pytest.raises(OrganizationRemoved):
         tell(acme, (anna, at("2026-06-05")))
     assert not ActiveMonth.objects.exists()
+
+
+def test_a_wrong_number_of_a_month_is_found_and_rebuilt(acme: Organization) -> None:
+    (anna,) = add(acme, MAY)
+    tell(acme, (anna, NOON))
+    execute("SET CONSTRAINTS ALL IMMEDIATE")
+    execute("ALTER TABLE usage_activemonth DISABLE TRIGGER usage_activemonth_by_counting")
+    ActiveMonth.objects.update(count=7)
+    execute("ALTER TABLE usage_activemonth ENABLE TRIGGER usage_activemonth_by_counting")
+    (found,) = verify_books()
+    assert (found.what, found.expected, found.found) == ("active users of 2026-06", "1", "7")
+    rebuilt = rebuild_usage(closed_too=False, actor=SYSTEM_ACTOR, now=NOON)
+    assert (rebuilt.months, rebuilt.after, active_of(acme)) == (1, [], {"2026-06": 1})

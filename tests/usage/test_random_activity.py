@@ -11,10 +11,10 @@ from tenants.models import MeteringPolicy, Organization
 from tenants.refusals import MauThresholdReached
 from tests.usage.counting import add, set_policy
 from tests.usage.sightings import active_of, first_seen, tell
-from usage.active_users.books import activity_differences
 from usage.active_users.models import LateActivity
 from usage.month_freeze import freeze_month
 from usage.periods import Month
+from usage.replay import verify_books
 
 ZONES = ["UTC", "America/Santiago", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin"]
 PEOPLE = 4
@@ -114,4 +114,4 @@ def _replay(zone: str, threshold: int | None, steps: list[tuple[str, object]]) -
     assert active_of(acme) == {month: naive.count(month) for month, _ in naive.first}
     late = LateActivity.objects.filter(organization=acme).values_list("month", "user_id")
     assert {(f"{month:%Y-%m}", numbers[pk]) for month, pk in late} == naive.late
-    assert activity_differences() == []
+    assert verify_books() == []

@@ -1,43 +1,28 @@
-"""Whether the number of each month is that of its active users."""
+"""The number of each month, written anew from its active users."""
 
-from dataclasses import dataclass
-from datetime import date
+from django.db.backends.utils import CursorWrapper
 
-from django.db import connection
-
-from mtp.schema import require_provider_schema
-
-DIFFERENCES = """
-    SELECT coalesce(m.organization_id, a.organization_id), coalesce(m.month, a.month),
-           coalesce(a.count, 0), coalesce(m.count, 0)
-    FROM usage_activemonth m
-    FULL JOIN (
-        SELECT organization_id, month, count(*) AS count FROM usage_activeuser GROUP BY 1, 2
-    ) a ON a.organization_id = m.organization_id AND a.month = m.month
-    WHERE coalesce(a.count, 0) <> coalesce(m.count, 0)
-    ORDER BY 1, 2
+GUARDS = {"usage_activemonth": "usage_activemonth_by_counting"}
+REBUILD = """
+    WITH counted AS (
+        SELECT organization_id, month, count(*) AS count, max(first_seen_at) AS latest_at
+        FROM usage_activeuser GROUP BY 1, 2
+    )
+    INSERT INTO usage_activemonth AS m (organization_id, month, count, latest_at)
+    SELECT organization_id, month, coalesce(c.count, 0), c.latest_at
+    FROM counted c FULL JOIN usage_activemonth known USING (organization_id, month)
+    ON CONFLICT (organization_id, month)
+        DO UPDATE SET count = excluded.count, latest_at = excluded.latest_at
+        WHERE m.count <> excluded.count
+    RETURNING organization_id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityDifference:
-    """A month whose stored number is not that of its rows."""
+def rebuild_active_months(cursor: CursorWrapper) -> int:
+    """Write the months that are not the number of their rows; how many.
 
-    organization_id: int
-    month: date
-    expected: int
-    found: int
-
-    def __str__(self) -> str:
-        return (
-            f"organization {self.organization_id}, active users of {self.month:%Y-%m}: "
-            f"expected {self.expected}, found {self.found}"
-        )
-
-
-def activity_differences() -> list[ActivityDifference]:
-    """Every difference in the current provider's schema; an empty list when there is none."""
-    require_provider_schema()
-    with connection.cursor() as cursor:
-        cursor.execute(DIFFERENCES)
-        return [ActivityDifference(*row) for row in cursor.fetchall()]
+    Also of closed months: what is billed are the rows, which never change. For
+    `usage.rebuilding`, which holds the books and lifts the guards.
+    """
+    cursor.execute(REBUILD)
+    return len(cursor.fetchall())

@@ -38,3 +38,11 @@ SELECT coalesce(r.organization_id, s.organization_id), coalesce(r.metric, s.metr
 FROM subjects s FULL JOIN rows_there r ON r.metric = s.metric AND r.id = s.subject_id
 WHERE (r.organization_id, r.organization_id, (r.id IS NOT NULL)::int, (r.removed_at IS NOT NULL)::int)
     IS DISTINCT FROM (s.organization_id, s.also_in, s.times_added, s.times_removed)
+UNION ALL
+SELECT organization_id, 'users', format('active users of %s', to_char(month, 'YYYY-MM')),
+       coalesce(a.count, 0)::text, coalesce(m.count, 0)::text
+FROM usage_activemonth m
+FULL JOIN (
+    SELECT organization_id, month, count(*) AS count FROM usage_activeuser GROUP BY 1, 2
+) a USING (organization_id, month)
+WHERE coalesce(a.count, 0) <> coalesce(m.count, 0)
