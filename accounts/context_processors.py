@@ -81,6 +81,18 @@ PROVIDER_MENU = (
         ),
     ),
     Group(
+        "Integrations",
+        (
+            Entry("autotask", "Autotask", "puzzle-piece", Permission.MANAGE_INTEGRATIONS),
+            Entry(
+                "autotask_statement_now",
+                "Statement per client",
+                "scale",
+                Permission.VIEW_BILLING,
+            ),
+        ),
+    ),
+    Group(
         "Account",
         (
             Entry(
@@ -105,6 +117,12 @@ OWN_MENU = (
                 "own_device_list",
                 "Devices",
                 "computer-desktop",
+                Permission.USE_OWN_ORGANIZATION,
+            ),
+            Entry(
+                "own_active_users_of",
+                "Active users",
+                "user-circle",
                 Permission.USE_OWN_ORGANIZATION,
             ),
             Entry("own_location_list", "Locations", "map-pin", Permission.USE_OWN_ORGANIZATION),
