@@ -237,7 +237,6 @@ def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
         raise ZeroDivisionError
 
     monkeypatch.setattr(tasks, "close_due_months", close_or_fail)
-    monkeypatch.setattr(tasks.connection, "close", lambda: None)
 
     close_months_of([north.pk, south.pk])
 
