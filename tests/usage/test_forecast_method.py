@@ -63,8 +63,11 @@ def test_nothing_is_expected_below_what_is_locked_in(left: int) -> None:
 
 
 def test_growth_from_far_below_the_peak_does_not_pass_it() -> None:
-    shrunk = track({120: 60, 60: 61, 30: 62, 3: 30}, opening=59, peak=62)
-    assert outlook(locked_in=62, ends=month_ends(shrunk, elapsed=10, left=20)).expected == 62
+    """One more every week for half a year, then thirty leave at once."""
+    weekly = {age: 40 + n for n, age in enumerate(range(180, 3, -7), start=1)}
+    shrunk = track(weekly | {2: 35}, opening=40, peak=max(weekly.values()))
+    told = outlook(locked_in=shrunk.peak, ends=month_ends(shrunk, elapsed=10, left=20))
+    assert told.expected == told.high == shrunk.peak
 
 
 def test_moving_in_is_not_repeated() -> None:
