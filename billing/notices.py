@@ -16,6 +16,7 @@ from billing import documents
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.money import format_money
 from billing.payment_links import payment_link
+from billing.retries import WITHDRAWN
 from billing.wording import date_text, instant_text
 
 DOCUMENT_SOURCE = "billing.document"
@@ -59,12 +60,13 @@ def queue_receipt_mail(*, attempt_id: int, now: datetime) -> None:
 def queue_charge_failed_mail(*, attempt_id: int, now: datetime) -> None:
     """Say that the card was not charged, why, and what to do; with a link where its bank asks.
 
-    Nothing where it was paid meanwhile. Raises `DocumentsNotReady`.
+    Nothing where it was paid meanwhile, or taken back as another amount is due now. Raises
+    `DocumentsNotReady`.
     """
     attempt = ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
     number = attempt.invoice.number
     template, subject = "charge_failed", f"Your card could not be charged for invoice {number}"
-    if attempt.state == ChargeAttempt.State.SUCCEEDED:
+    if attempt.state == ChargeAttempt.State.SUCCEEDED or _was_taken_back(attempt):
         return
     if attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION:
         template, subject = "charge_confirm", f"Confirm the payment of invoice {number}"
@@ -76,6 +78,12 @@ def queue_charge_failed_mail(*, attempt_id: int, now: datetime) -> None:
         attempt=attempt,
         now=now,
     )
+
+
+def _was_taken_back(attempt: ChargeAttempt) -> bool:
+    """Whether a correction withdrew the attempt: no bank refused anything."""
+    is_withdrawn = attempt.decline_code == WITHDRAWN
+    return is_withdrawn and attempt.invoice.amounts.due_minor != attempt.amount_minor
 
 
 def _queue(
@@ -92,6 +100,7 @@ def _queue(
         "invoice": invoice,
         "month": f"{invoice.month:%B %Y}",
         "total": _money(invoice),
+        "owed": _owed(invoice),
         "attempt": attempt,
         "charged": format_money(attempt.amount_minor, attempt.currency) if attempt else "",
         "paid_on": _paid_on(attempt, zone=invoice.billing_time_zone) if attempt else "",
@@ -137,6 +146,12 @@ def _pdf(invoice: Invoice) -> Attachment:
 
 def _instant(invoice: Invoice, at: datetime) -> str:
     return instant_text(at, ZoneInfo(invoice.billing_time_zone))
+
+
+def _owed(invoice: Invoice) -> str:
+    """What is left to pay; empty where nothing is."""
+    minor = invoice.owed_minor
+    return format_money(minor, invoice.currency) if minor else ""
 
 
 def _money(invoice: Invoice) -> str:

@@ -1,1 +1,1 @@
-"""What operations correct after issue; an issued invoice itself never changes (decision 0012)."""
+"""What operations correct after issue; an issued invoice itself never changes (decision 0018)."""

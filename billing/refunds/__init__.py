@@ -1,4 +1,4 @@
-"""Giving money back once, whatever dies on the way (docs/decisions/0012).
+"""Giving money back once, whatever dies on the way (docs/decisions/0018).
 
 A refund's row, with its key and amount, commits before Stripe is asked, and counts from then on.
 Its answer, a webhook or a later look-up all book it through one door, under the invoice's lock.
