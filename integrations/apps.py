@@ -11,6 +11,9 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
-        """Register the work that is done later."""
+        """Register the work that is done later, and what others ask of the PSA."""
         importlib.import_module("integrations.autotask.runs")
+        importlib.import_module("integrations.alerts")
+        importlib.import_module("integrations.rehearsal")
+        importlib.import_module("integrations.waiting")
         importlib.import_module("integrations.autotask.ticketing")

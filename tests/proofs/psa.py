@@ -17,6 +17,8 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -59,36 +61,16 @@ class Run:
 
 def prove(run: Run) -> dict[str, Any]:
     """Hold the proof with a provider and a stand-in of its own; what it came to."""
-    import httpx
-    from django.test import override_settings
-
-    from integrations.autotask import client
-    from tests.autotask_fixtures import (
-        HEADERS,
-        AutotaskStandIn,
-        start_autotask_stand_in,
-        stop_autotask_stand_in,
-    )
-    from tests.proofs.psa_stage import set_stage
+    from tests.autotask_fixtures import start_autotask_stand_in, stop_autotask_stand_in
     from tests.providers import close_provider, open_provider
 
     process, url = start_autotask_stand_in()
     began = time.monotonic()
     provider = open_provider(canary="Proof", prefix="PSA")
-    patience, client.TIMEOUT = client.TIMEOUT, httpx.Timeout(PATIENCE)
-    pause, client.FIRST_PAUSE = client.FIRST_PAUSE, 0.01
     try:
-        with (
-            override_settings(AUTOTASK_BASE_URL=f"{url}/atservicesrest"),
-            httpx.Client(
-                base_url=f"{url}/zone3/ATServicesRest/V1.0/", headers=HEADERS, timeout=30
-            ) as api,
-        ):
-            played = set_stage(provider, AutotaskStandIn(url=url, api=api), run.dice)
-            _play(run, played)
-            run.counts.update(played.counts)
+        with _impatient():
+            _play_against(run, provider, url)
     finally:
-        client.TIMEOUT, client.FIRST_PAUSE = patience, pause
         close_provider(provider)
         stop_autotask_stand_in(process)
     kinds = Counter(kind for kind, _ in run.violations)
@@ -105,6 +87,38 @@ def prove(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Calls that give up before the slow answers come, and try again soon."""
+    import httpx
+
+    from integrations.autotask import client
+
+    patience, pause = client.TIMEOUT, client.FIRST_PAUSE
+    client.TIMEOUT, client.FIRST_PAUSE = httpx.Timeout(PATIENCE), 0.01
+    try:
+        yield
+    finally:
+        client.TIMEOUT, client.FIRST_PAUSE = patience, pause
+
+
+def _play_against(run: Run, provider: Any, url: str) -> None:
+    import httpx
+    from django.test import override_settings
+
+    from tests.autotask_fixtures import HEADERS, AutotaskStandIn
+    from tests.proofs.psa_stage import set_stage
+
+    base_url = f"{url}/zone3/ATServicesRest/V1.0/"
+    with (
+        override_settings(AUTOTASK_BASE_URL=f"{url}/atservicesrest"),
+        httpx.Client(base_url=base_url, headers=HEADERS, timeout=30) as api,
+    ):
+        played = set_stage(provider, AutotaskStandIn(url=url, api=api), run.dice)
+        _play(run, played)
+        run.counts.update(played.counts)
 
 
 def _play(run: Run, played: Any) -> None:

@@ -16,7 +16,7 @@ from integrations.models.runs import Outcome
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy
 from tests.autotask_fixtures import AutotaskStandIn
-from tests.integrations.autotask_stage import GOOD, Stage
+from tests.integrations.autotask_stage import FIRST_CONTRACT, GOOD, Stage
 from usage.levels import high_water_marks
 from usage.models import Metric
 from usage.periods import Month
@@ -79,7 +79,7 @@ class PsaStage:
         self.stage.set_units(self.edits[-1].units, number)
 
     def order_edit_between(self) -> None:
-        """Somebody sets a number just before a push arrives; whose, the push decides."""
+        """Somebody sets a number in the instant before our push of the same service arrives."""
         number = self.dice.randrange(LINES)
         before = self.stage.units(number)
         self._note_edit(number, before, self.dice.randint(0, 40), is_between=True)
@@ -88,7 +88,8 @@ class PsaStage:
             "day": self.stage.now.date().replace(day=1).isoformat(),
             "units": self.edits[-1].units,
         }
-        self.stage.stand_in.fault("person_edit", path="ServiceAdjustments", edit=edit)
+        path = f"Contracts/{FIRST_CONTRACT + number}/ServiceAdjustments"
+        self.stage.stand_in.fault("person_edit", path=path, edit=edit)
 
     def _note_edit(self, number: int, before: int, units: int, *, is_between: bool) -> None:
         drifts = Drift.objects.filter(mapping__company_id=29_683_500 + number).count()

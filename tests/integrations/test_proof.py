@@ -1,0 +1,16 @@
+"""A small run of the proof of the PSA sync; `make prove-psa` runs the whole of it."""
+
+import pytest
+
+from tests.proofs.psa import Run, prove
+
+
+@pytest.mark.proof
+def test_nights_under_faults_leave_exactly_the_right_quantities(committed: None) -> None:
+    run = Run(nights=10, seed=20261122)
+
+    result = prove(run)
+
+    assert run.violations == []
+    assert result["faults"] >= 1
+    assert result["kills"] >= 1
