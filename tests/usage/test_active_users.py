@@ -124,6 +124,15 @@ def test_a_row_that_would_falsify_the_count_is_refused(
         )
 
 
+def test_nobody_is_counted_after_their_removal_by_raw_sql_either(acme: Organization) -> None:
+    (anna,) = add(acme, MAY)
+    remove([anna], NOON)
+    with refused("MT002"):
+        ActiveUser.objects.create(
+            organization=acme, month=JUNE.date(), user=anna, first_seen_at=NOON, reported_at=NOON
+        )
+
+
 def test_nobody_of_another_organization_is_counted(acme: Organization) -> None:
     (stranger,) = add(Organization.objects.create(name="Other"), MAY)
     with refused("MT002"):
