@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
+from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
 from mtp.demo.cast import DEMO
 from mtp.demo.population import Change, Story
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.organizations import remove_organization
 from usage.forecast.models import Basis, ForecastTrial
 from usage.forecast.months import forecast_month
 from usage.forecast.reading import tracked
@@ -155,3 +157,20 @@ def test_a_cap_is_passed_on_a_day(acme: Organization) -> None:
     free = forecast_month(at=at, zone=UTC_ZONE, basis=Basis.USERS, free_user_limit=10)
     assert free.organizations[0].limit == 10
     assert free.organizations[0].is_at_limit
+
+
+def test_a_removed_organization_does_not_grow(acme: Organization) -> None:
+    """One user, and ten more for two days of every month; on 5 September it is removed."""
+    join(acme, 0, datetime(2026, 1, 2, tzinfo=UTC))
+    for month in range(2, 9):
+        for number in range(10):
+            join(acme, 100 * month + number, datetime(2026, month, 10, tzinfo=UTC))
+        ManagedUser.objects.filter(
+            added_at=datetime(2026, month, 10, tzinfo=UTC), removed_at=None
+        ).update(removed_at=datetime(2026, month, 12, tzinfo=UTC))
+    at = datetime(2026, 9, 5, tzinfo=UTC)
+    told = forecast_month(at=at, zone=UTC_ZONE, basis=Basis.USERS, free_user_limit=None)
+    assert (told.total.locked_in, told.total.expected) == (1, 11)
+    remove_organization(organization=acme, actor=SYSTEM_ACTOR, now=at)
+    told = forecast_month(at=at, zone=UTC_ZONE, basis=Basis.USERS, free_user_limit=None)
+    assert (told.total.locked_in, told.total.high) == (1, 1)
