@@ -176,3 +176,10 @@ def keep_contract_document(payload: Mapping[str, Any], now: datetime) -> None:
         provider=charging.current_provider(),
         now=now,
     )
+
+
+@handles(topics.REFUND_FAILED_MAIL)
+def mail_failed_refund(payload: Mapping[str, Any], now: datetime) -> None:
+    """Tell operations of money that did not go back."""
+    refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
+    mails.queue_refund_failed_mail(refund=refund, provider=charging.current_provider(), now=now)

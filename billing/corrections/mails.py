@@ -76,6 +76,27 @@ def queue_refund_mail(*, refund: Refund, now: datetime) -> None:
     )
 
 
+def queue_refund_failed_mail(*, refund: Refund, provider: Provider, now: datetime) -> None:
+    """Tell operations that money did not go back, and why."""
+    amount = format_money(refund.amount_minor, refund.currency)
+    invoice = refund.payment.invoice
+    page = reverse("admin:billing_payment_change", args=[refund.payment_id])
+    _queue(
+        "refund_failed",
+        key=f"refund-failed:{refund.pk}",
+        subject=f"The refund of {amount} to {provider.name} has failed",
+        invoice=invoice,
+        to=[settings.SUPPORT_EMAIL],
+        context={
+            "refund": refund,
+            "amount": amount,
+            "provider": provider,
+            "payment_url": settings.SITE_URL + page,
+        },
+        now=now,
+    )
+
+
 def queue_dispute_mail(*, dispute: LineDispute, provider: Provider, now: datetime) -> None:
     """Tell operations that a line is disputed, by whom and why."""
     invoice = dispute.invoice

@@ -151,7 +151,6 @@ def _move(
     refund.failure_message = message[:500] if state == State.FAILED else ""
     refund.save()
     log_refund(refund, f"refund.{state}", actor=actor, now=now)
-    if state == State.SUCCEEDED:
-        key, payload = f"refund:{refund.pk}", {"refund_id": refund.pk}
-        enqueue(topic=topics.REFUND_MAIL, key=key, payload=payload, now=now)
+    topic = topics.REFUND_MAIL if state == State.SUCCEEDED else topics.REFUND_FAILED_MAIL
+    enqueue(topic=topic, key=f"refund:{refund.pk}", payload={"refund_id": refund.pk}, now=now)
     record_standing(now=now)

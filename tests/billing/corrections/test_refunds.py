@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 
 from billing import refunds, stripe_refunds
 from billing.charging import PaymentMismatch
@@ -138,6 +139,10 @@ def test_a_refused_refund_has_failed_and_is_to_be_given_back(books, paid):
     refund.refresh_from_db()
     assert refund.state == State.FAILED
     assert "charged back" in refund.failure_message
+    work(books, LATER + timedelta(minutes=1))
+    mail = OutboxMessage.objects.get(topic="mail.send", key=f"refund-failed:{refund.pk}")
+    assert mail.payload["to"] == [settings.SUPPORT_EMAIL]
+    assert "charged back" in mail.payload["text"]
     assert paid.amounts.surplus_minor == 33_000
 
 

@@ -9,6 +9,8 @@ from billing.corrections.acting import ChargeIsRunning, CorrectionRefused
 from billing.corrections.dropping import void_invoice, write_off
 from billing.corrections.transfers import record_transfer
 from billing.models import Payment
+from billing.notices import queue_charge_failed_mail
+from mtp.outbox.models import OutboxMessage
 from tenants.models import AuditEntry
 from tests.billing.corrections.conftest import LATER, STAFF
 from tests.billing.test_charging import tell_last_card
@@ -127,6 +129,9 @@ def test_the_link_to_confirm_is_dead_once_the_money_came(books):
 
     attempt.refresh_from_db()
     assert attempt.decline_code == "withdrawn"
+    queue_charge_failed_mail(attempt_id=attempt.pk, now=LATER)
+    mails = OutboxMessage.objects.filter(topic="mail.send", key__startswith="charge-failed:")
+    assert not mails.exists(), "no bank refused anything"
     intent = books.stripe.client().v1.payment_intents.retrieve(attempt.stripe_payment_intent_id)
     assert intent.status == "canceled"
     assert charge_invoice(invoice_id=invoice.pk, now=LATER, cause="retry:1:1") is None
