@@ -13,7 +13,7 @@ LEAST_LIKENESS = 0.6
 SUGGESTIONS = 3
 # Words that say what a company is, not which.
 FORMS = frozenset({
-    "ag", "and", "bv", "co", "company", "corp", "corporation", "gmbh", "group", "inc",
+    "ag", "and", "bv", "co", "company", "corp", "corporation", "gmbh", "inc",
     "incorporated", "limited", "llc", "llp", "lp", "ltd", "plc", "pty", "sa", "sarl", "srl", "the",
 })  # fmt: skip
 

@@ -132,6 +132,8 @@ MENUS = {
         "Payment History",
         "Billing Information",
         "Month-end rehearsal",
+        "Autotask",
+        "Statement per client",
         "Account Overview",
         "Administrators",
     ],
@@ -147,6 +149,8 @@ MENUS = {
         "Payment History",
         "Billing Information",
         "Month-end rehearsal",
+        "Autotask",
+        "Statement per client",
         "Account Overview",
     ],
     "adam": [
