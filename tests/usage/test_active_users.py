@@ -39,6 +39,7 @@ def test_a_user_counts_once_a_month_however_often_seen(acme: Organization) -> No
 def test_the_earliest_instant_of_the_month_is_kept(acme: Organization) -> None:
     (anna,) = add(acme, MAY)
     tell(acme, (anna, at("2026-06-20")), (anna, at("2026-06-12")))
+    assert first_seen(acme) == {("2026-06", anna.pk): at("2026-06-12")}
     tell(acme, (anna, at("2026-06-03")))
     tell(acme, (anna, at("2026-06-28")))
     assert first_seen(acme) == {("2026-06", anna.pk): at("2026-06-03")}
