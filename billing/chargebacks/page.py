@@ -1,18 +1,19 @@
 """An invoice's chargebacks as its page shows them, every value a text."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from billing.models import Chargeback, Invoice
 from billing.money import format_money
-from billing.wording import instant_text
+from billing.wording import short_date_text
 
 State = Chargeback.State
 
 _MEANS = {
     State.OPEN: "Your bank has not decided yet. Until then the payment counts.",
     State.WON: "The payment stays.",
-    State.LOST: "Owed again since then. Your card is not charged for it.",
+    State.LOST: "Owed again; your card is not charged for it.",
 }
 
 
@@ -38,11 +39,15 @@ def chargeback_rows(invoice: Invoice) -> list[ChargebackRow]:
 
 def _row(chargeback: Chargeback, zone: ZoneInfo) -> ChargebackRow:
     return ChargebackRow(
-        at=instant_text(chargeback.opened_at, zone),
-        decided_at=instant_text(chargeback.closed_at, zone) if chargeback.closed_at else "",
+        at=_date(chargeback.opened_at, zone),
+        decided_at=_date(chargeback.closed_at, zone) if chargeback.closed_at else "",
         reason=chargeback.reason.capitalize(),
         state=chargeback.state,
         state_text=chargeback.get_state_display(),
         means=_MEANS[State(chargeback.state)],
         amount=format_money(chargeback.amount_minor, chargeback.currency),
     )
+
+
+def _date(at: datetime, zone: ZoneInfo) -> str:
+    return short_date_text(at.astimezone(zone).date())

@@ -14,7 +14,7 @@ from mtp.schema import provider_schema
     [
         ("open", "Payment contested", "Until then the payment counts."),
         ("won", "", "The payment stays."),
-        ("lost", "Payment taken back", "Owed again since then."),
+        ("lost", "Payment taken back", "Owed again; your card is not charged for it."),
     ],
 )
 def test_the_invoice_and_the_history_tell_of_it(books, client, people, told):
