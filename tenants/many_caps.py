@@ -71,8 +71,8 @@ def set_user_caps(*, changes: Sequence[CapChange], actor: Actor, now: datetime) 
     with connection.cursor() as cursor:
         ids = [one.pk for one in changed]
         cursor.execute(_SET, [ids, [asked[pk].cap for pk in ids]])
-    AuditEntry.objects.bulk_create(
-        [
+    audit.record_all(
+        entries=[
             AuditEntry(
                 at=now,
                 actor_id=actor.id,

@@ -27,6 +27,7 @@ from tests.worker import wait_until, worker
 OVER_SEVERAL_PROVIDERS = {
     "tenants.tasks.watch_some",
     "usage.tasks.snapshot_some",
+    "usage.tasks.try_some_forecasts",
     "billing.tasks.close_months_of",
     "billing.tasks.reconcile_payments_of",
     "billing.tasks.record_standings_of",
