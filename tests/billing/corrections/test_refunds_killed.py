@@ -1,0 +1,72 @@
+"""Workers killed while money goes back: Stripe's books and ours agree, and nothing goes twice."""
+
+import os
+import random
+import signal
+from datetime import date
+
+import pytest
+
+from billing.charging import charge_invoice
+from billing.models import Invoice, Refund
+from billing.refunds import order_refund
+from mtp.outbox.models import OutboxMessage
+from mtp.schema import provider_schema
+from tests.billing.conftest import NOVEMBER
+from tests.billing.corrections.conftest import STAFF, payment_of
+from tests.billing.test_outstanding_killed import work
+from tests.proofs.close import FAULTS
+from tests.proofs.close_worker import Steps
+
+TRIES = 9
+
+
+def paid_invoice(books, number):
+    invoice = books.invoice(month=date(2000 + number, 1, 1), total_minor=10_000 + number)
+    assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER).state == "succeeded"
+    OutboxMessage.objects.all().delete()
+    return invoice
+
+
+def refunded_at_stripe(books, invoice):
+    return books.stripe.charges(**{"metadata[invoice]": invoice.number})["amount_refunded"]
+
+
+@pytest.mark.proof
+def test_a_killed_worker_gives_back_once(committed_books):
+    books = committed_books
+    dice = random.Random(20261122)
+    steps = Steps()
+    kills = length = 0
+    books.card()
+    for number in range(TRIES):
+        books.stripe.control("DELETE", "faults")
+        invoice = paid_invoice(books, number)
+        fault = dict(FAULTS[number])
+        if fault:
+            books.stripe.fault(**fault, path="/v1/refunds")
+        refund = order_refund(
+            payment=payment_of(invoice),
+            amount_minor=4_000,
+            reason="Agreed",
+            actor=STAFF,
+            now=NOVEMBER,
+        )
+        # The note's PDF takes seconds and is no part of it.
+        OutboxMessage.objects.exclude(topic="billing.refund").delete()
+
+        steps.arm(dice.randint(1, length) if number else 0)
+        status = work(books, steps)
+        length = length or steps.taken[0] // 2
+        kills += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        steps.arm(0)
+        assert work(books, steps) == 0
+
+        with provider_schema(books.provider.schema_name):
+            refund.refresh_from_db()
+            gone = refund.amount_minor if refund.state == Refund.State.SUCCEEDED else 0
+            assert refund.state != Refund.State.PENDING
+            assert refunded_at_stripe(books, invoice) == gone, (number, fault)
+            amounts = Invoice.objects.get(pk=invoice.pk).amounts
+            assert amounts.surplus_minor == refund.amount_minor - gone
+    assert kills >= TRIES // 3
