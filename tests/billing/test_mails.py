@@ -19,8 +19,17 @@ from billing import charging
 from billing.chargebacks.mails import queue_chargeback_mails
 from billing.corrections.crediting import credit_amount
 from billing.corrections.line_disputes import decline_dispute, open_dispute
+from billing.corrections.mails import queue_refund_failed_mail
 from billing.documents import render_documents
-from billing.models import ChargeAttempt, Chargeback, Contract, Invoice, InvoiceLine, PaymentMethod
+from billing.models import (
+    ChargeAttempt,
+    Chargeback,
+    Contract,
+    Invoice,
+    InvoiceLine,
+    PaymentMethod,
+    Refund,
+)
 from billing.notices import queue_charge_failed_mail, queue_invoice_mail, queue_receipt_mail
 from billing.reminders.round import remind
 from mtp.outbox.delivery import deliver_due
@@ -104,6 +113,9 @@ def corrections(books: Books) -> None:
     )
     while deliver_due(now=NOVEMBER, schema=books.provider.schema_name):
         pass
+    refund = Refund.objects.get()
+    refund.failure_message = "The card was closed."
+    queue_refund_failed_mail(refund=refund, provider=books.provider, now=NOVEMBER)
     for state, closed_at in (("open", None), ("won", NOVEMBER), ("lost", NOVEMBER)):
         chargeback = Chargeback.objects.create(
             payment=attempt.payment, stripe_dispute_id=f"dp_{state}", amount_minor=5_000,
