@@ -1,0 +1,147 @@
+"""The wizard of Autotask walked through by a person, from credentials to a synced service."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from accounts.models import Provider, User
+from accounts.roles import Role
+from integrations.autotask.runs import run_slice
+from integrations.models import Drift, SyncRun
+from mtp.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.autotask_fixtures import HEADERS, AutotaskStandIn
+from tests.people import hire
+
+pytestmark = pytest.mark.browser
+NAMES = ("Beacon Dental Group, Inc.", "Willow Creek Medical", "Harborview Realty", "Nobody Else")
+Look = Callable[[Page, str], None]
+LOOKS = (("light", 1280), ("dark", 1280), ("light", 390))
+
+
+@pytest.fixture
+def msp(
+    own_provider: Callable[..., Provider], autotask_stand_in: AutotaskStandIn, settings: Any
+) -> Provider:
+    settings.AUTOTASK_BASE_URL = f"{autotask_stand_in.url}/atservicesrest"
+    provider = own_provider(canary="Walker", prefix="WALK")
+    with provider_schema(provider.schema_name):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        for number, name in enumerate(NAMES):
+            organization = Organization.objects.create(
+                name=name, created_at=timezone.now() - timedelta(days=90)
+            )
+            ManagedUser.objects.bulk_create(
+                ManagedUser(
+                    organization=organization,
+                    email=f"u{index}@client{number}.example",
+                    added_at=timezone.now() - timedelta(days=60),
+                )
+                for index in range(9 + number)
+            )
+    return provider
+
+
+@pytest.fixture
+def look(violations: Callable[[Page], list[str]]) -> Look:
+    """`look(page, name)`: nothing that hinders anybody; a picture where somebody wants one."""
+
+    def check(page: Page, name: str) -> None:
+        assert violations(page) == []
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        _picture(page, name)
+
+    return check
+
+
+def _picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("LOOK_AT"):
+        size = page.viewport_size or {}
+        theme = page.evaluate(
+            "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
+        )
+        path = Path(folder) / f"{name}-{theme}-{size.get('width')}.png"
+        page.screenshot(path=path, full_page=True)
+
+
+def work(msp: Provider) -> None:
+    """What the worker does."""
+    with provider_schema(msp.schema_name):
+        for run in SyncRun.objects.filter(finished_at=None):
+            run_slice(run_id=run.pk, now=timezone.now())
+
+
+def test_from_credentials_to_a_synced_service(
+    portal: str,
+    msp: Provider,
+    autotask_stand_in: AutotaskStandIn,
+    open_page: Callable[..., Page],
+    look: Look,
+) -> None:
+    bill = hire(
+        provider=msp, role=Role.BILLING_ADMIN, name="Bill Walker", email="bill@walker.example"
+    )
+    page = open_page(f"{portal}/integrations/autotask/", person=bill)
+    page.get_by_role("link", name="Connect Autotask").click()
+    page.get_by_label("User name (key)").fill(HEADERS["UserName"])
+    page.get_by_label("Password (secret)").fill("wrong")
+    page.get_by_label("Tracking identifier").fill(HEADERS["ApiIntegrationCode"])
+    page.get_by_role("button", name="Connect").click()
+    page.get_by_text("refuses its secret").first.wait_for()
+    look(page, "credentials")
+    page.get_by_label("Password (secret)").fill(HEADERS["Secret"])
+    page.get_by_label("Tracking identifier").fill(HEADERS["ApiIntegrationCode"])
+    page.get_by_role("button", name="Connect").click()
+    page.get_by_role("heading", name="Company types").wait_for()
+    look(page, "company-types")
+    page.get_by_role("button", name="Save and map").click()
+    page.get_by_role("link", name="Confirm Beacon Dental Group").click()
+    page.get_by_label("Non-billable users").fill("2")
+    look(page, "map-service")
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_text("1 of 4").first.wait_for()
+    page.get_by_role("link", name="Map Nobody Else").click()
+    page.get_by_role("searchbox", name="Search companies").fill("cobalt marine")
+    page.get_by_role("link", name="Choose Cobalt Marine").wait_for()
+    look(page, "map-company")
+    _sync_and_decide(page, portal, msp, autotask_stand_in)
+    _looked_at(open_page, look, portal, bill)
+
+
+def _sync_and_decide(
+    page: Page, portal: str, msp: Provider, autotask_stand_in: AutotaskStandIn
+) -> None:
+    page.goto(f"{portal}/integrations/autotask/")
+    page.get_by_role("button", name="Sync now").click()
+    work(msp)
+    page.get_by_text("Clean").first.wait_for()
+    line = next(
+        row["id"] for row in autotask_stand_in.rows("ContractServices") if row["contractID"] == 3001
+    )
+    day = timezone.now().date().replace(day=1).isoformat()
+    edit = {"contractServiceID": line, "day": day, "units": 21}
+    autotask_stand_in.control("POST", "units", edit)
+    page.goto(f"{portal}/integrations/autotask/")
+    page.get_by_role("button", name="Sync now").click()
+    work(msp)
+    page.get_by_text("With exceptions").first.wait_for()
+    with provider_schema(msp.schema_name):
+        assert Drift.objects.get().found_units == 21
+
+
+def _looked_at(open_page: Callable[..., Page], look: Look, portal: str, bill: User) -> None:
+    for theme, width in LOOKS:
+        page = open_page(f"{portal}/integrations/autotask/", person=bill, theme=theme, width=width)
+        look(page, "autotask")
+        for name in ("mapping", "runs", "changes"):
+            page.goto(f"{portal}/integrations/autotask/{name}/")
+            look(page, name)
+        page.goto(f"{portal}/integrations/autotask/runs/")
+        page.get_by_role("row").nth(1).get_by_role("link").click()
+        look(page, "run")
