@@ -1,18 +1,17 @@
 """Many who report at the same instant: nobody passes the threshold, nobody is counted twice."""
 
 from collections.abc import Callable
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tenants.organizations import set_mau_threshold
-from tenants.refusals import MauThresholdReached
-from tests.usage.counting import add, at, execute, set_policy
+from tests.usage.counting import add, at, execute, refused, set_policy
 from tests.usage.sightings import active_of, tell
 from usage.active_users.models import ActiveUser
 
@@ -87,23 +86,26 @@ def test_the_same_report_sent_by_all_counts_once(racing: tuple[Provider, Organiz
         assert (refused, active_of(acme)) == (0, {"2026-06": 3})
 
 
-def test_a_lowered_threshold_holds_as_soon_as_it_is_committed(
+def test_a_threshold_waits_for_who_is_being_counted_and_holds_off_the_next(
     racing: tuple[Provider, Organization],
 ) -> None:
     provider, acme = racing
     with provider_schema(provider.schema_name):
-        users = list(ManagedUser.objects.all())
-    seen: list[int] = []
+        first, second = ManagedUser.objects.all()[:2]
+    lowered, waited = Event(), list[bool]()
 
     def lower() -> None:
-        set_mau_threshold(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
-        seen.append(active_of(acme).get("2026-06", 0))
+        with provider_schema(provider.schema_name), transaction.atomic():
+            set_mau_threshold(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
+            lowered.set()
+        connection.close()
 
-    def report(user: ManagedUser) -> Callable[[], object]:
-        return lambda: tell(acme, (user, NOON))
-
-    at_once(provider, lower, *[report(user) for user in users])
-    with provider_schema(provider.schema_name):
-        assert active_of(acme)["2026-06"] == max(1, seen[0])
-        with pytest.raises(MauThresholdReached):
-            tell(acme, *[(user, NOON) for user in users])
+    changer = Thread(target=lower)
+    with provider_schema(provider.schema_name), transaction.atomic():
+        execute(INSERT, acme.pk, first.pk)
+        changer.start()
+        waited.append(not lowered.wait(0.5))
+    changer.join()
+    assert waited == [True]
+    with provider_schema(provider.schema_name), refused("MT004"):
+        execute(INSERT, acme.pk, second.pk)
