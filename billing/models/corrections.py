@@ -183,4 +183,4 @@ class LineDispute(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.line}: {self.get_state_display().lower()}"
+        return f"{self.invoice}, line {self.line.position}: {self.get_state_display().lower()}"
