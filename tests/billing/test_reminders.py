@@ -6,6 +6,7 @@ import pytest
 
 from billing.models import Contract, PaymentMethod, RenewalNotice
 from billing.reminders.expiring_cards import Expiry, expiry_of, last_day
+from billing.reminders.renewals import give_notice
 from billing.reminders.round import remind
 from billing.tasks import remind_all
 from mtp.outbox.models import OutboxMessage
@@ -70,6 +71,8 @@ def test_a_card_is_warned_of_thirty_days_ahead_and_once(books, card):
 
     days(books, date(2027, 3, 1), date(2027, 4, 10))
     assert mails(books) == ["Your Visa ending in 4242 expires soon"]
+    card.refresh_from_db()
+    assert card.expiry_mailed_at == noon(date(2027, 3, 1))
 
 
 def test_days_that_were_missed_are_caught_up(books, card):
@@ -99,6 +102,9 @@ def test_an_annual_contract_says_a_month_ahead_that_it_renews_every_year_once(bo
     ]
     first = RenewalNotice.objects.order_by("on").first()
     assert (first.on, first.mailed_at) == (date(2027, 1, 1), noon(date(2026, 12, 2)))
+    assert RenewalNotice.objects.count() == 2
+    # Said already, and not for the outbox to sort out.
+    assert give_notice(provider=books.provider, now=noon(date(2027, 12, 30))) is None
 
 
 def test_an_end_is_told_and_missed_days_are_caught_up_until_it(books):
