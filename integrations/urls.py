@@ -7,6 +7,7 @@ from integrations.views import (
     autotask_drifts,
     autotask_mapping,
     autotask_runs,
+    autotask_tickets,
     statement,
 )
 
@@ -54,6 +55,7 @@ urlpatterns += [
         autotask_mapping.autotask_unmap,
         name="autotask_unmap",
     ),
+    path(f"{PSA}tickets/", autotask_tickets.autotask_tickets, name="autotask_tickets"),
     path(f"{PSA}runs/", autotask_runs.autotask_run_list, name="autotask_run_list"),
     path(f"{PSA}runs.csv", autotask_runs.autotask_runs_csv, name="autotask_runs_csv"),
     path(f"{PSA}pushes.csv", autotask_runs.autotask_pushes_csv, name="autotask_pushes_csv"),

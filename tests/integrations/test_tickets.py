@@ -1,151 +1,95 @@
-"""Tickets from alerts: one for each, whatever becomes of the calls, told when it is over."""
+"""One ticket for each alert, whatever becomes of the call."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from integrations.autotask.ticketing import ticket_open_alerts
+from integrations.autotask.tickets import TOPIC, bring_ticket_up_to_date
 from integrations.models import AlertTicket, AutotaskConnection
-from mtp.outbox.delivery import deliver_due
-from mtp.schema import current_schema
+from mtp.outbox.models import OutboxMessage
+from mtp.outbox.topics import Postpone
 from tenants.alerts.conditions import Condition
-from tenants.alerts.models import Kind, Severity
+from tenants.alerts.models import Alert, Kind, Severity
 from tenants.alerts.opening import raise_alert, resolve_alert
 from tests.integrations.autotask_stage import Stage
+from tests.people import People
 
-QUEUE, NEW, COMPLETE, HIGH = 29_682_834, 1, 5, 2
-TICKETS = {
-    "creates_tickets": True,
-    "ticket_queue_id": QUEUE,
-    "ticket_status": NEW,
-    "ticket_resolved_status": COMPLETE,
-    "ticket_priority": HIGH,
-    "ticket_due_days": 2,
-}
+CAUSE = Condition(
+    cause="cap-1", kind=Kind.CAPS, severity=Severity.WARNING, title="Near its cap", text="9 of 10."
+)
 
 
 @pytest.fixture
 def ticketing(stage: Stage) -> Stage:
-    AutotaskConnection.objects.update(**TICKETS)
+    AutotaskConnection.objects.update(
+        creates_tickets=True, ticket_queue_id=29_682_833, ticket_status=1, ticket_priority=2,
+        ticket_source=8, ticket_resolved_status=5,
+    )  # fmt: skip
     return stage
 
 
-def raised(stage: Stage, *, cause: str = "cap:1", organization_id: int | None = None) -> Any:
-    return raise_alert(
-        condition=Condition(
-            cause=cause,
-            kind=Kind.CAPS,
-            severity=Severity.WARNING,
-            title="Client 0 is at its user cap",
-            text="17 of 17 users.",
-            organization_id=organization_id,
-            link="/account/usage/",
-        ),
-        now=stage.now,
-    )
-
-
-def deliver(stage: Stage, *, later: timedelta = timedelta(0)) -> None:
-    stage.now += later
-    deliver_due(now=stage.now, schema=current_schema())
-
-
 def tickets(stage: Stage) -> list[dict[str, Any]]:
-    """Ours, oldest first: the customer has others."""
     return [row for row in stage.stand_in.rows("Tickets") if row.get("externalID")]
 
 
-def test_an_alert_becomes_one_ticket_of_the_mapped_company(ticketing: Stage) -> None:
-    mapping = ticketing.organization(3)
-    alert = raised(ticketing, organization_id=mapping.organization_id)
-    raised(ticketing, organization_id=mapping.organization_id)
-    deliver(ticketing)
+def deliver(stage: Stage, step: str) -> None:
+    bring_ticket_up_to_date({"alert": Alert.objects.get().pk, "step": step}, stage.now)
+
+
+def test_an_alert_becomes_a_ticket_and_its_end_is_told(ticketing: Stage) -> None:
+    raise_alert(condition=CAUSE, now=ticketing.now)
+    assert OutboxMessage.objects.filter(topic=TOPIC).count() == 1
+    deliver(ticketing, "opened")
+    deliver(ticketing, "opened")
     (ticket,) = tickets(ticketing)
-    assert ticket["companyID"] == mapping.company_id
-    assert ticket["title"] == "Client 0 is at its user cap"
-    assert ticket["queueID"] == QUEUE
-    assert ticket["dueDateTime"].startswith("2026-03-12T12:00:00")
-    assert "/account/usage/" in ticket["description"]
-    kept = AlertTicket.objects.get(alert_id=alert.pk)
-    assert (kept.ticket_id, kept.external_id) == (ticket["id"], ticket["externalID"])
+    assert (ticket["title"], ticket["companyID"], ticket["status"]) == ("Near its cap", 0, 1)
+    resolve_alert(cause="cap-1", now=ticketing.now)
+    deliver(ticketing, "resolved")
+    (ticket,) = tickets(ticketing)
+    assert ticket["status"] == 5
+    assert AlertTicket.objects.get().resolved_at
 
 
-def test_what_is_of_no_mapped_organization_is_the_providers_own(ticketing: Stage) -> None:
-    raised(ticketing)
-    deliver(ticketing)
-    assert [ticket["companyID"] for ticket in tickets(ticketing)] == [0]
-
-
-@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "reset_after", "bad_gateway_after"])
-def test_an_unknown_outcome_is_looked_at_before_anything_is_sent_again(
-    ticketing: Stage, kind: str
-) -> None:
-    raised(ticketing)
-    ticketing.stand_in.fault(kind, path="Tickets", method="POST", after=1)
-    deliver(ticketing)
-    assert AlertTicket.objects.get().problem
-    deliver(ticketing, later=timedelta(minutes=6))
-    assert len(tickets(ticketing)) == 1
-    kept = AlertTicket.objects.get()
-    assert (kept.ticket_id, kept.problem) == (tickets(ticketing)[0]["id"], "")
-
-
-def test_a_worker_killed_after_creating_finds_its_ticket(ticketing: Stage) -> None:
-    raised(ticketing)
-    deliver(ticketing)
-    AlertTicket.objects.update(ticket_id=None, ticket_number="")
-    ticket_open_alerts(now=ticketing.now + timedelta(minutes=1))
-    deliver(ticketing, later=timedelta(minutes=2))
+@pytest.mark.parametrize("fault", ["drop_after", "bad_gateway_after", "truncated_json"])
+def test_an_unknown_outcome_is_looked_up_never_repeated(ticketing: Stage, fault: str) -> None:
+    raise_alert(condition=CAUSE, now=ticketing.now)
+    ticketing.stand_in.fault(fault, method="POST", path="V1.0/Tickets", after=1)
+    with pytest.raises(Postpone) as later:
+        deliver(ticketing, "opened")
+    assert later.value.until >= ticketing.now + timedelta(minutes=15)
+    deliver(ticketing, "opened")
     assert len(tickets(ticketing)) == 1
     assert AlertTicket.objects.get().ticket_id == tickets(ticketing)[0]["id"]
 
 
-def test_a_resolved_alert_is_told_once_and_undoes_nobodys_work(ticketing: Stage) -> None:
-    raised(ticketing)
-    deliver(ticketing)
-    (ticket,) = tickets(ticketing)
-    stage = ticketing.stand_in
-    stage.control("PATCH", f"rows/Tickets/{ticket['id']}", {"priority": 1})
-    resolve_alert(cause="cap:1", now=ticketing.now)
-    deliver(ticketing)
-    deliver(ticketing)
-    (told,) = tickets(ticketing)
-    assert (told["status"], told["priority"]) == (COMPLETE, 1)
-    assert told["description"].count("Resolved by itself") == 1
-    assert AlertTicket.objects.get().resolved_at == ticketing.now
+def test_an_id_that_was_left_out_is_found(ticketing: Stage) -> None:
+    raise_alert(condition=CAUSE, now=ticketing.now)
+    ticketing.stand_in.fault("null_item_id", method="POST", path="V1.0/Tickets", after=1)
+    deliver(ticketing, "opened")
+    assert AlertTicket.objects.get().ticket_id == tickets(ticketing)[0]["id"]
 
 
-def test_an_alert_over_before_its_ticket_makes_none(ticketing: Stage) -> None:
-    raised(ticketing)
-    resolve_alert(cause="cap:1", now=ticketing.now)
-    deliver(ticketing)
-    assert tickets(ticketing) == []
+def test_without_the_setting_there_are_none(stage: Stage) -> None:
+    raise_alert(condition=CAUSE, now=stage.now)
+    assert not OutboxMessage.objects.filter(topic=TOPIC).exists()
 
 
-def test_a_cause_that_comes_back_is_another_ticket(ticketing: Stage) -> None:
-    for _ in range(2):
-        raised(ticketing)
-        deliver(ticketing)
-        resolve_alert(cause="cap:1", now=ticketing.now)
-        deliver(ticketing)
-    assert len(tickets(ticketing)) == 2
-
-
-def test_a_refusal_is_kept_in_autotasks_words(ticketing: Stage) -> None:
-    AutotaskConnection.objects.update(ticket_queue_id=None)
-    raised(ticketing)
-    deliver(ticketing)
-    assert tickets(ticketing) == []
-    assert "queueID" in AlertTicket.objects.get().problem
-
-
-def test_without_the_wish_for_tickets_there_are_none(stage: Stage) -> None:
-    raised(stage)
-    deliver(stage)
-    assert not AlertTicket.objects.exists()
-    AutotaskConnection.objects.update(**TICKETS)
-    ticket_open_alerts(now=stage.now)
-    ticket_open_alerts(now=stage.now)
-    deliver(stage)
-    assert len(tickets(stage)) == 1
+def test_the_fourth_step(stage: Stage, client: Client, sign_in: Any, people: People) -> None:
+    bill = sign_in(client, people.bill)
+    page = bill.get("/integrations/autotask/tickets/").text
+    assert "Monitoring Alerts" in page
+    empty = bill.post(
+        "/integrations/autotask/tickets/", {"creates_tickets": "on", "ticket_due_days": 1}
+    )
+    assert empty.status_code == 422
+    assert "Choose a queue" in empty.text
+    answer = bill.post(
+        "/integrations/autotask/tickets/",
+        {
+            "creates_tickets": "on", "ticket_queue_id": 29_682_834, "ticket_status": 1,
+            "ticket_priority": 2, "ticket_due_days": 3,
+        },
+    )  # fmt: skip
+    assert answer.status_code == 302
