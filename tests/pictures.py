@@ -76,6 +76,7 @@ def take(base: str) -> None:
         _keep_invoice(page)
         page.goto("/account/billing/card/")
         page.frame_locator("#card-element iframe").locator("#number").wait_for()
+        page.locator("#card-form").scroll_into_view_if_needed()
         _keep(page, "card-light.png")
 
         page = _signed_in(browser, base, theme="dark", size=DESKTOP)
