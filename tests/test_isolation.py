@@ -15,7 +15,7 @@ from django.test import Client
 from accounts.credentials import ApiKey, Invitation
 from accounts.models import Provider, User
 from accounts.roles import Role
-from billing.models import Contract, Invoice, PaymentMethod
+from billing.models import Contract, CreditNote, Invoice, PaymentMethod
 from integrations.models import Drift, ServiceMapping, SyncRun
 from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
@@ -39,7 +39,7 @@ def entered() -> Provider:
 
 
 def make_invoice(organization: Organization) -> Invoice:
-    return Invoice.objects.create(
+    invoice = Invoice.objects.create(
         number=f"{CANARY}-000001",
         kind=Invoice.Kind.USAGE,
         month=date(2026, 2, 1),
@@ -57,6 +57,28 @@ def make_invoice(organization: Organization) -> Invoice:
         seller={"name": "Seller", "address_lines": []},
         buyer={"name": CANARY, "address_lines": []},
         contract_summary={"package_name": CANARY},
+    )
+    invoice.lines.create(
+        position=1, kind="usage", description=CANARY, quantity=1, unit_price=1, amount_minor=100
+    )
+    return invoice
+
+
+def make_note(organization: Organization) -> CreditNote:
+    invoice = Invoice.objects.first() or make_invoice(organization)
+    return CreditNote.objects.create(
+        number=f"{CANARY}-CN-000001",
+        invoice=invoice,
+        currency="USD",
+        subtotal_minor=50,
+        tax_rate=0,
+        tax_minor=0,
+        total_minor=50,
+        reason=CANARY,
+        issued_at=NOON,
+        billing_time_zone="UTC",
+        seller=invoice.seller,
+        buyer=invoice.buyer,
     )
 
 
@@ -112,6 +134,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         organization=organization, name=f"Lager {CANARY}", address=CANARY
     ),
     "invoice_id": make_invoice,
+    "note_id": make_note,
     "card_id": make_card,
     "administrator_id": lambda _: User.objects.get(provider=entered(), role=Role.BILLING_ADMIN),
     "admin_id": lambda organization: hire(
@@ -184,7 +207,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     ),
 }
 # Parameters that name no row: the same for everyone.
-VALUES_BY_PARAMETER = {"month": "2026-03"}
+VALUES_BY_PARAMETER = {"month": "2026-03", "position": 1}
 
 
 @pytest.fixture

@@ -57,24 +57,7 @@ def issue_note(
     if split.total_minor > invoice.amounts.uncredited_minor:
         left = format_money(invoice.amounts.uncredited_minor, invoice.currency)
         raise CorrectionRefused(f"{invoice.number} carries no more than {left} to be credited.")
-    number = take_numbers(name=CREDIT_NOTE_NUMBERS, count=1)
-    note = CreditNote.objects.create(
-        number=f"{current_provider().invoice_prefix}-CN-{number:06d}",
-        invoice=invoice,
-        currency=invoice.currency,
-        subtotal_minor=split.subtotal_minor,
-        tax_name=invoice.tax_name,
-        tax_rate=invoice.tax_rate,
-        tax_minor=split.tax_minor,
-        total_minor=split.total_minor,
-        reason=reason,
-        issued_at=now,
-        billing_time_zone=invoice.billing_time_zone,
-        seller=invoice.seller,
-        buyer=invoice.buyer,
-        issued_by_id=actor.id,
-        issued_by_name=actor.name[:200],
-    )
+    note = _numbered(invoice, split, reason=reason, actor=actor, now=now)
     CreditNoteLine.objects.bulk_create(
         CreditNoteLine(
             credit_note=note,
@@ -93,6 +76,29 @@ def issue_note(
     )
     _log(note, actor=actor, now=now)
     return note
+
+
+def _numbered(
+    invoice: Invoice, split: Split, *, reason: str, actor: Actor, now: datetime
+) -> CreditNote:
+    number = take_numbers(name=CREDIT_NOTE_NUMBERS, count=1)
+    return CreditNote.objects.create(
+        number=f"{current_provider().invoice_prefix}-CN-{number:06d}",
+        invoice=invoice,
+        currency=invoice.currency,
+        subtotal_minor=split.subtotal_minor,
+        tax_name=invoice.tax_name,
+        tax_rate=invoice.tax_rate,
+        tax_minor=split.tax_minor,
+        total_minor=split.total_minor,
+        reason=reason,
+        issued_at=now,
+        billing_time_zone=invoice.billing_time_zone,
+        seller=invoice.seller,
+        buyer=invoice.buyer,
+        issued_by_id=actor.id,
+        issued_by_name=actor.name[:200],
+    )
 
 
 def _log(note: CreditNote, *, actor: Actor, now: datetime) -> None:
