@@ -95,8 +95,10 @@ def _debts() -> QuerySet[Any, Any]:
     latest = ChargeAttempt.objects.filter(
         invoice=OuterRef("pk"), stripe_payment_method_id__in=card
     ).order_by("-id")
-    unpaid: QuerySet[Any, Any] = Invoice.objects.outstanding().annotate(
-        due=F("owed_total") - F("disputed_total"),
+    standing = Invoice.objects.with_paid().filter(voided_at=None, written_off_at=None)
+    unpaid: QuerySet[Any, Any] = standing.annotate(
+        # `Amounts.due_minor`, where it is above nought.
+        due=F("total_minor") - F("credited_total") - F("paid_total") - F("disputed_total"),
         charge_failed_at=Subquery(failed),
         next_attempt_at=Subquery(latest.values("retry_at")[:1]),
         declined=_in_one(declined, by="invoice", last="answered_at"),
