@@ -31,7 +31,7 @@ def known_of(
             service_id=mapping.service_id,
             service_name=mapping.service_name,
             line_id=mapping.contract_service_id,
-            confirmed_units=mapping.confirmed_units,
+            confirmed_units=_confirmed(mapping, pushes.get(mapping.pk, ())),
             confirmed_cost=mapping.confirmed_unit_cost,
             confirmed_month=mapping.confirmed_month,
             kept=_kept(mapping),
@@ -79,6 +79,18 @@ def answer_of(push: Push) -> PushAnswer | None:
 def reading_of(push: Push) -> PushReading | None:
     """What was read back, None while it is unresolved."""
     return getattr(push, "reading", None)
+
+
+def _confirmed(mapping: ServiceMapping, pushes: Sequence[Push]) -> int | None:
+    """What was last agreed; before that what was read ahead of a push that met a person's edit.
+
+    Without it the first push's edit would pass for a number nobody has decided on yet.
+    """
+    if mapping.confirmed_units is not None or not pushes:
+        return mapping.confirmed_units
+    reading = reading_of(pushes[-1])
+    has_met = reading is not None and reading.verdict == PushReading.Verdict.DRIFTED
+    return pushes[-1].units_before if has_met else None
 
 
 def _kept(mapping: ServiceMapping) -> tuple[date, int] | None:

@@ -71,7 +71,7 @@ def _result_of(walk: MonthWalk, one: Judged) -> Result:
     if decision.do is Do.ASK_ABOUT_DRIFT and row is not None and walk.slice.run.may_push:
         changed = Changed(
             mapping=one.mapping,
-            expected=one.mapping.confirmed_units or 0,
+            expected=one.case.known.confirmed_units or 0,
             found=row.units,
             theirs=row.units,
             wanted=one.case.wanted.units,

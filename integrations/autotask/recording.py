@@ -112,6 +112,10 @@ def _service(mapping: ServiceMapping) -> str:
 def open_drift(*, changed: Changed, month: Month, now: datetime) -> Drift:
     """The open drift of a mapping; the same figures are told once."""
     mapping = changed.mapping
+    if mapping.confirmed_units is None:
+        # From now on a number here is a person's, also before our first push has come through.
+        mapping.confirmed_units = changed.expected
+        mapping.save(update_fields=["confirmed_units"])
     known = Drift.objects.select_for_update().filter(mapping=mapping, decided_at=None).first()
     if known is not None:
         is_same = (known.found_units, known.found_cost_total, known.month) == (

@@ -58,7 +58,8 @@ def _result_of(
         )
         return _result(push, Outcome.CHANGED, after=row.units, reason=reason)
     if finding.verdict == Verdict.DRIFTED:
-        return _drifted(push, finding, case, row, now=now)
+        # A call that was cut off may still be carried out, on top of what was read.
+        return None if _is_unknown(answer) else _drifted(push, finding, case, row, now=now)
     if answer is not None and answer.kind == Kind.REFUSED:
         return _result(push, Outcome.REFUSED, after=row.units, reason=answer.text)
     return None
@@ -87,9 +88,7 @@ def rests_until(*, push: Push | None) -> datetime | None:
     """Until when nothing is decided anew after this push, the mapping's last."""
     if push is None:
         return None
-    answer, reading = answer_of(push), reading_of(push)
-    is_unknown = answer is None or answer.kind == Kind.UNKNOWN
-    if is_unknown and reading is not None and reading.verdict == Verdict.NOT_APPLIED:
+    if _is_unknown(answer_of(push)) and _was_unseen(reading_of(push)):
         return push.created_at + REST
     return None
 
@@ -97,12 +96,19 @@ def rests_until(*, push: Push | None) -> datetime | None:
 def _unknown_of_same_day(push: Push, earlier: Sequence[Push]) -> Push | None:
     """An earlier push that this one would be a duplicate of, had it been done."""
     for known in reversed(earlier):
-        answer, reading = answer_of(known), reading_of(known)
-        is_unknown = answer is None or answer.kind == Kind.UNKNOWN
-        was_unseen = reading is not None and reading.verdict == Verdict.NOT_APPLIED
-        if known.effective_date == push.effective_date and is_unknown and was_unseen:
+        is_open = _is_unknown(answer_of(known)) and _was_unseen(reading_of(known))
+        if known.effective_date == push.effective_date and is_open:
             return known
     return None
+
+
+def _is_unknown(answer: PushAnswer | None) -> bool:
+    return answer is None or answer.kind == Kind.UNKNOWN
+
+
+def _was_unseen(reading: PushReading | None) -> bool:
+    """Whether the target was not there when it was looked for: it may have come later."""
+    return reading is not None and reading.verdict in {Verdict.NOT_APPLIED, Verdict.DRIFTED}
 
 
 def _result(push: Push, outcome: Outcome, *, after: int | None = None, reason: str = "") -> Result:
