@@ -15,7 +15,6 @@ from billing.month_plan import MonthPlan, plan_month
 from billing.terms import was_free
 from mtp.outbox.delivery import enqueue_all
 from mtp.schema import provider_schema
-from usage.models import UsageEvent
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 
@@ -131,7 +130,7 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     run.invoices = len(invoices)
     run.total_minor = sum(invoice.total_minor for invoice in invoices)
     run.outcome = _outcome(run, plan.contract)
-    run.last_event_id = UsageEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
+    run.last_event_id = plan.last_event_id
     run.save()
     return run
 

@@ -11,6 +11,7 @@ from billing.models import BillingProfile, Contract
 from billing.month_levels import month_levels
 from billing.rating import InvoiceDraft, Level, billed_peaks, rate_month
 from billing.terms import billed_contract, terms_of
+from usage.late import log_state
 from usage.periods import Month
 
 
@@ -19,7 +20,7 @@ class MonthPlan:
     """The invoices of a month to be issued; amounts in minor units of the contract's currency.
 
     Without a contract (the free allowance, or none in force) there are none. `peaks` are the billed
-    metric's, by name.
+    metric's, by name; `last_event_id` is the last of the log that was read.
     """
 
     month: Month
@@ -27,6 +28,7 @@ class MonthPlan:
     profile: BillingProfile | None
     peaks: tuple[Level, ...]
     drafts: tuple[InvoiceDraft, ...]
+    last_event_id: int | None
 
     @property
     def total_minor(self) -> int:
@@ -39,9 +41,9 @@ def plan_month(*, month: Month) -> MonthPlan:
 
     A frozen month's levels are final; those of a running one are what happened up to now.
     """
-    contract = billed_contract(month)
+    contract, log = billed_contract(month), log_state()
     if contract is None:
-        return MonthPlan(month, contract=None, profile=None, peaks=(), drafts=())
+        return MonthPlan(month, None, None, peaks=(), drafts=(), last_event_id=log.last_event_id)
     profile = BillingProfile.objects.filter(pk=1).first()
     terms = terms_of(contract, profile, month=month)
     levels = month_levels(month=month, metric=terms.metric)
@@ -49,7 +51,7 @@ def plan_month(*, month: Month) -> MonthPlan:
         terms=terms,
         levels=levels,
         month_name=f"{month.first_day:%B %Y}",
-        adjustments=late_month_lines(currency=contract.currency),
+        adjustments=late_month_lines(currency=contract.currency) if log.has_late else (),
     )
     peaks = billed_peaks(metric=terms.metric, levels=levels)
-    return MonthPlan(month, contract, profile, peaks=tuple(peaks), drafts=tuple(drafts))
+    return MonthPlan(month, contract, profile, tuple(peaks), tuple(drafts), log.last_event_id)

@@ -18,6 +18,29 @@ from usage.sql import statement
 CORRECTED_MONTHS = statement("corrected_months")
 
 
+LOG_STATE = """
+    SELECT (SELECT max(id) FROM usage_usageevent),
+           EXISTS (SELECT FROM usage_usageevent WHERE claimed_at IS NOT NULL)
+               OR EXISTS (SELECT FROM usage_lateactivity)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """How far the log goes, None while it is empty, and whether anything was ever told late."""
+
+    last_event_id: int | None
+    has_late: bool
+
+
+def log_state() -> LogState:
+    """The current provider's, in one statement; final while the books are locked."""
+    require_provider_schema()
+    with connection.cursor() as cursor:
+        cursor.execute(LOG_STATE)
+        return LogState(*cursor.fetchone())
+
+
 @dataclass(frozen=True, slots=True)
 class LateChange:
     """One addition (+1) or removal (-1) told late: when it really was, and where it is counted."""

@@ -14,6 +14,7 @@ from billing.documents.annex import (
     CHARGES,
     SHARES,
     AnnexLine,
+    Columns,
     annex_heading,
     annex_line,
     annex_sum,
@@ -120,27 +121,14 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         package=printable(str(invoice.contract_summary.get("package_name", ""))),
         quantity_heading=_quantity_heading(invoice),
         basis_heading=_basis_heading(invoice),
-        charges=tuple(_summed_up(charged, in_table, currency=currency))
-        if is_summary
-        else tuple(map(in_table, charged)),
+        charges=tuple(_charges(charged, in_table, currency=currency)),
         is_summary=is_summary,
         basis=() if is_long else tuple(map(in_table, basis)),
         annex_title=_annex_title(annexed, is_charged=is_summary),
         is_only_in_csv=is_long and not has_annex,
         annex_heading=annex_heading(columns),
         has_links=len(annexed) <= LONGEST_LINKED_ANNEX,
-        annex=tuple(
-            annex_line(
-                line,
-                columns=columns,
-                currency=currency,
-                zone=zone,
-                why_url=why_address(line, month=invoice.month)
-                if len(annexed) <= LONGEST_LINKED_ANNEX
-                else "",
-            )
-            for line in annexed
-        ),
+        annex=_annex(annexed, invoice=invoice, columns=columns),
         annex_sum=annex_sum(format_money(invoice.subtotal_minor, currency)) if is_summary else "",
         totals=_totals(invoice),
         total=format_money(invoice.total_minor, currency),
@@ -149,11 +137,30 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
     )
 
 
-def _summed_up(
-    lines: Iterable[InvoiceLine], in_table: Callable[[InvoiceLine], Charge], *, currency: str
+def _annex(
+    lines: list[InvoiceLine], *, invoice: Invoice, columns: Columns
+) -> tuple[AnnexLine, ...]:
+    has_links = len(lines) <= LONGEST_LINKED_ANNEX
+    zone = ZoneInfo(invoice.billing_time_zone)
+    return tuple(
+        annex_line(
+            line,
+            columns=columns,
+            currency=invoice.currency,
+            zone=zone,
+            why_url=why_address(line, month=invoice.month) if has_links else "",
+        )
+        for line in lines
+    )
+
+
+def _charges(
+    lines: list[InvoiceLine], in_table: Callable[[InvoiceLine], Charge], *, currency: str
 ) -> Iterator[Charge]:
-    """The charges by price; those told late each by itself while they are few, with its reason."""
-    lines = list(lines)
+    """Each line, or the sums by price; those told late by themselves while they are few."""
+    if len(lines) <= LONGEST_TABLE:
+        yield from map(in_table, lines)
+        return
     late = [line for line in lines if line.adjusted_month is not None]
     if len(late) > MOST_LATE_LINES:
         yield from charges_by_price(lines, currency=currency)

@@ -29,8 +29,6 @@ def late_month_lines(*, currency: str) -> list[LineDraft]:
     waits for an invoice in its own.
     """
     changes, activities = late_changes(), late_activity_months()
-    if not changes and not activities:
-        return []
     zone = ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
     closed = set(MonthClose.objects.filter(issued_at__isnull=False).values_list("month", flat=True))
     lines: list[LineDraft] = []

@@ -49,7 +49,7 @@ def test_it_says_what_would_be_issued_and_what_changed(november, client, people)
     assert "Charged to the card ending in 4242 on 1 December 2026" in shown
     assert "8 is usual" not in shown
     assert "3 is usual" in shown
-    assert "Not connected" in shown
+    assert "not connected" in shown
 
 
 def test_only_the_changes_are_answered_to_htmx(november, client, people):

@@ -17,7 +17,7 @@ from billing.month_close import close_month
 from billing.verification.verify import NotClosed, closed_months, verify_month
 from tenants.models import ManagedUser
 from tests.billing.conftest import BILL, NOVEMBER
-from tests.billing.test_rehearsal import everything
+from tests.billing.fingerprint import everything
 from usage.periods import Month
 
 OCTOBER = Month(2026, 10)
