@@ -12,7 +12,7 @@ from integrations.models import ServiceMapping
 from usage.periods import Month
 
 # Services whose rows share the calls; a reading of so many takes three.
-PORTION = 100
+PORTION = 50
 
 Reading = dict[int, Found | AutotaskError]
 
