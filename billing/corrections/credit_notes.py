@@ -9,7 +9,6 @@ from django.db.models import Sum
 from accounts.actors import Actor
 from billing import topics
 from billing.charging import current_provider
-from billing.corrections.acting import CorrectionRefused
 from billing.corrections.credit_amounts import Split
 from billing.issue import take_numbers
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
@@ -52,11 +51,8 @@ def issue_note(
     """Issue a note of the locked invoice in the running transaction; its PDF and mail follow.
 
     The number is taken here and nowhere earlier: a transaction that is rolled back leaves no gap.
-    Raises `CorrectionRefused` beyond what the invoice carries.
+    `split` comes from `credit_amounts`, which goes no further than what the invoice carries.
     """
-    if split.total_minor > invoice.amounts.uncredited_minor:
-        left = format_money(invoice.amounts.uncredited_minor, invoice.currency)
-        raise CorrectionRefused(f"{invoice.number} carries no more than {left} to be credited.")
     note = _numbered(invoice, split, reason=reason, actor=actor, now=now)
     CreditNoteLine.objects.bulk_create(
         CreditNoteLine(
