@@ -144,6 +144,7 @@ def test_a_refused_refund_has_failed_and_is_to_be_given_back(books, paid):
     assert mail.payload["to"] == [settings.SUPPORT_EMAIL]
     assert "charged back" in mail.payload["text"]
     assert paid.amounts.surplus_minor == 33_000
+    assert refunds.refundable_minor(payment_of(paid)) == 33_000, "it never went back"
 
 
 def test_a_refund_that_the_bank_sends_back_has_failed_for_good(books, paid):
