@@ -85,7 +85,7 @@ PROVIDER_MENU = (
         (
             Entry("autotask", "Autotask", "puzzle-piece", Permission.MANAGE_INTEGRATIONS),
             Entry(
-                "autotask_statement_now",
+                "autotask_statement",
                 "Statement per client",
                 "scale",
                 Permission.VIEW_BILLING,

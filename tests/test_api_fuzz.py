@@ -91,7 +91,7 @@ def test_no_request_makes_a_500(
 ) -> None:
     system, organization_id = fuzzed
     method, path = operation
-    ids: dict[str, Any] = dict.fromkeys(("user_id", "device_id", "month"), part)
+    ids: dict[str, Any] = dict.fromkeys(("user_id", "device_id", "alert_id", "month"), part)
     ids["organization_id"] = organization_id if is_there else part
     with transaction.atomic():
         response = system.ask(method, filled(path, **ids) + query, body)

@@ -31,6 +31,7 @@ OVER_SEVERAL_PROVIDERS = {
     "billing.tasks.close_months_of",
     "billing.tasks.reconcile_payments_of",
     "billing.tasks.record_standings_of",
+    "billing.tasks.remind_providers",
     "integrations.tasks.order_nightly_runs_of",
 }
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -68,16 +68,9 @@ class Shown:
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def autotask_statement_now(request: PortalRequest) -> HttpResponse:
-    """Leads to the running month."""
-    return redirect("autotask_statement", str(_running(request)))
-
-
-@requires(Permission.VIEW_BILLING)
-@require_safe
-def autotask_statement(request: PortalRequest, month: str) -> HttpResponse:
-    """A month by client; only the table when htmx asks for it."""
-    statement, months = _asked(request, month)
+def autotask_statement(request: PortalRequest) -> HttpResponse:
+    """A month by client, the running one unless another is asked for; for htmx only the table."""
+    statement, months = _asked(request)
     listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
     found = _listed(statement.rows, listing)
     page: Page[ClientRow] = Paginator(found, ROWS_A_PAGE).get_page(listing.page)
@@ -85,7 +78,7 @@ def autotask_statement(request: PortalRequest, month: str) -> HttpResponse:
     context: dict[str, Any] = {
         "statement": statement,
         "months": months,
-        "month": month,
+        "month": str(statement.month),
         "listing": listing,
         "page": page,
         "rows": [_shown(row, statement) for row in page.object_list],
@@ -102,9 +95,9 @@ def autotask_statement(request: PortalRequest, month: str) -> HttpResponse:
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def autotask_statement_csv(request: PortalRequest, month: str) -> HttpResponse:
+def autotask_statement_csv(request: PortalRequest) -> HttpResponse:
     """All rows that the page would list, in its order."""
-    statement, _ = _asked(request, month)
+    statement, _ = _asked(request)
     listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
     return csv_response(
         filename=f"statement-{statement.month}.csv",
@@ -113,11 +106,12 @@ def autotask_statement_csv(request: PortalRequest, month: str) -> HttpResponse:
     )
 
 
-def _asked(request: PortalRequest, text: str) -> tuple[Statement, list[tuple[str, str]]]:
+def _asked(request: PortalRequest) -> tuple[Statement, list[tuple[str, str]]]:
     """The month's statement, and the last twelve months; 404 for one that has not begun."""
     running = _running(request)
     try:
-        month = Month.parse(text)
+        asked = request.GET.get("month")
+        month = Month.parse(asked) if asked else running
     except ValueError:
         raise Http404 from None
     if month > running:

@@ -171,7 +171,7 @@ MENUS = {
         "Forecast",
         "Account Overview",
     ],
-    "otto": ["Overview", "Users", "Devices", "Locations", "User cap"],
+    "otto": ["Overview", "Users", "Devices", "Active users", "Locations", "User cap"],
 }
 
 
