@@ -3,7 +3,8 @@
 Random sequences of users coming and going, each an organization of its own, whole batches of them
 in one provider: instants at, a second beside and around where months begin, nights on which clocks
 change, UTC+14 and UTC-12, months closed in the middle. Every high-water mark and every explanation
-is compared with a naive replay of the same sequence. The last line is one JSON object.
+is compared with a naive replay of the same sequence, and so is who was active in which month. The
+last line is one JSON object.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from zoneinfo import ZoneInfo
 BATCH = 250
 PROCESSES = 2
 ROUNDS = (3, 9)
+TELLING = 0.2
 # Rules of 2025 are disputed by no table. Clocks change in Berlin, New York, Santiago, Lord Howe.
 ZONES = (
     "UTC",
@@ -35,6 +37,7 @@ ZONES = (
 )
 FIRST, LAST = 9, 12
 START = datetime(2025, 9, 20, tzinfo=UTC)
+LONG_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Sequence:
 
     organization: Any
     naive: Any
+    active: Any
     live: list[Any] = field(default_factory=list)
 
 
@@ -80,6 +84,7 @@ class Batch:
                 self.counts["closes"] += 1
                 for sequence in sequences:
                     sequence.naive.close(month)
+                    sequence.active.close(month)
             going = {id(s): self._leavers(s) for s in sequences}
             _remove([leaver for leavers in going.values() for leaver in leavers])
             for sequence in sequences:
@@ -87,6 +92,7 @@ class Batch:
                 sequence.naive.happen([(when, user.pk) for user, when in leavers], -1)
                 self.counts["removals"] += len(leavers)
             self._add(sequences, swapped={key for key, leavers in going.items() if leavers})
+            self._tell(sequences)
 
     def _leavers(self, sequence: Sequence) -> list[tuple[Any, datetime]]:
         number = self.dice.choice((0, 0, 1, 1, 2, 3))
@@ -115,6 +121,21 @@ class Batch:
             sequence.naive.happen(moves.get(id(sequence), []), 1)
         self.counts["additions"] += len(coming)
 
+    def _tell(self, sequences: list[Sequence]) -> None:
+        """Now and then a sequence reports who of its users was active."""
+        from tests.usage.sightings import tell
+
+        for sequence in sequences:
+            if not sequence.live or self.dice.random() > TELLING:
+                continue
+            seen = [
+                (self.dice.choice(sequence.live), self.instant())
+                for _ in range(self.dice.randint(1, 4))
+            ]
+            tell(sequence.organization, *seen)
+            sequence.active.tell([(user.pk, when) for user, when in seen])
+            self.counts["sightings"] += len(seen)
+
     def compare(self, sequences: list[Sequence]) -> None:
         """Every month of every sequence, against its replay."""
         from tests.usage.naive import said
@@ -123,6 +144,9 @@ class Batch:
         from usage.models import Metric
         from usage.periods import Month
 
+        for sequence in sequences:
+            if not _is_active_as_told(sequence):
+                self.differences.append(f"{self.zone.key} active: {sequence.active.first}")
         for month in (Month(2025, number) for number in range(FIRST, LAST + 1)):
             marks = {
                 level.organization_id: level.high_water_mark
@@ -140,6 +164,20 @@ class Batch:
                 self.counts["months"] += 1
                 if said(explanation) != told or marks.get(organization_id, 0) != told["peak"][0]:
                     self.differences.append(f"{self.zone.key} {month}: {sequence.naive.log}")
+
+
+def _is_active_as_told(sequence: Sequence) -> bool:
+    """Who was first seen when, the counters, and what came too late."""
+    from tests.usage.sightings import active_of, first_seen
+    from usage.active_users.models import LateActivity
+
+    told, organization = sequence.active, sequence.organization
+    late = LateActivity.objects.filter(organization=organization).values_list("month", "user_id")
+    return (
+        first_seen(organization) == told.first
+        and active_of(organization) == {month: told.count(month) for month, _ in told.first}
+        and {(f"{month:%Y-%m}", user_id) for month, user_id in late} == told.late
+    )
 
 
 def _remove(leavers: list[tuple[Any, datetime]]) -> None:
@@ -191,14 +229,17 @@ def _hold(batch: Batch, number: int) -> None:
 
     from tenants.models import Organization
     from tests.usage.counting import set_policy
-    from tests.usage.naive import Naive
+    from tests.usage.naive import Naive, NaiveActivity
 
     with transaction.atomic():
         set_policy(billing_time_zone=batch.zone.key, free_user_limit=None)
         organizations = Organization.objects.bulk_create(
-            Organization(name=f"Organization {n}", created_at=START) for n in range(number)
+            Organization(name=f"Organization {n}", created_at=LONG_BEFORE) for n in range(number)
         )
-        sequences = [Sequence(each, Naive(batch.zone)) for each in organizations]
+        sequences = [
+            Sequence(each, Naive(batch.zone), NaiveActivity(batch.zone, None))
+            for each in organizations
+        ]
         batch.play(sequences)
         batch.compare(sequences)
         batch.counts["sequences"] += number

@@ -86,3 +86,37 @@ def said(explanation: Explanation) -> dict[str, object]:
         "days": list(explanation.days),
         "ends": hours[-1].level if hours else explanation.carried_in,
     }
+
+
+class NaiveActivity:
+    """What should be counted, worked out one sighting after the other."""
+
+    def __init__(self, zone: ZoneInfo, threshold: int | None) -> None:
+        self.zone, self.threshold = zone, threshold
+        self.first: dict[tuple[str, int], datetime] = {}
+        self.late: set[tuple[str, int]] = set()
+        self.closed_through = LONG_AGO
+
+    def close(self, month: Month) -> None:
+        self.closed_through = max(self.closed_through, month.ends_at(self.zone))
+
+    def count(self, month: str) -> int:
+        return sum(of == month for of, _ in self.first)
+
+    def tell(self, told: list[tuple[int, datetime]]) -> bool:
+        """Whether all of it fitted; nothing is told otherwise."""
+        first, late = dict(self.first), set(self.late)
+        for person, when in told:
+            key = (str(Month.of(when, self.zone)), person)
+            if when >= self.closed_through:
+                first[key] = min(when, first.get(key, when))
+            elif key not in first:
+                late.add(key)
+        months = {month for month, _ in first}
+        if self.threshold is not None and any(
+            sum(of == month for of, _ in first) > max(self.threshold, self.count(month))
+            for month in months
+        ):
+            return False
+        self.first, self.late = first, late
+        return True

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tenants.models import MeteringPolicy, Organization
 from tenants.refusals import MauThresholdReached
 from tests.usage.counting import add, set_policy
+from tests.usage.naive import NaiveActivity
 from tests.usage.sightings import active_of, first_seen, tell
 from usage.active_users.models import LateActivity
 from usage.month_freeze import freeze_month
@@ -37,37 +38,6 @@ reports = st.tuples(st.just("tell"), st.lists(seen, min_size=1, max_size=5))
 closes = st.tuples(st.just("close"), st.integers(9, 11))
 
 
-class Naive:
-    """What should be counted, worked out one sighting after the other."""
-
-    def __init__(self, zone: ZoneInfo, threshold: int | None) -> None:
-        self.zone, self.threshold = zone, threshold
-        self.first: dict[tuple[str, int], datetime] = {}
-        self.late: set[tuple[str, int]] = set()
-        self.closed_through = datetime(1970, 1, 1, tzinfo=UTC)
-
-    def count(self, month: str) -> int:
-        return sum(of == month for of, _ in self.first)
-
-    def tell(self, told: list[tuple[int, datetime]]) -> bool:
-        """Whether all of it fitted; nothing is told otherwise."""
-        first, late = dict(self.first), set(self.late)
-        for person, when in told:
-            key = (str(Month.of(when, self.zone)), person)
-            if when >= self.closed_through:
-                first[key] = min(when, first.get(key, when))
-            elif key not in first:
-                late.add(key)
-        months = {month for month, _ in first}
-        if self.threshold is not None and any(
-            sum(of == month for of, _ in first) > max(self.threshold, self.count(month))
-            for month in months
-        ):
-            return False
-        self.first, self.late = first, late
-        return True
-
-
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -93,13 +63,13 @@ def _replay(zone: str, threshold: int | None, steps: list[tuple[str, object]]) -
         name="Random", created_at=START - timedelta(days=90), mau_threshold=threshold
     )
     users = add(acme, *[START] * PEOPLE)
-    naive = Naive(ZoneInfo(zone), threshold)
+    naive = NaiveActivity(ZoneInfo(zone), threshold)
     for what, told in steps:
         if what == "close":
             assert isinstance(told, int)
             month = Month(2026, told)
             freeze_month(month=month, zone=ZoneInfo(zone))
-            naive.closed_through = max(naive.closed_through, month.ends_at(ZoneInfo(zone)))
+            naive.close(month)
             continue
         assert isinstance(told, list)
         try:
