@@ -1,0 +1,72 @@
+"""What a month's rehearsal is told of the PSA, without a call."""
+
+from billing.rehearsal.checks import BilledOrganization, CheckResult, run_checks
+from integrations.models import AutotaskConnection, ServiceMapping
+from integrations.rehearsal import psa
+from tests.integrations.autotask_stage import Stage
+
+
+def rehearsed(stage: Stage, *others: BilledOrganization) -> CheckResult:
+    mapped = [
+        BilledOrganization(one.organization_id, one.organization.name, 31, "users")
+        for one in ServiceMapping.objects.select_related("organization").order_by("pk")
+    ]
+    return psa([*mapped, *others], stage.now)
+
+
+def test_it_is_among_the_checks(stage: Stage) -> None:
+    (answer,) = (
+        one for one in run_checks(organizations=[], now=stage.now) if one.title == "Autotask"
+    )
+    assert answer.is_connected
+
+
+def test_synced_services_are_in_order_and_no_call_is_made(stage: Stage) -> None:
+    stage.organization(31)
+    stage.sync()
+    asked = len(stage.stand_in.journal())
+    result = rehearsed(stage)
+    assert (result.is_connected, result.findings) == (True, ())
+    assert result.summary == "1 of 1 billed organizations are mapped."
+    assert len(stage.stand_in.journal()) == asked
+
+
+def test_who_is_billed_and_not_mapped_is_named(stage: Stage) -> None:
+    stage.organization(31)
+    stage.sync()
+    result = rehearsed(stage, BilledOrganization(4711, "Elm Street", 1200, "users"))
+    (finding,) = result.findings
+    assert finding.title == "Elm Street is not mapped"
+    assert finding.detail == "Nothing bills its 1,200 users in Autotask."
+    assert finding.url.endswith("/mapping/4711/")
+    assert result.summary == "1 of 2 billed organizations are mapped."
+
+
+def test_each_trouble_has_its_finding_and_its_page(stage: Stage) -> None:
+    for number in range(3):
+        stage.organization(31, number=number)
+    stage.sync()
+    stage.organization(31, number=3)
+    stage.set_units(25, number=1)
+    stage.stand_in.control("PATCH", "rows/Contracts/3002", {"status": 0})
+    ServiceMapping.objects.filter(company_id__gt=29_683_502).update(first_month="2026-04-01")
+    stage.sync()
+    found = {one.title: one.url for one in rehearsed(stage).findings}
+    assert set(found) == {
+        "Client 1 was changed in Autotask",
+        "Client 2 is not synced",
+        "Client 3 has never been synced",
+    }
+    assert found["Client 1 was changed in Autotask"].endswith("/changes/")
+
+
+def test_a_removed_organizations_service_is_no_finding(stage: Stage) -> None:
+    stage.organization(31)
+    assert psa([], stage.now).findings == ()
+
+
+def test_without_a_connection_nothing_reads_as_clean(stage: Stage) -> None:
+    AutotaskConnection.objects.update(credentials="")
+    result = rehearsed(stage)
+    assert not result.is_connected
+    assert result.summary == "Autotask is not connected."
