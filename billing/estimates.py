@@ -25,10 +25,13 @@ def estimate(*, terms: Terms, quantities: Iterable[int]) -> Estimate:
     """The month's total for these billed quantities, one for each organization."""
     counted = Counter(quantities)
     quantity = sum(each * times for each, times in counted.items())
+    above = _amount(terms, max(0, quantity - terms.covered_quantity))
+    if terms.kind is ContractKind.PAY_AS_YOU_GO and terms.prepaid_quantity:
+        return Estimate(quantity, total_minor=_taxed(terms, above))
     if terms.kind is ContractKind.PAY_AS_YOU_GO:
         subtotal = sum(times * _amount(terms, each) for each, times in counted.items())
         return Estimate(quantity, total_minor=_taxed(terms, subtotal))
-    overage = _taxed(terms, _amount(terms, max(0, quantity - terms.committed_quantity)))
+    overage = _taxed(terms, above)
     commitment = _taxed(terms, _amount(terms, terms.committed_quantity))
     return Estimate(quantity, total_minor=commitment + overage, overage_minor=overage)
 

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from billing.allowances.levels import allowance_months
 from billing.contracts import contract_for
 from billing.estimates import Estimate, estimate
 from billing.models import BillingProfile, Contract
 from billing.rating import Terms
 from billing.terms import terms_of
+from usage.forecast.active_months import ActiveForecast
 from usage.forecast.method import Days, days_until_over, outlook
 from usage.forecast.models import Basis
 from usage.forecast.months import Instant, MonthForecast
@@ -63,22 +65,24 @@ def basis_of(contract: Contract | None) -> Basis | None:
 
 
 def bill_forecast(*, forecast: MonthForecast, contract: Contract) -> BillForecast:
-    """The month rated as it stands, and after each of the compared spans; in one statement.
+    """The month rated as it stands, and after each of the compared spans; in two statements.
 
     `forecast` is of the contract's basis and of all organizations.
     """
-    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first(), has_card=False)
+    month = forecast.instant.month
+    profile = BillingProfile.objects.filter(pk=1).first()
+    terms = terms_of(contract, profile, month=month, has_card=False)
     locked_in = _bill(terms, [one.outlook.locked_in for one in forecast.organizations])
     bills = [_bill(terms, quantities) for quantities in forecast.ends]
     totals = outlook(locked_in=locked_in.total_minor, ends=[bill.total_minor for bill in bills])
-    over = max(0, forecast.total.expected - terms.committed_quantity)
+    over = max(0, forecast.total.expected - terms.covered_quantity)
     return BillForecast(
         currency=contract.currency,
         locked_in_minor=totals.locked_in,
         low_minor=totals.low,
         expected_minor=totals.expected,
         high_minor=totals.high,
-        overage=over if contract.committed_quantity else 0,
+        overage=over if terms.covered_quantity else 0,
     )
 
 
@@ -91,6 +95,47 @@ def commitment(*, days: Days, instant: Instant, contract: Contract) -> Commitmen
         committed=contract.committed_quantity,
         in_use=days.levels[-1],
         day=None if ahead is None else instant.day_after(ahead),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AllowanceAhead:
+    """The allowance of active users beside those expected; `day` is when it would be passed, today
+    when it is already, None when not in this month or where nothing is covered. Too few past
+    months and it is not `is_known`.
+    """
+
+    allowance: int
+    active: int
+    expected: int
+    day: date | None
+    is_known: bool
+
+    @property
+    def is_passed(self) -> bool:
+        """More are active than are covered."""
+        return bool(self.allowance) and self.active > self.allowance
+
+    @property
+    def overage(self) -> int:
+        """How many above the allowance are expected."""
+        return max(0, self.expected - self.allowance) if self.allowance else 0
+
+
+def allowance_ahead(*, forecast: ActiveForecast) -> AllowanceAhead:
+    """When the running month's allowance would be passed, in two statements.
+
+    `forecast` is of all organizations.
+    """
+    total = forecast.whole.total
+    months = [forecast.whole.instant.month]
+    (covered,) = allowance_months(months=months, active=[total.locked_in])
+    return AllowanceAhead(
+        allowance=covered.allowance,
+        active=total.locked_in,
+        expected=total.expected,
+        day=forecast.day_over(covered.allowance) if covered.allowance else None,
+        is_known=total.spans > 0,
     )
 
 

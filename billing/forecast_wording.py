@@ -94,7 +94,7 @@ def trial_sentence(known: Sequence[Accuracy], *, day: int, noun: str) -> str:
     return (
         f"Made on the {ordinal(one.day)} of each of the last {one.months} months, with nothing "
         "known but what was before, this forecast of all organizations together was off by "
-        f"{_number(one.total_error)} {noun} on average. Counting on the peak so far would have "
+        f"{_number(one.total_error)} {noun} on average. Counting on what was locked in would have "
         f"been off by {_number(one.last_value_error)}, on last month’s mark by "
         f"{_number(one.last_month_error)}."
     )

@@ -7,7 +7,7 @@ from billing.estimates import estimate
 from billing.models import BillingProfile
 from billing.rating import BilledMetric, Terms
 from billing.terms import billed_contracts, terms_of
-from usage.forecast.models import Basis
+from usage.forecast.models import LEVELS
 from usage.periods import Month
 from usage.what_if.looking_back import Past
 
@@ -99,7 +99,7 @@ def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
     known: dict[int, Terms] = {}
     found: dict[Month, Terms | None] = {}
     for month, contract in billed_contracts(months).items():
-        if contract is None or contract.metric not in Basis.values:
+        if contract is None or contract.metric not in LEVELS:
             found[month] = None
             continue
         if contract.pk not in known:

@@ -9,6 +9,7 @@ from accounts.models import User
 from accounts.roles import Permission
 from billing.allowances.levels import AllowanceMonth, allowance_months
 from billing.contracts import contract_for
+from billing.forecast import AllowanceAhead
 from billing.models import AllowanceOrder
 from billing.money import format_money, format_unit_price
 from billing.rating import BilledMetric
@@ -46,6 +47,19 @@ def overage_note(*, user: User, month: Month) -> str:
     if contract is None or contract.metric != BilledMetric.MAU.value:
         return "Your contract does not bill active users"
     return f"{format_unit_price(contract.unit_price, contract.currency)} each, billed at month end"
+
+
+def pace_note(*, ahead: AllowanceAhead, month: Month) -> str:
+    """When the allowance is passed at this pace; empty where it is over, or nothing is known."""
+    if not ahead.allowance or ahead.is_passed or not ahead.is_known:
+        return ""
+    if ahead.day is None:
+        name = f"{month.first_day:%B}"
+        return (
+            f"At this pace {ahead.expected:,} are active by the end of {name}: "
+            "the allowance is not passed."
+        )
+    return f"At this pace the allowance is passed on {ahead.day.day} {ahead.day:%B}."
 
 
 def past_orders(*, month: Month, zone: ZoneInfo) -> list[OrderRow]:

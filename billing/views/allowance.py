@@ -28,11 +28,13 @@ from billing.allowances.ordering import (
     ordering_contract,
     quote,
 )
-from billing.allowances.page import past_orders, provider_months
+from billing.allowances.page import pace_note, past_orders, provider_months
+from billing.forecast import allowance_ahead
 from billing.models import AllowanceOrder
 from billing.money import format_money, round_minor
 from billing.rating import Collection
 from usage.active_users.months import activity_table
+from usage.forecast.active_months import forecast_active_month
 from usage.months_table import last_months
 from usage.periods import Month
 
@@ -74,10 +76,12 @@ def allowance(request: PortalRequest) -> HttpResponse:
     months = last_months(month=month)
     counts = activity_table(months=months, limit=0).totals
     covered = provider_months(months=months, counts=counts)
+    ahead = allowance_ahead(forecast=forecast_active_month(at=now, zone=zone))
     offers, refusal = _offers(request)
     context = {
         "covered": list(reversed(covered)),
         "current": covered[-1],
+        "pace": pace_note(ahead=ahead, month=month),
         "month": month.first_day,
         "zone": zone.key,
         "orders": past_orders(month=month, zone=zone),

@@ -4,44 +4,22 @@ Whoever may not see money sees the counts alone.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.forecast import (
-    BillForecast,
-    basis_of,
-    bill_forecast,
-    commitment,
-    running_contract,
-)
+from billing.forecast_asked import Asked, Told
 from billing.forecast_wording import bill_texts, limit_text, trial_rows, trial_sentence
-from billing.models import Contract
 from tenants.access import organization_or_404
 from tenants.listing import ROWS_A_PAGE, Listing
-from tenants.models import MeteringPolicy
 from tenants.spreadsheet import csv_response
-from usage.charts import Limit
-from usage.forecast.chart import forecast_chart
-from usage.forecast.models import Basis
-from usage.forecast.months import (
-    Instant,
-    MonthForecast,
-    OrganizationForecast,
-    added_up,
-    days_of,
-    month_of,
-)
-from usage.forecast.reading import Tracked, tracked
+from usage.forecast.months import MonthForecast, OrganizationForecast
 from usage.forecast.trials import accuracies
 
 SORTS = ("name", "present", "locked_in", "expected", "rise", "limit_day")
@@ -57,62 +35,6 @@ _KEYS: dict[str, Callable[[OrganizationForecast], Any]] = {
         0 if one.is_at_limit else one.cap_day.toordinal() if one.cap_day else _NEVER
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a page is about: the instant, the basis, and the contract where it is told."""
-
-    instant: Instant
-    basis: Basis
-    contract: Contract | None
-    free_user_limit: int | None
-    is_billed_basis: bool
-
-    @classmethod
-    def of(cls, request: PortalRequest) -> "_Asked":
-        """The running month; of the metric in the address, or of the billed one."""
-        instant = Instant.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
-        free_user_limit = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
-        contract = running_contract(month=instant.month, free_user_limit=free_user_limit)
-        billed = basis_of(contract)
-        wanted = request.GET.get("metric", "")
-        basis = Basis(wanted) if wanted in Basis.values else billed or Basis.USERS
-        sees_money = request.user.may(Permission.VIEW_BILLING)
-        return cls(
-            instant,
-            basis,
-            contract if sees_money else None,
-            free_user_limit,
-            is_billed_basis=basis == billed,
-        )
-
-    @property
-    def noun(self) -> str:
-        """What is counted, in the plural."""
-        return self.basis.label.lower()
-
-    def bill(self, forecast: MonthForecast) -> BillForecast | None:
-        """The month's money, where this person may see it and it follows this basis."""
-        if self.contract is None or not self.is_billed_basis:
-            return None
-        return bill_forecast(forecast=forecast, contract=self.contract)
-
-
-def _forecast(asked: _Asked, found: list[Tracked]) -> MonthForecast:
-    return month_of(
-        found,
-        instant=asked.instant,
-        basis=asked.basis,
-        free_user_limit=asked.free_user_limit,
-    )
-
-
-def _found(asked: _Asked, *, organization_id: int | None = None) -> list[Tracked]:
-    instant = asked.instant
-    return tracked(
-        at=instant.at, month=instant.month, zone=instant.zone, organization_id=organization_id
-    )
 
 
 def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForecast]:
@@ -134,9 +56,9 @@ def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForec
 def forecast(request: PortalRequest) -> HttpResponse:
     """All organizations; only the table when htmx asks for it."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = _Asked.of(request)
-    found = _found(asked)
-    whole = _forecast(asked, found)
+    asked = Asked.of(request)
+    told = Told.of(asked)
+    whole = told.whole
     page = Paginator(_chosen(whole, listing), ROWS_A_PAGE).get_page(listing.page)
     context: dict[str, Any] = {
         "asked": asked,
@@ -151,8 +73,7 @@ def forecast(request: PortalRequest) -> HttpResponse:
     if request.htmx.target == "forecast":
         return render(request, "billing/_forecast.html", context)
     query = request.GET.urlencode()
-    context |= _summary(asked, whole, found) | {
-        "metrics": [basis for basis in Basis if basis != Basis.GREATER or asked.basis == basis],
+    context |= _summary(asked, told, sees_all=request.user.limited_to is None) | {
         "query": f"?{query}" if query else "",
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
         "passing": sum(one.will_pass for one in whole.organizations),
@@ -160,21 +81,18 @@ def forecast(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/forecast.html", context)
 
 
-def _summary(asked: _Asked, whole: MonthForecast, found: list[Tracked]) -> dict[str, Any]:
-    bill = asked.bill(whole)
+def _summary(asked: Asked, told: Told, *, sees_all: bool) -> dict[str, Any]:
+    bill = asked.bill(told.whole)
     known = accuracies(basis=asked.basis)
     day = asked.instant.at.astimezone(asked.instant.zone).day
     price = asked.contract if bill else None
-    committed = None
-    if price is not None and price.committed_quantity:
-        days = added_up(found, basis=asked.basis)
-        committed = commitment(days=days, instant=asked.instant, contract=price)
     return {
-        "total": whole.total,
+        "total": told.whole.total,
         "month": asked.instant.month.first_day,
         "zone": asked.instant.zone.key,
         "bill": bill_texts(bill) if bill else None,
-        "committed": committed,
+        "committed": told.commitment(price) if price else None,
+        "allowance": told.allowance() if sees_all else None,
         "trials": trial_rows(known, contract=price),
         "trial_sentence": trial_sentence(known, day=day, noun=asked.noun),
     }
@@ -185,8 +103,8 @@ def _summary(asked: _Asked, whole: MonthForecast, found: list[Tracked]) -> dict[
 def forecast_csv(request: PortalRequest) -> HttpResponse:
     """Every organization that is searched and filtered, in the page's order."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = _Asked.of(request)
-    whole = _forecast(asked, _found(asked))
+    asked = Asked.of(request)
+    whole = Told.of(asked).whole
     header = (
         "Organization ID",
         "Organization",
@@ -195,8 +113,8 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
         "Low",
         "Expected",
         "High",
-        "Limit of users",
-        "Limit would be passed on",
+        "Threshold" if asked.is_active else "Limit of users",
+        "Threshold would be passed on" if asked.is_active else "Limit would be passed on",
     )
     rows = (
         (
@@ -221,35 +139,20 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
 def forecast_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
     """One organization: what is locked in, what may come, and a chart."""
     organization = organization_or_404(organization_id=organization_id)
-    asked = _Asked.of(request)
-    found = _found(asked, organization_id=organization.pk)
-    if not found:
+    asked = Asked.of(request)
+    told = Told.of(asked, organization_id=organization.pk)
+    if not told.whole.organizations:
         raise Http404
-    whole = _forecast(asked, found)
-    (one,) = whole.organizations
-    limit = None if one.limit is None or asked.basis == Basis.DEVICES else one.limit
+    (one,) = told.whole.organizations
+    bill = asked.bill_of_one(told.whole)
     context = {
         "asked": asked,
         "organization": organization,
         "one": one,
         "limit_text": limit_text(one),
-        "bill": _added_bill(asked, whole),
+        "bill": bill_texts(bill) if bill else None,
         "month": asked.instant.month.first_day,
         "zone": asked.instant.zone.key,
-        "metrics": [basis for basis in Basis if basis != Basis.GREATER or asked.basis == basis],
-        "chart": forecast_chart(
-            days=days_of(found[0], asked.basis),
-            instant=asked.instant,
-            noun=asked.noun,
-            limit=None if limit is None else Limit(limit, "Limit"),
-        ),
+        "chart": told.chart(noun=asked.noun),
     }
     return render(request, "billing/forecast_organization.html", context)
-
-
-def _added_bill(asked: _Asked, whole: MonthForecast) -> Any:
-    """This organization's line of the bill; none under a commitment, which is one for all."""
-    if asked.contract is None or asked.contract.committed_quantity:
-        return None
-    bill = asked.bill(whole)
-    return bill_texts(bill) if bill else None

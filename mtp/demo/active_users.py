@@ -40,7 +40,7 @@ LIVE = """
             * (0.001 + 0.99 * power((chance.dice %% 9973) / 9973.0, 3)) AS at
     ) seen
     WHERE u.added_at < %(end)s AND (u.removed_at IS NULL OR u.removed_at > %(start)s)
-        AND chance.dice %% 100 < 82
+        AND chance.dice %% 100 < 82 AND seen.at <= %(now)s
     ORDER BY u.id
 """
 
@@ -59,9 +59,11 @@ def live_actively(
     plan: DemoProvider, provider: Provider, *, month: Month, months: list[Month], now: datetime
 ) -> None:
     """A month's activity in the current schema, and the pack that was ordered in it."""
-    starts_at, ends_at = month.starts_at(plan.zone), min(month.ends_at(plan.zone), now)
+    starts_at, ends_at = month.starts_at(plan.zone), month.ends_at(plan.zone)
     with connection.cursor() as cursor:
-        cursor.execute(LIVE, {"month": month.first_day, "start": starts_at, "end": ends_at})
+        cursor.execute(
+            LIVE, {"month": month.first_day, "start": starts_at, "end": ends_at, "now": now}
+        )
     for (name, _, _), ago in ORDERED:
         if ago >= len(months) or months[-1 - ago] != month:
             continue

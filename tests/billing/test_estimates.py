@@ -12,13 +12,14 @@ def terms(chance: random.Random) -> Terms:
     return Terms(
         kind=kind,
         package_name="Workforce",
-        metric=BilledMetric.USERS,
+        metric=BilledMetric.MAU,
         currency=chance.choice(["USD", "JPY", "EUR"]),
         unit_price=Decimal(chance.randrange(0, 200_000)) / 10_000,
         automatic_limit_minor=400_000,
         has_card=True,
         committed_quantity=chance.randrange(1, 300) if kind is ContractKind.COMMITTED else 0,
         tax_rate=Decimal(chance.choice(["0", "19", "8.875", "7.7"])),
+        prepaid_quantity=chance.choice([0, 0, 100, 250]),
     )
 
 
@@ -29,7 +30,7 @@ def test_an_estimate_is_the_total_of_the_invoices() -> None:
         marks = [chance.randrange(0, 40) for _ in range(chance.randrange(0, 25))]
         drafts = rate_month(
             terms=agreed,
-            levels=[Level(n, f"{n}", "users", mark) for n, mark in enumerate(marks)],
+            levels=[Level(n, f"{n}", "mau", mark) for n, mark in enumerate(marks)],
             month_name="May 2026",
         )
         told = estimate(terms=agreed, quantities=marks)

@@ -6,19 +6,25 @@ from django.db import models
 
 
 class Basis(models.TextChoices):
-    """What is forecast: a metric's marks, or the greater of an organization's two."""
+    """What is forecast: a metric's marks, the greater of the two, or active users."""
 
     USERS = "users", "Users"
     DEVICES = "devices", "Devices"
     GREATER = "greater", "Seats"
+    MAU = "mau", "Active users"
+
+
+# Those that are levels: they come and go. Active users of a month only grow.
+LEVELS = (Basis.USERS, Basis.DEVICES, Basis.GREATER)
 
 
 class ForecastTrial(models.Model):
     """A past month as it would have been forecast on one of its days, beside what it came to.
 
-    Totals are of all organizations' high-water marks; the errors are sums over the organizations of
-    how far the forecast, the peak so far ("last value") and the mark of the month before ("last
-    month", never below the peak so far) were off. Nothing of the month after that day was known.
+    Totals are of all organizations' high-water marks, or of their active users; the errors are sums
+    over the organizations of how far the forecast, the peak so far ("last value") and the mark of
+    the month before ("last month", never below the peak so far) were off. Nothing of the month
+    after that day was known.
     """
 
     basis = models.CharField(max_length=10, choices=Basis)

@@ -1,5 +1,6 @@
 """Walking forward through past months: what would have been forecast, beside what came."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,9 @@ from zoneinfo import ZoneInfo
 from django.db.models import Min
 
 from tenants.models import Organization
-from usage.forecast.models import Basis, ForecastTrial
+from usage.active_users.models import ActiveMonth
+from usage.forecast.active_months import active_month_of, active_tracked
+from usage.forecast.models import LEVELS, Basis, ForecastTrial
 from usage.forecast.months import Instant, MonthForecast, month_of
 from usage.forecast.reading import DAY, tracked
 from usage.levels import high_water_marks
@@ -56,9 +59,13 @@ def try_month(*, month: Month, zone: ZoneInfo) -> list[ForecastTrial]:
     for day in TRIAL_DAYS:
         instant = Instant.of(month.starts_at(zone) + (day - 1) * DAY + NOON, zone)
         found = tracked(at=instant.at, month=month, zone=zone)
-        for basis in Basis:
+        for basis in LEVELS:
             forecast = month_of(found, instant=instant, basis=basis, free_user_limit=None)
             trials.append(_trial(forecast, day, actual[basis], before[basis]))
+        active = active_month_of(active_tracked(instant=instant), heeds_thresholds=False).whole
+        # Where nobody was told to be active for long enough, nothing is forecast.
+        if active.total.spans:
+            trials.append(_trial(active, day, actual[Basis.MAU], before[Basis.MAU]))
     return trials
 
 
@@ -114,11 +121,13 @@ def _accuracy(day: int, trials: Sequence[ForecastTrial]) -> Accuracy:
 
 
 def _marks(month: Month) -> Mapping[Basis, Marks]:
-    marks: dict[Basis, dict[int, int]] = {basis: {} for basis in Basis}
+    marks: dict[Basis, Counter[int]] = {basis: Counter() for basis in Basis}
+    active = ActiveMonth.objects.filter(month=month.first_day)
+    marks[Basis.MAU].update(dict(active.values_list("organization_id", "count")))
     for level in high_water_marks(month=month):
         pk, mark = level.organization_id, level.high_water_mark
         marks[Basis.USERS if level.metric == Metric.USERS else Basis.DEVICES][pk] = mark
-        marks[Basis.GREATER][pk] = max(mark, marks[Basis.GREATER].get(pk, 0))
+        marks[Basis.GREATER][pk] = max(mark, marks[Basis.GREATER][pk])
     return marks
 
 

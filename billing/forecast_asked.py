@@ -1,0 +1,170 @@
+"""What a forecast page is asked for, and what was read to answer it."""
+
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.allowances.prepaid import prepaid_active_users
+from billing.forecast import (
+    AllowanceAhead,
+    BillForecast,
+    Commitment,
+    allowance_ahead,
+    basis_of,
+    bill_forecast,
+    commitment,
+    running_contract,
+)
+from billing.models import Contract
+from tenants.models import MeteringPolicy
+from usage.active_users.chart import activity_chart
+from usage.charts import Chart, Limit
+from usage.forecast.active_months import (
+    ActiveForecast,
+    ActiveFound,
+    active_month_of,
+    active_tracked,
+)
+from usage.forecast.chart import forecast_chart
+from usage.forecast.models import Basis
+from usage.forecast.months import Instant, MonthForecast, added_up, days_of, month_of
+from usage.forecast.reading import Tracked, tracked
+from usage.periods import MONTHS_OF_A_YEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page is about: the instant, the basis, and the contract where it is told."""
+
+    instant: Instant
+    basis: Basis
+    contract: Contract | None
+    free_user_limit: int | None
+    is_billed_basis: bool
+
+    @classmethod
+    def of(cls, request: PortalRequest) -> "Asked":
+        """The running month; of the metric in the address, or of the billed one."""
+        instant = Instant.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+        free_user_limit = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
+        contract = running_contract(month=instant.month, free_user_limit=free_user_limit)
+        billed = basis_of(contract)
+        wanted = request.GET.get("metric", "")
+        basis = Basis(wanted) if wanted in Basis.values else billed or Basis.USERS
+        sees_money = request.user.may(Permission.VIEW_BILLING)
+        return cls(
+            instant,
+            basis,
+            contract if sees_money else None,
+            free_user_limit,
+            is_billed_basis=basis == billed,
+        )
+
+    @property
+    def noun(self) -> str:
+        """What is counted, in the plural."""
+        return self.basis.label.lower()
+
+    @property
+    def is_active(self) -> bool:
+        """Active users: they only grow, and begin anew each month."""
+        return self.basis == Basis.MAU
+
+    @property
+    def metrics(self) -> list[Basis]:
+        """What can be asked for; seats only where they are billed or looked at."""
+        return [basis for basis in Basis if basis != Basis.GREATER or basis == self.basis]
+
+    def bill(self, forecast: MonthForecast) -> BillForecast | None:
+        """The month's money, where this person may see it and it follows this basis."""
+        if self.contract is None or not self.is_billed_basis:
+            return None
+        return bill_forecast(forecast=forecast, contract=self.contract)
+
+    def bill_of_one(self, forecast: MonthForecast) -> BillForecast | None:
+        """One organization's line; none under a commitment or packs, which are for all together."""
+        if self.contract is None or self.contract.committed_quantity:
+            return None
+        if self.is_active and prepaid_active_users(month=self.instant.month):
+            return None
+        return self.bill(forecast)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The forecast, and what it was made of: levels day by day, or months of active users."""
+
+    whole: MonthForecast
+    levels: tuple[Tracked, ...] = ()
+    active: tuple[ActiveFound, ActiveForecast] | None = None
+
+    @classmethod
+    def of(cls, asked: Asked, *, organization_id: int | None = None) -> "Told":
+        """Of all organizations that this person may see, or of one; in one statement.
+
+        One organization's active users come on days as all do, so all are read for it too.
+        """
+        instant = asked.instant
+        if asked.is_active:
+            found = active_tracked(instant=instant)
+            active = active_month_of(found)
+            whole = active.whole
+            if organization_id is not None:
+                whole = _only(whole, organization_id)
+            return cls(whole, active=(found, active))
+        levels = tracked(
+            at=instant.at, month=instant.month, zone=instant.zone, organization_id=organization_id
+        )
+        whole = month_of(
+            levels,
+            instant=instant,
+            basis=asked.basis,
+            free_user_limit=asked.free_user_limit,
+        )
+        return cls(whole, levels=tuple(levels))
+
+    def commitment(self, contract: Contract) -> Commitment | None:
+        """When licences would be passed; active users have an allowance instead."""
+        if self.active or not contract.committed_quantity:
+            return None
+        days = added_up(self.levels, basis=self.whole.basis)
+        return commitment(days=days, instant=self.whole.instant, contract=contract)
+
+    def allowance(self) -> AllowanceAhead | None:
+        """When the allowance of active users would be passed."""
+        return allowance_ahead(forecast=self.active[1]) if self.active else None
+
+    def chart(self, *, noun: str) -> Chart:
+        """The one organization's past and what may come."""
+        (one,) = self.whole.organizations
+        if self.active is None:
+            limit = None if one.limit is None or self.whole.basis == Basis.DEVICES else one.limit
+            return forecast_chart(
+                days=days_of(self.levels[0], self.whole.basis),
+                instant=self.whole.instant,
+                noun=noun,
+                limit=None if limit is None else Limit(limit, "Limit"),
+            )
+        found, _ = self.active
+        months = next(
+            each.months
+            for each in found.organizations
+            if each.organization_id == one.organization_id
+        )
+        return activity_chart(
+            months=found.months[-MONTHS_OF_A_YEAR:],
+            counts=[month.final for month in months[-MONTHS_OF_A_YEAR:]],
+            limit=one.limit,
+            named="Threshold",
+        )
+
+
+def _only(whole: MonthForecast, organization_id: int) -> MonthForecast:
+    for place, one in enumerate(whole.organizations):
+        if one.organization_id == organization_id:
+            ends = tuple((each[place],) for each in whole.ends)
+            return replace(whole, organizations=(one,), total=one.outlook, ends=ends)
+    return replace(whole, organizations=(), ends=())

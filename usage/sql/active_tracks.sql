@@ -1,0 +1,51 @@
+-- What a forecast of active users starts from (usage/forecast/active.py), as it was known at an instant.
+-- A row for each organization: by month how many had been active by then (of a past month: by the same
+-- share of it), how many in the end, and how many people there were to be. Then, without an id, a row
+-- for each month: all organizations' active users by the day on which they were first seen. A month is
+-- as long as another: its days are shares of it, as many as the running one has.
+WITH asked AS MATERIALIZED (
+    SELECT m.month, m.starts_at, m.cut_at,
+           ARRAY(SELECT m.starts_at + (m.ends_at - m.starts_at) * (day / %(days)s::float8)
+                 FROM generate_series(1, %(days)s - 1) day ORDER BY day) AS days
+    FROM unnest(%(months)s::date[], %(starts)s::timestamptz[], %(cuts)s::timestamptz[],
+                %(ends)s::timestamptz[]) m (month, starts_at, cut_at, ends_at)
+), chosen AS MATERIALIZED (
+    SELECT o.id, o.name, o.mau_threshold,
+           o.removed_at IS NOT NULL AND o.removed_at <= %(at)s AS is_removed
+    FROM tenants_organization o
+    WHERE o.created_at <= %(at)s AND (%(visible)s::bigint[] IS NULL OR o.id = ANY (%(visible)s))
+), seen AS MATERIALIZED (
+    SELECT a.organization_id, a.month, width_bucket(a.first_seen_at, m.days) + 1 AS day,
+           count(*) AS final, count(*) FILTER (WHERE a.first_seen_at <= m.cut_at) AS reached
+    FROM usage_activeuser a
+    JOIN asked m ON m.month = a.month
+    JOIN chosen o ON o.id = a.organization_id
+    WHERE a.first_seen_at <= %(at)s AND a.reported_at <= %(at)s
+    GROUP BY 1, 2, 3
+), counted AS (
+    SELECT organization_id, month, sum(final)::integer AS final, sum(reached)::integer AS reached
+    FROM seen GROUP BY 1, 2
+), people AS (
+    SELECT u.organization_id, m.month, count(*)::integer AS there
+    FROM tenants_manageduser u
+    JOIN asked m ON u.added_at <= m.cut_at AND (u.removed_at IS NULL OR u.removed_at > m.starts_at)
+    GROUP BY 1, 2
+), by_day AS (
+    SELECT month, day, sum(final)::integer AS number FROM seen GROUP BY 1, 2
+)
+SELECT o.id, o.name, o.mau_threshold, o.is_removed,
+       array_agg(coalesce(c.reached, 0) ORDER BY m.month),
+       array_agg(coalesce(c.final, 0) ORDER BY m.month),
+       array_agg(coalesce(p.there, 0) ORDER BY m.month)
+FROM chosen o
+CROSS JOIN asked m
+LEFT JOIN counted c ON c.organization_id = o.id AND c.month = m.month
+LEFT JOIN people p ON p.organization_id = o.id AND p.month = m.month
+GROUP BY o.id, o.name, o.mau_threshold, o.is_removed
+UNION ALL
+SELECT NULL, m.month::text, NULL, false, array_agg(coalesce(d.number, 0) ORDER BY n.day), NULL, NULL
+FROM asked m
+CROSS JOIN generate_series(1, %(days)s) n (day)
+LEFT JOIN by_day d ON d.month = m.month AND d.day = n.day
+GROUP BY m.month
+ORDER BY 1, 2
