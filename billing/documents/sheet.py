@@ -78,6 +78,7 @@ class Sheet:
     package: str
     quantity_heading: str
     basis_heading: str
+    has_marks: bool
     charges: tuple[Charge, ...]
     is_summary: bool
     basis: tuple[Charge, ...]
@@ -121,6 +122,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         package=printable(str(invoice.contract_summary.get("package_name", ""))),
         quantity_heading=_quantity_heading(invoice),
         basis_heading=_basis_heading(invoice),
+        has_marks=_has_marks(invoice, basis),
         charges=tuple(_charges(charged, in_table, currency=currency)),
         is_summary=is_summary,
         basis=() if is_long else tuple(map(in_table, basis)),
@@ -214,6 +216,12 @@ def _quantity_heading(invoice: Invoice) -> str:
     if invoice.contract_summary.get("metric") == "mau":
         return "Active users"
     return "High-water mark" if invoice.kind == Invoice.Kind.USAGE else "Quantity"
+
+
+def _has_marks(invoice: Invoice, basis: list[InvoiceLine]) -> bool:
+    if invoice.contract_summary.get("metric") == "mau":
+        return False
+    return invoice.kind in (Invoice.Kind.USAGE, Invoice.Kind.OVERAGE) or bool(basis)
 
 
 def _basis_heading(invoice: Invoice) -> str:
