@@ -1,10 +1,9 @@
 """What a running month is expected to cost, and when a commitment would be passed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from billing.allowances.levels import allowance_months
 from billing.contracts import contract_for
 from billing.estimates import Estimate, estimate
 from billing.models import BillingProfile, Contract
@@ -64,14 +63,17 @@ def basis_of(contract: Contract | None) -> Basis | None:
     return Basis(contract.metric)
 
 
-def bill_forecast(*, forecast: MonthForecast, contract: Contract) -> BillForecast:
-    """The month rated as it stands, and after each of the compared spans; in two statements.
+def bill_forecast(
+    *, forecast: MonthForecast, contract: Contract, prepaid_quantity: int = 0
+) -> BillForecast:
+    """The month rated as it stands, and after each of the compared spans; in one statement.
 
-    `forecast` is of the contract's basis and of all organizations.
+    `forecast` is of the contract's basis and of all organizations. `prepaid_quantity` are the packs
+    that hold in the month, where active users are billed.
     """
-    month = forecast.instant.month
     profile = BillingProfile.objects.filter(pk=1).first()
-    terms = terms_of(contract, profile, month=month, has_card=False)
+    agreed = terms_of(contract, profile, has_card=False)
+    terms = replace(agreed, prepaid_quantity=prepaid_quantity)
     locked_in = _bill(terms, [one.outlook.locked_in for one in forecast.organizations])
     bills = [_bill(terms, quantities) for quantities in forecast.ends]
     totals = outlook(locked_in=locked_in.total_minor, ends=[bill.total_minor for bill in bills])
@@ -122,19 +124,14 @@ class AllowanceAhead:
         return max(0, self.expected - self.allowance) if self.allowance else 0
 
 
-def allowance_ahead(*, forecast: ActiveForecast) -> AllowanceAhead:
-    """When the running month's allowance would be passed, in two statements.
-
-    `forecast` is of all organizations.
-    """
+def allowance_ahead(*, forecast: ActiveForecast, allowance: int) -> AllowanceAhead:
+    """When the running month's allowance would be passed; `forecast` is of all organizations."""
     total = forecast.whole.total
-    months = [forecast.whole.instant.month]
-    (covered,) = allowance_months(months=months, active=[total.locked_in])
     return AllowanceAhead(
-        allowance=covered.allowance,
+        allowance=allowance,
         active=total.locked_in,
         expected=total.expected,
-        day=forecast.day_over(covered.allowance) if covered.allowance else None,
+        day=forecast.day_over(allowance) if allowance else None,
         is_known=total.spans > 0,
     )
 

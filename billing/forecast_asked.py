@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.allowances.prepaid import prepaid_active_users
+from billing.allowances.prepaid import prepaid_within
 from billing.forecast import (
     AllowanceAhead,
     BillForecast,
@@ -37,19 +38,26 @@ from usage.periods import MONTHS_OF_A_YEAR
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a page is about: the instant, the basis, and the contract where it is told."""
+    """What a page is about: the instant, the basis, and the contract where it is told.
+
+    `packs` are the active users that packs cover this month, `allowance` all that are covered.
+    """
 
     instant: Instant
     basis: Basis
     contract: Contract | None
     free_user_limit: int | None
     is_billed_basis: bool
+    packs: int
+    allowance: int
 
     @classmethod
     def of(cls, request: PortalRequest) -> "Asked":
         """The running month; of the metric in the address, or of the billed one."""
         instant = Instant.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
-        free_user_limit = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
+        free_user_limit, packs = MeteringPolicy.objects.values_list(
+            "free_user_limit", Coalesce(prepaid_within(month=instant.month), 0)
+        ).get()
         contract = running_contract(month=instant.month, free_user_limit=free_user_limit)
         billed = basis_of(contract)
         wanted = request.GET.get("metric", "")
@@ -61,6 +69,8 @@ class Asked:
             contract if sees_money else None,
             free_user_limit,
             is_billed_basis=basis == billed,
+            packs=packs,
+            allowance=packs + (_committed(contract) if billed == Basis.MAU else 0),
         )
 
     @property
@@ -82,13 +92,17 @@ class Asked:
         """The month's money, where this person may see it and it follows this basis."""
         if self.contract is None or not self.is_billed_basis:
             return None
-        return bill_forecast(forecast=forecast, contract=self.contract)
+        return bill_forecast(
+            forecast=forecast,
+            contract=self.contract,
+            prepaid_quantity=self.packs if self.is_active else 0,
+        )
 
     def bill_of_one(self, forecast: MonthForecast) -> BillForecast | None:
         """One organization's line; none under a commitment or packs, which are for all together."""
         if self.contract is None or self.contract.committed_quantity:
             return None
-        if self.is_active and prepaid_active_users(month=self.instant.month):
+        if self.is_active and self.packs:
             return None
         return self.bill(forecast)
 
@@ -133,9 +147,11 @@ class Told:
         days = added_up(self.levels, basis=self.whole.basis)
         return commitment(days=days, instant=self.whole.instant, contract=contract)
 
-    def allowance(self) -> AllowanceAhead | None:
-        """When the allowance of active users would be passed."""
-        return allowance_ahead(forecast=self.active[1]) if self.active else None
+    def allowance_ahead(self, allowance: int) -> AllowanceAhead | None:
+        """When the allowance of active users would be passed; None of levels."""
+        if self.active is None:
+            return None
+        return allowance_ahead(forecast=self.active[1], allowance=allowance)
 
     def chart(self, *, noun: str) -> Chart:
         """The one organization's past and what may come."""
@@ -160,6 +176,10 @@ class Told:
             limit=one.limit,
             named="Threshold",
         )
+
+
+def _committed(contract: Contract | None) -> int:
+    return contract.committed_quantity or 0 if contract else 0
 
 
 def _only(whole: MonthForecast, organization_id: int) -> MonthForecast:

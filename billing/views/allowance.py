@@ -76,7 +76,9 @@ def allowance(request: PortalRequest) -> HttpResponse:
     months = last_months(month=month)
     counts = activity_table(months=months, limit=0).totals
     covered = provider_months(months=months, counts=counts)
-    ahead = allowance_ahead(forecast=forecast_active_month(at=now, zone=zone))
+    ahead = allowance_ahead(
+        forecast=forecast_active_month(at=now, zone=zone), allowance=covered[-1].allowance
+    )
     offers, refusal = _offers(request)
     context = {
         "covered": list(reversed(covered)),

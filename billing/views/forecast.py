@@ -92,7 +92,7 @@ def _summary(asked: Asked, told: Told, *, sees_all: bool) -> dict[str, Any]:
         "zone": asked.instant.zone.key,
         "bill": bill_texts(bill) if bill else None,
         "committed": told.commitment(price) if price else None,
-        "allowance": told.allowance() if sees_all else None,
+        "allowance": told.allowance_ahead(asked.allowance) if sees_all else None,
         "trials": trial_rows(known, contract=price),
         "trial_sentence": trial_sentence(known, day=day, noun=asked.noun),
     }
