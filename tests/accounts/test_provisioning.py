@@ -46,7 +46,7 @@ WHERE c.relnamespace = to_regnamespace(%(schema)s) AND NOT tgisinternal
 UNION ALL
 SELECT 'function', proname, pg_get_functiondef(oid)
 FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)
-ORDER BY 1, 2
+ORDER BY 1, 2, 3
 """
 
 # PostgreSQL writes the same check with other casts once it has read it back.
