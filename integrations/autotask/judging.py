@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from integrations.autotask.case import Case, Found, Known
 from integrations.autotask.deciding import Decision, Do, decide
 from integrations.autotask.errors import AutotaskError
-from integrations.autotask.knowledge import answer_of, known_of, last_serials, pushes_of
+from integrations.autotask.knowledge import (
+    Pushes,
+    answer_of,
+    known_of,
+    last_serials,
+    pushes_of,
+    unresolved,
+)
 from integrations.autotask.reading import read_services
 from integrations.autotask.resolving import rests_until
 from integrations.autotask.slices import Slice
@@ -17,6 +25,9 @@ from usage.periods import Month
 
 # Pushes to one service in one run; nothing was done by the ones before the last.
 MOST_ATTEMPTS = 4
+# A push that can't be read back is looked for again this often, and for so long in one run.
+LOOK_AGAIN = timedelta(minutes=5)
+LOOKED_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +96,25 @@ def due(walk: MonthWalk) -> list[ServiceMapping]:
 
 def look(walk: MonthWalk, mappings: Sequence[ServiceMapping]) -> list[Judged]:
     """Read and judge these services but those that rest. Raises `AutotaskError`."""
+    loose = {push.mapping_id: push for push in unresolved(mappings=mappings)}
+    judged = [problem for push in loose.values() if (problem := _not_read_back(walk, push))]
     pushes = pushes_of(mappings=mappings, month=walk.month)
-    awake = [one for one in mappings if not _rests(walk, pushes.get(one.pk, ()))]
-    if not awake:
-        return []
+    settled = [one for one in mappings if one.pk not in loose]
+    awake = [one for one in settled if not _rests(walk, pushes.get(one.pk, ()))]
+    return judged + (_look(walk, awake, pushes) if awake else [])
+
+
+def _not_read_back(walk: MonthWalk, push: Push) -> Judged | None:
+    """Nothing is decided on a service before its last push was looked at, in whatever month."""
+    if walk.slice.now < push.created_at + LOOKED_FOR:
+        walk.slice.rests.append(walk.slice.now + LOOK_AGAIN)
+        return None
+    sent = f"{push.created_at.astimezone(walk.slice.zone):%-d %B %Y, %H:%M}"
+    problem = f"The change sent on {sent} can't be read back; nothing more is sent until it is."
+    return Judged(mapping=push.mapping, problem=problem)
+
+
+def _look(walk: MonthWalk, awake: Sequence[ServiceMapping], pushes: Pushes) -> list[Judged]:
     # Asked before reading: whoever pushes between the two makes our next number taken.
     serials = last_serials(mappings=awake)
     known = known_of(mappings=awake, month=walk.month, pushes=pushes)

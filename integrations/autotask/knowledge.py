@@ -57,9 +57,14 @@ def last_serials(*, mappings: Sequence[ServiceMapping]) -> dict[int, int]:
     return dict(counted.values_list("mapping", "serial__max"))
 
 
-def unresolved() -> list[Push]:
-    """Pushes that nobody has read back: a worker died, or Autotask could not be reached."""
+def unresolved(*, mappings: Sequence[ServiceMapping] | None = None) -> list[Push]:
+    """Pushes that nobody has read back: a worker died, or Autotask could not be reached.
+
+    Those of all mappings unless some are named.
+    """
     loose = Push.objects.filter(reading=None)
+    if mappings is not None:
+        loose = loose.filter(mapping__in=mappings)
     return list(loose.select_related("run", "mapping__organization", "answer").order_by("pk"))
 
 

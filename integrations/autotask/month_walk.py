@@ -121,7 +121,6 @@ def _read_back(walk: MonthWalk, pushes: Sequence[Push]) -> None:
     for push in pushes:
         found = reading[push.mapping_id]
         if isinstance(found, AutotaskError):
-            walk.slice.rests.append(walk.slice.now)
             continue
         earlier = [one for one in of_month[push.mapping_id] if one.serial < push.serial]
         case = walk.case(push.mapping, found=found, known=known[push.mapping_id])

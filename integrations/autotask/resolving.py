@@ -30,7 +30,7 @@ def resolve(*, push: Push, case: Case, earlier: Sequence[Push], now: datetime) -
         answer=kind,
         units=row.units if row else None,
         cost_agrees=case.cost_agrees(),
-        earlier=_unknown_of_same_day(push, earlier),
+        earlier=None if _is_decided(case, row) else _unknown_of_same_day(push, earlier),
     )
     # Whoever came first has said it: a reading stays as it is.
     push.reading, _ = PushReading.objects.get_or_create(
@@ -91,6 +91,12 @@ def rests_until(*, push: Push | None) -> datetime | None:
     if _is_unknown(answer_of(push)) and _was_unseen(reading_of(push)):
         return push.created_at + REST
     return None
+
+
+def _is_decided(case: Case, row: UnitRow | None) -> bool:
+    """Whether a person has decided on exactly these figures: whose they are is no question then."""
+    ordered = case.known.ordered
+    return ordered is not None and row is not None and ordered.holds_for(row)
 
 
 def _unknown_of_same_day(push: Push, earlier: Sequence[Push]) -> Push | None:

@@ -121,6 +121,21 @@ def test_an_edit_between_read_and_write_is_no_silent_loss(stage: Stage, also: st
     assert len(stage.adjustments()) == 1
 
 
+@pytest.mark.parametrize("also", ["", "drop_after", "bad_gateway_after"])
+def test_overwriting_holds_when_our_own_change_was_in_it(stage: Stage, also: str) -> None:
+    """The day that a lost answer had taken is found by the refused duplicate: the next one is."""
+    stage.organization(31)
+    stage.stand_in.fault("person_edit", path="ServiceAdjustments", edit=edit(stage, 20))
+    if also:
+        stage.stand_in.fault(also, path="ServiceAdjustments")
+    stage.sync(slices=3)
+    overwrite(drift=Drift.objects.get(), seen_units=46, actor=BILL, now=stage.now)
+    assert stage.check(go_on(stage)).outcome == "changed"
+    assert stage.units() == 31
+    assert Drift.objects.count() == 1
+    assert len(stage.adjustments()) == 2
+
+
 def test_accepting_takes_our_own_change_back(stage: Stage) -> None:
     stage.organization(31)
     stage.stand_in.fault("person_edit", path="ServiceAdjustments", edit=edit(stage, 20))
