@@ -13,7 +13,6 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         """Register the work that is done later, and what others ask of the PSA."""
         importlib.import_module("integrations.autotask.runs")
-        importlib.import_module("integrations.autotask.tickets")
         importlib.import_module("integrations.alerts")
         importlib.import_module("integrations.rehearsal")
         importlib.import_module("integrations.waiting")

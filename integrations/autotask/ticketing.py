@@ -4,6 +4,7 @@ The row and its message commit with the alert. Before every creation, also after
 is unknown, Autotask is asked for the external id: it refuses no second ticket by itself (facts).
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from integrations.autotask.client import Client
 from integrations.autotask.connection import open_client
 from integrations.autotask.entities import condition
 from integrations.autotask.errors import AutotaskError, Busy, Refused, Unreachable
+from integrations.autotask.resolving import REST
 from integrations.autotask.wire import Row, number, optional_number, text
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AlertTicket, AutotaskConnection, ServiceMapping
@@ -30,8 +32,6 @@ RESOLVE_TOPIC: Final = "integrations.ticket_resolve"
 OWN_COMPANY = 0
 LONGEST_TITLE = 255
 LONGEST_DESCRIPTION = 8000
-# Long enough for a creation under way to be seen by the next look.
-COME_BACK = timedelta(minutes=5)
 AFTER_REFUSAL = timedelta(hours=6)
 
 
@@ -52,6 +52,12 @@ def ticket_open_alerts(*, now: datetime) -> None:
         _order(list(Alert.objects.open().exclude(pk__in=known)), now=now)
 
 
+def external_id_of(alert: Alert) -> str:
+    """What names the alert in Autotask, at most 50 characters; the same whoever asks."""
+    source = f"{current_schema()}:{alert.pk}:{alert.cause}"
+    return f"mtp-{hashlib.sha256(source.encode()).hexdigest()[:40]}"
+
+
 def _settings() -> AutotaskConnection | None:
     """The connection where it makes tickets."""
     connected = AutotaskConnection.objects.filter(pk=1, creates_tickets=True).first()
@@ -68,7 +74,7 @@ def _order(alerts: Sequence[Alert], *, now: datetime) -> None:
         (
             AlertTicket(
                 alert_id=alert.pk,
-                external_id=f"{current_schema()}-{alert.pk}",
+                external_id=external_id_of(alert),
                 organization_id=alert.organization_id,
                 company_id=companies.get(alert.organization_id or 0, OWN_COMPANY),
                 created_at=now,
@@ -143,7 +149,7 @@ def _asking(
             yield client
     except (AutotaskError, SecretsUnreadable) as error:
         AlertTicket.objects.filter(pk=ticket.pk).update(problem=str(error))
-        wait = AFTER_REFUSAL if isinstance(error, Refused) else COME_BACK
+        wait = AFTER_REFUSAL if isinstance(error, Refused) else REST
         raise Postpone(now + (error.wait if isinstance(error, Busy) else wait)) from error
 
 

@@ -13,6 +13,7 @@ from integrations.autotask.connection import NotConnected, current_client
 from integrations.autotask.errors import AutotaskError
 from integrations.autotask.picklists import picklists
 from integrations.autotask.ticket_form import TicketForm
+from integrations.autotask.ticketing import ticket_open_alerts
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AlertTicket
 from integrations.views.autotask import manages, settings_or_none
@@ -34,6 +35,7 @@ def autotask_tickets(request: PortalRequest) -> HttpResponse:
         return redirect("autotask")
     form = TicketForm(request.POST or None, instance=settings, choices=choices)
     if form.is_bound and form.is_valid():
+        now = timezone.now()
         with transaction.atomic():
             settings.save(update_fields=list(form.fields))
             audit.record(
@@ -41,8 +43,9 @@ def autotask_tickets(request: PortalRequest) -> HttpResponse:
                 action="autotask.tickets_set",
                 subject=str(settings),
                 after=dict(form.cleaned_data),
-                now=timezone.now(),
+                now=now,
             )
+            ticket_open_alerts(now=now)
         messages.success(request, "Saved.")
         return redirect("autotask")
     context = {"form": form, "tickets": AlertTicket.objects.order_by("-pk")[:20]}
