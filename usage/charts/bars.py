@@ -23,7 +23,7 @@ from usage.charts.frame import (
 
 _SHARE_OF_SLOT = 0.62
 # More digits than this don't fit above the bars of a phone: there the table has them.
-_SHORT = 3
+_SHORT = 2
 _FEW = 8
 
 
