@@ -22,6 +22,7 @@ from tests.providers import open_provider
 ORGANIZATIONS = 5_000
 STATEMENTS = 8
 FORECAST, WHAT_IF = "/account/usage/forecast/", "/account/what-if/"
+ACTIVE = f"{FORECAST}?metric=mau"
 # Twenty at once a year ago, then one a fortnight; one of them leaves again after half a year.
 JOIN = """
     INSERT INTO tenants_manageduser (organization_id, email, added_at)
@@ -33,6 +34,19 @@ JOIN = """
 LEAVE = """
     UPDATE tenants_manageduser SET removed_at = added_at + interval '180 days'
     WHERE id %% 3 = 0 AND added_at < %(begin)s + interval '185 days'
+"""
+# Twenty of each organization are active in each of the last seven months, one more every day.
+LIVE = """
+    INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at, reported_at)
+    SELECT u.organization_id, m, u.id, seen.at, seen.at
+    FROM (SELECT *, row_number() OVER (PARTITION BY organization_id ORDER BY id) AS place
+          FROM tenants_manageduser WHERE removed_at IS NULL) u
+    CROSS JOIN generate_series(
+        date_trunc('month', %(now)s AT TIME ZONE 'UTC') - interval '6 months',
+        %(now)s AT TIME ZONE 'UTC', interval '1 month') m
+    CROSS JOIN LATERAL (SELECT m AT TIME ZONE 'UTC' + place * interval '1 day' AS at) seen
+    WHERE place <= 20 AND u.added_at <= seen.at AND seen.at <= %(now)s
+    ORDER BY u.id
 """
 
 
@@ -52,16 +66,20 @@ def run(*, full: bool) -> list[Result]:
                 " SELECT %s, id, 30 FROM tenants_organization",
                 [user.pk],
             )
-        shell, forecast, what_if = by_turns(
+        shell, forecast, active, what_if = by_turns(
             lambda: expect(200, browser.get("/empty-page/")),
             lambda: expect(200, browser.get(FORECAST)),
+            lambda: expect(200, browser.get(ACTIVE)),
             lambda: expect(200, browser.get(WHAT_IF)),
             rounds=rounds,
         )
-        asked = _statements(lambda: browser.get(FORECAST))
+        asked = max(
+            _statements(lambda: browser.get(FORECAST)), _statements(lambda: browser.get(ACTIVE))
+        )
     return [
         Result("forecast_statements_to_eight", asked, STATEMENTS, "", 1),
         Result("forecast_page_to_its_shell_wall", forecast[0], shell[0], "ms"),
+        Result("forecast_active_page_to_its_shell_wall", active[0], shell[0], "ms"),
         Result("what_if_page_to_its_shell_wall", what_if[0], shell[0], "ms"),
     ]
 
@@ -84,6 +102,7 @@ def _filled() -> Provider:
         )
         cursor.execute(JOIN, {"begin": begin})
         cursor.execute(LEAVE, {"begin": begin})
+        cursor.execute(LIVE, {"now": timezone.now()})
         Contract.objects.create(
             kind=Contract.Kind.PAY_AS_YOU_GO,
             package_id=1,
