@@ -14,24 +14,22 @@ WITH asked AS MATERIALIZED (
            o.removed_at IS NOT NULL AND o.removed_at <= %(at)s AS is_removed
     FROM tenants_organization o
     WHERE o.created_at <= %(at)s AND (%(visible)s::bigint[] IS NULL OR o.id = ANY (%(visible)s))
-), seen AS MATERIALIZED (
+), seen AS (
     SELECT a.organization_id, a.month, width_bucket(a.first_seen_at, m.days) + 1 AS day,
-           count(*) AS final, count(*) FILTER (WHERE a.first_seen_at <= m.cut_at) AS reached
+           a.first_seen_at <= m.cut_at AS is_before
     FROM usage_activeuser a
     JOIN asked m ON m.month = a.month
     JOIN chosen o ON o.id = a.organization_id
     WHERE a.first_seen_at <= %(at)s AND a.reported_at <= %(at)s
-    GROUP BY 1, 2, 3
-), counted AS (
-    SELECT organization_id, month, sum(final)::integer AS final, sum(reached)::integer AS reached
-    FROM seen GROUP BY 1, 2
+), summed AS MATERIALIZED (
+    SELECT organization_id, month, day, count(*)::integer AS final,
+           count(*) FILTER (WHERE is_before)::integer AS reached
+    FROM seen GROUP BY GROUPING SETS ((organization_id, month), (month, day))
 ), people AS (
     SELECT u.organization_id, m.month, count(*)::integer AS there
     FROM tenants_manageduser u
     JOIN asked m ON u.added_at <= m.cut_at AND (u.removed_at IS NULL OR u.removed_at > m.starts_at)
     GROUP BY 1, 2
-), by_day AS (
-    SELECT month, day, sum(final)::integer AS number FROM seen GROUP BY 1, 2
 )
 SELECT o.id, o.name, o.mau_threshold, o.is_removed,
        array_agg(coalesce(c.reached, 0) ORDER BY m.month),
@@ -39,13 +37,13 @@ SELECT o.id, o.name, o.mau_threshold, o.is_removed,
        array_agg(coalesce(p.there, 0) ORDER BY m.month)
 FROM chosen o
 CROSS JOIN asked m
-LEFT JOIN counted c ON c.organization_id = o.id AND c.month = m.month
+LEFT JOIN summed c ON c.organization_id = o.id AND c.month = m.month
 LEFT JOIN people p ON p.organization_id = o.id AND p.month = m.month
 GROUP BY o.id, o.name, o.mau_threshold, o.is_removed
 UNION ALL
-SELECT NULL, m.month::text, NULL, false, array_agg(coalesce(d.number, 0) ORDER BY n.day), NULL, NULL
+SELECT NULL, m.month::text, NULL, false, array_agg(coalesce(d.final, 0) ORDER BY n.day), NULL, NULL
 FROM asked m
 CROSS JOIN generate_series(1, %(days)s) n (day)
-LEFT JOIN by_day d ON d.month = m.month AND d.day = n.day
+LEFT JOIN summed d ON d.month = m.month AND d.day = n.day
 GROUP BY m.month
 ORDER BY 1, 2
