@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ import time_machine
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Provider
+from accounts.actors import SYSTEM_ACTOR
+from accounts.models import Offer, Provider
 from accounts.roles import Role
+from billing.allowances.ordering import order_pack, quote
 from billing.models import BillingProfile, Contract
 from mtp.schema import connection, provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
@@ -93,6 +96,30 @@ def test_the_allowance_is_passed_on_a_day_and_what_is_above_it_is_billed(
         Contract.objects.update(committed_quantity=9)
     assert "Passed" in bill.get(PAGE).text
     assert "At this pace" not in bill.get(ALLOWANCE).text
+
+
+def test_of_packs_what_is_above_them_is_billed(
+    sign_in: SignIn, people: People, north: Provider, acme: Organization
+) -> None:
+    """12 are paid in advance: nothing is owed yet, and 4 of the 16 expected are."""
+    offer = Offer.objects.create(name="Pack of 12", quantity=12, months=12)
+    offer.prices.create(currency="USD", price=Decimal("24.00"))
+    with provider_schema(north.schema_name):
+        BillingProfile.objects.create(legal_name="N", country="DE")
+        Contract.objects.update(invoice_agreement=True)
+        order_pack(
+            provider=north,
+            offer_id=offer.pk,
+            confirmed=quote(provider=north, offer_id=offer.pk, now=NOW).to_be_confirmed,
+            actor=SYSTEM_ACTOR,
+            now=NOW,
+        )
+    bill = sign_in(Client(), people.bill)
+    page = bill.get(PAGE).text
+    assert "10 of 12 active; 4 above are expected" in page
+    assert "$0.00" in page
+    assert "$44.00" in page
+    assert "$176.00" not in page
 
 
 def test_a_threshold_has_its_day_in_list_file_and_page(
