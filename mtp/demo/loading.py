@@ -19,6 +19,7 @@ from billing.month_close import close_month
 from mtp.demo.active_users import live_actively, offer_packs, set_thresholds
 from mtp.demo.agreements import agree, put_card_on_file
 from mtp.demo.alerts import tell_alerts
+from mtp.demo.autotask import connect_autotask
 from mtp.demo.cast import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
 from mtp.demo.corrections import correct_invoices
 from mtp.demo.late import tell_late
@@ -141,6 +142,7 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
             _close(provider, month, zone=zone, say=say)
     with provider_schema(provider.schema_name):
         correct_invoices(plan, provider)
+        connect_autotask(plan, provider, now=now, say=say)
         _finish(plan, organizations, now=now)
 
 

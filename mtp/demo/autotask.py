@@ -1,0 +1,154 @@
+"""The demo's Autotask: connected to the local stand-in, mapped, synced, with one edit to decide.
+
+The stand-in keeps a customer database of its own, so all of it is done through the product's calls.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+
+from accounts.actors import Actor
+from accounts.models import Provider
+from integrations.autotask import entities
+from integrations.autotask.client import Client
+from integrations.autotask.connection import choose_company_types, connect, open_client
+from integrations.autotask.credentials import Credentials
+from integrations.autotask.entities import Company, Contract, Line
+from integrations.autotask.errors import AutotaskError
+from integrations.autotask.picklists import labelled, picklists
+from integrations.autotask.runs import order_run
+from integrations.autotask.suggesting import Names
+from integrations.autotask.zones import discover
+from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
+from mtp.demo.cast import DemoProvider
+from mtp.outbox.delivery import deliver_due
+from tenants.models import Organization
+from usage.periods import Month
+
+# What the stand-in's own document names (docs/autotask-sandbox.md).
+CREDENTIALS = Credentials(
+    user_name="api@autotask.example",
+    integration_code="MTPDEMOINTEGRATIONCODE",
+    secret="autotask-demo-secret",  # noqa: S106 - opens a stand-in on one's own machine
+)
+DATABASE_OF = "DEMO"
+SERVICE = "Email Security"
+CUSTOMER = 1
+# Somebody takes so many units off a contract by hand, after the first sync.
+EDITED_PLACE, EDITED_UNITS = 6, -4
+
+
+def connect_autotask(
+    plan: DemoProvider, provider: Provider, *, now: datetime, say: Callable[[str], None]
+) -> None:
+    """Connect, map whoever has the same name there, sync twice; in the provider's schema.
+
+    Only where the settings name a stand-in on this machine, and it answers.
+    """
+    if plan.prefix != DATABASE_OF or not _has_stand_in():
+        return
+    actor = Actor(id=None, name=plan.contact.name)
+    try:
+        connection = connect(credentials=CREDENTIALS, actor=actor, now=now)
+        with open_client(connection) as client:
+            choose_company_types(client=client, types=[CUSTOMER], actor=actor, now=now)
+            mapped = _map(client, month=Month.of(now, plan.zone), actor=actor, now=now)
+            _sync(provider, actor=actor, now=now)
+            _edit(client, mapped[EDITED_PLACE])
+            _make_tickets(client)
+        _sync(provider, actor=actor, now=now)
+    except AutotaskError as error:
+        say(f"  Autotask was left out: {error}")
+    else:
+        say(f"  Autotask connected: {len(mapped)} organizations mapped")
+
+
+def _has_stand_in() -> bool:
+    if urlsplit(settings.AUTOTASK_BASE_URL).hostname != "127.0.0.1":
+        return False
+    try:
+        with httpx.Client(verify=False) as http:  # noqa: S501 - this machine, plain HTTP
+            discover(http=http, user_name=CREDENTIALS.user_name)
+    except (AutotaskError, httpx.HTTPError):
+        return False
+    return True
+
+
+def _map(client: Client, *, month: Month, actor: Actor, now: datetime) -> list[ServiceMapping]:
+    """What a person confirms in the wizard for every name that is the same but for its signs.
+
+    In three calls for all; those spelt otherwise are left for whoever tries it.
+    """
+    names = Names(entities.companies_of_types(client, types=[CUSTOMER]))
+    companies = {}
+    for organization in Organization.objects.living().order_by("pk"):
+        likeliest = next(iter(names.suggestions(organization.name)), None)
+        if likeliest is not None and likeliest.is_same:
+            companies[likeliest.company] = organization
+    contracts = entities.contracts(client, company_ids=[one.id for one in companies])
+    lines = entities.lines(client, contract_ids=contracts)
+    services = entities.services(client, ids={line.service_id for line in lines.values()})
+    organizations = {company.id: (company, one) for company, one in companies.items()}
+    return ServiceMapping.objects.bulk_create(
+        ServiceMapping(
+            **_carried_by(*organizations[contract.company_id], contract, line),
+            service_name=SERVICE,
+            first_month=month.first_day,
+            created_at=now,
+            created_by_name=actor.name,
+        )
+        for line in lines.values()
+        if (contract := contracts[line.contract_id]).is_recurring
+        and contract.is_active
+        and services[line.service_id].name == SERVICE
+    )
+
+
+def _carried_by(
+    company: Company, organization: Organization, contract: Contract, line: Line
+) -> dict[str, Any]:
+    return {
+        "organization": organization,
+        "company_id": company.id,
+        "company_name": company.name,
+        "contract_id": contract.id,
+        "contract_name": contract.name,
+        "service_id": line.service_id,
+        "contract_service_id": line.id,
+    }
+
+
+def _sync(provider: Provider, *, actor: Actor, now: datetime) -> None:
+    order_run(kind=SyncRun.Kind.MANUAL, actor=actor, now=now)
+    while deliver_due(now=now, schema=provider.schema_name):
+        pass
+
+
+def _edit(client: Client, mapping: ServiceMapping) -> None:
+    """What a colleague at the service desk does by hand, on the month's second day."""
+    body = {
+        "contractServiceID": mapping.contract_service_id,
+        "effectiveDate": mapping.first_month.replace(day=2),
+        "unitChange": EDITED_UNITS,
+    }
+    client.write("POST", f"Contracts/{mapping.contract_id}/ServiceAdjustments", body)
+
+
+def _make_tickets(client: Client) -> None:
+    choices = picklists(client, entity="Tickets")
+
+    def value(name: str, label: str) -> int | None:
+        return labelled(choices[name], label)
+
+    AutotaskConnection.objects.filter(pk=1).update(
+        creates_tickets=True,
+        ticket_queue_id=value("queueID", "Monitoring Alerts"),
+        ticket_status=value("status", "New"),
+        ticket_resolved_status=value("status", "Complete"),
+        ticket_priority=value("priority", "Medium"),
+        ticket_source=value("source", "Monitoring Alert"),
+    )

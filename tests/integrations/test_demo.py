@@ -1,0 +1,56 @@
+"""The demo's Autotask: connected, mapped, synced, one edit to decide; left out without one."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import Provider
+from integrations.autotask.mapping import progress
+from integrations.models import AutotaskConnection, Drift, SyncRun
+from mtp.demo.autotask import connect_autotask
+from mtp.demo.cast import DEMO
+from mtp.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.autotask_fixtures import AutotaskStandIn
+
+SECONDS = 3
+
+
+def people_of_the_demo() -> None:
+    MeteringPolicy.objects.update(free_user_limit=None)
+    begun_at = timezone.now() - timedelta(days=60)
+    for plan in DEMO.organizations:
+        organization = Organization.objects.create(name=plan.name, created_at=begun_at)
+        ManagedUser.objects.bulk_create(
+            ManagedUser(organization=organization, email=f"{n}@{plan.domain}", added_at=begun_at)
+            for n in range(plan.users_then)
+        )
+
+
+def test_most_organizations_are_mapped_and_one_edit_waits(
+    north: Provider, autotask: AutotaskStandIn
+) -> None:
+    said: list[str] = []
+    with provider_schema(north.schema_name):
+        people_of_the_demo()
+        began = time.perf_counter()
+        connect_autotask(DEMO, north, now=timezone.now(), say=said.append)
+        assert time.perf_counter() - began < SECONDS
+        assert said == ["  Autotask connected: 38 organizations mapped"]
+        assert (progress().mapped, progress().total) == (38, 40)
+        first, second = SyncRun.objects.with_counts().order_by("pk")
+        assert (first.changed + first.unchanged, first.not_done) == (38, 0)
+        assert (second.unchanged, second.not_done) == (37, 1)
+        drift = Drift.objects.get()
+        assert drift.expected_units - drift.found_units == 4
+        assert AutotaskConnection.objects.get().ticket_queue_id == 29_682_834
+
+
+def test_without_a_stand_in_there_is_no_psa(north: Provider, settings: Any) -> None:
+    for address in ("http://127.0.0.1:9", "https://webservices.autotask.net/atservicesrest"):
+        settings.AUTOTASK_BASE_URL = address
+        with provider_schema(north.schema_name):
+            connect_autotask(DEMO, north, now=timezone.now(), say=print)
+            assert not AutotaskConnection.objects.exists()
