@@ -19,19 +19,24 @@ WITH late AS MATERIALIZED (
                               ORDER BY coalesce(e.claimed_at, e.at), e.id) AS level
     FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
     WHERE (e.organization_id, e.metric) IN (SELECT organization_id, metric FROM late)
+), peaks AS (
+    SELECT DISTINCT ON (organization_id, metric, month) *
+    FROM told ORDER BY organization_id, metric, month, level DESC, at, id
+), ends AS (
+    -- The level each month with an event ended at holds until the next such month.
+    SELECT last.*, lead(month) OVER (PARTITION BY organization_id, metric ORDER BY month) AS next
+    FROM (
+        SELECT DISTINCT ON (organization_id, metric, month) organization_id, metric, month, level
+        FROM told ORDER BY organization_id, metric, month, at DESC, id DESC
+    ) last
 )
 SELECT a.organization_id, o.name, a.metric, a.month, coalesce(before.level, 0)::integer,
        peak.level::integer, peak.id, peak.at, peak.subject_name, peak.actor_name
 FROM affected a
 JOIN tenants_organization o ON o.id = a.organization_id
-LEFT JOIN LATERAL (
-    SELECT t.level FROM told t
-    WHERE t.organization_id = a.organization_id AND t.metric = a.metric AND t.month < a.month
-    ORDER BY t.at DESC, t.id DESC LIMIT 1
-) before ON true
-LEFT JOIN LATERAL (
-    SELECT t.* FROM told t
-    WHERE t.organization_id = a.organization_id AND t.metric = a.metric AND t.month = a.month
-    ORDER BY t.level DESC, t.at, t.id LIMIT 1
-) peak ON true
+LEFT JOIN ends before
+    ON before.organization_id = a.organization_id AND before.metric = a.metric
+    AND before.month < a.month AND (before.next >= a.month OR before.next IS NULL)
+LEFT JOIN peaks peak
+    ON peak.organization_id = a.organization_id AND peak.metric = a.metric AND peak.month = a.month
 ORDER BY a.month, a.organization_id, a.metric
