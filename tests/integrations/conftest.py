@@ -13,8 +13,14 @@ from tests.integrations.autotask_stage import GOOD, Stage, noon
 
 
 @pytest.fixture
-def autotask(autotask_stand_in: AutotaskStandIn, settings: object) -> Iterator[AutotaskStandIn]:
-    """The stand-in as the settings' Autotask, its limits not remembered from another test."""
+def autotask(
+    autotask_stand_in: AutotaskStandIn, settings: object, monkeypatch: pytest.MonkeyPatch
+) -> AutotaskStandIn:
+    """The stand-in as the settings' Autotask, its limits not remembered from another test.
+
+    Reads are tried again without a wait.
+    """
+    monkeypatch.setattr("integrations.autotask.client.FIRST_PAUSE", 0)
     settings.AUTOTASK_BASE_URL = f"{autotask_stand_in.url}/atservicesrest"  # type: ignore[attr-defined]
     for name in ("used", "limit"):
         cache.delete(f"autotask:{GOOD.customer_database}:{name}")

@@ -11,7 +11,7 @@ from integrations.models import AutotaskConnection, Drift, ServiceMapping, SyncR
 from mtp.schema import provider_schema
 from tenants.models import Organization
 from tests.autotask_fixtures import HEADERS, AutotaskStandIn
-from tests.integrations.autotask_stage import Stage
+from tests.integrations.autotask_stage import GOOD, Stage
 from tests.people import People
 
 FORM = {
@@ -147,6 +147,27 @@ def test_what_cannot_be_mapped_says_why_and_saves_nothing(stage: Stage, bill: Cl
     long = mapped(stage, bill, 29_683_503, stage.line(3))
     assert "4,000 characters" in long.text
     assert ServiceMapping.objects.count() == 1
+
+
+def test_one_providers_companies_are_not_suggested_to_another(
+    bill: Client, autotask: AutotaskStandIn, people: People, sign_in: Any
+) -> None:
+    """Companies are kept for a moment: north's customers, south's prospects."""
+    pages = {}
+    for provider, types, browser in (
+        (people.north, [1], bill),
+        (people.south, [3], sign_in(Client(), people.sofia)),
+    ):
+        with provider_schema(provider.schema_name):
+            caches["provider"].clear()
+            AutotaskConnection.objects.create(
+                pk=1, credentials=GOOD.encrypted(), company_types=types
+            )
+            Organization.objects.create(name="Beacon Dental Group, Inc.")
+        pages[provider.invoice_prefix] = browser.get("/integrations/autotask/mapping/").text
+    assert "?company=29683501" in pages["NORTH"]
+    assert "Beacon Dental Group, Inc." in pages["SOUTH"]
+    assert "?company=29683501" not in pages["SOUTH"]
 
 
 def test_sync_now_preview_and_history(stage: Stage, bill: Client) -> None:
