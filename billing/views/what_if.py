@@ -32,6 +32,7 @@ from usage.wording import counted_noun
 
 SORTS = ("name", "mark", "highest", "cap", "blocked")
 FILTERS = ("draft", "blocked", "uncapped")
+NO_CONTENT = 204
 PREFIX = "cap-"
 _CAP_FIELD = re.compile(f"{PREFIX}[0-9]{{1,18}}")
 UNPROCESSABLE = 422
@@ -104,10 +105,13 @@ def what_if(request: PortalRequest) -> HttpResponse:
         if _CAP_FIELD.fullmatch(name)
     }
     caps, kept, mistakes = _read(typed)
-    if mistakes:
+    if mistakes and not request.htmx:
         return _render(request, typed=typed, mistakes=mistakes)
     with_cap = put(user_id=request.user.pk, caps=caps)
     DraftCap.objects.of(user_id=request.user.pk).filter(organization_id__in=kept).delete()
+    if request.htmx:
+        # While it is typed: what can be read is kept, the form itself tells mistakes.
+        return HttpResponse(status=NO_CONTENT)
     said = counted_noun(with_cap, "caps")
     messages.success(request, f"Kept: {said} of this page differ from what is in force.")
     return redirect(_here(request.GET))

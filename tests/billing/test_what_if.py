@@ -162,6 +162,14 @@ def test_a_mistake_is_said_at_its_row_and_keeps_nothing(
         assert not DraftCap.objects.exists()
 
 
+def test_what_is_typed_is_kept_before_the_page_is_left(bill: Client, acme: Organization) -> None:
+    answer = bill.post(
+        PAGE, {f"cap-{acme.pk}": "7", "cap-1": "many"}, headers={"HX-Request": "true"}
+    )
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert 'value="7"' in bill.get("/account/what-if/?filter=draft").text
+
+
 def test_an_empty_cell_leaves_the_cap_and_one_in_force_is_no_draft(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
