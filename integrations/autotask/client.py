@@ -62,7 +62,7 @@ class Client:
             timeout=timeout or TIMEOUT, verify=_certificates(), follow_redirects=False
         )
         self._budget = Budget(customer_database=credentials.customer_database)
-        self._lock = threading.Lock()
+        self._lock, self._asking = threading.Lock(), threading.Lock()
         self._gates: dict[str, threading.BoundedSemaphore] = {}
         self.calls = 0
 
@@ -176,8 +176,12 @@ class Client:
     def _keep_pace(self) -> None:
         wait = self._budget.spend()
         if wait is None:
-            self._ask_for_limits()
-            wait = self._budget.spend()
+            # One asks for all: it is an endpoint like any other, with its limit of calls at once.
+            with self._asking:
+                wait = self._budget.spend()
+                if wait is None:
+                    self._ask_for_limits()
+                    wait = self._budget.spend()
         if wait:
             self._pause(wait)
 

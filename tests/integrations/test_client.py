@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -102,6 +103,16 @@ def test_never_more_than_two_at_once(stage: Stage) -> None:
     stage.sync()
     peaks = stage.stand_in.control("GET", "limits")["peakThreads"]
     assert max(peaks.values()) == 2
+
+
+def test_the_limit_is_asked_for_once_whoever_begins(autotask: AutotaskStandIn) -> None:
+    autotask.fault("slow_before", seconds=0.05, times=None)
+    with make() as client, ThreadPoolExecutor(6) as pool:
+        ask = [entities.companies, entities.contracts, entities.services] * 2
+        for answer in [pool.submit(one, client, ids=[1]) for one in ask]:
+            answer.result()
+    asked = [one for one in autotask.journal() if "ThresholdInformation" in one["path"]]
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(
