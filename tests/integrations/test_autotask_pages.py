@@ -159,7 +159,6 @@ def test_one_providers_companies_are_not_suggested_to_another(
         (people.south, [3], sign_in(Client(), people.sofia)),
     ):
         with provider_schema(provider.schema_name):
-            caches["provider"].clear()
             AutotaskConnection.objects.create(
                 pk=1, credentials=GOOD.encrypted(), company_types=types
             )
