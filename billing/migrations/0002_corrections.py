@@ -229,10 +229,6 @@ class Migration(migrations.Migration):
                 ("accepted_by_name", models.CharField(max_length=200)),
             ],
         ),
-        migrations.RemoveConstraint(
-            model_name="invoice",
-            name="billing_invoice_once_a_month",
-        ),
         migrations.AddField(
             model_name="billingprofile",
             name="address",
@@ -416,14 +412,6 @@ class Migration(migrations.Migration):
                     ("adjustment", "Told late, for a month closed before"),
                 ],
                 max_length=20,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("voided_at", None), models.Q(("kind", "order"), _negated=True)),
-                fields=("month", "kind"),
-                name="billing_invoice_once_a_month",
             ),
         ),
         migrations.AddField(

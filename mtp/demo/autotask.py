@@ -71,7 +71,7 @@ def _has_stand_in() -> bool:
     if urlsplit(settings.AUTOTASK_BASE_URL).hostname != "127.0.0.1":
         return False
     try:
-        with httpx.Client(verify=False) as http:  # noqa: S501 - this machine, plain HTTP
+        with httpx.Client() as http:
             discover(http=http, user_name=CREDENTIALS.user_name)
     except (AutotaskError, httpx.HTTPError):
         return False
