@@ -16,6 +16,7 @@ from mtp.schema import provider_schema
 from tests.billing.sheets import issued
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.people import hire
+from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -77,7 +78,7 @@ def test_each_step_without_barriers(
 
 
 def test_the_modal_holds_until_the_money_is_there(
-    bill: User, portal: str, open_page: OpenPage
+    bill: User, portal: str, stripe_of_portal: StripeStandIn, open_page: OpenPage
 ) -> None:
     owe(bill.provider, days=45)
     page = open_page(portal + "/organizations/", person=bill)
