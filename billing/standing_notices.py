@@ -1,16 +1,10 @@
 """Mails about an outstanding balance to the billing contacts: each step once, and the way back."""
 
 from datetime import datetime
-from typing import Any
 
-from django.conf import settings
-from django.template.loader import render_to_string
-from django.urls import reverse
-
-from accounts.mail import queue_mail
 from accounts.models import Provider
+from billing.contact_mail import mail_contacts
 from billing.models import StandingStep
-from billing.profile import current_profile
 from billing.standing_page import StandingPage
 from billing.standing_rules import Assessment
 
@@ -62,21 +56,11 @@ def _queue(
     now: datetime,
 ) -> None:
     page = StandingPage.of(assessment, billing_time_zone=provider.billing_time_zone)
-    context: dict[str, Any] = {
-        "subject": subject,
-        "provider": provider,
-        "step": step,
-        "since": page.instant(step.since),
-        "page": page,
-        "billing_url": settings.SITE_URL + reverse("billing_information"),
-        "support_email": settings.SUPPORT_EMAIL,
-    }
-    contacts = current_profile(provider=provider).contact_emails or [provider.contact_email]
-    queue_mail(
+    mail_contacts(
+        template,
         key=key,
-        to=contacts,
         subject=subject,
-        text=render_to_string(f"billing/mail/{template}.txt", context),
-        html=render_to_string(f"billing/mail/{template}.html", context),
+        provider=provider,
+        context={"step": step, "since": page.instant(step.since), "page": page},
         now=now,
     )

@@ -76,16 +76,7 @@ def book_refunds(found: list[stripe_refunds.RefundFacts], *, now: datetime) -> N
     """Book refunds, their payments first: word of a refund may come before word of the payment."""
     for facts in found:
         if is_booked(payment_intent_id=facts.payment_intent_id, now=now):
-            refunds.book_refund(
-                stripe_refund_id=facts.stripe_refund_id,
-                payment_intent_id=facts.payment_intent_id,
-                amount_minor=facts.amount_minor,
-                currency=facts.currency,
-                state=facts.state,
-                refund_key=facts.refund_key,
-                failure_message=facts.failure_message,
-                now=now,
-            )
+            refunds.book_facts(facts=facts, now=now)
 
 
 def book_dispute(facts: stripe_disputes.DisputeFacts, *, now: datetime) -> None:

@@ -1,11 +1,13 @@
 """The nightly round: snapshots of the day that ended, in every provider's own time zone."""
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.rounds import active_providers, close_connection, portions
+from accounts.models import Provider
+from accounts.rounds import active_providers, close_connection, for_each, portions
 from mtp.schema import provider_schema
 from usage.forecast.trials import record_trials
 from usage.snapshots import snapshot_providers
@@ -52,12 +54,15 @@ def try_some_forecasts(provider_ids: list[int]) -> int:
 
     Belongs to no single provider: it enters each one's schema itself.
     """
-    tried = 0
-    try:
-        for provider in active_providers().filter(pk__in=provider_ids):
-            with provider_schema(provider.schema_name):
-                zone = ZoneInfo(provider.billing_time_zone)
-                tried += record_trials(zone=zone, now=timezone.now())
-    finally:
-        close_connection()
-    return tried
+    tried: list[int] = []
+    for_each(
+        provider_ids,
+        lambda provider: tried.append(_try_forecasts_of(provider, now=timezone.now())),
+        failed="Forecasts of %s could not be tried; with the next round again.",
+    )
+    return sum(tried)
+
+
+def _try_forecasts_of(provider: Provider, *, now: datetime) -> int:
+    with provider_schema(provider.schema_name):
+        return record_trials(zone=ZoneInfo(provider.billing_time_zone), now=now)

@@ -21,8 +21,16 @@ AT_STRIPE = Actor(id=None, name="Stripe's dashboard")
 
 
 def book(*, facts: RefundFacts, now: datetime) -> Refund:
-    """As `book_refund`, of what Stripe says; raises `PaymentMismatch` where it booked none."""
-    booked = book_refund(
+    """As `book_facts`; raises `PaymentMismatch` where it booked none."""
+    booked = book_facts(facts=facts, now=now)
+    if booked is None:
+        raise PaymentMismatch(f"{facts.stripe_refund_id} is no refund of ours")
+    return booked
+
+
+def book_facts(*, facts: RefundFacts, now: datetime) -> Refund | None:
+    """As `book_refund`, of what Stripe says."""
+    return book_refund(
         stripe_refund_id=facts.stripe_refund_id,
         payment_intent_id=facts.payment_intent_id,
         amount_minor=facts.amount_minor,
@@ -32,9 +40,6 @@ def book(*, facts: RefundFacts, now: datetime) -> Refund:
         failure_message=facts.failure_message,
         now=now,
     )
-    if booked is None:
-        raise PaymentMismatch(f"{facts.stripe_refund_id} is no refund of ours")
-    return booked
 
 
 @transaction.atomic

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Provider
+from billing.contact_mail import mail_contacts
 from billing.history import local_date
 from billing.models import PaymentMethod
-from billing.reminders.mails import queue_reminder
 from billing.wording import date_text
 
 
@@ -54,7 +54,7 @@ def warn_of_expiry(*, provider: Provider, now: datetime) -> bool:
     card.expiry_mailed_at = now
     card.save(update_fields=["expiry_mailed_at"])
     has_expired = expiry is Expiry.OVER
-    queue_reminder(
+    mail_contacts(
         "card_expiring",
         key=f"card-expiring:{card.pk}",
         subject=f"Your {card} {'has expired' if has_expired else 'expires soon'}",

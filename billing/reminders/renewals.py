@@ -8,11 +8,11 @@ from django.db import transaction
 
 from accounts.models import Provider
 from billing.agreements.course import Course, Outcome, course_of
+from billing.contact_mail import mail_contacts
 from billing.contracts import contract_for
 from billing.history import local_date
 from billing.models import Contract, RenewalNotice
 from billing.money import format_unit_price
-from billing.reminders.mails import queue_reminder
 from billing.wording import date_text, unit_of
 from usage.periods import Month
 
@@ -50,7 +50,7 @@ def give_notice(*, provider: Provider, now: datetime) -> RenewalNotice | None:
     if not is_new:
         return None
     day = date_text(course.on)
-    queue_reminder(
+    mail_contacts(
         "contract_renewal",
         key=f"contract-renewal:{contract.pk}:{course.on}",
         subject=f"Your contract {'ends' if is_end else 'renews'} on {day}",

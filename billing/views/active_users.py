@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -35,8 +35,6 @@ from usage.badges import Badge
 from usage.months_table import last_months
 from usage.periods import Month
 
-_MOST_DIGITS = 6
-
 
 @dataclass(frozen=True, slots=True)
 class ActivityRow:
@@ -56,28 +54,17 @@ def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...]]:
     return listing, last_months(month=month)
 
 
-def _number(text: str) -> int:
-    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-    return max(int(text), 1) if is_number else 1
-
-
 def _table(listing: Listing, months: tuple[Month, ...]) -> tuple[ActivityTable, Page[Any]]:
-    """The asked page, or the last one: then a second look."""
-    number = _number(listing.page)
-    while True:
-        table = activity_table(
+    return listing.page_read(
+        lambda offset: activity_table(
             months=months,
             search=listing.search,
             chosen=listing.filter,
             sort=listing.sort,
             limit=ROWS_A_PAGE,
-            offset=(number - 1) * ROWS_A_PAGE,
+            offset=offset,
         )
-        page: Page[Any] = Paginator(range(table.matching), ROWS_A_PAGE).get_page(number)
-        if page.number == number:
-            page.object_list = table.rows
-            return table, page
-        number = page.number
+    )
 
 
 def _row(row: OrganizationActivity, months: list[str], *, path: str) -> ActivityRow:

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from accounts.policies import requires
@@ -25,6 +24,7 @@ from billing.history import local_date
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
 from billing.reminders.renewals import is_near
+from billing.views.kept_files import kept_file
 from billing.wording import date_text, unit_of
 from usage.periods import Month
 
@@ -77,20 +77,8 @@ def contract_pdf(request: PortalRequest, contract_id: int) -> HttpResponse:
         response = _unavailable(request, wanted, reason="preparing", status=HTTPStatus.ACCEPTED)
         response["Refresh"] = str(SECONDS_TO_NEXT_LOOK)
         return response
-    etag = f'"{kept.sha256}"'
     name = contract_reference(wanted, prefix=request.provider.invoice_prefix)
-    response = HttpResponse(
-        kept.content,
-        content_type="application/pdf",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}.pdf"',
-            "ETag": etag,
-            "Cache-Control": "private, no-cache",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
-    answer = get_conditional_response(request, etag=etag, response=response)
-    return answer if isinstance(answer, HttpResponse) else response
+    return kept_file(request, kept, name=f"{name}.pdf", content_type="application/pdf")
 
 
 def _unavailable(

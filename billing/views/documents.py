@@ -7,7 +7,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from accounts.policies import requires
@@ -16,7 +15,8 @@ from accounts.roles import Permission
 from billing import documents
 from billing.access import invoice_or_404
 from billing.documents.credit_note import credit_note_document
-from billing.models import CreditNote, CreditNoteDocument, Invoice, InvoiceDocument
+from billing.models import CreditNote, Invoice, InvoiceDocument
+from billing.views.kept_files import kept_file
 from billing.wording import date_text
 
 Format = InvoiceDocument.Format
@@ -50,7 +50,9 @@ def credit_note_pdf(request: PortalRequest, invoice_id: int, note_id: int) -> Ht
         return _unavailable(request, note, reason="damaged", status=HTTPStatus.CONFLICT)
     except documents.DocumentNotReady:
         return _preparing(request, note)
-    return _file(request, kept, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF])
+    return kept_file(
+        request, kept, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF]
+    )
 
 
 def _download(request: PortalRequest, *, invoice_id: int, document_format: Format) -> HttpResponse:
@@ -65,35 +67,13 @@ def _download(request: PortalRequest, *, invoice_id: int, document_format: Forma
         documents.order_documents(invoice=invoice, now=timezone.now())
         return _preparing(request, invoice)
     name = f"{invoice.number}.{document_format}"
-    return _file(request, kept, name=name, content_type=CONTENT_TYPES[document_format])
+    return kept_file(request, kept, name=name, content_type=CONTENT_TYPES[document_format])
 
 
 def _preparing(request: PortalRequest, issued: Invoice | CreditNote) -> HttpResponse:
     response = _unavailable(request, issued, reason="preparing", status=HTTPStatus.ACCEPTED)
     response["Refresh"] = str(SECONDS_TO_NEXT_LOOK)
     return response
-
-
-def _file(
-    request: PortalRequest,
-    kept: InvoiceDocument | CreditNoteDocument,
-    *,
-    name: str,
-    content_type: str,
-) -> HttpResponse:
-    etag = f'"{kept.sha256}"'
-    response = HttpResponse(
-        kept.content,
-        content_type=content_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "ETag": etag,
-            "Cache-Control": "private, no-cache",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
-    answer = get_conditional_response(request, etag=etag, response=response)
-    return answer if isinstance(answer, HttpResponse) else response
 
 
 def _unavailable(

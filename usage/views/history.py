@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -39,29 +39,19 @@ def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...], Metric]:
     return listing, last_months(month=month), _metric(request)
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < len("1000000") else 1
-
-
 def _table(
     listing: Listing, months: tuple[Month, ...], metric: Metric
 ) -> tuple[MonthsTable, Page[Any]]:
-    """The asked page, or the last one: then a second look."""
-    number = max(_number(listing.page), 1)
-    while True:
-        table = months_table(
+    return listing.page_read(
+        lambda offset: months_table(
             months=months,
             metric=metric,
             search=listing.search,
             sort=listing.sort,
             limit=ROWS_A_PAGE,
-            offset=(number - 1) * ROWS_A_PAGE,
+            offset=offset,
         )
-        page: Page[Any] = Paginator(range(table.matching), ROWS_A_PAGE).get_page(number)
-        if page.number == number:
-            page.object_list = table.rows
-            return table, page
-        number = page.number
+    )
 
 
 def history_chart(*, months: tuple[Month, ...], marks: tuple[int, ...], metric: Metric) -> Chart:

@@ -1,4 +1,4 @@
-"""A reminder's mail to the billing contacts, as HTML and as plain text."""
+"""A mail to the billing contacts about the account, as HTML and as plain text."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from accounts.models import Provider
 from billing.profile import current_profile
 
 
-def queue_reminder(
+def mail_contacts(
     template: str,
     *,
     key: str,
