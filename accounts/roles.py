@@ -1,4 +1,4 @@
-"""Who may do what: the one table of roles and permissions (PRODUCT, People)."""
+"""Who may do what: the one table of roles and permissions (docs/facts/product.md, People)."""
 
 from django.db import models
 
@@ -75,7 +75,7 @@ RANKS = (Role.ORGANIZATION_ADMIN, Role.READ_ONLY, Role.ADMIN, Role.BILLING_ADMIN
 PROVIDER_ROLES = (Role.OWNER, Role.BILLING_ADMIN, Role.ADMIN, Role.READ_ONLY)
 # Invoices name every organization: whoever sees money sees them all.
 LIMITABLE_ROLES = (Role.ADMIN, Role.READ_ONLY)
-# Whom an Owner may let extend the allowance (msp-dashboard, License management; facts: portal).
+# Whom an Owner may let extend the allowance (docs/facts/product.md, People).
 EXTENDING_ROLES = (Role.BILLING_ADMIN, Role.ADMIN)
 
 

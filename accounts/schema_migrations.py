@@ -2,7 +2,7 @@
 
 Django asks four times per schema for the list of every table in the database, which makes a run
 over thousands of schemas quadratic; one look at the schema's own table is enough
-(facts: performance, Schemas).
+(docs/facts/performance.md, Schemas).
 """
 
 from collections.abc import Iterator

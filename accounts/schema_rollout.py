@@ -16,7 +16,8 @@ from mtp.schema import connection
 
 logger = logging.getLogger(__name__)
 
-# A connection keeps a cache of every table it touched: about 100 kB a schema (facts: performance).
+# A connection keeps a cache of every table it touched: about 100 kB a schema
+# (docs/facts/performance.md, Schemas).
 SCHEMAS_PER_CONNECTION = 200
 
 

@@ -1,6 +1,7 @@
 """The template schema: migrated like any provider's, and dumped once per state to copy it.
 
-A copy takes a fraction of the time that migrating an empty schema takes (facts: performance).
+A copy takes a fraction of the time that migrating an empty schema takes
+(docs/facts/performance.md, Schemas).
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What must stay true of a provider's logins (PRODUCT, People)."""
+"""What must stay true of a provider's logins (docs/facts/product.md, People)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -12,7 +12,7 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """Where an invoice stands (PRODUCT, Billing); always derived from amounts."""
+    """Where an invoice stands (docs/facts/product.md, Billing); always derived from amounts."""
 
     OPEN = "open", "Open"
     PARTIALLY_PAID = "partially_paid", "Partially Paid"

@@ -1,6 +1,6 @@
 """Stripe, as little of it as is used: every call with a timeout, every write with our own key.
 
-The SDK never retries by itself: who calls knows what is safe to send again (facts: stripe).
+The SDK never retries by itself: who calls knows what is safe to send again (docs/facts/stripe.md).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a new peak costs: told before the addition that makes it (PRODUCT, Usage, "Forecast")."""
+"""What a new peak costs: told before the addition that makes it (docs/facts/product.md, Usage)."""
 
 from dataclasses import dataclass
 from datetime import datetime

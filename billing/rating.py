@@ -161,10 +161,10 @@ def rate_month(
     Pay-as-you-go: one invoice with a line for each organization that had anyone at its peak.
     With packs prepaid, what all organizations together have above them instead.
     Committed: the commitment every month, and a separate overage invoice for the sum of the
-    organizations' peaks above it, at the contracted price for the whole month (FAQ, "How am I
-    billed?": contracted 14, peak 17, an invoice for 3). `month_name` is what lines print, such as
-    "October 2026"; `adjustments` are lines of earlier months and come last, in the overage invoice
-    of a commitment. The result does not depend on the order of `levels`.
+    organizations' peaks above it, at the contracted price for the whole month (docs/facts/faq.md,
+    "How am I billed?": contracted 14, peak 17, an invoice for 3). `month_name` is what lines print,
+    such as "October 2026"; `adjustments` are lines of earlier months and come last, in the overage
+    invoice of a commitment. The result does not depend on the order of `levels`.
     """
     peaks = billed_peaks(metric=terms.metric, levels=levels)
     if terms.kind is ContractKind.PAY_AS_YOU_GO and not terms.prepaid_quantity:
@@ -231,7 +231,8 @@ def tax_minor(*, subtotal_minor: int, tax_rate: Decimal, currency: str) -> int:
 def collection(*, terms: Terms, total_minor: int) -> Collection:
     """The card while the amount is under the automatic limit, by mail at or over it.
 
-    By mail too where invoices were agreed or there is no card (FAQ, "How am I billed?").
+    By mail too where invoices were agreed or there is no card (docs/facts/faq.md, "How am I
+    billed?").
     """
     if terms.invoice_agreement or not terms.has_card:
         return Collection.BY_INVOICE

@@ -2,7 +2,7 @@
 
 Days are counted from the due date in the billing time zone and compared as ranges, never for
 equality: a step that nobody looked at on its day is reached on any later one. Sources:
-`manage-payments-in-the-mtp.txt` (outstanding, 30 days, 45 days), facts: peers, Dunning;
+docs/facts/product.md, Dunning (outstanding, 30 days, 45 days); docs/facts/peers.md, Dunning;
 docs/decisions/0011.
 """
 

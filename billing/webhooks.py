@@ -1,8 +1,8 @@
 """Stripe's word: verified, matched to a provider, kept once, and only then acted on.
 
 An event is a hint that something changed. What is recorded comes from asking Stripe again
-(`billing.stripe_events`), so the order in which events arrive does not matter (facts: stripe,
-Webhooks).
+(`billing.stripe_events`), so the order in which events arrive does not matter
+(docs/facts/stripe.md, Webhooks).
 """
 
 import json

@@ -63,7 +63,7 @@ class OrganizationForm(forms.Form):
 
 
 class NewOrganizationForm(OrganizationForm):
-    """A new organization's name and threshold (msp-dashboard, Creating new Organizations)."""
+    """A new organization's name and threshold (docs/facts/product.md, Organizations)."""
 
     mau_threshold = ThresholdField()
 

@@ -112,7 +112,7 @@ def remove_device(*, device: Device, actor: Actor, now: datetime) -> None:
 def set_user_state(
     *, user: ManagedUser, state: ManagedUser.State, actor: Actor, now: datetime
 ) -> None:
-    """Suspend or reactivate. A suspended user still counts (facts: portal, What counts)."""
+    """Suspend or reactivate. A suspended user still counts (docs/facts/product.md, What counts)."""
     changed = (
         ManagedUser.objects.filter(pk=user.pk, removed_at=None)
         .exclude(state=state)

@@ -34,8 +34,8 @@ class Organization(models.Model):
     """A client of the provider. Removed ones keep their row: old invoices name them.
 
     `user_cap` None is "No User Cap". It may lie below the present count: then nobody is added until
-    the count falls below it (account-management-for-msps, User Caps). `mau_threshold` is how many
-    users may be active in a month, None for any number (msp-dashboard, Creating new Organizations).
+    the count falls below it (docs/facts/product.md, User caps). `mau_threshold` is how many
+    users may be active in a month, None for any number (docs/facts/product.md, Organizations).
     """
 
     name = models.CharField(max_length=200)

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet opens and does not run (facts: peers, CSV)."""
+"""CSV that a spreadsheet opens and does not run (docs/facts/peers.md, CSV)."""
 
 import csv
 import io

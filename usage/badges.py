@@ -1,4 +1,7 @@
-"""What is said beside a cap, and the same rule for the database (account-management, User Caps)."""
+"""What is said beside a cap, and the same rule for the database.
+
+Source: docs/facts/product.md, User caps.
+"""
 
 from enum import StrEnum
 

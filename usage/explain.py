@@ -119,7 +119,7 @@ def explain_month(
 
     Read from the event log alone, in one statement; in two for a month without a move, whose level
     is the one carried in. A month that is not over is explained as far as it went. `zone` is the
-    billing zone. Source: PRODUCT, Usage, "Why this number?".
+    billing zone. Source: docs/facts/product.md, Usage.
     """
     require_provider_schema()
     starts_at, ends_at = month.starts_at(zone), month.ends_at(zone)

@@ -34,7 +34,7 @@ def last_finished_day(*, now: datetime, zone: ZoneInfo) -> date:
 class Month:
     """A calendar month; with a zone, the half-open billing month `[starts_at, ends_at)`.
 
-    Computed from the calendar, never by adding days to another month (ARCHITECTURE, Time). Months
+    Computed from the calendar, never by adding days to another month (docs/decisions/0004). Months
     order by time; `str` gives "2026-10". Raises `ValueError` for a month that does not exist.
     """
 

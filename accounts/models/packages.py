@@ -60,7 +60,7 @@ class Offer(models.Model):
     """A pack of monthly active users that providers can order to extend their allowance.
 
     It raises the allowance by `quantity` in each of `months` billing months, of which the month of
-    the order is the first (msp-dashboard, License management).
+    the order is the first (docs/facts/product.md, Active users).
     """
 
     name = models.CharField(max_length=100, unique=True, validators=[plain_text])

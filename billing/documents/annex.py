@@ -1,8 +1,8 @@
 """The annex of a long invoice: one preformatted line for each organization.
 
-A table of 2,000 rows costs the renderer ten times as much (facts: performance, Documents), so the
-columns are cells of a monospaced font. A text with characters of another font has another width:
-it is marked, and the page gives it a box of the column's width.
+A table of 2,000 rows costs the renderer ten times as much (docs/facts/performance.md, Documents),
+so the columns are cells of a monospaced font. A text with characters of another font has another
+width: it is marked, and the page gives it a box of the column's width.
 """
 
 from dataclasses import dataclass

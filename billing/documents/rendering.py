@@ -23,7 +23,7 @@ class RefusedAddress(ValueError):
 class RefusingFetcher(URLFetcher):  # type: ignore[misc]
     """Fetches nothing: fonts come by configuration, styles by value, and there are no images.
 
-    The stock one embeds `<link rel=attachment href=file:///…>` (facts: peers, PDF).
+    The stock one embeds `<link rel=attachment href=file:///…>` (docs/facts/peers.md, PDF).
     """
 
     def fetch(self, url: str, headers: object = None) -> NoReturn:  # noqa: ARG002 - its signature

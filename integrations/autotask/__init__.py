@@ -1,1 +1,1 @@
-"""Autotask PSA: client, mapping, nightly sync, drift, tickets (facts/autotask.md)."""
+"""Autotask PSA: client, mapping, nightly sync, drift, tickets (docs/facts/autotask.md)."""

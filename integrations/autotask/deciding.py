@@ -39,7 +39,10 @@ class Decision:
 
 
 def decide(case: Case) -> Decision:
-    """What to do about the service in the month (facts/autotask.md, Setting units and cost)."""
+    """What to do about the service in the month.
+
+    Rules: docs/facts/autotask.md, Setting units and cost.
+    """
     wanted, row = case.wanted, case.row
     problem = case.problem()
     if problem or row is None:
@@ -112,7 +115,7 @@ def _push(plan: Decision, case: Case, row: UnitRow) -> Decision:
 def _days_by_preference(case: Case) -> Iterator[date]:
     """Days that the month and the contract share, as near to the policy's day as is free.
 
-    Two adjustments of one day land on one service period and are refused (facts/autotask.md).
+    Two adjustments of one day land on one service period and are refused (docs/facts/autotask.md).
     """
     if case.found.contract is None:
         return

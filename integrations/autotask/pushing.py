@@ -106,7 +106,8 @@ def _post(client: Client, push: Push) -> Answered:
     if push.unit_cost is not None:
         body["adjustedUnitCost"] = push.unit_cost
     try:
-        # An answer without errors is a success, also one whose item id is null (facts/autotask.md).
+        # An answer without errors is a success, also one whose item id is null
+        # (docs/facts/autotask.md, Errors and limits).
         client.write("POST", f"Contracts/{push.contract_id}/ServiceAdjustments", body)
     except AutotaskError as error:
         return _answered(error)

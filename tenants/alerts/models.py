@@ -24,7 +24,7 @@ class Severity(models.IntegerChoices):
 
 
 class Kind(models.TextChoices):
-    """What an alert is about (PRODUCT, Alerts)."""
+    """What an alert is about (docs/facts/product.md, Alerts)."""
 
     CAPS = "caps", "User caps"
     LICENCES = "licences", "Licences"

@@ -9,7 +9,7 @@ from accounts.user_rules import lock_people
 
 
 class ChangeRefused(Exception):
-    """The change would break a rule of PRODUCT, People; the text says which."""
+    """The change would break a rule of docs/facts/product.md, People; the text says which."""
 
 
 class RoleTooHigh(ChangeRefused):
