@@ -74,8 +74,8 @@ OLD_NAMES = {
 ALLOWED_PHRASES = {"standing": ("long standing",), "family": ("font family",)}
 
 # Folders and files in which no prose, or no name, holds a refused word. "" is everything.
-CLEAN_PROSE = ("docs/decisions", "docs/facts")
-CLEAN_NAMES = ("docs/facts",)
+CLEAN_PROSE = ("docs", "README.md")
+CLEAN_NAMES = ("docs/facts", "README.md")
 
 SUFFIXES = {".py", ".sql", ".md", ".html", ".txt", ".js", ".css", ".toml", ".yml", ".sh", ".conf"}
 PLAIN_FILES = {"Makefile", "Dockerfile", ".env.example"}
