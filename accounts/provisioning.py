@@ -8,8 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Provider
-from accounts.schema_migrations import ProviderMigrations
-from accounts.schema_template import copy_template, template_sql
+from accounts.schema_migrations import ProviderMigrations, create_schema
 from mtp.outbox.delivery import enqueue, try_again
 from mtp.outbox.models import OutboxMessage
 from mtp.outbox.topics import handles
@@ -88,17 +87,17 @@ def retry_schema(*, provider: Provider, now: datetime) -> None:
 
 
 def provision(*, provider: Provider, now: datetime) -> None:
-    """Make the provider's schema from the template and open the provider.
+    """Make the provider's schema by running the migrations in it, and open the provider.
 
     The schema, its first rows and the provider's state are one transaction: killed in the middle,
     the next run starts from nothing. Doing it twice, or in two workers at once, changes nothing.
-    Raises what the database or pg_dump raises.
+    Raises what the database raises, also when the schema already exists.
     """
-    template = template_sql(migrations=ProviderMigrations(), now=now)
     with transaction.atomic():
         locked = Provider.objects.select_for_update().get(pk=provider.pk)
         if not locked.is_active:
-            copy_template(schema=locked.schema_name, template=template)
+            create_schema(schema=locked.schema_name)
+            ProviderMigrations().apply_to(schema=locked.schema_name)
             with provider_schema(locked.schema_name):
                 for step in _schema_steps:
                     step(locked, now)

@@ -107,7 +107,7 @@ def schema_exists(*, schema: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def create_empty_schema(*, schema: str) -> None:
-    """Make the schema unless it is there."""
+def create_schema(*, schema: str) -> None:
+    """Make the schema, empty; raises ProgrammingError when it already exists."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))

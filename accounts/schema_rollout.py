@@ -1,9 +1,8 @@
-"""Bringing every schema to this release: public, the template, then each provider's."""
+"""Bringing every schema to this release: public, then each provider's."""
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 
 from django.core.management import call_command
@@ -11,7 +10,6 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import Provider
 from accounts.schema_migrations import ProviderMigrations, schema_exists
-from accounts.schema_template import TEMPLATE_SCHEMA, refresh_template
 from mtp.schema import connection
 
 logger = logging.getLogger(__name__)
@@ -49,18 +47,13 @@ def migrate_public() -> SchemaResult:
     return _done("public", len(pending))
 
 
-def migrate_provider_schemas(*, now: datetime) -> Iterator[SchemaResult]:
-    """Bring the template and every open provider's schema to the target, one result each.
+def migrate_provider_schemas() -> Iterator[SchemaResult]:
+    """Bring every open provider's schema to the target, one result each.
 
     A failing schema stays where its last good migration left it, and the others go on. Schemas at
     the target cost one small query. Must run outside a transaction: connections are recycled.
     """
     migrations = ProviderMigrations()
-    try:
-        yield _done(TEMPLATE_SCHEMA, refresh_template(migrations=migrations, now=now))
-    except Exception as error:
-        logger.exception("Migrating the template failed.")
-        yield _failed(TEMPLATE_SCHEMA, error)
     open_providers = Provider.objects.filter(state=Provider.State.ACTIVE)
     names = list(open_providers.order_by("pk").values_list("schema_name", flat=True))
     for position, schema in enumerate(names, start=1):

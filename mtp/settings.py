@@ -139,9 +139,6 @@ DATABASES = {
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Copies the template schema for a new provider; empty looks in PATH and in the embedded server.
-PG_DUMP: str = env.str("PG_DUMP", default="")
-
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}}
 CACHES = {

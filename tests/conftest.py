@@ -13,13 +13,10 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
-from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
-from accounts.schema_migrations import ProviderMigrations
-from accounts.schema_template import refresh_template
 from tests.people import CANARIES, People, hire_cast
 from tests.providers import close_provider, open_provider
 
@@ -54,7 +51,7 @@ def django_db_setup(
     django_db_createdb: bool,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[None]:
-    """The test database with its template schema, both providers and the cast, committed.
+    """The test database with both providers and the cast, committed.
 
     Replaces pytest-django's, which makes no test database for a run without the `db` fixture:
     committed tests alone would then write into the database of DATABASE_URL.
@@ -64,7 +61,6 @@ def django_db_setup(
         databases = setup_databases(
             verbosity=0, interactive=False, aliases={"default"}, keepdb=keep
         )
-        refresh_template(migrations=ProviderMigrations(), now=timezone.now())
         if not Provider.objects.exists():
             hire_cast(
                 {

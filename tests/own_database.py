@@ -27,16 +27,11 @@ def database_of_its_own() -> Iterator[None]:
 
 
 def set_up() -> None:
-    """Settings, tables, and the template that providers are copied from."""
+    """Settings, and the tables of the public schema."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
     import django
 
     django.setup()
     from django.core.management import call_command
-    from django.utils import timezone
-
-    from accounts.schema_migrations import ProviderMigrations
-    from accounts.schema_template import refresh_template
 
     call_command("migrate_schemas", schema_name="public", verbosity=0)
-    refresh_template(migrations=ProviderMigrations(), now=timezone.now())

@@ -7,7 +7,7 @@ from accounts.models.people import (
     User,
     UserManager,
 )
-from accounts.models.provider import Domain, Provider, SchemaTemplate
+from accounts.models.provider import Domain, Provider
 
 __all__ = [
     "OPERATIONS_PROVIDER_KEY",
@@ -17,7 +17,6 @@ __all__ = [
     "Package",
     "PackagePrice",
     "Provider",
-    "SchemaTemplate",
     "SignInEvent",
     "User",
     "UserManager",

@@ -70,17 +70,3 @@ class Provider(TenantMixin):  # type: ignore[misc]
 
 class Domain(DomainMixin):  # type: ignore[misc]
     """Demanded by django-tenants; nothing is ever decided by a host name."""
-
-
-class SchemaTemplate(models.Model):
-    """The SQL that makes a new provider's schema, dumped from the template schema.
-
-    `migrations_digest` says of which migrations; one row per release that is still running.
-    """
-
-    migrations_digest = models.CharField(max_length=64, unique=True)
-    sql = models.TextField()
-    dumped_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"schema template of {self.dumped_at:%Y-%m-%d %H:%M}"

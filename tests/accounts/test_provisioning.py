@@ -1,4 +1,4 @@
-"""A provider's schema is copied whole, is its own, and is made once whatever happens."""
+"""A provider's schema is whole, is its own, and is made once whatever happens."""
 
 import os
 import re
@@ -6,27 +6,25 @@ import subprocess
 import sys
 import threading
 
-import pytest
 from django.db import close_old_connections, connection
-from django.db.transaction import TransactionManagementError
+from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from psycopg import sql
 
-from accounts import pg_dump
-from accounts.models import Provider, SchemaTemplate
+from accounts.models import Provider
 from accounts.provisioning import (
     create_provider,
     provision,
     provision_by_task,
     retry_schema,
 )
-from accounts.schema_migrations import ProviderMigrations, schema_exists
-from accounts.schema_template import copy_template, template_sql
+from accounts.schema_migrations import ProviderMigrations, provider_app_labels, schema_exists
 from mtp.outbox.delivery import deliver_due
 from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.people import People
+from tests.providers import replay_to
 from usage.models import UsageEvent
 
 # Everything that makes up a schema, with its name left out.
@@ -79,12 +77,25 @@ def drop(provider: Provider) -> None:
     close_provider(provider)
 
 
-def test_a_copy_is_what_migrating_makes(north: Provider) -> None:
+def test_schemas_of_the_tests_are_what_migrating_makes(north: Provider) -> None:
+    """Also one that replays the SQL of the migrations, as `tests.providers` makes most of them."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA provider_migrated")
-    ProviderMigrations().apply_to(schema="provider_migrated")
+        cursor.execute("CREATE SCHEMA provider_replayed")
+    migrations = ProviderMigrations()
+    migrations.apply_to(schema="provider_migrated")
+    replay_to(migrations, schema="provider_replayed")
     assert describe(north.schema_name) == describe("provider_migrated")
+    assert describe("provider_replayed") == describe("provider_migrated")
     assert len(describe(north.schema_name)) > 100
+
+
+def test_every_migration_of_a_provider_runs_in_a_transaction() -> None:
+    """A new provider's schema is migrated in one; `atomic = False` would fail there."""
+    graph = MigrationLoader(None).graph
+    labels = provider_app_labels()
+    outside = [key for key, found in graph.nodes.items() if key[0] in labels and not found.atomic]
+    assert outside == []
 
 
 def test_what_is_counted_lands_in_its_own_schema(north: Provider, south: Provider) -> None:
@@ -246,34 +257,6 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_in_the_way(committed: None
         drop(provider)
 
 
-@pytest.mark.parametrize("name", ["provider_A", 'x"; DROP SCHEMA public', "x y", "x'", ""])
-def test_a_name_that_sql_would_quote_is_refused(name: str, db: None) -> None:
-    template = template_sql(migrations=ProviderMigrations(), now=timezone.now())
-    with pytest.raises(ValueError, match="not a schema name"):
-        copy_template(schema=name, template=template)
-
-
-def test_the_dump_is_made_once(db: None) -> None:
-    made_at = SchemaTemplate.objects.get().dumped_at
-    new_provider_schema = new_provider()
-    provision(provider=new_provider_schema, now=timezone.now())
-    assert SchemaTemplate.objects.get().dumped_at == made_at
-
-
-def test_a_pg_dump_that_is_too_old_is_named(settings: object) -> None:
-    settings.PG_DUMP = "/bin/true"
-    pg_dump.pg_dump_program.cache_clear()
-    with pytest.raises(pg_dump.PgDumpMissing, match=r"pg_dump 18 or newer.*/bin/true"):
-        pg_dump.pg_dump_program(server_major=18)
-    pg_dump.pg_dump_program.cache_clear()
-
-
 def test_the_task_is_safe_when_the_provider_is_open(north: Provider) -> None:
     provision_by_task({"id": north.pk}, timezone.now())
     assert Provider.objects.get(pk=north.pk).is_active
-
-
-def test_the_template_is_not_dumped_inside_a_transaction(db: None) -> None:
-    SchemaTemplate.objects.all().delete()
-    with pytest.raises(TransactionManagementError, match="outside of transactions"):
-        provision(provider=new_provider(), now=timezone.now())

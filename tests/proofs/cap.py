@@ -17,7 +17,6 @@ import time
 from dataclasses import dataclass, field
 
 from django.db import connection
-from django.utils import timezone
 
 # Every event that was over the cap in force: the last one changed before it. A changed cap and an
 # addition never overlap, so before and after are certain.
@@ -92,15 +91,12 @@ def _counts() -> dict[str, int]:
 
 def _set_stage(run: Run):
     from accounts.roles import Role
-    from accounts.schema_migrations import ProviderMigrations
-    from accounts.schema_template import refresh_template
     from mtp.schema import provider_schema
     from tenants.models import MeteringPolicy, Organization
     from tests.people import hire
     from tests.proofs.cap_clients import Stage
     from tests.providers import open_provider
 
-    refresh_template(migrations=ProviderMigrations(), now=timezone.now())
     suffix = secrets.token_hex(2).upper()
     provider = open_provider(canary=f"Race{suffix}", prefix=f"CAP{suffix}")
     owner = hire(

@@ -1,4 +1,4 @@
-"""Two schemas copied from one template dump: each counts into itself, whoever is asking."""
+"""Two schemas of the same migrations: each counts into itself, whichever schema is entered."""
 
 from collections.abc import Callable
 

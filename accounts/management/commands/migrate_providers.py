@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from accounts.schema_rollout import (
     Outcome,
@@ -18,20 +17,20 @@ class Command(BaseCommand):
     """Reports a line per schema; ends with 1 if any failed, after all were tried."""
 
     help = (
-        "Brings the public schema, the template and every provider's schema to this release. "
+        "Brings the public schema and every provider's schema to this release. "
         "Schemas that are there already are skipped. Django's own `migrate` and `migrate_schemas` "
-        "do not know the template and take much longer over many providers."
+        "take much longer over many providers."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - a command's signature
         """Migrate all, report each."""
         self._report(migrate_public())
         outcomes: Counter[Outcome] = Counter()
-        for result in migrate_provider_schemas(now=timezone.now()):
+        for result in migrate_provider_schemas():
             self._report(result)
             outcomes[result.outcome] += 1
         counted = ", ".join(f"{outcomes[outcome]} {outcome.value}" for outcome in Outcome)
-        self.stdout.write(f"Template and providers: {counted}.")
+        self.stdout.write(f"Providers: {counted}.")
         if outcomes[Outcome.FAILED]:
             raise SystemExit(1)
 
