@@ -1,4 +1,4 @@
-# Each target makes .venv and everything else it needs by itself; see docs/running.md.
+# Each target creates .venv and everything else that it needs; see docs/running.md.
 # ARGS passes more to pytest, a benchmark or a proof: make test ARGS="-k caps"
 SUPERVISOR = @sh mtp/supervisor/start.sh
 

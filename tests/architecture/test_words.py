@@ -74,7 +74,7 @@ OLD_NAMES = {
 ALLOWED_PHRASES = {"standing": ("long standing",), "family": ("font family",)}
 
 # Folders and files in which no prose, or no name, holds a refused word. "" is everything.
-CLEAN_PROSE = ("docs", "README.md")
+CLEAN_PROSE = ("docs", "README.md", ".env.example", "Makefile")
 CLEAN_NAMES = ("docs/facts", "README.md")
 
 SUFFIXES = {".py", ".sql", ".md", ".html", ".txt", ".js", ".css", ".toml", ".yml", ".sh", ".conf"}
@@ -91,8 +91,8 @@ LEFT_OUT = {
     "docs/GLOSSARY.md": "lists the words",
     "tests/architecture/test_words.py": "lists the words",
 }
-# Where a word is somebody else's name for a thing.
-ALLOWED_AT = {
+# Where a word in quotes or backticks is the name of something outside the project.
+ALLOWED_QUOTED = {
     ("nobody", "mtp/supervisor/"): "account of the operating system",
     ("nobody", "docs/running.md"): "account of the operating system",
 }
@@ -105,6 +105,7 @@ CODE_IN_PROSE = re.compile(r"`[^`\n]+`|\]\([^)\s]+\)|\{\{.*?\}\}|\{%.*?%\}", re.
 BLOCK_IN_MARKDOWN = re.compile(r"^```.*?^```|^ {4,}\S[^\n]*", re.DOTALL | re.MULTILINE)
 SQL_PROSE = re.compile(r"--[^\n]*|'[^'\n]*'")
 NAME_AROUND = re.compile(r"[\w./]*(?:_|/|\w\.\w|[a-z][A-Z])[\w./]*")
+QUOTES = "`\"'"
 PROSE_TOKENS = {"COMMENT", "STRING", "FSTRING_MIDDLE"}
 
 
@@ -144,14 +145,15 @@ def hits(name: str, text: str, *, words: Iterable[str]) -> Iterator[Hit]:
     """Each refused word in the text of the file `name`, in order of its place."""
     by_first: dict[str, list[str]] = {}
     for word in words:
-        if not any(word == allowed and name.startswith(at) for allowed, at in ALLOWED_AT):
-            by_first.setdefault(_split(word)[0], []).append(word)
+        by_first.setdefault(_split(word)[0], []).append(word)
+    allowed = {word for word, place in ALLOWED_QUOTED if name.startswith(place)}
     found = [Part(each.group().lower(), *each.span()) for each in PART.finditer(text)]
     names: list[range] | None = None
     for index, first in enumerate(found):
         for word in by_first.get(first.word, ()):
-            if not _is_at(index, word, found, text) or _is_in_allowed_phrase(
-                index, word, found, text
+            if not _is_at(index, word, found, text) or (
+                _is_in_allowed_phrase(index, word, found, text)
+                or (word in allowed and text[first.start - 1] == text[first.end] in QUOTES)
             ):
                 continue
             names = _names(name, text) if names is None else names
