@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django.template.loader import render_to_string
 
 from billing.documents.names import printable
-from billing.documents.rendering import pdf_of
 from billing.documents.sheet import Party
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
@@ -79,23 +78,22 @@ def contract_sheet(
     )
 
 
-def contract_pdf(
+def contract_html(
     *,
     contract: Contract,
     reference: str,
     seller: Mapping[str, Any],
     buyer: Mapping[str, Any],
     zone: str,
-) -> bytes:
-    """PDF/A-3b, the same bytes for the same contract and parties (docs/decisions/0007)."""
+) -> str:
+    """The page that becomes the PDF."""
     sheet = contract_sheet(
         contract=contract, reference=reference, seller=seller, buyer=buyer, zone=zone
     )
-    html = render_to_string(
+    return render_to_string(
         "billing/documents/contract.html",
         {"sheet": sheet, "parties": (("Between", sheet.seller), ("and", sheet.buyer))},
     )
-    return pdf_of(html=html, identifier=reference)
 
 
 def _facts(contract: Contract, *, reference: str, zone: str) -> tuple[tuple[str, str], ...]:

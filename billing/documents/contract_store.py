@@ -8,6 +8,7 @@ from django.conf import settings
 
 from accounts.models import Provider
 from billing import topics
+from billing.documents.contract_pdf import contract_html
 from billing.documents.store import DocumentDamaged, DocumentNotReady
 from billing.issue import buyer
 from billing.models import BillingProfile, Contract, ContractDocument
@@ -40,16 +41,18 @@ def render_contract_document(*, contract: Contract, provider: Provider, now: dat
     if ContractDocument.objects.filter(contract=contract).exists():
         return
     # A web process never renders, and the renderer takes 40 MB and half a second to load.
-    from billing.documents.contract_pdf import contract_pdf  # noqa: PLC0415
+    from billing.documents.rendering import pdf_of  # noqa: PLC0415
 
     buying = buyer(provider=provider, profile=BillingProfile.objects.filter(pk=1).first())
-    content = contract_pdf(
+    reference = contract_reference(contract, prefix=provider.invoice_prefix)
+    html = contract_html(
         contract=contract,
-        reference=contract_reference(contract, prefix=provider.invoice_prefix),
+        reference=reference,
         seller=settings.SELLER,
         buyer=buying,
         zone=provider.billing_time_zone,
     )
+    content = pdf_of(html=html, identifier=reference)
     ContractDocument.objects.bulk_create(
         [
             ContractDocument(

@@ -186,8 +186,8 @@ class InvoiceLine(models.Model):
 class InvoiceDocument(models.Model):
     """The bytes of an issued document and their SHA-256 (hex): rendered once, kept for good.
 
-    `typeset_by` is the SHA-256 of everything else that decided them (`billing.documents.typeset`):
-    where it is today's, rendering anew gives the same bytes.
+    `typeset_by` is the fingerprint of everything else that decided the bytes
+    (`billing.documents.typeset`): while it is today's, rendering again gives the same bytes.
     """
 
     class Format(models.TextChoices):

@@ -26,8 +26,8 @@ def verify_documents(invoice: Invoice, *, renders: bool, into: Verification) -> 
             continue
         if document.typeset_by != typeset_by(document_format):
             into.remarks.append(
-                f"{where} was typeset by another version or for another site: its bytes are kept "
-                "and were not compared with a new rendering."
+                f"{where} was rendered with another layout version, renderer or site address: its "
+                "bytes are kept and were not compared with a new rendering."
             )
             continue
         anew = rendered(
@@ -36,7 +36,7 @@ def verify_documents(invoice: Invoice, *, renders: bool, into: Verification) -> 
         into.checked["renderings"] += 1
         into.compare(
             where,
-            "rendered anew",
+            "rendered again",
             expected=hashlib.sha256(anew).hexdigest(),
             found=hashlib.sha256(content).hexdigest(),
         )

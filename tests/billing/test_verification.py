@@ -185,7 +185,7 @@ TAMPERED = {
     ),
     "a document and its hash": (
         "UPDATE billing_invoicedocument SET content = 'x', sha256 = encode(sha256('x'), 'hex')",
-        "CSV, rendered anew: expected",
+        "CSV, rendered again: expected",
     ),
 }
 
@@ -252,7 +252,7 @@ def test_a_document_of_another_version_is_said_not_to_be_compared(closed):
     found = verify(closed, renders=True)
 
     assert (told(found), found.checked["renderings"]) == ([], 0)
-    assert "typeset by another version" in found.remarks[0]
+    assert "another layout version" in found.remarks[0]
 
 
 def test_a_month_that_is_open_cant_be_verified(books):

@@ -1,0 +1,102 @@
+"""Documents of a fixed invoice, credit-free and unsaved, as this release renders them.
+
+After a change that is meant to be seen: raise LAYOUT_VERSION, then
+
+    python -m tests.billing.golden_documents
+
+writes the folder of the new version. It never overwrites one: an issued document keeps its layout.
+"""
+
+import hashlib
+import os
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+GOLDEN = Path(__file__).parent / "golden_documents"
+
+
+def folder() -> Path:
+    """The folder of the current layout version."""
+    from billing.documents.typeset import LAYOUT_VERSION
+
+    return GOLDEN / f"layout-{LAYOUT_VERSION}"
+
+
+def rendered_documents() -> dict[str, str]:
+    """File name to content: each document as text, and the digest of styles and fonts."""
+    from billing.documents.invoice_csv import invoice_csv
+    from billing.documents.invoice_pdf import invoice_html
+    from tests.billing.sheets import invoice_with
+
+    found = {"styles_and_fonts.sha256": _styles_and_fonts(), "contract.html": _contract()}
+    for name, count, kind in (
+        ("usage", 12, "usage"),
+        ("overage", 12, "overage"),
+        ("annex", 45, "usage"),
+    ):
+        invoice, lines = invoice_with(count=count, kind=kind)
+        found[f"{name}.html"] = invoice_html(invoice=invoice, lines=lines)
+        found[f"{name}.csv"] = invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig")
+    return found
+
+
+def _styles_and_fonts() -> str:
+    from billing.documents.rendering import STYLES
+    from billing.documents.typefaces import FONTS
+
+    files = [STYLES, *sorted(FONTS.glob("*.ttf")), FONTS / "fonts.conf"]
+    return "".join(
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files
+    )
+
+
+def _contract() -> str:
+    from billing.documents.contract_pdf import contract_html
+    from billing.models import Contract
+    from tests.billing.sheets import invoice_with
+
+    invoice, _ = invoice_with(count=1)
+    contract = Contract(
+        kind=Contract.Kind.COMMITTED,
+        package_name="Business Protection",
+        package_contents=["Mail security", "Backup"],
+        metric="users",
+        currency="USD",
+        unit_price=Decimal("3.2500"),
+        committed_quantity=500,
+        starts_on=date(2026, 1, 1),
+        ends_on=date(2027, 1, 1),
+        agreed_at=datetime(2025, 12, 3, 9, 30, tzinfo=UTC),
+        payment_terms_days=30,
+        automatic_limit_minor=400_000,
+    )
+    return contract_html(
+        contract=contract,
+        reference="NORTH-C1",
+        seller=invoice.seller,
+        buyer=invoice.buyer,
+        zone="Europe/Berlin",
+    )
+
+
+def main() -> int:
+    """Write the folder of the current layout version; 1 where it exists."""
+    import django
+
+    import tests.environment  # noqa: F401 - the site address that is part of the documents
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
+    django.setup()
+    if folder().exists():
+        print(f"{folder().name} exists. Raise LAYOUT_VERSION first.")
+        return 1
+    folder().mkdir(parents=True)
+    for name, content in rendered_documents().items():
+        (folder() / name).write_text(content, encoding="utf-8", newline="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
