@@ -49,7 +49,7 @@ ALLOWED_HOSTS: list[str] = env.list(
     "ALLOWED_HOSTS", default=[] if IS_PRODUCTION else ["127.0.0.1", "localhost", "testserver"]
 )
 if IS_PRODUCTION:
-    for name in ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"):
+    for name in ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "EMAIL_URL"):
         secret(name)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -77,8 +77,8 @@ SHARED_APPS = [
     "ninja",  # the files of the API's reference
 ]
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
-# The demo has a command and no tables.
-INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS, *([] if IS_PRODUCTION else ["mtp.demo"])]
+# The demo has a command, pages of its mails and no tables. Its admin start page precedes unfold's.
+INSTALLED_APPS = [*([] if IS_PRODUCTION else ["mtp.demo"]), *SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "accounts.Provider"
 TENANT_DOMAIN_MODEL = "accounts.Domain"
 PUBLIC_SCHEMA_NAME = "public"

@@ -5,7 +5,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from accounts import mailbox_pages
 from accounts.urls import sign_in
 from accounts.views import operations_sign_in
 from mtp.api import api
@@ -22,16 +21,11 @@ urlpatterns = [
     # Before the admin's own, which would know neither our limits nor our log.
     path("operations/login/", operations_sign_in, name="operations_sign_in"),
     path("operations/logout/", logout, name="operations_sign_out"),
-    path("operations/mails/", mailbox_pages.mails, name="operations_mails"),
-    path("operations/mails/<str:name>/", mailbox_pages.mail, name="operations_mail"),
-    path(
-        "operations/mails/<str:name>/<int:position>/",
-        mailbox_pages.mail_enclosure,
-        name="operations_mail_enclosure",
-    ),
     path("operations/", admin.site.urls),
 ]
 handler403 = "accounts.views.forbidden"
 
 if not settings.IS_PRODUCTION:
     urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))
+    # Before the admin's own, which answer every other address below "operations/".
+    urlpatterns.insert(0, path("operations/mails/", include("mtp.demo.urls")))

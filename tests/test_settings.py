@@ -18,6 +18,7 @@ COMPLETE = {
     "STRIPE_API_KEY": "sk_live_x",
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "SITE_URL": "https://portal.example",
+    "EMAIL_URL": "smtp+tls://u:p@127.0.0.1:1",
 }
 
 
@@ -48,6 +49,7 @@ def test_production_starts_when_all_is_there() -> None:
         "ALLOWED_HOSTS",
         "DATABASE_URL",
         "REDIS_URL",
+        "EMAIL_URL",
     ],
 )
 def test_an_empty_value_is_named(name: str, value: str) -> None:
@@ -84,3 +86,21 @@ def test_what_would_be_unsafe_is_refused(name: str, value: str, text: str) -> No
 def test_no_environment_named_is_production() -> None:
     run = start({**COMPLETE, "MTP_ENVIRONMENT": "", "SECRET_KEY": "s", "DEBUG": "1"})
     assert "DEBUG must be off in production" in run.stderr.splitlines()[-1]
+
+
+def test_production_has_nothing_of_the_demo() -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    look = (
+        "import sys, django; django.setup()\n"
+        "from django.urls import NoReverseMatch, reverse\n"
+        "try: reverse('operations_mails')\n"
+        "except NoReverseMatch: print([name for name in sys.modules if 'demo' in name])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", look],
+        env={**kept, **COMPLETE, "DJANGO_SETTINGS_MODULE": "mtp.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == "[]\n", run.stderr

@@ -1,4 +1,4 @@
-"""The demo: the Django app, only for its command; it has no models."""
+"""The demo: a Django app with its command and the pages of its mails; it has no models."""
 
 from django.apps import AppConfig
 

@@ -27,7 +27,9 @@ def _checks() -> list[Check]:
         Check("Format (ruff)", ("ruff", "format", "--check", ".")),
         Check("Types (mypy)", ("mypy", ".")),
         Check("Floors (import-linter)", ("lint-imports",)),
-        Check("Templates (djLint)", ("djlint", "templates", "--lint", "--quiet")),
+        Check(
+            "Templates (djLint)", ("djlint", "templates", "mtp/demo/templates", "--lint", "--quiet")
+        ),
         Check("Security (bandit)", ("bandit", "-q", "-ll", "-c", "pyproject.toml", "-r", *ROOMS)),
         Check("Migrations complete", (*manage, "makemigrations", "--check", "--dry-run")),
         Check("Migrations safe", ("python", "-m", "tests.architecture.migration_lint")),

@@ -2,7 +2,7 @@
 
 from django import template
 
-from accounts.mailbox import is_kept_in_files
+from mtp.demo.mailbox import is_kept_in_files
 
 register = template.Library()
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.test import Client
 
-from accounts import mailbox
+from mtp.demo import mailbox
 from tests.people import People
 
 LIST = "/operations/mails/"

@@ -1,4 +1,4 @@
-"""Operations read the mails that a demo keeps in files; nowhere else are there such pages."""
+"""Operations read the mails that the demo keeps in files. Production has no such pages."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,8 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
-from accounts import mailbox
 from accounts.policies import OPERATIONS
+from mtp.demo import mailbox
 
 MAILS_A_PAGE = 50
 View = Callable[..., HttpResponse]
@@ -72,4 +72,4 @@ def _as_file(name: str) -> str:
 
 def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
     shown = {**admin.site.each_context(request), **context}
-    return TemplateResponse(request, f"admin/accounts/{template}.html", shown)
+    return TemplateResponse(request, f"demo/{template}.html", shown)
