@@ -12,7 +12,7 @@ if not __package__:
     sys.modules["mtp"] = package
     sys.path[0] = str(root)
 
-from mtp.supervisor.commands import main
+from mtp.supervisor.verbs import main
 
 if __name__ == "__main__":
     sys.exit(main(arguments=sys.argv[1:]))

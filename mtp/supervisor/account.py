@@ -2,6 +2,8 @@
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from mtp.supervisor.terminal import Refused
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the services run as, and where they live; `uid` None means: as the caller."""
+    """The account that runs a process; `uid` None means the caller's own."""
 
     uid: int | None
     gid: int | None
@@ -20,20 +22,48 @@ class Account:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
+    @contextmanager
+    def assumed(self) -> Iterator[None]:
+        """Inside, the supervisor acts with the rights of the account."""
+        if self.uid is None or self.gid is None:
+            yield
+            return
+        try:
+            os.setegid(self.gid)
+            os.seteuid(self.uid)
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
+
+CALLER = Account(uid=None, gid=None)
+
+
+def _unprivileged() -> Account | None:
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        return None
+    return Account(uid=entry.pw_uid, gid=entry.pw_gid)
+
 
 def service_account() -> Account:
     """The caller, or `nobody` when that is root: PostgreSQL refuses to run as root.
 
     Raises Refused where root has no such account to drop to.
     """
-    if os.geteuid() != 0:
-        return Account(uid=None, gid=None)
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
+    account = _unprivileged() if os.geteuid() == 0 else CALLER
+    if account is None:
         text = (
             "PostgreSQL does not run as root, and this machine has no account `nobody` to use"
             " instead: run as an ordinary user, or set DATABASE_URL and REDIS_URL."
         )
-        raise Refused(text) from None
-    return Account(uid=entry.pw_uid, gid=entry.pw_gid)
+        raise Refused(text)
+    return account
+
+
+def accounts() -> list[Account]:
+    """All accounts that processes of ours may run under."""
+    unprivileged = _unprivileged() if os.geteuid() == 0 else None
+    return [CALLER, unprivileged] if unprivileged else [CALLER]

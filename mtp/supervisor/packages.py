@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mtp.supervisor import system
-from mtp.supervisor.errands import Patience, run_errand
+from mtp.supervisor.commands import run_command
 from mtp.supervisor.settings import venv_python
 from mtp.supervisor.state import CHECKOUT
 from mtp.supervisor.terminal import done, event
@@ -73,8 +73,7 @@ def _make_venv(base: Path) -> None:
         event("Replacing a half-made .venv")
         shutil.rmtree(VENV)
     system.require_venv_module(base)
-    run_errand(
-        Patience(),
+    run_command(
         [sys.executable, "-m", "venv", str(VENV)],
         environment=dict(os.environ),
         directory=CHECKOUT,
@@ -87,8 +86,7 @@ def _install(lock: Path, base: Path) -> None:
     names = _pins(lock)
     INSTALLING.touch()
     pip = "-m pip install --require-hashes --no-deps --no-input --disable-pip-version-check"
-    run_errand(
-        Patience(),
+    run_command(
         [str(venv_python()), *pip.split(), "--requirement", str(lock)],
         environment=dict(os.environ),
         directory=CHECKOUT,
@@ -96,7 +94,7 @@ def _install(lock: Path, base: Path) -> None:
         step=f"Installing {len(names)} locked packages",
     )
     stamps = _installed() | {lock.name: _digest(lock)}
-    # The lock of the tests holds that of `make up`: whoever tested need not install again.
+    # The lock of the tests holds that of `make up`: `make up` after `make test` installs nothing.
     for other in lock.parent.glob("*.txt"):
         if _pins(other) <= names:
             stamps[other.name] = _digest(other)

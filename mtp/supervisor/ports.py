@@ -28,7 +28,7 @@ def is_free(port: int) -> bool:
 
 
 def any_free_port() -> int:
-    """A port that is free now; somebody may take it before it is used."""
+    """A port that is free now; another process may take it before it is used."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -7,12 +7,10 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
-from mtp.supervisor import processes
 from mtp.supervisor.account import Account
 from mtp.supervisor.binaries import Binaries
-from mtp.supervisor.child import Spec
-from mtp.supervisor.errands import run_errand
-from mtp.supervisor.family import Family
+from mtp.supervisor.commands import run_command
+from mtp.supervisor.process_group import ProcessGroup, Program
 from mtp.supervisor.state import State
 
 ROLE = DATABASE = "mtp"
@@ -34,16 +32,14 @@ def _service_environment(state: State) -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(state.directory), "LANG": "C"}
 
 
-def _make_cluster(family: Family, binaries: Binaries, account: Account, data: Path) -> None:
+def _make_cluster(state: State, binaries: Binaries, account: Account, data: Path) -> None:
     """Makes the cluster aside and renames it last, so that a killed attempt is never mistaken."""
-    state = family.state
     draft = data.with_name("postgres.new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     account.own(draft)
-    errand = partial(
-        run_errand,
-        family,
+    command = partial(
+        run_command,
         environment=_service_environment(state),
         directory=state.directory,
         log=state.logs / "postgres.log",
@@ -53,14 +49,14 @@ def _make_cluster(family: Family, binaries: Binaries, account: Account, data: Pa
     options = (
         "--username=postgres --auth=reject --encoding=UTF8 --locale=C --locale-provider=builtin"
     )
-    errand(
+    command(
         [
             *[str(binaries.initdb), f"--pgdata={draft}", "--builtin-locale=C.UTF-8"],
             *options.split(),
         ]
     )
     (draft / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
-    errand(
+    command(
         [str(binaries.postgres), "--single", "-D", str(draft), "postgres"],
         given=f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{state.secret('postgres')}'\n"
         f"CREATE DATABASE {DATABASE} OWNER {ROLE}\n",
@@ -68,34 +64,18 @@ def _make_cluster(family: Family, binaries: Binaries, account: Account, data: Pa
     draft.rename(data)
 
 
-def _clear(data: Path) -> None:
-    """Ends what a killed postmaster left and removes its pid file.
-
-    The pid in the file may be somebody else's by now, and PostgreSQL would refuse to start. A
-    backend in a long statement notices the death of its postmaster late.
-    """
-    for pid in processes.working_in(data):
-        processes.send(pid, signal.SIGQUIT)
-    if not processes.wait_until(lambda: not processes.working_in(data), seconds=5):
-        for pid in processes.working_in(data):
-            processes.send(pid, signal.SIGKILL)
-        processes.wait_until(lambda: not processes.working_in(data), seconds=5)
-    (data / "postmaster.pid").unlink(missing_ok=True)
-
-
-def start_postgres(family: Family, *, binaries: Binaries, account: Account) -> str:
+def start_postgres(group: ProcessGroup, *, binaries: Binaries, account: Account) -> str:
     """Starts it, made if need be, and returns its DATABASE_URL; raises Refused with its log."""
-    state = family.state
+    state = group.state
     data = state.directory / "postgres"
     if not data.is_dir():
-        _make_cluster(family, binaries, account, data)
-    _clear(data)
+        _make_cluster(state, binaries, account, data)
     port = state.port("postgres")
     settings = SETTINGS | {"port": str(port)}
     ask = [str(binaries.pg_isready), "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "2"]
     environment = _service_environment(state)
-    family.start(
-        Spec(
+    group.start(
+        Program(
             name="postgres",
             label="PostgreSQL",
             arguments=[
@@ -104,12 +84,11 @@ def start_postgres(family: Family, *, binaries: Binaries, account: Account) -> s
             ],
             environment=environment,
             directory=state.directory,
-            log=state.logs / "postgres.log",
             is_ready=lambda: subprocess.run(ask, env=environment, check=False).returncode == 0,
             account=account,
             stop_signal=signal.SIGINT,  # the fast stop: clients are disconnected, nothing is lost
             grace_seconds=30,
-            clear=lambda: _clear(data),
+            pid_file=data / "postmaster.pid",
             is_service=True,
         )
     )

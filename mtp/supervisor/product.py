@@ -1,37 +1,50 @@
-"""The children that make up the product: stand-ins, worker, schedule and web server."""
+"""The programs that make up the product: stand-ins, worker, schedule and web server."""
 
+import http.client
 import socket
-from dataclasses import replace
 
-from mtp.supervisor.child import Spec, answers_http
-from mtp.supervisor.family import Family
+from mtp.supervisor.process_group import ProcessGroup, Program
 from mtp.supervisor.settings import venv_python
-from mtp.supervisor.state import CHECKOUT, State
+from mtp.supervisor.state import CHECKOUT
 
 
-def _spec(
-    state: State, name: str, label: str, *arguments: str, environment: dict[str, str]
-) -> Spec:
-    return Spec(
+def _answers_http(port: int, path: str) -> bool:
+    """Whether `GET path` at the loopback port is answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _python(
+    name: str,
+    label: str,
+    *arguments: str,
+    environment: dict[str, str],
+    health: tuple[int, str] | None = None,
+    pass_fds: tuple[int, ...] = (),
+) -> Program:
+    """`python -m ARGUMENTS` of `.venv`; `health` is the port and path that answer once it runs."""
+    return Program(
         name=name,
         label=label,
         arguments=[str(venv_python()), "-m", *arguments],
         environment=environment,
         directory=CHECKOUT,
-        log=state.logs / f"{name}.log",
-        is_ready=lambda: True,
+        is_ready=lambda: health is None or _answers_http(*health),
+        pass_fds=pass_fds,
     )
 
 
-def _with_health(spec: Spec, *, port: int, path: str) -> Spec:
-    return replace(spec, is_ready=lambda: answers_http(port, path))
-
-
-def launch_stripe_standin(family: Family, environment: dict[str, str]) -> dict[str, str]:
+def launch_stripe_standin(group: ProcessGroup, environment: dict[str, str]) -> dict[str, str]:
     """Launches Stripe's stand-in unless a key is set; returns the variables that point to it."""
     if "STRIPE_API_KEY" in environment:
         return {}
-    state = family.state
+    state = group.state
     port = state.port("stripe")
     origin = f"http://127.0.0.1:{port}"
     own = environment | {
@@ -39,8 +52,13 @@ def launch_stripe_standin(family: Family, environment: dict[str, str]) -> dict[s
         "STRIPE_STANDIN_WEBHOOK_SECRET": environment["STRIPE_WEBHOOK_SECRET"],
     }
     where = ["--port", str(port), "--state", str(state.directory / "stripe.sqlite")]
-    spec = _spec(state, "stripe", "Stripe stand-in", "sandbox.stripe", *where, environment=own)
-    family.launch(_with_health(spec, port=port, path="/health"))
+    group.launch(
+        _python(
+            *("stripe", "Stripe stand-in", "sandbox.stripe", *where),
+            environment=own,
+            health=(port, "/health"),
+        )
+    )
     secret_key = state.secret("stripe-key", prefix="sk_test_")
     return {
         "STRIPE_API_KEY": secret_key,
@@ -52,23 +70,24 @@ def launch_stripe_standin(family: Family, environment: dict[str, str]) -> dict[s
     }
 
 
-def launch_autotask_standin(family: Family, environment: dict[str, str]) -> dict[str, str]:
+def launch_autotask_standin(group: ProcessGroup, environment: dict[str, str]) -> dict[str, str]:
     """Launches Autotask's stand-in unless its address is set; returns the variable for it."""
     if "AUTOTASK_BASE_URL" in environment:
         return {}
-    state = family.state
-    port = state.port("autotask")
-    where = ["--port", str(port), "--state", str(state.directory / "autotask.json")]
-    spec = _spec(
-        state, "autotask", "Autotask stand-in", "sandbox.autotask", *where, environment=environment
+    port = group.state.port("autotask")
+    where = ["--port", str(port), "--state", str(group.state.directory / "autotask.json")]
+    group.launch(
+        _python(
+            *("autotask", "Autotask stand-in", "sandbox.autotask", *where),
+            environment=environment,
+            health=(port, "/health"),
+        )
     )
-    family.launch(_with_health(spec, port=port, path="/health"))
     return {"AUTOTASK_BASE_URL": f"http://127.0.0.1:{port}/atservicesrest"}
 
 
-def launch_worker_and_beat(family: Family, environment: dict[str, str]) -> None:
-    """Launches the Celery worker and the schedule; both wait by themselves for the broker."""
-    state = family.state
+def launch_worker_and_beat(group: ProcessGroup, environment: dict[str, str]) -> None:
+    """Launches the Celery worker and the schedule; both wait for the broker."""
     # Gossip and mingle are for fleets of workers; without them the start is a second faster.
     worker = [
         "worker",
@@ -77,27 +96,25 @@ def launch_worker_and_beat(family: Family, environment: dict[str, str]) -> None:
         "--without-mingle",
         "--loglevel=INFO",
     ]
-    beat = [
-        "beat",
-        f"--schedule={state.directory / 'beat-schedule'}",
-        "--pidfile=",
-        "--loglevel=INFO",
-    ]
+    schedule = f"--schedule={group.state.directory / 'beat-schedule'}"
+    beat = ["beat", schedule, "--pidfile=", "--loglevel=INFO"]
     for name, label, arguments in (("worker", "Worker", worker), ("beat", "Schedule", beat)):
-        family.launch(
-            _spec(state, name, label, "celery", "-A", "mtp", *arguments, environment=environment)
+        group.launch(
+            _python(name, label, "celery", "-A", "mtp", *arguments, environment=environment)
         )
 
 
-def launch_web(family: Family, environment: dict[str, str], listener: socket.socket) -> None:
+def launch_web(group: ProcessGroup, environment: dict[str, str], listener: socket.socket) -> None:
     """Launches the web server.
 
     It inherits the listening socket, so the port is ours before, between and after its restarts.
     """
     number = listener.fileno()
-    spec = _spec(
-        family.state, "web", "Web server", "gunicorn", "mtp.wsgi", f"--bind=fd://{number}",
-        environment=environment,
-    )  # fmt: skip
-    port = int(listener.getsockname()[1])
-    family.launch(replace(_with_health(spec, port=port, path="/health/"), pass_fds=(number,)))
+    group.launch(
+        _python(
+            *("web", "Web server", "gunicorn", "mtp.wsgi", f"--bind=fd://{number}"),
+            environment=environment,
+            health=(int(listener.getsockname()[1]), "/health/"),
+            pass_fds=(number,),
+        )
+    )

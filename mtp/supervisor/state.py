@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from mtp.supervisor import ports
-from mtp.supervisor.processes import Identity
 from mtp.supervisor.terminal import Refused
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -23,7 +22,7 @@ def _make_reachable(directory: Path) -> bool:
     try:
         directory.mkdir(mode=0o711, exist_ok=True, parents=True)
         found = directory.lstat()
-        # In /var/tmp somebody else may have made it before us.
+        # In /var/tmp another user may have made it before us.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             return False
         directory.chmod(0o711)
@@ -72,7 +71,7 @@ class State:
         self._lock_file = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
 
     def claim(self) -> bool:
-        """Whether this process now holds the state; the kernel frees it whatever ends us."""
+        """Whether this process now holds the state; the kernel frees it however we end."""
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -81,7 +80,7 @@ class State:
         return True
 
     def announce(self, *, address: str) -> None:
-        """Leaves our pid and the address (empty while starting) for whoever finds the lock held."""
+        """Leaves our pid and the address, empty while starting, for `holder` of a second start."""
         text = json.dumps({"pid": os.getpid(), "address": address}).encode()
         os.pwrite(self._lock_file, text, 0)
         os.ftruncate(self._lock_file, len(text))
@@ -109,17 +108,6 @@ class State:
             kept[name] = ports.any_free_port()
             self._write("ports", kept)
         return int(kept[name])
-
-    def children(self) -> list[Identity]:
-        """The children recorded last, by this run or by one that was killed; latest first."""
-        recorded = self._read("children")
-        return [Identity(**recorded[name]) for name in reversed(recorded)]
-
-    def record_children(self, children: dict[str, Identity]) -> None:
-        self._write(
-            "children",
-            {name: {"pid": who.pid, "started": who.started} for name, who in children.items()},
-        )
 
     def _read(self, name: str) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError):

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from mtp.supervisor.errands import Patience, run_errand
+from mtp.supervisor.commands import run_command
 from mtp.supervisor.terminal import Refused, done, refuse
 
 DOCUMENT_LIBRARIES = (
@@ -41,7 +41,7 @@ def _apt_get(packages: tuple[str, ...], *, base: Path, what: str) -> None:
     def run(*arguments: str, step: str) -> None:
         command = ["apt-get", "--yes", *arguments]
         log = base / "setup.log"
-        run_errand(Patience(), command, environment=environment, directory=base, log=log, step=step)
+        run_command(command, environment=environment, directory=base, log=log, step=step)
 
     install = ("install", "--no-install-recommends", *packages)
     try:
@@ -64,7 +64,7 @@ def require_venv_module(base: Path) -> None:
 
 
 def ensure_pango(base: Path) -> None:
-    """Makes sure that invoices can be typeset: installs Pango as root, or raises Refused."""
+    """Makes sure that invoices can be rendered: installs Pango as root, or raises Refused."""
     if not _missing_libraries():
         done("Pango", "ready")
         return

@@ -3,9 +3,9 @@
 import socket
 
 from mtp.supervisor import terminal
-from mtp.supervisor.errands import run_errand
-from mtp.supervisor.family import Family
+from mtp.supervisor.commands import run_command
 from mtp.supervisor.ports import first_listening
+from mtp.supervisor.process_group import ProcessGroup
 from mtp.supervisor.product import (
     launch_autotask_standin,
     launch_stripe_standin,
@@ -33,72 +33,71 @@ def _web_listener(chosen: str) -> socket.socket:
     return listener
 
 
-def run_product(family: Family) -> None:
-    """Starts everything, says where it is and who can sign in, and tends it until Stopped.
+def run_product(group: ProcessGroup) -> None:
+    """Starts everything, says where it is and who can sign in, and supervises it until Stopped.
 
     Raises Refused when a part can't be started. The listening socket stays open throughout, for a
     web server that has to be started again.
     """
-    environment = development_environment(family.state)
+    environment = development_environment(group.state)
     listener = _web_listener(environment.get("PORT", DEFAULT_PORT))
     with listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         environment = {"SITE_URL": origin} | environment
-        environment |= start_services(family, environment)
-        environment |= launch_stripe_standin(family, environment)
-        environment |= launch_autotask_standin(family, environment)
-        _migrate(family, environment)
+        environment |= start_services(group, environment)
+        environment |= launch_stripe_standin(group, environment)
+        environment |= launch_autotask_standin(group, environment)
+        _migrate(group, environment)
         # Web comes up while the demo is loaded; the schedule must not meet half a demo.
-        launch_web(family, environment, listener)
-        logins = _load_demo(family, environment)
-        _await_servers(family)
-        launch_worker_and_beat(family, environment)
-        family.state.announce(address=origin)
-        _welcome(family, origin, logins)
+        launch_web(group, environment, listener)
+        logins = _load_demo(group, environment)
+        _await_servers(group)
+        launch_worker_and_beat(group, environment)
+        group.state.announce(address=origin)
+        _welcome(group, origin, logins)
         with handed_on(environment):
-            family.tend_while(lambda: True)
+            group.supervise_while(lambda: True)
 
 
-def _await_servers(family: Family) -> None:
+def _await_servers(group: ProcessGroup) -> None:
     step = terminal.Step("Stand-ins and web server")
     for name in ("stripe", "autotask", "web"):
-        if name in family.children:
-            family.wait_for(name)
+        if name in group.children:
+            group.wait_for(name)
     step.finish()
 
 
 def _manage(
-    family: Family, environment: dict[str, str], verb: str, *, log_name: str, step: str
+    group: ProcessGroup, environment: dict[str, str], verb: str, *, log_name: str, step: str
 ) -> str:
-    return run_errand(
-        family,
+    return run_command(
         [str(venv_python()), "manage.py", verb],
         environment=environment,
         directory=CHECKOUT,
-        log=family.state.logs / f"{log_name}.log",
-        errors=family.state.logs / "manage.log",
+        log=group.state.logs / f"{log_name}.log",
+        errors=group.state.logs / "manage.log",
         step=step,
     )
 
 
-def _migrate(family: Family, environment: dict[str, str]) -> None:
+def _migrate(group: ProcessGroup, environment: dict[str, str]) -> None:
     step = "Database migrations"
-    _manage(family, environment, "migrate_providers", log_name="migrate", step=step)
+    _manage(group, environment, "migrate_providers", log_name="migrate", step=step)
 
 
-def _load_demo(family: Family, environment: dict[str, str]) -> str:
+def _load_demo(group: ProcessGroup, environment: dict[str, str]) -> str:
     """Loads the demo unless DEMO=0 and returns the lines about its logins."""
     if environment.get("DEMO") == "0":
         return ""
     # The demo's cards are entered at Stripe's stand-in.
-    if "stripe" in family.children:
-        family.wait_for("stripe")
-    return _manage(family, environment, "load_demo", log_name="demo", step="Demo provider")
+    if "stripe" in group.children:
+        group.wait_for("stripe")
+    return _manage(group, environment, "load_demo", log_name="demo", step="Demo provider")
 
 
-def _welcome(family: Family, address: str, logins: str) -> None:
+def _welcome(group: ProcessGroup, address: str, logins: str) -> None:
     terminal.say(f"\n  Open {terminal.coloured(address + '/', '1;4')}\n")
     for line in logins.splitlines():
         terminal.say(f"  {line}")
-    terminal.say(f"\n  Logs and data: {family.state.directory}")
+    terminal.say(f"\n  Logs and data: {group.state.directory}")
     terminal.say("  Stop with Ctrl-C.\n")

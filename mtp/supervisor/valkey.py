@@ -2,18 +2,16 @@
 
 import contextlib
 import os
-import signal
 import socket
 from pathlib import Path
 
 from mtp.supervisor.account import Account
 from mtp.supervisor.binaries import Binaries
-from mtp.supervisor.child import Spec
-from mtp.supervisor.family import Family
+from mtp.supervisor.process_group import ProcessGroup, Program
 
 
 def _write_configuration(path: Path, *, port: int, password: str, account: Account) -> None:
-    """The password goes into a file that only the account reads; everybody sees arguments."""
+    """The password goes into a file that only the account reads; arguments are public."""
     lines = [
         "bind 127.0.0.1",
         f"port {port}",
@@ -42,26 +40,24 @@ def _answers(port: int, password: str) -> bool:
     return False
 
 
-def start_valkey(family: Family, *, binaries: Binaries, account: Account) -> str:
+def start_valkey(group: ProcessGroup, *, binaries: Binaries, account: Account) -> str:
     """Starts it and returns its REDIS_URL; raises Refused with its log."""
-    state = family.state
+    state = group.state
     directory = state.directory / "valkey"
     directory.mkdir(mode=0o700, exist_ok=True)
     account.own(directory)
     port, password = state.port("valkey"), state.secret("valkey")
     configuration = directory / "valkey.conf"
     _write_configuration(configuration, port=port, password=password, account=account)
-    family.start(
-        Spec(
+    group.start(
+        Program(
             name="valkey",
             label="Valkey",
             arguments=[str(binaries.valkey_server), str(configuration)],
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             directory=directory,
-            log=state.logs / "valkey.log",
             is_ready=lambda: _answers(port, password),
             account=account,
-            stop_signal=signal.SIGTERM,
             is_service=True,
         )
     )

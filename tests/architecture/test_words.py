@@ -38,6 +38,7 @@ REFUSED = {
     "put off": "deferred",
     "nobody": "the role: no administrator",
     "somebody": "the role: an administrator, a user",
+    "errands": "commands",
 }
 # Refused once the thing has its new name: then move the entry to REFUSED.
 OLD_NAMES = {
@@ -54,7 +55,6 @@ OLD_NAMES = {
     "uncredited": "creditable",
     "typeset": "fingerprint; rendered",
     "typefaces": "fonts",
-    "errands": "commands",
     "patience": "waiter",
     "family": "process group",
     "hire": "create",

