@@ -66,7 +66,7 @@ class HistoryRow:
     is_downloadable: bool
 
 
-def invoices_of_status(status: str = "") -> InvoiceQuerySet:
+def invoices_of_status(status: str = "") -> InvoiceQuerySet[Invoice]:
     """All invoices, or those of a status, newest first, each with what was paid.
 
     The same rule as `Invoice.status`, as a condition; a text that is no status means all.
@@ -75,7 +75,7 @@ def invoices_of_status(status: str = "") -> InvoiceQuerySet:
     listed = Invoice.objects.with_paid().annotate(
         last_chargeback=Subquery(last.values("state")[:1])
     )
-    invoices: InvoiceQuerySet = listed.newest_first()
+    invoices: InvoiceQuerySet[Invoice] = listed.newest_first()
     return invoices.filter(_OF_STATUS[Status(status)]) if status in Status.values else invoices
 
 
@@ -104,7 +104,7 @@ def _unless_zero(minor: int, currency: str) -> str:
     return format_money(minor, currency) if minor else ""
 
 
-def history_csv_rows(invoices: InvoiceQuerySet) -> Iterator[tuple[object, ...]]:
+def history_csv_rows(invoices: InvoiceQuerySet[Invoice]) -> Iterator[tuple[object, ...]]:
     """The rows below `CSV_HEADER`: ISO dates, plain decimals in major units."""
     for invoice in invoices.iterator(chunk_size=1000):
         currency = invoice.currency

@@ -1,25 +1,23 @@
 """Invoices as phrases of the domain: which are outstanding, what was paid, where each stands."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TypeVar
 
 from django.db import connection, models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
-from billing.amounts import Status
+from billing.models.chargeback import Chargeback
+from billing.models.charging import Payment
+from billing.models.corrections import CreditNote, LineDispute, Refund
 
-if TYPE_CHECKING:
-    from billing.models.invoice import Invoice  # noqa: F401 - named in a generic below
-
-__all__ = ["InvoiceQuerySet", "Status"]
-
-# Stands for the invoice in the question that is written once.
+# Takes the place of the invoice's id in the statement that is compiled once.
 _ANY = -1
+Row = TypeVar("Row", bound=models.Model)
 DROPPED = Q(voided_at__isnull=False) | Q(written_off_at__isnull=False)
 
 
-class InvoiceQuerySet(models.QuerySet["Invoice"]):
+class InvoiceQuerySet(models.QuerySet[Row, Row]):
     """Questions about a provider's invoices."""
 
     def with_paid(self) -> Self:
@@ -28,11 +26,6 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         `paid_total` is what came in and stayed, `credited_total` what credit notes took back,
         `disputed_total` its lines under dispute (see `billing.amounts`).
         """
-        from billing.models.corrections import (  # noqa: PLC0415 - it needs this module
-            CreditNote,
-            LineDispute,
-        )
-
         credited = CreditNote.objects.filter(invoice=OuterRef("pk"))
         disputed = LineDispute.objects.filter(invoice=OuterRef("pk"), state=LineDispute.State.OPEN)
         return self.annotate(
@@ -64,35 +57,28 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """In the order they are listed."""
         return self.order_by("-issued_at", "-id")
 
+    def totals_of(self, *, invoice_id: int) -> tuple[int, int, int]:
+        """The credited, paid and disputed totals of one invoice, read now (minor units).
 
-def totals_of(*, invoice_id: int) -> tuple[int, int, int]:
-    """What was credited, paid and is disputed of an invoice, as `with_paid` has it (minor units).
-
-    Asked now; all nought for an invoice that is not there.
-    """
-    sql, parameters = _totals_question()
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [invoice_id if asked == _ANY else asked for asked in parameters])
-        credited, paid, disputed = cursor.fetchone() or (0, 0, 0)
-    return int(credited), int(paid), int(disputed)
+        Defined as in `with_paid`; all 0 where there is no such invoice.
+        """
+        sql, parameters = _totals_statement(self.model)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [invoice_id if value == _ANY else value for value in parameters])
+            credited, paid, disputed = cursor.fetchone() or (0, 0, 0)
+        return int(credited), int(paid), int(disputed)
 
 
 @cache
-def _totals_question() -> tuple[str, tuple[Any, ...]]:
-    """Its SQL, written once: a charge asks, and Django takes longer to write it than to ask."""
-    from billing.models.invoice import Invoice  # noqa: PLC0415 - it needs this module
-
-    totals: models.QuerySet[Any, Any] = Invoice.objects.filter(pk=_ANY).with_paid().order_by()
-    asked = totals.values_list("credited_total", "paid_total", "disputed_total")
-    return asked.query.sql_with_params()
+def _totals_statement(model: type[models.Model]) -> tuple[str, tuple[Any, ...]]:
+    """The SQL of `totals_of`, compiled once: compiling takes Django longer than running it."""
+    totals: InvoiceQuerySet[Any] = InvoiceQuerySet(model).filter(pk=_ANY).with_paid()
+    values = totals.order_by().values_list("credited_total", "paid_total", "disputed_total")
+    return values.query.sql_with_params()
 
 
 def _money_kept() -> models.QuerySet[Any, Any]:
     """An invoice's payments, each with `kept`: less what was refunded or taken back by a bank."""
-    from billing.models.chargeback import Chargeback  # noqa: PLC0415 - it needs this module
-    from billing.models.charging import Payment  # noqa: PLC0415
-    from billing.models.corrections import Refund  # noqa: PLC0415
-
     refunds = Refund.objects.filter(payment=OuterRef("pk")).exclude(state=Refund.State.FAILED)
     lost = Chargeback.objects.filter(payment=OuterRef("pk"), state=Chargeback.State.LOST)
     return Payment.objects.filter(invoice=OuterRef("pk")).annotate(

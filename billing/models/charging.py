@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from django.db import models
 
-from billing.models.invoice import Invoice
 from billing.money import format_money
 
 
@@ -68,7 +67,7 @@ class ChargeAttempt(models.Model):
         FAILED = "failed", "Failed"
 
     invoice = models.ForeignKey(
-        Invoice, on_delete=models.PROTECT, related_name="attempts", db_index=False
+        "billing.Invoice", on_delete=models.PROTECT, related_name="attempts", db_index=False
     )
     cause = models.CharField(max_length=60, default="close")
     state = models.CharField(max_length=20, choices=State, default=State.PENDING)
@@ -125,7 +124,9 @@ class Payment(models.Model):
         CARD = "card", "Card"
         BANK_TRANSFER = "bank_transfer", "Bank transfer"
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    invoice = models.ForeignKey(
+        "billing.Invoice", on_delete=models.PROTECT, related_name="payments"
+    )
     attempt = models.OneToOneField(ChargeAttempt, on_delete=models.PROTECT, null=True)
     method = models.CharField(max_length=20, choices=Method)
     amount_minor = models.BigIntegerField()

@@ -5,7 +5,6 @@ from typing import ClassVar
 from django.db import models
 
 from billing.models.charging import Payment
-from billing.models.invoice import Invoice, InvoiceLine
 from billing.money import format_money
 
 
@@ -18,7 +17,9 @@ class CreditNote(models.Model):
     """
 
     number = models.CharField(max_length=30, unique=True)
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
+    invoice = models.ForeignKey(
+        "billing.Invoice", on_delete=models.PROTECT, related_name="credit_notes"
+    )
     currency = models.CharField(max_length=3)
     subtotal_minor = models.BigIntegerField()
     tax_name = models.CharField(max_length=40, blank=True)
@@ -57,7 +58,7 @@ class CreditNoteLine(models.Model):
     )
     position = models.PositiveIntegerField()
     invoice_line = models.ForeignKey(
-        InvoiceLine, on_delete=models.PROTECT, related_name="credits", null=True
+        "billing.InvoiceLine", on_delete=models.PROTECT, related_name="credits", null=True
     )
     description = models.CharField(max_length=500)
     amount_minor = models.BigIntegerField()
@@ -153,9 +154,11 @@ class LineDispute(models.Model):
         ACCEPTED = "accepted", "Accepted"
         DECLINED = "declined", "Declined"
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="disputes")
+    invoice = models.ForeignKey(
+        "billing.Invoice", on_delete=models.PROTECT, related_name="disputes"
+    )
     line = models.ForeignKey(
-        InvoiceLine, on_delete=models.PROTECT, related_name="disputes", db_index=False
+        "billing.InvoiceLine", on_delete=models.PROTECT, related_name="disputes", db_index=False
     )
     state = models.CharField(max_length=20, choices=State, default=State.OPEN)
     amount_minor = models.BigIntegerField()

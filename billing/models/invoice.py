@@ -7,7 +7,7 @@ from django.db import models
 
 from billing.amounts import Amounts
 from billing.amounts import Status as InvoiceStatus
-from billing.invoices import InvoiceQuerySet, totals_of
+from billing.invoices import InvoiceQuerySet
 
 
 class NumberSequence(models.Model):
@@ -102,7 +102,9 @@ class Invoice(models.Model):
         """
         names = ("credited_total", "paid_total", "disputed_total")
         annotated = [getattr(self, name, None) for name in names]
-        credited, paid, disputed = totals_of(invoice_id=self.pk) if None in annotated else annotated
+        if None in annotated:
+            annotated = list(Invoice.objects.totals_of(invoice_id=self.pk))
+        credited, paid, disputed = annotated
         return Amounts(
             billed_minor=self.total_minor,
             credited_minor=credited or 0,

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import Provider, User
-from billing.invoices import Status
+from billing.amounts import Status
 from billing.models import Invoice, MonthClose
 from billing.standing import record_standing
 from billing.standing_rules import Standing
