@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from celery import Task
+from celery import Task, current_app
 from django.db import connection as django_connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
@@ -48,7 +48,7 @@ class ProviderTask(Task):  # type: ignore[type-arg]
 
     def apply_async(self, *args: Any, **options: Any) -> Any:
         """Send the task with the current provider's schema in its header."""
-        headers = {**(options.pop("headers", None) or {}), SCHEMA_HEADER: require_provider_schema()}
+        headers = {**(options.pop("headers", None) or {}), **_schema_header()}
         return super().apply_async(*args, headers=headers, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,3 +59,15 @@ class ProviderTask(Task):  # type: ignore[type-arg]
         schema = (self.request.headers or {}).get(SCHEMA_HEADER, "")
         with provider_schema(schema):
             return super().__call__(*args, **kwargs)
+
+
+def send_provider_task(name: str, **options: Any) -> None:
+    """Send a `ProviderTask` by its name with the current provider's schema in its header.
+
+    For code below the task's module. Raises `NoProviderSchema` in public.
+    """
+    current_app.send_task(name, headers=_schema_header(), **options)
+
+
+def _schema_header() -> dict[str, str]:
+    return {SCHEMA_HEADER: require_provider_schema()}

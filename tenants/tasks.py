@@ -11,9 +11,10 @@ from accounts.rounds import active_providers, for_each, portions
 from mtp.schema import ProviderTask, provider_schema
 from tenants.alerts.digests import send_digests
 from tenants.alerts.rounds import watch_round
+from tenants.alerts.waking import WATCH_PROVIDER
 
 
-@shared_task(name="tenants.tasks.watch_provider", base=ProviderTask)
+@shared_task(name=WATCH_PROVIDER, base=ProviderTask)
 def watch_provider() -> int:
     """A round of one provider, a moment after something changed; gives how many alerts opened."""
     return len(watch_round(now=timezone.now()).opened)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -19,6 +20,7 @@ from mtp.schema import connection, current_schema, provider_schema
 
 logger = logging.getLogger(__name__)
 
+SEND_DUE = "mtp.outbox.tasks.send_due"
 # Wake-ups asked for inside `waking_once`; None outside of it.
 _held_back: ContextVar[list[None] | None] = ContextVar("held_back", default=None)
 
@@ -121,11 +123,12 @@ def _wake_worker() -> None:
 
 
 def call_worker() -> None:
-    """Have a worker look for work now; should the broker be away, the beat will."""
-    from mtp.outbox.tasks import send_due  # noqa: PLC0415 - the task imports this module
+    """Have a worker look for work now; should the broker be away, the beat will.
 
+    The task is sent by its name: its module imports this one.
+    """
     try:
-        send_due.delay()
+        current_app.send_task(SEND_DUE)
     except Exception:
         logger.warning("Could not wake a worker; the beat will.", exc_info=True)
 

@@ -3,13 +3,13 @@
 from celery import shared_task
 from django.utils import timezone
 
-from mtp.outbox.delivery import call_worker, deliver_due, waking_once
+from mtp.outbox.delivery import SEND_DUE, call_worker, deliver_due, waking_once
 
 # A worker comes back for more: one task must not outlast the broker's patience.
 MESSAGES_PER_TASK = 100
 
 
-@shared_task(name="mtp.outbox.tasks.send_due")
+@shared_task(name=SEND_DUE)
 def send_due() -> int:
     """Do what is due, each message by the time it is taken; returns how many were taken.
 

@@ -11,10 +11,12 @@ from time import monotonic
 from django.core.cache import caches
 from django.db import transaction
 
-from mtp.schema import current_schema, provider_schema
+from mtp.schema import current_schema, provider_schema, send_provider_task
 
 log = logging.getLogger(__name__)
 
+# The task is sent by its name: its module imports the rounds.
+WATCH_PROVIDER = "tenants.tasks.watch_provider"
 # A round looks this many seconds after the first change, at all that changed meanwhile.
 WAIT_SECONDS = 2
 # Without Redis nobody is woken, and for so long nobody tries.
@@ -38,14 +40,12 @@ def _wake(schema: str) -> None:
     now = monotonic()
     if _coming.get(schema, 0.0) > now:
         return
-    from tenants.tasks import watch_provider  # noqa: PLC0415 - the task imports the rounds
-
     # Before the wake-up is sent: the round begins when this is over, or later.
     _coming[schema] = now + WAIT_SECONDS
     try:
         with provider_schema(schema):
             if caches["provider"].add("alerts:round", 1, WAIT_SECONDS):
-                watch_provider.apply_async(countdown=WAIT_SECONDS, retry=False)
+                send_provider_task(WATCH_PROVIDER, countdown=WAIT_SECONDS, retry=False)
     except Exception:
         _coming[schema] = now + GIVE_UP_SECONDS
         log.warning("No round of alerts was woken; the beat sends one.", exc_info=True)

@@ -71,7 +71,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr(waking, "_coming", {})
     monkeypatch.setattr(
-        tasks.watch_provider, "apply_async", lambda **_: sent.append(current_schema())
+        waking, "send_provider_task", lambda *_, **__: sent.append(current_schema())
     )
     monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.add", lambda *_: True)
     return sent
@@ -112,11 +112,11 @@ def test_without_a_broker_a_change_is_a_change(
 ) -> None:
     asked = []
 
-    def broken(**_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         asked.append(1)
         raise ConnectionError
 
-    monkeypatch.setattr(tasks.watch_provider, "apply_async", broken)
+    monkeypatch.setattr(waking, "send_provider_task", broken)
     for _ in range(3):
         change(north)
         commit()
