@@ -21,6 +21,8 @@ class TenantsConfig(AppConfig):
         """Register what a new provider's schema begins with, and the work to do later."""
         importlib.import_module("tenants.new_provider")
         importlib.import_module("tenants.alerts.waiting")
+        importlib.import_module("tenants.imports.users")
+        importlib.import_module("tenants.imports.devices")
         importlib.import_module("tenants.imports.checking")
         importlib.import_module("tenants.imports.applying")
         importlib.import_module("tenants.cap_requests.deciding")

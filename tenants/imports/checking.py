@@ -5,8 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from mtp.outbox.topics import Payload, handles
-from tenants.imports.columns import columns_of
-from tenants.imports.judging import Refusal, judge
+from tenants.imports.kinds import Refusal, import_kind
 from tenants.imports.models import ImportRun, RefusedLine
 from tenants.imports.runs import CHECK_TOPIC
 from tenants.imports.table import read_table
@@ -27,10 +26,10 @@ def check_import(payload: Payload, now: datetime) -> None:
     checking = ImportRun.objects.filter(
         pk=run.pk, state=ImportRun.State.CHECKING, checks=run.checks
     )
-    verdict = judge(
+    kind = import_kind(run.kind)
+    verdict = kind.judge(
         table=table,
-        columns=columns_of(header=table.header, kind=run.kind),
-        kind=run.kind,
+        columns=kind.columns_of(header=table.header),
         organization=run.organization,
         progress=lambda count: checking.update(checked_lines=count),
         now=now,

@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from mtp.outbox.delivery import enqueue
 from tenants import audit
-from tenants.imports.columns import Columns, columns_of
+from tenants.imports.kinds import Columns, import_kind
 from tenants.imports.models import ImportRun
 from tenants.imports.table import Table, read_table
 from tenants.models import Organization
@@ -44,7 +44,7 @@ def start_import(
     users or devices. Columns of passwords are emptied before the file is kept.
     """
     table = read_table(content)
-    columns = columns_of(header=table.header, kind=kind)
+    columns = import_kind(kind).columns_of(header=table.header)
     run = ImportRun.objects.create(
         organization=organization,
         kind=kind,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenants.imports.columns import ImportLine, columns_of, read_line
+from tenants.imports.kinds import ImportLine, import_kind
 from tenants.imports.table import MOST_LINES, NotReadable, read_table
 from tenants.spreadsheet import csv_lines, read_cell, safe_cell
 
@@ -38,9 +38,9 @@ PLAIN += "bo@acme.example\tBo Diaz\tSuspended\r\n"
 
 def lines_of(content: bytes, kind: str = "users") -> list[ImportLine]:
     table = read_table(content)
-    columns = columns_of(header=table.header, kind=kind)
+    columns = import_kind(kind).columns_of(header=table.header)
     return [
-        read_line(number=number, cells=cells, columns=columns, kind=kind)
+        import_kind(kind).read_line(number=number, cells=cells, columns=columns)
         for number, cells in table.lines()
     ]
 
@@ -59,7 +59,7 @@ def test_users_of_common_exports(text: str, source: str) -> None:
     ann, bo = lines_of(text.encode())
     assert (ann.key, ann.name, ann.state) == ("ann@acme.example", "Ann Lee", "active")
     assert (bo.key, bo.name, bo.state) == ("bo@acme.example", "Bo Diaz", "suspended")
-    assert columns_of(header=read_table(text.encode()).header, kind="users").source == source
+    assert import_kind("users").columns_of(header=read_table(text.encode()).header).source == source
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,9 @@ def test_users_of_common_exports(text: str, source: str) -> None:
 def test_devices_of_common_exports(text: str, source: str) -> None:
     (laptop,) = lines_of(text.encode(), kind="devices")
     assert (laptop.key, laptop.name) == ("SN-1", "Laptop")
-    assert columns_of(header=read_table(text.encode()).header, kind="devices").source == source
+    assert (
+        import_kind("devices").columns_of(header=read_table(text.encode()).header).source == source
+    )
 
 
 @pytest.mark.parametrize(

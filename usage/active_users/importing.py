@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from tenants.imports.columns import Columns, ImportLine, first_filled, no_column, plain_name
-from tenants.imports.judging import LINES_A_STEP, Refusal, Verdict, shown
+from tenants.imports.columns import Header, first_filled
+from tenants.imports.kinds import (
+    LINES_A_STEP,
+    Columns,
+    ImportKind,
+    ImportLine,
+    Recorded,
+    Refusal,
+    Verdict,
+    all_refused,
+    register_import_kind,
+)
 from tenants.imports.models import ImportRun, Reason
 from tenants.imports.table import NotReadable, Table
-from tenants.imports.ways import bring_ways
 from tenants.membership import Via
 from tenants.models import EXTERNAL_ID_LENGTH, MeteringPolicy, Organization
 from tenants.refusals import OrganizationRemoved
@@ -89,28 +98,22 @@ def _instant(text: str, zone: ZoneInfo) -> datetime:
     return instant.replace(tzinfo=zone)
 
 
-class ActivityWays:
+class ActivityImport(ImportKind):
     """How an import handles activity."""
 
     def columns_of(self, *, header: Sequence[str]) -> ActivityColumns:
         """Who: e-mail, else external id, else id; and when. `NotReadable` without both."""
-        places: dict[str, int] = {}
-        for at, title in enumerate(header):
-            places.setdefault(plain_name(title), at)
-
-        def find(names: Sequence[str]) -> tuple[int, ...]:
-            return tuple(places[name] for name in names if name in places)
-
+        titles = Header(header)
         who = {
-            "email": find(_EMAILS),
-            "external_id": find(_EXTERNAL_IDS),
-            "user_id": find(_USER_IDS),
+            "email": titles.find(_EMAILS),
+            "external_id": titles.find(_EXTERNAL_IDS),
+            "user_id": titles.find(_USER_IDS),
         }
         named_by = next((name for name, found in who.items() if found), "")
-        instants = find(_INSTANTS)
+        instants = titles.find(_INSTANTS)
         if not named_by or not instants:
             missing = "with the day or instant" if named_by else "that names the user"
-            raise NotReadable(no_column(missing, header))
+            raise NotReadable(titles.no_column(missing))
         return ActivityColumns(
             keys=who[named_by], names=instants, source="", secrets=(), named_by=named_by
         )
@@ -142,7 +145,7 @@ class ActivityWays:
             if reason is None:
                 sound.append(line)
             else:
-                verdict.refused.append(Refusal(number, reason, shown(line)))
+                verdict.refused.append(Refusal.of(line, reason))
         checked = len(verdict.refused)
         room = _Room(organization)
         for begin in range(0, len(sound), LINES_A_STEP):
@@ -156,24 +159,29 @@ class ActivityWays:
         verdict.refused.sort(key=lambda refusal: refusal.line)
         return verdict
 
-    def record(
+    def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
+        """Record the lines whose users can still be recorded."""
+        refused = self.record_all(run=run, lines=lines, now=now)
+        return Recorded(len(lines) - len(refused), refused)
+
+    def record_all(
         self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
     ) -> list[Refusal]:
-        """Record them; whoever can't be any more is refused."""
+        """Record the lines; those that can't be recorded any more, with why."""
         zone = _zone()
-        told = [line for line in lines if isinstance(line, ActivityLine)]
+        reported = [line for line in lines if isinstance(line, ActivityLine)]
         try:
             recorded = record_activity(
                 organization=run.organization,
-                sightings=[line.sighting(zone) for line in told],
+                sightings=[line.sighting(zone) for line in reported],
                 reporter=Reporter(name=run.decided_by_name, via=Via.IMPORT),
                 is_whole=False,
                 now=now,
             )
         except OrganizationRemoved:
-            return [Refusal(line.number, Reason.ORGANIZATION_REMOVED, shown(line)) for line in told]
+            return all_refused(reported, Reason.ORGANIZATION_REMOVED)
         return [
-            Refusal(told[place].number, _REASONS[reason], shown(told[place]))
+            Refusal.of(reported[place], _REASONS[reason])
             for place, reason in sorted(recorded.refused.items())
         ]
 
@@ -238,10 +246,7 @@ def _against_users(
     for one in found:
         if not room.takes(one):
             reasons[one.place] = Reason.OVER_THRESHOLD
-    return [
-        Refusal(batch[place].number, reason, shown(batch[place]))
-        for place, reason in sorted(reasons.items())
-    ]
+    return [Refusal.of(batch[place], reason) for place, reason in sorted(reasons.items())]
 
 
-bring_ways(kind=ImportRun.Kind.ACTIVITY, ways=ActivityWays())
+register_import_kind(ImportRun.Kind.ACTIVITY, ActivityImport())

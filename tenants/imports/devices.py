@@ -1,0 +1,80 @@
+"""Devices from a file."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from tenants.bulk_membership import NewDevice, add_devices
+from tenants.imports.columns import Header, first_filled
+from tenants.imports.kinds import Columns, ImportLine, register_import_kind
+from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
+from tenants.imports.models import ImportRun, Reason
+from tenants.imports.table import NotReadable
+from tenants.membership import Via
+
+LONGEST_SERIAL_NUMBER = 100
+
+_SERIAL_NUMBERS = ("serialnumber", "serial", "serialno", "serialnum")
+_DEVICE_NAMES = (
+    "devicename",
+    "displayname",
+    "hostname",
+    "computername",
+    "name",
+    "annotatedassetid",
+)
+_SOURCES = (
+    ("Microsoft Intune", frozenset({"devicename", "serialnumber", "ownership"})),
+    ("Google Workspace", frozenset({"serialnumber", "annotatedassetid"})),
+    ("JumpCloud", frozenset({"serialnumber", "hostname"})),
+)
+
+
+class DeviceImport(MemberImport):
+    """How an import handles devices: known by their serial number, without a limit."""
+
+    present_sql = """
+        SELECT k.key FROM unnest(%s::text[]) AS k (key)
+        WHERE EXISTS (SELECT FROM tenants_device m WHERE m.organization_id = %s
+                      AND lower(m.serial_number) = lower(k.key) AND m.removed_at IS NULL)
+    """
+
+    def columns_of(self, *, header: Sequence[str]) -> Columns:
+        """Where the file keeps serial numbers and names; `NotReadable` without both."""
+        titles = Header(header)
+        keys, names = titles.find(_SERIAL_NUMBERS), titles.find(_DEVICE_NAMES)
+        if not keys or not names:
+            missing = "with the serial number" if not keys else "with the device’s name"
+            raise NotReadable(titles.no_column(missing))
+        return Columns(
+            keys=keys, names=names, secrets=titles.secrets(), source=titles.source(_SOURCES)
+        )
+
+    def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
+        """The device of a line."""
+        return ImportLine(
+            number, first_filled(cells, columns.keys), first_filled(cells, columns.names)
+        )
+
+    def flaws(self, line: ImportLine) -> Iterator[Reason]:
+        """What is wrong with a line, whatever else the file or the organization has."""
+        if not line.key:
+            yield Reason.NO_SERIAL_NUMBER
+        if not line.name:
+            yield Reason.NO_NAME
+        if len(line.key) > LONGEST_SERIAL_NUMBER or len(line.name) > LONGEST_NAME:
+            yield Reason.TOO_LONG
+        if has_unseen(line.key) or has_unseen(line.name):
+            yield Reason.UNSEEN_CHARACTERS
+
+    def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
+        """Add devices in one statement; the serial numbers of those added."""
+        return add_devices(
+            organization=run.organization,
+            devices=[NewDevice(line.key, line.name) for line in lines],
+            actor=decided_by(run),
+            via=Via.IMPORT,
+            now=now,
+        )
+
+
+register_import_kind(ImportRun.Kind.DEVICES, DeviceImport())

@@ -1,0 +1,170 @@
+"""What imports of users and of devices have in common: they add members to an organization."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from accounts.actors import Actor
+from accounts.text import plain_text
+from tenants.imports.kinds import (
+    LINES_A_STEP,
+    Columns,
+    ImportKind,
+    ImportLine,
+    Recorded,
+    Refusal,
+    Verdict,
+    all_refused,
+)
+from tenants.imports.models import ImportRun, Reason
+from tenants.imports.room import Room
+from tenants.imports.table import Table
+from tenants.models import Organization
+from tenants.refusals import Because, OrganizationRemoved, UserCapReached
+
+LONGEST_NAME = 200
+
+
+class MemberImport(ImportKind, ABC):
+    """An import whose lines become members of the organization, each known by a key."""
+
+    # Those of given keys that are members now. Parameters: the keys, the organization's id.
+    present_sql: ClassVar[str]
+
+    @abstractmethod
+    def flaws(self, line: ImportLine) -> Iterator[Reason]:
+        """What is wrong with a line, whatever else the file or the organization has."""
+
+    @abstractmethod
+    def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
+        """Add the lines in one statement; the keys of those that were not members yet.
+
+        Raises `UserCapReached` and `OrganizationRemoved`, with none of them added.
+        """
+
+    def room(self, organization: Organization) -> Room | None:  # noqa: ARG002 - for those that have a limit
+        """How many more members the organization may have; None without a limit."""
+        return None
+
+    def judge(
+        self,
+        *,
+        table: Table,
+        columns: Columns,
+        organization: Organization,
+        progress: Callable[[int], object],
+        now: datetime,  # noqa: ARG002 - members are added now, other kinds have an instant of their line
+    ) -> Verdict:
+        """Each line alone, then against the lines before it, the members and the room left."""
+        sound = Verdict()
+        first_lines: dict[str, int] = {}
+        for count, (number, cells) in enumerate(table.lines(), 1):
+            line = self.read_line(number=number, cells=cells, columns=columns)
+            reason = self._flaw(line, cells, table.header)
+            first = first_lines.setdefault(line.key.lower(), number) if reason is None else number
+            if first != number:
+                reason = Reason.TWICE_IN_FILE
+            if reason is None:
+                sound.good.append(line)
+            else:
+                first_line = first if first != number else None
+                sound.refused.append(Refusal.of(line, reason, first_line=first_line))
+            if count % LINES_A_STEP == 0:
+                progress(count)
+        verdict = self._against_organization(sound.good, organization)
+        verdict.refused = sorted(
+            [*sound.refused, *verdict.refused], key=lambda refusal: refusal.line
+        )
+        return verdict
+
+    def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
+        """Add the lines, or as many of them as there is room for."""
+        added, refused = 0, list[Refusal]()
+        wanted = len(lines)
+        while lines:
+            try:
+                added_keys = self.add(run=run, lines=lines[:wanted], now=now)
+            except UserCapReached as reached:
+                wanted, reason = _room_of(reached), _over_limit(reached.because)
+            except OrganizationRemoved:
+                wanted, reason = 0, Reason.ORGANIZATION_REMOVED
+            else:
+                added += len(added_keys)
+                refused += _not_added(lines[:wanted], added_keys)
+                lines = lines[wanted:]
+                wanted = len(lines)
+                continue
+            if not wanted:
+                return Recorded(added, refused + all_refused(lines, reason), reason)
+        return Recorded(added, refused)
+
+    def record_all(
+        self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
+    ) -> list[Refusal]:
+        """Add all of the lines in one statement; those that can't be added, with why."""
+        try:
+            added_keys = self.add(run=run, lines=lines, now=now)
+        except UserCapReached as reached:
+            return all_refused(lines[_room_of(reached) :], _over_limit(reached.because))
+        except OrganizationRemoved:
+            return all_refused(lines, Reason.ORGANIZATION_REMOVED)
+        return _not_added(lines, added_keys)
+
+    def _flaw(self, line: ImportLine, cells: list[str], header: list[str]) -> Reason | None:
+        if any(cells[len(header) :]):
+            return Reason.TOO_MANY_CELLS
+        return next(self.flaws(line), None)
+
+    def _against_organization(self, lines: list[ImportLine], organization: Organization) -> Verdict:
+        """The lines against the members, then against the room that is left, in order."""
+        verdict = Verdict()
+        present = self._present([line.key for line in lines], organization)
+        room = self.room(organization)
+        left = room.left if room else None
+        for line in lines:
+            if line.key in present:
+                verdict.refused.append(Refusal.of(line, Reason.ALREADY_THERE))
+            elif room and left is not None and len(verdict.good) >= left:
+                verdict.refused.append(Refusal.of(line, _over_limit(room.because)))
+            else:
+                verdict.good.append(line)
+        return verdict
+
+    def _present(self, keys: list[str], organization: Organization) -> set[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(self.present_sql, [keys, organization.pk])
+            return {key for (key,) in cursor.fetchall()}
+
+
+def decided_by(run: ImportRun) -> Actor:
+    """The person who confirmed the import."""
+    return Actor(id=run.decided_by_id, name=run.decided_by_name)
+
+
+def has_unseen(text: str) -> bool:
+    """Whether the text has characters that can't be seen and mean nothing in a name."""
+    if text.isprintable():
+        return False
+    try:
+        plain_text(text)
+    except ValidationError:
+        return True
+    return False
+
+
+def _over_limit(because: Because) -> Reason:
+    return Reason.OVER_CAP if because == Because.CAP else Reason.OVER_ALLOWANCE
+
+
+def _room_of(reached: UserCapReached) -> int:
+    """How many could still be added: fewer than were to be added."""
+    return max(0, reached.cap - reached.count)
+
+
+def _not_added(lines: Sequence[ImportLine], added_keys: set[str]) -> list[Refusal]:
+    present = [line for line in lines if line.key not in added_keys]
+    return all_refused(present, Reason.ALREADY_THERE)

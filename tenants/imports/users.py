@@ -1,0 +1,118 @@
+"""Users from a file."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from tenants.bulk_membership import NewUser, add_users
+from tenants.imports.columns import Header, first_filled
+from tenants.imports.kinds import Columns, ImportLine, register_import_kind
+from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
+from tenants.imports.models import ImportRun, Reason
+from tenants.imports.room import Room, user_room
+from tenants.imports.table import NotReadable
+from tenants.membership import Via
+from tenants.models import ManagedUser, Organization
+
+LONGEST_EMAIL = 254
+
+# Names as `plain_name` leaves them; of several that a file has, a line takes the first filled.
+_EMAILS = ("mail", "email", "emailaddress", "primaryemail", "userprincipalname", "upn")
+# Only where there is no other: elsewhere it is a short name.
+_USER_NAMES = ("username", "login")
+_FULL_NAMES = ("displayname", "fullname", "namefullname", "name")
+_FIRST_NAMES = ("firstname", "givenname", "namegivenname")
+_LAST_NAMES = ("lastname", "surname", "familyname", "namefamilyname")
+_STATES = ("status", "state", "userstate", "accountstatus")
+_BLOCKED = ("blockcredential", "suspended", "accountlocked")
+_ENABLED = ("accountenabled",)
+
+_MEANS_SUSPENDED = {"suspended", "blocked", "disabled", "inactive", "archived"}
+_MEANS_YES = {"true", "yes", "1"}
+_MEANS_NO = {"false", "no", "0"}
+
+_SOURCES = (
+    ("Microsoft 365", frozenset({"userprincipalname"})),
+    ("Microsoft 365", frozenset({"username", "displayname", "officephone"})),
+    ("Google Workspace", frozenset({"emailaddress", "orgunitpath"})),
+    ("Google Workspace", frozenset({"primaryemail", "namefullname"})),
+    ("JumpCloud", frozenset({"email", "username", "firstname", "lastname"})),
+)
+
+
+class UserImport(MemberImport):
+    """How an import handles users: known by their e-mail address, limited by the user cap."""
+
+    present_sql = """
+        SELECT k.key FROM unnest(%s::text[]) AS k (key)
+        WHERE EXISTS (SELECT FROM tenants_manageduser m WHERE m.organization_id = %s
+                      AND lower(m.email) = lower(k.key) AND m.removed_at IS NULL)
+    """
+
+    def columns_of(self, *, header: Sequence[str]) -> Columns:
+        """Where the file keeps addresses, names and states; `NotReadable` without addresses."""
+        titles = Header(header)
+        keys = titles.find(_EMAILS) or titles.find(_USER_NAMES)
+        if not keys:
+            raise NotReadable(titles.no_column("with the e-mail address"))
+        return Columns(
+            keys=keys,
+            names=titles.find(_FULL_NAMES),
+            first_names=titles.find(_FIRST_NAMES),
+            last_names=titles.find(_LAST_NAMES),
+            states=titles.find(_STATES),
+            blocked=titles.find(_BLOCKED),
+            enabled=titles.find(_ENABLED),
+            secrets=titles.secrets(),
+            source=titles.source(_SOURCES),
+        )
+
+    def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
+        """The user of a line; the name may be in two columns, the state in any of three."""
+        name = first_filled(cells, columns.names)
+        if not name and (columns.first_names or columns.last_names):
+            parts = (
+                first_filled(cells, columns.first_names),
+                first_filled(cells, columns.last_names),
+            )
+            name = " ".join(filter(None, parts))
+        suspended = (
+            first_filled(cells, columns.states).lower() in _MEANS_SUSPENDED
+            or first_filled(cells, columns.blocked).lower() in _MEANS_YES
+            or first_filled(cells, columns.enabled).lower() in _MEANS_NO
+        )
+        state = ManagedUser.State.SUSPENDED if suspended else ManagedUser.State.ACTIVE
+        return ImportLine(number, first_filled(cells, columns.keys).lower(), name, state)
+
+    def flaws(self, line: ImportLine) -> Iterator[Reason]:
+        """What is wrong with a line, whatever else the file or the organization has."""
+        if not line.key:
+            yield Reason.NO_EMAIL
+        if len(line.key) > LONGEST_EMAIL or len(line.name) > LONGEST_NAME:
+            yield Reason.TOO_LONG
+        # Stricter than for names: in an address nothing unseen has a meaning.
+        if not line.key.isprintable() or has_unseen(line.name):
+            yield Reason.UNSEEN_CHARACTERS
+        try:
+            validate_email(line.key)
+        except ValidationError:
+            yield Reason.BAD_EMAIL
+
+    def room(self, organization: Organization) -> Room | None:
+        """Up to the user cap or the free allowance."""
+        return user_room(organization=organization)
+
+    def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
+        """Add users in one statement; the addresses of those added."""
+        return add_users(
+            organization=run.organization,
+            users=[NewUser(line.key, line.name, line.state) for line in lines],
+            actor=decided_by(run),
+            via=Via.IMPORT,
+            now=now,
+        )
+
+
+register_import_kind(ImportRun.Kind.USERS, UserImport())
