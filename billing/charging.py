@@ -16,7 +16,8 @@ from django.db.models.functions import Coalesce
 from accounts.models import Provider
 from billing import gateway, topics
 from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
-from billing.retries import WITHDRAWN, plan_retry
+from billing.models.charging import WITHDRAWN
+from billing.retries import plan_retry
 from billing.standing import after_payment, record_standing
 from billing.stripe_facts import PaymentFacts, PaymentOutcome
 from mtp.outbox.delivery import enqueue

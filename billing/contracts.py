@@ -9,8 +9,9 @@ from django.db.models import Q
 from accounts.actors import Actor
 from accounts.context_processors import shown_when
 from accounts.models import Package, PackagePrice
-from billing.documents.contract_store import order_contract_document
+from billing import topics
 from billing.models import Contract, MonthClose
+from mtp.outbox.delivery import enqueue
 from tenants import audit
 from tenants.models import MeteringPolicy
 from usage.month_freeze import LOCK_BOOKS
@@ -132,5 +133,15 @@ def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
         subject="Users per organization",
         before={"free_user_limit": limit},
         after={"free_user_limit": None},
+        now=now,
+    )
+
+
+def order_contract_document(*, contract: Contract, now: datetime) -> None:
+    """Have a worker render the contract; a second order of the same contract is none."""
+    enqueue(
+        topic=topics.CONTRACT_DOCUMENT,
+        key=f"contract:{contract.pk}",
+        payload={"contract_id": contract.pk},
         now=now,
     )

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from django.db.models import F, OuterRef, Q, Subquery
 
@@ -12,7 +11,7 @@ from billing.documents.invoice_csv import plain_money
 from billing.invoices import InvoiceQuerySet
 from billing.models import Chargeback, Invoice
 from billing.money import format_money
-from billing.wording import month_text, short_date_text
+from billing.wording import local_date, month_text, short_date_text
 
 Status = Invoice.Status
 INVOICES_A_PAGE = 12
@@ -121,8 +120,3 @@ def history_csv_rows(invoices: InvoiceQuerySet[Invoice]) -> Iterator[tuple[objec
             plain_money(invoice.paid_minor, currency),
             plain_money(invoice.owed_minor, currency),
         )
-
-
-def local_date(at: datetime, zone: str) -> date:
-    """The date of an instant in a time zone."""
-    return at.astimezone(ZoneInfo(zone)).date()

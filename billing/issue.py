@@ -10,17 +10,14 @@ from django.db import connection
 
 from accounts.models import Provider
 from billing import topics
+from billing.invoicing.numbering import take_numbers
 from billing.models import BillingProfile, Contract, Invoice
+from billing.profile import buyer
 from billing.rating import Collection, InvoiceDraft, LineDraft
 from mtp.outbox.delivery import Order
 from usage.periods import Month
 
 INVOICE_NUMBERS = "invoice"
-TAKE_NUMBERS = """
-    INSERT INTO billing_numbersequence AS s (name, last_number) VALUES (%(name)s, %(count)s)
-    ON CONFLICT (name) DO UPDATE SET last_number = s.last_number + excluded.last_number
-    RETURNING last_number
-"""
 COPY_LINES = """
     COPY billing_invoiceline
         (invoice_id, position, kind, description, organization_id, organization_name, metric,
@@ -95,17 +92,6 @@ def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:
     return timedelta(days=0 if is_charged else contract.payment_terms_days)
 
 
-def take_numbers(*, name: str, count: int) -> int:
-    """The first of `count` consecutive numbers of a kind of document.
-
-    Its row stays locked until the running transaction ends: one that is rolled back leaves no gap.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_NUMBERS, {"name": name, "count": count})
-        last: int = cursor.fetchone()[0]
-    return last - count + 1
-
-
 def _shared_fields(
     *,
     provider: Provider,
@@ -127,22 +113,6 @@ def _shared_fields(
         "seller": settings.SELLER,
         "buyer": buyer(provider=provider, profile=profile),
         "contract_summary": contract.summary(),
-    }
-
-
-def buyer(*, provider: Provider, profile: BillingProfile | None) -> dict[str, Any]:
-    """Whom an invoice is made out to now; the provider's own name and contact without a profile."""
-    if profile is None:
-        profile = BillingProfile(
-            legal_name=provider.name, contact_emails=[provider.contact_email], country=""
-        )
-    return {
-        "name": profile.legal_name,
-        "address_lines": profile.address_lines,
-        "country": profile.country,
-        "tax_id": profile.tax_id,
-        "purchase_order": profile.purchase_order,
-        "emails": profile.contact_emails or [provider.contact_email],
     }
 
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from accounts.models import Provider
+from billing.agreements.free_allowance import was_free
 from billing.issue import deliveries_of, issue_invoices
 from billing.models import Contract, Invoice, MonthClose
 from billing.money import format_money
 from billing.month_plan import MonthPlan, plan_month
-from billing.terms import was_free
 from mtp.outbox.delivery import enqueue_all
 from mtp.schema import provider_schema
 from usage.month_freeze import freeze_month

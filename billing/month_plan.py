@@ -6,11 +6,12 @@ and writes the result after. Reads the current provider's schema.
 
 from dataclasses import dataclass
 
+from billing.agreements.free_allowance import billed_contract
 from billing.late.months import late_month_lines
 from billing.models import BillingProfile, Contract
 from billing.month_levels import month_levels
 from billing.rating import InvoiceDraft, Level, billed_peaks, rate_month
-from billing.terms import billed_contract, terms_of
+from billing.terms import terms_of
 from usage.late import log_state
 from usage.periods import Month
 

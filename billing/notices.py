@@ -14,9 +14,9 @@ from django.urls import reverse
 from accounts.mail import Attachment, attachment_source, queue_mail
 from billing import documents
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
+from billing.models.charging import WITHDRAWN
 from billing.money import format_money
 from billing.payment_links import payment_link
-from billing.retries import WITHDRAWN
 from billing.wording import date_text, instant_text
 
 DOCUMENT_SOURCE = "billing.document"

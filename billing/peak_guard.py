@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from billing.agreements.free_allowance import billed_contract
 from billing.estimates import Estimate, estimate
 from billing.models import BillingProfile
 from billing.money import format_money, format_unit_price
 from billing.rating import BilledMetric, Terms
-from billing.terms import billed_contract, terms_of
+from billing.terms import terms_of
 from tenants.peak_guard import Addition, NewPeak, guards_additions
 from usage.levels import high_water_marks
 from usage.models import Metric

@@ -66,3 +66,19 @@ def save_profile(
 
 def _own(profile: BillingProfile) -> dict[str, Any]:
     return {name: getattr(profile, name) for name in OWN_FIELDS}
+
+
+def buyer(*, provider: Provider, profile: BillingProfile | None) -> dict[str, Any]:
+    """Whom an invoice is made out to now; the provider's own name and contact without a profile."""
+    if profile is None:
+        profile = BillingProfile(
+            legal_name=provider.name, contact_emails=[provider.contact_email], country=""
+        )
+    return {
+        "name": profile.legal_name,
+        "address_lines": profile.address_lines,
+        "country": profile.country,
+        "tax_id": profile.tax_id,
+        "purchase_order": profile.purchase_order,
+        "emails": profile.contact_emails or [provider.contact_email],
+    }

@@ -12,10 +12,9 @@ from django.db.models import Min
 
 from billing import topics
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
+from billing.models.charging import WITHDRAWN
 from mtp.outbox.delivery import enqueue
 
-# Our own word for a payment that was cancelled before anybody confirmed it.
-WITHDRAWN = "withdrawn"
 # Stripe's hard declines: the bank says never, and asking again counts against us.
 NEVER_AGAIN = frozenset(
     {

@@ -14,8 +14,8 @@ from accounts.actors import actor_of
 from accounts.text import plain_text
 from billing.admin import BillingAdmin
 from billing.deferrals import defer_suspension, withdraw_deferral
-from billing.history import local_date
 from billing.models import StandingStep, SuspensionDeferral
+from billing.wording import local_date
 
 
 @admin.register(StandingStep)

@@ -21,7 +21,7 @@ from billing.models import (
     StandingStep,
     SuspensionDeferral,
 )
-from billing.retries import WITHDRAWN
+from billing.models.charging import WITHDRAWN
 from billing.standing_rules import Debt
 from mtp.schema import connection
 from usage.periods import day_starts_at

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from billing.agreements.free_allowance import billed_contracts
 from billing.estimates import estimate
 from billing.models import BillingProfile
 from billing.rating import BilledMetric, Terms
-from billing.terms import billed_contracts, terms_of
+from billing.terms import terms_of
 from usage.forecast.models import LEVELS
 from usage.periods import Month
 from usage.what_if.looking_back import Past

@@ -13,7 +13,7 @@ from django.db import transaction
 from billing import charging, gateway, topics
 from billing.amounts import Amounts
 from billing.models import ChargeAttempt, Invoice
-from billing.retries import WITHDRAWN
+from billing.models.charging import WITHDRAWN
 from billing.standing import record_standing
 from mtp.outbox.delivery import enqueue
 

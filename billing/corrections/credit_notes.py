@@ -10,7 +10,7 @@ from accounts.actors import Actor
 from billing import topics
 from billing.charging import current_provider
 from billing.corrections.credit_amounts import Split
-from billing.issue import take_numbers
+from billing.invoicing.numbering import take_numbers
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.money import format_money
 from mtp.outbox.delivery import enqueue

@@ -7,12 +7,10 @@ from datetime import datetime
 from django.conf import settings
 
 from accounts.models import Provider
-from billing import topics
 from billing.documents.contract_pdf import contract_html
 from billing.documents.store import DocumentDamaged, DocumentNotReady
-from billing.issue import buyer
 from billing.models import BillingProfile, Contract, ContractDocument
-from mtp.outbox.delivery import enqueue
+from billing.profile import buyer
 from mtp.schema import require_provider_schema
 
 logger = logging.getLogger(__name__)
@@ -21,16 +19,6 @@ logger = logging.getLogger(__name__)
 def contract_reference(contract: Contract, *, prefix: str) -> str:
     """How a contract is called: the provider's prefix and its first month, NORTH-C-2026-01."""
     return f"{prefix}-C-{contract.starts_on:%Y-%m}"
-
-
-def order_contract_document(*, contract: Contract, now: datetime) -> None:
-    """Have a worker render the contract; a second order of the same contract is none."""
-    enqueue(
-        topic=topics.CONTRACT_DOCUMENT,
-        key=f"contract:{contract.pk}",
-        payload={"contract_id": contract.pk},
-        now=now,
-    )
 
 
 def render_contract_document(*, contract: Contract, provider: Provider, now: datetime) -> None:

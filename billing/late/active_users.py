@@ -6,11 +6,12 @@ from datetime import datetime
 
 from django.db.models import Count
 
+from billing.agreements.free_allowance import billed_contract
 from billing.late.lines import BilledUntilNow, LateMonth
 from billing.models import BillingProfile
 from billing.month_levels import month_levels
 from billing.rating import BilledMetric, Level
-from billing.terms import billed_contract, terms_of
+from billing.terms import terms_of
 from usage.active_users.models import LateActivity
 from usage.periods import Month
 

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F, Max
 
+from billing.agreements.free_allowance import billed_contract
 from billing.late.active_users import late_activity_months, rated_activity_month
 from billing.late.lines import LateMonth, late_lines
 from billing.models import BillingProfile, InvoiceLine, MonthClose
 from billing.month_levels import month_levels
 from billing.rating import BilledMetric, Level, LineDraft, Peak
-from billing.terms import billed_contract, terms_of
+from billing.terms import terms_of
 from billing.wording import instant_text
 from tenants.models import MeteringPolicy
 from usage.late import CorrectedMonth, LateChange, corrected_months, late_changes

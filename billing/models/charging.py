@@ -6,6 +6,9 @@ from django.db import models
 
 from billing.money import format_money
 
+# Decline code of our own, for a payment that was cancelled before it was confirmed.
+WITHDRAWN = "withdrawn"
+
 
 class PaymentMethod(models.Model):
     """A card as Stripe keeps it: brand and last four only. Replaced, never deleted.

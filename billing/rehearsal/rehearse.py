@@ -13,16 +13,17 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from accounts.models import Provider
-from billing.issue import buyer
+from billing.agreements.free_allowance import billed_contract, was_free
 from billing.models import MonthClose
 from billing.month_close import due_months, first_month
 from billing.month_levels import month_levels
 from billing.month_plan import MonthPlan, plan_month
+from billing.profile import buyer
 from billing.rating import BilledMetric, Collection, InvoiceDraft, LineDraft, billed_peaks
 from billing.rehearsal.card import CardOutlook, card_outlook
 from billing.rehearsal.changes import COMPARED_MONTHS, Change, RatedPeaks, changes
 from billing.rehearsal.checks import BilledOrganization, CheckResult, run_checks
-from billing.terms import billed_contract, terms_of, was_free
+from billing.terms import terms_of
 from mtp.schema import provider_schema
 from usage.late import LateChange, late_changes
 from usage.periods import Month

@@ -9,9 +9,8 @@ from django.db import transaction
 
 from accounts.models import Provider
 from billing.contact_mail import mail_contacts
-from billing.history import local_date
 from billing.models import PaymentMethod
-from billing.wording import date_text
+from billing.wording import date_text, local_date
 
 
 class Expiry(StrEnum):

@@ -10,10 +10,9 @@ from accounts.models import Provider
 from billing.agreements.course import Course, Outcome, course_of
 from billing.contact_mail import mail_contacts
 from billing.contracts import contract_for
-from billing.history import local_date
 from billing.models import Contract, RenewalNotice
 from billing.money import format_unit_price
-from billing.wording import date_text, unit_of
+from billing.wording import date_text, local_date, unit_of
 from usage.periods import Month
 
 

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 from django.db.models import Q
 
+from billing.agreements.free_allowance import billed_contract
 from billing.late.active_users import late_activity_months, rated_activity_month
 from billing.late.lines import LateMonth, late_lines
 from billing.late.months import billed_late
 from billing.models import Contract, Invoice, MonthClose
 from billing.month_levels import month_levels
 from billing.rating import BilledMetric, InvoiceDraft, Level, LineDraft, Peak, Terms, rate_month
-from billing.terms import billed_contract, terms_of
+from billing.terms import terms_of
 from tenants.models import Organization
 from usage.late import late_changes
 from usage.models import Metric

@@ -13,19 +13,14 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.agreements.course import course_of
-from billing.contracts import contract_for
+from billing.contracts import contract_for, order_contract_document
 from billing.documents import DocumentDamaged, DocumentNotReady
-from billing.documents.contract_store import (
-    contract_document,
-    contract_reference,
-    order_contract_document,
-)
-from billing.history import local_date
+from billing.documents.contract_store import contract_document, contract_reference
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
 from billing.reminders.renewals import is_near
 from billing.views.kept_files import kept_file
-from billing.wording import date_text, unit_of
+from billing.wording import date_text, local_date, unit_of
 from usage.periods import Month
 
 SECONDS_TO_NEXT_LOOK = 3

@@ -21,12 +21,11 @@ from billing.history import (
     history_csv_rows,
     history_row,
     invoices_of_status,
-    local_date,
 )
 from billing.invoice_page import InvoicePage, line_rows
 from billing.models import Invoice, InvoiceLine
 from billing.payment_links import payment_link
-from billing.wording import date_text
+from billing.wording import date_text, local_date
 from tenants.listing import Listing
 from tenants.spreadsheet import csv_response
 

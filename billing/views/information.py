@@ -18,13 +18,13 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.cards import current_card
 from billing.contracts import contract_for
-from billing.history import local_date
 from billing.information.forms import MAILING, InformationForms, TermsForm
 from billing.information.terms_of_use import accepted_terms
 from billing.models import Invoice
 from billing.money import format_money
 from billing.profile import current_profile, save_profile
 from billing.reminders.expiring_cards import expiry_of
+from billing.wording import local_date
 from tenants.models import MeteringPolicy
 from usage.periods import Month
 

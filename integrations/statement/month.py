@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from billing.agreements.free_allowance import billed_contract
 from billing.money import round_minor
-from billing.terms import billed_contract
 from integrations.autotask.wanted import wanted_of
 from integrations.models import Drift, ServiceCheck, ServiceMapping
 from integrations.models.runs import Outcome

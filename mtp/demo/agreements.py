@@ -7,7 +7,7 @@ from django.conf import settings
 from accounts.actors import Actor
 from accounts.models import Package, Provider
 from billing import cards, gateway
-from billing.documents.contract_store import order_contract_document
+from billing.contracts import order_contract_document
 from billing.information.addresses import address_lines
 from billing.information.terms_of_use import accept_terms
 from billing.models import BillingProfile, Contract

@@ -9,8 +9,8 @@ from accounts.models import Provider
 from billing import standing
 from billing.charging import charge_invoice
 from billing.models import Invoice, StandingStep
+from billing.models.charging import WITHDRAWN
 from billing.profile import save_profile
-from billing.retries import WITHDRAWN
 from billing.standing_rules import Standing
 from tests.billing.conftest import NOVEMBER, Books
 from tests.billing.standing_books import (

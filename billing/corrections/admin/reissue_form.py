@@ -10,10 +10,9 @@ from billing.charging import current_provider
 from billing.corrections.acting import CorrectionRefused
 from billing.corrections.admin.forms import CorrectionForm
 from billing.corrections.reissue import Corrected, draft_again, terms_as_issued
-from billing.issue import buyer
 from billing.models import Invoice
 from billing.money import format_money
-from billing.profile import current_profile
+from billing.profile import buyer, current_profile
 
 
 class ReissueForm(CorrectionForm):

@@ -1,0 +1,1 @@
+"""Issuing what is billed for a month."""

@@ -1,0 +1,20 @@
+"""Numbers of documents, without gaps."""
+
+from django.db import connection
+
+TAKE_NUMBERS = """
+    INSERT INTO billing_numbersequence AS s (name, last_number) VALUES (%(name)s, %(count)s)
+    ON CONFLICT (name) DO UPDATE SET last_number = s.last_number + excluded.last_number
+    RETURNING last_number
+"""
+
+
+def take_numbers(*, name: str, count: int) -> int:
+    """The first of `count` consecutive numbers of a kind of document.
+
+    Its row stays locked until the running transaction ends: one that is rolled back leaves no gap.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_NUMBERS, {"name": name, "count": count})
+        last: int = cursor.fetchone()[0]
+    return last - count + 1
