@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.actors import actor_of
 from accounts.text import plain_text
-from billing.admin import BillingAdmin
+from billing.admin.base import BillingAdmin
 from billing.deferrals import defer_suspension, withdraw_deferral
 from billing.models import StandingStep, SuspensionDeferral
 from billing.wording import local_date

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
-from billing.admin import BillingAdmin
+from billing.admin.base import BillingAdmin
 from billing.models import MonthClose
 from billing.verification.verify import verify_month
 from usage.periods import Month

@@ -9,7 +9,7 @@ from django.forms import ModelForm
 from django.urls import reverse
 
 from accounts.models import OPERATIONS_PROVIDER_KEY, Package
-from billing.admin import ContractForm
+from billing.admin.contracts import ContractForm
 from billing.contracts import agree_contract
 from billing.models import BillingProfile, Contract, Invoice, MonthClose
 from billing.month_close import close_month

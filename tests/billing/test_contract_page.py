@@ -9,7 +9,7 @@ from django.urls import reverse
 from pypdf import PdfReader
 
 from accounts.models import Package
-from billing.admin import ContractForm
+from billing.admin.contracts import ContractForm
 from billing.agreements.course import Outcome, course_of
 from billing.agreements.terms import Span, is_whole_terms, term_of
 from billing.documents.contract_store import render_contract_document

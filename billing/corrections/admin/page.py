@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.actors import Actor, actor_of
-from billing.admin import BillingAdmin
+from billing.admin.base import BillingAdmin
 from billing.corrections.acting import CorrectionRefused
 from billing.corrections.admin.forms import CorrectionForm
 

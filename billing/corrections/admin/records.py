@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from billing.admin import BillingAdmin
+from billing.admin.base import BillingAdmin
 from billing.corrections.admin.inlines import (
     AttemptInline,
     CreditNoteInline,

@@ -1,4 +1,4 @@
-"""Operations: contracts and tax of the chosen provider, and a look at its charges."""
+"""Operations: contracts and tax of the chosen provider."""
 
 from datetime import date
 from typing import Any
@@ -13,20 +13,15 @@ from django.utils import timezone
 
 from accounts.actors import actor_of
 from accounts.models import Package
-from accounts.operations import ProviderModelAdmin
+from billing.admin.base import BillingAdmin
 from billing.agreements.course import TERM_MONTHS
 from billing.agreements.terms import is_whole_terms
 from billing.contracts import MonthsClosed, agree_contract
 from billing.models import (
     BillingProfile,
-    BookDifference,
-    ChargeAttempt,
-    Chargeback,
     Contract,
     MonthClose,
-    PaymentMethod,
 )
-from billing.money import format_money
 from billing.profile import OWN_FIELDS, current_profile
 from tenants import audit
 from tenants.models import MeteringPolicy
@@ -34,25 +29,6 @@ from usage.periods import MONTHS_OF_A_YEAR, Month
 
 # Further away a due date may be none that a calendar has, and the month could never be closed.
 LONGEST_TERMS_DAYS = 365
-
-
-class BillingAdmin(ProviderModelAdmin):
-    """Read unless said otherwise; nothing of billing is ever deleted."""
-
-    may_add = False
-    may_change = False
-
-    def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        """Only where a record is made by hand."""
-        return self.may_add and super().has_add_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        """Only where a record may be changed by hand."""
-        return self.may_change and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never."""
-        return False
 
 
 class ContractForm(ModelForm):  # type: ignore[type-arg]
@@ -208,75 +184,3 @@ class BillingProfileAdmin(BillingAdmin):
             after={name: str(getattr(obj, name)) for name in form.changed_data},
             now=timezone.now(),
         )
-
-
-@admin.register(ChargeAttempt)
-class ChargeAttemptAdmin(BillingAdmin):
-    """Every attempt to charge, to see a stuck one."""
-
-    list_display = ("invoice", "cause", "state", "decline_code", "created_at", "finished_at")
-    list_filter = ("state",)
-    list_select_related = ("invoice",)
-    search_fields = ("invoice__number", "stripe_payment_intent_id", "idempotency_key")
-    ordering = ("-created_at",)
-
-
-@admin.register(PaymentMethod)
-class PaymentMethodAdmin(BillingAdmin):
-    """Cards on file, now and before."""
-
-    list_display = ("__str__", "added_by_name", "became_default_at", "replaced_at", "detached_at")
-    ordering = ("-became_default_at",)
-
-
-@admin.register(BookDifference)
-class BookDifferenceAdmin(BillingAdmin):
-    """Where Stripe's books and ours differ; a row is settled by the day both agree again."""
-
-    list_display = (
-        "kind",
-        "stripe_payment_intent_id",
-        "invoice_number",
-        "at_stripe",
-        "booked",
-        "found_at",
-        "settled_at",
-    )
-    list_filter = ("kind", ("settled_at", admin.EmptyFieldListFilter))
-    search_fields = ("stripe_payment_intent_id", "invoice_number")
-    ordering = ("-found_at", "-id")
-
-    @admin.display(description="At Stripe")
-    def at_stripe(self, difference: BookDifference) -> str:
-        """As an amount."""
-        return _amount(difference.stripe_minor, difference.currency)
-
-    @admin.display(description="Booked")
-    def booked(self, difference: BookDifference) -> str:
-        """As an amount."""
-        return _amount(difference.booked_minor, difference.currency)
-
-
-@admin.register(Chargeback)
-class ChargebackAdmin(BillingAdmin):
-    """Payments that a bank contests or took back, as Stripe says; answered in its dashboard."""
-
-    list_display = ("invoice", "amount", "reason", "state", "evidence_due_at", "opened_at")
-    list_filter = ("state",)
-    list_select_related = ("payment__invoice",)
-    search_fields = ("stripe_dispute_id", "payment__invoice__number")
-    ordering = ("-opened_at", "-id")
-
-    @admin.display(description="Invoice")
-    def invoice(self, chargeback: Chargeback) -> str:
-        """Whose payment it is."""
-        return str(chargeback.payment.invoice.number)
-
-    @admin.display(description="Amount")
-    def amount(self, chargeback: Chargeback) -> str:
-        """As an amount."""
-        return format_money(chargeback.amount_minor, chargeback.currency)
-
-
-def _amount(minor: int | None, currency: str) -> str:
-    return "nothing" if minor is None else format_money(minor, currency)
