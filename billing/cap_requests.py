@@ -6,8 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from accounts.context_processors import waits_behind
-from accounts.models import Package, User
+from accounts.models import Package
 from billing.contracts import contract_for
 from billing.models import Contract
 from billing.money import format_money, format_unit_price, round_minor
@@ -59,12 +58,6 @@ class RequestRow:
     users: int
     high_water_mark: int
     cost: CapCost
-
-
-@waits_behind("cap_request_list")
-def open_requests(user: User) -> int:  # noqa: ARG001 - their limit is that of the request
-    """How many requests wait for an answer."""
-    return CapRequest.objects.visible().open().count()
 
 
 def cap_cost(*, asked: int, cap: int | None, users: int, contract: Contract | None) -> CapCost:

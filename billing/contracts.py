@@ -7,7 +7,6 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from accounts.actors import Actor
-from accounts.context_processors import shown_when
 from accounts.models import Package, PackagePrice
 from billing import topics
 from billing.models import Contract, MonthClose
@@ -34,12 +33,6 @@ def contract_for(month: Month) -> Contract | None:
         .order_by("-starts_on")
         .first()
     )
-
-
-@shown_when("contract")
-def has_contract(now: datetime) -> bool:  # noqa: ARG001 - a condition's signature
-    """Whether anything was agreed with the current provider."""
-    return Contract.objects.exists()
 
 
 def begin_pay_as_you_go(

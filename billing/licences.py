@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Sum
 
-from accounts.context_processors import shown_when
 from billing.contracts import contract_for
 from billing.models import Contract
 from billing.wording import unit_of
@@ -75,7 +74,6 @@ def licences(*, month: Month) -> Licences | None:
     )
 
 
-@shown_when("licences")
 def has_commitment(now: datetime) -> bool:
     """Whether the running month is billed by a committed contract."""
     contract = contract_for(this_month(now=now))

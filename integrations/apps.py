@@ -15,5 +15,4 @@ class IntegrationsConfig(AppConfig):
         importlib.import_module("integrations.autotask.runs")
         importlib.import_module("integrations.alerts")
         importlib.import_module("integrations.rehearsal")
-        importlib.import_module("integrations.waiting")
         importlib.import_module("integrations.autotask.ticketing")

@@ -20,7 +20,6 @@ class TenantsConfig(AppConfig):
     def ready(self) -> None:
         """Register what a new provider's schema begins with, and the work to do later."""
         importlib.import_module("tenants.new_provider")
-        importlib.import_module("tenants.alerts.waiting")
         importlib.import_module("tenants.imports.users")
         importlib.import_module("tenants.imports.devices")
         importlib.import_module("tenants.imports.checking")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.actors import actor_of
-from accounts.context_processors import forget_figures
+from accounts.menu_badges import clear_menu_badges
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
@@ -74,7 +74,7 @@ def cap_request_detail(request: PortalRequest, cap_request_id: int) -> HttpRespo
             None, f"The user cap is {cap} by now: approving would lower it. Decline it, saying so."
         )
         return _render(request, _request_or_404(cap_request_id), form, status=CONFLICT)
-    forget_figures(user=request.user)
+    clear_menu_badges(user=request.user)
     messages.success(request, f"The request of {asked.organization} is {decided.state}.")
     return redirect("cap_request_list")
 

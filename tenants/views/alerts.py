@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.actors import actor_of
-from accounts.context_processors import forget_figures
+from accounts.menu_badges import clear_menu_badges
 from accounts.models import User
 from accounts.policies import requires
 from accounts.requests import PortalRequest
@@ -153,7 +153,7 @@ def alert_acknowledge(request: PortalRequest) -> HttpResponse:
     """Acknowledge the alerts that were ticked, or the one; offers to take it back."""
     alerts = visible_alerts(request).filter(pk__in=_ids(request.POST, "alert"))
     done = acknowledge(alerts=alerts, actor=actor_of(request), now=timezone.now())
-    forget_figures(user=request.user)
+    clear_menu_badges(user=request.user)
     if not done:
         messages.info(request, "Nothing was acknowledged: no waiting alert was chosen.")
     return _back(request, [alert.pk for alert in done])
@@ -165,7 +165,7 @@ def alert_withdraw(request: PortalRequest) -> HttpResponse:
     """Take acknowledgements back: these alerts wait again."""
     alerts = visible_alerts(request).filter(pk__in=_ids(request.POST, "alert"))
     done = withdraw(alerts=alerts, actor=actor_of(request), now=timezone.now())
-    forget_figures(user=request.user)
+    clear_menu_badges(user=request.user)
     if done:
         count = "1 alert waits" if len(done) == 1 else f"{len(done):,} alerts wait"
         messages.success(request, f"{count} again.")

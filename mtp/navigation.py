@@ -1,4 +1,4 @@
-"""What every page's shell needs."""
+"""The menu of every page: the pages, who has them, and the badges on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,20 +12,32 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
+from accounts.menu_badges import menu_badges_key
 from accounts.models import User
 from accounts.roles import Permission
 from accounts.scope import limited_to
+from billing.licences import has_commitment
+from billing.models import Contract
+from integrations.models import Drift
 from mtp.schema import current_schema
+from tenants.alerts.models import Alert
+from tenants.cap_requests.models import CapRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page that the menu leads to."""
+    """A page that the menu leads to.
+
+    `badge` counts what waits for a person on the page, in the provider's schema and within the
+    person's organizations. With `condition`, only providers for which it holds have the entry.
+    """
 
     name: str
     label: str
     icon: str
     permission: Permission
+    badge: Callable[[User], int] | None = None
+    condition: Callable[[datetime], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,24 @@ class Group:
 
     label: str
     entries: tuple[Entry, ...]
+
+
+def _waiting_alerts(user: User) -> int:
+    """Open, unacknowledged alerts of those that this person may see."""
+    return Alert.objects.waiting().visible(sees_money=user.may(Permission.VIEW_BILLING)).count()
+
+
+def _open_cap_requests(_user: User) -> int:
+    return CapRequest.objects.visible().open().count()
+
+
+def _undecided_drifts(_user: User) -> int:
+    """Services that were changed in Autotask."""
+    return Drift.objects.filter(decided_at=None).count()
+
+
+def _has_contract(_now: datetime) -> bool:
+    return Contract.objects.exists()
 
 
 PROVIDER_MENU = (
@@ -47,7 +77,9 @@ PROVIDER_MENU = (
                 "building-office-2",
                 Permission.VIEW_ORGANIZATIONS,
             ),
-            Entry("alert_list", "Alerts", "bell-alert", Permission.VIEW_ALERTS),
+            Entry(
+                "alert_list", "Alerts", "bell-alert", Permission.VIEW_ALERTS, badge=_waiting_alerts
+            ),
         ),
     ),
     Group(
@@ -55,16 +87,30 @@ PROVIDER_MENU = (
         (
             Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
             Entry("active_users", "Monthly active users", "user-circle", Permission.VIEW_USAGE),
-            Entry("licences", "Licences", "ticket", Permission.VIEW_BILLING),
+            Entry(
+                "licences", "Licences", "ticket", Permission.VIEW_BILLING, condition=has_commitment
+            ),
             Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
             Entry("what_if", "Cap what-if", "adjustments-horizontal", Permission.CHANGE_CAPS),
-            Entry("cap_request_list", "Cap requests", "hand-raised", Permission.CHANGE_CAPS),
+            Entry(
+                "cap_request_list",
+                "Cap requests",
+                "hand-raised",
+                Permission.CHANGE_CAPS,
+                badge=_open_cap_requests,
+            ),
         ),
     ),
     Group(
         "Billing",
         (
-            Entry("contract", "Contract", "document-check", Permission.VIEW_BILLING),
+            Entry(
+                "contract",
+                "Contract",
+                "document-check",
+                Permission.VIEW_BILLING,
+                condition=_has_contract,
+            ),
             Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
             Entry(
                 "billing_information",
@@ -83,7 +129,13 @@ PROVIDER_MENU = (
     Group(
         "Integrations",
         (
-            Entry("autotask", "Autotask", "puzzle-piece", Permission.MANAGE_INTEGRATIONS),
+            Entry(
+                "autotask",
+                "Autotask",
+                "puzzle-piece",
+                Permission.MANAGE_INTEGRATIONS,
+                badge=_undecided_drifts,
+            ),
             Entry(
                 "autotask_statement",
                 "Statement per client",
@@ -137,67 +189,30 @@ OWN_MENU = (
 )
 MENUS = (*PROVIDER_MENU, *OWN_MENU)
 OWN_PAGES = "/organization/"
-# What waits for this person behind an entry: counted in the provider's schema, within their limit.
-# The menu remembers all its figures of a person as one for a moment, or every page would ask anew.
-Waiting = Callable[[User], int]
-_waiting: dict[str, Waiting] = {}
-
-
-def waits_behind(name: str) -> Callable[[Waiting], Waiting]:
-    """Register who counts what waits for a person on the page of this name."""
-
-    def register(count: Waiting) -> Waiting:
-        _waiting[name] = count
-        return count
-
-    return register
-
-
-# Entries that not every provider has, and who knows whether this one does.
-Condition = Callable[[datetime], bool]
-_conditions: dict[str, Condition] = {}
-
-
-def shown_when(name: str) -> Callable[[Condition], Condition]:
-    """Register who says whether the current provider has the page of this name."""
-
-    def register(condition: Condition) -> Condition:
-        _conditions[name] = condition
-        return condition
-
-    return register
-
-
-def forget_figures(*, user: User) -> None:
-    """Count anew for this person, who has just changed what waits."""
-    caches["provider"].delete(_key(user))
-
-
-def _key(user: User) -> str:
-    return f"menu:{user.pk}"
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the menu had to ask: whether entries are there, and what waits behind them."""
+    """Which conditions hold and what the badges count, by the entries' names."""
 
-    is_there: dict[str, bool]
-    waiting: dict[str, int]
+    conditions: dict[str, bool]
+    badges: dict[str, int]
 
 
 def _figures(user: User) -> Figures:
-    """Remembered, or asked for every entry that this person's role includes."""
-    remembered = caches["provider"].get(_key(user))
+    """The figures of the entries that this person's role includes, read at most once a moment."""
+    key = menu_badges_key(user)
+    remembered = caches["provider"].get(key)
     if remembered is not None:
         return Figures(*remembered)
-    names = {entry.name for group in MENUS for entry in group.entries if user.may(entry.permission)}
+    entries = [entry for group in MENUS for entry in group.entries if user.may(entry.permission)]
     now = timezone.now()
     # A refusal's page is rendered outside of the policy that bound the limit.
     with limited_to(user.visible_organizations):
-        is_there = {name: ask(now) for name, ask in _conditions.items() if name in names}
-        waiting = {name: count(user) for name, count in _waiting.items() if name in names}
-    caches["provider"].set(_key(user), (is_there, waiting), settings.MENU_REMEMBERED_SECONDS)
-    return Figures(is_there, waiting)
+        conditions = {entry.name: entry.condition(now) for entry in entries if entry.condition}
+        badges = {entry.name: entry.badge(user) for entry in entries if entry.badge}
+    caches["provider"].set(key, (conditions, badges), settings.MENU_REMEMBERED_SECONDS)
+    return Figures(conditions, badges)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -221,7 +236,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
                     entry
                     for entry in group.entries
                     if user.may(entry.permission)
-                    and (entry.name not in _conditions or figures.is_there.get(entry.name, False))
+                    and (not entry.condition or figures.conditions.get(entry.name, False))
                 ],
             )
             for group in MENUS
@@ -245,7 +260,7 @@ def _rendered(
                     "url": addresses[entry.name],
                     "icon": entry.icon,
                     "active": addresses[entry.name] == active,
-                    "count": figures.waiting.get(entry.name, 0),
+                    "count": figures.badges.get(entry.name, 0),
                 }
                 for entry in entries
             ],
