@@ -7,7 +7,6 @@ settle it through the same door, under the invoice's lock.
 
 import uuid
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Case, F, Value, When
@@ -22,9 +21,6 @@ from billing.standing import after_payment, record_standing
 from billing.stripe_facts import PaymentFacts, PaymentOutcome
 from mtp.outbox.delivery import enqueue
 from mtp.schema import require_provider_schema
-
-if TYPE_CHECKING:
-    from stripe.params import PaymentIntentCreateParams
 
 CLOSE = "close"
 # Stripe may forget a key after 24 hours; sent once more after that, it would charge again.
@@ -110,7 +106,7 @@ def current_provider() -> Provider:
 def _is_in_the_way(attempt: ChargeAttempt, *, cause: str) -> bool:
     """Whether it waits for a person who is not waited for: left open, both could be paid."""
     return attempt.state == State.NEEDS_CONFIRMATION and (
-        _card_was_replaced(attempt) or (attempt.is_on_session and attempt.cause != cause)
+        attempt.has_replaced_card() or (attempt.is_on_session and attempt.cause != cause)
     )
 
 
@@ -134,19 +130,11 @@ def pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
     return _send(attempt, now=now)
 
 
-def _card_was_replaced(attempt: ChargeAttempt) -> bool:
-    return PaymentMethod.objects.filter(
-        stripe_payment_method_id=attempt.stripe_payment_method_id, replaced_at__isnull=False
-    ).exists()
-
-
 def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
     was_sent_before = attempt.sent_at is not None
     _mark_sent(attempt, now=now)
     try:
-        facts = gateway.charge(
-            parameters=_parameters(attempt), idempotency_key=attempt.idempotency_key
-        )
+        facts = gateway.charge(_request(attempt))
     except gateway.OutcomeUnknown:
         return _look_up(attempt, now=now) or attempt
     except gateway.Refused as refusal:
@@ -167,15 +155,15 @@ def _mark_sent(attempt: ChargeAttempt, *, now: datetime) -> None:
         )
 
 
-def _parameters(attempt: ChargeAttempt) -> "PaymentIntentCreateParams":
-    return gateway.charge_parameters(
+def _request(attempt: ChargeAttempt) -> gateway.ChargeRequest:
+    return gateway.ChargeRequest(
+        attempt_key=attempt.idempotency_key,
         amount_minor=attempt.amount_minor,
         currency=attempt.currency,
         customer_id=attempt.stripe_customer_id,
         payment_method_id=attempt.stripe_payment_method_id,
         provider_id=str(current_provider().provider_id),
         invoice_number=attempt.invoice.number,
-        attempt_key=attempt.idempotency_key,
     )
 
 
@@ -225,7 +213,8 @@ def settle(*, attempt_id: int, facts: PaymentFacts, now: datetime) -> ChargeAtte
         code, message = WITHDRAWN, "Withdrawn before it was paid."
     attempt.decline_code = code[:60] if state != State.SUCCEEDED else ""
     attempt.failure_message = message[:500] if state != State.SUCCEEDED else ""
-    _move(attempt, state, now=now)
+    if _finish(attempt, state, now=now):
+        _announce(attempt, now=now)
     return attempt
 
 
@@ -234,7 +223,8 @@ def _fail(attempt: ChargeAttempt, *, code: str, message: str, now: datetime) -> 
     current = _locked(attempt.pk)
     if current.finished_at is None:
         current.decline_code, current.failure_message = code[:60], message[:500]
-        _move(current, State.FAILED, now=now)
+        if _finish(current, State.FAILED, now=now):
+            _announce(current, now=now)
     return current
 
 
@@ -261,24 +251,34 @@ def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:
         )
 
 
-def _move(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) -> None:
-    """The attempt's new state with what follows from it; under the invoice's lock."""
+def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) -> bool:
+    """Record the attempt's new state and its consequences, under the invoice's lock.
+
+    A failure plans the next attempt and updates the dunning, a success records the payment.
+    Returns whether the state is another than before.
+    """
     has_changed = attempt.state != state
     attempt.state = state
     attempt.finished_at = now if state in (State.SUCCEEDED, State.FAILED) else None
     attempt.retry_at = plan_retry(attempt, now=now) if state == State.FAILED else None
     attempt.save()
-    if has_changed and state == State.FAILED:
-        record_standing(now=now)
     if state == State.SUCCEEDED:
         _record_payment(attempt, now=now)
+    elif has_changed and state == State.FAILED:
+        record_standing(now=now)
+    return has_changed
+
+
+def _announce(attempt: ChargeAttempt, *, now: datetime) -> None:
+    """Mail the new state to the billing contacts: a receipt, or what went wrong."""
+    if attempt.state == State.SUCCEEDED:
+        _queue_mail(topics.RECEIPT_MAIL, attempt, now=now)
     elif attempt.is_on_session or (
-        attempt.decline_code == WITHDRAWN and _card_was_replaced(attempt)
+        attempt.decline_code == WITHDRAWN and attempt.has_replaced_card()
     ):
-        # No news: whoever pays sees it, and the new card pays what was withdrawn.
-        return
-    elif has_changed and state in (State.FAILED, State.NEEDS_CONFIRMATION):
-        _tell(topics.CHARGE_FAILED_MAIL, attempt, now=now)
+        return  # The payer sees the error on the page, or the new card will be charged.
+    elif attempt.state in (State.FAILED, State.NEEDS_CONFIRMATION):
+        _queue_mail(topics.CHARGE_FAILED_MAIL, attempt, now=now)
 
 
 def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
@@ -292,10 +292,9 @@ def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
         stripe_payment_intent_id=attempt.stripe_payment_intent_id,
     )
     after_payment(now=now)
-    _tell(topics.RECEIPT_MAIL, attempt, now=now)
 
 
-def _tell(topic: str, attempt: ChargeAttempt, *, now: datetime) -> None:
-    # An attempt may need confirmation first and fail later: each is told, once.
+def _queue_mail(topic: str, attempt: ChargeAttempt, *, now: datetime) -> None:
+    # An attempt may need confirmation first and fail later: each is mailed, once.
     key = f"attempt:{attempt.pk}:{attempt.state}"
     enqueue(topic=topic, key=key, payload={"attempt_id": attempt.pk}, now=now)

@@ -6,6 +6,7 @@ The SDK never retries by itself: who calls knows what is safe to send again (doc
 import os
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -139,39 +140,46 @@ def detach_card(*, payment_method_id: str) -> None:
             raise
 
 
-def charge_parameters(
-    *,
-    amount_minor: int,
-    currency: str,
-    customer_id: str,
-    payment_method_id: str,
-    provider_id: str,
-    invoice_number: str,
-    attempt_key: str,
-) -> "PaymentIntentCreateParams":
-    """The parameters of an attempt: the same for each sending of it, or its key is refused.
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """An attempt as Stripe is asked for it: the same for each sending, or its key is refused.
 
     Without a payment method it is left to be confirmed in a browser, with a card entered there.
     """
-    parameters: PaymentIntentCreateParams = {
-        "amount": amount_minor,
-        "currency": currency.lower(),
-        "customer": customer_id,
-        "allowed_payment_method_types": ["card"],
-        "description": f"Invoice {invoice_number}",
-        "metadata": {
-            "provider": provider_id,
-            "invoice": invoice_number,
-            "attempt": attempt_key,
-        },
-    }
-    if payment_method_id:
-        parameters |= {"payment_method": payment_method_id, "confirm": True, "off_session": True}
-    return parameters
+
+    attempt_key: str
+    amount_minor: int
+    currency: str
+    customer_id: str
+    payment_method_id: str
+    provider_id: str
+    invoice_number: str
+
+    def parameters(self) -> "PaymentIntentCreateParams":
+        """The parameters of the PaymentIntent."""
+        parameters: PaymentIntentCreateParams = {
+            "amount": self.amount_minor,
+            "currency": self.currency.lower(),
+            "customer": self.customer_id,
+            "allowed_payment_method_types": ["card"],
+            "description": f"Invoice {self.invoice_number}",
+            "metadata": {
+                "provider": self.provider_id,
+                "invoice": self.invoice_number,
+                "attempt": self.attempt_key,
+            },
+        }
+        if self.payment_method_id:
+            parameters |= {
+                "payment_method": self.payment_method_id,
+                "confirm": True,
+                "off_session": True,
+            }
+        return parameters
 
 
-def charge(*, parameters: "PaymentIntentCreateParams", idempotency_key: str) -> PaymentFacts:
-    """Charge the card off-session; a decline is an outcome, not an error.
+def charge(request: ChargeRequest) -> PaymentFacts:
+    """Charge the card off-session, once for the attempt's key; a decline is an outcome, no error.
 
     Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`.
     """
@@ -179,8 +187,8 @@ def charge(*, parameters: "PaymentIntentCreateParams", idempotency_key: str) -> 
         return payment_facts(
             call(
                 client().v1.payment_intents.create,
-                parameters,
-                {"idempotency_key": idempotency_key},
+                request.parameters(),
+                {"idempotency_key": request.attempt_key},
             )
         )
     except stripe.CardError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import F, OuterRef, Q, Subquery
 
@@ -74,7 +75,7 @@ def invoices_of_status(status: str = "") -> InvoiceQuerySet[Invoice]:
     listed = Invoice.objects.with_paid().annotate(
         last_chargeback=Subquery(last.values("state")[:1])
     )
-    invoices: InvoiceQuerySet[Invoice] = listed.newest_first()
+    invoices: InvoiceQuerySet[Any] = listed.newest_first()
     return invoices.filter(_OF_STATUS[Status(status)]) if status in Status.values else invoices
 
 

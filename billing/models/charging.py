@@ -114,6 +114,12 @@ class ChargeAttempt(models.Model):
         """Whether somebody at a payment link enters the card, and no automatic charge waits."""
         return self.cause.startswith(self.ON_SESSION)
 
+    def has_replaced_card(self) -> bool:
+        """Whether its card was replaced since; one query."""
+        return PaymentMethod.objects.filter(
+            stripe_payment_method_id=self.stripe_payment_method_id, replaced_at__isnull=False
+        ).exists()
+
 
 class Payment(models.Model):
     """Money that came in for an invoice; the sum of these is what was paid.

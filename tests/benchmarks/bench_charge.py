@@ -154,7 +154,7 @@ def _invoice(provider: Provider, number: int) -> Invoice:
 def _parameters() -> Any:
     customer = gateway.client().v1.customers.list({"limit": 1}).data[0]
     card = gateway.client().v1.customers.payment_methods.list(customer.id).data[0]
-    return gateway.charge_parameters(
+    request = gateway.ChargeRequest(
         amount_minor=TOTAL,
         currency="USD",
         customer_id=customer.id,
@@ -163,6 +163,7 @@ def _parameters() -> Any:
         invoice_number="bare",
         attempt_key="bare",
     )
+    return request.parameters()
 
 
 @contextmanager

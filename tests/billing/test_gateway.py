@@ -37,7 +37,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
     "setup_intent": ({"setup_intent_id": "seti_1"}, described.SetupIntentRetrieveParams),
     "detach_card": ({"payment_method_id": "pm_1"}, described.PaymentMethodDetachParams),
     "charge": (
-        {"parameters": gateway.charge_parameters(**ATTEMPT), "idempotency_key": "charge-1"},
+        {"request": gateway.ChargeRequest(**ATTEMPT)},
         described.PaymentIntentCreateParams,
     ),
     "cancel_payment": ({"payment_intent_id": "pi_1"}, described.PaymentIntentCancelParams),
@@ -53,7 +53,6 @@ NAMED_BY_THE_SDK = {"StripeContext": stripe.StripeContext, "Mapping": Mapping}
 WITHOUT_PARAMETERS = {
     "call",
     "client",
-    "charge_parameters",
     "card",
     "pages",
     "payment",
@@ -102,7 +101,7 @@ def test_stripe_knows_every_parameter_we_send(name, sent):
 
 
 def test_stripe_knows_the_parameters_of_a_payment_on_session():
-    parameters = gateway.charge_parameters(**{**ATTEMPT, "payment_method_id": ""})
+    parameters = gateway.ChargeRequest(**{**ATTEMPT, "payment_method_id": ""}).parameters()
 
     strictly(described.PaymentIntentCreateParams, parameters)
     assert not {"confirm", "off_session", "payment_method"} & set(parameters)
@@ -144,7 +143,7 @@ def test_no_request_is_left_unchecked():
 
 
 def test_the_check_would_see_a_wrong_parameter():
-    good = gateway.charge_parameters(**ATTEMPT)
+    good = gateway.ChargeRequest(**ATTEMPT).parameters()
     for bad in ({"payment_method_types": ["card"]}, {"amount": "33000"}):
         with pytest.raises(ValidationError):
             strictly(described.PaymentIntentCreateParams, {**good, **bad})

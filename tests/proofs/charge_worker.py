@@ -106,11 +106,11 @@ def _watch_calls(fate: Fate) -> None:
     charge, answer = gateway.charge, http.client.HTTPConnection.getresponse
     is_charging: list[bool] = []
 
-    def charged(**asked: Any) -> Any:
+    def charged(request: gateway.ChargeRequest) -> Any:
         fate.reach(Point.BEFORE_CALL)
         is_charging.append(True)
         try:
-            facts = charge(**asked)
+            facts = charge(request)
         finally:
             is_charging.clear()
         fate.reach(Point.AFTER_ANSWER)

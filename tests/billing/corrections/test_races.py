@@ -129,14 +129,14 @@ def test_a_credit_while_stripe_is_asked_waits_for_the_answer(committed_books, mo
     asked = gateway.charge
     seen: list[object] = []
 
-    def charge(**sent):
+    def charge(request):
         try:
             credit_amount(
                 invoice_id=invoice.pk, total_minor=100, reason="Late", actor=STAFF, now=LATER
             )
         except CorrectionRefused as refusal:
             seen.append(refusal)
-        return asked(**sent)
+        return asked(request)
 
     monkeypatch.setattr(gateway, "charge", charge)
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
