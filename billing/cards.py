@@ -19,6 +19,7 @@ from billing.outstanding import begin_round, outstanding_ids
 from billing.stripe_facts import CardFacts, SetupFacts
 from mtp.outbox.delivery import enqueue
 from tenants import audit
+from tenants.alerts.waking import look_soon
 from usage.month_freeze import LOCK_BOOKS
 from usage.periods import Month
 
@@ -133,6 +134,7 @@ def _make_default(
         after={"card": str(method)},
         now=now,
     )
+    look_soon()
     _settle_at_stripe(method, now=now)
     begin_round(method, now=now)
     return method

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from accounts.actors import Actor
-from tenants.alerts.waking import look_soon
 from tenants.models import AuditEntry, Organization
 
 LONGEST_SUBJECT = 300
@@ -21,11 +20,7 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Keep who did what to which subject at `now`; `action` reads like `organization.created`.
-
-    Whatever is worth keeping may open or close an alert: a round looks soon after the commit.
-    """
-    look_soon()
+    """Keep who did what to which subject at `now`; `action` reads like `organization.created`."""
     return AuditEntry.objects.create(
         at=now,
         actor_id=actor.id,
@@ -40,5 +35,4 @@ def record(
 
 def record_all(*, entries: Sequence[AuditEntry]) -> None:
     """Keep many at once, each as `record` would have."""
-    look_soon()
     AuditEntry.objects.bulk_create(entries)

@@ -17,6 +17,7 @@ from billing.standing import record_standing
 from billing.stripe_disputes import DisputeFacts
 from mtp.outbox.delivery import enqueue
 from tenants import audit
+from tenants.alerts.waking import look_soon
 
 State = Chargeback.State
 AT_THE_BANK = Actor(id=None, name="The card's bank")
@@ -64,6 +65,7 @@ def _open(payment: Payment, facts: DisputeFacts, *, now: datetime) -> Chargeback
         opened_at=facts.opened_at,
     )
     _tell(chargeback, now=now)
+    look_soon()
     return chargeback
 
 
@@ -82,6 +84,7 @@ def _move(chargeback: Chargeback, facts: DisputeFacts, *, now: datetime) -> None
     if not was_decided_so:
         _tell(chargeback, now=now)
     record_standing(now=now)
+    look_soon()
 
 
 def _tell(chargeback: Chargeback, *, now: datetime) -> None:

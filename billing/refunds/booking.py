@@ -15,6 +15,7 @@ from billing.refunds.ordering import credit_what_was_owed
 from billing.standing import record_standing
 from billing.stripe_refunds import RefundFacts
 from mtp.outbox.delivery import enqueue
+from tenants.alerts.waking import look_soon
 
 State = Refund.State
 AT_STRIPE = Actor(id=None, name="Stripe's dashboard")
@@ -108,6 +109,7 @@ def _made_at_stripe(
         sent_at=now,
     )
     log_refund(refund, "refund.made_at_stripe", actor=AT_STRIPE, now=now)
+    look_soon()
     return refund
 
 
@@ -159,3 +161,4 @@ def _move(
     topic = topics.REFUND_MAIL if state == State.SUCCEEDED else topics.REFUND_FAILED_MAIL
     enqueue(topic=topic, key=f"refund:{refund.pk}", payload={"refund_id": refund.pk}, now=now)
     record_standing(now=now)
+    look_soon()

@@ -1,5 +1,8 @@
 """Looking soon: a round a moment after something changed, not only by the clock.
 
+Changes over the web are covered by `tenants.alerts.middleware`; work outside of a request that an
+alert depends on calls `look_soon`.
+
 Nothing is recorded for it: a wake-up that is lost, with Redis or with a worker, costs minutes,
 because the beat sends every provider's round anyway (docs/decisions/0012).
 """

@@ -11,6 +11,7 @@ from accounts.actors import SYSTEM_ACTOR, Actor
 from mtp.outbox.delivery import enqueue
 from mtp.outbox.topics import handles
 from tenants import audit
+from tenants.alerts.waking import look_soon
 from tenants.cap_requests.mails import mail_decided, mail_ended
 from tenants.cap_requests.models import CapRequest
 from tenants.models import Organization
@@ -94,6 +95,7 @@ def end_approval(payload: Mapping[str, Any], now: datetime) -> None:
     if organization.removed_at is not None or organization.user_cap != request.asked_cap:
         return
     set_user_cap(organization=organization, cap=request.former_cap, actor=SYSTEM_ACTOR, now=now)
+    look_soon()
     mail_ended(request=request, now=now)
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from mtp.outbox.delivery import enqueue
 from tenants import audit
+from tenants.alerts.waking import look_soon
 from tenants.imports.kinds import Columns, import_kind
 from tenants.imports.models import ImportRun
 from tenants.imports.table import Table, read_table
@@ -102,6 +103,7 @@ def discard_import(*, run: ImportRun, actor: Actor, now: datetime) -> None:
 
 def finish_import(*, run: ImportRun, state: ImportRun.State, now: datetime) -> None:
     """Close an import that was applied, with its audit entry; the caller saves in a transaction."""
+    look_soon()
     run.state = state
     run.finished_at = now
     audit.record(

@@ -1,20 +1,24 @@
 """Rounds of all providers, and a round soon after a change."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
-from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
 from mtp.schema import current_schema, provider_schema
-from tenants import audit, tasks
+from tenants import tasks
 from tenants.alerts import conditions, waking
 from tenants.alerts.conditions import Condition, watch
 from tenants.alerts.models import Alert
-from tests.tenants.test_alerts import FLOOD, NOON
+from tests.api_client import System
+from tests.people import People
+from tests.tenants.test_alerts import FLOOD
+
+SignIn = Callable[..., Client]
 
 
 @pytest.fixture
@@ -73,14 +77,14 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         waking, "send_provider_task", lambda *_, **__: sent.append(current_schema())
     )
-    monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.add", lambda *_: True)
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.add", lambda *_, **__: True)
     return sent
 
 
 def change(provider: Provider, times: int = 1) -> None:
     with provider_schema(provider.schema_name), transaction.atomic():
         for _ in range(times):
-            audit.record(actor=SYSTEM_ACTOR, action="a.b", subject="c", now=NOON)
+            waking.look_soon()
 
 
 def commit() -> None:
@@ -90,7 +94,7 @@ def commit() -> None:
         act()
 
 
-def test_whatever_is_audited_wakes_one_round_after_the_commit(
+def test_changes_wake_one_round_after_the_commit(
     north: Provider, south: Provider, woken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(north, times=50)
@@ -127,3 +131,26 @@ def test_a_wake_up_looks_at_its_provider(north: Provider, flooded: list[str]) ->
     with provider_schema(north.schema_name):
         assert tasks.watch_provider() == 1
     assert open_in(north) == 1
+
+
+def test_a_change_over_the_web_wakes_a_round(
+    client: Client, sign_in: SignIn, people: People, north: Provider, woken: list[str]
+) -> None:
+    as_adam = sign_in(client, people.adam)
+    commit()
+    as_adam.get("/organizations/")
+    assert as_adam.post("/organizations/new/", {"name": ""}).status_code == 422
+    commit()
+    assert woken == []
+    assert as_adam.post("/organizations/new/", {"name": "Acme Nordlicht"}).status_code == 302
+    commit()
+    assert woken == [north.schema_name]
+
+
+def test_a_change_over_the_api_wakes_a_round(north: Provider, woken: list[str]) -> None:
+    system = System.of(north)
+    commit()
+    answer = system.post("/organizations", {"name": "Acme Nordlicht"})
+    assert answer.status_code == 201
+    commit()
+    assert woken == [north.schema_name]
