@@ -15,7 +15,6 @@ class BillingConfig(AppConfig):
         importlib.import_module("billing.effects")
         importlib.import_module("billing.alerts")
         importlib.import_module("billing.allowances.alerts")
-        importlib.import_module("billing.peak_guard")
         importlib.import_module("billing.standing_admin")
         importlib.import_module("billing.corrections.admin.records")
         importlib.import_module("billing.verification.admin")

@@ -12,7 +12,7 @@ from billing.models import BillingProfile
 from billing.money import format_money, format_unit_price
 from billing.rating import BilledMetric, Terms
 from billing.terms import terms_of
-from tenants.peak_guard import Addition, NewPeak, guards_additions
+from tenants.peak_guard import Addition, NewPeak
 from usage.levels import high_water_marks
 from usage.models import Metric
 from usage.periods import Month
@@ -47,7 +47,6 @@ class _Standing:
     has_contract: bool
 
 
-@guards_additions
 def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     """The new peak with its cost for the whole month, by the contract in force; None where the
     bill stays the same. One statement where nothing is billed or the month's mark is not passed.

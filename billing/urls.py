@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.information.forms import BILLING, MAILING
+from billing.peak_guard import cost_of_peak
 from billing.views import (
     active_users,
     allowance,
@@ -23,8 +24,50 @@ from billing.views import (
     what_if,
     what_if_draft,
 )
+from tenants.views import own, own_imports, provider, provider_imports
+
+# Pages of the floor below that say what an addition costs before it is made.
+additions = [
+    path(
+        "organizations/<int:organization_id>/users/add/",
+        provider.user_add,
+        {"new_peak": cost_of_peak},
+        name="user_add",
+    ),
+    path(
+        "organizations/<int:organization_id>/devices/add/",
+        provider.device_add,
+        {"new_peak": cost_of_peak},
+        name="device_add",
+    ),
+    path(
+        "organizations/<int:organization_id>/imports/<int:run_id>/",
+        provider_imports.import_run,
+        {"new_peak": cost_of_peak},
+        name="import_run",
+    ),
+    path(
+        "organization/users/add/",
+        own.own_user_add,
+        {"new_peak": cost_of_peak},
+        name="own_user_add",
+    ),
+    path(
+        "organization/devices/add/",
+        own.own_device_add,
+        {"new_peak": cost_of_peak},
+        name="own_device_add",
+    ),
+    path(
+        "organization/imports/<int:run_id>/",
+        own_imports.own_import_run,
+        {"new_peak": cost_of_peak},
+        name="own_import_run",
+    ),
+]
 
 urlpatterns = [
+    *additions,
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("account/active-users/", active_users.active_users, name="active_users"),
     path("account/active-users.csv", active_users.active_users_csv, name="active_users_csv"),
@@ -84,7 +127,6 @@ urlpatterns = [
     path(
         "account/billing/card/<int:card_id>/charges/", outstanding.card_charges, name="card_charges"
     ),
-    path("account/rehearsal/", rehearsal.month_rehearsal, name="month_rehearsal"),
     path("account/rehearsal.csv", rehearsal.month_rehearsal_csv, name="month_rehearsal_csv"),
     path("account/usage/forecast/", forecast.forecast, name="forecast"),
     path("account/usage/forecast.csv", forecast.forecast_csv, name="forecast_csv"),

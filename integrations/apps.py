@@ -14,5 +14,4 @@ class IntegrationsConfig(AppConfig):
         """Register the work that is done later, and what others ask of the PSA."""
         importlib.import_module("integrations.autotask.runs")
         importlib.import_module("integrations.alerts")
-        importlib.import_module("integrations.rehearsal")
         importlib.import_module("integrations.autotask.ticketing")

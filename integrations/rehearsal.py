@@ -5,14 +5,13 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from billing.rehearsal.checks import BilledOrganization, CheckResult, Finding, check
+from billing.rehearsal.checks import BilledOrganization, CheckResult, Finding
 from integrations.models import AutotaskConnection, Drift, ServiceMapping
 from integrations.models.runs import GOOD
 
 TITLE = "Autotask"
 
 
-@check("psa")
 def psa(organizations: Sequence[BilledOrganization], now: datetime) -> CheckResult:  # noqa: ARG001 - a check's signature
     """Billed organizations that no service carries, and services that need a person."""
     settings = AutotaskConnection.objects.filter(pk=1).first()

@@ -2,6 +2,8 @@
 
 from django.urls import path
 
+from billing.views import rehearsal
+from integrations.rehearsal import psa
 from integrations.views import (
     autotask,
     autotask_drifts,
@@ -14,6 +16,10 @@ from integrations.views import (
 PSA = "integrations/autotask/"
 
 urlpatterns = [
+    # A page of the floor below, with the check that only this one knows.
+    path(
+        "account/rehearsal/", rehearsal.month_rehearsal, {"checks": [psa]}, name="month_rehearsal"
+    ),
     path(
         "integrations/autotask/statement/",
         statement.autotask_statement,

@@ -1,7 +1,4 @@
-"""Before somebody is added: whether it makes a new peak of the month, and what that costs.
-
-What it costs is known further up (billing), which registers its answer here.
-"""
+"""Whether an addition of users or devices makes a new peak of the month, and what that costs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,17 +43,6 @@ class NewPeak:
     starts_overage: bool = False
 
 
-Guard = Callable[[Addition, datetime], NewPeak | None]
-_guards: list[Guard] = []
-
-
-def guards_additions(guard: Guard) -> Guard:
-    """Register who knows what a new peak costs; None for an addition that costs nothing."""
-    _guards.append(guard)
-    return guard
-
-
-def new_peak(*, addition: Addition, now: datetime) -> NewPeak | None:
-    """The new peak that an addition would make and that costs something; None otherwise."""
-    found = (guard(addition, now) for guard in _guards)
-    return next((peak for peak in found if peak is not None), None)
+# The new peak that an addition would make and that costs something, or None. Pages that add users
+# or devices get one with their route, from the floor that knows what a peak costs (billing).
+NewPeakOf = Callable[[Addition, datetime], NewPeak | None]

@@ -21,12 +21,10 @@ from tenants.views import (
 
 members_of_organization = [
     path("users/", provider.user_list, name="user_list"),
-    path("users/add/", provider.user_add, name="user_add"),
     path("users/<int:user_id>/remove/", provider.user_remove, name="user_remove"),
     path("users/<int:user_id>/suspend/", provider.user_suspend, name="user_suspend"),
     path("users/<int:user_id>/reactivate/", provider.user_reactivate, name="user_reactivate"),
     path("devices/", provider.device_list, name="device_list"),
-    path("devices/add/", provider.device_add, name="device_add"),
     path("devices/<int:device_id>/remove/", provider.device_remove, name="device_remove"),
     path("devices/<int:device_id>/location/", locations.device_place, name="device_place"),
     path("locations/", locations.location_list, name="location_list"),
@@ -40,7 +38,6 @@ imports_of_organization = [
     path("users/import/", provider_imports.user_import, name="user_import"),
     path("devices/import/", provider_imports.device_import, name="device_import"),
     path("active-users/import/", provider_imports.activity_import, name="activity_import"),
-    path("imports/<int:run_id>/", provider_imports.import_run, name="import_run"),
     path(
         "imports/<int:run_id>/refused.csv", provider_imports.import_refused, name="import_refused"
     ),
@@ -79,12 +76,10 @@ own_organization = [
     path("cap/", cap_request.own_cap_request, name="own_cap_request"),
     path("cap/withdraw/", cap_request.own_cap_request_withdraw, name="own_cap_request_withdraw"),
     path("users/", own.own_user_list, name="own_user_list"),
-    path("users/add/", own.own_user_add, name="own_user_add"),
     path("users/<int:user_id>/remove/", own.own_user_remove, name="own_user_remove"),
     path("users/<int:user_id>/suspend/", own.own_user_suspend, name="own_user_suspend"),
     path("users/<int:user_id>/reactivate/", own.own_user_reactivate, name="own_user_reactivate"),
     path("devices/", own.own_device_list, name="own_device_list"),
-    path("devices/add/", own.own_device_add, name="own_device_add"),
     path("devices/<int:device_id>/remove/", own.own_device_remove, name="own_device_remove"),
     path("devices/<int:device_id>/location/", locations.own_device_place, name="own_device_place"),
     path("locations/", locations.own_location_list, name="own_location_list"),
@@ -99,7 +94,6 @@ own_organization = [
     path("users/import/", own_imports.own_user_import, name="own_user_import"),
     path("devices/import/", own_imports.own_device_import, name="own_device_import"),
     path("active-users/import/", own_imports.own_activity_import, name="own_activity_import"),
-    path("imports/<int:run_id>/", own_imports.own_import_run, name="own_import_run"),
     path(
         "imports/<int:run_id>/refused.csv",
         own_imports.own_import_refused,

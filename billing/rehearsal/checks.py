@@ -1,4 +1,4 @@
-"""What else a rehearsal looks at, answered by rooms above billing: register with `check`.
+"""What else a rehearsal looks at, answered by rooms above billing, which pass their checks to it.
 
 A check runs in the provider's schema inside a transaction that can't write. It reads what is kept
 here and calls nobody.
@@ -39,30 +39,15 @@ class CheckResult:
 
 
 Check = Callable[[Sequence[BilledOrganization], datetime], CheckResult]
-_checks: dict[str, Check] = {}
-
-
-def check(name: str) -> Callable[[Check], Check]:
-    """Register a check of this name, called as `fn(organizations, now)`; the last one holds."""
-
-    def register(function: Check) -> Check:
-        _checks[name] = function
-        return function
-
-    return register
+NOT_CONNECTED = CheckResult(
+    "Autotask PSA",
+    is_connected=False,
+    summary="Not connected: no organization’s mapping was checked.",
+)
 
 
 def run_checks(
-    *, organizations: Sequence[BilledOrganization], now: datetime
+    *, checks: Sequence[Check], organizations: Sequence[BilledOrganization], now: datetime
 ) -> tuple[CheckResult, ...]:
-    """Every registered check's answer, by name; one for the PSA in any case."""
-    answers = {name: function(organizations, now) for name, function in _checks.items()}
-    answers.setdefault(
-        "psa",
-        CheckResult(
-            "Autotask PSA",
-            is_connected=False,
-            summary="Not connected: no organization’s mapping was checked.",
-        ),
-    )
-    return tuple(answers[name] for name in sorted(answers))
+    """Each check's answer; where there is no check, one that says so."""
+    return tuple(check(organizations, now) for check in checks) or (NOT_CONNECTED,)

@@ -4,7 +4,7 @@ Runs in a transaction that PostgreSQL itself keeps from writing and that is roll
 is taken, nothing is queued, nobody waits for a lock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -22,7 +22,7 @@ from billing.profile import buyer
 from billing.rating import BilledMetric, Collection, InvoiceDraft, LineDraft, billed_peaks
 from billing.rehearsal.card import CardOutlook, card_outlook
 from billing.rehearsal.changes import COMPARED_MONTHS, Change, RatedPeaks, changes
-from billing.rehearsal.checks import BilledOrganization, CheckResult, run_checks
+from billing.rehearsal.checks import BilledOrganization, Check, CheckResult, run_checks
 from billing.terms import terms_of
 from mtp.schema import provider_schema
 from usage.late import LateChange, late_changes
@@ -89,15 +89,19 @@ def months_to_rehearse(*, provider: Provider, now: datetime) -> list[Month]:
     return [*due_months(provider=provider, now=now), running]
 
 
-def rehearse(*, provider: Provider, month: Month, now: datetime) -> Rehearsal:
+def rehearse(
+    *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check] = ()
+) -> Rehearsal:
     """Work out the month's close as it would be at `now`, changing nothing.
+
+    `checks` are run on the organizations that it would bill.
 
     A running month is taken as far as it went. Raises `CantRehearse` for a month that is closed,
     that has not begun, or that lies before the provider's first.
     """
     with provider_schema(provider.schema_name), without_effect():
         _refuse_others(provider=provider, month=month, now=now)
-        return _rehearsed(provider=provider, month=month, now=now)
+        return _rehearsed(provider=provider, month=month, now=now, checks=checks)
 
 
 @contextmanager
@@ -122,7 +126,9 @@ def _refuse_others(*, provider: Provider, month: Month, now: datetime) -> None:
         raise CantRehearse(f"{month} of {provider.name} is closed: {closed.outcome}.")
 
 
-def _rehearsed(*, provider: Provider, month: Month, now: datetime) -> Rehearsal:
+def _rehearsed(
+    *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check]
+) -> Rehearsal:
     zone = ZoneInfo(provider.billing_time_zone)
     plan = plan_month(month=month)
     is_running = now < month.ends_at(zone)
@@ -141,7 +147,7 @@ def _rehearsed(*, provider: Provider, month: Month, now: datetime) -> Rehearsal:
         changes=tuple(_changes(plan)),
         last_total_minor=_last_total(month),
         card=card_outlook(charge_day=charge_day),
-        checks=run_checks(organizations=_billed(plan), now=now),
+        checks=run_checks(checks=checks, organizations=_billed(plan), now=now),
         told_late=tuple(_told_late(month, zone)),
     )
 

@@ -1,5 +1,6 @@
 """Month-end rehearsal: what the close would issue now, what changed, and what to look at before."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -13,6 +14,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
 from billing.rehearsal.changes import Change
+from billing.rehearsal.checks import Check
 from billing.rehearsal.page import FILTERS, SORTS, RehearsalPage, change_rows, changes_asked, tabs
 from billing.rehearsal.rehearse import CantRehearse, Rehearsal, months_to_rehearse, rehearse
 from tenants.listing import ROWS_A_PAGE, Listing
@@ -33,16 +35,19 @@ CSV_HEADER = (
 )
 
 
-def _rehearsal(request: PortalRequest) -> tuple[Rehearsal, list[Month]]:
+def _rehearsal(
+    request: PortalRequest, checks: Sequence[Check] = ()
+) -> tuple[Rehearsal, list[Month]]:
     """The asked month's, or the next to be closed; 404 for a month that can't be rehearsed."""
     now = timezone.now()
     months = months_to_rehearse(provider=request.provider, now=now)
     try:
         asked = request.GET.get("month")
         month = Month.parse(asked) if asked else months[0]
-        return rehearse(provider=request.provider, month=month, now=now), months
+        rehearsal = rehearse(provider=request.provider, month=month, now=now, checks=checks)
     except (ValueError, CantRehearse):
         raise Http404 from None
+    return rehearsal, months
 
 
 def _listing(request: HttpRequest) -> Listing:
@@ -51,9 +56,9 @@ def _listing(request: HttpRequest) -> Listing:
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def month_rehearsal(request: PortalRequest) -> HttpResponse:
-    """The rehearsal; only its table of changes when htmx asks for it."""
-    rehearsal, months = _rehearsal(request)
+def month_rehearsal(request: PortalRequest, checks: Sequence[Check]) -> HttpResponse:
+    """The rehearsal, with `checks`; only its table of changes when htmx asks for it."""
+    rehearsal, months = _rehearsal(request, checks)
     listing = _listing(request)
     found = changes_asked(rehearsal.changes, listing=listing)
     page: Page[Change] = Paginator(found, ROWS_A_PAGE).get_page(listing.page)

@@ -31,7 +31,7 @@ from tenants.imports.runs import (
 )
 from tenants.imports.table import NotReadable
 from tenants.listing import Listing
-from tenants.peak_guard import Addition, Counted, NewPeak, new_peak
+from tenants.peak_guard import Addition, Counted, NewPeak, NewPeakOf
 from tenants.spreadsheet import csv_response
 from tenants.views.places import Place
 
@@ -92,9 +92,12 @@ def upload_file(request: PortalRequest, place: Place, kind: ImportRun.Kind) -> H
     return render(request, "tenants/import_upload.html", context, status=status)
 
 
-def show_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+def show_import(
+    request: PortalRequest, place: Place, run_id: int, new_peak: NewPeakOf
+) -> HttpResponse:
     """Where an import stands: progress, what would be refused, what was done."""
-    return _render_run(request, place, import_or_404(place=place, run_id=run_id))
+    run = import_or_404(place=place, run_id=run_id)
+    return _render_run(request, place, run, peak=_peak_of(run, new_peak))
 
 
 def decide_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
@@ -163,7 +166,9 @@ def export_devices(place: Place) -> HttpResponse:
     return csv_response(filename=name, header=DEVICE_COLUMNS, rows=rows)
 
 
-def _render_run(request: PortalRequest, place: Place, run: ImportRun) -> HttpResponse:
+def _render_run(
+    request: PortalRequest, place: Place, run: ImportRun, *, peak: NewPeak | None
+) -> HttpResponse:
     refused = RefusedLine.objects.filter(run=run)
     counts = refused.order_by().values_list("reason").annotate(lines=Count("pk"))
     by_reason = {Reason(reason): lines for reason, lines in counts}
@@ -180,7 +185,7 @@ def _render_run(request: PortalRequest, place: Place, run: ImportRun) -> HttpRes
         "tabs": [("", "All", run.refused), *tabs],
         "page": listing.page_of(refused.order_by("line")),
         "room": user_room(organization=place.organization) if is_over else None,
-        "peak": _peak_of(run),
+        "peak": peak,
         "sees_money": request.user.may(Permission.VIEW_BILLING),
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
         "contact": request.provider,
@@ -190,13 +195,13 @@ def _render_run(request: PortalRequest, place: Place, run: ImportRun) -> HttpRes
     return render(request, f"tenants/{template}.html", context)
 
 
-def _peak_of(run: ImportRun) -> NewPeak | None:
+def _peak_of(run: ImportRun, new_peak: NewPeakOf) -> NewPeak | None:
     """The new peak that the good lines of a file that waits would make."""
     is_waiting = run.state == ImportRun.State.CHECKED and run.good_lines
     if not is_waiting or run.kind == ImportRun.Kind.ACTIVITY:
         return None
     addition = Addition(run.organization, Counted(run.kind), run.good_lines)
-    return new_peak(addition=addition, now=timezone.now())
+    return new_peak(addition, timezone.now())
 
 
 def _list_url(place: Place, kind: str) -> str:

@@ -28,7 +28,7 @@ from tenants.membership import (
     set_user_state,
 )
 from tenants.models import Device, ManagedUser
-from tenants.peak_guard import Addition, Counted, NewPeak, new_peak
+from tenants.peak_guard import Addition, Counted, NewPeak, NewPeakOf
 from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 from tenants.views.places import Place
 
@@ -151,11 +151,13 @@ def _render_add(
     return render(request, f"tenants/{kind}_add.html", context, status=status)
 
 
-def _add(request: PortalRequest, place: Place, kind: str, form: Any, add: Any) -> HttpResponse:
+def _add(
+    request: PortalRequest, place: Place, kind: str, form: Any, add: Any, *, new_peak: NewPeakOf
+) -> HttpResponse:
     if not form.is_valid():
         return _render_add(request, place, kind, form, status=422 if form.is_bound else 200)
     now = timezone.now()
-    if peak := _unseen_peak(request, place, kind, now=now):
+    if peak := _unseen_peak(request, place, kind, new_peak, now=now):
         return _render_add(request, place, kind, form, status=200, peak=peak)
     added, status = _added(request, place, form, add, now=now)
     if added is None:
@@ -191,11 +193,11 @@ def _added(
 
 
 def _unseen_peak(
-    request: PortalRequest, place: Place, kind: str, *, now: datetime
+    request: PortalRequest, place: Place, kind: str, new_peak: NewPeakOf, *, now: datetime
 ) -> NewPeak | None:
     """The new peak that one more would make, unless whoever adds was told of one as high."""
     cap = place.organization.user_cap
-    peak = new_peak(addition=Addition(place.organization, Counted(f"{kind}s"), 1), now=now)
+    peak = new_peak(Addition(place.organization, Counted(f"{kind}s"), 1), now)
     if peak is None or (kind == "user" and cap is not None and peak.level > cap):
         return None
     seen = request.POST.get("seen_peak", "")
@@ -203,14 +205,16 @@ def _unseen_peak(
     return None if is_seen and int(seen) >= peak.level else peak
 
 
-def add_one_user(request: PortalRequest, place: Place) -> HttpResponse:
-    """A user by form; a reached cap says whom to contact."""
-    return _add(request, place, "user", UserForm(request.POST or None), add_user)
+def add_one_user(request: PortalRequest, place: Place, new_peak: NewPeakOf) -> HttpResponse:
+    """A user by form; a reached cap says whom to contact, a new peak is confirmed first."""
+    return _add(request, place, "user", UserForm(request.POST or None), add_user, new_peak=new_peak)
 
 
-def add_one_device(request: PortalRequest, place: Place) -> HttpResponse:
-    """A device by form."""
-    return _add(request, place, "device", DeviceForm(request.POST or None), add_device)
+def add_one_device(request: PortalRequest, place: Place, new_peak: NewPeakOf) -> HttpResponse:
+    """A device by form; a new peak is confirmed first."""
+    return _add(
+        request, place, "device", DeviceForm(request.POST or None), add_device, new_peak=new_peak
+    )
 
 
 def remove_one_user(request: PortalRequest, place: Place, user_id: int) -> HttpResponse:

@@ -7,6 +7,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.models import ManagedUser
+from tenants.peak_guard import NewPeakOf
 from tenants.views import members
 from tenants.views.places import Place
 
@@ -29,16 +30,16 @@ def own_device_list(request: PortalRequest) -> HttpResponse:
 
 @own_pages
 @require_http_methods(["GET", "HEAD", "POST"])
-def own_user_add(request: PortalRequest) -> HttpResponse:
+def own_user_add(request: PortalRequest, new_peak: NewPeakOf) -> HttpResponse:
     """Add a user to the own organization."""
-    return members.add_one_user(request, Place.of_own(request))
+    return members.add_one_user(request, Place.of_own(request), new_peak)
 
 
 @own_pages
 @require_http_methods(["GET", "HEAD", "POST"])
-def own_device_add(request: PortalRequest) -> HttpResponse:
+def own_device_add(request: PortalRequest, new_peak: NewPeakOf) -> HttpResponse:
     """Add a device to the own organization."""
-    return members.add_one_device(request, Place.of_own(request))
+    return members.add_one_device(request, Place.of_own(request), new_peak)
 
 
 @own_pages

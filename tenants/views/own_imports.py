@@ -5,6 +5,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.requests import PortalRequest
 from tenants.imports.models import ImportRun
+from tenants.peak_guard import NewPeakOf
 from tenants.views import imports
 from tenants.views.own import own_pages
 from tenants.views.places import Place
@@ -40,9 +41,9 @@ def own_activity_import(request: PortalRequest) -> HttpResponse:
 
 @own_pages
 @require_safe
-def own_import_run(request: PortalRequest, run_id: int) -> HttpResponse:
+def own_import_run(request: PortalRequest, run_id: int, new_peak: NewPeakOf) -> HttpResponse:
     """One import: its progress, what it would refuse, what it did."""
-    return imports.show_import(request, Place.of_own(request), run_id)
+    return imports.show_import(request, Place.of_own(request), run_id, new_peak)
 
 
 @own_pages

@@ -7,6 +7,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.models import ManagedUser
+from tenants.peak_guard import NewPeakOf
 from tenants.views import members
 from tenants.views.places import Place
 
@@ -27,16 +28,16 @@ def device_list(request: PortalRequest, organization_id: int) -> HttpResponse:
 
 @requires(Permission.CHANGE_MEMBERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def user_add(request: PortalRequest, organization_id: int) -> HttpResponse:
+def user_add(request: PortalRequest, organization_id: int, new_peak: NewPeakOf) -> HttpResponse:
     """Add a user to the organization."""
-    return members.add_one_user(request, Place.of_provider(request, organization_id))
+    return members.add_one_user(request, Place.of_provider(request, organization_id), new_peak)
 
 
 @requires(Permission.CHANGE_MEMBERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def device_add(request: PortalRequest, organization_id: int) -> HttpResponse:
+def device_add(request: PortalRequest, organization_id: int, new_peak: NewPeakOf) -> HttpResponse:
     """Add a device to the organization."""
-    return members.add_one_device(request, Place.of_provider(request, organization_id))
+    return members.add_one_device(request, Place.of_provider(request, organization_id), new_peak)
 
 
 @requires(Permission.CHANGE_MEMBERS)

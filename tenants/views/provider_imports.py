@@ -7,6 +7,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.imports.models import ImportRun
+from tenants.peak_guard import NewPeakOf
 from tenants.views import imports
 from tenants.views.places import Place
 
@@ -47,9 +48,12 @@ def activity_import(request: PortalRequest, organization_id: int) -> HttpRespons
 
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
-def import_run(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
+def import_run(
+    request: PortalRequest, organization_id: int, run_id: int, new_peak: NewPeakOf
+) -> HttpResponse:
     """One import: its progress, what it would refuse, what it did."""
-    return imports.show_import(request, Place.of_provider(request, organization_id), run_id)
+    place = Place.of_provider(request, organization_id)
+    return imports.show_import(request, place, run_id, new_peak)
 
 
 @requires(Permission.VIEW_ORGANIZATIONS)

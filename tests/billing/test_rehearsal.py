@@ -10,9 +10,8 @@ from django.db import DatabaseError
 
 from billing.models import BillingProfile, Invoice, InvoiceLine
 from billing.month_close import close_month
-from billing.rehearsal import checks
 from billing.rehearsal.changes import Kind
-from billing.rehearsal.checks import CheckResult, check
+from billing.rehearsal.checks import CheckResult
 from billing.rehearsal.rehearse import CantRehearse, months_to_rehearse, rehearse
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy
@@ -25,8 +24,8 @@ MID_OCTOBER = datetime(2026, 10, 15, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
 
 
-def rehearsed(books, month=OCTOBER, now=NOVEMBER):
-    return rehearse(provider=books.provider, month=month, now=now)
+def rehearsed(books, month=OCTOBER, now=NOVEMBER, checks=()):
+    return rehearse(provider=books.provider, month=month, now=now, checks=checks)
 
 
 def close(books, month=OCTOBER, now=NOVEMBER):
@@ -123,18 +122,16 @@ def test_a_rehearsal_changes_nothing_at_all(two_months):
     assert close(two_months, OCTOBER.next, DECEMBER).issued_at
 
 
-def test_the_database_itself_refuses_what_a_rehearsal_would_write(books, monkeypatch):
+def test_the_database_itself_refuses_what_a_rehearsal_would_write(books):
     books.contract()
     books.organization(users=3)
-    monkeypatch.setattr(checks, "_checks", {})
 
-    @check("psa")
     def writes(organizations, now):
         MeteringPolicy.objects.update(free_user_limit=1)
         return CheckResult("PSA", is_connected=True, summary="")
 
     with pytest.raises(DatabaseError, match="read-only"):
-        rehearsed(books)
+        rehearsed(books, checks=[writes])
 
 
 def test_the_running_month_is_rehearsed_as_far_as_it_went(books):

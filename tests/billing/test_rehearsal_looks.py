@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from billing.models import ChargeAttempt, PaymentMethod
-from billing.rehearsal import checks
 from billing.rehearsal.changes import unusual
-from billing.rehearsal.checks import BilledOrganization, CheckResult, Finding, check
+from billing.rehearsal.checks import BilledOrganization, CheckResult, Finding
 from tenants.models import MeteringPolicy
 from tests.billing.test_rehearsal import rehearsed
 
@@ -80,15 +79,15 @@ def test_the_free_allowance_says_why_there_is_nothing(books):
     assert rehearsed(books).why_nothing == "Free allowance"
 
 
-def test_nothing_checked_is_never_clean(books, monkeypatch):
+def test_nothing_checked_is_never_clean(books):
     books.contract()
     acme = books.organization(users=3)
-    monkeypatch.setattr(checks, "_checks", {})
     assert [result.is_connected for result in rehearsed(books).checks] == [False]
 
-    @check("psa")
     def mapping(organizations, now):
         assert organizations == [BilledOrganization(acme.pk, "Acme", 3, "users")]
         return CheckResult("Autotask", is_connected=True, summary="", findings=(Finding("Acme"),))
 
-    assert [finding.title for finding in rehearsed(books).checks[0].findings] == ["Acme"]
+    assert [finding.title for finding in rehearsed(books, checks=[mapping]).checks[0].findings] == [
+        "Acme"
+    ]

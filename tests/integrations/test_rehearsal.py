@@ -1,9 +1,19 @@
 """What a month's rehearsal is told of the PSA, without a call."""
 
-from billing.rehearsal.checks import BilledOrganization, CheckResult, run_checks
+from collections.abc import Callable
+from io import StringIO
+
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from billing.rehearsal.checks import BilledOrganization, CheckResult
 from integrations.models import AutotaskConnection, ServiceMapping
 from integrations.rehearsal import psa
 from tests.integrations.autotask_stage import Stage
+from tests.people import People
+
+SignIn = Callable[..., Client]
 
 
 def rehearsed(stage: Stage, *others: BilledOrganization) -> CheckResult:
@@ -14,11 +24,17 @@ def rehearsed(stage: Stage, *others: BilledOrganization) -> CheckResult:
     return psa([*mapped, *others], stage.now)
 
 
-def test_it_is_among_the_checks(stage: Stage) -> None:
-    (answer,) = (
-        one for one in run_checks(organizations=[], now=stage.now) if one.title == "Autotask"
-    )
-    assert answer.is_connected
+def test_the_page_has_its_answer(
+    stage: Stage, people: People, client: Client, sign_in: SignIn
+) -> None:
+    page = sign_in(client, people.bill).get(reverse("month_rehearsal"))
+    assert "0 of 0 billed organizations are mapped." in page.text
+
+
+def test_the_command_has_its_answer(stage: Stage) -> None:
+    out = StringIO()
+    call_command("rehearse_close", provider=stage.provider.invoice_prefix, stdout=out)
+    assert "Autotask: 0 of 0 billed organizations are mapped." in out.getvalue()
 
 
 def test_synced_services_are_in_order_and_no_call_is_made(stage: Stage) -> None:

@@ -17,6 +17,7 @@ from billing.rehearsal.rehearse import (
     months_to_rehearse,
     rehearse,
 )
+from integrations.rehearsal import psa
 from mtp.schema import provider_schema
 from usage.periods import Month
 
@@ -75,7 +76,7 @@ def _rehearsed(provider: Provider, month: Month | None) -> Rehearsal:
     if month is None:
         with provider_schema(provider.schema_name):
             month = months_to_rehearse(provider=provider, now=now)[0]
-    return rehearse(provider=provider, month=month, now=now)
+    return rehearse(provider=provider, month=month, now=now, checks=[psa])
 
 
 def _invoices(rehearsal: Rehearsal) -> list[str]:
