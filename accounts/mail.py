@@ -5,8 +5,8 @@ Message-ID both times, so that mail programs show it once.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
@@ -19,28 +19,15 @@ from mtp.outbox.topics import handles
 from mtp.schema import current_schema
 
 MAIL_TOPIC = "mail.send"
-AttachmentSource = Callable[[Any], bytes]
-_attachment_sources: dict[str, AttachmentSource] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file to be fetched when the mail is sent: `reference` is what its source understands."""
+class File:
+    """A file in a mail; `type` is its MIME type."""
 
-    source: str
-    reference: int | str
     name: str
+    content: bytes
     type: str
-
-
-def attachment_source(name: str) -> Callable[[AttachmentSource], AttachmentSource]:
-    """Register who turns a reference into bytes; called in the schema the mail was queued in."""
-
-    def register(source: AttachmentSource) -> AttachmentSource:
-        _attachment_sources[name] = source
-        return source
-
-    return register
 
 
 def queue_mail(
@@ -50,33 +37,38 @@ def queue_mail(
     subject: str,
     text: str,
     html: str = "",
-    attachments: Sequence[Attachment] = (),
     now: datetime,
     due_at: datetime | None = None,
+    topic: str = MAIL_TOPIC,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Queue a mail in the running transaction; a second one of the same key is ignored.
+    """Queue a mail in the running transaction; a second one of the same topic and key is ignored.
 
-    Raises ValueError without a recipient and KeyError for an unknown source of an attachment.
+    A mail with files has a topic of the floor that owns them, whose handler finds `details` in the
+    payload and calls `send`. Raises ValueError without a recipient.
     """
     if not to:
         raise ValueError("A mail needs a recipient.")
-    for attachment in attachments:
-        _attachment_sources[attachment.source]
     key = _short(key)
     payload = {
         "to": list(to),
         "subject": " ".join(subject.split()),
         "text": text,
         "html": html,
-        "attachments": [asdict(attachment) for attachment in attachments],
         "message_id": _message_id(key),
+        **(details or {}),
     }
-    enqueue(topic=MAIL_TOPIC, key=key, payload=payload, now=now, due_at=due_at)
+    enqueue(topic=topic, key=key, payload=payload, now=now, due_at=due_at)
 
 
 @handles(MAIL_TOPIC)
 def send_mail(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
     """Send one queued mail; raises what the mail server answers."""
+    send(payload)
+
+
+def send(payload: Mapping[str, Any], *, files: Sequence[File] = ()) -> None:
+    """Send a mail as `queue_mail` queued it, with these files; raises what the server answers."""
     message = EmailMultiAlternatives(
         subject=payload["subject"],
         body=payload["text"],
@@ -86,9 +78,8 @@ def send_mail(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG00
     )
     if payload["html"]:
         message.attach_alternative(payload["html"], "text/html")
-    for attachment in payload["attachments"]:
-        content = _attachment_sources[attachment["source"]](attachment["reference"])
-        message.attach(attachment["name"], content, attachment["type"])
+    for file in files:
+        message.attach(file.name, file.content, file.type)
     message.send()
 
 

@@ -20,6 +20,7 @@ from billing.chargebacks.mails import queue_chargeback_mails
 from billing.corrections import mails
 from billing.documents.contract_store import render_contract_document
 from billing.documents.credit_note import render_credit_note
+from billing.documents.mailing import send_document_mail
 from billing.models import ChargeAttempt, Chargeback, Contract, CreditNote, Invoice, Refund
 from billing.webhooks import Event
 from mtp.outbox.topics import Postpone, handles
@@ -166,6 +167,12 @@ def mail_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Tell the billing contacts of money given back."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
     mails.queue_refund_mail(refund=refund, now=now)
+
+
+@handles(topics.DOCUMENT_MAIL)
+def mail_document(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
+    """Send a queued mail with its document."""
+    send_document_mail(payload)
 
 
 @handles(topics.CONTRACT_DOCUMENT)

@@ -11,25 +11,16 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts.mail import Attachment, attachment_source, queue_mail
-from billing import documents
+from billing.documents.mailing import AttachedDocument, DocumentKind, queue_document_mail
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument
 from billing.models.charging import WITHDRAWN
 from billing.money import format_money
 from billing.payment_links import payment_link
 from billing.wording import date_text, instant_text
 
-DOCUMENT_SOURCE = "billing.document"
-
 
 class DocumentsNotReady(Exception):
     """The invoice's PDF is not rendered yet; the mail waits for it."""
-
-
-@attachment_source(DOCUMENT_SOURCE)
-def document_bytes(reference: int | str) -> bytes:
-    """The stored bytes of an issued document. Raises `documents.DocumentDamaged`."""
-    return documents.document_bytes(document_id=int(reference))
 
 
 def queue_invoice_mail(*, invoice_id: int, now: datetime) -> None:
@@ -110,13 +101,13 @@ def _queue(
         "billing_url": settings.SITE_URL + reverse("billing_information"),
         "support_email": settings.SUPPORT_EMAIL,
     }
-    queue_mail(
+    queue_document_mail(
         key=key,
         to=invoice.buyer["emails"],
         subject=subject,
         text=render_to_string(f"billing/mail/{template}.txt", context),
         html=render_to_string(f"billing/mail/{template}.html", context),
-        attachments=[_pdf(invoice)],
+        attached=_pdf(invoice),
         now=now,
     )
 
@@ -128,7 +119,7 @@ def _paid_on(attempt: ChargeAttempt, *, zone: str) -> str:
     return date_text(attempt.finished_at.astimezone(ZoneInfo(zone)).date())
 
 
-def _pdf(invoice: Invoice) -> Attachment:
+def _pdf(invoice: Invoice) -> AttachedDocument:
     stored = (
         invoice.documents.filter(format=InvoiceDocument.Format.PDF)
         .values_list("pk", flat=True)
@@ -136,12 +127,7 @@ def _pdf(invoice: Invoice) -> Attachment:
     )
     if stored is None:
         raise DocumentsNotReady(f"Invoice {invoice.number} has no PDF yet.")
-    return Attachment(
-        source=DOCUMENT_SOURCE,
-        reference=stored,
-        name=f"{invoice.number}.pdf",
-        type="application/pdf",
-    )
+    return AttachedDocument(DocumentKind.INVOICE, stored, f"{invoice.number}.pdf")
 
 
 def _instant(invoice: Invoice, at: datetime) -> str:

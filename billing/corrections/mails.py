@@ -12,19 +12,12 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts.mail import Attachment, attachment_source, queue_mail
+from accounts.mail import queue_mail
 from accounts.models import Provider
-from billing.documents.credit_note import credit_note_bytes
+from billing.documents.mailing import AttachedDocument, DocumentKind, queue_document_mail
 from billing.models import CreditNote, CreditNoteDocument, Invoice, LineDispute, Payment, Refund
 from billing.money import format_money
 from billing.wording import date_text, month_text
-
-NOTE_SOURCE = "billing.credit_note"
-
-
-@attachment_source(NOTE_SOURCE)
-def _note_bytes(reference: int | str) -> bytes:
-    return credit_note_bytes(document_id=int(reference))
 
 
 def queue_credit_note_mail(*, note: CreditNote, now: datetime) -> None:
@@ -44,14 +37,7 @@ def queue_credit_note_mail(*, note: CreditNote, now: datetime) -> None:
                 format_money(refund.amount_minor, refund.currency) for refund in note.refunds.all()
             ],
         },
-        attachments=[
-            Attachment(
-                source=NOTE_SOURCE,
-                reference=document.pk,
-                name=f"{note.number}.pdf",
-                type="application/pdf",
-            )
-        ],
+        attached=AttachedDocument(DocumentKind.CREDIT_NOTE, document.pk, f"{note.number}.pdf"),
         now=now,
     )
 
@@ -144,7 +130,7 @@ def _queue(
     context: dict[str, Any],
     now: datetime,
     to: Sequence[str] = (),
-    attachments: Sequence[Attachment] = (),
+    attached: AttachedDocument | None = None,
 ) -> None:
     context = {
         "subject": subject,
@@ -155,12 +141,15 @@ def _queue(
         "support_email": settings.SUPPORT_EMAIL,
         **context,
     }
-    queue_mail(
-        key=key,
-        to=to or invoice.buyer["emails"],
-        subject=subject,
-        text=render_to_string(f"billing/mail/{template}.txt", context),
-        html=render_to_string(f"billing/mail/{template}.html", context),
-        attachments=attachments,
-        now=now,
-    )
+    mail: dict[str, Any] = {
+        "key": key,
+        "to": list(to or invoice.buyer["emails"]),
+        "subject": subject,
+        "text": render_to_string(f"billing/mail/{template}.txt", context),
+        "html": render_to_string(f"billing/mail/{template}.html", context),
+        "now": now,
+    }
+    if attached is None:
+        queue_mail(**mail)
+    else:
+        queue_document_mail(attached=attached, **mail)

@@ -1,30 +1,19 @@
 """Mail is a row first, is sent by a worker, and looks the same when sent twice."""
 
 import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.core import mail
 
-from accounts.mail import Attachment, _attachment_sources, attachment_source, queue_mail
+from accounts.mail import File, queue_mail, send
 from accounts.models import Provider
 from mtp.outbox.delivery import deliver_due
 from mtp.outbox.models import OutboxMessage
-from mtp.schema import current_schema, provider_schema
+from mtp.schema import provider_schema
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def documents() -> Iterator[None]:
-    """A source that answers with the schema it was asked in."""
-    attachment_source("tests.document")(
-        lambda reference: f"{current_schema()} {reference}".encode()
-    )
-    yield
-    del _attachment_sources["tests.document"]
 
 
 def queue(key: str = "k", **changed: object) -> None:
@@ -32,20 +21,15 @@ def queue(key: str = "k", **changed: object) -> None:
     queue_mail(key=key, **values, now=NOON)
 
 
-def test_a_mail_has_text_html_and_files_of_its_own_provider(
-    north: Provider, documents: None
-) -> None:
-    with provider_schema(north.schema_name):
-        queue(
-            subject="Two\n lines",
-            html="<p>Text</p>",
-            attachments=[Attachment("tests.document", 7, "a.pdf", "application/pdf")],
-        )
-    deliver_due(now=NOON)
+def test_a_mail_has_text_html_and_files(db: None) -> None:
+    queue(subject="Two\n lines", html="<p>Text</p>", details={"number": 7})
+    payload = OutboxMessage.objects.get().payload
+    assert payload["number"] == 7
+    send(payload, files=[File("a.pdf", b"bytes", "application/pdf")])
     (message,) = mail.outbox
     assert message.subject == "Two lines"
     assert message.alternatives == [("<p>Text</p>", "text/html")]
-    assert message.attachments == [("a.pdf", b"provider_north 7", "application/pdf")]
+    assert message.attachments == [("a.pdf", b"bytes", "application/pdf")]
     assert message.extra_headers["Auto-Submitted"] == "auto-generated"
 
 
@@ -80,7 +64,7 @@ def test_what_could_never_be_sent_is_refused_at_once(db: None) -> None:
     with pytest.raises(ValueError, match="recipient"):
         queue(to=[])
     with pytest.raises(KeyError):
-        queue(attachments=[Attachment("nobody", 1, "a", "text/plain")])
+        queue(topic="nobody.handles.this")
 
 
 def test_a_mail_server_that_refuses_is_asked_again(db: None, settings: object) -> None:

@@ -38,6 +38,7 @@ from tests.billing.conftest import BILL, NOVEMBER, Books
 from tests.billing.standing_books import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates/billing/mail"
+MAILS = ("mail.send", "billing.document_mail")
 KINDS = {
     path.name
     for path in TEMPLATES.iterdir()
@@ -157,7 +158,7 @@ def test_every_mail_has_both_forms_and_nothing_unfilled(books: Books, rendered: 
     reminders(books)
 
     assert {Path(name).name for name in rendered} >= KINDS
-    mails = [message.payload for message in OutboxMessage.objects.filter(topic="mail.send")]
+    mails = [message.payload for message in OutboxMessage.objects.filter(topic__in=MAILS)]
     assert len(mails) > len(KINDS) / 2
     for mail in mails:
         text, html = mail["text"], mail["html"]

@@ -76,7 +76,7 @@ def test_a_receipt_is_dated_in_the_billing_zone(books):
 
     queue_receipt_mail(attempt_id=attempt.pk, now=NOVEMBER)
 
-    queued = OutboxMessage.objects.get(topic="mail.send")
+    queued = OutboxMessage.objects.get(topic="billing.document_mail")
     for part in ("text", "html"):
         assert "1 November 2026" in queued.payload[part]
         assert "31 October" not in queued.payload[part]

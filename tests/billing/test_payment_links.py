@@ -211,7 +211,7 @@ def test_the_mail_brings_the_link_and_none_after_payment(books):
 
     queue_charge_failed_mail(attempt_id=attempt.pk, now=NOVEMBER)
 
-    mail = OutboxMessage.objects.get(topic="mail.send", key__startswith="charge-failed")
+    mail = OutboxMessage.objects.get(topic="billing.document_mail", key__startswith="charge-failed")
     assert mail.payload["subject"] == f"Confirm the payment of invoice {invoice.number}"
     for part in ("text", "html"):
         assert payment_link(invoice_id=invoice.pk, now=NOVEMBER) in mail.payload[part]

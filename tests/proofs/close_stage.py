@@ -108,7 +108,7 @@ class Stage:
         counts["tried_again"] += len(attempts) - 1
         mails = OutboxMessage.objects.filter(
             schema_name=self.provider.schema_name,
-            topic="mail.send",
+            topic="billing.document_mail",
             payload__subject__endswith=invoice.number,
         ).count()
         if mails != len(attempts):

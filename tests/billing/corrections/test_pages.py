@@ -59,7 +59,7 @@ def pdf_page(note):
 
 
 def mail_with(subject_part):
-    mails = OutboxMessage.objects.filter(topic="mail.send")
+    mails = OutboxMessage.objects.filter(topic__in=["mail.send", "billing.document_mail"])
     return next(mail.payload for mail in mails if subject_part in mail.payload["subject"])
 
 
@@ -115,7 +115,7 @@ def test_a_note_that_is_not_rendered_yet_is_waited_for(as_bill, books, credited)
 
 def test_the_mails_carry_the_pdf_and_say_where_the_money_goes(credited):
     payload = mail_with(credited.number)
-    assert [file["name"] for file in payload["attachments"]] == [f"{credited.number}.pdf"]
+    assert payload["attached"]["name"] == f"{credited.number}.pdf"
     for text in (payload["text"], payload["html"]):
         assert "$120.00" in text
         assert "Never used" in text

@@ -130,7 +130,9 @@ def test_the_link_to_confirm_is_dead_once_the_money_came(books):
     attempt.refresh_from_db()
     assert attempt.decline_code == "withdrawn"
     queue_charge_failed_mail(attempt_id=attempt.pk, now=LATER)
-    mails = OutboxMessage.objects.filter(topic="mail.send", key__startswith="charge-failed:")
+    mails = OutboxMessage.objects.filter(
+        topic="billing.document_mail", key__startswith="charge-failed:"
+    )
     assert not mails.exists(), "no bank refused anything"
     intent = books.stripe.client().v1.payment_intents.retrieve(attempt.stripe_payment_intent_id)
     assert intent.status == "canceled"
