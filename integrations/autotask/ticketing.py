@@ -1,7 +1,8 @@
 """Alerts as tickets: one for each alert, found again by its external id, told when it is over.
 
-The row and its message commit with the alert. Before every creation, also after one whose outcome
-is unknown, Autotask is asked for the external id: it refuses no second ticket by itself (facts).
+The message that orders the ticket commits with the alert. Before every creation, also after one
+whose outcome is unknown, Autotask is asked for the external id: it refuses no second ticket by
+itself (facts).
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings as portal
+from django.db import transaction
 
 from integrations.autotask.client import Client
 from integrations.autotask.connection import open_client
@@ -23,7 +25,7 @@ from integrations.models import AlertTicket, AutotaskConnection, ServiceMapping
 from mtp.outbox.delivery import Order, enqueue_all
 from mtp.outbox.topics import Payload, Postpone, handles
 from mtp.schema import current_schema
-from tenants.alerts.following import follow_alerts
+from tenants.alerts.following import CHANGED_TOPIC
 from tenants.alerts.models import Alert
 
 OPEN_TOPIC: Final = "integrations.ticket_open"
@@ -35,14 +37,15 @@ LONGEST_DESCRIPTION = 8000
 AFTER_REFUSAL = timedelta(hours=6)
 
 
-@follow_alerts
-def ticket_alerts(*, opened: Sequence[Alert], resolved: Sequence[Alert], now: datetime) -> None:
-    """Order tickets for new alerts, and word to those of resolved ones, in their transaction."""
-    if opened and _settings() is not None:
-        _order(opened, now=now)
-    ids = [alert.pk for alert in resolved]
-    if ids:
-        _enqueue(RESOLVE_TOPIC, AlertTicket.objects.filter(alert_id__in=ids), now=now)
+@handles(CHANGED_TOPIC)
+@transaction.atomic
+def ticket_alerts(payload: Payload, now: datetime) -> None:
+    """Order tickets for alerts that were opened, and the update of those of resolved ones."""
+    if payload["opened"] and _settings() is not None:
+        _order(list(Alert.objects.filter(pk__in=payload["opened"]).order_by("pk")), now=now)
+    if payload["resolved"]:
+        tickets = AlertTicket.objects.filter(alert_id__in=payload["resolved"])
+        _enqueue(RESOLVE_TOPIC, tickets, now=now)
 
 
 def ticket_open_alerts(*, now: datetime) -> None:

@@ -1,34 +1,31 @@
-"""Who wants to know what became of alerts: floors above register here."""
+"""What became of alerts, as durable work for the floors above.
+
+The topic's handler (integrations) makes tickets of them. The message commits with the alerts.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Final
 
+from mtp.outbox.delivery import enqueue
 from tenants.alerts.models import Alert
 
-
-class Follower(Protocol):
-    """Told in the transaction that opened or resolved these alerts: it may only write rows."""
-
-    def __call__(
-        self, *, opened: Sequence[Alert], resolved: Sequence[Alert], now: datetime
-    ) -> None: ...
+CHANGED_TOPIC: Final = "tenants.alerts_changed"
 
 
-Registered = TypeVar("Registered", bound=Follower)
-_followers: list[Follower] = []
-
-
-def follow_alerts(follower: Registered) -> Registered:
-    """Register a follower."""
-    _followers.append(follower)
-    return follower
-
-
-def tell_followers(
+def enqueue_changed(
     *, now: datetime, opened: Sequence[Alert] = (), resolved: Sequence[Alert] = ()
 ) -> None:
-    """Tell every follower; nothing where nothing changed."""
-    if opened or resolved:
-        for follower in _followers:
-            follower(opened=opened, resolved=resolved, now=now)
+    """Order what follows from alerts that were opened or resolved; nothing where none was.
+
+    The payload has the ids of both. An alert is opened once and resolved once, so the first one
+    names the message.
+    """
+    if not opened and not resolved:
+        return
+    first = f"opened:{opened[0].pk}" if opened else f"resolved:{resolved[0].pk}"
+    payload = {
+        "opened": [alert.pk for alert in opened],
+        "resolved": [alert.pk for alert in resolved],
+    }
+    enqueue(topic=CHANGED_TOPIC, key=first, payload=payload, now=now)

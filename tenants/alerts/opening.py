@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from accounts.actors import SYSTEM_ACTOR, Actor
 from tenants.alerts.conditions import Condition
-from tenants.alerts.following import tell_followers
+from tenants.alerts.following import enqueue_changed
 from tenants.alerts.mails import mail_at_once
 from tenants.alerts.models import LONGEST_TITLE, Alert, AlertEvent
 
@@ -76,7 +76,7 @@ def open_all(
     opened = list(Alert.objects.filter(pk__in=ids).order_by("pk")) if ids else []
     append(alerts=opened, step=AlertEvent.Step.OPENED, at=now, actor=actor)
     mail_at_once(alerts=opened, now=now)
-    tell_followers(opened=opened, now=now)
+    enqueue_changed(opened=opened, now=now)
     return opened
 
 
@@ -116,7 +116,7 @@ def resolve_all(
     for alert in alerts:
         alert.resolved_at = now
     append(alerts=alerts, step=AlertEvent.Step.RESOLVED, at=now, actor=actor)
-    tell_followers(resolved=alerts, now=now)
+    enqueue_changed(resolved=alerts, now=now)
     return list(alerts)
 
 

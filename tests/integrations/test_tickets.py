@@ -14,12 +14,14 @@ from integrations.autotask.ticketing import (
     external_id_of,
     open_ticket,
     resolve_ticket,
+    ticket_alerts,
 )
 from integrations.models import AlertTicket, AutotaskConnection
 from mtp.outbox.models import OutboxMessage
 from mtp.outbox.topics import Postpone, topic_named
 from mtp.schema import provider_schema
 from tenants.alerts.conditions import Condition
+from tenants.alerts.following import CHANGED_TOPIC
 from tenants.alerts.models import Alert, Kind, Severity
 from tenants.alerts.opening import raise_alert, resolve_alert
 from tests.integrations.autotask_stage import Stage
@@ -43,19 +45,29 @@ def tickets(stage: Stage) -> list[dict[str, Any]]:
     return [row for row in stage.stand_in.rows("Tickets") if row.get("externalID")]
 
 
+def order(stage: Stage) -> None:
+    """What the worker does with what became of alerts."""
+    for message in OutboxMessage.objects.filter(topic=CHANGED_TOPIC).order_by("pk"):
+        ticket_alerts(message.payload, stage.now)
+        message.delete()
+
+
 def deliver(stage: Stage) -> None:
     """What the worker does with the one alert's ticket."""
+    order(stage)
     open_ticket({"ticket": AlertTicket.objects.get().pk}, stage.now)
 
 
 def test_an_alert_becomes_a_ticket_and_its_end_is_told(ticketing: Stage) -> None:
     raise_alert(condition=CAUSE, now=ticketing.now)
+    order(ticketing)
     assert OutboxMessage.objects.filter(topic=OPEN_TOPIC).count() == 1
     deliver(ticketing)
     deliver(ticketing)
     (ticket,) = tickets(ticketing)
     assert (ticket["title"], ticket["companyID"], ticket["status"]) == ("Near its cap", 0, 1)
     resolve_alert(cause="cap-1", now=ticketing.now)
+    order(ticketing)
     message = OutboxMessage.objects.get(topic=RESOLVE_TOPIC)
     for _ in range(2):
         resolve_ticket(message.payload, ticketing.now)
@@ -68,6 +80,7 @@ def test_an_alert_becomes_a_ticket_and_its_end_is_told(ticketing: Stage) -> None
 def test_one_alert_is_one_ticket_whoever_listens(ticketing: Stage) -> None:
     """Everything that an alert orders is delivered: one ticket comes of it."""
     raise_alert(condition=CAUSE, now=ticketing.now)
+    order(ticketing)
     for message in OutboxMessage.objects.filter(finished_at=None):
         topic_named(message.topic).handler(message.payload, ticketing.now)
     assert len(tickets(ticketing)) == 1
@@ -134,6 +147,7 @@ def test_two_providers_alerts_are_two_tickets(north: Provider, south: Provider) 
 
 def test_without_the_setting_there_are_none(stage: Stage) -> None:
     raise_alert(condition=CAUSE, now=stage.now)
+    order(stage)
     assert not OutboxMessage.objects.filter(topic=OPEN_TOPIC).exists()
 
 
