@@ -23,7 +23,7 @@ class InvoiceQuerySet(models.QuerySet[Row, Row]):
     def with_paid(self) -> Self:
         """Each with its amounts in minor units, so that its status costs no further query.
 
-        `paid_total` is what came in and stayed, `credited_total` what credit notes took back,
+        `paid_total` is payments less what went back, `credited_total` the sum of credit notes,
         `disputed_total` its lines under dispute (see `billing.amounts`).
         """
         credited = CreditNote.objects.filter(invoice=OuterRef("pk"))
