@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.models import Provider
-from billing.licences import Licences, Standing, licences, this_month
+from billing.licences import CommitmentUsage, Licences, licences, this_month
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.money import format_money
 from billing.standing import standing_of
@@ -29,9 +29,9 @@ CARD_WARNING_DAYS = 30
 def licences_left(*, now: datetime) -> Iterator[Condition]:
     """A commitment that is nearly used up, or exceeded. They are two causes."""
     current = licences(month=this_month(now=now))
-    if current is None or current.standing is Standing.FREE:
+    if current is None or current.usage is CommitmentUsage.WITHIN:
         return
-    if current.standing is Standing.OVER:
+    if current.usage is CommitmentUsage.OVER:
         yield _over(current)
     else:
         yield Condition(

@@ -6,13 +6,13 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from accounts.models import Package
+from billing.choices import ContractKind
 from billing.contracts import contract_for
 from billing.models import Contract
 from billing.money import format_money, format_unit_price, round_minor
+from core.metrics import Metric
 from tenants.cap_requests.models import CapRequest
 from usage.forecast.method import FEWEST_SPANS, days_until_over
-from usage.forecast.models import Basis
 from usage.forecast.months import Instant, days_of, month_of
 from usage.forecast.reading import tracked
 from usage.levels import organizations_with_usage
@@ -65,14 +65,14 @@ def cap_cost(*, asked: int, cap: int | None, users: int, contract: Contract | No
     count where that lies over the cap. Never less than nothing.
     """
     added = 0 if cap is None else max(0, asked - max(cap, users))
-    if contract is None or contract.metric in {Package.Metric.DEVICES, Package.Metric.MAU}:
+    if contract is None or Metric.USERS not in Metric(contract.metric).counted:
         return CapCost(added)
     amount = round_minor(added * contract.unit_price, contract.currency)
     return CapCost(
         added,
         unit_price=format_unit_price(contract.unit_price, contract.currency),
         amount=format_money(amount, contract.currency),
-        is_committed=contract.kind == Contract.Kind.COMMITTED,
+        is_committed=contract.kind == ContractKind.COMMITTED,
     )
 
 
@@ -100,9 +100,9 @@ def request_outlook(*, request: CapRequest, zone: ZoneInfo, now: datetime) -> Re
     found = tracked(at=now, month=instant.month, zone=zone, organization_id=request.organization_id)
     if not found:
         return None
-    forecast = month_of(found, instant=instant, basis=Basis.USERS, free_user_limit=None)
+    forecast = month_of(found, instant=instant, basis=Metric.USERS, free_user_limit=None)
     (one,) = forecast.organizations
-    days = days_until_over(days_of(found[0], Basis.USERS), limit=request.asked_cap)
+    days = days_until_over(days_of(found[0], Metric.USERS), limit=request.asked_cap)
     return RequestOutlook(
         expected=one.outlook.expected,
         low=one.outlook.low,

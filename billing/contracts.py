@@ -9,6 +9,7 @@ from django.db.models import Q
 from accounts.actors import Actor
 from accounts.models import Package, PackagePrice
 from billing import topics
+from billing.choices import ContractKind
 from billing.models import Contract, MonthClose
 from mtp.outbox.delivery import enqueue
 from tenants import audit
@@ -55,7 +56,7 @@ def begin_pay_as_you_go(
         raise NothingOffered(f"No package is offered in {currency}.")
     package: Package = price.package
     contract = Contract.objects.create(
-        kind=Contract.Kind.PAY_AS_YOU_GO,
+        kind=ContractKind.PAY_AS_YOU_GO,
         term=Contract.Term.MONTHLY,
         package_id=package.pk,
         package_name=package.name,

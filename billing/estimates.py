@@ -1,20 +1,20 @@
 """What a month of given quantities would cost: the total of its invoices, without drafting them.
 
-The same arithmetic as `billing.rating`, which tests compare it with: for forecasts and what-ifs,
-which rate a month many times over.
+Charges are those of `billing.rating`. For forecasts and what-ifs, which rate a month many times
+over: equal quantities are rated once.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from billing.money import round_minor
-from billing.rating import ContractKind, Terms, tax_minor
+from billing.choices import InvoiceKind
+from billing.rating import Terms, charges
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Amounts in minor units, tax included; `quantity` is the organizations' marks together."""
+    """Amounts in minor units, tax included; `quantity` is that of all organizations together."""
 
     quantity: int
     total_minor: int
@@ -23,24 +23,19 @@ class Estimate:
 
 def estimate(*, terms: Terms, quantities: Iterable[int]) -> Estimate:
     """The month's total for these billed quantities, one for each organization."""
-    counted = Counter(quantities)
-    quantity = sum(each * times for each, times in counted.items())
-    above = _amount(terms, max(0, quantity - terms.covered_quantity))
-    if terms.kind is ContractKind.PAY_AS_YOU_GO and terms.prepaid_quantity:
-        return Estimate(quantity, total_minor=_taxed(terms, above))
-    if terms.kind is ContractKind.PAY_AS_YOU_GO:
-        subtotal = sum(times * _amount(terms, each) for each, times in counted.items())
-        return Estimate(quantity, total_minor=_taxed(terms, subtotal))
-    overage = _taxed(terms, above)
-    commitment = _taxed(terms, _amount(terms, terms.committed_quantity))
-    return Estimate(quantity, total_minor=commitment + overage, overage_minor=overage)
-
-
-def _amount(terms: Terms, quantity: int) -> int:
-    return round_minor(quantity * terms.unit_price, terms.currency)
-
-
-def _taxed(terms: Terms, subtotal_minor: int) -> int:
-    return subtotal_minor + tax_minor(
-        subtotal_minor=subtotal_minor, tax_rate=terms.tax_rate, currency=terms.currency
+    billed = list(quantities)
+    totals = {
+        charge.kind: _total_minor(terms, charge.quantities)
+        for charge in charges(terms=terms, quantities=billed)
+    }
+    return Estimate(
+        sum(billed),
+        total_minor=sum(totals.values()),
+        overage_minor=totals.get(InvoiceKind.OVERAGE, 0),
     )
+
+
+def _total_minor(terms: Terms, quantities: Sequence[int]) -> int:
+    counted = Counter(quantities)
+    subtotal = sum(times * terms.amount_minor(each) for each, times in counted.items())
+    return subtotal + terms.tax_minor(subtotal)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from billing.choices import ContractKind
 from billing.contracts import contract_for
 from billing.estimates import Estimate, estimate
 from billing.models import BillingProfile, Contract
@@ -11,7 +12,6 @@ from billing.rating import Terms
 from billing.terms import terms_of
 from usage.forecast.active_months import ActiveForecast
 from usage.forecast.method import Days, days_until_over, outlook
-from usage.forecast.models import Basis
 from usage.forecast.months import Instant, MonthForecast
 from usage.periods import Month
 
@@ -51,16 +51,9 @@ class Commitment:
 def running_contract(*, month: Month, free_user_limit: int | None) -> Contract | None:
     """The contract that will bill a month that is not over; None inside the free allowance."""
     contract = contract_for(month)
-    if contract is None or contract.kind == Contract.Kind.COMMITTED:
+    if contract is None or contract.kind == ContractKind.COMMITTED:
         return contract
     return contract if free_user_limit is None else None
-
-
-def basis_of(contract: Contract | None) -> Basis | None:
-    """What is forecast of the billed metric; None where another one is billed."""
-    if contract is None or contract.metric not in Basis.values:
-        return None
-    return Basis(contract.metric)
 
 
 def bill_forecast(

@@ -14,12 +14,12 @@ from billing.forecast import (
     BillForecast,
     Commitment,
     allowance_ahead,
-    basis_of,
     bill_forecast,
     commitment,
     running_contract,
 )
 from billing.models import Contract
+from core.metrics import Metric
 from tenants.models import MeteringPolicy
 from usage.active_users.chart import activity_chart
 from usage.charts import Chart, Limit
@@ -30,7 +30,6 @@ from usage.forecast.active_months import (
     active_tracked,
 )
 from usage.forecast.chart import forecast_chart
-from usage.forecast.models import Basis
 from usage.forecast.months import Instant, MonthForecast, added_up, days_of, month_of
 from usage.forecast.reading import Tracked, tracked
 from usage.periods import MONTHS_OF_A_YEAR
@@ -44,7 +43,7 @@ class Asked:
     """
 
     instant: Instant
-    basis: Basis
+    basis: Metric
     contract: Contract | None
     free_user_limit: int | None
     is_billed_basis: bool
@@ -59,9 +58,9 @@ class Asked:
             "free_user_limit", Coalesce(prepaid_within(month=instant.month), 0)
         ).get()
         contract = running_contract(month=instant.month, free_user_limit=free_user_limit)
-        billed = basis_of(contract)
+        billed = Metric(contract.metric) if contract else None
         wanted = request.GET.get("metric", "")
-        basis = Basis(wanted) if wanted in Basis.values else billed or Basis.USERS
+        basis = Metric(wanted) if wanted in Metric.values else billed or Metric.USERS
         sees_money = request.user.may(Permission.VIEW_BILLING)
         return cls(
             instant,
@@ -70,7 +69,7 @@ class Asked:
             free_user_limit,
             is_billed_basis=basis == billed,
             packs=packs,
-            allowance=packs + (_committed(contract) if billed == Basis.MAU else 0),
+            allowance=packs + (_committed(contract) if billed == Metric.ACTIVE_USERS else 0),
         )
 
     @property
@@ -81,12 +80,12 @@ class Asked:
     @property
     def is_active(self) -> bool:
         """Active users: they only grow, and begin anew each month."""
-        return self.basis == Basis.MAU
+        return self.basis == Metric.ACTIVE_USERS
 
     @property
-    def metrics(self) -> list[Basis]:
+    def metrics(self) -> list[Metric]:
         """What can be asked for; seats only where they are billed or looked at."""
-        return [basis for basis in Basis if basis != Basis.GREATER or basis == self.basis]
+        return [basis for basis in Metric if basis != Metric.GREATER or basis == self.basis]
 
     def bill(self, forecast: MonthForecast) -> BillForecast | None:
         """The month's money, where this person may see it and it follows this basis."""
@@ -157,7 +156,7 @@ class Told:
         """The one organization's past and what may come."""
         (one,) = self.whole.organizations
         if self.active is None:
-            limit = None if one.limit is None or self.whole.basis == Basis.DEVICES else one.limit
+            limit = None if one.limit is None or self.whole.basis == Metric.DEVICES else one.limit
             return forecast_chart(
                 days=days_of(self.levels[0], self.whole.basis),
                 instant=self.whole.instant,

@@ -6,13 +6,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.chargebacks.page import ChargebackRow, chargeback_rows
+from billing.choices import LineKind
 from billing.corrections.shown import Corrections
 from billing.information.addresses import country_name
 from billing.models import ChargeAttempt, Invoice, InvoiceLine, LineDispute, Payment
 from billing.money import format_money, format_unit_price
 from billing.retries import next_attempt_at
 from billing.why_links import why_of_line
-from billing.wording import date_text, instant_text, month_text, quantity_text, unit_of
+from billing.wording import date_text, instant_text, month_text, quantity_text
 from tenants.models import Organization
 
 
@@ -136,14 +137,14 @@ def _line(
     living: set[int],
     dispute: LineDispute | None,
 ) -> LineRow:
-    is_free = line.kind == InvoiceLine.Kind.BASIS
+    is_free = line.kind == LineKind.BASIS
     is_there = line.organization_id in living
     currency = invoice.currency
     return LineRow(
         position=line.position,
         name=_name(line),
         organization_id=line.organization_id if is_there else None,
-        quantity=quantity_text(line.quantity, unit_of(line.metric)),
+        quantity=quantity_text(line.quantity, line.unit),
         unit_price="" if is_free else format_unit_price(line.unit_price, currency),
         amount="" if is_free else format_money(line.amount_minor, currency),
         reached=_reached(line, zone),

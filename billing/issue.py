@@ -10,10 +10,11 @@ from django.db import connection
 
 from accounts.models import Provider
 from billing import topics
+from billing.choices import Collection
 from billing.invoicing.numbering import take_numbers
 from billing.models import BillingProfile, Contract, Invoice
 from billing.profile import buyer
-from billing.rating import Collection, InvoiceDraft, LineDraft
+from billing.rating import InvoiceDraft, LineDraft
 from mtp.outbox.delivery import Order
 from usage.periods import Month
 
@@ -77,9 +78,7 @@ def issue_invoices(
 
 def deliveries_of(invoice: Invoice) -> list[Order]:
     """What follows an invoice once it is issued: its documents, then the card or the mail."""
-    collects = (
-        topics.CHARGE if invoice.collection == Invoice.Collection.AUTOMATIC else topics.INVOICE_MAIL
-    )
+    collects = topics.CHARGE if invoice.collection == Collection.AUTOMATIC else topics.INVOICE_MAIL
     return [
         Order(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
         for topic in (topics.DOCUMENTS, collects)

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Sum
 
+from billing.choices import ContractKind
 from billing.contracts import contract_for
 from billing.models import Contract
-from billing.wording import unit_of
+from core.metrics import Metric
 from tenants.models import MeteringPolicy
 from usage.active_users.models import ActiveMonth
 from usage.models import OrganizationCounter
@@ -19,10 +20,10 @@ from usage.periods import Month
 NEAR_PERCENT = 95
 
 
-class Standing(StrEnum):
+class CommitmentUsage(StrEnum):
     """How far the licences in use are from the commitment."""
 
-    FREE = "free"
+    WITHIN = "within"
     NEAR = "near"
     OVER = "over"
 
@@ -48,7 +49,7 @@ class Licences:
     @property
     def unit(self) -> str:
         """What a licence is for."""
-        return unit_of(self.contract.metric)
+        return self.contract.unit
 
     @property
     def percent(self) -> int:
@@ -56,12 +57,12 @@ class Licences:
         return 100 * self.in_use // self.committed
 
     @property
-    def standing(self) -> Standing:
+    def usage(self) -> CommitmentUsage:
         """OVER above the commitment, NEAR from 95 % of it on; all in use is near, not over."""
         if self.in_use > self.committed:
-            return Standing.OVER
+            return CommitmentUsage.OVER
         is_near = 100 * self.in_use >= NEAR_PERCENT * self.committed
-        return Standing.NEAR if is_near else Standing.FREE
+        return CommitmentUsage.NEAR if is_near else CommitmentUsage.WITHIN
 
 
 def licences(*, month: Month) -> Licences | None:
@@ -77,7 +78,7 @@ def licences(*, month: Month) -> Licences | None:
 def has_commitment(now: datetime) -> bool:
     """Whether the running month is billed by a committed contract."""
     contract = contract_for(this_month(now=now))
-    return contract is not None and contract.kind == Contract.Kind.COMMITTED
+    return contract is not None and contract.kind == ContractKind.COMMITTED
 
 
 def this_month(*, now: datetime) -> Month:
@@ -91,11 +92,10 @@ def _in_use(contract: Contract, month: Month) -> int:
 
     Of active users, those of the running month.
     """
-    if contract.metric == "mau":
+    metric = Metric(contract.metric)
+    if metric is Metric.ACTIVE_USERS:
         active = ActiveMonth.objects.filter(month=month.first_day)
         return active.aggregate(total=Sum("count"))["total"] or 0
-    counters = OrganizationCounter.objects.order_by()
-    if contract.metric != "greater":
-        counters = counters.filter(metric=contract.metric)
+    counters = OrganizationCounter.objects.order_by().filter(metric__in=metric.counted)
     each = counters.values("organization").annotate(seats=Max("count"))
     return each.aggregate(total=Sum("seats"))["total"] or 0

@@ -1,21 +1,16 @@
 """What invoice lines call the quantities they charge for. Pure."""
 
-_UNITS = {"greater": "seats", "mau": "monthly active users"}
+from core.metrics import Metric
 
 
-def unit_text(metric: str) -> str:
-    """What one of the quantity is, in the plural: users, devices, seats, monthly active users."""
-    return _UNITS.get(metric, metric)
-
-
-def counted_as(metric: str) -> str:
+def counted_as(metric: Metric) -> str:
     """What an organization's quantity is: highest number of users, monthly active users."""
-    return _UNITS["mau"] if metric == "mau" else f"highest number of {metric}"
+    return f"highest number of {metric.unit}" if metric.counted else metric.unit
 
 
-def together_as(metric: str) -> str:
+def together_as(metric: Metric) -> str:
     """What all organizations' quantities are that were added up."""
-    return "all together" if metric == "mau" else "highest numbers together"
+    return "highest numbers together" if metric.counted else "all together"
 
 
 def covered_as(*, committed: int, prepaid: int) -> str:

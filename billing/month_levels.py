@@ -1,14 +1,14 @@
-"""What a closed month is billed by: each organization's peaks, with the events that made them."""
+"""The billed quantity of each organization in a month, with the event that made it."""
 
 from django.db import connection
 
-from billing.rating import BilledMetric, Level, Peak
+from billing.rating import BilledQuantity, Peak, billed_by
+from core.metrics import Metric
 from usage.levels import LEVELS
-from usage.models import Metric
 from usage.periods import Month
 
 # One statement for all of it: a close is mostly round trips.
-EXPLAINED = f"""
+HIGH_WATER_MARKS = f"""
     SELECT level.organization_id, o.name, level.metric, level.high_water_mark,
            level.peak_event_id, level.peak_at, e.count_after - e.delta,
            coalesce(e.subject_name, ''), coalesce(e.actor_name, '')
@@ -21,31 +21,33 @@ EXPLAINED = f"""
 
 
 # The peak of active users is the instant when the last of them was first seen.
-ACTIVE = """
-    SELECT a.organization_id, o.name, 'mau', count(*), max(a.first_seen_at)
+ACTIVE_USERS = """
+    SELECT a.organization_id, o.name, %(metric)s, count(*),
+           NULL, max(a.first_seen_at), NULL, '', ''
     FROM usage_activeuser a JOIN tenants_organization o ON o.id = a.organization_id
     WHERE a.month = %(month)s
     GROUP BY a.organization_id, o.name
 """
 
 
-def month_levels(*, month: Month, metric: BilledMetric | None = None) -> list[Level]:
-    """Both metrics' high-water marks of a frozen month, of organizations that had any.
+def billed_quantities(*, month: Month, metric: Metric) -> list[BilledQuantity]:
+    """What a contract of this metric bills each organization for in a month, by name.
 
-    Where `metric` is that of active users, how many each had instead.
-
-    By the one rule of reading months (`usage.levels`), so also of a month closed out of turn. A
-    peak without an event was carried in.
+    In one statement; organizations that had nothing are left out. Reads the month by the rule of
+    `usage.levels`, so also a month that was closed out of turn, and a running one as far as it
+    went. A peak without an event was carried in.
     """
+    statement = HIGH_WATER_MARKS if metric.counted else ACTIVE_USERS
     with connection.cursor() as cursor:
-        if metric is BilledMetric.MAU:
-            cursor.execute(ACTIVE, {"month": month.first_day})
-            return [
-                Level(organization_id, name, metric_name, count, Peak(at=latest_at))
-                for organization_id, name, metric_name, count, latest_at in cursor.fetchall()
-            ]
-        cursor.execute(EXPLAINED, {"month": month.first_day, "metrics": Metric.values})
-        return [
-            Level(organization_id, name, metric, high_water_mark, Peak(*peak))
-            for organization_id, name, metric, high_water_mark, *peak in cursor.fetchall()
-        ]
+        cursor.execute(
+            statement,
+            {"month": month.first_day, "metric": metric.value, "metrics": list(metric.counted)},
+        )
+        rows = cursor.fetchall()
+    return billed_by(
+        metric=metric,
+        quantities=(
+            BilledQuantity(organization_id, name, Metric(counted), quantity, Peak(*peak))
+            for organization_id, name, counted, quantity, *peak in rows
+        ),
+    )

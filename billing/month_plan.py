@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from billing.agreements.free_allowance import billed_contract
 from billing.late.months import late_month_lines
 from billing.models import BillingProfile, Contract
-from billing.month_levels import month_levels
-from billing.rating import InvoiceDraft, Level, billed_peaks, rate_month
+from billing.month_levels import billed_quantities
+from billing.rating import BilledQuantity, InvoiceDraft, rate_month
 from billing.terms import terms_of
 from usage.late import log_state
 from usage.periods import Month
@@ -20,14 +20,14 @@ from usage.periods import Month
 class MonthPlan:
     """The invoices of a month to be issued; amounts in minor units of the contract's currency.
 
-    Without a contract (the free allowance, or none in force) there are none. `peaks` are the billed
-    metric's, by name; `last_event_id` is the last of the log that was read.
+    Without a contract (the free allowance, or no active contract) there are none. `quantities` are
+    by name; `last_event_id` is the last of the log that was read.
     """
 
     month: Month
     contract: Contract | None
     profile: BillingProfile | None
-    peaks: tuple[Level, ...]
+    quantities: tuple[BilledQuantity, ...]
     drafts: tuple[InvoiceDraft, ...]
     last_event_id: int | None
 
@@ -38,21 +38,22 @@ class MonthPlan:
 
 
 def plan_month(*, month: Month) -> MonthPlan:
-    """The month's invoices by its levels now, with what was told late of months closed before.
+    """The month's invoices by its quantities now, with what was told late of months closed before.
 
-    A frozen month's levels are final; those of a running one are what happened up to now.
+    A frozen month's quantities are final; those of a running one are what happened up to now.
     """
     contract, log = billed_contract(month), log_state()
     if contract is None:
-        return MonthPlan(month, None, None, peaks=(), drafts=(), last_event_id=log.last_event_id)
+        return MonthPlan(
+            month, None, None, quantities=(), drafts=(), last_event_id=log.last_event_id
+        )
     profile = BillingProfile.objects.filter(pk=1).first()
     terms = terms_of(contract, profile, month=month)
-    levels = month_levels(month=month, metric=terms.metric)
+    quantities = billed_quantities(month=month, metric=terms.metric)
     drafts = rate_month(
         terms=terms,
-        levels=levels,
+        quantities=quantities,
         month_name=f"{month.first_day:%B %Y}",
         adjustments=late_month_lines(currency=contract.currency) if log.has_late else (),
     )
-    peaks = billed_peaks(metric=terms.metric, levels=levels)
-    return MonthPlan(month, contract, profile, tuple(peaks), tuple(drafts), log.last_event_id)
+    return MonthPlan(month, contract, profile, tuple(quantities), tuple(drafts), log.last_event_id)

@@ -1,10 +1,11 @@
-"""What a running month has cost up to now: its peaks rated as the close will rate them."""
+"""What a running month has cost up to now: its quantities rated as the close will rate them."""
 
 from dataclasses import dataclass
 
+from billing.choices import InvoiceKind
 from billing.models import Contract
 from billing.month_plan import plan_month
-from billing.rating import InvoiceDraft, InvoiceKind, Level
+from billing.rating import BilledQuantity, InvoiceDraft
 from usage.periods import Month
 
 
@@ -12,11 +13,11 @@ from usage.periods import Month
 class MonthSoFar:
     """The invoices a month would have if it ended now; amounts in minor units, tax included.
 
-    Peaks never fall, so neither does what is owed. `peaks` are the billed metric's.
+    Peaks never fall, so neither does what is owed.
     """
 
     contract: Contract
-    peaks: tuple[Level, ...]
+    quantities: tuple[BilledQuantity, ...]
     drafts: tuple[InvoiceDraft, ...]
 
     @property
@@ -31,14 +32,14 @@ class MonthSoFar:
         return sum(draft.total_minor for draft in self.drafts if draft.kind is kind)
 
     @property
-    def high_water_marks(self) -> int:
-        """The organizations' peaks together: what a commitment is compared with."""
-        return sum(peak.high_water_mark for peak in self.peaks)
+    def quantity(self) -> int:
+        """All organizations' quantities together: what a commitment is compared with."""
+        return sum(each.quantity for each in self.quantities)
 
 
 def month_so_far(*, month: Month) -> MonthSoFar | None:
-    """The month planned on its levels up to now; None where nothing bills it."""
+    """The month planned on its quantities up to now; None where nothing bills it."""
     plan = plan_month(month=month)
     if plan.contract is None:
         return None
-    return MonthSoFar(plan.contract, peaks=plan.peaks, drafts=plan.drafts)
+    return MonthSoFar(plan.contract, quantities=plan.quantities, drafts=plan.drafts)

@@ -10,11 +10,11 @@ from billing.agreements.free_allowance import billed_contract
 from billing.estimates import Estimate, estimate
 from billing.models import BillingProfile
 from billing.money import format_money, format_unit_price
-from billing.rating import BilledMetric, Terms
+from billing.month_levels import billed_quantities
+from billing.rating import Terms
 from billing.terms import terms_of
+from core.metrics import Metric
 from tenants.peak_guard import Addition, NewPeak
-from usage.levels import high_water_marks
-from usage.models import Metric
 from usage.periods import Month
 
 # One look decides most additions: the month turns in the billing zone, which the policy keeps, and
@@ -30,11 +30,6 @@ _STANDING = """
     LEFT JOIN usage_monthlyusage m ON m.organization_id = c.organization_id AND m.metric = c.metric
         AND m.month = p.month
 """
-BILLED = {
-    BilledMetric.USERS: (Metric.USERS,),
-    BilledMetric.DEVICES: (Metric.DEVICES,),
-    BilledMetric.GREATER: (Metric.USERS, Metric.DEVICES),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +47,25 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     bill stays the same. One statement where nothing is billed or the month's mark is not passed.
     """
     standing = _standing(addition, now)
-    counted = Metric(addition.counted)
-    level = standing.counts[counted] + addition.how_many
-    if level <= standing.marks[counted] or not standing.has_contract:
+    level = standing.counts[addition.metric] + addition.how_many
+    if level <= standing.marks[addition.metric] or not standing.has_contract:
         return None
     month = Month.of(now, standing.zone)
     contract = billed_contract(month)
-    if contract is None or contract.metric not in {metric.value for metric in BILLED}:
+    if contract is None:
         return None
-    metrics = BILLED[BilledMetric(contract.metric)]
-    if counted not in metrics:
+    metrics = Metric(contract.metric).counted
+    if addition.metric not in metrics:
         return None
     peak = max(standing.marks[metric] for metric in metrics)
     if level <= peak:
         return None
     terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first(), has_card=False)
-    before, after = _bills(
-        terms, metrics, month, organization_id=addition.organization.pk, level=level
-    )
+    before, after = _bills(terms, month, organization_id=addition.organization.pk, level=level)
     if after.total_minor <= before.total_minor:
         return None
     return NewPeak(
-        counted=addition.counted,
+        metric=addition.metric,
         peak=peak,
         level=level,
         added=_billed_units(terms, after) - _billed_units(terms, before),
@@ -97,14 +89,11 @@ def _standing(addition: Addition, now: datetime) -> _Standing:
 
 
 def _bills(
-    terms: Terms, metrics: tuple[Metric, ...], month: Month, *, organization_id: int, level: int
+    terms: Terms, month: Month, *, organization_id: int, level: int
 ) -> tuple[Estimate, Estimate]:
     """The month as it stands, and with the organization at its new level."""
-    quantities: dict[int, int] = {}
-    for each in high_water_marks(month=month):
-        if each.metric in metrics:
-            known = quantities.get(each.organization_id, 0)
-            quantities[each.organization_id] = max(known, each.high_water_mark)
+    billed = billed_quantities(month=month, metric=terms.metric)
+    quantities = {each.organization_id: each.quantity for each in billed}
     before = estimate(terms=terms, quantities=quantities.values())
     quantities[organization_id] = level
     return before, estimate(terms=terms, quantities=quantities.values())

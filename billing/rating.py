@@ -1,4 +1,4 @@
-"""What a month costs: from peaks and a price to invoice drafts, without the database.
+"""What a month costs: from billed quantities and a price to invoice drafts, without the database.
 
 Amounts are minor units of the contract's currency; each line is rounded once, the tax once for its
 invoice, and totals are sums of what is printed.
@@ -8,53 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
 
-from billing.line_texts import counted_as, covered_as, together_as, unit_text
+from billing.choices import Collection, ContractKind, InvoiceKind, LineKind
+from billing.line_texts import counted_as, covered_as, together_as
 from billing.money import major, round_minor
-
-
-class ContractKind(Enum):
-    """How a month is billed; values are those of `Contract.Kind`."""
-
-    PAY_AS_YOU_GO = "pay_as_you_go"
-    COMMITTED = "committed"
-
-
-class InvoiceKind(Enum):
-    """Why an invoice is issued; values are those of `Invoice.Kind`."""
-
-    USAGE = "usage"
-    COMMITMENT = "commitment"
-    OVERAGE = "overage"
-    ORDER = "order"
-
-
-class LineKind(Enum):
-    """What a line charges for; values are those of `InvoiceLine.Kind`."""
-
-    USAGE = "usage"
-    COMMITMENT = "commitment"
-    OVERAGE = "overage"
-    PACK = "pack"
-    BASIS = "basis"
-    ADJUSTMENT = "adjustment"
-
-
-class Collection(Enum):
-    """How the money is to come; values are those of `Invoice.Collection`."""
-
-    AUTOMATIC = "automatic"
-    BY_INVOICE = "by_invoice"
-
-
-class BilledMetric(Enum):
-    """The billed quantity; values are those of `accounts.Package.Metric`."""
-
-    USERS = "users"
-    DEVICES = "devices"
-    GREATER = "greater"
-    MAU = "mau"
+from core.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +27,20 @@ class Peak:
 
 
 CARRIED_IN = Peak()
-_COUNTED_FOR = {BilledMetric.GREATER: (BilledMetric.USERS.value, BilledMetric.DEVICES.value)}
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One organization's high-water mark of "users" or "devices" in the month, or its "mau".
+class BilledQuantity:
+    """One organization's quantity of a month: a high-water mark, or how many users were active.
 
-    That one is the number of its active users, and its peak the instant the last was first seen.
+    `metric` says what was counted. The peak of active users is the instant when the last of them
+    was first seen.
     """
 
     organization_id: int
     organization_name: str
-    metric: str
-    high_water_mark: int
+    metric: Metric
+    quantity: int
     peak: Peak = CARRIED_IN
 
 
@@ -95,7 +53,7 @@ class Terms:
 
     kind: ContractKind
     package_name: str
-    metric: BilledMetric
+    metric: Metric
     currency: str
     unit_price: Decimal
     automatic_limit_minor: int
@@ -114,6 +72,43 @@ class Terms:
     def covered_as(self) -> str:
         """What that is made of: committed, prepaid, or both."""
         return covered_as(committed=self.committed_quantity, prepaid=self.prepaid_quantity)
+
+    @property
+    def charges_each_organization(self) -> bool:
+        """Whether each organization is charged for its own quantity.
+
+        A commitment and prepaid packs cover the quantities of all organizations together.
+        """
+        return self.kind is ContractKind.PAY_AS_YOU_GO and not self.prepaid_quantity
+
+    def amount_minor(self, quantity: int) -> int:
+        """What a quantity costs before tax, rounded once."""
+        return round_minor(quantity * self.unit_price, self.currency)
+
+    def tax_minor(self, subtotal_minor: int) -> int:
+        """The tax of an invoice with this subtotal."""
+        return tax_minor(
+            subtotal_minor=subtotal_minor, tax_rate=self.tax_rate, currency=self.currency
+        )
+
+    def collection(self, total_minor: int) -> Collection:
+        """The card while the total is under the automatic limit, by mail at or over it.
+
+        By mail too where invoices were agreed or there is no card (docs/facts/faq.md, "How am I
+        billed?").
+        """
+        if self.invoice_agreement or not self.has_card:
+            return Collection.BY_INVOICE
+        is_under = total_minor < self.automatic_limit_minor
+        return Collection.AUTOMATIC if is_under else Collection.BY_INVOICE
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One invoice of a month: the quantities it charges, each at the contract's price."""
+
+    kind: InvoiceKind
+    quantities: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,77 +144,84 @@ class InvoiceDraft:
     collection: Collection
 
 
+def charges(*, terms: Terms, quantities: Sequence[int]) -> list[Charge]:
+    """What a month of these billed quantities, one per organization, is charged for.
+
+    The one rule for invoices and estimates. Pay-as-you-go: each organization's own quantity; with
+    prepaid packs, what all have together above the packs. Committed: the commitment, and on a
+    separate invoice what all have together above it.
+    """
+    if terms.charges_each_organization:
+        return [Charge(InvoiceKind.USAGE, quantities)]
+    over = sum(quantities) - terms.covered_quantity
+    above = (over,) if over > 0 else ()
+    if terms.kind is ContractKind.PAY_AS_YOU_GO:
+        return [Charge(InvoiceKind.USAGE, above)]
+    commitment = Charge(InvoiceKind.COMMITMENT, (terms.committed_quantity,))
+    return [commitment, Charge(InvoiceKind.OVERAGE, above)]
+
+
 def rate_month(
     *,
     terms: Terms,
-    levels: Iterable[Level],
+    quantities: Sequence[BilledQuantity],
     month_name: str,
     adjustments: Sequence[LineDraft] = (),
 ) -> list[InvoiceDraft]:
     """The month's invoices, in the order they are numbered; none where nothing is owed.
 
-    Pay-as-you-go: one invoice with a line for each organization that had anyone at its peak.
-    With packs prepaid, what all organizations together have above them instead.
-    Committed: the commitment every month, and a separate overage invoice for the sum of the
-    organizations' peaks above it, at the contracted price for the whole month (docs/facts/faq.md,
-    "How am I billed?": contracted 14, peak 17, an invoice for 3). `month_name` is what lines print,
-    such as "October 2026"; `adjustments` are lines of earlier months and come last, in the overage
-    invoice of a commitment. The result does not depend on the order of `levels`.
+    `quantities` are those of `billed_by`: one per organization, by name. Each invoice has the lines
+    of its charge; then `adjustments`, the lines of earlier months, but not on the invoice of the
+    commitment; then, where all organizations are charged together, what each of them had
+    (docs/facts/faq.md, "How am I billed?": contracted 14, peak 17, an invoice for 3). `month_name`
+    is what lines print, such as "October 2026".
     """
-    peaks = billed_peaks(metric=terms.metric, levels=levels)
-    if terms.kind is ContractKind.PAY_AS_YOU_GO and not terms.prepaid_quantity:
-        usage = tuple(_usage_line(terms=terms, peak=peak, month_name=month_name) for peak in peaks)
-        return _owed([_draft(InvoiceKind.USAGE, (*usage, *adjustments), terms=terms)])
-    basis = tuple(_basis_line(peak) for peak in peaks)
-    overage = (*_overage(terms, peaks, month_name), *adjustments, *basis)
-    if terms.kind is ContractKind.PAY_AS_YOU_GO:
-        drafts = [_draft(InvoiceKind.USAGE, overage, terms=terms)]
-    else:
-        drafts = [
-            _draft(InvoiceKind.COMMITMENT, (_commitment(terms, month_name), *basis), terms=terms),
-            _draft(InvoiceKind.OVERAGE, overage, terms=terms),
-        ]
-    return _owed(drafts)
-
-
-def _owed(drafts: list[InvoiceDraft]) -> list[InvoiceDraft]:
+    basis = [] if terms.charges_each_organization else [_basis_line(each) for each in quantities]
+    drafts = []
+    for charge in charges(terms=terms, quantities=[each.quantity for each in quantities]):
+        lines = _charged_lines(charge, terms, quantities, month_name)
+        late = () if charge.kind is InvoiceKind.COMMITMENT else adjustments
+        drafts.append(draft_invoice(charge.kind, (*lines, *late, *basis), terms=terms))
     return [draft for draft in drafts if draft.total_minor > 0]
 
 
-def billed_peaks(*, metric: BilledMetric, levels: Iterable[Level]) -> list[Level]:
-    """One level per organization by the package's metric, by name; those of zero left out.
+def billed_by(*, metric: Metric, quantities: Iterable[BilledQuantity]) -> list[BilledQuantity]:
+    """The quantities that a contract of this metric bills: one per organization, by name.
 
-    `greater` takes the larger of an organization's two peaks, its users' when they are equal.
+    Each organization's largest of the metrics that this one is made of; its users' where two are
+    equal. Those of zero are left out. The order of `quantities` changes nothing.
     """
-    chosen: dict[int, Level] = {}
-    for level in levels:
-        if level.metric not in _COUNTED_FOR.get(metric, (metric.value,)):
+    counted = metric.counted or (metric,)
+    largest: dict[int, BilledQuantity] = {}
+    for each in quantities:
+        if each.metric not in counted:
             continue
-        known = chosen.get(level.organization_id)
-        if known is None or _outranks(level, known):
-            chosen[level.organization_id] = level
+        known = largest.get(each.organization_id)
+        if known is None or _outranks(each, known):
+            largest[each.organization_id] = each
     return sorted(
-        (level for level in chosen.values() if level.high_water_mark > 0),
-        key=lambda level: (level.organization_name.casefold(), level.organization_id),
+        (each for each in largest.values() if each.quantity > 0),
+        key=lambda each: (each.organization_name.casefold(), each.organization_id),
     )
 
 
-def _outranks(level: Level, other: Level) -> bool:
-    if level.high_water_mark != other.high_water_mark:
-        return level.high_water_mark > other.high_water_mark
-    return level.metric == BilledMetric.USERS.value
+def _outranks(one: BilledQuantity, other: BilledQuantity) -> bool:
+    if one.quantity != other.quantity:
+        return one.quantity > other.quantity
+    return one.metric is Metric.USERS
 
 
-def _draft(kind: InvoiceKind, lines: tuple[LineDraft, ...], *, terms: Terms) -> InvoiceDraft:
+def draft_invoice(kind: InvoiceKind, lines: tuple[LineDraft, ...], *, terms: Terms) -> InvoiceDraft:
+    """The invoice of these lines: their sum, its tax, and how the total is collected."""
     subtotal = sum(line.amount_minor for line in lines)
-    tax = tax_minor(subtotal_minor=subtotal, tax_rate=terms.tax_rate, currency=terms.currency)
+    tax = terms.tax_minor(subtotal)
     return InvoiceDraft(
         kind=kind,
         lines=lines,
         subtotal_minor=subtotal,
         tax_minor=tax,
         total_minor=subtotal + tax,
-        collection=collection(terms=terms, total_minor=subtotal + tax),
+        collection=terms.collection(subtotal + tax),
     )
 
 
@@ -228,72 +230,69 @@ def tax_minor(*, subtotal_minor: int, tax_rate: Decimal, currency: str) -> int:
     return round_minor(major(subtotal_minor, currency) * tax_rate / 100, currency)
 
 
-def collection(*, terms: Terms, total_minor: int) -> Collection:
-    """The card while the amount is under the automatic limit, by mail at or over it.
+def _charged_lines(
+    charge: Charge, terms: Terms, quantities: Sequence[BilledQuantity], month_name: str
+) -> list[LineDraft]:
+    if terms.charges_each_organization:
+        return [
+            _usage_line(terms, each, quantity, month_name)
+            for each, quantity in zip(quantities, charge.quantities, strict=True)
+        ]
+    if charge.kind is InvoiceKind.COMMITMENT:
+        return [_commitment_line(terms, quantity, month_name) for quantity in charge.quantities]
+    total = sum(each.quantity for each in quantities)
+    return [_overage_line(terms, over, total, month_name) for over in charge.quantities]
 
-    By mail too where invoices were agreed or there is no card (docs/facts/faq.md, "How am I
-    billed?").
-    """
-    if terms.invoice_agreement or not terms.has_card:
-        return Collection.BY_INVOICE
-    under = total_minor < terms.automatic_limit_minor
-    return Collection.AUTOMATIC if under else Collection.BY_INVOICE
 
-
-def _usage_line(*, terms: Terms, peak: Level, month_name: str) -> LineDraft:
+def _usage_line(terms: Terms, billed: BilledQuantity, quantity: int, month_name: str) -> LineDraft:
     return LineDraft(
         kind=LineKind.USAGE,
-        description=f"{peak.organization_name}: {counted_as(peak.metric)}, {month_name}",
-        metric=peak.metric,
-        quantity=peak.high_water_mark,
+        description=f"{billed.organization_name}: {counted_as(billed.metric)}, {month_name}",
+        metric=billed.metric,
+        quantity=quantity,
         unit_price=terms.unit_price,
-        amount_minor=round_minor(peak.high_water_mark * terms.unit_price, terms.currency),
-        organization_id=peak.organization_id,
-        organization_name=peak.organization_name,
-        peak=peak.peak,
+        amount_minor=terms.amount_minor(quantity),
+        organization_id=billed.organization_id,
+        organization_name=billed.organization_name,
+        peak=billed.peak,
     )
 
 
-def _commitment(terms: Terms, month_name: str) -> LineDraft:
-    quantity, unit = terms.committed_quantity, unit_text(terms.metric.value)
+def _commitment_line(terms: Terms, quantity: int, month_name: str) -> LineDraft:
+    unit = terms.metric.unit
     return LineDraft(
         kind=LineKind.COMMITMENT,
         description=f"{terms.package_name}: {quantity:,} committed {unit}, {month_name}",
-        metric=terms.metric.value,
+        metric=terms.metric,
         quantity=quantity,
         unit_price=terms.unit_price,
-        amount_minor=round_minor(quantity * terms.unit_price, terms.currency),
+        amount_minor=terms.amount_minor(quantity),
     )
 
 
-def _overage(terms: Terms, peaks: list[Level], month_name: str) -> tuple[LineDraft, ...]:
-    total = sum(peak.high_water_mark for peak in peaks)
-    over = total - terms.covered_quantity
-    if over <= 0:
-        return ()
-    charged = LineDraft(
+def _overage_line(terms: Terms, over: int, total: int, month_name: str) -> LineDraft:
+    return LineDraft(
         kind=LineKind.OVERAGE,
         description=(
-            f"{over:,} {unit_text(terms.metric.value)} above the {terms.covered_quantity:,} "
-            f"{terms.covered_as}, {month_name} ({together_as(terms.metric.value)}: {total:,})"
+            f"{over:,} {terms.metric.unit} above the {terms.covered_quantity:,} "
+            f"{terms.covered_as}, {month_name} ({together_as(terms.metric)}: {total:,})"
         ),
-        metric=terms.metric.value,
+        metric=terms.metric,
         quantity=over,
         unit_price=terms.unit_price,
-        amount_minor=round_minor(over * terms.unit_price, terms.currency),
+        amount_minor=terms.amount_minor(over),
     )
-    return (charged,)
 
 
-def _basis_line(peak: Level) -> LineDraft:
+def _basis_line(billed: BilledQuantity) -> LineDraft:
     return LineDraft(
         kind=LineKind.BASIS,
-        description=f"{peak.organization_name}: {counted_as(peak.metric)}",
-        metric=peak.metric,
-        quantity=peak.high_water_mark,
+        description=f"{billed.organization_name}: {counted_as(billed.metric)}",
+        metric=billed.metric,
+        quantity=billed.quantity,
         unit_price=Decimal(0),
         amount_minor=0,
-        organization_id=peak.organization_id,
-        organization_name=peak.organization_name,
-        peak=peak.peak,
+        organization_id=billed.organization_id,
+        organization_name=billed.organization_name,
+        peak=billed.peak,
     )

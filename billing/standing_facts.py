@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Max, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import JSONObject
 
+from billing.choices import Collection
 from billing.models import (
     ChargeAttempt,
     Chargeback,
@@ -142,7 +143,7 @@ def _rows(text: str | None) -> list[dict[str, Any]]:
 
 def _debt(row: dict[str, Any]) -> Debt:
     # What is agreed to come by transfer is not late because a card was tried and failed.
-    is_automatic = row["collection"] == Invoice.Collection.AUTOMATIC
+    is_automatic = row["collection"] == Collection.AUTOMATIC
     failed_at = row["charge_failed_at"] if is_automatic else None
     zone = ZoneInfo(row["billing_time_zone"])
     due_date = date.fromisoformat(row["due_date"])

@@ -1,8 +1,10 @@
 """A contract's terms as rating takes them."""
 
 from billing.allowances.prepaid import prepaid_active_users
+from billing.choices import ContractKind
 from billing.models import BillingProfile, Contract, PaymentMethod
-from billing.rating import BilledMetric, ContractKind, Terms
+from billing.rating import Terms
+from core.metrics import Metric
 from usage.periods import Month
 
 
@@ -20,11 +22,11 @@ def terms_of(
     """
     if has_card is None:
         has_card = PaymentMethod.objects.filter(replaced_at=None).exists()
-    counts_active = contract.metric == BilledMetric.MAU.value
+    counts_active = contract.metric == Metric.ACTIVE_USERS
     return Terms(
         kind=ContractKind(contract.kind),
         package_name=contract.package_name,
-        metric=BilledMetric(contract.metric),
+        metric=Metric(contract.metric),
         currency=contract.currency,
         unit_price=contract.unit_price,
         automatic_limit_minor=contract.automatic_limit_minor,

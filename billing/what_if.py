@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from billing.agreements.free_allowance import billed_contracts
 from billing.estimates import estimate
 from billing.models import BillingProfile
-from billing.rating import BilledMetric, Terms
+from billing.rating import Terms
 from billing.terms import terms_of
-from usage.forecast.models import LEVELS
+from core.metrics import Metric
 from usage.periods import Month
 from usage.what_if.looking_back import Past
 
@@ -100,7 +100,7 @@ def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
     known: dict[int, Terms] = {}
     found: dict[Month, Terms | None] = {}
     for month, contract in billed_contracts(months).items():
-        if contract is None or contract.metric not in LEVELS:
+        if contract is None or not Metric(contract.metric).counted:
             found[month] = None
             continue
         if contract.pk not in known:
@@ -110,7 +110,5 @@ def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
 
 
 def _quantity(terms: Terms, users: int, devices: int) -> int:
-    metric = terms.metric
-    if metric is BilledMetric.GREATER:
-        return max(users, devices)
-    return devices if metric is BilledMetric.DEVICES else users
+    marks = {Metric.USERS: users, Metric.DEVICES: devices}
+    return max(marks[metric] for metric in terms.metric.counted)

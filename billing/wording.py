@@ -39,11 +39,6 @@ def quantity_text(quantity: Decimal, unit: str) -> str:
     return f"{number} {unit.removesuffix('s') if number == '1' else unit}"
 
 
-def unit_of(metric: str) -> str:
-    """What is counted; a contract billing the greater of users and devices counts seats."""
-    return {"greater": "seats", "mau": "MAU"}.get(metric, metric)
-
-
 def local_date(at: datetime, zone: str) -> date:
     """The date of an instant in a time zone."""
     return at.astimezone(ZoneInfo(zone)).date()

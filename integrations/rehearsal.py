@@ -46,6 +46,6 @@ def psa(organizations: Sequence[BilledOrganization], now: datetime) -> CheckResu
 def _unmapped(organization: BilledOrganization) -> Finding:
     return Finding(
         f"{organization.name} is not mapped",
-        f"Nothing bills its {organization.quantity:,} {organization.metric} in Autotask.",
+        f"Nothing bills its {organization.quantity:,} {organization.metric.unit} in Autotask.",
         reverse("autotask_map", args=[organization.organization_id]),
     )

@@ -3,24 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from core.metrics import Metric
 from tenants.models import Organization
-
-
-class Counted(StrEnum):
-    """What is added; the texts are those of the counting triggers."""
-
-    USERS = "users"
-    DEVICES = "devices"
 
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """So many users or devices that are to be added to an organization."""
+    """So many users or devices (`metric`) that are to be added to an organization."""
 
     organization: Organization
-    counted: Counted
+    metric: Metric
     how_many: int
 
 
@@ -33,7 +26,7 @@ class NewPeak:
     `starts_overage`: the first to lie above the commitment; `committed` is None without one.
     """
 
-    counted: Counted
+    metric: Metric
     peak: int
     level: int
     added: int

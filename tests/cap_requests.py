@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from accounts.actors import SYSTEM_ACTOR, Actor
 from accounts.models import User
+from billing.choices import ContractKind
 from billing.models import Contract
 from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
@@ -41,7 +42,7 @@ def otto_at_the_cap(people: People) -> Organization:
 
 def contract(**changes: object) -> Contract:
     fields: dict[str, object] = {
-        "kind": Contract.Kind.PAY_AS_YOU_GO,
+        "kind": ContractKind.PAY_AS_YOU_GO,
         "package_id": 1,
         "package_name": "Complete",
         "metric": "users",

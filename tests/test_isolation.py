@@ -15,6 +15,7 @@ from django.test import Client
 from accounts.credentials import ApiKey, Invitation
 from accounts.models import Provider, User
 from accounts.roles import Role
+from billing.choices import Collection, InvoiceKind
 from billing.models import Contract, CreditNote, Invoice, PaymentMethod
 from integrations.models import Drift, ServiceMapping, SyncRun
 from mtp.schema import provider_schema
@@ -41,9 +42,9 @@ def entered() -> Provider:
 def make_invoice(organization: Organization) -> Invoice:
     invoice = Invoice.objects.create(
         number=f"{CANARY}-000001",
-        kind=Invoice.Kind.USAGE,
+        kind=InvoiceKind.USAGE,
         month=date(2026, 2, 1),
-        collection=Invoice.Collection.AUTOMATIC,
+        collection=Collection.AUTOMATIC,
         currency="USD",
         subtotal_minor=100,
         tax_rate=Decimal(0),

@@ -6,12 +6,13 @@ from datetime import datetime
 from django.db.models import F
 from django.urls import reverse
 
+from core.metrics import Metric
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.conditions import Condition, watch
 from tenants.alerts.models import Kind, Severity
 from tenants.models import MeteringPolicy
 from usage.badges import Badge, badge, limit_reached, near_limit
-from usage.models import Metric, OrganizationCounter
+from usage.models import OrganizationCounter
 from usage.replay import Difference
 
 BOOKS = "books"

@@ -6,13 +6,13 @@ from typing import Any
 from ninja import Router, Schema
 
 from accounts.api_access import ApiRequest
+from core.metrics import COUNTED
 from tenants.access import organization_or_404
 from tenants.api.fields import Page, PageQuery, Paging
 from tenants.models import Organization
 from usage.api_months import MonthText, asked_month
 from usage.explain import Crest, explain_month
 from usage.levels import MonthLevel, high_water_marks
-from usage.models import Metric
 
 router = Router(tags=["Usage"])
 
@@ -120,7 +120,7 @@ def month_of_organization(
         "ends_at": asked.ends_at(zone),
         "is_over": asked.ends_at(zone) <= now,
     }
-    for metric in (Metric.USERS, Metric.DEVICES):
+    for metric in COUNTED:
         why = explain_month(organization_id=organization.pk, metric=metric, month=asked, zone=zone)
         answer[metric.value] = {
             "high_water_mark": why.high_water_mark,

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from django.db import connection
 
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
 from usage.explain import RULES_DIFFER, Explanation
-from usage.models import Metric
 from usage.sql import statement
 
 COUNTED = statement("counted_at")

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
 from usage.levels import level_of
-from usage.models import Metric, MonthlyUsage, UsageEvent
+from usage.models import MonthlyUsage, UsageEvent
 from usage.periods import Month
 from usage.sql import statement
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from core.metrics import Metric
 from tenants.models import Organization
-from usage.models import Metric, MonthlyUsage, OrganizationCounter
+from usage.models import MonthlyUsage, OrganizationCounter
 from usage.periods import Month
 
 

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
-from usage.models import Metric, UsageEvent
+from usage.models import UsageEvent
 from usage.periods import Month
 from usage.sql import statement
 

@@ -4,7 +4,7 @@ The one rule of reading months: a month without a row had no event, so its level
 next month with a row carried in, or the present count when there is none (docs/decisions/0004).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -13,9 +13,10 @@ from django.db import connection
 from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from core.metrics import COUNTED, Metric
 from mtp.schema import require_provider_schema
 from tenants.models import Organization
-from usage.models import Metric, MonthlyUsage, OrganizationCounter
+from usage.models import MonthlyUsage, OrganizationCounter
 from usage.periods import Month
 
 if TYPE_CHECKING:
@@ -68,16 +69,15 @@ class MonthLevel:
     peak_event_id: int | None
 
 
-def high_water_marks(*, month: Month, metric: Metric | None = None) -> list[MonthLevel]:
-    """Every organization's level and peak of a month, of one metric or of both, in one statement.
+def high_water_marks(*, month: Month, metrics: Sequence[Metric] = COUNTED) -> list[MonthLevel]:
+    """Every organization's level and peak of a month, of counted metrics, in one statement.
 
     Organizations come in order of id, removed ones too: what they had is still billed. A month
     before an organization existed is 0; one that is not over counts what happened so far.
     """
     require_provider_schema()
-    metrics = [metric.value] if metric else Metric.values
     with connection.cursor() as cursor:
-        cursor.execute(LEVELS, {"month": month.first_day, "metrics": metrics})
+        cursor.execute(LEVELS, {"month": month.first_day, "metrics": list(metrics)})
         return list(_read(cursor.fetchall()))
 
 

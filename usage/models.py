@@ -4,14 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from core.metrics import COUNTED_CHOICES
 from tenants.models import Organization
-
-
-class Metric(models.TextChoices):
-    """What is counted; the texts are those of the triggers."""
-
-    USERS = "users", "Users"
-    DEVICES = "devices", "Devices"
 
 
 class OrganizationCounter(models.Model):
@@ -21,7 +15,7 @@ class OrganizationCounter(models.Model):
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
-    metric = models.CharField(max_length=10, choices=Metric)
+    metric = models.CharField(max_length=10, choices=COUNTED_CHOICES)
     count = models.PositiveIntegerField(default=0, db_default=0)
     last_event_at = models.DateTimeField(null=True)
 
@@ -44,7 +38,7 @@ class UsageEvent(models.Model):
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
-    metric = models.CharField(max_length=10, choices=Metric)
+    metric = models.CharField(max_length=10, choices=COUNTED_CHOICES)
     at = models.DateTimeField()
     delta = models.SmallIntegerField()
     count_after = models.PositiveIntegerField()
@@ -78,7 +72,7 @@ class MonthlyUsage(models.Model):
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
-    metric = models.CharField(max_length=10, choices=Metric)
+    metric = models.CharField(max_length=10, choices=COUNTED_CHOICES)
     month = models.DateField()
     carried_in = models.PositiveIntegerField()
     high_water_mark = models.PositiveIntegerField()

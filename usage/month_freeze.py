@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from core.metrics import COUNTED
 from mtp.schema import require_provider_schema
 from tenants.models import MeteringPolicy
-from usage.models import Metric
 from usage.periods import Month
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
         end = _end_for_both(cursor, month=month, zone=zone)
         if policy.closed_through is not None and policy.closed_through >= end:
             return policy.closed_through
-        cursor.execute(FILL_MONTH, {"month": month.first_day, "metrics": Metric.values})
+        cursor.execute(FILL_MONTH, {"month": month.first_day, "metrics": list(COUNTED)})
     policy.closed_through = end
     policy.save(update_fields=["closed_through"])
     return end

@@ -7,8 +7,8 @@ from typing import Any, Final
 from django.db import connection
 
 from accounts.scope import visible_organizations
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
-from usage.models import Metric
 from usage.periods import MONTHS_OF_A_YEAR, Month
 from usage.sql import statement
 

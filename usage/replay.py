@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
-from usage.models import Metric
 from usage.sql import statement
 
 REPLAYED = statement("replayed")

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import connection
 
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
-from usage.models import Metric
 from usage.periods import Month
 
 # In which month an instant lies is the database's to say (docs/decisions/0004).

@@ -4,18 +4,16 @@ from datetime import date
 
 from django.urls import reverse
 
-from usage.models import Metric
-
-# How billing calls the number of active users.
-ACTIVE_USERS = "mau"
+from core.metrics import Metric
 
 
 def why_path(*, organization_id: int, month: date, metric: str) -> str:
     """The address, without the site, of why an organization's number of a month is what it is.
 
-    `month` is its first day; a metric other than devices and "mau" is explained by its users.
+    `month` is its first day. Devices and active users have explanations; any other metric is
+    explained by its users.
     """
-    if metric == ACTIVE_USERS:
+    if metric == Metric.ACTIVE_USERS:
         return reverse("active_users_why", args=[organization_id, f"{month:%Y-%m}"])
     path = reverse("usage_why", args=[organization_id, f"{month:%Y-%m}"])
     return f"{path}?metric={metric}" if metric == Metric.DEVICES else path

@@ -8,6 +8,7 @@ from django.db import models
 
 from accounts.text import plain_text
 from accounts.validation import currency_code
+from core.metrics import Metric
 
 LARGEST_PACK = 10_000_000
 LONGEST_TERM_MONTHS = 36
@@ -16,16 +17,13 @@ LONGEST_TERM_MONTHS = 36
 class Package(models.Model):
     """What is sold, and which metric it is billed by."""
 
-    class Metric(models.TextChoices):
-        """The billed quantity of an organization's month."""
-
-        USERS = "users", "Users"
-        DEVICES = "devices", "Devices"
-        GREATER = "greater", "The greater of users and devices"
-        MAU = "mau", "Monthly active users"
-
     name = models.CharField(max_length=100, unique=True)
-    metric = models.CharField(max_length=10, choices=Metric, default=Metric.USERS)
+    metric = models.CharField(
+        max_length=10,
+        choices=Metric,
+        default=Metric.USERS,
+        help_text="Seats: the greater of an organization's users and devices.",
+    )
     contents = models.JSONField(default=list, help_text="What is included, one text each.")
     is_offered = models.BooleanField(default=True)
 

@@ -16,6 +16,7 @@ from accounts.models import Package
 from billing.admin.base import BillingAdmin
 from billing.agreements.course import TERM_MONTHS
 from billing.agreements.terms import is_whole_terms
+from billing.choices import ContractKind
 from billing.contracts import MonthsClosed, agree_contract
 from billing.models import (
     BillingProfile,
@@ -62,7 +63,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """Committed contracts name their quantity, others none; months are whole."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        is_committed = cleaned.get("kind") == Contract.Kind.COMMITTED
+        is_committed = cleaned.get("kind") == ContractKind.COMMITTED
         if is_committed != bool(cleaned.get("committed_quantity")):
             self.add_error(
                 "committed_quantity",

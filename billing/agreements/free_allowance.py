@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from billing.choices import ContractKind
 from billing.contracts import contract_for
 from billing.models import Contract
 from tenants.models import MeteringPolicy
@@ -17,7 +18,7 @@ def billed_contract(month: Month) -> Contract | None:
     ended before either came stays free, however late it is closed.
     """
     contract = contract_for(month)
-    if contract is None or contract.kind == Contract.Kind.COMMITTED:
+    if contract is None or contract.kind == ContractKind.COMMITTED:
         return contract
     return None if was_free(month) else contract
 
@@ -29,7 +30,7 @@ def billed_contracts(months: Iterable[Month]) -> dict[Month, Contract | None]:
     found: dict[Month, Contract | None] = {}
     for month in months:
         contract = next((one for one in contracts if _covers(one, month.first_day)), None)
-        is_owed = contract is not None and contract.kind == Contract.Kind.COMMITTED
+        is_owed = contract is not None and contract.kind == ContractKind.COMMITTED
         found[month] = contract if is_owed or not _was_free(policy, month) else None
     return found
 

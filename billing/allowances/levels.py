@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.models import AllowanceOrder, Contract
-from billing.rating import BilledMetric
+from core.metrics import Metric
 from usage.periods import Month
 
 
@@ -67,6 +67,6 @@ def _committed(contracts: Sequence[Contract], month: Month) -> int:
         for contract in contracts
         if contract.starts_on <= day and (contract.ends_on is None or contract.ends_on > day)
     ]
-    if not in_force or in_force[-1].metric != BilledMetric.MAU.value:
+    if not in_force or in_force[-1].metric != Metric.ACTIVE_USERS:
         return 0
     return in_force[-1].committed_quantity or 0

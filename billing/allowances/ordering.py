@@ -8,19 +8,12 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
 from accounts.models import Offer, OfferPrice, Provider
+from billing.choices import InvoiceKind, LineKind
 from billing.contracts import contract_for
 from billing.issue import deliveries_of, issue_invoices
 from billing.models import AllowanceOrder, BillingProfile, Contract
 from billing.money import round_minor
-from billing.rating import (
-    InvoiceDraft,
-    InvoiceKind,
-    LineDraft,
-    LineKind,
-    Terms,
-    collection,
-    tax_minor,
-)
+from billing.rating import InvoiceDraft, LineDraft, Terms, draft_invoice
 from billing.terms import terms_of
 from mtp.outbox.delivery import enqueue_all
 from tenants import audit
@@ -128,9 +121,7 @@ def quote(*, provider: Provider, offer_id: int, now: datetime) -> Quote:
 
 
 def _draft(price: OfferPrice, *, terms: Terms, month: Month) -> InvoiceDraft:
-    offer, currency = price.offer, terms.currency
-    amount = round_minor(price.price, currency)
-    tax = tax_minor(subtotal_minor=amount, tax_rate=terms.tax_rate, currency=currency)
+    offer = price.offer
     last = month.plus(months=offer.months - 1)
     until = f" to {last.first_day:%B %Y}" if last != month else ""
     line = LineDraft(
@@ -142,16 +133,9 @@ def _draft(price: OfferPrice, *, terms: Terms, month: Month) -> InvoiceDraft:
         metric="packs",
         quantity=1,
         unit_price=price.price,
-        amount_minor=amount,
+        amount_minor=round_minor(price.price, terms.currency),
     )
-    return InvoiceDraft(
-        kind=InvoiceKind.ORDER,
-        lines=(line,),
-        subtotal_minor=amount,
-        tax_minor=tax,
-        total_minor=amount + tax,
-        collection=collection(terms=terms, total_minor=amount + tax),
-    )
+    return draft_invoice(InvoiceKind.ORDER, (line,), terms=terms)
 
 
 def order_pack(

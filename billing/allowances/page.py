@@ -12,8 +12,8 @@ from billing.contracts import contract_for
 from billing.forecast import AllowanceAhead
 from billing.models import AllowanceOrder
 from billing.money import format_money, format_unit_price
-from billing.rating import BilledMetric
 from billing.wording import date_text
+from core.metrics import Metric
 from usage.periods import Month
 
 
@@ -44,7 +44,7 @@ def overage_note(*, user: User, month: Month) -> str:
     if not user.may(Permission.VIEW_BILLING):
         return ""
     contract = contract_for(month)
-    if contract is None or contract.metric != BilledMetric.MAU.value:
+    if contract is None or contract.metric != Metric.ACTIVE_USERS:
         return "Your contract does not bill active users"
     return f"{format_unit_price(contract.unit_price, contract.currency)} each, billed at month end"
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from billing import topics
 from billing.charging import current_provider
+from billing.choices import Collection
 from billing.corrections import mails
 from billing.corrections.acting import CorrectionRefused, correct
 from billing.corrections.crediting import credit, left_to_credit, taken_of_lines
@@ -123,7 +124,7 @@ def _answer(
 
 
 def _charge_again(invoice: Invoice, *, cause: str, now: datetime) -> None:
-    is_automatic = invoice.collection == Invoice.Collection.AUTOMATIC
+    is_automatic = invoice.collection == Collection.AUTOMATIC
     has_card = PaymentMethod.objects.filter(replaced_at=None).exists()
     if is_automatic and has_card and invoice.amounts.due_minor:
         enqueue(

@@ -7,14 +7,15 @@ from decimal import Decimal
 
 from accounts.actors import Actor
 from billing.charging import current_provider
+from billing.choices import InvoiceKind, LineKind
 from billing.contracts import contract_for
 from billing.corrections.acting import CorrectionRefused, correct
 from billing.issue import deliveries_of, issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
 from billing.money import format_money
-from billing.month_levels import month_levels
+from billing.month_levels import billed_quantities
 from billing.profile import current_profile
-from billing.rating import InvoiceDraft, LineDraft, LineKind, Peak, rate_month
+from billing.rating import InvoiceDraft, LineDraft, Peak, rate_month
 from billing.terms import terms_of
 from mtp.outbox.delivery import enqueue_all
 from tenants import audit
@@ -48,7 +49,7 @@ def check_reissuable(invoice: Invoice) -> None:
     """Raises `CorrectionRefused` where no other invoice can take this one's place."""
     if not invoice.voided_at:
         raise CorrectionRefused(f"{invoice.number} is not void. Void it first.")
-    if invoice.kind == Invoice.Kind.ORDER:
+    if invoice.kind == InvoiceKind.ORDER:
         raise CorrectionRefused(f"{invoice.number} bills an order: the provider orders anew.")
     replacement = Invoice.objects.filter(replaces=invoice).first()
     if replacement is not None:
@@ -68,7 +69,7 @@ def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
     terms = terms_of(contract, profile, month=month)
     drafts = rate_month(
         terms=terms,
-        levels=month_levels(month=month, metric=terms.metric),
+        quantities=billed_quantities(month=month, metric=terms.metric),
         month_name=f"{month.first_day:%B %Y}",
         adjustments=[_taken_over(line) for line in _late_lines(invoice)],
     )

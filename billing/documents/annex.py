@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from billing.documents.names import fitted, is_monospaced, printable
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
-from billing.wording import quantity_text, sortable_instant, unit_of
+from billing.wording import quantity_text, sortable_instant
 
 _GAP = "  "
 _POSITION, _QUANTITY, _REACHED, _PERSON = 4, 14, 26, 21
@@ -61,7 +61,7 @@ def annex_line(
     price = format_unit_price(line.unit_price, currency) if has_price else ""
     amount = format_money(line.amount_minor, currency) if has_price else ""
     reached = "carried in" if line.peak_at is None else sortable_instant(line.peak_at, zone)
-    quantity = quantity_text(line.quantity, unit_of(line.metric))
+    quantity = quantity_text(line.quantity, line.unit)
     return AnnexLine(
         indent=" " * (_POSITION - len(str(line.position))),
         position=str(line.position),

@@ -12,7 +12,7 @@ from billing.documents.names import printable
 from billing.documents.sheet import Party
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
-from billing.wording import date_text, unit_of
+from billing.wording import date_text
 
 _LONGEST_ITEM = 200
 _MOST_ITEMS = 30
@@ -49,7 +49,7 @@ def contract_sheet(
 
     Dates are those of the billing zone.
     """
-    unit = unit_of(contract.metric)
+    unit = contract.unit
     unit_price = format_unit_price(contract.unit_price, contract.currency)
     committed = contract.committed_quantity
     headline = (
@@ -97,7 +97,7 @@ def contract_html(
 
 
 def _facts(contract: Contract, *, reference: str, zone: str) -> tuple[tuple[str, str], ...]:
-    unit = unit_of(contract.metric)
+    unit = contract.unit
     limit = format_money(contract.automatic_limit_minor, contract.currency)
     is_annual = contract.term == Contract.Term.ANNUAL
     facts = [

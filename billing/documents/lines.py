@@ -7,12 +7,14 @@ from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from billing.choices import LineKind
 from billing.documents.names import printable
 from billing.line_texts import counted_as
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
 from billing.why_links import why_address
-from billing.wording import instant_text, month_text, quantity_text, unit_of
+from billing.wording import instant_text, month_text, quantity_text
+from core.metrics import Metric
 from usage.wording import counted_noun
 
 _LONGEST_PERSON = 60
@@ -37,13 +39,13 @@ class Charge:
 
 def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> Charge:
     """A line by itself; a basis line has neither price nor amount."""
-    is_free = line.kind == InvoiceLine.Kind.BASIS
+    is_free = line.kind == LineKind.BASIS
     is_late = line.adjusted_month is not None
     name = line.description if is_late else line.organization_name or line.description
     return Charge(
         name=printable(name),
         note=" ".join(filter(None, (printable(line.reason), peak_note(line, zone=zone)))),
-        quantity=quantity_text(line.quantity, unit_of(line.metric)),
+        quantity=quantity_text(line.quantity, line.unit),
         unit_price="" if is_free else format_unit_price(line.unit_price, currency),
         amount="" if is_free else format_money(line.amount_minor, currency),
         why_url=why_address(line, month=month),
@@ -55,22 +57,21 @@ def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator
     ordered = sorted(lines, key=_metric_and_price)
     for (late, metric, price), members in groupby(ordered, key=_metric_and_price):
         group = list(members)
-        what = _counted(metric)
+        what = _capitalized(counted_as(Metric(metric)))
         if late != NOT_LATE:
             what = f"{what}, told late of {month_text(late)},"
         yield Charge(
             name=f"{what} in {counted_noun(len(group), 'organizations')}",
             note="The sum of their lines, each with its own amount",
             quantity=quantity_text(
-                sum((line.quantity for line in group), Decimal(0)), unit_of(metric)
+                sum((line.quantity for line in group), Decimal(0)), group[0].unit
             ),
             unit_price=format_unit_price(price, currency),
             amount=format_money(sum(line.amount_minor for line in group), currency),
         )
 
 
-def _counted(metric: str) -> str:
-    phrase = counted_as(unit_of(metric) if metric == "greater" else metric)
+def _capitalized(phrase: str) -> str:
     return phrase[0].upper() + phrase[1:]
 
 

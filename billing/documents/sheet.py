@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing.choices import Collection, InvoiceKind, LineKind
 from billing.documents.annex import (
     CHARGES,
     SHARES,
@@ -26,6 +27,7 @@ from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
 from billing.why_links import why_address
 from billing.wording import date_text, instant_text, month_text
+from core.metrics import Metric
 
 # Up to so many lines a page's table is handsome and quick; a longer one becomes an annex.
 LONGEST_TABLE = 40
@@ -102,8 +104,8 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
     """
     zone = ZoneInfo(invoice.billing_time_zone)
     lines = list(lines)
-    charged = [line for line in lines if line.kind != InvoiceLine.Kind.BASIS]
-    basis = [line for line in lines if line.kind == InvoiceLine.Kind.BASIS]
+    charged = [line for line in lines if line.kind != LineKind.BASIS]
+    basis = [line for line in lines if line.kind == LineKind.BASIS]
     is_long = len(lines) > LONGEST_TABLE
     is_summary = len(charged) > LONGEST_TABLE
     has_annex = is_long and len(lines) <= LONGEST_ANNEX
@@ -135,7 +137,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
         totals=_totals(invoice),
         total=format_money(invoice.total_minor, currency),
         is_owed=invoice.total_minor > 0,
-        is_charged_to_card=invoice.collection == Invoice.Collection.AUTOMATIC,
+        is_charged_to_card=invoice.collection == Collection.AUTOMATIC,
     )
 
 
@@ -213,19 +215,19 @@ def rate_text(rate: Decimal) -> str:
 
 
 def _quantity_heading(invoice: Invoice) -> str:
-    if invoice.contract_summary.get("metric") == "mau":
+    if invoice.contract_summary.get("metric") == Metric.ACTIVE_USERS:
         return "Active users"
-    return "High-water mark" if invoice.kind == Invoice.Kind.USAGE else "Quantity"
+    return "High-water mark" if invoice.kind == InvoiceKind.USAGE else "Quantity"
 
 
 def _has_marks(invoice: Invoice, basis: list[InvoiceLine]) -> bool:
-    if invoice.contract_summary.get("metric") == "mau":
+    if invoice.contract_summary.get("metric") == Metric.ACTIVE_USERS:
         return False
-    return invoice.kind in (Invoice.Kind.USAGE, Invoice.Kind.OVERAGE) or bool(basis)
+    return invoice.kind in (InvoiceKind.USAGE, InvoiceKind.OVERAGE) or bool(basis)
 
 
 def _basis_heading(invoice: Invoice) -> str:
-    if invoice.kind == Invoice.Kind.COMMITMENT:
+    if invoice.kind == InvoiceKind.COMMITMENT:
         return "What your organizations had of it"
     return "What the quantity is based on"
 

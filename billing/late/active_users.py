@@ -9,9 +9,10 @@ from django.db.models import Count
 from billing.agreements.free_allowance import billed_contract
 from billing.late.lines import BilledUntilNow, LateMonth
 from billing.models import BillingProfile
-from billing.month_levels import month_levels
-from billing.rating import BilledMetric, Level
+from billing.month_levels import billed_quantities
+from billing.rating import BilledQuantity
 from billing.terms import terms_of
+from core.metrics import Metric
 from usage.active_users.models import LateActivity
 from usage.periods import Month
 
@@ -48,16 +49,16 @@ def rated_activity_month(
     `billed` is what adjustments brought it to.
     """
     contract = billed_contract(activity.month)
-    if contract is None or contract.metric != BilledMetric.MAU.value:
+    if contract is None or contract.metric != Metric.ACTIVE_USERS:
         return None
     profile = BillingProfile.objects.filter(pk=1).first()
-    counted = month_levels(month=activity.month, metric=BilledMetric.MAU)
+    counted = billed_quantities(month=activity.month, metric=Metric.ACTIVE_USERS)
     name = f"{activity.month.first_day:%B %Y}"
     return LateMonth(
         first_day=activity.month.first_day,
         terms=terms_of(contract, profile, month=activity.month),
-        counted=tuple(counted),
-        corrected=tuple(_corrected(counted, activity.late)),
+        counted=counted,
+        corrected=_corrected(counted, activity.late),
         billed=billed,
         reasons={
             pk: f"Told after {name} was closed: {users:,} active {_users(users)}."
@@ -66,12 +67,14 @@ def rated_activity_month(
     )
 
 
-def _corrected(counted: Sequence[Level], late: Sequence[tuple[int, str, int]]) -> list[Level]:
-    known = {level.organization_id: level for level in counted}
+def _corrected(
+    counted: Sequence[BilledQuantity], late: Sequence[tuple[int, str, int]]
+) -> list[BilledQuantity]:
+    known = {each.organization_id: each for each in counted}
     return [
-        replace(known[pk], high_water_mark=known[pk].high_water_mark + users)
+        replace(known[pk], quantity=known[pk].quantity + users)
         if pk in known
-        else Level(pk, name, BilledMetric.MAU.value, users)
+        else BilledQuantity(pk, name, Metric.ACTIVE_USERS, users)
         for pk, name, users in late
     ]
 

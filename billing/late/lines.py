@@ -5,14 +5,14 @@ issued gives none: nothing has to be marked as done. Less than billed gives none
 told a removal late had the seat billed, and money back is a credit note (docs/decisions/0016).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from billing.choices import LineKind
 from billing.line_texts import counted_as, together_as
-from billing.money import round_minor
-from billing.rating import ContractKind, Level, LineDraft, LineKind, Terms, billed_peaks
+from billing.rating import BilledQuantity, LineDraft, Terms, billed_by
 
 # What adjustments of a month bring it to so far: by organization, or None for all above a
 # commitment together.
@@ -23,14 +23,14 @@ BilledUntilNow = Mapping[int | None, int]
 class LateMonth:
     """A closed month: as it was counted, what it would have been, and what was billed late so far.
 
-    `terms` are those of the contract that billed it; `reasons` say per organization what was told
-    late, as a sentence.
+    `terms` are those of the contract that billed it. `counted` has one quantity per organization.
+    `reasons` say for each organization what was reported late, as a sentence.
     """
 
     first_day: date
     terms: Terms
-    counted: tuple[Level, ...]
-    corrected: tuple[Level, ...]
+    counted: Sequence[BilledQuantity]
+    corrected: Sequence[BilledQuantity]
     billed: BilledUntilNow
     reasons: Mapping[int, str]
 
@@ -42,96 +42,78 @@ class LateMonth:
 
 def late_lines(month: LateMonth) -> list[LineDraft]:
     """What the month costs beyond what was billed for it, at its own contract's price."""
-    before = _marks(month.terms, month.counted)
-    after = _marks(month.terms, _higher_of(month.counted, month.corrected))
-    raised = [(peak, before.get(pk)) for pk, peak in after.items()]
-    if month.terms.kind is ContractKind.PAY_AS_YOU_GO and not month.terms.prepaid_quantity:
-        return list(_pay_as_you_go(month, raised))
-    return _committed(month, before=before, after=after)
+    before = {each.organization_id: each.quantity for each in month.counted}
+    after = billed_by(metric=month.terms.metric, quantities=(*month.counted, *month.corrected))
+    if month.terms.charges_each_organization:
+        return list(_of_each(month, before=before, after=after))
+    return _of_all_together(month, before=before, after=after)
 
 
-def _marks(terms: Terms, levels: Iterable[Level]) -> dict[int, Level]:
-    peaks = billed_peaks(metric=terms.metric, levels=levels)
-    return {peak.organization_id: peak for peak in peaks}
-
-
-def _higher_of(counted: Iterable[Level], corrected: Iterable[Level]) -> list[Level]:
-    highest = {(level.organization_id, level.metric): level for level in counted}
-    for level in corrected:
-        known = highest.get((level.organization_id, level.metric))
-        if known is None or level.high_water_mark > known.high_water_mark:
-            highest[level.organization_id, level.metric] = level
-    return list(highest.values())
-
-
-def _pay_as_you_go(
-    month: LateMonth, raised: Iterable[tuple[Level, Level | None]]
+def _of_each(
+    month: LateMonth, *, before: Mapping[int, int], after: Iterable[BilledQuantity]
 ) -> Iterator[LineDraft]:
-    price, currency = month.terms.unit_price, month.terms.currency
-    for peak, counted in raised:
-        until_now = max(
-            counted.high_water_mark if counted else 0, month.billed.get(peak.organization_id, 0)
-        )
-        more = peak.high_water_mark - until_now
+    for each in after:
+        pk = each.organization_id
+        until_now = max(before.get(pk, 0), month.billed.get(pk, 0))
+        more = each.quantity - until_now
         if more > 0:
             yield replace(
-                _of_organization(month, peak, adjusted_from=until_now),
+                _of_organization(month, each, adjusted_from=until_now),
                 kind=LineKind.ADJUSTMENT,
-                unit_price=price,
-                amount_minor=round_minor(more * price, currency),
+                unit_price=month.terms.unit_price,
+                amount_minor=month.terms.amount_minor(more),
             )
 
 
-def _committed(
-    month: LateMonth, *, before: Mapping[int, Level], after: Mapping[int, Level]
+def _of_all_together(
+    month: LateMonth, *, before: Mapping[int, int], after: Sequence[BilledQuantity]
 ) -> list[LineDraft]:
     """One line for what all organizations together pass the commitment by, and their shares."""
-    committed = month.terms.covered_quantity
-    was = sum(peak.high_water_mark for peak in before.values())
-    is_now = sum(peak.high_water_mark for peak in after.values())
-    until_now = max(was - committed, 0, month.billed.get(None, 0))
-    more = is_now - committed - until_now
+    covered = month.terms.covered_quantity
+    was = sum(before.values())
+    is_now = sum(each.quantity for each in after)
+    until_now = max(was - covered, 0, month.billed.get(None, 0))
+    more = is_now - covered - until_now
     if more <= 0:
         return []
-    price, currency = month.terms.unit_price, month.terms.currency
     charged = LineDraft(
         kind=LineKind.ADJUSTMENT,
         description=(
-            f"{more:,} more above the {committed:,} {month.terms.covered_as}, {month.name} "
-            f"({together_as(month.terms.metric.value)}: {is_now:,} instead of {was:,})"
+            f"{more:,} more above the {covered:,} {month.terms.covered_as}, {month.name} "
+            f"({together_as(month.terms.metric)}: {is_now:,} instead of {was:,})"
         ),
-        metric=month.terms.metric.value,
+        metric=month.terms.metric,
         quantity=more,
-        unit_price=price,
-        amount_minor=round_minor(more * price, currency),
+        unit_price=month.terms.unit_price,
+        amount_minor=month.terms.amount_minor(more),
         adjusted_month=month.first_day,
         adjusted_from=until_now,
         reason=f"Told after {month.name} was closed; the organizations are named below.",
     )
     shares = [
-        _of_organization(month, peak, adjusted_from=known)
-        for pk, peak in after.items()
-        for known in [before[pk].high_water_mark if pk in before else 0]
-        if peak.high_water_mark > known
+        _of_organization(month, each, adjusted_from=known)
+        for each in after
+        for known in [before.get(each.organization_id, 0)]
+        if each.quantity > known
     ]
     return [charged, *shares]
 
 
-def _of_organization(month: LateMonth, peak: Level, *, adjusted_from: int) -> LineDraft:
+def _of_organization(month: LateMonth, billed: BilledQuantity, *, adjusted_from: int) -> LineDraft:
     return LineDraft(
         kind=LineKind.BASIS,
         description=(
-            f"{peak.organization_name}: {counted_as(peak.metric)}, {month.name}, "
-            f"{peak.high_water_mark:,} instead of {adjusted_from:,}"
+            f"{billed.organization_name}: {counted_as(billed.metric)}, {month.name}, "
+            f"{billed.quantity:,} instead of {adjusted_from:,}"
         ),
-        metric=peak.metric,
-        quantity=peak.high_water_mark - adjusted_from,
+        metric=billed.metric,
+        quantity=billed.quantity - adjusted_from,
         unit_price=Decimal(0),
         amount_minor=0,
-        organization_id=peak.organization_id,
-        organization_name=peak.organization_name,
-        peak=peak.peak,
+        organization_id=billed.organization_id,
+        organization_name=billed.organization_name,
+        peak=billed.peak,
         adjusted_month=month.first_day,
         adjusted_from=adjusted_from,
-        reason=month.reasons.get(peak.organization_id, ""),
+        reason=month.reasons.get(billed.organization_id, ""),
     )

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Max
 
 from billing.agreements.free_allowance import billed_contract
+from billing.choices import LineKind
 from billing.late.active_users import late_activity_months, rated_activity_month
 from billing.late.lines import LateMonth, late_lines
 from billing.models import BillingProfile, InvoiceLine, MonthClose
-from billing.month_levels import month_levels
-from billing.rating import BilledMetric, Level, LineDraft, Peak
+from billing.month_levels import billed_quantities
+from billing.rating import BilledQuantity, LineDraft, Peak
 from billing.terms import terms_of
 from billing.wording import instant_text
+from core.metrics import Metric
 from tenants.models import MeteringPolicy
 from usage.late import CorrectedMonth, LateChange, corrected_months, late_changes
 from usage.periods import Month
@@ -52,13 +54,13 @@ def _late_month(
     *, month: Month, corrected: Sequence[CorrectedMonth], changes: list[LateChange], zone: ZoneInfo
 ) -> LateMonth | None:
     contract = billed_contract(month)
-    if contract is None or contract.metric == BilledMetric.MAU.value:
+    if contract is None or contract.metric == Metric.ACTIVE_USERS:
         return None
     return LateMonth(
         first_day=month.first_day,
         terms=terms_of(contract, BillingProfile.objects.filter(pk=1).first()),
-        counted=tuple(month_levels(month=month)),
-        corrected=tuple(_level(each) for each in corrected),
+        counted=billed_quantities(month=month, metric=Metric(contract.metric)),
+        corrected=[_quantity(each) for each in corrected],
         billed=billed_late(month=month),
         reasons=_reasons(changes, month=month, zone=zone),
     )
@@ -69,9 +71,7 @@ def billed_late(*, month: Month, before_invoice: int | None = None) -> dict[int 
 
     A void invoice counts too: its lines were issued, and were taken back or issued again together.
     """
-    lines = InvoiceLine.objects.filter(
-        kind=InvoiceLine.Kind.ADJUSTMENT, adjusted_month=month.first_day
-    )
+    lines = InvoiceLine.objects.filter(kind=LineKind.ADJUSTMENT, adjusted_month=month.first_day)
     if before_invoice is not None:
         lines = lines.filter(invoice_id__lt=before_invoice)
     reached = lines.values_list("organization_id").annotate(
@@ -80,7 +80,7 @@ def billed_late(*, month: Month, before_invoice: int | None = None) -> dict[int 
     return {organization_id: int(level) for organization_id, level in reached}
 
 
-def _level(month: CorrectedMonth) -> Level:
+def _quantity(month: CorrectedMonth) -> BilledQuantity:
     peak = Peak(
         event_id=month.peak_event_id,
         at=month.peak_at,
@@ -88,10 +88,10 @@ def _level(month: CorrectedMonth) -> Level:
         subject_name=month.peak_subject_name,
         actor_name=month.peak_actor_name,
     )
-    return Level(
+    return BilledQuantity(
         month.organization_id,
         month.organization_name,
-        month.metric.value,
+        month.metric,
         month.high_water_mark,
         peak,
     )

@@ -6,6 +6,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models.functions import JSONObject
 
+from billing.choices import ContractKind
+from core.metrics import Metric
+
 ONE_ROW = models.Q(id=1)
 
 
@@ -56,19 +59,13 @@ class Contract(models.Model):
     `ends_on` it renews itself, term after term (`billing.agreements.terms`).
     """
 
-    class Kind(models.TextChoices):
-        """How the month is billed."""
-
-        PAY_AS_YOU_GO = "pay_as_you_go", "Pay as you go"
-        COMMITTED = "committed", "Committed users"
-
     class Term(models.TextChoices):
         """For how long it is agreed at a time."""
 
         MONTHLY = "monthly", "Monthly"
         ANNUAL = "annual", "Annual"
 
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20, choices=ContractKind)
     term = models.CharField(
         max_length=10, choices=Term, default=Term.MONTHLY, db_default=Term.MONTHLY
     )
@@ -107,6 +104,11 @@ class Contract(models.Model):
 
     def __str__(self) -> str:
         return f"{self.package_name} from {self.starts_on}"
+
+    @property
+    def unit(self) -> str:
+        """What its quantities count, in the plural and short: users, devices, seats, MAU."""
+        return Metric(self.metric).short_unit
 
     def summary(self) -> dict[str, Any]:
         """What an invoice keeps of its contract; the unit price as a decimal text."""

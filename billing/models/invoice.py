@@ -7,7 +7,9 @@ from django.db import models
 
 from billing.amounts import Amounts
 from billing.amounts import Status as InvoiceStatus
+from billing.choices import Collection, InvoiceKind, LineKind
 from billing.invoices import InvoiceQuerySet
+from core.metrics import Metric
 
 
 class NumberSequence(models.Model):
@@ -27,24 +29,10 @@ class Invoice(models.Model):
     the sum of `payments` less what went back; the status is derived from amounts.
     """
 
-    class Kind(models.TextChoices):
-        """Why it was issued; one of each for a month at most, but for orders."""
-
-        USAGE = "usage", "Usage"
-        COMMITMENT = "commitment", "Commitment"
-        OVERAGE = "overage", "Overage"
-        ORDER = "order", "Order"
-
-    class Collection(models.TextChoices):
-        """How the money is to come."""
-
-        AUTOMATIC = "automatic", "Charged to the card on file"
-        BY_INVOICE = "by_invoice", "Sent by mail"
-
     Status = InvoiceStatus
 
     number = models.CharField(max_length=30, unique=True)
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20, choices=InvoiceKind)
     month = models.DateField()
     collection = models.CharField(max_length=20, choices=Collection)
     currency = models.CharField(max_length=3)
@@ -143,21 +131,11 @@ class InvoiceLine(models.Model):
     was told late: `quantity` above the `adjusted_from` that were billed, for the `reason` given.
     """
 
-    class Kind(models.TextChoices):
-        """What the line charges for."""
-
-        USAGE = "usage", "An organization's high-water mark"
-        COMMITMENT = "commitment", "The committed quantity"
-        OVERAGE = "overage", "The quantity above the commitment"
-        PACK = "pack", "A pack of monthly active users, as ordered"
-        BASIS = "basis", "An organization's high-water mark, covered or counted elsewhere"
-        ADJUSTMENT = "adjustment", "Told late, for a month closed before"
-
     invoice = models.ForeignKey(
         Invoice, on_delete=models.PROTECT, related_name="lines", db_index=False
     )
     position = models.PositiveIntegerField()
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20, choices=LineKind)
     description = models.CharField(max_length=300)
     organization_id = models.BigIntegerField(null=True)
     organization_name = models.CharField(max_length=200, blank=True)
@@ -183,6 +161,11 @@ class InvoiceLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invoice_id}/{self.position} {self.description}"
+
+    @property
+    def unit(self) -> str:
+        """What its quantity counts, in the plural and short; the line of an order counts packs."""
+        return Metric(self.metric).short_unit if self.metric in Metric.values else self.metric
 
 
 class InvoiceDocument(models.Model):

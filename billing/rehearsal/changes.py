@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
-from billing.money import round_minor
-from billing.rating import ContractKind, Level, Terms
+from billing.rating import BilledQuantity, Terms
+from core.metrics import Metric
 
 # The last months a quantity is compared with, and how far apart it must be to be worth a look: more
 # than double or less than half of their median, and by so many.
@@ -34,7 +34,7 @@ class Change:
 
     organization_id: int
     name: str
-    metric: str
+    metric: Metric
     before: int
     now: int
     before_minor: int | None
@@ -61,10 +61,10 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class RatedPeaks:
-    """A month's peaks by organization, and the terms they are billed by, None where nothing is."""
+class RatedMonth:
+    """A month's billed quantities by organization, and the terms; None where nothing is billed."""
 
-    peaks: Mapping[int, Level]
+    quantities: Mapping[int, BilledQuantity]
     terms: Terms | None
 
     def amount(self, organization_id: int) -> int | None:
@@ -72,29 +72,32 @@ class RatedPeaks:
 
         Under a commitment, and with packs prepaid, what all have together is billed.
         """
-        terms = self.terms
-        if terms is None or terms.kind is not ContractKind.PAY_AS_YOU_GO or terms.prepaid_quantity:
+        if self.terms is None or not self.terms.charges_each_organization:
             return None
-        peak = self.peaks.get(organization_id)
-        return round_minor((peak.high_water_mark if peak else 0) * terms.unit_price, terms.currency)
+        return self.terms.amount_minor(self.quantity(organization_id))
+
+    def quantity(self, organization_id: int) -> int:
+        """What it had; 0 where nothing."""
+        billed = self.quantities.get(organization_id)
+        return billed.quantity if billed else 0
 
 
-def changes(*, this: RatedPeaks, history: Sequence[RatedPeaks]) -> list[Change]:
+def changes(*, this: RatedMonth, history: Sequence[RatedMonth]) -> list[Change]:
     """Everyone billed in this month or the last, by name; `history` is the last month first."""
     last = history[0]
-    names = {**last.peaks, **this.peaks}
+    either = {**last.quantities, **this.quantities}
     found = [
         Change(
             organization_id=pk,
-            name=peak.organization_name,
-            metric=peak.metric,
-            before=_mark(last, pk),
-            now=_mark(this, pk),
+            name=billed.organization_name,
+            metric=billed.metric,
+            before=last.quantity(pk),
+            now=this.quantity(pk),
             before_minor=last.amount(pk),
             now_minor=this.amount(pk),
-            usual=unusual(_mark(this, pk), before=[_mark(month, pk) for month in history]),
+            usual=unusual(this.quantity(pk), before=[month.quantity(pk) for month in history]),
         )
-        for pk, peak in names.items()
+        for pk, billed in either.items()
     ]
     return sorted(found, key=lambda change: (change.name.casefold(), change.organization_id))
 
@@ -111,8 +114,3 @@ def unusual(quantity: int, *, before: Sequence[int]) -> float | None:
     usual = median(there)
     is_far = quantity > usual * UNUSUAL_FACTOR or quantity * UNUSUAL_FACTOR < usual
     return float(usual) if is_far and abs(quantity - usual) >= UNUSUAL_LEAST else None
-
-
-def _mark(month: RatedPeaks, organization_id: int) -> int:
-    peak = month.peaks.get(organization_id)
-    return peak.high_water_mark if peak else 0

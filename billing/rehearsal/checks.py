@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.metrics import Metric
+
 
 @dataclass(frozen=True, slots=True)
 class BilledOrganization:
@@ -16,7 +18,7 @@ class BilledOrganization:
     organization_id: int
     name: str
     quantity: int
-    metric: str
+    metric: Metric
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing.choices import Collection
 from billing.money import format_money, format_unit_price
-from billing.rating import Collection, InvoiceDraft, LineDraft
+from billing.rating import InvoiceDraft, LineDraft
 from billing.rehearsal.changes import Change, Kind
 from billing.rehearsal.rehearse import Rehearsal
 from billing.wording import date_text, instant_text

@@ -4,7 +4,7 @@ Runs in a transaction that PostgreSQL itself keeps from writing and that is roll
 is taken, nothing is queued, nobody waits for a lock.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,16 +14,18 @@ from django.db import connection, transaction
 
 from accounts.models import Provider
 from billing.agreements.free_allowance import billed_contract, was_free
+from billing.choices import Collection
 from billing.models import MonthClose
 from billing.month_close import due_months, first_month
-from billing.month_levels import month_levels
+from billing.month_levels import billed_quantities
 from billing.month_plan import MonthPlan, plan_month
 from billing.profile import buyer
-from billing.rating import BilledMetric, Collection, InvoiceDraft, LineDraft, billed_peaks
+from billing.rating import BilledQuantity, InvoiceDraft, LineDraft
 from billing.rehearsal.card import CardOutlook, card_outlook
-from billing.rehearsal.changes import COMPARED_MONTHS, Change, RatedPeaks, changes
+from billing.rehearsal.changes import COMPARED_MONTHS, Change, RatedMonth, changes
 from billing.rehearsal.checks import BilledOrganization, Check, CheckResult, run_checks
 from billing.terms import terms_of
+from core.metrics import Metric
 from mtp.schema import provider_schema
 from usage.late import LateChange, late_changes
 from usage.periods import Month
@@ -161,22 +163,25 @@ def _why_nothing(plan: MonthPlan) -> str:
 def _changes(plan: MonthPlan) -> list[Change]:
     if plan.contract is None:
         return []
-    metric = BilledMetric(plan.contract.metric)
-    this = RatedPeaks(
-        peaks={peak.organization_id: peak for peak in plan.peaks},
+    metric = Metric(plan.contract.metric)
+    this = RatedMonth(
+        quantities=_by_organization(plan.quantities),
         terms=terms_of(plan.contract, plan.profile, month=plan.month),
     )
     months = [plan.month.plus(months=-back) for back in range(1, COMPARED_MONTHS + 1)]
     return changes(this=this, history=[_rated(month, metric=metric) for month in months])
 
 
-def _rated(month: Month, *, metric: BilledMetric) -> RatedPeaks:
+def _rated(month: Month, *, metric: Metric) -> RatedMonth:
     contract = billed_contract(month)
-    peaks = billed_peaks(metric=metric, levels=month_levels(month=month, metric=metric))
-    return RatedPeaks(
-        peaks={peak.organization_id: peak for peak in peaks},
+    return RatedMonth(
+        quantities=_by_organization(billed_quantities(month=month, metric=metric)),
         terms=terms_of(contract, None, month=month) if contract else None,
     )
+
+
+def _by_organization(quantities: Iterable[BilledQuantity]) -> dict[int, BilledQuantity]:
+    return {each.organization_id: each for each in quantities}
 
 
 def _last_total(month: Month) -> int | None:
@@ -188,10 +193,8 @@ def _last_total(month: Month) -> int | None:
 
 def _billed(plan: MonthPlan) -> list[BilledOrganization]:
     return [
-        BilledOrganization(
-            peak.organization_id, peak.organization_name, peak.high_water_mark, peak.metric
-        )
-        for peak in plan.peaks
+        BilledOrganization(each.organization_id, each.organization_name, each.quantity, each.metric)
+        for each in plan.quantities
     ]
 
 

@@ -12,7 +12,7 @@ from billing.contact_mail import mail_contacts
 from billing.contracts import contract_for
 from billing.models import Contract, RenewalNotice
 from billing.money import format_unit_price
-from billing.wording import date_text, local_date, unit_of
+from billing.wording import date_text, local_date
 from usage.periods import Month
 
 
@@ -58,7 +58,7 @@ def give_notice(*, provider: Provider, now: datetime) -> RenewalNotice | None:
             "contract": contract,
             "day": day,
             "is_end": is_end,
-            "unit": unit_of(contract.metric),
+            "unit": contract.unit,
             "unit_price": format_unit_price(contract.unit_price, contract.currency),
         },
         now=now,

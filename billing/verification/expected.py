@@ -8,16 +8,25 @@ from decimal import Decimal
 from django.db.models import Q
 
 from billing.agreements.free_allowance import billed_contract
+from billing.choices import InvoiceKind
 from billing.late.active_users import late_activity_months, rated_activity_month
 from billing.late.lines import LateMonth, late_lines
 from billing.late.months import billed_late
 from billing.models import Contract, Invoice, MonthClose
-from billing.month_levels import month_levels
-from billing.rating import BilledMetric, InvoiceDraft, Level, LineDraft, Peak, Terms, rate_month
+from billing.month_levels import billed_quantities
+from billing.rating import (
+    BilledQuantity,
+    InvoiceDraft,
+    LineDraft,
+    Peak,
+    Terms,
+    billed_by,
+    rate_month,
+)
 from billing.terms import terms_of
+from core.metrics import Metric
 from tenants.models import Organization
 from usage.late import late_changes
-from usage.models import Metric
 from usage.periods import Month
 from usage.replayed import ReplayedMonth, replay_month
 
@@ -29,7 +38,7 @@ class ExpectedMonth:
     """A month's contract, and its invoices as they should be; none without a contract."""
 
     contract: Contract | None
-    levels: tuple[Level, ...]
+    quantities: tuple[BilledQuantity, ...]
     adjustments: tuple[LineDraft, ...]
     month: Month
 
@@ -63,7 +72,7 @@ class ExpectedMonth:
     def _drafts(self, terms: Terms) -> dict[str, InvoiceDraft]:
         drafts = rate_month(
             terms=terms,
-            levels=self.levels,
+            quantities=self.quantities,
             month_name=f"{self.month.first_day:%B %Y}",
             adjustments=self.adjustments,
         )
@@ -74,21 +83,21 @@ def expected_month(*, run: MonthClose, replayed: Replayed) -> ExpectedMonth:
     """What the close `run` should have issued; `replayed` is its month."""
     month = Month.of_day(run.month)
     contract = billed_contract(month)
-    levels = [] if contract is None else _levels(replayed, month=month, metric=contract.metric)
+    quantities = [] if contract is None else _quantities(replayed, month, Metric(contract.metric))
     late = [] if contract is None else _adjustments(run=run, currency=contract.currency)
-    return ExpectedMonth(contract, tuple(levels), tuple(late), month)
+    return ExpectedMonth(contract, tuple(quantities), tuple(late), month)
 
 
-def _levels(replayed: Replayed, *, month: Month, metric: str) -> list[Level]:
-    """Active users are no events of the log: their rows are what was told."""
-    if metric == BilledMetric.MAU.value:
-        return month_levels(month=month, metric=BilledMetric.MAU)
+def _quantities(replayed: Replayed, month: Month, metric: Metric) -> list[BilledQuantity]:
+    """Active users are not events of the log: their rows are the source."""
+    if metric is Metric.ACTIVE_USERS:
+        return billed_quantities(month=month, metric=metric)
     names = dict(Organization.objects.values_list("pk", "name"))
-    return [
-        Level(
+    found = [
+        BilledQuantity(
             each.organization_id,
             names.get(each.organization_id, ""),
-            each.metric.value,
+            each.metric,
             each.high_water_mark,
             Peak(
                 event_id=each.peak_event_id,
@@ -99,8 +108,8 @@ def _levels(replayed: Replayed, *, month: Month, metric: str) -> list[Level]:
             ),
         )
         for each in replayed.values()
-        if each.high_water_mark > 0
     ]
+    return billed_by(metric=metric, quantities=found)
 
 
 def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
@@ -113,7 +122,8 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
         contract = billed_contract(month)
         if contract is None or contract.currency != currency:
             continue
-        if contract.metric == BilledMetric.MAU.value:
+        metric = Metric(contract.metric)
+        if metric is Metric.ACTIVE_USERS:
             continue
         counted = replay_month(month=month)
         really = replay_month(month=month, through_event=run.last_event_id, as_it_was=True)
@@ -121,8 +131,8 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
             LateMonth(
                 first_day=month.first_day,
                 terms=terms_of(contract, None),
-                counted=tuple(_levels(counted, month=month, metric=contract.metric)),
-                corrected=tuple(_levels(really, month=month, metric=contract.metric)),
+                counted=_quantities(counted, month, metric),
+                corrected=_quantities(really, month, metric),
                 billed=billed_late(month=month, before_invoice=_first_invoice(run)),
                 reasons={},
             )
@@ -159,7 +169,7 @@ def _closed_before(run: MonthClose) -> list[date]:
 def _first_invoice(run: MonthClose) -> int | None:
     found: int | None = (
         Invoice.objects.filter(month=run.month)
-        .exclude(kind=Invoice.Kind.ORDER)
+        .exclude(kind=InvoiceKind.ORDER)
         .order_by("pk")
         .values_list("pk", flat=True)
         .first()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from accounts.models import Provider
+from billing.choices import InvoiceKind
 from billing.models import Invoice, InvoiceLine, MonthClose
 from billing.money import format_money
 from billing.rating import InvoiceDraft, LineDraft
@@ -48,7 +49,7 @@ def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verifica
         expected = expected_month(run=run, replayed=replayed)
         invoices = list(
             Invoice.objects.filter(month=month.first_day)
-            .exclude(kind=Invoice.Kind.ORDER)
+            .exclude(kind=InvoiceKind.ORDER)
             .order_by("pk")
         )
         _verify_run(run, invoices, into=verification)

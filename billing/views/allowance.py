@@ -29,10 +29,10 @@ from billing.allowances.ordering import (
     quote,
 )
 from billing.allowances.page import pace_note, past_orders, provider_months
+from billing.choices import Collection
 from billing.forecast import allowance_ahead
 from billing.models import AllowanceOrder
 from billing.money import format_money, round_minor
-from billing.rating import Collection
 from usage.active_users.months import activity_table
 from usage.forecast.active_months import forecast_active_month
 from usage.months_table import last_months

@@ -20,7 +20,7 @@ from billing.models import Contract
 from billing.money import format_money, format_unit_price
 from billing.reminders.renewals import is_near
 from billing.views.kept_files import kept_file
-from billing.wording import date_text, local_date, unit_of
+from billing.wording import date_text, local_date
 from usage.periods import Month
 
 SECONDS_TO_NEXT_LOOK = 3
@@ -45,11 +45,11 @@ def contract(request: PortalRequest) -> HttpResponse:
         "course": course,
         "is_near": is_near(course, today=today),
         "day": date_text(course.on),
-        "unit": unit_of(shown.metric),
+        "unit": shown.unit,
         "unit_price": format_unit_price(shown.unit_price, shown.currency),
         "automatic_limit": format_money(shown.automatic_limit_minor, shown.currency),
         "others": [
-            (other, format_unit_price(other.unit_price, other.currency), unit_of(other.metric))
+            (other, format_unit_price(other.unit_price, other.currency), other.unit)
             for other in agreed
             if other != shown
         ],

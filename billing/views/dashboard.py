@@ -16,10 +16,11 @@ from billing.attention import matters
 from billing.licences import licences
 from billing.money import format_money
 from billing.month_so_far import month_so_far
+from core.metrics import Metric
 from tenants.alerts.models import Alert, Severity
 from tenants.models import Location, MeteringPolicy, Organization
 from tenants.views.organizations import table_context
-from usage.models import Metric, OrganizationCounter
+from usage.models import OrganizationCounter
 from usage.periods import Month
 
 

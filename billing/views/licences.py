@@ -8,16 +8,16 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.licences import Licences, Standing, this_month
+from billing.licences import CommitmentUsage, Licences, this_month
 from billing.licences import licences as current_licences
 from billing.money import format_money, format_unit_price
 from billing.month_so_far import month_so_far
 from usage.charts import Chart, Part, Tone, donut_chart
 
 TONES = {
-    Standing.FREE: Tone.PRIMARY,
-    Standing.NEAR: Tone.WARNING,
-    Standing.OVER: Tone.DANGER,
+    CommitmentUsage.WITHIN: Tone.PRIMARY,
+    CommitmentUsage.NEAR: Tone.WARNING,
+    CommitmentUsage.OVER: Tone.DANGER,
 }
 
 
@@ -31,7 +31,7 @@ def licences(request: PortalRequest) -> HttpResponse:
     if current is None or so_far is None:
         raise Http404
     contract = current.contract
-    peaks = so_far.high_water_marks
+    peaks = so_far.quantity
     context = {
         "licences": current,
         "chart": usage_chart(current),
@@ -48,7 +48,7 @@ def licences(request: PortalRequest) -> HttpResponse:
 def usage_chart(current: Licences) -> Chart:
     """The licences in use as a ring: the rest of the commitment, or what lies above it."""
     within = min(current.in_use, current.committed)
-    parts = [Part("In use", within, TONES[current.standing])]
+    parts = [Part("In use", within, TONES[current.usage])]
     if current.over:
         parts = [
             Part("Committed", within, Tone.PRIMARY),

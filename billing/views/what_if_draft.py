@@ -14,10 +14,11 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.what_if_forms import PasteForm, RuleForm
+from core.metrics import Metric
 from tenants.listing import ROWS_A_PAGE
 from tenants.many_caps import CapsChanged, ChangedMeanwhile
 from tenants.models import Organization
-from usage.models import Metric, OrganizationCounter
+from usage.models import OrganizationCounter
 from usage.what_if.drafting import NothingDrafted, apply, discard, put, put_by_rule, renew
 from usage.what_if.looking_back import look_back
 from usage.what_if.models import DraftCap

@@ -4,21 +4,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from enum import Enum
 
 from integrations.autotask.entities import Contract, Line, UnitRow
+from integrations.choices import DatePolicy
 from usage.periods import Month
 
 CENT = Decimal("0.01")
 MONTHS_OF_A_YEAR = 12
-
-
-class DatePolicy(Enum):
-    """From which day a change counts; values are those of `AutotaskConnection.DatePolicy`."""
-
-    WHOLE_MONTHS = "whole_months"
-    FIRST_OF_MONTH = "first_of_month"
-    DAY_OF_CHANGE = "day_of_change"
 
 
 @dataclass(frozen=True, slots=True)

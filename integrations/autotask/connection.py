@@ -14,6 +14,7 @@ from integrations.autotask.errors import NotUnderstood, PermissionMissing
 from integrations.autotask.picklists import Choice, picklists
 from integrations.autotask.wire import Row
 from integrations.autotask.zones import Zone
+from integrations.choices import DatePolicy
 from integrations.models import AutotaskConnection
 from tenants import audit
 
@@ -168,7 +169,7 @@ def company_types(client: Client) -> list[Choice]:
 
 
 @transaction.atomic
-def set_date_policy(*, policy: AutotaskConnection.DatePolicy, actor: Actor, now: datetime) -> None:
+def set_date_policy(*, policy: DatePolicy, actor: Actor, now: datetime) -> None:
     """From which day changed quantities count, from the next run on."""
     settings = _locked()
     before, settings.date_policy = settings.date_policy, policy

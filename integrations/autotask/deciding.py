@@ -10,8 +10,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 
-from integrations.autotask.case import Case, DatePolicy, Ordered
+from integrations.autotask.case import Case, Ordered
 from integrations.autotask.entities import UnitRow
+from integrations.choices import DatePolicy
 
 
 class Do(Enum):

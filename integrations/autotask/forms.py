@@ -12,7 +12,7 @@ from integrations.autotask.connection import connect
 from integrations.autotask.credentials import Credentials
 from integrations.autotask.errors import AutotaskError, SignInRefused, UnknownUser
 from integrations.autotask.mapping import LARGEST_NON_BILLABLE
-from integrations.models import AutotaskConnection
+from integrations.choices import DatePolicy
 
 LONGEST_SECRET = 200
 
@@ -61,9 +61,7 @@ class CredentialsForm(forms.Form):
 class DatePolicyForm(forms.Form):
     """From which day a changed quantity counts."""
 
-    date_policy = forms.ChoiceField(
-        label="A changed quantity counts", choices=AutotaskConnection.DatePolicy.choices
-    )
+    date_policy = forms.ChoiceField(label="A changed quantity counts", choices=DatePolicy.choices)
 
 
 class CompanyTypesForm(forms.Form):

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from accounts.actors import Actor
-from integrations.autotask.case import DatePolicy
 from integrations.autotask.client import Client
 from integrations.autotask.connection import open_client
 from integrations.autotask.errors import (
@@ -22,6 +21,7 @@ from integrations.autotask.errors import (
 from integrations.autotask.judging import MonthWalk, due
 from integrations.autotask.month_walk import settle_loose_ends, walk_month
 from integrations.autotask.slices import Slice
+from integrations.choices import DatePolicy
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
 from mtp.outbox.delivery import enqueue

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from integrations.autotask.case import DatePolicy
 from integrations.autotask.client import Client
+from integrations.choices import DatePolicy
 from integrations.models import SyncRun
 
 

@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from integrations.choices import DatePolicy
+
 LONGEST_DUE_DAYS = 365
 
 
@@ -15,16 +17,6 @@ class AutotaskConnection(models.Model):
     disconnecting. The mapping and all history stay. `costs_readable` None has not been looked at.
     `problem` is what stops the connection as a whole until a person acts.
     """
-
-    class DatePolicy(models.TextChoices):
-        """From which day a changed quantity counts in Autotask."""
-
-        WHOLE_MONTHS = (
-            "whole_months",
-            "Increases from the 1st of the month, decreases from the next",
-        )
-        FIRST_OF_MONTH = "first_of_month", "Always from the 1st of the month"
-        DAY_OF_CHANGE = "day_of_change", "From the day it is pushed (prorated invoice lines)"
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     credentials = models.TextField(blank=True)

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 from django.db.models import QuerySet, Sum
 
+from billing.choices import InvoiceKind, LineKind
 from billing.models import Contract, CreditNoteLine, Invoice, InvoiceLine
 from billing.money import round_minor
 from billing.month_plan import plan_month
-from billing.rating import LineKind
 from usage.periods import Month
 
-OF_ORGANIZATIONS = (InvoiceLine.Kind.USAGE, InvoiceLine.Kind.BASIS)
+OF_ORGANIZATIONS = (LineKind.USAGE, LineKind.BASIS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def charges_of(*, month: Month, contract: Contract | None) -> tuple[bool, dict[i
     Adjustments of earlier months are not this month's, and orders are nobody's alone.
     """
     issued = Invoice.objects.filter(month=month.first_day, voided_at=None).exclude(
-        kind=Invoice.Kind.ORDER
+        kind=InvoiceKind.ORDER
     )
     if contract is None or not issued.exists():
         return False, _planned(month)
@@ -59,7 +59,7 @@ def _invoiced(issued: QuerySet[Invoice], contract: Contract) -> dict[int, Charge
 
 
 def _charged(line: InvoiceLine, contract: Contract, credited_minor: int) -> Charged:
-    if line.kind == InvoiceLine.Kind.BASIS:
+    if line.kind == LineKind.BASIS:
         return _share(line.quantity, contract)
     return Charged(int(line.quantity), line.amount_minor - credited_minor, credited_minor)
 

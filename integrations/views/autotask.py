@@ -15,6 +15,7 @@ from accounts.roles import Permission
 from integrations.autotask import connection, mapping
 from integrations.autotask.forms import CredentialsForm, DatePolicyForm
 from integrations.autotask.runs import CannotRun, order_run
+from integrations.choices import DatePolicy
 from integrations.models import AutotaskConnection, Drift, SyncRun
 
 manages = requires(Permission.MANAGE_INTEGRATIONS)
@@ -97,7 +98,7 @@ def autotask_date_policy(request: PortalRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "Choose one of the dates offered.")
         return redirect("autotask")
-    policy = AutotaskConnection.DatePolicy(form.cleaned_data["date_policy"])
+    policy = DatePolicy(form.cleaned_data["date_policy"])
 
     def change(**arguments: Any) -> None:
         connection.set_date_policy(policy=policy, **arguments)

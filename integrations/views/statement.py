@@ -16,10 +16,10 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
 from billing.money import format_money
+from core.metrics import Metric
 from integrations.statement.month import ClientRow, Statement, statement_of
 from tenants.listing import ROWS_A_PAGE, Listing
 from tenants.spreadsheet import csv_response
-from usage.models import Metric
 from usage.periods import MONTHS_OF_A_YEAR, Month
 from usage.why import why_path
 
@@ -158,7 +158,7 @@ def _shown(row: ClientRow, statement: Statement) -> Shown:
         why=why_path(
             organization_id=row.organization_id,
             month=statement.month.first_day,
-            metric=Metric.USERS.value,
+            metric=Metric.USERS,
         ),
     )
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from accounts.actors import Actor
 from accounts.models import Package, Provider
 from billing import cards, gateway
+from billing.choices import ContractKind
 from billing.contracts import order_contract_document
 from billing.information.addresses import address_lines
 from billing.information.terms_of_use import accept_terms
@@ -34,7 +35,7 @@ def agree(plan: DemoProvider, *, first: Month, now: datetime) -> None:
     if not plan.has_card:
         return
     contract = Contract.objects.create(
-        kind=Contract.Kind.COMMITTED if plan.committed_quantity else Contract.Kind.PAY_AS_YOU_GO,
+        kind=ContractKind.COMMITTED if plan.committed_quantity else ContractKind.PAY_AS_YOU_GO,
         term=Contract.Term.ANNUAL if plan.committed_quantity else Contract.Term.MONTHLY,
         package_id=package.pk,
         package_name=package.name,

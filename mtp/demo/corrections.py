@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from accounts.actors import Actor
 from accounts.models import Provider
+from billing.choices import InvoiceKind
 from billing.corrections.crediting import credit_lines
 from billing.corrections.line_disputes import open_dispute
 from billing.models import Invoice
@@ -18,7 +19,7 @@ def correct_invoices(plan: DemoProvider, provider: Provider) -> None:
 
     Only where a card pays month by month: both were paid, so nobody owes anything for it.
     """
-    usage = Invoice.objects.filter(kind=Invoice.Kind.USAGE).newest_first()
+    usage = Invoice.objects.filter(kind=InvoiceKind.USAGE).newest_first()
     if not plan.has_card or usage.count() < len(("last", "before")):
         return
     last, before = usage[:2]

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Package, PackagePrice, Provider, User
 from accounts.provisioning import create_provider, provision
+from billing.choices import Collection
 from billing.models import Invoice, Payment
 from billing.month_close import close_month
 from mtp.demo.active_users import live_actively, offer_packs, set_thresholds
@@ -241,7 +242,7 @@ def _close(provider: Provider, month: Month, *, zone: ZoneInfo, say: Say) -> Non
 def _receive_transfers(*, at: datetime) -> None:
     """What was invoiced a month ago is paid in time; a demo in arrears would open suspended."""
     for invoice in Invoice.objects.outstanding().filter(
-        collection=Invoice.Collection.BY_INVOICE, issued_at__lt=at
+        collection=Collection.BY_INVOICE, issued_at__lt=at
     ):
         Payment.objects.create(
             invoice=invoice,

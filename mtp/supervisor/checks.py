@@ -12,7 +12,7 @@ from mtp.supervisor import terminal
 from mtp.supervisor.processes import await_end, start_process
 from mtp.supervisor.state import CHECKOUT
 
-ROOMS = ("mtp", "accounts", "tenants", "usage", "billing", "integrations", "sandbox")
+ROOMS = ("core", "mtp", "accounts", "tenants", "usage", "billing", "integrations", "sandbox")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.actors import actor_of
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.metrics import Metric
 from tenants.imports.exporting import (
     COLUMNS,
     DEVICE_COLUMNS,
@@ -31,7 +32,7 @@ from tenants.imports.runs import (
 )
 from tenants.imports.table import NotReadable
 from tenants.listing import Listing
-from tenants.peak_guard import Addition, Counted, NewPeak, NewPeakOf
+from tenants.peak_guard import Addition, NewPeak, NewPeakOf
 from tenants.spreadsheet import csv_response
 from tenants.views.places import Place
 
@@ -200,7 +201,7 @@ def _peak_of(run: ImportRun, new_peak: NewPeakOf) -> NewPeak | None:
     is_waiting = run.state == ImportRun.State.CHECKED and run.good_lines
     if not is_waiting or run.kind == ImportRun.Kind.ACTIVITY:
         return None
-    addition = Addition(run.organization, Counted(run.kind), run.good_lines)
+    addition = Addition(run.organization, Metric(run.kind), run.good_lines)
     return new_peak(addition, timezone.now())
 
 

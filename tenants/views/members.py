@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from accounts.actors import actor_of
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.metrics import Metric
 from tenants.access import device_or_404, user_or_404
 from tenants.forms import DeviceForm, UserForm
 from tenants.listing import Listing
@@ -28,7 +29,7 @@ from tenants.membership import (
     set_user_state,
 )
 from tenants.models import Device, ManagedUser
-from tenants.peak_guard import Addition, Counted, NewPeak, NewPeakOf
+from tenants.peak_guard import Addition, NewPeak, NewPeakOf
 from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 from tenants.views.places import Place
 
@@ -197,7 +198,7 @@ def _unseen_peak(
 ) -> NewPeak | None:
     """The new peak that one more would make, unless whoever adds was told of one as high."""
     cap = place.organization.user_cap
-    peak = new_peak(Addition(place.organization, Counted(f"{kind}s"), 1), now)
+    peak = new_peak(Addition(place.organization, Metric(f"{kind}s"), 1), now)
     if peak is None or (kind == "user" and cap is not None and peak.level > cap):
         return None
     seen = request.POST.get("seen_peak", "")

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("mtp", "accounts", "tenants", "usage", "billing", "integrations", "sandbox", "tests")
+ROOMS = (
+    "core",
+    "mtp",
+    "accounts",
+    "tenants",
+    "usage",
+    "billing",
+    "integrations",
+    "sandbox",
+    "tests",
+)
 LONGEST_MODULE = 300
 LONGEST_FUNCTION = 40
 

@@ -25,6 +25,7 @@ from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
 from billing import gateway, topics
 from billing.cards import adopt_card, begin_card_setup, customer_of
+from billing.choices import Collection, ContractKind, InvoiceKind
 from billing.models import Contract, Invoice, Payment
 from mtp.outbox.delivery import Order, enqueue_all, waking_once
 from mtp.outbox.models import OutboxMessage
@@ -77,7 +78,7 @@ def _provider(number: int) -> Provider:
     provider = open_provider(canary=f"H{number}", prefix=f"H{number}")
     with provider_schema(provider.schema_name):
         Contract.objects.create(
-            kind=Contract.Kind.PAY_AS_YOU_GO,
+            kind=ContractKind.PAY_AS_YOU_GO,
             package_id=1,
             package_name="Complete",
             metric="users",
@@ -132,9 +133,9 @@ def _invoice(provider: Provider, number: int) -> Invoice:
     month = datetime(2000 + number // 12, number % 12 + 1, 1, tzinfo=UTC)
     return Invoice(
         number=f"{provider.invoice_prefix}-{number:06d}",
-        kind=Invoice.Kind.USAGE,
+        kind=InvoiceKind.USAGE,
         month=month.date(),
-        collection=Invoice.Collection.AUTOMATIC,
+        collection=Collection.AUTOMATIC,
         currency="USD",
         subtotal_minor=TOTAL,
         tax_rate=0,

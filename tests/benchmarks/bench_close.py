@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from accounts.models import Provider
 from accounts.rounds import PROVIDERS_A_TASK
+from billing.choices import ContractKind
 from billing.models import Contract, Invoice, InvoiceLine
 from billing.month_close import close_due_months
 from mtp.outbox.delivery import waking_once
@@ -110,7 +111,7 @@ def _filled(prefix: str) -> Provider:
         for statement in FILL.strip().split(";")[:-1]:
             cursor.execute(statement, {"created": CREATED, "organizations": ORGANIZATIONS})
         Contract.objects.create(
-            kind=Contract.Kind.PAY_AS_YOU_GO,
+            kind=ContractKind.PAY_AS_YOU_GO,
             package_id=1,
             package_name="Complete",
             metric="users",

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Provider, User
+from billing.choices import ContractKind
 from billing.models import Contract
 from mtp.schema import provider_schema
 from tenants.models import MeteringPolicy
@@ -104,7 +105,7 @@ def _filled() -> Provider:
         cursor.execute(LEAVE, {"begin": begin})
         cursor.execute(LIVE, {"now": timezone.now()})
         Contract.objects.create(
-            kind=Contract.Kind.PAY_AS_YOU_GO,
+            kind=ContractKind.PAY_AS_YOU_GO,
             package_id=1,
             package_name="Workforce",
             metric="users",

@@ -12,6 +12,7 @@ from accounts.actors import Actor
 from accounts.models import Provider
 from billing import gateway
 from billing.cards import adopt_card, begin_card_setup, customer_of
+from billing.choices import Collection, ContractKind, InvoiceKind
 from billing.models import Contract, Invoice, PaymentMethod
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
@@ -41,7 +42,7 @@ class Books:
         """Pay-as-you-go at 11 dollars since January, changed as asked; no free allowance."""
         MeteringPolicy.objects.update(free_user_limit=None)
         fields: dict[str, object] = {
-            "kind": Contract.Kind.PAY_AS_YOU_GO,
+            "kind": ContractKind.PAY_AS_YOU_GO,
             "package_id": 1,
             "package_name": "Complete",
             "metric": "users",
@@ -87,9 +88,9 @@ class Books:
         number = Invoice.objects.count() + 1
         fields: dict[str, object] = {
             "number": f"{self.provider.invoice_prefix}-{number:06d}",
-            "kind": Invoice.Kind.USAGE,
+            "kind": InvoiceKind.USAGE,
             "month": "2026-10-01",
-            "collection": Invoice.Collection.AUTOMATIC,
+            "collection": Collection.AUTOMATIC,
             "currency": "USD",
             "subtotal_minor": total_minor,
             "tax_rate": 0,

@@ -53,13 +53,14 @@ def _styles_and_fonts() -> str:
 
 
 def _contract() -> str:
+    from billing.choices import ContractKind
     from billing.documents.contract_pdf import contract_html
     from billing.models import Contract
     from tests.billing.sheets import invoice_with
 
     invoice, _ = invoice_with(count=1)
     contract = Contract(
-        kind=Contract.Kind.COMMITTED,
+        kind=ContractKind.COMMITTED,
         package_name="Business Protection",
         package_contents=["Mail security", "Backup"],
         metric="users",

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from billing.choices import Collection
 from billing.models import Invoice, InvoiceLine
 
 UNUSUAL_NAMES = (
@@ -48,7 +49,7 @@ def _as_issued() -> dict[str, object]:
     return {
         "number": "NORTH-000007",
         "month": date(2026, 10, 1),
-        "collection": Invoice.Collection.BY_INVOICE,
+        "collection": Collection.BY_INVOICE,
         "currency": "USD",
         "tax_name": "VAT",
         "tax_rate": Decimal("19.000"),

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Offer, Provider, User
 from accounts.roles import Role
+from billing.choices import InvoiceKind
 from billing.models import AllowanceOrder, Invoice
 from mtp.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
@@ -134,7 +135,7 @@ def test_an_order_is_shown_confirmed_and_visible_at_once(
         assert "NORTH-000001" in answer.text
     with provider_schema(north.schema_name):
         assert AllowanceOrder.objects.get().ordered_by_name == people.olive.name
-        assert Invoice.objects.get().kind == Invoice.Kind.ORDER
+        assert Invoice.objects.get().kind == InvoiceKind.ORDER
     assert "97 left this month" in olive.get(PAGE).text
     assert "NORTH-000001" in olive.get("/account/payments/").text
 

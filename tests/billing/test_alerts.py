@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from accounts.models import Provider
-from billing.models import ChargeAttempt, Contract, Invoice, PaymentMethod
+from billing.choices import ContractKind
+from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.standing import record_standing
 from mtp.schema import provider_schema
 from tenants.alerts.models import Alert, Severity
@@ -35,7 +36,7 @@ def told(now: datetime = MARCH_3) -> list[tuple[str, str]]:
 
 
 def test_licences_run_out_and_are_exceeded(acme: Organization) -> None:
-    contract(kind=Contract.Kind.COMMITTED, committed_quantity=20).save()
+    contract(kind=ContractKind.COMMITTED, committed_quantity=20).save()
     users = add(acme, *[at("2026-03-01")] * 18)
     assert told() == []
     users += add(acme, at("2026-03-02"))

@@ -19,10 +19,10 @@ from billing.allowances.ordering import (
     quote,
 )
 from billing.allowances.prepaid import prepaid_active_users
+from billing.choices import ContractKind, InvoiceKind
 from billing.models import (
     AllowanceOrder,
     BillingProfile,
-    Contract,
     Invoice,
     InvoiceLine,
     NumberSequence,
@@ -106,7 +106,7 @@ def test_active_users_are_billed_not_those_who_were_only_there(books):
 
 def test_a_commitment_of_active_users_and_the_packs_cover_all_together(books, pack):
     books.contract(
-        metric="mau", kind=Contract.Kind.COMMITTED, committed_quantity=5, invoice_agreement=True
+        metric="mau", kind=ContractKind.COMMITTED, committed_quantity=5, invoice_agreement=True
     )
     Offer.objects.update(quantity=2)
     order(books, pack)
@@ -131,7 +131,7 @@ def test_a_pack_covers_what_pay_as_you_go_would_bill(books, pack):
     active(acme, 30)
     close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
     assert lines() == []
-    assert Invoice.objects.get().kind == Invoice.Kind.ORDER
+    assert Invoice.objects.get().kind == InvoiceKind.ORDER
 
 
 def test_activity_told_after_the_close_is_adjusted_on_the_next_invoice_once(books):
@@ -238,7 +238,7 @@ def test_a_pack_whose_invoice_is_void_covers_nothing(books, pack):
 
 def test_the_allowance_of_months(books, pack):
     books.contract(
-        metric="mau", kind=Contract.Kind.COMMITTED, committed_quantity=5, invoice_agreement=True
+        metric="mau", kind=ContractKind.COMMITTED, committed_quantity=5, invoice_agreement=True
     )
     order(books, pack)
     months = [Month(2026, 9), OCTOBER, Month(2027, 10)]

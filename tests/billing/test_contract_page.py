@@ -12,6 +12,7 @@ from accounts.models import Package
 from billing.admin.contracts import ContractForm
 from billing.agreements.course import Outcome, course_of
 from billing.agreements.terms import Span, is_whole_terms, term_of
+from billing.choices import ContractKind
 from billing.documents.contract_store import render_contract_document
 from billing.models import BillingProfile, Contract, ContractDocument
 from mtp.outbox.delivery import deliver_due
@@ -19,7 +20,7 @@ from mtp.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
 
 COMMITTED = {
-    "kind": Contract.Kind.COMMITTED,
+    "kind": ContractKind.COMMITTED,
     "term": Contract.Term.ANNUAL,
     "committed_quantity": 14,
     "package_contents": ["Directory", "Patch management"],

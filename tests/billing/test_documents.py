@@ -13,11 +13,11 @@ import pytest
 import weasyprint
 from pypdf import PdfReader
 
+from billing.choices import Collection
 from billing.documents.invoice_pdf import invoice_html, invoice_pdf
 from billing.documents.names import MISSING, fitted, is_monospaced, printable
 from billing.documents.rendering import RefusedAddress, RefusingFetcher, pdf_of
 from billing.documents.typefaces import printable_characters
-from billing.models import Invoice
 from billing.wording import instant_text, quantity_text
 from tests.billing.sheets import UNUSUAL_NAMES, invoice_with
 
@@ -76,7 +76,7 @@ def test_a_level_carried_in_is_said_to_be() -> None:
 
 
 def test_a_card_on_file_and_a_total_of_nothing_are_told_differently() -> None:
-    automatic = text_of(rendered(count=1, collection=Invoice.Collection.AUTOMATIC))
+    automatic = text_of(rendered(count=1, collection=Collection.AUTOMATIC))
     assert "is charged to the card on file; you need not do anything" in " ".join(automatic.split())
     nothing = text_of(rendered(count=1, subtotal_minor=0, tax_minor=0, total_minor=0))
     assert "There is nothing to pay on this invoice." in nothing

@@ -3,8 +3,10 @@
 import random
 from decimal import Decimal
 
+from billing.choices import ContractKind
 from billing.estimates import estimate
-from billing.rating import BilledMetric, ContractKind, Level, Terms, rate_month
+from billing.rating import BilledQuantity, Terms, rate_month
+from core.metrics import Metric
 
 
 def terms(chance: random.Random) -> Terms:
@@ -12,7 +14,7 @@ def terms(chance: random.Random) -> Terms:
     return Terms(
         kind=kind,
         package_name="Workforce",
-        metric=BilledMetric.MAU,
+        metric=Metric.ACTIVE_USERS,
         currency=chance.choice(["USD", "JPY", "EUR"]),
         unit_price=Decimal(chance.randrange(0, 200_000)) / 10_000,
         automatic_limit_minor=400_000,
@@ -30,7 +32,9 @@ def test_an_estimate_is_the_total_of_the_invoices() -> None:
         marks = [chance.randrange(0, 40) for _ in range(chance.randrange(0, 25))]
         drafts = rate_month(
             terms=agreed,
-            levels=[Level(n, f"{n}", "mau", mark) for n, mark in enumerate(marks)],
+            quantities=[
+                BilledQuantity(n, f"{n}", Metric.ACTIVE_USERS, mark) for n, mark in enumerate(marks)
+            ],
             month_name="May 2026",
         )
         told = estimate(terms=agreed, quantities=marks)

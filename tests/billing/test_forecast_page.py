@@ -14,12 +14,13 @@ from accounts.models import Provider
 from accounts.roles import Role
 from billing.models import BillingProfile, Contract
 from billing.month_so_far import month_so_far
+from core.metrics import Metric
 from mtp.schema import connection, provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import remove_organization
 from tests.cap_requests import ask, contract
 from tests.people import People, hire
-from usage.forecast.models import Basis, ForecastTrial
+from usage.forecast.models import ForecastTrial
 from usage.periods import Month
 
 NOW = datetime(2026, 8, 20, 12, tzinfo=UTC)
@@ -173,7 +174,7 @@ def test_past_errors_are_told_in_words(
     with provider_schema(north.schema_name):
         for month in (5, 6):
             ForecastTrial.objects.create(
-                basis=Basis.USERS, month=datetime(2026, month, 1, tzinfo=UTC).date(), day=20,
+                basis=Metric.USERS, month=datetime(2026, month, 1, tzinfo=UTC).date(), day=20,
                 organizations=2, actual=30, expected=31, low=29, high=32, last_value=26,
                 last_month=28, expected_errors=1, last_value_errors=4, last_month_errors=2,
             )  # fmt: skip

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from billing.choices import LineKind
 from billing.documents.invoice_csv import invoice_csv
 from billing.documents.invoice_pdf import invoice_html
 from billing.models import Invoice, InvoiceLine
@@ -17,7 +18,7 @@ from usage.periods import Month
 
 OCTOBER, DECEMBER = Month(2026, 10), datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
 JANUARY = datetime(2027, 1, 1, 0, 10, tzinfo=UTC)
-KIND = InvoiceLine.Kind
+KIND = LineKind
 
 
 def at(text):

@@ -9,8 +9,8 @@ from django.test import Client
 
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
-from billing.licences import Licences, Standing
-from billing.models import Contract
+from billing.choices import ContractKind
+from billing.licences import CommitmentUsage, Licences
 from billing.views.licences import usage_chart
 from mtp.schema import provider_schema
 from tenants.membership import Via, add_device, add_user, remove_user
@@ -25,7 +25,7 @@ PAGE = "/account/licences/"
 
 def commit(quantity: int = 14, **changes: object) -> None:
     MeteringPolicy.objects.update(free_user_limit=None)
-    agreed = {"kind": Contract.Kind.COMMITTED, "committed_quantity": quantity}
+    agreed = {"kind": ContractKind.COMMITTED, "committed_quantity": quantity}
     contract(**{**agreed, "package_contents": ["Backup", "Support"], **changes}).save()
 
 
@@ -94,26 +94,29 @@ def test_what_counts_is_the_contracts_metric(
 
 
 @pytest.mark.parametrize(
-    ("in_use", "committed", "standing"),
+    ("in_use", "committed", "usage"),
     [
-        (0, 1, Standing.FREE),
-        (94, 100, Standing.FREE),
-        (95, 100, Standing.NEAR),
-        (100, 100, Standing.NEAR),
-        (101, 100, Standing.OVER),
-        (13, 14, Standing.FREE),
-        (14, 14, Standing.NEAR),
+        (0, 1, CommitmentUsage.WITHIN),
+        (94, 100, CommitmentUsage.WITHIN),
+        (95, 100, CommitmentUsage.NEAR),
+        (100, 100, CommitmentUsage.NEAR),
+        (101, 100, CommitmentUsage.OVER),
+        (13, 14, CommitmentUsage.WITHIN),
+        (14, 14, CommitmentUsage.NEAR),
     ],
 )
 def test_orange_from_95_percent_and_red_above(
-    in_use: int, committed: int, standing: Standing
+    in_use: int, committed: int, usage: CommitmentUsage
 ) -> None:
     current = Licences(contract(), committed=committed, in_use=in_use)
-    assert current.standing == standing
-    colours = {Standing.NEAR: "chart-part-warning", Standing.OVER: "chart-part-danger"}
+    assert current.usage == usage
+    colours = {
+        CommitmentUsage.NEAR: "chart-part-warning",
+        CommitmentUsage.OVER: "chart-part-danger",
+    }
     svg = usage_chart(current).svg
     for each, colour in colours.items():
-        assert (colour in svg) == (each == standing)
+        assert (colour in svg) == (each == usage)
 
 
 @time_machine.travel(NOW)

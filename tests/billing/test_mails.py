@@ -17,6 +17,7 @@ from django.urls import Resolver404, resolve
 
 from billing import charging
 from billing.chargebacks.mails import queue_chargeback_mails
+from billing.choices import LineKind
 from billing.corrections.crediting import credit_amount
 from billing.corrections.line_disputes import decline_dispute, open_dispute
 from billing.corrections.mails import queue_refund_failed_mail
@@ -103,7 +104,7 @@ def corrections(books: Books) -> None:
     books.card()
     invoice = issued(books, 1)
     line = InvoiceLine.objects.create(
-        invoice=invoice, position=1, kind=InvoiceLine.Kind.USAGE, description="Acme",
+        invoice=invoice, position=1, kind=LineKind.USAGE, description="Acme",
         metric="users", quantity=30, unit_price=11, amount_minor=33_000,
     )  # fmt: skip
     attempt = charging.charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)

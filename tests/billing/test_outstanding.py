@@ -9,8 +9,9 @@ from django.db import connection
 from billing import gateway
 from billing.cards import adopt_card, current_card
 from billing.charging import charge_invoice
+from billing.choices import Collection
 from billing.effects import charge_outstanding
-from billing.models import ChargeAttempt, Invoice, PaymentMethod
+from billing.models import ChargeAttempt, PaymentMethod
 from billing.outstanding import Outcome, turns_of
 from mtp.outbox.delivery import deliver_due
 from mtp.outbox.models import OutboxMessage
@@ -52,7 +53,7 @@ def test_every_outstanding_invoice_is_charged_oldest_first(books):
     middle.save()
     by_mail = books.invoice(
         month="2026-07-01",
-        collection=Invoice.Collection.BY_INVOICE,
+        collection=Collection.BY_INVOICE,
         issued_at=NOVEMBER - timedelta(days=200),
     )
 

@@ -12,12 +12,13 @@ from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
 from billing.models import BillingProfile, Contract
 from billing.peak_guard import cost_of_peak
+from core.metrics import Metric
 from mtp.schema import connection, provider_schema
 from tenants.imports.models import ImportRun
 from tenants.membership import Via, add_device, add_user, remove_user
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
-from tenants.peak_guard import Addition, Counted
+from tenants.peak_guard import Addition
 from tests.cap_requests import contract
 from tests.people import People
 
@@ -131,7 +132,7 @@ def test_at_the_cap_the_cap_is_told_and_no_cost(
 
 def told(north: Provider, organization: Organization, how_many: int = 1) -> tuple[str, int, bool]:
     with provider_schema(north.schema_name):
-        peak = cost_of_peak(Addition(organization, Counted.USERS, how_many), NOW)
+        peak = cost_of_peak(Addition(organization, Metric.USERS, how_many), NOW)
     return (peak.cost, peak.added, peak.starts_overage) if peak else ("", 0, False)
 
 
@@ -161,11 +162,11 @@ def test_only_what_is_billed_costs(north: Provider, acme: Organization) -> None:
         Contract.objects.update(metric="devices")
     assert told(north, acme) == ("", 0, False)
     with provider_schema(north.schema_name):
-        device = cost_of_peak(Addition(acme, Counted.DEVICES, 2), NOW)
+        device = cost_of_peak(Addition(acme, Metric.DEVICES, 2), NOW)
         assert device is not None
         assert (device.cost, device.peak, device.level) == ("$22.00", 0, 2)
         Contract.objects.update(metric="greater")
-        assert cost_of_peak(Addition(acme, Counted.DEVICES, 3), NOW) is None
+        assert cost_of_peak(Addition(acme, Metric.DEVICES, 3), NOW) is None
         for number in range(5):
             add_device(
                 organization=acme,
@@ -193,7 +194,7 @@ def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organi
         user = ManagedUser.objects.get(email="u0@acme.example")
         remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
         with CaptureQueriesContext(connection) as statements:
-            cost_of_peak(Addition(acme, Counted.USERS, 1), NOW)
+            cost_of_peak(Addition(acme, Metric.USERS, 1), NOW)
         assert len(statements) == 1
 
 

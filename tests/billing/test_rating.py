@@ -5,23 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.choices import Collection, ContractKind, InvoiceKind, LineKind
 from billing.money import round_minor
-from billing.rating import (
-    BilledMetric,
-    Collection,
-    ContractKind,
-    InvoiceKind,
-    Level,
-    LineKind,
-    Terms,
-    rate_month,
-    tax_minor,
-)
+from billing.rating import BilledQuantity, Terms, billed_by, rate_month, tax_minor
+from core.metrics import COUNTED, Metric
 
 PAY_AS_YOU_GO = Terms(
     kind=ContractKind.PAY_AS_YOU_GO,
     package_name="Complete",
-    metric=BilledMetric.USERS,
+    metric=Metric.USERS,
     currency="USD",
     unit_price=Decimal("11.00"),
     automatic_limit_minor=400_000,
@@ -31,15 +23,16 @@ COMMITTED = replace(PAY_AS_YOU_GO, kind=ContractKind.COMMITTED, committed_quanti
 
 
 def users(number, *, organization_id=1, name="Acme"):
-    return Level(organization_id, name, "users", number)
+    return BilledQuantity(organization_id, name, Metric.USERS, number)
 
 
 def devices(number, *, organization_id=1, name="Acme"):
-    return Level(organization_id, name, "devices", number)
+    return BilledQuantity(organization_id, name, Metric.DEVICES, number)
 
 
 def rate(terms, *levels):
-    return rate_month(terms=terms, levels=levels, month_name="October 2026")
+    quantities = billed_by(metric=terms.metric, quantities=levels)
+    return rate_month(terms=terms, quantities=quantities, month_name="October 2026")
 
 
 def test_thirty_all_month_without_an_event_bill_thirty():
@@ -83,9 +76,9 @@ def test_organizations_without_anyone_are_left_out():
 @pytest.mark.parametrize(
     ("metric", "quantity", "of"),
     [
-        (BilledMetric.USERS, 5, "users"),
-        (BilledMetric.DEVICES, 9, "devices"),
-        (BilledMetric.GREATER, 9, "devices"),
+        (Metric.USERS, 5, "users"),
+        (Metric.DEVICES, 9, "devices"),
+        (Metric.GREATER, 9, "devices"),
     ],
 )
 def test_the_package_says_what_is_billed(metric, quantity, of):
@@ -97,7 +90,7 @@ def test_the_package_says_what_is_billed(metric, quantity, of):
 
 @pytest.mark.parametrize("levels", [(users(7), devices(7)), (devices(7), users(7))])
 def test_of_two_equal_peaks_the_users_are_billed(levels):
-    (invoice,) = rate(replace(PAY_AS_YOU_GO, metric=BilledMetric.GREATER), *levels)
+    (invoice,) = rate(replace(PAY_AS_YOU_GO, metric=Metric.GREATER), *levels)
 
     assert invoice.lines[0].metric == "users"
 
@@ -147,15 +140,19 @@ def test_the_card_is_charged_under_the_limit_only(quantity, change, expected):
 
 
 LEVELS = st.lists(
-    st.tuples(st.integers(1, 60), st.sampled_from(["users", "devices"]), st.integers(0, 20_000)),
+    st.tuples(st.integers(1, 60), st.sampled_from(COUNTED), st.integers(0, 20_000)),
     max_size=40,
     unique_by=lambda row: row[:2],
-).map(lambda rows: [Level(ident, f"Org {ident}", metric, mark) for ident, metric, mark in rows])
+).map(
+    lambda rows: [
+        BilledQuantity(ident, f"Org {ident}", metric, mark) for ident, metric, mark in rows
+    ]
+)
 TERMS = st.builds(
     Terms,
     kind=st.sampled_from(ContractKind),
     package_name=st.just("Complete"),
-    metric=st.sampled_from(BilledMetric),
+    metric=st.sampled_from(Metric),
     currency=st.sampled_from(["USD", "JPY", "KWD"]),
     unit_price=st.decimals(min_value=0, max_value=500, places=4),
     automatic_limit_minor=st.integers(0, 1_000_000),
@@ -192,7 +189,7 @@ def test_the_order_of_organizations_changes_nothing(terms, levels, data):
 def test_a_higher_peak_never_costs_less(terms, levels, more, data):
     chosen = data.draw(st.sampled_from(range(len(levels))))
     higher = list(levels)
-    higher[chosen] = replace(levels[chosen], high_water_mark=levels[chosen].high_water_mark + more)
+    higher[chosen] = replace(levels[chosen], quantity=levels[chosen].quantity + more)
 
     def total(some):
         return sum(invoice.total_minor for invoice in rate(terms, *some))

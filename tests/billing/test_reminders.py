@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from billing.choices import ContractKind
 from billing.models import Contract, PaymentMethod, RenewalNotice
 from billing.reminders.expiring_cards import Expiry, expiry_of, last_day
 from billing.reminders.renewals import give_notice
@@ -15,7 +16,7 @@ from mtp.schema import provider_schema
 
 DAY = timedelta(days=1)
 ANNUAL = {
-    "kind": Contract.Kind.COMMITTED,
+    "kind": ContractKind.COMMITTED,
     "term": Contract.Term.ANNUAL,
     "committed_quantity": 14,
     "starts_on": date(2026, 1, 1),

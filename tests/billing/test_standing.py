@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Provider
 from billing import standing
 from billing.charging import charge_invoice
+from billing.choices import Collection
 from billing.models import Invoice, StandingStep
 from billing.models.charging import WITHDRAWN
 from billing.profile import save_profile
@@ -109,7 +110,7 @@ def test_a_failed_charge_is_outstanding_at_once(books: Books) -> None:
 
 def test_a_card_tried_for_an_invoice_by_transfer_makes_it_no_earlier(books: Books) -> None:
     books.card("pm_card_chargeCustomerFail")
-    invoice = books.invoice(collection=Invoice.Collection.BY_INVOICE, due_date=date(2026, 12, 1))
+    invoice = books.invoice(collection=Collection.BY_INVOICE, due_date=date(2026, 12, 1))
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     assert standing_at(books, THIRTY) is Standing.CURRENT
     assert standing_at(books, datetime(2026, 12, 2, tzinfo=UTC)) is Standing.OUTSTANDING

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Provider, User
 from accounts.roles import Role
+from billing.choices import Collection
 from billing.models import Invoice, StandingStep
 from billing.standing import record_standing
 from mtp.outbox.delivery import deliver_due
@@ -77,7 +78,7 @@ def course(
     books = Books(provider=provider, stripe=stripe_of_portal)
     with provider_schema(provider.schema_name):
         books.contract(starts_on="2026-01-01")
-        books.invoice(collection=Invoice.Collection.BY_INVOICE)
+        books.invoice(collection=Collection.BY_INVOICE)
     return Course(provider, open_page, portal)
 
 

@@ -25,6 +25,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Package, PackagePrice, Provider
+from billing.choices import InvoiceKind
 from billing.models import Invoice, MonthClose
 from billing.month_close import MonthAlreadyClosed, MonthNotOver, close_month
 from mtp.outbox.delivery import deliver_due
@@ -167,10 +168,10 @@ def _read_what_was_billed(story: Story, *months: Month) -> None:
     assert numbers == ["NORTH-000001", "NORTH-000002", "NORTH-000003"]
     charged = story.stripe.charges()
     assert (charged["succeeded"], charged["amount_charged"]) == (3, 4900 + 5950 + 4200)
-    _download(story, Invoice.Kind.USAGE)
+    _download(story, InvoiceKind.USAGE)
 
 
-def _download(story: Story, kind: Invoice.Kind) -> None:
+def _download(story: Story, kind: InvoiceKind) -> None:
     with provider_schema(story.provider.schema_name):
         march = Invoice.objects.get(month=date(2026, 3, 1), kind=kind)
     history = story.bill.get("/account/payments/").content.decode()

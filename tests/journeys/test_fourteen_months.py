@@ -36,8 +36,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Package, PackagePrice, Provider
+from billing.choices import ContractKind
 from billing.models import BillingProfile, Contract, Invoice
 from billing.month_close import close_month
+from core.metrics import Metric
 from mtp.outbox.delivery import deliver_due
 from mtp.schema import provider_schema
 from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
@@ -49,7 +51,6 @@ from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import add, add_devices, remove
 from usage.explain import explain_month
 from usage.levels import high_water_marks
-from usage.models import Metric
 from usage.periods import Month
 from usage.replay import verify_books
 
@@ -201,7 +202,7 @@ def _agree_commitment() -> None:
     agreed.ends_on = date(2025, 9, 1)
     agreed.save()
     agreed.pk = None
-    agreed.kind, agreed.committed_quantity = Contract.Kind.COMMITTED, 20
+    agreed.kind, agreed.committed_quantity = ContractKind.COMMITTED, 20
     agreed.unit_price, agreed.starts_on, agreed.ends_on = Decimal("2.45"), date(2025, 9, 1), None
     agreed.save()
 
@@ -231,7 +232,7 @@ def _the_marks_are_those_of_the_table(story: Story) -> None:
         for metric in (Metric.USERS, Metric.DEVICES):
             marks = {
                 level.organization_id: level.high_water_mark
-                for level in high_water_marks(month=month, metric=metric)
+                for level in high_water_marks(month=month, metrics=[metric])
             }
             for organization in (story.acme, story.bergen):
                 found.setdefault((organization.pk, metric), []).append(

@@ -138,10 +138,10 @@ class Batch:
 
     def compare(self, sequences: list[Sequence]) -> None:
         """Every month of every sequence, against its replay."""
+        from core.metrics import Metric
         from tests.usage.naive import said
         from usage.explain import explain_month
         from usage.levels import high_water_marks
-        from usage.models import Metric
         from usage.periods import Month
 
         for sequence in sequences:
@@ -150,7 +150,7 @@ class Batch:
         for month in (Month(2025, number) for number in range(FIRST, LAST + 1)):
             marks = {
                 level.organization_id: level.high_water_mark
-                for level in high_water_marks(month=month, metric=Metric.USERS)
+                for level in high_water_marks(month=month, metrics=[Metric.USERS])
             }
             for sequence in sequences:
                 organization_id = sequence.organization.pk

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.cache import cache
 
 from accounts.actors import Actor
+from core.metrics import Metric
 from integrations.autotask.runs import order_run, run_slice
 from integrations.models import Drift, ServiceCheck, ServiceMapping, SyncRun
 from integrations.models.runs import Outcome
@@ -19,7 +20,6 @@ from tenants.models import ManagedUser, MeteringPolicy
 from tests.autotask_fixtures import AutotaskStandIn
 from tests.integrations.autotask_stage import FIRST_CONTRACT, GOOD, Stage
 from usage.levels import high_water_marks
-from usage.models import Metric
 from usage.periods import Month
 
 LINES = 3
@@ -136,7 +136,7 @@ class PsaStage:
     def _wanted(self, mapping: ServiceMapping) -> int:
         marks = {
             level.organization_id: level.high_water_mark
-            for level in high_water_marks(month=self._month, metric=Metric.USERS)
+            for level in high_water_marks(month=self._month, metrics=[Metric.USERS])
         }
         return max(0, marks[mapping.organization_id] - mapping.non_billable_users)
 

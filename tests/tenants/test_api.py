@@ -7,10 +7,11 @@ import pytest
 from django.db import connection
 
 from accounts.models import Provider
+from core.metrics import Metric
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry, Device, ManagedUser, MeteringPolicy, Organization
 from tests.api_client import System, problem
-from usage.models import Metric, OrganizationCounter
+from usage.models import OrganizationCounter
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from django.test import Client
 
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
+from core.metrics import Metric
 from mtp.schema import provider_schema
 from tenants.locations import NotOfThisOrganization, add_location, place_device
 from tenants.membership import Via, add_device, remove_device
 from tenants.models import AuditEntry, Device, Location, Organization
 from tests.people import People
-from usage.models import Metric, OrganizationCounter, UsageEvent
+from usage.models import OrganizationCounter, UsageEvent
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)

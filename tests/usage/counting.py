@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from core.metrics import Metric
 from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
-from usage.models import Metric, MonthlyUsage, OrganizationCounter, UsageEvent
+from usage.models import MonthlyUsage, OrganizationCounter, UsageEvent
 
 _numbers = itertools.count(1)
 

@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection, transaction
 
+from core.metrics import Metric
 from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import (
     add,
@@ -17,7 +18,7 @@ from tests.usage.counting import (
     remove,
     set_policy,
 )
-from usage.models import Metric, MonthlyUsage, OrganizationCounter, UsageEvent
+from usage.models import MonthlyUsage, OrganizationCounter, UsageEvent
 from usage.replay import verify_books
 
 

@@ -12,12 +12,13 @@ from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from core.metrics import Metric
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, new_user, remove, set_policy
 from tests.usage.naive import Naive, said
 from usage.counted import counted_at_peak
 from usage.explain import explain_month
-from usage.models import Metric, MonthlyUsage
+from usage.models import MonthlyUsage
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
+from core.metrics import Metric
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import remove_organization
@@ -21,7 +22,6 @@ from usage.forecast.active import (
     still_to_come,
 )
 from usage.forecast.active_months import ActiveForecast, forecast_active_month
-from usage.forecast.models import Basis
 from usage.forecast.months import OrganizationForecast
 from usage.forecast.trials import try_month
 from usage.periods import Month
@@ -153,8 +153,12 @@ def test_a_month_with_too_little_behind_it_says_what_is_locked_in(acme: Organiza
     assert (told.whole.total.expected, told.whole.total.spans) == (10, 0)
     assert told.day_over(12) is None
     may = {trial.basis for trial in try_month(month=Month(2026, 5), zone=ZONE)}
-    june = [one for one in try_month(month=Month(2026, 6), zone=ZONE) if one.basis == Basis.MAU]
-    assert Basis.MAU not in may
+    june = [
+        one
+        for one in try_month(month=Month(2026, 6), zone=ZONE)
+        if one.basis == Metric.ACTIVE_USERS
+    ]
+    assert Metric.ACTIVE_USERS not in may
     expected = [(one.day, one.expected, one.last_value, one.last_month) for one in june]
     assert expected[:3] == [(1, 16, 0, 16), (5, 16, 10, 16), (10, 16, 10, 16)]
     assert {one.actual for one in june} == {16}

@@ -10,17 +10,17 @@ import time_machine
 
 from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
+from core.metrics import Metric
 from mtp.demo.cast import DEMO
 from mtp.demo.population import Change, Story
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import remove_organization
-from usage.forecast.models import Basis, ForecastTrial
+from usage.forecast.models import ForecastTrial
 from usage.forecast.months import forecast_month
 from usage.forecast.reading import tracked
 from usage.forecast.trials import accuracies, accuracy_near, record_trials, try_month
 from usage.levels import high_water_marks
-from usage.models import Metric
 from usage.periods import Month
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
@@ -66,7 +66,7 @@ def demo(north: Provider) -> Iterator[list[Month]]:
 def test_it_beats_last_value_and_last_month(demo: list[Month]) -> None:
     assert record_trials(zone=DEMO.zone, now=NOW) == 11
     assert record_trials(zone=DEMO.zone, now=NOW) == 0
-    known = {one.day: one for one in accuracies(basis=Basis.USERS)}
+    known = {one.day: one for one in accuracies(basis=Metric.USERS)}
     assert {day for day, one in known.items() if one.is_better} >= {1, 5, 10, 25}
     for one in known.values():
         assert one.months == 11
@@ -77,9 +77,9 @@ def test_it_beats_last_value_and_last_month(demo: list[Month]) -> None:
     near = accuracy_near(18, list(known.values()))
     assert near is not None
     assert near.day == 15
-    for trial in ForecastTrial.objects.filter(basis=Basis.USERS):
+    for trial in ForecastTrial.objects.filter(basis=Metric.USERS):
         month = Month.of_day(trial.month)
-        marks = high_water_marks(month=month, metric=Metric.USERS)
+        marks = high_water_marks(month=month, metrics=[Metric.USERS])
         assert trial.actual == sum(level.high_water_mark for level in marks)
         assert trial.low <= trial.expected <= trial.high
         assert trial.last_value <= trial.expected
@@ -126,7 +126,7 @@ def test_peaks_and_levels_are_those_of_the_month_rows(acme: Organization) -> Non
     user = ManagedUser.objects.get(email="u0@acme.example")
     ManagedUser.objects.filter(pk=user.pk).update(removed_at=datetime(2026, 9, 1, tzinfo=UTC))
     (one,) = tracked(at=datetime(2026, 9, 2, tzinfo=UTC), month=Month(2026, 9), zone=UTC_ZONE)
-    (level,) = high_water_marks(month=Month(2026, 9), metric=Metric.USERS)
+    (level,) = high_water_marks(month=Month(2026, 9), metrics=[Metric.USERS])
     assert (one.users.peak, one.users.present) == (level.high_water_mark, 34) == (35, 34)
     assert one.devices.present == one.devices.peak == 0
 
@@ -137,7 +137,7 @@ def test_one_statement_reads_all(acme: Organization, django_assert_num_queries: 
         told = forecast_month(
             at=datetime(2026, 8, 30, tzinfo=UTC),
             zone=UTC_ZONE,
-            basis=Basis.GREATER,
+            basis=Metric.GREATER,
             free_user_limit=None,
         )
     assert told.total.locked_in == 35
@@ -149,12 +149,12 @@ def test_a_cap_is_passed_on_a_day(acme: Organization) -> None:
     grow(acme)
     Organization.objects.update(user_cap=36)
     at = datetime(2026, 8, 28, tzinfo=UTC)
-    told = forecast_month(at=at, zone=UTC_ZONE, basis=Basis.USERS, free_user_limit=None)
+    told = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
     (one,) = told.organizations
     assert (one.limit, one.is_at_limit, one.will_pass) == (36, False, True)
     assert one.cap_day is not None
     assert date(2026, 9, 9) <= one.cap_day <= date(2026, 9, 11)
-    free = forecast_month(at=at, zone=UTC_ZONE, basis=Basis.USERS, free_user_limit=10)
+    free = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=10)
     assert free.organizations[0].limit == 10
     assert free.organizations[0].is_at_limit
 
@@ -169,8 +169,8 @@ def test_a_removed_organization_does_not_grow(acme: Organization) -> None:
             added_at=datetime(2026, month, 10, tzinfo=UTC), removed_at=None
         ).update(removed_at=datetime(2026, month, 12, tzinfo=UTC))
     at = datetime(2026, 9, 5, tzinfo=UTC)
-    told = forecast_month(at=at, zone=UTC_ZONE, basis=Basis.USERS, free_user_limit=None)
+    told = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
     assert (told.total.locked_in, told.total.expected) == (1, 11)
     remove_organization(organization=acme, actor=SYSTEM_ACTOR, now=at)
-    told = forecast_month(at=at, zone=UTC_ZONE, basis=Basis.USERS, free_user_limit=None)
+    told = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
     assert (told.total.locked_in, told.total.high) == (1, 1)

@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db.models import Q
 
+from core.metrics import Metric
 from mtp.schema import provider_schema
 from tests.usage.counting import add, add_devices, at, remove, set_policy
 from usage.late import corrected_months, lacked_by, late_changes
-from usage.models import Metric, UsageEvent
+from usage.models import UsageEvent
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 from usage.replay import verify_books

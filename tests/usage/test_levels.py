@@ -4,11 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core.metrics import Metric
 from tenants.models import MeteringPolicy, Organization
 from tests.usage.counting import add, add_devices, at, remove
 from usage.explain import peaks
 from usage.levels import high_water_marks, organizations_with_usage
-from usage.models import Metric, UsageEvent
+from usage.models import UsageEvent
 from usage.periods import Month
 
 
@@ -34,7 +35,7 @@ LEVELS = {
 
 @pytest.mark.parametrize("text", LEVELS)
 def test_levels_and_peaks_of_any_month(story: Organization, text: str) -> None:
-    (level,) = high_water_marks(month=Month.parse(text), metric=Metric.USERS)
+    (level,) = high_water_marks(month=Month.parse(text), metrics=[Metric.USERS])
     assert (level.carried_in, level.high_water_mark) == LEVELS[text]
     assert level.organization_id == story.pk
     organization = organizations_with_usage(month=Month.parse(text)).get()
@@ -46,10 +47,10 @@ def test_levels_and_peaks_of_any_month(story: Organization, text: str) -> None:
 
 
 def test_the_peak_comes_with_its_event_and_a_carried_one_without(story: Organization) -> None:
-    (october,) = high_water_marks(month=Month(2026, 10), metric=Metric.USERS)
+    (october,) = high_water_marks(month=Month(2026, 10), metrics=[Metric.USERS])
     event = UsageEvent.objects.get(pk=october.peak_event_id)
     assert (october.peak_at, event.count_after) == (at("2026-10-10"), 30)
-    (december,) = high_water_marks(month=Month(2026, 12), metric=Metric.USERS)
+    (december,) = high_water_marks(month=Month(2026, 12), metrics=[Metric.USERS])
     assert (december.peak_at, december.peak_event_id) == (None, None)
 
 

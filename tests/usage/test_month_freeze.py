@@ -9,10 +9,11 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import Provider
+from core.metrics import Metric
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, at, months_of, new_user, set_policy
-from usage.models import Metric, MonthlyUsage, OrganizationCounter, UsageEvent
+from usage.models import MonthlyUsage, OrganizationCounter, UsageEvent
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 from usage.replay import verify_books

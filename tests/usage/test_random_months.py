@@ -8,10 +8,10 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.metrics import Metric
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, count_of, events_of, months_of, remove, set_policy
 from usage.levels import high_water_marks
-from usage.models import Metric
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 from usage.replay import verify_books
@@ -102,7 +102,7 @@ def test_any_sequence_is_counted_like_a_naive_replay(
         assert months_of(acme) == naive.months
         assert count_of(acme) == naive.count
         for month in (Month.of_day(date(2026, number, 1)) for number in range(8, 13)):
-            (level,) = high_water_marks(month=month, metric=Metric.USERS)
+            (level,) = high_water_marks(month=month, metrics=[Metric.USERS])
             assert (
                 level.high_water_mark == naive.months.get(str(month), (0, naive.level_at(month)))[1]
             )

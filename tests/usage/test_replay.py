@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from accounts.models import Provider
+from core.metrics import Metric
 from mtp.schema import NoProviderSchema
 from tenants.models import Organization
 from tests.usage.counting import add, add_devices, at, execute, remove
-from usage.models import Metric
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 from usage.replay import verify_books

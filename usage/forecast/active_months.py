@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from accounts.scope import visible_organizations
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
 from usage.forecast.active import (
     NOTHING,
@@ -20,7 +21,6 @@ from usage.forecast.active import (
     shares_by_day,
 )
 from usage.forecast.method import FEWEST_SPANS, outlook
-from usage.forecast.models import Basis
 from usage.forecast.months import Instant, MonthForecast, OrganizationForecast
 from usage.periods import MONTHS_OF_A_YEAR, Month
 from usage.sql import statement
@@ -129,7 +129,7 @@ def active_month_of(found: ActiveFound, *, heeds_thresholds: bool = True) -> Act
     totals = tuple(sum(each) for each in ends)
     whole = MonthForecast(
         instant=instant,
-        basis=Basis.MAU,
+        basis=Metric.ACTIVE_USERS,
         organizations=organizations,
         total=outlook(locked_in=sum(one.outlook.locked_in for one in organizations), ends=totals),
         ends=ends,

@@ -4,18 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-
-class Basis(models.TextChoices):
-    """What is forecast: a metric's marks, the greater of the two, or active users."""
-
-    USERS = "users", "Users"
-    DEVICES = "devices", "Devices"
-    GREATER = "greater", "Seats"
-    MAU = "mau", "Active users"
-
-
-# Those that are levels: they come and go. Active users of a month only grow.
-LEVELS = (Basis.USERS, Basis.DEVICES, Basis.GREATER)
+from core.metrics import Metric
 
 
 class ForecastTrial(models.Model):
@@ -27,7 +16,7 @@ class ForecastTrial(models.Model):
     after that day was known.
     """
 
-    basis = models.CharField(max_length=10, choices=Basis)
+    basis = models.CharField(max_length=10, choices=Metric)
     month = models.DateField()
     day = models.PositiveSmallIntegerField()
     organizations = models.PositiveIntegerField()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from core.metrics import Metric
 from usage.forecast.method import (
     FEWEST_SPANS,
     Days,
@@ -14,7 +15,6 @@ from usage.forecast.method import (
     month_ends,
     outlook,
 )
-from usage.forecast.models import Basis
 from usage.forecast.reading import DAY, Tracked, tracked
 from usage.periods import Month
 
@@ -81,7 +81,7 @@ class MonthForecast:
     """A month of many organizations; `total` is of their marks together, span by span."""
 
     instant: Instant
-    basis: Basis
+    basis: Metric
     organizations: tuple[OrganizationForecast, ...]
     total: Outlook
     ends: tuple[tuple[int, ...], ...]
@@ -91,7 +91,7 @@ def forecast_month(
     *,
     at: datetime,
     zone: ZoneInfo,
-    basis: Basis,
+    basis: Metric,
     free_user_limit: int | None,
     organization_id: int | None = None,
 ) -> MonthForecast:
@@ -105,7 +105,7 @@ def forecast_month(
 
 
 def month_of(
-    found: Sequence[Tracked], *, instant: Instant, basis: Basis, free_user_limit: int | None
+    found: Sequence[Tracked], *, instant: Instant, basis: Metric, free_user_limit: int | None
 ) -> MonthForecast:
     """The forecast of counts that were read already."""
     organizations = tuple(
@@ -125,12 +125,12 @@ def month_of(
     )
 
 
-def added_up(found: Sequence[Tracked], *, basis: Basis) -> Days:
+def added_up(found: Sequence[Tracked], *, basis: Metric) -> Days:
     """All organizations' counts as one, day by day."""
     return Days.added_up(days_of(one, basis) for one in found if not one.is_removed)
 
 
-def days_of(one: Tracked, basis: Basis) -> Days:
+def days_of(one: Tracked, basis: Metric) -> Days:
     """An organization's count of the basis, day by day."""
     several = [Days.of(track) for track in one.of(basis)]
     if len(several) == 1:
@@ -140,7 +140,7 @@ def days_of(one: Tracked, basis: Basis) -> Days:
 
 
 def _organization(
-    one: Tracked, *, instant: Instant, basis: Basis, free_user_limit: int | None
+    one: Tracked, *, instant: Instant, basis: Metric, free_user_limit: int | None
 ) -> OrganizationForecast:
     counted = one.of(basis)
     ends = greater(

@@ -9,10 +9,9 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from accounts.scope import visible_organizations
+from core.metrics import COUNTED, Metric
 from mtp.schema import require_provider_schema
 from usage.forecast.method import HISTORY_DAYS, Track
-from usage.forecast.models import Basis
-from usage.models import Metric
 from usage.periods import Month
 from usage.sql import statement
 
@@ -31,13 +30,12 @@ class Tracked:
     users: Track
     devices: Track
 
-    def of(self, basis: Basis) -> tuple[Track, ...]:
+    def of(self, basis: Metric) -> tuple[Track, ...]:
         """The counts that a basis is made of."""
-        if basis == Basis.GREATER:
-            return self.users, self.devices
-        return (self.users if basis == Basis.USERS else self.devices,)
+        tracks = {Metric.USERS: self.users, Metric.DEVICES: self.devices}
+        return tuple(tracks[metric] for metric in basis.counted)
 
-    def peak(self, basis: Basis) -> int:
+    def peak(self, basis: Metric) -> int:
         """The month's high-water mark so far."""
         return max(track.peak for track in self.of(basis))
 
@@ -56,7 +54,7 @@ def tracked(
         "at": at,
         "since": at - HISTORY_DAYS * DAY,
         "month_start": month.starts_at(zone),
-        "metrics": [Metric.USERS.value, Metric.DEVICES.value],
+        "metrics": list(COUNTED),
         "visible": None if ids is None else sorted(ids),
         "only": organization_id,
     }
@@ -64,7 +62,7 @@ def tracked(
         cursor.execute(TRACKS, asked)
         rows = cursor.fetchall()
     found = [_tracked(users, devices) for users, devices in zip(rows[::2], rows[1::2], strict=True)]
-    return [one for one in found if not one.is_removed or one.peak(Basis.GREATER)]
+    return [one for one in found if not one.is_removed or one.peak(Metric.GREATER)]
 
 
 def _tracked(users: Sequence[Any], devices: Sequence[Any]) -> Tracked:

@@ -8,20 +8,22 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Min
 
+from core.metrics import Metric
 from tenants.models import Organization
 from usage.active_users.models import ActiveMonth
 from usage.forecast.active_months import active_month_of, active_tracked
-from usage.forecast.models import LEVELS, Basis, ForecastTrial
+from usage.forecast.models import ForecastTrial
 from usage.forecast.months import Instant, MonthForecast, month_of
 from usage.forecast.reading import DAY, tracked
 from usage.levels import high_water_marks
-from usage.models import Metric
 from usage.periods import MONTHS_OF_A_YEAR, Month
 
 TRIAL_DAYS = (1, 5, 10, 15, 20, 25)
 NOON = timedelta(hours=12)
 # Before that there is nothing to compare with: no forecast is made, and none is tried.
 MONTHS_BEFORE = 3
+# Counts go up and down within a month; active users only go up, and have a forecast of their own.
+FORECAST_FROM_COUNTS = [metric for metric in Metric if metric.counted]
 Marks = Mapping[int, int]
 
 
@@ -59,13 +61,15 @@ def try_month(*, month: Month, zone: ZoneInfo) -> list[ForecastTrial]:
     for day in TRIAL_DAYS:
         instant = Instant.of(month.starts_at(zone) + (day - 1) * DAY + NOON, zone)
         found = tracked(at=instant.at, month=month, zone=zone)
-        for basis in LEVELS:
+        for basis in FORECAST_FROM_COUNTS:
             forecast = month_of(found, instant=instant, basis=basis, free_user_limit=None)
             trials.append(_trial(forecast, day, actual[basis], before[basis]))
         active = active_month_of(active_tracked(instant=instant), heeds_thresholds=False).whole
         # Where nobody was told to be active for long enough, nothing is forecast.
         if active.total.spans:
-            trials.append(_trial(active, day, actual[Basis.MAU], before[Basis.MAU]))
+            trials.append(
+                _trial(active, day, actual[Metric.ACTIVE_USERS], before[Metric.ACTIVE_USERS])
+            )
     return trials
 
 
@@ -88,7 +92,7 @@ def record_trials(*, zone: ZoneInfo, now: datetime) -> int:
     return len(due)
 
 
-def accuracies(*, basis: Basis) -> list[Accuracy]:
+def accuracies(*, basis: Metric) -> list[Accuracy]:
     """How good forecasts were on each trial day of the last twelve months tried."""
     latest = ForecastTrial.objects.filter(basis=basis).order_by("-month", "day")
     trials = list(latest[: MONTHS_OF_A_YEAR * len(TRIAL_DAYS)])
@@ -120,14 +124,15 @@ def _accuracy(day: int, trials: Sequence[ForecastTrial]) -> Accuracy:
     )
 
 
-def _marks(month: Month) -> Mapping[Basis, Marks]:
-    marks: dict[Basis, Counter[int]] = {basis: Counter() for basis in Basis}
+def _marks(month: Month) -> Mapping[Metric, Marks]:
+    marks: dict[Metric, Counter[int]] = {basis: Counter() for basis in Metric}
     active = ActiveMonth.objects.filter(month=month.first_day)
-    marks[Basis.MAU].update(dict(active.values_list("organization_id", "count")))
+    marks[Metric.ACTIVE_USERS].update(dict(active.values_list("organization_id", "count")))
     for level in high_water_marks(month=month):
-        pk, mark = level.organization_id, level.high_water_mark
-        marks[Basis.USERS if level.metric == Metric.USERS else Basis.DEVICES][pk] = mark
-        marks[Basis.GREATER][pk] = max(mark, marks[Basis.GREATER][pk])
+        pk = level.organization_id
+        for basis in FORECAST_FROM_COUNTS:
+            if level.metric in basis.counted:
+                marks[basis][pk] = max(level.high_water_mark, marks[basis][pk])
     return marks
 
 

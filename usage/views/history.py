@@ -15,10 +15,10 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.metrics import COUNTED, Metric
 from tenants.listing import ROWS_A_PAGE, Listing
 from tenants.spreadsheet import csv_response
 from usage.charts import Bar, Chart, bar_chart
-from usage.models import Metric
 from usage.months_table import (
     SORTS,
     MonthsTable,
@@ -110,7 +110,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
     return {
         "listing": listing,
         "metric": metric,
-        "metrics": list(Metric),
+        "metrics": COUNTED,
         "table": table,
         "rows": [_row(row, keys, usage_url=usage_url, suffix=suffix) for row in table.rows],
         "page": page,

@@ -17,6 +17,7 @@ from accounts.actors import actor_of
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.metrics import Metric
 from tenants.access import organization_or_404
 from tenants.listing import Listing
 from tenants.models import MeteringPolicy, Organization
@@ -25,7 +26,7 @@ from tenants.spreadsheet import csv_response
 from usage.badges import Badge, badge, limit_reached, near_limit
 from usage.forms import CapForm
 from usage.levels import organizations_with_usage
-from usage.models import Metric, OrganizationCounter
+from usage.models import OrganizationCounter
 from usage.periods import Month
 
 SORTS = ("name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")

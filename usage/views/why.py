@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.metrics import COUNTED, Metric
 from tenants.access import metered_organization_or_404
 from tenants.listing import ROWS_A_PAGE, Listing
 from tenants.models import MeteringPolicy
@@ -22,7 +23,6 @@ from tenants.spreadsheet import csv_response
 from tenants.views.places import Place
 from usage.counted import SORTS, Counted, counted_at_peak
 from usage.explain import Explanation, explain_month
-from usage.models import Metric
 from usage.periods import Month
 from usage.why_chart import month_chart
 from usage.why_late import late_story
@@ -144,7 +144,7 @@ def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
         "chart": month_chart(explanation=explanation, cap=asked.cap, now=now),
         "listing": listing,
         "page": page,
-        "tabs": [(metric.label, asked.url("usage_why", metric=metric)) for metric in Metric],
+        "tabs": [(metric.label, asked.url("usage_why", metric=metric)) for metric in COUNTED],
         "path": request.path,
         "here": asked.url("usage_why"),
         "csv_url": asked.url("usage_why_csv"),

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from core.metrics import Metric
 from mtp.schema import require_provider_schema
-from usage.models import Metric
 from usage.months_table import last_months, months_table
 from usage.periods import Month
 from usage.what_if.replay import Blocked, replay

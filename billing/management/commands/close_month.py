@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Provider
+from billing.choices import Collection
 from billing.models import ChargeAttempt, Invoice
 from billing.money import format_money
 from billing.month_close import CloseRefused, close_month
@@ -101,7 +102,7 @@ def _due_messages(provider: Provider) -> int:
 
 
 def _what_became(invoice: Invoice) -> str:
-    if invoice.collection == Invoice.Collection.BY_INVOICE:
+    if invoice.collection == Collection.BY_INVOICE:
         return f"sent to {', '.join(invoice.buyer['emails'])}, due {invoice.due_date:%-d %B %Y}"
     attempt = invoice.attempts.order_by("-pk").first()
     if attempt is None:

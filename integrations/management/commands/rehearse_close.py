@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.providers import NoSuchProvider, find_provider
+from billing.choices import Collection
 from billing.money import format_money
-from billing.rating import Collection
 from billing.rehearsal.changes import Change, Kind
 from billing.rehearsal.rehearse import (
     CantRehearse,

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.actors import Actor
 from billing.charging import charge_invoice
+from billing.choices import LineKind
 from billing.models import Invoice, InvoiceLine, Payment
 from tests.billing.conftest import NOVEMBER, Books
 
@@ -47,7 +48,7 @@ def with_lines(books: Books, *amounts: int, tax_minor: int = 0, **changes: objec
         InvoiceLine.objects.create(
             invoice=invoice,
             position=position,
-            kind=InvoiceLine.Kind.USAGE,
+            kind=LineKind.USAGE,
             description=f"Client {position}: highest number of users, October 2026",
             organization_id=position,
             organization_name=f"Client {position}",

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.choices import ContractKind, LineKind
 from billing.corrections.acting import CorrectionRefused
 from billing.corrections.dropping import void_invoice
 from billing.corrections.reissue import Corrected, reissue, terms_as_issued
@@ -79,7 +80,7 @@ def test_the_buyer_is_the_one_of_today(books, voided):
 
 
 def test_a_commitment_is_corrected_for_its_kind_only(books):
-    overage = billed(books, kind=Contract.Kind.COMMITTED, committed_quantity=10)
+    overage = billed(books, kind=ContractKind.COMMITTED, committed_quantity=10)
     assert (overage.kind, overage.total_minor) == ("overage", 5_500)
 
     issued = again(overage, unit_price=Decimal(11), committed_quantity=12)
@@ -93,7 +94,7 @@ def test_lines_told_late_are_taken_over(voided):
     InvoiceLine.objects.create(
         invoice=voided,
         position=99,
-        kind=InvoiceLine.Kind.ADJUSTMENT,
+        kind=LineKind.ADJUSTMENT,
         description="Acme: 2 more users in September 2026",
         metric="users",
         quantity=2,
@@ -107,7 +108,7 @@ def test_lines_told_late_are_taken_over(voided):
 
     issued = again(voided)
 
-    late = issued.lines.get(kind=InvoiceLine.Kind.ADJUSTMENT)
+    late = issued.lines.get(kind=LineKind.ADJUSTMENT)
     assert (late.amount_minor, late.reason) == (2_200, "Told late")
     assert issued.total_minor == 13_500 + 2_200
 

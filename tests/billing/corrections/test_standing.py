@@ -2,18 +2,19 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from billing.choices import Collection
 from billing.corrections.crediting import credit_amount
 from billing.corrections.dropping import void_invoice, write_off
 from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
 from billing.corrections.transfers import record_transfer
-from billing.models import Invoice, StandingStep
+from billing.models import StandingStep
 from billing.standing import record_standing, standing_of
 from billing.standing_rules import Standing
 from mtp.outbox.models import OutboxMessage
 from tests.billing.corrections.conftest import STAFF, with_lines
 
 DUE = datetime(2026, 11, 1, tzinfo=UTC)
-BY_INVOICE = Invoice.Collection.BY_INVOICE
+BY_INVOICE = Collection.BY_INVOICE
 
 
 def suspended(books, *amounts, **changes):

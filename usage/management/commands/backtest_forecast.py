@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.models import Provider
+from core.metrics import Metric
 from mtp.schema import provider_schema
-from usage.forecast.models import Basis
 from usage.forecast.trials import accuracies, record_trials
 
 LINE = "{:<5}{:>8}{:>10}{:>13}{:>13}{:>12}{:>13}{:>13}{:>12}"
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Whose months, and of what."""
         parser.add_argument("--provider", required=True, metavar="PREFIX", help="invoice prefix")
-        parser.add_argument("--basis", choices=Basis.values, default=Basis.USERS.value)
+        parser.add_argument("--basis", choices=Metric.values, default=Metric.USERS.value)
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         """One line for each day of the month that forecasts are tried on."""
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError(f"No active provider has the invoice prefix {prefix}.")
         with provider_schema(provider.schema_name):
             record_trials(zone=ZoneInfo(provider.billing_time_zone), now=timezone.now())
-            known = accuracies(basis=Basis(options["basis"]))
+            known = accuracies(basis=Metric(options["basis"]))
         if not known:
             raise CommandError("There are not four months to look back on yet.")
         self.stdout.write(f"Mean errors in {options['basis']}: all together, and one organization")

@@ -1,0 +1,37 @@
+"""The choices that billing's arithmetic and its models share. No ORM."""
+
+from django.db.models import TextChoices
+
+
+class ContractKind(TextChoices):
+    """How a month is billed."""
+
+    PAY_AS_YOU_GO = "pay_as_you_go", "Pay as you go"
+    COMMITTED = "committed", "Committed users"
+
+
+class InvoiceKind(TextChoices):
+    """Why an invoice is issued; one of each for a month at most, but for orders."""
+
+    USAGE = "usage", "Usage"
+    COMMITMENT = "commitment", "Commitment"
+    OVERAGE = "overage", "Overage"
+    ORDER = "order", "Order"
+
+
+class LineKind(TextChoices):
+    """What an invoice line charges for."""
+
+    USAGE = "usage", "An organization's high-water mark"
+    COMMITMENT = "commitment", "The committed quantity"
+    OVERAGE = "overage", "The quantity above the commitment"
+    PACK = "pack", "A pack of monthly active users, as ordered"
+    BASIS = "basis", "An organization's high-water mark, covered or counted elsewhere"
+    ADJUSTMENT = "adjustment", "Told late, for a month closed before"
+
+
+class Collection(TextChoices):
+    """How the money of an invoice is collected."""
+
+    AUTOMATIC = "automatic", "Charged to the card on file"
+    BY_INVOICE = "by_invoice", "Sent by mail"

@@ -1,0 +1,1 @@
+"""The ground of all rooms: imports nothing of ours and knows no models."""
