@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -49,7 +49,7 @@ def run_command(
             typed=typed,
             account=account,
         )
-        _await(process, lambda: shown and shown.tick(tail(log, lines=1, since=began_at).strip()))
+        _await(process, shown, log=log, since=began_at)
         output.seek(began_at)
         written = output.read().decode(errors="replace")
     if process.returncode:
@@ -60,12 +60,13 @@ def run_command(
     return written
 
 
-def _await(process: subprocess.Popen[bytes], show_progress: Callable[[], object]) -> None:
+def _await(process: subprocess.Popen[bytes], shown: Step | None, *, log: Path, since: int) -> None:
     """Returns when the command has ended; an exception meanwhile stops it."""
     try:
         while process.poll() is None:
             time.sleep(0.05)
-            show_progress()
+            if shown:
+                shown.tick(tail(log, lines=1, since=since).strip())
     finally:
         process.terminate()
         await_end(process, grace_seconds=5)
