@@ -8,17 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.metrics import Metric
-
-
-@dataclass(frozen=True, slots=True)
-class BilledOrganization:
-    """An organization that the close bills, or counts under a commitment."""
-
-    organization_id: int
-    name: str
-    quantity: int
-    metric: Metric
+from billing.rating import BilledQuantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +30,7 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
 
 
-Check = Callable[[Sequence[BilledOrganization], datetime], CheckResult]
+Check = Callable[[Sequence[BilledQuantity], datetime], CheckResult]
 NOT_CONNECTED = CheckResult(
     "Autotask PSA",
     is_connected=False,
@@ -49,7 +39,7 @@ NOT_CONNECTED = CheckResult(
 
 
 def run_checks(
-    *, checks: Sequence[Check], organizations: Sequence[BilledOrganization], now: datetime
+    *, checks: Sequence[Check], quantities: Sequence[BilledQuantity], now: datetime
 ) -> tuple[CheckResult, ...]:
     """Each check's answer; where there is no check, one that says so."""
-    return tuple(check(organizations, now) for check in checks) or (NOT_CONNECTED,)
+    return tuple(check(quantities, now) for check in checks) or (NOT_CONNECTED,)

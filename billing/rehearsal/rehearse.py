@@ -23,7 +23,7 @@ from billing.profile import buyer
 from billing.rating import BilledQuantity, InvoiceDraft, LineDraft
 from billing.rehearsal.card import CardOutlook, card_outlook
 from billing.rehearsal.changes import COMPARED_MONTHS, Change, RatedMonth, changes
-from billing.rehearsal.checks import BilledOrganization, Check, CheckResult, run_checks
+from billing.rehearsal.checks import Check, CheckResult, run_checks
 from billing.terms import terms_of
 from core.metrics import Metric
 from mtp.schema import provider_schema
@@ -149,7 +149,7 @@ def _rehearsed(
         changes=tuple(_changes(plan)),
         last_total_minor=_last_total(month),
         card=card_outlook(charge_day=charge_day),
-        checks=run_checks(checks=checks, organizations=_billed(plan), now=now),
+        checks=run_checks(checks=checks, quantities=plan.quantities, now=now),
         told_late=tuple(_told_late(month, zone)),
     )
 
@@ -189,13 +189,6 @@ def _last_total(month: Month) -> int | None:
     totals = MonthClose.objects.filter(month=month.previous.first_day, issued_at__isnull=False)
     total: int | None = totals.values_list("total_minor", flat=True).first()
     return total
-
-
-def _billed(plan: MonthPlan) -> list[BilledOrganization]:
-    return [
-        BilledOrganization(each.organization_id, each.organization_name, each.quantity, each.metric)
-        for each in plan.quantities
-    ]
 
 
 def _told_late(month: Month, zone: ZoneInfo) -> Iterator[LateChange]:

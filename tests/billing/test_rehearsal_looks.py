@@ -6,7 +6,8 @@ import pytest
 
 from billing.models import ChargeAttempt, PaymentMethod
 from billing.rehearsal.changes import unusual
-from billing.rehearsal.checks import BilledOrganization, CheckResult, Finding
+from billing.rehearsal.checks import CheckResult, Finding
+from core.metrics import Metric
 from tenants.models import MeteringPolicy
 from tests.billing.test_rehearsal import rehearsed
 
@@ -84,8 +85,10 @@ def test_nothing_checked_is_never_clean(books):
     acme = books.organization(users=3)
     assert [result.is_connected for result in rehearsed(books).checks] == [False]
 
-    def mapping(organizations, now):
-        assert organizations == [BilledOrganization(acme.pk, "Acme", 3, "users")]
+    def mapping(quantities, now):
+        (billed,) = quantities
+        assert (billed.organization_id, billed.organization_name) == (acme.pk, "Acme")
+        assert (billed.quantity, billed.metric) == (3, Metric.USERS)
         return CheckResult("Autotask", is_connected=True, summary="", findings=(Finding("Acme"),))
 
     assert [finding.title for finding in rehearsed(books, checks=[mapping]).checks[0].findings] == [

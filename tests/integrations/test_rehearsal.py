@@ -7,7 +7,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from billing.rehearsal.checks import BilledOrganization, CheckResult
+from billing.rating import BilledQuantity
+from billing.rehearsal.checks import CheckResult
+from core.metrics import Metric
 from integrations.models import AutotaskConnection, ServiceMapping
 from integrations.rehearsal import psa
 from tests.integrations.autotask_stage import Stage
@@ -16,9 +18,9 @@ from tests.people import People
 SignIn = Callable[..., Client]
 
 
-def rehearsed(stage: Stage, *others: BilledOrganization) -> CheckResult:
+def rehearsed(stage: Stage, *others: BilledQuantity) -> CheckResult:
     mapped = [
-        BilledOrganization(one.organization_id, one.organization.name, 31, "users")
+        BilledQuantity(one.organization_id, one.organization.name, Metric.USERS, 31)
         for one in ServiceMapping.objects.select_related("organization").order_by("pk")
     ]
     return psa([*mapped, *others], stage.now)
@@ -50,7 +52,7 @@ def test_synced_services_are_in_order_and_no_call_is_made(stage: Stage) -> None:
 def test_who_is_billed_and_not_mapped_is_named(stage: Stage) -> None:
     stage.organization(31)
     stage.sync()
-    result = rehearsed(stage, BilledOrganization(4711, "Elm Street", 1200, "users"))
+    result = rehearsed(stage, BilledQuantity(4711, "Elm Street", Metric.USERS, 1200))
     (finding,) = result.findings
     assert finding.title == "Elm Street is not mapped"
     assert finding.detail == "Nothing bills its 1,200 users in Autotask."
