@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import Any
+from typing import Any, cast
 
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
@@ -60,7 +60,7 @@ class ProviderKey(APIKeyHeader):
                 headers={"Retry-After": "5"},
             )
         note_use(key=found, address=get_client_ip(request), now=now)
-        request.provider = found.provider  # type: ignore[attr-defined]
+        cast("ApiRequest", request).provider = found.provider
         connection.set_tenant(found.provider)
         return found
 

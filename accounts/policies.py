@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.models import Provider
+from accounts.requests import SiteRequest
 from accounts.roles import Permission
 from accounts.scope import limited_to
 
@@ -79,7 +79,7 @@ def signed_in(view: View) -> View:
     """A route for whoever is signed in, whatever their role; others are sent to sign in."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: SiteRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
         return view(request, *args, **kwargs)
@@ -97,14 +97,13 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SiteRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if not any(request.user.may(permission) for permission in permissions):
                 raise PermissionDenied(REFUSALS.get(permissions[0], REFUSAL))
-            provider: Provider | None = request.provider  # type: ignore[attr-defined]
-            if provider is None or not provider.is_active:
-                return _not_ready(request, provider)
+            if request.provider is None or not request.provider.is_active:
+                return _not_ready(request)
             with limited_to(request.user.visible_organizations):
                 return view(request, *args, **kwargs)
 
@@ -129,16 +128,16 @@ def _named(view: View, policy: Policy) -> View:
     return view
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
+def _to_sign_in(request: SiteRequest) -> HttpResponse:
+    if request.htmx:
         # A redirect would be followed within the fragment: the whole page has to go.
-        page = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        page = request.htmx.current_url_abs_path or "/"
         return HttpResponseClientRedirect(redirect_to_login(page).url)
     return redirect_to_login(request.get_full_path())
 
 
-def _not_ready(request: HttpRequest, provider: Provider | None) -> HttpResponse:
-    shown = {"provider": provider, "support_email": settings.SUPPORT_EMAIL}
+def _not_ready(request: SiteRequest) -> HttpResponse:
+    shown = {"provider": request.provider, "support_email": settings.SUPPORT_EMAIL}
     response = render(request, "accounts/not_ready.html", shown, status=NOT_READY_STATUS)
     response["Retry-After"] = "5"
     return response

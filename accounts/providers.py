@@ -1,10 +1,23 @@
-"""Finding a provider by the name a person types."""
+"""The provider the code works for, and finding one by the name a person types."""
 
 from accounts.models import Provider
+from mtp.schema import NoProviderSchema, connection
 
 
 class NoSuchProvider(LookupError):
     """No provider goes by that name; the text lists those that exist."""
+
+
+def current_provider() -> Provider:
+    """The provider whose schema was entered, as loaded at that door: no statement.
+
+    What others may have changed since then must be read again. Raises `NoProviderSchema` where
+    none was entered.
+    """
+    provider = connection.tenant
+    if not isinstance(provider, Provider):
+        raise NoProviderSchema("This work belongs to one provider, and none was entered.")
+    return provider
 
 
 def find_provider(*, name: str) -> Provider:

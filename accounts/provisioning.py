@@ -98,7 +98,7 @@ def provision(*, provider: Provider, now: datetime) -> None:
         if not locked.is_active:
             create_schema(schema=locked.schema_name)
             ProviderMigrations().apply_to(schema=locked.schema_name)
-            with provider_schema(locked.schema_name):
+            with provider_schema(locked):
                 for step in _schema_steps:
                     step(locked, now)
             locked.state = Provider.State.ACTIVE

@@ -1,14 +1,20 @@
-"""The request as views see it once their policy let it through."""
+"""The request as the middleware leaves it, and as views see it after their policy."""
 
-from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Provider, User
+from mtp.middleware import ProviderRequest
 
 
-class PortalRequest(HttpRequest):
+class SiteRequest(ProviderRequest):
+    """Any request after the middleware, also of people who are not signed in."""
+
+    provider: Provider | None
+    htmx: HtmxDetails
+
+
+class PortalRequest(SiteRequest):
     """A signed-in person's request, in the schema of their provider."""
 
     user: User
     provider: Provider
-    htmx: HtmxDetails

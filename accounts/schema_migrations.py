@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django_tenants.utils import schema_context
 from psycopg import sql
 
-from mtp.schema import connection, provider_schema
+from mtp.schema import connection
 
 MigrationKey = tuple[str, str]
 
@@ -70,7 +71,7 @@ class ProviderMigrations:
 
     def missing_in(self, *, schema: str) -> frozenset[MigrationKey]:
         """The migrations that the schema has not had; empty when it is at the target."""
-        with provider_schema(schema):
+        with schema_context(schema):
             return self.target - frozenset(_SchemaRecorder(connection).applied_migrations())
 
     def apply_to(self, *, schema: str) -> int:
@@ -79,7 +80,7 @@ class ProviderMigrations:
         Two callers at once do it one after the other. A migration that fails is undone, those
         before it stay, and the error goes on to the caller.
         """
-        with _one_at_a_time(schema), provider_schema(schema):
+        with _one_at_a_time(schema), schema_context(schema):
             executor = _SchemaExecutor(loader=self._loader)
             missing = self.target - frozenset(self._loader.applied_migrations)
             if missing:

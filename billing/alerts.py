@@ -2,22 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from accounts.models import Provider
+from accounts.providers import current_provider
 from billing.licences import CommitmentUsage, Licences, licences, this_month
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.money import format_money
 from billing.standing import standing_of
 from billing.standing_page import StandingPage
 from billing.wording import date_text
-from mtp.schema import require_provider_schema
 from tenants.alerts.conditions import Condition, watch
 from tenants.alerts.models import Kind, Severity
-from tenants.models import MeteringPolicy
 from usage.periods import Month
 
 REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)
@@ -91,11 +88,11 @@ def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - 
 @watch("standing")
 def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     """A balance that is overdue: one alert, which gets worse with its steps."""
-    provider = Provider.objects.get(schema_name=require_provider_schema())
+    provider = current_provider()
     assessment = standing_of(provider=provider, now=now)
     if not assessment.standing:
         return
-    page = StandingPage.of(assessment, billing_time_zone=provider.billing_time_zone)
+    page = StandingPage.of(assessment, zone=provider.billing_zone())
     if page.is_suspended:
         title = "Your account is suspended"
     elif page.is_thirty_days:
@@ -118,10 +115,10 @@ def expiring_card(*, now: datetime) -> Iterator[Condition]:
 
     A card is good through the last day of the month printed on it.
     """
-    card = PaymentMethod.objects.filter(replaced_at=None).first()
+    card = PaymentMethod.objects.current()
     if card is None:
         return
-    zone = ZoneInfo(MeteringPolicy.objects.values_list("billing_time_zone", flat=True).get())
+    zone = current_provider().billing_zone()
     today = now.astimezone(zone).date()
     last_day = Month(card.expiry_year, card.expiry_month).last_day
     if today + timedelta(days=CARD_WARNING_DAYS) < last_day:

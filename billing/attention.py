@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 from django.urls import reverse
 
+from accounts.providers import current_provider
 from billing.models import Invoice
 from billing.money import format_money
 from tenants.alerts.models import Alert, Kind, Severity
 from tenants.cap_requests.models import CapRequest
-from tenants.models import MeteringPolicy
 
 NAMED = 5
 # One of a sort is told by its own title; these are always told by organization.
@@ -51,8 +50,7 @@ def matters(*, sees_money: bool, decides_caps: bool, now: datetime) -> list[Matt
     if decides_caps:
         found += _requests()
     if sees_money:
-        zone = MeteringPolicy.objects.values_list("billing_time_zone", flat=True).get()
-        found += _open_invoices(now.astimezone(ZoneInfo(zone)).date())
+        found += _open_invoices(now.astimezone(current_provider().billing_zone()).date())
     return sorted(found, key=lambda matter: -matter.severity)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.choices import ContractKind
-from billing.contracts import contract_for
 from billing.models import Contract
 from billing.money import format_money, format_unit_price, round_minor
 from core.metrics import Metric
@@ -81,7 +80,7 @@ def request_rows(
 ) -> list[RequestRow]:
     """The requests with usage and cost of the running month, in three statements."""
     month = Month.of(now, zone)
-    contract = contract_for(month)
+    contract = Contract.objects.current(month)
     listed = list(requests)
     columns = ("pk", "user_cap", "users", "this_month_hwm")
     organizations = organizations_with_usage(month=month).filter(

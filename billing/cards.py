@@ -1,7 +1,6 @@
 """The one card on file: put there in the browser, believed only when Stripe says so itself."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -11,10 +10,9 @@ from billing import gateway, topics
 from billing.contracts import (
     NothingOffered,
     begin_pay_as_you_go,
-    contract_for,
     lift_free_allowance,
 )
-from billing.models import ChargeAttempt, PaymentMethod
+from billing.models import ChargeAttempt, Contract, PaymentMethod
 from billing.outstanding import begin_round, outstanding_ids
 from billing.stripe_facts import CardFacts, SetupFacts
 from mtp.outbox.delivery import enqueue
@@ -26,11 +24,6 @@ from usage.periods import Month
 
 class CardNotAccepted(Exception):
     """The card did not become the default; nothing was changed. The message is for people."""
-
-
-def current_card() -> PaymentMethod | None:
-    """The provider's card on file; every automatic charge goes to it."""
-    return PaymentMethod.objects.filter(replaced_at=None).first()
 
 
 def customer_of(provider: Provider) -> str:
@@ -110,7 +103,7 @@ def _make_default(
         return known
     if PaymentMethod.objects.filter(stripe_payment_method_id=card.payment_method_id).exists():
         raise CardNotAccepted("This card was put on file before. Enter it again to use it.")
-    before = current_card()
+    before = PaymentMethod.objects.current()
     PaymentMethod.objects.filter(replaced_at=None).update(replaced_at=now)
     method = PaymentMethod.objects.create(
         stripe_payment_method_id=card.payment_method_id,
@@ -151,9 +144,9 @@ def _settle_at_stripe(method: PaymentMethod, *, now: datetime) -> None:
 
 def _ensure_contract(provider: Provider, *, actor: Actor, now: datetime) -> None:
     """A provider without a contract begins to pay as it goes, from this month's first day."""
-    local = now.astimezone(ZoneInfo(provider.billing_time_zone))
+    local = now.astimezone(provider.billing_zone())
     month = Month.of_day(local.date())
-    if contract_for(month):
+    if Contract.objects.current(month):
         return
     try:
         contract = begin_pay_as_you_go(
@@ -178,7 +171,7 @@ def settle_cards_at_stripe(*, provider: Provider, now: datetime) -> bool:
     A card that an unfinished attempt may still charge stays attached: False says that one is left
     for later. Safe to repeat; raises `gateway.GatewayError`.
     """
-    card = current_card()
+    card = PaymentMethod.objects.current()
     if card is not None:
         gateway.update_customer(
             customer_id=customer_of(provider),

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 
-from accounts.models import Provider
+from accounts.providers import current_provider
 from billing import gateway, topics
 from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
 from billing.models.charging import WITHDRAWN
@@ -20,7 +20,6 @@ from billing.retries import plan_retry
 from billing.standing import after_payment, record_standing
 from billing.stripe_facts import PaymentFacts, PaymentOutcome
 from mtp.outbox.delivery import enqueue
-from mtp.schema import require_provider_schema
 
 CLOSE = "close"
 # Stripe may forget a key after 24 hours; sent once more after that, it would charge again.
@@ -73,7 +72,7 @@ def _open_attempt(
     for known in attempts:
         if known.finished_at is None or known.cause == cause:
             return known
-    card = PaymentMethod.objects.filter(replaced_at=None).first()
+    card = PaymentMethod.objects.current()
     due_minor = invoice.amounts.due_minor
     if due_minor == 0 or card is None or card_id not in (None, card.pk):
         return None
@@ -95,12 +94,6 @@ def _was_taken_back(invoice: Invoice) -> bool:
     """Whether a bank took a payment of it back: charged once more, it would do so again."""
     lost = Chargeback.objects.filter(payment__invoice=invoice, state=Chargeback.State.LOST)
     return lost.exists()
-
-
-def current_provider() -> Provider:
-    """The provider whose schema was entered."""
-    provider: Provider = Provider.objects.get(schema_name=require_provider_schema())
-    return provider
 
 
 def _is_in_the_way(attempt: ChargeAttempt, *, cause: str) -> bool:

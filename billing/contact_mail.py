@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.mail import queue_mail
 from accounts.models import Provider
-from billing.profile import current_profile
+from billing.profile import profile_or_draft
 
 
 def mail_contacts(
@@ -31,7 +31,7 @@ def mail_contacts(
         "support_email": settings.SUPPORT_EMAIL,
         **context,
     }
-    contacts = current_profile(provider=provider).contact_emails or [provider.contact_email]
+    contacts = profile_or_draft(provider=provider).contact_emails or [provider.contact_email]
     queue_mail(
         key=key,
         to=contacts,

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 
+from accounts.providers import current_provider
 from billing.standing_page import StandingPage
 from billing.suspension import sees_standing, standing_of_request
 
@@ -14,12 +16,12 @@ def standing(request: HttpRequest) -> dict[str, Any]:
 
     `is_suspended` is known to everybody. Costs no statement while nothing can be outstanding.
     """
-    assessment = standing_of_request(request)
+    assessment = standing_of_request(request, now=timezone.now())
     if not assessment.standing:
         return {"standing": None, "is_suspended": False}
     is_told = sees_standing(getattr(request, "user", None))
-    zone = request.provider.billing_time_zone  # type: ignore[attr-defined]
-    page = StandingPage.of(assessment, billing_time_zone=zone) if is_told else None
+    zone = current_provider().billing_zone()
+    page = StandingPage.of(assessment, zone=zone) if is_told else None
     return {
         "standing": page,
         "is_suspended": assessment.is_suspended,

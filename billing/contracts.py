@@ -4,7 +4,6 @@ from datetime import date, datetime
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
 
 from accounts.actors import Actor
 from accounts.models import Package, PackagePrice
@@ -24,16 +23,6 @@ class MonthsClosed(Exception):
 
 class NothingOffered(Exception):
     """No offered package has a price in the provider's currency."""
-
-
-def contract_for(month: Month) -> Contract | None:
-    """The contract in force on the month's first day; it bills the whole month."""
-    day = month.first_day
-    return (
-        Contract.objects.filter(Q(ends_on=None) | Q(ends_on__gt=day), starts_on__lte=day)
-        .order_by("-starts_on")
-        .first()
-    )
 
 
 def begin_pay_as_you_go(
@@ -115,7 +104,7 @@ def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
     with connection.cursor() as cursor:
         # In the order of a month's close, which changes the same row: books first.
         cursor.execute(LOCK_BOOKS)
-    policy = MeteringPolicy.objects.get(pk=1)
+    policy = MeteringPolicy.objects.current()
     if policy.free_user_limit is None:
         return
     limit, policy.free_user_limit = policy.free_user_limit, None

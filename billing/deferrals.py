@@ -1,7 +1,6 @@
 """Operations put a suspension off, with a reason and an end, and the log says who."""
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -27,7 +26,7 @@ def defer_suspension(
     """
     if not reason.strip():
         raise DeferralRefused("Give the reason: it is kept in the provider's audit log.")
-    if last_day < now.astimezone(ZoneInfo(provider.billing_time_zone)).date():
+    if last_day < now.astimezone(provider.billing_zone()).date():
         raise DeferralRefused("This day is over already.")
     deferral = SuspensionDeferral.objects.create(
         reason=reason.strip(),

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from accounts.providers import current_provider
 from billing import (
     cards,
     charging,
@@ -86,16 +87,14 @@ def give_back(payload: Mapping[str, Any], now: datetime) -> None:
 @handles(topics.CARD_SETTLED)
 def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - one for all
     """Tell Stripe which card is the default and take the replaced ones off."""
-    if not cards.settle_cards_at_stripe(provider=charging.current_provider(), now=now):
+    if not cards.settle_cards_at_stripe(provider=current_provider(), now=now):
         raise Postpone(now + SLOWEST_LOOK)
 
 
 @handles(topics.STRIPE_EVENT)
 def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
     """Act on a kept event."""
-    stripe_events.apply_event(
-        event_id=payload["event_id"], provider=charging.current_provider(), now=now
-    )
+    stripe_events.apply_event(event_id=payload["event_id"], provider=current_provider(), now=now)
     look_soon()
 
 
@@ -118,7 +117,7 @@ def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
         pk=payload["chargeback_id"]
     )
     if chargeback.state == payload["state"]:
-        queue_chargeback_mails(chargeback=chargeback, provider=charging.current_provider(), now=now)
+        queue_chargeback_mails(chargeback=chargeback, provider=current_provider(), now=now)
 
 
 @handles(topics.DOCUMENTS)
@@ -180,7 +179,7 @@ def keep_contract_document(payload: Mapping[str, Any], now: datetime) -> None:
     """Render an agreed contract and keep its bytes."""
     render_contract_document(
         contract=Contract.objects.get(pk=payload["contract_id"]),
-        provider=charging.current_provider(),
+        provider=current_provider(),
         now=now,
     )
 
@@ -189,4 +188,4 @@ def keep_contract_document(payload: Mapping[str, Any], now: datetime) -> None:
 def mail_failed_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Tell operations of money that did not go back."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
-    mails.queue_refund_failed_mail(refund=refund, provider=charging.current_provider(), now=now)
+    mails.queue_refund_failed_mail(refund=refund, provider=current_provider(), now=now)

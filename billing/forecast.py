@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from billing.choices import ContractKind
-from billing.contracts import contract_for
 from billing.estimates import Estimate, estimate
 from billing.models import BillingProfile, Contract
 from billing.rating import Terms
@@ -50,7 +49,7 @@ class Commitment:
 
 def running_contract(*, month: Month, free_user_limit: int | None) -> Contract | None:
     """The contract that will bill a month that is not over; None inside the free allowance."""
-    contract = contract_for(month)
+    contract = Contract.objects.current(month)
     if contract is None or contract.kind == ContractKind.COMMITTED:
         return contract
     return contract if free_user_limit is None else None
@@ -64,7 +63,7 @@ def bill_forecast(
     `forecast` is of the contract's basis and of all organizations. `prepaid_quantity` are the packs
     that hold in the month, where active users are billed.
     """
-    profile = BillingProfile.objects.filter(pk=1).first()
+    profile = BillingProfile.objects.current()
     agreed = terms_of(contract, profile, has_card=False)
     terms = replace(agreed, prepaid_quantity=prepaid_quantity)
     locked_in = _bill(terms, [one.outlook.locked_in for one in forecast.organizations])

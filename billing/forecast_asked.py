@@ -1,10 +1,9 @@
 """What a forecast page is asked for, and what was read to answer it."""
 
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
@@ -51,9 +50,9 @@ class Asked:
     allowance: int
 
     @classmethod
-    def of(cls, request: PortalRequest) -> "Asked":
+    def of(cls, request: PortalRequest, *, now: datetime) -> "Asked":
         """The running month; of the metric in the address, or of the billed one."""
-        instant = Instant.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+        instant = Instant.of(now, request.provider.billing_zone())
         free_user_limit, packs = MeteringPolicy.objects.values_list(
             "free_user_limit", Coalesce(prepaid_within(month=instant.month), 0)
         ).get()

@@ -112,7 +112,7 @@ def history_csv_rows(invoices: InvoiceQuerySet[Invoice]) -> Iterator[tuple[objec
             invoice.number,
             invoice.get_kind_display(),
             f"{invoice.month:%Y-%m}",
-            local_date(invoice.issued_at, invoice.billing_time_zone).isoformat(),
+            local_date(invoice.issued_at, invoice.billing_zone()).isoformat(),
             invoice.due_date.isoformat(),
             invoice.status.label,
             currency,

@@ -86,7 +86,7 @@ class InvoicePage:
     @classmethod
     def of(cls, invoice: Invoice) -> "InvoicePage":
         """Read the attempts, payments and documents of the invoice."""
-        zone = ZoneInfo(invoice.billing_time_zone)
+        zone = invoice.billing_zone()
         next_at = next_attempt_at(invoice)
         return cls(
             next_attempt=instant_text(next_at, zone) if next_at else "",
@@ -122,7 +122,7 @@ def line_rows(lines: Iterable[InvoiceLine], *, invoice: Invoice) -> list[LineRow
         dispute.line_id: dispute
         for dispute in LineDispute.objects.filter(line__in=[line.pk for line in lines])
     }
-    zone = ZoneInfo(invoice.billing_time_zone)
+    zone = invoice.billing_zone()
     return [
         _line(line, invoice=invoice, zone=zone, living=living, dispute=disputes.get(line.pk))
         for line in lines

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
@@ -50,9 +49,9 @@ def issue_invoices(
     shared = _shared_fields(
         provider=provider, contract=contract, profile=profile, month=month, now=now
     )
-    today = now.astimezone(ZoneInfo(provider.billing_time_zone)).date()
+    today = now.astimezone(provider.billing_zone()).date()
     if last_month is not None:
-        zone = ZoneInfo(provider.billing_time_zone)
+        zone = provider.billing_zone()
         shared["period_ends_at"] = last_month.ends_at(zone)
     invoices = [
         Invoice(
@@ -99,7 +98,7 @@ def _shared_fields(
     month: Month,
     now: datetime,
 ) -> dict[str, Any]:
-    zone = ZoneInfo(provider.billing_time_zone)
+    zone = provider.billing_zone()
     return {
         "month": month.first_day,
         "currency": contract.currency,

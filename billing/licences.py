@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Sum
 
+from accounts.providers import current_provider
 from billing.choices import ContractKind
-from billing.contracts import contract_for
 from billing.models import Contract
 from core.metrics import Metric
-from tenants.models import MeteringPolicy
 from usage.active_users.models import ActiveMonth
 from usage.models import OrganizationCounter
 from usage.periods import Month
@@ -67,7 +65,7 @@ class Licences:
 
 def licences(*, month: Month) -> Licences | None:
     """The commitment that bills the month beside what is in use now; None without one."""
-    contract = contract_for(month)
+    contract = Contract.objects.current(month)
     if contract is None or contract.committed_quantity is None:
         return None
     return Licences(
@@ -77,14 +75,13 @@ def licences(*, month: Month) -> Licences | None:
 
 def has_commitment(now: datetime) -> bool:
     """Whether the running month is billed by a committed contract."""
-    contract = contract_for(this_month(now=now))
+    contract = Contract.objects.current(this_month(now=now))
     return contract is not None and contract.kind == ContractKind.COMMITTED
 
 
 def this_month(*, now: datetime) -> Month:
     """The running billing month of the current provider."""
-    zone = MeteringPolicy.objects.values_list("billing_time_zone", flat=True).get()
-    return Month.of(now, ZoneInfo(zone))
+    return Month.of(now, current_provider().billing_zone())
 
 
 def _in_use(contract: Contract, month: Month) -> int:

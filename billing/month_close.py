@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -55,13 +54,13 @@ def close_month(*, provider: Provider, month: Month, now: datetime) -> MonthClos
     resumed by closing again, and of two at once one waits and finds it done. Raises `MonthNotOver`,
     `MonthAlreadyClosed` or `NothingHappenedYet`.
     """
-    zone = ZoneInfo(provider.billing_time_zone)
+    zone = provider.billing_zone()
     if now < month.ends_at(zone):
         ends = month.ends_at(zone).astimezone(zone)
         raise MonthNotOver(
             f"{month} is not over for {provider.name}: it ends {ends:%-d %B %Y, %H:%M} ({zone})."
         )
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         first = first_month()
         if first and month < first:
             raise NothingHappenedYet(
@@ -73,7 +72,7 @@ def close_month(*, provider: Provider, month: Month, now: datetime) -> MonthClos
 def close_due_months(*, provider: Provider, now: datetime) -> int:
     """Close each due month of a provider, oldest first; returns how many were closed here."""
     closed = 0
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         for month in due_months(provider=provider, now=now):
             try:
                 _close(provider=provider, month=month, now=now)
@@ -94,7 +93,7 @@ def due_months(*, provider: Provider, now: datetime) -> list[Month]:
     first, closed = _first_and_closed()
     if first is None:
         return []
-    running = Month.of(now, ZoneInfo(provider.billing_time_zone))
+    running = Month.of(now, provider.billing_zone())
     return [month for month in _months(first, running) if month.first_day not in closed]
 
 
@@ -119,7 +118,7 @@ def _months(first: Month, end: Month) -> Iterator[Month]:
 
 @transaction.atomic(durable=True)
 def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
-    zone = ZoneInfo(provider.billing_time_zone)
+    zone = provider.billing_zone()
     run = MonthClose.objects.select_for_update().get(month=month.first_day)
     if run.issued_at:
         raise MonthAlreadyClosed(f"{month} of {provider.name} is closed: {run.outcome}")

@@ -47,7 +47,7 @@ def plan_month(*, month: Month) -> MonthPlan:
         return MonthPlan(
             month, None, None, quantities=(), drafts=(), last_event_id=log.last_event_id
         )
-    profile = BillingProfile.objects.filter(pk=1).first()
+    profile = BillingProfile.objects.current()
     terms = terms_of(contract, profile, month=month)
     quantities = billed_quantities(month=month, metric=terms.metric)
     drafts = rate_month(

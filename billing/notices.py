@@ -94,7 +94,7 @@ def _queue(
         "owed": _owed(invoice),
         "attempt": attempt,
         "charged": format_money(attempt.amount_minor, attempt.currency) if attempt else "",
-        "paid_on": _paid_on(attempt, zone=invoice.billing_time_zone) if attempt else "",
+        "paid_on": _paid_on(attempt, zone=invoice.billing_zone()) if attempt else "",
         "next_attempt": _instant(invoice, attempt.retry_at) if attempt and attempt.retry_at else "",
         "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
         "pay_url": payment_link(invoice_id=invoice.pk, now=now),
@@ -112,11 +112,11 @@ def _queue(
     )
 
 
-def _paid_on(attempt: ChargeAttempt, *, zone: str) -> str:
+def _paid_on(attempt: ChargeAttempt, *, zone: ZoneInfo) -> str:
     """The date in the billing zone: in UTC a first of the month would often be the day before."""
     if attempt.finished_at is None:
         return ""
-    return date_text(attempt.finished_at.astimezone(ZoneInfo(zone)).date())
+    return date_text(attempt.finished_at.astimezone(zone).date())
 
 
 def _pdf(invoice: Invoice) -> AttachedDocument:
@@ -131,7 +131,7 @@ def _pdf(invoice: Invoice) -> AttachedDocument:
 
 
 def _instant(invoice: Invoice, at: datetime) -> str:
-    return instant_text(at, ZoneInfo(invoice.billing_time_zone))
+    return instant_text(at, invoice.billing_zone())
 
 
 def _owed(invoice: Invoice) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from accounts.providers import current_provider
 from billing import charging, gateway
 from billing.cards import customer_of
 from billing.models import ChargeAttempt, Invoice
@@ -38,7 +39,7 @@ def begin_on_session(*, invoice_id: int, now: datetime) -> OnSession:
 
     Raises `NothingToPay`, `ChargeIsRunning` and `gateway.GatewayError`.
     """
-    customer_id = customer_of(charging.current_provider())
+    customer_id = customer_of(current_provider())
     attempt = _open(invoice_id=invoice_id, customer_id=customer_id, now=now)
     if _has_another_amount(attempt):
         charging.withdraw(attempt, now=now)

@@ -13,8 +13,9 @@ from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
 from accounts.models import Provider
+from accounts.providers import current_provider
 from billing.models import Invoice
-from mtp.schema import provider_schema, require_provider_schema
+from mtp.schema import provider_schema
 
 SALT = "billing.payment-link"
 
@@ -25,7 +26,7 @@ class LinkIsDead(Exception):
 
 def payment_link(*, invoice_id: int, now: datetime) -> str:
     """The absolute address at which whoever has it can pay this invoice of the current provider."""
-    provider = Provider.objects.get(schema_name=require_provider_schema())
+    provider = current_provider()
     ends_at = now + timedelta(days=settings.PAYMENT_LINK_DAYS)
     token = Signer(salt=SALT).sign_object(
         [str(provider.provider_id), invoice_id, int(ends_at.timestamp())]
@@ -43,7 +44,7 @@ def linked_invoice(*, token: str, now: datetime) -> Iterator[Invoice]:
     provider = Provider.objects.filter(provider_id=provider_id, state=Provider.State.ACTIVE).first()
     if provider is None:
         raise LinkIsDead
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         invoice = Invoice.objects.filter(pk=invoice_id).first()
         if invoice is None:
             raise LinkIsDead

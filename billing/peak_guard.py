@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from accounts.providers import current_provider
 from billing.agreements.free_allowance import billed_contract
 from billing.estimates import Estimate, estimate
 from billing.models import BillingProfile
@@ -20,7 +20,7 @@ from usage.periods import Month
 # One look decides most additions: the month turns in the billing zone, which the policy keeps, and
 # without a contract nothing is billed.
 _STANDING = """
-    SELECT c.metric, c.count, coalesce(m.high_water_mark, c.count), p.billing_time_zone,
+    SELECT c.metric, c.count, coalesce(m.high_water_mark, c.count),
            EXISTS (SELECT FROM billing_contract b
                    WHERE b.starts_on <= p.month AND (b.ends_on IS NULL OR b.ends_on > p.month))
     FROM (SELECT billing_time_zone,
@@ -38,7 +38,6 @@ class _Standing:
 
     counts: dict[Metric, int]
     marks: dict[Metric, int]
-    zone: ZoneInfo
     has_contract: bool
 
 
@@ -50,7 +49,7 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     level = standing.counts[addition.metric] + addition.how_many
     if level <= standing.marks[addition.metric] or not standing.has_contract:
         return None
-    month = Month.of(now, standing.zone)
+    month = Month.of(now, current_provider().billing_zone())
     contract = billed_contract(month)
     if contract is None:
         return None
@@ -60,7 +59,7 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     peak = max(standing.marks[metric] for metric in metrics)
     if level <= peak:
         return None
-    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first(), has_card=False)
+    terms = terms_of(contract, BillingProfile.objects.current(), has_card=False)
     before, after = _bills(terms, month, organization_id=addition.organization.pk, level=level)
     if after.total_minor <= before.total_minor:
         return None
@@ -83,8 +82,7 @@ def _standing(addition: Addition, now: datetime) -> _Standing:
     return _Standing(
         counts={Metric(metric): count for metric, count, *_ in rows},
         marks={Metric(metric): mark for metric, _, mark, *_ in rows},
-        zone=ZoneInfo(rows[0][3]),
-        has_contract=rows[0][4],
+        has_contract=rows[0][3],
     )
 
 

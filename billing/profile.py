@@ -27,9 +27,9 @@ OWN_FIELDS = (
 )
 
 
-def current_profile(*, provider: Provider) -> BillingProfile:
+def profile_or_draft(*, provider: Provider) -> BillingProfile:
     """The provider's profile, or an unsaved one with what is known of it."""
-    known = BillingProfile.objects.filter(pk=1).first()
+    known = BillingProfile.objects.current()
     return known or BillingProfile(
         legal_name=provider.name, contact_emails=[provider.contact_email]
     )
@@ -44,7 +44,7 @@ def save_profile(
     What really changed is in the audit log; saving the same again leaves nothing there.
     """
     # The first of two first savings makes the row, and the other waits for it.
-    BillingProfile.objects.bulk_create([current_profile(provider=provider)], ignore_conflicts=True)
+    BillingProfile.objects.bulk_create([profile_or_draft(provider=provider)], ignore_conflicts=True)
     profile = BillingProfile.objects.select_for_update().get(pk=1)
     before = _own(profile)
     for name in OWN_FIELDS:

@@ -9,11 +9,11 @@ transaction of what changed and hourly for what merely passed.
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from accounts.models import Provider
+from accounts.providers import current_provider
 from billing import standing_notices
 from billing.models import StandingStep
 from billing.standing_facts import Facts, facts_of
@@ -63,7 +63,9 @@ def record_standing(*, now: datetime) -> Assessment:
 
 def after_payment(*, now: datetime) -> None:
     """Restore what a payment restores; one statement where nothing was outstanding."""
-    provider: Provider = Provider.objects.get(schema_name=require_provider_schema())
+    provider = current_provider()
+    # Others may have changed it since the schema was entered, hours ago in a batch.
+    provider.refresh_from_db(fields=["outstanding_from"])
     if _may_be_outstanding(provider, now):
         record_standing(now=now)
 
@@ -79,7 +81,7 @@ def record_standings(*, providers: Sequence[Provider], now: datetime) -> int:
         if not _has_changed(provider, facts[provider.schema_name], now=now):
             continue
         try:
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 record_standing(now=now)
             changed += 1
         except Exception:
@@ -92,7 +94,7 @@ def _may_be_outstanding(provider: Provider, now: datetime) -> bool:
 
 
 def _assessed(provider: Provider, facts: Facts, *, now: datetime) -> Assessment:
-    until = facts.deferred_until(ZoneInfo(provider.billing_time_zone))
+    until = facts.deferred_until(provider.billing_zone())
     return assess(debts=facts.debts, deferred_until=until, now=now)
 
 

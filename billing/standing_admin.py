@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.actors import actor_of
+from accounts.providers import current_provider
 from accounts.text import plain_text
 from billing.admin.base import BillingAdmin
 from billing.deferrals import defer_suspension, withdraw_deferral
@@ -72,7 +73,7 @@ class SuspensionDeferralAdmin(BillingAdmin):
     ) -> Any:
         """A form that knows which day it is for the provider."""
         form = super().get_form(request, obj, change=change, **kwargs)
-        form.today = local_date(timezone.now(), request.provider.billing_time_zone)  # type: ignore[attr-defined]
+        form.today = local_date(timezone.now(), current_provider().billing_zone())
         return form
 
     def save_model(
@@ -84,7 +85,7 @@ class SuspensionDeferralAdmin(BillingAdmin):
     ) -> None:
         """Through the domain: the log, and the access at once."""
         made = defer_suspension(
-            provider=request.provider,  # type: ignore[attr-defined]
+            provider=current_provider(),
             reason=form.cleaned_data["reason"],
             last_day=obj.last_day,
             actor=actor_of(request),

@@ -55,7 +55,7 @@ def _queue(
     assessment: Assessment,
     now: datetime,
 ) -> None:
-    page = StandingPage.of(assessment, billing_time_zone=provider.billing_time_zone)
+    page = StandingPage.of(assessment, zone=provider.billing_zone())
     mail_contacts(
         template,
         key=key,

@@ -39,9 +39,8 @@ class StandingPage:
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, assessment: Assessment, *, billing_time_zone: str) -> "StandingPage":
+    def of(cls, assessment: Assessment, *, zone: ZoneInfo) -> "StandingPage":
         """Instants are shown with their offset; sums of several currencies side by side."""
-        zone = ZoneInfo(billing_time_zone)
         until = assessment.deferred_until
         return cls(
             is_outstanding=assessment.standing is Standing.OUTSTANDING,

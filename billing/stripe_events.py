@@ -6,7 +6,7 @@ from datetime import datetime
 from accounts.models import Provider
 from billing import cards, charging, gateway, refunds, stripe_disputes, stripe_refunds
 from billing.chargebacks import book_chargeback
-from billing.models import Payment, WebhookEvent
+from billing.models import Payment, PaymentMethod, WebhookEvent
 from billing.webhooks import (
     DISPUTE_EVENTS,
     PAYMENT_EVENTS,
@@ -32,7 +32,7 @@ def find_owner(*, event: Event, payment_intent_id: str, now: datetime) -> None:
     if provider is None or facts.provider_id not in ("", str(provider.provider_id)):
         logger.warning("Event %s is about no customer of ours", event.id)
         return
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         keep(event, now=now)
 
 
@@ -76,7 +76,7 @@ def book_refunds(found: list[stripe_refunds.RefundFacts], *, now: datetime) -> N
     """Book refunds, their payments first: word of a refund may come before word of the payment."""
     for facts in found:
         if is_booked(payment_intent_id=facts.payment_intent_id, now=now):
-            refunds.book_facts(facts=facts, now=now)
+            refunds.book_refund(facts=facts, now=now)
 
 
 def book_dispute(facts: stripe_disputes.DisputeFacts, *, now: datetime) -> None:
@@ -97,5 +97,5 @@ def _take_card(event: WebhookEvent, *, provider: Provider, now: datetime) -> Non
 
 def _is_overtaken(event: WebhookEvent) -> bool:
     """Whether the card on file is newer than this event: late word of an old card replaces none."""
-    card = cards.current_card()
+    card = PaymentMethod.objects.current()
     return card is not None and event.created_at < card.became_default_at

@@ -6,6 +6,7 @@ in `STILL_ALLOWED`; and so does every call with its API key.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from accounts.api_access import ProviderKey
 from accounts.credentials import ApiKey
 from accounts.models import Provider, User
 from accounts.policies import API_KEY, OPERATIONS, policy_of
+from accounts.requests import SiteRequest
 from accounts.roles import Permission
 from billing.standing import standing_of
 from billing.standing_rules import CURRENT, Assessment
@@ -45,24 +47,24 @@ STILL_ALLOWED = frozenset(
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
-def standing_of_request(request: HttpRequest) -> Assessment:
+def standing_of_request(request: HttpRequest, *, now: datetime) -> Assessment:
     """The standing of the signed-in person's provider, asked once a request.
 
     Operations staff stand for no provider, whichever they work in.
     """
     known: Assessment | None = getattr(request, "standing", None)
     if known is None:
-        known = _standing(request)
+        known = _standing(request, now=now)
         request.standing = known  # type: ignore[attr-defined]
     return known
 
 
-def _standing(request: HttpRequest) -> Assessment:
+def _standing(request: HttpRequest, *, now: datetime) -> Assessment:
     user = getattr(request, "user", None)
     provider: Provider | None = getattr(request, "provider", None)
     if not isinstance(user, User) or user.is_staff or provider is None or not provider.is_active:
         return CURRENT
-    return standing_of(provider=provider, now=timezone.now())
+    return standing_of(provider=provider, now=now)
 
 
 def is_still_allowed(*, view: Any, name: str, namespaces: list[str]) -> bool:
@@ -87,7 +89,7 @@ class SuspensionMiddleware:
         return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
+        self, request: SiteRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponse | None:
         """The refusal, or None to go on."""
         match = request.resolver_match
@@ -95,13 +97,14 @@ class SuspensionMiddleware:
             view=view, name=match.url_name or "", namespaces=match.namespaces
         ):
             return None
-        return _refusal(request) if standing_of_request(request).is_suspended else None
+        assessment = standing_of_request(request, now=timezone.now())
+        return _refusal(request) if assessment.is_suspended else None
 
 
-def _refusal(request: HttpRequest) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
+def _refusal(request: SiteRequest) -> HttpResponse:
+    if request.htmx:
         # The whole page has to go: a fragment would show the refusal where the list was.
-        page = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        page = request.htmx.current_url_abs_path or "/"
         return HttpResponse(status=HTTPStatus.FORBIDDEN, headers={"HX-Redirect": page})
     return render(request, "billing/suspended.html", status=HTTPStatus.FORBIDDEN)
 

@@ -21,7 +21,7 @@ def terms_of(
     looked up unless `has_card` says; it decides how money is collected, never how much.
     """
     if has_card is None:
-        has_card = PaymentMethod.objects.filter(replaced_at=None).exists()
+        has_card = PaymentMethod.objects.current() is not None
     counts_active = contract.metric == Metric.ACTIVE_USERS
     return Terms(
         kind=ContractKind(contract.kind),

@@ -131,7 +131,7 @@ def receive(*, event: Event, now: datetime) -> bool:
     if event.type in BACK_EVENTS and not _reference(event.subject.get("customer")):
         return _ask_whose(event, now=now)
     provider = _provider_of(event)
-    with provider_schema(provider.schema_name), transaction.atomic():
+    with provider_schema(provider), transaction.atomic():
         if event.type in PAYMENT_EVENTS and not _concerns_an_attempt(event, provider):
             return False
         return keep(event, now=now)

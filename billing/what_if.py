@@ -96,7 +96,7 @@ def exposure(
 
 
 def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
-    profile = BillingProfile.objects.filter(pk=1).first()
+    profile = BillingProfile.objects.current()
     known: dict[int, Terms] = {}
     found: dict[Month, Terms | None] = {}
     for month, contract in billed_contracts(months).items():

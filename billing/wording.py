@@ -39,6 +39,6 @@ def quantity_text(quantity: Decimal, unit: str) -> str:
     return f"{number} {unit.removesuffix('s') if number == '1' else unit}"
 
 
-def local_date(at: datetime, zone: str) -> date:
+def local_date(at: datetime, zone: ZoneInfo) -> date:
     """The date of an instant in a time zone."""
-    return at.astimezone(ZoneInfo(zone)).date()
+    return at.astimezone(zone).date()

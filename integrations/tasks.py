@@ -36,5 +36,5 @@ def order_nightly_runs_of(provider_ids: list[int]) -> None:
 
 
 def _order_nightly(provider: Provider, *, now: datetime) -> None:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         order_nightly(now=now)

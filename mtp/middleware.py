@@ -4,9 +4,15 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from mtp.schema import connection
+from mtp.schema import HasSchema, connection
 
 Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class ProviderRequest(HttpRequest):
+    """A request after `ProviderMiddleware`."""
+
+    provider: HasSchema | None
 
 
 class PublicSchemaMiddleware:
@@ -35,12 +41,12 @@ class ProviderMiddleware:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: ProviderRequest) -> HttpResponse:
         """Enter the provider's schema for the rest of the request."""
         provider = None
         if request.user.is_authenticated:
             provider = request.user.active_provider(request)
-        request.provider = provider  # type: ignore[attr-defined]
+        request.provider = provider
         if provider is not None and provider.is_active:
             connection.set_tenant(provider)
         try:

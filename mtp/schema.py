@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from celery import Task, current_app
 from django.db import connection as django_connection
-from django_tenants.utils import get_public_schema_name, schema_context
+from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
 SCHEMA_HEADER = "mtp_schema"
 # django-tenants' backend knows more than Django's stubs say.
@@ -15,6 +15,14 @@ connection = cast("Any", django_connection)
 
 class NoProviderSchema(RuntimeError):
     """Work that belongs to one provider was about to run without one."""
+
+
+class HasSchema(Protocol):
+    """A provider, as this layer sees it; the model is defined above."""
+
+    @property
+    def schema_name(self) -> str:
+        """The schema with the provider's rows."""
 
 
 def current_schema() -> str:
@@ -31,11 +39,29 @@ def require_provider_schema() -> str:
 
 
 @contextmanager
-def provider_schema(schema: str) -> Iterator[None]:
-    """Run the block in this provider's schema; raises `NoProviderSchema` for public or none."""
-    if not schema or schema == get_public_schema_name():
+def provider_schema(provider: HasSchema) -> Iterator[None]:
+    """Run the block in this provider's schema, as its current provider.
+
+    The connection holds the provider (`connection.tenant`), so `accounts.providers` reads it
+    without a statement. Afterwards the one from before is current again, also after an error.
+    Raises `NoProviderSchema` for the public schema or none.
+    """
+    if not provider.schema_name or provider.schema_name == get_public_schema_name():
+        raise NoProviderSchema(f"{provider.schema_name!r} is not a provider's schema.")
+    with tenant_context(provider):
+        yield
+
+
+@contextmanager
+def schema_named(schema: str) -> Iterator[None]:
+    """As `provider_schema`, where only the name has arrived: loads the provider, one statement.
+
+    Raises `NoProviderSchema` where no provider has this schema.
+    """
+    provider = get_tenant_model().objects.filter(schema_name=schema).first()
+    if provider is None:
         raise NoProviderSchema(f"{schema!r} is not a provider's schema.")
-    with schema_context(schema):
+    with provider_schema(provider):
         yield
 
 
@@ -57,7 +83,7 @@ class ProviderTask(Task):  # type: ignore[type-arg]
             require_provider_schema()
             return super().__call__(*args, **kwargs)
         schema = (self.request.headers or {}).get(SCHEMA_HEADER, "")
-        with provider_schema(schema):
+        with schema_named(schema):
             return super().__call__(*args, **kwargs)
 
 

@@ -38,6 +38,6 @@ def watch_some(provider_ids: list[int]) -> None:
 
 
 def _watch(provider: Provider, *, now: datetime) -> None:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         watch_round(now=now)
         send_digests(now=now)

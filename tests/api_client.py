@@ -17,7 +17,7 @@ ROOT = "/api/v1"
 
 def key_for(provider: Provider) -> str:
     """A new key of the provider; the one before stops."""
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         return generate_key(
             provider=provider, overlap=Overlap.NONE, actor=SYSTEM_ACTOR, now=timezone.now()
         ).secret

@@ -24,7 +24,7 @@ BILL = Actor(id=1, name="Bill")
 def otto_at_the_cap(people: People) -> Organization:
     """Otto's organization: two users at a cap of two; users cost 11 dollars."""
     organization = people.otto_organization
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         MeteringPolicy.objects.update(free_user_limit=None)
         for number in range(2):
             add_user(

@@ -90,7 +90,7 @@ class People:
     @cached_property
     def otto_organization(self) -> Organization:
         """The organization that otto administers."""
-        with provider_schema(self.north.schema_name):
+        with provider_schema(self.north):
             return Organization.objects.create(name=f"Otto {CANARIES['north']} GmbH")
 
     @cached_property

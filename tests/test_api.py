@@ -84,7 +84,7 @@ def test_without_a_living_key_nothing_opens(
 def test_the_key_decides_and_not_the_session(
     north: Provider, south: Provider, people: People
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.create(name=f"Bakery {CANARY}")
     souths = System.of(south)
     souths.client.force_login(people.olive)
@@ -112,12 +112,12 @@ def test_a_provider_without_a_schema_waits(north: Provider) -> None:
 
 
 def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: Provider) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         organization = Organization.objects.create(name=f"Bakery {CANARY}")
         user = ManagedUser.objects.create(organization=organization, email=f"u@{CANARY}.example")
         device = Device.objects.create(organization=organization, name=CANARY, serial_number=CANARY)
         alert = raise_alert(condition=CONDITION, now=timezone.now())
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         own = Organization.objects.create(name="Own")
     bodies = {
         "users": {"email": "a@b.example"},
@@ -144,7 +144,7 @@ def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: P
         assert {answer.status_code for answer in answers} == {404}, (method, path)
         assert len({answer.content for answer in answers}) == 1, (method, path)
         assert CANARY.lower() not in answers[0].content.decode().lower()
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert ManagedUser.objects.filter(removed_at=None).count() == 1
         assert not AuditEntry.objects.exists()
 

@@ -214,10 +214,10 @@ VALUES_BY_PARAMETER = {"month": "2026-03", "position": 1}
 @pytest.fixture
 def norths(north: Provider, south: Provider) -> dict[str, Any]:
     """Ids of rows of north, one for each parameter that an address may have; south has others."""
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         own = Organization.objects.create(name="Southern Bakery")
         ManagedUser.objects.create(organization=own, email="u@southern.example")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         organization = Organization.objects.create(name=f"Bakery {CANARY}")
         rows = {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
     return rows | VALUES_BY_PARAMETER

@@ -17,6 +17,7 @@ from mtp.schema import (
     current_schema,
     provider_schema,
     require_provider_schema,
+    schema_named,
 )
 from tenants.models import Organization
 from tests.people import People
@@ -37,7 +38,7 @@ OVER_SEVERAL_PROVIDERS = {
 
 
 def names(provider: Provider) -> list[str]:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         return list(Organization.objects.order_by("id").values_list("name", flat=True))
 
 
@@ -48,7 +49,7 @@ def test_a_worker_runs_a_task_in_the_schema_it_was_sent_from(
     log = tmp_path / "worker.log"
     with worker(log=log, modules="tests.schema_tasks") as queue:
         for number, provider in enumerate((first, second, first)):
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 note_schema.apply_async((f"sent {number}",), queue=queue)
         wait_until(lambda: log.read_text().count("succeeded") == 3, log=log)
         # Past our base class, as a mistaken sender would: without the header, or with public.
@@ -69,14 +70,14 @@ def test_sending_from_public_is_refused() -> None:
 def test_calling_directly_in_public_is_refused(north: Provider) -> None:
     with pytest.raises(NoProviderSchema):
         note_schema("nowhere")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         note_schema("direct")
     assert names(north) == [f"direct {north.schema_name}"]
 
 
 @pytest.mark.parametrize("schema", ["", "public"])
-def test_public_is_nobodys_schema(schema: str) -> None:
-    with pytest.raises(NoProviderSchema), provider_schema(schema):
+def test_public_is_nobodys_schema(db: None, schema: str) -> None:
+    with pytest.raises(NoProviderSchema), schema_named(schema):
         pass
     with pytest.raises(NoProviderSchema):
         require_provider_schema()
@@ -95,7 +96,7 @@ def test_every_task_of_provider_apps_carries_its_provider() -> None:
 def test_a_savepoint_rolled_back_does_not_switch_providers(
     north: Provider, south: Provider
 ) -> None:
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         Organization.objects.create(name="South's")
     connection.set_schema_to_public()
     with transaction.atomic():

@@ -26,7 +26,7 @@ def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a watcher's
 
     Reached and near are two causes: reaching a cap is news also for whoever knew that it was near.
     """
-    free_user_limit = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
+    free_user_limit = MeteringPolicy.objects.current().free_user_limit
     counters = (
         OrganizationCounter.objects.filter(metric=Metric.USERS, organization__removed_at=None)
         .annotate(users=F("count"), user_cap=F("organization__user_cap"))

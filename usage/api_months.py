@@ -19,7 +19,7 @@ MonthText = Annotated[
 
 def asked_month(request: ApiRequest, text: str) -> tuple[Month, ZoneInfo, datetime]:
     """The month, its zone and now; raises `Problem` for one that has not begun."""
-    zone, now = ZoneInfo(request.provider.billing_time_zone), timezone.now()
+    zone, now = request.provider.billing_zone(), timezone.now()
     month = Month.parse(text)
     if month > Month.of(now, zone):
         raise Problem(404, "not-begun", "This month has not begun.")

@@ -57,7 +57,7 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
     require_provider_schema()
     with connection.cursor() as cursor:
         cursor.execute(LOCK_BOOKS)
-        policy = MeteringPolicy.objects.get()
+        policy = MeteringPolicy.objects.current()
         if policy.billing_time_zone != zone.key:
             raise ValueError(f"Months are billed in {policy.billing_time_zone}, not in {zone.key}.")
         end = _end_for_both(cursor, month=month, zone=zone)

@@ -31,8 +31,7 @@ DAYS_A_TASK = 31
 class Due:
     """A provider's days that are over and have no snapshot yet, oldest first."""
 
-    schema: str
-    zone: ZoneInfo
+    provider: Provider
     days: list[date]
 
 
@@ -66,7 +65,7 @@ def take_snapshots(*, due: Sequence[Due], now: datetime) -> int:
             run_id, changed_since = cursor.fetchone()
             cursor.nextset()
             if run_id is not None and changed_since:
-                with provider_schema(each.schema), connection.cursor() as own:
+                with provider_schema(each.provider), connection.cursor() as own:
                     own.execute(TAKE_CHANGED, _instants(each, day, now) | {"run_id": run_id})
             taken += run_id is not None
     return taken
@@ -77,22 +76,22 @@ def _script(cursor: CursorWrapper, days: list[tuple[Due, date]], *, now: datetim
         statement
         for each, day in days
         for statement in (
-            f"SET LOCAL search_path TO {connection.ops.quote_name(each.schema)}",
+            f"SET LOCAL search_path TO {connection.ops.quote_name(each.provider.schema_name)}",
             cursor.mogrify(TAKE_UNCHANGED, _instants(each, day, now)),
         )
     )
 
 
 def _instants(due: Due, day: date, now: datetime) -> dict[str, date]:
-    if day > last_finished_day(now=now, zone=due.zone):
-        raise ValueError(f"{day} is not over in {due.zone.key}.")
+    if day > last_finished_day(now=now, zone=due.provider.billing_zone()):
+        raise ValueError(f"{day} is not over in {due.provider.billing_zone().key}.")
     month = Month.of_day(day)
     return {
         "day": day,
-        "start": day_starts_at(day=day, zone=due.zone),
-        "end": day_ends_at(day=day, zone=due.zone),
+        "start": day_starts_at(day=day, zone=due.provider.billing_zone()),
+        "end": day_ends_at(day=day, zone=due.provider.billing_zone()),
         "month": month.first_day,
-        "month_start": month.starts_at(due.zone),
+        "month_start": month.starts_at(due.provider.billing_zone()),
         "now": now,
     }
 
@@ -107,10 +106,10 @@ def due_snapshots(*, providers: Sequence[Provider], now: datetime) -> list[Due]:
     first = _ask_each(fresh, "SELECT min(created_at) FROM", "tenants_organization")
     due = []
     for provider in providers:
-        schema, zone = provider.schema_name, ZoneInfo(provider.billing_time_zone)
+        schema, zone = provider.schema_name, provider.billing_zone()
         days = _missing_days(last[schema], first.get(schema), zone=zone, now=now)
         if days:
-            due.append(Due(schema, zone, days))
+            due.append(Due(provider, days))
     return due
 
 
@@ -156,7 +155,7 @@ def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outco
         log.warning("A snapshot failed: each of %s providers by itself", len(due))
         taken, failed = _take_one_by_one(due, now=now)
     # Of those that failed too: wrong books may be why.
-    differences = {each.schema: _check_books(each, now=now) for each in due}
+    differences = {each.provider.schema_name: _check_books(each, now=now) for each in due}
     unchecked = {schema for schema, found in differences.items() if found is None}
     return Outcome(
         snapshots=taken,
@@ -172,8 +171,8 @@ def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, list[st
         try:
             taken += take_snapshots(due=[each], now=now)
         except DatabaseError:
-            log.exception("No snapshot of %s", each.schema)
-            failed.append(each.schema)
+            log.exception("No snapshot of %s", each.provider.schema_name)
+            failed.append(each.provider.schema_name)
     return taken, failed
 
 
@@ -182,14 +181,16 @@ def _check_books(due: Due, *, now: datetime) -> int | None:
     is repaired.
     """
     try:
-        with provider_schema(due.schema), transaction.atomic():
+        with provider_schema(due.provider), transaction.atomic():
             differences = verify_books()
             for difference in differences:
-                log.error("Books of %s: %s", due.schema, difference)
+                log.error("Books of %s: %s", due.provider.schema_name, difference)
             if differences:
                 SnapshotRun.objects.filter(day=due.days[-1]).update(differences=len(differences))
             report_books(differences=differences, now=now)
     except DatabaseError:
-        log.exception("The books of %s could not be checked; tomorrow again.", due.schema)
+        log.exception(
+            "The books of %s could not be checked; tomorrow again.", due.provider.schema_name
+        )
         return None
     return len(differences)

@@ -1,7 +1,6 @@
 """The nightly round: snapshots of the day that ended, in every provider's own time zone."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from celery import shared_task
 from django.utils import timezone
@@ -64,5 +63,5 @@ def try_some_forecasts(provider_ids: list[int]) -> int:
 
 
 def _try_forecasts_of(provider: Provider, *, now: datetime) -> int:
-    with provider_schema(provider.schema_name):
-        return record_trials(zone=ZoneInfo(provider.billing_time_zone), now=now)
+    with provider_schema(provider):
+        return record_trials(zone=provider.billing_zone(), now=now)

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -15,7 +16,7 @@ class Provider(TenantMixin):  # type: ignore[misc]
     """A managed service provider: a tenant with a schema of its own.
 
     `billing_time_zone` decides where its months begin and end and never changes under a month that
-    was metered. `stripe_customer_id` is how a webhook finds its provider.
+    was metered (`billing_zone()`). `stripe_customer_id` is how a webhook finds its provider.
     """
 
     class State(models.TextChoices):
@@ -61,6 +62,13 @@ class Provider(TenantMixin):  # type: ignore[misc]
 
     def __str__(self) -> str:
         return self.name
+
+    def billing_zone(self) -> ZoneInfo:
+        """The time zone of its months, days and deadlines; the only way for Python to read it.
+
+        The one copy is the `tenants.MeteringPolicy` row in its schema, for the counting triggers.
+        """
+        return ZoneInfo(self.billing_time_zone)
 
     @property
     def is_active(self) -> bool:

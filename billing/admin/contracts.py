@@ -2,7 +2,6 @@
 
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,6 +12,7 @@ from django.utils import timezone
 
 from accounts.actors import actor_of
 from accounts.models import Package
+from accounts.providers import current_provider
 from billing.admin.base import BillingAdmin
 from billing.agreements.course import TERM_MONTHS
 from billing.agreements.terms import is_whole_terms
@@ -23,9 +23,8 @@ from billing.models import (
     Contract,
     MonthClose,
 )
-from billing.profile import OWN_FIELDS, current_profile
+from billing.profile import OWN_FIELDS, profile_or_draft
 from tenants import audit
-from tenants.models import MeteringPolicy
 from usage.periods import MONTHS_OF_A_YEAR, Month
 
 # Further away a due date may be none that a calendar has, and the month could never be closed.
@@ -96,7 +95,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
 
     def _ask_about_past_months(self, starts_on: date) -> None:
         """The scheduler would close all of them within the hour, which nobody may have meant."""
-        zone = ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
+        zone = current_provider().billing_zone()
         first, running = Month.of_day(starts_on), Month.of(timezone.now(), zone)
         over = (running.year - first.year) * MONTHS_OF_A_YEAR + running.month - first.month
         if over > 0:
@@ -147,7 +146,7 @@ class ContractAdmin(BillingAdmin):
         agree_contract(
             contract=obj,
             package=form.cleaned_data["package"],
-            currency=request.provider.currency,  # type: ignore[attr-defined]
+            currency=current_provider().currency,
             actor=actor_of(request),
             now=timezone.now(),
         )
@@ -174,7 +173,7 @@ class BillingProfileAdmin(BillingAdmin):
     ) -> None:
         """Keep the change and who made it."""
         if not change:
-            known = current_profile(provider=request.provider)  # type: ignore[attr-defined]
+            known = profile_or_draft(provider=current_provider())
             obj.legal_name, obj.contact_emails = known.legal_name, known.contact_emails
         super().save_model(request, obj, form, change)
         audit.record(

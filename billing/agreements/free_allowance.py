@@ -1,11 +1,9 @@
 """Which contract bills a month: none while the provider is inside the free allowance."""
 
 from collections.abc import Iterable
-from datetime import date
-from zoneinfo import ZoneInfo
 
+from accounts.providers import current_provider
 from billing.choices import ContractKind
-from billing.contracts import contract_for
 from billing.models import Contract
 from tenants.models import MeteringPolicy
 from usage.periods import Month
@@ -17,7 +15,7 @@ def billed_contract(month: Month) -> Contract | None:
     Without a card and without an invoice agreement nothing is owed but a commitment. A month that
     ended before either came stays free, however late it is closed.
     """
-    contract = contract_for(month)
+    contract = Contract.objects.current(month)
     if contract is None or contract.kind == ContractKind.COMMITTED:
         return contract
     return None if was_free(month) else contract
@@ -26,26 +24,22 @@ def billed_contract(month: Month) -> Contract | None:
 def billed_contracts(months: Iterable[Month]) -> dict[Month, Contract | None]:
     """The same for several months, in two statements."""
     contracts = list(Contract.objects.order_by("-starts_on"))
-    policy = MeteringPolicy.objects.get(pk=1)
+    policy = MeteringPolicy.objects.current()
     found: dict[Month, Contract | None] = {}
     for month in months:
-        contract = next((one for one in contracts if _covers(one, month.first_day)), None)
+        contract = next((one for one in contracts if one.covers(month.first_day)), None)
         is_owed = contract is not None and contract.kind == ContractKind.COMMITTED
         found[month] = contract if is_owed or not _was_free(policy, month) else None
     return found
 
 
-def _covers(contract: Contract, day: date) -> bool:
-    return contract.starts_on <= day and (contract.ends_on is None or contract.ends_on > day)
-
-
 def was_free(month: Month) -> bool:
     """Whether the provider was inside the free allowance until the month was over."""
-    return _was_free(MeteringPolicy.objects.get(pk=1), month)
+    return _was_free(MeteringPolicy.objects.current(), month)
 
 
 def _was_free(policy: MeteringPolicy, month: Month) -> bool:
     if policy.free_user_limit is not None:
         return True
-    month_ends_at = month.ends_at(ZoneInfo(policy.billing_time_zone))
+    month_ends_at = month.ends_at(current_provider().billing_zone())
     return policy.free_until is not None and policy.free_until >= month_ends_at

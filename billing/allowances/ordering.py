@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
 from accounts.models import Offer, OfferPrice, Provider
 from billing.choices import InvoiceKind, LineKind
-from billing.contracts import contract_for
 from billing.issue import deliveries_of, issue_invoices
 from billing.models import AllowanceOrder, BillingProfile, Contract
 from billing.money import round_minor
@@ -90,8 +88,8 @@ def last_order_id() -> int:
 
 def ordering_contract(*, provider: Provider, now: datetime) -> Contract:
     """The contract an order is invoiced under. Raises `OrderRefused` where nobody could pay."""
-    month = Month.of(now, ZoneInfo(provider.billing_time_zone))
-    contract = contract_for(month)
+    month = Month.of(now, provider.billing_zone())
+    contract = Contract.objects.current(month)
     if contract is None:
         raise OrderRefused("Packs are ordered under a contract. Submit your payment information.")
     terms = terms_of(contract, None)
@@ -108,8 +106,8 @@ def quote(*, provider: Provider, offer_id: int, now: datetime) -> Quote:
     )
     if price is None:
         raise OfferChanged("This pack is no longer offered.")
-    month = Month.of(now, ZoneInfo(provider.billing_time_zone))
-    terms = terms_of(contract, BillingProfile.objects.filter(pk=1).first())
+    month = Month.of(now, provider.billing_zone())
+    terms = terms_of(contract, BillingProfile.objects.current())
     return Quote(
         offer=price.offer,
         contract=contract,
@@ -186,7 +184,7 @@ def _order(
     (invoice,) = issue_invoices(
         provider=provider,
         contract=quoted.contract,
-        profile=BillingProfile.objects.filter(pk=1).first(),
+        profile=BillingProfile.objects.current(),
         drafts=[quoted.draft],
         month=quoted.first,
         last_month=quoted.last,

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 from accounts.models import User
 from accounts.roles import Permission
 from billing.allowances.levels import AllowanceMonth, allowance_months
-from billing.contracts import contract_for
 from billing.forecast import AllowanceAhead
-from billing.models import AllowanceOrder
+from billing.models import AllowanceOrder, Contract
 from billing.money import format_money, format_unit_price
 from billing.wording import date_text
 from core.metrics import Metric
@@ -43,7 +42,7 @@ def overage_note(*, user: User, month: Month) -> str:
     """What an active user above the allowance costs, for who may see prices; else nothing."""
     if not user.may(Permission.VIEW_BILLING):
         return ""
-    contract = contract_for(month)
+    contract = Contract.objects.current(month)
     if contract is None or contract.metric != Metric.ACTIVE_USERS:
         return "Your contract does not bill active users"
     return f"{format_unit_price(contract.unit_price, contract.currency)} each, billed at month end"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -49,7 +48,7 @@ def _queue(
     now: datetime,
 ) -> None:
     invoice = chargeback.payment.invoice
-    zone = ZoneInfo(invoice.billing_time_zone)
+    zone = invoice.billing_zone()
     due_at = chargeback.evidence_due_at
     context: dict[str, Any] = {
         "subject": subject,

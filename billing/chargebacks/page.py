@@ -32,7 +32,7 @@ class ChargebackRow:
 
 def chargeback_rows(invoice: Invoice) -> list[ChargebackRow]:
     """The invoice's chargebacks, newest first; one statement."""
-    zone = ZoneInfo(invoice.billing_time_zone)
+    zone = invoice.billing_zone()
     found = Chargeback.objects.filter(payment__invoice=invoice).order_by("-opened_at", "-pk")
     return [_row(chargeback, zone) for chargeback in found]
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db.models import Sum
 
 from accounts.actors import Actor
+from accounts.providers import current_provider
 from billing import topics
-from billing.charging import current_provider
 from billing.corrections.credit_amounts import Split
 from billing.invoicing.numbering import take_numbers
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine

@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.actors import Actor
+from accounts.providers import current_provider
 from billing import topics
-from billing.charging import current_provider
 from billing.choices import Collection
 from billing.corrections import mails
 from billing.corrections.acting import CorrectionRefused, correct
@@ -125,7 +125,7 @@ def _answer(
 
 def _charge_again(invoice: Invoice, *, cause: str, now: datetime) -> None:
     is_automatic = invoice.collection == Collection.AUTOMATIC
-    has_card = PaymentMethod.objects.filter(replaced_at=None).exists()
+    has_card = PaymentMethod.objects.current() is not None
     if is_automatic and has_card and invoice.amounts.due_minor:
         enqueue(
             topic=topics.CHARGE,

@@ -6,7 +6,6 @@ Each is queued once per cause.
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -46,7 +45,7 @@ def queue_refund_mail(*, refund: Refund, now: datetime) -> None:
     """Say that money is on its way back: how much, to where and why."""
     amount = format_money(refund.amount_minor, refund.currency)
     invoice = refund.payment.invoice
-    zone = ZoneInfo(invoice.billing_time_zone)
+    zone = invoice.billing_zone()
     _queue(
         "refund",
         key=f"refund:{refund.pk}",

@@ -8,13 +8,12 @@ from decimal import Decimal
 from accounts.actors import Actor
 from billing.charging import current_provider
 from billing.choices import InvoiceKind, LineKind
-from billing.contracts import contract_for
 from billing.corrections.acting import CorrectionRefused, correct
 from billing.issue import deliveries_of, issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
 from billing.money import format_money
 from billing.month_levels import billed_quantities
-from billing.profile import current_profile
+from billing.profile import profile_or_draft
 from billing.rating import InvoiceDraft, LineDraft, Peak, rate_month
 from billing.terms import terms_of
 from mtp.outbox.delivery import enqueue_all
@@ -81,13 +80,13 @@ def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
 
 def _as_corrected(invoice: Invoice, corrected: Corrected) -> tuple[Contract, BillingProfile]:
     """The month's contract and the profile as this one invoice has them; neither is saved."""
-    contract = contract_for(Month.of_day(invoice.month))
+    contract = Contract.objects.current(Month.of_day(invoice.month))
     if contract is None:
         raise CorrectionRefused("No contract is in force for this month any more.")
     contract = copy(contract)
     contract.unit_price = corrected.unit_price
     contract.committed_quantity = corrected.committed_quantity
-    profile = copy(current_profile(provider=current_provider()))
+    profile = copy(profile_or_draft(provider=current_provider()))
     profile.tax_rate = corrected.tax_rate
     profile.tax_name = profile.tax_name or invoice.tax_name
     return contract, profile

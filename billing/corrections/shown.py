@@ -58,7 +58,7 @@ class Corrections:
     @classmethod
     def of(cls, invoice: Invoice) -> "Corrections":
         """Read them; `invoice` has its amounts."""
-        zone = ZoneInfo(invoice.billing_time_zone)
+        zone = invoice.billing_zone()
         refunds = Refund.objects.filter(payment__invoice=invoice).select_related("payment")
         disputes = invoice.disputes.select_related("line", "credit_note")
         return cls(

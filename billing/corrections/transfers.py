@@ -1,7 +1,6 @@
 """Operations record money that came to the bank: all that is owed, or a part of it."""
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from accounts.actors import Actor
 from billing.amounts import Amounts
@@ -29,7 +28,7 @@ def record_transfer(
     """
 
     def act(invoice: Invoice) -> Payment:
-        zone = ZoneInfo(invoice.billing_time_zone)
+        zone = invoice.billing_zone()
         _check_day(invoice, received_on, today=now.astimezone(zone).date())
         _check_amount(invoice, amount_minor)
         received_at = day_starts_at(day=received_on, zone=zone)
@@ -54,7 +53,7 @@ def record_transfer(
 def _check_day(invoice: Invoice, received_on: date, *, today: date) -> None:
     if received_on > today:
         raise CorrectionRefused("This day is yet to come.", field="received_on")
-    issued_on = invoice.issued_at.astimezone(ZoneInfo(invoice.billing_time_zone)).date()
+    issued_on = invoice.issued_at.astimezone(invoice.billing_zone()).date()
     if received_on < issued_on:
         raise CorrectionRefused(
             f"{invoice.number} was issued on {issued_on:%-d %B %Y}: nobody could pay it before.",

@@ -43,7 +43,7 @@ def contract_sheet(
     reference: str,
     seller: Mapping[str, Any],
     buyer: Mapping[str, Any],
-    zone: str,
+    zone: ZoneInfo,
 ) -> ContractSheet:
     """The document's content, from the contract and the parties as kept with it.
 
@@ -84,7 +84,7 @@ def contract_html(
     reference: str,
     seller: Mapping[str, Any],
     buyer: Mapping[str, Any],
-    zone: str,
+    zone: ZoneInfo,
 ) -> str:
     """The page that becomes the PDF."""
     sheet = contract_sheet(
@@ -96,13 +96,13 @@ def contract_html(
     )
 
 
-def _facts(contract: Contract, *, reference: str, zone: str) -> tuple[tuple[str, str], ...]:
+def _facts(contract: Contract, *, reference: str, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
     unit = contract.unit
     limit = format_money(contract.automatic_limit_minor, contract.currency)
     is_annual = contract.term == Contract.Term.ANNUAL
     facts = [
         ("Contract", reference),
-        ("Agreed on", date_text(contract.agreed_at.astimezone(ZoneInfo(zone)).date())
+        ("Agreed on", date_text(contract.agreed_at.astimezone(zone).date())
          if contract.agreed_at else ""),
         ("Kind", contract.get_kind_display()),
         ("Package", printable(contract.package_name)),
@@ -113,7 +113,7 @@ def _facts(contract: Contract, *, reference: str, zone: str) -> tuple[tuple[str,
         ("Term", "Annual: twelve months at a time" if is_annual else "Monthly"),
         ("End", f"{date_text(contract.ends_on)}, the first day not covered"
          if contract.ends_on else "Renews itself at the end of each term"),
-        ("Billing time zone", zone),
+        ("Billing time zone", zone.key),
         ("Payment", f"Invoices by mail, due after {contract.payment_terms_days} days"
          if contract.invoice_agreement
          else f"By card below {limit}; others by mail, due after "

@@ -31,14 +31,14 @@ def render_contract_document(*, contract: Contract, provider: Provider, now: dat
     # A web process never renders, and the renderer takes 40 MB and half a second to load.
     from billing.documents.rendering import pdf_of  # noqa: PLC0415
 
-    buying = buyer(provider=provider, profile=BillingProfile.objects.filter(pk=1).first())
+    buying = buyer(provider=provider, profile=BillingProfile.objects.current())
     reference = contract_reference(contract, prefix=provider.invoice_prefix)
     html = contract_html(
         contract=contract,
         reference=reference,
         seller=settings.SELLER,
         buyer=buying,
-        zone=provider.billing_time_zone,
+        zone=provider.billing_zone(),
     )
     content = pdf_of(html=html, identifier=reference)
     ContractDocument.objects.bulk_create(

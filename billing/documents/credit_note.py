@@ -34,7 +34,7 @@ class NoteSheet:
 
 def note_sheet(note: CreditNote) -> NoteSheet:
     """What the document says, from the issued snapshot and nothing else."""
-    zone = ZoneInfo(note.billing_time_zone)
+    zone = note.billing_zone()
     currency = note.currency
     return NoteSheet(
         number=note.number,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from billing.models import Invoice, InvoiceLine
 from billing.money import exponent, major
@@ -47,7 +46,7 @@ def invoice_csv(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> bytes:
 
 
 def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[object, ...]]:
-    zone = ZoneInfo(invoice.billing_time_zone)
+    zone = invoice.billing_zone()
     number, month = invoice.number, f"{invoice.month:%Y-%m}"
     position = 0
     for line in lines:

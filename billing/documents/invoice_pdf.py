@@ -17,7 +17,7 @@ def invoice_html(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> str:
         {
             "sheet": sheet,
             "parties": (("From", sheet.seller), ("Bill to", sheet.buyer)),
-            "zone": invoice.billing_time_zone,
+            "zone": invoice.billing_zone(),
         },
     )
 

@@ -102,7 +102,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
     Up to 40 lines all are in tables on the first pages; above that the charges are summed up by
     price and each line is in the annex, and above 5,000 only in the invoice's CSV.
     """
-    zone = ZoneInfo(invoice.billing_time_zone)
+    zone = invoice.billing_zone()
     lines = list(lines)
     charged = [line for line in lines if line.kind != LineKind.BASIS]
     basis = [line for line in lines if line.kind == LineKind.BASIS]
@@ -145,7 +145,7 @@ def _annex(
     lines: list[InvoiceLine], *, invoice: Invoice, columns: Columns
 ) -> tuple[AnnexLine, ...]:
     has_links = len(lines) <= LONGEST_LINKED_ANNEX
-    zone = ZoneInfo(invoice.billing_time_zone)
+    zone = invoice.billing_zone()
     return tuple(
         annex_line(
             line,

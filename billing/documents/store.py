@@ -4,7 +4,6 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -130,5 +129,5 @@ def cutoff_date() -> date:
 
 def is_before_cutoff(invoice: Invoice) -> bool:
     """Whether the invoice was finalized before the cut-off, by the date in its billing zone."""
-    finalized = invoice.issued_at.astimezone(ZoneInfo(invoice.billing_time_zone)).date()
+    finalized = invoice.issued_at.astimezone(invoice.billing_zone()).date()
     return finalized < cutoff_date()

@@ -51,7 +51,7 @@ def rated_activity_month(
     contract = billed_contract(activity.month)
     if contract is None or contract.metric != Metric.ACTIVE_USERS:
         return None
-    profile = BillingProfile.objects.filter(pk=1).first()
+    profile = BillingProfile.objects.current()
     counted = billed_quantities(month=activity.month, metric=Metric.ACTIVE_USERS)
     name = f"{activity.month.first_day:%B %Y}"
     return LateMonth(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F, Max
 
+from accounts.providers import current_provider
 from billing.agreements.free_allowance import billed_contract
 from billing.choices import LineKind
 from billing.late.active_users import late_activity_months, rated_activity_month
@@ -18,7 +19,6 @@ from billing.rating import BilledQuantity, LineDraft, Peak
 from billing.terms import terms_of
 from billing.wording import instant_text
 from core.metrics import Metric
-from tenants.models import MeteringPolicy
 from usage.late import CorrectedMonth, LateChange, corrected_months, late_changes
 from usage.periods import Month
 
@@ -32,7 +32,7 @@ def late_month_lines(*, currency: str) -> list[LineDraft]:
     waits for an invoice in its own.
     """
     changes, activities = late_changes(), late_activity_months()
-    zone = ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
+    zone = current_provider().billing_zone()
     closed = set(MonthClose.objects.filter(issued_at__isnull=False).values_list("month", flat=True))
     lines: list[LineDraft] = []
     for late, group in groupby(corrected_months(), key=lambda corrected: corrected.month):
@@ -58,7 +58,7 @@ def _late_month(
         return None
     return LateMonth(
         first_day=month.first_day,
-        terms=terms_of(contract, BillingProfile.objects.filter(pk=1).first()),
+        terms=terms_of(contract, BillingProfile.objects.current()),
         counted=billed_quantities(month=month, metric=Metric(contract.metric)),
         corrected=[_quantity(each) for each in corrected],
         billed=billed_late(month=month),

@@ -10,6 +10,14 @@ from billing.money import format_money
 WITHDRAWN = "withdrawn"
 
 
+class PaymentMethodQuerySet(models.QuerySet["PaymentMethod"]):
+    """Cards of the current provider."""
+
+    def current(self) -> "PaymentMethod | None":
+        """The card on file, which every automatic charge goes to; None without one."""
+        return self.filter(replaced_at=None).first()
+
+
 class PaymentMethod(models.Model):
     """A card as Stripe keeps it: brand and last four only. Replaced, never deleted.
 
@@ -32,6 +40,8 @@ class PaymentMethod(models.Model):
     detached_at = models.DateTimeField(null=True)
     # When its holder was warned that it expires: once, however many days were missed.
     expiry_mailed_at = models.DateTimeField(null=True)
+
+    objects = PaymentMethodQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -1,5 +1,6 @@
 """What was agreed: who pays, at which price, with which terms."""
 
+from datetime import date
 from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -8,8 +9,17 @@ from django.db.models.functions import JSONObject
 
 from billing.choices import ContractKind
 from core.metrics import Metric
+from usage.periods import Month
 
 ONE_ROW = models.Q(id=1)
+
+
+class BillingProfileQuerySet(models.QuerySet["BillingProfile"]):
+    """The billing profile of the current provider."""
+
+    def current(self) -> "BillingProfile | None":
+        """The one row; None until the provider or operations saved it first."""
+        return self.filter(pk=1).first()
 
 
 class BillingProfile(models.Model):
@@ -41,6 +51,8 @@ class BillingProfile(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(100)],
     )
 
+    objects = BillingProfileQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(name="billing_profile_one_row", condition=ONE_ROW)
@@ -48,6 +60,19 @@ class BillingProfile(models.Model):
 
     def __str__(self) -> str:
         return self.legal_name
+
+
+class ContractQuerySet(models.QuerySet["Contract"]):
+    """Contracts of the current provider."""
+
+    def current(self, month: Month) -> "Contract | None":
+        """The contract that covers the month's first day; it bills the whole month."""
+        day = month.first_day
+        return (
+            self.filter(models.Q(ends_on=None) | models.Q(ends_on__gt=day), starts_on__lte=day)
+            .order_by("-starts_on")
+            .first()
+        )
 
 
 class Contract(models.Model):
@@ -90,6 +115,8 @@ class Contract(models.Model):
     automatic_limit_minor = models.BigIntegerField()
     payment_terms_days = models.PositiveIntegerField()
 
+    objects = ContractQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -104,6 +131,10 @@ class Contract(models.Model):
 
     def __str__(self) -> str:
         return f"{self.package_name} from {self.starts_on}"
+
+    def covers(self, day: date) -> bool:
+        """Whether the contract holds on this day; `ends_on` is the first day after it."""
+        return self.starts_on <= day and (self.ends_on is None or self.ends_on > day)
 
     @property
     def unit(self) -> str:

@@ -1,6 +1,7 @@
 """What corrects an issued invoice, which itself never changes: credit notes, refunds, disputes."""
 
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from django.db import models
 
@@ -48,6 +49,10 @@ class CreditNote(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    def billing_zone(self) -> ZoneInfo:
+        """The provider's billing zone as it was at issue: all of its dates are of this zone."""
+        return ZoneInfo(self.billing_time_zone)
 
 
 class CreditNoteLine(models.Model):

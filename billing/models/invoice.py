@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from django.db import models
 
@@ -81,6 +82,10 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    def billing_zone(self) -> ZoneInfo:
+        """The provider's billing zone as it was at issue: all of its dates are of this zone."""
+        return ZoneInfo(self.billing_time_zone)
 
     @property
     def amounts(self) -> Amounts:

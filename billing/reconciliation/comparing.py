@@ -25,7 +25,7 @@ def reconcile(*, provider: Provider, now: datetime) -> list[Difference]:
 
     Raises `gateway.GatewayError` where Stripe can't be asked; the rows stay as they were then.
     """
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         _ask_about_unfinished(now=now)
         if not provider.stripe_customer_id:
             return []

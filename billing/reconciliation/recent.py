@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from accounts.models import Provider
 from billing import gateway, stripe_disputes, stripe_refunds
 from billing.charging import PaymentMismatch
 from billing.models import Chargeback, Refund
@@ -37,10 +38,10 @@ def book_recent(*, now: datetime) -> int:
 
 
 def _booked(told: Mapping[str, Any], book: Any, *, now: datetime) -> bool:
-    schema = _schema_of(told)
-    if not schema:
+    provider = _owner_of(told)
+    if provider is None:
         return False
-    with provider_schema(schema):
+    with provider_schema(provider):
         try:
             return bool(book(told, now=now))
         except (PaymentMismatch, gateway.Refused) as error:
@@ -48,12 +49,11 @@ def _booked(told: Mapping[str, Any], book: Any, *, now: datetime) -> bool:
             return False
 
 
-def _schema_of(told: Mapping[str, Any]) -> str:
-    """The schema of whose payment it is, which came with it; empty for nobody's."""
+def _owner_of(told: Mapping[str, Any]) -> Provider | None:
+    """The provider whose customer made the payment; the payment is part of the answer."""
     intent = told.get("payment_intent")
     customer = intent.get("customer") if isinstance(intent, Mapping) else None
-    provider = provider_of_customer(customer) if isinstance(customer, str) else None
-    return provider.schema_name if provider else ""
+    return provider_of_customer(customer) if isinstance(customer, str) else None
 
 
 def _book_refund(told: Mapping[str, Any], *, now: datetime) -> bool:

@@ -22,61 +22,40 @@ AT_STRIPE = Actor(id=None, name="Stripe's dashboard")
 
 
 def book(*, facts: RefundFacts, now: datetime) -> Refund:
-    """As `book_facts`; raises `PaymentMismatch` where it booked none."""
-    booked = book_facts(facts=facts, now=now)
+    """As `book_refund`; raises `PaymentMismatch` where it booked none."""
+    booked = book_refund(facts=facts, now=now)
     if booked is None:
         raise PaymentMismatch(f"{facts.stripe_refund_id} is no refund of ours")
     return booked
 
 
-def book_facts(*, facts: RefundFacts, now: datetime) -> Refund | None:
-    """As `book_refund`, of what Stripe says."""
-    return book_refund(
-        stripe_refund_id=facts.stripe_refund_id,
-        payment_intent_id=facts.payment_intent_id,
-        amount_minor=facts.amount_minor,
-        currency=facts.currency,
-        state=facts.state,
-        refund_key=facts.refund_key,
-        failure_message=facts.failure_message,
-        now=now,
-    )
-
-
 @transaction.atomic
-def book_refund(
-    *,
-    stripe_refund_id: str,
-    payment_intent_id: str,
-    amount_minor: int,
-    state: Refund.State,
-    now: datetime,
-    currency: str = "",
-    refund_key: str = "",
-    failure_message: str = "",
-) -> Refund | None:
+def book_refund(*, facts: RefundFacts, now: datetime) -> Refund | None:
     """Record a refund as it is at Stripe: the one door for answers, webhooks and reconciliation.
 
-    `refund_key` is the metadata `refund` that we sent: without it the refund was made at Stripe's
-    dashboard, and is booked with a credit note of its own. Repeating it changes nothing; a failure
-    is final, and takes back a success. None where the payment is not ours, or where a dashboard's
+    Without the key that we send with ours, the refund was made at Stripe's dashboard and is booked
+    with its own credit note. Repeating it changes nothing; a failure is final, and takes back a
+    success. None where the payment is not ours, or where a dashboard's
     refund failed before it was booked. Raises `PaymentMismatch` for another amount or currency.
     """
-    payment = _locked_payment(payment_intent_id)
+    payment = _locked_payment(facts.payment_intent_id)
     if payment is None:
         return None
     refund = payment.refunds.filter(
-        Q(stripe_refund_id=stripe_refund_id) | Q(idempotency_key=refund_key or stripe_refund_id)
+        Q(stripe_refund_id=facts.stripe_refund_id)
+        | Q(idempotency_key=facts.refund_key or facts.stripe_refund_id)
     ).first()
     if refund is None:
-        if state == State.FAILED:
+        if facts.state == State.FAILED:
             return None
-        refund = _made_at_stripe(payment, stripe_refund_id, amount_minor, now=now)
-    told = (amount_minor, currency or payment.currency, payment_intent_id)
+        refund = _made_at_stripe(payment, facts, now=now)
+    told = (facts.amount_minor, facts.currency, facts.payment_intent_id)
     ours = (refund.amount_minor, refund.currency, payment.stripe_payment_intent_id)
     if told != ours:
-        raise PaymentMismatch(f"{stripe_refund_id} is not {refund}: another amount or currency")
-    _move(refund, state, stripe_refund_id, message=failure_message, now=now)
+        raise PaymentMismatch(
+            f"{facts.stripe_refund_id} is not {refund}: another amount or currency"
+        )
+    _move(refund, facts.state, facts.stripe_refund_id, message=facts.failure_message, now=now)
     return refund
 
 
@@ -87,23 +66,21 @@ def _locked_payment(payment_intent_id: str) -> Payment | None:
     return payment
 
 
-def _made_at_stripe(
-    payment: Payment, stripe_refund_id: str, amount_minor: int, *, now: datetime
-) -> Refund:
+def _made_at_stripe(payment: Payment, facts: RefundFacts, *, now: datetime) -> Refund:
     """The row of a refund that nobody ordered here, with the credit note that belongs to it."""
     reason = "Refunded at Stripe"
     invoice = payment.invoice
     note = credit_what_was_owed(
-        invoice, amount_minor=amount_minor, reason=reason, actor=AT_STRIPE, now=now
+        invoice, amount_minor=facts.amount_minor, reason=reason, actor=AT_STRIPE, now=now
     )
     refund = Refund.objects.create(
         payment=payment,
         credit_note=note,
-        amount_minor=amount_minor,
+        amount_minor=facts.amount_minor,
         currency=payment.currency,
         reason=reason,
-        idempotency_key=stripe_refund_id,
-        stripe_refund_id=stripe_refund_id,
+        idempotency_key=facts.stripe_refund_id,
+        stripe_refund_id=facts.stripe_refund_id,
         ordered_by_name=AT_STRIPE.name,
         ordered_at=now,
         sent_at=now,

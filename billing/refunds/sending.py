@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from accounts.providers import current_provider
 from billing import gateway, stripe_refunds
-from billing.charging import KEY_IS_FORGOTTEN, RESEND_WITHIN, current_provider
+from billing.charging import KEY_IS_FORGOTTEN, RESEND_WITHIN
 from billing.models import Refund
 from billing.refunds.booking import book, fail
 from billing.stripe_refunds import RefundFacts

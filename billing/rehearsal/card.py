@@ -18,7 +18,7 @@ class CardOutlook:
 
 def card_outlook(*, charge_day: date) -> CardOutlook:
     """The default card, looked at as on the day it will be charged; in the provider's schema."""
-    card = PaymentMethod.objects.filter(replaced_at=None).first()
+    card = PaymentMethod.objects.current()
     if card is None:
         return CardOutlook(None, risks=())
     risks = [*_expiry(card, charge_day)]

@@ -84,7 +84,7 @@ class RehearsalPage:
     @classmethod
     def of(cls, rehearsal: Rehearsal) -> "RehearsalPage":
         """Every text of the page."""
-        zone = ZoneInfo(rehearsal.provider.billing_time_zone)
+        zone = rehearsal.provider.billing_zone()
         currency = rehearsal.currency
         card = rehearsal.card.card
         return cls(

@@ -87,7 +87,7 @@ class Rehearsal:
 
 def months_to_rehearse(*, provider: Provider, now: datetime) -> list[Month]:
     """Those over and not closed, oldest first, and the running one; in the provider's schema."""
-    running = Month.of(now, ZoneInfo(provider.billing_time_zone))
+    running = Month.of(now, provider.billing_zone())
     return [*due_months(provider=provider, now=now), running]
 
 
@@ -101,7 +101,7 @@ def rehearse(
     A running month is taken as far as it went. Raises `CantRehearse` for a month that is closed,
     that has not begun, or that lies before the provider's first.
     """
-    with provider_schema(provider.schema_name), without_effect():
+    with provider_schema(provider), without_effect():
         _refuse_others(provider=provider, month=month, now=now)
         return _rehearsed(provider=provider, month=month, now=now, checks=checks)
 
@@ -117,7 +117,7 @@ def without_effect() -> Iterator[None]:
 
 
 def _refuse_others(*, provider: Provider, month: Month, now: datetime) -> None:
-    running = Month.of(now, ZoneInfo(provider.billing_time_zone))
+    running = Month.of(now, provider.billing_zone())
     if month > running:
         raise CantRehearse(f"{month} has not begun for {provider.name}.")
     first = first_month()
@@ -131,7 +131,7 @@ def _refuse_others(*, provider: Provider, month: Month, now: datetime) -> None:
 def _rehearsed(
     *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check]
 ) -> Rehearsal:
-    zone = ZoneInfo(provider.billing_time_zone)
+    zone = provider.billing_zone()
     plan = plan_month(month=month)
     is_running = now < month.ends_at(zone)
     charge_day = max(now, month.ends_at(zone)).astimezone(zone).date()

@@ -47,7 +47,7 @@ def warn_of_expiry(*, provider: Provider, now: datetime) -> bool:
     card = unwarned.select_for_update().first()
     if card is None:
         return False
-    expiry = expiry_of(card, today=local_date(now, provider.billing_time_zone))
+    expiry = expiry_of(card, today=local_date(now, provider.billing_zone()))
     if expiry is Expiry.FAR:
         return False
     card.expiry_mailed_at = now

@@ -1,7 +1,6 @@
 """A contract's renewal or end, mailed ahead: once for each such day, and shown on its page."""
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -9,7 +8,6 @@ from django.db import transaction
 from accounts.models import Provider
 from billing.agreements.course import Course, Outcome, course_of
 from billing.contact_mail import mail_contacts
-from billing.contracts import contract_for
 from billing.models import Contract, RenewalNotice
 from billing.money import format_unit_price
 from billing.wording import date_text, local_date
@@ -35,8 +33,8 @@ def give_notice(*, provider: Provider, now: datetime) -> RenewalNotice | None:
 
     Missed days are caught up until the day itself. Dates are those of the billing zone.
     """
-    today = local_date(now, provider.billing_time_zone)
-    contract = contract_for(Month.of(now, ZoneInfo(provider.billing_time_zone)))
+    today = local_date(now, provider.billing_zone())
+    contract = Contract.objects.current(Month.of(now, provider.billing_zone()))
     if contract is None:
         return None
     course = course_of(contract, today=today)

@@ -10,6 +10,6 @@ from mtp.schema import provider_schema
 
 def remind(*, provider: Provider, now: datetime) -> None:
     """Mail a card's expiry and a contract's renewal or end, each once; safe at any hour."""
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         warn_of_expiry(provider=provider, now=now)
         give_notice(provider=provider, now=now)

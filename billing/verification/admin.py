@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
+from accounts.providers import current_provider
 from billing.admin.base import BillingAdmin
 from billing.models import MonthClose
 from billing.verification.verify import verify_month
@@ -57,7 +58,7 @@ class MonthCloseAdmin(BillingAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = get_object_or_404(MonthClose, pk=pk, issued_at__isnull=False)
-        provider = request.provider  # type: ignore[attr-defined]
+        provider = current_provider()
         month = Month.of_day(run.month)
         found = verify_month(provider=provider, month=month, renders=False)
         context = {

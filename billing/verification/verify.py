@@ -28,7 +28,7 @@ class NotClosed(Exception):
 
 def closed_months(*, provider: Provider) -> list[Month]:
     """The provider's closed months, oldest first."""
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         closed = MonthClose.objects.filter(issued_at__isnull=False).order_by("month")
         return [Month.of_day(day) for day in closed.values_list("month", flat=True)]
 
@@ -39,7 +39,7 @@ def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verifica
     With `renders` documents that were typeset as this process does are rendered anew and compared,
     which takes a worker's libraries and about a second each; their stored hash is checked anyway.
     """
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         run = MonthClose.objects.filter(month=month.first_day, issued_at__isnull=False).first()
         if run is None:
             raise NotClosed(f"{month} of {provider.name} is not closed.")

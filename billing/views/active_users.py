@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.paginator import Page
@@ -50,7 +49,7 @@ class ActivityRow:
 
 def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...]]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
-    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    month = Month.of(timezone.now(), request.provider.billing_zone())
     return listing, last_months(month=month)
 
 
@@ -103,7 +102,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "page": page,
         "months": [month.first_day for month in months],
         "month": months[-1].first_day,
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
         "active": totals[-1],
         "sees_all": sees_all,
         "allowance": covered[-1] if covered else None,
@@ -178,7 +177,7 @@ def mau_threshold_edit(request: PortalRequest, organization_id: int) -> HttpResp
         said = "any number" if threshold is None else f"{threshold:,}"
         messages.success(request, f"Active users a month of {organization.name}: {said}.")
         return redirect(back_url)
-    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    month = Month.of(timezone.now(), request.provider.billing_zone())
     active = activity_table(months=[month], organization_id=organization.pk).totals[0]
     dialog = {
         "form": form,

@@ -1,7 +1,6 @@
 """The allowance of monthly active users: twelve months, past orders, and ordering a pack."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
@@ -71,7 +70,7 @@ def _sees_all_or_403(request: PortalRequest) -> None:
 def allowance(request: PortalRequest) -> HttpResponse:
     """Twelve months of the allowance, what was ordered, and what is on offer."""
     _sees_all_or_403(request)
-    now, zone = timezone.now(), ZoneInfo(request.provider.billing_time_zone)
+    now, zone = timezone.now(), request.provider.billing_zone()
     month = Month.of(now, zone)
     months = last_months(month=month)
     counts = activity_table(months=months, limit=0).totals
@@ -173,5 +172,5 @@ def _shown(request: PortalRequest, quoted: Quote) -> dict[str, Any]:
         "payment_terms_days": terms,
         "before": covered.allowance,
         "after": covered.allowance + quoted.offer.quantity,
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }

@@ -36,7 +36,7 @@ def cap_request_list(request: PortalRequest) -> HttpResponse:
     else:
         requests = requests.open().order_by("asked_at", "pk")
     page = listing.page_of(requests)
-    zone = ZoneInfo(request.provider.billing_time_zone)
+    zone = request.provider.billing_zone()
     context = {
         "listing": listing,
         "page": page,
@@ -53,7 +53,7 @@ def cap_request_list(request: PortalRequest) -> HttpResponse:
 def cap_request_detail(request: PortalRequest, cap_request_id: int) -> HttpResponse:
     """One request with its cost, and the form that approves or declines it."""
     asked = _request_or_404(cap_request_id)
-    zone = ZoneInfo(request.provider.billing_time_zone)
+    zone = request.provider.billing_zone()
     form = DecisionForm(request.POST or None, today=timezone.now().astimezone(zone).date())
     if request.method != "POST":
         return _render(request, asked, form, status=200)
@@ -105,7 +105,7 @@ def _request_or_404(cap_request_id: int) -> CapRequest:
 def _render(
     request: PortalRequest, asked: CapRequest, form: DecisionForm, *, status: int
 ) -> HttpResponse:
-    zone = ZoneInfo(request.provider.billing_time_zone)
+    zone = request.provider.billing_zone()
     now = timezone.now()
     (row,) = request_rows([asked], zone=zone, now=now)
     context = {"form": form, "row": row, "one": asked, "zone": zone.key}

@@ -17,7 +17,7 @@ from billing import gateway
 from billing.cards import CardNotAccepted, adopt_card, begin_card_setup
 from billing.information.forms import InformationForms
 from billing.information.terms_of_use import accept_terms, accepted_terms
-from billing.profile import current_profile, save_profile
+from billing.profile import profile_or_draft, save_profile
 from billing.views.information import UNPROCESSABLE, terms_form
 
 SETUP_INTENT = re.compile(r"seti_[A-Za-z0-9_]{1,200}")
@@ -32,7 +32,7 @@ def card_setup(request: PortalRequest) -> HttpResponse:
     Nothing is kept and no card is asked for while something is missing: 422 with the same fields,
     each saying what is wrong.
     """
-    profile = current_profile(provider=request.provider)
+    profile = profile_or_draft(provider=request.provider)
     information = InformationForms.of(
         profile, posted=request.POST, terms=terms_form(posted=request.POST)
     )

@@ -1,7 +1,6 @@
 """The contract in force, as agreed, with its course and its document."""
 
 from http import HTTPStatus
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
@@ -13,7 +12,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.agreements.course import course_of
-from billing.contracts import contract_for, order_contract_document
+from billing.contracts import order_contract_document
 from billing.documents import DocumentDamaged, DocumentNotReady
 from billing.documents.contract_store import contract_document, contract_reference
 from billing.models import Contract
@@ -31,9 +30,9 @@ SECONDS_TO_NEXT_LOOK = 3
 def contract(request: PortalRequest) -> HttpResponse:
     """The contract that bills this month, and those before and after; 404 without any."""
     now, provider = timezone.now(), request.provider
-    today = local_date(now, provider.billing_time_zone)
+    today = local_date(now, provider.billing_zone())
     agreed = list(Contract.objects.order_by("-starts_on"))
-    current = contract_for(Month.of(now, ZoneInfo(provider.billing_time_zone)))
+    current = Contract.objects.current(Month.of(now, provider.billing_zone()))
     shown = current or next(iter(agreed), None)
     if shown is None:
         raise Http404

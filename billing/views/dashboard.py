@@ -1,7 +1,6 @@
 """The dashboard: what there is, what it costs so far, what waits, and every organization."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, Sum
 from django.http import HttpResponse
@@ -49,7 +48,7 @@ def _counts() -> dict[str, int | None]:
     return {
         "users": totals.get(Metric.USERS, 0),
         "devices": totals.get(Metric.DEVICES, 0),
-        "free_user_limit": MeteringPolicy.objects.values_list("free_user_limit", flat=True).get(),
+        "free_user_limit": MeteringPolicy.objects.current().free_user_limit,
         "locations": Location.objects.filter(organization__in=visible).count(),
     }
 
@@ -67,7 +66,7 @@ def _alerts(*, sees_money: bool) -> dict[str, int]:
 
 def _money(request: PortalRequest) -> dict[str, Any]:
     """This month's bill up to now, and the users allowed before overage."""
-    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    month = Month.of(timezone.now(), request.provider.billing_zone())
     so_far = month_so_far(month=month)
     committed = licences(month=month)
     counts_users = committed is not None and committed.contract.metric == Metric.USERS

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.policies import requires
@@ -56,7 +57,7 @@ def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForec
 def forecast(request: PortalRequest) -> HttpResponse:
     """All organizations; only the table when htmx asks for it."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = Asked.of(request)
+    asked = Asked.of(request, now=timezone.now())
     told = Told.of(asked)
     whole = told.whole
     page = Paginator(_chosen(whole, listing), ROWS_A_PAGE).get_page(listing.page)
@@ -103,7 +104,7 @@ def _summary(asked: Asked, told: Told, *, sees_all: bool) -> dict[str, Any]:
 def forecast_csv(request: PortalRequest) -> HttpResponse:
     """Every organization that is searched and filtered, in the page's order."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = Asked.of(request)
+    asked = Asked.of(request, now=timezone.now())
     whole = Told.of(asked).whole
     header = (
         "Organization ID",
@@ -139,7 +140,7 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
 def forecast_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
     """One organization: what is locked in, what may come, and a chart."""
     organization = organization_or_404(organization_id=organization_id)
-    asked = Asked.of(request)
+    asked = Asked.of(request, now=timezone.now())
     told = Told.of(asked, organization_id=organization.pk)
     if not told.whole.organizations:
         raise Http404

@@ -36,7 +36,7 @@ def payment_history(request: PortalRequest) -> HttpResponse:
     """The invoices, twelve a page, newest first; only their table when htmx asks for it."""
     listing = Listing.of(request, filters=Status.values)
     page = listing.page_of(invoices_of_status(listing.filter), rows_a_page=INVOICES_A_PAGE)
-    today = local_date(timezone.now(), request.provider.billing_time_zone)
+    today = local_date(timezone.now(), request.provider.billing_zone())
     invoices: list[Any] = list(page.object_list)
     query = request.GET.urlencode()
     context = {
@@ -82,7 +82,7 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
     if request.htmx.target == "lines":
         return render(request, "billing/_invoice_lines.html", context)
     now = timezone.now()
-    today = local_date(now, invoice.billing_time_zone)
+    today = local_date(now, invoice.billing_zone())
     is_due = invoice.amounts.due_minor > 0
     context |= {
         "pay_url": payment_link(invoice_id=invoice.pk, now=now) if is_due else "",

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,13 +15,11 @@ from accounts.actors import actor_of
 from accounts.policies import anyone, requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.cards import current_card
-from billing.contracts import contract_for
 from billing.information.forms import MAILING, InformationForms, TermsForm
 from billing.information.terms_of_use import accepted_terms
-from billing.models import Invoice
+from billing.models import Contract, Invoice, PaymentMethod
 from billing.money import format_money
-from billing.profile import current_profile, save_profile
+from billing.profile import profile_or_draft, save_profile
 from billing.reminders.expiring_cards import expiry_of
 from billing.wording import local_date
 from tenants.models import MeteringPolicy
@@ -37,7 +34,7 @@ SHOW_FIELDS = "show_fields"
 @require_http_methods(["GET", "HEAD", "POST"])
 def billing_information(request: PortalRequest) -> HttpResponse:
     """The card on file and whom bills are for, which a POST changes; a card comes by its script."""
-    profile = current_profile(provider=request.provider)
+    profile = profile_or_draft(provider=request.provider)
     if request.method != "POST" or SHOW_FIELDS in request.POST:
         return _page(request, InformationForms.of(profile, typed=request.POST or None))
     information = InformationForms.of(profile, posted=request.POST)
@@ -57,7 +54,7 @@ def billing_information(request: PortalRequest) -> HttpResponse:
 @require_safe
 def card_replace(request: PortalRequest) -> HttpResponse:
     """The same page with the card's fields open: they are Stripe's own, in a frame of Stripe's."""
-    profile = current_profile(provider=request.provider)
+    profile = profile_or_draft(provider=request.provider)
     return _page(request, InformationForms.of(profile), is_card_open=True)
 
 
@@ -65,7 +62,7 @@ def card_replace(request: PortalRequest) -> HttpResponse:
 @require_POST
 def address_fields(request: PortalRequest, part: str) -> HttpResponse:
     """The fields of one address for the country just chosen, with what was typed; saves nothing."""
-    profile = current_profile(provider=request.provider)
+    profile = profile_or_draft(provider=request.provider)
     information = InformationForms.of(profile, typed=request.POST)
     context = {
         "form": information.mailing if part == MAILING else information.billing,
@@ -89,7 +86,7 @@ def _page(
     is_card_open: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    card = current_card()
+    card = PaymentMethod.objects.current()
     is_card_open = is_card_open or card is None
     if is_card_open:
         information = replace(information, terms=terms_form(typed=request.POST))
@@ -107,7 +104,7 @@ def _page(
         ],
         "stripe_js_url": settings.STRIPE_JS_URL,
         "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
-        "free_user_limit": MeteringPolicy.objects.get(pk=1).free_user_limit,
+        "free_user_limit": MeteringPolicy.objects.current().free_user_limit,
         **_charging(request),
     }
     return render(request, "billing/billing_information.html", context, status=status)
@@ -116,7 +113,7 @@ def _page(
 def _charging(request: PortalRequest) -> dict[str, Any]:
     """What is charged by itself, and in which currency cards are asked for."""
     provider = request.provider
-    contract = contract_for(Month.of(timezone.now(), ZoneInfo(provider.billing_time_zone)))
+    contract = Contract.objects.current(Month.of(timezone.now(), provider.billing_zone()))
     currency = contract.currency if contract else provider.currency
     limit = contract.automatic_limit_minor if contract else settings.AUTOMATIC_CHARGE_LIMIT_MINOR
     return {
@@ -127,7 +124,7 @@ def _charging(request: PortalRequest) -> dict[str, Any]:
 
 
 def _today(request: PortalRequest) -> date:
-    return local_date(timezone.now(), request.provider.billing_time_zone)
+    return local_date(timezone.now(), request.provider.billing_zone())
 
 
 def terms_form(*, posted: Any = None, typed: Any = None) -> TermsForm | None:

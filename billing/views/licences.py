@@ -40,7 +40,7 @@ def licences(request: PortalRequest) -> HttpResponse:
         "peaks_over": max(0, peaks - current.committed),
         "overage": format_money(so_far.overage_minor, contract.currency),
         "unit_price": format_unit_price(contract.unit_price, contract.currency),
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
     return render(request, "billing/licences.html", context)
 

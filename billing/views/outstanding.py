@@ -1,7 +1,5 @@
 """What a new card did with each outstanding invoice, told while it happens."""
 
-from zoneinfo import ZoneInfo
-
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -45,9 +43,7 @@ def card_charges(request: PortalRequest, card_id: int) -> HttpResponse:
             "pay_url": payment_link(invoice_id=turn.invoice.pk, now=timezone.now())
             if turn.outcome is Outcome.TO_CONFIRM
             else "",
-            "next_attempt": instant_text(
-                turn.next_attempt_at, ZoneInfo(turn.invoice.billing_time_zone)
-            )
+            "next_attempt": instant_text(turn.next_attempt_at, turn.invoice.billing_zone())
             if turn.next_attempt_at
             else "",
         }

@@ -77,7 +77,7 @@ class Drafted:
     @classmethod
     def of(cls, request: PortalRequest) -> "Drafted":
         """The draft of who asks, replayed."""
-        zone = ZoneInfo(request.provider.billing_time_zone)
+        zone = request.provider.billing_zone()
         drafts = draft_of(user_id=request.user.pk)
         caps = dict(Organization.objects.visible().values_list("pk", "user_cap"))
         months, pasts = look_back(

@@ -1,7 +1,5 @@
 """Filling a draft of caps by rule or from a list, throwing it away, and applying it."""
 
-from zoneinfo import ZoneInfo
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -36,7 +34,7 @@ def what_if_rule(request: PortalRequest) -> HttpResponse:
     """Draft a cap for many: so many percent above a high-water mark."""
     form = RuleForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        zone = ZoneInfo(request.provider.billing_time_zone)
+        zone = request.provider.billing_zone()
         _, pasts = look_back(caps={}, now=timezone.now(), zone=zone)
         drafted = put_by_rule(user_id=request.user.pk, rule=form.rule, pasts=pasts)
         messages.success(request, f"Drafted: {counted_noun(drafted, 'caps')}. Nothing is applied.")

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
+from accounts.providers import current_provider
 from integrations.autotask import entities
 from integrations.autotask.client import Client
 from integrations.autotask.entities import Company, Contract, Line, Service
 from integrations.models import AutotaskConnection, Drift, ServiceMapping
 from tenants import audit
-from tenants.models import MeteringPolicy, Organization
+from tenants.models import Organization
 from usage.periods import Month
 
 LONGEST_NAME = 100
@@ -215,4 +216,4 @@ def _whose(offer: Offer) -> str:
 
 
 def _zone() -> ZoneInfo:
-    return ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
+    return current_provider().billing_zone()

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from accounts.actors import Actor
+from accounts.providers import current_provider
 from integrations.autotask.client import Client
 from integrations.autotask.connection import open_client
 from integrations.autotask.errors import (
@@ -27,7 +28,6 @@ from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
 from mtp.outbox.delivery import enqueue
 from mtp.outbox.topics import Payload, Postpone, handles
 from mtp.schema import connection
-from tenants.models import MeteringPolicy
 from usage.models import SnapshotRun
 from usage.periods import Month, last_finished_day
 
@@ -199,7 +199,7 @@ def _enqueue(run: SyncRun, *, now: datetime) -> None:
 
 
 def _zone() -> ZoneInfo:
-    return ZoneInfo(MeteringPolicy.objects.get(pk=1).billing_time_zone)
+    return current_provider().billing_zone()
 
 
 @contextmanager

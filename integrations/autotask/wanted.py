@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from billing.contracts import contract_for
+from billing.models import Contract
 from billing.month_levels import billed_quantities
 from core.metrics import Metric
 from integrations.autotask.case import Wanted
@@ -17,7 +17,7 @@ def wanted_of(*, month: Month) -> tuple[Mapping[int, int], Decimal | None]:
     The cost is the contract's unit price: what the provider itself pays for a seat; None in a month
     without a contract. One statement for all organizations.
     """
-    contract = contract_for(month)
+    contract = Contract.objects.current(month)
     metric = Metric(contract.metric) if contract else Metric.USERS
     billed = billed_quantities(month=month, metric=metric)
     marks = {each.organization_id: each.quantity for each in billed}

@@ -38,7 +38,7 @@ def autotask(request: PortalRequest) -> HttpResponse:
         "last_run": runs.first(),
         "is_running": runs.filter(finished_at=None).exists(),
         "drifts": Drift.objects.filter(decided_at=None).count(),
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
         "policy": DatePolicyForm(initial={"date_policy": settings.date_policy}) if settings else "",
     }
     return render(request, "integrations/autotask.html", context)

@@ -27,7 +27,7 @@ def autotask_drift_list(request: PortalRequest) -> HttpResponse:
         "page": Listing.of(request).page_of(
             drifts.exclude(decided_at=None).order_by("-decided_at", "-pk")
         ),
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
         "path": request.path,
     }
     return render(request, "integrations/drift_list.html", context)

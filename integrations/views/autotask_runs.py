@@ -35,7 +35,7 @@ def autotask_run_list(request: PortalRequest) -> HttpResponse:
     """Every run, the newest first."""
     listing = Listing.of(request)
     page = listing.page_of(SyncRun.objects.with_counts().order_by("-created_at", "-pk"))
-    context = {"page": page, "zone": request.provider.billing_time_zone, "path": request.path}
+    context = {"page": page, "zone": request.provider.billing_zone(), "path": request.path}
     return render(request, "integrations/run_list.html", context)
 
 
@@ -62,7 +62,7 @@ def autotask_run_detail(request: PortalRequest, sync_run_id: int) -> HttpRespons
         ],
         "unchecked": max(0, run.services - run.checked),
         "bad": [outcome.value for outcome in NOT_DONE],
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
         "path": request.path,
     }
     is_partial = request.htmx.target == "checks"

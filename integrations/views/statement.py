@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpResponse
@@ -121,7 +120,7 @@ def _asked(request: PortalRequest) -> tuple[Statement, list[tuple[str, str]]]:
 
 
 def _running(request: PortalRequest) -> Month:
-    return Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    return Month.of(timezone.now(), request.provider.billing_zone())
 
 
 def _listed(rows: Iterable[ClientRow], listing: Listing) -> list[ClientRow]:

@@ -88,7 +88,7 @@ def _offer_packages() -> None:
 def _is_loaded(provider: Provider) -> bool:
     if provider.state != Provider.State.ACTIVE:
         return False
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         return AuditEntry.objects.filter(action=LOADED).exists()
 
 
@@ -116,7 +116,7 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
     months = _months(plan, now=now)
     begun_at = months[0].starts_at(zone)
     provider = _found(plan, now=begun_at)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         agree(plan, first=months[0], now=begun_at)
         if plan.has_card:
             put_card_on_file(plan, provider, now=begun_at)
@@ -130,7 +130,7 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
         for one in plan.organizations
     ]
     for month in months:
-        with provider_schema(provider.schema_name), transaction.atomic():
+        with provider_schema(provider), transaction.atomic():
             if month == months[-2] and not plan.closes_last_month:
                 late = month.previous
                 tell_late(
@@ -141,7 +141,7 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
             live_actively(plan, provider, month=month, months=months, now=now)
         if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
             _close(provider, month, zone=zone, say=say)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         correct_invoices(plan, provider)
         connect_autotask(plan, provider, now=now, say=say)
         _finish(plan, organizations, now=now)
@@ -231,7 +231,7 @@ def _leave(organization: Organization, move: Move, *, actors: list[str]) -> None
 
 def _close(provider: Provider, month: Month, *, zone: ZoneInfo, say: Say) -> None:
     at = month.ends_at(zone) + AFTER_MIDNIGHT
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         _receive_transfers(at=at - BEFORE_THE_NEXT_CLOSE)
     run = close_month(provider=provider, month=month, now=at)
     while deliver_due(now=at):

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from mtp.outbox.models import OutboxMessage
 from mtp.outbox.topics import Postpone, topic_named
-from mtp.schema import connection, current_schema, provider_schema
+from mtp.schema import connection, current_schema, schema_named
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> None:
         if message.attempts > topic.max_attempts:
             # Failures are counted below; only workers that died doing it leave an attempt too many.
             raise WorkersLost("Every worker that took this message was lost.")
-        with provider_schema(schema) if schema else nullcontext():
+        with schema_named(schema) if schema else nullcontext():
             topic.handler(message.payload, now)
     except Postpone as later:
         message.attempts -= 1

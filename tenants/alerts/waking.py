@@ -14,7 +14,13 @@ from time import monotonic
 from django.core.cache import caches
 from django.db import transaction
 
-from mtp.schema import current_schema, provider_schema, send_provider_task
+from mtp.schema import (
+    HasSchema,
+    connection,
+    current_schema,
+    provider_schema,
+    send_provider_task,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +40,19 @@ def look_soon() -> None:
     Costs the change a look into a table of this process; one of very many in quick succession
     sends the wake-up for all. Does nothing outside of a provider's schema.
     """
-    schema = current_schema()
-    if schema != "public":
-        transaction.on_commit(partial(_wake, schema), robust=True)
+    if current_schema() != "public":
+        transaction.on_commit(partial(_wake, connection.tenant), robust=True)
 
 
-def _wake(schema: str) -> None:
+def _wake(provider: HasSchema) -> None:
+    schema = provider.schema_name
     now = monotonic()
     if _coming.get(schema, 0.0) > now:
         return
     # Before the wake-up is sent: the round begins when this is over, or later.
     _coming[schema] = now + WAIT_SECONDS
     try:
-        with provider_schema(schema):
+        with provider_schema(provider):
             if caches["provider"].add("alerts:round", 1, WAIT_SECONDS):
                 send_provider_task(WATCH_PROVIDER, countdown=WAIT_SECONDS, retry=False)
     except Exception:

@@ -23,7 +23,7 @@ class Room:
 def user_room(*, organization: Organization) -> Room:
     """As it is now; the triggers (usage/sql/metering.sql) decide anew when somebody is added."""
     cap = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
-    allowance = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get(pk=1)
+    allowance = MeteringPolicy.objects.current().free_user_limit
     count = ManagedUser.objects.filter(organization=organization, removed_at=None).count()
     if allowance is not None and (cap is None or allowance < cap):
         return Room(count, allowance, Because.FREE_ALLOWANCE)

@@ -132,7 +132,7 @@ def accept(*, token: str, name: str, password: str, now: datetime) -> User:
         invitation = invitation_of(token=token, now=now)
         if User.objects.filter(email=invitation.email).exists():
             raise AddressTaken
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             organization = _organization(invitation)
             if invitation.organization_id is not None and organization is None:
                 raise InvitationOver

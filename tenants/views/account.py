@@ -24,7 +24,7 @@ def account_overview(request: PortalRequest) -> HttpResponse:
     keys = ApiKey.objects.alive(timezone.now()).filter(provider=request.provider)
     context = {
         "provider": request.provider,
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
         "may_manage_key": may_manage,
         "may_manage_administrators": request.user.may(Permission.MANAGE_ADMINISTRATORS),
         "keys": keys.order_by("-created_at") if may_manage else [],
@@ -51,7 +51,7 @@ def api_key_generate(request: PortalRequest) -> HttpResponse:
         # Never a redirect: the secret would have to be kept somewhere on the way.
         return render(request, "tenants/api_key_shown.html", {"new": new, "before": current})
     status = 422 if request.method == "POST" else 200
-    context = {"form": form, "current": current, "zone": request.provider.billing_time_zone}
+    context = {"form": form, "current": current, "zone": request.provider.billing_zone()}
     return render(request, "tenants/api_key_generate.html", context, status=status)
 
 
@@ -66,5 +66,5 @@ def api_key_revoke(request: PortalRequest, key_id: int) -> HttpResponse:
         revoke_key(key=key, actor=actor_of(request), now=timezone.now())
         messages.success(request, f"The key {key} is revoked.")
         return redirect("account_overview")
-    context = {"key": key, "zone": request.provider.billing_time_zone}
+    context = {"key": key, "zone": request.provider.billing_zone()}
     return render(request, "tenants/api_key_revoke.html", context)

@@ -60,7 +60,7 @@ def administrator_list(request: PortalRequest) -> HttpResponse:
         "filter": chosen,
         "people": _people(request).filter(is_active=not chosen).order_by(IN_ORDER_OF_ROLES, "name"),
         "invitations": [(one, one.is_open(now)) for one in invited.order_by("-sent_at")],
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
     return render(request, "tenants/administrator_list.html", context)
 

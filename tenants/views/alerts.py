@@ -56,7 +56,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "may_handle": may_handle,
         "can_acknowledge": may_handle and any(_waits(alert) for alert in page.object_list),
         "just_done": _just_done(request, visible) if may_handle else [],
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
 
 
@@ -130,7 +130,7 @@ def alert_detail(request: PortalRequest, alert_id: int) -> HttpResponse:
         "may_handle": request.user.may(Permission.HANDLE_ALERTS),
         "link": alert.link if _may_follow(request.user, alert.link) else "",
         "is_elsewhere": not alert.link.startswith("/"),
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
     return render(request, "tenants/alert_detail.html", context)
 

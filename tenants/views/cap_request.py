@@ -80,6 +80,6 @@ def _render(request: PortalRequest, place: Place, form: AskForm, *, status: int)
         "open_request": open_request,
         "may_ask": cap is not None and cap < LARGEST_USER_CAP and open_request is None,
         "earlier": requests.exclude(state="open")[:SHOWN],
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
     return render(request, "tenants/cap_request.html", context, status=status)

@@ -213,7 +213,7 @@ def _context(request: PortalRequest, place: Place) -> dict[str, object]:
     return {
         "place": place,
         "organization": place.organization,
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
 
 

@@ -50,6 +50,6 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
 def _place(invitation: Invitation) -> str:
     if invitation.organization_id is None:
         return invitation.provider.name
-    with provider_schema(invitation.provider.schema_name):
+    with provider_schema(invitation.provider):
         names = Organization.objects.filter(pk=invitation.organization_id)
         return names.values_list("name", flat=True).get()

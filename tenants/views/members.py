@@ -48,7 +48,7 @@ def _render_list(
         "organization": place.organization,
         "listing": listing,
         "page": listing.page_of(rows),
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
     partial = request.htmx.target == "members"
     template = f"tenants/_{kind}s.html" if partial else f"tenants/{kind}_list.html"

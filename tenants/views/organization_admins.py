@@ -43,7 +43,7 @@ def organization_admin_list(request: PortalRequest, organization_id: int) -> Htt
         "organization": organization,
         "people": _admins(request, organization).order_by("-is_active", "name"),
         "invitations": [(one, one.is_open(now)) for one in invited.order_by("-sent_at")],
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
     return render(request, "tenants/organization_admin_list.html", context)
 

@@ -68,7 +68,7 @@ def table_context(request: PortalRequest) -> dict[str, Any]:
         "is_full": sees_all and in_use >= limit,
         "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS) and sees_all,
         "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
 
 

@@ -47,7 +47,7 @@ def test_ids_differ_between_mails_and_providers(north: Provider, south: Provider
     queue("k")
     queue("other")
     for provider in (north, south):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             queue("k")
     deliver_due(now=NOON)
     assert len({message.extra_headers["Message-ID"] for message in mail.outbox}) == 4

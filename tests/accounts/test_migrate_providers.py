@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django_tenants.utils import schema_context
 from psycopg import sql
 
 from accounts.models import Provider
@@ -43,7 +44,7 @@ def has_colour(schema: str) -> bool:
 
 
 def without_colour(schema: str) -> None:
-    with provider_schema(schema), connection.cursor() as cursor:
+    with schema_context(schema), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE tenants_organization DROP COLUMN IF EXISTS colour")
         cursor.execute("DELETE FROM django_migrations WHERE name = '9001_colour'")
 
@@ -83,7 +84,7 @@ def test_one_failure_is_reported_and_the_others_go_on(
     next_release: tuple[Provider, Provider],
 ) -> None:
     early, late = next_release
-    with provider_schema(early.schema_name), connection.cursor() as cursor:
+    with provider_schema(early), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE tenants_organization ADD COLUMN colour text")
     out = StringIO()
     with pytest.raises(SystemExit) as ended:
@@ -94,7 +95,7 @@ def test_one_failure_is_reported_and_the_others_go_on(
     assert "migrated (1)" in lines[late.schema_name]
     assert "failed" not in lines["public"]
     assert out.getvalue().splitlines()[-1].endswith("1 failed.")
-    with provider_schema(early.schema_name), connection.cursor() as cursor:
+    with provider_schema(early), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE tenants_organization DROP COLUMN colour")
     assert rollout()[early.schema_name] == (Outcome.MIGRATED, 1)
 

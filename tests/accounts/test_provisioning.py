@@ -100,7 +100,7 @@ def test_every_migration_of_a_provider_runs_in_a_transaction() -> None:
 
 def test_what_is_counted_lands_in_its_own_schema(north: Provider, south: Provider) -> None:
     for provider in (north, south):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             organization = Organization.objects.create(name="Twin")
             ManagedUser.objects.create(organization=organization, email="a@twin.example")
     seen = {}
@@ -115,9 +115,9 @@ def test_what_is_counted_lands_in_its_own_schema(north: Provider, south: Provide
 def test_a_function_called_from_elsewhere_still_acts_in_its_own_schema(
     north: Provider, south: Provider
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         organization = Organization.objects.create(name="Twin")
-    with provider_schema(south.schema_name), connection.cursor() as cursor:
+    with provider_schema(south), connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("INSERT INTO {} (organization_id, email) VALUES (%s, 'a@x.example')").format(
                 sql.Identifier(north.schema_name, "tenants_manageduser")
@@ -125,27 +125,27 @@ def test_a_function_called_from_elsewhere_still_acts_in_its_own_schema(
             [organization.pk],
         )
         assert not UsageEvent.objects.exists()
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert UsageEvent.objects.count() == 1
 
 
 def test_ids_of_two_providers_never_coincide(north: Provider, south: Provider) -> None:
     ids = []
     for provider in (north, south):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             ids.append(Organization.objects.create(name="Twin").pk)
     assert abs(ids[0] - ids[1]) >= 90_000
 
 
 def test_nothing_is_left_of_a_test(north: Provider, people: People) -> None:
     assert people.otto.organization_id == people.otto_organization.pk
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert list(Organization.objects.all()) == [people.otto_organization]
 
 
 def test_a_new_schema_has_what_every_provider_needs(north: Provider) -> None:
-    with provider_schema(north.schema_name):
-        assert MeteringPolicy.objects.get().billing_time_zone == north.billing_time_zone
+    with provider_schema(north):
+        assert MeteringPolicy.objects.current().billing_time_zone == north.billing_time_zone
 
 
 def test_a_task_makes_the_schema(db: None) -> None:
@@ -155,17 +155,17 @@ def test_a_task_makes_the_schema(db: None) -> None:
     assert deliver_due(now=timezone.now()) == 1
     provider.refresh_from_db()
     assert provider.is_active
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert Organization.objects.count() == 0
 
 
 def test_doing_it_twice_changes_nothing(db: None) -> None:
     provider = new_provider()
     provision(provider=provider, now=timezone.now())
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         Organization.objects.create(name="Kept")
     provision(provider=provider, now=timezone.now())
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert Organization.objects.count() == 1
 
 

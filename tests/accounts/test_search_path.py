@@ -40,10 +40,10 @@ def take(steps: list[str], providers: dict[str, Provider], expected: str) -> Non
     for position, step in enumerate(steps):
         rest = steps[position + 1 :]
         if step.startswith("enter"):
-            schema = providers[step.split()[1]].schema_name
-            with provider_schema(schema):
-                assert bound() == schema
-                take(rest, providers, schema)
+            provider = providers[step.split()[1]]
+            with provider_schema(provider):
+                assert bound() == provider.schema_name
+                take(rest, providers, provider.schema_name)
             assert bound() == expected
             return
         if step == "public":

@@ -68,7 +68,7 @@ ON CONFLICT (organization_id, metric, month) DO UPDATE
 def run(*, full: bool) -> list[Result]:
     """Alternating rounds of both, 10 s each in full, 3 s otherwise."""
     ours, by_hand = _provider("OURS"), _provider("BYHAND")
-    with provider_schema(by_hand.schema_name), connection.cursor() as cursor:
+    with provider_schema(by_hand), connection.cursor() as cursor:
         cursor.execute(statement("metering_reverse"))
     seconds = 10 if full else 3
     ratios, floors = [], []
@@ -82,7 +82,7 @@ def run(*, full: bool) -> list[Result]:
 
 def _provider(prefix: str) -> Provider:
     provider = open_provider(canary=prefix, prefix=prefix)
-    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(provider), connection.cursor() as cursor:
         MeteringPolicy.objects.update(free_user_limit=None)
         cursor.execute(
             "INSERT INTO tenants_organization (name, user_cap)"
@@ -95,7 +95,7 @@ def _provider(prefix: str) -> Provider:
 
 def _milliseconds(provider: Provider, script: str, seconds: int) -> float:
     """The average time of a transaction, as pgbench says."""
-    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(provider), connection.cursor() as cursor:
         cursor.execute("SELECT min(id), max(id) FROM tenants_organization")
         first, last = cursor.fetchone()
     of = connection.settings_dict

@@ -76,7 +76,7 @@ def run(*, full: bool) -> list[Result]:
 
 def _provider(number: int) -> Provider:
     provider = open_provider(canary=f"H{number}", prefix=f"H{number}")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         Contract.objects.create(
             kind=ContractKind.PAY_AS_YOU_GO,
             package_id=1,
@@ -116,7 +116,7 @@ def _measured(
 
 def _issue(provider: Provider, *, count: int, first: int) -> None:
     """So many due invoices, and the messages that have them charged."""
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         number = Invoice.objects.count()
         invoices = Invoice.objects.bulk_create(
             _invoice(provider, number + position) for position in range(count)
@@ -216,7 +216,7 @@ def _check(providers: list[Provider], *, count: int) -> None:
     """Everything was charged, and once."""
     paid = 0
     for provider in providers:
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             paid += Payment.objects.count()
     expected = count + 2 * WARM
     if paid != expected:

@@ -106,7 +106,7 @@ def run(*, full: bool) -> list[Result]:
 
 def _filled(prefix: str) -> Provider:
     provider = open_provider(canary=prefix, prefix=prefix)
-    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(provider), connection.cursor() as cursor:
         MeteringPolicy.objects.update(free_user_limit=None)
         for statement in FILL.strip().split(";")[:-1]:
             cursor.execute(statement, {"created": CREATED, "organizations": ORGANIZATIONS})
@@ -128,7 +128,7 @@ def _floor(provider: Provider) -> tuple[float, int]:
     """Seconds of the bare statement in its transaction, and the total it came to."""
     began = time.perf_counter()
     with (
-        provider_schema(provider.schema_name),
+        provider_schema(provider),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
@@ -148,7 +148,7 @@ def _close(provider: Provider) -> float:
 def _check(providers: list[Provider], expected: int) -> None:
     total = 0
     for provider in providers:
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             total += Invoice.objects.get().total_minor
             if InvoiceLine.objects.count() != ORGANIZATIONS:
                 raise RuntimeError(f"{provider} has lines missing.")

@@ -57,7 +57,7 @@ def run(*, full: bool) -> list[Result]:
     """10 million events of 5,000 organizations in full, 200,000 of 100 otherwise."""
     organizations = 5_000 if full else 100
     provider = open_provider(canary="EXPLAIN", prefix="EXPLAIN")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         ids = _fill(provider, organizations)
         floors, times = [], []
         for organization_id in ids[:: max(1, organizations // ORGANIZATIONS_ASKED)]:

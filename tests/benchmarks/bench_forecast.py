@@ -61,7 +61,7 @@ def run(*, full: bool) -> list[Result]:
         provider = _filled()
         browser = browser_in(provider)
         user = User.objects.get(provider=provider)
-        with provider_schema(provider.schema_name), connection.cursor() as cursor:
+        with provider_schema(provider), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO usage_draftcap (user_id, organization_id, cap)"
                 " SELECT %s, id, 30 FROM tenants_organization",
@@ -94,7 +94,7 @@ def _statements(look: Callable[[], object]) -> int:
 def _filled() -> Provider:
     provider = open_provider(canary="FORECAST", prefix="FORECAST")
     begin = timezone.now() - timedelta(days=365)
-    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(provider), connection.cursor() as cursor:
         MeteringPolicy.objects.update(free_user_limit=None)
         cursor.execute(
             "INSERT INTO tenants_organization (name, created_at)"

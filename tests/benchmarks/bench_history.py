@@ -57,7 +57,7 @@ def run(*, full: bool) -> list[Result]:
 def _filled(organizations: int) -> Provider:
     provider = open_provider(canary="HISTORY", prefix="HISTORY")
     months = last_months(month=Month.of(timezone.now(), ZoneInfo("UTC")))[:-ROWLESS]
-    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(provider), connection.cursor() as cursor:
         MeteringPolicy.objects.update(free_user_limit=None)
         cursor.execute(
             "INSERT INTO tenants_organization (name, created_at)"

@@ -55,7 +55,7 @@ def run(*, full: bool) -> list[Result]:
 
 
 def _in(provider: Provider, measure: Callable[[], Measured]) -> Measured:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         measured = measure()
         with connection.cursor() as cursor:

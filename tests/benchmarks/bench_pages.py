@@ -77,7 +77,7 @@ def browser_in(provider: Provider) -> Client:
 def provider_with(prefix: str, *, organizations: int) -> Provider:
     """A provider past its free allowance, of so many organizations."""
     provider = open_provider(canary=prefix, prefix=prefix)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         Organization.objects.bulk_create(
             [Organization(name=f"Organization {number}") for number in range(organizations)]
@@ -96,7 +96,7 @@ def expect(status: int, answer: HttpResponse) -> HttpResponse:
 def adding_a_user(*, rounds: int) -> list[Result]:
     """The whole page: session, CSRF, permission, cap, event, high-water mark."""
     provider = provider_with("BADD", organizations=20)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         ids = itertools.cycle(list(Organization.objects.values_list("pk", flat=True)))
     browser = browser_in(provider)
     number = itertools.count()

@@ -14,7 +14,7 @@ from django.test import override_settings
 from accounts.actors import Actor
 from integrations.autotask.runs import order_run, run_slice
 from integrations.models import ServiceMapping, SyncRun
-from mtp.schema import provider_schema
+from mtp.schema import provider_schema, schema_named
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.autotask_fixtures import (
     HEADERS,
@@ -49,7 +49,7 @@ def run(*, full: bool) -> list[Result]:
             stand_in = AutotaskStandIn(url=url, api=api)
             schema = _fill(stand_in, services)
             stand_in.fault("slow_before", seconds=CALL_SECONDS, times=None)
-            with provider_schema(schema):
+            with schema_named(schema):
                 changed, unchanged = _night(services, "changed"), _night(services, "unchanged")
     finally:
         stop_autotask_stand_in(process)
@@ -82,7 +82,7 @@ def _night(services: int, outcome: str) -> SyncRun:
 
 def _fill(stand_in: AutotaskStandIn, services: int) -> str:
     provider = open_provider(canary="Bench", prefix="PSA")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         stage = Stage(provider=provider, stand_in=stand_in, now=NOW)
         stage.contract()

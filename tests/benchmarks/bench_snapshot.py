@@ -73,7 +73,7 @@ def run(*, full: bool) -> list[Result]:
 
 def _filled(prefix: str, organizations: int) -> Provider:
     provider = open_provider(canary=prefix, prefix=prefix)
-    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(provider), connection.cursor() as cursor:
         MeteringPolicy.objects.update(free_user_limit=None)
         for statement in FILL.strip().split(";")[:-1]:
             cursor.execute(statement, {"created": CREATED, "organizations": organizations})
@@ -84,7 +84,7 @@ def _filled(prefix: str, organizations: int) -> Provider:
 
 
 def _floor(shared: Provider, now: datetime) -> float:
-    with provider_schema(shared.schema_name), connection.cursor() as cursor:
+    with provider_schema(shared), connection.cursor() as cursor:
         began = time.perf_counter()
         cursor.execute(FLOOR, {"day": now.date() - timedelta(days=1)})
         return time.perf_counter() - began
@@ -112,7 +112,7 @@ def _take(portion: list[Provider], now: datetime) -> int:
 def _check(providers: list[Provider]) -> float:
     began = time.perf_counter()
     for provider in providers:
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             if verify_books():
                 raise RuntimeError(f"The books of {provider.schema_name} are wrong.")
     return time.perf_counter() - began

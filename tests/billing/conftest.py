@@ -111,7 +111,7 @@ class Books:
 @pytest.fixture
 def books(north: Provider, stripe_api: StripeStandIn) -> Iterator[Books]:
     """North's books, its schema entered, rolled back afterwards."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         yield Books(provider=north, stripe=stripe_api)
 
 
@@ -121,5 +121,5 @@ def committed_books(
 ) -> Iterator[Books]:
     """Books of a provider of the test's own, committed: for races and for killed processes."""
     provider = own_provider()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         yield Books(provider=provider, stripe=stripe_api)

@@ -13,6 +13,7 @@ import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 GOLDEN = Path(__file__).parent / "golden_documents"
 
@@ -78,7 +79,7 @@ def _contract() -> str:
         reference="NORTH-C1",
         seller=invoice.seller,
         buyer=invoice.buyer,
-        zone="Europe/Berlin",
+        zone=ZoneInfo("Europe/Berlin"),
     )
 
 

@@ -17,11 +17,11 @@ from accounts.roles import Role
 from billing.choices import InvoiceKind
 from billing.models import AllowanceOrder, Invoice
 from mtp.schema import provider_schema
-from tenants.models import MeteringPolicy, Organization
+from tenants.models import Organization
 from tenants.people.administrators import change_administrator
 from tests.cap_requests import contract
 from tests.people import People
-from tests.usage.counting import add, at
+from tests.usage.counting import add, at, set_policy
 from tests.usage.sightings import tell
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
@@ -40,8 +40,8 @@ def on_20_march():
 @pytest.fixture
 def acme(north: Provider) -> Organization:
     """Two active in February, three in March; a committed contract by invoice."""
-    with provider_schema(north.schema_name):
-        MeteringPolicy.objects.update(free_user_limit=None, billing_time_zone="UTC")
+    with provider_schema(north):
+        set_policy(free_user_limit=None, billing_time_zone="UTC")
         contract(invoice_agreement=True).save()
         acme = Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
         users = add(acme, *[at("2026-01-15")] * 5)
@@ -90,7 +90,7 @@ def test_the_dialog_sets_the_threshold_and_the_badge_says_where_it_is(
     for wrong in ("0", "x", "1.5", "10,000,001", "-1"):
         assert bill.post(path, {"mau_threshold": wrong}).status_code == 422, wrong
     assert bill.post(path, {"mau_threshold": "1,000"}).status_code == 302
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert Organization.objects.get(pk=acme.pk).mau_threshold == 1_000
     bill.post(path, {"mau_threshold": "13"})
     assert "NEAR LIMIT" in bill.get(PAGE).text
@@ -99,7 +99,7 @@ def test_the_dialog_sets_the_threshold_and_the_badge_says_where_it_is(
     assert "Acme" in bill.get(f"{PAGE}?filter=reached").text
     assert "No organization matches" in bill.get(f"{PAGE}?filter=near").text
     bill.post(path, {"mau_threshold": ""})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert Organization.objects.get(pk=acme.pk).mau_threshold is None
     assert as_(people.adam).get(path).status_code == 403
 
@@ -111,7 +111,7 @@ def test_an_organization_is_created_with_a_threshold(
     refused = adam.post("/organizations/new/", {"name": "Bolt", "mau_threshold": "none"})
     assert refused.status_code == 422
     adam.post("/organizations/new/", {"name": "Bolt", "mau_threshold": "1,000,000"})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert Organization.objects.get(name="Bolt").mau_threshold == 1_000_000
 
 
@@ -133,7 +133,7 @@ def test_an_order_is_shown_confirmed_and_visible_at_once(
         answer = olive.post(ORDER, form, follow=True)
         assert said in answer.text
         assert "NORTH-000001" in answer.text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert AllowanceOrder.objects.get().ordered_by_name == people.olive.name
         assert Invoice.objects.get().kind == InvoiceKind.ORDER
     assert "97 left this month" in olive.get(PAGE).text
@@ -154,7 +154,7 @@ def test_who_may_extend_is_the_owners_to_say(
 ) -> None:
     assert as_(people.bill).get(f"{ORDER}?offer={pack.pk}").status_code == 403
     assert as_(people.adam).get(ALLOWANCE).status_code == 403
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         change_administrator(
             administrator=people.adam,
             role=Role.ADMIN,
@@ -167,7 +167,7 @@ def test_who_may_extend_is_the_owners_to_say(
     assert adam.get(f"{ORDER}?offer={pack.pk}").status_code == 200
     assert adam.get("/account/payments/").status_code == 403
     assert "/account/payments/" not in adam.get(ALLOWANCE).text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         change_administrator(
             administrator=people.adam,
             role=Role.READ_ONLY,
@@ -182,7 +182,7 @@ def test_who_may_extend_is_the_owners_to_say(
 def test_a_limited_administrator_sees_their_organizations_and_no_allowance(
     acme: Organization, people: People, north: Provider
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         other = Organization.objects.create(name="Hidden", created_at=at("2026-01-10"))
         tell(other, *[(user, at("2026-03-02")) for user in add(other, at("2026-02-01"))])
     User.objects.filter(pk=people.adam.pk).update(limited_to=[acme.pk])
@@ -217,6 +217,6 @@ def test_the_page_asks_few_questions_however_many_organizations(
         return len([one for one in asked if "SET search_path" not in one["sql"]])
 
     before = questions()
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.bulk_create(Organization(name=f"O{number}") for number in range(80))
     assert questions() <= before

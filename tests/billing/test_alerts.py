@@ -16,7 +16,7 @@ from tenants.models import MeteringPolicy, Organization
 from tests.billing.standing_books import pay
 from tests.cap_requests import contract
 from tests.test_isolation import make_card, make_invoice
-from tests.usage.counting import add, at, remove
+from tests.usage.counting import add, at, remove, set_policy
 
 MARCH_3 = at("2026-03-03 12:00")
 
@@ -24,7 +24,7 @@ MARCH_3 = at("2026-03-03 12:00")
 @pytest.fixture(autouse=True)
 def acme(north: Provider) -> Iterator[Organization]:
     """North's schema entered, without a free allowance."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         yield Organization.objects.create(name="Acme")
 
@@ -115,7 +115,7 @@ def test_a_card_is_good_through_the_last_day_of_its_month(
     acme: Organization, local: str, expected: list[Severity]
 ) -> None:
     """In the billing zone, an hour behind UTC. Warned of are the last thirty days."""
-    MeteringPolicy.objects.update(billing_time_zone="Etc/GMT+1")
+    set_policy(billing_time_zone="Etc/GMT+1")
     make_card(acme)
     PaymentMethod.objects.update(expiry_month=12, expiry_year=2026)
     watch_round(now=at(local) + timedelta(hours=1))

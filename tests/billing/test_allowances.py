@@ -266,7 +266,7 @@ def test_tabs_that_confirm_at_the_same_instant_order_once(
 
 def _race(provider: Provider, offer: Offer) -> None:
     tabs = 4
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         books = Books(provider=provider, stripe=None)  # type: ignore[arg-type]
         books.contract(invoice_agreement=True)
@@ -275,7 +275,7 @@ def _race(provider: Provider, offer: Offer) -> None:
 
     def confirm() -> None:
         try:
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 barrier.wait()
                 order(books, offer, confirmed)
         except AlreadyOrdered as already:
@@ -288,7 +288,7 @@ def _race(provider: Provider, offer: Offer) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         placed = AllowanceOrder.objects.get()
         assert [already.order for already in refused] == [placed] * (tabs - 1)
         assert Invoice.objects.count() == 1

@@ -56,7 +56,7 @@ def test_a_request_goes_from_the_refusal_to_the_raised_cap(
     page = bill.get(LIST)
     assert "$33.00" in page.text
     assert '>1<span class="sr-only"> waiting' in page.text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = CapRequest.objects.get()
     assert "Three new cooks" in bill.get(f"{LIST}{request.pk}/").text
     bill.post(f"{LIST}{request.pk}/", {"decision": "approve", "answer": "Welcome, cooks"})
@@ -68,7 +68,7 @@ def test_a_request_goes_from_the_refusal_to_the_raised_cap(
     assert "Approved" in bill.get(f"{LIST}?filter=answered").text
     deciders = [people.olive.email, people.bill.email]
     assert [to for to, _ in mails()] == [deciders, ["otto@nordlicht.example"]]
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         actions = list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))
         assert actions[-4:-1] == [
             "cap_request.made",
@@ -80,7 +80,7 @@ def test_a_request_goes_from_the_refusal_to_the_raised_cap(
 def test_declining_needs_a_text_and_changes_no_cap(
     client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(capped, people.otto)
     bill = sign_in(client, people.bill)
     address = f"{LIST}{request.pk}/"
@@ -89,7 +89,7 @@ def test_declining_needs_a_text_and_changes_no_cap(
     second = bill.post(address, {"decision": "approve"})
     assert second.status_code == 409
     assert "Bill Nordlicht declined this request before you" in second.text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert cap_of(capped) == 2
         assert mails()[-1] == (["otto@nordlicht.example"], "Your request was declined")
 
@@ -111,14 +111,14 @@ def test_bad_requests_are_explained(
 ) -> None:
     answer = as_otto.post(OWN, {"cap": cap, "reason": reason})
     assert answer.status_code == 422
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not CapRequest.objects.exists()
 
 
 def test_approving_never_lowers_a_cap(
     client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(capped, people.otto)
         for cap in (None, 5, 8):
             set_user_cap(organization=capped, cap=cap, actor=SYSTEM_ACTOR, now=NOW)
@@ -135,7 +135,7 @@ def test_approving_never_lowers_a_cap(
 def test_days_that_make_no_sense_are_refused(
     as_bill: Client, people: People, capped: Organization, day: str
 ) -> None:
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         request = ask(capped, people.otto)
     form = {"decision": "approve", "last_day": day}
     assert as_bill.post(f"{LIST}{request.pk}/", form).status_code == 422
@@ -145,12 +145,12 @@ def test_days_that_make_no_sense_are_refused(
 def test_the_former_cap_comes_back_after_the_last_day(
     client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(capped, people.otto)
     form = {"decision": "approve", "last_day": "2026-03-31"}
     assert sign_in(client, people.bill).post(f"{LIST}{request.pk}/", form).status_code == 302
     midnight = datetime(2026, 4, 1, tzinfo=UTC)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         deliver_due(now=midnight - timedelta(seconds=1), schema=north.schema_name)
         assert cap_of(capped) == 5
         deliver_due(now=midnight, schema=north.schema_name)
@@ -167,21 +167,21 @@ def test_the_former_cap_comes_back_after_the_last_day(
 def test_who_may_not_change_caps_sees_no_requests(
     client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(capped, people.otto)
     for person in (people.adam, people.rita, people.otto):
         visitor = sign_in(client, person)
         for address in (LIST, f"{LIST}{request.pk}/"):
             assert visitor.get(address).status_code == 403
         assert visitor.post(f"{LIST}{request.pk}/", {"decision": "approve"}).status_code == 403
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert cap_of(capped) == 2
 
 
 def test_requests_of_removed_organizations_are_gone(
     client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(capped, people.otto)
         remove_organization(organization=capped, actor=SYSTEM_ACTOR, now=NOW)
     bill = sign_in(client, people.bill)
@@ -211,7 +211,7 @@ def test_who_asked_may_withdraw_and_ask_anew(
 ) -> None:
     as_otto.post(OWN, {"cap": "5", "reason": "Cooks"})
     assert "Withdraw request" in as_otto.get(OWN).text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         first = CapRequest.objects.get()
     assert as_otto.post(f"{OWN}withdraw/").status_code == 302
     page = as_otto.get(OWN).text
@@ -223,6 +223,6 @@ def test_who_asked_may_withdraw_and_ask_anew(
     as_otto.post(f"{OWN}withdraw/")
     assert "answered meanwhile" in as_otto.get(OWN).text
     assert as_otto.post(OWN, {"cap": "6", "reason": "Cooks"}).status_code == 302
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert AuditEntry.objects.filter(action="cap_request.withdrawn").count() == 1
         assert cap_of(capped) == 2

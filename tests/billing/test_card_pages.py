@@ -40,7 +40,7 @@ def bill(client, people, books):
 def test_the_profile_is_saved_as_invoices_will_show_it(bill, books):
     assert bill.post(reverse("billing_information"), PROFILE).status_code == 302
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         profile = BillingProfile.objects.get()
         assert profile.address_lines == ["Kai 1", "Hof", "20457 Hamburg"]
         assert (profile.country, profile.tax_id) == ("DE", "DE136695976")
@@ -56,7 +56,7 @@ def test_two_first_savings_at_once_keep_one_profile(committed_books):
 
     def save(_):
         try:
-            with provider_schema(committed_books.provider.schema_name):
+            with provider_schema(committed_books.provider):
                 start.wait()
                 save_profile(
                     provider=committed_books.provider,
@@ -104,7 +104,7 @@ def test_a_return_without_a_card_of_ours_is_told_and_changes_nothing(bill, books
 
     assert answer.redirect_chain[-1][0] == reverse("card_replace")
     assert "Enter it again" in answer.content.decode()
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert not PaymentMethod.objects.exists()
 
 

@@ -13,7 +13,6 @@ from billing.cards import (
     CardNotAccepted,
     adopt_card,
     begin_card_setup,
-    current_card,
     customer_of,
     settle_cards_at_stripe,
 )
@@ -53,7 +52,7 @@ def test_a_first_card_lifts_the_free_allowance_at_once_and_begins_a_contract(boo
     adopt_card(provider=books.provider, setup_intent_id=set_up(books), now=NOVEMBER)
 
     join(organization, 10)
-    assert MeteringPolicy.objects.get().free_user_limit is None
+    assert MeteringPolicy.objects.current().free_user_limit is None
     contract = Contract.objects.get()
     assert (contract.kind, contract.unit_price) == ("pay_as_you_go", Decimal("10.5000"))
     assert contract.starts_on == date(2026, 11, 1)
@@ -76,15 +75,15 @@ def test_without_a_price_list_nothing_is_changed(books):
     with pytest.raises(CardNotAccepted, match="no price list"):
         adopt_card(provider=books.provider, setup_intent_id=set_up(books), now=NOVEMBER)
 
-    assert current_card() is None
-    assert MeteringPolicy.objects.get().free_user_limit == 10
+    assert PaymentMethod.objects.current() is None
+    assert MeteringPolicy.objects.current().free_user_limit == 10
 
 
 def test_a_new_card_replaces_the_old_which_is_detached_last(books):
     old, new = books.card(), books.card("pm_card_mastercard")
     old.refresh_from_db()
 
-    assert current_card() == new
+    assert PaymentMethod.objects.current() == new
     assert (new.brand, old.replaced_at) == ("mastercard", NOVEMBER)
     assert gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
 
@@ -127,7 +126,7 @@ def test_an_intent_is_used_once_and_an_old_one_brings_no_old_card_back(books):
     )
 
     assert again == old
-    assert current_card() == new
+    assert PaymentMethod.objects.current() == new
 
 
 def test_a_card_that_no_bank_confirmed_is_not_taken(books):
@@ -176,7 +175,7 @@ def test_two_tabs_at_once_leave_one_default(committed_books):
 
     def come_back(intent):
         try:
-            with provider_schema(books.provider.schema_name):
+            with provider_schema(books.provider):
                 start.wait()
                 adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
         except Exception as error:  # noqa: BLE001 - reported below

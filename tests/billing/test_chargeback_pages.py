@@ -22,7 +22,7 @@ def test_the_invoice_and_the_history_tell_of_it(books, client, people, told):
     books.card()
     invoice = books.invoice()
     charge_invoice(invoice_id=invoice.pk, now=timezone.now())
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         Chargeback.objects.create(
             payment=invoice.payments.get(),
             stripe_dispute_id="du_1",

@@ -58,7 +58,7 @@ def keep_charges_out():
 
 
 def book(books, dispute):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         facts = stripe_disputes.dispute(stripe_dispute_id=dispute)
         return book_chargeback(facts=facts, now=timezone.now())
 
@@ -73,7 +73,7 @@ def test_a_contested_payment_still_counts(books, paid):
 
     hear(books, "charge.dispute")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         row = Chargeback.objects.get()
         assert (row.state, row.amount_minor, row.reason) == (
             State.OPEN,
@@ -95,7 +95,7 @@ def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(books, paid
     close(books, contest(books, paid), "lost")
     hear(books, "charge.dispute")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         row = Chargeback.objects.get()
         assert row.state == State.LOST
         assert row.closed_at
@@ -125,7 +125,7 @@ def test_a_won_one_changes_nothing(books, paid):
     close(books, dispute, "won")
     hear(books, "charge.dispute")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Chargeback.objects.get().state == State.WON
         assert (paid.paid_minor, paid.owed_minor) == (33_000, 0)
         actions = AuditEntry.objects.filter(action__startswith="chargeback").order_by("pk")
@@ -139,7 +139,7 @@ def test_a_part_of_a_payment_is_taken_back(books, paid):
     close(books, contest(books, paid, amount=5_000), "lost")
     hear(books, "charge.dispute")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert (paid.paid_minor, paid.owed_minor) == (28_000, 5_000)
 
 
@@ -149,7 +149,7 @@ def test_late_word_never_opens_a_decided_one_again(books, paid):
     close(books, dispute, "lost")
     book(books, dispute)
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         again = book_chargeback(facts=early, now=timezone.now())
 
         assert again.state == State.LOST
@@ -168,7 +168,7 @@ def test_word_of_a_dispute_before_word_of_its_payment_books_both(books):
 
     hear(books, "charge.dispute")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Payment.objects.get().amount_minor == 33_000
         assert Chargeback.objects.get().payment == Payment.objects.get()
 
@@ -178,7 +178,7 @@ def test_more_than_was_paid_or_another_payment_is_not_booked(books, paid):
     with pytest.raises(PaymentMismatch):
         book(books, dispute)
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert not Chargeback.objects.exists()
 
 
@@ -200,7 +200,7 @@ def test_a_dispute_of_somebody_elses_payment_is_passed_over(books):
     hear(books, "charge.dispute")
 
     for provider in Provider.objects.filter(state=Provider.State.ACTIVE):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             assert not Chargeback.objects.exists()
             assert not WebhookEvent.objects.filter(type__startswith="charge.dispute").exists()
     assert not OutboxMessage.objects.filter(

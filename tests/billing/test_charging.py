@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from billing import charging, gateway
-from billing.cards import current_card
 from billing.charging import charge_invoice
-from billing.models import ChargeAttempt, Payment
+from billing.models import ChargeAttempt, Payment, PaymentMethod
 from billing.stripe_facts import PaymentOutcome
 from mtp.outbox.models import OutboxMessage
 from tests.billing.conftest import NOVEMBER
@@ -230,6 +229,6 @@ def tell_last_card(books, answer):
     books.stripe.control(
         "POST",
         "cards",
-        payment_method=current_card().stripe_payment_method_id,
+        payment_method=PaymentMethod.objects.current().stripe_payment_method_id,
         answer=answer,
     )

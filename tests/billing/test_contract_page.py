@@ -104,7 +104,7 @@ def test_the_document_is_rendered_by_a_worker_and_kept(bill, books):
     for said in ("14 users at $11.00", "Nordlicht GmbH", "20457 Hamburg", "Germany", "Annual",
                  "Patch management", "Renews itself"):  # fmt: skip
         assert said in text
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         kept = ContractDocument.objects.get()
         BillingProfile.objects.update(legal_name="Another Name")
         render_contract_document(contract=contract, provider=books.provider, now=NOVEMBER)

@@ -32,7 +32,7 @@ PAGE = "/dashboard/"
 @pytest.fixture
 def three(north: Provider) -> list[Organization]:
     """Acme at its cap of 2, Beta near its cap of 12, Gamma with one user and no cap; 11 dollars."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         contract().save()
         organizations = [
@@ -67,7 +67,7 @@ def see(sign_in: SignIn) -> See:
 def look_round(person: User, now: datetime) -> None:
     """A round of alerts, as the schedule sends it."""
     assert person.provider is not None
-    with provider_schema(person.provider.schema_name):
+    with provider_schema(person.provider):
         watch_round(now=now)
 
 
@@ -80,7 +80,7 @@ def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
     see: See, people: People, north: Provider, three: list[Organization]
 ) -> None:
     """Six users at the peak are 66 dollars, also after one left."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         leaver = ManagedUser.objects.filter(organization=three[0]).get(email__startswith="u1@")
         remove_user(user=leaver, actor=SYSTEM_ACTOR, now=NOW)
         Location.objects.create(organization=three[0], name="Office")
@@ -92,7 +92,7 @@ def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
 def test_limits_and_requests_wait(
     see: See, people: People, north: Provider, three: list[Organization]
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         ask_for_cap(
             provider=north, organization=three[0], cap=9, reason="x", by=people.olive, now=NOW
         )
@@ -124,7 +124,7 @@ def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
     see: See, people: People, north: Provider, three: list[Organization]
 ) -> None:
     """Due on 1 March: open on that day, overdue the day after."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         refused_charge(make_invoice(three[2]))
         record_standing(now=NOW)
     titles = [matter.title for matter in see(people.bill).context["matters"]]
@@ -142,7 +142,7 @@ def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
         late = [matter.title for matter in client.get(PAGE).context["matters"]]
     assert "$1.00 is outstanding" in late
     assert "1 invoice open: $1.00" not in late
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Invoice.objects.update(voided_at=NOW)
     assert len(see(people.bill).context["matters"]) == 2
 
@@ -150,7 +150,7 @@ def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
 def test_without_the_right_there_is_no_money(
     see: See, people: People, north: Provider, three: list[Organization]
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         refused_charge(make_invoice(three[2]))
     for person in (people.adam, people.rita):
         text = see(person).text
@@ -164,7 +164,7 @@ def test_a_limited_administrator_sees_figures_of_their_organizations_only(
     see: See, people: People, three: list[Organization]
 ) -> None:
     User.objects.filter(pk=people.adam.pk).update(limited_to=[three[2].pk])
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         Location.objects.create(organization=three[0], name="Office")
     answer = see(User.objects.get(pk=people.adam.pk))
     seen = answer.context
@@ -187,7 +187,7 @@ def test_the_table_is_sorted_searched_and_entered_from_here(
 
 
 def test_more_than_five_are_counted(see: See, people: People, north: Provider) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         for number in range(8):
             organization = Organization.objects.create(name=f"Full {number}", user_cap=1)

@@ -30,7 +30,7 @@ LATER = datetime(2026, 11, 9, tzinfo=UTC)
 
 @pytest.fixture
 def in_north(north: Provider) -> Iterator[Provider]:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         yield north
 
 
@@ -44,7 +44,7 @@ def address(invoice: Invoice, kind: str) -> str:
 
 
 def kept_invoice(provider: Provider, **changes: object) -> Invoice:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         invoice = issued(**changes)
         documents.render_documents(invoice=invoice, now=NOW)
     return invoice
@@ -83,19 +83,19 @@ def test_a_lost_one_is_rendered_to_the_same_bytes(in_north: Provider) -> None:
 
 def test_workers_at_once_store_one_of_each(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         invoice = issued()
 
     def render(_: int) -> None:
         try:
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 documents.render_documents(invoice=Invoice.objects.get(pk=invoice.pk), now=NOW)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(render, range(4)))
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert sorted(invoice.documents.values_list("format", flat=True)) == ["csv", "pdf"]
 
 
@@ -117,7 +117,7 @@ def test_a_download_is_the_stored_bytes(
     north: Provider, as_bill: Client, kind: str, content_type: str
 ) -> None:
     invoice = kept_invoice(north)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         kept = invoice.documents.get(format=kind)
     response = as_bill.get(address(invoice, kind))
     assert response.status_code == 200
@@ -137,7 +137,7 @@ def test_a_changed_byte_is_withheld_and_told_to_operations(
     north: Provider, as_bill: Client, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     invoice = kept_invoice(north)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         kept = invoice.documents.get(format=kind)
         content = bytearray(kept.content)
         content[len(content) // 2] ^= 1
@@ -148,7 +148,7 @@ def test_a_changed_byte_is_withheld_and_told_to_operations(
     assert "This document is withheld" in response.content.decode()
     assert bytes(content) not in response.content
     assert "is damaged" in caplog.text
-    with provider_schema(north.schema_name), pytest.raises(documents.DocumentDamaged):
+    with provider_schema(north), pytest.raises(documents.DocumentDamaged):
         documents.document_bytes(document_id=kept.pk)
     assert "NORTH-000007" in caplog.text
     assert kept.sha256 in caplog.text
@@ -157,7 +157,7 @@ def test_a_changed_byte_is_withheld_and_told_to_operations(
 def test_one_that_is_not_rendered_yet_is_ordered_and_waited_for(
     north: Provider, as_bill: Client
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         invoice = issued()
     response = as_bill.get(address(invoice, "pdf"))
     assert response.status_code == 202

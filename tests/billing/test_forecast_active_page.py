@@ -54,7 +54,7 @@ def live(name: str) -> Organization:
 
 @pytest.fixture
 def acme(north: Provider) -> Organization:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         contract(metric="mau").save()
         return live("Acme")
@@ -76,7 +76,7 @@ def test_a_contract_of_active_users_is_forecast_in_money(
 def test_the_allowance_is_passed_on_a_day_and_what_is_above_it_is_billed(
     sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.all().delete()
         contract(metric="mau", kind="committed", committed_quantity=14).save()
     bill = sign_in(Client(), people.bill)
@@ -88,11 +88,11 @@ def test_the_allowance_is_passed_on_a_day_and_what_is_above_it_is_billed(
     assert "$176.00" in page
     assert "passed on 21 August." in bill.get(ALLOWANCE).text
     assert "$" not in bill.get(f"{PAGE}{acme.pk}/").text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.update(committed_quantity=16)
     assert "Not in August" in bill.get(PAGE).text
     assert "At this pace 16 are active by the end of August" in bill.get(ALLOWANCE).text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.update(committed_quantity=9)
     assert "Passed" in bill.get(PAGE).text
     assert "At this pace" not in bill.get(ALLOWANCE).text
@@ -104,7 +104,7 @@ def test_of_packs_what_is_above_them_is_billed(
     """12 are paid in advance: nothing is owed yet, and 4 of the 16 expected are."""
     offer = Offer.objects.create(name="Pack of 12", quantity=12, months=12)
     offer.prices.create(currency="USD", price=Decimal("24.00"))
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         BillingProfile.objects.create(legal_name="N", country="DE")
         Contract.objects.update(invoice_agreement=True)
         order_pack(
@@ -125,7 +125,7 @@ def test_of_packs_what_is_above_them_is_billed(
 def test_a_threshold_has_its_day_in_list_file_and_page(
     sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.filter(pk=acme.pk).update(mau_threshold=12)
     bill = sign_in(Client(), people.bill)
     assert "21 Aug" in bill.get(f"{PAGE}?metric=mau&filter=passes").text
@@ -139,7 +139,7 @@ def test_a_threshold_has_its_day_in_list_file_and_page(
 def test_a_limited_administrator_sees_theirs_and_no_allowance(
     sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.update(kind="committed", committed_quantity=14)
         other = live("Other")
     adam = people.adam
@@ -156,7 +156,7 @@ def test_no_more_than_eight_statements(
     sign_in: SignIn, north: Provider, acme: Organization, settings: Any
 ) -> None:
     settings.MENU_REMEMBERED_SECONDS = 5
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.update(kind="committed", committed_quantity=14)
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
     # Somebody of their own: what the menu remembers of them is not found by another test.

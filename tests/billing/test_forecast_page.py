@@ -52,7 +52,7 @@ def grow(name: str, *, users: int, every: timedelta, **fields: object) -> Organi
 @pytest.fixture
 def growing(north: Provider) -> Organization:
     """One that gets a user a week (34 by now) and is capped at 36, one that stands still at 5."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         growing = grow("Growing", users=34, every=timedelta(weeks=1), user_cap=36)
         grow("Steady", users=5, every=timedelta(minutes=1))
@@ -65,7 +65,7 @@ def test_locked_in_expected_and_money(
 ) -> None:
     """34 + 5 are locked in at 11 dollars; one more Thursday comes in August after the 20th."""
     page = sign_in(Client(), people.bill).get(PAGE).text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         so_far = month_so_far(month=Month(2026, 8))
     assert so_far is not None
     assert so_far.total_minor == 39 * 1100
@@ -131,7 +131,7 @@ def test_one_organization_has_a_chart_and_its_table(
 def test_of_a_commitment_the_overage_and_the_day_it_is_passed(
     sign_in: SignIn, people: People, north: Provider, growing: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.all().delete()
         contract(kind="committed", committed_quantity=41).save()
     page = sign_in(Client(), people.bill).get(PAGE).text
@@ -139,7 +139,7 @@ def test_of_a_commitment_the_overage_and_the_day_it_is_passed(
     assert "39 of 41 in use" in page
     assert "10 Sep 2026" in page
     assert "$451.00" in page
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.update(committed_quantity=38)
     page = sign_in(Client(), people.bill).get(PAGE).text
     assert "Passed" in page
@@ -150,7 +150,7 @@ def test_of_a_commitment_the_overage_and_the_day_it_is_passed(
 def test_a_removed_organization_stays_locked_in(
     sign_in: SignIn, people: People, north: Provider, growing: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         remove_organization(organization=growing, actor=SYSTEM_ACTOR, now=NOW)
     page = sign_in(Client(), people.bill).get(PAGE).text
     assert "$429.00" in page
@@ -171,7 +171,7 @@ def test_a_limited_administrator_sees_theirs_alone(
 def test_past_errors_are_told_in_words(
     sign_in: SignIn, people: People, north: Provider, growing: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         for month in (5, 6):
             ForecastTrial.objects.create(
                 basis=Metric.USERS, month=datetime(2026, month, 1, tzinfo=UTC).date(), day=20,
@@ -190,7 +190,7 @@ def test_no_more_than_eight_statements(
     sign_in: SignIn, north: Provider, growing: Organization, settings: Any
 ) -> None:
     settings.MENU_REMEMBERED_SECONDS = 5
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
         for number in range(60):
             grow(f"More {number}", users=3, every=timedelta(days=20))
@@ -211,7 +211,7 @@ def test_a_cap_request_stands_beside_where_its_organization_is_heading(
 ) -> None:
     people.otto.organization_id = growing.pk
     people.otto.save(update_fields=["organization_id"])
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(growing, people.otto, cap=40, at=NOW)
     page = sign_in(Client(), people.bill).get(f"/account/cap-requests/{request.pk}/").text
     assert "Where it is heading" in page

@@ -47,7 +47,7 @@ def pay(invoice: Invoice, amount_minor: int, method: Payment.Method = Payment.Me
 
 def months(provider: Provider, count: int) -> list[Invoice]:
     """Invoices of so many months, the oldest first: NORTH-000001 of January 2025."""
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         return [
             issued(
                 count=1,
@@ -102,7 +102,7 @@ def test_the_twelve_most_recent_come_first_and_then_the_rest(
 
 def test_each_shows_what_was_billed_paid_and_owed(north: Provider, as_bill: Client) -> None:
     open_one, partial, paid = months(north, 3)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         pay(partial, 1000)
         pay(paid, paid.total_minor)
         Invoice.objects.filter(pk=open_one.pk).update(due_date=date(2026, 11, 19))
@@ -129,7 +129,7 @@ def test_the_filter_is_the_status_itself(north: Provider) -> None:
     """Every combination of amounts and decisions, in the database's rule and the row's own."""
     states = list(itertools.product((0, 1, 2570, 3570, 4000), (0, 1000), (None, NOW), (None, NOW)))
     invoices = months(north, len(states))
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         for invoice, state in zip(invoices, states, strict=True):
             paid, credited, voided_at, written_off_at = state
             if paid:
@@ -151,7 +151,7 @@ def test_the_page_filters_by_status_and_ignores_what_is_none(
     north: Provider, as_bill: Client
 ) -> None:
     open_one, paid = months(north, 2)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         pay(paid, paid.total_minor)
     filtered = page_of(as_bill, "?filter=paid")
     assert paid.number in filtered
@@ -167,7 +167,7 @@ def test_the_page_filters_by_status_and_ignores_what_is_none(
 
 def test_the_csv_lists_all_of_the_chosen_status(north: Provider, as_bill: Client) -> None:
     invoices = months(north, 14)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         pay(invoices[0], 1000)
     response = as_bill.get("/account/payments.csv")
     assert response["Content-Disposition"] == 'attachment; filename="invoices.csv"'
@@ -208,7 +208,7 @@ def test_the_list_takes_the_same_few_statements_whatever_its_length(
         return len([query for query in captured if "search_path" not in query["sql"]])
 
     few = statements()
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         for number in range(3, 14):
             issued(
                 count=1,
@@ -242,7 +242,7 @@ def test_another_providers_invoices_are_not_there(
     sign_in: SignIn, people: People, north: Provider
 ) -> None:
     (invoice,) = months(north, 1)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Invoice.objects.update(buyer={"name": CANARIES["north"]})
     sofia = sign_in(Client(), people.sofia)
     for address in (HISTORY, "/account/payments.csv"):

@@ -31,7 +31,7 @@ def bill(client, people, books):
 
 
 def profile(books) -> BillingProfile:
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         return BillingProfile.objects.get()
 
 
@@ -72,7 +72,7 @@ def test_what_cannot_be_is_said_by_its_field_and_changes_nothing(
 
     assert answer.status_code == 422
     assert message in " ".join(errors_of(answer)[field])
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert not BillingProfile.objects.exists()
 
 
@@ -143,7 +143,7 @@ def test_choosing_a_country_saves_nothing_and_works_without_scripts(bill, books)
     assert '<option value="CO" selected>' in page
     assert "Nordlicht GmbH" in page
     assert "Show this country’s fields" in page
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert not BillingProfile.objects.exists()
         assert not AuditEntry.objects.exists()
 
@@ -170,13 +170,13 @@ def test_a_card_is_asked_for_only_when_all_is_there_and_the_terms_are_accepted(b
         refused = bill.post(setup, {**PROFILE, **missing})
         assert refused.status_code == 422
         assert "client_secret" not in refused.content.decode()
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert not BillingProfile.objects.exists()
         assert not TermsAcceptance.objects.exists()
 
     assert "client_secret" in bill.post(setup, {**PROFILE, "terms": "on"}).json()
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         accepted = TermsAcceptance.objects.get()
         assert (accepted.version, accepted.accepted_by_name) == ("2026-01", "Bill Nordlicht")
         assert AuditEntry.objects.filter(action="terms.accepted").count() == 1
@@ -191,7 +191,7 @@ def test_terms_are_accepted_once_for_each_version(bill, books):
         assert bill.post(setup, PROFILE).status_code == 422
         assert bill.post(setup, {**PROFILE, "terms": "on"}).status_code == 200
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         versions = TermsAcceptance.objects.order_by("pk").values_list("version", flat=True)
         assert list(versions) == ["2026-01", "2027-01"]
 
@@ -201,7 +201,7 @@ def test_each_change_is_in_the_audit_log_and_saving_the_same_again_is_not(bill, 
     bill.post(reverse(PAGE), PROFILE)
     bill.post(reverse(PAGE), {**PROFILE, "purchase_order": "PO-7"})
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         entries = list(AuditEntry.objects.order_by("pk"))
     assert len(entries) == 2
     assert (entries[1].before, entries[1].after) == (

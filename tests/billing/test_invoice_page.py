@@ -67,7 +67,7 @@ def invoice_with_everything() -> Invoice:
 
 
 def test_an_invoice_shows_its_parties_lines_and_why(north: Provider, as_bill: Client) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         invoice = invoice_with_everything()
         hashes = list(invoice.documents.values_list("sha256", flat=True))
         organization = Organization.objects.get(name="Organization 0001 Dental Care")
@@ -99,7 +99,7 @@ def test_an_invoice_shows_its_parties_lines_and_why(north: Provider, as_bill: Cl
 def test_an_invoice_of_two_thousand_lines_is_paged_and_searched(
     north: Provider, as_bill: Client
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         invoice = issued(count=2000)
     with CaptureQueriesContext(connection) as captured:
         page = detail_of(as_bill, invoice)
@@ -120,7 +120,7 @@ def test_an_invoice_of_two_thousand_lines_is_paged_and_searched(
 
 
 def test_names_on_the_page_are_text(north: Provider, as_bill: Client) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         invoice = issued(count=1, names=())
         hostile = "<script>alert(1)</script>"
         invoice.lines.update(organization_name=hostile, peak_actor_name=hostile)

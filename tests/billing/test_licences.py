@@ -51,7 +51,7 @@ def test_three_above_fourteen_are_overage_also_after_they_left(
     olive: Client, north: Provider
 ) -> None:
     """Contracted 14, peaks of 12 and 5: three at 11 dollars, whoever leaves afterwards."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         commit()
         ten, five = (Organization.objects.create(name=f"O{n}") for n in range(2))
         grow(ten, 12)
@@ -61,7 +61,7 @@ def test_three_above_fourteen_are_overage_also_after_they_left(
     assert "$33.00" in page
     assert "Support" in page
     assert "3 over your licences" in olive.get(f"/organizations/{ten.pk}/users/").text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         for user in ManagedUser.objects.filter(organization=ten)[:5]:
             remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
     response = olive.get(PAGE)
@@ -76,7 +76,7 @@ def test_what_counts_is_the_contracts_metric(
     olive: Client, north: Provider, metric: str, in_use: int
 ) -> None:
     """One organization of 4 users and 1 device, one of 2 and 3."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         commit(metric=metric)
         for users, devices in ((4, 1), (2, 3)):
             organization = Organization.objects.create(name=f"O{users}")
@@ -122,14 +122,14 @@ def test_orange_from_95_percent_and_red_above(
 @time_machine.travel(NOW)
 def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Provider) -> None:
     assert olive.get(PAGE).status_code == 404
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.create(name="Acme")
         contract().save()
     assert olive.get(PAGE).status_code == 404
     assert PAGE not in olive.get("/organizations/").text
     assert "licence" not in olive.get(f"/organizations/{organization.pk}/users/").text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         commit(starts_on="2026-04-01")
     assert olive.get(PAGE).status_code == 404
     with time_machine.travel(datetime(2026, 4, 1, tzinfo=UTC)):
@@ -141,7 +141,7 @@ def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Prov
 def test_who_may_not_see_billing_sees_no_licences(
     sign_in: SignIn, people: People, north: Provider
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         commit()
         organization = Organization.objects.create(name="Acme")
     for person in (people.adam, people.rita, people.otto):

@@ -6,9 +6,8 @@ import pytest
 from django.core import mail
 
 from billing import charging, gateway
-from billing.cards import current_card
 from billing.documents import render_documents
-from billing.models import ChargeAttempt, Invoice, InvoiceDocument
+from billing.models import ChargeAttempt, Invoice, InvoiceDocument, PaymentMethod
 from billing.month_close import close_month
 from billing.notices import queue_receipt_mail
 from mtp.outbox.delivery import deliver_due, enqueue
@@ -50,7 +49,7 @@ def test_an_invoice_to_be_transferred_is_mailed_with_its_pdf(books):
         assert "1 December 2026" in body
         assert "/account/payments/" in body
     assert (name, kind) == (f"{number}.pdf", "application/pdf")
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert content == bytes(InvoiceDocument.objects.get(format="pdf").content)
 
 
@@ -108,7 +107,7 @@ def test_a_charge_that_first_needs_its_holder_and_then_fails_is_told_twice(books
     books.stripe.control("POST", "cards", **wish, answer="authentication_required")
     books.organization(users=30)
     close_and_deliver(books)
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         attempt = ChargeAttempt.objects.get()
         assert attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
         books.stripe.client().v1.payment_intents.cancel(attempt.stripe_payment_intent_id)
@@ -129,7 +128,7 @@ def test_names_are_text_in_a_mail(books):
     books.contract()
     books.organization(users=30)
     close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         Invoice.objects.update(seller={"name": "<b>Seller</b>", "email": "s@seller.example"})
 
     deliver(books, now=NOVEMBER)
@@ -156,7 +155,7 @@ def test_a_mail_waits_for_its_document(books):
 def test_an_unknown_outcome_is_looked_at_again_ever_more_slowly(books, minutes, waits):
     books.card()
     invoice = books.invoice()
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         ChargeAttempt.objects.create(
             invoice=invoice,
             state=ChargeAttempt.State.UNKNOWN,
@@ -164,7 +163,7 @@ def test_an_unknown_outcome_is_looked_at_again_ever_more_slowly(books, minutes, 
             amount_minor=33_000,
             currency="USD",
             stripe_customer_id=books.customer(),
-            stripe_payment_method_id=current_card().stripe_payment_method_id,
+            stripe_payment_method_id=PaymentMethod.objects.current().stripe_payment_method_id,
             created_at=NOVEMBER,
             sent_at=NOVEMBER,
         )

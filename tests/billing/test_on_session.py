@@ -35,7 +35,7 @@ def test_any_open_invoice_can_be_paid_with_a_card_entered_on_the_spot(client, bo
 
     assert "Thank you" in done.content.decode()
     assert client.get(path).status_code == 404
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Payment.objects.get().amount_minor == 33_000
         mails = OutboxMessage.objects.filter(topic__in=["billing.charge_failed_mail"])
         assert not mails.exists()
@@ -108,6 +108,6 @@ def test_a_disturbed_beginning_makes_one_payment(client, books, kind):
     answers = [client.post(f"{path}begin/") for _ in range(2)]
 
     assert answers[-1].status_code == 200
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert ChargeAttempt.objects.count() == 1
         assert len(list(gateway.payments_of(customer_id=books.customer()))) == 1

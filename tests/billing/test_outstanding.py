@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from billing import gateway
-from billing.cards import adopt_card, current_card
+from billing.cards import adopt_card
 from billing.charging import charge_invoice
 from billing.choices import Collection
 from billing.effects import charge_outstanding
@@ -39,7 +39,7 @@ def work(books, *, now=NOVEMBER):
     OutboxMessage.objects.filter(topic__contains="mail").delete()
     while deliver_due(now=now, schema=books.provider.schema_name):
         pass
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         return turns_of(PaymentMethod.objects.get(replaced_at=None))
 
 
@@ -62,10 +62,10 @@ def test_every_outstanding_invoice_is_charged_oldest_first(books):
 
     assert [turn.invoice.pk for turn in turns] == [by_mail.pk, oldest.pk, newest.pk]
     assert outcomes(turns) == [Outcome.PAID] * 3
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         tried = ChargeAttempt.objects.order_by("pk")
         assert [row.invoice_id for row in tried] == [by_mail.pk, oldest.pk, newest.pk]
-        assert {row.cause for row in tried} == {f"card:{current_card().pk}"}
+        assert {row.cause for row in tried} == {f"card:{PaymentMethod.objects.current().pk}"}
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 3
 
 
@@ -73,7 +73,7 @@ def test_a_decline_ends_only_that_invoices_turn(books):
     invoices(books)
     books.card()
     tell_last_card(books, "insufficient_funds")
-    charge_outstanding({"card_id": current_card().pk, "position": 0}, NOVEMBER)
+    charge_outstanding({"card_id": PaymentMethod.objects.current().pk, "position": 0}, NOVEMBER)
     tell_last_card(books, "approve")
 
     turns = work(books)
@@ -93,7 +93,7 @@ def test_a_card_refused_for_good_is_tried_once_and_the_rest_says_so(books):
     assert outcomes(turns) == [Outcome.DECLINED, Outcome.NOT_TRIED, Outcome.NOT_TRIED]
     assert turns[0].next_attempt_at is None
     assert "refused the card for good" in turns[1].reason
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert books.stripe.charges(customer=books.customer())["failed"] == 1
 
 
@@ -101,7 +101,7 @@ def test_a_message_that_comes_again_charges_nothing_again(books):
     invoices(books)
     books.card()
     tell_last_card(books, "insufficient_funds")
-    message = {"card_id": current_card().pk, "position": 0}
+    message = {"card_id": PaymentMethod.objects.current().pk, "position": 0}
 
     for _ in range(3):
         charge_outstanding(message, NOVEMBER)
@@ -173,7 +173,7 @@ def test_an_unknown_outcome_of_the_old_card_blocks_the_new_one(books):
 
     assert outcomes(turns) == [Outcome.PAID]
     assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert ChargeAttempt.objects.get().stripe_payment_method_id != (
             new.stripe_payment_method_id
         )
@@ -189,7 +189,7 @@ def test_what_waits_for_the_old_cards_holder_is_withdrawn_and_then_charged(books
     turns = work(books)
 
     assert outcomes(turns) == [Outcome.PAID]
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         old.refresh_from_db()
         intent = gateway.payment(payment_intent_id=old.stripe_payment_intent_id)
         assert (old.state, old.decline_code) == (State.FAILED, "withdrawn")
@@ -227,7 +227,7 @@ def test_a_disturbed_round_charges_each_once(books, kind):
         turns = work(books, now=NOVEMBER + timedelta(minutes=minutes))
 
     assert outcomes(turns) == [Outcome.PAID] * 3
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 3
 
 
@@ -249,7 +249,7 @@ def test_a_card_that_was_replaced_in_its_turn_charges_no_more(books):
     turns = work(books)
 
     assert outcomes(turns) == [Outcome.PAID] * 3
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         used = set(ChargeAttempt.objects.values_list("stripe_payment_method_id", flat=True))
         assert used == {second.stripe_payment_method_id}
         assert outcomes(turns_of(first)) == [Outcome.PAID] * 3
@@ -267,7 +267,7 @@ def test_two_tabs_and_two_workers_charge_each_invoice_once(committed_books):
 
     def come_back(intent):
         try:
-            with provider_schema(books.provider.schema_name):
+            with provider_schema(books.provider):
                 start.wait()
                 adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
             OutboxMessage.objects.filter(topic__contains="mail").delete()
@@ -286,5 +286,5 @@ def test_two_tabs_and_two_workers_charge_each_invoice_once(committed_books):
 
     assert failures == []
     assert outcomes(turns) == [Outcome.PAID] * 3
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 3

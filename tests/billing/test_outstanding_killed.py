@@ -75,7 +75,7 @@ def test_a_killed_worker_charges_each_outstanding_invoice_once(committed_books):
         steps.arm(0)
         assert work(books, steps) == 0
 
-        with provider_schema(books.provider.schema_name):
+        with provider_schema(books.provider):
             for invoice in Invoice.objects.filter(pk__in=[row.pk for row in owed]):
                 charged = books.stripe.charges(**{"metadata[invoice]": invoice.number})
                 assert charged["succeeded"] == 1, (number, fault, invoice)

@@ -8,10 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Provider
-from billing.cards import current_card
 from billing.charging import charge_invoice
 from billing.documents import render_documents
-from billing.models import ChargeAttempt, Payment
+from billing.models import ChargeAttempt, Payment, PaymentMethod
 from billing.notices import queue_charge_failed_mail
 from billing.on_session import settle_return
 from billing.payment_links import LinkIsDead, linked_invoice, payment_link
@@ -43,7 +42,7 @@ def asked(books):
 
 
 def holder_confirms(books, attempt, *, answer="approve"):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         tell_last_card(books, answer)
     intent = attempt.stripe_payment_intent_id
     try:
@@ -64,8 +63,8 @@ def test_the_page_shows_the_invoices_number_amount_and_payee_and_nothing_else(cl
 
     for shown in (invoice.number, "$330.00", "Seller"):
         assert shown in page
-    with provider_schema(books.provider.schema_name):
-        card = current_card()
+    with provider_schema(books.provider):
+        card = PaymentMethod.objects.current()
         assert ChargeAttempt.objects.get().secret_given_at is None, "looking begins nothing"
     for hidden in (
         books.provider.name,
@@ -97,7 +96,7 @@ def test_the_holder_confirms_the_same_payment_and_the_server_asks_stripe_itself(
     done = client.get(f"{path}return/", {"payment_intent": intent})
 
     assert "Thank you" in done.content.decode()
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Payment.objects.get().stripe_payment_intent_id == intent
         assert ChargeAttempt.objects.get().state == State.SUCCEEDED
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
@@ -114,7 +113,7 @@ def test_after_payment_or_void_the_link_is_dead(client, books):
 
     assert (page.status_code, begun.status_code) == (404, 404)
     assert invoice.number not in page.content.decode()
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert ChargeAttempt.objects.get() == attempt
 
 
@@ -198,7 +197,7 @@ def test_a_decline_on_session_stays_with_the_same_payment(client, books):
     assert answer.status_code == 302
     assert again["payment_method"] == "", "another card may be entered"
     assert again["client_secret"].startswith(attempt.stripe_payment_intent_id)
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         attempt.refresh_from_db()
         assert attempt.state == State.NEEDS_CONFIRMATION, "its secret is out: it may still be paid"
         assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1") == attempt

@@ -36,7 +36,7 @@ def today() -> Iterator[None]:
 @pytest.fixture
 def acme(north: Provider) -> Organization:
     """Three users since February; users cost 11 dollars a month."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.create(name="Acme", created_at=FEBRUARY)
         for number in range(3):
@@ -61,7 +61,7 @@ def address(organization: Organization) -> str:
 
 
 def users(north: Provider) -> int:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         return ManagedUser.objects.filter(removed_at=None).count()
 
 
@@ -97,7 +97,7 @@ def test_whoever_was_not_told_of_this_peak_is_asked(
 def test_replacing_a_leaver_asks_nothing(
     client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         user = ManagedUser.objects.get(email="u0@acme.example")
         remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
     bill = sign_in(client, people.bill)
@@ -123,7 +123,7 @@ def test_who_may_not_see_money_is_told_without_it(
 def test_at_the_cap_the_cap_is_told_and_no_cost(
     client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         set_user_cap(organization=acme, cap=3, actor=SYSTEM_ACTOR, now=NOW)
     answer = sign_in(client, people.bill).post(address(acme), {"email": "new@acme.example"})
     assert answer.status_code == 409
@@ -131,26 +131,26 @@ def test_at_the_cap_the_cap_is_told_and_no_cost(
 
 
 def told(north: Provider, organization: Organization, how_many: int = 1) -> tuple[str, int, bool]:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         peak = cost_of_peak(Addition(organization, Metric.USERS, how_many), NOW)
     return (peak.cost, peak.added, peak.starts_overage) if peak else ("", 0, False)
 
 
 def test_a_commitment_is_used_up_before_anything_costs(north: Provider, acme: Organization) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.all().delete()
         contract(kind="committed", committed_quantity=5).save()
     assert told(north, acme, 2) == ("", 0, False)
     assert told(north, acme, 3) == ("$11.00", 1, True)
     assert told(north, acme, 5) == ("$33.00", 3, True)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         for number in range(3, 7):
             add(acme, number, NOW)
     assert told(north, acme) == ("$11.00", 1, False)
 
 
 def test_the_cost_is_of_the_whole_month_with_its_tax(north: Provider, acme: Organization) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
     assert told(north, acme) == ("$13.09", 1, False)
     with time_machine.travel(datetime(2026, 3, 31, 23, tzinfo=UTC)):
@@ -158,10 +158,10 @@ def test_the_cost_is_of_the_whole_month_with_its_tax(north: Provider, acme: Orga
 
 
 def test_only_what_is_billed_costs(north: Provider, acme: Organization) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.update(metric="devices")
     assert told(north, acme) == ("", 0, False)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         device = cost_of_peak(Addition(acme, Metric.DEVICES, 2), NOW)
         assert device is not None
         assert (device.cost, device.peak, device.level) == ("$22.00", 0, 2)
@@ -178,19 +178,19 @@ def test_only_what_is_billed_costs(north: Provider, acme: Organization) -> None:
             )
     assert told(north, acme, 2) == ("", 0, False)
     assert told(north, acme, 3) == ("$11.00", 1, False)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Contract.objects.all().delete()
     assert told(north, acme, 9) == ("", 0, False)
 
 
 def test_inside_the_free_allowance_nothing_costs(north: Provider, acme: Organization) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=10)
     assert told(north, acme) == ("", 0, False)
 
 
 def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organization) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         user = ManagedUser.objects.get(email="u0@acme.example")
         remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
         with CaptureQueriesContext(connection) as statements:
@@ -201,7 +201,7 @@ def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organi
 def test_an_import_tells_before_it_is_confirmed(
     client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         run = ImportRun.objects.create(
             organization=acme,
             kind=ImportRun.Kind.USERS,

@@ -125,7 +125,7 @@ def test_what_came_lately_for_an_old_payment_is_booked_once(books, now):
 
     assert (book_recent(now=now), book_recent(now=now)) == (2, 0)
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Refund.objects.get().payment.attempt == first
         assert Chargeback.objects.get().payment.attempt == second
 
@@ -137,5 +137,5 @@ def test_the_daily_task_asks_for_what_came_lately_first(books, now, monkeypatch)
 
     tasks.reconcile_all()
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Refund.objects.get().amount_minor == 1_000

@@ -151,14 +151,14 @@ def test_months_to_rehearse_are_those_over_and_the_running_one(books):
     books.contract(starts_on="2026-10-01")
     books.organization(users=3)
     ask = {"provider": books.provider, "now": DECEMBER}
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert [str(month) for month in months_to_rehearse(**ask)] == [
             "2026-10",
             "2026-11",
             "2026-12",
         ]
     close(books)
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert [str(month) for month in months_to_rehearse(**ask)] == ["2026-11", "2026-12"]
 
 

@@ -19,7 +19,7 @@ PAGE, CSV = "/account/rehearsal/", "/account/rehearsal.csv"
 @pytest.fixture
 def november(north, stripe_api):
     """October is closed; on 20 November Acme has five more than then, and Bolt as many."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         books = Books(provider=north, stripe=stripe_api)
         books.contract(starts_on="2026-10-01")
         books.card()
@@ -74,7 +74,7 @@ def test_the_list_is_searched_and_sorted(november, client, people):
 
 
 def id_of(name, books):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         return Organization.objects.get(name=name).pk
 
 
@@ -96,7 +96,7 @@ def test_more_organizations_cost_no_more_statements(november, client, people):
     page(client, people.bill)
     with CaptureQueriesContext(connection) as few:
         page(client, people.bill)
-    with provider_schema(november.provider.schema_name):
+    with provider_schema(november.provider):
         for number in range(60):
             ManagedUser.objects.create(
                 organization=november.organization(users=0, name=f"More {number}"),

@@ -135,7 +135,7 @@ def test_the_schedule_reminds_daily():
 
 def test_the_page_says_that_a_card_expires(client, people, books, card):
     client.force_login(people.bill)
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         PaymentMethod.objects.update(expiry_month=1, expiry_year=2020)
 
     assert "Expired" in client.get("/account/billing/").content.decode()

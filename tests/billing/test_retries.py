@@ -77,7 +77,7 @@ def declined(books, answer="insufficient_funds", **changes):
 
 
 def attempts(books):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         return [
             (attempt.created_at - NOVEMBER, attempt.state)
             for attempt in ChargeAttempt.objects.order_by("pk")
@@ -90,7 +90,7 @@ def test_each_day_of_the_schedule_is_tried_once_and_then_no_more(books):
     work(books, until=NOVEMBER + timedelta(days=9))
 
     assert attempts(books) == [(timedelta(days=day), State.FAILED) for day in (0, 1, 3, 5, 7)]
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert books.stripe.charges(customer=books.customer())["failed"] == 5
 
 
@@ -101,7 +101,7 @@ def test_a_retry_that_succeeds_ends_the_schedule(books):
     work(books, until=NOVEMBER + timedelta(days=9))
 
     assert [state for _, state in attempts(books)] == [State.FAILED, State.SUCCEEDED]
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert next_attempt_at(invoice) is None
 
 
@@ -148,7 +148,7 @@ def test_a_disturbed_retry_charges_once(books, kind):
     work(books, until=NOVEMBER + timedelta(days=4))
 
     assert [state for _, state in attempts(books)] == [State.FAILED, State.SUCCEEDED]
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
 
 

@@ -43,7 +43,7 @@ def test_deferred_and_withdrawn_with_who_and_why(operations: Client, books: Book
     assert operations.post(add, sent).status_code == 302
     assert north_stands(books) is Standing.THIRTY_DAYS
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         deferral = SuspensionDeferral.objects.get()
         assert deferral.reason == "Transfer announced by phone."
         assert deferral.made_by_name.startswith("Staff")
@@ -78,7 +78,7 @@ def test_what_cannot_be_is_refused_with_words(
 def test_steps_are_there_to_look_at_and_never_to_change(operations: Client, books: Books) -> None:
     page = operations.get(reverse("admin:billing_standingstep_changelist"))
     assert "Outstanding for 30 days" in page.content.decode()
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         step = StandingStep.objects.first()
     assert step is not None
     where = reverse("admin:billing_standingstep_change", args=[step.pk])

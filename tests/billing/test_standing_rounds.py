@@ -31,13 +31,13 @@ def test_the_hourly_round_asks_many_providers_in_one_statement(
     books: Books, south: Provider
 ) -> None:
     books.invoice()
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         Books(provider=south, stripe=books.stripe).invoice(due_date=date(2026, 12, 24))
     providers = list(Provider.objects.order_by("pk"))
     standing.record_standings(providers=providers, now=FORTY_FIVE)
     south.refresh_from_db()
     assert south.outstanding_from == datetime(2026, 12, 25, tzinfo=UTC)
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         assert not StandingStep.objects.exists()
     providers = list(Provider.objects.order_by("pk"))
     with CaptureQueriesContext(connection) as seen:
@@ -52,7 +52,7 @@ def test_the_clock_calls_it(books: Books) -> None:
     books.invoice()
     with time_machine.travel(FORTY_FIVE, tick=False):
         assert tasks.record_standings_of([books.provider.pk]) == 1
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert StandingStep.objects.count() == 3
 
 
@@ -64,7 +64,7 @@ def test_two_payments_at_once_leave_nothing_behind(committed_books: Books) -> No
 
     def settle(invoice: Invoice) -> None:
         try:
-            with provider_schema(committed_books.provider.schema_name), transaction.atomic():
+            with provider_schema(committed_books.provider), transaction.atomic():
                 Invoice.objects.select_for_update().get(pk=invoice.pk)
                 pay(invoice, FORTY_FIVE)
                 both_paid.wait()
@@ -86,7 +86,7 @@ def test_the_hourly_round_beside_a_payment_locks_nobody_out(committed_books: Boo
 
     def settle() -> None:
         try:
-            with provider_schema(committed_books.provider.schema_name), transaction.atomic():
+            with provider_schema(committed_books.provider), transaction.atomic():
                 Invoice.objects.select_for_update().get(pk=invoice.pk)
                 holding.set()
                 recording.wait(timeout=10)

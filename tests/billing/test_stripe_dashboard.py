@@ -34,7 +34,7 @@ def test_a_dashboards_refund_is_booked_once_with_a_credit_note(books, paid, type
     hear(books, types)
     hear(books, "refund.", "charge.refunded")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         row = Refund.objects.get()
         assert (row.state, row.amount_minor, row.stripe_refund_id) == (
             State.SUCCEEDED,
@@ -51,7 +51,7 @@ def test_several_refunds_of_a_payment_are_each_booked(books, paid):
 
     hear(books, "charge.refunded")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         amounts = sorted(Refund.objects.values_list("amount_minor", flat=True))
         assert amounts == [1_000, 2_000]
         assert (paid.paid_minor, paid.owed_minor) == (30_000, 0)
@@ -63,7 +63,7 @@ def test_a_refund_that_the_bank_sent_back_counts_no_more(books, paid):
     books.stripe.control("POST", "refunds/fail", refund=refund)
     hear(books, "refund.failed")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Refund.objects.get().state == State.FAILED
         assert paid.paid_minor == 33_000
 
@@ -80,7 +80,7 @@ def test_word_of_a_refund_before_word_of_its_payment_books_both(books):
 
     hear(books, "charge.refunded")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Payment.objects.get().amount_minor == 33_000
         assert Refund.objects.get().payment == Payment.objects.get()
         assert invoice.owed_minor == 0
@@ -102,7 +102,7 @@ def test_a_refund_of_a_payment_made_by_hand_is_left_alone(books):
 
     hear(books, "refund.", "charge.refunded")
 
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert not Refund.objects.exists()
         assert WebhookEvent.objects.filter(applied_at=None).count() == 0
 
@@ -112,7 +112,7 @@ def test_another_providers_refund_is_booked_there_only(books, paid, south):
 
     hear(books, "refund.", "charge.refunded")
 
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         assert not Refund.objects.exists()
         assert not WebhookEvent.objects.exists()
     assert Provider.objects.filter(pk=south.pk).exists()

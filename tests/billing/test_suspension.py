@@ -41,7 +41,7 @@ def owing(books: Books) -> Iterator[Invoice]:
 
 def pay(invoice: Invoice, *, by: Provider) -> None:
     """A transfer somebody wrote into the books, telling nobody."""
-    with provider_schema(by.schema_name):
+    with provider_schema(by):
         Payment.objects.create(
             invoice=invoice,
             method=Payment.Method.BANK_TRANSFER,

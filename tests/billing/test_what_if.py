@@ -45,7 +45,7 @@ def add(organization: Organization, number: int, at: datetime) -> object:
 def acme(north: Provider) -> Organization:
     """January: 4 users. February: one more on the 3rd, on the 4th, on the 5th; that one leaves on
     the 6th, and another comes on the 7th. Users cost 11 dollars."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         created = datetime(2026, 1, 5, tzinfo=UTC)
         acme = Organization.objects.create(name="Acme", created_at=created)
@@ -77,7 +77,7 @@ def draft(bill: Client, organization: Organization, cap: str, status: int = 302)
 
 
 def caps(north: Provider) -> dict[str, int | None]:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         return dict(Organization.objects.values_list("name", "user_cap"))
 
 
@@ -90,7 +90,7 @@ def test_the_draft_is_replayed_over_the_past_month_by_month(
     page = bill.get(PAGE).text
     assert "on 3 days of the last twelve months" in page
     assert "$44.00" in page
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         rows = bill.get(f"{PAGE}blocked.csv").content.decode("utf-8-sig").splitlines()
     assert [row.split(",")[3:] for row in rows[1:]] == [
         ["2026-02-04 12:00:00", f"u11@{acme.pk}.example"],
@@ -114,7 +114,7 @@ def test_what_the_month_can_cost_at_most(bill: Client, acme: Organization) -> No
 def test_applying_sets_all_and_notes_each(
     bill: Client, acme: Organization, north: Provider, people: People
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         bravo = Organization.objects.get(name="Bravo")
         set_user_cap(organization=bravo, cap=9, actor=SYSTEM_ACTOR, now=NOW)
     bill.post(PAGE, {f"cap-{acme.pk}": "5", f"cap-{bravo.pk}": "none"})
@@ -123,7 +123,7 @@ def test_applying_sets_all_and_notes_each(
     assert "until 7 users become fewer than 5" in confirmation
     assert bill.post(f"{PAGE}apply/").status_code == 302
     assert caps(north) == {"Acme": 5, "Bravo": None}
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not DraftCap.objects.exists()
         noted = AuditEntry.objects.filter(action="organization.user_cap_changed").order_by("-pk")
         told = {one.subject: (one.before, one.after, one.actor_name) for one in noted[:2]}
@@ -138,10 +138,10 @@ def test_applying_sets_all_and_notes_each(
 def test_a_cap_changed_meanwhile_stops_all_of_it_until_it_is_seen(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         bravo = Organization.objects.get(name="Bravo")
     bill.post(PAGE, {f"cap-{acme.pk}": "5", f"cap-{bravo.pk}": "3"})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         set_user_cap(organization=bravo, cap=8, actor=SYSTEM_ACTOR, now=NOW)
     refused = bill.post(f"{PAGE}apply/")
     assert refused.status_code == 409
@@ -158,7 +158,7 @@ def test_a_mistake_is_said_at_its_row_and_keeps_nothing(
     page = draft(bill, acme, "20000", status=422)
     assert "Enter a whole number from 1 to 10,000" in page
     assert 'value="20000"' in page
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not DraftCap.objects.exists()
 
 
@@ -176,7 +176,7 @@ def test_an_empty_cell_leaves_the_cap_and_one_in_force_is_no_draft(
     draft(bill, acme, "5")
     draft(bill, acme, "")
     draft(bill, acme, "none")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not DraftCap.objects.exists()
 
 
@@ -185,14 +185,14 @@ def test_a_rule_and_a_list_fill_the_draft(
 ) -> None:
     rule = {"base": "twelve_months", "percent": "10", "whom": "all"}
     assert bill.post(f"{PAGE}rule/", rule).status_code == 302
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         drafted = dict(DraftCap.objects.values_list("organization__name", "cap"))
     assert drafted == {"Acme": 8, "Bravo": 2}
     wrong = bill.post(f"{PAGE}list/", {"caps": "Acme,12\nNobody,3"})
     assert wrong.status_code == 422
     assert "Line 2: there is no organization “Nobody”." in wrong.text
     assert bill.post(f"{PAGE}list/", {"caps": "acme;12"}).status_code == 302
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         drafted = dict(DraftCap.objects.values_list("organization__name", "cap"))
     assert drafted == {"Acme": 12, "Bravo": 2}
     bill.post(f"{PAGE}discard/")
@@ -213,14 +213,14 @@ def test_a_draft_is_its_makers_own(
 def test_months_are_rated_by_the_contract_of_their_time(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         contract(starts_on="2026-03-01", unit_price=Decimal(5)).save()
     draft(bill, acme, "5")
     assert saved(bill) == "$32.00"
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_until=datetime(2026, 3, 2, tzinfo=UTC))
     assert saved(bill) == "$10.00"
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         contract(starts_on="2026-02-01", kind="committed", committed_quantity=7).save()
     assert saved(bill) == "$21.00"
 
@@ -231,7 +231,7 @@ def saved(bill: Client) -> str:
 
 
 def test_many_caps_are_set_or_none(acme: Organization, north: Provider) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         bravo = Organization.objects.get(name="Bravo")
         changes = [CapChange(acme.pk, None, 5), CapChange(bravo.pk, 7, 5)]
         with pytest.raises(CapsChanged) as refused:

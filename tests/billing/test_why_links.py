@@ -64,7 +64,7 @@ def test_the_invoices_page_leads_there_and_on(
 ) -> None:
     client.force_login(people.bill)
     with time_machine.travel(at("2026-11-20"), tick=False):
-        with provider_schema(north.schema_name):
+        with provider_schema(north):
             invoice = issued(count=2, names=())
             gone = Organization.objects.create(name="Gone", removed_at=at("2026-11-02"))
             invoice.lines.filter(position=1).update(organization_id=gone.pk)

@@ -23,7 +23,7 @@ OpenPage = Callable[..., Page]
 def olive(own_provider: Callable[..., Provider]) -> User:
     """An Owner with three open alerts."""
     provider = own_provider(canary="Alarm", prefix="ALARM")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         for name, severity in (
             ("fire", Severity.CRITICAL),
             ("flood", Severity.WARNING),
@@ -42,7 +42,7 @@ def test_pages_are_legible(
     violations: Callable[[Page], list[str]],
     look: tuple[str, int],
 ) -> None:
-    with provider_schema(olive.provider.schema_name):  # type: ignore[union-attr]
+    with provider_schema(olive.provider):  # type: ignore[union-attr]
         alert = Alert.objects.first()
     assert alert is not None
     for path in ("/alerts/", f"/alerts/{alert.pk}/", "/alerts/mail/"):

@@ -31,7 +31,7 @@ def msp(
 ) -> Provider:
     settings.AUTOTASK_BASE_URL = f"{autotask_stand_in.url}/atservicesrest"
     provider = own_provider(canary="Walker", prefix="WALK")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         for number, name in enumerate(NAMES):
             organization = Organization.objects.create(
@@ -78,7 +78,7 @@ def _picture(page: Page, name: str) -> None:
 
 def work(msp: Provider) -> None:
     """What the worker does."""
-    with provider_schema(msp.schema_name):
+    with provider_schema(msp):
         for run in SyncRun.objects.filter(finished_at=None):
             run_slice(run_id=run.pk, now=timezone.now())
 
@@ -137,7 +137,7 @@ def _sync_and_decide(
     page.get_by_role("button", name="Sync now").click()
     work(msp)
     page.get_by_text("With exceptions").first.wait_for()
-    with provider_schema(msp.schema_name):
+    with provider_schema(msp):
         assert Drift.objects.get().found_units == 21
 
 

@@ -51,7 +51,7 @@ def at_the_desk(
     person = hire(
         provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
     )
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         Contract.objects.create(
             kind="pay_as_you_go",
             package_id=1,
@@ -128,7 +128,7 @@ def test_a_card_is_declined_and_another_confirmed_with_its_bank(
     bank.get_by_role("button", name="Complete").click()
     expect(page.locator("main")).to_contain_text("ending in 3155 is on file")
 
-    with provider_schema(at_the_desk[0].schema_name):
+    with provider_schema(at_the_desk[0]):
         assert BillingProfile.objects.get().address_lines[-1] == "Denver, CO 80202"
         assert TermsAcceptance.objects.count() == 1
     ours = [request for request in sent if request.startswith(portal)]
@@ -148,7 +148,7 @@ def test_a_card_is_replaced_and_kept_in_the_books(
     submit(page)
     expect(page.locator("main")).to_contain_text("ending in 4444 is on file")
 
-    with provider_schema(at_the_desk[0].schema_name):
+    with provider_schema(at_the_desk[0]):
         cards = PaymentMethod.objects.order_by("pk")
         assert [card.last_four for card in cards] == ["4242", "4444"]
         assert [bool(card.replaced_at) for card in cards] == [True, False]
@@ -201,7 +201,7 @@ def test_without_scripts_a_country_shows_its_fields_and_all_but_the_card_is_save
     page.get_by_role("button", name="Save without a card").click()
 
     expect(page.locator("body")).to_contain_text("Your billing information is saved.")
-    with provider_schema(at_the_desk[0].schema_name):
+    with provider_schema(at_the_desk[0]):
         assert BillingProfile.objects.get().address_lines[-1] == "CH-8001 Zürich"
 
 

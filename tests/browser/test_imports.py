@@ -23,7 +23,7 @@ OpenPage = Callable[..., Page]
 def own_page(portal: str, open_page: OpenPage, own_provider: Callable[..., Provider]) -> OpenPage:
     """`own_page(…)`: the users of an organization's own pages, seen by its admin."""
     provider = own_provider(canary="Einfuhr")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         organization = Organization.objects.create(name="Acme Einfuhr", user_cap=2)
     hire(
         provider=provider,

@@ -33,7 +33,7 @@ def test_the_page_follows_the_charges(
     person = hire(
         provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
     )
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         for number in range(2):
             books.invoice(
                 month=f"2026-{9 - number:02d}-01", issued_at=NOVEMBER - timedelta(days=30 * number)
@@ -46,7 +46,7 @@ def test_the_page_follows_the_charges(
 
     OutboxMessage.objects.filter(topic__contains="mail").delete()
     deliver_due(now=timezone.now(), schema=provider.schema_name, limit=2)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         tell_last_card(books, "approve")
     deliver_due(now=timezone.now(), schema=provider.schema_name)
 

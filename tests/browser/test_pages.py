@@ -38,7 +38,7 @@ def norms(house: Provider) -> dict[str, Any]:
     hire(
         provider=house, role=Role.BILLING_ADMIN, name="Bill Langhaus", email="bill@langhaus.example"
     )
-    with provider_schema(house.schema_name):
+    with provider_schema(house):
         organization = Organization.objects.create(name=HEBREW, user_cap=10)
         ids = {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
         for name in LONG_NAMES:

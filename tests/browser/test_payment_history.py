@@ -50,7 +50,7 @@ def test_no_barrier_and_nothing_wider_than_the_screen(
     person = hire(
         provider=provider, role=Role.BILLING_ADMIN, name="Reader", email="reader@wegwerf.example"
     )
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         newest = invoices()
     session = Client()
     session.force_login(person)

@@ -30,7 +30,7 @@ def desk(
     cache.clear()
     provider = own_provider()
     books = Books(provider=provider, stripe=stripe_of_portal)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         books.contract()
         yield books
 

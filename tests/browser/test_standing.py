@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -33,8 +32,8 @@ def bill(own_provider: Callable[..., Provider]) -> User:
 def owe(provider: Provider, *, days: int) -> None:
     """An invoice that was due so many days ago."""
     now = timezone.now()
-    due = now.astimezone(ZoneInfo(provider.billing_time_zone)).date() - timedelta(days=days)
-    with provider_schema(provider.schema_name):
+    due = now.astimezone(provider.billing_zone()).date() - timedelta(days=days)
+    with provider_schema(provider):
         invoice = issued(count=1, number="OWN-000001", issued_at=datetime(2026, 1, 1, tzinfo=UTC))
         type(invoice).objects.update(due_date=due)
         record_standing(now=now)
@@ -44,7 +43,7 @@ def settle(provider: Provider) -> None:
     """The transfer arrives."""
     from billing.models import Invoice
 
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         invoice = Invoice.objects.get()
         Payment.objects.create(
             invoice=invoice,

@@ -40,7 +40,7 @@ class Course:
     def due(self, *, days_ago: int) -> None:
         """So many days later."""
         now = timezone.now()
-        with provider_schema(self.provider.schema_name):
+        with provider_schema(self.provider):
             Invoice.objects.update(due_date=(now - timedelta(days=days_ago)).date())
             record_standing(now=now)
 
@@ -50,7 +50,7 @@ class Course:
 
     def is_over_and_told(self) -> bool:
         """Whether no step holds any more, and a mail says that access is restored."""
-        with provider_schema(self.provider.schema_name):
+        with provider_schema(self.provider):
             is_over = not StandingStep.objects.filter(ended_at=None).exists()
         mails = OutboxMessage.objects.filter(
             schema_name=self.provider.schema_name,
@@ -76,7 +76,7 @@ def course(
 ) -> Course:
     provider = own_provider()
     books = Books(provider=provider, stripe=stripe_of_portal)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         books.contract(starts_on="2026-01-01")
         books.invoice(collection=Collection.BY_INVOICE)
     return Course(provider, open_page, portal)

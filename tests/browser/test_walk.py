@@ -34,7 +34,7 @@ NAMES = ("Alder Dental Group", "Birchwood Legal", "Cedar Ridge Clinic")
 def house(own_provider: Callable[..., Provider]) -> Provider:
     """A provider with three empty organizations, on the free allowance, and a price list."""
     provider = own_provider(canary="Wanderer", prefix="WALK")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         for name in NAMES:
             Organization.objects.create(name=name)
     package, _ = Package.objects.get_or_create(name="Workforce of the walk")
@@ -177,7 +177,7 @@ def see_and_download(page: Page) -> None:
 def test_an_organization_admin_is_told_whom_to_ask(
     portal: str, house: Provider, open_page: OpenPage
 ) -> None:
-    with provider_schema(house.schema_name):
+    with provider_schema(house):
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.get(name="Birchwood Legal")
         Organization.objects.filter(pk=organization.pk).update(user_cap=1)
@@ -218,7 +218,7 @@ def test_a_declined_card_is_told_and_a_careful_bank_is_satisfied(
 
 
 def cards_on_file(provider: Provider) -> list[str]:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         return list(
             PaymentMethod.objects.filter(replaced_at=None).values_list("last_four", flat=True)
         )

@@ -29,7 +29,7 @@ def bakery(own_provider: Callable[..., Provider]) -> tuple[Organization, User]:
     """An organization with a year behind it, a peak on its month's first days, and a device."""
     provider = own_provider(canary="Warum", prefix="WHY")
     now = timezone.now()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.create(
             name="Alder Dental Group", created_at=now - timedelta(days=300), user_cap=2000

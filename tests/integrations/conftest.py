@@ -30,7 +30,7 @@ def autotask(
 @pytest.fixture
 def stage(north: Provider, autotask: AutotaskStandIn) -> Iterator[Stage]:
     """March 2026 at a provider that pays 2.10 a seat; connected."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         stage = Stage(provider=north, stand_in=autotask, now=noon(2026, 3, 10))
         MeteringPolicy.objects.update(free_user_limit=None)
         stage.contract()

@@ -56,20 +56,20 @@ def test_the_wizard_from_credentials_to_a_mapped_service(
     assert "Customer" in bill.get(answer.headers["Location"]).text
     answer = bill.post("/integrations/autotask/company-types/", {"types": ["1"]})
     assert answer.headers["Location"] == "/integrations/autotask/mapping/"
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         organization = Organization.objects.create(name="Beacon Dental Group, Inc.")
     page = bill.get("/integrations/autotask/mapping/").text
     assert "0 of 1<" in page
     assert "?company=29683501" in page
     address = f"/integrations/autotask/mapping/{organization.pk}/?company=29683501"
     assert "Email Security" in bill.get(address).text
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         line = next(
             row["id"] for row in autotask.rows("ContractServices") if row["contractID"] == 3001
         )
     answer = bill.post(address, {"contract_service_id": line, "non_billable_users": 2})
     assert answer.status_code == 302
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         mapping = ServiceMapping.objects.get()
         assert (mapping.company_name, mapping.non_billable_users) == ("Beacon Dental Group", 2)
         stored = AutotaskConnection.objects.get().credentials
@@ -91,7 +91,7 @@ def test_wrong_credentials_say_what_is_wrong(
     answer = bill.post("/integrations/autotask/credentials/", FORM | change)
     assert answer.status_code == 422
     assert words in answer.text
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         assert not AutotaskConnection.objects.exists()
 
 
@@ -158,7 +158,7 @@ def test_one_providers_companies_are_not_suggested_to_another(
         (people.north, [1], bill),
         (people.south, [3], sign_in(Client(), people.sofia)),
     ):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             AutotaskConnection.objects.create(
                 pk=1, credentials=GOOD.encrypted(), company_types=types
             )

@@ -33,7 +33,7 @@ def test_most_organizations_are_mapped_and_one_edit_waits(
     north: Provider, autotask: AutotaskStandIn
 ) -> None:
     said: list[str] = []
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         people_of_the_demo()
         began = time.perf_counter()
         connect_autotask(DEMO, north, now=timezone.now(), say=said.append)
@@ -51,6 +51,6 @@ def test_most_organizations_are_mapped_and_one_edit_waits(
 def test_without_a_stand_in_there_is_no_psa(north: Provider, settings: Any) -> None:
     for address in ("http://127.0.0.1:9", "https://webservices.autotask.net/atservicesrest"):
         settings.AUTOTASK_BASE_URL = address
-        with provider_schema(north.schema_name):
+        with provider_schema(north):
             connect_autotask(DEMO, north, now=timezone.now(), say=print)
             assert not AutotaskConnection.objects.exists()

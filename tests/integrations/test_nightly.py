@@ -12,8 +12,8 @@ from integrations.tasks import order_nightly_runs_of
 from mtp.outbox.models import OutboxMessage
 from mtp.outbox.topics import Postpone
 from mtp.schema import provider_schema
-from tenants.models import MeteringPolicy
 from tests.integrations.autotask_stage import GOOD, Stage
+from tests.usage.counting import set_policy
 from usage.models import SnapshotRun
 
 MONDAY = date(2026, 3, 9)
@@ -60,7 +60,7 @@ def test_it_waits_for_the_days_snapshot(stage: Stage, is_begun: bool) -> None:
 def test_the_day_is_over_where_the_provider_bills(stage: Stage) -> None:
     """At 00:25 UTC it is still Monday in Denver."""
     snapshot(MONDAY)
-    MeteringPolicy.objects.update(billing_time_zone="America/Denver")
+    set_policy(billing_time_zone="America/Denver")
     assert order_nightly(now=TUESDAY_NIGHT) is None
     assert order_nightly(now=TUESDAY_NIGHT + timedelta(hours=7)) is not None
 
@@ -112,12 +112,12 @@ def test_one_providers_failure_stops_no_other(
     """North's schema lacks a table; south's night is ordered all the same."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE usage_snapshotrun RENAME TO usage_gone")
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         AutotaskConnection.objects.create(pk=1, credentials=GOOD.encrypted())
         snapshot(datetime.now(UTC).date() - timedelta(days=1))
     order_nightly_runs_of([night.provider.pk, south.pk])
     assert f"No PSA run of {night.provider}" in caplog.text
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         assert SyncRun.objects.get().kind == "nightly"
-    with provider_schema(night.provider.schema_name):
+    with provider_schema(night.provider):
         assert not SyncRun.objects.exists()

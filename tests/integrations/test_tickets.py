@@ -139,7 +139,7 @@ def test_two_providers_alerts_are_two_tickets(north: Provider, south: Provider) 
     alert = Alert(pk=7, cause="cap-1")
     names = set()
     for provider in (north, south):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             names.add(external_id_of(alert))
     assert len(names) == 2
     assert all(len(name) <= 50 for name in names)
@@ -169,6 +169,6 @@ def test_the_fourth_step(stage: Stage, client: Client, sign_in: Any, people: Peo
         },
     )  # fmt: skip
     assert answer.status_code == 302
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         # What was open when tickets were switched on gets one as well.
         assert OutboxMessage.objects.filter(topic=OPEN_TOPIC).count() == 1

@@ -44,7 +44,7 @@ def test_the_demo_is_what_the_readme_says(
 ) -> None:
     load()
     demo, hafen, cascade = (Provider.objects.get(invoice_prefix=plan.prefix) for plan in PROVIDERS)
-    with provider_schema(demo.schema_name):
+    with provider_schema(demo):
         assert Organization.objects.count() == 40
         assert ManagedUser.objects.filter(removed_at=None).count() == 1500
         invoices = list(Invoice.objects.all())
@@ -55,10 +55,10 @@ def test_the_demo_is_what_the_readme_says(
         assert badges.count(Badge.LIMIT_REACHED) == 1
         assert badges.count(Badge.NEAR_LIMIT) == 1
         assert rows.filter(user_cap=None).exists()
-    with provider_schema(hafen.schema_name):
+    with provider_schema(hafen):
         assert not Invoice.objects.exists()
         assert verify_books() == []
-    with provider_schema(cascade.schema_name):
+    with provider_schema(cascade):
         assert ManagedUser.objects.filter(removed_at=None).count() == 480
     assert not OutboxMessage.objects.filter(finished_at=None).exists()
     assert stripe_account.charges()["succeeded"] == 15 + 3
@@ -73,13 +73,13 @@ def test_the_demo_does_not_open_in_arrears(load: Callable[[], list[str]]) -> Non
     load()
     for plan in PROVIDERS:
         provider = Provider.objects.get(invoice_prefix=plan.prefix)
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             assert record_standing(now=NOW).standing is Standing.CURRENT, plan.prefix
 
 
 def _half_make(provider: Provider) -> None:
     """As if the load had been killed before its last step."""
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         AuditEntry.objects.filter(action=LOADED).delete()
         MonthClose.objects.all().delete()
         # What a commit would have done; a schema with checks pending can't be dropped.

@@ -30,10 +30,11 @@ from billing.models import Invoice, MonthClose
 from billing.month_close import MonthAlreadyClosed, MonthNotOver, close_month
 from mtp.outbox.delivery import deliver_due
 from mtp.schema import provider_schema
-from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.models import ManagedUser, Organization
 from tests.billing_information import BILLING_INFORMATION
 from tests.people import People
 from tests.sandbox_fixtures import StripeStandIn
+from tests.usage.counting import set_policy
 from usage.periods import Month
 from usage.replay import verify_books
 
@@ -59,7 +60,7 @@ class Story:
 
     def create_organization(self, name: str) -> None:
         self.adam.post("/organizations/new/", {"name": name})
-        with provider_schema(self.provider.schema_name):
+        with provider_schema(self.provider):
             self.organization_id = Organization.objects.get(name=name).pk
 
     def add_users(self, count: int) -> list[int]:
@@ -79,7 +80,7 @@ class Story:
         return statuses
 
     def remove_users(self, count: int) -> None:
-        with provider_schema(self.provider.schema_name):
+        with provider_schema(self.provider):
             leaving = list(ManagedUser.objects.filter(removed_at=None).order_by("id")[:count])
         for user in leaving:
             self.adam.post(f"/organizations/{self.organization_id}/users/{user.pk}/remove/")
@@ -99,7 +100,7 @@ class Story:
         return run
 
     def invoice(self, month: Month) -> Invoice:
-        with provider_schema(self.provider.schema_name):
+        with provider_schema(self.provider):
             return Invoice.objects.get(month=month.first_day)
 
 
@@ -109,8 +110,8 @@ def story(north: Provider, people: People, stripe_account: StripeStandIn, settin
     settings.STRIPE_API_BASE = stripe_account.url
     Provider.objects.filter(pk=north.pk).update(billing_time_zone="America/Denver")
     north.refresh_from_db()
-    with provider_schema(north.schema_name):
-        MeteringPolicy.objects.update(billing_time_zone="America/Denver")
+    with provider_schema(north):
+        set_policy(billing_time_zone="America/Denver")
     package = Package.objects.create(name="Workforce")
     PackagePrice.objects.create(
         package=package, currency="USD", unit_price=Decimal("3.50"), valid_from=date(2026, 1, 1)
@@ -151,7 +152,7 @@ def test_the_first_quarter(story: Story) -> None:
 
 def _read_what_was_billed(story: Story, *months: Month) -> None:
     lines = []
-    with provider_schema(story.provider.schema_name):
+    with provider_schema(story.provider):
         for month in months:
             invoice = Invoice.objects.get(month=month.first_day)
             (line,) = invoice.lines.all()
@@ -172,7 +173,7 @@ def _read_what_was_billed(story: Story, *months: Month) -> None:
 
 
 def _download(story: Story, kind: InvoiceKind) -> None:
-    with provider_schema(story.provider.schema_name):
+    with provider_schema(story.provider):
         march = Invoice.objects.get(month=date(2026, 3, 1), kind=kind)
     history = story.bill.get("/account/payments/").content.decode()
     assert history.count("Paid in Full") >= 3

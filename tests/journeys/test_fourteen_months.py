@@ -42,13 +42,13 @@ from billing.month_close import close_month
 from core.metrics import Metric
 from mtp.outbox.delivery import deliver_due
 from mtp.schema import provider_schema
-from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
+from tenants.models import Device, ManagedUser, Organization
 from tenants.organizations import remove_organization
 from tests.billing.conftest import BILL
 from tests.billing_information import BILLING_INFORMATION
 from tests.people import People
 from tests.sandbox_fixtures import StripeStandIn
-from tests.usage.counting import add, add_devices, remove
+from tests.usage.counting import add, add_devices, remove, set_policy
 from usage.explain import explain_month
 from usage.levels import high_water_marks
 from usage.periods import Month
@@ -183,8 +183,8 @@ def story(north: Provider, people: People, stripe_account: StripeStandIn, settin
     PackagePrice.objects.create(
         package=package, currency="USD", unit_price=Decimal("3.35"), valid_from=date(2025, 1, 1)
     )
-    with provider_schema(north.schema_name):
-        MeteringPolicy.objects.update(billing_time_zone="Europe/Berlin")
+    with provider_schema(north):
+        set_policy(billing_time_zone="Europe/Berlin")
         BillingProfile.objects.update_or_create(
             id=1,
             defaults={
@@ -211,12 +211,12 @@ def test_fourteen_months(story: Story) -> None:
     with time_machine.travel(berlin(2025, 1, 5), tick=False):
         story.put_card_on_file()
     for month in MONTHS:
-        with provider_schema(story.provider.schema_name):
+        with provider_schema(story.provider):
             story.live(month)
             if month == Month(2025, 8):
                 _agree_commitment()
         story.close(month)
-    with provider_schema(story.provider.schema_name):
+    with provider_schema(story.provider):
         _the_marks_are_those_of_the_table(story)
         _each_peak_is_explained(story.acme, ACME_PEAKS)
         _each_peak_is_explained(story.bergen, BERGEN_PEAKS)

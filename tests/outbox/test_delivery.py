@@ -83,7 +83,7 @@ def test_a_providers_work_runs_in_its_schema(
     north: Provider, south: Provider, notebook: Notebook
 ) -> None:
     for provider in (north, south):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             enqueue(topic=TOPIC, key="same", payload={}, now=NOON)
     assert deliver_due(now=NOON) == 2
     assert {schema for _, schema in notebook.calls} == {north.schema_name, south.schema_name}

@@ -102,7 +102,7 @@ def _set_stage(run: Run):
     owner = hire(
         provider=provider, role=Role.OWNER, name="Racer", email=f"racer@{suffix}.example".lower()
     )
-    with provider_schema(provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(provider), connection.cursor() as cursor:
         MeteringPolicy.objects.update(free_user_limit=None)
         cursor.execute(PROOF_TABLE)
         organizations = [
@@ -157,7 +157,7 @@ def _look_for_violations(run: Run, stage, tallies) -> tuple[int, int]:
     from usage.replay import verify_books
 
     _wait_for_orphans()
-    with provider_schema(stage.provider.schema_name), connection.cursor() as cursor:
+    with provider_schema(stage.provider), connection.cursor() as cursor:
         cursor.execute(OVER_CAP)
         if over := cursor.fetchone()[0]:
             run.violations.append(f"{over} events over the cap that held")

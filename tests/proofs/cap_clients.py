@@ -201,7 +201,7 @@ class Racer:
     def _try_adding(self, add: Callable[[], int]) -> None:
         accepted = 0
         try:
-            with provider_schema(self.stage.provider.schema_name):
+            with provider_schema(self.stage.provider):
                 accepted = add()
         except (Refused, UserCapReached):
             self.tally.add(Tally.REFUSED)
@@ -211,7 +211,7 @@ class Racer:
 
     def _try(self, work: Callable[[], None]) -> None:
         try:
-            with provider_schema(self.stage.provider.schema_name):
+            with provider_schema(self.stage.provider):
                 work()
         except (DatabaseError, psycopg.Error) as error:
             self._refused_by_database(error)

@@ -18,6 +18,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from billing.models import PaymentMethod
 from tests.proofs.run import Run, main, stripe_of_its_own
 
 FIRST_MONTH = (2020, 1)
@@ -139,13 +140,12 @@ def _note_faults(stage: Any, ordered: Counter[str], faults: Counter[str]) -> Non
 
 def _decline_for_a_while(run: Run, stage: Any) -> str:
     """Now and then the bank of the card on file says no; which card, or none."""
-    from billing.cards import current_card
     from mtp.schema import provider_schema
 
     if run.dice.random() > 0.25:
         return ""
-    with provider_schema(stage.provider.schema_name):
-        card = current_card()
+    with provider_schema(stage.provider):
+        card = PaymentMethod.objects.current()
     if card is None:
         return ""
     reference = str(card.stripe_payment_method_id)
@@ -188,7 +188,7 @@ def _new_card(run: Run, stage: Any) -> str:
     from billing.cards import begin_card_setup
     from mtp.schema import provider_schema
 
-    with provider_schema(stage.provider.schema_name):
+    with provider_schema(stage.provider):
         secret = begin_card_setup(provider=stage.provider, actor=SYSTEM_ACTOR)
     intent = secret.partition("_secret_")[0]
     token = CARDS[run.counts["cards_replaced"] % len(CARDS)]

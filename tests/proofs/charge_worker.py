@@ -70,7 +70,7 @@ def work(task: Task, fate: Fate) -> None:
 
 def replace_card(task: Task, fate: Fate, *, setup_intent_id: str) -> None:
     """Adopt a new card, which orders the charge of everything outstanding, and work then."""
-    with provider_schema(task.provider.schema_name):
+    with provider_schema(task.provider):
         adopt_card(provider=task.provider, setup_intent_id=setup_intent_id, now=task.now)
     work(task, fate)
 

@@ -41,7 +41,7 @@ class Stage:
 
     def join_someone(self, month: Month) -> None:
         """One more user, at noon of the month's fifth day."""
-        with provider_schema(self.provider.schema_name):
+        with provider_schema(self.provider):
             self.users += 1
             self.peaks[month] = self.users
             ManagedUser.objects.create(
@@ -60,7 +60,7 @@ class Stage:
 
     def wrong_books(self, month: Month, counts: Counter[str]) -> Iterator[str]:
         """What is not as it must be after a month was closed and delivered."""
-        with provider_schema(self.provider.schema_name):
+        with provider_schema(self.provider):
             yield from self._wrong_invoices(month)
             for invoice in Invoice.objects.filter(month=month.first_day):
                 counts["invoices"] += 1
@@ -120,7 +120,7 @@ def set_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
     suffix = secrets.token_hex(2).upper()
     zone = "Pacific/Auckland" if is_committed else "America/St_Johns"
     provider = open_provider(canary=f"Close{suffix}", prefix=f"CL{suffix}", billing_time_zone=zone)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         Contract.objects.create(
             kind="committed" if is_committed else "pay_as_you_go",

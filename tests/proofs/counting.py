@@ -207,7 +207,7 @@ def work(asked: tuple[int, int]) -> tuple[Counter[str], list[str]]:
     provider = open_provider(canary=f"Count{suffix}", prefix=f"CNT{suffix}")
     dice, counts, differences = random.Random(seed), Counter[str](), list[str]()
     try:
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             for number in _sizes(sequences):
                 batch = Batch(dice, ZoneInfo(dice.choice(ZONES)))
                 _hold(batch, number)

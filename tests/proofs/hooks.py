@@ -145,13 +145,13 @@ def _work(stage: Any, *, again: bool) -> None:
     from billing import topics
     from mtp.outbox.models import OutboxMessage
     from mtp.outbox.topics import topic_named
-    from mtp.schema import provider_schema
+    from mtp.schema import schema_named
 
     for topic in (topics.STRIPE_EVENT_OWNER, topics.STRIPE_EVENT):
         for message in OutboxMessage.objects.filter(topic=topic, finished_at=None):
             schema = message.schema_name
             for _ in range(1 + again):
-                with provider_schema(schema) if schema else nullcontext():
+                with schema_named(schema) if schema else nullcontext():
                     topic_named(topic).handler(message.payload, _now(stage))
             OutboxMessage.objects.filter(pk=message.pk).update(finished_at=_now(stage))
 

@@ -115,7 +115,7 @@ def _begun(stage: Stage, month: Month, *, name: str, owed: int) -> Story:
     stage.join_someone(month)
     now = month.ends_at(stage.zone) + timedelta(hours=1)
     close_month(provider=stage.provider, month=month, now=now)
-    with provider_schema(stage.provider.schema_name):
+    with provider_schema(stage.provider):
         invoice = Invoice.objects.get(month=month.first_day)
         begun = begin_on_session(invoice_id=invoice.pk, now=now)
     OutboxMessage.objects.all().delete()
@@ -176,7 +176,7 @@ def _answers(stage: Stage, intent: str) -> Answers:
 
 def books(stage: Stage, story: Story) -> dict[str, Any]:
     """Everything that is recorded of the payment, without ids and instants of its recording."""
-    with provider_schema(stage.provider.schema_name):
+    with provider_schema(stage.provider):
         invoice = Invoice.objects.get(pk=story.invoice_id)
         amounts = invoice.amounts
         return {
@@ -198,7 +198,7 @@ def _rows(model: Any, *names: str) -> list[tuple[Any, ...]]:
 
 def repeated_words(stage: Stage) -> Iterator[str]:
     """Mails and audit rows that say the same thing twice."""
-    with provider_schema(stage.provider.schema_name):
+    with provider_schema(stage.provider):
         actions = list(
             AuditEntry.objects.filter(
                 action__regex=r"^(refund|chargeback|credit_note)\."

@@ -122,11 +122,11 @@ def _play_against(run: Run, provider: Any, url: str) -> None:
 
 
 def _play(run: Run, played: Any) -> None:
-    from mtp.schema import provider_schema
+    from mtp.schema import schema_named
     from tests.proofs.psa_stage import forget_limits
 
     for _ in range(run.nights):
-        with provider_schema(played.schema):
+        with schema_named(played.schema):
             night = played.stage.now.replace(hour=1, minute=0, second=0, microsecond=0)
             played.stage.now = night + timedelta(days=1)
             forget_limits()
@@ -206,13 +206,13 @@ def _work(schema: str, run_id: int, now: Any, steps: Any) -> None:
 
     from integrations.autotask import client
     from integrations.autotask.runs import run_slice
-    from mtp.schema import provider_schema
+    from mtp.schema import schema_named
 
     send = client.Client._send  # noqa: SLF001 - the call itself
     client.Client._send = lambda *arguments: steps.around(send, *arguments)  # type: ignore[method-assign] # noqa: SLF001
     connection.ensure_connection()
     connection._commit = partial(steps.around, connection._commit)  # noqa: SLF001 - the commit
-    with connection.execute_wrapper(steps.around), provider_schema(schema):
+    with connection.execute_wrapper(steps.around), schema_named(schema):
         run_slice(run_id=run_id, now=now)
 
 

@@ -217,7 +217,7 @@ class PsaStage:
 
 def set_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) -> PsaStage:
     """Three organizations that were synced once, without any fault."""
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         stage = Stage(provider=provider, stand_in=stand_in, now=FIRST_NIGHT)
         stage.contract(starts_on=date(2025, 1, 1))

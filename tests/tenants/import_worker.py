@@ -10,12 +10,12 @@ def main() -> None:
     django.setup()
     from django.utils import timezone
 
-    from mtp.schema import provider_schema
+    from mtp.schema import schema_named
     from tenants.imports import applying
 
     schema, run_id = sys.argv[1:]
     applying.LINES_A_BATCH = 20
-    with provider_schema(schema):
+    with schema_named(schema):
         applying.apply_import({"run_id": int(run_id)}, timezone.now())
 
 

@@ -31,7 +31,7 @@ def edit(client: Client, person: User, **values: object) -> str:
 
 
 def actions(north: Provider) -> list[str]:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         return list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
 
 
@@ -106,7 +106,7 @@ def test_ownership_goes_to_nobody_else(as_olive: Client, people: People) -> None
 def test_nobody_grants_a_role_above_their_own(people: People) -> None:
     now = timezone.now()
     invitee = Invitee(email="a@b.example", name="A", role=Role.OWNER)
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         for giver in (people.bill, people.adam, people.rita):
             with pytest.raises(RoleTooHigh):
                 change_administrator(
@@ -121,7 +121,7 @@ def test_nobody_grants_a_role_above_their_own(people: People) -> None:
 def test_whoever_acts_is_read_anew(people: People) -> None:
     stale = people.olive
     User.objects.filter(pk=stale.pk).update(role=Role.ADMIN)
-    with provider_schema(people.north.schema_name), pytest.raises(RoleTooHigh):
+    with provider_schema(people.north), pytest.raises(RoleTooHigh):
         change_administrator(
             administrator=people.rita,
             role=Role.ADMIN,
@@ -135,7 +135,7 @@ def test_another_providers_people_are_out_of_reach(people: People) -> None:
     outsider = hire(
         provider=people.south, role=Role.ADMIN, name="Sven Suedwind", email="sven@s.example"
     )
-    with provider_schema(people.north.schema_name), pytest.raises(RoleTooHigh):
+    with provider_schema(people.north), pytest.raises(RoleTooHigh):
         change_administrator(
             administrator=outsider,
             role=Role.READ_ONLY,
@@ -146,7 +146,7 @@ def test_another_providers_people_are_out_of_reach(people: People) -> None:
 
 
 def test_roles_with_money_are_never_limited(people: People) -> None:
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         changed = change_administrator(
             administrator=people.adam,
             role=Role.BILLING_ADMIN,
@@ -170,7 +170,7 @@ def test_invitations_above_a_lowered_role_are_withdrawn(as_olive: Client, people
 
 @pytest.fixture
 def bakery(north: Provider) -> Organization:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.create(name="Forbidden Foundry")
         return Organization.objects.create(name="Bakery Nordlicht")
 
@@ -182,7 +182,7 @@ def test_a_limited_administrator_sees_only_theirs(
     assert "Foundry" in adams.get("/organizations/").text
     values = {"role": "admin", "is_limited": "on", "organizations": [bakery.pk]}
     assert edit(as_olive, people.adam, **values) == ""
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         foundry = Organization.objects.get(name="Forbidden Foundry")
     for page in ("/organizations/", "/account/usage/", "/account/usage.csv"):
         text = adams.get(page).content.decode()
@@ -199,7 +199,7 @@ def test_a_limited_administrator_sees_only_theirs(
 def test_an_entered_organization_closes_with_the_limit(
     as_olive: Client, sign_in: SignIn, people: People, bakery: Organization
 ) -> None:
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         foundry = Organization.objects.get(name="Forbidden Foundry")
     adams = sign_in(Client(), people.adam)
     adams.post(f"/organizations/{foundry.pk}/enter/")

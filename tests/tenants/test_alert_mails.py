@@ -40,7 +40,7 @@ def _entered(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     north: Provider = request.getfixturevalue("north")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         yield
 
 
@@ -190,7 +190,7 @@ def test_the_choice_is_made_on_a_page(client: Client, people: People) -> None:
     assert client.post("/alerts/mail/", form | {"time_zone": "Mars/Base"}).status_code == 422
     assert client.post("/alerts/mail/", form | {"digest_hour": "24"}).status_code == 422
     assert client.post("/alerts/mail/", form).status_code == 302
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         choice = AlertMailChoice.objects.get()
     assert (choice.user_id, choice.delivery, choice.minimum_severity) == (
         people.rita.pk,
@@ -205,7 +205,7 @@ def test_the_choice_is_made_on_a_page(client: Client, people: People) -> None:
 def test_two_workers_send_one_digest(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
     reader = hire(provider=provider, role=Role.OWNER, name="R", email="reader@race.example")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         wants(reader, DIGEST)
         raise_alert(condition=FLOOD, now=DAWN)
     for turn in range(5):
@@ -213,7 +213,7 @@ def test_two_workers_send_one_digest(own_provider: Callable[..., Provider]) -> N
 
         def send(turn: int = turn, barrier: Barrier = barrier) -> None:
             try:
-                with provider_schema(provider.schema_name):
+                with provider_schema(provider):
                     barrier.wait()
                     send_digests(now=MORNING + turn * DAY)
             finally:

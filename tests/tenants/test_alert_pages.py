@@ -24,7 +24,7 @@ LIST = "/alerts/"
 @pytest.fixture
 def alerts(north: Provider) -> dict[str, Alert]:
     """Of every sort one: about Acme, about Beta, about money, about the books; one is resolved."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         acme, beta = (Organization.objects.create(name=name) for name in ("Acme", "Beta"))
         found = {}
         for name, kind, severity, organization, link in (
@@ -136,7 +136,7 @@ def test_a_limited_administrator_sees_theirs_only(
     client = Client()
     client.force_login(adam)
     client.post(f"{LIST}acknowledge/", {"alert": [alert.pk for alert in alerts.values()]})
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         done = Alert.objects.exclude(acknowledged_at=None)
         assert [alert.cause for alert in done] == ["cap"]
 
@@ -155,7 +155,7 @@ def test_several_are_acknowledged_and_taken_back(
     assert f"by <bdi>{people.adam.name}</bdi>" in answer.text
 
     client.post(f"{LIST}withdraw/", {"alert": chosen[:2]})
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         assert not Alert.objects.exclude(acknowledged_at=None).exists()
         steps = AlertEvent.objects.filter(alert=alerts["cap"]).order_by("pk")
         assert [(event.step, event.actor_name) for event in steps][1:] == [
@@ -198,7 +198,7 @@ def test_one_alert_leads_to_where_it_is_settled(
 def test_earlier_ones_of_the_cause_are_named(
     see: See, people: People, alerts: dict[str, Alert]
 ) -> None:
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         first = alerts["vpn"]
         resolve_alert(cause="vpn", now=LATER)
         again = raise_alert(
@@ -209,7 +209,7 @@ def test_earlier_ones_of_the_cause_are_named(
 
 
 def test_the_list_as_csv_is_safe_to_open(see: See, people: People) -> None:
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         raise_alert(condition=Condition("x", Kind.SERVICE, Severity.INFO, "=cmd()"), now=NOON)
     text = see(people.olive, f"{LIST}alerts.csv?severity=info").text
     rows = list(csv.reader(text.lstrip("\ufeff").splitlines()))

@@ -43,7 +43,7 @@ def flooded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def open_in(provider: Provider) -> int:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         return Alert.objects.open().count()
 
 
@@ -82,7 +82,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def change(provider: Provider, times: int = 1) -> None:
-    with provider_schema(provider.schema_name), transaction.atomic():
+    with provider_schema(provider), transaction.atomic():
         for _ in range(times):
             waking.look_soon()
 
@@ -128,7 +128,7 @@ def test_without_a_broker_a_change_is_a_change(
 
 
 def test_a_wake_up_looks_at_its_provider(north: Provider, flooded: list[str]) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert tasks.watch_provider() == 1
     assert open_in(north) == 1
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from mtp.schema import provider_schema, schema_named
 from tenants.alerts import conditions, raise_alert, resolve_alert
 from tenants.alerts.conditions import Condition, watch
 from tenants.alerts.models import Alert, AlertEvent, Kind, Severity
@@ -42,7 +42,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 @pytest.fixture
 def entered(north: Provider) -> Iterator[Provider]:
     """North's schema entered."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         yield north
 
 
@@ -119,7 +119,7 @@ def test_racing_rounds_and_raisers_open_one_alert(
             lambda now=now: watch_round(now=now),  # type: ignore[misc]
             lambda now=now: raise_alert(condition=FLOOD, now=now),  # type: ignore[misc]
         )
-        with provider_schema(schema):
+        with schema_named(schema):
             assert Alert.objects.count() == 2 * (turn + 1)
             opened = AlertEvent.objects.filter(step=AlertEvent.Step.OPENED)
             assert opened.count() == 2 * (turn + 1)
@@ -149,7 +149,7 @@ def test_who_looked_earlier_does_not_undo_what_was_found_since(
         second_is_done.set()
 
     at_once(schema, lambda: watch_round(now=NOON), second)
-    with provider_schema(schema):
+    with schema_named(schema):
         assert open_causes() == ["flood"]
 
 
@@ -158,7 +158,7 @@ def at_once(schema: str, *acts: Callable[[], object]) -> None:
 
     def run(act: Callable[[], object]) -> None:
         try:
-            with provider_schema(schema):
+            with schema_named(schema):
                 barrier.wait()
                 act()
         except Exception as error:  # noqa: BLE001 - looked at below

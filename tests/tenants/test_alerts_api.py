@@ -15,7 +15,7 @@ VPN = {"key": "vpn", "severity": "critical", "title": "VPN is down", "text": "Si
 
 @pytest.fixture
 def acme(north: Provider) -> Organization:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         return Organization.objects.create(name="Acme")
 
 
@@ -45,7 +45,7 @@ def test_a_matter_is_raised_once_and_resolved_once(north: Provider, acme: Organi
 
 def test_two_organizations_have_matters_of_one_key(north: Provider, acme: Organization) -> None:
     system = System.of(north)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         beta = Organization.objects.create(name="Beta")
     for organization in (acme, beta):
         assert system.post(f"/organizations/{organization.pk}/alerts", VPN).status_code == 201
@@ -71,7 +71,7 @@ def test_what_cannot_be_taken_is_refused(north: Provider, acme: Organization) ->
     ):
         assert problem(system.post(path, VPN | wrong), 422), wrong
     assert problem(system.post(f"{path}/resolve", {"key": "other"}), 404)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not Alert.objects.exists()
     accepted = system.post(path, VPN | {"link": "https://monitor.example/vpn"})
     assert accepted.json()["link"] == "https://monitor.example/vpn"
@@ -81,7 +81,7 @@ def test_nobody_is_left_with_the_alert_of_a_removed_organization(
     north: Provider, acme: Organization
 ) -> None:
     System.of(north).post(f"/organizations/{acme.pk}/alerts", VPN)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         watch_round(now=LATER)
         assert Alert.objects.open().filter(kind=Kind.SERVICE).exists()
         Organization.objects.update(removed_at=LATER)

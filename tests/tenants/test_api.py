@@ -16,7 +16,7 @@ from usage.models import OrganizationCounter
 
 @pytest.fixture
 def system(north: Provider) -> System:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
     return System.of(north)
 
@@ -33,7 +33,7 @@ def test_an_organization_is_created_listed_and_read(system: System, north: Provi
     assert (created["name"], created["user_cap"], created["users"]) == ("Acme", 5, 0)
     assert system.get(f"/organizations/{created['id']}").json() == created
     assert problem(system.post("/organizations", {"name": "ACME"}), 409)["code"] == "name-taken"
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         entry = AuditEntry.objects.get(action="organization.created")
     assert entry.actor_name.startswith("API key mtp_")
 
@@ -61,7 +61,7 @@ def test_a_user_is_added_counted_and_removed(system: System, bakery: str, north:
     assert added.status_code == 201
     ann = added.json()
     assert (ann["email"], ann["state"], ann["external_id"]) == ("ann@x.example", "active", None)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert ManagedUser.objects.get().added_via == "api"
         assert OrganizationCounter.objects.get(metric=Metric.USERS).count == 1
     again = system.post(f"{bakery}/users", {"email": "ann@x.example"})
@@ -69,12 +69,12 @@ def test_a_user_is_added_counted_and_removed(system: System, bakery: str, north:
     for _ in range(2):
         assert system.delete(f"{bakery}/users/{ann['id']}").status_code == 204
     assert system.get(f"{bakery}/users").json() == {"items": [], "next": None}
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert OrganizationCounter.objects.get(metric=Metric.USERS).count == 0
 
 
 def test_a_reached_cap_names_cap_and_contact(system: System, bakery: str, north: Provider) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.update(user_cap=1)
     system.post(f"{bakery}/users", {"email": "a@x.example"})
     refused = problem(system.post(f"{bakery}/users", {"email": "b@x.example"}), 409)
@@ -84,12 +84,12 @@ def test_a_reached_cap_names_cap_and_contact(system: System, bakery: str, north:
     many = [{"email": f"u{n}@x.example"} for n in range(3)]
     refused = problem(system.post(f"{bakery}/users/bulk", {"users": many}), 409)
     assert refused["asked"] == 3
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.update(user_cap=None)
         MeteringPolicy.objects.update(free_user_limit=1)
     refused = problem(system.post(f"{bakery}/users", {"email": "b@x.example"}), 409)
     assert refused["code"] == "free-allowance-reached"
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert ManagedUser.objects.count() == 1
 
 
@@ -106,7 +106,7 @@ def test_an_external_id_adds_once(system: System, bakery: str, north: Provider) 
     anew = system.post(f"{bakery}/users", ann)
     assert anew.status_code == 201
     assert anew.json()["id"] != first.json()["id"]
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert AuditEntry.objects.filter(action="user.added").count() == 2
 
 
@@ -136,7 +136,7 @@ def test_many_are_added_all_or_none(system: System, bakery: str, north: Provider
     assert (refused["code"], refused["places"]) == ("entries-clash", [1, 2])
     twice = [{"email": "t@x.example"}, {"email": "T@x.example"}]
     assert problem(system.post(f"{bakery}/users/bulk", {"users": twice}), 409)["places"] == [1]
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert ManagedUser.objects.count() == 51
         assert OrganizationCounter.objects.get(metric=Metric.USERS).count == 51
         assert AuditEntry.objects.filter(action="users.added").count() == 2
@@ -151,7 +151,7 @@ def test_devices_come_and_go_alike(system: System, bakery: str, north: Provider)
     assert system.post(f"{bakery}/devices/bulk", {"devices": many}).json()["added"] == 1
     assert len(system.get(f"{bakery}/devices").json()["items"]) == 2
     assert system.delete(f"{bakery}/devices/{first.json()['id']}").status_code == 204
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert Device.objects.filter(removed_at=None).count() == 1
 
 
@@ -214,5 +214,5 @@ def test_asked_at_once_an_external_id_adds_one(own_provider: Callable[..., Provi
         statuses = list(pool.map(ask, [1, 1, 1, 1, 2, 2, 2, 2]))
     assert sorted(status for status, _ in statuses) == [200] * 6 + [201] * 2
     assert {status for _, status in statuses} == {200}
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert ManagedUser.objects.count() == 2

@@ -42,7 +42,7 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(as_bill: Client, north: Provider
     overview = as_bill.get("/account/").text
     assert secret[:12] in overview
     assert secret not in overview
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         entry = AuditEntry.objects.get(action="api_key.generated")
         assert secret not in str(entry.after) + str(entry.before) + entry.subject
     assert entry.actor_name == "Bill Nordlicht"
@@ -89,7 +89,7 @@ def test_a_revoked_key_stops_at_once(as_bill: Client, north: Provider) -> None:
     for _ in range(2):
         as_bill.post(f"/account/api-key/{key.pk}/revoke/")
     assert key_of(secret=secret, now=datetime.now(UTC)) is None
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert AuditEntry.objects.filter(action="api_key.revoked").count() == 1
     assert "No API key" in as_bill.get("/account/").text
 

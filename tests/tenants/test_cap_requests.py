@@ -37,7 +37,7 @@ def capped(people: People) -> Organization:
 
 
 def test_a_mail_has_text_and_html(people: People, north: Provider, capped: Organization) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(capped, people.otto)
         decline(request=request, answer="Not <this> year", actor=BILL, now=NOW)
     payloads = [mail.payload for mail in OutboxMessage.objects.filter(topic="mail.send")]
@@ -51,7 +51,7 @@ def test_a_mail_has_text_and_html(people: People, north: Provider, capped: Organ
 def test_one_open_request_of_an_organization(
     client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         ask(capped, people.otto)
         with pytest.raises(AlreadyAsked):
             ask(capped, people.otto, cap=6)
@@ -63,7 +63,7 @@ def test_one_open_request_of_an_organization(
 def test_only_a_higher_cap_can_be_asked_for(
     people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         with pytest.raises(NothingToAsk, match="2 already"):
             ask(capped, people.otto, cap=2)
         set_user_cap(organization=capped, cap=None, actor=SYSTEM_ACTOR, now=NOW)
@@ -74,7 +74,7 @@ def test_only_a_higher_cap_can_be_asked_for(
 def test_a_cap_changed_meanwhile_stays(
     people: People, north: Provider, capped: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         request = ask(capped, people.otto)
         end = until(date(2026, 3, 31))
         approve(request=request, until=end, answer="", actor=BILL, now=NOW)
@@ -96,7 +96,7 @@ def test_two_approvals_after_one_another_come_back_to_the_lasting_cap(
 ) -> None:
     """Until the first day of March 5 users, until the second 8: caps after the 10th and 20th."""
     first, second = days
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         one = ask(capped, people.otto)
         approve(request=one, until=until(date(2026, 3, first)), answer="", actor=BILL, now=NOW)
         two = ask(capped, people.otto, cap=8)
@@ -117,14 +117,14 @@ def test_the_first_answer_wins_and_the_second_is_told(
     asker = hire(
         provider=provider, role=Role.OWNER, name="Owner Racer", email="owner@racer.example"
     )
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         organization = Organization.objects.create(name="Raced")
     for round_ in range(12):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             set_user_cap(organization=organization, cap=2, actor=SYSTEM_ACTOR, now=NOW)
             request = ask(organization, asker)
         told = race(provider, request)
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             request.refresh_from_db()
             assert len(told) == 1, round_
             assert cap_of(organization) == (5 if request.state == "approved" else 2)
@@ -135,7 +135,7 @@ def race(provider: Provider, request: CapRequest) -> list[AlreadyDecided]:
 
     def answer(act: Callable[[], object]) -> None:
         try:
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 barrier.wait()
                 act()
         except AlreadyDecided as first:

@@ -39,7 +39,7 @@ State = ImportRun.State
 
 @pytest.fixture
 def acme(north: Provider) -> Iterator[Organization]:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         yield Organization.objects.create(name="Acme Nordlicht")
 
 

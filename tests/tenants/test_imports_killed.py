@@ -59,7 +59,7 @@ def test_killed_workers_lose_nothing_and_repeat_nothing(
 ) -> None:
     provider = own_provider(canary="Gekillt", prefix="KILL")
     killed = 0
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         lift_allowance()
         acme = Organization.objects.create(name="Acme Gekillt")
         run = confirmed(checked(acme, emails(LINES)), GOOD_LINES)
@@ -81,7 +81,7 @@ def test_all_or_nothing_is_nothing_after_a_kill_and_all_after_the_next(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider(canary="Gekillt", prefix="KILL")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         lift_allowance()
         acme = Organization.objects.create(name="Acme Gekillt")
         run = confirmed(checked(acme, emails(LINES)), ALL_OR_NOTHING)
@@ -127,7 +127,7 @@ def assert_whole(run: ImportRun) -> None:
 def test_two_workers_at_once_add_every_line_once(own_provider: Callable[..., Provider]) -> None:
     """The lease of the first ran out while it was still at work."""
     provider = own_provider(canary="Doppelt", prefix="TWICE")
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         lift_allowance()
         acme = Organization.objects.create(name="Acme Doppelt")
         run = confirmed(checked(acme, emails(LINES)), GOOD_LINES)

@@ -22,7 +22,7 @@ SignIn = Callable[..., Client]
 
 @pytest.fixture
 def acme(north: Provider) -> Organization:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         return Organization.objects.create(name="Acme Nordlicht")
 
 
@@ -54,13 +54,13 @@ def test_from_the_upload_to_the_result(
     assert "hx-trigger" not in found, "nothing more to wait for"
     assert "http-equiv" not in found
     assert "Import 1 good line" in found
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not ManagedUser.objects.exists()
     as_adam.post(f"{run_page}confirm/", {"mode": "good_lines"})
     assert "You may leave this page" in as_adam.get(run_page).text
     work()
     assert "1 user was added; 1 line was refused" in as_adam.get(run_page).text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         user = ManagedUser.objects.get()
     assert (user.email, user.added_by_name, user.added_via) == (
         "a@acme.example",
@@ -83,7 +83,7 @@ def test_what_htmx_asks_for_is_only_the_part(as_adam: Client, acme: Organization
 def test_all_or_nothing_is_offered_for_a_good_file_only(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         good, bad = checked(acme, emails(2)), checked(acme, "email\nbad\na@acme.example")
     pages = f"/organizations/{acme.pk}/imports/"
     assert 'value="all_or_nothing"' in as_adam.get(f"{pages}{good.pk}/").text
@@ -104,7 +104,7 @@ def test_refused_lines_by_page_reason_and_as_csv(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     text = "E-mail;Note\n" + "".join(f"bad {n};=run({n})\n" for n in range(60))
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         run = checked(acme, text + "a@acme.example;\nA@acme.example;\n")
     page = f"/organizations/{acme.pk}/imports/{run.pk}/"
     assert "bad 10" in as_adam.get(page).text
@@ -124,13 +124,13 @@ def test_refused_lines_by_page_reason_and_as_csv(
 def test_a_reached_cap_is_said_and_checked_again(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         lift_allowance()
         set_user_cap(organization=acme, cap=1, actor=ADAM, now=NOW)
         run = checked(acme, emails(3))
     page = f"/organizations/{acme.pk}/imports/{run.pk}/"
     assert "This organization has 0 users and may have 1" in as_adam.get(page).text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         set_user_cap(organization=acme, cap=None, actor=ADAM, now=NOW)
     as_adam.post(f"{page}check/")
     work()
@@ -155,7 +155,7 @@ def test_files_that_can_not_be_read_are_refused_at_once(
     answer = as_adam.post(f"/organizations/{acme.pk}/users/import/", upload(content))
     assert answer.status_code == 422
     assert said in answer.text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not ImportRun.objects.exists()
 
 
@@ -213,7 +213,7 @@ def test_no_upload_breaks_anything(
 def test_an_organization_admin_imports_into_their_own_only(
     client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         foreign = checked(acme, emails(1))
     otto = sign_in(client, people.otto)
     assert otto.get(f"/organization/imports/{foreign.pk}/").status_code == 404
@@ -229,7 +229,7 @@ def test_an_organization_admin_imports_into_their_own_only(
     otto.post(f"{started['Location']}confirm/", {"mode": "good_lines"})
     work()
     assert "user0@acme.example" in otto.get("/organization/users.csv").text
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert ManagedUser.objects.get().organization_id == people.otto_organization.pk
         foreign.refresh_from_db()
     assert foreign.state == ImportRun.State.CHECKED
@@ -238,7 +238,7 @@ def test_an_organization_admin_imports_into_their_own_only(
 def test_a_read_only_administrator_looks_and_decides_nothing(
     client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         run = checked(acme, emails(1))
     rita = sign_in(client, people.rita)
     page = f"/organizations/{acme.pk}/imports/{run.pk}/"
@@ -253,7 +253,7 @@ def test_a_read_only_administrator_looks_and_decides_nothing(
 def test_an_import_of_one_organization_is_none_of_another(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         run = checked(acme, emails(1))
         other = Organization.objects.create(name="Other Nordlicht")
     assert as_adam.get(f"/organizations/{other.pk}/imports/{run.pk}/").status_code == 404

@@ -55,7 +55,7 @@ def test_an_invited_person_makes_a_login_once(as_olive: Client, people: People) 
     assert nina.check_password(CHOSEN["password"])
     assert stranger.get(link).status_code == 410
     assert stranger.post(link, CHOSEN).status_code == 410
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         logged = list(AuditEntry.objects.order_by("id").values_list("action", "actor_name"))
     assert logged == [
         ("invitation.sent", "Olive Nordlicht"),
@@ -152,7 +152,7 @@ def test_the_admin_of_a_removed_organization_does_not_come_in(
     adams = sign_in(client, people.adam)
     adams.post(f"/organizations/{organization.pk}/administrators/invite/", NEW)
     link = mailed_link()
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         remove_organization(organization=organization, actor=SYSTEM_ACTOR, now=timezone.now())
     assert Client().post(link, CHOSEN).status_code == 410
 
@@ -171,7 +171,7 @@ def test_an_invitation_nobody_can_use_stands_in_nobodys_way(
     client: Client, sign_in: SignIn, people: People
 ) -> None:
     first = people.otto_organization
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         second = Organization.objects.create(name="Foundry")
     adams = sign_in(client, people.adam)
     address = "/organizations/{}/administrators/invite/"
@@ -179,7 +179,7 @@ def test_an_invitation_nobody_can_use_stands_in_nobodys_way(
     again = adams.post(address.format(second.pk), NEW)
     assert again.status_code == 422
     assert f"invited already to {first.name}" in again.text
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         remove_organization(organization=first, actor=SYSTEM_ACTOR, now=timezone.now())
     assert adams.post(address.format(second.pk), NEW).status_code == 302
     with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
@@ -192,7 +192,7 @@ def test_where_somebody_is_invited_is_not_told_to_those_who_may_not_see_it(
     client: Client, sign_in: SignIn, people: People
 ) -> None:
     hidden = people.otto_organization
-    with provider_schema(people.north.schema_name):
+    with provider_schema(people.north):
         shown = Organization.objects.create(name="Foundry")
     olives = sign_in(client, people.olive)
     olives.post(f"/organizations/{hidden.pk}/administrators/invite/", NEW)

@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
 
 @pytest.fixture
 def acme(north: Provider) -> Organization:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         return Organization.objects.create(name="Acme Nordlicht")
 
 
@@ -53,14 +53,14 @@ def test_a_location_comes_changes_and_goes(
 ) -> None:
     address = f"/organizations/{acme.pk}/locations/"
     as_adam.post(f"{address}add/", {"name": "Head Office", "address": "1 Road\nTown"})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         location = Location.objects.get()
     assert "1 Road<br>Town" in as_adam.get(address).text
     as_adam.post(f"{address}{location.pk}/", {"name": "Branch", "address": ""})
     assert "Branch" in as_adam.get(f"{address}?q=bra").text
     assert "No location matches" in as_adam.get(f"{address}?q=head").text
     assert as_adam.post(f"{address}{location.pk}/remove/").status_code == 302
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not Location.objects.exists()
         actions = list(AuditEntry.objects.order_by("pk").values_list("action", "actor_name"))
     assert actions == [
@@ -84,14 +84,14 @@ def test_bad_locations_change_nothing(
 ) -> None:
     form = {"name": name, "address": address}
     assert as_adam.post(f"/organizations/{acme.pk}/locations/add/", form).status_code == 422
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not Location.objects.exists()
 
 
 def test_a_name_is_taken_once_in_an_organization(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         office(acme)
         branch = office(acme, "Branch")
         office(Organization.objects.create(name="Other"))
@@ -105,7 +105,7 @@ def test_a_name_is_taken_once_in_an_organization(
 def test_a_device_is_placed_and_outlives_its_location_uncounted_anew(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         device, gone, location = laptop(acme), laptop(acme, "SN-2"), office(acme)
         place_device(device=gone, location=location, actor=SYSTEM_ACTOR, now=NOW)
         remove_device(device=gone, actor=SYSTEM_ACTOR, now=NOW)
@@ -118,7 +118,7 @@ def test_a_device_is_placed_and_outlives_its_location_uncounted_anew(
     asked = as_adam.get(f"{address}/locations/{location.pk}/remove/").text
     assert "Its 1 device stays" in asked
     as_adam.post(f"{address}/locations/{location.pk}/remove/")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         device.refresh_from_db()
         assert (device.location, device.removed_at) == (None, None)
         assert UsageEvent.objects.count() == events
@@ -131,7 +131,7 @@ def test_a_device_is_placed_and_outlives_its_location_uncounted_anew(
 def test_a_device_stands_at_no_location_of_another_organization(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         device = laptop(acme)
         foreign = office(Organization.objects.create(name="Other"), "Elsewhere")
         with pytest.raises(NotOfThisOrganization):
@@ -148,7 +148,7 @@ def test_own_locations_and_no_others(
     sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
     otto = sign_in(Client(), people.otto)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         foreign, device = office(acme), laptop(acme)
         own = office(people.otto_organization, "Kitchen")
     page = otto.get("/organization/locations/").text
@@ -163,7 +163,7 @@ def test_own_locations_and_no_others(
 def test_read_only_looks_and_changes_nothing(
     sign_in: SignIn, people: People, north: Provider, acme: Organization
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         location = office(acme)
     rita = sign_in(Client(), people.rita)
     address = f"/organizations/{acme.pk}/locations/"

@@ -32,14 +32,14 @@ def as_adam(client: Client, sign_in: SignIn, people: People) -> Client:
 
 
 def in_north(north: Provider, name: str = "Acme Nordlicht") -> Organization:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         return create_organization(name=name, limit=1000, actor=SYSTEM_ACTOR, now=NOW)
 
 
 def test_an_organization_is_created_with_an_audit_row(as_adam: Client, north: Provider) -> None:
     answer = as_adam.post("/organizations/new/", {"name": "Acme Nordlicht"}, follow=True)
     assert "Acme Nordlicht was created." in answer.content.decode()
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         created = Organization.objects.get(name="Acme Nordlicht")
         entry = AuditEntry.objects.get(action="organization.created")
     assert entry.organization_id == created.pk
@@ -63,7 +63,7 @@ def test_a_name_that_cannot_be_kept_is_refused_by_its_field(
     answer = as_adam.post("/organizations/new/", {"name": name})
     assert answer.status_code == 422
     assert message in answer.content.decode()
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert not Organization.objects.exists()
 
 
@@ -98,7 +98,7 @@ def test_racing_creators_never_pass_the_limit(own_provider: Callable[..., Provid
 
     def create(number: int) -> bool:
         try:
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 create_organization(name=f"Racer {number}", limit=3, actor=SYSTEM_ACTOR, now=NOW)
         except OrganizationLimitReached:
             return False
@@ -109,7 +109,7 @@ def test_racing_creators_never_pass_the_limit(own_provider: Callable[..., Provid
     with ThreadPoolExecutor(8) as racers:
         created = list(racers.map(create, range(16)))
     assert created.count(True) == 3
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert Organization.objects.count() == 3
 
 
@@ -117,15 +117,15 @@ def test_removing_takes_the_typed_name_and_everybody_in_it(
     as_adam: Client, north: Provider
 ) -> None:
     organization = in_north(north)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         ManagedUser.objects.create(organization=organization, email="a@acme.example")
     address = f"/organizations/{organization.pk}/remove/"
     assert as_adam.post(address, {"typed_name": "acme"}).status_code == 422
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert Organization.objects.get().removed_at is None
     as_adam.post(address, {"typed_name": "Acme Nordlicht"})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert Organization.objects.get().removed_at is not None
         assert not ManagedUser.objects.filter(removed_at=None).exists()
     assert as_adam.get(f"/organizations/{organization.pk}/").status_code == 404
@@ -142,7 +142,7 @@ def test_a_removal_that_somebody_adds_to_is_refused_with_words(
 
     def add() -> None:
         try:
-            with provider_schema(provider.schema_name), transaction.atomic():
+            with provider_schema(provider), transaction.atomic():
                 ManagedUser.objects.create(organization=organization, email="a@acme.example")
                 is_added.set()
                 wait_until_blocked()
@@ -158,7 +158,7 @@ def test_a_removal_that_somebody_adds_to_is_refused_with_words(
 
     assert answer.status_code == 422
     assert "Users or devices were added just now." in answer.content.decode()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert Organization.objects.get().removed_at is None
         assert ManagedUser.objects.get().removed_at is None
 
@@ -181,7 +181,7 @@ def test_the_admin_of_a_removed_organization_is_told_whom_to_ask(
     client: Client, sign_in: SignIn, people: People, north: Provider
 ) -> None:
     otto = sign_in(client, people.otto)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         remove_organization(organization=people.otto_organization, actor=SYSTEM_ACTOR, now=NOW)
     answer = otto.get("/", follow=True)
     assert answer.status_code == 403
@@ -202,7 +202,7 @@ def test_entering_keeps_ones_identity_shows_a_bar_and_is_logged(
     left = as_adam.post("/organization/leave/")
     assert left["Location"] == f"/organizations/{organization.pk}/"
     assert as_adam.get("/organization/").status_code == 404
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         actions = list(AuditEntry.objects.order_by("id").values_list("action", "actor_name"))
     assert actions == [
         ("organization.created", "System"),
@@ -223,7 +223,7 @@ def test_entering_needs_a_post_and_the_right(
 
 
 def test_the_list_searches_sorts_and_pages(as_adam: Client, north: Provider) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.bulk_create(
             [Organization(name=f"Org {number:03d}") for number in range(120)]
         )

@@ -30,7 +30,7 @@ def at_once(provider: Provider, *acts: Callable[[], object]) -> list[Exception]:
 
     def run(act: Callable[[], object]) -> None:
         try:
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 barrier.wait()
                 act()
         except (ChangeRefused, InvitationOver, AddressTaken) as refusal:

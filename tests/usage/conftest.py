@@ -17,7 +17,7 @@ from tests.usage.why_story import Acme, at
 @pytest.fixture
 def books(north: Provider) -> Iterator[MeteringPolicy]:
     """North's schema entered; months in UTC, no free allowance."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         yield set_policy(billing_time_zone="UTC", free_user_limit=None)
 
 
@@ -44,7 +44,7 @@ def as_rita(client: Client, people: People) -> Client:
 @pytest.fixture
 def bakery(north: Provider) -> Organization:
     """Acme of north since January, without a free allowance; its schema is left again."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         return Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
 

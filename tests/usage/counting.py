@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from accounts.models import Provider
+from accounts.providers import current_provider
 from core.metrics import Metric
 from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
 from usage.models import MonthlyUsage, OrganizationCounter, UsageEvent
@@ -23,7 +25,10 @@ def at(text: str) -> datetime:
 
 
 def set_policy(**fields: Any) -> MeteringPolicy:
-    """The schema's metering policy with these fields."""
+    """The schema's metering policy with these fields; a zone is the provider's too."""
+    if zone := fields.get("billing_time_zone"):
+        current_provider().billing_time_zone = zone
+        Provider.objects.filter(pk=current_provider().pk).update(billing_time_zone=zone)
     policy, _ = MeteringPolicy.objects.update_or_create(id=1, defaults=fields)
     return policy
 

@@ -7,10 +7,10 @@ import time_machine
 
 from accounts.models import Provider
 from mtp.schema import provider_schema
-from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.models import ManagedUser, Organization
 from tests.api_client import System, problem
 from tests.people import CANARIES
-from tests.usage.counting import add, at
+from tests.usage.counting import add, at, set_policy
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 
@@ -26,8 +26,8 @@ def system(north: Provider) -> System:
 @pytest.fixture
 def users(north: Provider) -> list[ManagedUser]:
     """Five users of an organization that may have three active ones."""
-    with provider_schema(north.schema_name):
-        MeteringPolicy.objects.update(free_user_limit=None, billing_time_zone="UTC")
+    with provider_schema(north):
+        set_policy(free_user_limit=None, billing_time_zone="UTC")
         acme = Organization.objects.create(
             name="Acme", created_at=at("2026-01-10"), mau_threshold=3
         )
@@ -111,7 +111,7 @@ def test_a_closed_month_keeps_its_number(
     north: Provider, system: System, users: list[ManagedUser]
 ) -> None:
     tell(system, users, {"user_id": users[0].pk, "at": "2026-05-03T10:00:00Z"})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         freeze_month(month=Month(2026, 5), zone=ZoneInfo("UTC"))
     late = tell(system, users, {"user_id": users[1].pk, "at": "2026-05-04T10:00:00Z"}).json()
     assert (late["new"], late["late"]) == (0, [0])
@@ -126,7 +126,7 @@ def test_all_organizations_of_a_month_page_by_page(
     north: Provider, system: System, users: list[ManagedUser]
 ) -> None:
     tell(system, users, {"user_id": users[0].pk})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.create(name="Bolt")
     first = system.get("/activity/2026-06?limit=1").json()
     rest = system.get(f"/activity/2026-06?after={first['next']}").json()

@@ -23,7 +23,7 @@ ACTIVITY = ImportRun.Kind.ACTIVITY
 @pytest.fixture
 def acme(north: Provider) -> Iterator[Organization]:
     """Acme since January, its months in Berlin, with users a to d since February."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         set_policy(free_user_limit=None, billing_time_zone="Europe/Berlin")
         acme = Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
         for number, user in enumerate(add(acme, *[at("2026-02-01")] * 4)):

@@ -30,7 +30,7 @@ def at_once(provider: Provider, *acts: Callable[[], object]) -> int:
 
     def run(act: Callable[[], object]) -> None:
         try:
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 barrier.wait()
                 act()
         except Exception as refusal:  # noqa: BLE001 - counted by the test
@@ -50,7 +50,7 @@ def at_once(provider: Provider, *acts: Callable[[], object]) -> int:
 def racing(own_provider: Callable[..., Provider]) -> tuple[Provider, Organization]:
     """A committed provider with an organization since January."""
     provider = own_provider()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         set_policy(free_user_limit=None)
         acme = Organization.objects.create(
             name="Acme", created_at=at("2026-01-10"), mau_threshold=3
@@ -62,7 +62,7 @@ def racing(own_provider: Callable[..., Provider]) -> tuple[Provider, Organizatio
 @pytest.mark.parametrize("is_raw", [False, True])
 def test_the_threshold_is_exact(racing: tuple[Provider, Organization], is_raw: bool) -> None:
     provider, acme = racing
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         users = list(ManagedUser.objects.all())
     acts: list[Callable[[], object]] = [
         (lambda user=user: execute(INSERT, acme.pk, user.pk))
@@ -71,18 +71,18 @@ def test_the_threshold_is_exact(racing: tuple[Provider, Organization], is_raw: b
         for user in users
     ]
     assert at_once(provider, *acts) == CLIENTS - 3
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert active_of(acme) == {"2026-06": 3}
         assert ActiveUser.objects.count() == 3
 
 
 def test_the_same_report_sent_by_all_counts_once(racing: tuple[Provider, Organization]) -> None:
     provider, acme = racing
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         users = list(ManagedUser.objects.all()[:3])
     report = [(user, NOON) for user in users]
     refused = at_once(provider, *[lambda: tell(acme, *report)] * CLIENTS)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert (refused, active_of(acme)) == (0, {"2026-06": 3})
 
 
@@ -90,22 +90,22 @@ def test_a_threshold_waits_for_who_is_being_counted_and_holds_off_the_next(
     racing: tuple[Provider, Organization],
 ) -> None:
     provider, acme = racing
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         first, second = ManagedUser.objects.all()[:2]
     lowered, waited = Event(), list[bool]()
 
     def lower() -> None:
-        with provider_schema(provider.schema_name), transaction.atomic():
+        with provider_schema(provider), transaction.atomic():
             set_mau_threshold(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
             lowered.set()
         connection.close()
 
     changer = Thread(target=lower)
-    with provider_schema(provider.schema_name), transaction.atomic():
+    with provider_schema(provider), transaction.atomic():
         execute(INSERT, acme.pk, first.pk)
         changer.start()
         waited.append(not lowered.wait(0.5))
     changer.join()
     assert waited == [True]
-    with provider_schema(provider.schema_name), refused("MT004"):
+    with provider_schema(provider), refused("MT004"):
         execute(INSERT, acme.pk, second.pk)

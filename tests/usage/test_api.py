@@ -18,7 +18,7 @@ ANNA = Actor(id=7, name="Anna")
 @pytest.fixture
 def bakery(north: Provider) -> Organization:
     """1 March: one user; 3 March: two more, then one leaves; 20 March: one more (3 again)."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         organization = Organization.objects.create(
             name="Bakery", created_at=datetime(2026, 3, 1, tzinfo=UTC)
         )
@@ -66,7 +66,7 @@ def test_the_next_month_carries_in(north: Provider, bakery: Organization) -> Non
 
 
 def test_all_organizations_of_a_month_come_in_pages(north: Provider, bakery: Organization) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.create(name="Empty")
     system = System.of(north)
     first = system.get("/usage/2026-03?limit=1").json()

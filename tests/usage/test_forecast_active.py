@@ -80,7 +80,7 @@ def test_the_day_is_the_first_by_which_more_than_half_of_the_months_are_over() -
 @pytest.fixture
 def acme(north: Provider) -> Iterator[Organization]:
     """Twenty people; in each month ten are seen on its 2nd and six on its 20th, from January on."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         begin = datetime(2026, 1, 1, tzinfo=UTC)
         acme = Organization.objects.create(name="Acme", created_at=begin)

@@ -18,7 +18,7 @@ BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
 
 def grow(provider: Provider) -> None:
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         acme = Organization.objects.create(name="Acme", created_at=BEGIN)
         ManagedUser.objects.bulk_create(
@@ -56,8 +56,8 @@ def test_the_schedule_tries_each_month_once(north: Provider, south: Provider) ->
     grow(north)
     assert tasks.try_some_forecasts([north.pk, south.pk]) == 5
     assert tasks.try_some_forecasts([north.pk, south.pk]) == 0
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         assert not ForecastTrial.objects.exists()
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         months = set(ForecastTrial.objects.values_list("month__month", flat=True))
     assert months == {4, 5, 6, 7, 8}

@@ -16,6 +16,7 @@ from mtp.demo.population import Change, Story
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import remove_organization
+from tests.usage.counting import set_policy
 from usage.forecast.models import ForecastTrial
 from usage.forecast.months import forecast_month
 from usage.forecast.reading import tracked
@@ -52,8 +53,8 @@ def demo(north: Provider) -> Iterator[list[Month]]:
     months = [Month.of(NOW, DEMO.zone)]
     for _ in range(DEMO.months):
         months.insert(0, months[0].previous)
-    with provider_schema(north.schema_name):
-        MeteringPolicy.objects.update(billing_time_zone=DEMO.time_zone, free_user_limit=None)
+    with provider_schema(north):
+        set_policy(billing_time_zone=DEMO.time_zone, free_user_limit=None)
         for one in DEMO.organizations:
             organization = Organization.objects.create(
                 name=one.name, created_at=months[0].starts_at(DEMO.zone)
@@ -87,7 +88,7 @@ def test_it_beats_last_value_and_last_month(demo: list[Month]) -> None:
 
 @pytest.fixture
 def acme(north: Provider) -> Iterator[Organization]:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         yield Organization.objects.create(name="Acme", created_at=datetime(2026, 1, 1, tzinfo=UTC))
 

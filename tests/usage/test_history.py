@@ -21,7 +21,7 @@ MAY = Month(2026, 5)
 @pytest.fixture
 def acme(north: Provider) -> Iterator[Organization]:
     """An organization since 10 January 2026, north's schema entered."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         yield Organization.objects.create(name="Acme", created_at=datetime(2026, 1, 10, tzinfo=UTC))
 
 

@@ -95,7 +95,7 @@ def test_the_page_shows_searches_sorts_and_links(
     as_rita: Client, bakery: Organization, there: Acme, north: Provider
 ) -> None:
     there.add("2026-03-02 09:00", "Ann", "Bea")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.bulk_create([Organization(name=f"Zoo {n:03}") for n in range(70)])
     text = as_rita.get("/account/usage/history/").text
     assert f'href="/account/usage/{bakery.pk}/why/2026-03/">2</a>' in text

@@ -16,7 +16,7 @@ def test_another_isolation_level_is_refused(
     own_provider: Callable[..., Provider], level: str
 ) -> None:
     provider = own_provider()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         set_policy(free_user_limit=None)
         acme = Organization.objects.create(name="Acme")
         connection.close()

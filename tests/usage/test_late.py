@@ -119,10 +119,10 @@ def test_the_naive_replay_says_the_same(october):
 
 
 def test_the_page_of_the_month_tells_what_came_too_late(north, bakery, as_rita, on_20_march):
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         organization = bakery
         add(organization, at("2026-02-03"))
-        freeze_month(month=Month(2026, 2), zone=ZoneInfo(north.billing_time_zone))
+        freeze_month(month=Month(2026, 2), zone=north.billing_zone())
         add(organization, at("2026-02-10"))
         assert UsageEvent.objects.filter(~Q(claimed_at=None)).count() == 1
 

@@ -29,7 +29,7 @@ def test_every_organization_gets_its_month(acme: Organization) -> None:
     idle = Organization.objects.create(name="Idle")
     add(idle, at("2026-11-08"))
     assert freeze_month(month=OCTOBER, zone=UTC) == at("2026-11-01")
-    assert MeteringPolicy.objects.get().closed_through == at("2026-11-01")
+    assert MeteringPolicy.objects.current().closed_through == at("2026-11-01")
     assert MonthlyUsage.objects.filter(month=OCTOBER.first_day).count() == 6
     assert months_of(acme)["2026-10"] == (2, 2, None)
     assert months_of(zenith)["2026-10"] == (0, 1, at("2026-10-07"))
@@ -80,13 +80,13 @@ def test_who_counts_is_waited_for_and_who_comes_later_waits(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         set_policy(free_user_limit=None)
         acme = Organization.objects.create(name="Acme")
     added, freezing = threading.Event(), threading.Event()
 
     def in_flight() -> None:
-        with provider_schema(provider.schema_name), transaction.atomic():
+        with provider_schema(provider), transaction.atomic():
             add(acme, at("2026-10-31 23:59"))
             added.set()
             freezing.wait(5)
@@ -96,11 +96,11 @@ def test_who_counts_is_waited_for_and_who_comes_later_waits(
     def freeze() -> None:
         added.wait(5)
         freezing.set()
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             freeze_month(month=OCTOBER, zone=UTC)
 
     _run(in_flight, freeze)
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert months_of(acme)["2026-10"] == (0, 2, at("2026-10-31 23:59:30"))
         assert verify_books() == []
 
@@ -124,13 +124,13 @@ def test_adders_at_the_boundary_are_in_the_month_or_after_its_end(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         set_policy(free_user_limit=None)
         organizations = [Organization.objects.create(name=f"Org {n}") for n in range(4)]
     frozen = threading.Event()
 
     def adder(number: int) -> None:
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             for n in range(60):
                 new_user(
                     organizations[(number + n) % 4],
@@ -142,7 +142,7 @@ def test_adders_at_the_boundary_are_in_the_month_or_after_its_end(
 
     def freeze() -> None:
         threading.Event().wait(0.3)
-        with provider_schema(provider.schema_name), transaction.atomic():
+        with provider_schema(provider), transaction.atomic():
             freeze_month(month=OCTOBER, zone=UTC)
             at_freeze.update(
                 OrganizationCounter.objects.values_list("organization_id", "count").filter(
@@ -153,7 +153,7 @@ def test_adders_at_the_boundary_are_in_the_month_or_after_its_end(
 
     at_freeze: dict[int, int] = {}
     _run(freeze, *[lambda number=number: adder(number) for number in range(8)])
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert_october_ended_with(at_freeze)
         assert verify_books() == []
 

@@ -135,10 +135,10 @@ def test_books_that_cannot_be_checked_stop_no_other(
     north: Provider, south: Provider, story: Organization
 ) -> None:
     execute("ALTER TABLE tenants_device RENAME TO elsewhere")
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         Organization.objects.create(name="Acme", created_at=at("2026-11-20"))
         plant("UPDATE usage_organizationcounter SET count = 1 WHERE metric = 'users'")
     outcome = snapshot_providers(providers=[north, south], now=NIGHT)
     assert (outcome.failed_schemas, outcome.differences) == ([north.schema_name], 1)
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         assert Alert.objects.get().cause == "books"

@@ -14,11 +14,11 @@ from usage.models import OrganizationCounter, UsageEvent
 
 def test_each_restored_schema_gets_its_own_events(north: Provider, south: Provider) -> None:
     for provider, users in ((north, 1), (south, 2)):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             set_policy(free_user_limit=None)
             add(Organization.objects.create(name="Acme"), *[at("2026-10-03")] * users)
     for provider, users in ((north, 1), (south, 2)):
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             assert UsageEvent.objects.count() == users
             assert OrganizationCounter.objects.filter(count=users).count() == 1
 
@@ -26,10 +26,10 @@ def test_each_restored_schema_gets_its_own_events(north: Provider, south: Provid
 def test_a_statement_from_another_schema_counts_where_the_row_is(
     north: Provider, south: Provider
 ) -> None:
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         set_policy(free_user_limit=None)
         acme = Organization.objects.create(name="Acme")
-    with provider_schema(north.schema_name), connection.cursor() as cursor:
+    with provider_schema(north), connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("INSERT INTO {} (organization_id, email) VALUES (%s, 'a')").format(
                 sql.Identifier(south.schema_name, "tenants_manageduser")
@@ -37,7 +37,7 @@ def test_a_statement_from_another_schema_counts_where_the_row_is(
             [acme.pk],
         )
         assert not UsageEvent.objects.exists()
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         assert UsageEvent.objects.get().organization_id == acme.pk
 
 

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Provider
+from accounts.providers import current_provider
 from mtp.schema import current_schema, provider_schema
 from tenants.models import Organization
 from tests.usage.counting import add, add_devices, at, execute, remove, set_policy
@@ -40,8 +41,10 @@ def figures(day: str) -> dict[str, tuple[int, int, int, int]]:
     return {name: tuple(rest) for name, *rest in rows}
 
 
-def take(day: str, zone: ZoneInfo = UTC) -> int:
-    due = Due(current_schema(), zone, [date.fromisoformat(day)])
+def take(day: str, zone: str = "UTC") -> int:
+    provider = current_provider()
+    provider.billing_time_zone = zone
+    due = Due(provider, [date.fromisoformat(day)])
     return take_snapshots(due=[due], now=LATER)
 
 
@@ -79,7 +82,7 @@ def test_a_day_shows_its_own_figures_whenever_it_is_taken(
 
 def test_a_day_is_that_of_the_billing_zone(story: Organization) -> None:
     # 2 October in Kiritimati ends at 10:00 UTC, at the very instant of the additions.
-    assert take("2026-10-02", ZoneInfo("Pacific/Kiritimati")) == 1
+    assert take("2026-10-02", "Pacific/Kiritimati") == 1
     assert figures("2026-10-02") == {"Acme": (0, 0, 0, 0)}
 
 
@@ -116,9 +119,9 @@ def test_missed_days_are_made_up_for_oldest_first(story: Organization, north: Pr
     assert (due.days[0], len(due.days)) == (date(2026, 10, 1), DAYS_A_TASK)
     for total in (DAYS_A_TASK, 40, 40):
         snapshot_providers(providers=[north], now=now)
-        with provider_schema(north.schema_name):
+        with provider_schema(north):
             assert SnapshotRun.objects.filter(finished_at__isnull=False).count() == total
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert SnapshotRun.objects.latest("day").day == date(2026, 11, 9)
         assert figures("2026-11-01") == {"Acme": (2, 1, 2, 1)}
     assert due_snapshots(providers=[north], now=now + timedelta(hours=23)) == []
@@ -127,7 +130,7 @@ def test_missed_days_are_made_up_for_oldest_first(story: Organization, north: Pr
 def test_each_provider_by_its_own_midnight(north: Provider, south: Provider) -> None:
     for provider, zone in ((north, "Pacific/Kiritimati"), (south, "Etc/GMT+12")):
         provider.billing_time_zone = zone
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             Organization.objects.create(name="Acme", created_at=at("2026-10-01"))
     due = due_snapshots(providers=[north, south], now=at("2026-10-02 10:30"))
     assert [(each.schema, each.days) for each in due] == [
@@ -142,7 +145,7 @@ def test_a_provider_without_organizations_owes_nothing(north: Provider) -> None:
 
 
 def test_the_schema_that_was_bound_is_bound_again(south: Provider) -> None:
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         Organization.objects.create(name="Acme", created_at=at("2026-11-20"))
     due = due_snapshots(providers=[south], now=LATER)
     assert take_snapshots(due=due, now=LATER) == 11
@@ -155,12 +158,12 @@ def test_one_provider_in_trouble_does_not_stop_the_others(
     story: Organization, north: Provider, south: Provider
 ) -> None:
     execute("ALTER TABLE usage_dailysnapshot RENAME TO elsewhere")
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         Organization.objects.create(name="Acme", created_at=at("2026-11-30"))
     outcome = snapshot_providers(providers=[north, south], now=LATER)
     assert outcome.failed_schemas == [north.schema_name]
     assert outcome.snapshots == 1
-    with provider_schema(south.schema_name):
+    with provider_schema(south):
         assert figures("2026-11-30") == {"Acme": (0, 0, 0, 0)}
 
 
@@ -170,7 +173,7 @@ def test_wrong_books_are_noticed_every_night(story: Organization, north: Provide
     execute("UPDATE usage_organizationcounter SET count = 7 WHERE metric = 'users'")
     with pytest.raises(CommandError, match="1 differences"):
         call_command("take_snapshots", provider=north.invoice_prefix.lower(), stdout=StringIO())
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert SnapshotRun.objects.latest("day").differences == 1
 
 
@@ -178,7 +181,7 @@ def test_the_schedule_sends_every_active_provider(
     north: Provider, south: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Provider.objects.filter(pk=south.pk).update(state=Provider.State.PROVISIONING)
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.create(name="Acme", created_at=at("2026-11-01"))
     sent: list[list[int]] = []
     monkeypatch.setattr(tasks.snapshot_some, "delay", sent.append)
@@ -187,7 +190,7 @@ def test_the_schedule_sends_every_active_provider(
     assert south.pk not in sent[0]
     assert tasks.snapshot_some(sent[0]) > 0
     assert current_schema() == "public"
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         assert SnapshotRun.objects.exists()
 
 
@@ -198,7 +201,7 @@ def test_the_command_names_a_prefix_that_is_nobodys(north: Provider) -> None:
 
 def test_two_schedulers_take_a_day_once(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         set_policy(free_user_limit=None)
         Organization.objects.bulk_create(
             Organization(name=f"Org {n}", created_at=at("2026-11-20")) for n in range(50)
@@ -212,7 +215,7 @@ def test_two_schedulers_take_a_day_once(own_provider: Callable[..., Provider]) -
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(scheduler, range(4))) == 11
-    with provider_schema(provider.schema_name):
+    with provider_schema(provider):
         assert DailySnapshot.objects.count() == 11 * 50
 
 

@@ -41,7 +41,7 @@ def organization(
     north: Provider, name: str, *, february: int = 0, march: int = 0, cap: int | None = None
 ) -> Organization:
     """An organization of `february` users in February, and `march` more or fewer since."""
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         created = Organization.objects.create(name=name)
         for number in range(february + max(march, 0)):
@@ -147,7 +147,7 @@ def test_a_cap_is_set_lifted_and_logged(as_bill: Client, north: Provider) -> Non
     assert saved["Location"] == "/account/usage/?q=ac&filter=uncapped"
     as_bill.post(address, {"choice": "capped", "cap": "2"})
     as_bill.post(address, {"choice": "none", "cap": "2"})
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         created.refresh_from_db()
         log = AuditEntry.objects.filter(action="organization.user_cap_changed").order_by("id")
         changes = [(e.before["user_cap"], e.after["user_cap"], e.actor_name) for e in log]
@@ -183,7 +183,7 @@ def test_a_cap_that_is_none_is_refused_by_its_field(
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in page
     assert "<dialog" in page
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         created.refresh_from_db()
     assert created.user_cap == 7
 
@@ -205,7 +205,7 @@ def test_only_billing_administrators_set_caps(
         assert "/cap/" not in signed_in.get("/account/usage/").content.decode()
         assert signed_in.post(address, {"choice": "capped", "cap": "5"}).status_code == 403
     assert sign_in(client, people.sofia).get(address).status_code == 404
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         created.refresh_from_db()
     assert created.user_cap is None
 
@@ -229,7 +229,7 @@ def test_the_page_takes_six_statements_at_most(
     as_bill: Client, north: Provider, settings: Any
 ) -> None:
     settings.MENU_REMEMBERED_SECONDS = 5
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         Organization.objects.bulk_create([Organization(name=f"Org {n}") for n in range(60)])
     as_bill.get("/account/usage/")
     with CaptureQueriesContext(connection) as statements:
@@ -241,7 +241,7 @@ def test_the_own_page_shows_own_usage_and_whom_to_contact(
     client: Client, sign_in: SignIn, people: People, north: Provider
 ) -> None:
     mine = people.otto_organization
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         add_user(
             organization=mine, email="a@x.example", name="", actor=SYSTEM_ACTOR, via=Via.DEMO,
             now=MARCH,

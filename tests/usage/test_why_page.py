@@ -10,6 +10,7 @@ from mtp.schema import provider_schema
 from tenants.membership import Via, add_device
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
+from tests.usage.counting import set_policy
 from tests.usage.why_story import ADAM, Acme, at, page, rows
 from usage.month_freeze import freeze_month
 from usage.periods import Month
@@ -41,9 +42,8 @@ def test_the_addition_that_made_the_peak_is_named(
 def test_a_zone_is_told_with_its_offset_and_bounds_the_month(
     as_rita: Client, bakery: Organization, there: Acme, north: Provider
 ) -> None:
-    Provider.objects.filter(pk=north.pk).update(billing_time_zone="Pacific/Kiritimati")
-    with provider_schema(north.schema_name):
-        MeteringPolicy.objects.update(billing_time_zone="Pacific/Kiritimati")
+    with provider_schema(north):
+        set_policy(billing_time_zone="Pacific/Kiritimati")
     there.add("2026-02-28 09:59:59", "Feb")
     there.add("2026-02-28 10:00:00", "March")
     text = page(as_rita, bakery)
@@ -110,7 +110,7 @@ def test_names_are_those_of_then(
     as_rita: Client, bakery: Organization, there: Acme, north: Provider
 ) -> None:
     there.add("2026-03-03 14:30", "Ann")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         ManagedUser.objects.update(email="married@acme.example", name="Ann Married")
     assert rows(as_rita, bakery)[0] == {
         "Organization ID": str(bakery.pk),
@@ -137,7 +137,7 @@ def test_who_left_before_the_close_and_was_entered_after_it_was_counted(
 ) -> None:
     there.add("2026-02-10 09:00", "Ann")
     there.add("2026-02-20 09:00", "Bea")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         freeze_month(month=Month(2026, 2), zone=ZoneInfo("UTC"))
     there.remove("2026-02-15 09:00", "Ann")
     text = page(as_rita, bakery, "2026-02")
@@ -149,7 +149,7 @@ def test_devices_are_explained_by_themselves(
     as_rita: Client, bakery: Organization, there: Acme, north: Provider
 ) -> None:
     there.add("2026-03-02 09:00", "Ann", "Bea")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         add_device(
             organization=bakery, name="Laptop", serial_number="SN1", actor=ADAM, via=Via.FORM,
             now=at("2026-03-04 10:00"),
@@ -164,12 +164,12 @@ def test_the_cap_is_drawn_in_the_running_month_only(
     as_rita: Client, bakery: Organization, there: Acme, north: Provider
 ) -> None:
     there.add("2026-02-02 09:00", "Ann", "Bea")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         set_user_cap(organization=bakery, cap=4, actor=ADAM, now=at("2026-03-01"))
     assert "Cap 4" in page(as_rita, bakery)
     assert "Cap 4" not in page(as_rita, bakery, "2026-02")
     assert "Cap 4" not in page(as_rita, bakery, query="?metric=devices")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         set_user_cap(organization=bakery, cap=400, actor=ADAM, now=at("2026-03-01"))
         MeteringPolicy.objects.update(free_user_limit=300)
     assert "Cap 300 lies above the chart." in page(as_rita, bakery)

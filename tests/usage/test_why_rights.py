@@ -34,7 +34,7 @@ def test_a_removed_organization_still_has_its_answer(
 ) -> None:
     there.add("2026-02-10 09:00", "Ann")
     there.remove("2026-03-02 09:00", "Ann")
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         remove_organization(organization=bakery, actor=ADAM, now=at("2026-03-03"))
     assert "Acme</bdi> (removed)" in page(as_rita, bakery, "2026-02")
 
@@ -77,7 +77,7 @@ def test_an_organization_admin_sees_the_own_organization_only(
 def test_names_are_shown_as_text_and_kept_from_spreadsheets(
     as_rita: Client, bakery: Organization, there: Acme, north: Provider
 ) -> None:
-    with provider_schema(north.schema_name):
+    with provider_schema(north):
         ManagedUser.objects.create(
             organization=bakery,
             email="=cmd@x.example",

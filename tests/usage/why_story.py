@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.actors import Actor
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from mtp.schema import schema_named
 from tenants.membership import Via, add_user, remove_user
 from tenants.models import ManagedUser, Organization
 
@@ -26,7 +26,7 @@ class Acme:
         self.schema, self.organization = north.schema_name, organization
 
     def add(self, when: str, *names: str, via: Via = Via.FORM) -> None:
-        with provider_schema(self.schema):
+        with schema_named(self.schema):
             for name in names:
                 add_user(
                     organization=self.organization,
@@ -38,7 +38,7 @@ class Acme:
                 )
 
     def remove(self, when: str, *names: str) -> None:
-        with provider_schema(self.schema):
+        with schema_named(self.schema):
             for name in names:
                 user = ManagedUser.objects.get(name=name, removed_at=None)
                 remove_user(user=user, actor=ADAM, now=at(when))

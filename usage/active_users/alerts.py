@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db.models import F
 from django.urls import reverse
 
+from accounts.providers import current_provider
 from tenants.alerts.conditions import Condition, watch
 from tenants.alerts.models import Kind, Severity
-from tenants.models import MeteringPolicy
 from usage.active_users.models import ActiveMonth
 from usage.badges import NEAR
 from usage.periods import Month
@@ -21,7 +20,7 @@ def thresholds(*, now: datetime) -> Iterator[Condition]:
 
     Reached and near are two causes, and each month is one of its own.
     """
-    zone = ZoneInfo(MeteringPolicy.objects.values_list("billing_time_zone", flat=True).get())
+    zone = current_provider().billing_zone()
     month = Month.of(now, zone)
     near = ActiveMonth.objects.filter(
         month=month.first_day,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
+from accounts.providers import current_provider
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.kinds import (
     LINES_A_STEP,
@@ -21,7 +22,7 @@ from tenants.imports.kinds import (
 from tenants.imports.models import ImportRun, Reason
 from tenants.imports.table import NotReadable, Table
 from tenants.membership import Via
-from tenants.models import EXTERNAL_ID_LENGTH, MeteringPolicy, Organization
+from tenants.models import EXTERNAL_ID_LENGTH, Organization
 from tenants.refusals import OrganizationRemoved
 from usage.active_users.models import ActiveMonth
 from usage.active_users.recording import Reporter, record_activity
@@ -210,7 +211,7 @@ class _Room:
 
 
 def _zone() -> ZoneInfo:
-    return ZoneInfo(MeteringPolicy.objects.values_list("billing_time_zone", flat=True).get())
+    return current_provider().billing_zone()
 
 
 def _flaws(

@@ -52,7 +52,7 @@ class Seen:
     @classmethod
     def of(cls, request: PortalRequest, place: Place) -> "Seen":
         """The place with the provider's billing zone."""
-        return cls(place, ZoneInfo(request.provider.billing_time_zone), timezone.now())
+        return cls(place, request.provider.billing_zone(), timezone.now())
 
     def url(self, name: str, **parameters: Any) -> str:
         """The address of `active_users_of`, `active_users_why` or `active_users_why_csv`."""

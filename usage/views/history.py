@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse
@@ -35,7 +34,7 @@ def _metric(request: HttpRequest) -> Metric:
 
 def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...], Metric]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name")
-    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
+    month = Month.of(timezone.now(), request.provider.billing_zone())
     return listing, last_months(month=month), _metric(request)
 
 
@@ -115,7 +114,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "rows": [_row(row, keys, usage_url=usage_url, suffix=suffix) for row in table.rows],
         "page": page,
         "months": [month.first_day for month in months],
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
         "chart": history_chart(months=months, marks=table.totals, metric=metric),
         "suffix": suffix,
         "query": f"?{query}" if query else "",

@@ -1,7 +1,6 @@
 """An organization's first page, as its provider and as the organization itself see it."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -21,10 +20,10 @@ from usage.periods import Month
 
 
 def _context(request: PortalRequest, place: Place) -> dict[str, Any]:
-    zone = ZoneInfo(request.provider.billing_time_zone)
+    zone = request.provider.billing_zone()
     month = Month.of(timezone.now(), zone)
     usage = organizations_with_usage(month=month).get(pk=place.organization.pk)
-    free_user_limit = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
+    free_user_limit = MeteringPolicy.objects.current().free_user_limit
     limits = [limit for limit in (usage.user_cap, free_user_limit) if limit is not None]
     return {
         "place": place,
@@ -34,7 +33,7 @@ def _context(request: PortalRequest, place: Place) -> dict[str, Any]:
         "free_user_limit": free_user_limit,
         "badge": badge(users=usage.users, cap=usage.user_cap, free_user_limit=free_user_limit),
         "months": user_months(organization=place.organization, month=month, zone=zone),
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
     }
 
 

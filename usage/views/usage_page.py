@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.db.models import F, QuerySet
@@ -83,8 +82,8 @@ def _row(values: tuple[Any, ...], *, free_user_limit: int | None) -> UsageRow:
 
 def _asked(request: PortalRequest) -> tuple[Listing, Month, int | None]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
-    month = Month.of(timezone.now(), ZoneInfo(request.provider.billing_time_zone))
-    free_user_limit = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
+    month = Month.of(timezone.now(), request.provider.billing_zone())
+    free_user_limit = MeteringPolicy.objects.current().free_user_limit
     return listing, month, free_user_limit
 
 
@@ -99,7 +98,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "rows": [_row(row, free_user_limit=free_user_limit) for row in page.object_list],
         "month": month.first_day,
         "last_month": month.previous.first_day,
-        "zone": request.provider.billing_time_zone,
+        "zone": request.provider.billing_zone(),
         "free_user_limit": free_user_limit,
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
         "query": f"?{query}" if query else "",

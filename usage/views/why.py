@@ -45,7 +45,7 @@ class Asked:
     @classmethod
     def of(cls, request: PortalRequest, place: Place, month: str) -> "Asked":
         """404 for what is no month, and for one that has not begun."""
-        now, zone = timezone.now(), ZoneInfo(request.provider.billing_time_zone)
+        now, zone = timezone.now(), request.provider.billing_zone()
         try:
             asked_month = Month.parse(month)
         except ValueError:
@@ -89,7 +89,7 @@ class Asked:
         """The limit in force, of the running month only: past ones are no part of the log."""
         if self.metric != Metric.USERS or not self.is_running:
             return None
-        free = MeteringPolicy.objects.values_list("free_user_limit", flat=True).get()
+        free = MeteringPolicy.objects.current().free_user_limit
         limits = [each for each in (self.place.organization.user_cap, free) if each is not None]
         return min(limits, default=None)
 

@@ -6,13 +6,13 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget
 
-from billing.charging import current_provider
+from accounts.providers import current_provider
 from billing.corrections.acting import CorrectionRefused
 from billing.corrections.admin.forms import CorrectionForm
 from billing.corrections.reissue import Corrected, draft_again, terms_as_issued
 from billing.models import Invoice
 from billing.money import format_money
-from billing.profile import buyer, current_profile
+from billing.profile import buyer, profile_or_draft
 
 
 class ReissueForm(CorrectionForm):
@@ -68,7 +68,7 @@ class ReissueForm(CorrectionForm):
     def summary(self) -> list[str]:
         """To whom, and how much instead of how much."""
         provider = current_provider()
-        name = buyer(provider=provider, profile=current_profile(provider=provider))["name"]
+        name = buyer(provider=provider, profile=profile_or_draft(provider=provider))["name"]
         before, currency = self.subject.total_minor, self.subject.currency
         total = format_money(self.draft.total_minor, currency)
         return [

@@ -81,7 +81,7 @@ class Command(BaseCommand):
         self.stdout.write("  The worker does the rest.")
 
     def _report(self, provider: Provider, month: Month) -> None:
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             invoices = Invoice.objects.filter(month=month.first_day).with_paid().order_by("number")
             for invoice in invoices:
                 total = format_money(invoice.total_minor, invoice.currency)

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         """Re-encrypt provider by provider; raises `SecretsUnreadable` where no key fits."""
         count = 0
         for provider in Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk"):
-            with provider_schema(provider.schema_name):
+            with provider_schema(provider):
                 for settings in AutotaskConnection.objects.exclude(credentials=""):
                     token = encrypt_anew(settings.credentials)
                     AutotaskConnection.objects.filter(

@@ -74,7 +74,7 @@ class Command(BaseCommand):
 def _rehearsed(provider: Provider, month: Month | None) -> Rehearsal:
     now = timezone.now()
     if month is None:
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             month = months_to_rehearse(provider=provider, now=now)[0]
     return rehearse(provider=provider, month=month, now=now, checks=[psa])
 

@@ -27,7 +27,7 @@ def here(books):
     """Look at north's books between requests."""
 
     def enter():
-        return provider_schema(books.provider.schema_name)
+        return provider_schema(books.provider)
 
     return enter
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_is_said_at_its_field(operations, books, field, value, to
 
     assert refused.status_code == 422
     assert any(part in words(refused) for part in told.split("|"))
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert not Payment.objects.exists()
 
 
@@ -227,5 +227,5 @@ def test_only_staff_at_work_in_the_provider_and_with_the_right(client, people, b
         assert client.post(address, {"reason": "x", "confirmed": "1"}).status_code in (302, 403)
     client.force_login(people.staff)
     assert client.post(address, {"reason": "x", "confirmed": "1"}).status_code == 403
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert Invoice.objects.get().voided_at is None

@@ -93,7 +93,7 @@ def test_the_pdf_says_what_was_taken_back_and_is_kept(as_bill, credited):
 
 
 def test_damaged_bytes_are_withheld(as_bill, books, credited):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         kept = CreditNoteDocument.objects.get()
         assert hashlib.sha256(bytes(kept.content)).hexdigest() == kept.sha256
         CreditNoteDocument.objects.update(content=b"%PDF-1.7 other")
@@ -105,7 +105,7 @@ def test_damaged_bytes_are_withheld(as_bill, books, credited):
 
 
 def test_a_note_that_is_not_rendered_yet_is_waited_for(as_bill, books, credited):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         CreditNoteDocument.objects.all().delete()
 
     answer = as_bill.get(pdf_page(credited))
@@ -140,14 +140,14 @@ def test_a_line_is_disputed_on_a_page_of_its_own(as_bill, books, invoice):
     assert "They left in May" in page
     assert "Waits for an answer" in page
     assert f'href="{dispute_page(invoice)}"' not in page
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         assert LineDispute.objects.get().opened_by_name.startswith("Bill")
     again = as_bill.post(dispute_page(invoice), {"reason": "Again"}, follow=True)
     assert "disputed before" in again.content.decode()
 
 
 def test_the_answer_is_shown(as_bill, books, invoice):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         line = invoice.lines.get(position=2)
         opened = open_dispute(line=line, reason="They left", actor=BILL, now=LATER)
         accept_dispute(dispute_id=opened.pk, answer="You are right", actor=STAFF, now=LATER)
@@ -183,7 +183,7 @@ def test_outsiders_get_nothing(client, people, credited, name):
 
 
 def test_a_note_is_found_under_its_own_invoice_only(as_bill, books, credited):
-    with provider_schema(books.provider.schema_name):
+    with provider_schema(books.provider):
         other = with_lines(books, 5_000, month="2026-09-01")
         assert CreditNote.objects.count() == 1
 

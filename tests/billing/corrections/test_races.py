@@ -28,7 +28,7 @@ def at_once(books, *acts: Callable[[], object]) -> list[object]:
 
     def run(act: Callable[[], object]) -> object:
         try:
-            with provider_schema(books.provider.schema_name):
+            with provider_schema(books.provider):
                 barrier.wait(timeout=20)
                 return act()
         except CorrectionRefused as refusal:

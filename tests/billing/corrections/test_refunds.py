@@ -1,5 +1,6 @@
 """Giving money back once: what Stripe answers, loses or repeats, against the stand-in."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from billing import refunds, stripe_refunds
 from billing.charging import PaymentMismatch
 from billing.corrections.acting import CorrectionRefused
 from billing.models import CreditNote, Refund
+from billing.stripe_refunds import RefundFacts
 from mtp.outbox.delivery import deliver_due
 from mtp.outbox.models import OutboxMessage
 from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
@@ -155,14 +157,7 @@ def test_a_refund_that_the_bank_sends_back_has_failed_for_good(books, paid):
 
     facts = stripe_refunds.refund(stripe_refund_id=refund.stripe_refund_id)
     refunds.book(facts=facts, now=LATER)
-    late_word = {"state": State.SUCCEEDED, "refund_key": facts.refund_key}
-    again = refunds.book_refund(
-        stripe_refund_id=facts.stripe_refund_id,
-        payment_intent_id=facts.payment_intent_id,
-        amount_minor=facts.amount_minor,
-        now=LATER,
-        **late_word,
-    )
+    again = refunds.book_refund(facts=replace(facts, state=State.SUCCEEDED), now=LATER)
 
     assert again.state == State.FAILED
     assert paid.amounts.surplus_minor == 10_000
@@ -203,16 +198,28 @@ def test_a_webhook_that_comes_before_the_answer_books_the_same_refund(books, pai
     assert paid.amounts.credited_minor == 10_000
 
 
+def refund_facts_with(*, payment_intent_id, amount_minor, refund_key=""):
+    return RefundFacts(
+        stripe_refund_id="re_1",
+        payment_intent_id=payment_intent_id,
+        amount_minor=amount_minor,
+        currency="USD",
+        state=State.SUCCEEDED,
+        refund_key=refund_key,
+        failure_message="",
+    )
+
+
 def test_another_amount_is_another_refund(books, paid):
     refund = order(paid)
 
     with pytest.raises(PaymentMismatch):
         refunds.book_refund(
-            stripe_refund_id="re_1",
-            payment_intent_id=payment_of(paid).stripe_payment_intent_id,
-            amount_minor=9_999,
-            state=State.SUCCEEDED,
-            refund_key=refund.idempotency_key,
+            facts=refund_facts_with(
+                payment_intent_id=payment_of(paid).stripe_payment_intent_id,
+                amount_minor=9_999,
+                refund_key=refund.idempotency_key,
+            ),
             now=LATER,
         )
 
@@ -220,11 +227,7 @@ def test_another_amount_is_another_refund(books, paid):
 def test_a_payment_of_somebody_else_is_not_ours(books):
     assert (
         refunds.book_refund(
-            stripe_refund_id="re_1",
-            payment_intent_id="pi_unknown",
-            amount_minor=100,
-            state=State.SUCCEEDED,
-            now=LATER,
+            facts=refund_facts_with(payment_intent_id="pi_unknown", amount_minor=100), now=LATER
         )
         is None
     )

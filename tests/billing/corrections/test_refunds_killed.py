@@ -62,7 +62,7 @@ def test_a_killed_worker_gives_back_once(committed_books):
         steps.arm(0)
         assert work(books, steps) == 0
 
-        with provider_schema(books.provider.schema_name):
+        with provider_schema(books.provider):
             refund.refresh_from_db()
             gone = refund.amount_minor if refund.state == Refund.State.SUCCEEDED else 0
             assert refund.state != Refund.State.PENDING

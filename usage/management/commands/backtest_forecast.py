@@ -1,7 +1,6 @@
 """`manage.py backtest_forecast --provider PREFIX`: the errors that forecasts would have had."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -32,8 +31,8 @@ class Command(BaseCommand):
         ).first()
         if provider is None:
             raise CommandError(f"No active provider has the invoice prefix {prefix}.")
-        with provider_schema(provider.schema_name):
-            record_trials(zone=ZoneInfo(provider.billing_time_zone), now=timezone.now())
+        with provider_schema(provider):
+            record_trials(zone=provider.billing_zone(), now=timezone.now())
             known = accuracies(basis=Metric(options["basis"]))
         if not known:
             raise CommandError("There are not four months to look back on yet.")

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         wrong = []
         for provider in self._providers(options["provider"]):
             try:
-                with provider_schema(provider.schema_name):
+                with provider_schema(provider):
                     left = self._one(provider, apply=options["apply"], **_closed(options))
             except Exception:
                 log.exception("Usage of %s", provider)

@@ -25,7 +25,7 @@ class Command(BaseCommand):
             provider = find_provider(name=options["provider"])
         except NoSuchProvider as error:
             raise CommandError(str(error)) from error
-        with provider_schema(provider.schema_name):
+        with provider_schema(provider):
             differences = verify_books()
         for difference in differences:
             self.stderr.write(str(difference))
