@@ -15,8 +15,7 @@ from redis import RedisError
 
 from accounts.actors import Actor
 from accounts.api_keys import key_of, note_use
-from accounts.credentials import ApiKey
-from accounts.models import Provider
+from accounts.models import ApiKey, Provider
 from mtp.problems import Problem
 from mtp.schema import connection
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from accounts.credentials import ApiKey, digest
+from accounts.credentials import digest
+from accounts.models import ApiKey
 
 # A busy key would otherwise write its row with every request.
 NOTED_EVERY = timedelta(minutes=1)

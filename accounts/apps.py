@@ -1,7 +1,5 @@
 """Accounts: the Django app."""
 
-import importlib
-
 from django.apps import AppConfig
 
 
@@ -9,8 +7,3 @@ class AccountsConfig(AppConfig):
     """Providers, logins, roles, packages: the public schema."""
 
     name = "accounts"
-
-    def import_models(self) -> None:
-        """Load API keys and invitations with the other models: they have a module of their own."""
-        super().import_models()
-        importlib.import_module("accounts.credentials")

@@ -14,7 +14,8 @@ from billing.standing import standing_of
 from billing.standing_page import StandingPage
 from billing.wording import date_text
 from tenants.alerts.conditions import Condition, watch
-from tenants.alerts.models import Kind, Severity
+from tenants.models import Severity
+from tenants.models.alerts import Kind
 from usage.periods import Month
 
 REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)

@@ -16,8 +16,8 @@ from django.urls import reverse
 from accounts.providers import current_provider
 from billing.models import Invoice
 from billing.money import format_money
-from tenants.alerts.models import Alert, Kind, Severity
-from tenants.cap_requests.models import CapRequest
+from tenants.models import Alert, CapRequest, Severity
+from tenants.models.alerts import Kind
 
 NAMED = 5
 # One of a sort is told by its own title; these are always told by organization.

@@ -10,7 +10,7 @@ from billing.choices import ContractKind
 from billing.models import Contract
 from billing.money import format_money, format_unit_price, round_minor
 from core.metrics import Metric
-from tenants.cap_requests.models import CapRequest
+from tenants.models import CapRequest
 from usage.forecast.method import FEWEST_SPANS, days_until_over
 from usage.forecast.months import Instant, days_of, month_of
 from usage.forecast.reading import tracked

@@ -10,8 +10,7 @@ from accounts.providers import current_provider
 from billing.choices import ContractKind
 from billing.models import Contract
 from core.metrics import Metric
-from usage.active_users.models import ActiveMonth
-from usage.models import OrganizationCounter
+from usage.models import ActiveMonth, OrganizationCounter
 from usage.periods import Month
 
 # From this share of the commitment on, somebody should look: 95 of 100.

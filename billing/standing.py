@@ -18,7 +18,7 @@ from billing import standing_notices
 from billing.models import StandingStep
 from billing.standing_facts import Facts, facts_of
 from billing.standing_rules import CURRENT, Assessment, Standing, assess
-from mtp.schema import provider_schema, require_provider_schema
+from mtp.schema import provider_schema
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +47,9 @@ def record_standing(*, now: datetime) -> Assessment:
     and to run in two places: they wait for each other. Call it after whatever changes what is owed,
     in the same transaction.
     """
-    schema = require_provider_schema()
-    provider = Provider.objects.select_for_update(no_key=True).get(schema_name=schema)
-    facts = facts_of(schemas=[schema])[schema]
+    provider = current_provider()
+    provider.refresh_from_db(from_queryset=Provider.objects.select_for_update(no_key=True))
+    facts = facts_of(schemas=[provider.schema_name])[provider.schema_name]
     assessment = _assessed(provider, facts, now=now)
     if provider.outstanding_from != assessment.outstanding_from:
         provider.outstanding_from = assessment.outstanding_from

@@ -15,8 +15,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.api_access import ProviderKey
-from accounts.credentials import ApiKey
-from accounts.models import Provider, User
+from accounts.models import ApiKey, Provider, User
 from accounts.policies import API_KEY, OPERATIONS, policy_of
 from accounts.requests import SiteRequest
 from accounts.roles import Permission

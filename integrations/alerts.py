@@ -8,7 +8,8 @@ from django.urls import reverse
 from integrations.models import AutotaskConnection, Drift, ServiceMapping, SyncRun
 from integrations.models.runs import NOT_DONE, Outcome
 from tenants.alerts.conditions import Condition, watch
-from tenants.alerts.models import Kind, Severity
+from tenants.models import Severity
+from tenants.models.alerts import Kind
 
 # A night's run that is not through by then has been given up or never began.
 LATE = timedelta(hours=36)

@@ -20,8 +20,7 @@ from billing.licences import has_commitment
 from billing.models import Contract
 from integrations.models import Drift
 from mtp.schema import current_schema
-from tenants.alerts.models import Alert
-from tenants.cap_requests.models import CapRequest
+from tenants.models import Alert, CapRequest
 
 
 @dataclass(frozen=True, slots=True)

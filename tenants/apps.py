@@ -10,13 +10,6 @@ class TenantsConfig(AppConfig):
 
     name = "tenants"
 
-    def import_models(self) -> None:
-        """Load the models that have a module of their own with the others."""
-        super().import_models()
-        importlib.import_module("tenants.alerts.models")
-        importlib.import_module("tenants.cap_requests.models")
-        importlib.import_module("tenants.imports.models")
-
     def ready(self) -> None:
         """Register what a new provider's schema begins with, and the work to do later."""
         importlib.import_module("tenants.new_provider")

@@ -11,9 +11,8 @@ from mtp.outbox.models import OutboxMessage
 from mtp.schema import provider_schema
 from tenants.cap_requests.asking import ask_for_cap
 from tenants.cap_requests.deciding import Until
-from tenants.cap_requests.models import CapRequest
 from tenants.membership import Via, add_user
-from tenants.models import MeteringPolicy, Organization
+from tenants.models import CapRequest, MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
 from tests.people import People
 

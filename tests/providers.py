@@ -10,13 +10,13 @@ from unittest.mock import patch
 
 from django.db import connection
 from django.utils import timezone
+from django_tenants.utils import schema_context
 from psycopg import sql
 
 from accounts.models import Provider, SignInEvent
 from accounts.provisioning import create_provider, provision
 from accounts.schema_migrations import MigrationKey, ProviderMigrations
 from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
 
 # Each schema's sequences start in a range of its own, so no id of one means anything in another.
 ID_RANGE = 100_000
@@ -57,7 +57,7 @@ def replay_to(migrations: ProviderMigrations, *, schema: str) -> int:
     """
     if migrations.target not in _recorded:
         return _record(migrations, schema=schema)
-    with provider_schema(schema), connection.cursor() as cursor:
+    with schema_context(schema), connection.cursor() as cursor:
         cursor.execute(_recorded[migrations.target])
     return len(migrations.target)
 

@@ -11,16 +11,15 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.credentials import ApiKey
-from accounts.models import Provider
+from accounts.models import ApiKey, Provider
 from accounts.policies import API_KEY, policy_of
 from billing.suspension import StandingKey
 from mtp.api import api
 from mtp.schema import current_schema, provider_schema
 from tenants.alerts import raise_alert
 from tenants.alerts.conditions import Condition
-from tenants.alerts.models import Kind, Severity
-from tenants.models import AuditEntry, Device, ManagedUser, Organization
+from tenants.models import AuditEntry, Device, ManagedUser, Organization, Severity
+from tenants.models.alerts import Kind
 from tests.api_client import ROOT, System, key_for, problem
 from tests.people import CANARIES, People
 from tests.routes import all_routes

@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
-from accounts.credentials import ApiKey, Invitation
-from accounts.models import Provider, User
+from accounts.models import ApiKey, Invitation, Provider, User
+from accounts.providers import current_provider
 from accounts.roles import Role
 from billing.choices import Collection, InvoiceKind
 from billing.models import Contract, CreditNote, Invoice, PaymentMethod
@@ -22,21 +21,14 @@ from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
 from tenants.alerts import raise_alert
 from tenants.alerts.conditions import Condition
-from tenants.alerts.models import Kind, Severity
-from tenants.cap_requests.models import CapRequest
-from tenants.imports.models import ImportRun
-from tenants.models import Device, Location, ManagedUser, Organization
+from tenants.models import CapRequest, Device, ImportRun, Location, ManagedUser, Organization
+from tenants.models.alerts import Kind, Severity
 from tests.people import CANARIES, People, hire
 from tests.routes import Route, all_routes, without_tokens
 
 CANARY = CANARIES["north"]
 MISSING = 987_654_321
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
-
-
-def entered() -> Provider:
-    """The provider whose schema is entered."""
-    return Provider.objects.get(schema_name=connection.schema_name)
 
 
 def make_invoice(organization: Organization) -> Invoice:
@@ -137,16 +129,18 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "invoice_id": make_invoice,
     "note_id": make_note,
     "card_id": make_card,
-    "administrator_id": lambda _: User.objects.get(provider=entered(), role=Role.BILLING_ADMIN),
+    "administrator_id": lambda _: User.objects.get(
+        provider=current_provider(), role=Role.BILLING_ADMIN
+    ),
     "admin_id": lambda organization: hire(
-        provider=entered(),
+        provider=current_provider(),
         role=Role.ORGANIZATION_ADMIN,
         name=f"Anna {CANARY}",
         email=f"anna@{CANARY}.example".lower(),
         organization_id=organization.pk,
     ),
     "invitation_id": lambda _: Invitation.objects.create(
-        provider=entered(),
+        provider=current_provider(),
         email=f"ida@{CANARY}.example".lower(),
         name=f"Ida {CANARY}",
         role=Role.ADMIN,
@@ -155,7 +149,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         expires_at=NOON,
     ),
     "key_id": lambda _: ApiKey.objects.create(
-        provider=entered(),
+        provider=current_provider(),
         prefix=CANARY,
         digest="0" * 64,
         created_at=NOON,

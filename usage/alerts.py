@@ -9,8 +9,8 @@ from django.urls import reverse
 from core.metrics import Metric
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.conditions import Condition, watch
-from tenants.alerts.models import Kind, Severity
-from tenants.models import MeteringPolicy
+from tenants.models import MeteringPolicy, Severity
+from tenants.models.alerts import Kind
 from usage.badges import Badge, badge, limit_reached, near_limit
 from usage.models import OrganizationCounter
 from usage.replay import Difference

@@ -1,5 +1,7 @@
 """Providers, the people who sign in, and what is sold: the public schema."""
 
+from accounts.models.api_keys import ApiKey
+from accounts.models.invitations import Invitation
 from accounts.models.packages import Offer, OfferPrice, Package, PackagePrice
 from accounts.models.people import (
     OPERATIONS_PROVIDER_KEY,
@@ -11,7 +13,9 @@ from accounts.models.provider import Domain, Provider
 
 __all__ = [
     "OPERATIONS_PROVIDER_KEY",
+    "ApiKey",
     "Domain",
+    "Invitation",
     "Offer",
     "OfferPrice",
     "Package",

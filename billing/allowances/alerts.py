@@ -9,8 +9,9 @@ from django.urls import reverse
 from billing.allowances.levels import allowance_months
 from billing.licences import NEAR_PERCENT, this_month
 from tenants.alerts.conditions import Condition, watch
-from tenants.alerts.models import Kind, Severity
-from usage.active_users.models import ActiveMonth
+from tenants.models import Severity
+from tenants.models.alerts import Kind
+from usage.models import ActiveMonth
 
 
 @watch("allowance")

@@ -13,7 +13,7 @@ from billing.month_levels import billed_quantities
 from billing.rating import BilledQuantity
 from billing.terms import terms_of
 from core.metrics import Metric
-from usage.active_users.models import LateActivity
+from usage.models.active_users import LateActivity
 from usage.periods import Month
 
 

@@ -17,8 +17,8 @@ from accounts.roles import Permission
 from billing.cap_requests import request_outlook, request_rows
 from tenants.cap_requests.deciding import AlreadyDecided, CapAlreadyHigher, Until, approve, decline
 from tenants.cap_requests.forms import Decision, DecisionForm
-from tenants.cap_requests.models import CapRequest
 from tenants.listing import Listing
+from tenants.models import CapRequest
 from usage.periods import day_ends_at
 
 CONFLICT = 409

@@ -16,8 +16,7 @@ from billing.licences import licences
 from billing.money import format_money
 from billing.month_so_far import month_so_far
 from core.metrics import Metric
-from tenants.alerts.models import Alert, Severity
-from tenants.models import Location, MeteringPolicy, Organization
+from tenants.models import Alert, Location, MeteringPolicy, Organization, Severity
 from tenants.views.organizations import table_context
 from usage.models import OrganizationCounter
 from usage.periods import Month

@@ -23,10 +23,10 @@ from tenants.access import organization_or_404
 from tenants.listing import ROWS_A_PAGE, Listing
 from tenants.models import Organization
 from tenants.spreadsheet import csv_response
+from usage.models import DraftCap
 from usage.periods import Month
 from usage.what_if.drafting import draft_of, put
 from usage.what_if.looking_back import Past, blocked_by_month, look_back
-from usage.what_if.models import DraftCap
 from usage.what_if.typed import NotACap, read_cap
 from usage.wording import counted_noun
 

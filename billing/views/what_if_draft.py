@@ -16,10 +16,9 @@ from core.metrics import Metric
 from tenants.listing import ROWS_A_PAGE
 from tenants.many_caps import CapsChanged, ChangedMeanwhile
 from tenants.models import Organization
-from usage.models import OrganizationCounter
+from usage.models import DraftCap, OrganizationCounter
 from usage.what_if.drafting import NothingDrafted, apply, discard, put, put_by_rule, renew
 from usage.what_if.looking_back import look_back
-from usage.what_if.models import DraftCap
 from usage.what_if.typed import read_list
 from usage.wording import counted_noun
 

@@ -26,7 +26,7 @@ from mtp.outbox.delivery import Order, enqueue_all
 from mtp.outbox.topics import Payload, Postpone, handles
 from mtp.schema import current_schema
 from tenants.alerts.following import CHANGED_TOPIC
-from tenants.alerts.models import Alert
+from tenants.models import Alert
 
 OPEN_TOPIC: Final = "integrations.ticket_open"
 RESOLVE_TOPIC: Final = "integrations.ticket_resolve"

@@ -10,10 +10,10 @@ from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.acknowledging import acknowledge
 from tenants.alerts.choosing import choose
 from tenants.alerts.conditions import Condition
-from tenants.alerts.models import Alert, AlertMailChoice, Kind, Severity
 from tenants.alerts.rounds import watch_round
 from tenants.alerts.services import service_cause
-from tenants.models import Organization
+from tenants.models import Alert, AlertMailChoice, Organization, Severity
+from tenants.models.alerts import Kind
 
 SERVICE = Actor(id=None, name="API key of the monitoring")
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.actors import Actor
-from tenants.alerts.models import Alert, AlertEvent, AlertQuerySet
 from tenants.alerts.opening import append
+from tenants.models import Alert, AlertEvent
+from tenants.models.alerts import AlertQuerySet
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from tenants.alerts.models import AlertMailChoice, Severity
+from tenants.models import AlertMailChoice, Severity
 
 
 def choice_of(*, user_id: int, time_zone: str) -> AlertMailChoice:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from tenants.alerts.models import Kind, Severity
+from tenants.models import Severity
+from tenants.models.alerts import Kind
 
 
 @dataclass(frozen=True, slots=True)

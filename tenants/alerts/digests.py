@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from tenants.alerts.mails import Section, queue_alert_mail, worst_first
-from tenants.alerts.models import Alert, AlertMailChoice
 from tenants.alerts.readers import Reader, readers
+from tenants.models import Alert, AlertMailChoice
 
 
 def due_on(*, choice: AlertMailChoice, now: datetime) -> date | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from mtp.outbox.delivery import enqueue
-from tenants.alerts.models import Alert
+from tenants.models import Alert
 
 CHANGED_TOPIC: Final = "tenants.alerts_changed"
 

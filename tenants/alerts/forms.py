@@ -5,7 +5,8 @@ from functools import cache
 
 from django import forms
 
-from tenants.alerts.models import LAST_HOUR, AlertMailChoice, Severity
+from tenants.models import AlertMailChoice, Severity
+from tenants.models.alerts import LAST_HOUR
 
 
 @cache

@@ -9,9 +9,9 @@ from django.db.models.functions import Lower
 
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.alerts.models import MONEY_KINDS, Alert, AlertQuerySet, Kind, Severity
 from tenants.listing import Listing
-from tenants.models import Organization
+from tenants.models import MONEY_KINDS, Alert, Organization, Severity
+from tenants.models.alerts import AlertQuerySet, Kind
 
 SORTS = ("severity", "title", "organization", "opened_at")
 FILTERS = ("resolved", "all")

@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.mail import queue_mail
-from tenants.alerts.models import Alert, AlertMailChoice
 from tenants.alerts.readers import Reader, readers
+from tenants.models import Alert, AlertMailChoice
 
 # A mail that names more is read by nobody; the page has the rest.
 NAMED = 50

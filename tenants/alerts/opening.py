@@ -14,7 +14,8 @@ from accounts.actors import SYSTEM_ACTOR, Actor
 from tenants.alerts.conditions import Condition
 from tenants.alerts.following import enqueue_changed
 from tenants.alerts.mails import mail_at_once
-from tenants.alerts.models import LONGEST_TITLE, Alert, AlertEvent
+from tenants.models import Alert, AlertEvent
+from tenants.models.alerts import LONGEST_TITLE
 
 OPEN = """
     INSERT INTO tenants_alert (cause, watch, kind, severity, title, text, organization_id, link,

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 
 from mtp.schema import require_provider_schema
 from tenants.alerts.conditions import Condition, watchers
-from tenants.alerts.models import Alert
 from tenants.alerts.opening import change_all, open_all, resolve_all
+from tenants.models import Alert
 
 log = logging.getLogger(__name__)
 

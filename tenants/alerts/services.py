@@ -5,9 +5,9 @@ from datetime import datetime
 
 from accounts.actors import Actor
 from tenants.alerts.conditions import Condition
-from tenants.alerts.models import Alert, Kind, Severity
 from tenants.alerts.opening import ensure_alert, resolve_alert
-from tenants.models import Organization
+from tenants.models import Alert, Organization, Severity
+from tenants.models.alerts import Kind
 
 # What a service calls its matter; with the organization it is the alert's cause.
 LONGEST_KEY = 150

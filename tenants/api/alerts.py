@@ -12,7 +12,6 @@ from pydantic import Field, StringConstraints
 from accounts.api_access import ApiRequest, api_actor
 from accounts.text import plain_lines
 from tenants.access import organization_or_404
-from tenants.alerts.models import LONGEST_LINK, Alert, Kind, Severity
 from tenants.alerts.services import Notification, notify, service_cause, settle
 from tenants.api.fields import (
     LARGEST_ID,
@@ -24,6 +23,8 @@ from tenants.api.fields import (
     accepted_by,
     page_of,
 )
+from tenants.models import Alert, Severity
+from tenants.models.alerts import LONGEST_LINK, Kind
 
 router = Router(tags=["Alerts"])
 ALERTS = "/organizations/{organization_id}/alerts"

@@ -8,8 +8,7 @@ from accounts.actors import Actor
 from accounts.models import Provider, User
 from tenants import audit
 from tenants.cap_requests.mails import mail_asked
-from tenants.cap_requests.models import CapRequest
-from tenants.models import Organization
+from tenants.models import CapRequest, Organization
 
 
 class AskingRefused(Exception):

@@ -13,8 +13,7 @@ from mtp.outbox.topics import handles
 from tenants import audit
 from tenants.alerts.waking import look_soon
 from tenants.cap_requests.mails import mail_decided, mail_ended
-from tenants.cap_requests.models import CapRequest
-from tenants.models import Organization
+from tenants.models import CapRequest, Organization
 from tenants.organizations import set_user_cap
 
 END_TOPIC = "tenants.cap_request_end"

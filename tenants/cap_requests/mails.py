@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.mail import queue_mail
 from accounts.models import Provider, User
 from accounts.roles import PERMISSIONS, Permission
-from tenants.cap_requests.models import CapRequest
+from tenants.models import CapRequest
 
 DECIDING_ROLES = [
     role for role, granted in PERMISSIONS.items() if Permission.CHANGE_CAPS in granted

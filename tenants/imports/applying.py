@@ -9,10 +9,9 @@ from django.db import transaction
 from mtp.outbox.topics import Payload, handles
 from tenants.imports.checking import keep_refused
 from tenants.imports.kinds import ImportLine, all_refused, import_kind
-from tenants.imports.models import ImportRun
 from tenants.imports.runs import APPLY_TOPIC, finish_import
 from tenants.imports.table import read_table
-from tenants.models import Organization
+from tenants.models import ImportRun, Organization
 
 LINES_A_BATCH = 5_000
 

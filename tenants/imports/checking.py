@@ -6,9 +6,9 @@ from django.db import transaction
 
 from mtp.outbox.topics import Payload, handles
 from tenants.imports.kinds import Refusal, import_kind
-from tenants.imports.models import ImportRun, RefusedLine
 from tenants.imports.runs import CHECK_TOPIC
 from tenants.imports.table import read_table
+from tenants.models import ImportRun, RefusedLine
 
 _ROWS_A_STATEMENT = 5_000
 

@@ -7,9 +7,10 @@ from tenants.bulk_membership import NewDevice, add_devices
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
 from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
-from tenants.imports.models import ImportRun, Reason
 from tenants.imports.table import NotReadable
 from tenants.membership import Via
+from tenants.models import ImportRun
+from tenants.models.imports import Reason
 
 LONGEST_SERIAL_NUMBER = 100
 

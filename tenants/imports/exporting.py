@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from tenants.imports.models import ImportRun, RefusedLine
 from tenants.imports.table import read_table
-from tenants.models import Device, ManagedUser, Organization
+from tenants.models import Device, ImportRun, ManagedUser, Organization, RefusedLine
 
 USER_COLUMNS = ("E-mail", "Name", "State")
 DEVICE_COLUMNS = ("Name", "Serial number")

@@ -3,8 +3,8 @@
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
-from tenants.imports.models import ImportRun
 from tenants.imports.table import LARGEST_FILE
+from tenants.models import ImportRun
 
 
 class UploadForm(forms.Form):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from tenants.imports.models import ImportRun, Reason
 from tenants.imports.table import Table
-from tenants.models import ManagedUser, Organization
+from tenants.models import ImportRun, ManagedUser, Organization
+from tenants.models.imports import Reason
 
 LINES_A_STEP = 5_000
 

@@ -20,10 +20,10 @@ from tenants.imports.kinds import (
     Verdict,
     all_refused,
 )
-from tenants.imports.models import ImportRun, Reason
 from tenants.imports.room import Room
 from tenants.imports.table import Table
-from tenants.models import Organization
+from tenants.models import ImportRun, Organization
+from tenants.models.imports import Reason
 from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 
 LONGEST_NAME = 200

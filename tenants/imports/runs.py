@@ -11,9 +11,8 @@ from mtp.outbox.delivery import enqueue
 from tenants import audit
 from tenants.alerts.waking import look_soon
 from tenants.imports.kinds import Columns, import_kind
-from tenants.imports.models import ImportRun
 from tenants.imports.table import Table, read_table
-from tenants.models import Organization
+from tenants.models import ImportRun, Organization
 
 CHECK_TOPIC = "tenants.import.check"
 APPLY_TOPIC = "tenants.import.apply"

@@ -10,11 +10,11 @@ from tenants.bulk_membership import NewUser, add_users
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
 from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
-from tenants.imports.models import ImportRun, Reason
 from tenants.imports.room import Room, user_room
 from tenants.imports.table import NotReadable
 from tenants.membership import Via
-from tenants.models import ManagedUser, Organization
+from tenants.models import ImportRun, ManagedUser, Organization
+from tenants.models.imports import Reason
 
 LONGEST_EMAIL = 254
 

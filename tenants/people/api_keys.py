@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from django.db import models, transaction
 
 from accounts.actors import Actor
-from accounts.credentials import KEY_START, SHOWN_CHARACTERS, ApiKey, digest, new_secret
-from accounts.models import Provider
+from accounts.credentials import digest, new_secret
+from accounts.models import ApiKey, Provider
+from accounts.models.api_keys import KEY_START, SHOWN_CHARACTERS
 from accounts.user_rules import lock_people
 from tenants import audit
 

@@ -13,9 +13,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.actors import Actor
-from accounts.credentials import Invitation, digest, new_secret
+from accounts.credentials import digest, new_secret
 from accounts.mail import queue_mail
-from accounts.models import Provider, User
+from accounts.models import Invitation, Provider, User
 from accounts.roles import Role
 from accounts.user_rules import lock_people
 from mtp.schema import provider_schema

@@ -2,8 +2,7 @@
 
 from django.db import transaction
 
-from accounts.credentials import Invitation
-from accounts.models import Provider, User
+from accounts.models import Invitation, Provider, User
 from accounts.roles import LIMITABLE_ROLES, Role, may_grant
 from accounts.user_rules import lock_people
 

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.actors import actor_of
-from accounts.credentials import ApiKey
+from accounts.models import ApiKey
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission

@@ -10,8 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.credentials import ApiKey, Invitation
-from accounts.models import User
+from accounts.models import ApiKey, Invitation, User
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import PROVIDER_ROLES, Permission, Role

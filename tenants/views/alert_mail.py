@@ -11,7 +11,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.alerts.choosing import choice_of, choose
 from tenants.alerts.forms import AlertMailForm
-from tenants.alerts.models import AlertMailChoice
+from tenants.models import AlertMailChoice
 
 SAID = {
     AlertMailChoice.Delivery.OFF: "You get no mail about alerts.",

@@ -18,7 +18,8 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.alerts.acknowledging import acknowledge, withdraw
 from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
-from tenants.alerts.models import Alert, AlertMailChoice, AlertQuerySet, Severity
+from tenants.models import Alert, AlertMailChoice, Severity
+from tenants.models.alerts import AlertQuerySet
 from tenants.spreadsheet import csv_response
 
 # As many as a page shows, with room: a longer list comes from nobody's page.

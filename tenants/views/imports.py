@@ -19,7 +19,6 @@ from tenants.imports.exporting import (
     user_rows,
 )
 from tenants.imports.forms import ConfirmationForm, UploadForm
-from tenants.imports.models import ImportRun, Reason, RefusedLine
 from tenants.imports.room import user_room
 from tenants.imports.runs import (
     AlreadyDecided,
@@ -32,6 +31,8 @@ from tenants.imports.runs import (
 )
 from tenants.imports.table import NotReadable
 from tenants.listing import Listing
+from tenants.models import ImportRun, RefusedLine
+from tenants.models.imports import Reason
 from tenants.peak_guard import Addition, NewPeak, NewPeakOf
 from tenants.spreadsheet import csv_response
 from tenants.views.places import Place

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts.credentials import Invitation
+from accounts.models import Invitation
 from accounts.policies import anyone
 from accounts.roles import Role
 from mtp.schema import provider_schema

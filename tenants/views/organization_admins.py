@@ -7,8 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.credentials import Invitation
-from accounts.models import User
+from accounts.models import Invitation, User
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission, Role

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.requests import PortalRequest
-from tenants.imports.models import ImportRun
+from tenants.models import ImportRun
 from tenants.peak_guard import NewPeakOf
 from tenants.views import imports
 from tenants.views.own import own_pages

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.imports.models import ImportRun
+from tenants.models import ImportRun
 from tenants.peak_guard import NewPeakOf
 from tenants.views import imports
 from tenants.views.places import Place

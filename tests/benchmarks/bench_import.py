@@ -13,9 +13,8 @@ from accounts.models import Provider
 from mtp.schema import provider_schema
 from tenants.imports.applying import apply_import
 from tenants.imports.checking import check_import
-from tenants.imports.models import ImportRun
 from tenants.imports.runs import confirm_import, start_import
-from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 

@@ -10,9 +10,8 @@ from billing.choices import ContractKind
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.standing import record_standing
 from mtp.schema import provider_schema
-from tenants.alerts.models import Alert, Severity
 from tenants.alerts.rounds import watch_round
-from tenants.models import MeteringPolicy, Organization
+from tenants.models import Alert, MeteringPolicy, Organization, Severity
 from tests.billing.standing_books import pay
 from tests.cap_requests import contract
 from tests.test_isolation import make_card, make_invoice

@@ -18,8 +18,7 @@ from tenants.cap_requests.deciding import (
     approve,
     end_approval,
 )
-from tenants.cap_requests.models import CapRequest
-from tenants.models import AuditEntry, Organization
+from tenants.models import AuditEntry, CapRequest, Organization
 from tenants.organizations import remove_organization, set_user_cap
 from tests.cap_requests import BILL, NOW, ask, cap_of, contract, mails, otto_at_the_cap
 from tests.people import People

@@ -20,7 +20,7 @@ from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import remove_organization
 from tests.cap_requests import ask, contract
 from tests.people import People, hire
-from usage.forecast.models import ForecastTrial
+from usage.models import ForecastTrial
 from usage.periods import Month
 
 NOW = datetime(2026, 8, 20, 12, tzinfo=UTC)

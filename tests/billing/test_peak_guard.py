@@ -14,9 +14,8 @@ from billing.models import BillingProfile, Contract
 from billing.peak_guard import cost_of_peak
 from core.metrics import Metric
 from mtp.schema import connection, provider_schema
-from tenants.imports.models import ImportRun
 from tenants.membership import Via, add_device, add_user, remove_user
-from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
 from tenants.peak_guard import Addition
 from tests.cap_requests import contract

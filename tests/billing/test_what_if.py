@@ -17,7 +17,7 @@ from tenants.models import AuditEntry, MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
 from tests.cap_requests import contract
 from tests.people import People
-from usage.what_if.models import DraftCap
+from usage.models import DraftCap
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 PAGE = "/account/what-if/"

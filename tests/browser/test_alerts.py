@@ -12,7 +12,8 @@ from accounts.roles import Role
 from mtp.schema import provider_schema
 from tenants.alerts import raise_alert
 from tenants.alerts.conditions import Condition
-from tenants.alerts.models import Alert, Kind, Severity
+from tenants.models import Alert, Severity
+from tenants.models.alerts import Kind
 from tests.people import hire
 
 pytestmark = pytest.mark.browser

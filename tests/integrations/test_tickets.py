@@ -22,8 +22,9 @@ from mtp.outbox.topics import Postpone, topic_named
 from mtp.schema import provider_schema
 from tenants.alerts.conditions import Condition
 from tenants.alerts.following import CHANGED_TOPIC
-from tenants.alerts.models import Alert, Kind, Severity
 from tenants.alerts.opening import raise_alert, resolve_alert
+from tenants.models import Alert, Severity
+from tenants.models.alerts import Kind
 from tests.integrations.autotask_stage import Stage
 from tests.people import People
 

@@ -169,7 +169,7 @@ class Batch:
 def _is_active_as_told(sequence: Sequence) -> bool:
     """Who was first seen when, the counters, and what came too late."""
     from tests.usage.sightings import active_of, first_seen
-    from usage.active_users.models import LateActivity
+    from usage.models.active_users import LateActivity
 
     told, organization = sequence.active, sequence.organization
     late = LateActivity.objects.filter(organization=organization).values_list("month", "user_id")

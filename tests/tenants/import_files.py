@@ -7,10 +7,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from accounts.actors import SYSTEM_ACTOR, Actor
 from tenants.imports.applying import apply_import
 from tenants.imports.checking import check_import
-from tenants.imports.models import ImportRun
 from tenants.imports.runs import confirm_import, start_import
 from tenants.membership import Via, add_user
-from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import set_user_cap
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)

@@ -7,8 +7,7 @@ from django.db import IntegrityError
 from django.test import Client
 from django.utils import timezone
 
-from accounts.credentials import Invitation
-from accounts.models import Provider, User
+from accounts.models import Invitation, Provider, User
 from accounts.roles import Role
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry, Organization

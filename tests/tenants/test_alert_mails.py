@@ -18,8 +18,8 @@ from tenants.alerts.acknowledging import acknowledge
 from tenants.alerts.choosing import choose
 from tenants.alerts.conditions import Condition
 from tenants.alerts.digests import due_on, send_digests
-from tenants.alerts.models import Alert, AlertMailChoice, Kind, Severity
-from tenants.models import Organization
+from tenants.models import Alert, AlertMailChoice, Organization, Severity
+from tenants.models.alerts import Kind
 from tests.people import People, hire
 from tests.tenants.test_alerts import FIRE, FLOOD
 

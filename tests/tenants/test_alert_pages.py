@@ -12,8 +12,8 @@ from accounts.models import Provider, User
 from mtp.schema import provider_schema
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.conditions import Condition
-from tenants.alerts.models import Alert, AlertEvent, Kind, Severity
-from tenants.models import Organization
+from tenants.models import Alert, AlertEvent, Organization, Severity
+from tenants.models.alerts import Kind
 from tests.people import People
 from tests.tenants.test_alerts import LATER, NOON
 

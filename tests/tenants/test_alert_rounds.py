@@ -13,7 +13,7 @@ from mtp.schema import current_schema, provider_schema
 from tenants import tasks
 from tenants.alerts import conditions, waking
 from tenants.alerts.conditions import Condition, watch
-from tenants.alerts.models import Alert
+from tenants.models import Alert
 from tests.api_client import System
 from tests.people import People
 from tests.tenants.test_alerts import FLOOD

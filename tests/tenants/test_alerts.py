@@ -11,8 +11,9 @@ from accounts.models import Provider
 from mtp.schema import provider_schema, schema_named
 from tenants.alerts import conditions, raise_alert, resolve_alert
 from tenants.alerts.conditions import Condition, watch
-from tenants.alerts.models import Alert, AlertEvent, Kind, Severity
 from tenants.alerts.rounds import watch_round
+from tenants.models import Alert, AlertEvent, Severity
+from tenants.models.alerts import Kind
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

@@ -4,9 +4,9 @@ import pytest
 
 from accounts.models import Provider
 from mtp.schema import provider_schema
-from tenants.alerts.models import Alert, Kind
 from tenants.alerts.rounds import watch_round
-from tenants.models import Organization
+from tenants.models import Alert, Organization
+from tenants.models.alerts import Kind
 from tests.api_client import System, problem
 from tests.tenants.test_alerts import LATER
 

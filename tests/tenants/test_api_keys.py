@@ -10,8 +10,7 @@ import time_machine
 from django.test import Client
 
 from accounts.api_keys import key_of, note_use
-from accounts.credentials import ApiKey
-from accounts.models import Provider
+from accounts.models import ApiKey, Provider
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.people import People

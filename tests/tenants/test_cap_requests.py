@@ -21,8 +21,7 @@ from tenants.cap_requests.deciding import (
     decline,
     end_approval,
 )
-from tenants.cap_requests.models import CapRequest
-from tenants.models import Organization
+from tenants.models import CapRequest, Organization
 from tenants.organizations import set_user_cap
 from tests.cap_requests import BILL, NOW, ask, cap_of, otto_at_the_cap, until
 from tests.people import People, hire

@@ -13,9 +13,8 @@ from tenants.imports.applying import (
     good_lines,
 )
 from tenants.imports.checking import check_import
-from tenants.imports.models import ImportRun
 from tenants.membership import remove_user
-from tenants.models import AuditEntry, ManagedUser, Organization
+from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization
 from tenants.organizations import remove_organization
 from tests.tenants.import_files import (
     ADAM,

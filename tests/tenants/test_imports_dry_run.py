@@ -11,7 +11,6 @@ from tenants.imports.applying import (
 )
 from tenants.imports.checking import check_import
 from tenants.imports.exporting import DEVICE_COLUMNS, USER_COLUMNS, device_rows, user_rows
-from tenants.imports.models import ImportRun
 from tenants.imports.runs import (
     AlreadyDecided,
     LinesRefused,
@@ -19,7 +18,7 @@ from tenants.imports.runs import (
     check_again,
     discard_import,
 )
-from tenants.models import Device, ManagedUser, Organization
+from tenants.models import Device, ImportRun, ManagedUser, Organization
 from tenants.spreadsheet import csv_lines
 from tests.tenants.import_files import (
     ADAM,

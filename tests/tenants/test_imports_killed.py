@@ -11,8 +11,7 @@ from django.db import connection
 
 from accounts.models import Provider
 from mtp.schema import provider_schema
-from tenants.imports.models import ImportRun
-from tenants.models import AuditEntry, ManagedUser, Organization
+from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization
 from tests.tenants.import_files import (
     ALL_OR_NOTHING,
     GOOD_LINES,

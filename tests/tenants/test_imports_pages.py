@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from accounts.models import Provider
 from mtp.outbox.delivery import deliver_due
 from mtp.schema import provider_schema
-from tenants.imports.models import ImportRun
-from tenants.models import ManagedUser, Organization
+from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.organizations import set_user_cap
 from tests.people import People
 from tests.tenants.import_files import ADAM, NOW, checked, emails, lift_allowance, upload

@@ -11,8 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.actors import SYSTEM_ACTOR
-from accounts.credentials import Invitation
-from accounts.models import User
+from accounts.models import Invitation, User
 from mtp.outbox.delivery import deliver_due
 from mtp.schema import provider_schema
 from tenants.models import AuditEntry, Organization

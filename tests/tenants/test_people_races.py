@@ -9,8 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.actors import SYSTEM_ACTOR
-from accounts.credentials import ApiKey, Invitation, digest
-from accounts.models import Provider, User
+from accounts.credentials import digest
+from accounts.models import ApiKey, Invitation, Provider, User
 from accounts.roles import Role
 from mtp.schema import provider_schema
 from tenants.people.administrators import remove_administrator, transfer_ownership

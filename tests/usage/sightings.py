@@ -4,9 +4,9 @@ from datetime import datetime
 
 from tenants.membership import Via
 from tenants.models import ManagedUser, Organization
-from usage.active_users.models import ActiveMonth, ActiveUser
 from usage.active_users.recording import Recorded, Reporter, record_activity
 from usage.active_users.resolving import Sighting
+from usage.models import ActiveMonth, ActiveUser
 
 REPORTER = Reporter(name="API key mtp_test", via=Via.API)
 LATER = datetime.fromisoformat("2030-01-01T00:00+00:00")

@@ -11,9 +11,10 @@ from tenants.organizations import set_mau_threshold
 from tenants.refusals import MauThresholdReached, OrganizationRemoved
 from tests.usage.counting import add, at, execute, refused, remove, set_policy
 from tests.usage.sightings import REPORTER, active_of, first_seen, tell
-from usage.active_users.models import ActiveMonth, ActiveUser, LateActivity
 from usage.active_users.recording import ActivityRefused, record_activity
 from usage.active_users.resolving import Refused, Sighting
+from usage.models import ActiveMonth, ActiveUser
+from usage.models.active_users import LateActivity
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 from usage.rebuilding import rebuild_usage

@@ -8,14 +8,15 @@ from django.test import Client
 from accounts.models import Provider
 from mtp.schema import provider_schema
 from tenants.imports.applying import apply_import, apply_next_batch, good_lines
-from tenants.imports.models import ImportRun, Reason, RefusedLine
 from tenants.imports.table import NotReadable
-from tenants.models import ManagedUser, Organization
+from tenants.models import ImportRun, ManagedUser, Organization, RefusedLine
+from tenants.models.imports import Reason
 from tests.people import People
 from tests.tenants.import_files import ALL_OR_NOTHING, NOW, applied, checked, confirmed, upload
 from tests.usage.counting import add, at, remove, set_policy
 from tests.usage.sightings import active_of, first_seen, tell
-from usage.active_users.models import ActiveUser, LateActivity
+from usage.models import ActiveUser
+from usage.models.active_users import LateActivity
 
 ACTIVITY = ImportRun.Kind.ACTIVITY
 

@@ -13,7 +13,7 @@ from tenants.models import ManagedUser, Organization
 from tenants.organizations import set_mau_threshold
 from tests.usage.counting import add, at, execute, refused, set_policy
 from tests.usage.sightings import active_of, tell
-from usage.active_users.models import ActiveUser
+from usage.models import ActiveUser
 
 pytestmark = pytest.mark.proof
 NOON = at("2026-06-10 12:00")

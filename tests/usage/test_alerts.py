@@ -2,9 +2,8 @@
 
 import pytest
 
-from tenants.alerts.models import Alert
 from tenants.alerts.rounds import watch_round
-from tenants.models import Organization
+from tenants.models import Alert, Organization
 from tests.usage.counting import add, at, remove, set_policy
 
 NOW = at("2026-10-20")

@@ -11,7 +11,7 @@ from accounts.models import Provider
 from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from usage import tasks
-from usage.forecast.models import ForecastTrial
+from usage.models import ForecastTrial
 
 NOW = datetime(2026, 9, 2, tzinfo=UTC)
 BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)

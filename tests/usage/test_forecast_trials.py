@@ -17,11 +17,11 @@ from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations import remove_organization
 from tests.usage.counting import set_policy
-from usage.forecast.models import ForecastTrial
 from usage.forecast.months import forecast_month
 from usage.forecast.reading import tracked
 from usage.forecast.trials import accuracies, accuracy_near, record_trials, try_month
 from usage.levels import high_water_marks
+from usage.models import ForecastTrial
 from usage.periods import Month
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)

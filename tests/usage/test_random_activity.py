@@ -12,7 +12,7 @@ from tenants.refusals import MauThresholdReached
 from tests.usage.counting import add, set_policy
 from tests.usage.naive import NaiveActivity
 from tests.usage.sightings import active_of, first_seen, tell
-from usage.active_users.models import LateActivity
+from usage.models.active_users import LateActivity
 from usage.month_freeze import freeze_month
 from usage.periods import Month
 from usage.replay import verify_books

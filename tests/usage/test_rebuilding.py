@@ -8,8 +8,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Provider
 from mtp.schema import provider_schema
-from tenants.alerts.models import Alert
-from tenants.models import AuditEntry, Organization
+from tenants.models import Alert, AuditEntry, Organization
 from tests.usage.counting import add, add_devices, at, execute, months_of, refused, remove
 from usage.models import SnapshotRun
 from usage.month_freeze import freeze_month

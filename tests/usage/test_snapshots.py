@@ -133,7 +133,7 @@ def test_each_provider_by_its_own_midnight(north: Provider, south: Provider) -> 
         with provider_schema(provider):
             Organization.objects.create(name="Acme", created_at=at("2026-10-01"))
     due = due_snapshots(providers=[north, south], now=at("2026-10-02 10:30"))
-    assert [(each.schema, each.days) for each in due] == [
+    assert [(each.provider.schema_name, each.days) for each in due] == [
         (north.schema_name, [date(2026, 10, 1), date(2026, 10, 2)]),
         (south.schema_name, [date(2026, 9, 30)]),
     ]

@@ -8,9 +8,10 @@ from django.urls import reverse
 
 from accounts.providers import current_provider
 from tenants.alerts.conditions import Condition, watch
-from tenants.alerts.models import Kind, Severity
-from usage.active_users.models import ActiveMonth
+from tenants.models import Severity
+from tenants.models.alerts import Kind
 from usage.badges import NEAR
+from usage.models import ActiveMonth
 from usage.periods import Month
 
 

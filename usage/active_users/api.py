@@ -26,11 +26,11 @@ from tenants.api.refusals import CONFLICT, contact_of
 from tenants.membership import Via
 from tenants.refusals import MauThresholdReached
 from usage.active_users.explained import told_of
-from usage.active_users.models import ActiveUser
 from usage.active_users.months import activity_table
 from usage.active_users.recording import ActivityRefused, Recorded, Reporter, record_activity
 from usage.active_users.resolving import Refused, Sighting
 from usage.api_months import MonthText, asked_month
+from usage.models import ActiveUser
 from usage.periods import YEARS, Month
 
 router = Router(tags=["Activity"])

@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
-from usage.active_users.models import ActiveUser, LateActivity
+from usage.models import ActiveUser
+from usage.models.active_users import LateActivity
 from usage.periods import Month
 
 SORTS = ("name", "seen")

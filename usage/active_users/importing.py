@@ -19,14 +19,14 @@ from tenants.imports.kinds import (
     all_refused,
     register_import_kind,
 )
-from tenants.imports.models import ImportRun, Reason
 from tenants.imports.table import NotReadable, Table
 from tenants.membership import Via
-from tenants.models import EXTERNAL_ID_LENGTH, Organization
+from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, Organization
+from tenants.models.imports import Reason
 from tenants.refusals import OrganizationRemoved
-from usage.active_users.models import ActiveMonth
 from usage.active_users.recording import Reporter, record_activity
 from usage.active_users.resolving import Found, Refused, Sighting, look_up
+from usage.models import ActiveMonth
 from usage.periods import YEARS, day_starts_at
 
 _EMAILS = ("mail", "email", "emailaddress", "primaryemail", "userprincipalname", "upn")

@@ -10,12 +10,11 @@ from django.db.models import Min
 
 from core.metrics import Metric
 from tenants.models import Organization
-from usage.active_users.models import ActiveMonth
 from usage.forecast.active_months import active_month_of, active_tracked
-from usage.forecast.models import ForecastTrial
 from usage.forecast.months import Instant, MonthForecast, month_of
 from usage.forecast.reading import DAY, tracked
 from usage.levels import high_water_marks
+from usage.models import ActiveMonth, ForecastTrial
 from usage.periods import MONTHS_OF_A_YEAR, Month
 
 TRIAL_DAYS = (1, 5, 10, 15, 20, 25)

@@ -10,8 +10,8 @@ from django.db import transaction
 from accounts.actors import Actor
 from tenants.many_caps import CapChange, set_user_caps
 from tenants.models import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
+from usage.models import DraftCap
 from usage.what_if.looking_back import Past
-from usage.what_if.models import DraftCap
 
 
 class Base(StrEnum):

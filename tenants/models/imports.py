@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from tenants.models import Organization
+from tenants.models.organizations import Organization
 
 
 class ImportRun(models.Model):

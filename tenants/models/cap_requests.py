@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from accounts.scope import visible_organizations
-from tenants.models import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
+from tenants.models.organizations import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
 
 
 class CapRequestQuerySet(models.QuerySet["CapRequest"]):

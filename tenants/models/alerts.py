@@ -7,7 +7,7 @@ from django.db import models
 
 from accounts.scope import visible_organizations
 from accounts.validation import time_zone_name
-from tenants.models import Organization
+from tenants.models.organizations import Organization
 
 LONGEST_CAUSE = 200
 LONGEST_TITLE = 200

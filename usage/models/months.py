@@ -1,4 +1,4 @@
-"""What the counting triggers write (sql/metering.sql) and the projections from it."""
+"""Peaks of months and daily snapshots, projected from the ledger."""
 
 from typing import ClassVar
 
@@ -6,61 +6,7 @@ from django.db import models
 
 from core.metrics import COUNTED_CHOICES
 from tenants.models import Organization
-
-
-class OrganizationCounter(models.Model):
-    """How many of a metric an organization has now: the row that adders lock.
-
-    A projection of the event log, written by triggers only.
-    """
-
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
-    metric = models.CharField(max_length=10, choices=COUNTED_CHOICES)
-    count = models.PositiveIntegerField(default=0, db_default=0)
-    last_event_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["organization", "metric"], name="usage_counter_one_per_metric"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.organization_id} {self.metric}: {self.count}"
-
-
-class UsageEvent(models.Model):
-    """One user or device that came (+1) or went (-1). Append-only, and the truth.
-
-    Order within an organization and metric is that of `id`; `at` never falls along it. `claimed_at`
-    is when it really was, kept only where that lies in an earlier month than `at`: told late.
-    """
-
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
-    metric = models.CharField(max_length=10, choices=COUNTED_CHOICES)
-    at = models.DateTimeField()
-    delta = models.SmallIntegerField()
-    count_after = models.PositiveIntegerField()
-    subject_id = models.BigIntegerField()
-    subject_name = models.CharField(max_length=320)
-    actor_id = models.BigIntegerField(null=True)
-    actor_name = models.CharField(max_length=200, blank=True)
-    via = models.CharField(max_length=20, blank=True)
-    claimed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["organization", "metric", "at", "id"], name="usage_event_order"),
-            models.Index(
-                fields=["claimed_at"],
-                name="usage_event_told_late",
-                condition=models.Q(claimed_at__isnull=False),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.organization_id} {self.metric} {self.delta:+d} at {self.at.isoformat()}"
+from usage.models.ledger import UsageEvent
 
 
 class MonthlyUsage(models.Model):

@@ -1,0 +1,63 @@
+"""API keys."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.credentials import DIGEST_LENGTH
+from accounts.models.provider import Provider
+
+KEY_START = "mtp_"
+SHOWN_CHARACTERS = 12
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """API keys, asked in the domain's words."""
+
+    def alive(self, now: datetime) -> "ApiKeyQuerySet":
+        """Those that open the API at `now`."""
+        not_expired = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+        return self.filter(not_expired, revoked_at=None)
+
+    def current(self) -> "ApiKeyQuerySet":
+        """The one of a provider that nothing ends yet."""
+        return self.filter(revoked_at=None, expires_at=None)
+
+
+class ApiKey(models.Model):
+    """Opens the API for one provider's own systems.
+
+    A provider has at most one key without an end; generating the next gives the last its end, at
+    once or after an overlap. `last_used_at` is exact to a minute.
+    """
+
+    provider = models.ForeignKey(
+        Provider, on_delete=models.CASCADE, related_name="api_keys", db_index=False
+    )
+    prefix = models.CharField(max_length=SHOWN_CHARACTERS)
+    digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
+    created_at = models.DateTimeField()
+    created_by_id = models.BigIntegerField(null=True)
+    created_by_name = models.CharField(max_length=200)
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    last_used_from = models.GenericIPAddressField(null=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["provider", "-created_at"], name="accounts_apikey_provider")
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["provider"],
+                name="accounts_apikey_one_current",
+                condition=models.Q(revoked_at=None, expires_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"

@@ -1,0 +1,40 @@
+"""Organizations, who is counted in them, alerts, requests, imports: one provider's schema."""
+
+from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailChoice, Severity
+from tenants.models.audit import AuditEntry
+from tenants.models.cap_requests import CapRequest
+from tenants.models.imports import ImportRun, RefusedLine
+from tenants.models.members import EXTERNAL_ID_LENGTH, CountedRow, Device, Location, ManagedUser
+from tenants.models.metering import MeteringPolicy
+from tenants.models.organizations import (
+    LARGEST_MAU_THRESHOLD,
+    LARGEST_USER_CAP,
+    SMALLEST_MAU_THRESHOLD,
+    SMALLEST_USER_CAP,
+    Organization,
+    OrganizationQuerySet,
+)
+
+__all__ = [
+    "EXTERNAL_ID_LENGTH",
+    "LARGEST_MAU_THRESHOLD",
+    "LARGEST_USER_CAP",
+    "MONEY_KINDS",
+    "SMALLEST_MAU_THRESHOLD",
+    "SMALLEST_USER_CAP",
+    "Alert",
+    "AlertEvent",
+    "AlertMailChoice",
+    "AuditEntry",
+    "CapRequest",
+    "CountedRow",
+    "Device",
+    "ImportRun",
+    "Location",
+    "ManagedUser",
+    "MeteringPolicy",
+    "Organization",
+    "OrganizationQuerySet",
+    "RefusedLine",
+    "Severity",
+]

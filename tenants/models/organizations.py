@@ -1,0 +1,79 @@
+"""Organizations and their caps."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+
+from accounts.scope import visible_organizations
+
+SMALLEST_USER_CAP = 1
+LARGEST_USER_CAP = 10_000
+SMALLEST_MAU_THRESHOLD = 1
+LARGEST_MAU_THRESHOLD = 10_000_000
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    """Organizations, asked in the domain's words."""
+
+    def living(self) -> "OrganizationQuerySet":
+        """Those that are not removed."""
+        return self.filter(removed_at=None)
+
+    def visible(self) -> "OrganizationQuerySet":
+        """Living ones that the person of this request may see: pages show no others."""
+        ids = visible_organizations()
+        return self.living() if ids is None else self.living().filter(pk__in=ids)
+
+
+class Organization(models.Model):
+    """A client of the provider. Removed ones keep their row: old invoices name them.
+
+    `user_cap` None is "No User Cap". It may lie below the present count: then nobody is added until
+    the count falls below it (docs/facts/product.md, User caps). `mau_threshold` is how many
+    users may be active in a month, None for any number (docs/facts/product.md, Organizations).
+    """
+
+    name = models.CharField(max_length=200)
+    user_cap = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(SMALLEST_USER_CAP), MaxValueValidator(LARGEST_USER_CAP)],
+    )
+    mau_threshold = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[
+            MinValueValidator(SMALLEST_MAU_THRESHOLD),
+            MaxValueValidator(LARGEST_MAU_THRESHOLD),
+        ],
+    )
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="tenants_organization_user_cap_in_range",
+                condition=models.Q(user_cap=None)
+                | models.Q(user_cap__range=(SMALLEST_USER_CAP, LARGEST_USER_CAP)),
+            ),
+            models.CheckConstraint(
+                name="tenants_organization_mau_threshold_in_range",
+                condition=models.Q(mau_threshold=None)
+                | models.Q(mau_threshold__range=(SMALLEST_MAU_THRESHOLD, LARGEST_MAU_THRESHOLD)),
+            ),
+            models.UniqueConstraint(
+                Lower("name"),
+                name="tenants_organization_one_name",
+                condition=models.Q(removed_at=None),
+                violation_error_message="You already have an organization of this name.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
