@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from accounts.actors import Actor
-from billing.charging import current_provider
+from accounts.providers import current_provider
 from billing.choices import InvoiceKind, LineKind
 from billing.corrections.acting import CorrectionRefused, correct
 from billing.issue import deliveries_of, issue_invoices
