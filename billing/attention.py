@@ -18,6 +18,7 @@ from billing.models import Invoice
 from billing.money import format_money
 from tenants.models import Alert, CapRequest, Severity
 from tenants.models.alerts import Kind
+from usage.wording import counted_noun
 
 NAMED = 5
 # One of a sort is told by its own title; these are always told by organization.
@@ -78,10 +79,10 @@ def _of_sort(kind: Kind, severity: Severity, alerts: list[Any]) -> Matter:
         url = reverse("alert_detail", args=[alert.pk])
         return Matter(severity, alert.title, url, detail=alert.text.partition("\n")[0])
     if of_organizations:
-        title = f"{_counted(total, 'organization')} {of_organizations}"
+        title = f"{counted_noun(total, 'organizations')} {of_organizations}"
         names = [alert.organization.name for alert in alerts]
     else:
-        title = f"{_counted(total, f'{severity.label.lower()} alert')}: {kind.label}"
+        title = f"{counted_noun(total, f'{severity.label.lower()} alerts')}: {kind.label}"
         names = [alert.title for alert in alerts]
     query = urlencode({"kind": kind.value, "severity": severity.name.lower()})
     return _naming(severity, title, f"{reverse('alert_list')}?{query}", names, total)
@@ -100,7 +101,7 @@ def _first_few(rows: QuerySet[Any], column: str) -> tuple[int, list[str]]:
 def _requests() -> list[Matter]:
     requests = CapRequest.objects.visible().open().order_by("asked_at", "pk")
     total, names = _first_few(requests, "organization__name")
-    title, url = f"{_counted(total, 'request')} for a higher cap", reverse("cap_request_list")
+    title, url = f"{counted_noun(total, 'requests')} for a higher cap", reverse("cap_request_list")
     return [_naming(Severity.WARNING, title, url, names, total)] if total else []
 
 
@@ -112,9 +113,5 @@ def _open_invoices(today: date) -> list[Matter]:
         return []
     sums = invoices.order_by().values_list("currency").annotate(owed=Sum("owed_total"))
     amounts = ", ".join(format_money(minor, currency) for currency, minor in sums)
-    title = f"{_counted(total, 'invoice')} open: {amounts}"
+    title = f"{counted_noun(total, 'invoices')} open: {amounts}"
     return [_naming(Severity.INFO, title, reverse("payment_history"), numbers, total)]
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -16,6 +16,7 @@ from mtp.outbox.delivery import enqueue_all
 from mtp.schema import provider_schema
 from usage.month_freeze import freeze_month
 from usage.periods import Month
+from usage.wording import counted_noun
 
 # Its commit need not reach the disk: a run row that a crash of the server takes is written again.
 START_RUN = """
@@ -140,8 +141,8 @@ def _outcome(run: MonthClose, contract: Contract | None) -> str:
         return f"{reason}, nothing to invoice"
     if not run.invoices:
         return "Nothing is owed, nothing to invoice"
-    noun = "invoice" if run.invoices == 1 else "invoices"
-    return f"{run.invoices} {noun}, {format_money(run.total_minor, contract.currency)}"
+    amount = format_money(run.total_minor, contract.currency)
+    return f"{counted_noun(run.invoices, 'invoices')}, {amount}"
 
 
 def _issue(*, provider: Provider, plan: MonthPlan, now: datetime) -> list[Invoice]:

@@ -16,9 +16,9 @@ from accounts.models import Provider
 from accounts.providers import current_provider
 from billing import standing_notices
 from billing.models import StandingStep
-from billing.standing_facts import Facts, facts_of
+from billing.standing_facts import Facts, read_facts, read_open_steps
 from billing.standing_rules import CURRENT, Assessment, Standing, assess
-from mtp.schema import provider_schema
+from mtp.schema import current_schema, provider_schema
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,7 @@ def standing_of(*, provider: Provider, now: datetime) -> Assessment:
     """Where the provider stands at `now`; without a statement while nothing can be outstanding."""
     if not _may_be_outstanding(provider, now):
         return CURRENT
-    facts = facts_of(schemas=[provider.schema_name])[provider.schema_name]
-    return _assessed(provider, facts, now=now)
+    return _assessed(provider, _facts_of(provider), now=now)
 
 
 @transaction.atomic
@@ -49,14 +48,13 @@ def record_standing(*, now: datetime) -> Assessment:
     """
     provider = current_provider()
     provider.refresh_from_db(from_queryset=Provider.objects.select_for_update(no_key=True))
-    facts = facts_of(schemas=[provider.schema_name])[provider.schema_name]
-    assessment = _assessed(provider, facts, now=now)
+    assessment, open_steps = _assessed(provider, read_facts(), now=now), read_open_steps()
     if provider.outstanding_from != assessment.outstanding_from:
         provider.outstanding_from = assessment.outstanding_from
         provider.save(update_fields=["outstanding_from"])
-    _end_steps(provider, assessment, facts, now=now)
+    _end_steps(provider, assessment, open_steps, now=now)
     for standing, since in sorted(assessment.since.items()):
-        if STEPS[standing] not in facts.open_steps:
+        if STEPS[standing] not in open_steps:
             _begin_step(provider, assessment, standing, since=since, now=now)
     return assessment
 
@@ -73,17 +71,16 @@ def after_payment(*, now: datetime) -> None:
 def record_standings(*, providers: Sequence[Provider], now: datetime) -> int:
     """Record the standing of those of these providers where something changed; gives how many.
 
-    One statement finds them. A provider that fails is logged and left for the next round.
+    Three statements find out for a provider that nothing changed: one enters its schema. A provider
+    that fails is logged and left for the next round.
     """
-    facts = facts_of(schemas=[provider.schema_name for provider in providers])
     changed = 0
     for provider in providers:
-        if not _has_changed(provider, facts[provider.schema_name], now=now):
-            continue
         try:
             with provider_schema(provider):
-                record_standing(now=now)
-            changed += 1
+                if _has_changed(provider, now=now):
+                    record_standing(now=now)
+                    changed += 1
         except Exception:
             logger.exception("The standing of %s was not recorded; next hour again.", provider)
     return changed
@@ -93,15 +90,22 @@ def _may_be_outstanding(provider: Provider, now: datetime) -> bool:
     return provider.outstanding_from is not None and provider.outstanding_from <= now
 
 
+def _facts_of(provider: Provider) -> Facts:
+    if current_schema() == provider.schema_name:
+        return read_facts()
+    with provider_schema(provider):
+        return read_facts()
+
+
 def _assessed(provider: Provider, facts: Facts, *, now: datetime) -> Assessment:
     until = facts.deferred_until(provider.billing_zone())
     return assess(debts=facts.debts, deferred_until=until, now=now)
 
 
-def _has_changed(provider: Provider, facts: Facts, *, now: datetime) -> bool:
-    assessment = _assessed(provider, facts, now=now)
+def _has_changed(provider: Provider, *, now: datetime) -> bool:
+    assessment = _assessed(provider, read_facts(), now=now)
     reached = {str(STEPS[standing]) for standing in assessment.since}
-    return reached != facts.open_steps or provider.outstanding_from != assessment.outstanding_from
+    return reached != read_open_steps() or provider.outstanding_from != assessment.outstanding_from
 
 
 def _begin_step(
@@ -122,8 +126,10 @@ def _begin_step(
     standing_notices.queue_step_mail(provider=provider, step=step, assessment=assessment, now=now)
 
 
-def _end_steps(provider: Provider, assessment: Assessment, facts: Facts, *, now: datetime) -> None:
-    over = facts.open_steps - {str(STEPS[standing]) for standing in assessment.since}
+def _end_steps(
+    provider: Provider, assessment: Assessment, open_steps: frozenset[str], *, now: datetime
+) -> None:
+    over = open_steps - {str(STEPS[standing]) for standing in assessment.since}
     for step in StandingStep.objects.filter(step__in=over, ended_at=None):
         step.ended_at = now
         step.save(update_fields=["ended_at"])

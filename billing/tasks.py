@@ -36,7 +36,7 @@ def close_months_of(provider_ids: list[int]) -> None:
 
 @shared_task(name="billing.tasks.record_all_standings")
 def record_all_standings() -> None:
-    """Record where every active provider stands now, in portions of one statement each."""
+    """Record where every active provider stands now, in portions of a task each."""
     for portion in portions(active_providers()):
         record_standings_of.delay(portion)
 

@@ -14,6 +14,7 @@ from tenants.models.alerts import Kind
 from usage.badges import Badge, badge, limit_reached, near_limit
 from usage.models import OrganizationCounter
 from usage.replay import Difference
+from usage.wording import counted_noun
 
 BOOKS = "books"
 # Differences that an alert spells out; the command lists them all.
@@ -112,6 +113,6 @@ def report_books(*, differences: Sequence[Difference], now: datetime) -> None:
 
 
 def _books_title(differences: int, organizations: int) -> str:
-    what = "1 difference" if differences == 1 else f"{differences:,} differences"
-    whose = "1 organization" if organizations == 1 else f"{organizations:,} organizations"
+    what = counted_noun(differences, "differences")
+    whose = counted_noun(organizations, "organizations")
     return f"The books of {whose} do not agree: {what}"

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.contrib.humanize.templatetags import humanize
+
 from tenants.membership import Via
 
-_TEENS = range(11, 14)
-_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _WAYS = {
     Via.FORM.value: "by form",
     Via.IMPORT.value: "by import",
@@ -32,8 +32,7 @@ def exact_instant(at: datetime, zone: ZoneInfo) -> str:
 
 def ordinal(number: int) -> str:
     """1st, 22nd, 1,013th."""
-    teen = number % 100 in _TEENS
-    return f"{number:,}{'th' if teen else _ENDINGS.get(number % 10, 'th')}"
+    return humanize.intcomma(humanize.ordinal(number))
 
 
 def counted_noun(number: int, noun: str) -> str:

@@ -15,6 +15,7 @@ from billing.terms import terms_of
 from core.metrics import Metric
 from usage.models.active_users import LateActivity
 from usage.periods import Month
+from usage.wording import counted_noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def rated_activity_month(
         corrected=_corrected(counted, activity.late),
         billed=billed,
         reasons={
-            pk: f"Told after {name} was closed: {users:,} active {_users(users)}."
+            pk: f"Told after {name} was closed: {counted_noun(users, 'active users')}."
             for pk, _, users in activity.late
         },
     )
@@ -77,7 +78,3 @@ def _corrected(
         else BilledQuantity(pk, name, Metric.ACTIVE_USERS, users)
         for pk, name, users in late
     ]
-
-
-def _users(number: int) -> str:
-    return "user" if number == 1 else "users"

@@ -10,6 +10,7 @@ from accounts.providers import NoSuchProvider, find_provider
 from billing.verification.differences import Verification
 from billing.verification.verify import closed_months, verify_month
 from usage.periods import Month
+from usage.wording import counted_noun
 
 
 class Command(BaseCommand):
@@ -51,8 +52,8 @@ class Command(BaseCommand):
                 verified += 1
                 differences += len(found.differences)
         if differences:
-            noun = "difference" if differences == 1 else "differences"
-            raise CommandError(f"{differences:,} {noun} in {verified:,} months.")
+            found_in = f"{counted_noun(differences, 'differences')} in {verified:,} months."
+            raise CommandError(found_in)
         if not verified:
             raise CommandError("No closed month: nothing was verified.")
         self.stdout.write(self.style.SUCCESS(f"Nothing differs in {verified:,} months."))

@@ -12,10 +12,10 @@ from billing.corrections.crediting import credit_amount, credit_lines
 from billing.corrections.dropping import void_invoice, write_off
 from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
 from billing.corrections.transfers import record_transfer
-from billing.models import Invoice, LineDispute
+from billing.models import Chargeback, Invoice, LineDispute, Payment, Refund
 from billing.refunds import order_refund, refundable_minor
 from mtp.outbox.delivery import deliver_due
-from tests.billing.conftest import BILL
+from tests.billing.conftest import BILL, Books
 from tests.billing.corrections.conftest import LATER, STAFF, with_lines
 
 minors = st.integers(0, 50_000)
@@ -131,6 +131,7 @@ def test_any_story_of_an_invoice_adds_up(books, acts):
         finally:
             invoice = Invoice.objects.get(pk=invoice.pk)
             assert adds_up(invoice.amounts)
+            assert invoice.amounts == Invoice.objects.with_paid().get(pk=invoice.pk).amounts
             assert invoice.amounts.credited_minor <= invoice.total_minor
             assert invoice.amounts.surplus_minor == 0
             assert invoice.amounts.paid_minor >= 0
@@ -142,3 +143,43 @@ def test_any_story_of_an_invoice_adds_up(books, acts):
     )
     moved = totals["amount_charged"] - charged_before, totals["amount_refunded"] - refunded_before
     assert moved[0] - moved[1] == kept
+
+
+def test_amounts_read_alone_are_those_read_with_a_list(books: Books, paid: Invoice) -> None:
+    """Refunds, chargebacks and disputes of every state count alike in both."""
+    invoice = with_lines(books, 30_000, 20_000, month=date(2026, 9, 1))
+    other = paid.payments.get()
+    payment = Payment.objects.create(
+        invoice=invoice,
+        method=Payment.Method.BANK_TRANSFER,
+        amount_minor=40_000,
+        currency="USD",
+        received_at=LATER,
+    )
+    for number, state in enumerate(Refund.State):
+        Refund.objects.create(
+            payment=payment,
+            state=state,
+            amount_minor=100 + number,
+            currency="USD",
+            idempotency_key=f"r{number}",
+            ordered_at=LATER,
+            finished_at=None if state == "pending" else LATER,
+        )
+    for number, state in enumerate(Chargeback.State):
+        for of, each in (("a", payment), ("b", other)):
+            Chargeback.objects.create(
+                payment=each,
+                stripe_dispute_id=f"{of}{number}",
+                state=state,
+                amount_minor=1_000 + number,
+                currency="USD",
+                opened_at=LATER,
+                closed_at=None if state == "open" else LATER,
+            )
+    dispute(invoice, 0)
+    credit(invoice, 700)
+    for pk in (invoice.pk, paid.pk):
+        alone = Invoice.objects.get(pk=pk).amounts
+        assert alone == Invoice.objects.with_paid().get(pk=pk).amounts
+    assert alone.paid_minor == 33_000 - 1_002
