@@ -109,7 +109,3 @@ class Month:
     def ends_at(self, zone: ZoneInfo) -> datetime:
         """The first instant after the billing month, in UTC: where the next one starts."""
         return self.next.starts_at(zone)
-
-    def contains(self, instant: datetime, zone: ZoneInfo) -> bool:
-        """Whether an instant (aware) falls in the billing month."""
-        return self.starts_at(zone) <= instant < self.ends_at(zone)

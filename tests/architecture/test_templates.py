@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
+DEMO_TEMPLATES = sorted((settings.BASE_DIR / "mtp" / "demo" / "templates").rglob("*.html"))
 COMPONENTS = sorted((settings.BASE_DIR / "templates" / "components").glob("*.html"))
 COMMENT = re.compile(r"\{#.*?#\}|\{% comment %\}.*?\{% endcomment %\}", re.DOTALL)
 # Documents, mails and the operations admin: neither the portal's policy nor its styles reach them.
@@ -35,7 +36,7 @@ def written(template: Path) -> str:
 def test_no_template_holds(rule: str) -> None:
     found = [
         str(template.relative_to(settings.BASE_DIR))
-        for template in TEMPLATES
+        for template in (*TEMPLATES, *DEMO_TEMPLATES)
         if template.is_relative_to(settings.BASE_DIR)
         and FORBIDDEN[rule].search(written(template))
         # Documents and mails are no pages: the portal's policy does not reach them.
