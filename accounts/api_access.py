@@ -13,11 +13,11 @@ from ninja.security import APIKeyHeader
 from ninja.throttling import BaseThrottle
 from redis import RedisError
 
-from accounts.actors import Actor
 from accounts.api_keys import key_of, note_use
 from accounts.models import ApiKey, Provider
-from mtp.problems import Problem
-from mtp.schema import connection
+from core.actors import Actor
+from core.problems import Problem
+from core.schema import connection
 
 logger = logging.getLogger(__name__)
 MINUTE_SECONDS = 60

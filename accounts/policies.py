@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.requests import SiteRequest
 from accounts.roles import Permission
-from accounts.scope import limited_to
+from core.scope import limited_to
 
 View = Callable[..., HttpResponse]
 REFUSALS = {
@@ -60,7 +60,7 @@ LIBRARY_POLICIES: dict[str, Policy] = {
     "account_change_password": SIGNED_IN,
     "operations_sign_out": ANYONE,
     "admin:": OPERATIONS,
-    # But for its reference, which names its policy itself; tests/test_api.py walks the operations.
+    # But for its reference, which names its policy itself; tests/mtp/test_api.py walks the operations.
     "api:": API_KEY,
 }
 

@@ -1,7 +1,7 @@
 """The provider the code works for, and finding one by the name a person types."""
 
 from accounts.models import Provider
-from mtp.schema import NoProviderSchema, connection
+from core.schema import NoProviderSchema, connection
 
 
 class NoSuchProvider(LookupError):

@@ -3,7 +3,7 @@
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import Provider, User
-from mtp.middleware import ProviderRequest
+from core.middleware import ProviderRequest
 
 
 class SiteRequest(ProviderRequest):

@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.mail import queue_mail
 from accounts.models import SignInEvent, User
+from core.mail import queue_mail
 
 
 class EmailBackend(AuthenticationBackend):  # type: ignore[misc]

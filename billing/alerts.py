@@ -7,16 +7,16 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.providers import current_provider
-from billing.licences import CommitmentUsage, Licences, licences, this_month
+from billing.contracts.licenses import CommitmentUsage, Licences, licences, this_month
+from billing.dunning.status import standing_of
+from billing.dunning.summary import StandingPage
+from billing.formatting import date_text
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.money import format_money
-from billing.standing import standing_of
-from billing.standing_page import StandingPage
-from billing.wording import date_text
-from tenants.alerts.conditions import Condition, watch
+from core.months import Month
+from tenants.alerts.rules import Condition, watch
 from tenants.models import Severity
 from tenants.models.alerts import Kind
-from usage.periods import Month
 
 REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)
 # From so many days before the end of its last month on, a card should be replaced.

@@ -12,9 +12,9 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register who does billing's durable work, and operations' pages of standing."""
-        importlib.import_module("billing.effects")
+        importlib.import_module("billing.outbox_handlers")
         importlib.import_module("billing.alerts")
-        importlib.import_module("billing.allowances.alerts")
-        importlib.import_module("billing.standing_admin")
-        importlib.import_module("billing.corrections.admin.records")
-        importlib.import_module("billing.verification.admin")
+        importlib.import_module("billing.allowance_alerts")
+        importlib.import_module("billing.admin.dunning")
+        importlib.import_module("billing.admin.corrections.records")
+        importlib.import_module("billing.admin.verification")

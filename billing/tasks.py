@@ -6,12 +6,12 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.rounds import active_providers, close_connection, for_each, portions
-from billing.month_close import close_due_months
+from accounts.provider_batches import active_providers, close_connection, for_each, portions
+from billing.dunning.status import record_standings
+from billing.invoicing.month_close import close_due_months
 from billing.reconciliation import book_recent, reconcile
-from billing.reminders.round import remind
-from billing.standing import record_standings
-from mtp.outbox.delivery import waking_once
+from billing.reminders.daily import remind
+from core.outbox.delivery import waking_once
 
 logger = logging.getLogger(__name__)
 

@@ -2,41 +2,41 @@
 
 from django.urls import path
 
-from billing.information.forms import BILLING, MAILING
-from billing.peak_guard import cost_of_peak
+from billing.customer.billing_information_form import BILLING, MAILING
+from billing.planning.new_peak_cost import cost_of_peak
 from billing.views import (
     active_users,
     allowance,
+    billing_information,
+    cap_drafts,
     cap_requests,
+    cap_simulation,
     card,
     contract,
     dashboard,
     disputes,
     documents,
     forecast,
-    history,
-    information,
-    licences,
-    outstanding,
-    pay,
-    rehearsal,
+    licenses,
+    new_card_charges,
+    payment_history,
+    payment_link,
+    preview,
     webhook,
-    what_if,
-    what_if_draft,
 )
-from tenants.views import own, own_imports, provider, provider_imports
+from tenants.views import own_imports, own_members, provider_imports, provider_members
 
 # Pages of the floor below that say what an addition costs before it is made.
 additions = [
     path(
         "organizations/<int:organization_id>/users/add/",
-        provider.user_add,
+        provider_members.user_add,
         {"new_peak": cost_of_peak},
         name="user_add",
     ),
     path(
         "organizations/<int:organization_id>/devices/add/",
-        provider.device_add,
+        provider_members.device_add,
         {"new_peak": cost_of_peak},
         name="device_add",
     ),
@@ -48,13 +48,13 @@ additions = [
     ),
     path(
         "organization/users/add/",
-        own.own_user_add,
+        own_members.own_user_add,
         {"new_peak": cost_of_peak},
         name="own_user_add",
     ),
     path(
         "organization/devices/add/",
-        own.own_device_add,
+        own_members.own_device_add,
         {"new_peak": cost_of_peak},
         name="own_device_add",
     ),
@@ -82,16 +82,18 @@ urlpatterns = [
         allowance.allowance_order,
         name="allowance_order",
     ),
-    path("account/licences/", licences.licences, name="licences"),
+    path("account/licences/", licenses.licences, name="licences"),
     path("account/contract/", contract.contract, name="contract"),
     path(
         "account/contract/<int:contract_id>/contract.pdf",
         contract.contract_pdf,
         name="contract_pdf",
     ),
-    path("account/payments/", history.payment_history, name="payment_history"),
-    path("account/payments.csv", history.payment_history_csv, name="payment_history_csv"),
-    path("account/payments/<int:invoice_id>/", history.invoice_detail, name="invoice_detail"),
+    path("account/payments/", payment_history.payment_history, name="payment_history"),
+    path("account/payments.csv", payment_history.payment_history_csv, name="payment_history_csv"),
+    path(
+        "account/payments/<int:invoice_id>/", payment_history.invoice_detail, name="invoice_detail"
+    ),
     path(
         "account/payments/<int:invoice_id>/invoice.pdf", documents.invoice_pdf, name="invoice_pdf"
     ),
@@ -108,26 +110,28 @@ urlpatterns = [
         disputes.line_dispute,
         name="line_dispute",
     ),
-    path("account/billing/", information.billing_information, name="billing_information"),
+    path("account/billing/", billing_information.billing_information, name="billing_information"),
     path(
         "account/billing/mailing-address/",
-        information.address_fields,
+        billing_information.address_fields,
         {"part": MAILING},
         name="mailing_address",
     ),
     path(
         "account/billing/billing-address/",
-        information.address_fields,
+        billing_information.address_fields,
         {"part": BILLING},
         name="billing_address",
     ),
-    path("account/billing/card/", information.card_replace, name="card_replace"),
+    path("account/billing/card/", billing_information.card_replace, name="card_replace"),
     path("account/billing/card/setup/", card.card_setup, name="card_setup"),
     path("account/billing/card/return/", card.card_return, name="card_return"),
     path(
-        "account/billing/card/<int:card_id>/charges/", outstanding.card_charges, name="card_charges"
+        "account/billing/card/<int:card_id>/charges/",
+        new_card_charges.card_charges,
+        name="card_charges",
     ),
-    path("account/rehearsal.csv", rehearsal.month_rehearsal_csv, name="month_rehearsal_csv"),
+    path("account/rehearsal.csv", preview.month_rehearsal_csv, name="month_rehearsal_csv"),
     path("account/usage/forecast/", forecast.forecast, name="forecast"),
     path("account/usage/forecast.csv", forecast.forecast_csv, name="forecast_csv"),
     path(
@@ -135,27 +139,27 @@ urlpatterns = [
         forecast.forecast_organization,
         name="forecast_organization",
     ),
-    path("account/what-if/", what_if.what_if, name="what_if"),
-    path("account/what-if/blocked.csv", what_if.what_if_csv, name="what_if_csv"),
+    path("account/what-if/", cap_simulation.what_if, name="what_if"),
+    path("account/what-if/blocked.csv", cap_simulation.what_if_csv, name="what_if_csv"),
     path(
         "account/what-if/<int:organization_id>/",
-        what_if.what_if_organization,
+        cap_simulation.what_if_organization,
         name="what_if_organization",
     ),
-    path("account/what-if/rule/", what_if_draft.what_if_rule, name="what_if_rule"),
-    path("account/what-if/list/", what_if_draft.what_if_paste, name="what_if_paste"),
-    path("account/what-if/discard/", what_if_draft.what_if_discard, name="what_if_discard"),
-    path("account/what-if/renew/", what_if_draft.what_if_renew, name="what_if_renew"),
-    path("account/what-if/apply/", what_if_draft.what_if_apply, name="what_if_apply"),
+    path("account/what-if/rule/", cap_drafts.what_if_rule, name="what_if_rule"),
+    path("account/what-if/list/", cap_drafts.what_if_paste, name="what_if_paste"),
+    path("account/what-if/discard/", cap_drafts.what_if_discard, name="what_if_discard"),
+    path("account/what-if/renew/", cap_drafts.what_if_renew, name="what_if_renew"),
+    path("account/what-if/apply/", cap_drafts.what_if_apply, name="what_if_apply"),
     path("account/cap-requests/", cap_requests.cap_request_list, name="cap_request_list"),
     path(
         "account/cap-requests/<int:cap_request_id>/",
         cap_requests.cap_request_detail,
         name="cap_request_detail",
     ),
-    path("terms/", information.terms, name="terms"),
-    path("pay/<str:token>/", pay.pay_invoice, name="pay_invoice"),
-    path("pay/<str:token>/begin/", pay.pay_begin, name="pay_begin"),
-    path("pay/<str:token>/return/", pay.pay_return, name="pay_return"),
+    path("terms/", billing_information.terms, name="terms"),
+    path("pay/<str:token>/", payment_link.pay_invoice, name="pay_invoice"),
+    path("pay/<str:token>/begin/", payment_link.pay_begin, name="pay_begin"),
+    path("pay/<str:token>/return/", payment_link.pay_return, name="pay_return"),
     path("webhooks/stripe/", webhook.stripe_webhook, name="stripe_webhook"),
 ]

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from integrations.models import AutotaskConnection, Drift, ServiceMapping, SyncRun
 from integrations.models.runs import NOT_DONE, Outcome
-from tenants.alerts.conditions import Condition, watch
+from tenants.alerts.rules import Condition, watch
 from tenants.models import Severity
 from tenants.models.alerts import Kind
 

@@ -12,6 +12,6 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the work that is done later, and what others ask of the PSA."""
-        importlib.import_module("integrations.autotask.runs")
+        importlib.import_module("integrations.autotask.sync.runs")
         importlib.import_module("integrations.alerts")
-        importlib.import_module("integrations.autotask.ticketing")
+        importlib.import_module("integrations.autotask.tickets.tickets")

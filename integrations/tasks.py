@@ -7,9 +7,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.rounds import active_providers, for_each, portions
-from integrations.autotask.runs import order_nightly
-from mtp.schema import provider_schema
+from accounts.provider_batches import active_providers, for_each, portions
+from core.schema import provider_schema
+from integrations.autotask.sync.runs import order_nightly
 
 
 @shared_task(name="integrations.tasks.sync_due_providers")

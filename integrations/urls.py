@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from billing.views import rehearsal
-from integrations.rehearsal import psa
+from billing.views import preview
+from integrations.preview_checks import psa
 from integrations.views import (
     autotask,
     autotask_drifts,
@@ -17,9 +17,7 @@ PSA = "integrations/autotask/"
 
 urlpatterns = [
     # A page of the floor below, with the check that only this one knows.
-    path(
-        "account/rehearsal/", rehearsal.month_rehearsal, {"checks": [psa]}, name="month_rehearsal"
-    ),
+    path("account/rehearsal/", preview.month_rehearsal, {"checks": [psa]}, name="month_rehearsal"),
     path(
         "integrations/autotask/statement/",
         statement.autotask_statement,

@@ -10,11 +10,11 @@ from ninja.errors import HttpError, Throttled, ValidationError
 
 from accounts.api_access import KeyRate
 from accounts.policies import anyone
-from billing.suspension import StandingKey
-from mtp.problems import MEDIA_TYPE, Problem, problem_of_status
+from billing.dunning.suspension import StandingKey
+from core.problems import MEDIA_TYPE, Problem, problem_of_status
 from tenants.api import alerts, members, organizations, refusals
-from usage import api as usage
-from usage.active_users import api as activity
+from usage.api import active_users as activity
+from usage.api import months as usage
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from django_tenants.utils import get_public_schema_name
 from accounts.menu_badges import menu_badges_key
 from accounts.models import User
 from accounts.roles import Permission
-from accounts.scope import limited_to
-from billing.licences import has_commitment
+from billing.contracts.licenses import has_commitment
 from billing.models import Contract
+from core.schema import current_schema
+from core.scope import limited_to
 from integrations.models import Drift
-from mtp.schema import current_schema
 from tenants.models import Alert, CapRequest
 
 

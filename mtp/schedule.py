@@ -5,7 +5,7 @@ from celery.schedules import crontab
 BEAT_SCHEDULE = {
     # Expires: wake-ups that piled up while no worker ran would find nothing left to do.
     "outbox": {
-        "task": "mtp.outbox.tasks.send_due",
+        "task": "core.outbox.tasks.send_due",
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },

@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from mtp import operations_look, schedule
+from mtp import operations_theme, schedule
 
 # The locked rules of time zones, whatever the system's: a month begins at one instant everywhere.
 zoneinfo.reset_tzpath(())
@@ -56,7 +56,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # --- Apps: no app of ours is in both lists (docs/decisions/0001) ---------------------------------
 SHARED_APPS = [
     "accounts",
-    "mtp.outbox",
+    "core.outbox",
     # Before django_tenants, whose admin templates would come first.
     "unfold",
     "django_tenants",
@@ -90,19 +90,19 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "mtp.problems.ProblemsMiddleware",
-    "mtp.middleware.PublicSchemaMiddleware",
+    "core.problems.ProblemsMiddleware",
+    "core.middleware.PublicSchemaMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "mtp.middleware.ProviderMiddleware",
+    "core.middleware.ProviderMiddleware",
     "tenants.alerts.middleware.AlertsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "billing.suspension.SuspensionMiddleware",
+    "billing.dunning.suspension.SuspensionMiddleware",
 ]
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
@@ -118,7 +118,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "mtp.navigation.navigation",
-                "billing.context_processors.standing",
+                "billing.dunning.context_processors.standing",
             ],
         },
     }
@@ -144,12 +144,12 @@ REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}}
 CACHES = {
     # Shared by all providers: sign-in limits must be.
-    "default": {**_CACHE, "BACKEND": "mtp.cache.ForgivingCache"},
-    "sessions": {**_CACHE, "BACKEND": "mtp.cache.SessionCache"},
+    "default": {**_CACHE, "BACKEND": "core.cache.ForgivingCache"},
+    "sessions": {**_CACHE, "BACKEND": "core.cache.SessionCache"},
     # Whatever belongs to one provider: its schema is part of every key.
     "provider": {
         **_CACHE,
-        "BACKEND": "mtp.cache.ForgivingCache",
+        "BACKEND": "core.cache.ForgivingCache",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
     },
@@ -237,7 +237,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_BEAT_SCHEDULE = schedule.BEAT_SCHEDULE
-UNFOLD = operations_look.UNFOLD
+UNFOLD = operations_theme.UNFOLD
 
 # --- Stripe --------------------------------------------------------------------------------------
 STRIPE_API_KEY = secret("STRIPE_API_KEY")
@@ -274,7 +274,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- The product's own figures -------------------------------------------------------------------
 # Read after the files above have filled the environment.
-from mtp.figures import *  # noqa: E402, F403
+from mtp.product_settings import *  # noqa: E402, F403
 
 LOGGING = {
     "version": 1,

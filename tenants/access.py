@@ -4,7 +4,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from accounts.requests import PortalRequest
-from accounts.scope import visible_organizations
+from core.scope import visible_organizations
 from tenants.models import Device, Location, ManagedUser, Organization
 
 # Session key: the organization an MSP administrator is logged in to.

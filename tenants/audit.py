@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from accounts.actors import Actor
+from core.actors import Actor
 from tenants.models import AuditEntry, Organization
 
 LONGEST_SUBJECT = 300

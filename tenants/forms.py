@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django import forms
 
-from accounts.text import plain_lines, plain_text
+from core.text import plain_lines, plain_text
 from tenants.models import (
     LARGEST_MAU_THRESHOLD,
     SMALLEST_MAU_THRESHOLD,

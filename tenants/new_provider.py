@@ -5,7 +5,7 @@ from datetime import datetime
 from django.conf import settings
 
 from accounts.models import Provider
-from accounts.provisioning import on_new_provider
+from accounts.provisioning.new_provider import on_new_provider
 from tenants.models import MeteringPolicy
 
 

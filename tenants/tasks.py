@@ -7,11 +7,11 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.rounds import active_providers, for_each, portions
-from mtp.schema import ProviderTask, provider_schema
+from accounts.provider_batches import active_providers, for_each, portions
+from core.schema import ProviderTask, provider_schema
 from tenants.alerts.digests import send_digests
-from tenants.alerts.rounds import watch_round
-from tenants.alerts.waking import WATCH_PROVIDER
+from tenants.alerts.evaluation import watch_round
+from tenants.alerts.schedule import WATCH_PROVIDER
 
 
 @shared_task(name=WATCH_PROVIDER, base=ProviderTask)

@@ -2,30 +2,32 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from tenants.views import account as provider_account
 from tenants.views import (
+    accept_invitation,
     administrators,
     alert_mail,
     alerts,
     cap_request,
-    entering,
-    joining,
+    impersonation,
     locations,
     organization_admins,
     organizations,
-    own,
     own_imports,
-    provider,
+    own_members,
     provider_imports,
+    provider_members,
 )
+from tenants.views import account as provider_account
 
 members_of_organization = [
-    path("users/", provider.user_list, name="user_list"),
-    path("users/<int:user_id>/remove/", provider.user_remove, name="user_remove"),
-    path("users/<int:user_id>/suspend/", provider.user_suspend, name="user_suspend"),
-    path("users/<int:user_id>/reactivate/", provider.user_reactivate, name="user_reactivate"),
-    path("devices/", provider.device_list, name="device_list"),
-    path("devices/<int:device_id>/remove/", provider.device_remove, name="device_remove"),
+    path("users/", provider_members.user_list, name="user_list"),
+    path("users/<int:user_id>/remove/", provider_members.user_remove, name="user_remove"),
+    path("users/<int:user_id>/suspend/", provider_members.user_suspend, name="user_suspend"),
+    path(
+        "users/<int:user_id>/reactivate/", provider_members.user_reactivate, name="user_reactivate"
+    ),
+    path("devices/", provider_members.device_list, name="device_list"),
+    path("devices/<int:device_id>/remove/", provider_members.device_remove, name="device_remove"),
     path("devices/<int:device_id>/location/", locations.device_place, name="device_place"),
     path("locations/", locations.location_list, name="location_list"),
     path("locations/add/", locations.location_add, name="location_add"),
@@ -51,7 +53,7 @@ imports_of_organization = [
 one_organization = [
     path("rename/", organizations.organization_rename, name="organization_rename"),
     path("remove/", organizations.organization_remove, name="organization_remove"),
-    path("enter/", entering.organization_enter, name="organization_enter"),
+    path("enter/", impersonation.organization_enter, name="organization_enter"),
     path(
         "administrators/",
         organization_admins.organization_admin_list,
@@ -72,15 +74,21 @@ one_organization = [
 ]
 
 own_organization = [
-    path("leave/", entering.organization_leave, name="organization_leave"),
+    path("leave/", impersonation.organization_leave, name="organization_leave"),
     path("cap/", cap_request.own_cap_request, name="own_cap_request"),
     path("cap/withdraw/", cap_request.own_cap_request_withdraw, name="own_cap_request_withdraw"),
-    path("users/", own.own_user_list, name="own_user_list"),
-    path("users/<int:user_id>/remove/", own.own_user_remove, name="own_user_remove"),
-    path("users/<int:user_id>/suspend/", own.own_user_suspend, name="own_user_suspend"),
-    path("users/<int:user_id>/reactivate/", own.own_user_reactivate, name="own_user_reactivate"),
-    path("devices/", own.own_device_list, name="own_device_list"),
-    path("devices/<int:device_id>/remove/", own.own_device_remove, name="own_device_remove"),
+    path("users/", own_members.own_user_list, name="own_user_list"),
+    path("users/<int:user_id>/remove/", own_members.own_user_remove, name="own_user_remove"),
+    path("users/<int:user_id>/suspend/", own_members.own_user_suspend, name="own_user_suspend"),
+    path(
+        "users/<int:user_id>/reactivate/",
+        own_members.own_user_reactivate,
+        name="own_user_reactivate",
+    ),
+    path("devices/", own_members.own_device_list, name="own_device_list"),
+    path(
+        "devices/<int:device_id>/remove/", own_members.own_device_remove, name="own_device_remove"
+    ),
     path("devices/<int:device_id>/location/", locations.own_device_place, name="own_device_place"),
     path("locations/", locations.own_location_list, name="own_location_list"),
     path("locations/add/", locations.own_location_add, name="own_location_add"),
@@ -150,7 +158,7 @@ alert_pages = [
 urlpatterns = [
     path("alerts/", include(alert_pages)),
     path("account/", include(account)),
-    path("invitation/<str:token>/", joining.invitation_accept, name="invitation_accept"),
+    path("invitation/<str:token>/", accept_invitation.invitation_accept, name="invitation_accept"),
     path("organizations/", organizations.organization_list, name="organization_list"),
     path("organizations/new/", organizations.organization_create, name="organization_create"),
     path("organizations/<int:organization_id>/", include(one_organization)),

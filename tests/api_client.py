@@ -7,9 +7,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from core.actors import SYSTEM_ACTOR
+from core.schema import provider_schema
 from tenants.people.api_keys import Overlap, generate_key
 
 ROOT = "/api/v1"

@@ -3,18 +3,18 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from accounts.actors import SYSTEM_ACTOR, Actor
 from accounts.models import User
 from billing.choices import ContractKind
 from billing.models import Contract
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
-from tenants.cap_requests.asking import ask_for_cap
-from tenants.cap_requests.deciding import Until
-from tenants.membership import Via, add_user
+from core.actors import SYSTEM_ACTOR, Actor
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from tenants.cap_requests.decisions import Until
+from tenants.cap_requests.requests import ask_for_cap
 from tenants.models import CapRequest, MeteringPolicy, Organization
-from tenants.organizations import set_user_cap
-from tests.people import People
+from tenants.organizations.lifecycle import set_user_cap
+from tenants.users.membership import Via, add_user
+from tests.personas import People
 
 NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
 BILL = Actor(id=1, name="Bill")

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
-from tests.people import CANARIES, People, hire_cast
+from tests.personas import CANARIES, People, hire_cast
 from tests.providers import close_provider, open_provider
 
 pytest_plugins = [
@@ -132,7 +132,7 @@ def own_provider(committed: None) -> Iterator[Callable[..., Provider]]:
     """`own_provider()`: a committed provider with a schema of its own, dropped afterwards.
 
     `own_provider(canary="Racer", prefix="RACE", billing_time_zone="America/Denver")`; people are
-    hired into it with `tests.people.hire`.
+    hired into it with `tests.personas.hire`.
     """
     opened: list[Provider] = []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from mtp.demo.cast import PASSWORD
+from mtp.demo.companies import PASSWORD
 from tests.chromium import ARGUMENTS
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"

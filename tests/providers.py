@@ -14,9 +14,9 @@ from django_tenants.utils import schema_context
 from psycopg import sql
 
 from accounts.models import Provider, SignInEvent
-from accounts.provisioning import create_provider, provision
-from accounts.schema_migrations import MigrationKey, ProviderMigrations
-from mtp.outbox.models import OutboxMessage
+from accounts.provisioning.new_provider import create_provider, provision
+from accounts.provisioning.schema_migrations import MigrationKey, ProviderMigrations
+from core.outbox.models import OutboxMessage
 
 # Each schema's sequences start in a range of its own, so no id of one means anything in another.
 ID_RANGE = 100_000

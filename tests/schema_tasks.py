@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from accounts.providers import current_provider
-from mtp.schema import ProviderTask
+from core.schema import ProviderTask
 from tenants.models import Organization
 
 

@@ -16,14 +16,14 @@ from accounts.providers import current_provider
 from accounts.roles import Role
 from billing.choices import Collection, InvoiceKind
 from billing.models import Contract, CreditNote, Invoice, PaymentMethod
+from core.schema import provider_schema
 from integrations.models import Drift, ServiceMapping, SyncRun
-from mtp.schema import provider_schema
 from tenants.access import ENTERED_ORGANIZATION_KEY
 from tenants.alerts import raise_alert
-from tenants.alerts.conditions import Condition
+from tenants.alerts.rules import Condition
 from tenants.models import CapRequest, Device, ImportRun, Location, ManagedUser, Organization
 from tenants.models.alerts import Kind, Severity
-from tests.people import CANARIES, People, hire
+from tests.personas import CANARIES, People, hire
 from tests.routes import Route, all_routes, without_tokens
 
 CANARY = CANARIES["north"]

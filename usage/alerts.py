@@ -8,13 +8,13 @@ from django.urls import reverse
 
 from core.metrics import Metric
 from tenants.alerts import raise_alert, resolve_alert
-from tenants.alerts.conditions import Condition, watch
+from tenants.alerts.rules import Condition, watch
 from tenants.models import MeteringPolicy, Severity
 from tenants.models.alerts import Kind
-from usage.badges import Badge, badge, limit_reached, near_limit
+from usage.cap_badges import Badge, badge, limit_reached, near_limit
+from usage.formatting import counted_noun
+from usage.ledger.verify import Difference
 from usage.models import OrganizationCounter
-from usage.replay import Difference
-from usage.wording import counted_noun
 
 BOOKS = "books"
 # Differences that an alert spells out; the command lists them all.

@@ -14,4 +14,4 @@ class UsageConfig(AppConfig):
         """Register what usage watches for."""
         importlib.import_module("usage.alerts")
         importlib.import_module("usage.active_users.alerts")
-        importlib.import_module("usage.active_users.importing")
+        importlib.import_module("usage.active_users.import_kind")

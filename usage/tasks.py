@@ -6,10 +6,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.rounds import active_providers, close_connection, for_each, portions
-from mtp.schema import provider_schema
-from usage.forecast.trials import record_trials
-from usage.snapshots import snapshot_providers
+from accounts.provider_batches import active_providers, close_connection, for_each, portions
+from core.schema import provider_schema
+from usage.forecast.backtest import record_trials
+from usage.ledger.snapshots import snapshot_providers
 
 
 @shared_task(name="usage.tasks.snapshot_due_providers")

@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 
 from accounts import operations
 from accounts.models import Provider
-from accounts.provisioning import request_schema, retry_schema, schema_name_of
+from accounts.provisioning.new_provider import request_schema, retry_schema, schema_name_of
 
 NEVER_CHANGES = ("invoice_prefix", "billing_time_zone", "currency")
 

@@ -9,7 +9,7 @@ from django.db import models
 from accounts.credentials import DIGEST_LENGTH
 from accounts.models.provider import Provider
 from accounts.roles import Role
-from accounts.text import plain_text
+from core.text import plain_text
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):

@@ -6,9 +6,9 @@ from typing import ClassVar
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from accounts.text import plain_text
 from accounts.validation import currency_code
 from core.metrics import Metric
+from core.text import plain_text
 
 LARGEST_PACK = 10_000_000
 LONGEST_TERM_MONTHS = 36

@@ -9,7 +9,7 @@ from django.db import models
 
 from accounts.models.provider import Provider
 from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PERMISSIONS, Permission, Role
-from accounts.text import plain_text
+from core.text import plain_text
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -8,8 +8,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
 
-from accounts.text import plain_text
 from accounts.validation import currency_code, time_zone_name
+from core.text import plain_text
 
 
 class Provider(TenantMixin):  # type: ignore[misc]

@@ -10,22 +10,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts.actors import actor_of
 from accounts.models import Package
 from accounts.providers import current_provider
 from billing.admin.base import BillingAdmin
-from billing.agreements.course import TERM_MONTHS
-from billing.agreements.terms import is_whole_terms
 from billing.choices import ContractKind
-from billing.contracts import MonthsClosed, agree_contract
+from billing.contracts.contracts import MonthsClosed, agree_contract
+from billing.contracts.duration import is_whole_terms
+from billing.contracts.renewals import TERM_MONTHS
+from billing.customer.profile import OWN_FIELDS, profile_or_draft
 from billing.models import (
     BillingProfile,
     Contract,
     MonthClose,
 )
-from billing.profile import OWN_FIELDS, profile_or_draft
+from core.actors import actor_of
+from core.months import MONTHS_OF_A_YEAR, Month
 from tenants import audit
-from usage.periods import MONTHS_OF_A_YEAR, Month
 
 # Further away a due date may be none that a calendar has, and the month could never be closed.
 LONGEST_TERMS_DAYS = 365

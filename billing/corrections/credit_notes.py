@@ -6,14 +6,14 @@ from datetime import datetime
 
 from django.db.models import Sum
 
-from accounts.actors import Actor
 from accounts.providers import current_provider
 from billing import topics
 from billing.corrections.credit_amounts import Split
 from billing.invoicing.numbering import take_numbers
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.money import format_money
-from mtp.outbox.delivery import enqueue
+from core.actors import Actor
+from core.outbox.delivery import enqueue
 from tenants import audit
 
 CREDIT_NOTE_NUMBERS = "credit_note"

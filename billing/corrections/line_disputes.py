@@ -7,17 +7,17 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.actors import Actor
 from accounts.providers import current_provider
 from billing import topics
 from billing.choices import Collection
 from billing.corrections import mails
-from billing.corrections.acting import CorrectionRefused, correct
-from billing.corrections.crediting import credit, left_to_credit, taken_of_lines
+from billing.corrections.credits import credit, left_to_credit, taken_of_lines
+from billing.dunning.status import record_standing
 from billing.models import Invoice, InvoiceLine, LineDispute, PaymentMethod
 from billing.money import format_money
-from billing.standing import record_standing
-from mtp.outbox.delivery import enqueue
+from billing.payments.balance_lock import CorrectionRefused, correct
+from core.actors import Actor
+from core.outbox.delivery import enqueue
 from tenants import audit
 
 State = LineDispute.State

@@ -11,12 +11,12 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts.mail import queue_mail
 from accounts.models import Provider
-from billing.documents.mailing import AttachedDocument, DocumentKind, queue_document_mail
+from billing.documents.invoice_mails import AttachedDocument, DocumentKind, queue_document_mail
+from billing.formatting import date_text, month_text
 from billing.models import CreditNote, CreditNoteDocument, Invoice, LineDispute, Payment, Refund
 from billing.money import format_money
-from billing.wording import date_text, month_text
+from core.mail import queue_mail
 
 
 def queue_credit_note_mail(*, note: CreditNote, now: datetime) -> None:

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.actors import Actor
 from accounts.providers import current_provider
 from billing.choices import InvoiceKind, LineKind
-from billing.corrections.acting import CorrectionRefused, correct
-from billing.issue import deliveries_of, issue_invoices
+from billing.customer.profile import profile_or_draft
+from billing.invoicing.issue import deliveries_of, issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
 from billing.money import format_money
-from billing.month_levels import billed_quantities
-from billing.profile import profile_or_draft
-from billing.rating import InvoiceDraft, LineDraft, Peak, rate_month
-from billing.terms import terms_of
-from mtp.outbox.delivery import enqueue_all
+from billing.payments.balance_lock import CorrectionRefused, correct
+from billing.rating.billed_quantities import billed_quantities
+from billing.rating.rate_month import InvoiceDraft, LineDraft, Peak, rate_month
+from billing.rating.terms import terms_of
+from core.actors import Actor
+from core.months import Month
+from core.outbox.delivery import enqueue_all
 from tenants import audit
-from usage.periods import Month
 
 
 @dataclass(frozen=True, slots=True)

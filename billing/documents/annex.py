@@ -8,10 +8,10 @@ width: it is marked, and the page gives it a box of the column's width.
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from billing.documents.names import fitted, is_monospaced, printable
+from billing.documents.text_fitting import fitted, is_monospaced, printable
+from billing.formatting import quantity_text, sortable_instant
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
-from billing.wording import quantity_text, sortable_instant
 
 _GAP = "  "
 _POSITION, _QUANTITY, _REACHED, _PERSON = 4, 14, 26, 21

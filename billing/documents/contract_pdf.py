@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 
-from billing.documents.names import printable
-from billing.documents.sheet import Party
+from billing.documents.invoice_content import Party
+from billing.documents.text_fitting import printable
+from billing.formatting import date_text
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
-from billing.wording import date_text
 
 _LONGEST_ITEM = 200
 _MOST_ITEMS = 30

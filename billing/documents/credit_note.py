@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 
-from billing.documents.names import printable
-from billing.documents.sheet import Party, rate_text
+from billing.documents.invoice_content import Party, rate_text
 from billing.documents.store import DocumentNotReady, checked
+from billing.documents.text_fitting import printable
+from billing.formatting import date_text, month_text
 from billing.models import CreditNote, CreditNoteDocument
 from billing.money import format_money
-from billing.wording import date_text, month_text
 
 
 @dataclass(frozen=True, slots=True)

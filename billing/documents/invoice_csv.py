@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from billing.documents.explanation_links import why_address
 from billing.models import Invoice, InvoiceLine
 from billing.money import exponent, major
-from billing.why_links import why_address
-from tenants.spreadsheet import csv_lines
+from core.csv_files import csv_lines
 
 TAX = "tax"
 HEADER = (

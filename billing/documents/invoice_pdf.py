@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from django.template.loader import render_to_string
 
+from billing.documents.invoice_content import sheet_of
 from billing.documents.rendering import pdf_of
-from billing.documents.sheet import sheet_of
 from billing.models import Invoice, InvoiceLine
 
 

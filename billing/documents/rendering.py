@@ -8,7 +8,7 @@ from typing import NoReturn
 import weasyprint
 from weasyprint.urls import URLFetcher
 
-from billing.documents.typefaces import font_configuration
+from billing.documents.fonts import font_configuration
 
 STYLES = Path(__file__).parent / "invoice.css"
 

@@ -8,11 +8,11 @@ from datetime import date, datetime
 from django.conf import settings
 
 from billing import topics
+from billing.documents.fingerprint import typeset_by
 from billing.documents.invoice_csv import invoice_csv
-from billing.documents.typeset import typeset_by
 from billing.models import Invoice, InvoiceDocument, InvoiceLine
-from mtp.outbox.delivery import enqueue
-from mtp.schema import require_provider_schema
+from core.outbox.delivery import enqueue
+from core.schema import require_provider_schema
 
 logger = logging.getLogger(__name__)
 Format = InvoiceDocument.Format

@@ -1,1 +1,1 @@
-"""Issuing what is billed for a month."""
+"""Late changes billed: what a closed month lacked becomes lines of the next invoice."""

@@ -1,11 +1,8 @@
 """Money owed, asked for and received: one provider's schema."""
 
-from billing.models.agreements import ContractDocument, RenewalNotice, TermsAcceptance
-from billing.models.allowance import AllowanceOrder
-from billing.models.chargeback import Chargeback
-from billing.models.charging import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
-from billing.models.close import MonthClose
-from billing.models.contract import BillingProfile, Contract
+from billing.models.chargebacks import Chargeback
+from billing.models.contract_documents import ContractDocument, RenewalNotice, TermsAcceptance
+from billing.models.contracts import BillingProfile, Contract
 from billing.models.corrections import (
     CreditNote,
     CreditNoteDocument,
@@ -13,9 +10,12 @@ from billing.models.corrections import (
     LineDispute,
     Refund,
 )
-from billing.models.invoice import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
+from billing.models.dunning import StandingStep, SuspensionDeferral
+from billing.models.invoices import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
+from billing.models.month_close import MonthClose
+from billing.models.pack_orders import AllowanceOrder
+from billing.models.payments import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
 from billing.models.reconciliation import BookDifference
-from billing.models.standing import StandingStep, SuspensionDeferral
 
 __all__ = [
     "AllowanceOrder",

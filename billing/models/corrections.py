@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import models
 
-from billing.models.charging import Payment
+from billing.models.payments import Payment
 from billing.money import format_money
 
 

@@ -5,7 +5,7 @@ chargebacks likewise. What then still differs becomes a row for operations and a
 once, until both sides agree again.
 """
 
-from billing.reconciliation.comparing import LOOK_BACK, reconcile
+from billing.reconciliation.payments import LOOK_BACK, reconcile
 from billing.reconciliation.recent import book_recent
 
 __all__ = ["LOOK_BACK", "book_recent", "reconcile"]

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Provider
-from billing import gateway, stripe_disputes, stripe_refunds
-from billing.charging import PaymentMismatch
+from billing.gateway import client as gateway
+from billing.gateway import disputes as stripe_disputes
+from billing.gateway import refunds as stripe_refunds
 from billing.models import Chargeback, Refund
-from billing.stripe_events import book_dispute, book_refunds
-from billing.webhooks import provider_of_customer
-from mtp.schema import provider_schema
+from billing.payments.charging import PaymentMismatch
+from billing.webhooks.handlers import book_dispute, book_refunds
+from billing.webhooks.inbox import provider_of_customer
+from core.schema import provider_schema
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Provider
-from billing.contact_mail import mail_contacts
+from billing.customer.contact_mail import mail_contacts
+from billing.formatting import date_text, local_date
 from billing.models import PaymentMethod
-from billing.wording import date_text, local_date
 
 
 class Expiry(StrEnum):

@@ -6,12 +6,12 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Provider
-from billing.agreements.course import Course, Outcome, course_of
-from billing.contact_mail import mail_contacts
+from billing.contracts.renewals import Course, Outcome, course_of
+from billing.customer.contact_mail import mail_contacts
+from billing.formatting import date_text, local_date
 from billing.models import Contract, RenewalNotice
 from billing.money import format_unit_price
-from billing.wording import date_text, local_date
-from usage.periods import Month
+from core.months import Month
 
 
 def is_near(course: Course, *, today: date) -> bool:

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from usage.periods import Month
-from usage.wording import counted_noun
+from core.months import Month
+from usage.formatting import counted_noun
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import hashlib
 
+from billing.documents.fingerprint import typeset_by
 from billing.documents.store import rendered
-from billing.documents.typeset import typeset_by
 from billing.models import CreditNoteDocument, Invoice, InvoiceDocument
 from billing.verification.differences import Verification
 

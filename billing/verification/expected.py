@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from billing.agreements.free_allowance import billed_contract
 from billing.choices import InvoiceKind
-from billing.late.active_users import late_activity_months, rated_activity_month
-from billing.late.lines import LateMonth, late_lines
-from billing.late.months import billed_late
+from billing.contracts.free_allowance import billed_contract
+from billing.invoicing.late_active_users import late_activity_months, rated_activity_month
+from billing.invoicing.late_usage import billed_late
+from billing.invoicing.late_usage_lines import LateMonth, late_lines
 from billing.models import Contract, Invoice, MonthClose
-from billing.month_levels import billed_quantities
-from billing.rating import (
+from billing.rating.billed_quantities import billed_quantities
+from billing.rating.rate_month import (
     BilledQuantity,
     InvoiceDraft,
     LineDraft,
@@ -23,12 +23,12 @@ from billing.rating import (
     billed_by,
     rate_month,
 )
-from billing.terms import terms_of
+from billing.rating.terms import terms_of
 from core.metrics import Metric
+from core.months import Month
 from tenants.models import Organization
-from usage.late import late_changes
-from usage.periods import Month
-from usage.replayed import ReplayedMonth, replay_month
+from usage.ledger.late_usage import late_changes
+from usage.ledger.replay import ReplayedMonth, replay_month
 
 Replayed = Mapping[tuple[int, Metric], ReplayedMonth]
 

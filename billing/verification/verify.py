@@ -10,14 +10,14 @@ from accounts.models import Provider
 from billing.choices import InvoiceKind
 from billing.models import Invoice, InvoiceLine, MonthClose
 from billing.money import format_money
-from billing.rating import InvoiceDraft, LineDraft
+from billing.rating.rate_month import InvoiceDraft, LineDraft
 from billing.verification.differences import Verification
 from billing.verification.documents import verify_documents
 from billing.verification.expected import ExpectedMonth, Replayed, expected_month
-from mtp.schema import provider_schema
+from core.months import Month
+from core.schema import provider_schema
+from usage.ledger.replay import replay_month
 from usage.models import MonthlyUsage
-from usage.periods import Month
-from usage.replayed import replay_month
 
 AGREED = ("kind", "metric", "unit_price", "committed_quantity", "starts_on")
 

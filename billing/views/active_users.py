@@ -12,27 +12,27 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.actors import actor_of
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.allowances.page import overage_note, provider_months
+from billing.pages.allowance import overage_note, provider_months
+from core.actors import actor_of
+from core.csv_files import csv_response
+from core.listing import ROWS_A_PAGE, Listing
+from core.months import Month
 from tenants.access import organization_or_404
 from tenants.forms import ThresholdForm
-from tenants.listing import ROWS_A_PAGE, Listing
-from tenants.organizations import set_mau_threshold
-from tenants.spreadsheet import csv_response
+from tenants.organizations.lifecycle import set_mau_threshold
 from usage.active_users.chart import activity_chart
-from usage.active_users.months import (
+from usage.active_users.months_table import (
     FILTERS,
     SORTS,
     ActivityTable,
     OrganizationActivity,
     activity_table,
 )
-from usage.badges import Badge
-from usage.months_table import last_months
-from usage.periods import Month
+from usage.cap_badges import Badge
+from usage.pages.months_table import last_months
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,5 +187,7 @@ def mau_threshold_edit(request: PortalRequest, organization_id: int) -> HttpResp
     }
     status = 422 if form.is_bound else 200
     if request.htmx.target == "dialog-slot":
-        return render(request, "billing/_threshold_dialog.html", dialog, status=status)
-    return render(request, "billing/threshold_edit.html", _context(request) | dialog, status=status)
+        return render(request, "billing/_active_user_limit_dialog.html", dialog, status=status)
+    return render(
+        request, "billing/active_user_limit_edit.html", _context(request) | dialog, status=status
+    )

@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.actors import actor_of
 from accounts.models import OfferPrice
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.allowances.ordering import (
+from billing.choices import Collection
+from billing.invoicing.pack_orders import (
     AlreadyOrdered,
     Confirmed,
     OfferChanged,
@@ -27,15 +27,15 @@ from billing.allowances.ordering import (
     ordering_contract,
     quote,
 )
-from billing.allowances.page import pace_note, past_orders, provider_months
-from billing.choices import Collection
-from billing.forecast import allowance_ahead
 from billing.models import AllowanceOrder
 from billing.money import format_money, round_minor
-from usage.active_users.months import activity_table
-from usage.forecast.active_months import forecast_active_month
-from usage.months_table import last_months
-from usage.periods import Month
+from billing.pages.allowance import pace_note, past_orders, provider_months
+from billing.planning.forecast import allowance_ahead
+from core.actors import actor_of
+from core.months import Month
+from usage.active_users.months_table import activity_table
+from usage.forecast.active_users_months import forecast_active_month
+from usage.pages.months_table import last_months
 
 _LARGEST = 2**63 - 1
 _DIGITS = 19
@@ -124,7 +124,7 @@ def allowance_order(request: PortalRequest) -> HttpResponse:
     except OrderRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("allowance")
-    return render(request, "billing/allowance_order.html", _shown(request, quoted))
+    return render(request, "billing/pack_order.html", _shown(request, quoted))
 
 
 def _order(request: PortalRequest) -> HttpResponse:

@@ -9,17 +9,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.actors import actor_of
 from accounts.menu_badges import clear_menu_badges
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.cap_requests import request_outlook, request_rows
-from tenants.cap_requests.deciding import AlreadyDecided, CapAlreadyHigher, Until, approve, decline
+from billing.planning.cap_request_cost import request_outlook, request_rows
+from core.actors import actor_of
+from core.listing import Listing
+from core.months import day_ends_at
+from tenants.cap_requests.decisions import AlreadyDecided, CapAlreadyHigher, Until, approve, decline
 from tenants.cap_requests.forms import Decision, DecisionForm
-from tenants.listing import Listing
 from tenants.models import CapRequest
-from usage.periods import day_ends_at
 
 CONFLICT = 409
 UNPROCESSABLE = 422

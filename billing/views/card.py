@@ -9,16 +9,16 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.actors import actor_of
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing import gateway
-from billing.cards import CardNotAccepted, adopt_card, begin_card_setup
-from billing.information.forms import InformationForms
-from billing.information.terms_of_use import accept_terms, accepted_terms
-from billing.profile import profile_or_draft, save_profile
-from billing.views.information import UNPROCESSABLE, terms_form
+from billing.customer.billing_information_form import InformationForms
+from billing.customer.profile import profile_or_draft, save_profile
+from billing.customer.terms_of_use import accept_terms, accepted_terms
+from billing.gateway import client as gateway
+from billing.payments.cards import CardNotAccepted, adopt_card, begin_card_setup
+from billing.views.billing_information import UNPROCESSABLE, terms_form
+from core.actors import actor_of
 
 SETUP_INTENT = re.compile(r"seti_[A-Za-z0-9_]{1,200}")
 STRIPE_IS_AWAY = 502
@@ -38,7 +38,9 @@ def card_setup(request: PortalRequest) -> HttpResponse:
     )
     if not information.is_valid():
         context = {"information": information, "accepted_terms": accepted_terms()}
-        return render(request, "billing/_information_refused.html", context, status=UNPROCESSABLE)
+        return render(
+            request, "billing/_billing_information_refused.html", context, status=UNPROCESSABLE
+        )
     actor, now = actor_of(request), timezone.now()
     with transaction.atomic():
         save_profile(provider=request.provider, changes=information.changes(), actor=actor, now=now)

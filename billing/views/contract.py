@@ -11,16 +11,16 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.agreements.course import course_of
-from billing.contracts import order_contract_document
+from billing.contracts.contracts import order_contract_document
+from billing.contracts.renewals import course_of
 from billing.documents import DocumentDamaged, DocumentNotReady
-from billing.documents.contract_store import contract_document, contract_reference
+from billing.documents.contract_documents import contract_document, contract_reference
+from billing.formatting import date_text, local_date
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
 from billing.reminders.renewals import is_near
-from billing.views.kept_files import kept_file
-from billing.wording import date_text, local_date
-from usage.periods import Month
+from billing.views.stored_documents import kept_file
+from core.months import Month
 
 SECONDS_TO_NEXT_LOOK = 3
 

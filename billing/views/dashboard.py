@@ -11,15 +11,15 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.attention import matters
-from billing.licences import licences
+from billing.contracts.licenses import licences
+from billing.invoicing.month_so_far import month_so_far
 from billing.money import format_money
-from billing.month_so_far import month_so_far
+from billing.pages.attention import matters
 from core.metrics import Metric
+from core.months import Month
 from tenants.models import Alert, Location, MeteringPolicy, Organization, Severity
 from tenants.views.organizations import table_context
 from usage.models import OrganizationCounter
-from usage.periods import Month
 
 
 @requires(Permission.VIEW_ORGANIZATIONS)

@@ -9,17 +9,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from accounts.actors import actor_of
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from accounts.text import plain_text
-from billing.access import invoice_or_404
-from billing.corrections.acting import CorrectionRefused
 from billing.corrections.line_disputes import disputable_minor, open_dispute
-from billing.invoice_page import line_rows
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
+from billing.pages.access import invoice_or_404
+from billing.pages.invoice import line_rows
+from billing.payments.balance_lock import CorrectionRefused
+from core.actors import actor_of
+from core.text import plain_text
 
 
 class DisputeForm(forms.Form):

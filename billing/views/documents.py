@@ -13,11 +13,11 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing import documents
-from billing.access import invoice_or_404
 from billing.documents.credit_note import credit_note_document
+from billing.formatting import date_text
 from billing.models import CreditNote, Invoice, InvoiceDocument
-from billing.views.kept_files import kept_file
-from billing.wording import date_text
+from billing.pages.access import invoice_or_404
+from billing.views.stored_documents import kept_file
 
 Format = InvoiceDocument.Format
 CONTENT_TYPES = {Format.PDF: "application/pdf", Format.CSV: "text/csv; charset=utf-8"}

@@ -15,13 +15,13 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.forecast_asked import Asked, Told
-from billing.forecast_wording import bill_texts, limit_text, trial_rows, trial_sentence
+from billing.pages.forecast import Asked, Told
+from billing.pages.forecast_text import bill_texts, limit_text, trial_rows, trial_sentence
+from core.csv_files import csv_response
+from core.listing import ROWS_A_PAGE, Listing
 from tenants.access import organization_or_404
-from tenants.listing import ROWS_A_PAGE, Listing
-from tenants.spreadsheet import csv_response
+from usage.forecast.backtest import accuracies
 from usage.forecast.months import MonthForecast, OrganizationForecast
-from usage.forecast.trials import accuracies
 
 SORTS = ("name", "present", "locked_in", "expected", "rise", "limit_day")
 FILTERS = ("passes", "rises")

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts.policies import anyone
-from billing.webhooks import EventRefused, receive, verified_event
+from billing.webhooks.inbox import EventRefused, receive, verified_event
 
 logger = logging.getLogger(__name__)
 

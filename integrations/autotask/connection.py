@@ -6,14 +6,14 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.actors import Actor
-from integrations.autotask.client import Client
-from integrations.autotask.credentials import Credentials
-from integrations.autotask.entities import condition
-from integrations.autotask.errors import NotUnderstood, PermissionMissing
-from integrations.autotask.picklists import Choice, picklists
-from integrations.autotask.wire import Row
-from integrations.autotask.zones import Zone
+from core.actors import Actor
+from integrations.autotask.api.client import Client
+from integrations.autotask.api.credentials import Credentials
+from integrations.autotask.api.entities import condition
+from integrations.autotask.api.errors import NotUnderstood, PermissionMissing
+from integrations.autotask.api.picklists import Choice, picklists
+from integrations.autotask.api.wire import Row
+from integrations.autotask.api.zones import Zone
 from integrations.choices import DatePolicy
 from integrations.models import AutotaskConnection
 from tenants import audit

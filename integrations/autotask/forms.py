@@ -5,13 +5,13 @@ from typing import Any
 
 from django import forms
 
-from accounts.actors import actor_of
 from accounts.requests import PortalRequest
-from accounts.text import plain_text
+from core.actors import actor_of
+from core.text import plain_text
+from integrations.autotask.api.credentials import Credentials
+from integrations.autotask.api.errors import AutotaskError, SignInRefused, UnknownUser
 from integrations.autotask.connection import connect
-from integrations.autotask.credentials import Credentials
-from integrations.autotask.errors import AutotaskError, SignInRefused, UnknownUser
-from integrations.autotask.mapping import LARGEST_NON_BILLABLE
+from integrations.autotask.mapping.service_mappings import LARGEST_NON_BILLABLE
 from integrations.choices import DatePolicy
 
 LONGEST_SECRET = 200

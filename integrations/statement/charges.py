@@ -6,10 +6,10 @@ from decimal import Decimal
 from django.db.models import QuerySet, Sum
 
 from billing.choices import InvoiceKind, LineKind
+from billing.invoicing.month_plan import plan_month
 from billing.models import Contract, CreditNoteLine, Invoice, InvoiceLine
 from billing.money import round_minor
-from billing.month_plan import plan_month
-from usage.periods import Month
+from core.months import Month
 
 OF_ORGANIZATIONS = (LineKind.USAGE, LineKind.BASIS)
 

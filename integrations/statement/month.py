@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.agreements.free_allowance import billed_contract
+from billing.contracts.free_allowance import billed_contract
 from billing.money import round_minor
-from integrations.autotask.wanted import wanted_of
+from core.months import Month
+from core.schema import require_provider_schema
+from integrations.autotask.sync.desired import wanted_of
 from integrations.models import Drift, ServiceCheck, ServiceMapping
 from integrations.models.runs import Outcome
 from integrations.statement.charges import Charged, charges_of
 from integrations.statement.differences import Checked, Difference, Mapped, differences
-from mtp.schema import require_provider_schema
 from tenants.models import Organization
-from usage.periods import Month
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.actors import actor_of
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from integrations.autotask import connection, mapping
+from core.actors import actor_of
+from integrations.autotask import connection
 from integrations.autotask.forms import CredentialsForm, DatePolicyForm
-from integrations.autotask.runs import CannotRun, order_run
+from integrations.autotask.mapping import service_mappings
+from integrations.autotask.sync.runs import CannotRun, order_run
 from integrations.choices import DatePolicy
 from integrations.models import AutotaskConnection, Drift, SyncRun
 
@@ -34,7 +35,7 @@ def autotask(request: PortalRequest) -> HttpResponse:
     runs = SyncRun.objects.with_counts().order_by("-created_at")
     context: dict[str, Any] = {
         "connection": settings,
-        "progress": mapping.progress(),
+        "progress": service_mappings.progress(),
         "last_run": runs.first(),
         "is_running": runs.filter(finished_at=None).exists(),
         "drifts": Drift.objects.filter(decided_at=None).count(),

@@ -8,13 +8,18 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.actors import actor_of
 from accounts.requests import PortalRequest
-from integrations.autotask.drifts import AlreadyDecided, SeenOtherwise, accept, overwrite
-from integrations.autotask.runs import CannotRun
+from core.actors import actor_of
+from core.listing import Listing
+from integrations.autotask.sync.drift_resolution import (
+    AlreadyDecided,
+    SeenOtherwise,
+    accept,
+    overwrite,
+)
+from integrations.autotask.sync.runs import CannotRun
 from integrations.models import Drift
 from integrations.views.autotask import manages
-from tenants.listing import Listing
 
 
 @manages

@@ -10,9 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.actors import actor_of
 from accounts.requests import PortalRequest
-from integrations.autotask import entities, mapping
+from core.actors import actor_of
+from core.listing import Listing
+from integrations.autotask.api import entities
+from integrations.autotask.api.entities import Company
+from integrations.autotask.api.errors import AutotaskError
+from integrations.autotask.api.picklists import labelled
 from integrations.autotask.connection import (
     NotConnected,
     TypeUnknown,
@@ -20,17 +24,14 @@ from integrations.autotask.connection import (
     company_types,
     current_client,
 )
-from integrations.autotask.entities import Company
-from integrations.autotask.errors import AutotaskError
 from integrations.autotask.forms import CompanyTypesForm, MappingForm
-from integrations.autotask.picklists import labelled
-from integrations.autotask.suggesting import Names
+from integrations.autotask.mapping import service_mappings
+from integrations.autotask.mapping.suggestions import Names
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping
 from integrations.models.runs import GOOD
 from integrations.views.autotask import manages, settings_or_none
 from tenants.access import organization_or_404
-from tenants.listing import Listing
 from tenants.models import Organization
 
 # Thousands of companies change rarely, and each page of the mapping suggests among all of them.
@@ -92,7 +93,7 @@ def autotask_mapping(request: PortalRequest) -> HttpResponse:
         "page": page,
         "rows": rows,
         "tabs": [("", "All"), *FILTERS.items()],
-        "progress": mapping.progress(),
+        "progress": service_mappings.progress(),
         "problem": problem,
         "path": request.path,
     }
@@ -196,7 +197,7 @@ def _offer_services(
 ) -> HttpResponse:
     now = timezone.now()
     with current_client() as client:
-        offers = mapping.offers_of(client=client, company_id=company.id, now=now)
+        offers = service_mappings.offers_of(client=client, company_id=company.id, now=now)
         choices = [(one.line.id, f"{one.contract.name}: {one.service.name}") for one in offers]
         present: ServiceMapping | None = context["mapping"]
         initial = {
@@ -208,7 +209,7 @@ def _offer_services(
         form = MappingForm(request.POST or None, choices=choices, initial=initial)
         if form.is_bound and form.is_valid():
             try:
-                mapping.confirm(
+                service_mappings.confirm(
                     client=client,
                     organization=context["organization"],
                     company_id=company.id,
@@ -217,7 +218,7 @@ def _offer_services(
                     actor=actor_of(request),
                     now=now,
                 )
-            except mapping.MappingRefused as refusal:
+            except service_mappings.MappingRefused as refusal:
                 form.add_error(None, str(refusal))
             else:
                 messages.success(request, f"{context['organization'].name} is mapped.")
@@ -232,7 +233,7 @@ def _offer_services(
 def autotask_unmap(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Nothing of the organization is synced any more."""
     organization = organization_or_404(organization_id=organization_id)
-    mapping.remove(organization=organization, actor=actor_of(request), now=timezone.now())
+    service_mappings.remove(organization=organization, actor=actor_of(request), now=timezone.now())
     messages.success(request, f"{organization.name} is no longer mapped.")
     return redirect("autotask_mapping")
 

@@ -7,11 +7,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.requests import PortalRequest
+from core.csv_files import csv_response
+from core.listing import Listing
 from integrations.models import Push, SyncRun
 from integrations.models.runs import NOT_DONE, Outcome
 from integrations.views.autotask import manages
-from tenants.listing import Listing
-from tenants.spreadsheet import csv_response
 
 RUN_HEADER = (
     "Run", "Kind", "Day", "Ordered by", "Began", "Finished", "Due", "Checked", "Changed",

@@ -7,13 +7,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from accounts.actors import actor_of
 from accounts.requests import PortalRequest
+from core.actors import actor_of
+from integrations.autotask.api.errors import AutotaskError
+from integrations.autotask.api.picklists import picklists
 from integrations.autotask.connection import NotConnected, current_client
-from integrations.autotask.errors import AutotaskError
-from integrations.autotask.picklists import picklists
-from integrations.autotask.ticket_form import TicketForm
-from integrations.autotask.ticketing import ticket_open_alerts
+from integrations.autotask.tickets.form import TicketForm
+from integrations.autotask.tickets.tickets import ticket_open_alerts
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AlertTicket
 from integrations.views.autotask import manages, settings_or_none

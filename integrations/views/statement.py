@@ -15,12 +15,12 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
 from billing.money import format_money
+from core.csv_files import csv_response
+from core.listing import ROWS_A_PAGE, Listing
 from core.metrics import Metric
+from core.months import MONTHS_OF_A_YEAR, Month
 from integrations.statement.month import ClientRow, Statement, statement_of
-from tenants.listing import ROWS_A_PAGE, Listing
-from tenants.spreadsheet import csv_response
-from usage.periods import MONTHS_OF_A_YEAR, Month
-from usage.why import why_path
+from usage.explain.links import why_path
 
 FILTERS = {
     "decide": "For a person",

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 from django.db import connection
 
-from accounts.actors import SYSTEM_ACTOR, Actor
 from accounts.models import Offer, OfferPrice, Provider, User
 from accounts.roles import Role
-from billing.allowances.ordering import order_pack, quote
-from mtp.demo.cast import DemoProvider
+from billing.invoicing.pack_orders import order_pack, quote
+from core.actors import SYSTEM_ACTOR, Actor
+from core.months import Month
+from mtp.demo.companies import DemoProvider
 from tenants.models import Organization
-from tenants.organizations import set_mau_threshold
-from usage.active_users.months import activity_table
-from usage.periods import Month
+from tenants.organizations.lifecycle import set_mau_threshold
+from usage.active_users.months_table import activity_table
 
 # Name, active users, and prices of its twelve months.
 PACKS = (

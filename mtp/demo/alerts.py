@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from accounts.actors import SYSTEM_ACTOR, Actor
 from accounts.models import User
-from mtp.demo.cast import DemoProvider
+from core.actors import SYSTEM_ACTOR, Actor
+from mtp.demo.companies import DemoProvider
 from tenants.alerts import raise_alert, resolve_alert
-from tenants.alerts.acknowledging import acknowledge
-from tenants.alerts.choosing import choose
-from tenants.alerts.conditions import Condition
-from tenants.alerts.rounds import watch_round
-from tenants.alerts.services import service_cause
+from tenants.alerts.acknowledgement import acknowledge
+from tenants.alerts.evaluation import watch_round
+from tenants.alerts.preferences import choose
+from tenants.alerts.rules import Condition
+from tenants.alerts.service_notifications import service_cause
 from tenants.models import Alert, AlertMailChoice, Organization, Severity
 from tenants.models.alerts import Kind
 

@@ -11,23 +11,23 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 
-from accounts.actors import Actor
 from accounts.models import Provider
-from integrations.autotask import entities
-from integrations.autotask.client import Client
+from core.actors import Actor
+from core.months import Month
+from core.outbox.delivery import deliver_due
+from integrations.autotask.api import entities
+from integrations.autotask.api.client import Client
+from integrations.autotask.api.credentials import Credentials
+from integrations.autotask.api.entities import Company, Contract, Line
+from integrations.autotask.api.errors import AutotaskError
+from integrations.autotask.api.picklists import labelled, picklists
+from integrations.autotask.api.zones import discover
 from integrations.autotask.connection import choose_company_types, connect, open_client
-from integrations.autotask.credentials import Credentials
-from integrations.autotask.entities import Company, Contract, Line
-from integrations.autotask.errors import AutotaskError
-from integrations.autotask.picklists import labelled, picklists
-from integrations.autotask.runs import order_run
-from integrations.autotask.suggesting import Names
-from integrations.autotask.zones import discover
+from integrations.autotask.mapping.suggestions import Names
+from integrations.autotask.sync.runs import order_run
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
-from mtp.demo.cast import DemoProvider
-from mtp.outbox.delivery import deliver_due
+from mtp.demo.companies import DemoProvider
 from tenants.models import Organization
-from usage.periods import Month
 
 # What the stand-in's own document names (docs/autotask-sandbox.md).
 CREDENTIALS = Credentials(

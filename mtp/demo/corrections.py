@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from accounts.actors import Actor
 from accounts.models import Provider
 from billing.choices import InvoiceKind
-from billing.corrections.crediting import credit_lines
+from billing.corrections.credits import credit_lines
 from billing.corrections.line_disputes import open_dispute
 from billing.models import Invoice
-from mtp.demo.cast import OPERATIONS, DemoProvider
-from mtp.outbox.delivery import deliver_due
+from core.actors import Actor
+from core.outbox.delivery import deliver_due
+from mtp.demo.companies import OPERATIONS, DemoProvider
 
 SOON_AFTER = timedelta(days=3)
 

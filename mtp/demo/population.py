@@ -8,8 +8,8 @@ from enum import IntEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mtp.demo.cast import DemoOrganization
-from usage.periods import Month
+from core.months import Month
+from mtp.demo.companies import DemoOrganization
 
 MONTHLY_LEAVERS = 0.03
 SECOND_DEVICE = 0.16

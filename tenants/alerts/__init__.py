@@ -3,6 +3,6 @@
 Who can find something wrong registers a watcher (`conditions.watch`) or raises it directly.
 """
 
-from tenants.alerts.opening import raise_alert, resolve_alert
+from tenants.alerts.transitions import raise_alert, resolve_alert
 
 __all__ = ["raise_alert", "resolve_alert"]

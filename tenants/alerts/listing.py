@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.listing import Listing
+from core.listing import Listing
 from tenants.models import MONEY_KINDS, Alert, Organization, Severity
 from tenants.models.alerts import AlertQuerySet, Kind
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts.mail import queue_mail
+from core.mail import queue_mail
 from tenants.alerts.readers import Reader, readers
 from tenants.models import Alert, AlertMailChoice
 

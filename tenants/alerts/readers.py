@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from accounts.roles import PROVIDER_ROLES, Permission
-from mtp.schema import require_provider_schema
+from core.schema import require_provider_schema
 from tenants.models import MONEY_KINDS, Alert, AlertMailChoice
 
 

@@ -10,9 +10,9 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field, StringConstraints
 
 from accounts.api_access import ApiRequest, api_actor
-from accounts.text import plain_lines
+from core.text import plain_lines
 from tenants.access import organization_or_404
-from tenants.alerts.services import Notification, notify, service_cause, settle
+from tenants.alerts.service_notifications import Notification, notify, service_cause, settle
 from tenants.api.fields import (
     LARGEST_ID,
     Body,

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from accounts.text import plain_text
-from tenants.alerts.services import LONGEST_KEY
+from core.text import plain_text
+from tenants.alerts.service_notifications import LONGEST_KEY
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 500

@@ -22,7 +22,8 @@ from tenants.api.fields import (
     SerialNumber,
     page_of,
 )
-from tenants.external_ids import (
+from tenants.models import Device, ManagedUser
+from tenants.users.external_ids import (
     Entry,
     ensure_device,
     ensure_devices,
@@ -30,8 +31,7 @@ from tenants.external_ids import (
     ensure_users,
     set_external_id,
 )
-from tenants.membership import remove_device, remove_user, set_user_state
-from tenants.models import Device, ManagedUser
+from tenants.users.membership import remove_device, remove_user, set_user_state
 
 users = Router(tags=["Users"])
 devices = Router(tags=["Devices"])

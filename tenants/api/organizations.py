@@ -23,7 +23,7 @@ from tenants.models import (
     ManagedUser,
     Organization,
 )
-from tenants.organizations import create_organization, set_user_cap
+from tenants.organizations.lifecycle import create_organization, set_user_cap
 
 router = Router(tags=["Organizations"])
 

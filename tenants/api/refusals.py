@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from accounts.api_access import ApiRequest
 from accounts.models import Provider
-from mtp.problems import Problem
-from tenants.external_ids import Conflicts
-from tenants.membership import AlreadyThere
-from tenants.organizations import NameTaken, OrganizationLimitReached
-from tenants.refusals import Because, OrganizationRemoved, UserCapReached
+from core.problems import Problem
+from tenants.organizations.lifecycle import NameTaken, OrganizationLimitReached
+from tenants.users.external_ids import Conflicts
+from tenants.users.membership import AlreadyThere
+from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
 
 CONFLICT = 409
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.text import plain_lines
+from core.text import plain_lines
 from tenants.models import LARGEST_USER_CAP
 
 LONGEST_TEXT = 1000

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts.mail import queue_mail
 from accounts.models import Provider, User
 from accounts.roles import PERMISSIONS, Permission
+from core.mail import queue_mail
 from tenants.models import CapRequest
 
 DECIDING_ROLES = [

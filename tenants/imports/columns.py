@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tenants.spreadsheet import read_cell
+from core.csv_files import read_cell
 
 _SECRETS = ("password", "passwordhash", "initialpassword", "temporarypassword")
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from tenants.bulk_membership import NewDevice, add_devices
 from tenants.imports.columns import Header, first_filled
+from tenants.imports.file_reading import NotReadable
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
 from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
-from tenants.imports.table import NotReadable
-from tenants.membership import Via
 from tenants.models import ImportRun
 from tenants.models.imports import Reason
+from tenants.users.bulk_membership import NewDevice, add_devices
+from tenants.users.membership import Via
 
 LONGEST_SERIAL_NUMBER = 100
 

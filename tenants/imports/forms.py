@@ -3,7 +3,7 @@
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
-from tenants.imports.table import LARGEST_FILE
+from tenants.imports.file_reading import LARGEST_FILE
 from tenants.models import ImportRun
 
 

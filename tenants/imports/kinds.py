@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from tenants.imports.table import Table
+from tenants.imports.file_reading import Table
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
 

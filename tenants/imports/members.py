@@ -8,8 +8,9 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from accounts.actors import Actor
-from accounts.text import plain_text
+from core.actors import Actor
+from core.text import plain_text
+from tenants.imports.file_reading import Table
 from tenants.imports.kinds import (
     LINES_A_STEP,
     Columns,
@@ -20,11 +21,10 @@ from tenants.imports.kinds import (
     Verdict,
     all_refused,
 )
-from tenants.imports.room import Room
-from tenants.imports.table import Table
+from tenants.imports.remaining_seats import Room
 from tenants.models import ImportRun, Organization
 from tenants.models.imports import Reason
-from tenants.refusals import Because, OrganizationRemoved, UserCapReached
+from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
 
 LONGEST_NAME = 200
 

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.actors import Actor
-from mtp.outbox.delivery import enqueue
+from core.actors import Actor
+from core.outbox.delivery import enqueue
 from tenants import audit
-from tenants.alerts.waking import look_soon
+from tenants.alerts.schedule import look_soon
+from tenants.imports.file_reading import Table, read_table
 from tenants.imports.kinds import Columns, import_kind
-from tenants.imports.table import Table, read_table
 from tenants.models import ImportRun, Organization
 
 CHECK_TOPIC = "tenants.import.check"

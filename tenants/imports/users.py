@@ -6,15 +6,15 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from tenants.bulk_membership import NewUser, add_users
 from tenants.imports.columns import Header, first_filled
+from tenants.imports.file_reading import NotReadable
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
 from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
-from tenants.imports.room import Room, user_room
-from tenants.imports.table import NotReadable
-from tenants.membership import Via
+from tenants.imports.remaining_seats import Room, user_room
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
+from tenants.users.bulk_membership import NewUser, add_users
+from tenants.users.membership import Via
 
 LONGEST_EMAIL = 254
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 from django.core.validators import MaxValueValidator
 from django.db import models
 
-from accounts.scope import visible_organizations
 from accounts.validation import time_zone_name
+from core.scope import visible_organizations
 from tenants.models.organizations import Organization
 
 LONGEST_CAUSE = 200

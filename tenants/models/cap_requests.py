@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from accounts.scope import visible_organizations
+from core.scope import visible_organizations
 from tenants.models.organizations import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
-from accounts.scope import visible_organizations
+from core.scope import visible_organizations
 
 SMALLEST_USER_CAP = 1
 LARGEST_USER_CAP = 10_000

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.actors import Actor
 from accounts.models import User
 from accounts.roles import EXTENDING_ROLES, Role
 from accounts.user_rules import refuse_losing_the_last
+from core.actors import Actor
 from tenants import audit
 from tenants.people.rules import (
     ChangeRefused,

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from django.db import models, transaction
 
-from accounts.actors import Actor
 from accounts.credentials import digest, new_secret
 from accounts.models import ApiKey, Provider
 from accounts.models.api_keys import KEY_START, SHOWN_CHARACTERS
 from accounts.user_rules import lock_people
+from core.actors import Actor
 from tenants import audit
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth import password_validation
 
 from accounts.models import User
 from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PROVIDER_ROLES, Role
-from accounts.text import plain_text
+from core.text import plain_text
 from tenants.models import Organization
 from tenants.people.api_keys import Overlap
 

@@ -12,13 +12,13 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from accounts.actors import Actor
 from accounts.credentials import digest, new_secret
-from accounts.mail import queue_mail
 from accounts.models import Invitation, Provider, User
 from accounts.roles import Role
 from accounts.user_rules import lock_people
-from mtp.schema import provider_schema
+from core.actors import Actor
+from core.mail import queue_mail
+from core.schema import provider_schema
 from tenants import audit
 from tenants.models import Organization
 from tenants.people.rules import AlreadyHere, ChangeRefused, begin, check_grant, limit_of

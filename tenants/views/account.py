@@ -7,11 +7,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.actors import actor_of
 from accounts.models import ApiKey
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.actors import actor_of
 from tenants.people.api_keys import Overlap, generate_key, revoke_key
 from tenants.people.forms import OverlapForm
 

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.alerts.choosing import choice_of, choose
 from tenants.alerts.forms import AlertMailForm
+from tenants.alerts.preferences import choice_of, choose
 from tenants.models import AlertMailChoice
 
 SAID = {

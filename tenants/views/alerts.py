@@ -10,17 +10,17 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.actors import actor_of
 from accounts.menu_badges import clear_menu_badges
 from accounts.models import User
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.alerts.acknowledging import acknowledge, withdraw
+from core.actors import actor_of
+from core.csv_files import csv_response
+from tenants.alerts.acknowledgement import acknowledge, withdraw
 from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
 from tenants.models import Alert, AlertMailChoice, Severity
 from tenants.models.alerts import AlertQuerySet
-from tenants.spreadsheet import csv_response
 
 # As many as a page shows, with room: a longer list comes from nobody's page.
 MOST_AT_ONCE = 500

@@ -9,15 +9,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.cap_requests.asking import (
+from tenants.cap_requests.forms import AskForm
+from tenants.cap_requests.requests import (
     AskingRefused,
     NothingToWithdraw,
     ask_for_cap,
     withdraw_request,
 )
-from tenants.cap_requests.forms import AskForm
 from tenants.models import LARGEST_USER_CAP, ManagedUser
-from tenants.views.places import Place
+from tenants.views.organization_scope import Place
 
 CONFLICT = 409
 UNPROCESSABLE = 422

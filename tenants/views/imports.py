@@ -6,11 +6,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from accounts.actors import actor_of
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.actors import actor_of
+from core.csv_files import csv_response
+from core.listing import Listing
 from core.metrics import Metric
-from tenants.imports.exporting import (
+from tenants.imports.export import (
     COLUMNS,
     DEVICE_COLUMNS,
     USER_COLUMNS,
@@ -18,8 +20,9 @@ from tenants.imports.exporting import (
     refused_rows,
     user_rows,
 )
+from tenants.imports.file_reading import NotReadable
 from tenants.imports.forms import ConfirmationForm, UploadForm
-from tenants.imports.room import user_room
+from tenants.imports.remaining_seats import user_room
 from tenants.imports.runs import (
     AlreadyDecided,
     LinesRefused,
@@ -29,13 +32,10 @@ from tenants.imports.runs import (
     discard_import,
     start_import,
 )
-from tenants.imports.table import NotReadable
-from tenants.listing import Listing
 from tenants.models import ImportRun, RefusedLine
 from tenants.models.imports import Reason
-from tenants.peak_guard import Addition, NewPeak, NewPeakOf
-from tenants.spreadsheet import csv_response
-from tenants.views.places import Place
+from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
+from tenants.views.organization_scope import Place
 
 _LATEST = 5
 _LISTS = {

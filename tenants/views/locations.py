@@ -9,23 +9,23 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.actors import actor_of
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.actors import actor_of
+from core.listing import Listing
 from tenants.access import device_or_404, location_or_404
 from tenants.forms import DevicePlaceForm, LocationForm
-from tenants.listing import Listing
-from tenants.locations import (
+from tenants.models import Location
+from tenants.organizations.locations import (
     LocationNameTaken,
     add_location,
     change_location,
     place_device,
     remove_location,
 )
-from tenants.models import Location
-from tenants.views.own import own_pages
-from tenants.views.places import Place
+from tenants.views.organization_scope import Place
+from tenants.views.own_members import own_pages
 
 forms_of = require_http_methods(["GET", "HEAD", "POST"])
 viewing = requires(Permission.VIEW_ORGANIZATIONS)
@@ -116,7 +116,7 @@ def _place(request: PortalRequest, place: Place, device_id: int) -> HttpResponse
         "device": device,
     }
     status = 422 if form.errors else 200
-    return render(request, "tenants/device_place.html", context, status=status)
+    return render(request, "tenants/device_location.html", context, status=status)
 
 
 def _of_provider(

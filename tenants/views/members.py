@@ -12,14 +12,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.actors import actor_of
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.actors import actor_of
+from core.listing import Listing
 from core.metrics import Metric
 from tenants.access import device_or_404, user_or_404
 from tenants.forms import DeviceForm, UserForm
-from tenants.listing import Listing
-from tenants.membership import (
+from tenants.models import Device, ManagedUser
+from tenants.users.membership import (
     AlreadyThere,
     Via,
     add_device,
@@ -28,10 +29,9 @@ from tenants.membership import (
     remove_user,
     set_user_state,
 )
-from tenants.models import Device, ManagedUser
-from tenants.peak_guard import Addition, NewPeak, NewPeakOf
-from tenants.refusals import Because, OrganizationRemoved, UserCapReached
-from tenants.views.places import Place
+from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
+from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
+from tenants.views.organization_scope import Place
 
 USER_SORTS = ("email", "name", "added_at")
 DEVICE_SORTS = ("name", "serial_number", "added_at")

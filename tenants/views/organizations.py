@@ -11,15 +11,15 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.actors import actor_of
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.actors import actor_of
+from core.listing import Listing
 from tenants.access import organization_or_404
 from tenants.forms import NewOrganizationForm, OrganizationForm, RemovalForm
-from tenants.listing import Listing
 from tenants.models import CountedRow, Device, ManagedUser, Organization
-from tenants.organizations import (
+from tenants.organizations.lifecycle import (
     NameTaken,
     OrganizationInUse,
     OrganizationLimitReached,

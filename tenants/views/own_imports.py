@@ -5,10 +5,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.requests import PortalRequest
 from tenants.models import ImportRun
-from tenants.peak_guard import NewPeakOf
+from tenants.users.new_peak import NewPeakOf
 from tenants.views import imports
-from tenants.views.own import own_pages
-from tenants.views.places import Place
+from tenants.views.organization_scope import Place
+from tenants.views.own_members import own_pages
 
 
 @own_pages

@@ -7,9 +7,9 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.models import ImportRun
-from tenants.peak_guard import NewPeakOf
+from tenants.users.new_peak import NewPeakOf
 from tenants.views import imports
-from tenants.views.places import Place
+from tenants.views.organization_scope import Place
 
 
 @requires(Permission.VIEW_ORGANIZATIONS)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from accounts.models import Provider
-from accounts.provisioning import _schema_steps, on_new_provider
+from accounts.provisioning.new_provider import _schema_steps, on_new_provider
 
 
 @pytest.fixture

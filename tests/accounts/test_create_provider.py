@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Provider, User
-from accounts.provisioning import create_provider
-from tests.people import People
+from accounts.provisioning.new_provider import create_provider
+from tests.personas import People
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from django.test import RequestFactory
 
 from accounts.models import Provider
 from accounts.providers import current_provider
-from mtp.middleware import ProviderMiddleware
-from mtp.outbox.delivery import deliver_due, enqueue
-from mtp.outbox.topics import handles
-from mtp.schema import NoProviderSchema, provider_schema, schema_named
-from tests.people import People
+from core.middleware import ProviderMiddleware
+from core.outbox.delivery import deliver_due, enqueue
+from core.outbox.topics import handles
+from core.schema import NoProviderSchema, provider_schema, schema_named
+from tests.personas import People
 from tests.usage.counting import at
 
 TOPIC = "tests.note_provider"

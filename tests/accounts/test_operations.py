@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Provider, SignInEvent, User
-from mtp.outbox.delivery import deliver_due, enqueue
-from mtp.outbox.models import OutboxMessage
-from tests.people import People
+from core.outbox.delivery import deliver_due, enqueue
+from core.outbox.models import OutboxMessage
+from tests.personas import People
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 PROVIDER = {

@@ -8,7 +8,7 @@ from django.urls import path
 from accounts.policies import policy_of, requires
 from accounts.roles import PERMISSIONS, Permission, Role
 from mtp import urls
-from tests.people import People
+from tests.personas import People
 from tests.routes import Route, all_routes
 
 ROUTES = all_routes()

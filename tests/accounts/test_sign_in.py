@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Provider, SignInEvent, User
-from mtp.outbox.delivery import deliver_due
-from mtp.outbox.models import OutboxMessage
-from tests.people import PASSWORD, People
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from tests.personas import PASSWORD, People
 
 LOGIN = "/accounts/login/"
 Outcome = SignInEvent.Outcome

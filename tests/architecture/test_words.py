@@ -85,7 +85,7 @@ LEFT_OUT = {
     "requirements/": "names of packages",
     "static/css/": "compiled from styles/",
     "static/fonts/": "licence of the fonts",
-    "billing/documents/fonts/": "licence of the fonts",
+    "billing/documents/font_files/": "licence of the fonts",
     "mtp/demo/first_names.txt": "names of people",
     "mtp/demo/last_names.txt": "names of people",
     "docs/GLOSSARY.md": "lists the words",

@@ -16,7 +16,7 @@ from statistics import median
 from django.db import connection
 
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks.result import Result
 from tests.providers import open_provider

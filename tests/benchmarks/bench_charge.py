@@ -21,15 +21,16 @@ from typing import Any
 
 from django.test import override_settings
 
-from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
-from billing import gateway, topics
-from billing.cards import adopt_card, begin_card_setup, customer_of
+from billing import topics
 from billing.choices import Collection, ContractKind, InvoiceKind
+from billing.gateway import client as gateway
 from billing.models import Contract, Invoice, Payment
-from mtp.outbox.delivery import Order, enqueue_all, waking_once
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
+from billing.payments.cards import adopt_card, begin_card_setup, customer_of
+from core.actors import SYSTEM_ACTOR
+from core.outbox.delivery import Order, enqueue_all, waking_once
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 from tests.sandbox_fixtures import StripeStandIn, start_stripe_stand_in

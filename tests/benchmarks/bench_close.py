@@ -8,13 +8,13 @@ from statistics import median
 from django.db import connection, transaction
 
 from accounts.models import Provider
-from accounts.rounds import PROVIDERS_A_TASK
+from accounts.provider_batches import PROVIDERS_A_TASK
 from billing.choices import ContractKind
+from billing.invoicing.month_close import close_due_months
 from billing.models import Contract, Invoice, InvoiceLine
-from billing.month_close import close_due_months
-from mtp.outbox.delivery import waking_once
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
+from core.outbox.delivery import waking_once
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks.result import Result
 from tests.providers import open_provider

@@ -14,13 +14,13 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Provider
 from core.metrics import Metric
-from mtp.schema import provider_schema
+from core.months import Month
+from core.schema import provider_schema
 from tests.benchmarks.bench_pages import browser_in, expect
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
-from usage.counted import counted_at_peak
-from usage.explain import explain_month
-from usage.periods import Month
+from usage.explain.counted_at_peak import counted_at_peak
+from usage.explain.peaks import explain_month
 
 LIMIT = 3.0
 STATEMENTS = 5

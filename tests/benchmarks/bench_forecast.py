@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Provider, User
 from billing.choices import ContractKind
 from billing.models import Contract
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks import bench_pages
 from tests.benchmarks.bench_pages import browser_in, by_turns, expect

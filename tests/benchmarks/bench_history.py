@@ -10,14 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from core.months import Month
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks import bench_pages
 from tests.benchmarks.bench_pages import browser_in, by_turns, expect
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
-from usage.months_table import last_months
-from usage.periods import Month
+from usage.pages.months_table import last_months
 
 CPU_LIMIT = 2.0
 STATEMENTS = 4

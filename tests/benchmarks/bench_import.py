@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from django.db import connection
 
-from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
-from mtp.schema import provider_schema
-from tenants.imports.applying import apply_import
-from tenants.imports.checking import check_import
+from core.actors import SYSTEM_ACTOR
+from core.schema import provider_schema
+from tenants.imports.apply import apply_import
+from tenants.imports.dry_run import check_import
 from tenants.imports.runs import confirm_import, start_import
 from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
 from tests.benchmarks.result import Result

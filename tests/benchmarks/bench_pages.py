@@ -16,10 +16,10 @@ from django.urls import include, path
 from accounts.models import Provider, User
 from accounts.policies import signed_in
 from accounts.roles import Role
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
 from tests.benchmarks.result import Result
-from tests.people import PASSWORD
+from tests.personas import PASSWORD
 from tests.providers import open_provider
 
 Do = Callable[[], object]

@@ -11,10 +11,10 @@ import httpx
 from django.core.cache import cache
 from django.test import override_settings
 
-from accounts.actors import Actor
-from integrations.autotask.runs import order_run, run_slice
+from core.actors import Actor
+from core.schema import provider_schema, schema_named
+from integrations.autotask.sync.runs import order_run, run_slice
 from integrations.models import ServiceMapping, SyncRun
-from mtp.schema import provider_schema, schema_named
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.autotask_fixtures import (
     HEADERS,

@@ -8,13 +8,13 @@ from multiprocessing import get_context
 from django.db import connection, connections
 
 from accounts.models import Provider
-from accounts.rounds import PROVIDERS_A_TASK
-from mtp.schema import provider_schema
+from accounts.provider_batches import PROVIDERS_A_TASK
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
-from usage.replay import verify_books
-from usage.snapshots import due_snapshots, take_snapshots
+from usage.ledger.snapshots import due_snapshots, take_snapshots
+from usage.ledger.verify import verify_books
 
 LIMIT = 3.0
 ORGANIZATIONS = 100

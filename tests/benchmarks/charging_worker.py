@@ -20,7 +20,7 @@ import django
 
 def ours(order: Any) -> None:
     """Deliver messages that are due, as many as were ordered, as `send_due` does."""
-    from mtp.outbox.delivery import deliver_due, waking_once
+    from core.outbox.delivery import deliver_due, waking_once
 
     with waking_once():
         deliver_due(now=datetime.fromisoformat(order["now"]), limit=order["count"])
@@ -28,7 +28,7 @@ def ours(order: Any) -> None:
 
 def bare(order: Any) -> None:
     """Charge with nothing around it but a key."""
-    from billing import gateway
+    from billing.gateway import client as gateway
 
     create = gateway.client().v1.payment_intents.create
     for _ in range(order["count"]):

@@ -32,7 +32,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 def render(count: int) -> Callable[[], bytes]:
     """A call that makes the whole document of so many lines, from rows to bytes."""
     from billing.documents.invoice_pdf import invoice_pdf
-    from tests.billing.sheets import invoice_with
+    from tests.billing.invoice_contents import invoice_with
 
     invoice, lines = invoice_with(count=count)
     return lambda: invoice_pdf(invoice=invoice, lines=lines)
@@ -42,10 +42,10 @@ def straight(count: int) -> Callable[[], bytes]:
     """The renderer alone on the same page, its fonts and styles reused: the floor."""
     import weasyprint
 
+    from billing.documents.fonts import font_configuration
     from billing.documents.invoice_pdf import invoice_html
     from billing.documents.rendering import stylesheet
-    from billing.documents.typefaces import font_configuration
-    from tests.billing.sheets import invoice_with
+    from tests.billing.invoice_contents import invoice_with
 
     invoice, lines = invoice_with(count=count)
     html = invoice_html(invoice=invoice, lines=lines)

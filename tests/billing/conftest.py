@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 from django.test import override_settings
 
-from accounts.actors import Actor
 from accounts.models import Provider
-from billing import gateway
-from billing.cards import adopt_card, begin_card_setup, customer_of
 from billing.choices import Collection, ContractKind, InvoiceKind
+from billing.gateway import client as gateway
 from billing.models import Contract, Invoice, PaymentMethod
-from mtp.schema import provider_schema
+from billing.payments.cards import adopt_card, begin_card_setup, customer_of
+from core.actors import Actor
+from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.sandbox_fixtures import StripeStandIn
 

@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).parent / "golden_documents"
 
 def folder() -> Path:
     """The folder of the current layout version."""
-    from billing.documents.typeset import LAYOUT_VERSION
+    from billing.documents.fingerprint import LAYOUT_VERSION
 
     return GOLDEN / f"layout-{LAYOUT_VERSION}"
 
@@ -29,7 +29,7 @@ def rendered_documents() -> dict[str, str]:
     """File name to content: each document as text, and the digest of styles and fonts."""
     from billing.documents.invoice_csv import invoice_csv
     from billing.documents.invoice_pdf import invoice_html
-    from tests.billing.sheets import invoice_with
+    from tests.billing.invoice_contents import invoice_with
 
     found = {"styles_and_fonts.sha256": _styles_and_fonts(), "contract.html": _contract()}
     for name, count, kind in (
@@ -44,8 +44,8 @@ def rendered_documents() -> dict[str, str]:
 
 
 def _styles_and_fonts() -> str:
+    from billing.documents.fonts import FONTS
     from billing.documents.rendering import STYLES
-    from billing.documents.typefaces import FONTS
 
     files = [STYLES, *sorted(FONTS.glob("*.ttf")), FONTS / "fonts.conf"]
     return "".join(
@@ -57,7 +57,7 @@ def _contract() -> str:
     from billing.choices import ContractKind
     from billing.documents.contract_pdf import contract_html
     from billing.models import Contract
-    from tests.billing.sheets import invoice_with
+    from tests.billing.invoice_contents import invoice_with
 
     invoice, _ = invoice_with(count=1)
     contract = Contract(

@@ -7,12 +7,12 @@ import pytest
 
 from accounts.models import Provider
 from billing.choices import ContractKind
+from billing.dunning.status import record_standing
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
-from billing.standing import record_standing
-from mtp.schema import provider_schema
-from tenants.alerts.rounds import watch_round
+from core.schema import provider_schema
+from tenants.alerts.evaluation import watch_round
 from tenants.models import Alert, MeteringPolicy, Organization, Severity
-from tests.billing.standing_books import pay
+from tests.billing.unpaid_invoices import pay
 from tests.cap_requests import contract
 from tests.test_isolation import make_card, make_invoice
 from tests.usage.counting import add, at, remove, set_policy

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.allowances.alerts import allowance
+from billing.allowance_alerts import allowance
 from tenants.models import Organization
 from tests.billing.conftest import Books
-from tests.billing.test_allowances import active
+from tests.billing.invoicing.test_pack_orders import active
 from usage.active_users.alerts import thresholds
 
 MID_OCTOBER = datetime(2026, 10, 20, tzinfo=UTC)

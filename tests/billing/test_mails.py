@@ -15,10 +15,8 @@ from django.template import engines
 from django.test.signals import template_rendered
 from django.urls import Resolver404, resolve
 
-from billing import charging
-from billing.chargebacks.mails import queue_chargeback_mails
 from billing.choices import LineKind
-from billing.corrections.crediting import credit_amount
+from billing.corrections.credits import credit_amount
 from billing.corrections.line_disputes import decline_dispute, open_dispute
 from billing.corrections.mails import queue_refund_failed_mail
 from billing.documents import render_documents
@@ -31,12 +29,14 @@ from billing.models import (
     PaymentMethod,
     Refund,
 )
-from billing.notices import queue_charge_failed_mail, queue_invoice_mail, queue_receipt_mail
-from billing.reminders.round import remind
-from mtp.outbox.delivery import deliver_due
-from mtp.outbox.models import OutboxMessage
+from billing.payments import charging
+from billing.payments.chargeback_mails import queue_chargeback_mails
+from billing.payments.mails import queue_charge_failed_mail, queue_invoice_mail, queue_receipt_mail
+from billing.reminders.daily import remind
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
 from tests.billing.conftest import BILL, NOVEMBER, Books
-from tests.billing.standing_books import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
+from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates/billing/mail"
 MAILS = ("mail.send", "billing.document_mail")

@@ -6,13 +6,13 @@ import pytest
 
 from billing.choices import ContractKind
 from billing.models import Contract, PaymentMethod, RenewalNotice
+from billing.reminders.daily import remind
 from billing.reminders.expiring_cards import Expiry, expiry_of, last_day
 from billing.reminders.renewals import give_notice
-from billing.reminders.round import remind
 from billing.tasks import remind_all
-from mtp.outbox.models import OutboxMessage
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 from mtp.schedule import BEAT_SCHEDULE
-from mtp.schema import provider_schema
 
 DAY = timedelta(days=1)
 ANNUAL = {

@@ -9,12 +9,12 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Provider, User
 from accounts.roles import Role
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.alerts import raise_alert
-from tenants.alerts.conditions import Condition
+from tenants.alerts.rules import Condition
 from tenants.models import Alert, Severity
 from tenants.models.alerts import Kind
-from tests.people import hire
+from tests.personas import hire
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]

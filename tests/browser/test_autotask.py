@@ -12,12 +12,12 @@ from playwright.sync_api import Page
 
 from accounts.models import Provider, User
 from accounts.roles import Role
-from integrations.autotask.runs import run_slice
+from core.schema import provider_schema
+from integrations.autotask.sync.runs import run_slice
 from integrations.models import Drift, SyncRun
-from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.autotask_fixtures import HEADERS, AutotaskStandIn
-from tests.people import hire
+from tests.personas import hire
 
 pytestmark = pytest.mark.browser
 NAMES = ("Beacon Dental Group, Inc.", "Willow Creek Medical", "Harborview Realty", "Nobody Else")

@@ -10,10 +10,10 @@ from playwright.sync_api import Page, expect
 from accounts.models import Provider
 from accounts.roles import Role
 from billing.models import BillingProfile, Contract, PaymentMethod, TermsAcceptance
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tests.browser.billing_form import complete
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.people import hire
+from tests.personas import hire
 from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser

@@ -9,11 +9,11 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Provider
 from accounts.roles import Role
-from mtp.outbox.delivery import deliver_due
-from mtp.schema import provider_schema
+from core.outbox.delivery import deliver_due
+from core.schema import provider_schema
 from tenants.models import Organization
 from tests.browser.conftest import PHONE
-from tests.people import PASSWORD, hire
+from tests.personas import PASSWORD, hire
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]

@@ -10,10 +10,10 @@ from playwright.sync_api import Page
 from accounts.models import Provider, User
 from accounts.policies import policy_of
 from accounts.roles import Role
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.models import Organization
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.people import hire
+from tests.personas import hire
 from tests.routes import all_routes
 from tests.sandbox_fixtures import StripeStandIn
 from tests.test_isolation import ROWS_BY_PARAMETER, VALUES_BY_PARAMETER

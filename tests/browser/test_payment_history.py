@@ -12,10 +12,10 @@ from accounts.models import Provider
 from accounts.roles import Role
 from billing import documents
 from billing.models import Invoice, Payment
-from mtp.schema import provider_schema
-from tests.billing.sheets import issued
+from core.schema import provider_schema
+from tests.billing.invoice_contents import issued
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.people import hire
+from tests.personas import hire
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]

@@ -9,12 +9,12 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import Provider
-from billing import gateway
-from billing.cards import adopt_card, begin_card_setup
-from billing.charging import charge_invoice
+from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice, Payment
-from billing.payment_links import payment_link
-from mtp.schema import provider_schema
+from billing.payments.cards import adopt_card, begin_card_setup
+from billing.payments.charging import charge_invoice
+from billing.payments.payment_links import payment_link
+from core.schema import provider_schema
 from tests.billing.conftest import BILL, NOVEMBER, Books
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.sandbox_fixtures import StripeStandIn

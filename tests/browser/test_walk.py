@@ -16,12 +16,12 @@ from playwright.sync_api import Download, Page, expect
 from accounts.models import Package, PackagePrice, Provider, User
 from accounts.roles import Role
 from billing.models import PaymentMethod
-from mtp.schema import provider_schema
+from core.months import Month
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
 from tests.browser.billing_form import complete
-from tests.people import PASSWORD, hire
+from tests.personas import PASSWORD, hire
 from tests.sandbox_fixtures import FINE, StripeStandIn
-from usage.periods import Month
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]

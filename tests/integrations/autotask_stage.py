@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from accounts.actors import Actor
 from accounts.models import Provider
 from billing.models import Contract
-from integrations.autotask.credentials import Credentials
-from integrations.autotask.runs import order_run, run_slice
+from core.actors import Actor
+from core.schema import provider_schema
+from integrations.autotask.api.credentials import Credentials
+from integrations.autotask.sync.runs import order_run, run_slice
 from integrations.models import AutotaskConnection, ServiceCheck, ServiceMapping, SyncRun
-from mtp.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tests.autotask_fixtures import HEADERS, AutotaskStandIn
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.autotask_fixtures import AutotaskStandIn
 from tests.integrations.autotask_stage import GOOD, Stage, noon
@@ -20,7 +20,7 @@ def autotask(
 
     Reads are tried again without a wait.
     """
-    monkeypatch.setattr("integrations.autotask.client.FIRST_PAUSE", 0)
+    monkeypatch.setattr("integrations.autotask.api.client.FIRST_PAUSE", 0)
     settings.AUTOTASK_BASE_URL = f"{autotask_stand_in.url}/atservicesrest"  # type: ignore[attr-defined]
     for name in ("used", "limit"):
         cache.delete(f"autotask:{GOOD.customer_database}:{name}")

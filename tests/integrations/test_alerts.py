@@ -6,7 +6,7 @@ import pytest
 
 from integrations.alerts import psa
 from integrations.models import AutotaskConnection, SyncRun
-from tenants.alerts.conditions import Condition, watchers
+from tenants.alerts.rules import Condition, watchers
 from tests.integrations.autotask_stage import Stage
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import Provider
-from integrations.autotask.mapping import progress
+from core.schema import provider_schema
+from integrations.autotask.mapping.service_mappings import progress
 from integrations.models import AutotaskConnection, Drift, SyncRun
 from mtp.demo.autotask import connect_autotask
-from mtp.demo.cast import DEMO
-from mtp.schema import provider_schema
+from mtp.demo.companies import DEMO
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.autotask_fixtures import AutotaskStandIn
 

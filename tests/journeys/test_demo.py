@@ -8,20 +8,20 @@ import pytest
 from django.db import connection
 
 from accounts.models import Provider, User
-from billing.amounts import Status
+from billing.dunning.stages import Standing
+from billing.dunning.status import record_standing
 from billing.models import Invoice, MonthClose
-from billing.standing import record_standing
-from billing.standing_rules import Standing
-from mtp.demo.cast import PASSWORD, PROVIDERS
-from mtp.demo.loading import LOADED, load_demo
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
+from billing.models.invoice_amounts import Status
+from core.months import Month
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from mtp.demo.companies import PASSWORD, PROVIDERS
+from mtp.demo.load import LOADED, load_demo
 from tenants.models import AuditEntry, ManagedUser, Organization
 from tests.sandbox_fixtures import StripeStandIn
-from usage.badges import Badge, badge
-from usage.levels import organizations_with_usage
-from usage.periods import Month
-from usage.replay import verify_books
+from usage.cap_badges import Badge, badge
+from usage.ledger.month_peaks import organizations_with_usage
+from usage.ledger.verify import verify_books
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 

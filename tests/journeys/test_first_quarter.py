@@ -26,17 +26,17 @@ from django.utils import timezone
 
 from accounts.models import Package, PackagePrice, Provider
 from billing.choices import InvoiceKind
+from billing.invoicing.month_close import MonthAlreadyClosed, MonthNotOver, close_month
 from billing.models import Invoice, MonthClose
-from billing.month_close import MonthAlreadyClosed, MonthNotOver, close_month
-from mtp.outbox.delivery import deliver_due
-from mtp.schema import provider_schema
+from core.months import Month
+from core.outbox.delivery import deliver_due
+from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tests.billing_information import BILLING_INFORMATION
-from tests.people import People
+from tests.personas import People
 from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import set_policy
-from usage.periods import Month
-from usage.replay import verify_books
+from usage.ledger.verify import verify_books
 
 DENVER = ZoneInfo("America/Denver")
 SignIn = Callable[..., Client]

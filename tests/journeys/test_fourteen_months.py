@@ -37,22 +37,22 @@ from django.utils import timezone
 
 from accounts.models import Package, PackagePrice, Provider
 from billing.choices import ContractKind
+from billing.invoicing.month_close import close_month
 from billing.models import BillingProfile, Contract, Invoice
-from billing.month_close import close_month
 from core.metrics import Metric
-from mtp.outbox.delivery import deliver_due
-from mtp.schema import provider_schema
+from core.months import Month
+from core.outbox.delivery import deliver_due
+from core.schema import provider_schema
 from tenants.models import Device, ManagedUser, Organization
-from tenants.organizations import remove_organization
+from tenants.organizations.lifecycle import remove_organization
 from tests.billing.conftest import BILL
 from tests.billing_information import BILLING_INFORMATION
-from tests.people import People
+from tests.personas import People
 from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import add, add_devices, remove, set_policy
-from usage.explain import explain_month
-from usage.levels import high_water_marks
-from usage.periods import Month
-from usage.replay import verify_books
+from usage.explain.peaks import explain_month
+from usage.ledger.month_peaks import high_water_marks
+from usage.ledger.verify import verify_books
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = Month(2025, 1)

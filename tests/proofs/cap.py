@@ -91,9 +91,9 @@ def _counts() -> dict[str, int]:
 
 def _set_stage(run: Run):
     from accounts.roles import Role
-    from mtp.schema import provider_schema
+    from core.schema import provider_schema
     from tenants.models import MeteringPolicy, Organization
-    from tests.people import hire
+    from tests.personas import hire
     from tests.proofs.cap_clients import Stage
     from tests.providers import open_provider
 
@@ -151,10 +151,10 @@ def _end(pid: int, how: signal.Signals) -> None:
 
 
 def _look_for_violations(run: Run, stage, tallies) -> tuple[int, int]:
-    from mtp.schema import provider_schema
+    from core.schema import provider_schema
     from tests.proofs.cap_clients import Tally
+    from usage.ledger.verify import verify_books
     from usage.models import UsageEvent
-    from usage.replay import verify_books
 
     _wait_for_orphans()
     with provider_schema(stage.provider), connection.cursor() as cursor:

@@ -44,8 +44,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 def prove(run: Run) -> dict[str, Any]:
     """Hold the proof with providers and a stand-in of its own; what it came to."""
+    from core.months import Month
     from tests.proofs.close_stage import set_stage, take_down
-    from usage.periods import Month
 
     stages: list[Any] = []
     kills: Counter[str] = Counter()
@@ -140,7 +140,7 @@ def _note_faults(stage: Any, ordered: Counter[str], faults: Counter[str]) -> Non
 
 def _decline_for_a_while(run: Run, stage: Any) -> str:
     """Now and then the bank of the card on file says no; which card, or none."""
-    from mtp.schema import provider_schema
+    from core.schema import provider_schema
 
     if run.dice.random() > 0.25:
         return ""
@@ -183,10 +183,10 @@ def draw_fate(run: Run) -> Any:
 
 def _new_card(run: Run, stage: Any) -> str:
     """A card that its holder has just entered in the browser: its SetupIntent."""
-    from accounts.actors import SYSTEM_ACTOR
-    from billing import gateway
-    from billing.cards import begin_card_setup
-    from mtp.schema import provider_schema
+    from billing.gateway import client as gateway
+    from billing.payments.cards import begin_card_setup
+    from core.actors import SYSTEM_ACTOR
+    from core.schema import provider_schema
 
     with provider_schema(stage.provider):
         secret = begin_card_setup(provider=stage.provider, actor=SYSTEM_ACTOR)

@@ -20,11 +20,13 @@ from typing import Any
 
 from django.db import connection
 
-from billing import charging, gateway, topics
-from billing.cards import adopt_card
+from billing import topics
+from billing.gateway import client as gateway
 from billing.models import ChargeAttempt
-from mtp.outbox import delivery
-from mtp.schema import provider_schema
+from billing.payments import charging
+from billing.payments.cards import adopt_card
+from core.outbox import delivery
+from core.schema import provider_schema
 from tests.proofs.close_worker import Task, close_and_deliver
 
 # Little of the story's time while several work: none of them is a day ahead of another's request.

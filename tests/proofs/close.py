@@ -56,8 +56,8 @@ def prove(run: Run) -> dict[str, Any]:
 
 
 def _try_all(run: Run, stages: list[Any]) -> None:
+    from core.months import Month
     from tests.proofs.close_worker import Steps
-    from usage.periods import Month
 
     steps = Steps()
     months = {id(stage): Month(*FIRST_MONTH) for stage in stages}

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from accounts.actors import SYSTEM_ACTOR
 from accounts.models import Provider
-from billing import gateway
-from billing.cards import adopt_card, begin_card_setup, customer_of
+from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Contract, Invoice, MonthClose
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
+from billing.payments.cards import adopt_card, begin_card_setup, customer_of
+from core.actors import SYSTEM_ACTOR
+from core.months import Month
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.providers import close_provider, open_provider
 from tests.sandbox_fixtures import StripeStandIn
-from usage.periods import Month
 
 PRICE = 700
 COMMITTED = 5

@@ -21,12 +21,13 @@ from django.db import connection, connections
 from django.test import override_settings
 
 from accounts.models import Provider
-from billing import documents, gateway
+from billing import documents
+from billing.gateway import client as gateway
+from billing.invoicing.month_close import MonthAlreadyClosed, close_month
 from billing.models import InvoiceDocument
-from billing.month_close import MonthAlreadyClosed, close_month
-from mtp.outbox.delivery import deliver_due
-from mtp.outbox.models import OutboxMessage
-from usage.periods import Month
+from core.months import Month
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
 
 # Far past any wait: from half a minute to the day after which Stripe forgets a key.
 LATER = (0, 1, 10, 60, 12 * 60, 23 * 60 + 30, 25 * 60, 27 * 60)

@@ -61,7 +61,7 @@ class Batch:
 
     def instant(self) -> datetime:
         """An instant at, beside or anywhere around a month's begin in the zone."""
-        from usage.periods import Month
+        from core.months import Month
 
         begins = Month(2025, self.dice.randint(FIRST, LAST)).starts_at(self.zone)
         match self.dice.randrange(3):
@@ -74,8 +74,8 @@ class Batch:
 
     def play(self, sequences: list[Sequence]) -> None:
         """Rounds in which each sequence moves for itself, and now and then a month is closed."""
-        from usage.month_freeze import freeze_month
-        from usage.periods import Month
+        from core.months import Month
+        from usage.ledger.month_freeze import freeze_month
 
         for _ in range(self.dice.randint(*ROUNDS)):
             if self.dice.random() < 0.35:
@@ -139,10 +139,10 @@ class Batch:
     def compare(self, sequences: list[Sequence]) -> None:
         """Every month of every sequence, against its replay."""
         from core.metrics import Metric
+        from core.months import Month
         from tests.usage.naive import said
-        from usage.explain import explain_month
-        from usage.levels import high_water_marks
-        from usage.periods import Month
+        from usage.explain.peaks import explain_month
+        from usage.ledger.month_peaks import high_water_marks
 
         for sequence in sequences:
             if not _is_active_as_told(sequence):
@@ -199,7 +199,7 @@ def work(asked: tuple[int, int]) -> tuple[Counter[str], list[str]]:
     import django
 
     django.setup()
-    from mtp.schema import provider_schema
+    from core.schema import provider_schema
     from tests.providers import close_provider, open_provider
 
     sequences, seed = asked

@@ -9,7 +9,7 @@ import stripe as sdk
 from django.conf import settings
 from django.test import Client
 
-from mtp.outbox.models import OutboxMessage
+from core.outbox.models import OutboxMessage
 from tests.proofs.run import Run
 from tests.sandbox_fixtures import StripeStandIn
 

@@ -44,9 +44,9 @@ PATTERNS: dict[str, Callable[[Events], Events]] = {
 
 def prove(run: Run) -> dict[str, Any]:
     """Hold the proof with a provider and a stand-in of its own; what it came to."""
+    from core.months import Month
     from tests.proofs import hooks_stage
     from tests.proofs.close_stage import set_stage, take_down
-    from usage.periods import Month
 
     with stripe_of_its_own(run) as stripe:
         for tell in (hooks_stage.taken_back, hooks_stage.left_alone):
@@ -122,7 +122,7 @@ def _arrive(stage: Any, event: Mapping[str, Any]) -> bool:
     import stripe as sdk
     from django.conf import settings
 
-    from billing.webhooks import receive, verified_event
+    from billing.webhooks.inbox import receive, verified_event
 
     body = json.dumps(event)
     signature = sdk.WebhookSignature.generate_signature_header(body, settings.STRIPE_WEBHOOK_SECRET)
@@ -133,7 +133,7 @@ def _arrive(stage: Any, event: Mapping[str, Any]) -> bool:
 def _now(stage: Any) -> Any:
     from datetime import timedelta
 
-    from usage.periods import Month
+    from core.months import Month
 
     return Month(*MONTH).ends_at(stage.zone) + timedelta(hours=2)
 
@@ -143,9 +143,9 @@ def _work(stage: Any, *, again: bool) -> None:
     from contextlib import nullcontext
 
     from billing import topics
-    from mtp.outbox.models import OutboxMessage
-    from mtp.outbox.topics import topic_named
-    from mtp.schema import schema_named
+    from core.outbox.models import OutboxMessage
+    from core.outbox.topics import topic_named
+    from core.schema import schema_named
 
     for topic in (topics.STRIPE_EVENT_OWNER, topics.STRIPE_EVENT):
         for message in OutboxMessage.objects.filter(topic=topic, finished_at=None):

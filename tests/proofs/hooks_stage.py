@@ -14,7 +14,10 @@ from unittest.mock import patch
 
 import stripe
 
-from billing import gateway, stripe_disputes, stripe_refunds
+from billing.gateway import client as gateway
+from billing.gateway import disputes as stripe_disputes
+from billing.gateway import refunds as stripe_refunds
+from billing.invoicing.month_close import close_month
 from billing.models import (
     ChargeAttempt,
     Chargeback,
@@ -25,13 +28,12 @@ from billing.models import (
     StandingStep,
     WebhookEvent,
 )
-from billing.month_close import close_month
-from billing.on_session import begin_on_session
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
+from billing.payments.on_session import begin_on_session
+from core.months import Month
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.proofs.close_stage import PRICE, Stage
-from usage.periods import Month
 
 BACK = 100
 Answers = dict[tuple[str, str], Any]

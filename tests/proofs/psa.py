@@ -94,7 +94,7 @@ def _impatient() -> Iterator[None]:
     """Calls that give up before the slow answers come, and try again soon."""
     import httpx
 
-    from integrations.autotask import client
+    from integrations.autotask.api import client
 
     patience, pause = client.TIMEOUT, client.FIRST_PAUSE
     client.TIMEOUT, client.FIRST_PAUSE = httpx.Timeout(PATIENCE), 0.01
@@ -122,7 +122,7 @@ def _play_against(run: Run, provider: Any, url: str) -> None:
 
 
 def _play(run: Run, played: Any) -> None:
-    from mtp.schema import schema_named
+    from core.schema import schema_named
     from tests.proofs.psa_stage import forget_limits
 
     for _ in range(run.nights):
@@ -137,7 +137,7 @@ def _play(run: Run, played: Any) -> None:
 
 
 def _one_night(run: Run, played: Any) -> None:
-    from integrations.autotask.runs import order_run
+    from integrations.autotask.sync.runs import order_run
     from integrations.models import SyncRun
     from tests.proofs.psa_stage import SOMEONE
 
@@ -204,9 +204,9 @@ def _work_until_killed(run: Run, played: Any, job: Any) -> None:
 def _work(schema: str, run_id: int, now: Any, steps: Any) -> None:
     from django.db import connection
 
-    from integrations.autotask import client
-    from integrations.autotask.runs import run_slice
-    from mtp.schema import schema_named
+    from core.schema import schema_named
+    from integrations.autotask.api import client
+    from integrations.autotask.sync.runs import run_slice
 
     send = client.Client._send  # noqa: SLF001 - the call itself
     client.Client._send = lambda *arguments: steps.around(send, *arguments)  # type: ignore[method-assign] # noqa: SLF001

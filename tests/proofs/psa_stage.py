@@ -10,17 +10,17 @@ from typing import Any
 
 from django.core.cache import cache
 
-from accounts.actors import Actor
+from core.actors import Actor
 from core.metrics import Metric
-from integrations.autotask.runs import order_run, run_slice
+from core.months import Month
+from core.schema import provider_schema
+from integrations.autotask.sync.runs import order_run, run_slice
 from integrations.models import Drift, ServiceCheck, ServiceMapping, SyncRun
 from integrations.models.runs import Outcome
-from mtp.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy
 from tests.autotask_fixtures import AutotaskStandIn
 from tests.integrations.autotask_stage import FIRST_CONTRACT, GOOD, Stage
-from usage.levels import high_water_marks
-from usage.periods import Month
+from usage.ledger.month_peaks import high_water_marks
 
 LINES = 3
 FIRST_NIGHT = datetime(2026, 3, 2, 1, tzinfo=UTC)
@@ -195,7 +195,7 @@ class PsaStage:
 
     def decide_some(self) -> Iterator[tuple[str, str]]:
         """A person decides on what drifted, and Autotask must follow."""
-        from integrations.autotask.drifts import accept, overwrite
+        from integrations.autotask.sync.drift_resolution import accept, overwrite
 
         for drift in Drift.objects.filter(decided_at=None).select_related("mapping"):
             if self.dice.random() < 0.3:

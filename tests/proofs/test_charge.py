@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from billing import gateway
+from billing.gateway import client as gateway
 from tests.proofs import charge as proof
 from tests.proofs.charge import prove
 from tests.proofs.charge_worker import Fate, Point

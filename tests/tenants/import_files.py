@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.actors import SYSTEM_ACTOR, Actor
-from tenants.imports.applying import apply_import
-from tenants.imports.checking import check_import
+from core.actors import SYSTEM_ACTOR, Actor
+from tenants.imports.apply import apply_import
+from tenants.imports.dry_run import check_import
 from tenants.imports.runs import confirm_import, start_import
-from tenants.membership import Via, add_user
 from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
-from tenants.organizations import set_user_cap
+from tenants.organizations.lifecycle import set_user_cap
+from tenants.users.membership import Via, add_user
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 ADAM = Actor(id=7, name="Adam Nordlicht")

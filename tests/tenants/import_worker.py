@@ -10,13 +10,13 @@ def main() -> None:
     django.setup()
     from django.utils import timezone
 
-    from mtp.schema import schema_named
-    from tenants.imports import applying
+    from core.schema import schema_named
+    from tenants.imports import apply
 
     schema, run_id = sys.argv[1:]
-    applying.LINES_A_BATCH = 20
+    apply.LINES_A_BATCH = 20
     with schema_named(schema):
-        applying.apply_import({"run_id": int(run_id)}, timezone.now())
+        apply.apply_import({"run_id": int(run_id)}, timezone.now())
 
 
 if __name__ == "__main__":

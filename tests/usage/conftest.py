@@ -7,11 +7,11 @@ import time_machine
 from django.test import Client
 
 from accounts.models import Provider
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
-from tests.people import People
+from tests.personas import People
 from tests.usage.counting import set_policy
-from tests.usage.why_story import Acme, at
+from tests.usage.explain_story import Acme, at
 
 
 @pytest.fixture

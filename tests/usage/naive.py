@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from usage.counted import counted_at_peak
-from usage.explain import Explanation
-from usage.periods import Month
+from core.months import Month
+from usage.explain.counted_at_peak import counted_at_peak
+from usage.explain.peaks import Explanation
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

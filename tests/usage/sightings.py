@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from tenants.membership import Via
 from tenants.models import ManagedUser, Organization
+from tenants.users.membership import Via
+from usage.active_users.identification import Sighting
 from usage.active_users.recording import Recorded, Reporter, record_activity
-from usage.active_users.resolving import Sighting
 from usage.models import ActiveMonth, ActiveUser
 
 REPORTER = Reporter(name="API key mtp_test", via=Via.API)

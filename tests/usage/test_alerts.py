@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenants.alerts.rounds import watch_round
+from tenants.alerts.evaluation import watch_round
 from tenants.models import Alert, Organization
 from tests.usage.counting import add, at, remove, set_policy
 

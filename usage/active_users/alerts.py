@@ -7,12 +7,12 @@ from django.db.models import F
 from django.urls import reverse
 
 from accounts.providers import current_provider
-from tenants.alerts.conditions import Condition, watch
+from core.months import Month
+from tenants.alerts.rules import Condition, watch
 from tenants.models import Severity
 from tenants.models.alerts import Kind
-from usage.badges import NEAR
+from usage.cap_badges import NEAR
 from usage.models import ActiveMonth
-from usage.periods import Month
 
 
 @watch("active-users")

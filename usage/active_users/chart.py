@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from usage.charts import Bar, Chart, Limit, bar_chart
-from usage.periods import Month
+from core.charts import Bar, Chart, Limit, bar_chart
+from core.months import Month
 
 # A number is as high as a seventh of the drawing.
 _NEAR_SHARE = 7

@@ -6,10 +6,10 @@ from datetime import date, datetime
 
 from django.db import connection, transaction
 
-from tenants.membership import Via
 from tenants.models import Organization
-from tenants.refusals import MauThresholdReached, translated_refusals
-from usage.active_users.resolving import Found, Refused, Sighting, look_up
+from tenants.users.membership import Via
+from tenants.users.refusals import MauThresholdReached, translated_refusals
+from usage.active_users.identification import Found, Refused, Sighting, look_up
 
 # Nothing is closed between looking which months are and recording in them.
 HOLD_BOOKS_OPEN = "SELECT pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint)"

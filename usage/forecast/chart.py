@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from usage.charts import Ahead, Chart, Limit, Mark, Move, step_chart
+from core.charts import Ahead, Chart, Limit, Mark, Move, step_chart
 from usage.forecast.method import HISTORY_DAYS, WEEK, Days, levels_ahead
 from usage.forecast.months import Instant
-from usage.forecast.reading import DAY
+from usage.forecast.tracks import DAY
 
 PAST_DAYS = 56
 SHORTEST_AHEAD = 28

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from core.metrics import Metric
+from core.months import Month
 from usage.forecast.method import (
     FEWEST_SPANS,
     Days,
@@ -15,8 +16,7 @@ from usage.forecast.method import (
     month_ends,
     outlook,
 )
-from usage.forecast.reading import DAY, Tracked, tracked
-from usage.periods import Month
+from usage.forecast.tracks import DAY, Tracked, tracked
 
 
 @dataclass(frozen=True, slots=True)

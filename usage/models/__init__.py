@@ -1,10 +1,10 @@
 """The usage ledger, its projections, active users, forecasts and drafts: a provider's schema."""
 
 from usage.models.active_users import ActiveMonth, ActiveUser, LateActivity
+from usage.models.cap_drafts import DraftCap
 from usage.models.forecast import ForecastTrial
 from usage.models.ledger import OrganizationCounter, UsageEvent
 from usage.models.months import DailySnapshot, MonthlyUsage, SnapshotRun
-from usage.models.what_if import DraftCap
 
 __all__ = [
     "ActiveMonth",

@@ -1,4 +1,4 @@
--- What a forecast of active users starts from (usage/forecast/active.py), as it was known at an instant.
+-- What a forecast of active users starts from (usage/forecast/active_users_method.py), as it was known at an instant.
 -- A row for each organization: by month how many had been active by then (of a past month: by the same
 -- share of it), how many in the end, and how many people there were to be. Then, without an id, a row
 -- for each month: all organizations' active users by the day on which they were first seen. A month is

@@ -331,7 +331,7 @@ CREATE TRIGGER usage_policy_never_deleted BEFORE DELETE OR TRUNCATE ON tenants_m
     FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse('The metering policy is never deleted.');
 
 -- Only the triggers above, never a statement of its own, write the log and what is projected from
--- it. A month's row may be inserted directly: closing a month does (usage/month_freeze.py).
+-- it. A month's row may be inserted directly: closing a month does (usage/ledger/month_freeze.py).
 CREATE TRIGGER usage_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_usageevent
     FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse(
         'The event log is only ever appended to.');

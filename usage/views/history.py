@@ -14,18 +14,18 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.charts import Bar, Chart, bar_chart
+from core.csv_files import csv_response
+from core.listing import ROWS_A_PAGE, Listing
 from core.metrics import COUNTED, Metric
-from tenants.listing import ROWS_A_PAGE, Listing
-from tenants.spreadsheet import csv_response
-from usage.charts import Bar, Chart, bar_chart
-from usage.months_table import (
+from core.months import Month
+from usage.pages.months_table import (
     SORTS,
     MonthsTable,
     OrganizationMonths,
     last_months,
     months_table,
 )
-from usage.periods import Month
 
 
 def _metric(request: HttpRequest) -> Metric:

@@ -10,13 +10,13 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.months import Month
 from tenants.access import organization_or_404
 from tenants.models import MeteringPolicy
-from tenants.views.places import Place
-from usage.badges import badge
-from usage.history import user_months
-from usage.levels import organizations_with_usage
-from usage.periods import Month
+from tenants.views.organization_scope import Place
+from usage.cap_badges import badge
+from usage.ledger.month_peaks import organizations_with_usage
+from usage.pages.user_months import user_months
 
 
 def _context(request: PortalRequest, place: Place) -> dict[str, Any]:

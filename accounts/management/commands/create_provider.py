@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Provider, User
-from accounts.provisioning import create_provider, provision_by_task
+from accounts.provisioning.new_provider import create_provider, provision_by_task
 from accounts.roles import Role
 
 

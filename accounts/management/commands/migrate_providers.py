@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from accounts.schema_rollout import (
+from accounts.provisioning.schema_rollout import (
     Outcome,
     SchemaResult,
     migrate_provider_schemas,

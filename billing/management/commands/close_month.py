@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from billing.choices import Collection
+from billing.invoicing.month_close import CloseRefused, close_month
 from billing.models import ChargeAttempt, Invoice
 from billing.money import format_money
-from billing.month_close import CloseRefused, close_month
-from mtp.outbox.delivery import deliver_due
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
-from usage.periods import Month
+from core.months import Month
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 
 # How long the command itself waits for documents and charges; a worker goes on after that.
 PATIENCE = timedelta(minutes=3)

@@ -9,8 +9,8 @@ from accounts.models import Provider
 from accounts.providers import NoSuchProvider, find_provider
 from billing.verification.differences import Verification
 from billing.verification.verify import closed_months, verify_month
-from usage.periods import Month
-from usage.wording import counted_noun
+from core.months import Month
+from usage.formatting import counted_noun
 
 
 class Command(BaseCommand):

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.actors import Actor
-from billing.charging import charge_invoice
 from billing.choices import LineKind
 from billing.models import Invoice, InvoiceLine, Payment
+from billing.payments.charging import charge_invoice
+from core.actors import Actor
 from tests.billing.conftest import NOVEMBER, Books
 
 STAFF = Actor(id=99, name="Oona Operations")

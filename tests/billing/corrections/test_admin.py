@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts.models import OPERATIONS_PROVIDER_KEY
 from billing.models import CreditNote, Invoice, LineDispute, Payment, Refund
-from mtp.schema import provider_schema
+from core.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.billing.corrections.conftest import LATER, pay, with_lines
 

@@ -5,16 +5,16 @@ from datetime import date
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.amounts import Amounts
-from billing.charging import charge_invoice
-from billing.corrections.acting import CorrectionRefused
-from billing.corrections.crediting import credit_amount, credit_lines
-from billing.corrections.dropping import void_invoice, write_off
+from billing.corrections.bank_transfers import record_transfer
+from billing.corrections.credits import credit_amount, credit_lines
 from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
-from billing.corrections.transfers import record_transfer
+from billing.corrections.refunds import order_refund, refundable_minor
+from billing.corrections.voids_and_write_offs import void_invoice, write_off
 from billing.models import Chargeback, Invoice, LineDispute, Payment, Refund
-from billing.refunds import order_refund, refundable_minor
-from mtp.outbox.delivery import deliver_due
+from billing.models.invoice_amounts import Amounts
+from billing.payments.balance_lock import CorrectionRefused
+from billing.payments.charging import charge_invoice
+from core.outbox.delivery import deliver_due
 from tests.billing.conftest import BILL, Books
 from tests.billing.corrections.conftest import LATER, STAFF, with_lines
 

@@ -10,7 +10,7 @@ from billing.corrections.credit_amounts import (
     credit_of_subtotal,
     credit_of_total,
 )
-from billing.rating import tax_minor
+from billing.rating.rate_month import tax_minor
 from tests.billing.corrections.rates import currencies, rates
 
 NOTHING = Split(0, 0)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from billing.charging import charge_invoice
-from billing.corrections.acting import CorrectionRefused
-from billing.corrections.crediting import credit_lines
-from billing.corrections.dropping import void_invoice
+from billing.corrections.credits import credit_lines
 from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
+from billing.corrections.voids_and_write_offs import void_invoice
 from billing.models import CreditNote, LineDispute, Refund
-from billing.on_session import NothingToPay, begin_on_session
-from mtp.outbox.models import OutboxMessage
+from billing.payments.balance_lock import CorrectionRefused
+from billing.payments.charging import charge_invoice
+from billing.payments.on_session import NothingToPay, begin_on_session
+from core.outbox.models import OutboxMessage
 from tenants.models import AuditEntry
 from tests.billing.conftest import BILL
 from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines

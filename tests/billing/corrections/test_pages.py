@@ -8,13 +8,13 @@ import time_machine
 from django.urls import reverse
 from pypdf import PdfReader
 
-from billing.corrections.crediting import credit_lines
-from billing.corrections.dropping import void_invoice
+from billing.corrections.credits import credit_lines
 from billing.corrections.line_disputes import accept_dispute, open_dispute
+from billing.corrections.voids_and_write_offs import void_invoice
 from billing.models import CreditNote, CreditNoteDocument, LineDispute
-from mtp.outbox.delivery import deliver_due
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 from tests.billing.conftest import BILL
 from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines
 

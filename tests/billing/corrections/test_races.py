@@ -7,16 +7,16 @@ from threading import Barrier
 
 from django.db import connection
 
-from billing import gateway
-from billing.charging import charge_invoice
-from billing.corrections.acting import CorrectionRefused
-from billing.corrections.crediting import credit_amount
-from billing.corrections.dropping import void_invoice
-from billing.corrections.transfers import record_transfer
+from billing.corrections.bank_transfers import record_transfer
+from billing.corrections.credits import credit_amount
+from billing.corrections.refunds import order_refund
+from billing.corrections.voids_and_write_offs import void_invoice
+from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, CreditNote, Invoice
-from billing.refunds import order_refund
-from mtp.outbox.delivery import deliver_due
-from mtp.schema import provider_schema
+from billing.payments.balance_lock import CorrectionRefused
+from billing.payments.charging import charge_invoice
+from core.outbox.delivery import deliver_due
+from core.schema import provider_schema
 from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
 
 ROUNDS = 4

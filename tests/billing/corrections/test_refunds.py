@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
-from billing import refunds, stripe_refunds
-from billing.charging import PaymentMismatch
-from billing.corrections.acting import CorrectionRefused
+from billing.corrections import refund_booking, refund_sending, refunds
+from billing.gateway import refunds as stripe_refunds
+from billing.gateway.refunds import RefundFacts
 from billing.models import CreditNote, Refund
-from billing.stripe_refunds import RefundFacts
-from mtp.outbox.delivery import deliver_due
-from mtp.outbox.models import OutboxMessage
+from billing.payments.balance_lock import CorrectionRefused
+from billing.payments.charging import PaymentMismatch
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
 from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
 
 State = Refund.State
@@ -43,7 +44,7 @@ def test_a_refund_is_made_once_and_credited_in_the_same_act(books, paid):
     assert refunded_at_stripe(books) == 0
 
     work(books)
-    refunds.send_refund(refund_id=refund.pk, now=LATER)
+    refund_sending.send_refund(refund_id=refund.pk, now=LATER)
 
     refund.refresh_from_db()
     assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
@@ -156,8 +157,8 @@ def test_a_refund_that_the_bank_sends_back_has_failed_for_good(books, paid):
     books.stripe.control("POST", "refunds/fail", refund=refund.stripe_refund_id)
 
     facts = stripe_refunds.refund(stripe_refund_id=refund.stripe_refund_id)
-    refunds.book(facts=facts, now=LATER)
-    again = refunds.book_refund(facts=replace(facts, state=State.SUCCEEDED), now=LATER)
+    refund_booking.book(facts=facts, now=LATER)
+    again = refund_booking.book_refund(facts=replace(facts, state=State.SUCCEEDED), now=LATER)
 
     assert again.state == State.FAILED
     assert paid.amounts.surplus_minor == 10_000
@@ -174,8 +175,8 @@ def dashboard_refund(books, invoice, amount):
 def test_a_refund_at_the_dashboard_is_booked_once_with_a_credit_note(books, paid):
     facts = dashboard_refund(books, paid, 4_000)
 
-    first = refunds.book(facts=facts, now=LATER)
-    again = refunds.book(facts=facts, now=LATER)
+    first = refund_booking.book(facts=facts, now=LATER)
+    again = refund_booking.book(facts=facts, now=LATER)
 
     assert first == again
     assert (paid.amounts.paid_minor, paid.owed_minor) == (29_000, 0)
@@ -191,7 +192,7 @@ def test_a_webhook_that_comes_before_the_answer_books_the_same_refund(books, pai
         payment_intent_id=payment_of(paid).stripe_payment_intent_id
     )
 
-    assert refunds.book(facts=facts, now=LATER) == refund
+    assert refund_booking.book(facts=facts, now=LATER) == refund
     work(books, LATER + timedelta(minutes=1))
 
     assert Refund.objects.get().state == State.SUCCEEDED
@@ -214,7 +215,7 @@ def test_another_amount_is_another_refund(books, paid):
     refund = order(paid)
 
     with pytest.raises(PaymentMismatch):
-        refunds.book_refund(
+        refund_booking.book_refund(
             facts=refund_facts_with(
                 payment_intent_id=payment_of(paid).stripe_payment_intent_id,
                 amount_minor=9_999,
@@ -226,7 +227,7 @@ def test_another_amount_is_another_refund(books, paid):
 
 def test_a_payment_of_somebody_else_is_not_ours(books):
     assert (
-        refunds.book_refund(
+        refund_booking.book_refund(
             facts=refund_facts_with(payment_intent_id="pi_unknown", amount_minor=100), now=LATER
         )
         is None
@@ -244,13 +245,15 @@ def test_a_transfer_is_given_back_by_hand(books):
     assert refund.state == State.PENDING, "nobody but a person pays it out"
 
     with pytest.raises(CorrectionRefused, match="reference"):
-        refunds.book_payout(refund=refund, reference=" ", actor=STAFF, now=LATER)
-    booked = refunds.book_payout(refund=refund, reference="SEPA 4711", actor=STAFF, now=LATER)
+        refund_booking.book_payout(refund=refund, reference=" ", actor=STAFF, now=LATER)
+    booked = refund_booking.book_payout(
+        refund=refund, reference="SEPA 4711", actor=STAFF, now=LATER
+    )
 
     assert (booked.state, booked.reference) == (State.SUCCEEDED, "SEPA 4711")
     assert refunds.refundable_minor(payment) == 0
     with pytest.raises(CorrectionRefused, match="does not wait"):
-        refunds.book_payout(refund=refund, reference="again", actor=STAFF, now=LATER)
+        refund_booking.book_payout(refund=refund, reference="again", actor=STAFF, now=LATER)
 
 
 def test_a_contested_payment_is_not_refunded_on_top(books, paid):

@@ -7,14 +7,14 @@ from datetime import date
 
 import pytest
 
-from billing.charging import charge_invoice
+from billing.corrections.refunds import order_refund
 from billing.models import Invoice, Refund
-from billing.refunds import order_refund
-from mtp.outbox.models import OutboxMessage
-from mtp.schema import provider_schema
+from billing.payments.charging import charge_invoice
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
 from tests.billing.corrections.conftest import STAFF, payment_of
-from tests.billing.test_outstanding_killed import work
+from tests.billing.payments.test_new_card_charges_killed import work
 from tests.proofs.close import FAULTS
 from tests.proofs.close_worker import Steps
 

@@ -6,16 +6,16 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.choices import ContractKind, LineKind
-from billing.corrections.acting import CorrectionRefused
-from billing.corrections.dropping import void_invoice
 from billing.corrections.reissue import Corrected, reissue, terms_as_issued
+from billing.corrections.voids_and_write_offs import void_invoice
+from billing.invoicing.month_close import close_month
 from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
-from billing.month_close import close_month
-from mtp.outbox.models import OutboxMessage
+from billing.payments.balance_lock import CorrectionRefused
+from core.months import Month
+from core.outbox.models import OutboxMessage
 from tenants.models import AuditEntry
 from tests.billing.conftest import NOVEMBER
 from tests.billing.corrections.conftest import LATER, STAFF
-from usage.periods import Month
 
 PRICE = Decimal("9.0000")
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from core.metrics import Metric
-from mtp.schema import provider_schema
-from usage.forecast.trials import accuracies, record_trials
+from core.schema import provider_schema
+from usage.forecast.backtest import accuracies, record_trials
 
 LINE = "{:<5}{:>8}{:>10}{:>13}{:>13}{:>12}{:>13}{:>13}{:>12}"
 

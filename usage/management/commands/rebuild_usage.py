@@ -7,12 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.actors import Actor
 from accounts.models import Provider
 from accounts.providers import NoSuchProvider, find_provider
-from mtp.schema import provider_schema
-from usage.rebuilding import rebuild_usage
-from usage.replay import Difference, verify_books
+from core.actors import Actor
+from core.schema import provider_schema
+from usage.ledger.rebuild import rebuild_usage
+from usage.ledger.verify import Difference, verify_books
 
 log = logging.getLogger(__name__)
 COMMAND = Actor(id=None, name="Operations (rebuild_usage)")

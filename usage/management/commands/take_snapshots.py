@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.rounds import close_connection, portions
-from usage.snapshots import snapshot_providers
+from accounts.provider_batches import close_connection, portions
+from usage.ledger.snapshots import snapshot_providers
 
 
 class Command(BaseCommand):

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from mtp.demo.cast import DEMO, PASSWORD
-from mtp.demo.loading import load_demo, logins
-from usage.periods import Month
+from core.months import Month
+from mtp.demo.companies import DEMO, PASSWORD
+from mtp.demo.load import load_demo, logins
 
 
 class Command(BaseCommand):

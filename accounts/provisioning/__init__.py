@@ -1,0 +1,1 @@
+"""How a provider's schema is created and brought to each release."""

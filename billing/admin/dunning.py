@@ -1,0 +1,103 @@
+"""Operations: the steps of an outstanding balance, and suspensions put off."""
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.providers import current_provider
+from billing.admin.base import BillingAdmin
+from billing.dunning.deferrals import defer_suspension, withdraw_deferral
+from billing.formatting import local_date
+from billing.models import StandingStep, SuspensionDeferral
+from core.actors import actor_of
+from core.text import plain_text
+
+
+@admin.register(StandingStep)
+class StandingStepAdmin(BillingAdmin):
+    """Each step as it was reached, mailed and left."""
+
+    list_display = ("step", "invoice", "since", "at", "mailed_at", "ended_at")
+    list_filter = ("step",)
+    list_select_related = ("invoice",)
+    ordering = ("-at", "-id")
+
+
+class DeferralForm(ModelForm):  # type: ignore[type-arg]
+    """How long, and why."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Kept in the provider's audit log.",
+    )
+
+    class Meta:
+        model = SuspensionDeferral
+        fields = ("last_day", "reason")
+
+    today: date
+
+    def clean_last_day(self) -> date:
+        """A day that is not over in the billing time zone."""
+        day: date = self.cleaned_data["last_day"]
+        if day < self.today:
+            raise forms.ValidationError("This day is over already.")
+        return day
+
+    def clean_reason(self) -> str:
+        """One line that can be read."""
+        reason = " ".join(self.cleaned_data["reason"].split())
+        plain_text(reason)
+        return reason
+
+
+@admin.register(SuspensionDeferral)
+class SuspensionDeferralAdmin(BillingAdmin):
+    """Made and withdrawn, never changed."""
+
+    may_add = True
+    form = DeferralForm
+    list_display = ("last_day", "reason", "made_by_name", "made_at", "withdrawn_at")
+    ordering = ("-made_at",)
+    actions = ("withdraw",)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """A form that knows which day it is for the provider."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.today = local_date(timezone.now(), current_provider().billing_zone())
+        return form
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: SuspensionDeferral,
+        form: Any,
+        change: bool,  # noqa: ARG002 - Django's signature
+    ) -> None:
+        """Through the domain: the log, and the access at once."""
+        made = defer_suspension(
+            provider=current_provider(),
+            reason=form.cleaned_data["reason"],
+            last_day=obj.last_day,
+            actor=actor_of(request),
+            now=timezone.now(),
+        )
+        obj.pk = made.pk
+
+    @admin.action(description="Withdraw: suspend as if it had never been put off")
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[SuspensionDeferral]) -> None:
+        """End the chosen ones now."""
+        count = sum(
+            withdraw_deferral(deferral=deferral, actor=actor_of(request), now=timezone.now())
+            for deferral in queryset
+        )
+        messages.success(request, f"{count} withdrawn.")

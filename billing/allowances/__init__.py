@@ -1,1 +1,0 @@
-"""The allowance of monthly active users: what it is, and packs ordered to extend it."""

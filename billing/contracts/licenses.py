@@ -1,0 +1,97 @@
+"""Committed licences and how many of them are in use: live, at every look."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Max, Sum
+
+from accounts.providers import current_provider
+from billing.choices import ContractKind
+from billing.models import Contract
+from core.metrics import Metric
+from core.months import Month
+from usage.models import ActiveMonth, OrganizationCounter
+
+# From this share of the commitment on, somebody should look: 95 of 100.
+NEAR_PERCENT = 95
+
+
+class CommitmentUsage(StrEnum):
+    """How far the licences in use are from the commitment."""
+
+    WITHIN = "within"
+    NEAR = "near"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Licences:
+    """What was committed and what is in use now, in the contract's unit (users, devices, seats)."""
+
+    contract: Contract
+    committed: int
+    in_use: int
+
+    @property
+    def left(self) -> int:
+        """How many may still come before overage; below zero when over."""
+        return self.committed - self.in_use
+
+    @property
+    def over(self) -> int:
+        """How many are in use above the commitment."""
+        return max(0, -self.left)
+
+    @property
+    def unit(self) -> str:
+        """What a licence is for."""
+        return self.contract.unit
+
+    @property
+    def percent(self) -> int:
+        """The share in use, in whole percent, rounded down."""
+        return 100 * self.in_use // self.committed
+
+    @property
+    def usage(self) -> CommitmentUsage:
+        """OVER above the commitment, NEAR from 95 % of it on; all in use is near, not over."""
+        if self.in_use > self.committed:
+            return CommitmentUsage.OVER
+        is_near = 100 * self.in_use >= NEAR_PERCENT * self.committed
+        return CommitmentUsage.NEAR if is_near else CommitmentUsage.WITHIN
+
+
+def licences(*, month: Month) -> Licences | None:
+    """The commitment that bills the month beside what is in use now; None without one."""
+    contract = Contract.objects.current(month)
+    if contract is None or contract.committed_quantity is None:
+        return None
+    return Licences(
+        contract, committed=contract.committed_quantity, in_use=_in_use(contract, month)
+    )
+
+
+def has_commitment(now: datetime) -> bool:
+    """Whether the running month is billed by a committed contract."""
+    contract = Contract.objects.current(this_month(now=now))
+    return contract is not None and contract.kind == ContractKind.COMMITTED
+
+
+def this_month(*, now: datetime) -> Month:
+    """The running billing month of the current provider."""
+    return Month.of(now, current_provider().billing_zone())
+
+
+def _in_use(contract: Contract, month: Month) -> int:
+    """Present counts of all organizations; the greater of an organization's two where so agreed.
+
+    Of active users, those of the running month.
+    """
+    metric = Metric(contract.metric)
+    if metric is Metric.ACTIVE_USERS:
+        active = ActiveMonth.objects.filter(month=month.first_day)
+        return active.aggregate(total=Sum("count"))["total"] or 0
+    counters = OrganizationCounter.objects.order_by().filter(metric__in=metric.counted)
+    each = counters.values("organization").annotate(seats=Max("count"))
+    return each.aggregate(total=Sum("seats"))["total"] or 0

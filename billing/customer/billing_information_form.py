@@ -1,0 +1,202 @@
+"""Billing Information as one form: two addresses, whom bills are for, and the terms."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.core.validators import validate_email
+from django.urls import reverse, reverse_lazy
+from django.utils.html import format_html
+
+from billing.customer.address_form import AddressForm, typed_address
+from billing.customer.addresses import address_lines
+from billing.customer.tax_ids import NoTaxId, checked_tax_id, kind_of
+from billing.models import BillingProfile
+from core.text import plain_text
+
+MOST_CONTACTS = 10
+MAILING, BILLING = "mailing", "billing"
+
+
+class DetailsForm(forms.Form):
+    """Whom letters and invoices are for, and where invoices go."""
+
+    mailing_name = forms.CharField(
+        max_length=200,
+        validators=[plain_text],
+        label="Company or recipient",
+        error_messages={"required": "Company or recipient is required."},
+        widget=forms.TextInput(attrs={"autocomplete": "section-mailing organization"}),
+    )
+    is_same_as_mailing = forms.BooleanField(
+        required=False,
+        label="The billing address is the mailing address",
+        # Another country may hold for the tax id then.
+        widget=forms.CheckboxInput(
+            attrs={
+                "hx-post": reverse_lazy("billing_address"),
+                "hx-target": "#billing-parts",
+                "hx-swap": "outerHTML",
+            }
+        ),
+    )
+    legal_name = forms.CharField(
+        max_length=200,
+        validators=[plain_text],
+        label="Legal name",
+        error_messages={"required": "Legal name is required."},
+        widget=forms.TextInput(attrs={"autocomplete": "section-billing organization"}),
+    )
+    tax_id = forms.CharField(max_length=40, required=False, validators=[plain_text], label="Tax ID")
+    purchase_order = forms.CharField(
+        max_length=60, required=False, validators=[plain_text], label="Purchase order"
+    )
+    contact_emails = forms.CharField(
+        max_length=3000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="Billing contacts",
+        error_messages={"required": "Billing contacts is required: at least one address."},
+        help_text="Invoices and notices go to these e-mail addresses, one per line.",
+    )
+
+    def clean_contact_emails(self) -> list[str]:
+        """Each address once, in lower case; the message names the one that is none."""
+        lines = self.cleaned_data["contact_emails"].lower().replace(",", "\n").splitlines()
+        emails = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+        if not emails:
+            raise forms.ValidationError("Enter at least one address.")
+        if len(emails) > MOST_CONTACTS:
+            raise forms.ValidationError(f"Use {MOST_CONTACTS} addresses at most.")
+        for email in emails:
+            try:
+                validate_email(email)
+            except forms.ValidationError:
+                raise forms.ValidationError(f"“{email[:80]}” is not an e-mail address.") from None
+        return emails
+
+
+class TermsForm(forms.Form):
+    """The terms, where their present version is still to be accepted."""
+
+    terms = forms.BooleanField(
+        error_messages={"required": "Accept the terms of service to put a card on file."},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["terms"].label = format_html(
+            'I accept the <a href="{}" target="_blank">terms of service</a>', reverse("terms")
+        )
+
+
+@dataclass(frozen=True)
+class InformationForms:
+    """The parts of the page's one form; `terms` None where nothing is to be accepted."""
+
+    mailing: AddressForm
+    billing: AddressForm
+    details: DetailsForm
+    terms: TermsForm | None
+
+    def __post_init__(self) -> None:
+        """The tax id's field says what one of the country looks like."""
+        self.details.fields["tax_id"].help_text = self.tax_id_hint()
+
+    @classmethod
+    def of(
+        cls,
+        profile: BillingProfile,
+        *,
+        posted: Any = None,
+        typed: Any = None,
+        terms: TermsForm | None = None,
+    ) -> "InformationForms":
+        """The profile's; or judging what was posted, or showing what was typed so far."""
+        mailing, billing, details = _kept(profile) if typed is None else _typed(typed)
+        return cls(
+            mailing=AddressForm(posted, prefix=MAILING, values=mailing),
+            billing=AddressForm(posted, prefix=BILLING, values=billing),
+            details=DetailsForm(posted, initial=details),
+            terms=terms,
+        )
+
+    @property
+    def shown(self) -> list[forms.Form]:
+        """The forms that count: not the billing address where it is the mailing one."""
+        forms_shown = [self.mailing, self.details, *([] if self._is_same() else [self.billing])]
+        return [*forms_shown, *([self.terms] if self.terms else [])]
+
+    @property
+    def billing_country(self) -> str:
+        """The country whose tax id is asked for, as typed so far."""
+        return (self.mailing if self._is_same() else self.billing).rules.country
+
+    def tax_id_hint(self) -> str:
+        """What the tax id of the country looks like."""
+        kind = kind_of(self.billing_country)
+        if kind is None:
+            return "Shown on invoices as you type it."
+        return f"Your {kind.name}, for example {kind.example}."
+
+    def is_valid(self) -> bool:
+        """Whether everything holds; each field that does not says why."""
+        are_valid = all([form.is_valid() for form in self.shown])  # noqa: C419 - all of them speak
+        typed = self.details.cleaned_data.get("tax_id", "")
+        try:
+            tax_id = checked_tax_id(country=self.billing_country, typed=typed)
+        except NoTaxId as problem:
+            self.details.add_error("tax_id", str(problem))
+            return False
+        self.details.cleaned_data["tax_id"] = tax_id
+        return are_valid
+
+    def missing(self) -> list[str]:
+        """The names of the required fields that hold nothing yet, in the page's order."""
+        return [
+            "acceptance of the terms" if form is self.terms else str(bound.label)
+            for form in self.shown
+            for bound in form
+            if bound.field.required and not bound.value()
+        ]
+
+    def changes(self) -> dict[str, Any]:
+        """The cleaned fields by their names on the profile."""
+        is_same = self._is_same()
+        billing = self.mailing if is_same else self.billing
+        country, parts = billing.cleaned_data["country"], billing.parts()
+        return {
+            **self.details.cleaned_data,
+            "is_same_as_mailing": is_same,
+            "mailing_country": self.mailing.cleaned_data["country"],
+            "mailing_address": self.mailing.parts(),
+            "country": country,
+            "address": parts,
+            "address_lines": address_lines(country=country, parts=parts),
+        }
+
+    def _is_same(self) -> bool:
+        return bool(self.details["is_same_as_mailing"].value())
+
+
+def _kept(profile: BillingProfile) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]:
+    """What was typed before there were parts is in the street's field, to be told apart there."""
+    parts = profile.address or {"street_address": "\n".join(profile.address_lines)}
+    details = {
+        "mailing_name": profile.mailing_name or profile.legal_name,
+        "is_same_as_mailing": profile.is_same_as_mailing,
+        "legal_name": profile.legal_name,
+        "tax_id": profile.tax_id,
+        "purchase_order": profile.purchase_order,
+        "contact_emails": "\n".join(profile.contact_emails),
+    }
+    billing = {"country": profile.country, **parts}
+    mailing = {"country": profile.mailing_country, **profile.mailing_address}
+    return mailing if profile.mailing_country else billing, billing, details
+
+
+def _typed(typed: Any) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]:
+    return (
+        typed_address(typed, prefix=MAILING),
+        typed_address(typed, prefix=BILLING),
+        {name: typed.get(name, "") for name in DetailsForm.base_fields},
+    )

@@ -1,0 +1,42 @@
+"""A mail to the billing contacts about the account, as HTML and as plain text."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.models import Provider
+from billing.customer.profile import profile_or_draft
+from core.mail import queue_mail
+
+
+def mail_contacts(
+    template: str,
+    *,
+    key: str,
+    subject: str,
+    provider: Provider,
+    context: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Queue `billing/mail/<template>` in the running transaction; once for each key."""
+    shown: dict[str, Any] = {
+        "subject": subject,
+        "provider": provider,
+        "billing_url": settings.SITE_URL + reverse("billing_information"),
+        "contract_url": settings.SITE_URL + reverse("contract"),
+        "support_email": settings.SUPPORT_EMAIL,
+        **context,
+    }
+    contacts = profile_or_draft(provider=provider).contact_emails or [provider.contact_email]
+    queue_mail(
+        key=key,
+        to=contacts,
+        subject=subject,
+        text=render_to_string(f"billing/mail/{template}.txt", shown),
+        html=render_to_string(f"billing/mail/{template}.html", shown),
+        now=now,
+    )

@@ -1,0 +1,240 @@
+"""What an invoice's document says, as texts: from the issued snapshot and nothing else.
+
+Payment is told as at issue: a document never changes, so it cannot know what came in later.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing.choices import Collection, InvoiceKind, LineKind
+from billing.customer.addresses import country_name
+from billing.documents.annex import (
+    CHARGES,
+    SHARES,
+    AnnexLine,
+    Columns,
+    annex_heading,
+    annex_line,
+    annex_sum,
+)
+from billing.documents.explanation_links import why_address
+from billing.documents.invoice_lines import Charge, charge, charges_by_price
+from billing.documents.text_fitting import printable
+from billing.formatting import date_text, instant_text, month_text
+from billing.models import Invoice, InvoiceLine
+from billing.money import format_money
+from core.metrics import Metric
+
+# Up to so many lines a page's table is handsome and quick; a longer one becomes an annex.
+LONGEST_TABLE = 40
+# 90 pages; beyond that nobody reads, and a worker would take minutes and gigabytes.
+LONGEST_ANNEX = 5000
+MOST_LATE_LINES = 10
+# A link costs as much as the line it stands in.
+LONGEST_LINKED_ANNEX = 400
+_LONGEST_ADDRESS_LINE = 90
+_MOST_ADDRESS_LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The seller or the buyer, as kept with the invoice."""
+
+    name: str
+    address_lines: tuple[str, ...]
+    tax_id: str
+    email: str
+
+    @classmethod
+    def of(cls, snapshot: Mapping[str, Any]) -> "Party":
+        """From an invoice's `seller` or `buyer`; the country is written out as its last line."""
+        lines = [*snapshot.get("address_lines", [])][:_MOST_ADDRESS_LINES]
+        country = str(snapshot.get("country", ""))
+        if country:
+            lines.append(country_name(country))
+        return cls(
+            name=printable(str(snapshot.get("name", ""))),
+            address_lines=tuple(
+                printable(str(line), longest=_LONGEST_ADDRESS_LINE) for line in lines if line
+            ),
+            tax_id=printable(str(snapshot.get("tax_id", ""))),
+            email=printable(str(snapshot.get("email", ""))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One invoice, ready to be set: every value a text. `facts` are pairs of name and value."""
+
+    number: str
+    month: str
+    issued_at: str
+    due_date: str
+    seller: Party
+    buyer: Party
+    facts: tuple[tuple[str, str], ...]
+    package: str
+    quantity_heading: str
+    basis_heading: str
+    has_marks: bool
+    charges: tuple[Charge, ...]
+    is_summary: bool
+    basis: tuple[Charge, ...]
+    annex_title: str
+    is_only_in_csv: bool
+    annex_heading: str
+    has_links: bool
+    annex: tuple[AnnexLine, ...]
+    annex_sum: str
+    totals: tuple[tuple[str, str], ...]
+    total: str
+    is_owed: bool
+    is_charged_to_card: bool
+
+
+def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
+    """The document's content; `lines` are the invoice's own, in order.
+
+    Up to 40 lines all are in tables on the first pages; above that the charges are summed up by
+    price and each line is in the annex, and above 5,000 only in the invoice's CSV.
+    """
+    zone = invoice.billing_zone()
+    lines = list(lines)
+    charged = [line for line in lines if line.kind != LineKind.BASIS]
+    basis = [line for line in lines if line.kind == LineKind.BASIS]
+    is_long = len(lines) > LONGEST_TABLE
+    is_summary = len(charged) > LONGEST_TABLE
+    has_annex = is_long and len(lines) <= LONGEST_ANNEX
+    annexed = (charged if is_summary else basis) if has_annex else []
+    columns = CHARGES if is_summary else SHARES
+    currency = invoice.currency
+    in_table = partial(charge, currency=currency, zone=zone, month=invoice.month)
+    return Sheet(
+        number=invoice.number,
+        month=month_text(invoice.month),
+        issued_at=invoice.issued_at.isoformat(timespec="seconds"),
+        due_date=date_text(invoice.due_date),
+        seller=Party.of(invoice.seller),
+        buyer=Party.of(invoice.buyer),
+        facts=_facts(invoice, zone),
+        package=printable(str(invoice.contract_summary.get("package_name", ""))),
+        quantity_heading=_quantity_heading(invoice),
+        basis_heading=_basis_heading(invoice),
+        has_marks=_has_marks(invoice, basis),
+        charges=tuple(_charges(charged, in_table, currency=currency)),
+        is_summary=is_summary,
+        basis=() if is_long else tuple(map(in_table, basis)),
+        annex_title=_annex_title(annexed, is_charged=is_summary),
+        is_only_in_csv=is_long and not has_annex,
+        annex_heading=annex_heading(columns),
+        has_links=len(annexed) <= LONGEST_LINKED_ANNEX,
+        annex=_annex(annexed, invoice=invoice, columns=columns),
+        annex_sum=annex_sum(format_money(invoice.subtotal_minor, currency)) if is_summary else "",
+        totals=_totals(invoice),
+        total=format_money(invoice.total_minor, currency),
+        is_owed=invoice.total_minor > 0,
+        is_charged_to_card=invoice.collection == Collection.AUTOMATIC,
+    )
+
+
+def _annex(
+    lines: list[InvoiceLine], *, invoice: Invoice, columns: Columns
+) -> tuple[AnnexLine, ...]:
+    has_links = len(lines) <= LONGEST_LINKED_ANNEX
+    zone = invoice.billing_zone()
+    return tuple(
+        annex_line(
+            line,
+            columns=columns,
+            currency=invoice.currency,
+            zone=zone,
+            why_url=why_address(line, month=invoice.month) if has_links else "",
+        )
+        for line in lines
+    )
+
+
+def _charges(
+    lines: list[InvoiceLine], in_table: Callable[[InvoiceLine], Charge], *, currency: str
+) -> Iterator[Charge]:
+    """Each line, or the sums by price; those told late by themselves while they are few."""
+    if len(lines) <= LONGEST_TABLE:
+        yield from map(in_table, lines)
+        return
+    late = [line for line in lines if line.adjusted_month is not None]
+    if len(late) > MOST_LATE_LINES:
+        yield from charges_by_price(lines, currency=currency)
+        return
+    usual = [line for line in lines if line.adjusted_month is None]
+    yield from charges_by_price(usual, currency=currency)
+    yield from map(in_table, late)
+
+
+def _facts(invoice: Invoice, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
+    period = (
+        f"{instant_text(invoice.period_starts_at, zone)} until "
+        f"{instant_text(invoice.period_ends_at, zone)}"
+    )
+    facts = [
+        ("Invoice number", invoice.number),
+        ("Replaces", f"{invoice.replaces.number}, which is void" if invoice.replaces else ""),
+        ("Date of issue", date_text(invoice.issued_at.astimezone(zone).date())),
+        ("Date due", date_text(invoice.due_date)),
+        ("Billing month", month_text(invoice.month)),
+        ("Period", period),
+        ("Billing time zone", invoice.billing_time_zone),
+        ("Your purchase order", printable(str(invoice.buyer.get("purchase_order", "")))),
+    ]
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _totals(invoice: Invoice) -> tuple[tuple[str, str], ...]:
+    currency = invoice.currency
+    totals = [("Subtotal", format_money(invoice.subtotal_minor, currency))]
+    if invoice.tax_minor or invoice.tax_rate:
+        name = printable(invoice.tax_name) or "Tax"
+        name = f"{name} ({rate_text(invoice.tax_rate)} %)"
+        totals.append((name, format_money(invoice.tax_minor, currency)))
+    total = format_money(invoice.total_minor, currency)
+    return (
+        *totals,
+        ("Total", total),
+        ("Paid at issue", format_money(0, currency)),
+        ("Amount due", f"{total} {currency}"),
+    )
+
+
+def rate_text(rate: Decimal) -> str:
+    """A percentage without idle zeros: 19 or 7.7."""
+    text = f"{rate:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _quantity_heading(invoice: Invoice) -> str:
+    if invoice.contract_summary.get("metric") == Metric.ACTIVE_USERS:
+        return "Active users"
+    return "High-water mark" if invoice.kind == InvoiceKind.USAGE else "Quantity"
+
+
+def _has_marks(invoice: Invoice, basis: list[InvoiceLine]) -> bool:
+    if invoice.contract_summary.get("metric") == Metric.ACTIVE_USERS:
+        return False
+    return invoice.kind in (InvoiceKind.USAGE, InvoiceKind.OVERAGE) or bool(basis)
+
+
+def _basis_heading(invoice: Invoice) -> str:
+    if invoice.kind == InvoiceKind.COMMITMENT:
+        return "What your organizations had of it"
+    return "What the quantity is based on"
+
+
+def _annex_title(lines: list[InvoiceLine], *, is_charged: bool) -> str:
+    if not lines:
+        return ""
+    what = "charges" if is_charged else "high-water marks"
+    organizations = {line.organization_id for line in lines}
+    return f"Annex: {what} of {len(organizations):,} organizations"

@@ -1,0 +1,1 @@
+"""Dunning: what happens to a provider whose invoices stay unpaid."""

@@ -1,0 +1,62 @@
+"""Operations put a suspension off, with a reason and an end, and the log says who."""
+
+from datetime import date, datetime
+
+from django.db import transaction
+
+from accounts.models import Provider
+from billing.dunning.status import record_standing
+from billing.models import SuspensionDeferral
+from core.actors import Actor
+from tenants import audit
+
+
+class DeferralRefused(Exception):
+    """The deferral was not made; the message is for people."""
+
+
+@transaction.atomic
+def defer_suspension(
+    *, provider: Provider, reason: str, last_day: date, actor: Actor, now: datetime
+) -> SuspensionDeferral:
+    """Leave the entered provider its access through `last_day` of its billing time zone.
+
+    Lifts a suspension at once. The latest day of all deferrals counts; steps before the suspension
+    are reached as ever. Raises `DeferralRefused` without a reason or for a day that is over.
+    """
+    if not reason.strip():
+        raise DeferralRefused("Give the reason: it is kept in the provider's audit log.")
+    if last_day < now.astimezone(provider.billing_zone()).date():
+        raise DeferralRefused("This day is over already.")
+    deferral = SuspensionDeferral.objects.create(
+        reason=reason.strip(),
+        last_day=last_day,
+        made_by_id=actor.id,
+        made_by_name=actor.name[:200],
+        made_at=now,
+    )
+    _log(deferral, "suspension.deferred", actor=actor, now=now)
+    record_standing(now=now)
+    return deferral
+
+
+@transaction.atomic
+def withdraw_deferral(*, deferral: SuspensionDeferral, actor: Actor, now: datetime) -> bool:
+    """Let the suspension come as it would have; True where the deferral was in force until now."""
+    is_first = SuspensionDeferral.objects.filter(pk=deferral.pk, withdrawn_at=None).update(
+        withdrawn_at=now
+    )
+    if is_first:
+        _log(deferral, "suspension.deferral_withdrawn", actor=actor, now=now)
+        record_standing(now=now)
+    return bool(is_first)
+
+
+def _log(deferral: SuspensionDeferral, action: str, *, actor: Actor, now: datetime) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        subject=str(deferral),
+        after={"last_day": deferral.last_day.isoformat(), "reason": deferral.reason},
+        now=now,
+    )

@@ -1,0 +1,103 @@
+"""An outstanding balance in words: for the banner, the account's pages and the mails."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from billing.dunning.stages import Assessment, Debt, Standing
+from billing.formatting import date_text, instant_text
+from billing.money import format_money
+
+
+@dataclass(frozen=True, slots=True)
+class DebtRow:
+    """An outstanding invoice with the instants of its steps, in the billing time zone."""
+
+    invoice_id: int
+    number: str
+    owed: str
+    due: str
+    next_attempt_at: str
+    outstanding_at: str
+    thirty_days_at: str
+    suspended_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandingPage:
+    """What people read of an `Assessment`; `restoring` is what has to be paid for access."""
+
+    is_outstanding: bool
+    is_thirty_days: bool
+    is_suspended: bool
+    owed: str
+    rows: tuple[DebtRow, ...]
+    restoring: str
+    next_step: str
+    deferred_until: str
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, assessment: Assessment, *, zone: ZoneInfo) -> "StandingPage":
+        """Instants are shown with their offset; sums of several currencies side by side."""
+        until = assessment.deferred_until
+        return cls(
+            is_outstanding=assessment.standing is Standing.OUTSTANDING,
+            is_thirty_days=assessment.standing is Standing.THIRTY_DAYS,
+            is_suspended=assessment.is_suspended,
+            owed=_sum(assessment.debts),
+            rows=tuple(_row(debt, until) for debt in assessment.debts),
+            restoring=_restoring(assessment),
+            next_step=_next_step(assessment, zone),
+            deferred_until=instant_text(until, zone) if until else "",
+            zone=zone,
+        )
+
+    def instant(self, at: datetime) -> str:
+        """An instant as everywhere in billing."""
+        return instant_text(at, self.zone)
+
+
+def _row(debt: Debt, deferred_until: datetime | None) -> DebtRow:
+    reaches = debt.reaches(deferred_until=deferred_until)
+    return DebtRow(
+        invoice_id=debt.invoice_id,
+        number=debt.number,
+        owed=format_money(debt.owed_minor, debt.currency),
+        due=date_text(debt.due_date),
+        next_attempt_at=(
+            instant_text(debt.next_attempt_at, debt.zone) if debt.next_attempt_at else "None"
+        ),
+        outstanding_at=instant_text(reaches[Standing.OUTSTANDING], debt.zone),
+        thirty_days_at=instant_text(reaches[Standing.THIRTY_DAYS], debt.zone),
+        suspended_at=instant_text(reaches[Standing.SUSPENDED], debt.zone),
+    )
+
+
+def _sum(debts: tuple[Debt, ...]) -> str:
+    sums: dict[str, int] = defaultdict(int)
+    for debt in debts:
+        sums[debt.currency] += debt.owed_minor
+    return " and ".join(format_money(minor, currency) for currency, minor in sorted(sums.items()))
+
+
+def _restoring(assessment: Assessment) -> str:
+    """What has to be paid before access is back."""
+    names = ", ".join(debt.number for debt in assessment.suspending)
+    return f"{names} ({_sum(assessment.suspending)})" if names else ""
+
+
+def _next_step(assessment: Assessment, zone: ZoneInfo) -> str:
+    """The next step that comes without a payment, and when; empty where none is left."""
+    coming = sorted(
+        (at, standing)
+        for debt in assessment.debts
+        for standing, at in debt.reaches(deferred_until=assessment.deferred_until).items()
+        if standing > assessment.standing
+    )
+    if not coming:
+        return ""
+    at, standing = coming[0]
+    name = "suspended" if standing is Standing.SUSPENDED else "marked as 30 days outstanding"
+    return f"Without payment the account is {name} on {instant_text(at, zone)}."

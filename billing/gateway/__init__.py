@@ -1,0 +1,1 @@
+"""Stripe: every call the portal makes, and what its answers mean."""

@@ -1,0 +1,291 @@
+"""Stripe, as little of it as is used: every call with a timeout, every write with our own key.
+
+The SDK never retries by itself: who calls knows what is safe to send again (docs/facts/stripe.md).
+"""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import stripe
+from django.conf import settings
+
+from billing.gateway.objects import (
+    CardFacts,
+    PaymentFacts,
+    SetupFacts,
+    card_facts,
+    payment_facts,
+    setup_facts,
+)
+
+if TYPE_CHECKING:
+    from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
+
+# Seconds to connect and to wait for an answer: together well under the outbox' lease.
+TIMEOUT = (5.0, 40.0)
+
+
+class GatewayError(Exception):
+    """Stripe did not do what was asked."""
+
+
+class NotDone(GatewayError):
+    """Nothing happened, and the same request may be sent again later (429)."""
+
+
+class Misconfigured(GatewayError):
+    """Stripe does not accept our API key: nothing works until operations mend it."""
+
+
+class OutcomeUnknown(GatewayError):
+    """It may have happened or not: no answer, or an answer that does not say."""
+
+
+class Refused(GatewayError):
+    """Stripe refused for good: nothing happened and asking again would not help."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def client() -> stripe.StripeClient:
+    """The client of this process; a forked worker makes its own connections."""
+    return _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _client(api_key: str, base: str, _process: int) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        api_key,
+        base_addresses={"api": base},
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=TIMEOUT),
+    )
+
+
+def create_customer(*, provider_id: str) -> str:
+    """The id of the provider's customer: created once, whoever asks and however often."""
+    customer = call(
+        client().v1.customers.create,
+        {"metadata": {"provider": provider_id}},
+        {"idempotency_key": f"customer-{provider_id}"},
+    )
+    return str(customer["id"])
+
+
+def update_customer(*, customer_id: str, payment_method_id: str, name: str, email: str) -> None:
+    """Make the card the customer's default at Stripe too, with the name people know it by."""
+    call(
+        client().v1.customers.update,
+        customer_id,
+        {
+            "name": name,
+            "email": email,
+            "invoice_settings": {"default_payment_method": payment_method_id},
+        },
+        {"idempotency_key": _fresh_key()},
+    )
+
+
+def create_setup_intent(
+    *, customer_id: str, provider_id: str, actor_id: int | None, actor_name: str
+) -> str:
+    """A new SetupIntent's client secret, for the browser to put a card on file with."""
+    intent = call(
+        client().v1.setup_intents.create,
+        {
+            "customer": customer_id,
+            "usage": "off_session",
+            "allowed_payment_method_types": ["card"],
+            "metadata": {
+                "provider": provider_id,
+                "actor_id": str(actor_id or ""),
+                "actor_name": actor_name[:500],
+            },
+        },
+        {"idempotency_key": _fresh_key()},
+    )
+    return str(intent["client_secret"])
+
+
+def setup_intent(*, setup_intent_id: str) -> SetupFacts:
+    """A SetupIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
+    return setup_facts(
+        call(client().v1.setup_intents.retrieve, setup_intent_id, {"expand": ["payment_method"]})
+    )
+
+
+def card(*, payment_method_id: str) -> CardFacts:
+    """A card as Stripe keeps it now; its `customer_id` is empty once it was detached."""
+    return card_facts(call(client().v1.payment_methods.retrieve, payment_method_id))
+
+
+def detach_card(*, payment_method_id: str) -> None:
+    """Take a replaced card off its customer; one that is off already stays so."""
+    try:
+        call(
+            client().v1.payment_methods.detach,
+            payment_method_id,
+            {},
+            {"idempotency_key": _fresh_key()},
+        )
+    except Refused:
+        if card(payment_method_id=payment_method_id).customer_id:
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """An attempt as Stripe is asked for it: the same for each sending, or its key is refused.
+
+    Without a payment method it is left to be confirmed in a browser, with a card entered there.
+    """
+
+    attempt_key: str
+    amount_minor: int
+    currency: str
+    customer_id: str
+    payment_method_id: str
+    provider_id: str
+    invoice_number: str
+
+    def parameters(self) -> "PaymentIntentCreateParams":
+        """The parameters of the PaymentIntent."""
+        parameters: PaymentIntentCreateParams = {
+            "amount": self.amount_minor,
+            "currency": self.currency.lower(),
+            "customer": self.customer_id,
+            "allowed_payment_method_types": ["card"],
+            "description": f"Invoice {self.invoice_number}",
+            "metadata": {
+                "provider": self.provider_id,
+                "invoice": self.invoice_number,
+                "attempt": self.attempt_key,
+            },
+        }
+        if self.payment_method_id:
+            parameters |= {
+                "payment_method": self.payment_method_id,
+                "confirm": True,
+                "off_session": True,
+            }
+        return parameters
+
+
+def charge(request: ChargeRequest) -> PaymentFacts:
+    """Charge the card off-session, once for the attempt's key; a decline is an outcome, no error.
+
+    Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`.
+    """
+    try:
+        return payment_facts(
+            call(
+                client().v1.payment_intents.create,
+                request.parameters(),
+                {"idempotency_key": request.attempt_key},
+            )
+        )
+    except stripe.CardError as error:
+        intent = error.error.payment_intent if error.error else None
+        if intent is None:
+            raise Refused(str(error.user_message or error), code=error.code or "") from error
+        return payment_facts(intent.to_dict())
+
+
+def payment(*, payment_intent_id: str) -> PaymentFacts:
+    """A PaymentIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
+    return payment_facts(call(client().v1.payment_intents.retrieve, payment_intent_id))
+
+
+def payment_with_charge(*, payment_intent_id: str) -> PaymentFacts:
+    """As `payment`, with what was refunded and whether it is disputed."""
+    return payment_facts(
+        call(client().v1.payment_intents.retrieve, payment_intent_id, {"expand": ["latest_charge"]})
+    )
+
+
+def payment_secret(*, payment_intent_id: str) -> str:
+    """What a browser needs to confirm the payment; it is never kept."""
+    return str(call(client().v1.payment_intents.retrieve, payment_intent_id)["client_secret"])
+
+
+def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
+    """Cancel a PaymentIntent so that nobody can confirm it; how it is afterwards.
+
+    One that cannot be cancelled, as it succeeded or is being processed, is given as it stands.
+    """
+    try:
+        return payment_facts(
+            call(
+                client().v1.payment_intents.cancel,
+                payment_intent_id,
+                {"cancellation_reason": "abandoned"},
+                {"idempotency_key": _fresh_key()},
+            )
+        )
+    except Refused:
+        return payment(payment_intent_id=payment_intent_id)
+
+
+def payments_of(*, customer_id: str) -> Iterator[PaymentFacts]:
+    """Every PaymentIntent of the customer, newest first."""
+    return _payments({"customer": customer_id, "limit": 100})
+
+
+def payments_since(*, customer_id: str, since: datetime) -> Iterator[PaymentFacts]:
+    """The customer's PaymentIntents made at or after `since`, each with its charge."""
+    return _payments(
+        {
+            "customer": customer_id,
+            "limit": 100,
+            "created": {"gte": int(since.timestamp())},
+            "expand": ["data.latest_charge"],
+        }
+    )
+
+
+def _payments(parameters: "PaymentIntentListParams") -> Iterator[PaymentFacts]:
+    return map(payment_facts, pages(client().v1.payment_intents.list, parameters))
+
+
+def pages(ask: Any, parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Everything that a list at Stripe holds, page by page; raises as `call`."""
+    while True:
+        page = call(ask, parameters)
+        yield from page["data"]
+        if not page["has_more"]:
+            return
+        parameters = {**parameters, "starting_after": page["data"][-1]["id"]}
+
+
+def _fresh_key() -> str:
+    # For writes that may be done twice without harm: a saved answer must not hide a later change.
+    return uuid.uuid4().hex
+
+
+def call(ask: Any, *arguments: Any) -> dict[str, Any]:
+    """What Stripe answers to a method of its client, as plain data.
+
+    Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`. A `stripe.CardError` passes:
+    it carries an outcome.
+    """
+    try:
+        answer: dict[str, Any] = ask(*arguments).to_dict()
+    except stripe.CardError:
+        raise
+    except stripe.RateLimitError as error:
+        raise NotDone(str(error)) from error
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise Misconfigured(str(error)) from error
+    except stripe.InvalidRequestError as error:
+        raise Refused(str(error.user_message or error), code=error.code or "") from error
+    except stripe.StripeError as error:
+        # An idempotency error too: the key is known there with something we did not expect.
+        raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+    return answer

@@ -1,0 +1,142 @@
+"""Issuing: numbers without gaps, and everything an invoice says copied onto it for good."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from accounts.models import Provider
+from billing import topics
+from billing.choices import Collection
+from billing.customer.profile import buyer
+from billing.invoicing.numbering import take_numbers
+from billing.models import BillingProfile, Contract, Invoice
+from billing.rating.rate_month import InvoiceDraft, LineDraft
+from core.months import Month
+from core.outbox.delivery import Order
+
+INVOICE_NUMBERS = "invoice"
+COPY_LINES = """
+    COPY billing_invoiceline
+        (invoice_id, position, kind, description, organization_id, organization_name, metric,
+         quantity, unit_price, amount_minor, peak_event_id, peak_at, peak_count_before,
+         peak_subject_name, peak_actor_name, adjusted_month, adjusted_from, reason)
+    FROM STDIN
+"""
+
+
+def issue_invoices(
+    *,
+    provider: Provider,
+    contract: Contract,
+    profile: BillingProfile | None,
+    drafts: Sequence[InvoiceDraft],
+    month: Month,
+    now: datetime,
+    last_month: Month | None = None,
+) -> list[Invoice]:
+    """Issue the drafts of a month, numbered in their order, in the running transaction.
+
+    Their period ends with `last_month` where they are for several. The sequence stays locked until
+    the transaction ends: one that is rolled back leaves no gap. Dates are those of the provider's
+    billing zone.
+    """
+    if not drafts:
+        return []
+    first = take_numbers(name=INVOICE_NUMBERS, count=len(drafts))
+    shared = _shared_fields(
+        provider=provider, contract=contract, profile=profile, month=month, now=now
+    )
+    today = now.astimezone(provider.billing_zone()).date()
+    if last_month is not None:
+        zone = provider.billing_zone()
+        shared["period_ends_at"] = last_month.ends_at(zone)
+    invoices = [
+        Invoice(
+            **shared,
+            number=f"{provider.invoice_prefix}-{first + index:06d}",
+            kind=draft.kind.value,
+            collection=draft.collection.value,
+            subtotal_minor=draft.subtotal_minor,
+            tax_minor=draft.tax_minor,
+            total_minor=draft.total_minor,
+            due_date=today + _time_to_pay(draft, contract),
+        )
+        for index, draft in enumerate(drafts)
+    ]
+    Invoice.objects.bulk_create(invoices)
+    _copy_lines(
+        (invoice, position, line)
+        for invoice, draft in zip(invoices, drafts, strict=True)
+        for position, line in enumerate(draft.lines, start=1)
+    )
+    return invoices
+
+
+def deliveries_of(invoice: Invoice) -> list[Order]:
+    """What follows an invoice once it is issued: its documents, then the card or the mail."""
+    collects = topics.CHARGE if invoice.collection == Collection.AUTOMATIC else topics.INVOICE_MAIL
+    return [
+        Order(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
+        for topic in (topics.DOCUMENTS, collects)
+    ]
+
+
+def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:
+    """None by card, the agreed days by transfer."""
+    is_charged = draft.collection is Collection.AUTOMATIC
+    return timedelta(days=0 if is_charged else contract.payment_terms_days)
+
+
+def _shared_fields(
+    *,
+    provider: Provider,
+    contract: Contract,
+    profile: BillingProfile | None,
+    month: Month,
+    now: datetime,
+) -> dict[str, Any]:
+    zone = provider.billing_zone()
+    return {
+        "month": month.first_day,
+        "currency": contract.currency,
+        "tax_name": profile.tax_name if profile else "",
+        "tax_rate": profile.tax_rate if profile else 0,
+        "issued_at": now,
+        "period_starts_at": month.starts_at(zone),
+        "period_ends_at": month.ends_at(zone),
+        "billing_time_zone": provider.billing_time_zone,
+        "seller": settings.SELLER,
+        "buyer": buyer(provider=provider, profile=profile),
+        "contract_summary": contract.summary(),
+    }
+
+
+def _copy_lines(numbered: Iterable[tuple[Invoice, int, LineDraft]]) -> None:
+    """Write lines by COPY: for hundreds of them the ORM's insert is half the cost of a close."""
+    with connection.cursor() as cursor, cursor.copy(COPY_LINES) as copy:
+        for invoice, position, line in numbered:
+            copy.write_row(
+                (
+                    invoice.pk,
+                    position,
+                    line.kind.value,
+                    line.description,
+                    line.organization_id,
+                    line.organization_name,
+                    line.metric,
+                    line.quantity,
+                    line.unit_price,
+                    line.amount_minor,
+                    line.peak.event_id,
+                    line.peak.at,
+                    line.peak.count_before,
+                    line.peak.subject_name,
+                    line.peak.actor_name,
+                    line.adjusted_month,
+                    line.adjusted_from,
+                    line.reason,
+                )
+            )

@@ -1,0 +1,80 @@
+"""Closed months that were billed by active users, with those who were told late."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Count
+
+from billing.contracts.free_allowance import billed_contract
+from billing.invoicing.late_usage_lines import BilledUntilNow, LateMonth
+from billing.models import BillingProfile
+from billing.rating.billed_quantities import billed_quantities
+from billing.rating.rate_month import BilledQuantity
+from billing.rating.terms import terms_of
+from core.metrics import Metric
+from core.months import Month
+from usage.formatting import counted_noun
+from usage.models.active_users import LateActivity
+
+
+@dataclass(frozen=True, slots=True)
+class LateActivityMonth:
+    """How many users each organization had active in a closed month without being counted."""
+
+    month: Month
+    late: tuple[tuple[int, str, int], ...]
+
+
+def late_activity_months(*, told_before: datetime | None = None) -> list[LateActivityMonth]:
+    """Each month that somebody was told of late, before an instant where one is given; by month."""
+    kept = LateActivity.objects.all()
+    if told_before is not None:
+        kept = kept.filter(reported_at__lte=told_before)
+    told = (
+        kept.order_by("month", "organization_id")
+        .values_list("month", "organization_id", "organization__name")
+        .annotate(users=Count("pk"))
+    )
+    months: dict[Month, list[tuple[int, str, int]]] = {}
+    for month, organization_id, name, users in told:
+        months.setdefault(Month.of_day(month), []).append((organization_id, name, users))
+    return [LateActivityMonth(month, tuple(late)) for month, late in months.items()]
+
+
+def rated_activity_month(
+    *, activity: LateActivityMonth, billed: BilledUntilNow
+) -> LateMonth | None:
+    """The month as it was counted and as it would have been; None where active users are free.
+
+    `billed` is what adjustments brought it to.
+    """
+    contract = billed_contract(activity.month)
+    if contract is None or contract.metric != Metric.ACTIVE_USERS:
+        return None
+    profile = BillingProfile.objects.current()
+    counted = billed_quantities(month=activity.month, metric=Metric.ACTIVE_USERS)
+    name = f"{activity.month.first_day:%B %Y}"
+    return LateMonth(
+        first_day=activity.month.first_day,
+        terms=terms_of(contract, profile, month=activity.month),
+        counted=counted,
+        corrected=_corrected(counted, activity.late),
+        billed=billed,
+        reasons={
+            pk: f"Told after {name} was closed: {counted_noun(users, 'active users')}."
+            for pk, _, users in activity.late
+        },
+    )
+
+
+def _corrected(
+    counted: Sequence[BilledQuantity], late: Sequence[tuple[int, str, int]]
+) -> list[BilledQuantity]:
+    known = {each.organization_id: each for each in counted}
+    return [
+        replace(known[pk], quantity=known[pk].quantity + users)
+        if pk in known
+        else BilledQuantity(pk, name, Metric.ACTIVE_USERS, users)
+        for pk, name, users in late
+    ]

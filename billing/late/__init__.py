@@ -1,1 +1,0 @@
-"""Late changes billed: what a closed month lacked becomes lines of the next invoice."""

@@ -1,0 +1,158 @@
+"""What was agreed: who pays, at which price, with which terms."""
+
+from datetime import date
+from typing import Any, ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models.functions import JSONObject
+
+from billing.choices import ContractKind
+from core.metrics import Metric
+from core.months import Month
+
+ONE_ROW = models.Q(id=1)
+
+
+class BillingProfileQuerySet(models.QuerySet["BillingProfile"]):
+    """The billing profile of the current provider."""
+
+    def current(self) -> "BillingProfile | None":
+        """The one row; None until the provider or operations saved it first."""
+        return self.filter(pk=1).first()
+
+
+class BillingProfile(models.Model):
+    """Whom invoices are made out to and where they go (id 1); copied onto each at issue.
+
+    `tax_rate` is a percentage, set by operations. `contact_emails` get invoices and notices.
+    `address` and `mailing_address` hold the parts that `billing.customer.addresses` knows, of
+    the country beside them; `address_lines` is the former in that country's own form, as invoices
+    show it. Empty parts beside lines: typed before there were parts, and still good for invoices.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    legal_name = models.CharField(max_length=200)
+    address_lines = models.JSONField(default=list)
+    address = models.JSONField(default=dict, db_default=JSONObject())
+    country = models.CharField(max_length=2)
+    is_same_as_mailing = models.BooleanField(default=True, db_default=True)
+    mailing_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    mailing_country = models.CharField(max_length=2, blank=True, default="", db_default="")
+    mailing_address = models.JSONField(default=dict, db_default=JSONObject())
+    tax_id = models.CharField(max_length=40, blank=True)
+    purchase_order = models.CharField(max_length=60, blank=True)
+    contact_emails = models.JSONField(default=list)
+    tax_name = models.CharField(max_length=40, blank=True)
+    tax_rate = models.DecimalField(
+        max_digits=6,
+        decimal_places=3,
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+    )
+
+    objects = BillingProfileQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="billing_profile_one_row", condition=ONE_ROW)
+        ]
+
+    def __str__(self) -> str:
+        return self.legal_name
+
+
+class ContractQuerySet(models.QuerySet["Contract"]):
+    """Contracts of the current provider."""
+
+    def current(self, month: Month) -> "Contract | None":
+        """The contract that covers the month's first day; it bills the whole month."""
+        day = month.first_day
+        return (
+            self.filter(models.Q(ends_on=None) | models.Q(ends_on__gt=day), starts_on__lte=day)
+            .order_by("-starts_on")
+            .first()
+        )
+
+
+class Contract(models.Model):
+    """A price agreed from a month on: pay-as-you-go, or a number of committed seats.
+
+    Package name, metric and price are copied: a later change of the offer changes no contract.
+    A month is billed by the contract in force on its first day. `invoice_agreement` means invoices
+    by mail instead of the card; below `automatic_limit_minor` a card is charged by itself. Without
+    `ends_on` it renews itself, term after term (`billing.contracts.duration`).
+    """
+
+    class Term(models.TextChoices):
+        """For how long it is agreed at a time."""
+
+        MONTHLY = "monthly", "Monthly"
+        ANNUAL = "annual", "Annual"
+
+    kind = models.CharField(max_length=20, choices=ContractKind)
+    term = models.CharField(
+        max_length=10, choices=Term, default=Term.MONTHLY, db_default=Term.MONTHLY
+    )
+    package_id = models.BigIntegerField()
+    package_name = models.CharField(max_length=100)
+    package_contents = models.JSONField(default=list)
+    metric = models.CharField(max_length=10)
+    currency = models.CharField(max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")])
+    unit_price = models.DecimalField(
+        max_digits=12, decimal_places=4, validators=[MinValueValidator(0)]
+    )
+    committed_quantity = models.PositiveIntegerField(null=True, blank=True)
+    starts_on = models.DateField(unique=True, help_text="The first day of a month.")
+    ends_on = models.DateField(
+        null=True,
+        blank=True,
+        help_text="The first day not covered. Empty: it renews itself, term after term.",
+    )
+    agreed_at = models.DateTimeField(null=True)
+    agreed_by_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    invoice_agreement = models.BooleanField(default=False)
+    automatic_limit_minor = models.BigIntegerField()
+    payment_terms_days = models.PositiveIntegerField()
+
+    objects = ContractQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="billing_contract_commitment_iff_committed",
+                condition=models.Q(kind="committed", committed_quantity__gt=0)
+                | models.Q(kind="pay_as_you_go", committed_quantity=None),
+            ),
+            models.CheckConstraint(
+                name="billing_contract_starts_on_a_first", condition=models.Q(starts_on__day=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package_name} from {self.starts_on}"
+
+    def covers(self, day: date) -> bool:
+        """Whether the contract holds on this day; `ends_on` is the first day after it."""
+        return self.starts_on <= day and (self.ends_on is None or self.ends_on > day)
+
+    @property
+    def unit(self) -> str:
+        """What its quantities count, in the plural and short: users, devices, seats, MAU."""
+        return Metric(self.metric).short_unit
+
+    def summary(self) -> dict[str, Any]:
+        """What an invoice keeps of its contract; the unit price as a decimal text."""
+        return {
+            "id": self.pk,
+            "kind": self.kind,
+            "package_name": self.package_name,
+            "contents": self.package_contents,
+            "metric": self.metric,
+            "unit_price": str(self.unit_price),
+            "committed_quantity": self.committed_quantity,
+            "term": self.term,
+            "starts_on": self.starts_on.isoformat(),
+            "ends_on": self.ends_on.isoformat() if self.ends_on else None,
+            "payment_terms_days": self.payment_terms_days,
+        }

@@ -1,0 +1,63 @@
+"""The steps of an outstanding balance as they were reached, and suspensions put off."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from core.text import plain_text
+
+
+class StandingStep(models.Model):
+    """A step that the provider reached: recorded and mailed once while it lasts.
+
+    `since` is when the step counts from, `at` when it was recorded (later where days were missed),
+    `ended_at` when it no longer held. Access never depends on these rows: it is derived from the
+    invoices.
+    """
+
+    class Step(models.TextChoices):
+        """What was reached; see `billing.dunning.stages.Standing`."""
+
+        OUTSTANDING = "outstanding", "Outstanding"
+        THIRTY_DAYS = "thirty_days", "Outstanding for 30 days"
+        SUSPENDED = "suspended", "Suspended"
+
+    step = models.CharField(max_length=20, choices=Step)
+    # Unchecked: the check locks the invoice, which whoever charges it holds while waiting for us.
+    invoice = models.ForeignKey(
+        "billing.Invoice",
+        on_delete=models.PROTECT,
+        related_name="standing_steps",
+        db_constraint=False,
+        db_index=False,
+    )
+    since = models.DateTimeField()
+    at = models.DateTimeField()
+    mailed_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["step"],
+                name="billing_standing_step_once",
+                condition=models.Q(ended_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_step_display()} since {self.since:%Y-%m-%d}"
+
+
+class SuspensionDeferral(models.Model):
+    """Operations' decision not to suspend yet, through `last_day` in the billing time zone."""
+
+    reason = models.CharField(max_length=500, validators=[plain_text])
+    last_day = models.DateField(help_text="The last day with access, in the billing time zone.")
+    made_by_id = models.BigIntegerField(null=True)
+    made_by_name = models.CharField(max_length=200)
+    made_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"No suspension through {self.last_day}"

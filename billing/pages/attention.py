@@ -1,0 +1,117 @@
+"""What needs a person now: alerts, requests and invoices to be paid, worst first.
+
+What is wrong is said by alerts alone; here they are only brought together with what waits for an
+answer or for its day.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, F, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
+from django.urls import reverse
+
+from accounts.providers import current_provider
+from billing.models import Invoice
+from billing.money import format_money
+from tenants.models import Alert, CapRequest, Severity
+from tenants.models.alerts import Kind
+from usage.formatting import counted_noun
+
+NAMED = 5
+# One of a sort is told by its own title; these are always told by organization.
+OF_ORGANIZATIONS = {
+    (Kind.CAPS, Severity.CRITICAL): "at the limit of users",
+    (Kind.CAPS, Severity.WARNING): "near the limit of users",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One line of the list: what it is, whom it is about, and the page where it is settled.
+
+    `names` are the first few, `more` is how many others there are.
+    """
+
+    severity: Severity
+    title: str
+    url: str
+    detail: str = ""
+    names: tuple[str, ...] = ()
+    more: int = 0
+
+
+def matters(*, sees_money: bool, decides_caps: bool, now: datetime) -> list[Matter]:
+    """Everything that waits for this person: no money without `sees_money`, and only the
+    organizations they may see. An acknowledged alert waits no longer.
+    """
+    found = _alerts(Alert.objects.waiting().visible(sees_money=sees_money))
+    if decides_caps:
+        found += _requests()
+    if sees_money:
+        found += _open_invoices(now.astimezone(current_provider().billing_zone()).date())
+    return sorted(found, key=lambda matter: -matter.severity)
+
+
+def _alerts(alerts: QuerySet[Alert]) -> list[Matter]:
+    """A line for each kind and severity, in one statement."""
+    sort = [F("kind"), F("severity")]
+    first_few = alerts.annotate(
+        total=Window(Count("pk"), partition_by=sort),
+        place=Window(
+            RowNumber(), partition_by=sort, order_by=[F("organization__name"), F("opened_at")]
+        ),
+    ).filter(place__lte=NAMED)
+    groups: dict[tuple[Kind, Severity], list[Any]] = {}
+    for alert in first_few.select_related("organization").order_by("-severity", "kind", "place"):
+        sort_of = (Kind(alert.kind), Severity(alert.severity))
+        groups.setdefault(sort_of, []).append(alert)
+    return [_of_sort(kind, severity, found) for (kind, severity), found in groups.items()]
+
+
+def _of_sort(kind: Kind, severity: Severity, alerts: list[Any]) -> Matter:
+    total = alerts[0].total
+    of_organizations = OF_ORGANIZATIONS.get((kind, severity))
+    if total == 1 and not of_organizations:
+        alert = alerts[0]
+        url = reverse("alert_detail", args=[alert.pk])
+        return Matter(severity, alert.title, url, detail=alert.text.partition("\n")[0])
+    if of_organizations:
+        title = f"{counted_noun(total, 'organizations')} {of_organizations}"
+        names = [alert.organization.name for alert in alerts]
+    else:
+        title = f"{counted_noun(total, f'{severity.label.lower()} alerts')}: {kind.label}"
+        names = [alert.title for alert in alerts]
+    query = urlencode({"kind": kind.value, "severity": severity.name.lower()})
+    return _naming(severity, title, f"{reverse('alert_list')}?{query}", names, total)
+
+
+def _naming(severity: Severity, title: str, url: str, names: list[str], total: int) -> Matter:
+    return Matter(severity, title, url, names=tuple(names), more=total - len(names))
+
+
+def _first_few(rows: QuerySet[Any], column: str) -> tuple[int, list[str]]:
+    """How many rows there are, and the first few by name."""
+    names = list(rows.values_list(column, flat=True)[: NAMED + 1])
+    return (rows.count() if len(names) > NAMED else len(names)), names[:NAMED]
+
+
+def _requests() -> list[Matter]:
+    requests = CapRequest.objects.visible().open().order_by("asked_at", "pk")
+    total, names = _first_few(requests, "organization__name")
+    title, url = f"{counted_noun(total, 'requests')} for a higher cap", reverse("cap_request_list")
+    return [_naming(Severity.WARNING, title, url, names, total)] if total else []
+
+
+def _open_invoices(today: date) -> list[Matter]:
+    """Those that are not due yet: an alert tells of a balance that is overdue."""
+    invoices = Invoice.objects.outstanding().filter(due_date__gte=today)
+    total, numbers = _first_few(invoices.oldest_first(), "number")
+    if not total:
+        return []
+    sums = invoices.order_by().values_list("currency").annotate(owed=Sum("owed_total"))
+    amounts = ", ".join(format_money(minor, currency) for currency, minor in sums)
+    title = f"{counted_noun(total, 'invoices')} open: {amounts}"
+    return [_naming(Severity.INFO, title, reverse("payment_history"), numbers, total)]

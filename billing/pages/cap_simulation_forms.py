@@ -1,0 +1,55 @@
+"""What is typed in to fill a draft of caps."""
+
+from django import forms
+
+from usage.cap_simulation.drafts import Base, Rule, Whom
+from usage.cap_simulation.input import LONGEST_LIST
+
+LARGEST_PERCENT = 1000
+
+
+class RuleForm(forms.Form):
+    """A cap for many: room in percent above a mark."""
+
+    base = forms.ChoiceField(
+        label="Above",
+        choices=[
+            (Base.THIS_MONTH, "this month’s high-water mark so far"),
+            (Base.TWELVE_MONTHS, "the highest mark of the last twelve months"),
+        ],
+        initial=Base.THIS_MONTH,
+    )
+    percent = forms.IntegerField(
+        label="Room in percent",
+        min_value=0,
+        max_value=LARGEST_PERCENT,
+        initial=10,
+        help_text="Rounded up to whole users: 10 % above 41 is 46.",
+    )
+    whom = forms.ChoiceField(
+        label="For",
+        choices=[
+            (Whom.ALL, "all organizations"),
+            (Whom.UNCAPPED, "those without a cap"),
+            (Whom.CAPPED, "those with a cap"),
+        ],
+        initial=Whom.ALL,
+    )
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of a valid form."""
+        given = self.cleaned_data
+        return Rule(Base(given["base"]), given["percent"], Whom(given["whom"]))
+
+
+class PasteForm(forms.Form):
+    """A list of organizations and caps."""
+
+    caps = forms.CharField(
+        label="Organizations and caps",
+        max_length=LONGEST_LIST,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+        help_text="A line for each: the organization’s name or id, then the cap or “none”; apart "
+        "by comma, semicolon or tab, as copied from a spreadsheet.",
+    )

@@ -1,0 +1,188 @@
+"""What a forecast page is asked for, and what was read to answer it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models.functions import Coalesce
+
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.contracts.prepaid import prepaid_within
+from billing.models import Contract
+from billing.planning.forecast import (
+    AllowanceAhead,
+    BillForecast,
+    Commitment,
+    allowance_ahead,
+    bill_forecast,
+    commitment,
+    running_contract,
+)
+from core.charts import Chart, Limit
+from core.metrics import Metric
+from core.months import MONTHS_OF_A_YEAR
+from tenants.models import MeteringPolicy
+from usage.active_users.chart import activity_chart
+from usage.forecast.active_users_months import (
+    ActiveForecast,
+    ActiveFound,
+    active_month_of,
+    active_tracked,
+)
+from usage.forecast.chart import forecast_chart
+from usage.forecast.months import Instant, MonthForecast, added_up, days_of, month_of
+from usage.forecast.tracks import Tracked, tracked
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page is about: the instant, the basis, and the contract where it is told.
+
+    `packs` are the active users that packs cover this month, `allowance` all that are covered.
+    """
+
+    instant: Instant
+    basis: Metric
+    contract: Contract | None
+    free_user_limit: int | None
+    is_billed_basis: bool
+    packs: int
+    allowance: int
+
+    @classmethod
+    def of(cls, request: PortalRequest, *, now: datetime) -> "Asked":
+        """The running month; of the metric in the address, or of the billed one."""
+        instant = Instant.of(now, request.provider.billing_zone())
+        free_user_limit, packs = MeteringPolicy.objects.values_list(
+            "free_user_limit", Coalesce(prepaid_within(month=instant.month), 0)
+        ).get()
+        contract = running_contract(month=instant.month, free_user_limit=free_user_limit)
+        billed = Metric(contract.metric) if contract else None
+        wanted = request.GET.get("metric", "")
+        basis = Metric(wanted) if wanted in Metric.values else billed or Metric.USERS
+        sees_money = request.user.may(Permission.VIEW_BILLING)
+        return cls(
+            instant,
+            basis,
+            contract if sees_money else None,
+            free_user_limit,
+            is_billed_basis=basis == billed,
+            packs=packs,
+            allowance=packs + (_committed(contract) if billed == Metric.ACTIVE_USERS else 0),
+        )
+
+    @property
+    def noun(self) -> str:
+        """What is counted, in the plural."""
+        return self.basis.label.lower()
+
+    @property
+    def is_active(self) -> bool:
+        """Active users: they only grow, and begin anew each month."""
+        return self.basis == Metric.ACTIVE_USERS
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What can be asked for; seats only where they are billed or looked at."""
+        return [basis for basis in Metric if basis != Metric.GREATER or basis == self.basis]
+
+    def bill(self, forecast: MonthForecast) -> BillForecast | None:
+        """The month's money, where this person may see it and it follows this basis."""
+        if self.contract is None or not self.is_billed_basis:
+            return None
+        return bill_forecast(
+            forecast=forecast,
+            contract=self.contract,
+            prepaid_quantity=self.packs if self.is_active else 0,
+        )
+
+    def bill_of_one(self, forecast: MonthForecast) -> BillForecast | None:
+        """One organization's line; none under a commitment or packs, which are for all together."""
+        if self.contract is None or self.contract.committed_quantity:
+            return None
+        if self.is_active and self.packs:
+            return None
+        return self.bill(forecast)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The forecast, and what it was made of: levels day by day, or months of active users."""
+
+    whole: MonthForecast
+    levels: tuple[Tracked, ...] = ()
+    active: tuple[ActiveFound, ActiveForecast] | None = None
+
+    @classmethod
+    def of(cls, asked: Asked, *, organization_id: int | None = None) -> "Told":
+        """Of all organizations that this person may see, or of one; in one statement.
+
+        One organization's active users come on days as all do, so all are read for it too.
+        """
+        instant = asked.instant
+        if asked.is_active:
+            found = active_tracked(instant=instant)
+            active = active_month_of(found)
+            whole = active.whole
+            if organization_id is not None:
+                whole = _only(whole, organization_id)
+            return cls(whole, active=(found, active))
+        levels = tracked(
+            at=instant.at, month=instant.month, zone=instant.zone, organization_id=organization_id
+        )
+        whole = month_of(
+            levels,
+            instant=instant,
+            basis=asked.basis,
+            free_user_limit=asked.free_user_limit,
+        )
+        return cls(whole, levels=tuple(levels))
+
+    def commitment(self, contract: Contract) -> Commitment | None:
+        """When licences would be passed; active users have an allowance instead."""
+        if self.active or not contract.committed_quantity:
+            return None
+        days = added_up(self.levels, basis=self.whole.basis)
+        return commitment(days=days, instant=self.whole.instant, contract=contract)
+
+    def allowance_ahead(self, allowance: int) -> AllowanceAhead | None:
+        """When the allowance of active users would be passed; None of levels."""
+        if self.active is None:
+            return None
+        return allowance_ahead(forecast=self.active[1], allowance=allowance)
+
+    def chart(self, *, noun: str) -> Chart:
+        """The one organization's past and what may come."""
+        (one,) = self.whole.organizations
+        if self.active is None:
+            limit = None if one.limit is None or self.whole.basis == Metric.DEVICES else one.limit
+            return forecast_chart(
+                days=days_of(self.levels[0], self.whole.basis),
+                instant=self.whole.instant,
+                noun=noun,
+                limit=None if limit is None else Limit(limit, "Limit"),
+            )
+        found, _ = self.active
+        months = next(
+            each.months
+            for each in found.organizations
+            if each.organization_id == one.organization_id
+        )
+        return activity_chart(
+            months=found.months[-MONTHS_OF_A_YEAR:],
+            counts=[month.final for month in months[-MONTHS_OF_A_YEAR:]],
+            limit=one.limit,
+            named="Threshold",
+        )
+
+
+def _committed(contract: Contract | None) -> int:
+    return contract.committed_quantity or 0 if contract else 0
+
+
+def _only(whole: MonthForecast, organization_id: int) -> MonthForecast:
+    for place, one in enumerate(whole.organizations):
+        if one.organization_id == organization_id:
+            ends = tuple((each[place],) for each in whole.ends)
+            return replace(whole, organizations=(one,), total=one.outlook, ends=ends)
+    return replace(whole, organizations=(), ends=())

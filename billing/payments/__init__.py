@@ -1,0 +1,1 @@
+"""Money that comes in: cards, charges, retries, payment links, chargebacks."""

@@ -1,0 +1,184 @@
+"""The one card on file: put there in the browser, believed only when Stripe says so itself."""
+
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from accounts.models import Provider
+from billing import topics
+from billing.contracts.contracts import NothingOffered, begin_pay_as_you_go, lift_free_allowance
+from billing.gateway import client as gateway
+from billing.gateway.objects import CardFacts, SetupFacts
+from billing.models import ChargeAttempt, Contract, PaymentMethod
+from billing.payments.new_card_charges import begin_round, outstanding_ids
+from core.actors import SYSTEM_ACTOR, Actor
+from core.months import Month
+from core.outbox.delivery import enqueue
+from tenants import audit
+from tenants.alerts.schedule import look_soon
+from usage.ledger.month_freeze import LOCK_BOOKS
+
+
+class CardNotAccepted(Exception):
+    """The card did not become the default; nothing was changed. The message is for people."""
+
+
+def customer_of(provider: Provider) -> str:
+    """The provider's customer id at Stripe, created once.
+
+    Two who ask at once send the same key and get the same customer; raises `gateway.GatewayError`.
+    """
+    if not provider.stripe_customer_id:
+        created = gateway.create_customer(provider_id=str(provider.provider_id))
+        Provider.objects.filter(pk=provider.pk, stripe_customer_id=None).update(
+            stripe_customer_id=created
+        )
+        provider.refresh_from_db(fields=["stripe_customer_id"])
+    return str(provider.stripe_customer_id)
+
+
+def begin_card_setup(*, provider: Provider, actor: Actor) -> str:
+    """The client secret with which the browser gives a card to Stripe.
+
+    Raises `gateway.GatewayError`; nothing was changed then.
+    """
+    return gateway.create_setup_intent(
+        customer_id=customer_of(provider),
+        provider_id=str(provider.provider_id),
+        actor_id=actor.id,
+        actor_name=actor.name,
+    )
+
+
+def adopt_card(*, provider: Provider, setup_intent_id: str, now: datetime) -> PaymentMethod:
+    """Make the card of a SetupIntent the default, in the provider's schema.
+
+    Stripe is asked itself: the intent must have succeeded, for this provider's customer, with a
+    card attached to it. In the same transaction the free allowance is lifted and the charge of
+    every outstanding invoice is ordered. Doing it again returns the card as it stands: a replaced
+    one never comes back by an old intent. Raises `CardNotAccepted` and `gateway.GatewayError`.
+    """
+    known = PaymentMethod.objects.filter(stripe_setup_intent_id=setup_intent_id).first()
+    if known:
+        return known
+    facts = _setup(setup_intent_id)
+    card = _accepted_card(facts, provider=provider)
+    actor = Actor(id=facts.actor_id, name=facts.actor_name) if facts.actor_id else SYSTEM_ACTOR
+    return _make_default(
+        card, setup_intent_id=setup_intent_id, provider=provider, actor=actor, now=now
+    )
+
+
+def _setup(setup_intent_id: str) -> SetupFacts:
+    try:
+        return gateway.setup_intent(setup_intent_id=setup_intent_id)
+    except gateway.Refused as refusal:
+        raise CardNotAccepted("Stripe knows nothing of this card. Enter it again.") from refusal
+
+
+def _accepted_card(facts: SetupFacts, *, provider: Provider) -> CardFacts:
+    ours = (str(provider.provider_id), provider.stripe_customer_id)
+    if (facts.provider_id, facts.customer_id) != ours:
+        # Said as for an unknown one: what belongs to another provider does not exist here.
+        raise CardNotAccepted("Stripe knows nothing of this card. Enter it again.")
+    if not facts.has_succeeded or facts.card is None:
+        raise CardNotAccepted("Your bank has not confirmed this card. Enter it again.")
+    if facts.card.customer_id != provider.stripe_customer_id:
+        raise CardNotAccepted("This card was taken off your account meanwhile. Enter it again.")
+    return facts.card
+
+
+@transaction.atomic
+def _make_default(
+    card: CardFacts, *, setup_intent_id: str, provider: Provider, actor: Actor, now: datetime
+) -> PaymentMethod:
+    # One card at a time, and none while a month is being closed: the same lock, taken first.
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_BOOKS)
+    known = PaymentMethod.objects.filter(stripe_setup_intent_id=setup_intent_id).first()
+    if known:
+        return known
+    if PaymentMethod.objects.filter(stripe_payment_method_id=card.payment_method_id).exists():
+        raise CardNotAccepted("This card was put on file before. Enter it again to use it.")
+    before = PaymentMethod.objects.current()
+    PaymentMethod.objects.filter(replaced_at=None).update(replaced_at=now)
+    method = PaymentMethod.objects.create(
+        stripe_payment_method_id=card.payment_method_id,
+        stripe_setup_intent_id=setup_intent_id,
+        brand=card.brand,
+        last_four=card.last_four,
+        expiry_month=card.expiry_month,
+        expiry_year=card.expiry_year,
+        added_by_id=actor.id,
+        added_by_name=actor.name[:200],
+        became_default_at=now,
+        outstanding_ids=outstanding_ids(),
+    )
+    lift_free_allowance(actor=actor, now=now)
+    _ensure_contract(provider, actor=actor, now=now)
+    audit.record(
+        actor=actor,
+        action="card.replaced" if before else "card.added",
+        subject=str(method),
+        before={"card": str(before)} if before else None,
+        after={"card": str(method)},
+        now=now,
+    )
+    look_soon()
+    _settle_at_stripe(method, now=now)
+    begin_round(method, now=now)
+    return method
+
+
+def _settle_at_stripe(method: PaymentMethod, *, now: datetime) -> None:
+    enqueue(
+        topic=topics.CARD_SETTLED,
+        key=f"card:{method.pk}",
+        payload={"payment_method_id": method.pk},
+        now=now,
+    )
+
+
+def _ensure_contract(provider: Provider, *, actor: Actor, now: datetime) -> None:
+    """A provider without a contract begins to pay as it goes, from this month's first day."""
+    local = now.astimezone(provider.billing_zone())
+    month = Month.of_day(local.date())
+    if Contract.objects.current(month):
+        return
+    try:
+        contract = begin_pay_as_you_go(
+            month=month, currency=provider.currency, today=local.date(), actor=actor, now=now
+        )
+    except NothingOffered as error:
+        raise CardNotAccepted(
+            "There is no price list in your currency yet. Please contact support."
+        ) from error
+    audit.record(
+        actor=actor,
+        action="contract.begun",
+        subject=str(contract),
+        after=contract.summary(),
+        now=now,
+    )
+
+
+def settle_cards_at_stripe(*, provider: Provider, now: datetime) -> bool:
+    """Make Stripe's default the card that is ours now, then detach those replaced.
+
+    A card that an unfinished attempt may still charge stays attached: False says that one is left
+    for later. Safe to repeat; raises `gateway.GatewayError`.
+    """
+    card = PaymentMethod.objects.current()
+    if card is not None:
+        gateway.update_customer(
+            customer_id=customer_of(provider),
+            payment_method_id=card.stripe_payment_method_id,
+            name=provider.name,
+            email=provider.contact_email,
+        )
+    replaced = PaymentMethod.objects.exclude(replaced_at=None).filter(detached_at=None)
+    in_use = ChargeAttempt.objects.filter(finished_at=None).values("stripe_payment_method_id")
+    for method in replaced.exclude(stripe_payment_method_id__in=in_use):
+        gateway.detach_card(payment_method_id=method.stripe_payment_method_id)
+        PaymentMethod.objects.filter(pk=method.pk).update(detached_at=now)
+    return not replaced.exists()

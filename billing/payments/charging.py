@@ -1,0 +1,294 @@
+"""Charging an invoice once, whatever dies on the way (docs/decisions/0005).
+
+The attempt's row, with its key and frozen amount, commits before Stripe is asked. While it is
+unfinished no other attempt of the invoice is made. Its answer, a webhook or a later look-up all
+settle it through the same door, under the invoice's lock.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Coalesce
+
+from accounts.providers import current_provider
+from billing import topics
+from billing.dunning.status import after_payment, record_standing
+from billing.gateway import client as gateway
+from billing.gateway.objects import PaymentFacts, PaymentOutcome
+from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
+from billing.models.payments import WITHDRAWN
+from billing.payments.retries import plan_retry
+from core.outbox.delivery import enqueue
+
+CLOSE = "close"
+# Stripe may forget a key after 24 hours; sent once more after that, it would charge again.
+RESEND_WITHIN = timedelta(hours=23)
+KEY_IS_FORGOTTEN = timedelta(hours=24)
+
+State = ChargeAttempt.State
+_STATES = {
+    PaymentOutcome.SUCCEEDED: State.SUCCEEDED,
+    PaymentOutcome.PROCESSING: State.PROCESSING,
+    PaymentOutcome.NEEDS_CONFIRMATION: State.NEEDS_CONFIRMATION,
+    PaymentOutcome.FAILED: State.FAILED,
+}
+
+
+class PaymentMismatch(Exception):
+    """Stripe's payment is not the one this attempt asked for; nothing was recorded."""
+
+
+def charge_invoice(
+    *, invoice_id: int, now: datetime, cause: str = CLOSE, card_id: int | None = None
+) -> ChargeAttempt | None:
+    """Charge what is due to the default card, once for this `cause`.
+
+    Returns the attempt as it stands, which may be unfinished (unknown, processing, to be
+    confirmed), or None where nothing is due, a bank took a payment of it back, or no card is on
+    file, or another than `card_id`. An unfinished attempt of another cause is pursued first; one
+    that waits for the holder of a replaced card is withdrawn. Raises `gateway.NotDone` and
+    `gateway.Misconfigured`, with the attempt kept for the next run.
+    """
+    while True:
+        attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause, card_id=card_id)
+        if attempt is None or attempt.finished_at:
+            return attempt
+        if _is_in_the_way(attempt, cause=cause):
+            attempt = withdraw(attempt, now=now)
+        else:
+            attempt = pursue(attempt, now=now)
+        if attempt.cause == cause or not attempt.finished_at:
+            return attempt
+
+
+@transaction.atomic(durable=True)
+def _open_attempt(
+    *, invoice_id: int, now: datetime, cause: str, card_id: int | None
+) -> ChargeAttempt | None:
+    """The attempt to pursue: the unfinished one, else this cause's own, else a new one."""
+    invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+    attempts = sorted(invoice.attempts.all(), key=lambda one: one.finished_at is not None)
+    for known in attempts:
+        if known.finished_at is None or known.cause == cause:
+            return known
+    card = PaymentMethod.objects.current()
+    due_minor = invoice.amounts.due_minor
+    if due_minor == 0 or card is None or card_id not in (None, card.pk):
+        return None
+    if any(one.state == State.SUCCEEDED for one in attempts) and _was_taken_back(invoice):
+        return None
+    return ChargeAttempt.objects.create(
+        invoice=invoice,
+        cause=cause,
+        idempotency_key=f"charge-{uuid.uuid4().hex}",
+        amount_minor=due_minor,
+        currency=invoice.currency,
+        stripe_customer_id=current_provider().stripe_customer_id or "",
+        stripe_payment_method_id=card.stripe_payment_method_id,
+        created_at=now,
+    )
+
+
+def _was_taken_back(invoice: Invoice) -> bool:
+    """Whether a bank took a payment of it back: charged once more, it would do so again."""
+    lost = Chargeback.objects.filter(payment__invoice=invoice, state=Chargeback.State.LOST)
+    return lost.exists()
+
+
+def _is_in_the_way(attempt: ChargeAttempt, *, cause: str) -> bool:
+    """Whether it waits for a person who is not waited for: left open, both could be paid."""
+    return attempt.state == State.NEEDS_CONFIRMATION and (
+        attempt.has_replaced_card() or (attempt.is_on_session and attempt.cause != cause)
+    )
+
+
+def withdraw(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """Cancel an attempt that waits for a person; paid meanwhile it has succeeded instead.
+
+    Raises `gateway.GatewayError`, with the attempt as it was.
+    """
+    facts = gateway.cancel_payment(payment_intent_id=attempt.stripe_payment_intent_id)
+    return settle(attempt_id=attempt.pk, facts=facts, now=now)
+
+
+def pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """Bring an unfinished attempt as far as it goes now; raises as `charge_invoice`."""
+    if attempt.stripe_payment_intent_id:
+        # Stripe knows it already: asked about, never sent again.
+        facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
+        return settle(attempt_id=attempt.pk, facts=facts, now=now)
+    if attempt.sent_at and now - attempt.sent_at >= RESEND_WITHIN:
+        return _reconcile(attempt, now=now)
+    return _send(attempt, now=now)
+
+
+def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    was_sent_before = attempt.sent_at is not None
+    _mark_sent(attempt, now=now)
+    try:
+        facts = gateway.charge(_request(attempt))
+    except gateway.OutcomeUnknown:
+        return _look_up(attempt, now=now) or attempt
+    except gateway.Refused as refusal:
+        found = _look_up(attempt, now=now) if was_sent_before else None
+        return found or _fail(attempt, code=refusal.code, message=str(refusal), now=now)
+    return settle(attempt_id=attempt.pk, facts=facts, now=now)
+
+
+def _mark_sent(attempt: ChargeAttempt, *, now: datetime) -> None:
+    # Before the call: a process killed inside it leaves "unknown" behind, never "not sent yet".
+    # Conditional, so that a webhook's word that came first stays.
+    attempt.sent_at = attempt.sent_at or now
+    attempt.state = State.UNKNOWN if attempt.state == State.PENDING else attempt.state
+    is_pending = When(state=State.PENDING, then=Value(State.UNKNOWN))
+    with transaction.atomic(durable=True):
+        ChargeAttempt.objects.filter(pk=attempt.pk).update(
+            sent_at=Coalesce("sent_at", Value(now)), state=Case(is_pending, default=F("state"))
+        )
+
+
+def _request(attempt: ChargeAttempt) -> gateway.ChargeRequest:
+    return gateway.ChargeRequest(
+        attempt_key=attempt.idempotency_key,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        customer_id=attempt.stripe_customer_id,
+        payment_method_id=attempt.stripe_payment_method_id,
+        provider_id=str(current_provider().provider_id),
+        invoice_number=attempt.invoice.number,
+    )
+
+
+def _look_up(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt | None:
+    """Settle by what Stripe holds for this attempt; None where it holds nothing or can't say."""
+    try:
+        for facts in gateway.payments_of(customer_id=attempt.stripe_customer_id):
+            if facts.attempt_key == attempt.idempotency_key:
+                return settle(attempt_id=attempt.pk, facts=facts, now=now)
+    except (gateway.OutcomeUnknown, gateway.NotDone):
+        return None
+    return None
+
+
+def _reconcile(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """After the time for sending again: only what Stripe holds counts."""
+    held = {
+        facts.attempt_key: facts
+        for facts in gateway.payments_of(customer_id=attempt.stripe_customer_id)
+    }
+    facts = held.get(attempt.idempotency_key)
+    if facts:
+        return settle(attempt_id=attempt.pk, facts=facts, now=now)
+    if attempt.sent_at and now - attempt.sent_at >= KEY_IS_FORGOTTEN:
+        return _fail(attempt, code="never_arrived", message="Stripe never received it.", now=now)
+    return attempt
+
+
+@transaction.atomic
+def settle(*, attempt_id: int, facts: PaymentFacts, now: datetime) -> ChargeAttempt:
+    """Record what became of an attempt: the one door for answers, webhooks and look-ups.
+
+    Repeating it changes nothing, and a success is never taken back by word that comes late. Raises
+    `PaymentMismatch` where provider, customer, amount, currency or attempt is another one.
+    """
+    attempt = _locked(attempt_id)
+    _check_it_is_ours(attempt, facts)
+    state = _STATES[facts.outcome]
+    if state == State.FAILED and attempt.secret_given_at and not facts.is_canceled:
+        # Whoever has the secret may still confirm it: no other attempt beside it.
+        state = State.NEEDS_CONFIRMATION
+    if attempt.state == State.SUCCEEDED or (attempt.finished_at and state != State.SUCCEEDED):
+        return attempt
+    attempt.stripe_payment_intent_id = facts.payment_intent_id
+    code, message = facts.decline_code, facts.failure_message
+    if facts.is_canceled:
+        code, message = WITHDRAWN, "Withdrawn before it was paid."
+    attempt.decline_code = code[:60] if state != State.SUCCEEDED else ""
+    attempt.failure_message = message[:500] if state != State.SUCCEEDED else ""
+    if _finish(attempt, state, now=now):
+        _announce(attempt, now=now)
+    return attempt
+
+
+@transaction.atomic
+def _fail(attempt: ChargeAttempt, *, code: str, message: str, now: datetime) -> ChargeAttempt:
+    current = _locked(attempt.pk)
+    if current.finished_at is None:
+        current.decline_code, current.failure_message = code[:60], message[:500]
+        if _finish(current, State.FAILED, now=now):
+            _announce(current, now=now)
+    return current
+
+
+def _locked(attempt_id: int) -> ChargeAttempt:
+    # The invoice first, as whoever opens an attempt does: two paths to one debt meet here.
+    invoice = Invoice.objects.select_for_update(of=("self",)).get(attempts=attempt_id)
+    attempt = ChargeAttempt.objects.get(pk=attempt_id)
+    attempt.invoice = invoice
+    return attempt
+
+
+def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:
+    expected = {
+        "provider": (facts.provider_id, str(current_provider().provider_id)),
+        "customer": (facts.customer_id, attempt.stripe_customer_id),
+        "attempt": (facts.attempt_key, attempt.idempotency_key),
+        "amount": (facts.amount_minor, attempt.amount_minor),
+        "currency": (facts.currency, attempt.currency),
+    }
+    different = [name for name, (told, ours) in expected.items() if told != ours]
+    if different:
+        raise PaymentMismatch(
+            f"{facts.payment_intent_id} is not attempt {attempt.pk}: another {', '.join(different)}"
+        )
+
+
+def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) -> bool:
+    """Record the attempt's new state and its consequences, under the invoice's lock.
+
+    A failure plans the next attempt and updates the dunning, a success records the payment.
+    Returns whether the state is another than before.
+    """
+    has_changed = attempt.state != state
+    attempt.state = state
+    attempt.finished_at = now if state in (State.SUCCEEDED, State.FAILED) else None
+    attempt.retry_at = plan_retry(attempt, now=now) if state == State.FAILED else None
+    attempt.save()
+    if state == State.SUCCEEDED:
+        _record_payment(attempt, now=now)
+    elif has_changed and state == State.FAILED:
+        record_standing(now=now)
+    return has_changed
+
+
+def _announce(attempt: ChargeAttempt, *, now: datetime) -> None:
+    """Mail the new state to the billing contacts: a receipt, or what went wrong."""
+    if attempt.state == State.SUCCEEDED:
+        _queue_mail(topics.RECEIPT_MAIL, attempt, now=now)
+    elif attempt.is_on_session or (
+        attempt.decline_code == WITHDRAWN and attempt.has_replaced_card()
+    ):
+        return  # The payer sees the error on the page, or the new card will be charged.
+    elif attempt.state in (State.FAILED, State.NEEDS_CONFIRMATION):
+        _queue_mail(topics.CHARGE_FAILED_MAIL, attempt, now=now)
+
+
+def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
+    Payment.objects.create(
+        invoice=attempt.invoice,
+        attempt=attempt,
+        method=Payment.Method.CARD,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.currency,
+        received_at=now,
+        stripe_payment_intent_id=attempt.stripe_payment_intent_id,
+    )
+    after_payment(now=now)
+
+
+def _queue_mail(topic: str, attempt: ChargeAttempt, *, now: datetime) -> None:
+    # An attempt may need confirmation first and fail later: each is mailed, once.
+    key = f"attempt:{attempt.pk}:{attempt.state}"
+    enqueue(topic=topic, key=key, payload={"attempt_id": attempt.pk}, now=now)

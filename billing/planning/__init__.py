@@ -1,0 +1,1 @@
+"""What a month will cost: forecasts, cap simulation, the cost of a new peak."""

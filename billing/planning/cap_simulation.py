@@ -1,0 +1,114 @@
+"""What a draft of caps would have saved, and the most that the running month can still cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from billing.contracts.free_allowance import billed_contracts
+from billing.models import BillingProfile
+from billing.rating.estimates import estimate
+from billing.rating.rate_month import Terms
+from billing.rating.terms import terms_of
+from core.metrics import Metric
+from core.months import Month
+from usage.cap_simulation.simulation import Past
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSaved:
+    """A month as it was and under the draft; amounts in minor units with tax, None unbilled."""
+
+    month: Month
+    blocked: int
+    billed_minor: int | None
+    drafted_minor: int | None
+    currency: str
+
+    @property
+    def saved_minor(self) -> int:
+        """What the draft would have kept off this month's bill."""
+        if self.billed_minor is None or self.drafted_minor is None:
+            return 0
+        return self.billed_minor - self.drafted_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The most that the running month can cost while caps hold, in minor units with tax.
+
+    `unbounded` organizations have no cap: they are counted at their peak so far, and nothing stops
+    them.
+    """
+
+    total_minor: int
+    unbounded: int
+    currency: str
+
+
+def money_saved(
+    *, months: Sequence[Month], pasts: Sequence[Past], blocked: Sequence[int]
+) -> list[MonthSaved]:
+    """Each month rated as it was and under the draft, by the contract that bills it.
+
+    `blocked` is how many additions the draft would have refused in each month. In five statements.
+    """
+    terms_by_month = _terms(months)
+    saved = []
+    for number, month in enumerate(months):
+        terms = terms_by_month[month]
+        if terms is None:
+            saved.append(MonthSaved(month, blocked[number], None, None, ""))
+            continue
+        billed = [_quantity(terms, one.users[number], one.devices[number]) for one in pasts]
+        drafted = [_quantity(terms, one.drafted[number], one.devices[number]) for one in pasts]
+        saved.append(
+            MonthSaved(
+                month,
+                blocked[number],
+                billed_minor=estimate(terms=terms, quantities=billed).total_minor,
+                drafted_minor=estimate(terms=terms, quantities=drafted).total_minor,
+                currency=terms.currency,
+            )
+        )
+    return saved
+
+
+def exposure(
+    *, month: Month, pasts: Sequence[Past], caps: Mapping[int, int | None]
+) -> Exposure | None:
+    """The most that the running month can cost under these caps of living organizations.
+
+    Devices have no cap: they count with their peaks so far. None where nothing is billed.
+    """
+    terms = _terms([month])[month]
+    if terms is None:
+        return None
+    quantities, unbounded = [], 0
+    for past in pasts:
+        most = past.users[-1]
+        cap = caps.get(past.organization_id)
+        if cap is not None:
+            most = max(most, cap)
+        elif past.organization_id in caps:
+            unbounded += 1
+        quantities.append(_quantity(terms, most, past.devices[-1]))
+    total = estimate(terms=terms, quantities=quantities).total_minor
+    return Exposure(total, unbounded, terms.currency)
+
+
+def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
+    profile = BillingProfile.objects.current()
+    known: dict[int, Terms] = {}
+    found: dict[Month, Terms | None] = {}
+    for month, contract in billed_contracts(months).items():
+        if contract is None or not Metric(contract.metric).counted:
+            found[month] = None
+            continue
+        if contract.pk not in known:
+            known[contract.pk] = terms_of(contract, profile, has_card=False)
+        found[month] = known[contract.pk]
+    return found
+
+
+def _quantity(terms: Terms, users: int, devices: int) -> int:
+    marks = {Metric.USERS: users, Metric.DEVICES: devices}
+    return max(marks[metric] for metric in terms.metric.counted)

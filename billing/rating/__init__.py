@@ -1,0 +1,1 @@
+"""What a month costs: billed quantities and terms to invoice drafts."""

@@ -1,0 +1,38 @@
+"""A contract's terms as rating takes them."""
+
+from billing.choices import ContractKind
+from billing.contracts.prepaid import prepaid_active_users
+from billing.models import BillingProfile, Contract, PaymentMethod
+from billing.rating.rate_month import Terms
+from core.metrics import Metric
+from core.months import Month
+
+
+def terms_of(
+    contract: Contract,
+    profile: BillingProfile | None,
+    *,
+    month: Month | None = None,
+    has_card: bool | None = None,
+) -> Terms:
+    """The contract's terms, with the card and the tax as they are now.
+
+    With the `month`, also the packs that hold in it, where active users are billed. The card is
+    looked up unless `has_card` says; it decides how money is collected, never how much.
+    """
+    if has_card is None:
+        has_card = PaymentMethod.objects.current() is not None
+    counts_active = contract.metric == Metric.ACTIVE_USERS
+    return Terms(
+        kind=ContractKind(contract.kind),
+        package_name=contract.package_name,
+        metric=Metric(contract.metric),
+        currency=contract.currency,
+        unit_price=contract.unit_price,
+        automatic_limit_minor=contract.automatic_limit_minor,
+        has_card=has_card,
+        invoice_agreement=contract.invoice_agreement,
+        committed_quantity=contract.committed_quantity or 0,
+        prepaid_quantity=prepaid_active_users(month=month) if counts_active and month else 0,
+        **({"tax_rate": profile.tax_rate} if profile else {}),
+    )

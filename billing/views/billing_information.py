@@ -1,0 +1,134 @@
+"""Billing Information: two addresses, whom bills are for, the terms, and the card on file."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.policies import anyone, requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.customer.billing_information_form import MAILING, InformationForms, TermsForm
+from billing.customer.profile import profile_or_draft, save_profile
+from billing.customer.terms_of_use import accepted_terms
+from billing.formatting import local_date
+from billing.models import Contract, Invoice, PaymentMethod
+from billing.money import format_money
+from billing.reminders.expiring_cards import expiry_of
+from core.actors import actor_of
+from core.months import Month
+from tenants.models import MeteringPolicy
+
+UNPROCESSABLE = 422
+# The button of a browser without scripts that shows a country's fields and saves nothing.
+SHOW_FIELDS = "show_fields"
+
+
+@requires(Permission.CHANGE_BILLING)
+@require_http_methods(["GET", "HEAD", "POST"])
+def billing_information(request: PortalRequest) -> HttpResponse:
+    """The card on file and whom bills are for, which a POST changes; a card comes by its script."""
+    profile = profile_or_draft(provider=request.provider)
+    if request.method != "POST" or SHOW_FIELDS in request.POST:
+        return _page(request, InformationForms.of(profile, typed=request.POST or None))
+    information = InformationForms.of(profile, posted=request.POST)
+    if not information.is_valid():
+        return _page(request, information, status=UNPROCESSABLE)
+    save_profile(
+        provider=request.provider,
+        changes=information.changes(),
+        actor=actor_of(request),
+        now=timezone.now(),
+    )
+    messages.success(request, "Your billing information is saved.")
+    return redirect("billing_information")
+
+
+@requires(Permission.CHANGE_BILLING)
+@require_safe
+def card_replace(request: PortalRequest) -> HttpResponse:
+    """The same page with the card's fields open: they are Stripe's own, in a frame of Stripe's."""
+    profile = profile_or_draft(provider=request.provider)
+    return _page(request, InformationForms.of(profile), is_card_open=True)
+
+
+@requires(Permission.CHANGE_BILLING)
+@require_POST
+def address_fields(request: PortalRequest, part: str) -> HttpResponse:
+    """The fields of one address for the country just chosen, with what was typed; saves nothing."""
+    profile = profile_or_draft(provider=request.provider)
+    information = InformationForms.of(profile, typed=request.POST)
+    context = {
+        "form": information.mailing if part == MAILING else information.billing,
+        "part": part,
+        "information": information,
+    }
+    return render(request, "billing/_address_swapped.html", context)
+
+
+@anyone
+@require_safe
+def terms(request: PortalRequest) -> HttpResponse:
+    """The terms of service in their present version, for everybody."""
+    return render(request, "billing/terms.html", {"version": settings.TERMS_VERSION})
+
+
+def _page(
+    request: PortalRequest,
+    information: InformationForms,
+    *,
+    is_card_open: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    card = PaymentMethod.objects.current()
+    is_card_open = is_card_open or card is None
+    if is_card_open:
+        information = replace(information, terms=terms_form(typed=request.POST))
+    context: dict[str, Any] = {
+        "information": information,
+        "card": card,
+        "card_expiry": card and expiry_of(card, today=_today(request)),
+        "is_card_open": is_card_open,
+        "missing": [*information.missing(), *(["card details"] if is_card_open else [])],
+        "accepted_terms": accepted_terms(),
+        "outstanding": [
+            (invoice.number, format_money(invoice.amounts.due_minor, invoice.currency))
+            for invoice in Invoice.objects.outstanding().oldest_first()
+            if invoice.amounts.due_minor
+        ],
+        "stripe_js_url": settings.STRIPE_JS_URL,
+        "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
+        "free_user_limit": MeteringPolicy.objects.current().free_user_limit,
+        **_charging(request),
+    }
+    return render(request, "billing/billing_information.html", context, status=status)
+
+
+def _charging(request: PortalRequest) -> dict[str, Any]:
+    """What is charged by itself, and in which currency cards are asked for."""
+    provider = request.provider
+    contract = Contract.objects.current(Month.of(timezone.now(), provider.billing_zone()))
+    currency = contract.currency if contract else provider.currency
+    limit = contract.automatic_limit_minor if contract else settings.AUTOMATIC_CHARGE_LIMIT_MINOR
+    return {
+        "contract": contract,
+        "currency": currency.lower(),
+        "automatic_limit": format_money(limit, currency),
+    }
+
+
+def _today(request: PortalRequest) -> date:
+    return local_date(timezone.now(), request.provider.billing_zone())
+
+
+def terms_form(*, posted: Any = None, typed: Any = None) -> TermsForm | None:
+    """The box to accept the terms; None where their present version is accepted already."""
+    if accepted_terms():
+        return None
+    return TermsForm(posted, initial={"terms": (typed or {}).get("terms", "")})

@@ -1,0 +1,66 @@
+"""Licence usage: what was committed, what is in use now, and what this month costs above it."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.contracts.licenses import CommitmentUsage, Licences, this_month
+from billing.contracts.licenses import licences as current_licences
+from billing.invoicing.month_so_far import month_so_far
+from billing.money import format_money, format_unit_price
+from core.charts import Chart, Part, Tone, donut_chart
+
+TONES = {
+    CommitmentUsage.WITHIN: Tone.PRIMARY,
+    CommitmentUsage.NEAR: Tone.WARNING,
+    CommitmentUsage.OVER: Tone.DANGER,
+}
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def licences(request: PortalRequest) -> HttpResponse:
+    """The page of a provider with a committed contract; 404 for any other."""
+    month = this_month(now=timezone.now())
+    current = current_licences(month=month)
+    so_far = month_so_far(month=month)
+    if current is None or so_far is None:
+        raise Http404
+    contract = current.contract
+    peaks = so_far.quantity
+    context = {
+        "licences": current,
+        "chart": usage_chart(current),
+        "month": month.first_day,
+        "peaks": peaks,
+        "peaks_over": max(0, peaks - current.committed),
+        "overage": format_money(so_far.overage_minor, contract.currency),
+        "unit_price": format_unit_price(contract.unit_price, contract.currency),
+        "zone": request.provider.billing_zone(),
+    }
+    return render(request, "billing/licenses.html", context)
+
+
+def usage_chart(current: Licences) -> Chart:
+    """The licences in use as a ring: the rest of the commitment, or what lies above it."""
+    within = min(current.in_use, current.committed)
+    parts = [Part("In use", within, TONES[current.usage])]
+    if current.over:
+        parts = [
+            Part("Committed", within, Tone.PRIMARY),
+            Part("Above the commitment", current.over, Tone.DANGER),
+        ]
+    else:
+        parts.append(Part("Left", current.left, Tone.REST))
+    return donut_chart(
+        title="Licences in use",
+        description=f"{current.in_use:,} {current.unit} of {current.committed:,} committed",
+        parts=parts,
+        figure=f"{current.in_use:,}",
+        caption=f"of {current.committed:,}",
+        columns=("Licences", current.unit.capitalize()),
+    )

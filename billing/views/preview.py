@@ -1,0 +1,103 @@
+"""Month-end rehearsal: what the close would issue now, what changed, and what to look at before."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from billing.documents.invoice_csv import plain_money
+from billing.pages.preview import FILTERS, SORTS, RehearsalPage, change_rows, changes_asked, tabs
+from billing.preview.changes import Change
+from billing.preview.checks import Check
+from billing.preview.month_preview import CantRehearse, Rehearsal, months_to_rehearse, rehearse
+from core.csv_files import csv_response
+from core.listing import ROWS_A_PAGE, Listing
+from core.months import Month
+
+CSV_HEADER = (
+    "Organization ID",
+    "Organization",
+    "Metric",
+    "Change",
+    "Last month",
+    "This month",
+    "Amount last month",
+    "Amount this month",
+    "Currency",
+    "Usual",
+)
+
+
+def _rehearsal(
+    request: PortalRequest, checks: Sequence[Check] = ()
+) -> tuple[Rehearsal, list[Month]]:
+    """The asked month's, or the next to be closed; 404 for a month that can't be rehearsed."""
+    now = timezone.now()
+    months = months_to_rehearse(provider=request.provider, now=now)
+    try:
+        asked = request.GET.get("month")
+        month = Month.parse(asked) if asked else months[0]
+        rehearsal = rehearse(provider=request.provider, month=month, now=now, checks=checks)
+    except (ValueError, CantRehearse):
+        raise Http404 from None
+    return rehearsal, months
+
+
+def _listing(request: HttpRequest) -> Listing:
+    return Listing.of(request, sorts=SORTS, default_sort="-change", filters=FILTERS)
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def month_rehearsal(request: PortalRequest, checks: Sequence[Check]) -> HttpResponse:
+    """The rehearsal, with `checks`; only its table of changes when htmx asks for it."""
+    rehearsal, months = _rehearsal(request, checks)
+    listing = _listing(request)
+    found = changes_asked(rehearsal.changes, listing=listing)
+    page: Page[Change] = Paginator(found, ROWS_A_PAGE).get_page(listing.page)
+    query = request.GET.urlencode()
+    context: dict[str, Any] = {
+        "rehearsal": rehearsal,
+        "listing": listing,
+        "page": page,
+        "rows": change_rows(page.object_list, rehearsal=rehearsal),
+        "tabs": tabs(rehearsal.changes),
+        "has_money": rehearsal.has_money,
+        "query": f"?{query}" if query else "",
+    }
+    if request.htmx.target == "changes":
+        return render(request, "billing/_preview_changes.html", context)
+    context["sheet"] = RehearsalPage.of(rehearsal)
+    context["months"] = [
+        (str(month), month.first_day, month == rehearsal.month) for month in months
+    ]
+    return render(request, "billing/invoice_preview.html", context)
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def month_rehearsal_csv(request: PortalRequest) -> HttpResponse:
+    """All changes that are searched and filtered, in the page's order."""
+    rehearsal, _ = _rehearsal(request)
+    currency = rehearsal.currency
+
+    def money(minor: int | None) -> object:
+        return "" if minor is None else plain_money(minor, currency)
+
+    rows = (
+        (
+            *(change.organization_id, change.name, change.metric, change.kind.value),
+            *(change.before, change.now, money(change.before_minor), money(change.now_minor)),
+            currency,
+            "" if change.usual is None else f"{change.usual:g}",
+        )
+        for change in changes_asked(rehearsal.changes, listing=_listing(request))
+    )
+    return csv_response(filename=f"rehearsal-{rehearsal.month}.csv", header=CSV_HEADER, rows=rows)

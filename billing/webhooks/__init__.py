@@ -1,0 +1,1 @@
+"""Stripe's events: verified, kept once, and applied."""

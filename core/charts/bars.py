@@ -1,0 +1,94 @@
+"""A bar for each of a few values, such as months."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core.charts.frame import (
+    FLOOR,
+    HEIGHT,
+    Chart,
+    Limit,
+    Scale,
+    drawn_limit,
+    framed,
+    joined,
+    limit_line,
+    limit_note,
+    percent,
+    text,
+)
+
+_SHARE_OF_SLOT = 0.62
+# More digits than this don't fit above the bars of a phone: there the table has them.
+_SHORT = 2
+_FEW = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A value, its label below, and its name in the table; `is_open` while it may still grow."""
+
+    label: str
+    value: int
+    name: str = ""
+    is_open: bool = False
+
+
+def bar_chart(
+    *,
+    title: str,
+    description: str,
+    bars: Sequence[Bar],
+    columns: tuple[str, str],
+    limit: Limit | None = None,
+) -> Chart:
+    """A bar per value from zero, its number above it; `columns` head the table behind."""
+    highest = max((bar.value for bar in bars), default=0)
+    shown_limit = drawn_limit(limit, highest=highest)
+    top = max(highest, shown_limit.level if shown_limit else 0)
+    scale = Scale.over(0, top, from_zero=True)
+    drawing = [_bar(bar, number, len(bars), scale, highest) for number, bar in enumerate(bars)]
+    if shown_limit:
+        drawing.append(limit_line(shown_limit, scale, at_start=False))
+    return Chart(
+        title=title,
+        svg=framed(title=title, description=description, scale=scale, drawing=drawing),
+        header=columns,
+        rows=tuple((bar.name or bar.label, f"{bar.value:,}") for bar in bars),
+        note=limit_note(limit, highest=highest),
+    )
+
+
+def _bar(bar: Bar, number: int, count: int, scale: Scale, highest: int) -> SafeString:
+    middle = (number + 0.5) / count
+    width = _SHARE_OF_SLOT / count
+    y = scale.y(bar.value)
+    is_long = len(f"{highest:,}") > _SHORT
+    return joined(
+        [
+            format_html(
+                '<rect class="{}" x="{}" width="{}" y="{}" height="{}" rx="3">'
+                "<title>{}: {}</title></rect>",
+                "chart-bar chart-bar-open" if bar.is_open else "chart-bar",
+                percent(middle - width / 2), percent(width), y, round(FLOOR - y, 2),
+                bar.name or bar.label, f"{bar.value:,}",
+            ),
+            text(
+                f"{bar.value:,}",
+                x=middle,
+                y=y - 7,
+                kind="chart-value chart-value-long" if is_long else "chart-value",
+                at="middle",
+            ),
+            text(
+                bar.label,
+                x=middle,
+                y=HEIGHT - 8,
+                kind="chart-label chart-label-many" if count > _FEW else "chart-label",
+                at="middle",
+            ),
+        ]
+    )  # fmt: skip

@@ -1,0 +1,182 @@
+"""A level over time that only changes in steps: the line between changes is flat."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core.charts.frame import (
+    FLOOR,
+    HEIGHT,
+    Cell,
+    Chart,
+    Limit,
+    Scale,
+    drawn_limit,
+    framed,
+    joined,
+    limit_line,
+    limit_note,
+    percent,
+    text,
+)
+
+_ACROSS = 10_000
+# Numbers nearer to each other than this share of the width would run into one another.
+_ELBOW_ROOM = 0.09
+_RIGHT_PART = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What the level did around an instant (aware): how high and low it went, where it ended.
+
+    One change has all three alike; many at about one instant are one move.
+    """
+
+    at: datetime
+    level: int
+    highest: int
+    lowest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point to notice, its level beside it; only the first of several is the main one."""
+
+    at: datetime
+    level: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Where the level is expected at a later instant (aware), and the range around it."""
+
+    at: datetime
+    low: int
+    expected: int
+    high: int
+
+
+def step_chart(
+    *,
+    title: str,
+    description: str,
+    span: tuple[datetime, datetime],
+    opening: int,
+    moves: Sequence[Move],
+    until: datetime,
+    ticks: Sequence[tuple[datetime, str]],
+    marks: Sequence[Mark] = (),
+    limit: Limit | None = None,
+    ahead: Sequence[Ahead] = (),
+    header: tuple[str, ...],
+    rows: Sequence[tuple[Cell, ...]],
+) -> Chart:
+    """A level from the first instant of `span` up to `until`, drawn over the whole span.
+
+    `moves` are in order and inside; `ticks` name instants below; `header` and `rows` are the table.
+    `ahead` goes on from `until` as a band with a dashed line.
+    """
+    highest = max([opening, *(move.highest for move in moves), *(each.high for each in ahead)])
+    lowest = min([opening, *(move.lowest for move in moves), *(each.low for each in ahead)])
+    shown_limit = drawn_limit(limit, highest=highest)
+    top = max(highest, shown_limit.level if shown_limit else 0)
+    scale = Scale.over(lowest, top, from_zero=False)
+    axis = _Axis(*span)
+    drawing = [_line(opening, moves, axis.x(until), axis, scale)]
+    if ahead:
+        present = moves[-1].level if moves else opening
+        drawing.insert(0, _band([Ahead(until, present, present, present), *ahead], axis, scale))
+    if shown_limit:
+        is_right_taken = any(axis.x(mark.at) > _RIGHT_PART for mark in marks)
+        drawing.append(limit_line(shown_limit, scale, at_start=is_right_taken))
+    drawing += [
+        text(label, x=axis.x(at), y=HEIGHT - 8, kind="chart-label", at=_tick_anchor(axis.x(at)))
+        for at, label in ticks
+    ]
+    drawing += _marks(marks, axis, scale)
+    return Chart(
+        title=title,
+        svg=framed(title=title, description=description, scale=scale, drawing=drawing),
+        header=header,
+        rows=tuple(rows),
+        note=limit_note(limit, highest=highest),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    first: datetime
+    end: datetime
+
+    def x(self, at: datetime) -> float:
+        share = (at - self.first) / (self.end - self.first)
+        return min(max(share, 0.0), 1.0)
+
+
+def _tick_anchor(x: float) -> str:
+    return "start" if x == 0 else "middle"
+
+
+def _line(
+    opening: int, moves: Sequence[Move], until: float, axis: _Axis, scale: Scale
+) -> SafeString:
+    path = [f"M0 {scale.y(opening)}"]
+    level = opening
+    for move in moves:
+        path.append(f"H{axis.x(move.at) * _ACROSS:.0f}")
+        # Down to the lowest and up to the highest: a peak of a second is as visible as any.
+        turns = [level, move.lowest, move.highest, move.level]
+        path += [f"V{scale.y(there)}" for here, there in pairwise(turns) if here != there]
+        level = move.level
+    path.append(f"H{until * _ACROSS:.0f}")
+    line = "".join(path)
+    area = f"{line}V{FLOOR}H0Z"
+    # Filled only down to zero: an area above another floor would tell a wrong proportion.
+    fill = format_html('<path class="chart-area" d="{}"/>', area) if scale.low == 0 else ""
+    return format_html(
+        '<svg width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
+        'overflow="visible">{}<path class="chart-line" vector-effect="non-scaling-stroke" '
+        'd="{}"/></svg>',
+        HEIGHT, _ACROSS, HEIGHT, fill, line,
+    )  # fmt: skip
+
+
+def _band(ahead: Sequence[Ahead], axis: _Axis, scale: Scale) -> SafeString:
+    across = [f"{axis.x(each.at) * _ACROSS:.0f}" for each in ahead]
+
+    def line(levels: Sequence[int]) -> list[str]:
+        return [f"{x} {scale.y(level)}" for x, level in zip(across, levels, strict=True)]
+
+    highs, lows = line([each.high for each in ahead]), line([each.low for each in ahead])
+    return format_html(
+        '<svg width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
+        'overflow="visible"><path class="chart-band" d="M{}Z"/><path class="chart-expected" '
+        'vector-effect="non-scaling-stroke" d="M{}"/></svg>',
+        HEIGHT, _ACROSS, HEIGHT, "L".join([*highs, *reversed(lows)]),
+        "L".join(line([each.expected for each in ahead])),
+    )  # fmt: skip
+
+
+def _marks(marks: Sequence[Mark], axis: _Axis, scale: Scale) -> list[SafeString]:
+    drawn = []
+    taken: list[float] = []
+    for number, mark in enumerate(marks):
+        x, y = axis.x(mark.at), scale.y(mark.level)
+        kind = "chart-mark chart-mark-second" if number else "chart-mark"
+        label = ""
+        if all(abs(x - other) > _ELBOW_ROOM for other in taken):
+            label = text(f"{mark.level:,}", x=x, y=y - 11, kind="chart-value")
+            taken.append(x)
+        drawn.append(
+            format_html(
+                '<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>{}',
+                kind, percent(x), y, 4 if number else 5, mark.name, label,
+            )
+        )  # fmt: skip
+    return [joined(reversed(drawn))]

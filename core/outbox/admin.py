@@ -1,0 +1,112 @@
+"""What is pending, done and dead, for operations."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from core.outbox.delivery import try_again
+from core.outbox.models import OutboxMessage
+
+# Texts of mails hold links that let their reader in.
+HIDDEN_PAYLOAD_KEYS = frozenset({"text", "html"})
+
+
+class StateFilter(admin.SimpleListFilter):
+    """By what became of a message."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(
+        self,
+        request: HttpRequest,  # noqa: ARG002 - Django's signature
+        model_admin: Any,  # noqa: ARG002 - Django's signature
+    ) -> list[tuple[str, str]]:
+        """The states."""
+        return [("pending", "Pending"), ("dead", "Dead"), ("done", "Done")]
+
+    def queryset(
+        self,
+        request: HttpRequest,  # noqa: ARG002 - Django's signature
+        queryset: QuerySet[OutboxMessage],
+    ) -> QuerySet[OutboxMessage]:
+        """The messages in the chosen state."""
+        chosen: dict[str, dict[str, Any]] = {
+            "pending": {"finished_at": None, "dead_at": None},
+            "dead": {"finished_at": None, "dead_at__isnull": False},
+            "done": {"finished_at__isnull": False},
+        }
+        return queryset.filter(**chosen.get(self.value() or "", {}))
+
+
+@admin.register(OutboxMessage)
+class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
+    """To read, and to try again what died."""
+
+    list_display = ("topic", "key", "schema_name", "state", "attempts", "due_at", "last_error")
+    list_filter = (StateFilter, "topic")
+    search_fields = ("key", "schema_name", "last_error")
+    ordering = ("-created_at", "-id")
+    actions = ("give_attempts_back",)
+    show_full_result_count = False
+    fields = (
+        "topic",
+        "key",
+        "schema_name",
+        "shown_payload",
+        "state",
+        "attempts",
+        "last_error",
+        "created_at",
+        "due_at",
+        "leased_until",
+        "finished_at",
+        "dead_at",
+    )
+    readonly_fields = fields
+
+    @admin.display(description="state")
+    def state(self, message: OutboxMessage) -> str:
+        """In a word."""
+        if message.finished_at:
+            return "done"
+        if message.dead_at:
+            return "dead"
+        return "in work" if message.leased_until else "pending"
+
+    @admin.display(description="payload")
+    def shown_payload(self, message: OutboxMessage) -> str:
+        """Without what is for the recipient's eyes only."""
+        shown = {
+            key: text for key, text in message.payload.items() if key not in HIDDEN_PAYLOAD_KEYS
+        }
+        return json.dumps(shown, indent=2, ensure_ascii=False)
+
+    @admin.action(description="Try again", permissions=["view"])
+    def give_attempts_back(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
+        """Dead messages get all their attempts anew; logged."""
+        dead = queryset.filter(finished_at=None, dead_at__isnull=False)
+        for message in dead:
+            try_again(message=message, now=timezone.now())
+            self.log_change(request, message, "Tried again.")
+        self.message_user(
+            request,
+            f"{len(dead)} of {queryset.count()} chosen messages were dead and are tried again.",
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Written by the product only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never changed by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never deleted."""
+        return False

@@ -1,0 +1,1 @@
+"""Autotask's REST API: calls, limits, errors and the rows it returns."""

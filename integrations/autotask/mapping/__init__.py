@@ -1,0 +1,1 @@
+"""Which Autotask service carries which organization's quantity."""

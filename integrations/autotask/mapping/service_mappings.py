@@ -1,0 +1,219 @@
+"""Which service of Autotask carries an organization: offered, checked and confirmed by a person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, transaction
+
+from accounts.providers import current_provider
+from core.actors import Actor
+from core.months import Month
+from integrations.autotask.api import entities
+from integrations.autotask.api.client import Client
+from integrations.autotask.api.entities import Company, Contract, Line, Service
+from integrations.models import AutotaskConnection, Drift, ServiceMapping
+from tenants import audit
+from tenants.models import Organization
+
+LONGEST_NAME = 100
+LARGEST_NON_BILLABLE = 100_000
+
+
+class MappingRefused(Exception):
+    """This can't be mapped; the message says why and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A service that an organization can be mapped to."""
+
+    contract: Contract
+    line: Line
+    service: Service
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many of the living organizations are mapped."""
+
+    mapped: int
+    total: int
+
+
+def progress() -> Progress:
+    """How far the mapping is."""
+    living = Organization.objects.living()
+    mapped = ServiceMapping.objects.living().filter(organization__removed_at=None)
+    return Progress(mapped=mapped.count(), total=living.count())
+
+
+def offers_of(*, client: Client, company_id: int, now: datetime) -> list[Offer]:
+    """Services on the company's active Recurring Service contracts that have not ended.
+
+    Raises `AutotaskError`.
+    """
+    today = now.astimezone(_zone()).date()
+    contracts = {
+        contract.id: contract
+        for contract in entities.contracts(client, company_ids=[company_id]).values()
+        if contract.is_recurring and contract.is_active and contract.ends_on >= today
+    }
+    if not contracts:
+        return []
+    lines = entities.lines(client, contract_ids=contracts)
+    services = entities.services(client, ids={line.service_id for line in lines.values()})
+    offers = [
+        Offer(contracts[line.contract_id], line, services[line.service_id])
+        for line in lines.values()
+        if line.contract_id in contracts and line.service_id in services
+    ]
+    return sorted(offers, key=lambda one: (one.contract.name, one.service.name, one.line.id))
+
+
+def confirm(
+    *,
+    client: Client,
+    organization: Organization,
+    company_id: int,
+    contract_service_id: int,
+    non_billable_users: int,
+    actor: Actor,
+    now: datetime,
+) -> ServiceMapping:
+    """Map the organization, as a person confirmed, after asking Autotask about all of it again.
+
+    Replaces the mapping it has. Raises `MappingRefused`, `AutotaskError`; nothing is saved then.
+    """
+    if not 0 <= non_billable_users <= LARGEST_NON_BILLABLE:
+        raise MappingRefused(f"Non-billable users are a number from 0 to {LARGEST_NON_BILLABLE:,}.")
+    company = _checked_company(client, company_id)
+    offers = offers_of(client=client, company_id=company_id, now=now)
+    offer = next((one for one in offers if one.line.id == contract_service_id), None)
+    if offer is None:
+        raise MappingRefused(
+            f"{company.name} has no such service on an active Recurring Service contract. "
+            "Choose one of those offered."
+        )
+    for what, name in (("contract", offer.contract.name), ("service", offer.service.name)):
+        _check_length(what, name)
+    return _save(organization, company, offer, non_billable_users, actor=actor, now=now)
+
+
+@transaction.atomic
+def _save(
+    organization: Organization,
+    company: Company,
+    offer: Offer,
+    non_billable_users: int,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> ServiceMapping:
+    living = Organization.objects.select_for_update().living().filter(pk=organization.pk).first()
+    if living is None:
+        raise MappingRefused(f"{organization.name} was removed meanwhile.")
+    _remove_living(organization, actor=actor, now=now)
+    try:
+        with transaction.atomic():
+            mapping = ServiceMapping.objects.create(
+                organization=living,
+                company_id=company.id,
+                company_name=company.name,
+                contract_id=offer.contract.id,
+                contract_name=offer.contract.name,
+                service_id=offer.service.id,
+                service_name=offer.service.name,
+                contract_service_id=offer.line.id,
+                non_billable_users=non_billable_users,
+                first_month=Month.of(now, _zone()).first_day,
+                created_at=now,
+                created_by_name=actor.name,
+            )
+    except IntegrityError:
+        raise MappingRefused(_whose(offer)) from None
+    audit.record(
+        actor=actor,
+        action="autotask.mapped",
+        subject=f"{company.name}, {offer.contract.name}, {offer.service.name}",
+        organization=living,
+        after={"contract_service_id": offer.line.id, "non_billable_users": non_billable_users},
+        now=now,
+    )
+    return mapping
+
+
+@transaction.atomic
+def set_non_billable(
+    *, mapping: ServiceMapping, non_billable_users: int, actor: Actor, now: datetime
+) -> None:
+    """How many users are not billed, from the next run on. Raises `MappingRefused`."""
+    if not 0 <= non_billable_users <= LARGEST_NON_BILLABLE:
+        raise MappingRefused(f"Non-billable users are a number from 0 to {LARGEST_NON_BILLABLE:,}.")
+    current = ServiceMapping.objects.select_for_update().get(pk=mapping.pk)
+    before, current.non_billable_users = current.non_billable_users, non_billable_users
+    current.save(update_fields=["non_billable_users"])
+    audit.record(
+        actor=actor,
+        action="autotask.non_billable_changed",
+        subject=str(current),
+        organization=current.organization,
+        before={"non_billable_users": before},
+        after={"non_billable_users": non_billable_users},
+        now=now,
+    )
+
+
+@transaction.atomic
+def remove(*, organization: Organization, actor: Actor, now: datetime) -> None:
+    """Nothing of the organization is synced any more. Autotask keeps what it has."""
+    _remove_living(organization, actor=actor, now=now)
+
+
+def _remove_living(organization: Organization, *, actor: Actor, now: datetime) -> None:
+    mapping = ServiceMapping.objects.living().filter(organization=organization).first()
+    if mapping is None:
+        return
+    mapping.removed_at, mapping.removed_by_name = now, actor.name
+    mapping.save(update_fields=["removed_at", "removed_by_name"])
+    Drift.objects.filter(mapping=mapping, decided_at=None).update(
+        decided_at=now, decision=Drift.Decision.GONE, decided_by_name=actor.name
+    )
+    audit.record(
+        actor=actor,
+        action="autotask.unmapped",
+        subject=f"{mapping.company_name}, {mapping.contract_name}, {mapping.service_name}",
+        organization=organization,
+        now=now,
+    )
+
+
+def _checked_company(client: Client, company_id: int) -> Company:
+    company = entities.companies(client, ids=[company_id]).get(company_id)
+    if company is None:
+        raise MappingRefused("Autotask has no such company.")
+    _check_length("company", company.name)
+    if not company.is_active:
+        raise MappingRefused(f"{company.name} is inactive in Autotask.")
+    settings = AutotaskConnection.objects.get(pk=1)
+    if company.type not in settings.company_types:
+        raise MappingRefused(f"{company.name} is of a company type that you have not chosen.")
+    return company
+
+
+def _check_length(what: str, name: str) -> None:
+    if len(name) > LONGEST_NAME:
+        raise MappingRefused(
+            f"Autotask's name of this {what} has {len(name):,} characters: “{name[:40]}…”. "
+            f"Shorten it there to {LONGEST_NAME} or fewer."
+        )
+
+
+def _whose(offer: Offer) -> str:
+    other = ServiceMapping.objects.living().filter(contract_service_id=offer.line.id).first()
+    name = other.organization.name if other else "Another organization"
+    return f"{name} is mapped to “{offer.service.name}” on “{offer.contract.name}” already."
+
+
+def _zone() -> ZoneInfo:
+    return current_provider().billing_zone()

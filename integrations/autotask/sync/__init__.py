@@ -1,0 +1,1 @@
+"""The nightly sync: desired and observed quantities, pushes, drift."""

@@ -1,0 +1,33 @@
+"""Encrypts every stored secret with the first of ENCRYPTION_KEYS, so that an old key can go."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from accounts.models import Provider
+from core.schema import provider_schema
+from integrations.encryption import encrypt_anew
+from integrations.models import AutotaskConnection
+
+
+class Command(BaseCommand):
+    """Safe to run at any time and again."""
+
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """None."""
+
+    def handle(self, *_arguments: Any, **_options: Any) -> None:
+        """Re-encrypt provider by provider; raises `SecretsUnreadable` where no key fits."""
+        count = 0
+        for provider in Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk"):
+            with provider_schema(provider):
+                for settings in AutotaskConnection.objects.exclude(credentials=""):
+                    token = encrypt_anew(settings.credentials)
+                    AutotaskConnection.objects.filter(
+                        pk=settings.pk, credentials=settings.credentials
+                    ).update(credentials=token)
+                    count += 1
+        self.stdout.write(f"{count} connections encrypted anew.")

@@ -1,0 +1,70 @@
+"""What the demo's providers agreed: their profile, contract, terms and card."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts.models import Package, Provider
+from billing.choices import ContractKind
+from billing.contracts.contracts import order_contract_document
+from billing.customer.addresses import address_lines
+from billing.customer.terms_of_use import accept_terms
+from billing.gateway import client as gateway
+from billing.models import BillingProfile, Contract
+from billing.payments import cards
+from core.actors import Actor
+from core.months import Month
+from mtp.demo.companies import OPERATIONS, DemoProvider
+
+
+def agree(plan: DemoProvider, *, first: Month, now: datetime) -> None:
+    """The billing profile and, where there is a card to come, the contract from the month on."""
+    package = Package.objects.get(name=plan.package)
+    BillingProfile.objects.create(
+        legal_name=plan.legal_name,
+        address=dict(plan.address),
+        address_lines=address_lines(country=plan.country, parts=dict(plan.address)),
+        country=plan.country,
+        mailing_name=plan.legal_name,
+        mailing_country=plan.country,
+        mailing_address=dict(plan.address),
+        tax_id=plan.tax_id,
+        tax_name=plan.tax_name,
+        tax_rate=plan.tax_rate,
+        contact_emails=[plan.contact.email],
+    )
+    if not plan.has_card:
+        return
+    contract = Contract.objects.create(
+        kind=ContractKind.COMMITTED if plan.committed_quantity else ContractKind.PAY_AS_YOU_GO,
+        term=Contract.Term.ANNUAL if plan.committed_quantity else Contract.Term.MONTHLY,
+        package_id=package.pk,
+        package_name=package.name,
+        package_contents=package.contents,
+        metric=package.metric,
+        currency=plan.currency,
+        unit_price=plan.unit_price,
+        committed_quantity=plan.committed_quantity,
+        starts_on=first.first_day,
+        automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
+        payment_terms_days=settings.INVOICE_TERMS_DAYS,
+        agreed_at=now,
+        agreed_by_name=OPERATIONS[0],
+    )
+    order_contract_document(contract=contract, now=now)
+
+
+def put_card_on_file(plan: DemoProvider, provider: Provider, *, now: datetime) -> None:
+    """A card as a browser would have given it, the terms accepted first."""
+    accept_terms(actor=Actor(id=None, name=plan.contact.name), now=now)
+    setup = gateway.client().v1.setup_intents.create(
+        {
+            "customer": cards.customer_of(provider),
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "usage": "off_session",
+            "allowed_payment_method_types": ["card"],
+            "metadata": {"provider": str(provider.provider_id)},
+        }
+    )
+    cards.adopt_card(provider=provider, setup_intent_id=setup.id, now=now)

@@ -1,0 +1,265 @@
+"""Making the demo providers: their agreements, and their past month by month.
+
+Joining and leaving goes through the counting triggers at past instants; each month is closed, its
+invoices rendered and charged at Stripe (or the stand-in) as the scheduler would have done it.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from accounts.models import Package, PackagePrice, Provider, User
+from accounts.provisioning.new_provider import create_provider, provision
+from billing.choices import Collection
+from billing.invoicing.month_close import close_month
+from billing.models import Invoice, Payment
+from core.actors import SYSTEM_ACTOR
+from core.months import Month
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from mtp.demo.active_users import live_actively, offer_packs, set_thresholds
+from mtp.demo.alerts import tell_alerts
+from mtp.demo.autotask import connect_autotask
+from mtp.demo.companies import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
+from mtp.demo.contracts import agree, put_card_on_file
+from mtp.demo.corrections import correct_invoices
+from mtp.demo.late_usage import tell_late
+from mtp.demo.locations import open_places
+from mtp.demo.population import Change, Move, Person, Story
+from tenants import audit
+from tenants.models import AuditEntry, Device, ManagedUser, Organization
+from tenants.organizations.lifecycle import set_user_cap
+from tenants.users.membership import Via
+from usage.forecast.backtest import record_trials
+
+Say = Callable[[str], None]
+LOADED = "demo.loaded"
+# When the scheduler would have come by on the 1st.
+AFTER_MIDNIGHT = timedelta(minutes=5)
+BEFORE_THE_NEXT_CLOSE = timedelta(days=5)
+
+
+def load_demo(*, now: datetime, say: Say) -> None:
+    """Make what is missing of the demo; a provider left half-made by a kill is made anew."""
+    _offer_packages()
+    offer_packs()
+    if not User.objects.filter(email=OPERATIONS[1]).exists():
+        name, email = OPERATIONS
+        User.objects.create_superuser(email=email, password=PASSWORD, name=name)
+    for plan in PROVIDERS:
+        provider = Provider.objects.filter(invoice_prefix=plan.prefix).first()
+        if provider is not None and _is_loaded(provider):
+            continue
+        if provider is not None:
+            _discard(provider)
+        say(f"{plan.name}: {len(plan.organizations)} organizations")
+        _load(plan, now=now, say=say)
+
+
+def logins() -> Iterable[tuple[str, str, str]]:
+    """Who can sign in with the demo's password: role, address, provider."""
+    yield "Operations", OPERATIONS[1], "Django admin"
+    for plan in PROVIDERS:
+        for login in plan.logins:
+            yield login.role.label, login.email, plan.name
+
+
+def _offer_packages() -> None:
+    offers = {
+        "Workforce": ["Directory and single sign-on", "Device management", "Multi-factor"],
+        "Workforce Premium": ["Everything of Workforce", "Patch management", "Priority support"],
+    }
+    for name, contents in offers.items():
+        package, _ = Package.objects.get_or_create(name=name, defaults={"contents": contents})
+        for plan in PROVIDERS:
+            if plan.package == name:
+                PackagePrice.objects.get_or_create(
+                    package=package,
+                    currency=plan.currency,
+                    valid_from="2020-01-01",
+                    defaults={"unit_price": plan.unit_price},
+                )
+
+
+def _is_loaded(provider: Provider) -> bool:
+    if provider.state != Provider.State.ACTIVE:
+        return False
+    with provider_schema(provider):
+        return AuditEntry.objects.filter(action=LOADED).exists()
+
+
+@transaction.atomic
+def _discard(provider: Provider) -> None:
+    OutboxMessage.objects.filter(schema_name=provider.schema_name).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DROP SCHEMA IF EXISTS {connection.ops.quote_name(provider.schema_name)} CASCADE"
+        )
+    provider.users.all().delete()
+    OutboxMessage.objects.filter(topic="accounts.provision", key=str(provider.pk)).delete()
+    provider.delete()
+
+
+def _months(plan: DemoProvider, *, now: datetime) -> list[Month]:
+    months = [Month.of(now, plan.zone)]
+    for _ in range(plan.months):
+        months.insert(0, months[0].previous)
+    return months
+
+
+def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
+    zone = plan.zone
+    months = _months(plan, now=now)
+    begun_at = months[0].starts_at(zone)
+    provider = _found(plan, now=begun_at)
+    with provider_schema(provider):
+        agree(plan, first=months[0], now=begun_at)
+        if plan.has_card:
+            put_card_on_file(plan, provider, now=begun_at)
+        organizations = [
+            Organization.objects.create(name=one.name, created_at=begun_at)
+            for one in plan.organizations
+        ]
+    _hire(plan, provider, organizations)
+    stories = [
+        Story(organization=one, months=months, zone=zone, has_churn=plan.has_card)
+        for one in plan.organizations
+    ]
+    for month in months:
+        with provider_schema(provider), transaction.atomic():
+            if month == months[-2] and not plan.closes_last_month:
+                late = month.previous
+                tell_late(
+                    organization=organizations[0], month=late, zone=zone, told_by=plan.actors[0]
+                )
+            for organization, story in zip(organizations, stories, strict=True):
+                _live(organization, story.moves(month=month, now=now), actors=plan.actors)
+            live_actively(plan, provider, month=month, months=months, now=now)
+        if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
+            _close(provider, month, zone=zone, say=say)
+    with provider_schema(provider):
+        correct_invoices(plan, provider)
+        connect_autotask(plan, provider, now=now, say=say)
+        _finish(plan, organizations, now=now)
+
+
+def _found(plan: DemoProvider, *, now: datetime) -> Provider:
+    provider = create_provider(
+        name=plan.name,
+        invoice_prefix=plan.prefix,
+        contact_name=plan.contact.name,
+        contact_email=plan.contact.email,
+        billing_time_zone=plan.time_zone,
+        currency=plan.currency,
+        organization_limit=plan.organization_limit,
+        now=now,
+    )
+    if not plan.closes_last_month:
+        provider.closes_automatically = False
+        provider.save(update_fields=["closes_automatically"])
+    provision(provider=provider, now=now)
+    return provider
+
+
+def _hire(plan: DemoProvider, provider: Provider, organizations: list[Organization]) -> None:
+    ids = {organization.name: organization.pk for organization in organizations}
+    for login in plan.logins:
+        User.objects.create_user(
+            email=login.email,
+            password=PASSWORD,
+            name=login.name,
+            provider=provider,
+            role=login.role,
+            organization_id=ids.get(login.organization),
+        )
+
+
+def _live(organization: Organization, moves: list[Move], *, actors: list[str]) -> None:
+    for change, run in groupby(moves, key=lambda move: move.change):
+        if change == Change.JOINED:
+            _join(organization, list(run), actors=actors)
+        else:
+            for move in run:
+                _leave(organization, move, actors=actors)
+
+
+def _actor(person: Person, actors: list[str]) -> str:
+    return actors[len(person.email) % len(actors)]
+
+
+def _join(organization: Organization, run: list[Move], *, actors: list[str]) -> None:
+    ManagedUser.objects.bulk_create(
+        [
+            ManagedUser(
+                organization=organization,
+                email=move.person.email,
+                name=move.person.name,
+                added_at=move.at,
+                added_by_name=_actor(move.person, actors),
+                added_via=Via.DEMO,
+            )
+            for move in run
+        ]
+    )
+    Device.objects.bulk_create(
+        [
+            Device(
+                organization=organization,
+                name=f"{move.person.name.split()[0]}’s {'laptop' if number == 0 else 'phone'}",
+                serial_number=serial_number,
+                added_at=move.at,
+                added_by_name=_actor(move.person, actors),
+                added_via=Via.DEMO,
+            )
+            for move in run
+            for number, serial_number in enumerate(move.person.serial_numbers)
+        ]
+    )
+
+
+def _leave(organization: Organization, move: Move, *, actors: list[str]) -> None:
+    person = move.person
+    gone = {"removed_at": move.at, "removed_by_name": _actor(person, actors)}
+    living = {"organization": organization, "removed_at": None}
+    ManagedUser.objects.filter(email=person.email, **living).update(**gone)
+    Device.objects.filter(serial_number__in=person.serial_numbers, **living).update(**gone)
+
+
+def _close(provider: Provider, month: Month, *, zone: ZoneInfo, say: Say) -> None:
+    at = month.ends_at(zone) + AFTER_MIDNIGHT
+    with provider_schema(provider):
+        _receive_transfers(at=at - BEFORE_THE_NEXT_CLOSE)
+    run = close_month(provider=provider, month=month, now=at)
+    while deliver_due(now=at):
+        pass
+    say(f"  {month} closed: {run.outcome}")
+
+
+def _receive_transfers(*, at: datetime) -> None:
+    """What was invoiced a month ago is paid in time; a demo in arrears would open suspended."""
+    for invoice in Invoice.objects.outstanding().filter(
+        collection=Collection.BY_INVOICE, issued_at__lt=at
+    ):
+        Payment.objects.create(
+            invoice=invoice,
+            method=Payment.Method.BANK_TRANSFER,
+            amount_minor=invoice.owed_minor,
+            currency=invoice.currency,
+            received_at=at,
+        )
+
+
+def _finish(plan: DemoProvider, organizations: list[Organization], *, now: datetime) -> None:
+    for organization, one in zip(organizations, plan.organizations, strict=True):
+        if one.room_below_cap is not None:
+            cap = one.users_now + one.room_below_cap
+            set_user_cap(organization=organization, cap=cap, actor=SYSTEM_ACTOR, now=now)
+    set_thresholds(organizations, month=Month.of(now, plan.zone), now=now)
+    open_places(organizations)
+    tell_alerts(plan, organizations, now=now)
+    record_trials(zone=plan.zone, now=now)
+    audit.record(actor=SYSTEM_ACTOR, action=LOADED, subject=plan.name, now=now)

@@ -1,0 +1,106 @@
+"""An organization asks for a higher cap, or takes its question back."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import Provider, User
+from core.actors import Actor
+from tenants import audit
+from tenants.cap_requests.mails import mail_asked
+from tenants.models import CapRequest, Organization
+
+
+class AskingRefused(Exception):
+    """The request can't be made; the text is for people."""
+
+
+class AlreadyAsked(AskingRefused):
+    """The organization's last request is not answered yet."""
+
+
+class NothingToAsk(AskingRefused):
+    """The organization may have as many users already."""
+
+
+class NothingToWithdraw(Exception):
+    """No request is open: it was answered or withdrawn meanwhile."""
+
+
+@transaction.atomic
+def ask_for_cap(
+    *,
+    provider: Provider,
+    organization: Organization,
+    cap: int,
+    reason: str,
+    by: User,
+    now: datetime,
+) -> CapRequest:
+    """Ask for a cap of `cap` users and mail those who may grant it.
+
+    Raises `NothingToAsk` without a cap or for one that is not higher, and `AlreadyAsked` while an
+    earlier request is open, also when two ask at the same instant.
+    """
+    present = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
+    if present is None:
+        raise NothingToAsk("There is no user cap: you can add users as you need them.")
+    if cap <= present:
+        raise NothingToAsk(f"The user cap is {present:,} already: ask for more than that.")
+    request = CapRequest(
+        organization=organization,
+        cap_when_asked=present,
+        asked_cap=cap,
+        reason=reason,
+        asked_at=now,
+        asked_by_id=by.pk,
+        asked_by_name=by.name,
+    )
+    _save_as_only_one(request)
+    audit.record(
+        actor=Actor(id=by.pk, name=by.name),
+        action="cap_request.made",
+        subject=organization.name,
+        organization=organization,
+        before={"user_cap": present},
+        after={"asked_cap": cap, "reason": reason},
+        now=now,
+    )
+    mail_asked(request=request, provider=provider, now=now)
+    return request
+
+
+@transaction.atomic
+def withdraw_request(*, organization: Organization, by: User, now: datetime) -> CapRequest:
+    """Take the organization's open request back: the cap stays, and another may be made.
+
+    Raises `NothingToWithdraw`, also when the answer came first.
+    """
+    # As the answer does: whoever comes second finds it decided.
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    request = CapRequest.objects.filter(organization=organization).open().first()
+    if request is None:
+        raise NothingToWithdraw
+    request.state = CapRequest.State.WITHDRAWN
+    request.decided_at = now
+    request.decided_by_id, request.decided_by_name = by.pk, by.name
+    request.save(update_fields=["state", "decided_at", "decided_by_id", "decided_by_name"])
+    audit.record(
+        actor=Actor(id=by.pk, name=by.name),
+        action="cap_request.withdrawn",
+        subject=organization.name,
+        organization=organization,
+        before={"asked_cap": request.asked_cap},
+        now=now,
+    )
+    return request
+
+
+def _save_as_only_one(request: CapRequest) -> None:
+    try:
+        with transaction.atomic():
+            request.save(force_insert=True)
+    except IntegrityError as error:
+        raise AlreadyAsked(
+            "A request is open already. It has to be answered before you can ask again."
+        ) from error

@@ -1,0 +1,109 @@
+"""The worker's part of an import: adding the good lines, each exactly once."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from core.outbox.topics import Payload, handles
+from tenants.imports.dry_run import keep_refused
+from tenants.imports.file_reading import read_table
+from tenants.imports.kinds import ImportLine, all_refused, import_kind
+from tenants.imports.runs import APPLY_TOPIC, finish_import
+from tenants.models import ImportRun, Organization
+
+LINES_A_BATCH = 5_000
+
+
+@handles(APPLY_TOPIC)
+def apply_import(payload: Payload, now: datetime) -> None:
+    """Add the good lines of a confirmed import; a second time changes nothing.
+
+    Good lines only: batch by batch, each in one transaction with its progress, so that whoever
+    takes over from a killed worker goes on behind the last batch. All or nothing: one batch.
+    """
+    run = ImportRun.objects.get(pk=payload["run_id"])
+    if run.state != ImportRun.State.APPLYING:
+        return
+    lines = good_lines(run=run)
+    if run.mode == ImportRun.Mode.ALL_OR_NOTHING:
+        _apply_whole(run.pk, lines, now=now)
+        return
+    while apply_next_batch(run_id=run.pk, lines=lines, now=now):
+        pass
+
+
+def good_lines(*, run: ImportRun) -> list[ImportLine]:
+    """The lines of the kept file that were not refused, read anew."""
+    table = read_table(bytes(run.content))
+    kind = import_kind(run.kind)
+    columns = kind.columns_of(header=table.header)
+    refused = set(run.refused_lines.values_list("line", flat=True))
+    return [
+        kind.read_line(number=number, cells=cells, columns=columns)
+        for number, cells in table.lines()
+        if number not in refused
+    ]
+
+
+def _locked(run_id: int) -> ImportRun:
+    """The run, held until the transaction ends; imports of one organization wait for each other,
+    or two files with the same people in another order could block each other for good.
+    """
+    organizations = Organization.objects.select_for_update(no_key=True, of=("self",))
+    organization = organizations.get(importrun=run_id)
+    run = ImportRun.objects.select_for_update().defer("content").get(pk=run_id)
+    run.organization = organization
+    return run
+
+
+@transaction.atomic
+def apply_next_batch(*, run_id: int, lines: Sequence[ImportLine], now: datetime) -> bool:
+    """Add the lines behind the last batch, in one transaction with the progress; whether any are
+    left.
+    """
+    run = _locked(run_id)
+    if run.state != ImportRun.State.APPLYING:
+        return False
+    begin = bisect_right(lines, run.applied_through, key=lambda line: line.number)
+    batch = lines[begin : begin + LINES_A_BATCH]
+    rest = lines[begin + LINES_A_BATCH :]
+    recorded = import_kind(run.kind).record(run=run, lines=batch, now=now)
+    refused = recorded.refused
+    if recorded.stopped:
+        refused = refused + all_refused(rest, recorded.stopped)
+        rest = []
+    keep_refused(run=run, refused=refused)
+    run.added += recorded.count
+    run.refused += len(refused)
+    if batch:
+        run.applied_through = batch[-1].number
+    if not rest:
+        finish_import(run=run, state=ImportRun.State.IMPORTED, now=now)
+    _save_progress(run)
+    return bool(rest)
+
+
+@transaction.atomic
+def _apply_whole(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> None:
+    """Add all lines, or none when any of them can't be added any more."""
+    run = _locked(run_id)
+    if run.state != ImportRun.State.APPLYING:
+        return
+    before = transaction.savepoint()
+    refused = import_kind(run.kind).record_all(run=run, lines=lines, now=now)
+    if refused:
+        transaction.savepoint_rollback(before)
+        keep_refused(run=run, refused=refused)
+        run.refused += len(refused)
+        finish_import(run=run, state=ImportRun.State.NOTHING_IMPORTED, now=now)
+    else:
+        run.added = len(lines)
+        run.applied_through = lines[-1].number
+        finish_import(run=run, state=ImportRun.State.IMPORTED, now=now)
+    _save_progress(run)
+
+
+def _save_progress(run: ImportRun) -> None:
+    run.save(update_fields=["state", "added", "refused", "applied_through", "finished_at"])

@@ -1,0 +1,63 @@
+"""The worker's part of the dry run."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from core.outbox.topics import Payload, handles
+from tenants.imports.file_reading import read_table
+from tenants.imports.kinds import Refusal, import_kind
+from tenants.imports.runs import CHECK_TOPIC
+from tenants.models import ImportRun, RefusedLine
+
+_ROWS_A_STATEMENT = 5_000
+
+
+@handles(CHECK_TOPIC)
+def check_import(payload: Payload, now: datetime) -> None:
+    """Judge every line of an import that is being checked; a second time changes nothing.
+
+    What was found is written at once at the end: a worker killed before leaves nothing behind.
+    """
+    run = ImportRun.objects.select_related("organization").get(pk=payload["run_id"])
+    if run.state != ImportRun.State.CHECKING:
+        return
+    table = read_table(bytes(run.content))
+    checking = ImportRun.objects.filter(
+        pk=run.pk, state=ImportRun.State.CHECKING, checks=run.checks
+    )
+    kind = import_kind(run.kind)
+    verdict = kind.judge(
+        table=table,
+        columns=kind.columns_of(header=table.header),
+        organization=run.organization,
+        progress=lambda count: checking.update(checked_lines=count),
+        now=now,
+    )
+    with transaction.atomic():
+        if not checking.select_for_update().defer("content").first():
+            return
+        RefusedLine.objects.filter(run=run).delete()
+        keep_refused(run=run, refused=verdict.refused)
+        checking.update(
+            state=ImportRun.State.CHECKED,
+            checked_lines=run.lines,
+            refused=len(verdict.refused),
+        )
+
+
+def keep_refused(*, run: ImportRun, refused: list[Refusal]) -> None:
+    """Write the refused lines of an import."""
+    RefusedLine.objects.bulk_create(
+        (
+            RefusedLine(
+                run=run,
+                line=refusal.line,
+                reason=refusal.reason,
+                subject=refusal.subject,
+                first_line=refusal.first_line,
+            )
+            for refusal in refused
+        ),
+        batch_size=_ROWS_A_STATEMENT,
+    )

@@ -1,0 +1,1 @@
+"""Organizations: created, capped, renamed, removed, and their locations."""

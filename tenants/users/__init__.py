@@ -1,0 +1,1 @@
+"""Users and devices: added, removed, suspended, and refused at the cap."""

@@ -1,0 +1,51 @@
+"""Logging in to an organization as its provider, and back: always under one's own identity."""
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from core.actors import actor_of
+from tenants import audit
+from tenants.access import ENTERED_ORGANIZATION_KEY, organization_or_404
+from tenants.models import Organization
+
+
+def _log(request: PortalRequest, *, action: str, organization: Organization) -> None:
+    audit.record(
+        actor=actor_of(request),
+        action=action,
+        subject=organization.name,
+        organization=organization,
+        now=timezone.now(),
+    )
+
+
+@requires(Permission.ENTER_ORGANIZATION)
+@require_POST
+@transaction.atomic
+def organization_enter(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Open the organization's own pages; logged."""
+    organization = organization_or_404(organization_id=organization_id)
+    request.session[ENTERED_ORGANIZATION_KEY] = organization.pk
+    _log(request, action="organization.entered", organization=organization)
+    return redirect("own_organization")
+
+
+@requires(Permission.ENTER_ORGANIZATION)
+@require_POST
+@transaction.atomic
+def organization_leave(request: PortalRequest) -> HttpResponse:
+    """Back to the provider's pages; logged. Harmless when no organization was entered."""
+    organization_id = request.session.pop(ENTERED_ORGANIZATION_KEY, None)
+    organization = Organization.objects.filter(pk=organization_id).first()
+    if organization is None:
+        return redirect("organization_list")
+    _log(request, action="organization.left", organization=organization)
+    if organization.removed_at is not None:
+        return redirect("organization_list")
+    return redirect("organization_detail", organization_id=organization.pk)

@@ -1,0 +1,218 @@
+"""Operations inside one provider: contracts and tax by hand, the rest to look at."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+from django.db import connection
+from django.forms import ModelForm
+from django.urls import reverse
+
+from accounts.models import OPERATIONS_PROVIDER_KEY, Package
+from billing.admin.contracts import ContractForm
+from billing.contracts.contracts import agree_contract
+from billing.invoicing.month_close import close_month
+from billing.models import BillingProfile, Contract, Invoice, MonthClose
+from core.months import Month
+from core.schema import provider_schema
+from tenants.models import AuditEntry, MeteringPolicy
+from tests.billing.conftest import BILL, NOVEMBER
+
+PAGES = ("contract", "billingprofile", "invoice", "chargeattempt", "paymentmethod", "monthclose")
+
+
+@pytest.fixture
+def operations(client, people, books):
+    """Staff signed in and working in north."""
+    client.force_login(people.staff)
+    session = client.session
+    session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+    session.save()
+    return client
+
+
+def contract(offered, **changes):
+    return {
+        "package": offered.pk,
+        "kind": "pay_as_you_go",
+        "term": "monthly",
+        "unit_price": "8.25",
+        "committed_quantity": "",
+        "starts_on": "2026-11-01",
+        "ends_on": "",
+        "invoice_agreement": "on",
+        "automatic_limit_minor": "400000",
+        "payment_terms_days": "30",
+        "closes_past_months": "on",
+        **changes,
+    }
+
+
+def test_every_page_shows_what_is_there(operations, books):
+    books.card()
+    books.invoice()
+    MonthClose.objects.create(month="2026-10-01", started_at=NOVEMBER)
+    BillingProfile.objects.create(legal_name="Nordlicht", country="DE")
+
+    for page in PAGES:
+        answer = operations.get(reverse(f"admin:billing_{page}_changelist"))
+        assert answer.status_code == 200, page
+    with provider_schema(books.provider):
+        invoice, agreed = Invoice.objects.get(), Contract.objects.get()
+    for page, known in (("invoice", invoice), ("contract", agreed)):
+        answer = operations.get(reverse(f"admin:billing_{page}_change", args=[known.pk]))
+        assert answer.status_code == 200, page
+
+
+def test_outside_a_provider_there_is_nothing(client, people):
+    client.force_login(people.staff)
+
+    for page in PAGES:
+        assert client.get(reverse(f"admin:billing_{page}_changelist")).status_code == 403
+
+
+def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operations, books):
+    package = Package.objects.create(name="Agreed", metric="greater", contents=["All"])
+
+    answer = operations.post(reverse("admin:billing_contract_add"), contract(package))
+
+    assert answer.status_code == 302, answer.context["errors"]
+    with provider_schema(books.provider):
+        made = Contract.objects.get()
+        assert (made.package_name, made.metric, made.currency) == ("Agreed", "greater", "USD")
+        assert MeteringPolicy.objects.current().free_user_limit is None
+        assert AuditEntry.objects.filter(action="contract.agreed").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kind": "committed"}, "committed_quantity"),
+        ({"committed_quantity": "5"}, "committed_quantity"),
+        ({"starts_on": "2026-11-02"}, "starts_on"),
+        ({"starts_on": "2026-10-01"}, "starts_on"),
+        ({"starts_on": "soon"}, "starts_on"),
+        ({"ends_on": "2026-11-01"}, "ends_on"),
+        ({"ends_on": "2026-09-01"}, "ends_on"),
+        ({"payment_terms_days": "2147483647"}, "payment_terms_days"),
+        ({"unit_price": "-1"}, "unit_price"),
+        ({"package": "0"}, "package"),
+    ],
+)
+def test_a_contract_that_makes_no_sense_is_refused_by_its_field(operations, books, changes, field):
+    package = Package.objects.create(name="Agreed")
+    MonthClose.objects.create(month=date(2026, 10, 1), started_at=NOVEMBER)
+
+    answer = operations.post(reverse("admin:billing_contract_add"), contract(package, **changes))
+
+    assert answer.status_code == 200
+    assert field in answer.context["adminform"].form.errors
+    with provider_schema(books.provider):
+        assert Contract.objects.count() == 0
+
+
+def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, books):
+    add = reverse("admin:billing_billingprofile_add")
+
+    answer = operations.post(add, {"tax_name": "VAT", "tax_rate": "19"})
+
+    assert answer.status_code == 302, answer.context["errors"]
+    with provider_schema(books.provider):
+        profile = BillingProfile.objects.get()
+        assert (profile.tax_name, profile.tax_rate) == ("VAT", 19)
+        assert profile.legal_name == books.provider.name
+        assert profile.contact_emails == [books.provider.contact_email]
+        assert AuditEntry.objects.filter(action="billing_profile.tax_changed").exists()
+    assert operations.get(add).status_code == 403
+
+
+@time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
+@pytest.mark.parametrize(
+    ("starts_on", "said"),
+    [("2026-10-01", "the month that is over since 2026-10"), ("2024-01-01", "the 34 months")],
+)
+def test_months_that_a_contract_would_close_are_named_first(operations, books, starts_on, said):
+    package = Package.objects.create(name="Agreed")
+    asked = contract(package, starts_on=starts_on, closes_past_months="")
+
+    answer = operations.post(reverse("admin:billing_contract_add"), asked)
+
+    (told,) = answer.context["adminform"].form.errors["closes_past_months"]
+    assert said in told
+    answer = operations.post(
+        reverse("admin:billing_contract_add"), {**asked, "closes_past_months": "on"}
+    )
+    assert answer.status_code == 302
+
+
+@time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
+def test_a_contract_of_this_month_or_a_later_one_asks_nothing(operations, books):
+    package = Package.objects.create(name="Agreed")
+
+    for starts_on in ("2026-11-01", "2026-12-01"):
+        asked = contract(package, starts_on=starts_on, closes_past_months="")
+        assert operations.post(reverse("admin:billing_contract_add"), asked).status_code == 302
+
+
+def test_a_month_closed_while_the_form_was_open_is_told(operations, books, monkeypatch):
+    package = Package.objects.create(name="Agreed")
+    MonthClose.objects.create(month="2026-11-01", started_at=NOVEMBER, issued_at=NOVEMBER)
+    monkeypatch.setattr(ContractForm, "clean", ModelForm.clean)
+
+    answer = operations.post(reverse("admin:billing_contract_add"), contract(package), follow=True)
+
+    assert "was closed meanwhile" in answer.content.decode()
+    with provider_schema(books.provider):
+        assert Contract.objects.count() == 0
+
+
+def test_agreeing_waits_for_a_close_and_holds_off_the_next(books):
+    agreed = agree_contract(
+        contract=Contract(
+            kind="pay_as_you_go",
+            unit_price=1,
+            starts_on=date(2026, 11, 1),
+            automatic_limit_minor=1,
+            payment_terms_days=1,
+        ),
+        package=Package.objects.create(name="Agreed"),
+        currency="USD",
+        actor=BILL,
+        now=NOVEMBER,
+    )
+
+    assert agreed.pk
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'ExclusiveLock'"
+            " AND locktype = 'advisory' AND objid = 'usage_usageevent'::regclass::oid"
+        )
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_closed_month_is_verified_by_operations(operations, books):
+    books.contract()
+    books.organization(users=3)
+    with provider_schema(books.provider):
+        run = close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+    change = operations.get(reverse("admin:billing_monthclose_change", args=[run.pk]))
+    address = reverse("admin:billing_monthclose_verify", args=[run.pk])
+    assert address in change.content.decode()
+    assert "Nothing differs." in operations.get(address).content.decode()
+
+    with provider_schema(books.provider):
+        Invoice.objects.update(subtotal_minor=1, total_minor=1)
+    shown = operations.get(address).content.decode()
+    assert "$33.00" in shown
+    assert "$0.01" in shown
+
+
+def test_a_month_that_is_not_closed_has_no_verification(operations, books):
+    run = MonthClose.objects.create(month="2026-10-01", started_at=NOVEMBER)
+
+    change = operations.get(reverse("admin:billing_monthclose_change", args=[run.pk]))
+    assert "Verify this month" not in change.content.decode()
+    address = reverse("admin:billing_monthclose_verify", args=[run.pk])
+    assert operations.get(address).status_code == 404
+    operations.logout()
+    assert operations.get(address).status_code == 302

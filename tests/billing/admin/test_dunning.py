@@ -1,0 +1,86 @@
+"""Operations put a suspension off and take that back, with a reason that is kept."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import OPERATIONS_PROVIDER_KEY, Provider
+from billing.dunning import status
+from billing.dunning.stages import Standing
+from billing.models import StandingStep, SuspensionDeferral
+from core.schema import provider_schema
+from tenants.models import AuditEntry
+from tests.billing.conftest import Books
+from tests.personas import People
+
+NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def operations(client: Client, people: People, books: Books) -> Client:
+    """Staff at work in north, which is suspended."""
+    client.force_login(people.staff)
+    session = client.session
+    session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+    session.save()
+    books.invoice()
+    status.record_standing(now=NOW)
+    return client
+
+
+def north_stands(books: Books) -> Standing:
+    provider = Provider.objects.get(pk=books.provider.pk)
+    return status.standing_of(provider=provider, now=NOW).standing
+
+
+@time_machine.travel(NOW, tick=False)
+def test_deferred_and_withdrawn_with_who_and_why(operations: Client, books: Books) -> None:
+    add = reverse("admin:billing_suspensiondeferral_add")
+    sent = {"last_day": "2026-12-31", "reason": "Transfer announced\nby phone."}
+    assert operations.post(add, sent).status_code == 302
+    assert north_stands(books) is Standing.THIRTY_DAYS
+
+    with provider_schema(books.provider):
+        deferral = SuspensionDeferral.objects.get()
+        assert deferral.reason == "Transfer announced by phone."
+        assert deferral.made_by_name.startswith("Staff")
+        assert AuditEntry.objects.get(action="suspension.deferred").actor_id == deferral.made_by_id
+
+    chosen = {"action": "withdraw", "_selected_action": [deferral.pk]}
+    operations.post(reverse("admin:billing_suspensiondeferral_changelist"), chosen)
+    assert north_stands(books) is Standing.SUSPENDED
+
+
+@time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("last_day", "2026-12-19", "This day is over already."),
+        ("last_day", "soon", "Enter a valid date."),
+        ("reason", "", "This field is required."),
+        ("reason", "a\u202eb", "can&#x27;t be seen"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_words(
+    field: str, value: str, words: str, operations: Client, books: Books
+) -> None:
+    sent = {"last_day": "2026-12-31", "reason": "x", field: value}
+    answer = operations.post(reverse("admin:billing_suspensiondeferral_add"), sent)
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert north_stands(books) is Standing.SUSPENDED
+
+
+@time_machine.travel(NOW, tick=False)
+def test_steps_are_there_to_look_at_and_never_to_change(operations: Client, books: Books) -> None:
+    page = operations.get(reverse("admin:billing_standingstep_changelist"))
+    assert "Outstanding for 30 days" in page.content.decode()
+    with provider_schema(books.provider):
+        step = StandingStep.objects.first()
+    assert step is not None
+    where = reverse("admin:billing_standingstep_change", args=[step.pk])
+    assert operations.get(where).status_code == 200
+    assert operations.post(where, {"step": "outstanding"}).status_code == 403

@@ -1,0 +1,153 @@
+"""Licences: live against the commitment, billed by the month's peaks, shown to whom money is."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.test import Client
+
+from accounts.models import Provider
+from billing.choices import ContractKind
+from billing.contracts.licenses import CommitmentUsage, Licences
+from billing.views.licenses import usage_chart
+from core.actors import SYSTEM_ACTOR
+from core.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.users.membership import Via, add_device, add_user, remove_user
+from tests.cap_requests import contract
+from tests.personas import People
+
+SignIn = Callable[..., Client]
+NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
+PAGE = "/account/licences/"
+
+
+def commit(quantity: int = 14, **changes: object) -> None:
+    MeteringPolicy.objects.update(free_user_limit=None)
+    agreed = {"kind": ContractKind.COMMITTED, "committed_quantity": quantity}
+    contract(**{**agreed, "package_contents": ["Backup", "Support"], **changes}).save()
+
+
+def grow(organization: Organization, users: int) -> None:
+    for number in range(users):
+        add_user(
+            organization=organization,
+            email=f"u{number}@{organization.pk}.example",
+            name="",
+            actor=SYSTEM_ACTOR,
+            via=Via.DEMO,
+            now=NOW,
+        )
+
+
+@pytest.fixture
+def olive(sign_in: SignIn, people: People) -> Client:
+    return sign_in(Client(), people.olive)
+
+
+@time_machine.travel(NOW)
+def test_three_above_fourteen_are_overage_also_after_they_left(
+    olive: Client, north: Provider
+) -> None:
+    """Contracted 14, peaks of 12 and 5: three at 11 dollars, whoever leaves afterwards."""
+    with provider_schema(north):
+        commit()
+        ten, five = (Organization.objects.create(name=f"O{n}") for n in range(2))
+        grow(ten, 12)
+        grow(five, 5)
+    page = olive.get(PAGE).text
+    assert "3 users above your commitment of 14" in page
+    assert "$33.00" in page
+    assert "Support" in page
+    assert "3 over your licences" in olive.get(f"/organizations/{ten.pk}/users/").text
+    with provider_schema(north):
+        for user in ManagedUser.objects.filter(organization=ten)[:5]:
+            remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
+    response = olive.get(PAGE)
+    assert response.context["licences"].left == 2
+    assert (response.context["peaks"], response.context["overage"]) == (17, "$33.00")
+    assert "2 licences left" in olive.get(f"/organizations/{ten.pk}/users/").text
+
+
+@time_machine.travel(NOW)
+@pytest.mark.parametrize(("metric", "in_use"), [("users", 6), ("devices", 4), ("greater", 7)])
+def test_what_counts_is_the_contracts_metric(
+    olive: Client, north: Provider, metric: str, in_use: int
+) -> None:
+    """One organization of 4 users and 1 device, one of 2 and 3."""
+    with provider_schema(north):
+        commit(metric=metric)
+        for users, devices in ((4, 1), (2, 3)):
+            organization = Organization.objects.create(name=f"O{users}")
+            grow(organization, users)
+            for number in range(devices):
+                add_device(
+                    organization=organization,
+                    name="D",
+                    serial_number=str(number),
+                    actor=SYSTEM_ACTOR,
+                    via=Via.DEMO,
+                    now=NOW,
+                )
+    assert olive.get(PAGE).context["licences"].in_use == in_use
+
+
+@pytest.mark.parametrize(
+    ("in_use", "committed", "usage"),
+    [
+        (0, 1, CommitmentUsage.WITHIN),
+        (94, 100, CommitmentUsage.WITHIN),
+        (95, 100, CommitmentUsage.NEAR),
+        (100, 100, CommitmentUsage.NEAR),
+        (101, 100, CommitmentUsage.OVER),
+        (13, 14, CommitmentUsage.WITHIN),
+        (14, 14, CommitmentUsage.NEAR),
+    ],
+)
+def test_orange_from_95_percent_and_red_above(
+    in_use: int, committed: int, usage: CommitmentUsage
+) -> None:
+    current = Licences(contract(), committed=committed, in_use=in_use)
+    assert current.usage == usage
+    colours = {
+        CommitmentUsage.NEAR: "chart-part-warning",
+        CommitmentUsage.OVER: "chart-part-danger",
+    }
+    svg = usage_chart(current).svg
+    for each, colour in colours.items():
+        assert (colour in svg) == (each == usage)
+
+
+@time_machine.travel(NOW)
+def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Provider) -> None:
+    assert olive.get(PAGE).status_code == 404
+    with provider_schema(north):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        organization = Organization.objects.create(name="Acme")
+        contract().save()
+    assert olive.get(PAGE).status_code == 404
+    assert PAGE not in olive.get("/organizations/").text
+    assert "licence" not in olive.get(f"/organizations/{organization.pk}/users/").text
+    with provider_schema(north):
+        commit(starts_on="2026-04-01")
+    assert olive.get(PAGE).status_code == 404
+    with time_machine.travel(datetime(2026, 4, 1, tzinfo=UTC)):
+        assert olive.get(PAGE).status_code == 200
+        assert PAGE in olive.get("/organizations/").text
+
+
+@time_machine.travel(NOW)
+def test_who_may_not_see_billing_sees_no_licences(
+    sign_in: SignIn, people: People, north: Provider
+) -> None:
+    with provider_schema(north):
+        commit()
+        organization = Organization.objects.create(name="Acme")
+    for person in (people.adam, people.rita, people.otto):
+        visitor = sign_in(Client(), person)
+        refused = visitor.get(PAGE)
+        assert refused.status_code == 403
+        assert PAGE not in refused.text
+        assert "licences" not in visitor.get(f"/organizations/{organization.pk}/users/").text
+    assert "licence" not in visitor.get("/organization/users/").text

@@ -1,0 +1,166 @@
+"""Bank transfers: what came in is booked once, and never more than was unpaid."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from billing.corrections.bank_transfers import record_transfer
+from billing.corrections.voids_and_write_offs import void_invoice, write_off
+from billing.models import Payment
+from billing.payments.balance_lock import ChargeIsRunning, CorrectionRefused
+from billing.payments.charging import charge_invoice
+from billing.payments.mails import queue_charge_failed_mail
+from core.outbox.models import OutboxMessage
+from tenants.models import AuditEntry
+from tests.billing.corrections.conftest import LATER, STAFF
+from tests.billing.payments.test_charging import tell_last_card
+
+DAY = date(2026, 11, 2)
+
+
+def transfer(invoice, amount_minor=33_000, **more):
+    return record_transfer(
+        invoice_id=invoice.pk,
+        amount_minor=amount_minor,
+        **{
+            "received_on": DAY,
+            "reference": "Statement 12",
+            "actor": STAFF,
+            "now": LATER,
+            **more,
+        },
+    )
+
+
+def test_parts_add_up_to_the_whole(books):
+    invoice = books.invoice()
+
+    first = transfer(invoice, 10_000)
+    assert (invoice.owed_minor, invoice.status) == (23_000, "partially_paid")
+    transfer(invoice, 23_000)
+
+    assert (invoice.owed_minor, invoice.status) == (0, "paid")
+    assert (first.recorded_by_name, first.reference) == (STAFF.name, "Statement 12")
+    entries = AuditEntry.objects.filter(action="payment.recorded", subject=invoice.number)
+    assert entries.count() == 2
+
+
+def test_more_than_is_unpaid_is_refused_with_the_figures(books):
+    invoice = books.invoice()
+    transfer(invoice, 30_000)
+
+    with pytest.raises(CorrectionRefused, match=r"\$30.00 is unpaid .* \$0.01 too much") as refused:
+        transfer(invoice, 3_001)
+
+    assert refused.value.field == "amount"
+    assert Payment.objects.count() == 1
+
+
+def test_the_same_transfer_is_booked_once(books):
+    invoice = books.invoice()
+    transfer(invoice, 10_000)
+
+    with pytest.raises(CorrectionRefused, match="recorded already"):
+        transfer(invoice, 10_000)
+
+    assert transfer(invoice, 10_000, reference="Statement 13").amount_minor == 10_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"amount_minor": 0}, "Enter the amount"),
+        ({"amount_minor": -1}, "Enter the amount"),
+        ({"received_on": date(2026, 11, 4)}, "yet to come"),
+        ({"received_on": date(2026, 10, 31)}, "issued on 1 November 2026"),
+        ({"reference": " "}, "reference"),
+    ],
+)
+def test_what_cannot_be_is_refused(books, changes, words):
+    with pytest.raises(CorrectionRefused, match=words):
+        transfer(books.invoice(), **changes)
+
+
+def test_a_void_invoice_takes_no_money(books):
+    invoice = books.invoice()
+    void_invoice(invoice_id=invoice.pk, reason="Wrong buyer", actor=STAFF, now=LATER)
+
+    with pytest.raises(CorrectionRefused, match="void"):
+        transfer(invoice)
+
+
+def test_what_comes_after_the_write_off_is_booked_all_the_same(books):
+    invoice = books.invoice()
+    write_off(invoice_id=invoice.pk, reason="Insolvent", actor=STAFF, now=LATER)
+    invoice.refresh_from_db()
+
+    transfer(invoice, 10_000)
+    assert (invoice.status, invoice.owed_minor) == ("uncollectible", 0)
+    transfer(invoice, 23_000)
+
+    assert (invoice.status, invoice.amounts.dropped_minor) == ("paid", 0)
+    with pytest.raises(CorrectionRefused, match=r"\$0.00 is unpaid"):
+        transfer(invoice, 1, reference="Statement 13")
+
+
+def test_a_card_that_is_being_charged_is_waited_for(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "unknown"
+
+    with pytest.raises(ChargeIsRunning):
+        transfer(invoice)
+
+    assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "succeeded"
+    with pytest.raises(CorrectionRefused, match=r"\$0.00 is unpaid"):
+        transfer(invoice)
+    assert invoice.amounts.surplus_minor == 0
+
+
+def test_the_link_to_confirm_is_dead_once_the_money_came(books):
+    books.card()
+    tell_last_card(books, "authentication_required")
+    invoice = books.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
+
+    transfer(invoice)
+
+    attempt.refresh_from_db()
+    assert attempt.decline_code == "withdrawn"
+    queue_charge_failed_mail(attempt_id=attempt.pk, now=LATER)
+    mails = OutboxMessage.objects.filter(
+        topic="billing.document_mail", key__startswith="charge-failed:"
+    )
+    assert not mails.exists(), "no bank refused anything"
+    intent = books.stripe.client().v1.payment_intents.retrieve(attempt.stripe_payment_intent_id)
+    assert intent.status == "canceled"
+    assert charge_invoice(invoice_id=invoice.pk, now=LATER, cause="retry:1:1") is None
+
+
+def test_a_stripe_that_is_away_leaves_everything_as_it_was(books):
+    books.card()
+    tell_last_card(books, "authentication_required")
+    invoice = books.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
+    books.stripe.fault("timeout", path="/v1/payment_intents/*", method="*", times=3)
+
+    with pytest.raises(ChargeIsRunning, match="Stripe did not answer"):
+        transfer(invoice)
+
+    attempt.refresh_from_db()
+    assert (attempt.state, Payment.objects.count()) == ("needs_confirmation", 0)
+
+
+def test_a_retry_charges_what_the_transfer_left(books):
+    books.card()
+    tell_last_card(books, "insufficient_funds")
+    invoice = books.invoice()
+    charge_invoice(invoice_id=invoice.pk, now=LATER)
+    transfer(invoice, 30_000)
+    tell_last_card(books, "approve")
+
+    again = charge_invoice(invoice_id=invoice.pk, now=LATER + timedelta(days=1), cause="retry:1:1")
+
+    assert (again.amount_minor, invoice.owed_minor) == (3_000, 0)

@@ -1,0 +1,238 @@
+"""Credit notes: never more than the invoice carries, numbered without gaps, refunded where paid."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+
+from billing.corrections.credits import credit_amount, credit_lines
+from billing.models import ChargeAttempt, CreditNote, NumberSequence, Refund
+from billing.payments.balance_lock import ChargeIsRunning, CorrectionRefused
+from billing.payments.charging import charge_invoice
+from core.outbox.models import OutboxMessage
+from tenants.models import AuditEntry
+from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines
+from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_payment_links import holder_confirms
+
+
+def credit(invoice, total_minor, **more):
+    return credit_amount(
+        invoice_id=invoice.pk,
+        total_minor=total_minor,
+        **{"reason": "Agreed by phone", "actor": STAFF, "now": LATER, **more},
+    )
+
+
+def credit_of(invoice, *positions, **more):
+    lines = invoice.lines.filter(position__in=positions).values_list("pk", flat=True)
+    return credit_lines(
+        invoice_id=invoice.pk,
+        line_ids=list(lines),
+        **{"reason": "Never used", "actor": STAFF, "now": LATER, **more},
+    )
+
+
+def test_a_credit_lowers_what_is_owed_and_says_who(books):
+    invoice = books.invoice()
+
+    note = credit(invoice, 3_000)
+
+    assert (invoice.owed_minor, invoice.status) == (30_000, "open")
+    assert (note.total_minor, note.issued_by_name) == (3_000, STAFF.name)
+    assert note.buyer == invoice.buyer
+    entry = AuditEntry.objects.get(action="credit_note.issued")
+    assert (entry.subject, entry.actor_name) == (note.number, STAFF.name)
+    assert entry.after["invoice"] == invoice.number
+
+
+def test_the_invoice_itself_is_as_it_was(books):
+    invoice = with_lines(books, 20_000, 10_000, tax_minor=6_000)
+    before = type(invoice).objects.filter(pk=invoice.pk).values().get()
+
+    credit_of(invoice, 2)
+
+    assert type(invoice).objects.filter(pk=invoice.pk).values().get() == before
+
+
+def test_chosen_lines_are_credited_with_their_tax(books):
+    invoice = with_lines(books, 20_000, 10_000, tax_minor=6_000)
+
+    note = credit_of(invoice, 2)
+
+    assert (note.subtotal_minor, note.tax_minor, note.total_minor) == (10_000, 2_000, 12_000)
+    (line,) = note.lines.all()
+    assert (line.invoice_line.position, line.amount_minor) == (2, 10_000)
+    with pytest.raises(CorrectionRefused, match="Nothing is left"):
+        credit_of(invoice, 2)
+
+
+def test_a_line_of_another_invoice_is_no_line_of_this_one(books):
+    invoice, other = with_lines(books, 5_000), with_lines(books, 5_000, month="2026-09-01")
+
+    with pytest.raises(CorrectionRefused, match="lines of this invoice"):
+        credit_lines(
+            invoice_id=invoice.pk,
+            line_ids=[other.lines.get().pk],
+            reason="Mine",
+            actor=STAFF,
+            now=LATER,
+        )
+
+
+def test_lines_and_amounts_together_never_pass_the_invoice(books):
+    invoice = with_lines(books, 20_000, 10_000, tax_minor=6_000)
+    credit(invoice, 30_000)
+
+    note = credit_of(invoice, 1)
+
+    assert note.total_minor == 6_000
+    assert invoice.amounts.uncredited_minor == 0
+    with pytest.raises(CorrectionRefused, match=r"No more than \$0.00"):
+        credit(invoice, 1)
+
+
+def test_no_credit_beyond_the_invoice(books):
+    invoice = books.invoice()
+
+    with pytest.raises(CorrectionRefused, match=r"No more than \$330.00") as refused:
+        credit(invoice, 33_001)
+
+    assert refused.value.field == "amount"
+    assert not CreditNote.objects.exists()
+
+
+@pytest.mark.parametrize(("amount", "reason"), [(0, "Goodwill"), (-5, "Goodwill"), (100, "  ")])
+def test_a_credit_has_an_amount_and_a_reason(books, amount, reason):
+    with pytest.raises(CorrectionRefused):
+        credit(books.invoice(), amount, reason=reason)
+
+
+def test_numbers_have_no_gaps_also_after_one_that_failed(books):
+    invoice = books.invoice()
+    prefix = books.provider.invoice_prefix
+    credit(invoice, 100)
+    with transaction.atomic():
+        assert credit(invoice, 100).number.endswith("000002")
+        transaction.set_rollback(True)
+
+    credit(invoice, 100)
+
+    numbers = list(CreditNote.objects.order_by("pk").values_list("number", flat=True))
+    assert numbers == [f"{prefix}-CN-000001", f"{prefix}-CN-000002"]
+    assert NumberSequence.objects.get(name="credit_note").last_number == 2
+
+
+def test_what_was_paid_of_it_is_refunded_in_the_same_act(books, paid):
+    note = credit(paid, 5_000)
+
+    refund = Refund.objects.get()
+    assert (refund.amount_minor, refund.credit_note) == (5_000, note)
+    assert paid.amounts.surplus_minor == 0
+    assert CreditNote.objects.count() == 1, "a refund of a credit is credited once"
+
+
+def test_only_the_surplus_of_a_partly_paid_invoice_is_refunded(books):
+    invoice = books.invoice()
+    invoice.payments.create(
+        method="bank_transfer", amount_minor=20_000, currency="USD", received_at=LATER
+    )
+
+    credit(invoice, 15_000)
+
+    assert Refund.objects.get().amount_minor == 2_000
+    assert (invoice.owed_minor, invoice.amounts.surplus_minor) == (0, 0)
+
+
+def test_the_newest_payments_go_back_first(books):
+    invoice = books.invoice()
+    for day, amount in enumerate((20_000, 13_000)):
+        invoice.payments.create(
+            method="bank_transfer",
+            amount_minor=amount,
+            currency="USD",
+            received_at=LATER + timedelta(days=day),
+        )
+
+    credit(invoice, 15_000)
+
+    refunds = Refund.objects.order_by("pk").values_list("payment__amount_minor", "amount_minor")
+    assert list(refunds) == [(13_000, 13_000), (20_000, 2_000)]
+
+
+def test_two_tabs_see_the_same_amounts_and_one_acts(books):
+    invoice = books.invoice()
+    seen = invoice.amounts
+    credit(invoice, 100, seen=seen)
+
+    with pytest.raises(CorrectionRefused, match="changed since"):
+        credit(invoice, 100, seen=seen)
+
+    assert CreditNote.objects.count() == 1
+
+
+def test_a_void_invoice_has_nothing_to_credit(books):
+    invoice = books.invoice(voided_at=LATER)
+
+    with pytest.raises(CorrectionRefused, match="void"):
+        credit(invoice, 100)
+
+
+@pytest.mark.parametrize("kind", ["timeout", "commit_then_timeout"])
+def test_a_charge_under_way_has_to_end_first(books, kind):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault(kind, path="/v1/payment_intents")
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "unknown"
+
+    with pytest.raises(ChargeIsRunning):
+        credit(invoice, 100)
+
+    assert not CreditNote.objects.exists()
+    charge_invoice(invoice_id=invoice.pk, now=LATER + timedelta(minutes=1))
+    assert credit(invoice, 100).total_minor == 100
+    assert (invoice.amounts.paid_minor, invoice.amounts.surplus_minor) == (32_900, 0)
+
+
+def test_a_payment_that_waits_for_its_holder_is_withdrawn_and_begun_anew(books):
+    books.card()
+    tell_last_card(books, "authentication_required")
+    invoice = books.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
+    assert attempt.state == "needs_confirmation"
+
+    credit(invoice, 3_000)
+
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.decline_code) == ("failed", "withdrawn")
+    message = OutboxMessage.objects.get(topic="billing.charge", key=f"again:{attempt.pk}")
+    again = charge_invoice(now=LATER, **message.payload)
+    assert again.amount_minor == 30_000
+
+
+def test_paid_in_the_moment_it_was_withdrawn_it_is_refunded(books):
+    books.card()
+    tell_last_card(books, "authentication_required")
+    invoice = books.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
+    holder_confirms(books, attempt)
+
+    credit(invoice, 3_000)
+
+    attempt.refresh_from_db()
+    assert attempt.state == ChargeAttempt.State.SUCCEEDED
+    assert Refund.objects.get().amount_minor == 3_000
+    assert (invoice.owed_minor, invoice.amounts.surplus_minor) == (0, 0)
+
+
+def test_a_refund_that_failed_is_ordered_again_without_another_note(books, paid):
+    credit(paid, 5_000)
+    Refund.objects.update(state="failed", finished_at=LATER)
+    assert paid.amounts.surplus_minor == 5_000
+
+    pay_back = credit(paid, 1_000)
+
+    assert paid.amounts.surplus_minor == 0, "the whole surplus goes back with the next note"
+    assert pay_back.refunds.get().amount_minor == 6_000
+    assert pay(books, books.invoice(month="2026-09-01")).amounts.surplus_minor == 0

@@ -1,0 +1,143 @@
+"""What corrections do to dunning: it pauses, resumes and ends at once."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from billing.choices import Collection
+from billing.corrections.bank_transfers import record_transfer
+from billing.corrections.credits import credit_amount
+from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
+from billing.corrections.voids_and_write_offs import void_invoice, write_off
+from billing.dunning.stages import Standing
+from billing.dunning.status import record_standing, standing_of
+from billing.models import StandingStep
+from core.outbox.models import OutboxMessage
+from tests.billing.corrections.conftest import STAFF, with_lines
+
+DUE = datetime(2026, 11, 1, tzinfo=UTC)
+BY_INVOICE = Collection.BY_INVOICE
+
+
+def suspended(books, *amounts, **changes):
+    """An invoice due on 1 November and unpaid on 20 December: suspended."""
+    invoice = with_lines(books, *(amounts or (20_000, 10_000)), collection=BY_INVOICE, **changes)
+    record_standing(now=on(49))
+    assert standing(books, 49) == Standing.SUSPENDED
+    return invoice
+
+
+def on(days):
+    return DUE + timedelta(days=days, hours=12)
+
+
+def standing(books, days):
+    books.provider.refresh_from_db()
+    return standing_of(provider=books.provider, now=on(days)).standing
+
+
+def restored_mails():
+    return OutboxMessage.objects.filter(key__startswith="standing-restored:").count()
+
+
+def transfer(invoice, amount_minor, days=49):
+    return record_transfer(
+        invoice_id=invoice.pk,
+        amount_minor=amount_minor,
+        received_on=date(2026, 12, 20),
+        reference="Statement 12",
+        actor=STAFF,
+        now=on(days),
+    )
+
+
+def test_a_transfer_restores_access_at_once(books):
+    invoice = suspended(books)
+
+    transfer(invoice, 29_999)
+    assert standing(books, 49) == Standing.SUSPENDED, "part of the money is not the money"
+    transfer(invoice, 1)
+
+    assert standing(books, 49) == Standing.CURRENT
+    assert StandingStep.objects.filter(ended_at=None).count() == 0
+    assert restored_mails() == 1
+
+
+def test_a_credit_note_restores_access_at_once(books):
+    invoice = suspended(books)
+    credit_amount(
+        invoice_id=invoice.pk, total_minor=30_000, reason="Goodwill", actor=STAFF, now=on(49)
+    )
+
+    assert standing(books, 49) == Standing.CURRENT
+    assert restored_mails() == 1
+
+
+def test_void_and_written_off_invoices_keep_nobody_out(books):
+    first = suspended(books)
+    second = with_lines(books, 5_000, collection=BY_INVOICE, month="2026-09-01")
+
+    void_invoice(invoice_id=first.pk, reason="Wrong buyer", actor=STAFF, now=on(49))
+    assert standing(books, 49) == Standing.SUSPENDED
+    write_off(invoice_id=second.pk, reason="Insolvent", actor=STAFF, now=on(49))
+
+    assert standing(books, 49) == Standing.CURRENT
+
+
+def test_a_disputed_line_counts_for_no_step_until_it_is_answered(books):
+    invoice = suspended(books, 20_000, 10_000)
+    transfer(invoice, 20_000)
+    assert standing(books, 49) == Standing.SUSPENDED
+
+    dispute = open_dispute(
+        line=invoice.lines.get(position=2), reason="Gone in May", actor=STAFF, now=on(49)
+    )
+
+    assert standing(books, 49) == Standing.CURRENT
+    assert standing(books, 80) == Standing.CURRENT
+    assert invoice.owed_minor == 10_000, "it is owed all the same"
+    decline_dispute(dispute_id=dispute.pk, answer="They were there", actor=STAFF, now=on(60))
+    assert standing(books, 60) == Standing.CURRENT, "due again on the day of the answer"
+    assert standing(books, 61) == Standing.OUTSTANDING
+    assert standing(books, 60 + 30) == Standing.THIRTY_DAYS
+    assert standing(books, 60 + 45) == Standing.SUSPENDED
+
+
+def test_the_rest_of_a_disputed_invoice_is_dunned_as_ever(books):
+    invoice = suspended(books, 20_000, 10_000)
+
+    dispute = open_dispute(
+        line=invoice.lines.get(position=2), reason="Gone in May", actor=STAFF, now=on(49)
+    )
+    assert standing(books, 49) == Standing.SUSPENDED
+    (debt,) = standing_of(provider=books.provider, now=on(49)).debts
+    assert debt.owed_minor == 20_000
+
+    decline_dispute(dispute_id=dispute.pk, answer="They were there", actor=STAFF, now=on(50))
+    assert standing(books, 50) == Standing.SUSPENDED, "a small dispute restarts no clock"
+
+
+def test_an_accepted_dispute_ends_the_debt(books):
+    invoice = suspended(books, 30_000)
+    dispute = open_dispute(line=invoice.lines.get(), reason="Wrong", actor=STAFF, now=on(49))
+
+    accept_dispute(dispute_id=dispute.pk, answer="", actor=STAFF, now=on(60))
+
+    assert standing(books, 200) == Standing.CURRENT
+    assert (invoice.owed_minor, invoice.status) == (0, "paid")
+
+
+def test_a_lost_chargeback_is_due_on_the_day_it_is_lost(books):
+    invoice = suspended(books, 30_000)
+    payment = transfer(invoice, 30_000)
+    payment.chargebacks.create(
+        stripe_dispute_id="dp_1",
+        amount_minor=30_000,
+        currency="USD",
+        state="lost",
+        opened_at=on(55),
+        closed_at=on(70),
+    )
+    record_standing(now=on(70))
+
+    assert standing(books, 70) == Standing.CURRENT
+    assert standing(books, 71) == Standing.OUTSTANDING
+    assert standing(books, 70 + 45) == Standing.SUSPENDED

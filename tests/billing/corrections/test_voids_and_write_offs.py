@@ -1,0 +1,87 @@
+"""Void and written off: only what may be dropped is, with who and why."""
+
+import pytest
+
+from billing.corrections.credits import credit_amount
+from billing.corrections.refunds import order_refund
+from billing.corrections.voids_and_write_offs import void_invoice, write_off
+from billing.models import Invoice
+from billing.payments.balance_lock import CorrectionRefused
+from billing.payments.charging import charge_invoice
+from tenants.models import AuditEntry
+from tests.billing.corrections.conftest import LATER, STAFF, payment_of
+
+ACTS = {"void": void_invoice, "write-off": write_off}
+
+
+@pytest.fixture(params=ACTS)
+def drop(request):
+    def act(invoice, reason="Billed twice"):
+        return ACTS[request.param](invoice_id=invoice.pk, reason=reason, actor=STAFF, now=LATER)
+
+    return act
+
+
+def test_nobody_asks_for_it_any_more_and_the_log_says_why(books, drop):
+    invoice = books.invoice()
+
+    dropped = drop(invoice)
+
+    assert (dropped.owed_minor, dropped.amounts.dropped_minor) == (0, 33_000)
+    assert not Invoice.objects.outstanding().exists()
+    entry = AuditEntry.objects.get(subject=invoice.number)
+    assert (entry.actor_name, entry.after["reason"]) == (STAFF.name, "Billed twice")
+    assert entry.before["owed"] == "$330.00"
+
+
+def test_not_twice_and_not_without_a_reason(books, drop):
+    invoice = books.invoice()
+    with pytest.raises(CorrectionRefused, match="reason"):
+        drop(invoice, "  ")
+    drop(invoice)
+    with pytest.raises(CorrectionRefused, match="already"):
+        drop(invoice)
+
+
+def test_a_card_is_charged_no_more(books, drop):
+    books.card()
+    invoice = books.invoice()
+    drop(invoice)
+
+    assert charge_invoice(invoice_id=invoice.pk, now=LATER) is None
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 0
+
+
+def test_a_paid_invoice_is_not_voided_before_the_money_is_back(books, paid):
+    with pytest.raises(CorrectionRefused, match=r"\$330.00 is paid .* Refund it first"):
+        void_invoice(invoice_id=paid.pk, reason="Wrong buyer", actor=STAFF, now=LATER)
+
+    order_refund(
+        payment=payment_of(paid), amount_minor=33_000, reason="Void", actor=STAFF, now=LATER
+    )
+    void_invoice(invoice_id=paid.pk, reason="Wrong buyer", actor=STAFF, now=LATER)
+
+    paid.refresh_from_db()
+    assert paid.status == "void"
+
+
+def test_a_partly_paid_invoice_is_written_off_for_the_rest(books):
+    invoice = books.invoice()
+    invoice.payments.create(
+        method="bank_transfer", amount_minor=30_000, currency="USD", received_at=LATER
+    )
+
+    write_off(invoice_id=invoice.pk, reason="Insolvent", actor=STAFF, now=LATER)
+
+    invoice.refresh_from_db()
+    assert (invoice.status, invoice.amounts.dropped_minor) == ("uncollectible", 3_000)
+
+
+def test_what_is_settled_is_not_written_off(books):
+    invoice = books.invoice()
+    credit_amount(
+        invoice_id=invoice.pk, total_minor=33_000, reason="Goodwill", actor=STAFF, now=LATER
+    )
+
+    with pytest.raises(CorrectionRefused, match="Nothing is owed"):
+        write_off(invoice_id=invoice.pk, reason="Insolvent", actor=STAFF, now=LATER)

@@ -1,0 +1,275 @@
+"""The invoice as PDF: what it says, that it fetches nothing, and that its bytes never differ."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import weasyprint
+from pypdf import PdfReader
+
+from billing.choices import Collection
+from billing.documents.fonts import printable_characters
+from billing.documents.invoice_pdf import invoice_html, invoice_pdf
+from billing.documents.rendering import RefusedAddress, RefusingFetcher, pdf_of
+from billing.documents.text_fitting import MISSING, fitted, is_monospaced, printable
+from billing.formatting import instant_text, quantity_text
+from tests.billing.invoice_contents import UNUSUAL_NAMES, invoice_with
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(content: bytes) -> PdfReader:
+    return PdfReader(io.BytesIO(content))
+
+
+def text_of(content: bytes) -> str:
+    return "\n".join(page.extract_text() for page in read(content).pages)
+
+
+def rendered(**kwargs: object) -> bytes:
+    invoice, lines = invoice_with(**kwargs)
+    return invoice_pdf(invoice=invoice, lines=lines)
+
+
+def test_a_short_invoice_says_everything_on_one_page() -> None:
+    content = rendered(count=3, names=())
+    text = " ".join(text_of(content).split())
+    assert len(read(content).pages) == 1
+    for said in (
+        "Invoice number NORTH-000007",
+        "Date of issue 1 November 2026",
+        "Date due 1 December 2026",
+        "Billing month October 2026",
+        "1 Oct 2026, 00:00:00 UTC+02:00 until 1 Nov 2026, 00:00:00 UTC+01:00",
+        "Europe/Berlin",
+        "PO-2026-118",
+        "MTP Software Inc.",
+        "Tax ID US 00-0000000",
+        "Northwind Managed Services GmbH",
+        "Musterstraße 12",
+        "Germany",
+        "Tax ID DE 123456789",
+        "Organization 0001 Dental Care",
+        "Reached 1 Oct 2026, 11:00:37 UTC+02:00 by Adam Administrator",
+        "10 users $3.00 $30.00",
+        "Subtotal $153.00",
+        "VAT (19 %) $29.07",
+        "Total $182.07",
+        "Paid at issue $0.00",
+        "Amount due $182.07 USD",
+        "Status at issue: open. Please pay $182.07 by 1 December 2026 and quote NORTH-000007.",
+        "billing@mtp.example",
+        "Page 1 of 1",
+    ):
+        assert said in text
+
+
+def test_a_level_carried_in_is_said_to_be() -> None:
+    text = text_of(rendered(count=9, names=()))
+    assert "Carried in from the month before and not passed" in text
+
+
+def test_a_card_on_file_and_a_total_of_nothing_are_told_differently() -> None:
+    automatic = text_of(rendered(count=1, collection=Collection.AUTOMATIC))
+    assert "is charged to the card on file; you need not do anything" in " ".join(automatic.split())
+    nothing = text_of(rendered(count=1, subtotal_minor=0, tax_minor=0, total_minor=0))
+    assert "There is nothing to pay on this invoice." in nothing
+
+
+def test_forty_lines_are_a_table_and_one_more_an_annex() -> None:
+    table, annex = rendered(count=40, names=()), rendered(count=41, names=())
+    assert "Annex" not in text_of(table)
+    pages = [page.extract_text() for page in read(annex).pages]
+    assert "Highest number of users in 41 organizations" in pages[0]
+    assert "Organization 0001" not in pages[0]
+    assert "Annex: charges of 41 organizations" in pages[1]
+    for number in range(1, 42):
+        assert f"Organization {number:04d} Dental Care" in pages[1]
+        assert f"Organization {number:04d} Dental Care" in text_of(table) or number == 41
+
+
+def test_an_overage_shows_the_marks_it_is_based_on_without_a_price() -> None:
+    text = text_of(rendered(count=3, kind="overage", names=()))
+    assert "48 users above the 1 committed" not in text
+    assert "users above the 1 committed" in text
+    assert "What the quantity is based on" in text
+    assert "$0.00" not in text.partition("What the quantity")[2]
+    long = rendered(count=60, kind="overage", names=())
+    assert "Annex: high-water marks of 60 organizations" in text_of(long)
+
+
+def test_two_thousand_lines_are_numbered_pages_with_their_heading_on_each() -> None:
+    content = rendered(count=2000)
+    pages = [page.extract_text() for page in read(content).pages]
+    total = len(pages)
+    assert 30 <= total <= 40
+    for number, page in enumerate(pages, start=1):
+        assert f"Page {number} of {total}" in " ".join(page.split())
+        if number > 1:
+            assert "Invoice NORTH-000007 · October 2026" in page
+            assert "Organization" in page
+            assert "Unit price" in page
+    assert "Invoice NORTH-000007 · October 2026" not in pages[0]
+    assert "Subtotal" in pages[-1]
+    assert "2000 " in pages[-1]
+
+
+def test_it_is_pdf_a_with_dates_of_the_invoice_and_nothing_attached() -> None:
+    reader = read(rendered(count=3))
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Invoice NORTH-000007"
+    assert reader.metadata.author == "MTP Software Inc."
+    assert reader.metadata.creation_date == datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
+    xmp = reader.xmp_metadata
+    assert xmp is not None
+    assert (xmp.pdfaid_part, xmp.pdfaid_conformance) == ("3", "B")
+    assert not reader.attachments
+    assert "/OutputIntents" in reader.trailer["/Root"]
+    for page in reader.pages:
+        for font in page["/Resources"]["/Font"].values():
+            descendant = font.get_object()["/DescendantFonts"][0].get_object()
+            assert "/FontFile2" in descendant["/FontDescriptor"]
+
+
+def test_bytes_are_the_same_in_another_process_without_the_machines_fonts(tmp_path: Path) -> None:
+    """A process with another hash seed, another clock and another font configuration."""
+    (tmp_path / "fonts.conf").write_text("<fontconfig></fontconfig>")
+    script = (
+        "import django, hashlib; django.setup();"
+        "from tests.billing.documents.test_documents import rendered;"
+        "print(hashlib.sha256(rendered(count=3)).hexdigest(),"
+        "hashlib.sha256(rendered(count=60)).hexdigest())"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "mtp.settings",
+            "PYTHONHASHSEED": "17",
+            "TZ": "Pacific/Auckland",
+            "FONTCONFIG_FILE": str(tmp_path / "fonts.conf"),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert printed == [hashlib.sha256(rendered(count=count)).hexdigest() for count in (3, 60)]
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///etc/passwd", "http://127.0.0.1:1/", "data:text/plain,hello", "ftp://x/y"]
+)
+def test_the_fetcher_refuses_everything(address: str) -> None:
+    with pytest.raises(RefusedAddress):
+        RefusingFetcher()(address)
+
+
+def test_a_page_that_names_a_file_gets_nothing_of_it(tmp_path: Path) -> None:
+    """The stock fetcher embeds it: proven here too, or this test would prove nothing."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the secret")
+    address = secret.as_uri()
+    html = (
+        f"<link rel=attachment href='{address}'><link rel=stylesheet href='{address}'>"
+        f"<style>@import '{address}'; body {{ background: url({address}) }}</style>"
+        f"<img src='{address}'><a href='{address}' rel=attachment>x</a><p>page"
+    )
+    assert "secret.txt" in read(weasyprint.HTML(string=html).write_pdf() or b"").attachments
+    content = pdf_of(html=html, identifier="x")
+    assert not read(content).attachments
+    assert "page" in text_of(content)
+    assert b"EmbeddedFile" not in content
+
+
+def test_names_are_text_and_never_markup() -> None:
+    hostile = "<link rel=attachment href=file:///etc/passwd><b>&amp;</b>{{ seller }}"
+    for count in (3, 45):
+        invoice, lines = invoice_with(count=count, names=())
+        lines[0].organization_name = lines[0].peak_actor_name = hostile
+        invoice.seller["name"] = invoice.buyer["purchase_order"] = hostile
+        html = invoice_html(invoice=invoice, lines=lines)
+        assert "<link" not in html
+        assert "&lt;link rel=attachment" in html
+        content = invoice_pdf(invoice=invoice, lines=lines)
+        assert not read(content).attachments
+        assert "rel=attachment" in text_of(content)
+
+
+@pytest.mark.parametrize("name", UNUSUAL_NAMES)
+def test_any_script_is_printed_with_our_own_fonts(name: str) -> None:
+    assert MISSING not in printable(name)
+    for count in (1, 41):
+        content = rendered(count=count, names=(), buyer={"name": name})
+        fonts = {
+            str(font.get_object()["/BaseFont"]).partition("+")[2]
+            for page in read(content).pages
+            for font in page["/Resources"]["/Font"].values()
+        }
+        assert all(font.startswith(("Inter", "Inconsolata", "Noto-Sans")) for font in fonts)
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("Acme\x00\x07 \r\n\tGmbH", "Acme GmbH"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("a\u2066b\u200fc\ufeff", "abc"),
+        ("Z" + "\u0301" * 50, "\u0179" + "\u0301" * 3),
+        ("smile \U0001f600", f"smile {MISSING}"),
+        ("x" * 10_000, "x" * 119 + "…"),
+        ("", ""),
+    ],
+)
+def test_what_cannot_be_printed_is_dropped_or_marked(typed: str, shown: str) -> None:
+    assert printable(typed) == shown
+
+
+def test_a_mark_of_a_missing_character_has_a_glyph() -> None:
+    assert MISSING in printable_characters()
+
+
+def test_a_column_is_always_as_wide_as_it_says() -> None:
+    assert fitted("Acme", 6) == "Acme  "
+    assert fitted("Acme Dental", 6) == "Acme …"
+    assert is_monospaced("Müller…")
+    assert not is_monospaced("株式会社")
+
+
+def test_instants_are_in_the_billing_zone_with_their_offset() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    # The hour that comes twice: told apart by the offset alone.
+    assert instant_text(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), berlin).endswith("UTC+02:00")
+    assert instant_text(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), berlin).endswith("UTC+01:00")
+    kathmandu = ZoneInfo("Asia/Kathmandu")
+    at = datetime(2026, 10, 31, 18, 15, tzinfo=UTC)
+    assert instant_text(at, kathmandu) == "1 Nov 2026, 00:00:00 UTC+05:45"
+
+
+def test_quantities_have_no_idle_decimals() -> None:
+    _, (line,) = invoice_with(count=1)
+    assert quantity_text(line.quantity, "users") == "10 users"
+    assert quantity_text(line.quantity * 100, "users") == "1,000 users"
+    assert quantity_text(line.quantity / 10, "users") == "1 user"
+    assert quantity_text(line.quantity / 8, "seats") == "1.25 seats"
+
+
+def test_an_invoice_of_yen_has_no_decimals() -> None:
+    text = text_of(rendered(count=1, currency="JPY", month=date(2026, 10, 1)))
+    assert "¥3,000" in text
+    assert "¥30.00" not in text
+
+
+def test_more_than_five_thousand_lines_are_left_to_the_csv() -> None:
+    for kind in ("usage", "overage"):
+        content = rendered(count=5001, kind=kind, names=())
+        text = " ".join(text_of(content).split())
+        assert len(read(content).pages) == 1
+        assert "Every organization is listed in this invoice’s CSV" in text
+        assert "Organization 0001" not in text

@@ -1,0 +1,136 @@
+"""Standing as arithmetic: dated stories of due dates, deferrals and clocks that change."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from billing.dunning.stages import CURRENT, Assessment, Debt, Standing, assess
+
+UTC_ZONE = ZoneInfo("UTC")
+DUE = date(2026, 11, 1)
+SECOND = timedelta(seconds=1)
+
+
+def debt(**changes: object) -> Debt:
+    fields: dict[str, object] = {
+        "invoice_id": 1,
+        "number": "NORTH-000001",
+        "due_date": DUE,
+        "zone": UTC_ZONE,
+        "owed_minor": 33_000,
+        "currency": "USD",
+    }
+    return Debt(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def at(now: datetime, *debts: Debt, until: datetime | None = None) -> Assessment:
+    return assess(debts=debts, deferred_until=until, now=now)
+
+
+def test_without_debts_nothing_stands_out() -> None:
+    assert CURRENT.standing is Standing.CURRENT
+    assert at(datetime(2030, 1, 1, tzinfo=UTC)).standing is Standing.CURRENT
+
+
+@pytest.mark.parametrize(
+    ("begins", "before", "from_then_on"),
+    [
+        (datetime(2026, 11, 2, tzinfo=UTC), Standing.CURRENT, Standing.OUTSTANDING),
+        (datetime(2026, 12, 1, tzinfo=UTC), Standing.OUTSTANDING, Standing.THIRTY_DAYS),
+        (datetime(2026, 12, 16, tzinfo=UTC), Standing.THIRTY_DAYS, Standing.SUSPENDED),
+    ],
+)
+def test_each_step_begins_with_its_day(
+    begins: datetime, before: Standing, from_then_on: Standing
+) -> None:
+    assert at(begins - SECOND, debt()).standing is before
+    assert at(begins, debt()).standing is from_then_on
+    assert at(begins, debt()).since[from_then_on] == begins
+
+
+def test_a_day_nobody_looked_is_made_up_for_on_any_later_one() -> None:
+    for days in (45, 46, 60, 400):
+        late = at(datetime(2026, 11, 1, 12, tzinfo=UTC) + timedelta(days=days), debt())
+        assert late.standing is Standing.SUSPENDED
+        assert late.since == {
+            Standing.OUTSTANDING: datetime(2026, 11, 2, tzinfo=UTC),
+            Standing.THIRTY_DAYS: datetime(2026, 12, 1, tzinfo=UTC),
+            Standing.SUSPENDED: datetime(2026, 12, 16, tzinfo=UTC),
+        }
+
+
+def test_a_failed_charge_counts_at_once_and_the_days_from_the_due_date() -> None:
+    failed_at = datetime(2026, 11, 1, 0, 12, tzinfo=UTC)
+    failed = debt(charge_failed_at=failed_at)
+    assert at(failed_at - SECOND, failed).standing is Standing.CURRENT
+    assert at(failed_at, failed).standing is Standing.OUTSTANDING
+    assert failed.thirty_days_at == datetime(2026, 12, 1, tzinfo=UTC)
+    assert failed.suspended_at == datetime(2026, 12, 16, tzinfo=UTC)
+
+
+def test_a_charge_that_fails_late_makes_nothing_later() -> None:
+    failed = debt(charge_failed_at=datetime(2026, 11, 9, tzinfo=UTC))
+    assert failed.outstanding_at == datetime(2026, 11, 2, tzinfo=UTC)
+
+
+def test_days_are_those_of_the_billing_zone() -> None:
+    auckland = debt(zone=ZoneInfo("Pacific/Auckland"))
+    honolulu = debt(zone=ZoneInfo("Pacific/Honolulu"))
+    assert auckland.outstanding_at == datetime(2026, 11, 1, 11, tzinfo=UTC)
+    assert honolulu.outstanding_at == datetime(2026, 11, 2, 10, tzinfo=UTC)
+
+
+def test_days_are_calendar_days_where_clocks_change() -> None:
+    # Denver leaves summer time on 1 November 2026 and has it again from 14 March 2027.
+    denver = ZoneInfo("America/Denver")
+    autumn = debt(due_date=date(2026, 10, 5), zone=denver)
+    assert autumn.outstanding_at == datetime(2026, 10, 6, 6, tzinfo=UTC)
+    assert autumn.thirty_days_at == datetime(2026, 11, 4, 7, tzinfo=UTC)
+    spring = debt(due_date=date(2027, 3, 1), zone=denver)
+    assert spring.thirty_days_at == datetime(2027, 3, 31, 6, tzinfo=UTC)
+
+
+def test_a_midnight_that_clocks_skip_is_the_change_itself() -> None:
+    # Santiago's clocks go from 23:59:59 on 5 September 2026 to 01:00 on the 6th.
+    skipped = debt(due_date=date(2026, 9, 5), zone=ZoneInfo("America/Santiago"))
+    assert skipped.outstanding_at == datetime(2026, 9, 6, 4, tzinfo=UTC)
+
+
+def test_of_two_invoices_the_older_decides_and_paying_it_leaves_the_other() -> None:
+    older, newer = debt(), debt(invoice_id=2, due_date=date(2026, 12, 1))
+    now = datetime(2026, 12, 16, tzinfo=UTC)
+    both = at(now, newer, older)
+    assert both.standing is Standing.SUSPENDED
+    assert [one.invoice_id for one in both.debts] == [1, 2]
+    assert [one.invoice_id for one in both.suspending] == [1]
+    assert at(now, newer).standing is Standing.OUTSTANDING
+    assert at(now, older).standing is Standing.SUSPENDED
+
+
+def test_an_invoice_not_yet_due_counts_for_nothing_but_is_known() -> None:
+    seen = at(datetime(2026, 11, 1, 23, tzinfo=UTC), debt())
+    assert seen.standing is Standing.CURRENT
+    assert seen.debts == ()
+    assert seen.outstanding_from == datetime(2026, 11, 2, tzinfo=UTC)
+
+
+def test_a_deferral_moves_the_suspension_to_its_end_and_nothing_else() -> None:
+    until = datetime(2026, 12, 24, tzinfo=UTC)
+    assert at(datetime(2026, 12, 16, tzinfo=UTC), debt(), until=until).standing is (
+        Standing.THIRTY_DAYS
+    )
+    assert at(until - SECOND, debt(), until=until).standing is Standing.THIRTY_DAYS
+    over = at(until, debt(), until=until)
+    assert over.standing is Standing.SUSPENDED
+    assert over.since[Standing.SUSPENDED] == until
+
+
+def test_a_deferral_that_ends_before_the_45th_day_changes_nothing() -> None:
+    until = datetime(2026, 12, 10, tzinfo=UTC)
+    assert at(datetime(2026, 12, 15, 23, tzinfo=UTC), debt(), until=until).standing is (
+        Standing.THIRTY_DAYS
+    )
+    assert at(datetime(2026, 12, 16, tzinfo=UTC), debt(), until=until).standing is (
+        Standing.SUSPENDED
+    )

@@ -1,0 +1,252 @@
+"""A suspended provider: every route of the portal and of its API, for everybody who works there."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import path
+
+from accounts.models import Provider
+from accounts.policies import API_KEY, OPERATIONS, policy_of
+from billing.dunning import status
+from billing.dunning.suspension import STILL_ALLOWED
+from billing.models import Invoice, Payment
+from core.schema import provider_schema
+from mtp import urls
+from mtp.api import api
+from tests.api_client import ROOT, System, problem
+from tests.billing.conftest import Books
+from tests.personas import People
+from tests.routes import Route, all_routes
+
+NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
+SOME_ID = 987_654_321
+BY_ROLE = ("olive", "bill", "adam", "rita", "otto")
+
+
+@pytest.fixture
+def owing(books: Books) -> Iterator[Invoice]:
+    """An invoice of north that was due on 1 November, and it is 20 December."""
+    with time_machine.travel(NOW, tick=False):
+        invoice = books.invoice()
+        status.record_standing(now=NOW)
+        yield invoice
+
+
+def pay(invoice: Invoice, *, by: Provider) -> None:
+    """A transfer somebody wrote into the books, telling nobody."""
+    with provider_schema(by):
+        Payment.objects.create(
+            invoice=invoice,
+            method=Payment.Method.BANK_TRANSFER,
+            amount_minor=invoice.total_minor,
+            currency=invoice.currency,
+            received_at=NOW,
+        )
+
+
+def is_refused(response: HttpResponse) -> bool:
+    return response.status_code == 403 and b'id="suspended"' in response.content
+
+
+def address(route: Route) -> str:
+    return route.url({name: _value(route, name) for name in route.parameters})
+
+
+def _value(route: Route, name: str) -> object:
+    return "2026-10" if f"<month:{name}>" in route.pattern or name == "month" else SOME_ID
+
+
+def refused_routes() -> list[Route]:
+    """Everything of the portal but what is public, the operations' or expressly allowed."""
+    return [
+        route
+        for route in all_routes()
+        if not route.namespaces
+        and route.name not in STILL_ALLOWED
+        and (policy := policy_of(view=route.view, name=route.name)) is not None
+        and not policy.is_public
+        and policy not in (OPERATIONS, API_KEY)
+    ]
+
+
+@pytest.mark.parametrize("name", BY_ROLE)
+def test_every_route_but_paying_and_leaving_is_refused(
+    name: str, client: Client, people: People, owing: Invoice
+) -> None:
+    client.force_login(getattr(people, name))
+    routes = refused_routes()
+    assert {"home", "organization_list", "own_user_add", "usage_csv", "profile"} <= {
+        route.name for route in routes
+    }
+    for route in routes:
+        for method in (client.get, client.post):
+            assert is_refused(method(address(route))), route
+        partial = client.get(
+            address(route),
+            headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/account/usage/"},
+        )
+        assert (partial.status_code, partial.content) == (403, b""), route
+        assert partial["HX-Redirect"] == "/account/usage/", route
+
+
+def test_the_list_names_routes_that_exist() -> None:
+    assert {route.name for route in all_routes()} >= STILL_ALLOWED
+
+
+def test_the_list_names_nothing_but_paying_and_leaving() -> None:
+    for route in all_routes():
+        if route.name in STILL_ALLOWED and not route.namespaces:
+            assert route.pattern.startswith(
+                ("account/billing/", "account/payments", "accounts/logout/")
+            ), route
+
+
+def test_a_route_that_comes_tomorrow_is_refused_too(
+    client: Client, people: People, owing: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.urls import clear_url_caches
+
+    def tomorrow(_: object) -> HttpResponse:
+        return HttpResponse("open")
+
+    monkeypatch.setattr(urls, "urlpatterns", [*urls.urlpatterns, path("new/", tomorrow, name="n")])
+    clear_url_caches()
+    try:
+        client.force_login(people.olive)
+        assert is_refused(client.get("/new/"))
+    finally:
+        monkeypatch.undo()
+        clear_url_caches()
+
+
+def test_who_may_pay_can_pay_look_and_leave(client: Client, people: People, owing: Invoice) -> None:
+    client.force_login(people.bill)
+    for page in (
+        "/account/billing/",
+        "/account/billing/card/",
+        "/account/payments/",
+        "/account/payments.csv",
+        f"/account/payments/{owing.pk}/",
+    ):
+        assert client.get(page).status_code == 200, page
+    assert client.get("/health/").status_code == 200
+    assert client.post("/accounts/logout/").status_code == 302
+    assert client.get("/organizations/")["Location"].startswith("/accounts/login/")
+
+
+def test_the_billing_pages_show_every_instant_and_what_restores(
+    client: Client, people: People, owing: Invoice
+) -> None:
+    client.force_login(people.bill)
+    for page in ("/account/billing/", "/account/payments/"):
+        text = client.get(page).content.decode()
+        assert "1 November 2026" in text
+        for instant in ("2 Nov 2026", "1 Dec 2026", "16 Dec 2026"):
+            assert f"{instant}, 00:00:00 UTC+00:00" in text, page
+        assert f"Payment of {owing.number} ($330.00): at once" in text
+
+
+def test_update_without_the_right_to_see_payments_says_so(
+    client: Client, people: People, owing: Invoice
+) -> None:
+    for person in (people.adam, people.rita):
+        client.force_login(person)
+        page = client.get("/organizations/").content.decode()
+        assert is_refused(client.get("/organizations/"))
+        assert "Update" in page
+        update = client.get("/account/billing/")
+        assert update.status_code == 403
+        assert "have permission to see payment information" in update.content.decode()
+
+
+def test_an_organization_admin_learns_whom_to_ask_and_nothing_of_money(
+    client: Client, people: People, owing: Invoice
+) -> None:
+    client.force_login(people.otto)
+    page = client.get("/organization/").content.decode()
+    assert people.north.contact_email in page
+    assert "$" not in page
+    assert owing.number not in page
+    assert "Update" not in page
+
+
+def operations() -> list[tuple[str, str]]:
+    return [
+        (method.upper(), re.sub(r"{\w*month}", "2026-10", one.removeprefix(ROOT)))
+        for one, methods in api.get_openapi_schema()["paths"].items()
+        for method in methods
+    ]
+
+
+def test_the_api_refuses_every_operation(north: Provider, owing: Invoice) -> None:
+    system = System.of(north)
+    for method, where in operations():
+        response = system.ask(method, re.sub(r"{\w+}", str(SOME_ID), where), {})
+        assert problem(response, 403)["code"] == "suspended", where
+    pay(owing, by=north)
+    assert system.get("/organizations").status_code == 200
+
+
+def test_the_other_provider_works_on(
+    client: Client, people: People, south: Provider, owing: Invoice
+) -> None:
+    client.force_login(people.sofia)
+    assert client.get("/organizations/").status_code == 200
+    assert System.of(south).get("/organizations").status_code == 200
+
+
+def test_operations_work_in_a_suspended_provider(
+    client: Client, people: People, owing: Invoice
+) -> None:
+    client.force_login(people.staff)
+    assert client.get("/operations/").status_code == 200
+
+
+def test_payment_opens_the_very_next_page(client: Client, people: People, owing: Invoice) -> None:
+    client.force_login(people.adam)
+    assert is_refused(client.get("/organizations/"))
+    pay(owing, by=people.north)
+    page = client.get("/organizations/")
+    assert page.status_code == 200
+    assert "suspended" not in page.content.decode()
+
+
+BANNERS = [
+    (datetime(2026, 11, 1, 23, tzinfo=UTC), ""),
+    (datetime(2026, 11, 2, tzinfo=UTC), "Your account has an outstanding balance of $330.00."),
+    (datetime(2026, 12, 1, tzinfo=UTC), "$330.00 has been outstanding for at least 30 days."),
+]
+
+
+@pytest.mark.parametrize(("now", "text"), BANNERS)
+def test_every_page_of_the_provider_says_it(
+    now: datetime, text: str, client: Client, people: People, books: Books
+) -> None:
+    books.invoice()
+    status.record_standing(now=now)
+    with time_machine.travel(now, tick=False):
+        for name in ("olive", "bill", "adam", "rita"):
+            client.force_login(getattr(people, name))
+            for page in ("/organizations/", "/account/usage/", "/profile/"):
+                shown = client.get(page).content.decode()
+                assert text in shown, page
+                assert ("Update</a>" in shown) == bool(text), page
+        client.force_login(people.otto)
+        assert "outstanding" not in client.get("/organization/").content.decode()
+
+
+def test_a_current_provider_pays_no_statement_for_it(
+    client: Client, people: People, books: Books
+) -> None:
+    client.force_login(people.adam)
+    client.get("/profile/")
+    with CaptureQueriesContext(connection) as seen:
+        client.get("/profile/")
+    assert not [query for query in seen if "billing_invoice" in query["sql"]]

@@ -1,0 +1,205 @@
+"""What we send to Stripe, checked against the SDK's own description of its parameters."""
+
+import inspect
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+import stripe
+import stripe.params as described
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from billing.gateway import client as gateway
+from billing.gateway import disputes as stripe_disputes
+from billing.gateway import refunds as stripe_refunds
+from billing.gateway.objects import PaymentOutcome, payment_facts
+
+ATTEMPT = {
+    "amount_minor": 33_000,
+    "currency": "USD",
+    "customer_id": "cus_1",
+    "payment_method_id": "pm_1",
+    "provider_id": "11111111-2222-3333-4444-555555555555",
+    "invoice_number": "NORTH-000001",
+    "attempt_key": "charge-1",
+}
+# Each function of the gateway that sends parameters, an example, and what describes them.
+REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
+    "create_customer": ({"provider_id": "p"}, described.CustomerCreateParams),
+    "update_customer": (
+        {"customer_id": "cus_1", "payment_method_id": "pm_1", "name": "N", "email": "e@x.example"},
+        described.CustomerUpdateParams,
+    ),
+    "create_setup_intent": (
+        {"customer_id": "cus_1", "provider_id": "p", "actor_id": 7, "actor_name": "Bill"},
+        described.SetupIntentCreateParams,
+    ),
+    "setup_intent": ({"setup_intent_id": "seti_1"}, described.SetupIntentRetrieveParams),
+    "detach_card": ({"payment_method_id": "pm_1"}, described.PaymentMethodDetachParams),
+    "charge": (
+        {"request": gateway.ChargeRequest(**ATTEMPT)},
+        described.PaymentIntentCreateParams,
+    ),
+    "cancel_payment": ({"payment_intent_id": "pi_1"}, described.PaymentIntentCancelParams),
+    "payments_since": (
+        {"customer_id": "cus_1", "since": datetime(2026, 11, 1, tzinfo=UTC)},
+        described.PaymentIntentListParams,
+    ),
+    "payments_of": ({"customer_id": "cus_1"}, described.PaymentIntentListParams),
+    "payment_with_charge": ({"payment_intent_id": "pi_1"}, described.PaymentIntentRetrieveParams),
+}
+# The SDK imports these for type checkers only.
+NAMED_BY_THE_SDK = {"StripeContext": stripe.StripeContext, "Mapping": Mapping}
+WITHOUT_PARAMETERS = {
+    "call",
+    "client",
+    "card",
+    "pages",
+    "payment",
+    "payment_secret",
+}
+
+
+def strictly(shape: type, parameters: Any) -> None:
+    """Fails on parameters that the SDK does not describe, misses or types otherwise."""
+    shape.__pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    adapter = TypeAdapter(shape)
+    adapter.rebuild(_types_namespace=NAMED_BY_THE_SDK)
+    adapter.validate_python(parameters, strict=True)
+
+
+class Sent(Exception):
+    """Instead of sending."""
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    seen: list[Any] = []
+
+    def keep(_ask, *arguments):
+        seen.extend(arguments)
+        raise Sent
+
+    monkeypatch.setattr(gateway, "call", keep)
+    return seen
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_stripe_knows_every_parameter_we_send(name, sent):
+    arguments, shape = REQUESTS[name]
+
+    with pytest.raises(Sent):
+        list(getattr(gateway, name)(**arguments) or ())
+
+    options = [value for value in sent if isinstance(value, dict) and "idempotency_key" in value]
+    (parameters,) = [
+        value for value in sent if isinstance(value, dict) and "idempotency_key" not in value
+    ]
+    strictly(shape, parameters)
+    is_read = name in ("setup_intent", "payments_of", "payments_since", "payment_with_charge")
+    assert len(options) == (0 if is_read else 1), "every write has a key of ours"
+
+
+def test_stripe_knows_the_parameters_of_a_payment_on_session():
+    parameters = gateway.ChargeRequest(**{**ATTEMPT, "payment_method_id": ""}).parameters()
+
+    strictly(described.PaymentIntentCreateParams, parameters)
+    assert not {"confirm", "off_session", "payment_method"} & set(parameters)
+
+
+LATELY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ask", "shape"),
+    [
+        (partial(stripe_refunds.refunds_of, payment_intent_id="pi_1"), described.RefundListParams),
+        (partial(stripe_refunds.refunds_since, since=LATELY), described.RefundListParams),
+        (
+            partial(stripe_disputes.disputes_of, payment_intent_id="pi_1"),
+            described.DisputeListParams,
+        ),
+        (partial(stripe_disputes.disputes_since, since=LATELY), described.DisputeListParams),
+    ],
+)
+def test_stripe_knows_what_we_ask_of_refunds_and_disputes(ask, shape, sent):
+    with pytest.raises(Sent):
+        list(ask())
+
+    (parameters,) = [value for value in sent if isinstance(value, dict)]
+    strictly(shape, parameters)
+
+
+def test_no_request_is_left_unchecked():
+    functions = {
+        name
+        for name, thing in vars(gateway).items()
+        if inspect.isfunction(thing)
+        and thing.__module__ == gateway.__name__
+        and not name.startswith("_")
+    }
+
+    assert functions == set(REQUESTS) | WITHOUT_PARAMETERS
+
+
+def test_the_check_would_see_a_wrong_parameter():
+    good = gateway.ChargeRequest(**ATTEMPT).parameters()
+    for bad in ({"payment_method_types": ["card"]}, {"amount": "33000"}):
+        with pytest.raises(ValidationError):
+            strictly(described.PaymentIntentCreateParams, {**good, **bad})
+
+
+def test_the_sdk_repeats_nothing_by_itself_and_waits_no_longer_than_the_lease(settings):
+    client = gateway.client()
+
+    assert client._requestor._options.max_network_retries == 0  # noqa: SLF001
+    assert client._requestor._client._timeout == gateway.TIMEOUT  # noqa: SLF001
+    # Sending, then looking up: three calls at most under one lease.
+    assert 3 * sum(gateway.TIMEOUT) < settings.OUTBOX_LEASE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("intent", "outcome"),
+    [
+        ({"status": "succeeded"}, PaymentOutcome.SUCCEEDED),
+        ({"status": "processing"}, PaymentOutcome.PROCESSING),
+        ({"status": "requires_action"}, PaymentOutcome.NEEDS_CONFIRMATION),
+        (
+            {
+                "status": "requires_payment_method",
+                "last_payment_error": {"code": "authentication_required"},
+            },
+            PaymentOutcome.NEEDS_CONFIRMATION,
+        ),
+        (
+            {
+                "status": "requires_payment_method",
+                "last_payment_error": {"code": "card_declined", "decline_code": "lost_card"},
+            },
+            PaymentOutcome.FAILED,
+        ),
+        ({"status": "canceled"}, PaymentOutcome.FAILED),
+    ],
+)
+def test_a_payments_status_is_read_as_its_outcome(intent, outcome):
+    facts = payment_facts({"id": "pi_1", "amount": 100, "currency": "usd", **intent})
+
+    assert facts.outcome is outcome
+
+
+def test_stripes_own_fixture_is_read_whole():
+    facts = payment_facts(
+        {
+            "id": "pi_1",
+            "amount": 1099,
+            "currency": "usd",
+            "customer": {"id": "cus_1", "object": "customer"},
+            "status": "succeeded",
+            "metadata": {"provider": "p", "attempt": "charge-1"},
+            "last_payment_error": None,
+        }
+    )
+
+    assert (facts.customer_id, facts.currency, facts.attempt_key) == ("cus_1", "USD", "charge-1")

@@ -1,0 +1,60 @@
+"""What a closed month says of itself, and what its invoice keeps of the contract."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.contracts.contracts import lift_free_allowance
+from billing.documents.invoice_content import sheet_of
+from billing.invoicing.month_close import close_month
+from billing.models import Invoice
+from billing.pages.invoice import InvoicePage
+from core.actors import SYSTEM_ACTOR
+from core.months import Month
+from tenants.models import MeteringPolicy
+from tests.billing.conftest import NOVEMBER
+
+OCTOBER = Month(2026, 10)
+
+
+def test_the_package_is_named_on_the_page_and_on_the_pdf(books):
+    books.contract()
+    books.organization(users=3)
+
+    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+
+    invoice = Invoice.objects.get()
+    assert ("Package", "Complete") in InvoicePage.of(invoice).facts
+    assert sheet_of(invoice=invoice, lines=invoice.lines.all()).package == "Complete"
+
+
+@pytest.mark.parametrize(
+    ("terms", "outcome"),
+    [
+        ({"ends_on": "2026-10-01"}, "No contract in force, nothing to invoice"),
+        ({"unit_price": Decimal(0)}, "Nothing is owed, nothing to invoice"),
+    ],
+)
+def test_a_month_without_an_invoice_says_why(books, terms, outcome):
+    books.contract(**terms)
+    books.organization(users=30)
+
+    run = close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+
+    assert (run.invoices, run.outcome) == (0, outcome)
+
+
+def test_a_month_that_ended_before_there_was_a_card_stays_free_however_late_it_is_closed(books):
+    books.contract()
+    MeteringPolicy.objects.update(free_user_limit=10)
+    books.organization(users=9)
+
+    lift_free_allowance(actor=SYSTEM_ACTOR, now=NOVEMBER)
+    october = close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    november = close_month(
+        provider=books.provider, month=OCTOBER.next, now=NOVEMBER + timedelta(days=31)
+    )
+
+    assert (october.invoices, october.outcome) == (0, "Free allowance, nothing to invoice")
+    assert november.invoices == 1

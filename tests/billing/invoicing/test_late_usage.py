@@ -1,0 +1,293 @@
+"""What is told late of a closed month: a line of the next invoice, once, and never another's."""
+
+import csv
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from billing.choices import LineKind
+from billing.documents.invoice_csv import invoice_csv
+from billing.documents.invoice_pdf import invoice_html
+from billing.invoicing.month_close import close_month
+from billing.models import Invoice, InvoiceLine
+from core.months import Month
+from tenants.models import ManagedUser, MeteringPolicy
+from tests.billing.conftest import NOVEMBER
+from usage.models import UsageEvent
+
+OCTOBER, DECEMBER = Month(2026, 10), datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
+JANUARY = datetime(2027, 1, 1, 0, 10, tzinfo=UTC)
+KIND = LineKind
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def add(organization, when, number=1):
+    return ManagedUser.objects.bulk_create(
+        ManagedUser(
+            organization=organization,
+            email=f"late{when:%d%H%M}.{n}@acme.example",
+            added_at=when,
+            added_by_name="Adam",
+        )
+        for n in range(number)
+    )
+
+
+def remove(users, when):
+    ManagedUser.objects.filter(pk__in=[user.pk for user in users]).update(removed_at=when)
+
+
+def close(books, month, now):
+    return close_month(provider=books.provider, month=month, now=now)
+
+
+def adjustments(month="2026-11-01"):
+    lines = InvoiceLine.objects.filter(invoice__month=month).exclude(adjusted_month=None)
+    return list(lines.order_by("invoice", "position"))
+
+
+@pytest.fixture
+def october(books):
+    """Acme with three users, Bolt with five; October is closed at 11 dollars each."""
+    books.contract()
+    books.acme = books.organization(users=3, name="Acme")
+    books.bolt = books.organization(users=5, name="Bolt")
+    close(books, OCTOBER, NOVEMBER)
+    return books
+
+
+@pytest.fixture(name="books")
+def changeable_books(books):
+    class Story:
+        provider, contract, organization = books.provider, books.contract, books.organization
+
+    return Story()
+
+
+def test_an_addition_of_a_closed_month_is_a_line_of_the_next_invoice(october):
+    before = Invoice.objects.values().get()
+    (user,) = add(october.acme, at("2026-10-20 09:00"))
+
+    close(october, OCTOBER.next, DECEMBER)
+
+    event = UsageEvent.objects.get(subject_id=user.pk, metric="users")
+    assert (event.at, event.claimed_at) == (at("2026-11-01"), at("2026-10-20 09:00"))
+    (line,) = adjustments()
+    assert (line.kind, line.organization_name) == (KIND.ADJUSTMENT, "Acme")
+    assert (line.adjusted_month, line.adjusted_from) == (OCTOBER.first_day, 3)
+    assert (line.quantity, line.unit_price, line.amount_minor) == (1, Decimal(11), 1_100)
+    assert (line.peak_at, line.peak_event_id) == (at("2026-10-20 09:00"), event.pk)
+    assert line.peak_count_before == 3
+    assert line.reason == (
+        "Told after October 2026 was closed: 1 addition of 20 Oct 2026, 09:00:00 UTC+00:00."
+    )
+    assert line.description == ("Acme: highest number of users, October 2026, 4 instead of 3")
+    november = Invoice.objects.get(month="2026-11-01")
+    assert november.total_minor == (4 + 5 + 1) * 1_100
+    assert Invoice.objects.values().get(month="2026-10-01") == before
+
+
+def test_the_line_is_explained_in_csv_and_pdf_and_on_the_page(october, client, people):
+    add(october.acme, at("2026-10-20 09:00"))
+    close(october, OCTOBER.next, DECEMBER)
+    invoice = Invoice.objects.get(month="2026-11-01")
+    lines = list(invoice.lines.order_by("position"))
+    reason = "Told after October 2026 was closed: 1 addition of 20 Oct 2026, 09:00:00 UTC+00:00."
+    why = f"/account/usage/{october.acme.pk}/why/2026-10/"
+
+    *_, told = csv.DictReader(
+        invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig").splitlines()
+    )
+    assert (told["Told late of month"], told["Billed for it before"]) == ("2026-10", "3")
+    assert (told["Quantity"], told["Count after"], told["Reason"]) == ("1", "4", reason)
+    assert told["Why this number"].endswith(why)
+    html = invoice_html(invoice=invoice, lines=lines)
+    assert reason in html
+    assert why in html
+
+    client.force_login(people.bill)
+    page = client.get(f"/account/payments/{invoice.pk}/").content.decode()
+    assert reason in page
+    assert why in page
+
+
+def test_it_is_billed_once(october):
+    add(october.acme, at("2026-10-20 09:00"))
+    close(october, OCTOBER.next, DECEMBER)
+
+    close(october, Month(2026, 12), JANUARY)
+
+    assert adjustments("2026-12-01") == []
+
+
+def test_what_is_told_later_still_bills_the_rest_only(october):
+    add(october.acme, at("2026-10-20 09:00"))
+    close(october, OCTOBER.next, DECEMBER)
+    add(october.acme, at("2026-10-20 10:00"), 2)
+
+    close(october, Month(2026, 12), JANUARY)
+
+    first, second = adjustments("2026-12-01")
+    assert (first.adjusted_month, first.adjusted_from, first.quantity) == (OCTOBER.first_day, 4, 2)
+    # They were there all November too, which had counted four.
+    assert (second.adjusted_month, second.adjusted_from, second.quantity) == (
+        OCTOBER.next.first_day,
+        4,
+        2,
+    )
+
+
+def test_each_closed_month_that_lacked_them_is_adjusted(october):
+    close(october, OCTOBER.next, DECEMBER)
+    add(october.bolt, at("2026-10-31 23:59"))
+
+    close(october, Month(2026, 12), JANUARY)
+
+    lines = adjustments("2026-12-01")
+    assert [(f"{line.adjusted_month:%m}", line.quantity, line.adjusted_from) for line in lines] == [
+        ("10", 1, 5),
+        ("11", 1, 5),
+    ]
+    assert lines[1].peak_at is None
+
+
+def test_below_the_mark_that_was_billed_nothing_is_owed(october):
+    gone = list(ManagedUser.objects.filter(organization=october.acme)[:2])
+    remove(gone, at("2026-11-02"))
+    close(october, OCTOBER.next, DECEMBER)
+    # On 10 November one was there: a second one made no new peak of three.
+    add(october.acme, at("2026-11-10"))
+
+    close(october, Month(2026, 12), JANUARY)
+
+    assert adjustments("2026-12-01") == []
+
+
+def test_a_removal_told_late_brings_no_credit(october):
+    remove(list(ManagedUser.objects.filter(organization=october.bolt)), at("2026-10-04"))
+
+    close(october, OCTOBER.next, DECEMBER)
+
+    assert adjustments() == []
+    assert Invoice.objects.get(month="2026-11-01").total_minor == (3 + 5) * 1_100
+
+
+def test_a_removal_told_late_makes_room_for_an_addition_told_late(october):
+    leaving = list(ManagedUser.objects.filter(organization=october.acme))[:1]
+    remove(leaving, at("2026-10-10"))
+    add(october.acme, at("2026-10-20"))
+
+    close(october, OCTOBER.next, DECEMBER)
+
+    assert adjustments() == []
+
+
+def test_the_price_is_that_of_the_month_it_belongs_to(october):
+    october.contract(starts_on="2026-11-01", unit_price=Decimal("20.0000"))
+    add(october.acme, at("2026-10-20 09:00"))
+
+    close(october, OCTOBER.next, DECEMBER)
+
+    (line,) = adjustments()
+    assert (line.unit_price, line.amount_minor) == (Decimal(11), 1_100)
+
+
+def test_a_free_month_owes_nothing_afterwards(books):
+    books.contract()
+    MeteringPolicy.objects.update(free_user_limit=10)
+    acme = books.organization(users=3)
+    close(books, OCTOBER, NOVEMBER)
+    MeteringPolicy.objects.update(free_user_limit=None, free_until=at("2026-11-05"))
+    add(acme, at("2026-10-20"))
+
+    close(books, OCTOBER.next, DECEMBER)
+
+    assert adjustments() == []
+    assert Invoice.objects.get().total_minor == 4 * 1_100
+
+
+@pytest.fixture
+def committed(books):
+    """Ten are committed; Acme and Bolt had eight together in October."""
+    books.contract(kind="committed", committed_quantity=10)
+    books.acme = books.organization(users=3, name="Acme")
+    books.bolt = books.organization(users=5, name="Bolt")
+    close(books, OCTOBER, NOVEMBER)
+    return books
+
+
+def test_inside_a_commitment_nothing_more_is_owed(committed):
+    add(committed.acme, at("2026-10-20"), 2)
+
+    close(committed, OCTOBER.next, DECEMBER)
+
+    assert adjustments() == []
+    assert [invoice.kind for invoice in Invoice.objects.filter(month="2026-11-01")] == [
+        "commitment"
+    ]
+
+
+def test_above_a_commitment_only_what_passes_it_is_owed(committed):
+    add(committed.acme, at("2026-10-20"), 4)
+
+    close(committed, OCTOBER.next, DECEMBER)
+
+    charged, share = adjustments()
+    assert (charged.kind, charged.quantity, charged.amount_minor) == (KIND.ADJUSTMENT, 2, 2_200)
+    assert (charged.adjusted_from, charged.organization_id) == (0, None)
+    assert (share.kind, share.organization_name, share.quantity) == (KIND.BASIS, "Acme", 4)
+    assert share.amount_minor == 0
+    # November counts them all month, and bills its own two above.
+    overage = Invoice.objects.get(month="2026-11-01", kind="overage")
+    assert overage.total_minor == 4_400
+
+    add(committed.bolt, at("2026-10-21"))
+    close(committed, Month(2026, 12), JANUARY)
+    charged, *_ = adjustments("2026-12-01")
+    assert (charged.adjusted_month, charged.quantity) == (OCTOBER.first_day, 1)
+    assert charged.adjusted_from == 2
+
+
+def test_one_organization_lower_than_billed_makes_no_room_for_another(committed):
+    remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-10-06"))
+    add(committed.acme, at("2026-10-20"), 4)
+
+    close(committed, OCTOBER.next, DECEMBER)
+
+    charged, share = adjustments()
+    assert (charged.quantity, share.organization_name) == (2, "Acme")
+
+
+def test_an_adjustment_alone_is_an_overage_invoice(committed):
+    remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-11-15"))
+    close(committed, OCTOBER.next, DECEMBER)
+    add(committed.acme, at("2026-10-20"), 4)
+
+    close(committed, Month(2026, 12), JANUARY)
+
+    invoice = Invoice.objects.get(month="2026-12-01", kind="overage")
+    charged = invoice.lines.filter(kind=KIND.ADJUSTMENT).order_by("position")
+    assert [line.adjusted_month for line in charged] == [
+        OCTOBER.first_day,
+        OCTOBER.next.first_day,
+    ]
+    assert invoice.total_minor == 4_400
+    assert not invoice.lines.filter(kind=KIND.OVERAGE).exists()
+
+
+def test_one_told_late_while_an_earlier_month_is_open_waits_for_it(books):
+    books.contract()
+    acme = books.organization(users=3)
+    add(acme, at("2026-11-03"))
+    add(acme, at("2026-10-30"))
+
+    close(books, OCTOBER, NOVEMBER)
+    assert adjustments("2026-10-01") == []
+
+    close(books, OCTOBER.next, DECEMBER)
+    (line,) = adjustments()
+    assert (line.adjusted_month, line.adjusted_from, line.quantity) == (OCTOBER.first_day, 3, 1)

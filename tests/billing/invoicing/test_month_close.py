@@ -1,0 +1,276 @@
+"""Closing a month: what is issued, refused, resumed, and done by one of two."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection
+
+from billing.invoicing.month_close import (
+    MonthAlreadyClosed,
+    MonthNotOver,
+    NothingHappenedYet,
+    close_due_months,
+    close_month,
+    due_months,
+)
+from billing.models import Invoice, InvoiceLine, MonthClose, NumberSequence
+from billing.tasks import close_months_of
+from core.months import Month
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy
+from tests.billing.conftest import NOVEMBER
+from tests.usage.counting import set_policy
+from usage.models import UsageEvent
+
+OCTOBER = Month(2026, 10)
+
+
+def close(books, month=OCTOBER, now=NOVEMBER):
+    return close_month(provider=books.provider, month=month, now=now)
+
+
+def test_an_invoice_has_a_line_for_each_organization_linked_to_its_peak(books):
+    books.contract()
+    acme = books.organization(users=3, name="Acme")
+    books.organization(users=12, name="Bolt")
+    books.organization(users=0, name="Calm")
+    ManagedUser.objects.filter(organization=acme, email="user0@acme.example").update(
+        removed_at=datetime(2026, 10, 20, tzinfo=UTC)
+    )
+
+    run = close(books)
+
+    invoice = Invoice.objects.get()
+    assert (run.invoices, run.total_minor, run.outcome) == (1, 16_500, "1 invoice, $165.00")
+    assert (invoice.total_minor, invoice.collection) == (16_500, "by_invoice")
+    assert invoice.due_date == (NOVEMBER + timedelta(days=30)).date()
+    first, second = invoice.lines.order_by("position")
+    assert (first.organization_name, first.quantity, first.amount_minor) == ("Acme", 3, 3_300)
+    event = UsageEvent.objects.get(pk=first.peak_event_id)
+    assert (event.at, event.subject_name, event.actor_name) == (
+        first.peak_at,
+        first.peak_subject_name,
+        first.peak_actor_name,
+    )
+    assert (first.peak_count_before, first.peak_subject_name) == (2, "user2@acme.example")
+    assert (second.organization_name, second.quantity) == ("Bolt", 12)
+
+
+def test_thirty_carried_through_a_month_without_an_event_bill_thirty(books):
+    books.contract()
+    books.organization(users=30)
+    close(books)
+
+    close(books, Month(2026, 11), datetime(2026, 12, 1, tzinfo=UTC))
+
+    line = InvoiceLine.objects.get(invoice__month="2026-11-01")
+    assert (line.quantity, line.amount_minor, line.peak_event_id) == (30, 33_000, None)
+
+
+def test_a_month_closed_out_of_turn_bills_what_it_had(books):
+    books.contract()
+    books.organization(users=30)
+    close(books, Month(2026, 12), datetime(2027, 1, 1, tzinfo=UTC))
+
+    close(books, Month(2026, 11), datetime(2027, 1, 1, tzinfo=UTC))
+
+    assert Invoice.objects.get(month="2026-11-01").total_minor == 33_000
+
+
+def test_fourteen_contracted_and_seventeen_at_the_peak_bill_three_separately(books):
+    books.contract(kind="committed", committed_quantity=14)
+    books.organization(users=10, name="Acme")
+    books.organization(users=7, name="Bolt")
+
+    close(books)
+
+    commitment, overage = Invoice.objects.order_by("number")
+    assert (commitment.kind, commitment.total_minor) == ("commitment", 15_400)
+    assert (overage.kind, overage.total_minor) == ("overage", 3_300)
+    assert overage.lines.get(kind="overage").quantity == 3
+    assert overage.lines.filter(kind="basis").count() == 2
+
+
+def test_tax_and_parties_are_copied_onto_the_invoice(books):
+    from billing.models import BillingProfile
+
+    profile = BillingProfile.objects.create(
+        legal_name="Nordlicht GmbH",
+        address_lines=["Kai 1", "Hamburg"],
+        country="DE",
+        tax_id="DE123456789",
+        contact_emails=["pay@nordlicht.example"],
+        tax_name="VAT",
+        tax_rate=Decimal("19.000"),
+    )
+    books.contract()
+    books.organization(users=3)
+
+    close(books)
+    profile.legal_name = "Another"
+    profile.save()
+
+    invoice = Invoice.objects.get()
+    assert (invoice.subtotal_minor, invoice.tax_minor, invoice.total_minor) == (3_300, 627, 3_927)
+    assert invoice.buyer["name"] == "Nordlicht GmbH"
+    assert invoice.contract_summary["unit_price"] == "11.0000"
+
+
+@pytest.mark.parametrize(
+    ("users", "topic"), [(363, "billing.charge"), (364, "billing.invoice_mail")]
+)
+def test_under_the_limit_the_card_is_charged_and_else_the_invoice_is_mailed(books, users, topic):
+    books.contract()
+    books.card()
+    books.organization(users=users)
+
+    close(books)
+
+    topics = OutboxMessage.objects.filter(schema_name=books.provider.schema_name).order_by("id")
+    assert [topic for topic in topics.values_list("topic", flat=True) if "card" not in topic] == [
+        "billing.documents",
+        topic,
+    ]
+
+
+def test_the_free_allowance_is_closed_without_an_invoice(books):
+    books.contract()
+    MeteringPolicy.objects.update(free_user_limit=10)
+    books.organization(users=5)
+
+    run = close(books)
+
+    assert run.issued_at == NOVEMBER
+    assert run.outcome == "Free allowance, nothing to invoice"
+    assert Invoice.objects.count() == 0
+    assert MeteringPolicy.objects.current().closed_through == datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_a_month_that_is_not_over_is_refused_and_nothing_changes(books):
+    books.organization(users=1)
+
+    with pytest.raises(MonthNotOver, match="2026-11 is not over"):
+        close(books, Month(2026, 11))
+
+    assert MonthClose.objects.count() == 0
+
+
+def test_a_month_is_over_by_the_providers_own_clock(north, books):
+    set_policy(billing_time_zone="Pacific/Kiritimati")
+    north.billing_time_zone = "Pacific/Kiritimati"
+    ends = datetime(2026, 10, 31, 10, 0, tzinfo=UTC)
+
+    with pytest.raises(MonthNotOver):
+        close_month(provider=north, month=OCTOBER, now=ends - timedelta(microseconds=1))
+    assert close_month(provider=north, month=OCTOBER, now=ends).issued_at == ends
+
+
+def test_a_month_is_closed_once(books):
+    books.contract()
+    books.organization(users=3)
+    close(books)
+
+    with pytest.raises(MonthAlreadyClosed, match="1 invoice"):
+        close(books)
+
+    assert Invoice.objects.count() == 1
+
+
+def test_a_month_before_anything_happened_is_refused(books):
+    books.organization(users=3)
+
+    with pytest.raises(NothingHappenedYet, match="first month is 2026-10"):
+        close(books, Month(2019, 1))
+
+
+def test_numbers_run_without_gaps_also_over_a_close_that_failed(books, monkeypatch):
+    books.contract()
+    books.organization(users=3)
+    from billing.invoicing import month_close
+
+    with monkeypatch.context() as broken:
+        broken.setattr(month_close, "enqueue_all", _break)
+        with pytest.raises(ZeroDivisionError):
+            close(books)
+    assert Invoice.objects.count() == 0
+
+    close(books)
+    close(books, Month(2026, 11), datetime(2026, 12, 1, tzinfo=UTC))
+
+    prefix = books.provider.invoice_prefix
+    assert list(Invoice.objects.order_by("month").values_list("number", flat=True)) == [
+        f"{prefix}-000001",
+        f"{prefix}-000002",
+    ]
+    assert NumberSequence.objects.get().last_number == 2
+
+
+def _break(*_, **__):
+    raise ZeroDivisionError
+
+
+def test_missed_months_are_closed_oldest_first(books):
+    books.contract(starts_on="2026-10-01")
+    books.organization(users=3)
+    january = datetime(2027, 1, 1, 1, tzinfo=UTC)
+
+    due = due_months(provider=books.provider, now=january)
+    closed = close_due_months(provider=books.provider, now=january)
+
+    assert [str(month) for month in due] == ["2026-10", "2026-11", "2026-12"]
+    assert closed == 3
+    with provider_schema(books.provider):
+        months = Invoice.objects.order_by("number").values_list("month", flat=True)
+        assert [f"{month:%m}" for month in months] == ["10", "11", "12"]
+    assert close_due_months(provider=books.provider, now=january) == 0
+
+
+def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
+    from billing import tasks
+
+    seen = []
+
+    def close_or_fail(*, provider, now):
+        seen.append(provider)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tasks, "close_due_months", close_or_fail)
+
+    close_months_of([north.pk, south.pk])
+
+    assert sorted(provider.pk for provider in seen) == sorted([north.pk, south.pk])
+
+
+@pytest.mark.proof
+def test_of_two_schedulers_at_once_one_closes(committed_books):
+    books = committed_books
+    books.contract()
+    books.organization(users=30)
+    start, results = Barrier(4), []
+
+    def schedule():
+        try:
+            start.wait()
+            results.append(close(books))
+        except MonthAlreadyClosed as told:
+            results.append(told)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=schedule) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(type(result).__name__ for result in results) == [
+        "MonthAlreadyClosed",
+        "MonthAlreadyClosed",
+        "MonthAlreadyClosed",
+        "MonthClose",
+    ]
+    assert Invoice.objects.count() == 1
+    assert OutboxMessage.objects.filter(schema_name=books.provider.schema_name).count() == 2

@@ -1,0 +1,194 @@
+"""The card on file: believed when Stripe says so, replaced and never deleted."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection
+
+from accounts.models import Package, PackagePrice
+from billing.gateway import client as gateway
+from billing.models import ChargeAttempt, Contract, PaymentMethod
+from billing.payments.cards import (
+    CardNotAccepted,
+    adopt_card,
+    begin_card_setup,
+    customer_of,
+    settle_cards_at_stripe,
+)
+from core.schema import provider_schema
+from tenants.models import AuditEntry, MeteringPolicy, Organization
+from tenants.users.membership import add_user
+from tenants.users.refusals import UserCapReached
+from tests.billing.conftest import BILL, NOVEMBER
+
+
+def set_up(books, provider=None, card="pm_card_visa"):
+    secret = begin_card_setup(provider=provider or books.provider, actor=BILL)
+    intent = secret.partition("_secret_")[0]
+    if card:
+        gateway.client().v1.setup_intents.confirm(intent, {"payment_method": card})
+    return intent
+
+
+@pytest.fixture
+def price_list(north):
+    package = Package.objects.create(name="Starter", metric="users", contents=["Everything"])
+    for day, price in [(date(2026, 1, 1), "9.00"), (date(2026, 10, 1), "10.50")]:
+        PackagePrice.objects.create(
+            package=package, currency="USD", unit_price=Decimal(price), valid_from=day
+        )
+    return package
+
+
+def test_a_first_card_lifts_the_free_allowance_at_once_and_begins_a_contract(books, price_list):
+    organization = Organization.objects.create(name="Acme")
+    for number in range(10):
+        join(organization, number)
+    with pytest.raises(UserCapReached):
+        join(organization, 10)
+
+    adopt_card(provider=books.provider, setup_intent_id=set_up(books), now=NOVEMBER)
+
+    join(organization, 10)
+    assert MeteringPolicy.objects.current().free_user_limit is None
+    contract = Contract.objects.get()
+    assert (contract.kind, contract.unit_price) == ("pay_as_you_go", Decimal("10.5000"))
+    assert contract.starts_on == date(2026, 11, 1)
+    told = AuditEntry.objects.filter(actor_name="Bill").values_list("action", flat=True)
+    assert {"card.added", "free_allowance.lifted", "contract.begun"} <= set(told)
+
+
+def join(organization, number):
+    add_user(
+        organization=organization,
+        email=f"user{number}@acme.example",
+        name="",
+        actor=BILL,
+        via="form",
+        now=NOVEMBER,
+    )
+
+
+def test_without_a_price_list_nothing_is_changed(books):
+    with pytest.raises(CardNotAccepted, match="no price list"):
+        adopt_card(provider=books.provider, setup_intent_id=set_up(books), now=NOVEMBER)
+
+    assert PaymentMethod.objects.current() is None
+    assert MeteringPolicy.objects.current().free_user_limit == 10
+
+
+def test_a_new_card_replaces_the_old_which_is_detached_last(books):
+    old, new = books.card(), books.card("pm_card_mastercard")
+    old.refresh_from_db()
+
+    assert PaymentMethod.objects.current() == new
+    assert (new.brand, old.replaced_at) == ("mastercard", NOVEMBER)
+    assert gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
+
+    assert settle_cards_at_stripe(provider=books.provider, now=NOVEMBER)
+    assert settle_cards_at_stripe(provider=books.provider, now=NOVEMBER)
+
+    customer = gateway.client().v1.customers.retrieve(books.customer()).to_dict()
+    assert customer["invoice_settings"]["default_payment_method"] == new.stripe_payment_method_id
+    assert not gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
+    assert AuditEntry.objects.filter(action="card.replaced").count() == 1
+
+
+def test_a_card_that_an_unfinished_attempt_uses_stays_attached(books):
+    old = books.card()
+    ChargeAttempt.objects.create(
+        invoice=books.invoice(),
+        state=ChargeAttempt.State.UNKNOWN,
+        idempotency_key="charge-1",
+        amount_minor=33_000,
+        currency="USD",
+        stripe_customer_id=books.customer(),
+        stripe_payment_method_id=old.stripe_payment_method_id,
+        created_at=NOVEMBER,
+    )
+    books.card("pm_card_mastercard")
+
+    assert not settle_cards_at_stripe(provider=books.provider, now=NOVEMBER)
+
+    assert gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
+
+
+def test_an_intent_is_used_once_and_an_old_one_brings_no_old_card_back(books):
+    old = books.card()
+    new = books.card("pm_card_mastercard")
+
+    again = adopt_card(
+        provider=books.provider,
+        setup_intent_id=old.stripe_setup_intent_id,
+        now=NOVEMBER + timedelta(days=1),
+    )
+
+    assert again == old
+    assert PaymentMethod.objects.current() == new
+
+
+def test_a_card_that_no_bank_confirmed_is_not_taken(books):
+    intent = set_up(books, card=None)
+
+    with pytest.raises(CardNotAccepted, match="not confirmed"):
+        adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+    with pytest.raises(CardNotAccepted, match="knows nothing"):
+        adopt_card(provider=books.provider, setup_intent_id="seti_none", now=NOVEMBER)
+
+    assert PaymentMethod.objects.count() == 0
+
+
+def test_another_providers_intent_is_as_good_as_none(books, south):
+    intent = set_up(books, provider=south)
+    set_up(books)
+
+    with pytest.raises(CardNotAccepted, match="knows nothing"):
+        adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+
+
+def test_a_card_detached_meanwhile_is_not_taken(books):
+    intent = set_up(books)
+    facts = gateway.setup_intent(setup_intent_id=intent)
+    gateway.detach_card(payment_method_id=facts.card.payment_method_id)
+
+    with pytest.raises(CardNotAccepted, match="taken off"):
+        adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+
+
+def test_the_customer_is_created_once(books):
+    first = customer_of(books.provider)
+    books.provider.stripe_customer_id = None
+
+    assert customer_of(books.provider) == first
+    assert len(gateway.client().v1.customers.list().to_dict()["data"]) == 1
+
+
+@pytest.mark.proof
+def test_two_tabs_at_once_leave_one_default(committed_books):
+    books = committed_books
+    books.contract()
+    intents = [set_up(books), set_up(books, card="pm_card_mastercard")]
+    start = Barrier(4)
+    failures = []
+
+    def come_back(intent):
+        try:
+            with provider_schema(books.provider):
+                start.wait()
+                adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+        except Exception as error:  # noqa: BLE001 - reported below
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=come_back, args=[intent]) for intent in intents * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert PaymentMethod.objects.count() == 2
+    assert PaymentMethod.objects.filter(replaced_at=None).count() == 1

@@ -1,0 +1,224 @@
+"""Payments contested at Stripe: booked by its word, owed again when lost, never charged anew."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import Provider
+from billing.dunning.stages import Standing
+from billing.dunning.status import standing_of
+from billing.gateway import disputes as stripe_disputes
+from billing.models import ChargeAttempt, Chargeback, Payment, WebhookEvent
+from billing.payments import new_card_charges
+from billing.payments.chargebacks import book_chargeback
+from billing.payments.charging import PaymentMismatch, charge_invoice
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from tenants.models import AuditEntry
+from tests.proofs.events import post
+
+State = Chargeback.State
+
+
+@pytest.fixture
+def paid(books):
+    """An invoice that the card paid, and its payment."""
+    books.card()
+    invoice = books.invoice()
+    charge_invoice(invoice_id=invoice.pk, now=timezone.now())
+    return invoice
+
+
+def contest(books, invoice, **order):
+    payment = invoice.payments.get()
+    order["payment_intent"] = payment.stripe_payment_intent_id
+    return books.stripe.control("POST", "disputes", **order)["id"]
+
+
+def close(books, dispute, outcome):
+    books.stripe.control("POST", "disputes/close", dispute=dispute, outcome=outcome)
+
+
+def hear(books, *types):
+    """Every event of these types comes in, and what follows is done."""
+    found = books.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
+    for event in reversed(found):
+        if event["type"].startswith(types):
+            assert post(event) == 200
+    keep_charges_out()
+    deliver_due(now=timezone.now())
+
+
+def keep_charges_out():
+    OutboxMessage.objects.filter(
+        topic__in=("billing.charge", "billing.card_round", "billing.receipt_mail")
+    ).delete()
+
+
+def book(books, dispute):
+    with provider_schema(books.provider):
+        facts = stripe_disputes.dispute(stripe_dispute_id=dispute)
+        return book_chargeback(facts=facts, now=timezone.now())
+
+
+def mails():
+    found = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
+    return [(mail.payload["to"], mail.payload["subject"]) for mail in found]
+
+
+def test_a_contested_payment_still_counts(books, paid):
+    dispute = contest(books, paid, reason="product_not_received")
+
+    hear(books, "charge.dispute")
+
+    with provider_schema(books.provider):
+        row = Chargeback.objects.get()
+        assert (row.state, row.amount_minor, row.reason) == (
+            State.OPEN,
+            33_000,
+            "product not received",
+        )
+        assert (row.stripe_dispute_id, row.payment) == (dispute, paid.payments.get())
+        assert row.evidence_due_at > row.opened_at
+        assert (paid.paid_minor, paid.owed_minor) == (33_000, 0)
+        # Two events of it came: withdrawn and created.
+        assert WebhookEvent.objects.filter(type__startswith="charge.dispute").count() == 2
+        assert AuditEntry.objects.filter(action="chargeback.open").count() == 1
+    assert [subject for _, subject in mails()] == [
+        f"{books.provider.name}: payment of invoice {paid.number} contested"
+    ]
+
+
+def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(books, paid):
+    close(books, contest(books, paid), "lost")
+    hear(books, "charge.dispute")
+
+    with provider_schema(books.provider):
+        row = Chargeback.objects.get()
+        assert row.state == State.LOST
+        assert row.closed_at
+        assert (paid.paid_minor, paid.owed_minor) == (0, 33_000)
+        assert charge_invoice(invoice_id=paid.pk, cause="again", now=timezone.now()) is None
+        assert new_card_charges.outstanding_ids() == []
+        # Long due, it counts from the day it came back.
+        books.provider.refresh_from_db()
+        for days, standing in ((0, Standing.CURRENT), (2, Standing.OUTSTANDING)):
+            later = timezone.now() + timedelta(days=days)
+            assert standing_of(provider=books.provider, now=later).standing is standing
+    assert mails() == [
+        (
+            [settings.SUPPORT_EMAIL],
+            f"{books.provider.name}: payment of invoice {paid.number} taken back",
+        ),
+        (
+            paid.buyer["emails"],
+            f"The payment of invoice {paid.number} was taken back by your bank",
+        ),
+    ]
+
+
+def test_a_won_one_changes_nothing(books, paid):
+    dispute = contest(books, paid)
+    hear(books, "charge.dispute")
+    close(books, dispute, "won")
+    hear(books, "charge.dispute")
+
+    with provider_schema(books.provider):
+        assert Chargeback.objects.get().state == State.WON
+        assert (paid.paid_minor, paid.owed_minor) == (33_000, 0)
+        actions = AuditEntry.objects.filter(action__startswith="chargeback").order_by("pk")
+        assert list(actions.values_list("action", flat=True)) == [
+            "chargeback.open",
+            "chargeback.won",
+        ]
+
+
+def test_a_part_of_a_payment_is_taken_back(books, paid):
+    close(books, contest(books, paid, amount=5_000), "lost")
+    hear(books, "charge.dispute")
+
+    with provider_schema(books.provider):
+        assert (paid.paid_minor, paid.owed_minor) == (28_000, 5_000)
+
+
+def test_late_word_never_opens_a_decided_one_again(books, paid):
+    dispute = contest(books, paid)
+    early = stripe_disputes.dispute(stripe_dispute_id=dispute)
+    close(books, dispute, "lost")
+    book(books, dispute)
+
+    with provider_schema(books.provider):
+        again = book_chargeback(facts=early, now=timezone.now())
+
+        assert again.state == State.LOST
+        assert paid.owed_minor == 33_000
+
+
+def test_word_of_a_dispute_before_word_of_its_payment_books_both(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    attempt = charge_invoice(invoice_id=invoice.pk, now=timezone.now())
+    assert attempt.state == ChargeAttempt.State.UNKNOWN
+    (intent,) = books.stripe.client().v1.payment_intents.list().data
+    books.stripe.control("POST", "disputes", payment_intent=intent.id)
+
+    hear(books, "charge.dispute")
+
+    with provider_schema(books.provider):
+        assert Payment.objects.get().amount_minor == 33_000
+        assert Chargeback.objects.get().payment == Payment.objects.get()
+
+
+def test_more_than_was_paid_or_another_payment_is_not_booked(books, paid):
+    dispute = contest(books, paid, amount=33_001)
+    with pytest.raises(PaymentMismatch):
+        book(books, dispute)
+
+    with provider_schema(books.provider):
+        assert not Chargeback.objects.exists()
+
+
+def test_a_dispute_of_somebody_elses_payment_is_passed_over(books):
+    client = books.stripe.client().v1
+    customer, method = books.stripe.customer_with()
+    intent = client.payment_intents.create(
+        {
+            "amount": 900,
+            "currency": "usd",
+            "customer": customer,
+            "payment_method": method,
+            "confirm": True,
+            "off_session": True,
+        }
+    )
+    books.stripe.control("POST", "disputes", payment_intent=intent.id)
+
+    hear(books, "charge.dispute")
+
+    for provider in Provider.objects.filter(state=Provider.State.ACTIVE):
+        with provider_schema(provider):
+            assert not Chargeback.objects.exists()
+            assert not WebhookEvent.objects.filter(type__startswith="charge.dispute").exists()
+    assert not OutboxMessage.objects.filter(
+        topic="billing.stripe_event_owner", finished_at=None
+    ).exists()
+
+
+def test_an_inquiry_moves_no_money(books, paid):
+    told = {
+        "id": "du_inquiry",
+        "payment_intent": paid.payments.get().stripe_payment_intent_id,
+        "amount": 33_000,
+        "currency": "usd",
+        "status": "warning_needs_response",
+        "created": 1_760_000_000,
+        "reason": "fraudulent",
+    }
+
+    assert book_chargeback(facts=stripe_disputes.dispute_facts(told), now=timezone.now()) is None
+    assert not Chargeback.objects.exists()

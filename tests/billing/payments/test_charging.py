@@ -1,0 +1,235 @@
+"""Charging once: what Stripe answers, loses or repeats, against the stand-in."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from billing.gateway import client as gateway
+from billing.gateway.objects import PaymentOutcome
+from billing.models import ChargeAttempt, Payment, PaymentMethod
+from billing.payments import charging
+from billing.payments.charging import charge_invoice
+from core.outbox.models import OutboxMessage
+from tests.billing.conftest import NOVEMBER
+
+State = ChargeAttempt.State
+
+
+def test_a_card_is_charged_once_however_often_it_is_asked_for(books):
+    books.card()
+    invoice = books.invoice()
+
+    first = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+
+    assert first == again
+    assert first.state == State.SUCCEEDED
+    assert invoice.status == "paid"
+    assert Payment.objects.get().amount_minor == 33_000
+    assert books.stripe.charges(customer=books.customer())["amount_charged"] == 33_000
+    assert OutboxMessage.objects.filter(topic="billing.receipt_mail").count() == 1
+
+
+def test_a_decline_is_kept_with_its_reason_and_its_cause_never_tries_again(books):
+    books.card()
+    tell_last_card(books, "insufficient_funds")
+    invoice = books.invoice()
+
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+
+    assert attempt == again
+    assert (attempt.state, attempt.decline_code) == (State.FAILED, "insufficient_funds")
+    assert "insufficient funds" in attempt.failure_message
+    assert invoice.status == "open"
+    assert books.stripe.charges(customer=books.customer())["failed"] == 1
+    assert OutboxMessage.objects.filter(topic="billing.charge_failed_mail").count() == 1
+
+
+def test_another_cause_may_try_after_a_definite_failure(books):
+    books.card()
+    tell_last_card(books, "insufficient_funds")
+    invoice = books.invoice()
+    charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    tell_last_card(books, "approve")
+
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1")
+
+    assert attempt.state == State.SUCCEEDED
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_a_bank_that_wants_its_holder_leaves_the_attempt_to_be_confirmed(books):
+    books.card()
+    tell_last_card(books, "authentication_required")
+    invoice = books.invoice()
+
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    other = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1")
+
+    assert attempt.state == State.NEEDS_CONFIRMATION
+    assert other == attempt, "an unfinished attempt blocks every other"
+
+
+@pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "unsaved_500", "conflict"])
+def test_a_lost_answer_is_never_a_second_charge(books, kind):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault(kind, path="/v1/payment_intents")
+
+    charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(minutes=1))
+
+    assert attempt.state == State.SUCCEEDED
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_what_is_sent_again_is_sent_with_the_same_key(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+
+    unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=22))
+
+    assert (unknown.state, attempt.state) == (State.UNKNOWN, State.SUCCEEDED)
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_an_unknown_outcome_blocks_another_attempt(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
+
+    unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    books.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
+    other = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="card:2")
+
+    assert unknown.state == State.UNKNOWN
+    assert other == unknown
+    assert ChargeAttempt.objects.count() == 1
+
+
+@pytest.mark.parametrize("did_its_work", [True, False])
+def test_a_saved_error_is_settled_by_looking_up_what_stripe_holds(books, did_its_work):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("saved_500", path="/v1/payment_intents", work=did_its_work)
+
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+
+    if did_its_work:
+        assert attempt.state == State.SUCCEEDED
+        return
+    assert attempt.state == State.UNKNOWN
+    # The same key gets the same error for a day; then nothing is sent again, only looked up.
+    later = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=23, minutes=30))
+    assert later.state == State.UNKNOWN
+    last = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=24))
+    assert (last.state, last.decline_code) == (State.FAILED, "never_arrived")
+    retry = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1")
+    assert retry.state == State.SUCCEEDED
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_a_forgotten_key_is_never_sent_again(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    assert unknown.state == State.UNKNOWN
+    books.stripe.control("POST", "idempotency/expire")
+
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=23))
+
+    assert attempt.state == State.SUCCEEDED
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_too_many_requests_keep_the_attempt_for_later(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.fault("rate_limit", path="/v1/payment_intents")
+
+    with pytest.raises(gateway.NotDone):
+        charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+
+    assert attempt.state == State.SUCCEEDED
+    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_a_payment_in_processing_is_asked_about_and_not_repeated(books):
+    books.card()
+    invoice = books.invoice()
+    books.stripe.control("POST", "payments/hold", times=1)
+
+    waiting = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    still = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="card:2")
+    books.stripe.control("POST", "payments/settle", payment_intent=waiting.stripe_payment_intent_id)
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+
+    assert (waiting.state, still.state) == (State.PROCESSING, State.PROCESSING)
+    assert attempt.state == State.SUCCEEDED
+    assert ChargeAttempt.objects.count() == 1
+
+
+def test_nothing_is_charged_without_a_debt_or_a_card(books):
+    invoice = books.invoice()
+    assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER) is None
+
+    books.card()
+    invoice.voided_at = NOVEMBER
+    invoice.save()
+    assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER) is None
+    assert ChargeAttempt.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount_minor": 1},
+        {"currency": "EUR"},
+        {"customer_id": "cus_other"},
+        {"provider_id": "other"},
+        {"attempt_key": "charge-other"},
+    ],
+)
+def test_word_of_another_payment_settles_nothing(books, wrong):
+    books.card()
+    invoice = books.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
+    Payment.objects.all().delete()
+    ChargeAttempt.objects.update(state=State.UNKNOWN, finished_at=None)
+
+    with pytest.raises(charging.PaymentMismatch):
+        charging.settle(attempt_id=attempt.pk, facts=replace(facts, **wrong), now=NOVEMBER)
+
+    assert Payment.objects.count() == 0
+
+
+def test_a_success_is_never_taken_back(books):
+    books.card()
+    invoice = books.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
+
+    for outcome in PaymentOutcome:
+        late = charging.settle(
+            attempt_id=attempt.pk, facts=replace(facts, outcome=outcome), now=NOVEMBER
+        )
+        assert late.state == State.SUCCEEDED
+    assert Payment.objects.count() == 1
+
+
+def tell_last_card(books, answer):
+    books.stripe.control(
+        "POST",
+        "cards",
+        payment_method=PaymentMethod.objects.current().stripe_payment_method_id,
+        answer=answer,
+    )

@@ -1,0 +1,197 @@
+"""When a declined card is tried again, and when it is left alone."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.models import ChargeAttempt
+from billing.outbox_handlers import charge
+from billing.payments.charging import charge_invoice
+from billing.payments.retries import next_attempt_at, next_retry
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from tests.billing.conftest import NOVEMBER
+from tests.billing.payments.test_charging import tell_last_card
+
+State = ChargeAttempt.State
+DAYS = [1, 3, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("hours", "day"),
+    [(0, 1), (23, 1), (24, 3), (71, 3), (72, 5), (120, 7), (167, 7), (168, None), (999, None)],
+)
+def test_the_next_day_of_the_schedule_counts_from_the_first_failure(hours, day):
+    found = next_retry(
+        decline_code="insufficient_funds",
+        first_failed_at=NOVEMBER,
+        now=NOVEMBER + timedelta(hours=hours),
+        days=DAYS,
+    )
+
+    assert found == (day and (day, NOVEMBER + timedelta(days=day)))
+
+
+@pytest.mark.parametrize(
+    ("code", "is_retried"),
+    [
+        ("insufficient_funds", True),
+        ("generic_decline", True),
+        ("do_not_honor", True),
+        ("expired_card", True),
+        ("processing_error", True),
+        ("never_arrived", True),
+        ("", True),
+        ("lost_card", False),
+        ("stolen_card", False),
+        ("pickup_card", False),
+        ("authentication_required", False),
+        ("withdrawn", False),
+    ],
+)
+def test_what_the_bank_means_for_good_is_not_asked_again(code, is_retried):
+    found = next_retry(decline_code=code, first_failed_at=NOVEMBER, now=NOVEMBER, days=DAYS)
+
+    assert bool(found) == is_retried
+
+
+def retries():
+    return OutboxMessage.objects.filter(topic="billing.charge", key__startswith="retry:")
+
+
+def work(books, *, until):
+    """Workers that look every half hour, as the beat does."""
+    OutboxMessage.objects.exclude(topic="billing.charge").delete()
+    for half in range(int((until - NOVEMBER) / timedelta(minutes=30)) + 1):
+        while deliver_due(now=NOVEMBER + half * timedelta(minutes=30)):
+            pass
+
+
+def declined(books, answer="insufficient_funds", **changes):
+    books.card()
+    tell_last_card(books, answer)
+    invoice = books.invoice(**changes)
+    charge({"invoice_id": invoice.pk}, NOVEMBER)
+    return invoice
+
+
+def attempts(books):
+    with provider_schema(books.provider):
+        return [
+            (attempt.created_at - NOVEMBER, attempt.state)
+            for attempt in ChargeAttempt.objects.order_by("pk")
+        ]
+
+
+def test_each_day_of_the_schedule_is_tried_once_and_then_no_more(books):
+    declined(books)
+
+    work(books, until=NOVEMBER + timedelta(days=9))
+
+    assert attempts(books) == [(timedelta(days=day), State.FAILED) for day in (0, 1, 3, 5, 7)]
+    with provider_schema(books.provider):
+        assert books.stripe.charges(customer=books.customer())["failed"] == 5
+
+
+def test_a_retry_that_succeeds_ends_the_schedule(books):
+    invoice = declined(books)
+    tell_last_card(books, "approve")
+
+    work(books, until=NOVEMBER + timedelta(days=9))
+
+    assert [state for _, state in attempts(books)] == [State.FAILED, State.SUCCEEDED]
+    with provider_schema(books.provider):
+        assert next_attempt_at(invoice) is None
+
+
+def test_a_card_reported_lost_meanwhile_is_left_alone_from_then_on(books):
+    declined(books)
+    tell_last_card(books, "lost_card")
+
+    work(books, until=NOVEMBER + timedelta(days=9))
+
+    assert [at.days for at, _ in attempts(books)] == [0, 1]
+
+
+@pytest.mark.parametrize("what", ["voided_at", "written_off_at"])
+def test_what_is_not_owed_any_more_is_not_tried(books, what):
+    invoice = declined(books)
+    setattr(invoice, what, NOVEMBER)
+    invoice.save()
+
+    assert next_attempt_at(invoice) is None
+    work(books, until=NOVEMBER + timedelta(days=2))
+
+    assert len(attempts(books)) == 1
+
+
+def test_a_retry_delivered_twice_is_one_attempt(books):
+    declined(books)
+    (message,) = retries()
+
+    for _ in range(3):
+        charge(message.payload, message.due_at)
+
+    assert len(attempts(books)) == 2
+    assert min(retries().values_list("key", flat=True)) == message.key
+    assert retries().count() == 2
+
+
+@pytest.mark.parametrize("kind", ["commit_then_timeout", "saved_500", "conflict", "rate_limit"])
+def test_a_disturbed_retry_charges_once(books, kind):
+    declined(books)
+    tell_last_card(books, "approve")
+    work_at = {"work": True} if kind == "saved_500" else {}
+    books.stripe.fault(kind, path="/v1/payment_intents", **work_at)
+
+    work(books, until=NOVEMBER + timedelta(days=4))
+
+    assert [state for _, state in attempts(books)] == [State.FAILED, State.SUCCEEDED]
+    with provider_schema(books.provider):
+        assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+
+
+def test_a_bank_that_wants_its_holder_is_not_asked_again_behind_his_back(books):
+    declined(books, answer="authentication_required")
+
+    work(books, until=NOVEMBER + timedelta(days=9))
+
+    assert attempts(books) == [(timedelta(0), State.NEEDS_CONFIRMATION)]
+    assert not retries().exists()
+
+
+def test_a_replaced_card_is_not_retried(books):
+    invoice = declined(books)
+    message = retries().get()
+    books.card("pm_card_mastercard")
+
+    charge(message.payload, message.due_at)
+
+    assert len(attempts(books)) == 1
+    assert next_attempt_at(invoice) is None
+
+
+def test_the_invoice_page_tells_the_instant_of_the_next_attempt(client, people, books):
+    invoice = declined(books, billing_time_zone="Europe/Berlin")
+    client.force_login(people.bill)
+
+    page = client.get(f"/account/payments/{invoice.pk}/").content.decode()
+
+    assert "Next attempt: 2 Nov 2026, 01:10:00 UTC+01:00" in page
+
+
+def test_the_days_are_a_setting(books, settings):
+    settings.RETRY_DAYS = [2]
+    declined(books)
+
+    assert [message.due_at - NOVEMBER for message in retries()] == [timedelta(days=2)]
+
+
+def test_another_close_never_repeats_a_failed_one(books):
+    invoice = declined(books)
+
+    again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=1))
+
+    assert again.state == State.FAILED
+    assert retries().count() == 1

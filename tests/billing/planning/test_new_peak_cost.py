@@ -1,0 +1,221 @@
+"""Adding by form says what a new peak costs before it is made."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Provider
+from billing.models import BillingProfile, Contract
+from billing.planning.new_peak_cost import cost_of_peak
+from core.actors import SYSTEM_ACTOR
+from core.metrics import Metric
+from core.schema import connection, provider_schema
+from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
+from tenants.organizations.lifecycle import set_user_cap
+from tenants.users.membership import Via, add_device, add_user, remove_user
+from tenants.users.new_peak import Addition
+from tests.cap_requests import contract
+from tests.personas import People
+
+NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
+FEBRUARY = datetime(2026, 2, 3, 9, tzinfo=UTC)
+SignIn = Callable[..., Client]
+
+
+@pytest.fixture(autouse=True)
+def today() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def acme(north: Provider) -> Organization:
+    """Three users since February; users cost 11 dollars a month."""
+    with provider_schema(north):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        organization = Organization.objects.create(name="Acme", created_at=FEBRUARY)
+        for number in range(3):
+            add(organization, number)
+        contract().save()
+    return organization
+
+
+def add(organization: Organization, number: int, at: datetime = FEBRUARY) -> ManagedUser:
+    return add_user(
+        organization=organization,
+        email=f"u{number}@acme.example",
+        name="",
+        actor=SYSTEM_ACTOR,
+        via=Via.DEMO,
+        now=at,
+    )
+
+
+def address(organization: Organization) -> str:
+    return f"/organizations/{organization.pk}/users/add/"
+
+
+def users(north: Provider) -> int:
+    with provider_schema(north):
+        return ManagedUser.objects.filter(removed_at=None).count()
+
+
+def test_a_new_peak_is_told_with_its_cost_and_added_when_confirmed(
+    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+) -> None:
+    bill = sign_in(client, people.bill)
+    form = {"email": "new@acme.example", "name": "New"}
+    told = bill.post(address(acme), form)
+    assert told.status_code == 200
+    assert "new peak of the month" in told.text
+    assert "rises from 3 to 4" in told.text
+    assert "$11.00" in told.text
+    assert 'name="seen_peak" value="4"' in told.text
+    assert 'value="new@acme.example"' in told.text
+    assert "costs nothing" in told.text
+    assert users(north) == 3
+    assert bill.post(address(acme), form | {"seen_peak": "4"}).status_code == 302
+    assert users(north) == 4
+
+
+@pytest.mark.parametrize("seen", ["", "3", "-4", "four", "٤", "4" * 30])
+def test_whoever_was_not_told_of_this_peak_is_asked(
+    seen: str, sign_in: SignIn, people: People, north: Provider, acme: Organization
+) -> None:
+    """Somebody else added one meanwhile: what was confirmed was another, lower peak."""
+    bill = sign_in(Client(), people.bill)
+    answer = bill.post(address(acme), {"email": "new@acme.example", "seen_peak": seen})
+    assert "new peak" in answer.text
+    assert users(north) == 3
+
+
+def test_replacing_a_leaver_asks_nothing(
+    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+) -> None:
+    with provider_schema(north):
+        user = ManagedUser.objects.get(email="u0@acme.example")
+        remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
+    bill = sign_in(client, people.bill)
+    assert bill.post(address(acme), {"email": "new@acme.example"}).status_code == 302
+    assert users(north) == 3
+
+
+@pytest.mark.parametrize("person", ["adam", "otto"])
+def test_who_may_not_see_money_is_told_without_it(
+    person: str, client: Client, sign_in: SignIn, people: People, acme: Organization
+) -> None:
+    who = getattr(people, person)
+    there = address(acme)
+    if person == "otto":
+        people.north.refresh_from_db()
+        there = "/organization/users/add/"
+    answer = sign_in(client, who).post(there, {"email": "new@otto.example"})
+    assert "new peak of the month" in answer.text
+    assert "$" not in answer.text
+    assert "11.00" not in answer.text
+
+
+def test_at_the_cap_the_cap_is_told_and_no_cost(
+    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+) -> None:
+    with provider_schema(north):
+        set_user_cap(organization=acme, cap=3, actor=SYSTEM_ACTOR, now=NOW)
+    answer = sign_in(client, people.bill).post(address(acme), {"email": "new@acme.example"})
+    assert answer.status_code == 409
+    assert "new peak" not in answer.text
+
+
+def told(north: Provider, organization: Organization, how_many: int = 1) -> tuple[str, int, bool]:
+    with provider_schema(north):
+        peak = cost_of_peak(Addition(organization, Metric.USERS, how_many), NOW)
+    return (peak.cost, peak.added, peak.starts_overage) if peak else ("", 0, False)
+
+
+def test_a_commitment_is_used_up_before_anything_costs(north: Provider, acme: Organization) -> None:
+    with provider_schema(north):
+        Contract.objects.all().delete()
+        contract(kind="committed", committed_quantity=5).save()
+    assert told(north, acme, 2) == ("", 0, False)
+    assert told(north, acme, 3) == ("$11.00", 1, True)
+    assert told(north, acme, 5) == ("$33.00", 3, True)
+    with provider_schema(north):
+        for number in range(3, 7):
+            add(acme, number, NOW)
+    assert told(north, acme) == ("$11.00", 1, False)
+
+
+def test_the_cost_is_of_the_whole_month_with_its_tax(north: Provider, acme: Organization) -> None:
+    with provider_schema(north):
+        BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
+    assert told(north, acme) == ("$13.09", 1, False)
+    with time_machine.travel(datetime(2026, 3, 31, 23, tzinfo=UTC)):
+        assert told(north, acme) == ("$13.09", 1, False)
+
+
+def test_only_what_is_billed_costs(north: Provider, acme: Organization) -> None:
+    with provider_schema(north):
+        Contract.objects.update(metric="devices")
+    assert told(north, acme) == ("", 0, False)
+    with provider_schema(north):
+        device = cost_of_peak(Addition(acme, Metric.DEVICES, 2), NOW)
+        assert device is not None
+        assert (device.cost, device.peak, device.level) == ("$22.00", 0, 2)
+        Contract.objects.update(metric="greater")
+        assert cost_of_peak(Addition(acme, Metric.DEVICES, 3), NOW) is None
+        for number in range(5):
+            add_device(
+                organization=acme,
+                name="Laptop",
+                serial_number=f"S{number}",
+                actor=SYSTEM_ACTOR,
+                via=Via.DEMO,
+                now=NOW,
+            )
+    assert told(north, acme, 2) == ("", 0, False)
+    assert told(north, acme, 3) == ("$11.00", 1, False)
+    with provider_schema(north):
+        Contract.objects.all().delete()
+    assert told(north, acme, 9) == ("", 0, False)
+
+
+def test_inside_the_free_allowance_nothing_costs(north: Provider, acme: Organization) -> None:
+    with provider_schema(north):
+        MeteringPolicy.objects.update(free_user_limit=10)
+    assert told(north, acme) == ("", 0, False)
+
+
+def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organization) -> None:
+    with provider_schema(north):
+        user = ManagedUser.objects.get(email="u0@acme.example")
+        remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
+        with CaptureQueriesContext(connection) as statements:
+            cost_of_peak(Addition(acme, Metric.USERS, 1), NOW)
+        assert len(statements) == 1
+
+
+def test_an_import_tells_before_it_is_confirmed(
+    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+) -> None:
+    with provider_schema(north):
+        run = ImportRun.objects.create(
+            organization=acme,
+            kind=ImportRun.Kind.USERS,
+            file_name="users.csv",
+            content=b"",
+            encoding="UTF-8",
+            source="",
+            columns_used=["email"],
+            lines=4,
+            state=ImportRun.State.CHECKED,
+            started_at=NOW,
+            started_by_name="Bill",
+        )
+    page = f"/organizations/{acme.pk}/imports/{run.pk}/"
+    text = sign_in(client, people.bill).get(page).text
+    assert "rises from 3 to 7" in text
+    assert "$44.00" in text
+    assert "$44.00" not in sign_in(Client(), people.adam).get(page).text

@@ -1,0 +1,225 @@
+"""The rehearsal of a month: the close to the cent, and nothing of it kept."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError
+
+from billing.invoicing.month_close import close_month
+from billing.models import BillingProfile, Invoice, InvoiceLine
+from billing.preview.changes import Kind
+from billing.preview.checks import CheckResult
+from billing.preview.month_preview import CantRehearse, months_to_rehearse, rehearse
+from core.months import Month
+from core.schema import provider_schema
+from tenants.models import ManagedUser, MeteringPolicy
+from tests.billing.conftest import NOVEMBER
+from tests.billing.schema_fingerprint import everything
+
+OCTOBER = Month(2026, 10)
+MID_OCTOBER = datetime(2026, 10, 15, tzinfo=UTC)
+DECEMBER = datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
+
+
+def rehearsed(books, month=OCTOBER, now=NOVEMBER, checks=()):
+    return rehearse(provider=books.provider, month=month, now=now, checks=checks)
+
+
+def close(books, month=OCTOBER, now=NOVEMBER):
+    return close_month(provider=books.provider, month=month, now=now)
+
+
+def add(organization, when, number):
+    ManagedUser.objects.bulk_create(
+        ManagedUser(organization=organization, email=f"{when:%m%d}.{n}@x.example", added_at=when)
+        for n in range(number)
+    )
+
+
+def as_issued(invoice):
+    """An invoice's amounts and lines, as a draft has them."""
+    return (
+        invoice.kind,
+        invoice.collection,
+        (invoice.subtotal_minor, invoice.tax_minor, invoice.total_minor),
+        [
+            (
+                *(line.kind, line.description, line.organization_id, line.organization_name),
+                *(line.metric, int(line.quantity), line.unit_price, line.amount_minor),
+                *(line.peak_event_id, line.peak_at, line.peak_count_before),
+                *(line.peak_subject_name, line.peak_actor_name),
+                *(line.adjusted_month, line.adjusted_from, line.reason),
+            )
+            for line in invoice.lines.order_by("position")
+        ],
+    )
+
+
+def as_drafted(draft):
+    return (
+        draft.kind.value,
+        draft.collection.value,
+        (draft.subtotal_minor, draft.tax_minor, draft.total_minor),
+        [
+            (
+                *(line.kind.value, line.description, line.organization_id),
+                *(line.organization_name, line.metric, line.quantity, line.unit_price),
+                *(line.amount_minor, line.peak.event_id, line.peak.at, line.peak.count_before),
+                *(line.peak.subject_name, line.peak.actor_name),
+                *(line.adjusted_month, line.adjusted_from, line.reason),
+            )
+            for line in draft.lines
+        ],
+    )
+
+
+KINDS = {"pay_as_you_go": {}, "committed": {"kind": "committed", "committed_quantity": 9}}
+
+
+@pytest.fixture(params=KINDS)
+def two_months(books, request):
+    """October is closed, something of it was told late, November is over."""
+    books.contract(**KINDS[request.param])
+    BillingProfile.objects.create(
+        legal_name="North GmbH",
+        country="DE",
+        contact_emails=["pay@north.example"],
+        tax_name="VAT",
+        tax_rate=Decimal("19.000"),
+    )
+    acme = books.organization(users=7, name="Acme")
+    books.organization(users=4, name="Bolt")
+    close(books)
+    add(acme, datetime(2026, 10, 9, tzinfo=UTC), 2)
+    add(acme, datetime(2026, 11, 20, tzinfo=UTC), 3)
+    return books
+
+
+def test_the_close_issues_exactly_what_was_rehearsed(two_months):
+    plan = rehearsed(two_months, OCTOBER.next, DECEMBER).plan
+    drafts = [as_drafted(draft) for draft in plan.drafts]
+
+    run = close(two_months, OCTOBER.next, DECEMBER)
+
+    issued = Invoice.objects.filter(month="2026-11-01").order_by("number")
+    assert [as_issued(invoice) for invoice in issued] == drafts
+    assert run.total_minor == plan.total_minor
+    assert InvoiceLine.objects.filter(kind="adjustment").exists()
+
+
+def test_a_rehearsal_changes_nothing_at_all(two_months):
+    schema = two_months.provider.schema_name
+    before = everything(schema)
+
+    rehearsed(two_months, OCTOBER.next, DECEMBER)
+    rehearsed(two_months, OCTOBER.next, datetime(2026, 11, 15, tzinfo=UTC))
+
+    assert everything(schema) == before
+    # And who comes next may write again.
+    assert close(two_months, OCTOBER.next, DECEMBER).issued_at
+
+
+def test_the_database_itself_refuses_what_a_rehearsal_would_write(books):
+    books.contract()
+    books.organization(users=3)
+
+    def writes(organizations, now):
+        MeteringPolicy.objects.update(free_user_limit=1)
+        return CheckResult("PSA", is_connected=True, summary="")
+
+    with pytest.raises(DatabaseError, match="read-only"):
+        rehearsed(books, checks=[writes])
+
+
+def test_the_running_month_is_rehearsed_as_far_as_it_went(books):
+    books.contract()
+    books.organization(users=3)
+
+    running = rehearsed(books, now=MID_OCTOBER)
+
+    assert (running.is_running, running.plan.total_minor) == (True, 3_300)
+    assert (running.charge_day.isoformat(), running.due_day.isoformat()) == (
+        "2026-11-01",
+        "2026-12-01",
+    )
+
+
+def test_months_to_rehearse_are_those_over_and_the_running_one(books):
+    books.contract(starts_on="2026-10-01")
+    books.organization(users=3)
+    ask = {"provider": books.provider, "now": DECEMBER}
+    with provider_schema(books.provider):
+        assert [str(month) for month in months_to_rehearse(**ask)] == [
+            "2026-10",
+            "2026-11",
+            "2026-12",
+        ]
+    close(books)
+    with provider_schema(books.provider):
+        assert [str(month) for month in months_to_rehearse(**ask)] == ["2026-11", "2026-12"]
+
+
+@pytest.mark.parametrize(
+    ("month", "said"),
+    [
+        (OCTOBER, "is closed: 1 invoice"),
+        (Month(2019, 1), "nothing to close in 2019-01"),
+        (Month(2027, 1), "has not begun"),
+    ],
+)
+def test_other_months_are_refused(books, month, said):
+    books.contract()
+    books.organization(users=3)
+    close(books)
+
+    with pytest.raises(CantRehearse, match=said):
+        rehearsed(books, month)
+
+
+def test_each_organization_is_compared_with_last_month(books):
+    books.contract()
+    stays = books.organization(users=3, name="Stays")
+    grows = books.organization(users=3, name="Grows")
+    leaves = books.organization(users=6, name="Leaves")
+    shrinks = books.organization(users=6, name="Shrinks")
+    close(books)
+    ManagedUser.objects.filter(organization=leaves).update(removed_at=NOVEMBER)
+    ManagedUser.objects.filter(organization=shrinks, email__lt="user2").update(removed_at=NOVEMBER)
+    close(books, OCTOBER.next, DECEMBER)
+    add(grows, datetime(2026, 12, 5, tzinfo=UTC), 4)
+    add(books.organization(users=0, name="New"), datetime(2026, 12, 5, tzinfo=UTC), 2)
+
+    found = rehearsed(books, Month(2026, 12), DECEMBER + timedelta(days=20))
+
+    assert {change.name: (change.kind, change.before, change.now) for change in found.changes} == {
+        "Grows": (Kind.MORE, 3, 7),
+        "Leaves": (Kind.GONE, 6, 0),
+        "New": (Kind.NEW, 0, 2),
+        "Shrinks": (Kind.LESS, 6, 4),
+        "Stays": (Kind.SAME, 3, 3),
+    }
+    money = {change.name: change.more_minor for change in found.changes}
+    assert (money["Grows"], money["Leaves"], money["Stays"]) == (4_400, -6_600, 0)
+    assert found.last_total_minor == (3 + 3 + 6 + 6) * 1_100
+    assert stays.pk in {change.organization_id for change in found.changes}
+
+
+def test_the_command_tells_and_changes_nothing(books):
+    books.contract()
+    books.organization(users=3)
+    before, out = everything(books.provider.schema_name), StringIO()
+
+    call_command(
+        "rehearse_close", provider=books.provider.invoice_prefix, month="2026-10", stdout=out
+    )
+
+    assert "$33.00" in out.getvalue()
+    assert "new" in out.getvalue()
+    assert everything(books.provider.schema_name) == before
+    with pytest.raises(CommandError, match="not a month"):
+        call_command("rehearse_close", month="October")
+    with pytest.raises(CommandError, match="no provider"):
+        call_command("rehearse_close", provider="nobody")

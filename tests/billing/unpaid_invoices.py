@@ -1,0 +1,50 @@
+"""Helpers of the stories of an outstanding balance: time passes, money arrives, mail is read."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts.models import Provider
+from billing.dunning import status
+from billing.dunning.stages import Standing
+from billing.models import Invoice, Payment
+from core.actors import Actor
+from core.outbox.models import OutboxMessage
+from tests.billing.conftest import Books
+
+STAFF = Actor(id=1, name="Stella")
+# Of an invoice due on 1 November 2026, in UTC.
+DUE_OVER = datetime(2026, 11, 2, tzinfo=UTC)
+THIRTY = datetime(2026, 12, 1, tzinfo=UTC)
+FORTY_FIVE = datetime(2026, 12, 16, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def standing_at(books: Books, now: datetime) -> Standing:
+    """As a request would see it: the provider's row as it is, then the rule."""
+    provider = Provider.objects.get(pk=books.provider.pk)
+    return status.standing_of(provider=provider, now=now).standing
+
+
+def hourly(books: Books, now: datetime) -> int:
+    provider = Provider.objects.get(pk=books.provider.pk)
+    return status.record_standings(providers=[provider], now=now)
+
+
+def pay(invoice: Invoice, now: datetime, amount_minor: int | None = None) -> None:
+    """A transfer somebody wrote into the books, telling nobody."""
+    Payment.objects.create(
+        invoice=invoice,
+        method=Payment.Method.BANK_TRANSFER,
+        amount_minor=invoice.total_minor if amount_minor is None else amount_minor,
+        currency=invoice.currency,
+        received_at=now,
+    )
+
+
+def mails() -> list[dict[str, Any]]:
+    queued = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
+    return [message.payload for message in queued]
+
+
+def subjects() -> list[str]:
+    return [mail["subject"] for mail in mails()]

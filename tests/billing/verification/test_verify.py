@@ -1,0 +1,288 @@
+"""Verifying a closed month: right as it is, and each thing tampered with is named."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from billing.corrections.reissue import reissue, terms_as_issued
+from billing.documents.fingerprint import typeset_by
+from billing.documents.store import render_documents, rendered
+from billing.invoicing.month_close import close_month
+from billing.models import Invoice, InvoiceDocument
+from billing.verification.verify import NotClosed, closed_months, verify_month
+from core.months import Month
+from tenants.models import ManagedUser
+from tests.billing.conftest import BILL, NOVEMBER
+from tests.billing.schema_fingerprint import everything
+
+OCTOBER = Month(2026, 10)
+DECEMBER = datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
+COMMITTED = {"kind": "committed", "committed_quantity": 5}
+PARTS = {
+    "@last": "WHERE id = (SELECT max(id) FROM usage_usageevent WHERE at < '2026-11-01')",
+    "@october": "invoice_id = (SELECT min(id) FROM billing_invoice)",
+}
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def verify(books, month=OCTOBER, *, renders=False):
+    return verify_month(provider=books.provider, month=month, renders=renders)
+
+
+def told(verification):
+    return [str(difference) for difference in verification.differences]
+
+
+def tamper(statement, *tables):
+    """What only a superuser could do: behind the back of every trigger."""
+    for name, part in PARTS.items():
+        statement = statement.replace(name, part)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(statement)
+        assert cursor.rowcount > 0
+
+
+def add(organization, when, number=1):
+    ManagedUser.objects.bulk_create(
+        ManagedUser(
+            organization=organization, email=f"x{when:%m%d}.{n}@x", added_at=when, added_by_name="A"
+        )
+        for n in range(number)
+    )
+
+
+def two_months(books, terms):
+    """October is closed, something of it told late, and November closed."""
+    books.contract(**terms)
+    acme = books.organization(users=3, name="Acme")
+    books.organization(users=5, name="Bolt")
+    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    add(acme, at("2026-10-20"), 2)
+    add(acme, at("2026-11-20"))
+    close_month(provider=books.provider, month=OCTOBER.next, now=DECEMBER)
+    return books
+
+
+@pytest.fixture
+def closed(books):
+    return two_months(books, {})
+
+
+@pytest.fixture
+def committed(books):
+    return two_months(books, COMMITTED)
+
+
+def keep_documents(invoice):
+    """The CSV as it is, and something quicker than a PDF."""
+    content = {
+        "csv": rendered(InvoiceDocument.Format.CSV, invoice=invoice, lines=invoice.lines.all())
+    }
+    for document_format in InvoiceDocument.Format:
+        kept = content.get(document_format, b"%PDF")
+        InvoiceDocument.objects.create(
+            invoice=invoice,
+            format=document_format,
+            content=kept,
+            sha256=hashlib.sha256(kept).hexdigest(),
+            typeset_by=typeset_by(InvoiceDocument.Format.CSV),
+            rendered_at=NOVEMBER,
+        )
+
+
+@pytest.mark.parametrize("terms", [{}, COMMITTED])
+def test_months_that_nobody_touched_are_right(books, terms):
+    closed = two_months(books, terms)
+    for invoice in Invoice.objects.all():
+        render_documents(invoice=invoice, now=NOVEMBER)
+    before = everything(closed.provider.schema_name)
+
+    for month in closed_months(provider=closed.provider):
+        found = verify(closed, month, renders=True)
+        assert told(found) == []
+        assert found.remarks == []
+        assert found.checked["documents"] == found.checked["renderings"] > 0
+        assert found.checked["lines"] > 1
+
+    assert everything(closed.provider.schema_name) == before
+
+
+def test_what_is_told_late_after_the_close_is_no_difference(closed):
+    acme = closed.organization(users=0, name="Calm")
+    add(acme, at("2026-10-02"), 4)
+
+    assert told(verify(closed)) == told(verify(closed, OCTOBER.next)) == []
+
+
+# Statement, and what the verification says then; the table is the one it names first.
+TAMPERED = {
+    "an event's direction": (
+        "UPDATE usage_usageevent SET delta = -1 @last",
+        "high water mark: expected 4, found 5",
+    ),
+    "an event's instant": (
+        "UPDATE usage_usageevent SET at = at + interval '1 minute' @last",
+        "instant of the peak",
+    ),
+    "an event's author": (
+        "UPDATE usage_usageevent SET actor_name = 'Eve' @last",
+        "added by: expected Eve, found Adam",
+    ),
+    "a monthly row": (
+        "UPDATE usage_monthlyusage SET high_water_mark = 9 WHERE month = '2026-10-01'",
+        "high water mark: expected 5, found 9",
+    ),
+    "a monthly row gone": (
+        "DELETE FROM usage_monthlyusage WHERE month = '2026-10-01' AND high_water_mark = 5",
+        "monthly row: expected one, found nothing",
+    ),
+    "a line's quantity": (
+        "UPDATE billing_invoiceline SET quantity = 6 WHERE quantity = 5 AND @october",
+        "quantity: expected 5, found 6",
+    ),
+    "a line's amount": (
+        "UPDATE billing_invoiceline SET amount_minor = amount_minor + 1 WHERE @october",
+        "amount in minor units: expected",
+    ),
+    "a line gone": (
+        "DELETE FROM billing_invoiceline WHERE organization_name = 'Bolt' AND @october",
+        "Bolt, line: expected 5, found nothing",
+    ),
+    "a line more": (
+        "UPDATE billing_invoiceline SET organization_id = 1 WHERE quantity = 5 AND @october",
+        "expected nothing, found",
+    ),
+    "a total": (
+        "UPDATE billing_invoice SET subtotal_minor = 1, total_minor = 1",
+        "total: expected $88.00, found $0.01",
+    ),
+    "a tax": (
+        "UPDATE billing_invoice SET tax_minor = 1, total_minor = total_minor + 1",
+        "tax: expected $0.00, found $0.01",
+    ),
+    "the close's sum": (
+        "UPDATE billing_monthclose SET total_minor = 5",
+        "the close, total: expected 8800, found 5",
+    ),
+    "the contract": (
+        "UPDATE billing_contract SET unit_price = 12",
+        "contract's unit price: expected 12.0000, found 11.0000",
+    ),
+    "a document's bytes": (
+        "UPDATE billing_invoicedocument SET content = 'other' WHERE format = 'pdf'",
+        "PDF, SHA-256: expected",
+    ),
+    "a document and its hash": (
+        "UPDATE billing_invoicedocument SET content = 'x', sha256 = encode(sha256('x'), 'hex')",
+        "CSV, rendered again: expected",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_what_was_tampered_with_is_named(closed, what):
+    statement, named = TAMPERED[what]
+    for invoice in Invoice.objects.filter(month="2026-10-01"):
+        keep_documents(invoice)
+    assert told(verify(closed)) == []
+
+    tamper(statement, re.search(r"(?:usage|billing)_[a-z]+", statement)[0])
+
+    found = told(verify(closed))
+    assert any(named in difference for difference in found), found
+
+
+def test_an_adjustment_that_was_changed_is_named(closed):
+    tamper(
+        "UPDATE billing_invoiceline SET quantity = 1 WHERE kind = 'adjustment'",
+        "billing_invoiceline",
+    )
+
+    assert any(
+        "quantity: expected 2, found 1" in text for text in told(verify(closed, OCTOBER.next))
+    )
+
+
+def test_a_claim_that_was_changed_is_named(closed):
+    tamper(
+        "UPDATE usage_usageevent SET claimed_at = NULL WHERE claimed_at IS NOT NULL",
+        "usage_usageevent",
+    )
+
+    found = told(verify(closed, OCTOBER.next))
+    assert any("instead of" in text or "more above" in text for text in found), found
+
+
+def test_an_invoice_that_is_gone_is_named(closed):
+    tamper("DELETE FROM billing_invoiceline", "billing_invoiceline")
+    tamper("DELETE FROM billing_invoice", "billing_invoice")
+
+    assert any(
+        "invoice, issued: expected one, found nothing" in text for text in told(verify(closed))
+    )
+
+
+def test_a_voided_and_an_issued_again_invoice_are_right(committed):
+    closed = committed
+    invoice = Invoice.objects.filter(month="2026-11-01").latest("pk")
+    Invoice.objects.filter(pk=invoice.pk).update(voided_at=DECEMBER, void_reason="wrong address")
+    assert told(verify(closed, OCTOBER.next)) == []
+
+    invoice.refresh_from_db()
+    reissue(invoice_id=invoice.pk, corrected=terms_as_issued(invoice), actor=BILL, now=DECEMBER)
+
+    assert told(verify(closed, OCTOBER.next)) == []
+
+
+def test_a_document_of_another_version_is_said_not_to_be_compared(closed):
+    keep_documents(Invoice.objects.get(month="2026-10-01"))
+    InvoiceDocument.objects.update(typeset_by="other")
+
+    found = verify(closed, renders=True)
+
+    assert (told(found), found.checked["renderings"]) == ([], 0)
+    assert "another layout version" in found.remarks[0]
+
+
+def test_a_month_that_is_open_cant_be_verified(books):
+    with pytest.raises(NotClosed, match=r"2026-10 of .* is not closed"):
+        verify(books)
+
+
+def test_the_command_says_what_it_looked_at_and_fails_on_a_difference(closed):
+    name, out = closed.provider.invoice_prefix, StringIO()
+    call_command("verify_month", provider=name, no_render=True, stdout=out)
+    assert "Nothing differs in 2 months" in out.getvalue()
+
+    tamper("UPDATE billing_monthclose SET invoices = 9", "billing_monthclose")
+    err = StringIO()
+    with pytest.raises(CommandError, match="2 differences in 2 months"):
+        call_command("verify_month", provider=name, no_render=True, stdout=out, stderr=err)
+    assert "the close, invoices" in err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "--all"),
+        ({"provider": "nobody"}, "no provider"),
+        ({"provider": "{}", "month": "May"}, "not a month"),
+        ({"provider": "{}", "month": "2020-01"}, "is not closed"),
+        ({"provider": "{}"}, "nothing was verified"),
+    ],
+)
+def test_the_command_refuses_what_it_cant_do(books, asked, said):
+    asked = {name: value.format(books.provider.invoice_prefix) for name, value in asked.items()}
+    with pytest.raises(CommandError, match=said):
+        call_command("verify_month", **asked, stdout=StringIO())

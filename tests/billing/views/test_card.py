@@ -1,0 +1,137 @@
+"""Billing Information: what a person types, sees and is refused."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+
+from accounts.models import Provider
+from billing.customer.billing_information_form import InformationForms
+from billing.customer.profile import save_profile
+from billing.models import BillingProfile, PaymentMethod
+from core.schema import provider_schema
+from tenants.models import AuditEntry
+from tests.billing.conftest import BILL, NOVEMBER
+from tests.billing.payments.test_cards import set_up
+
+PROFILE = {
+    "mailing_name": "Nordlicht",
+    "mailing-country": "DE",
+    "mailing-street_address": "Kai 1\n Hof",
+    "mailing-postal_code": "20457",
+    "mailing-city": "Hamburg",
+    "is_same_as_mailing": "on",
+    "legal_name": "Nordlicht GmbH",
+    "tax_id": "136695976",
+    "purchase_order": "",
+    "contact_emails": "Pay@nordlicht.example\nbooks@nordlicht.example\npay@nordlicht.example",
+}
+
+
+@pytest.fixture
+def bill(client, people, books):
+    """Bill's browser."""
+    client.force_login(people.bill)
+    return client
+
+
+def test_the_profile_is_saved_as_invoices_will_show_it(bill, books):
+    assert bill.post(reverse("billing_information"), PROFILE).status_code == 302
+
+    with provider_schema(books.provider):
+        profile = BillingProfile.objects.get()
+        assert profile.address_lines == ["Kai 1", "Hof", "20457 Hamburg"]
+        assert (profile.country, profile.tax_id) == ("DE", "DE136695976")
+        assert profile.contact_emails == ["pay@nordlicht.example", "books@nordlicht.example"]
+        assert AuditEntry.objects.get().action == "billing_profile.changed"
+    assert "Nordlicht GmbH" in bill.get(reverse("billing_information")).content.decode()
+
+
+def test_two_first_savings_at_once_keep_one_profile(committed_books):
+    start = Barrier(2)
+    typed = InformationForms.of(BillingProfile(), posted=PROFILE)
+    assert typed.is_valid()
+
+    def save(_):
+        try:
+            with provider_schema(committed_books.provider):
+                start.wait()
+                save_profile(
+                    provider=committed_books.provider,
+                    changes=typed.changes(),
+                    actor=BILL,
+                    now=NOVEMBER,
+                )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as savers:
+        list(savers.map(save, range(2)))
+    assert BillingProfile.objects.get().legal_name == "Nordlicht GmbH"
+
+
+def test_without_a_card_the_page_says_what_a_card_does(bill):
+    page = bill.get(reverse("billing_information")).content.decode()
+
+    assert "No card on file" in page
+    assert "10 users" in page
+
+
+def test_a_card_is_dated_in_the_billing_zone(bill, books):
+    books.card()
+    Provider.objects.filter(pk=books.provider.pk).update(billing_time_zone="America/Denver")
+
+    page = bill.get(reverse("billing_information")).content.decode()
+
+    assert "added 31 October 2026" in page
+
+
+def test_stripe_sends_the_browser_back_with_a_card(bill, books):
+    books.contract()
+    intent = set_up(books)
+
+    answer = bill.get(reverse("card_return"), {"setup_intent": intent}, follow=True)
+
+    assert "ending in 4242 is on file" in answer.content.decode()
+    assert "Expires" in answer.content.decode()
+
+
+@pytest.mark.parametrize("told", ["", "seti_none", "pi_1", "seti_1' OR 1", "seti_" + "1" * 300])
+def test_a_return_without_a_card_of_ours_is_told_and_changes_nothing(bill, books, told):
+    answer = bill.get(reverse("card_return"), {"setup_intent": told}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == reverse("card_replace")
+    assert "Enter it again" in answer.content.decode()
+    with provider_schema(books.provider):
+        assert not PaymentMethod.objects.exists()
+
+
+def test_a_client_secret_is_given_by_post_only_and_never_kept(bill):
+    assert bill.get(reverse("card_setup")).status_code == 405
+
+    answer = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on"})
+
+    assert answer.json()["client_secret"].startswith("seti_")
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_when_stripe_does_not_answer_people_are_told(bill, books):
+    books.stripe.fault("timeout", path="/v1/*", method="*", times=3)
+
+    setup = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on"})
+    back = bill.get(reverse("card_return"), {"setup_intent": "seti_1"}, follow=True)
+
+    assert (setup.status_code, "does not answer" in setup.json()["error"]) == (502, True)
+    assert "does not answer just now" in back.content.decode()
+
+
+@pytest.mark.parametrize("name", ["billing_information", "card_replace", "card_return"])
+def test_money_is_for_who_may_see_it(client, people, name):
+    client.force_login(people.adam)
+
+    answer = client.get(reverse(name))
+
+    assert answer.status_code == 403
+    assert "permission to see payment information" in answer.content.decode()

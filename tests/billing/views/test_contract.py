@@ -1,0 +1,176 @@
+"""The contract as its provider sees it: terms, course, document; and as operations agree on it."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.urls import reverse
+from pypdf import PdfReader
+
+from accounts.models import Package
+from billing.admin.contracts import ContractForm
+from billing.choices import ContractKind
+from billing.contracts.duration import Span, is_whole_terms, term_of
+from billing.contracts.renewals import Outcome, course_of
+from billing.documents.contract_documents import render_contract_document
+from billing.models import BillingProfile, Contract, ContractDocument
+from core.outbox.delivery import deliver_due
+from core.schema import provider_schema
+from tests.billing.conftest import NOVEMBER
+
+COMMITTED = {
+    "kind": ContractKind.COMMITTED,
+    "term": Contract.Term.ANNUAL,
+    "committed_quantity": 14,
+    "package_contents": ["Directory", "Patch management"],
+    "starts_on": date(2025, 2, 1),
+}
+
+
+@pytest.fixture
+def bill(client, people, books):
+    """Bill's browser."""
+    client.force_login(people.bill)
+    with time_machine.travel(NOVEMBER, tick=False):
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("today", "months", "term"),
+    [
+        (date(2025, 1, 20), 12, Span(date(2025, 2, 1), date(2026, 2, 1))),
+        (date(2025, 2, 1), 12, Span(date(2025, 2, 1), date(2026, 2, 1))),
+        (date(2026, 1, 31), 12, Span(date(2025, 2, 1), date(2026, 2, 1))),
+        (date(2026, 2, 1), 12, Span(date(2026, 2, 1), date(2027, 2, 1))),
+        (date(2026, 12, 31), 1, Span(date(2026, 12, 1), date(2027, 1, 1))),
+    ],
+)
+def test_terms_follow_each_other_without_a_gap(today, months, term):
+    assert term_of(starts_on=date(2025, 2, 1), months=months, today=today) == term
+
+
+def test_an_annual_contract_ends_after_whole_years():
+    begins = date(2025, 2, 1)
+    assert is_whole_terms(starts_on=begins, ends_on=date(2027, 2, 1), months=12)
+    assert not is_whole_terms(starts_on=begins, ends_on=date(2026, 12, 1), months=12)
+    assert not is_whole_terms(starts_on=begins, ends_on=begins, months=12)
+
+
+def test_a_contract_renews_ends_or_is_followed(books):
+    contract = books.contract(**COMMITTED)
+    today = date(2026, 11, 1)
+    assert course_of(contract, today=today).on == date(2027, 2, 1)
+    assert course_of(contract, today=today).outcome is Outcome.RENEWS
+
+    contract.ends_on = date(2027, 2, 1)
+    contract.save()
+    assert course_of(contract, today=today).outcome is Outcome.ENDS
+
+    next_one = books.contract(starts_on=date(2027, 2, 1))
+    course = course_of(contract, today=today)
+    assert (course.outcome, course.successor) == (Outcome.FOLLOWED, next_one)
+
+
+def test_the_page_shows_what_was_agreed(bill, books):
+    books.contract(**COMMITTED)
+
+    page = bill.get(reverse("contract")).content.decode()
+
+    for said in ("14", "$11.00", "Annual", "renews itself on 1 February 2027", "Patch management",
+                 "NORTH-C-2025-02", "1 February 2026 until 1 February 2027"):  # fmt: skip
+        assert said in page
+
+
+def test_without_a_contract_there_is_no_page(bill):
+    assert bill.get(reverse("contract")).status_code == 404
+
+
+def test_the_document_is_rendered_by_a_worker_and_kept(bill, books):
+    contract = books.contract(**COMMITTED)
+    BillingProfile.objects.create(
+        legal_name="Nordlicht GmbH", address_lines=["Kai 1", "20457 Hamburg"], country="DE"
+    )
+    address = reverse("contract_pdf", args=[contract.pk])
+    asked = bill.get(address)
+    assert (asked.status_code, asked["Refresh"]) == (202, "3")
+    deliver_due(now=NOVEMBER)
+
+    answer = bill.get(address)
+
+    assert answer["Content-Disposition"] == 'attachment; filename="NORTH-C-2025-02.pdf"'
+    assert answer.content.startswith(b"%PDF")
+    text = pdf_text(answer.content)
+    for said in ("14 users at $11.00", "Nordlicht GmbH", "20457 Hamburg", "Germany", "Annual",
+                 "Patch management", "Renews itself"):  # fmt: skip
+        assert said in text
+    with provider_schema(books.provider):
+        kept = ContractDocument.objects.get()
+        BillingProfile.objects.update(legal_name="Another Name")
+        render_contract_document(contract=contract, provider=books.provider, now=NOVEMBER)
+        assert bytes(ContractDocument.objects.get().content) == bytes(kept.content)
+
+
+def pdf_text(content: bytes) -> str:
+    import io
+
+    return " ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+
+
+def test_the_same_contract_gives_the_same_bytes(books):
+    contract = books.contract(**COMMITTED)
+    contents = []
+    for moment in (NOVEMBER, datetime(2027, 1, 1, tzinfo=UTC)):
+        with time_machine.travel(moment, tick=False):
+            render_contract_document(contract=contract, provider=books.provider, now=moment)
+        contents.append(bytes(ContractDocument.objects.get().content))
+        ContractDocument.objects.all().delete()
+
+    assert contents[0] == contents[1]
+
+
+def test_a_damaged_document_is_withheld(bill, books):
+    contract = books.contract(**COMMITTED)
+    render_contract_document(contract=contract, provider=books.provider, now=NOVEMBER)
+    ContractDocument.objects.update(content=b"%PDF another")
+
+    answer = bill.get(reverse("contract_pdf", args=[contract.pk]))
+
+    assert answer.status_code == 409
+    assert "withheld" in answer.content.decode()
+
+
+def test_contracts_of_another_provider_do_not_exist(client, people, books):
+    contract = books.contract(**COMMITTED)
+    client.force_login(people.sofia)
+
+    assert client.get(reverse("contract_pdf", args=[contract.pk])).status_code == 404
+    assert client.get(reverse("contract")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"ends_on": "2027-11-01"}, "ends_on"),
+        ({"ends_on": "2026-12-15"}, "ends_on"),
+        ({"term": "weekly"}, "term"),
+        ({}, None),
+        ({"ends_on": "2028-12-01"}, None),
+    ],
+)
+def test_operations_agree_on_whole_terms(books, changed, field):
+    package = Package.objects.create(name="Complete", metric="users")
+    form = ContractForm(
+        {
+            "package": package.pk,
+            "kind": "committed",
+            "term": "annual",
+            "unit_price": Decimal("9.50"),
+            "committed_quantity": 14,
+            "starts_on": "2026-12-01",
+            "automatic_limit_minor": 400_000,
+            "payment_terms_days": 30,
+            **changed,
+        }
+    )
+    assert list(form.errors) == ([field] if field else [])

@@ -1,0 +1,197 @@
+"""The dashboard: figures, what waits, and the table; nothing beyond what the person may see."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from accounts.models import Provider, User
+from billing.dunning.status import record_standing
+from billing.models import ChargeAttempt, Invoice
+from core.actors import SYSTEM_ACTOR
+from core.schema import provider_schema
+from tenants.alerts.evaluation import watch_round
+from tenants.cap_requests.requests import ask_for_cap
+from tenants.models import Location, ManagedUser, MeteringPolicy, Organization
+from tenants.organizations.lifecycle import set_user_cap
+from tenants.users.membership import Via, add_user, remove_user
+from tests.cap_requests import contract
+from tests.personas import People
+from tests.test_isolation import make_invoice
+
+SignIn = Callable[..., Client]
+NOW = datetime(2026, 2, 20, 9, tzinfo=UTC)
+LATER = datetime(2026, 3, 2, 9, tzinfo=UTC)
+See = Callable[..., Any]
+PAGE = "/dashboard/"
+
+
+@pytest.fixture
+def three(north: Provider) -> list[Organization]:
+    """Acme at its cap of 2, Beta near its cap of 12, Gamma with one user and no cap; 11 dollars."""
+    with provider_schema(north):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        contract().save()
+        organizations = [
+            Organization.objects.create(name=name) for name in ("Acme", "Beta", "Gamma")
+        ]
+        for organization, users, cap in zip(organizations, (2, 3, 1), (2, 12, None), strict=True):
+            for number in range(users):
+                add_user(
+                    organization=organization,
+                    email=f"u{number}@{organization.pk}.example",
+                    name="",
+                    actor=SYSTEM_ACTOR,
+                    via=Via.DEMO,
+                    now=NOW,
+                )
+            set_user_cap(organization=organization, cap=cap, actor=SYSTEM_ACTOR, now=NOW)
+    return organizations
+
+
+@pytest.fixture
+def see(sign_in: SignIn) -> See:
+    """`see(person)`: the dashboard's answer to the person on 20 February."""
+
+    def look(person: User, address: str = PAGE, **headers: str) -> Any:
+        with time_machine.travel(NOW):
+            look_round(person, NOW)
+            return sign_in(Client(), person).get(address, headers=headers)
+
+    return look
+
+
+def look_round(person: User, now: datetime) -> None:
+    """A round of alerts, as the schedule sends it."""
+    assert person.provider is not None
+    with provider_schema(person.provider):
+        watch_round(now=now)
+
+
+def test_it_is_where_work_starts(sign_in: SignIn, people: People) -> None:
+    for person in (people.olive, people.bill, people.adam, people.rita):
+        assert sign_in(Client(), person).get("/")["Location"] == PAGE
+
+
+def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
+    see: See, people: People, north: Provider, three: list[Organization]
+) -> None:
+    """Six users at the peak are 66 dollars, also after one left."""
+    with provider_schema(north):
+        leaver = ManagedUser.objects.filter(organization=three[0]).get(email__startswith="u1@")
+        remove_user(user=leaver, actor=SYSTEM_ACTOR, now=NOW)
+        Location.objects.create(organization=three[0], name="Office")
+    seen = see(people.olive).context
+    assert seen["locations"] == 1
+    assert (seen["in_use"], seen["users"], seen["devices"], seen["bill"]) == (3, 5, 0, "$66.00")
+
+
+def test_limits_and_requests_wait(
+    see: See, people: People, north: Provider, three: list[Organization]
+) -> None:
+    with provider_schema(north):
+        ask_for_cap(
+            provider=north, organization=three[0], cap=9, reason="x", by=people.olive, now=NOW
+        )
+    found = {matter.title: matter.names for matter in see(people.olive).context["matters"]}
+    assert found == {
+        "1 organization at the limit of users": ("Acme",),
+        "1 organization near the limit of users": ("Beta",),
+        "1 request for a higher cap": ("Acme",),
+    }
+    of_adam = [matter.title for matter in see(people.adam).context["matters"]]
+    assert "1 request for a higher cap" not in of_adam
+
+
+def refused_charge(invoice: Invoice) -> ChargeAttempt:
+    return ChargeAttempt.objects.create(
+        invoice=invoice,
+        state=ChargeAttempt.State.FAILED,
+        idempotency_key="k",
+        amount_minor=100,
+        currency="USD",
+        stripe_customer_id="c",
+        stripe_payment_method_id="p",
+        created_at=NOW,
+        finished_at=NOW,
+    )
+
+
+def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
+    see: See, people: People, north: Provider, three: list[Organization]
+) -> None:
+    """Due on 1 March: open on that day, overdue the day after."""
+    with provider_schema(north):
+        refused_charge(make_invoice(three[2]))
+        record_standing(now=NOW)
+    titles = [matter.title for matter in see(people.bill).context["matters"]]
+    assert titles == [
+        "1 organization at the limit of users",
+        "Invoice Nordlicht-000001 could not be charged",
+        "1 organization near the limit of users",
+        "$1.00 is outstanding",
+        "1 invoice open: $1.00",
+    ]
+    with time_machine.travel(LATER):
+        look_round(people.bill, LATER)
+        client = Client()
+        client.force_login(people.bill)
+        late = [matter.title for matter in client.get(PAGE).context["matters"]]
+    assert "$1.00 is outstanding" in late
+    assert "1 invoice open: $1.00" not in late
+    with provider_schema(north):
+        Invoice.objects.update(voided_at=NOW)
+    assert len(see(people.bill).context["matters"]) == 2
+
+
+def test_without_the_right_there_is_no_money(
+    see: See, people: People, north: Provider, three: list[Organization]
+) -> None:
+    with provider_schema(north):
+        refused_charge(make_invoice(three[2]))
+    for person in (people.adam, people.rita):
+        text = see(person).text
+        assert "$" not in text
+        assert "invoice" not in text.lower()
+        assert "Bill so far" not in text
+    assert see(people.otto).status_code == 403
+
+
+def test_a_limited_administrator_sees_figures_of_their_organizations_only(
+    see: See, people: People, three: list[Organization]
+) -> None:
+    User.objects.filter(pk=people.adam.pk).update(limited_to=[three[2].pk])
+    with provider_schema(people.north):
+        Location.objects.create(organization=three[0], name="Office")
+    answer = see(User.objects.get(pk=people.adam.pk))
+    seen = answer.context
+    assert (seen["in_use"], seen["limit"], seen["users"], seen["locations"]) == (1, None, 1, 0)
+    assert seen["matters"] == []
+    assert "Acme" not in answer.text
+    assert "Beta" not in answer.text
+
+
+def test_the_table_is_sorted_searched_and_entered_from_here(
+    see: See, people: People, three: list[Organization]
+) -> None:
+    part = see(people.adam, f"{PAGE}?sort=-users", HX_Request="true", HX_Target="organizations")
+    names = [row.name for row in part.context["page"].object_list]
+    assert names == ["Beta", "Acme", "Gamma"]
+    assert "<html" not in part.text
+    assert f"/organizations/{three[0].pk}/enter/" in part.text
+    assert "Beta" not in see(people.rita, f"{PAGE}?q=gam").text.split('id="organizations"')[1]
+    assert "enter/" not in see(people.rita).text
+
+
+def test_more_than_five_are_counted(see: See, people: People, north: Provider) -> None:
+    with provider_schema(north):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        for number in range(8):
+            organization = Organization.objects.create(name=f"Full {number}", user_cap=1)
+            ManagedUser.objects.create(organization=organization, email="a@full.example")
+    (matter,) = see(people.adam).context["matters"]
+    assert matter.title == "8 organizations at the limit of users"
+    assert (matter.names[0], len(matter.names), matter.more) == ("Full 0", 5, 3)

@@ -1,0 +1,269 @@
+"""Stripe's events: what is believed, refused, repeated, late or nonsense."""
+
+import json
+import time
+from datetime import timedelta
+
+import pytest
+import stripe
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from accounts.models import Provider
+from billing.models import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
+from billing.payments.cards import adopt_card
+from billing.payments.charging import charge_invoice
+from billing.webhooks.inbox import LARGEST_BODY
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from tests.billing.conftest import NOVEMBER
+from tests.billing.payments.test_cards import set_up
+
+State = ChargeAttempt.State
+
+
+def post(body, *, signature=None, sent=None):
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    if signature is None:
+        signature = stripe.WebhookSignature.generate_signature_header(
+            raw.decode(errors="replace"), settings.STRIPE_WEBHOOK_SECRET, sent
+        )
+    return Client(raise_request_exception=False).post(
+        "/webhooks/stripe/",
+        raw,
+        content_type="application/json",
+        headers={"stripe-signature": signature},
+    )
+
+
+def event(subject, *, kind="payment_intent.succeeded", ident="evt_1"):
+    return {
+        "id": ident,
+        "object": "event",
+        "type": kind,
+        "created": int(time.time()),
+        "data": {"object": subject},
+    }
+
+
+@pytest.fixture
+def payment(books):
+    """A payment that Stripe took and whose answer was lost, as its event shows it."""
+    books.card()
+    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    attempt = charge_invoice(invoice_id=books.invoice().pk, now=NOVEMBER)
+    assert attempt.state == State.UNKNOWN
+    api = books.stripe.client()
+    return api.v1.payment_intents.list({"customer": books.customer()}).to_dict()["data"][0]
+
+
+def deliver_events():
+    OutboxMessage.objects.exclude(topic="billing.stripe_event").delete()
+    deliver_due(now=timezone.now())
+
+
+def test_an_event_settles_the_attempt_by_asking_stripe_again(books, payment):
+    assert post(event(payment)).content == b"kept"
+    deliver_events()
+
+    with provider_schema(books.provider):
+        assert ChargeAttempt.objects.get().state == State.SUCCEEDED
+        assert Payment.objects.get().amount_minor == 33_000
+        assert WebhookEvent.objects.get().applied_at
+
+
+def test_a_repeated_event_is_answered_and_does_nothing(books, payment):
+    post(event(payment))
+    deliver_events()
+
+    again = post(event(payment))
+    deliver_events()
+
+    assert (again.status_code, again.content) == (200, b"nothing to do")
+    with provider_schema(books.provider):
+        assert (WebhookEvent.objects.count(), Payment.objects.count()) == (1, 1)
+
+
+def test_events_out_of_order_end_at_what_is_true(books, payment):
+    failed = {**payment, "status": "requires_payment_method"}
+    post(event(payment, ident="evt_2"))
+    deliver_events()
+    post(event(failed, kind="payment_intent.payment_failed", ident="evt_1"))
+    deliver_events()
+
+    with provider_schema(books.provider):
+        assert ChargeAttempt.objects.get().state == State.SUCCEEDED
+        assert Payment.objects.count() == 1
+
+
+def test_a_card_given_in_a_tab_that_was_closed_is_adopted_by_its_event(books):
+    books.contract()
+    intent = books.stripe.client().v1.setup_intents.retrieve(set_up(books)).to_dict()
+
+    assert post(event(intent, kind="setup_intent.succeeded")).content == b"kept"
+    deliver_events()
+
+    with provider_schema(books.provider):
+        card = PaymentMethod.objects.get()
+        assert (card.last_four, card.added_by_name) == ("4242", "Bill")
+
+
+def test_late_word_of_an_older_card_does_not_replace_the_newer(books):
+    books.contract()
+    intent = books.stripe.client().v1.setup_intents.retrieve(set_up(books)).to_dict()
+    late = event(intent, kind="setup_intent.succeeded")
+    newer = set_up(books, card="pm_card_mastercard")
+    adopt_card(
+        provider=books.provider,
+        setup_intent_id=newer,
+        now=timezone.now() + timedelta(seconds=1),
+    )
+
+    post(late)
+    deliver_events()
+
+    with provider_schema(books.provider):
+        assert PaymentMethod.objects.current().brand == "mastercard"
+        assert WebhookEvent.objects.get().applied_at
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"customer": "cus_other"}, "not one of ours"),
+        ({"customer": None}, "not one of ours"),
+        ({"amount": 1}, "not those of the attempt"),
+        ({"currency": "eur"}, "not those of the attempt"),
+        ({"metadata": {"provider": "other"}}, "another provider"),
+        ({"amount": "much"}, "cannot be read"),
+        ({"id": None}, "cannot be read"),
+    ],
+)
+def test_an_event_that_does_not_fit_is_refused(books, payment, changes, reason):
+    refused = post(event({**payment, **changes}))
+
+    assert refused.status_code == 400
+    assert reason in refused.content.decode()
+    assert_nothing_kept(books)
+
+
+def test_an_attempt_that_does_not_exist_is_refused(books, payment):
+    metadata = {**payment["metadata"], "attempt": "charge-none"}
+
+    assert post(event({**payment, "metadata": metadata})).status_code == 400
+    assert_nothing_kept(books)
+
+
+def test_another_providers_customer_with_our_attempt_is_refused(books, south, payment):
+    Provider.objects.filter(pk=south.pk).update(stripe_customer_id="cus_south")
+
+    assert post(event({**payment, "customer": "cus_south"})).status_code == 400
+    assert_nothing_kept(books)
+
+
+def test_a_payment_made_by_hand_is_left_alone(books, payment):
+    assert post(event({**payment, "metadata": {}})).content == b"nothing to do"
+    assert_nothing_kept(books)
+
+
+def test_kinds_of_event_we_do_not_use_are_passed_over(books):
+    assert post(event({"id": "ch_1"}, kind="charge.updated")).content == b"nothing to do"
+
+
+def test_unsigned_wrongly_signed_and_stale_events_are_refused(books, payment):
+    body = event(payment)
+
+    assert post(body, signature="").status_code == 400
+    assert post(body, signature="t=1,v1=ünsigned").status_code == 400
+    assert post(body, signature=f"t={int(time.time())},v1={'0' * 64}").status_code == 400
+    stale = post(body, sent=int(time.time()) - 301)
+    assert (stale.status_code, stale.content) == (400, b"The event is too old.")
+    assert_nothing_kept(books)
+
+
+def test_a_body_too_large_is_refused(books):
+    assert post(b" " * (LARGEST_BODY + 1)).content == b"The event is too large."
+    assert b"too large" in post(b" " * 5_000_000).content
+    assert post(b" " * 5_000_000).status_code == 400
+
+
+@pytest.mark.parametrize("character", ["\x00", "\ud800"])
+@pytest.mark.parametrize("place", ["event", "subject", "customer", "attempt"])
+def test_characters_that_no_database_keeps_are_refused(books, payment, place, character):
+    bad = f"evt_{character}"
+    told = {
+        "event": event(payment, ident=bad),
+        "subject": event({**payment, "id": bad}),
+        "customer": event({**payment, "customer": bad}),
+        "attempt": event({**payment, "metadata": {**payment["metadata"], "attempt": bad}}),
+    }[place]
+
+    assert post(told).content == b"The event cannot be read."
+    assert_nothing_kept(books)
+
+
+def test_only_posting_is_allowed(client, db):
+    assert client.get("/webhooks/stripe/").status_code == 405
+
+
+def assert_nothing_kept(books):
+    with provider_schema(books.provider):
+        assert WebhookEvent.objects.count() == 0
+        assert ChargeAttempt.objects.get().state == State.UNKNOWN
+    assert not OutboxMessage.objects.filter(topic="billing.stripe_event").exists()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["\x00", "\ud800", "9" * 400, "payment_intent.succeeded"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+SUBJECTS = st.dictionaries(
+    st.sampled_from(
+        ["id", "status", "amount", "currency", "customer", "metadata", "last_payment_error"]
+    ),
+    JSON | st.sampled_from(["cus_fuzz", {"attempt": "x", "provider": "y"}, "succeeded"]),
+)
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": JSON,
+        "type": JSON | st.sampled_from(["payment_intent.succeeded", "setup_intent.succeeded"]),
+        "created": JSON,
+        "data": st.fixed_dictionaries({"object": JSON | SUBJECTS}) | JSON,
+    },
+)
+REAL_SHAPE = st.builds(
+    lambda subject: event(subject) | {"created": 1}, SUBJECTS.map(lambda s: {"id": "pi_1", **s})
+)
+
+
+@given(body=EVENTS | REAL_SHAPE | JSON)
+@hypothesis_settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_signed_body_of_any_shape_is_an_error_of_ours(north, body):
+    Provider.objects.filter(pk=north.pk).update(stripe_customer_id="cus_fuzz")
+
+    assert post(body).status_code in (200, 400)
+
+
+@given(raw=st.binary(max_size=400), signature=st.text(st.characters(max_codepoint=255)))
+@hypothesis_settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_bytes_and_no_signature_are_an_error_of_ours(db, raw, signature):
+    signature = signature.replace("\n", "").replace("\r", "").replace("\x00", "")
+
+    assert post(raw, signature=signature).status_code == 400

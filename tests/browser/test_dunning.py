@@ -1,0 +1,108 @@
+"""The banners and the modal of an outstanding balance, in both themes, at a desk and on a phone."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from accounts.models import Provider, User
+from accounts.roles import Role
+from billing.dunning.status import record_standing
+from billing.models import Payment
+from core.schema import provider_schema
+from tests.billing.invoice_contents import issued
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.personas import hire
+from tests.sandbox_fixtures import StripeStandIn
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Page]
+PAGES = {1: "/organizations/", 30: "/account/payments/", 45: "/organizations/"}
+
+
+@pytest.fixture
+def bill(own_provider: Callable[..., Provider]) -> User:
+    return hire(
+        provider=own_provider(), role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
+    )
+
+
+def owe(provider: Provider, *, days: int) -> None:
+    """An invoice that was due so many days ago."""
+    now = timezone.now()
+    due = now.astimezone(provider.billing_zone()).date() - timedelta(days=days)
+    with provider_schema(provider):
+        invoice = issued(count=1, number="OWN-000001", issued_at=datetime(2026, 1, 1, tzinfo=UTC))
+        type(invoice).objects.update(due_date=due)
+        record_standing(now=now)
+
+
+def settle(provider: Provider) -> None:
+    """The transfer arrives."""
+    from billing.models import Invoice
+
+    with provider_schema(provider):
+        invoice = Invoice.objects.get()
+        Payment.objects.create(
+            invoice=invoice,
+            method=Payment.Method.BANK_TRANSFER,
+            amount_minor=invoice.total_minor,
+            currency="USD",
+            received_at=timezone.now(),
+        )
+
+
+@pytest.mark.parametrize("days", PAGES)
+def test_each_step_without_barriers(
+    days: int,
+    bill: User,
+    portal: str,
+    open_page: OpenPage,
+    violations: Callable[[Page], list[str]],
+) -> None:
+    owe(bill.provider, days=days)
+    for theme in ("light", "dark"):
+        for width in (DESKTOP, PHONE):
+            page = open_page(portal + PAGES[days], theme=theme, width=width, person=bill)
+            assert page.locator(".shell-banners .banner").count() == 1
+            assert violations(page) == []
+            wider = page.evaluate(
+                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            )
+            assert not wider
+    plain = open_page(portal + PAGES[days], person=bill, scripts=False)
+    assert plain.get_by_role("link", name="Update").first.is_visible()
+
+
+def test_the_modal_holds_until_the_money_is_there(
+    bill: User, portal: str, stripe_of_portal: StripeStandIn, open_page: OpenPage
+) -> None:
+    owe(bill.provider, days=45)
+    page = open_page(portal + "/organizations/", person=bill)
+    modal = page.get_by_role("dialog", name="Your account is suspended")
+    page.keyboard.press("Escape")
+    page.mouse.click(5, 5)
+    assert modal.is_visible()
+    assert page.url.endswith("/organizations/")
+
+    modal.get_by_role("link", name="Update").click()
+    page.get_by_role("heading", name="Outstanding balance").wait_for()
+    assert page.locator("dialog").count() == 0
+    page.get_by_role("link", name="Organizations").click()
+    modal.wait_for()
+
+    settle(bill.provider)
+    page.reload()
+    assert modal.count() == 0
+    assert page.locator(".shell-banners .banner").count() == 0
+
+
+def test_a_search_typed_into_a_page_of_before_leads_to_the_modal(
+    bill: User, portal: str, open_page: OpenPage
+) -> None:
+    page = open_page(portal + "/account/usage/", person=bill)
+    owe(bill.provider, days=60)
+    page.evaluate("htmx.ajax('GET', '/account/usage/?q=a', {target: '#content'})")
+    page.get_by_role("dialog", name="Your account is suspended").wait_for()

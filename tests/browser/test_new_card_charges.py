@@ -1,0 +1,60 @@
+"""The page after a card was submitted: it tells by itself what becomes of each invoice."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import Provider
+from accounts.roles import Role
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from tests.billing.conftest import NOVEMBER, Books
+from tests.billing.payments.test_charging import tell_last_card
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.personas import hire
+from tests.sandbox_fixtures import StripeStandIn
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_page_follows_the_charges(
+    own_provider: Callable[..., Provider],
+    stripe_of_portal: StripeStandIn,
+    portal: str,
+    open_page: Callable[..., Page],
+    violations: Callable[[Page], list[str]],
+) -> None:
+    provider = own_provider()
+    books = Books(provider=provider, stripe=stripe_of_portal)
+    person = hire(
+        provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
+    )
+    with provider_schema(provider):
+        for number in range(2):
+            books.invoice(
+                month=f"2026-{9 - number:02d}-01", issued_at=NOVEMBER - timedelta(days=30 * number)
+            )
+        card = books.card()
+        tell_last_card(books, "insufficient_funds")
+    address = f"{portal}/account/billing/card/{card.pk}/charges/"
+    page = open_page(address, person=person)
+    expect(page.locator("#card-charges")).to_contain_text("Waiting for its turn")
+
+    OutboxMessage.objects.filter(topic__contains="mail").delete()
+    deliver_due(now=timezone.now(), schema=provider.schema_name, limit=2)
+    with provider_schema(provider):
+        tell_last_card(books, "approve")
+    deliver_due(now=timezone.now(), schema=provider.schema_name)
+
+    expect(page.locator("#card-charges")).to_contain_text("Every invoice has its answer")
+    expect(page.locator("#card-charges")).to_contain_text("insufficient funds")
+    expect(page.locator("#card-charges")).to_contain_text("Paid in full")
+    for theme in ("light", "dark"):
+        for width in (DESKTOP, PHONE):
+            page = open_page(address, person=person, theme=theme, width=width)
+            assert violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,220 @@
+"""The Autotask pages as people use them: set up, mapped, run, decided."""
+
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.db import connection
+from django.test import Client
+
+from core.schema import provider_schema
+from integrations.models import AutotaskConnection, Drift, ServiceMapping, SyncRun
+from tenants.models import Organization
+from tests.autotask_fixtures import HEADERS, AutotaskStandIn
+from tests.integrations.autotask_stage import GOOD, Stage
+from tests.personas import People
+
+FORM = {
+    "user_name": HEADERS["UserName"],
+    "secret": HEADERS["Secret"],
+    "integration_code": HEADERS["ApiIntegrationCode"],
+}
+
+
+@pytest.fixture
+def bill(people: People, client: Client, sign_in: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Signed in; what a test looks at between requests is north's."""
+    caches["provider"].clear()
+    ask = client.request
+
+    def ask_and_come_back(**request: Any) -> Any:
+        try:
+            return ask(**request)
+        finally:
+            connection.set_tenant(people.north)
+
+    sign_in(client, people.bill)
+    monkeypatch.setattr(client, "request", ask_and_come_back)
+    return client
+
+
+@pytest.mark.parametrize("name", ["adam", "rita"])
+def test_only_billing_administrators_see_it(
+    people: People, client: Client, sign_in: Any, name: str
+) -> None:
+    answer = sign_in(client, getattr(people, name)).get("/integrations/autotask/")
+    assert answer.status_code == 403
+    assert "manage integrations" in answer.text
+
+
+def test_the_wizard_from_credentials_to_a_mapped_service(
+    bill: Client, autotask: AutotaskStandIn, people: People
+) -> None:
+    assert "Connect Autotask" in bill.get("/integrations/autotask/").text
+    answer = bill.post("/integrations/autotask/credentials/", FORM)
+    assert answer.headers["Location"] == "/integrations/autotask/company-types/"
+    assert "Customer" in bill.get(answer.headers["Location"]).text
+    answer = bill.post("/integrations/autotask/company-types/", {"types": ["1"]})
+    assert answer.headers["Location"] == "/integrations/autotask/mapping/"
+    with provider_schema(people.north):
+        organization = Organization.objects.create(name="Beacon Dental Group, Inc.")
+    page = bill.get("/integrations/autotask/mapping/").text
+    assert "0 of 1<" in page
+    assert "?company=29683501" in page
+    address = f"/integrations/autotask/mapping/{organization.pk}/?company=29683501"
+    assert "Email Security" in bill.get(address).text
+    with provider_schema(people.north):
+        line = next(
+            row["id"] for row in autotask.rows("ContractServices") if row["contractID"] == 3001
+        )
+    answer = bill.post(address, {"contract_service_id": line, "non_billable_users": 2})
+    assert answer.status_code == 302
+    with provider_schema(people.north):
+        mapping = ServiceMapping.objects.get()
+        assert (mapping.company_name, mapping.non_billable_users) == ("Beacon Dental Group", 2)
+        stored = AutotaskConnection.objects.get().credentials
+    assert HEADERS["Secret"] not in stored
+    assert "1 of 1<" in bill.get("/integrations/autotask/mapping/").text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"user_name": "nobody@autotask.example"}, "does not know an API user"),
+        ({"secret": "wrong"}, "refuses its secret"),
+        ({"user_name": "\x00"}, "Null characters"),
+    ],
+)
+def test_wrong_credentials_say_what_is_wrong(
+    bill: Client, autotask: AutotaskStandIn, people: People, change: dict[str, str], words: str
+) -> None:
+    answer = bill.post("/integrations/autotask/credentials/", FORM | change)
+    assert answer.status_code == 422
+    assert words in answer.text
+    with provider_schema(people.north):
+        assert not AutotaskConnection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "no_permission", "path": "Contracts/query", "status": 500}, "Contracts: View"),
+        ({"kind": "no_permission", "path": "Contracts/query", "status": 403}, "Contracts: View"),
+        ({"kind": "bad_gateway_after", "path": "Companies/query"}, "answered 502"),
+        ({"kind": "truncated_json", "path": "Companies/query"}, "no JSON"),
+        ({"kind": "drop_before", "path": "Companies/query"}, "did not answer"),
+    ],
+)
+def test_trouble_while_connecting_is_a_message(
+    bill: Client, autotask: AutotaskStandIn, fault: dict[str, Any], words: str
+) -> None:
+    autotask.fault(**fault, times=None)
+    answer = bill.post("/integrations/autotask/credentials/", FORM)
+    assert answer.status_code == 422
+    assert words in answer.text
+
+
+def test_an_api_user_that_cannot_read_costs_is_told(
+    bill: Client, autotask: AutotaskStandIn
+) -> None:
+    answer = bill.post(
+        "/integrations/autotask/credentials/",
+        FORM | {"user_name": "nocosts@autotask.example"},
+        follow=True,
+    )
+    assert "read costs" in answer.text
+
+
+def mapped(stage: Stage, bill: Client, company: int, line: int) -> Any:
+    organization = Organization.objects.create(name=f"Client of {company} and {line}")
+    return bill.post(
+        f"/integrations/autotask/mapping/{organization.pk}/?company={company}",
+        {"contract_service_id": line, "non_billable_users": 0},
+    )
+
+
+def test_what_cannot_be_mapped_says_why_and_saves_nothing(stage: Stage, bill: Client) -> None:
+    stage.organization(5, number=0)
+    taken = mapped(stage, bill, 29_683_500, stage.line(0))
+    assert taken.status_code == 422
+    assert "is mapped to" in taken.text
+    foreign = mapped(stage, bill, 29_683_501, stage.line(2))
+    assert foreign.status_code == 422
+    stage.stand_in.control("PATCH", "rows/Companies/29683501", {"companyType": 3})
+    other_type = mapped(stage, bill, 29_683_501, stage.line(1))
+    assert "company type that you have not chosen" in other_type.text
+    stage.stand_in.control("PATCH", "rows/Services/41", {"name": "x" * 4000})
+    long = mapped(stage, bill, 29_683_503, stage.line(3))
+    assert "4,000 characters" in long.text
+    assert ServiceMapping.objects.count() == 1
+
+
+def test_one_providers_companies_are_not_suggested_to_another(
+    bill: Client, autotask: AutotaskStandIn, people: People, sign_in: Any
+) -> None:
+    """Companies are kept for a moment: north's customers, south's prospects."""
+    pages = {}
+    for provider, types, browser in (
+        (people.north, [1], bill),
+        (people.south, [3], sign_in(Client(), people.sofia)),
+    ):
+        with provider_schema(provider):
+            AutotaskConnection.objects.create(
+                pk=1, credentials=GOOD.encrypted(), company_types=types
+            )
+            Organization.objects.create(name="Beacon Dental Group, Inc.")
+        pages[provider.invoice_prefix] = browser.get("/integrations/autotask/mapping/").text
+    assert "?company=29683501" in pages["NORTH"]
+    assert "Beacon Dental Group, Inc." in pages["SOUTH"]
+    assert "?company=29683501" not in pages["SOUTH"]
+
+
+def test_sync_now_preview_and_history(stage: Stage, bill: Client) -> None:
+    stage.organization(7)
+    answer = bill.post("/integrations/autotask/run/", {"kind": "preview"})
+    run = SyncRun.objects.get()
+    assert answer.headers["Location"] == f"/integrations/autotask/runs/{run.pk}/"
+    assert "At work" in bill.get(answer.headers["Location"]).text
+    stage.go_on(run)
+    page = bill.get(answer.headers["Location"]).text
+    assert "Would change" in page
+    assert bill.post("/integrations/autotask/run/", {"kind": "manual"}).status_code == 302
+    stage.go_on(SyncRun.objects.latest("pk"))
+    assert "Sync now" in bill.get("/integrations/autotask/runs/").text
+    runs = bill.get("/integrations/autotask/runs.csv").content.decode("utf-8-sig")
+    assert len(runs.splitlines()) == 3
+    pushes = bill.get("/integrations/autotask/pushes.csv").content.decode("utf-8-sig")
+    assert "Applied" in pushes
+    assert stage.units() == 7
+
+
+def test_a_run_that_checked_nothing_is_not_clean(stage: Stage, bill: Client) -> None:
+    run = stage.sync()
+    page = bill.get(f"/integrations/autotask/runs/{run.pk}/").text
+    assert "Nothing was checked" in page
+    assert "Clean" not in page
+
+
+def test_a_drift_is_decided_on_its_page(stage: Stage, bill: Client) -> None:
+    stage.organization(31)
+    stage.sync()
+    stage.set_units(25)
+    stage.sync()
+    drift = Drift.objects.get()
+    assert "Keep 25 for March" in bill.get("/integrations/autotask/changes/").text
+    address = f"/integrations/autotask/changes/{drift.pk}/overwrite/"
+    assert "by now" in bill.post(address, {"seen": "26"}, follow=True).text
+    bill.post(address, {"seen": "25"})
+    stage.go_on(SyncRun.objects.get(finished_at=None))
+    assert stage.units() == 31
+
+
+def test_paused_and_disconnected(stage: Stage, bill: Client) -> None:
+    stage.organization(31)
+    bill.post("/integrations/autotask/pause/")
+    assert "Resume it first" in bill.post("/integrations/autotask/run/", follow=True).text
+    bill.post("/integrations/autotask/resume/")
+    bill.post("/integrations/autotask/disconnect/")
+    assert AutotaskConnection.objects.get().credentials == ""
+    assert ServiceMapping.objects.living().count() == 1
+    assert "Connect Autotask" in bill.get("/integrations/autotask/").text

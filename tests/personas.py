@@ -1,0 +1,105 @@
+"""The cast: who works where, with which role. Every text of a provider carries its canary."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from accounts.models import Provider, User
+from accounts.roles import Role
+from core.schema import provider_schema
+from tenants.models import Organization
+
+PASSWORD = "correct horse battery staple"
+# A word per provider that occurs nowhere else: seen in the other's page, it is a leak.
+CANARIES = {"north": "Nordlicht", "south": "Suedwind"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the cast; `provider` empty for operations staff."""
+
+    name: str
+    provider: str = ""
+    role: str = ""
+
+    @property
+    def canary(self) -> str:
+        return CANARIES.get(self.provider, "Betrieb")
+
+    @property
+    def email(self) -> str:
+        return f"{self.name}@{self.canary}.example".lower()
+
+
+CAST = (
+    Part("olive", "north", Role.OWNER),
+    Part("bill", "north", Role.BILLING_ADMIN),
+    Part("adam", "north", Role.ADMIN),
+    Part("rita", "north", Role.READ_ONLY),
+    Part("sofia", "south", Role.OWNER),
+    Part("staff"),
+)
+
+
+def hire(
+    *,
+    provider: Provider | None,
+    role: str,
+    name: str,
+    email: str,
+    organization_id: int | None = None,
+) -> User:
+    """A login with `PASSWORD`; without a provider it is operations staff with every right."""
+    if provider is None:
+        return User.objects.create_superuser(email=email, password=PASSWORD, name=name)
+    return User.objects.create_user(
+        email=email,
+        password=PASSWORD,
+        name=name,
+        provider=provider,
+        role=role,
+        organization_id=organization_id,
+    )
+
+
+def hire_cast(providers: dict[str, Provider]) -> None:
+    """Create the whole cast but the organization admins, who need an organization."""
+    for part in CAST:
+        hire(
+            provider=providers.get(part.provider),
+            role=part.role,
+            name=f"{part.name.capitalize()} {part.canary}",
+            email=part.email,
+        )
+
+
+class People:
+    """The cast as the database knows them now; organization admins are hired when asked for."""
+
+    def __init__(self, *, north: Provider, south: Provider) -> None:
+        self.north = north
+        self.south = south
+
+    def __getattr__(self, name: str) -> User:
+        for part in CAST:
+            if part.name == name:
+                user = User.objects.select_related("provider").get(email=part.email)
+                self.__dict__[name] = user
+                return user
+        raise AttributeError(name)
+
+    @cached_property
+    def otto_organization(self) -> Organization:
+        """The organization that otto administers."""
+        with provider_schema(self.north):
+            return Organization.objects.create(name=f"Otto {CANARIES['north']} GmbH")
+
+    @cached_property
+    def otto(self) -> User:
+        """Organization admin of one organization of north."""
+        return hire(
+            provider=self.north,
+            role=Role.ORGANIZATION_ADMIN,
+            name=f"Otto {CANARIES['north']}",
+            email=f"otto@{CANARIES['north']}.example".lower(),
+            organization_id=self.otto_organization.pk,
+        )

@@ -1,0 +1,175 @@
+"""Alerts: a cause opens once, closes by itself, and comes back as another alert."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Event, Thread
+
+import pytest
+from django.db import connection
+
+from accounts.models import Provider
+from core.schema import provider_schema, schema_named
+from tenants.alerts import raise_alert, resolve_alert, rules
+from tenants.alerts.evaluation import watch_round
+from tenants.alerts.rules import Condition, watch
+from tenants.models import Alert, AlertEvent, Severity
+from tenants.models.alerts import Kind
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+FLOOD = Condition("flood", Kind.SERVICE, Severity.WARNING, "Water in the cellar")
+FIRE = Condition("fire", Kind.SERVICE, Severity.CRITICAL, "The server room burns")
+
+Seen = dict[str, list[Condition] | Exception]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """What two watchers see; an exception is raised by its watcher. The real ones look away."""
+    monkeypatch.setattr(rules, "_watchers", {})
+    now_seen: Seen = {"cellar": [], "attic": []}
+    for name in now_seen:
+
+        @watch(name)
+        def look(*, now: datetime, name: str = name) -> Iterable[Condition]:
+            found = now_seen[name]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    return now_seen
+
+
+@pytest.fixture
+def entered(north: Provider) -> Iterator[Provider]:
+    """North's schema entered."""
+    with provider_schema(north):
+        yield north
+
+
+def open_causes() -> list[str]:
+    return list(Alert.objects.open().order_by("cause").values_list("cause", flat=True))
+
+
+def steps(alert: Alert) -> list[tuple[str, datetime]]:
+    return list(alert.events.order_by("pk").values_list("step", "at"))
+
+
+@pytest.mark.usefixtures("entered")
+def test_a_cause_opens_once_and_closes_when_it_is_gone(seen: Seen) -> None:
+    seen["cellar"] = [FLOOD]
+    first = watch_round(now=NOON)
+    again = watch_round(now=LATER)
+    alert = Alert.objects.get()
+    assert (first.opened, again.opened) == ([alert], [])
+    assert (alert.opened_at, alert.resolved_at) == (NOON, None)
+
+    seen["cellar"] = []
+    assert watch_round(now=LATER).resolved == [alert]
+    assert steps(alert) == [("opened", NOON), ("resolved", LATER)]
+
+    seen["cellar"] = [FLOOD]
+    watch_round(now=LATER)
+    assert Alert.objects.count() == 2
+    assert Alert.objects.open().get().opened_at == LATER
+
+
+@pytest.mark.usefixtures("entered")
+def test_a_watcher_that_fails_keeps_its_alerts_and_stops_nobody(seen: Seen) -> None:
+    seen["cellar"] = [FLOOD]
+    watch_round(now=NOON)
+    seen["cellar"], seen["attic"] = RuntimeError("no torch"), [FIRE]
+    assert watch_round(now=LATER).failed == ["cellar"]
+    assert open_causes() == ["fire", "flood"]
+
+
+@pytest.mark.usefixtures("entered")
+def test_one_that_gets_worse_is_the_same_alert(seen: Seen) -> None:
+    seen["cellar"] = [FLOOD]
+    watch_round(now=NOON)
+    deeper = Condition("flood", Kind.SERVICE, Severity.CRITICAL, "Water up to the racks")
+    seen["cellar"] = [deeper]
+    assert watch_round(now=LATER).worse == [Alert.objects.get()]
+    alert = Alert.objects.get()
+    assert (alert.severity, alert.title) == (Severity.CRITICAL, "Water up to the racks")
+    assert steps(alert) == [("opened", NOON), ("changed", LATER)]
+
+
+@pytest.mark.usefixtures("entered", "seen")
+def test_rounds_leave_alone_what_was_raised_directly() -> None:
+    alert = raise_alert(condition=FIRE, now=NOON)
+    assert raise_alert(condition=FIRE, now=LATER) == alert
+    watch_round(now=LATER)
+    assert open_causes() == ["fire"]
+    assert resolve_alert(cause="fire", now=LATER) == alert
+    assert resolve_alert(cause="fire", now=LATER) is None
+    assert steps(alert) == [("opened", NOON), ("resolved", LATER)]
+
+
+@pytest.mark.proof
+def test_racing_rounds_and_raisers_open_one_alert(
+    own_provider: Callable[..., Provider], seen: Seen
+) -> None:
+    schema = own_provider().schema_name
+    seen["cellar"] = [FLOOD, FIRE]
+    for turn in range(5):
+        now = NOON + timedelta(hours=turn)
+        at_once(
+            schema,
+            lambda now=now: watch_round(now=now),  # type: ignore[misc]
+            lambda now=now: watch_round(now=now),  # type: ignore[misc]
+            lambda now=now: raise_alert(condition=FLOOD, now=now),  # type: ignore[misc]
+        )
+        with schema_named(schema):
+            assert Alert.objects.count() == 2 * (turn + 1)
+            opened = AlertEvent.objects.filter(step=AlertEvent.Step.OPENED)
+            assert opened.count() == 2 * (turn + 1)
+            for cause in open_causes():
+                resolve_alert(cause=cause, now=now)
+
+
+@pytest.mark.proof
+def test_who_looked_earlier_does_not_undo_what_was_found_since(
+    own_provider: Callable[..., Provider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = own_provider().schema_name
+    monkeypatch.setattr(rules, "_watchers", {})
+    first_looks, second_is_done = Event(), Event()
+
+    @watch("cellar")
+    def look(*, now: datetime) -> Iterable[Condition]:
+        if now == NOON:
+            first_looks.set()
+            second_is_done.wait(timeout=0.5)
+            return []
+        return [FLOOD]
+
+    def second() -> None:
+        first_looks.wait()
+        watch_round(now=LATER)
+        second_is_done.set()
+
+    at_once(schema, lambda: watch_round(now=NOON), second)
+    with schema_named(schema):
+        assert open_causes() == ["flood"]
+
+
+def at_once(schema: str, *acts: Callable[[], object]) -> None:
+    barrier, errors = Barrier(len(acts)), []
+
+    def run(act: Callable[[], object]) -> None:
+        try:
+            with schema_named(schema):
+                barrier.wait()
+                act()
+        except Exception as error:  # noqa: BLE001 - looked at below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors

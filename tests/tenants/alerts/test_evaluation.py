@@ -1,0 +1,156 @@
+"""Rounds of all providers, and a round soon after a change."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+
+from accounts.models import Provider
+from core.schema import current_schema, provider_schema
+from tenants import tasks
+from tenants.alerts import rules, schedule
+from tenants.alerts.rules import Condition, watch
+from tenants.models import Alert
+from tests.api_client import System
+from tests.personas import People
+from tests.tenants.alerts.test_alerts import FLOOD
+
+SignIn = Callable[..., Client]
+
+
+@pytest.fixture
+def flooded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every provider has water in the cellar, but those whose schema is in the list fail."""
+    monkeypatch.setattr(rules, "_watchers", {})
+    failing: list[str] = []
+
+    @watch("cellar")
+    def look(*, now: datetime) -> Iterable[Condition]:
+        return [FLOOD]
+
+    real = tasks.watch_round
+
+    def fail_for_some(*, now: datetime) -> object:
+        if current_schema() in failing:
+            raise RuntimeError("no torch")
+        return real(now=now)
+
+    monkeypatch.setattr(tasks, "watch_round", fail_for_some)
+    return failing
+
+
+def open_in(provider: Provider) -> int:
+    with provider_schema(provider):
+        return Alert.objects.open().count()
+
+
+def test_the_schedule_looks_at_every_active_provider(
+    north: Provider, south: Provider, flooded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Provider.objects.filter(pk=south.pk).update(state=Provider.State.PROVISIONING)
+    sent: list[list[int]] = []
+    monkeypatch.setattr(tasks.watch_some, "delay", sent.append)
+    tasks.watch_all_providers()
+    ids = set(itertools.chain(*sent))
+    assert north.pk in ids
+    assert south.pk not in ids
+    tasks.watch_some([north.pk])
+    assert (open_in(north), current_schema()) == (1, "public")
+
+
+def test_one_that_fails_stops_no_other(
+    north: Provider, south: Provider, flooded: list[str]
+) -> None:
+    flooded.append(north.schema_name)
+    tasks.watch_some([north.pk, south.pk])
+    assert (open_in(north), open_in(south)) == (0, 1)
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Schemas whose round was sent."""
+    sent: list[str] = []
+    monkeypatch.setattr(schedule, "_coming", {})
+    monkeypatch.setattr(
+        schedule, "send_provider_task", lambda *_, **__: sent.append(current_schema())
+    )
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.add", lambda *_, **__: True)
+    return sent
+
+
+def change(provider: Provider, times: int = 1) -> None:
+    with provider_schema(provider), transaction.atomic():
+        for _ in range(times):
+            schedule.look_soon()
+
+
+def commit() -> None:
+    """What the surrounding transaction of a test never does."""
+    waiting, connection.run_on_commit = connection.run_on_commit, []
+    for _, act, _ in waiting:
+        act()
+
+
+def test_changes_wake_one_round_after_the_commit(
+    north: Provider, south: Provider, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(north, times=50)
+    assert woken == []
+    commit()
+    change(north)
+    change(south)
+    commit()
+    assert woken == [north.schema_name, south.schema_name]
+    later = schedule.monotonic() + schedule.WAIT_SECONDS
+    monkeypatch.setattr(schedule, "monotonic", lambda: later)
+    change(north)
+    commit()
+    assert woken == [north.schema_name, south.schema_name, north.schema_name]
+
+
+def test_without_a_broker_a_change_is_a_change(
+    north: Provider, woken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def broken(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise ConnectionError
+
+    monkeypatch.setattr(schedule, "send_provider_task", broken)
+    for _ in range(3):
+        change(north)
+        commit()
+    assert len(asked) == 1
+
+
+def test_a_wake_up_looks_at_its_provider(north: Provider, flooded: list[str]) -> None:
+    with provider_schema(north):
+        assert tasks.watch_provider() == 1
+    assert open_in(north) == 1
+
+
+def test_a_change_over_the_web_wakes_a_round(
+    client: Client, sign_in: SignIn, people: People, north: Provider, woken: list[str]
+) -> None:
+    as_adam = sign_in(client, people.adam)
+    commit()
+    as_adam.get("/organizations/")
+    assert as_adam.post("/organizations/new/", {"name": ""}).status_code == 422
+    commit()
+    assert woken == []
+    assert as_adam.post("/organizations/new/", {"name": "Acme Nordlicht"}).status_code == 302
+    commit()
+    assert woken == [north.schema_name]
+
+
+def test_a_change_over_the_api_wakes_a_round(north: Provider, woken: list[str]) -> None:
+    system = System.of(north)
+    commit()
+    answer = system.post("/organizations", {"name": "Acme Nordlicht"})
+    assert answer.status_code == 201
+    commit()
+    assert woken == [north.schema_name]

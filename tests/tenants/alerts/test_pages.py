@@ -1,0 +1,222 @@
+"""The page "Alerts": what each person sees of it, and acknowledging with the way back."""
+
+import csv
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Provider, User
+from core.schema import provider_schema
+from tenants.alerts import raise_alert, resolve_alert
+from tenants.alerts.rules import Condition
+from tenants.models import Alert, AlertEvent, Organization, Severity
+from tenants.models.alerts import Kind
+from tests.personas import People
+from tests.tenants.alerts.test_alerts import LATER, NOON
+
+See = Callable[..., Any]
+LIST = "/alerts/"
+
+
+@pytest.fixture
+def alerts(north: Provider) -> dict[str, Alert]:
+    """Of every sort one: about Acme, about Beta, about money, about the books; one is resolved."""
+    with provider_schema(north):
+        acme, beta = (Organization.objects.create(name=name) for name in ("Acme", "Beta"))
+        found = {}
+        for name, kind, severity, organization, link in (
+            ("cap", Kind.CAPS, Severity.CRITICAL, acme, f"/account/usage/{acme.pk}/cap/"),
+            ("vpn", Kind.SERVICE, Severity.WARNING, beta, "https://monitor.example/vpn"),
+            ("card", Kind.PAYMENT, Severity.CRITICAL, None, "/account/billing/card/"),
+            ("books", Kind.BOOKS, Severity.INFO, None, ""),
+            ("old", Kind.SERVICE, Severity.INFO, acme, ""),
+        ):
+            condition = Condition(
+                cause=name,
+                kind=kind,
+                severity=severity,
+                title=f"The {name}",
+                text=f"What about {name}",
+                organization_id=organization.pk if organization else None,
+                link=link,
+            )
+            found[name] = raise_alert(condition=condition, now=NOON + timedelta(minutes=len(found)))
+        resolve_alert(cause="old", now=LATER)
+    return found
+
+
+@pytest.fixture
+def see(alerts: dict[str, Alert]) -> See:
+    """`see(person, address)`: the page as the person gets it."""
+
+    def look(person: User, address: str = LIST, **headers: str) -> Any:
+        client = Client()
+        client.force_login(person)
+        return client.get(address, headers=headers)
+
+    return look
+
+
+def shown(answer: Any) -> list[str]:
+    return [alert.cause for alert in answer.context["page"].object_list]
+
+
+def waiting_in_menu(answer: Any) -> int:
+    items = [item for group in answer.context["navigation"] for item in group["items"]]
+    return next(int(item["count"]) for item in items if item["label"] == "Alerts")
+
+
+def test_open_ones_worst_first(see: See, people: People) -> None:
+    answer = see(people.olive)
+    assert shown(answer) == ["card", "cap", "vpn", "books"]
+    assert waiting_in_menu(answer) == 4
+    assert shown(see(people.olive, f"{LIST}?filter=resolved")) == ["old"]
+    everything = ["old", "books", "card", "vpn", "cap"]
+    assert shown(see(people.olive, f"{LIST}?filter=all")) == everything
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("kind=service", ["vpn"]),
+        ("kind=service&filter=all", ["old", "vpn"]),
+        ("severity=critical", ["card", "cap"]),
+        ("severity=critical&kind=caps", ["cap"]),
+        ("q=BETA", ["vpn"]),
+        ("q=about+books", ["books"]),
+        ("sort=title", ["books", "cap", "card", "vpn"]),
+        ("sort=-organization", ["vpn", "cap", "books", "card"]),
+        ("sort=opened_at", ["cap", "vpn", "card", "books"]),
+        ("kind=nonsense&severity=9&organization=x&sort=y&page=99", ["card", "cap", "vpn", "books"]),
+        ("organization=99999999999999999999", ["card", "cap", "vpn", "books"]),
+    ],
+)
+def test_filters_search_and_order(
+    see: See, people: People, query: str, expected: list[str]
+) -> None:
+    answer = see(people.olive, f"{LIST}?{query}")
+    assert shown(answer) == expected
+    part = see(people.olive, f"{LIST}?{query}", HX_Request="true", HX_Target="alerts")
+    assert shown(part) == expected
+    assert "<html" not in part.text
+
+
+def test_those_of_one_organization(see: See, people: People, alerts: dict[str, Alert]) -> None:
+    answer = see(people.olive, f"{LIST}?organization={alerts['cap'].organization_id}")
+    assert shown(answer) == ["cap"]
+    assert "Show all organizations" in answer.text
+
+
+def test_no_money_without_the_right(see: See, people: People, alerts: dict[str, Alert]) -> None:
+    for person in (people.adam, people.rita):
+        answer = see(person)
+        assert shown(answer) == ["cap", "vpn", "books"]
+        assert waiting_in_menu(answer) == 3
+        assert "Payment" not in answer.text
+        assert see(person, f"{LIST}{alerts['card'].pk}/").status_code == 404
+        assert "The card" not in see(person, f"{LIST}alerts.csv").text
+    assert see(people.bill, f"{LIST}{alerts['card'].pk}/").status_code == 200
+    assert see(people.otto).status_code == 403
+
+
+def test_a_limited_administrator_sees_theirs_only(
+    see: See, people: People, alerts: dict[str, Alert]
+) -> None:
+    acme = alerts["cap"].organization_id
+    User.objects.filter(pk=people.adam.pk).update(limited_to=[acme])
+    adam = User.objects.get(pk=people.adam.pk)
+    answer = see(adam, f"{LIST}?filter=all")
+    assert shown(answer) == ["old", "cap"]
+    assert waiting_in_menu(answer) == 1
+    for name in ("vpn", "books", "card"):
+        assert see(adam, f"{LIST}{alerts[name].pk}/").status_code == 404
+    client = Client()
+    client.force_login(adam)
+    client.post(f"{LIST}acknowledge/", {"alert": [alert.pk for alert in alerts.values()]})
+    with provider_schema(people.north):
+        done = Alert.objects.exclude(acknowledged_at=None)
+        assert [alert.cause for alert in done] == ["cap"]
+
+
+def test_several_are_acknowledged_and_taken_back(
+    client: Client, see: See, people: People, alerts: dict[str, Alert]
+) -> None:
+    client.force_login(people.adam)
+    chosen = [alerts["cap"].pk, alerts["vpn"].pk, alerts["old"].pk]
+    answer = client.post(
+        f"{LIST}acknowledge/", {"alert": chosen, "query": "severity=critical"}, follow=True
+    )
+    assert answer.request["QUERY_STRING"].startswith("severity=critical&done=")
+    assert sorted(answer.context["just_done"]) == sorted(chosen[:2])
+    assert waiting_in_menu(answer) == 1
+    assert f"by <bdi>{people.adam.name}</bdi>" in answer.text
+
+    client.post(f"{LIST}withdraw/", {"alert": chosen[:2]})
+    with provider_schema(people.north):
+        assert not Alert.objects.exclude(acknowledged_at=None).exists()
+        steps = AlertEvent.objects.filter(alert=alerts["cap"]).order_by("pk")
+        assert [(event.step, event.actor_name) for event in steps][1:] == [
+            ("acknowledged", people.adam.name),
+            ("withdrawn", people.adam.name),
+        ]
+
+
+def test_who_only_reads_acknowledges_nothing(
+    client: Client, people: People, alerts: dict[str, Alert]
+) -> None:
+    client.force_login(people.rita)
+    asked = {"alert": [alerts["cap"].pk]}
+    assert client.post(f"{LIST}acknowledge/", asked).status_code == 403
+    assert "Acknowledge" not in client.get(LIST).text
+
+
+def test_junk_is_nobody(client: Client, people: People, alerts: dict[str, Alert]) -> None:
+    client.force_login(people.olive)
+    asked = {"alert": ["x", "", "9" * 40, "-1"], "query": "%00&done=9&filter=no", "from": "abc"}
+    answer = client.post(f"{LIST}acknowledge/", asked, follow=True)
+    assert answer.status_code == 200
+    assert "Nothing was acknowledged" in answer.text
+
+
+def test_one_alert_leads_to_where_it_is_settled(
+    see: See, people: People, alerts: dict[str, Alert]
+) -> None:
+    own = {name: f"{LIST}{alert.pk}/" for name, alert in alerts.items()}
+    page = see(people.olive, own["cap"])
+    assert f'href="/account/usage/{alerts["cap"].organization_id}/cap/"' in page.text
+    # To a page that is refused nobody is led.
+    assert "Settle it" not in see(people.adam, own["cap"]).text
+    assert "Settle it" not in see(people.olive, own["books"]).text
+    elsewhere = see(people.adam, own["vpn"]).text
+    assert 'href="https://monitor.example/vpn" rel="noopener noreferrer"' in elsewhere
+    assert "Resolved" in see(people.adam, own["old"]).text
+
+
+def test_earlier_ones_of_the_cause_are_named(
+    see: See, people: People, alerts: dict[str, Alert]
+) -> None:
+    with provider_schema(people.north):
+        first = alerts["vpn"]
+        resolve_alert(cause="vpn", now=LATER)
+        again = raise_alert(
+            condition=Condition("vpn", Kind.SERVICE, Severity.INFO, "Again"), now=LATER
+        )
+    page = see(people.olive, f"{LIST}{again.pk}/")
+    assert [alert.pk for alert in page.context["earlier"]] == [first.pk]
+
+
+def test_the_list_as_csv_is_safe_to_open(see: See, people: People) -> None:
+    with provider_schema(people.north):
+        raise_alert(condition=Condition("x", Kind.SERVICE, Severity.INFO, "=cmd()"), now=NOON)
+    text = see(people.olive, f"{LIST}alerts.csv?severity=info").text
+    rows = list(csv.reader(text.lstrip("\ufeff").splitlines()))
+    assert [row[2] for row in rows[1:]] == ["The books", "'=cmd()"]
+    assert rows[1][5] == "2026-03-03T12:03:00+00:00"
+
+
+def test_without_alerts_all_is_well(client: Client, people: People) -> None:
+    client.force_login(people.rita)
+    assert "All is well" in client.get(LIST).text

@@ -1,0 +1,149 @@
+"""Requests for a higher cap: one at a time, decided once, ended once."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from accounts.models import Provider
+from accounts.roles import Role
+from core.actors import SYSTEM_ACTOR
+from core.outbox.delivery import deliver_due
+from core.outbox.models import OutboxMessage
+from core.schema import provider_schema
+from tenants.cap_requests.decisions import AlreadyDecided, approve, decline, end_approval
+from tenants.cap_requests.requests import AlreadyAsked, NothingToAsk
+from tenants.models import CapRequest, Organization
+from tenants.organizations.lifecycle import set_user_cap
+from tests.cap_requests import BILL, NOW, ask, cap_of, otto_at_the_cap, until
+from tests.personas import People, hire
+
+SignIn = Callable[..., Client]
+
+
+@pytest.fixture
+def capped(people: People) -> Organization:
+    """Otto's organization: two users at a cap of two; users cost 11 dollars."""
+    return otto_at_the_cap(people)
+
+
+def test_a_mail_has_text_and_html(people: People, north: Provider, capped: Organization) -> None:
+    with provider_schema(north):
+        request = ask(capped, people.otto)
+        decline(request=request, answer="Not <this> year", actor=BILL, now=NOW)
+    payloads = [mail.payload for mail in OutboxMessage.objects.filter(topic="mail.send")]
+    for payload in payloads:
+        assert "http://testserver" in payload["text"]
+        assert payload["html"].startswith("<!DOCTYPE html>")
+    assert "Not <this> year" in payloads[1]["text"]
+    assert "Not &lt;this&gt; year" in payloads[1]["html"]
+
+
+def test_one_open_request_of_an_organization(
+    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+) -> None:
+    with provider_schema(north):
+        ask(capped, people.otto)
+        with pytest.raises(AlreadyAsked):
+            ask(capped, people.otto, cap=6)
+    answer = sign_in(client, people.otto).post("/organization/cap/", {"cap": "6", "reason": "More"})
+    assert answer.status_code == 409
+    assert "open already" in answer.text
+
+
+def test_only_a_higher_cap_can_be_asked_for(
+    people: People, north: Provider, capped: Organization
+) -> None:
+    with provider_schema(north):
+        with pytest.raises(NothingToAsk, match="2 already"):
+            ask(capped, people.otto, cap=2)
+        set_user_cap(organization=capped, cap=None, actor=SYSTEM_ACTOR, now=NOW)
+        with pytest.raises(NothingToAsk, match="no user cap"):
+            ask(capped, people.otto)
+
+
+def test_a_cap_changed_meanwhile_stays(
+    people: People, north: Provider, capped: Organization
+) -> None:
+    with provider_schema(north):
+        request = ask(capped, people.otto)
+        end = until(date(2026, 3, 31))
+        approve(request=request, until=end, answer="", actor=BILL, now=NOW)
+        set_user_cap(organization=capped, cap=7, actor=SYSTEM_ACTOR, now=NOW)
+        end_approval({"request_id": request.pk}, end.ends_at)
+        assert cap_of(capped) == 7
+
+
+@pytest.mark.parametrize(
+    ("days", "afterwards"),
+    [((10, 20), (8, 2)), ((20, 10), (5, 2)), ((10, None), (8, 8))],
+)
+def test_two_approvals_after_one_another_come_back_to_the_lasting_cap(
+    people: People,
+    north: Provider,
+    capped: Organization,
+    days: tuple[int, int | None],
+    afterwards: tuple[int, int],
+) -> None:
+    """Until the first day of March 5 users, until the second 8: caps after the 10th and 20th."""
+    first, second = days
+    with provider_schema(north):
+        one = ask(capped, people.otto)
+        approve(request=one, until=until(date(2026, 3, first)), answer="", actor=BILL, now=NOW)
+        two = ask(capped, people.otto, cap=8)
+        end = until(date(2026, 3, second)) if second else None
+        approve(request=two, until=end, answer="", actor=BILL, now=NOW)
+        seen = []
+        for day in (11, 21):
+            deliver_due(now=datetime(2026, 3, day, tzinfo=UTC), schema=north.schema_name)
+            seen.append(cap_of(capped))
+        assert tuple(seen) == afterwards
+
+
+@pytest.mark.proof
+def test_the_first_answer_wins_and_the_second_is_told(
+    own_provider: Callable[..., Provider],
+) -> None:
+    provider = own_provider(canary="Racer")
+    asker = hire(
+        provider=provider, role=Role.OWNER, name="Owner Racer", email="owner@racer.example"
+    )
+    with provider_schema(provider):
+        organization = Organization.objects.create(name="Raced")
+    for round_ in range(12):
+        with provider_schema(provider):
+            set_user_cap(organization=organization, cap=2, actor=SYSTEM_ACTOR, now=NOW)
+            request = ask(organization, asker)
+        told = race(provider, request)
+        with provider_schema(provider):
+            request.refresh_from_db()
+            assert len(told) == 1, round_
+            assert cap_of(organization) == (5 if request.state == "approved" else 2)
+
+
+def race(provider: Provider, request: CapRequest) -> list[AlreadyDecided]:
+    barrier, told = Barrier(2), []
+
+    def answer(act: Callable[[], object]) -> None:
+        try:
+            with provider_schema(provider):
+                barrier.wait()
+                act()
+        except AlreadyDecided as first:
+            told.append(first)
+        finally:
+            connection.close()
+
+    acts = (
+        lambda: approve(request=request, until=None, answer="", actor=BILL, now=NOW),
+        lambda: decline(request=request, answer="No", actor=BILL, now=NOW),
+    )
+    threads = [Thread(target=answer, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told

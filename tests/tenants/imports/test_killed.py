@@ -1,0 +1,135 @@
+"""Workers killed in the middle of an import: every line comes in, and none twice."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+
+from accounts.models import Provider
+from core.schema import provider_schema
+from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization
+from tests.tenants.import_files import (
+    ALL_OR_NOTHING,
+    GOOD_LINES,
+    checked,
+    confirmed,
+    emails,
+    lift_allowance,
+)
+from usage.ledger.verify import verify_books
+from usage.models import UsageEvent
+
+LINES = 2_000
+KILLS = 3
+PATIENCE = 60.0  # seconds
+
+
+def start_worker(schema: str, run: ImportRun) -> "subprocess.Popen[bytes]":
+    database = connection.settings_dict
+    address = (
+        f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
+        f"{database['PORT']}/{database['NAME']}"
+    )
+    environment = {
+        **os.environ,
+        "DATABASE_URL": address,
+        "DJANGO_SETTINGS_MODULE": "mtp.settings",
+    }
+    command = [sys.executable, "-m", "tests.tenants.import_worker", schema, str(run.pk)]
+    return subprocess.Popen(command, env=environment)
+
+
+def wait_for_progress(worker: "subprocess.Popen[bytes]", run: ImportRun, beyond: int) -> None:
+    """Until the worker committed a batch, or ended."""
+    patient_until = time.monotonic() + PATIENCE
+    while worker.poll() is None and time.monotonic() < patient_until:
+        if ImportRun.objects.values_list("added", flat=True).get(pk=run.pk) > beyond:
+            return
+        time.sleep(0.01)
+
+
+@pytest.mark.proof
+def test_killed_workers_lose_nothing_and_repeat_nothing(
+    own_provider: Callable[..., Provider],
+) -> None:
+    provider = own_provider(canary="Gekillt", prefix="KILL")
+    killed = 0
+    with provider_schema(provider):
+        lift_allowance()
+        acme = Organization.objects.create(name="Acme Gekillt")
+        run = confirmed(checked(acme, emails(LINES)), GOOD_LINES)
+        for _ in range(KILLS):
+            worker = start_worker(provider.schema_name, run)
+            wait_for_progress(worker, run, beyond=run.added)
+            worker.kill()
+            killed += worker.wait() < 0
+            run.refresh_from_db()
+        assert killed == KILLS
+        assert 0 < run.added < LINES, "killed in the middle, not before or after"
+        assert run.added == ManagedUser.objects.count(), "progress is what is there"
+        assert start_worker(provider.schema_name, run).wait(PATIENCE) == 0
+        assert_whole(run)
+
+
+@pytest.mark.proof
+def test_all_or_nothing_is_nothing_after_a_kill_and_all_after_the_next(
+    own_provider: Callable[..., Provider],
+) -> None:
+    provider = own_provider(canary="Gekillt", prefix="KILL")
+    with provider_schema(provider):
+        lift_allowance()
+        acme = Organization.objects.create(name="Acme Gekillt")
+        run = confirmed(checked(acme, emails(LINES)), ALL_OR_NOTHING)
+        with connection.cursor() as cursor:
+            # Holds the worker where everything is inserted and nothing is committed.
+            connection.set_autocommit(False)
+            cursor.execute("LOCK TABLE tenants_auditentry IN EXCLUSIVE MODE")
+            worker = start_worker(provider.schema_name, run)
+            wait_until_blocked(cursor)
+            worker.kill()
+            worker.wait()
+            connection.rollback()
+            connection.set_autocommit(True)
+        assert ManagedUser.objects.count() == 0
+        assert start_worker(provider.schema_name, run).wait(PATIENCE) == 0
+        assert_whole(run)
+
+
+def wait_until_blocked(cursor: object) -> None:
+    patient_until = time.monotonic() + PATIENCE
+    while time.monotonic() < patient_until:
+        cursor.execute(  # type: ignore[attr-defined]
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass",
+            ["tenants_auditentry"],
+        )
+        if cursor.fetchone()[0]:  # type: ignore[attr-defined]
+            return
+        time.sleep(0.02)
+    raise AssertionError("The worker never came to the audit log.")
+
+
+def assert_whole(run: ImportRun) -> None:
+    run.refresh_from_db()
+    assert (run.state, run.added, run.refused) == (ImportRun.State.IMPORTED, LINES, 0)
+    users = ManagedUser.objects.values_list("email", flat=True)
+    assert sorted(users) == sorted(emails(LINES).splitlines()[1:])
+    assert UsageEvent.objects.count() == LINES
+    assert AuditEntry.objects.filter(action="users.imported").count() == 1
+    assert verify_books() == []
+
+
+@pytest.mark.proof
+def test_two_workers_at_once_add_every_line_once(own_provider: Callable[..., Provider]) -> None:
+    """The lease of the first ran out while it was still at work."""
+    provider = own_provider(canary="Doppelt", prefix="TWICE")
+    with provider_schema(provider):
+        lift_allowance()
+        acme = Organization.objects.create(name="Acme Doppelt")
+        run = confirmed(checked(acme, emails(LINES)), GOOD_LINES)
+        workers = [start_worker(provider.schema_name, run) for _ in range(2)]
+        assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
+        assert_whole(run)

@@ -1,0 +1,220 @@
+"""Administrators: changed and removed with effect on the next request, the last ones protected."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import IntegrityError
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Invitation, Provider, User
+from accounts.roles import Role
+from core.schema import provider_schema
+from tenants.models import AuditEntry, Organization
+from tenants.people.administrators import change_administrator, transfer_ownership
+from tenants.people.invitations import Invitee, invite
+from tenants.people.rules import RoleTooHigh
+from tests.personas import People, hire
+
+SignIn = Callable[..., Client]
+
+
+@pytest.fixture
+def as_olive(client: Client, sign_in: SignIn, people: People) -> Client:
+    return sign_in(client, people.olive)
+
+
+def edit(client: Client, person: User, **values: object) -> str:
+    response = client.post(f"/account/administrators/{person.pk}/", values)
+    return response.text if response.status_code == 422 else ""
+
+
+def actions(north: Provider) -> list[str]:
+    with provider_schema(north):
+        return list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
+
+
+def test_a_demotion_bites_on_the_next_request(
+    as_olive: Client, sign_in: SignIn, people: People
+) -> None:
+    hire(provider=people.north, role=Role.BILLING_ADMIN, name="Second", email="second@n.example")
+    bills = sign_in(Client(), people.bill)
+    assert bills.get("/account/payments/").status_code == 200
+    assert edit(as_olive, people.bill, role="admin") == ""
+    assert bills.get("/account/payments/").status_code == 403
+    assert "administrator.changed" in actions(people.north)
+
+
+def test_a_removal_bites_on_the_next_request(
+    as_olive: Client, sign_in: SignIn, people: People
+) -> None:
+    adams = sign_in(Client(), people.adam)
+    assert adams.get("/organizations/").status_code == 200
+    assert (
+        "signed out with their next click"
+        in as_olive.get(f"/account/administrators/{people.adam.pk}/remove/").text
+    )
+    as_olive.post(f"/account/administrators/{people.adam.pk}/remove/")
+    assert adams.get("/organizations/").status_code == 302
+    assert "Adam" in as_olive.get("/account/administrators/?filter=removed").text
+    as_olive.post(f"/account/administrators/{people.adam.pk}/reinstate/")
+    assert adams.get("/organizations/").status_code == 200
+    assert actions(people.north) == ["administrator.removed", "administrator.reinstated"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("olive", "last Owner"), ("bill", "last Admin")])
+def test_the_last_ones_stay(name: str, said: str, as_olive: Client, people: People) -> None:
+    person = getattr(people, name)
+    assert said in edit(as_olive, person, role="read_only")
+    response = as_olive.post(f"/account/administrators/{person.pk}/remove/")
+    assert response.status_code == 409
+    assert said in response.text
+    assert User.objects.get(pk=person.pk).is_active
+    assert actions(people.north) == []
+
+
+def test_a_removed_one_does_not_count_as_another(as_olive: Client, people: People) -> None:
+    User.objects.filter(pk=people.bill.pk).update(role=Role.OWNER, is_active=False)
+    assert "last Owner" in edit(as_olive, people.olive, role="admin")
+
+
+def test_the_last_one_with_billing_may_become_owner(as_olive: Client, people: People) -> None:
+    assert edit(as_olive, people.bill, role="owner") == ""
+    assert User.objects.get(pk=people.bill.pk).role == Role.OWNER
+
+
+def test_ownership_is_transferred(as_olive: Client, people: People) -> None:
+    address = f"/account/administrators/{people.adam.pk}/make-owner/"
+    assert "Administrator with Billing at once" in as_olive.get(address).text
+    assert as_olive.post(address)["Location"] == "/account/"
+    roles = dict(User.objects.filter(provider=people.north).values_list("name", "role"))
+    assert (roles["Adam Nordlicht"], roles["Olive Nordlicht"]) == ("owner", "billing_admin")
+    assert as_olive.get("/account/administrators/").status_code == 403
+    assert actions(people.north) == ["ownership.transferred"]
+
+
+def test_ownership_goes_to_nobody_else(as_olive: Client, people: People) -> None:
+    assert (
+        as_olive.post(f"/account/administrators/{people.olive.pk}/make-owner/").status_code == 409
+    )
+    for outsider in (people.sofia, people.otto):
+        address = f"/account/administrators/{outsider.pk}/make-owner/"
+        assert as_olive.post(address).status_code == 404
+
+
+def test_nobody_grants_a_role_above_their_own(people: People) -> None:
+    now = timezone.now()
+    invitee = Invitee(email="a@b.example", name="A", role=Role.OWNER)
+    with provider_schema(people.north):
+        for giver in (people.bill, people.adam, people.rita):
+            with pytest.raises(RoleTooHigh):
+                change_administrator(
+                    administrator=people.rita, role=Role.OWNER, limited_to=None, by=giver, now=now
+                )
+            with pytest.raises(RoleTooHigh):
+                transfer_ownership(successor=people.rita, by=giver, now=now)
+            with pytest.raises(RoleTooHigh):
+                invite(provider=people.north, invitee=invitee, by=giver, now=now)
+
+
+def test_whoever_acts_is_read_anew(people: People) -> None:
+    stale = people.olive
+    User.objects.filter(pk=stale.pk).update(role=Role.ADMIN)
+    with provider_schema(people.north), pytest.raises(RoleTooHigh):
+        change_administrator(
+            administrator=people.rita,
+            role=Role.ADMIN,
+            limited_to=None,
+            by=stale,
+            now=timezone.now(),
+        )
+
+
+def test_another_providers_people_are_out_of_reach(people: People) -> None:
+    outsider = hire(
+        provider=people.south, role=Role.ADMIN, name="Sven Suedwind", email="sven@s.example"
+    )
+    with provider_schema(people.north), pytest.raises(RoleTooHigh):
+        change_administrator(
+            administrator=outsider,
+            role=Role.READ_ONLY,
+            limited_to=None,
+            by=people.olive,
+            now=timezone.now(),
+        )
+
+
+def test_roles_with_money_are_never_limited(people: People) -> None:
+    with provider_schema(people.north):
+        changed = change_administrator(
+            administrator=people.adam,
+            role=Role.BILLING_ADMIN,
+            limited_to=[1],
+            by=people.olive,
+            now=timezone.now(),
+        )
+    assert changed.limited_to is None
+    with pytest.raises(IntegrityError):
+        User.objects.filter(pk=changed.pk).update(limited_to=[1])
+
+
+def test_invitations_above_a_lowered_role_are_withdrawn(as_olive: Client, people: People) -> None:
+    as_olive.post(
+        "/account/administrators/invite/",
+        {"name": "New", "email": "new@n.example", "role": "owner"},
+    )
+    as_olive.post(f"/account/administrators/{people.adam.pk}/make-owner/")
+    assert Invitation.objects.get().revoked_at is not None
+
+
+@pytest.fixture
+def bakery(north: Provider) -> Organization:
+    with provider_schema(north):
+        Organization.objects.create(name="Forbidden Foundry")
+        return Organization.objects.create(name="Bakery Nordlicht")
+
+
+def test_a_limited_administrator_sees_only_theirs(
+    as_olive: Client, sign_in: SignIn, people: People, bakery: Organization
+) -> None:
+    adams = sign_in(Client(), people.adam)
+    assert "Foundry" in adams.get("/organizations/").text
+    values = {"role": "admin", "is_limited": "on", "organizations": [bakery.pk]}
+    assert edit(as_olive, people.adam, **values) == ""
+    with provider_schema(people.north):
+        foundry = Organization.objects.get(name="Forbidden Foundry")
+    for page in ("/organizations/", "/account/usage/", "/account/usage.csv"):
+        text = adams.get(page).content.decode()
+        assert "Bakery" in text, page
+        assert "Foundry" not in text, page
+    for page in ("", "users/", "devices/", "administrators/", "rename/"):
+        assert adams.get(f"/organizations/{bakery.pk}/{page}").status_code == 200, page
+        assert adams.get(f"/organizations/{foundry.pk}/{page}").status_code == 404, page
+    assert adams.post(f"/organizations/{foundry.pk}/enter/").status_code == 404
+    assert adams.get("/organizations/new/").status_code == 403
+    assert "1 of them" in as_olive.get("/account/administrators/").text
+
+
+def test_an_entered_organization_closes_with_the_limit(
+    as_olive: Client, sign_in: SignIn, people: People, bakery: Organization
+) -> None:
+    with provider_schema(people.north):
+        foundry = Organization.objects.get(name="Forbidden Foundry")
+    adams = sign_in(Client(), people.adam)
+    adams.post(f"/organizations/{foundry.pk}/enter/")
+    assert adams.get("/organization/users/").status_code == 200
+    edit(as_olive, people.adam, role="admin", is_limited="on", organizations=[bakery.pk])
+    assert adams.get("/organization/users/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("role", "said"), [("owner", "name all organizations"), ("admin", "Choose at least one")]
+)
+def test_a_limit_must_make_sense(role: str, said: str, as_olive: Client, people: People) -> None:
+    assert said in edit(as_olive, people.adam, role=role, is_limited="on")
+
+
+def test_a_promotion_ends_the_limit(as_olive: Client, people: People, bakery: Organization) -> None:
+    edit(as_olive, people.adam, role="admin", is_limited="on", organizations=[bakery.pk])
+    edit(as_olive, people.adam, role="billing_admin")
+    assert User.objects.get(pk=people.adam.pk).limited_to is None

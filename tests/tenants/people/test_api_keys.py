@@ -1,0 +1,140 @@
+"""The API key: shown once, kept as a hash, replaced at once or after an overlap, revoked."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from accounts.api_keys import key_of, note_use
+from accounts.models import ApiKey, Provider
+from core.schema import provider_schema
+from tenants.models import AuditEntry
+from tests.personas import People
+
+SignIn = Callable[..., Client]
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def as_bill(client: Client, sign_in: SignIn, people: People) -> Client:
+    return sign_in(client, people.bill)
+
+
+def generate(client: Client, overlap: str = "none") -> str:
+    page = client.post("/account/api-key/", {"overlap": overlap}).text
+    found = re.search(r'id="api-key">(mtp_[\w-]{43})<', page)
+    assert found
+    return found[1]
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(as_bill: Client, north: Provider) -> None:
+    secret = generate(as_bill)
+    key = ApiKey.objects.get()
+    assert key.provider == north
+    assert key.digest == hashlib.sha256(secret.encode()).hexdigest()
+    kept = " ".join(str(value) for value in ApiKey.objects.values().get().values())
+    assert secret not in kept
+    overview = as_bill.get("/account/").text
+    assert secret[:12] in overview
+    assert secret not in overview
+    with provider_schema(north):
+        entry = AuditEntry.objects.get(action="api_key.generated")
+        assert secret not in str(entry.after) + str(entry.before) + entry.subject
+    assert entry.actor_name == "Bill Nordlicht"
+
+
+def test_the_page_with_the_secret_is_never_stored(as_bill: Client) -> None:
+    response = as_bill.post("/account/api-key/", {})
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "lives"),
+    [
+        ("none", timedelta(0)),
+        ("hour", timedelta(hours=1)),
+        ("day", timedelta(hours=24)),
+        ("week", timedelta(days=7)),
+    ],
+)
+def test_the_old_key_lives_as_long_as_was_chosen(
+    overlap: str, lives: timedelta, as_bill: Client
+) -> None:
+    with time_machine.travel(NOON, tick=False):
+        old = generate(as_bill)
+        new = generate(as_bill, overlap)
+    assert key_of(secret=new, now=NOON + timedelta(days=400))
+    assert not key_of(secret=old, now=NOON + lives)
+    if lives:
+        assert key_of(secret=old, now=NOON + lives - timedelta(microseconds=1))
+
+
+def test_regenerating_needs_the_choice(as_bill: Client) -> None:
+    old = generate(as_bill)
+    assert "refused as soon as it stops" in as_bill.get("/account/api-key/").text
+    assert as_bill.post("/account/api-key/", {}).status_code == 422
+    assert as_bill.post("/account/api-key/", {"overlap": "for ever"}).status_code == 422
+    assert key_of(secret=old, now=datetime.now(UTC))
+
+
+def test_a_revoked_key_stops_at_once(as_bill: Client, north: Provider) -> None:
+    secret = generate(as_bill)
+    key = ApiKey.objects.get()
+    assert "was never used" in as_bill.get(f"/account/api-key/{key.pk}/revoke/").text
+    for _ in range(2):
+        as_bill.post(f"/account/api-key/{key.pk}/revoke/")
+    assert key_of(secret=secret, now=datetime.now(UTC)) is None
+    with provider_schema(north):
+        assert AuditEntry.objects.filter(action="api_key.revoked").count() == 1
+    assert "No API key" in as_bill.get("/account/").text
+
+
+def test_another_providers_key_can_not_be_revoked(
+    as_bill: Client, sign_in: SignIn, people: People
+) -> None:
+    secret = generate(as_bill)
+    key = ApiKey.objects.get()
+    sofia = sign_in(Client(), people.sofia)
+    assert sofia.post(f"/account/api-key/{key.pk}/revoke/").status_code == 404
+    assert key_of(secret=secret, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("name", ["adam", "rita"])
+def test_without_the_permission_there_is_no_key_to_see(
+    name: str, client: Client, sign_in: SignIn, people: People
+) -> None:
+    sign_in(client, getattr(people, name))
+    page = client.get("/account/").text
+    assert str(people.north.provider_id) in page
+    assert "API key" not in page
+    assert client.post("/account/api-key/", {}).status_code == 403
+
+
+def test_the_provider_id_is_hidden_until_asked_for(as_bill: Client, north: Provider) -> None:
+    page = as_bill.get("/account/").text
+    hidden = page[page.index("<details>") :].partition("</details>")[0]
+    assert page.count(str(north.provider_id)) == hidden.count(str(north.provider_id))
+
+
+def test_use_is_noted_at_most_once_a_minute(
+    as_bill: Client, django_assert_num_queries: Callable[..., object]
+) -> None:
+    secret = generate(as_bill)
+    note_use(key=ApiKey.objects.get(), address="192.0.2.7", now=NOON)
+    with django_assert_num_queries(1):
+        key = key_of(secret=secret, now=NOON)
+        assert key
+        note_use(key=key, address="192.0.2.7", now=NOON + timedelta(seconds=59))
+    note_use(key=key, address="192.0.2.8", now=NOON + timedelta(seconds=59))
+    key = ApiKey.objects.get()
+    assert (key.last_used_at, key.last_used_from) == (NOON + timedelta(seconds=59), "192.0.2.8")
+    assert "from 192.0.2.8" in as_bill.get("/account/").text
+
+
+@pytest.mark.parametrize("text", ["", "mtp_", "x" * 5000, "mtp_\0", "ключ"])
+def test_any_other_text_is_no_key(text: str, db: None) -> None:
+    assert key_of(secret=text, now=NOON) is None

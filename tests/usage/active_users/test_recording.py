@@ -1,0 +1,252 @@
+"""Active users are counted once a month, up to a threshold, on every way in."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from core.actors import SYSTEM_ACTOR
+from core.months import Month
+from tenants.models import MeteringPolicy, Organization
+from tenants.organizations.lifecycle import set_mau_threshold
+from tenants.users.refusals import MauThresholdReached, OrganizationRemoved
+from tests.usage.counting import add, at, execute, refused, remove, set_policy
+from tests.usage.sightings import REPORTER, active_of, first_seen, tell
+from usage.active_users.identification import Refused, Sighting
+from usage.active_users.recording import ActivityRefused, record_activity
+from usage.ledger.month_freeze import freeze_month
+from usage.ledger.rebuild import rebuild_usage
+from usage.ledger.verify import verify_books
+from usage.models import ActiveMonth, ActiveUser
+from usage.models.active_users import LateActivity
+
+MAY, JUNE, NOON = at("2026-05-01"), at("2026-06-01"), at("2026-06-10 12:00")
+
+
+@pytest.fixture
+def acme(books: MeteringPolicy) -> Organization:
+    """An organization since January."""
+    return Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
+
+
+def test_a_user_counts_once_a_month_however_often_seen(acme: Organization) -> None:
+    anna, ben = add(acme, MAY, MAY)
+    told = tell(acme, (anna, at("2026-06-02")), (anna, at("2026-06-03")), (ben, at("2026-07-01")))
+    assert (told.new, told.repeated) == ((0, 2), (1,))
+    assert tell(acme, (anna, at("2026-06-20"))).repeated == (0,)
+    assert active_of(acme) == {"2026-06": 1, "2026-07": 1}
+
+
+def test_the_earliest_instant_of_the_month_is_kept(acme: Organization) -> None:
+    (anna,) = add(acme, MAY)
+    tell(acme, (anna, at("2026-06-20")), (anna, at("2026-06-12")))
+    assert first_seen(acme) == {("2026-06", anna.pk): at("2026-06-12")}
+    tell(acme, (anna, at("2026-06-03")))
+    tell(acme, (anna, at("2026-06-28")))
+    assert first_seen(acme) == {("2026-06", anna.pk): at("2026-06-03")}
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin"])
+def test_months_are_those_of_the_billing_zone(acme: Organization, zone: str) -> None:
+    set_policy(billing_time_zone=zone)
+    starts_at = Month(2026, 11).starts_at(ZoneInfo(zone))
+    (anna,) = add(acme, MAY)
+    tell(acme, (anna, starts_at))
+    assert active_of(acme) == {"2026-11": 1}
+    tell(acme, (anna, starts_at - timedelta(microseconds=1)))
+    assert active_of(acme) == {"2026-10": 1, "2026-11": 1}
+
+
+def test_the_threshold_refuses_the_next_new_user_and_no_repeated_one(acme: Organization) -> None:
+    anna, ben, carl = add(acme, MAY, MAY, MAY)
+    set_mau_threshold(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
+    tell(acme, (anna, NOON), (ben, NOON))
+    with pytest.raises(MauThresholdReached) as caught:
+        tell(acme, (anna, NOON), (carl, NOON))
+    assert (caught.value.threshold, caught.value.count, caught.value.asked) == (2, 2, 1)
+    assert caught.value.month == JUNE.date()
+    assert tell(acme, (anna, NOON), (ben, NOON)).repeated == (0, 1)
+    assert active_of(acme) == {"2026-06": 2}
+    tell(acme, (carl, at("2026-07-01")))
+    assert active_of(acme) == {"2026-06": 2, "2026-07": 1}
+
+
+def test_a_threshold_below_the_count_turns_away_only_new_ones(acme: Organization) -> None:
+    anna, ben, carl = add(acme, MAY, MAY, MAY)
+    tell(acme, (anna, NOON), (ben, NOON))
+    set_mau_threshold(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
+    told = tell(acme, (anna, NOON), (carl, NOON), is_whole=False)
+    assert (told.repeated, told.refused) == ((0,), {1: Refused.OVER_THRESHOLD})
+
+
+def test_good_lines_are_counted_up_to_the_threshold_in_order(acme: Organization) -> None:
+    users = add(acme, *[MAY] * 5)
+    set_mau_threshold(organization=acme, threshold=3, actor=SYSTEM_ACTOR, now=NOON)
+    tell(acme, (users[4], NOON))
+    seen = [(user, NOON) for user in users] + [(users[0], NOON), (users[3], NOON)]
+    told = tell(acme, *seen, is_whole=False)
+    assert told.new == (0, 1)
+    assert told.repeated == (4, 5)
+    assert told.refused == dict.fromkeys((2, 3, 6), Refused.OVER_THRESHOLD)
+    assert active_of(acme) == {"2026-06": 3}
+
+
+def test_raw_sql_is_counted_and_refused_alike(acme: Organization) -> None:
+    users = add(acme, *[MAY] * 3)
+    set_mau_threshold(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
+    insert = (
+        "INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at, reported_at)"
+        " SELECT %s, '2026-06-01', u, '2026-06-10 12:00Z', now() FROM unnest(%s::bigint[]) u"
+    )
+    with refused("MT004"):
+        execute(insert, acme.pk, [user.pk for user in users])
+    execute(insert, acme.pk, [user.pk for user in users[:2]])
+    assert active_of(acme) == {"2026-06": 2}
+
+
+@pytest.mark.parametrize(
+    ("month", "instant", "sqlstate"),
+    [
+        ("2026-07-01", "2026-06-10 12:00Z", "MT002"),
+        ("2026-06-02", "2026-06-10 12:00Z", "MT002"),
+        ("2026-06-01", "infinity", "MT002"),
+        ("2026-04-01", "2026-04-10 12:00Z", "MT005"),
+    ],
+)
+def test_a_row_that_would_falsify_the_count_is_refused(
+    acme: Organization, month: str, instant: str, sqlstate: str
+) -> None:
+    (anna,) = add(acme, MAY)
+    set_policy(closed_through=MAY)
+    with refused(sqlstate):
+        execute(
+            "INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at,"
+            " reported_at) VALUES (%s, %s, %s, %s, now())",
+            *(acme.pk, month, anna.pk, instant),
+        )
+
+
+def test_nobody_is_counted_after_their_removal_by_raw_sql_either(acme: Organization) -> None:
+    (anna,) = add(acme, MAY)
+    remove([anna], NOON)
+    with refused("MT002"):
+        ActiveUser.objects.create(
+            organization=acme, month=JUNE.date(), user=anna, first_seen_at=NOON, reported_at=NOON
+        )
+
+
+def test_nobody_of_another_organization_is_counted(acme: Organization) -> None:
+    (stranger,) = add(Organization.objects.create(name="Other"), MAY)
+    with refused("MT002"):
+        ActiveUser.objects.create(
+            organization=acme,
+            month=JUNE.date(),
+            user=stranger,
+            first_seen_at=NOON,
+            reported_at=NOON,
+        )
+    with pytest.raises(ActivityRefused) as caught:
+        tell(acme, (stranger, NOON))
+    assert caught.value.reasons == {0: Refused.UNKNOWN_USER}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE usage_activeuser SET first_seen_at = first_seen_at + interval '1 second'",
+        "UPDATE usage_activeuser SET first_seen_at = '2026-05-31 23:59Z'",
+        "UPDATE usage_activeuser SET month = '2026-07-01'",
+        "UPDATE usage_activeuser SET user_id = user_id + 1",
+        "DELETE FROM usage_activeuser",
+        "TRUNCATE usage_activeuser",
+        "UPDATE usage_activemonth SET count = 0",
+        "DELETE FROM usage_activemonth",
+    ],
+)
+def test_what_was_counted_stays(acme: Organization, statement: str) -> None:
+    (anna,) = add(acme, MAY)
+    tell(acme, (anna, NOON))
+    execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with refused("MT002"):
+        execute(statement)
+
+
+def test_removed_and_suspended_users(acme: Organization) -> None:
+    anna, ben = add(acme, MAY, MAY)
+    remove([anna], NOON)
+    ben.state = "suspended"
+    ben.save()
+    with pytest.raises(ActivityRefused) as caught:
+        tell(acme, (anna, NOON))
+    assert caught.value.reasons == {0: Refused.REMOVED_USER}
+    assert tell(acme, (anna, at("2026-06-10 11:59")), (ben, NOON)).new == (0, 1)
+
+
+def test_users_by_e_mail_and_external_id_also_once_removed(acme: Organization) -> None:
+    anna, again = add(acme, MAY, MAY)
+    anna.email, anna.external_id = "anna@acme.example", "a-1"
+    anna.save()
+    remove([anna], NOON)
+    again.email, again.external_id = "anna@acme.example", "a-2"
+    again.save()
+
+    def seen(**named: str) -> tuple[int, ...]:
+        told = record_activity(
+            organization=acme,
+            sightings=[Sighting(at=at("2026-06-05"), **named)],  # type: ignore[arg-type]
+            reporter=REPORTER,
+            is_whole=True,
+            now=NOON,
+        )
+        return told.new
+
+    assert seen(external_id="a-1") == (0,)
+    assert seen(email="ANNA@acme.example") == (0,)
+    assert seen(external_id="a-2") == ()
+    assert set(first_seen(acme)) == {("2026-06", anna.pk), ("2026-06", again.pk)}
+
+
+def test_what_can_not_have_been_is_refused(acme: Organization) -> None:
+    acme.created_at = MAY
+    acme.save()
+    (anna,) = add(acme, MAY)
+    with pytest.raises(ActivityRefused) as caught:
+        tell(acme, (anna, at("2026-06-10 12:06")), (anna, at("2026-04-30")), now=NOON)
+    assert caught.value.reasons == {0: Refused.IN_THE_FUTURE, 1: Refused.BEFORE_ORGANIZATION}
+
+
+def test_activity_of_a_closed_month_is_kept_and_counts_nobody(
+    acme: Organization, books: MeteringPolicy
+) -> None:
+    anna, ben = add(acme, MAY, MAY)
+    tell(acme, (anna, NOON))
+    freeze_month(month=Month(2026, 6), zone=ZoneInfo("UTC"))
+    told = tell(acme, (anna, at("2026-06-02")), (ben, NOON), (ben, at("2026-06-12")))
+    assert (told.repeated, told.late) == ((0,), (1, 2))
+    assert active_of(acme) == {"2026-06": 1}
+    assert first_seen(acme) == {("2026-06", anna.pk): NOON}
+    assert [(late.user_id, late.seen_at) for late in LateActivity.objects.all()] == [(ben.pk, NOON)]
+    with refused("MT002"):
+        LateActivity.objects.update(seen_at=MAY)
+
+
+def test_nobody_is_active_in_a_removed_organization(acme: Organization) -> None:
+    (anna,) = add(acme, MAY)
+    remove([anna], NOON)
+    Organization.objects.update(removed_at=NOON)
+    with pytest.raises(OrganizationRemoved):
+        tell(acme, (anna, at("2026-06-05")))
+    assert not ActiveMonth.objects.exists()
+
+
+def test_a_wrong_number_of_a_month_is_found_and_rebuilt(acme: Organization) -> None:
+    (anna,) = add(acme, MAY)
+    tell(acme, (anna, NOON))
+    execute("SET CONSTRAINTS ALL IMMEDIATE")
+    execute("ALTER TABLE usage_activemonth DISABLE TRIGGER usage_activemonth_by_counting")
+    ActiveMonth.objects.update(count=7)
+    execute("ALTER TABLE usage_activemonth ENABLE TRIGGER usage_activemonth_by_counting")
+    (found,) = verify_books()
+    assert (found.what, found.expected, found.found) == ("active users of 2026-06", "1", "7")
+    rebuilt = rebuild_usage(closed_too=False, actor=SYSTEM_ACTOR, now=NOON)
+    assert (rebuilt.months, rebuilt.after, active_of(acme)) == (1, [], {"2026-06": 1})

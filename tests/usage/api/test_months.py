@@ -1,0 +1,89 @@
+"""Usage over the API: the month's marks, and why each is what it is."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from accounts.models import Provider
+from core.actors import Actor
+from core.schema import provider_schema
+from tenants.models import Organization
+from tenants.users.membership import Via, add_user, remove_user
+from tests.api_client import System, problem
+
+ANNA = Actor(id=7, name="Anna")
+
+
+@pytest.fixture
+def bakery(north: Provider) -> Organization:
+    """1 March: one user; 3 March: two more, then one leaves; 20 March: one more (3 again)."""
+    with provider_schema(north):
+        organization = Organization.objects.create(
+            name="Bakery", created_at=datetime(2026, 3, 1, tzinfo=UTC)
+        )
+
+        def add(day: int, name: str) -> object:
+            return add_user(
+                organization=organization,
+                email=f"{name}@x.example",
+                name=name,
+                actor=ANNA,
+                via=Via.FORM,
+                now=datetime(2026, 3, day, 9, tzinfo=UTC),
+            )
+
+        add(1, "ann")
+        bob = add(3, "bob")
+        add(3, "cleo")
+        remove_user(user=bob, actor=ANNA, now=datetime(2026, 3, 5, tzinfo=UTC))
+        add(20, "dora")
+    return organization
+
+
+def test_a_month_says_who_made_the_peak(north: Provider, bakery: Organization) -> None:
+    month = System.of(north).get(f"/organizations/{bakery.pk}/usage/2026-03").json()
+    assert (month["month"], month["time_zone"], month["is_over"]) == ("2026-03", "UTC", True)
+    assert month["starts_at"].startswith("2026-03-01T00:00:00")
+    assert month["ends_at"].startswith("2026-04-01T00:00:00")
+    users = month["users"]
+    assert (users["high_water_mark"], users["carried_in"]) == (3, 0)
+    addition = users["peak"]["addition"]
+    assert (addition["subject"], addition["by"], addition["via"]) == (
+        "cleo@x.example",
+        "Anna",
+        "form",
+    )
+    assert (addition["count_before"], addition["count_after"]) == (2, 3)
+    assert addition["at"].startswith("2026-03-03T09:00:00")
+    assert month["devices"]["high_water_mark"] == 0
+
+
+def test_the_next_month_carries_in(north: Provider, bakery: Organization) -> None:
+    april = System.of(north).get(f"/organizations/{bakery.pk}/usage/2026-04").json()["users"]
+    assert (april["high_water_mark"], april["carried_in"]) == (3, 3)
+    assert april["peak"]["addition"] is None
+
+
+def test_all_organizations_of_a_month_come_in_pages(north: Provider, bakery: Organization) -> None:
+    with provider_schema(north):
+        Organization.objects.create(name="Empty")
+    system = System.of(north)
+    first = system.get("/usage/2026-03?limit=1").json()
+    assert first["items"][0]["name"] == "Bakery"
+    assert first["items"][0]["users"]["high_water_mark"] == 3
+    second = system.get(f"/usage/2026-03?limit=1&after={first['next']}").json()
+    assert [one["name"] for one in second["items"]] == ["Empty"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("month", "status"), [("2026-13", 422), ("now", 422), ("2026-3", 422), ("2026-05", 404)]
+)
+def test_only_months_that_began(
+    month: str, status: int, north: Provider, bakery: Organization
+) -> None:
+    system = System.of(north)
+    with time_machine.travel(datetime(2026, 4, 30, 23, tzinfo=UTC), tick=False):
+        problem(system.get(f"/usage/{month}"), status)
+        problem(system.get(f"/organizations/{bakery.pk}/usage/{month}"), status)

@@ -1,0 +1,137 @@
+"""What was told late: kept with its claim, and the months it belongs to as they would have been."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db.models import Q
+
+from core.metrics import Metric
+from core.months import Month
+from core.schema import provider_schema
+from tests.usage.counting import add, add_devices, at, remove, set_policy
+from usage.ledger.late_usage import corrected_months, lacked_by, late_changes
+from usage.ledger.month_freeze import freeze_month
+from usage.ledger.replay import replay_month
+from usage.ledger.verify import verify_books
+from usage.models import UsageEvent
+
+OCTOBER, UTC = Month(2026, 10), ZoneInfo("UTC")
+
+
+def claims():
+    return list(UsageEvent.objects.order_by("id").values_list("at", "claimed_at"))
+
+
+def test_a_claim_is_kept_only_of_an_earlier_month(acme):
+    add(acme, at("2026-10-10"))
+    add(acme, at("2026-10-05"))
+    freeze_month(month=OCTOBER, zone=UTC)
+    users = add(acme, at("2026-10-31 23:59"), at("2026-11-01"))
+    add_devices(acme, at("2026-09-09"))
+    remove(users[:1], at("2026-11-01"))
+
+    assert claims() == [
+        (at("2026-10-10"), None),
+        (at("2026-10-10"), None),
+        (at("2026-11-01"), at("2026-10-31 23:59")),
+        (at("2026-11-01"), None),
+        (at("2026-11-01"), at("2026-09-09")),
+        (at("2026-11-01"), None),
+    ]
+    assert verify_books() == []
+
+
+def test_the_month_is_that_of_the_billing_zone(acme):
+    set_policy(billing_time_zone="Pacific/Kiritimati")
+    add(acme, at("2026-10-31 11:00"))
+    add(acme, at("2026-10-31 10:30"))
+    add(acme, at("2026-10-31 09:59"))
+
+    assert [claim for _, claim in claims()] == [None, None, at("2026-10-31 09:59")]
+
+
+def test_nobody_is_removed_before_they_were_added(acme):
+    users = add(acme, at("2026-10-10"))
+    freeze_month(month=OCTOBER, zone=UTC)
+    remove(users, at("2026-09-01"))
+
+    (late,) = late_changes()
+    assert (late.delta, late.claimed_at) == (-1, at("2026-10-10"))
+
+
+@pytest.fixture
+def october(acme):
+    """Three users since September; one left on the 8th. In November five more changes are told."""
+    users = add(acme, at("2026-09-03"), at("2026-09-04"), at("2026-09-05"))
+    remove(users[:1], at("2026-10-08"))
+    freeze_month(month=OCTOBER, zone=UTC)
+    return acme
+
+
+def corrected():
+    return {
+        (str(each.month), each.metric.value): (each.high_water_mark, each.peak_at)
+        for each in corrected_months()
+    }
+
+
+def test_an_addition_before_the_peak_raises_it_and_one_after_may_not(october):
+    add(october, at("2026-10-20"))
+    assert corrected()["2026-10", "users"] == (3, None)
+
+    add(october, at("2026-10-02"))
+    assert corrected()["2026-10", "users"] == (4, at("2026-10-02"))
+
+
+def test_every_month_until_it_was_counted_lacked_it(october):
+    freeze_month(month=OCTOBER.next, zone=UTC)
+    add(october, at("2026-09-30"))
+
+    assert corrected() == {
+        ("2026-09", "users"): (4, at("2026-09-30")),
+        ("2026-10", "users"): (4, None),
+        ("2026-11", "users"): (3, None),
+    }
+    lacked = lacked_by(
+        organization_id=october.pk, metric=Metric.USERS, month=OCTOBER.next, zone=UTC
+    )
+    assert (lacked.high_water_mark, len(lacked.changes)) == (3, 1)
+    for month in (Month(2026, 8), Month(2026, 12)):
+        assert (
+            lacked_by(organization_id=october.pk, metric=Metric.USERS, month=month, zone=UTC)
+            is None
+        )
+
+
+def test_the_naive_replay_says_the_same(october):
+    add(october, at("2026-10-02"), at("2026-10-20"))
+    add_devices(october, at("2026-10-12"))
+    users = add(october, at("2026-10-25"))
+    remove(users, at("2026-10-28"))
+
+    for each in corrected_months():
+        naive = replay_month(month=each.month, as_it_was=True)[each.organization_id, each.metric]
+        assert (naive.high_water_mark, naive.peak_event_id, naive.peak_at) == (
+            each.high_water_mark,
+            each.peak_event_id,
+            each.peak_at,
+        )
+
+
+def test_the_page_of_the_month_tells_what_came_too_late(north, bakery, as_rita, on_20_march):
+    with provider_schema(north):
+        organization = bakery
+        add(organization, at("2026-02-03"))
+        freeze_month(month=Month(2026, 2), zone=north.billing_zone())
+        add(organization, at("2026-02-10"))
+        assert UsageEvent.objects.filter(~Q(claimed_at=None)).count() == 1
+
+    page = as_rita.get(f"/account/usage/{organization.pk}/why/2026-02/").content.decode()
+
+    assert "1 change of this month came too late for its log" in page
+    assert "would have had 2 users: the difference is a line of the next invoice" in page
+    assert "10 Feb 2026" in page
+    assert (
+        "Told late"
+        not in as_rita.get(f"/account/usage/{organization.pk}/why/2026-03/").content.decode()
+    )

@@ -1,0 +1,76 @@
+"""Who was active in a month of an organization, and first seen when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+
+from core.months import Month
+from usage.models import ActiveUser
+from usage.models.active_users import LateActivity
+
+SORTS = ("name", "seen")
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRow:
+    """One active user: e-mail and name of today, when first seen, and who told it how."""
+
+    user_id: int
+    email: str
+    name: str
+    first_seen_at: datetime
+    reported_at: datetime
+    reported_by: str
+    via: str
+    removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityTold:
+    """A month's number: how many, who came last and when, and how many were told too late."""
+
+    count: int
+    latest: ActiveRow | None
+    late: int
+
+
+_COLUMNS = (
+    "user_id",
+    "user__email",
+    "user__name",
+    "first_seen_at",
+    "reported_at",
+    "reported_by_name",
+    "via",
+    "user__removed_at",
+)
+
+
+def active_rows(
+    *, organization_id: int, month: Month, search: str = "", sort: str = "seen"
+) -> "QuerySet[ActiveUser, tuple[Any, ...]]":
+    """The active users of a month as columns of `ActiveRow`; `sort` falls after a minus."""
+    rows = ActiveUser.objects.filter(organization_id=organization_id, month=month.first_day)
+    if search:
+        rows = rows.filter(Q(user__email__icontains=search) | Q(user__name__icontains=search))
+    name, falls = sort.removeprefix("-"), sort.startswith("-")
+    key: Any = Lower("user__email") if name == "name" else "first_seen_at"
+    if falls:
+        key = key.desc() if name == "name" else "-first_seen_at"
+    return rows.order_by(key, "-pk" if falls else "pk").values_list(*_COLUMNS)
+
+
+def told_of(*, organization_id: int, month: Month) -> ActivityTold:
+    """The month's number and what made it, in three statements."""
+    rows = active_rows(organization_id=organization_id, month=month, sort="-seen")
+    latest = rows.first()
+    return ActivityTold(
+        count=rows.count() if latest else 0,
+        latest=ActiveRow(*latest) if latest else None,
+        late=LateActivity.objects.filter(
+            organization_id=organization_id, month=month.first_day
+        ).count(),
+    )

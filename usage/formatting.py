@@ -1,0 +1,58 @@
+"""How usage writes instants, durations and ways in, for people."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.contrib.humanize.templatetags import humanize
+
+from tenants.users.membership import Via
+
+_WAYS = {
+    Via.FORM.value: "by form",
+    Via.IMPORT.value: "by import",
+    Via.DEMO.value: "with the demonstration",
+    "api": "through the API",
+    "": "in a way that was not noted",
+}
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+_SHOWN_UNITS = 2
+
+
+def day_and_time(at: datetime, zone: ZoneInfo) -> str:
+    """An instant in the billing zone, for a sentence: 3 March 2026 at 14:30."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%B %Y at %H:%M}"
+
+
+def exact_instant(at: datetime, zone: ZoneInfo) -> str:
+    """An instant in the billing zone with its offset: 3 Mar 2026, 14:30:05 UTC+01:00."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M:%S} UTC{local.isoformat()[-6:]}"
+
+
+def ordinal(number: int) -> str:
+    """1st, 22nd, 1,013th."""
+    return humanize.intcomma(humanize.ordinal(number))
+
+
+def counted_noun(number: int, noun: str) -> str:
+    """A number with its noun, given in the plural: 1 user, 1,234 users."""
+    return f"{number:,} {noun.removesuffix('s') if number == 1 else noun}"
+
+
+def way_in(via: str) -> str:
+    """How something came in, after "added": by form."""
+    return _WAYS.get(via, f"by {via}")
+
+
+def duration(length: timedelta) -> str:
+    """The two largest units of a length: 2 days, 3 hours; "less than a second" below one."""
+    left = int(length.total_seconds())
+    parts = []
+    for seconds, unit in _UNITS:
+        number, left = divmod(left, seconds)
+        if number:
+            parts.append(counted_noun(number, f"{unit}s"))
+        elif parts:
+            break
+    return ", ".join(parts[:_SHOWN_UNITS]) or "less than a second"

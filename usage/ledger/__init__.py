@@ -1,0 +1,1 @@
+"""The append-only count log, its counters and its monthly rows."""

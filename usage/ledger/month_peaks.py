@@ -1,0 +1,157 @@
+"""What organizations had in a month: peaks, levels carried in, and present counts, as sets.
+
+The one rule of reading months: a month without a row had no event, so its level is the one that the
+next month with a row carried in, or the present count when there is none (docs/decisions/0004).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypedDict, cast
+
+from django.db import connection
+from django.db.models import F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from core.metrics import COUNTED, Metric
+from core.months import Month
+from core.schema import require_provider_schema
+from tenants.models import Organization
+from usage.models import MonthlyUsage, OrganizationCounter
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Usage(TypedDict):
+        """What `organizations_with_usage` adds to each."""
+
+        users: int
+        devices: int
+        last_month_hwm: int
+        this_month_hwm: int
+        last_month_devices_hwm: int
+        this_month_devices_hwm: int
+
+    OrganizationWithUsage = WithAnnotations[Organization, Usage]
+
+LEVELS = """
+    SELECT c.organization_id, c.metric,
+           coalesce(m.carried_in, later.carried_in, c.count),
+           coalesce(m.high_water_mark, later.carried_in, c.count),
+           m.peak_at, m.peak_event_id
+    FROM usage_organizationcounter c
+    LEFT JOIN usage_monthlyusage m
+        ON m.organization_id = c.organization_id AND m.metric = c.metric AND m.month = %(month)s
+    LEFT JOIN LATERAL (
+        SELECT l.carried_in FROM usage_monthlyusage l
+        WHERE m.id IS NULL AND l.organization_id = c.organization_id AND l.metric = c.metric
+            AND l.month > %(month)s
+        ORDER BY l.month LIMIT 1
+    ) later ON true
+    WHERE c.metric = ANY (%(metrics)s)
+    ORDER BY c.organization_id, c.metric
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthLevel:
+    """One organization's month of one metric.
+
+    `peak_at` and `peak_event_id` say when and by whom the mark was first reached; both are None
+    when it was carried in.
+    """
+
+    organization_id: int
+    metric: Metric
+    carried_in: int
+    high_water_mark: int
+    peak_at: datetime | None
+    peak_event_id: int | None
+
+
+def high_water_marks(*, month: Month, metrics: Sequence[Metric] = COUNTED) -> list[MonthLevel]:
+    """Every organization's level and peak of a month, of counted metrics, in one statement.
+
+    Organizations come in order of id, removed ones too: what they had is still billed. A month
+    before an organization existed is 0; one that is not over counts what happened so far.
+    """
+    require_provider_schema()
+    with connection.cursor() as cursor:
+        cursor.execute(LEVELS, {"month": month.first_day, "metrics": list(metrics)})
+        return list(_read(cursor.fetchall()))
+
+
+def _read(
+    rows: list[tuple[int, str, int, int, datetime | None, int | None]],
+) -> Iterator[MonthLevel]:
+    for organization_id, metric, carried_in, high_water_mark, peak_at, peak_event_id in rows:
+        yield MonthLevel(
+            organization_id=organization_id,
+            metric=Metric(metric),
+            carried_in=carried_in,
+            high_water_mark=high_water_mark,
+            peak_at=peak_at,
+            peak_event_id=peak_event_id,
+        )
+
+
+def level_of(*, organization_id: int, metric: Metric, month: Month) -> int:
+    """What an organization had when the month began, in one statement; 0 before it existed."""
+    rows = MonthlyUsage.objects.filter(
+        organization=OuterRef("organization"), metric=metric.value, month__gte=month.first_day
+    ).order_by("month")
+    levels = OrganizationCounter.objects.annotate(
+        level=Coalesce(Subquery(rows.values("carried_in")[:1]), F("count"))
+    ).values_list("level", flat=True)
+    level: int = levels.get(organization=organization_id, metric=metric.value)
+    return level
+
+
+def organizations_with_usage(*, month: Month) -> "QuerySet[OrganizationWithUsage]":
+    """The living organizations this person may see, with their usage as annotations.
+
+    `users` and `devices` are the present counts; `this_month_hwm` and `last_month_hwm` the peaks of
+    users in `month` and in the month before, `this_month_devices_hwm` and `last_month_devices_hwm`
+    those of devices. All can be filtered and ordered by; nothing is counted per row.
+    """
+    organizations = Organization.objects.visible().alias(
+        users_counter=_counter(Metric.USERS),
+        devices_counter=_counter(Metric.DEVICES),
+        users_this_month=_month(Metric.USERS, month),
+        users_last_month=_month(Metric.USERS, month.previous),
+        devices_this_month=_month(Metric.DEVICES, month),
+        devices_last_month=_month(Metric.DEVICES, month.previous),
+    )
+    annotated = organizations.annotate(
+        users=F("users_counter__count"),
+        devices=F("devices_counter__count"),
+        last_month_hwm=_mark("users_last_month", Metric.USERS, month.previous),
+        this_month_hwm=_mark("users_this_month", Metric.USERS, month),
+        last_month_devices_hwm=_mark("devices_last_month", Metric.DEVICES, month.previous),
+        this_month_devices_hwm=_mark("devices_this_month", Metric.DEVICES, month),
+    )
+    return cast("QuerySet[OrganizationWithUsage]", annotated)
+
+
+def _counter(metric: Metric) -> FilteredRelation:
+    return FilteredRelation(
+        "organizationcounter", condition=Q(organizationcounter__metric=metric.value)
+    )
+
+
+def _month(metric: Metric, month: Month) -> FilteredRelation:
+    return FilteredRelation(
+        "monthlyusage",
+        condition=Q(monthlyusage__metric=metric.value, monthlyusage__month=month.first_day),
+    )
+
+
+def _mark(relation: str, metric: Metric, month: Month) -> Coalesce:
+    later = MonthlyUsage.objects.filter(
+        organization=OuterRef("pk"), metric=metric.value, month__gt=month.first_day
+    ).order_by("month")
+    return Coalesce(
+        F(f"{relation}__high_water_mark"),
+        Subquery(later.values("carried_in")[:1]),
+        F(f"{metric.value}_counter__count"),
+    )

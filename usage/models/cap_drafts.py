@@ -1,0 +1,51 @@
+"""The caps somebody is thinking about: kept until they are applied or thrown away."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from core.scope import visible_organizations
+from tenants.models import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
+
+
+class DraftCapQuerySet(models.QuerySet["DraftCap"]):
+    """Draft caps, asked in the domain's words."""
+
+    def of(self, *, user_id: int) -> "DraftCapQuerySet":
+        """One administrator's draft, of living organizations that they may see."""
+        drafts = self.filter(user_id=user_id, organization__removed_at=None)
+        ids = visible_organizations()
+        return drafts if ids is None else drafts.filter(organization_id__in=ids)
+
+
+class DraftCap(models.Model):
+    """An organization's cap in an administrator's draft; None lifts it.
+
+    `cap_when_drafted` is what the cap was then: applying tells when somebody has changed it since.
+    """
+
+    user_id = models.BigIntegerField()
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
+    cap = models.PositiveIntegerField(
+        null=True,
+        validators=[MinValueValidator(SMALLEST_USER_CAP), MaxValueValidator(LARGEST_USER_CAP)],
+    )
+    cap_when_drafted = models.PositiveIntegerField(null=True)
+
+    objects = DraftCapQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user_id", "organization"], name="usage_draftcap_one_each"
+            ),
+            models.CheckConstraint(
+                name="usage_draftcap_in_range",
+                condition=models.Q(cap=None)
+                | models.Q(cap__range=(SMALLEST_USER_CAP, LARGEST_USER_CAP)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}: {self.cap}"

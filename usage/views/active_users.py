@@ -1,0 +1,204 @@
+"""Active users of one organization: its twelve months, and who was counted in one of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from core.csv_files import csv_response
+from core.listing import Listing
+from core.months import Month
+from tenants.access import metered_organization_or_404
+from tenants.views.organization_scope import Place
+from usage.active_users.chart import activity_chart
+from usage.active_users.explain import SORTS, ActiveRow, active_rows, told_of
+from usage.active_users.months_table import activity_table
+from usage.formatting import day_and_time, exact_instant, ordinal, way_in
+from usage.pages.months_table import last_months
+
+own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+CSV_HEADER = (
+    "Organization ID",
+    "Organization",
+    "Month",
+    "User ID",
+    "E-mail",
+    "Name",
+    "First seen",
+    "Reported at",
+    "Reported by",
+    "Reported via",
+    "Removed since",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where the pages of one organization's active users are, in its place."""
+
+    place: Place
+    zone: ZoneInfo
+    now: datetime
+
+    @classmethod
+    def of(cls, request: PortalRequest, place: Place) -> "Seen":
+        """The place with the provider's billing zone."""
+        return cls(place, request.provider.billing_zone(), timezone.now())
+
+    def url(self, name: str, **parameters: Any) -> str:
+        """The address of `active_users_of`, `active_users_why` or `active_users_why_csv`."""
+        if self.place.is_own:
+            return reverse(f"own_{name}", kwargs=parameters)
+        return reverse(name, kwargs={"organization_id": self.place.organization.pk, **parameters})
+
+    def month_or_404(self, text: str) -> Month:
+        """404 for what is no month, and for one that has not begun."""
+        try:
+            month = Month.parse(text)
+        except ValueError:
+            raise Http404 from None
+        if month > Month.of(self.now, self.zone):
+            raise Http404
+        return month
+
+
+def _of(request: PortalRequest, place: Place) -> HttpResponse:
+    seen = Seen.of(request, place)
+    months = last_months(month=Month.of(seen.now, seen.zone))
+    table = activity_table(months=months, organization_id=place.organization.pk)
+    counts = table.totals
+    organization = place.organization
+    threshold = organization.mau_threshold
+    context = {
+        "place": place,
+        "organization": organization,
+        "row": table.rows[0] if table.rows else None,
+        "active": counts[-1],
+        "import_url": place.url("activity_import"),
+        "left": None if threshold is None else max(0, threshold - counts[-1]),
+        "month": months[-1].first_day,
+        "zone": seen.zone.key,
+        "chart": activity_chart(months=months, counts=counts, limit=threshold, named="Threshold"),
+        "rows": [
+            (month.first_day, count, seen.url("active_users_why", month=str(month)))
+            for month, count in zip(reversed(months), reversed(counts), strict=True)
+        ],
+    }
+    return render(request, "usage/active_users_of.html", context)
+
+
+def _why(request: PortalRequest, place: Place, text: str) -> HttpResponse:
+    seen = Seen.of(request, place)
+    month, organization = seen.month_or_404(text), place.organization
+    listing = Listing.of(request, sorts=SORTS, default_sort="seen")
+    rows = active_rows(
+        organization_id=organization.pk, month=month, search=listing.search, sort=listing.sort
+    )
+    page: Any = listing.page_of(rows)
+    page.object_list = [(ActiveRow(*row), way_in(row[6])) for row in page.object_list]
+    told = told_of(organization_id=organization.pk, month=month)
+    latest = told.latest
+    is_over = month.ends_at(seen.zone) <= seen.now
+    context = {
+        "place": place,
+        "organization": organization,
+        "month": month.first_day,
+        "is_running": not is_over,
+        "told": told,
+        "nth": ordinal(told.count),
+        "latest_at": day_and_time(latest.first_seen_at, seen.zone) if latest else "",
+        "latest_instant": exact_instant(latest.first_seen_at, seen.zone) if latest else "",
+        "listing": listing,
+        "page": page,
+        "zone": seen.zone.key,
+        "path": request.path,
+        "months_url": seen.url("active_users_of"),
+        "csv_url": seen.url("active_users_why_csv", month=str(month)),
+        "previous": _beside(seen, month.previous),
+        "next": _beside(seen, month.next) if is_over else None,
+    }
+    partial = request.htmx.target == "counted"
+    template = "usage/_active_users_counted.html" if partial else "usage/active_users_explain.html"
+    return render(request, template, context)
+
+
+def _beside(seen: Seen, month: Month) -> tuple[Any, str]:
+    return month.first_day, seen.url("active_users_why", month=str(month))
+
+
+def _csv(request: PortalRequest, place: Place, text: str) -> HttpResponse:
+    seen = Seen.of(request, place)
+    month, organization = seen.month_or_404(text), place.organization
+
+    def local(at: datetime | None) -> str:
+        return "" if at is None else at.astimezone(seen.zone).isoformat()
+
+    rows = (
+        (
+            *(organization.pk, organization.name, str(month), row.user_id, row.email, row.name),
+            *(local(row.first_seen_at), local(row.reported_at), row.reported_by, row.via),
+            local(row.removed_at),
+        )
+        for row in (
+            ActiveRow(*values)
+            for values in active_rows(organization_id=organization.pk, month=month)
+        )
+    )
+    name = f"active-users-{organization.pk}-{month}.csv"
+    return csv_response(filename=name, header=CSV_HEADER, rows=rows)
+
+
+def _provider_place(request: PortalRequest, organization_id: int) -> Place:
+    organization = metered_organization_or_404(organization_id=organization_id)
+    return Place.of_provider(request, organization)
+
+
+@requires(Permission.VIEW_USAGE)
+@require_safe
+def active_users_of(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """Twelve months of one organization; also of a removed one."""
+    return _of(request, _provider_place(request, organization_id))
+
+
+@requires(Permission.VIEW_USAGE)
+@require_safe
+def active_users_why(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
+    """Who was active in a month, and first seen when."""
+    return _why(request, _provider_place(request, organization_id), month)
+
+
+@requires(Permission.VIEW_USAGE)
+@require_safe
+def active_users_why_csv(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
+    """Everyone counted in the month, in the order in which they were first seen."""
+    return _csv(request, _provider_place(request, organization_id), month)
+
+
+@own_pages
+@require_safe
+def own_active_users_of(request: PortalRequest) -> HttpResponse:
+    """The same of the own organization."""
+    return _of(request, Place.of_own(request))
+
+
+@own_pages
+@require_safe
+def own_active_users_why(request: PortalRequest, month: str) -> HttpResponse:
+    """The same of the own organization."""
+    return _why(request, Place.of_own(request), month)
+
+
+@own_pages
+@require_safe
+def own_active_users_why_csv(request: PortalRequest, month: str) -> HttpResponse:
+    """The same of the own organization."""
+    return _csv(request, Place.of_own(request), month)

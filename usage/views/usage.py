@@ -1,0 +1,176 @@
+"""The provider's usage: every organization's peaks, counts and cap, and the cap dialog."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import F, QuerySet
+from django.db.models.functions import Lower
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from core.actors import actor_of
+from core.csv_files import csv_response
+from core.listing import Listing
+from core.metrics import Metric
+from core.months import Month
+from tenants.access import organization_or_404
+from tenants.models import MeteringPolicy, Organization
+from tenants.organizations.lifecycle import set_user_cap
+from usage.cap_badges import Badge, badge, limit_reached, near_limit
+from usage.forms import CapForm
+from usage.ledger.month_peaks import organizations_with_usage
+from usage.models import OrganizationCounter
+
+SORTS = ("name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
+FILTERS = ("reached", "near", "capped", "uncapped")
+COLUMNS = ("pk", "name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """One organization, formatted for the page: figures as texts; `cap` empty without one."""
+
+    pk: int
+    name: str
+    last_month_hwm: str
+    users: str
+    devices: str
+    this_month_hwm: str
+    cap: str
+    badge: Badge
+
+
+def _organizations(
+    listing: Listing, *, month: Month, free_user_limit: int | None
+) -> QuerySet[Organization]:
+    rows = organizations_with_usage(month=month)
+    if listing.search:
+        rows = rows.filter(name__icontains=listing.search)
+    if listing.filter == "reached":
+        rows = rows.filter(limit_reached(free_user_limit=free_user_limit))
+    elif listing.filter == "near":
+        rows = rows.filter(near_limit(free_user_limit=free_user_limit))
+    elif listing.filter:
+        rows = rows.filter(user_cap__isnull=listing.filter == "uncapped")
+    column = listing.sort.removeprefix("-")
+    key = Lower("name") if column == "name" else F(column)
+    # Without a cap there is the most room: it sorts above every number.
+    order = key.desc(nulls_first=True) if listing.sort[0] == "-" else key.asc(nulls_last=True)
+    return rows.order_by(order, "pk")
+
+
+def _row(values: tuple[Any, ...], *, free_user_limit: int | None) -> UsageRow:
+    pk, name, last_month, users, devices, this_month, cap = values
+    return UsageRow(
+        pk=pk,
+        name=name,
+        last_month_hwm=f"{last_month:,}",
+        users=f"{users:,}",
+        devices=f"{devices:,}",
+        this_month_hwm=f"{this_month:,}",
+        cap="" if cap is None else f"{cap:,}",
+        badge=badge(users=users, cap=cap, free_user_limit=free_user_limit),
+    )
+
+
+def _asked(request: PortalRequest) -> tuple[Listing, Month, int | None]:
+    listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
+    month = Month.of(timezone.now(), request.provider.billing_zone())
+    free_user_limit = MeteringPolicy.objects.current().free_user_limit
+    return listing, month, free_user_limit
+
+
+def _context(request: PortalRequest) -> dict[str, Any]:
+    listing, month, free_user_limit = _asked(request)
+    organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
+    page = listing.page_of(organizations.values_list(*COLUMNS))
+    query = request.GET.urlencode()
+    return {
+        "listing": listing,
+        "page": page,
+        "rows": [_row(row, free_user_limit=free_user_limit) for row in page.object_list],
+        "month": month.first_day,
+        "last_month": month.previous.first_day,
+        "zone": request.provider.billing_zone(),
+        "free_user_limit": free_user_limit,
+        "may_cap": request.user.may(Permission.CHANGE_CAPS),
+        "query": f"?{query}" if query else "",
+        "organizations_url": reverse("organization_list"),
+    }
+
+
+@requires(Permission.VIEW_USAGE)
+@require_safe
+def usage(request: PortalRequest) -> HttpResponse:
+    """The usage page; only its table when htmx asks for it."""
+    partial = request.htmx.target == "usage"
+    template = "usage/_usage.html" if partial else "usage/usage.html"
+    return render(request, template, _context(request))
+
+
+@requires(Permission.VIEW_USAGE)
+@require_safe
+def usage_csv(request: PortalRequest) -> HttpResponse:
+    """All rows of what is searched and filtered, in the page's order."""
+    listing, month, free_user_limit = _asked(request)
+    organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
+    header = (
+        "Organization",
+        f"High-water mark {month.previous}",
+        "Users",
+        "Devices",
+        f"High-water mark {month} so far",
+        "User cap",
+        "Badge",
+    )
+    rows = (
+        (name, last_month, users, devices, this_month, "" if cap is None else cap, mark)
+        for _, name, last_month, users, devices, this_month, cap in organizations.values_list(
+            *COLUMNS
+        ).iterator()
+        for mark in [badge(users=users, cap=cap, free_user_limit=free_user_limit)]
+    )
+    return csv_response(filename=f"usage-{month}.csv", header=header, rows=rows)
+
+
+@requires(Permission.CHANGE_CAPS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """The cap dialog over the usage page it was opened from."""
+    organization = organization_or_404(organization_id=organization_id)
+    back_url = reverse("usage")
+    if query := request.GET.urlencode():
+        back_url = f"{back_url}?{query}"
+    if request.method == "POST":
+        form = CapForm(request.POST)
+        if form.is_valid():
+            set_user_cap(
+                organization=organization,
+                cap=form.user_cap,
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+            said = "No User Cap" if form.user_cap is None else f"{form.user_cap:,} users"
+            messages.success(request, f"User cap of {organization.name}: {said}.")
+            return redirect(back_url)
+    else:
+        form = CapForm.showing(organization.user_cap)
+    dialog = {
+        "form": form,
+        "organization": organization,
+        "users": OrganizationCounter.objects.get(
+            organization=organization, metric=Metric.USERS
+        ).count,
+        "back_url": back_url,
+    }
+    status = 422 if form.is_bound else 200
+    if request.htmx.target == "dialog-slot":
+        return render(request, "usage/_cap_dialog.html", dialog, status=status)
+    return render(request, "usage/cap_edit.html", _context(request) | dialog, status=status)
