@@ -72,7 +72,7 @@ class KeyRate(BaseThrottle):
         key = f"api-rate:{request.auth.pk}:{int(time.time()) // MINUTE_SECONDS}"
         try:
             cache.add(key, 0, timeout=2 * MINUTE_SECONDS)
-            return int(cache.incr(key)) <= settings.API_REQUESTS_A_MINUTE
+            return int(cache.incr(key)) <= settings.API_REQUESTS_PER_MINUTE
         except (RedisError, ValueError):
             logger.warning("The API's rate was not counted.", exc_info=True)
             return True

@@ -8,13 +8,13 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import Provider
-from core.outbox.delivery import waking_once
+from core.outbox.delivery import batch_wakeups
 
 logger = logging.getLogger(__name__)
 
 # A connection keeps what it learned of every schema it touched (some 100 kB each), so it is closed
 # after so many providers.
-PROVIDERS_A_TASK = 100
+PROVIDERS_PER_TASK = 100
 
 
 def active_providers() -> QuerySet[Provider]:
@@ -22,19 +22,21 @@ def active_providers() -> QuerySet[Provider]:
     return Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
 
 
-def portions(providers: QuerySet[Provider]) -> list[list[int]]:
+def batches(providers: QuerySet[Provider]) -> list[list[int]]:
     """The ids of these providers, in portions for a task each."""
     ids = iter(providers.values_list("pk", flat=True))
-    return list(iter(lambda: list(itertools.islice(ids, PROVIDERS_A_TASK)), []))
+    return list(iter(lambda: list(itertools.islice(ids, PROVIDERS_PER_TASK)), []))
 
 
-def for_each(provider_ids: Iterable[int], do: Callable[[Provider], object], *, failed: str) -> None:
+def for_each_provider(
+    provider_ids: Iterable[int], do: Callable[[Provider], object], *, failed: str
+) -> None:
     """Do it for each of these providers; one that fails is logged and holds up no other.
 
     `failed` is what the log says, with `%s` for the provider. Workers are woken once, at the end.
     """
     try:
-        with waking_once():
+        with batch_wakeups():
             for provider in Provider.objects.filter(pk__in=list(provider_ids)).order_by("pk"):
                 try:
                     do(provider)

@@ -19,7 +19,7 @@ class Permission(models.TextChoices):
     VIEW_ORGANIZATIONS = "view_organizations", "See organizations, their users and devices"
     CHANGE_ORGANIZATIONS = "change_organizations", "Create and change organizations"
     CHANGE_MEMBERS = "change_members", "Add and remove users and devices"
-    ENTER_ORGANIZATION = "enter_organization", "Log in to an organization's own pages"
+    IMPERSONATE = "enter_organization", "Log in to an organization's own pages"
     VIEW_USAGE = "view_usage", "See usage"
     CHANGE_CAPS = "change_caps", "Set user caps"
     VIEW_BILLING = "view_billing", "See invoices and payment information"
@@ -50,7 +50,7 @@ _ADMIN = _READ | {
     Permission.CHANGE_ORGANIZATIONS,
     Permission.CHANGE_MEMBERS,
     Permission.HANDLE_ALERTS,
-    Permission.ENTER_ORGANIZATION,
+    Permission.IMPERSONATE,
     Permission.MANAGE_ORGANIZATION_ADMINS,
 }
 _BILLING = _ADMIN | {

@@ -1,4 +1,4 @@
-"""What billing has to say to a person: licences running out, charges refused, balances, cards."""
+"""What billing has to say to a person: licenses running out, charges refused, balances, cards."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -7,14 +7,14 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.providers import current_provider
-from billing.contracts.licenses import CommitmentUsage, Licences, licences, this_month
-from billing.dunning.status import standing_of
-from billing.dunning.summary import StandingPage
+from billing.contracts.licenses import CommitmentUsage, Licenses, licenses, this_month
+from billing.dunning.status import dunning_status
+from billing.dunning.summary import DunningSummary
 from billing.formatting import date_text
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.money import format_money
 from core.months import Month
-from tenants.alerts.rules import Condition, watch
+from tenants.alerts.rules import Condition, rule
 from tenants.models import Severity
 from tenants.models.alerts import Kind
 
@@ -23,41 +23,41 @@ REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)
 CARD_WARNING_DAYS = 30
 
 
-@watch("licences")
-def licences_left(*, now: datetime) -> Iterator[Condition]:
+@rule("licenses")
+def licenses_left(*, now: datetime) -> Iterator[Condition]:
     """A commitment that is nearly used up, or exceeded. They are two causes."""
-    current = licences(month=this_month(now=now))
+    current = licenses(month=this_month(now=now))
     if current is None or current.usage is CommitmentUsage.WITHIN:
         return
     if current.usage is CommitmentUsage.OVER:
         yield _over(current)
     else:
         yield Condition(
-            cause="licences-near",
+            cause="licenses-near",
             kind=Kind.LICENCES,
             severity=Severity.WARNING,
-            title="Licences are running out",
+            title="Licenses are running out",
             text=f"{_in_use(current)}: {current.left:,} left.",
-            link=reverse("licences"),
+            link=reverse("licenses"),
         )
 
 
-def _over(current: Licences) -> Condition:
+def _over(current: Licenses) -> Condition:
     return Condition(
-        cause="licences-over",
+        cause="licenses-over",
         kind=Kind.LICENCES,
         severity=Severity.CRITICAL,
         title=f"{current.over:,} {current.unit} above your commitment",
         text=f"{_in_use(current)}. The month's highest count above it is billed as overage.",
-        link=reverse("licences"),
+        link=reverse("licenses"),
     )
 
 
-def _in_use(current: Licences) -> str:
+def _in_use(current: Licenses) -> str:
     return f"{current.in_use:,} of {current.committed:,} {current.unit} in use"
 
 
-@watch("charges")
+@rule("charges")
 def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a watcher's signature
     """Each unpaid invoice whose last charge the bank refused, or wants confirmed by the holder."""
     last = ChargeAttempt.objects.filter(invoice=OuterRef("pk")).order_by("-pk")
@@ -86,14 +86,14 @@ def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - 
         )
 
 
-@watch("standing")
+@rule("standing")
 def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     """A balance that is overdue: one alert, which gets worse with its steps."""
     provider = current_provider()
-    assessment = standing_of(provider=provider, now=now)
+    assessment = dunning_status(provider=provider, now=now)
     if not assessment.standing:
         return
-    page = StandingPage.of(assessment, zone=provider.billing_zone())
+    page = DunningSummary.of(assessment, zone=provider.billing_zone())
     if page.is_suspended:
         title = "Your account is suspended"
     elif page.is_thirty_days:
@@ -110,7 +110,7 @@ def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     )
 
 
-@watch("card")
+@rule("card")
 def expiring_card(*, now: datetime) -> Iterator[Condition]:
     """The card on file, when its last month is nearly over, and when it is over.
 

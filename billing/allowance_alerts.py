@@ -8,13 +8,13 @@ from django.urls import reverse
 
 from billing.contracts.licenses import NEAR_PERCENT, this_month
 from billing.invoicing.pack_allowance import allowance_months
-from tenants.alerts.rules import Condition, watch
+from tenants.alerts.rules import Condition, rule
 from tenants.models import Severity
 from tenants.models.alerts import Kind
 from usage.models import ActiveMonth
 
 
-@watch("allowance")
+@rule("allowance")
 def allowance(*, now: datetime) -> Iterator[Condition]:
     """This month's active users beside the allowance: from 95 % of it on, and above it.
 

@@ -18,15 +18,15 @@ from billing.payments import mails as payment_mails
 from billing.payments.chargeback_mails import queue_chargeback_mails
 from billing.webhooks import handlers
 from billing.webhooks.inbox import Event
-from core.outbox.topics import Postpone, handles
-from tenants.alerts.schedule import look_soon
+from core.outbox.topics import Postpone, handler
+from tenants.alerts.schedule import check_soon
 
 SOON = timedelta(seconds=5)
 FIRST_LOOK = timedelta(seconds=30)
 SLOWEST_LOOK = timedelta(hours=1)
 
 
-@handles(topics.CHARGE)
+@handler(topics.CHARGE)
 def charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge an invoice; come back for an outcome that is not known yet."""
     with _patience(now=now):
@@ -39,11 +39,11 @@ def charge(payload: Mapping[str, Any], now: datetime) -> None:
     _come_back(attempt, now=now)
 
 
-@handles(topics.CARD_ROUND)
-def charge_outstanding(payload: Mapping[str, Any], now: datetime) -> None:
+@handler(topics.NEW_CARD_CHARGES)
+def charge_for_new_card(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge a new card with the next of the outstanding invoices."""
     with _patience(now=now):
-        attempt = new_card_charges.charge_in_turn(
+        attempt = new_card_charges.charge_next(
             card_id=payload["card_id"], position=payload["position"], now=now
         )
     _come_back(attempt, now=now)
@@ -59,7 +59,7 @@ def _patience(*, now: datetime) -> Iterator[None]:
 
 
 def _come_back(attempt: ChargeAttempt | None, *, now: datetime) -> None:
-    look_soon()
+    check_soon()
     if attempt is not None and attempt.state in (
         ChargeAttempt.State.UNKNOWN,
         ChargeAttempt.State.PROCESSING,
@@ -72,27 +72,27 @@ def _wait(attempt: ChargeAttempt, *, now: datetime) -> timedelta:
     return max(FIRST_LOOK, min(now - attempt.created_at, SLOWEST_LOOK))
 
 
-@handles(topics.REFUND)
+@handler(topics.REFUND)
 def give_back(payload: Mapping[str, Any], now: datetime) -> None:
     """Have Stripe give an ordered refund back; come back for an outcome that is not known yet."""
     refund_sending.send_refund(refund_id=payload["refund_id"], now=now)
 
 
-@handles(topics.CARD_SETTLED)
+@handler(topics.CARD_SETTLED)
 def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - one for all
     """Tell Stripe which card is the default and take the replaced ones off."""
     if not cards.settle_cards_at_stripe(provider=current_provider(), now=now):
         raise Postpone(now + SLOWEST_LOOK)
 
 
-@handles(topics.STRIPE_EVENT)
+@handler(topics.STRIPE_EVENT)
 def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
     """Act on a kept event."""
     handlers.apply_event(event_id=payload["event_id"], provider=current_provider(), now=now)
-    look_soon()
+    check_soon()
 
 
-@handles(topics.STRIPE_EVENT_OWNER)
+@handler(topics.STRIPE_EVENT_OWNER)
 def find_owner(payload: Mapping[str, Any], now: datetime) -> None:
     """Ask Stripe whose event this is, and keep it there."""
     event = Event(
@@ -104,7 +104,7 @@ def find_owner(payload: Mapping[str, Any], now: datetime) -> None:
     handlers.find_owner(event=event, payment_intent_id=payload["payment_intent_id"], now=now)
 
 
-@handles(topics.CHARGEBACK_MAIL)
+@handler(topics.CHARGEBACK_MAIL)
 def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
     """Tell operations of a contested payment, and the billing contacts of a lost one."""
     chargeback = Chargeback.objects.select_related("payment__invoice").get(
@@ -114,13 +114,13 @@ def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
         queue_chargeback_mails(chargeback=chargeback, provider=current_provider(), now=now)
 
 
-@handles(topics.DOCUMENTS)
-def keep_documents(payload: Mapping[str, Any], now: datetime) -> None:
+@handler(topics.DOCUMENTS)
+def render_documents_of_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Render an issued invoice's PDF and CSV and keep their bytes."""
     documents.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
 
 
-@handles(topics.INVOICE_MAIL)
+@handler(topics.INVOICE_MAIL)
 def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail an issued invoice once its PDF is there."""
     try:
@@ -129,7 +129,7 @@ def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
         raise Postpone(now + SOON) from waiting
 
 
-@handles(topics.RECEIPT_MAIL)
+@handler(topics.RECEIPT_MAIL)
 def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail the copy of a paid invoice once its PDF is there."""
     try:
@@ -138,7 +138,7 @@ def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
         raise Postpone(now + SOON) from waiting
 
 
-@handles(topics.CHARGE_FAILED_MAIL)
+@handler(topics.CHARGE_FAILED_MAIL)
 def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Tell the billing contacts that a card was not charged, with the invoice."""
     try:
@@ -147,29 +147,29 @@ def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
         raise Postpone(now + SOON) from waiting
 
 
-@handles(topics.CREDIT_NOTE)
-def keep_credit_note(payload: Mapping[str, Any], now: datetime) -> None:
+@handler(topics.CREDIT_NOTE)
+def render_credit_note_document(payload: Mapping[str, Any], now: datetime) -> None:
     """Render an issued credit note, keep its bytes and mail it."""
     note = CreditNote.objects.select_related("invoice").get(pk=payload["credit_note_id"])
     render_credit_note(note=note, now=now)
     mails.queue_credit_note_mail(note=note, now=now)
 
 
-@handles(topics.REFUND_MAIL)
+@handler(topics.REFUND_MAIL)
 def mail_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Tell the billing contacts of money given back."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
     mails.queue_refund_mail(refund=refund, now=now)
 
 
-@handles(topics.DOCUMENT_MAIL)
+@handler(topics.DOCUMENT_MAIL)
 def mail_document(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
     """Send a queued mail with its document."""
     send_document_mail(payload)
 
 
-@handles(topics.CONTRACT_DOCUMENT)
-def keep_contract_document(payload: Mapping[str, Any], now: datetime) -> None:
+@handler(topics.CONTRACT_DOCUMENT)
+def render_document_of_contract(payload: Mapping[str, Any], now: datetime) -> None:
     """Render an agreed contract and keep its bytes."""
     render_contract_document(
         contract=Contract.objects.get(pk=payload["contract_id"]),
@@ -178,7 +178,7 @@ def keep_contract_document(payload: Mapping[str, Any], now: datetime) -> None:
     )
 
 
-@handles(topics.REFUND_FAILED_MAIL)
+@handler(topics.REFUND_FAILED_MAIL)
 def mail_failed_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Tell operations of money that did not go back."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])

@@ -2,7 +2,7 @@
 
 DOCUMENTS = "billing.documents"
 CHARGE = "billing.charge"
-CARD_ROUND = "billing.card_round"
+NEW_CARD_CHARGES = "billing.new_card_charges"
 INVOICE_MAIL = "billing.invoice_mail"
 RECEIPT_MAIL = "billing.receipt_mail"
 CHARGE_FAILED_MAIL = "billing.charge_failed_mail"

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 LONGEST_SEARCH = 200
-ROWS_A_PAGE = 50
+ROWS_PER_PAGE = 50
 
 _MOST_DIGITS = 6
 
@@ -58,20 +58,20 @@ class Listing:
             page=asked.get("page", ""),
         )
 
-    def page_of(self, rows: QuerySet[Any, Row], *, rows_a_page: int = ROWS_A_PAGE) -> Page[Row]:
+    def page_of(self, rows: QuerySet[Any, Row], *, rows_per_page: int = ROWS_PER_PAGE) -> Page[Row]:
         """The asked page of the rows, or the nearest there is."""
-        return Paginator(rows, rows_a_page).get_page(self.page)
+        return Paginator(rows, rows_per_page).get_page(self.page)
 
     def page_read(self, read: Callable[[int], Read]) -> tuple[Read, Page[Any]]:
         """What `read` gives from an offset on, as the asked page, or as the last: a second look.
 
-        For lists that the database cuts and counts in one statement, `ROWS_A_PAGE` at a time.
+        For lists that the database cuts and counts in one statement, `ROWS_PER_PAGE` at a time.
         """
         asked = self.page if len(self.page) <= _MOST_DIGITS else ""
         number = max(int(asked), 1) if asked.isascii() and asked.isdigit() else 1
         while True:
-            found = read((number - 1) * ROWS_A_PAGE)
-            page: Page[Any] = Paginator(range(found.matching), ROWS_A_PAGE).get_page(number)
+            found = read((number - 1) * ROWS_PER_PAGE)
+            page: Page[Any] = Paginator(range(found.matching), ROWS_PER_PAGE).get_page(number)
             if page.number == number:
                 page.object_list = found.rows
                 return found, page

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from core.outbox.delivery import enqueue
-from core.outbox.topics import handles
+from core.outbox.topics import handler
 from core.schema import current_schema
 
 MAIL_TOPIC = "mail.send"
@@ -61,7 +61,7 @@ def queue_mail(
     enqueue(topic=topic, key=key, payload=payload, now=now, due_at=due_at)
 
 
-@handles(MAIL_TOPIC)
+@handler(MAIL_TOPIC)
 def send_mail(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
     """Send one queued mail; raises what the mail server answers."""
     send(payload)

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from integrations.models import AutotaskConnection, Drift, ServiceMapping, SyncRun
 from integrations.models.runs import NOT_DONE, Outcome
-from tenants.alerts.rules import Condition, watch
+from tenants.alerts.rules import Condition, rule
 from tenants.models import Severity
 from tenants.models.alerts import Kind
 
@@ -15,7 +15,7 @@ from tenants.models.alerts import Kind
 LATE = timedelta(hours=36)
 
 
-@watch("psa")
+@rule("psa")
 def psa(*, now: datetime) -> Iterator[Condition]:
     """Everything about the PSA that waits for a person; one cause for each service."""
     settings = AutotaskConnection.objects.filter(pk=1).first()
@@ -67,7 +67,7 @@ def _drifts() -> Iterator[Condition]:
             title=f"{organization.name} was changed in Autotask"[:200],
             text=(
                 f"Last confirmed were {drift.expected_units} units, Autotask shows "
-                f"{drift.found_units}. Decide whose number stands."
+                f"{drift.observed_units}. Decide whose number stands."
             ),
             organization_id=organization.pk,
             link=reverse("autotask_drift_list"),

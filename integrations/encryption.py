@@ -27,7 +27,7 @@ def decrypt(token: str) -> str:
         ) from None
 
 
-def encrypt_anew(token: str) -> str:
+def rotate_encryption_keys(token: str) -> str:
     """The same secret under the first of the present keys. Raises `SecretsUnreadable`."""
     try:
         return _keys().rotate(token.encode()).decode()

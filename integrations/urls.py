@@ -17,7 +17,9 @@ PSA = "integrations/autotask/"
 
 urlpatterns = [
     # A page of the floor below, with the check that only this one knows.
-    path("account/rehearsal/", preview.month_rehearsal, {"checks": [psa]}, name="month_rehearsal"),
+    path(
+        "account/next-invoice/", preview.invoice_preview, {"checks": [psa]}, name="invoice_preview"
+    ),
     path(
         "integrations/autotask/statement/",
         statement.autotask_statement,

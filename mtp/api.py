@@ -10,7 +10,7 @@ from ninja.errors import HttpError, Throttled, ValidationError
 
 from accounts.api_access import KeyRate
 from accounts.policies import anyone
-from billing.dunning.suspension import StandingKey
+from billing.dunning.suspension import SuspendableKey
 from core.problems import MEDIA_TYPE, Problem, problem_of_status
 from tenants.api import alerts, members, organizations, refusals
 from usage.api import active_users as activity
@@ -65,7 +65,7 @@ api = PortalApi(
     version="1",
     description=DESCRIPTION,
     urls_namespace="api",
-    auth=StandingKey(),
+    auth=SuspendableKey(),
     throttle=KeyRate(),
     docs=Swagger(settings={"persistAuthorization": False}),
     docs_decorator=anyone,

@@ -87,10 +87,12 @@ PROVIDER_MENU = (
             Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
             Entry("active_users", "Monthly active users", "user-circle", Permission.VIEW_USAGE),
             Entry(
-                "licences", "Licences", "ticket", Permission.VIEW_BILLING, condition=has_commitment
+                "licenses", "Licenses", "ticket", Permission.VIEW_BILLING, condition=has_commitment
             ),
             Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
-            Entry("what_if", "Cap what-if", "adjustments-horizontal", Permission.CHANGE_CAPS),
+            Entry(
+                "cap_simulation", "Cap what-if", "adjustments-horizontal", Permission.CHANGE_CAPS
+            ),
             Entry(
                 "cap_request_list",
                 "Cap requests",
@@ -118,7 +120,7 @@ PROVIDER_MENU = (
                 Permission.VIEW_BILLING,
             ),
             Entry(
-                "month_rehearsal",
+                "invoice_preview",
                 "Month-end rehearsal",
                 "clipboard-document-check",
                 Permission.VIEW_BILLING,
@@ -210,7 +212,7 @@ def _figures(user: User) -> Figures:
     with limited_to(user.visible_organizations):
         conditions = {entry.name: entry.condition(now) for entry in entries if entry.condition}
         badges = {entry.name: entry.badge(user) for entry in entries if entry.badge}
-    caches["provider"].set(key, (conditions, badges), settings.MENU_REMEMBERED_SECONDS)
+    caches["provider"].set(key, (conditions, badges), settings.MENU_CACHE_SECONDS)
     return Figures(conditions, badges)
 
 
@@ -223,9 +225,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User) or not user.role:
         return {"navigation": []}
-    is_entered = current_schema() != get_public_schema_name()
-    figures = _figures(user) if is_entered else Figures({}, {})
-    if user.may(Permission.ENTER_ORGANIZATION) and request.path.startswith(OWN_PAGES):
+    is_impersonated = current_schema() != get_public_schema_name()
+    figures = _figures(user) if is_impersonated else Figures({}, {})
+    if user.may(Permission.IMPERSONATE) and request.path.startswith(OWN_PAGES):
         menu = [(group.label, list(group.entries)) for group in OWN_MENU]
     else:
         menu = [

@@ -7,8 +7,8 @@ import environ
 
 env = environ.Env()
 
-MENU_REMEMBERED_SECONDS: int = env.int("MENU_REMEMBERED_SECONDS", default=20)
-API_REQUESTS_A_MINUTE: int = env.int("API_REQUESTS_A_MINUTE", default=600)
+MENU_CACHE_SECONDS: int = env.int("MENU_CACHE_SECONDS", default=20)
+API_REQUESTS_PER_MINUTE: int = env.int("API_REQUESTS_PER_MINUTE", default=600)
 FREE_USER_ALLOWANCE: int = env.int("FREE_USER_ALLOWANCE", default=10)
 RETRY_DAYS: list[int] = env.list("RETRY_DAYS", cast=int, default=[]) or [1, 3, 5, 7]
 AUTOMATIC_CHARGE_LIMIT_MINOR: int = env.int("AUTOMATIC_CHARGE_LIMIT_MINOR", default=400_000)

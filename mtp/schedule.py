@@ -10,19 +10,22 @@ BEAT_SCHEDULE = {
         "options": {"expires": 5.0},
     },
     # What changes wakes a round by itself; this one finds what merely passed, and lost wake-ups.
-    "alerts": {"task": "tenants.tasks.watch_all_providers", "schedule": crontab(minute="*/10")},
+    "alerts": {"task": "tenants.tasks.evaluate_all_alerts", "schedule": crontab(minute="*/10")},
     "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
     "forecast-trials": {
-        "task": "usage.tasks.try_forecasts",
+        "task": "usage.tasks.backtest_forecasts",
         "schedule": crontab(hour=3, minute=50),
     },
     # After the hour's snapshots: a run follows the day it belongs to.
     "psa-sync": {"task": "integrations.tasks.sync_due_providers", "schedule": crontab(minute=25)},
-    "standing": {"task": "billing.tasks.record_all_standings", "schedule": crontab(minute=20)},
+    "dunning": {"task": "billing.tasks.update_all_dunning", "schedule": crontab(minute=20)},
     "reconciliation": {
         "task": "billing.tasks.reconcile_all",
         "schedule": crontab(hour=4, minute=40),
     },
-    "reminders": {"task": "billing.tasks.remind_all", "schedule": crontab(hour=8, minute=30)},
+    "reminders": {
+        "task": "billing.tasks.send_all_reminders",
+        "schedule": crontab(hour=8, minute=30),
+    },
     "month-close": {"task": "billing.tasks.close_due_months", "schedule": crontab(minute=5)},
 }

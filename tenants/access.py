@@ -8,7 +8,7 @@ from core.scope import visible_organizations
 from tenants.models import Device, Location, ManagedUser, Organization
 
 # Session key: the organization an MSP administrator is logged in to.
-ENTERED_ORGANIZATION_KEY = "entered_organization_id"
+IMPERSONATED_ORGANIZATION_KEY = "entered_organization_id"
 
 
 def organization_or_404(*, organization_id: int) -> Organization:
@@ -63,7 +63,9 @@ def own_organization_or_404(request: PortalRequest) -> Organization:
     Never taken from the address: an organization admin has exactly one. Raises PermissionDenied
     with whom to ask when that one was removed: every page of theirs would be a 404.
     """
-    organization_id = request.user.organization_id or request.session.get(ENTERED_ORGANIZATION_KEY)
+    organization_id = request.user.organization_id or request.session.get(
+        IMPERSONATED_ORGANIZATION_KEY
+    )
     if organization_id is None:
         raise Http404
     try:

@@ -7,8 +7,8 @@ from django import forms
 
 from core.text import plain_lines, plain_text
 from tenants.models import (
-    LARGEST_MAU_THRESHOLD,
-    SMALLEST_MAU_THRESHOLD,
+    LARGEST_MAU_LIMIT,
+    SMALLEST_MAU_LIMIT,
     Location,
     Organization,
 )
@@ -16,7 +16,7 @@ from tenants.models import (
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}", re.ASCII)
 
 
-class ThresholdField(forms.CharField):
+class MauLimitField(forms.CharField):
     """A threshold of monthly active users as people type it; empty for any number."""
 
     def __init__(self, **options: Any) -> None:
@@ -38,18 +38,18 @@ class ThresholdField(forms.CharField):
         if not typed:
             return None
         number = int(typed.replace(",", "")) if _WHOLE_NUMBER.fullmatch(typed) else 0
-        if not SMALLEST_MAU_THRESHOLD <= number <= LARGEST_MAU_THRESHOLD:
+        if not SMALLEST_MAU_LIMIT <= number <= LARGEST_MAU_LIMIT:
             raise forms.ValidationError(
-                f"Enter a whole number from {SMALLEST_MAU_THRESHOLD} to "
-                f"{LARGEST_MAU_THRESHOLD:,}, or nothing."
+                f"Enter a whole number from {SMALLEST_MAU_LIMIT} to "
+                f"{LARGEST_MAU_LIMIT:,}, or nothing."
             )
         return number
 
 
-class ThresholdForm(forms.Form):
+class MauLimitForm(forms.Form):
     """An organization's threshold of monthly active users."""
 
-    mau_threshold = ThresholdField()
+    mau_limit = MauLimitField()
 
 
 class OrganizationForm(forms.Form):
@@ -65,7 +65,7 @@ class OrganizationForm(forms.Form):
 class NewOrganizationForm(OrganizationForm):
     """A new organization's name and threshold (docs/facts/product.md, Organizations)."""
 
-    mau_threshold = ThresholdField()
+    mau_limit = MauLimitField()
 
 
 class UserForm(forms.Form):
@@ -119,7 +119,7 @@ class LocationForm(forms.Form):
         self.add_error("name", "This organization already has a location of this name.")
 
 
-class DevicePlaceForm(forms.Form):
+class DeviceLocationForm(forms.Form):
     """Where a device stands."""
 
     location = forms.ModelChoiceField(

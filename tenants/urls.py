@@ -28,7 +28,7 @@ members_of_organization = [
     ),
     path("devices/", provider_members.device_list, name="device_list"),
     path("devices/<int:device_id>/remove/", provider_members.device_remove, name="device_remove"),
-    path("devices/<int:device_id>/location/", locations.device_place, name="device_place"),
+    path("devices/<int:device_id>/location/", locations.device_location, name="device_location"),
     path("locations/", locations.location_list, name="location_list"),
     path("locations/add/", locations.location_add, name="location_add"),
     path("locations/<int:location_id>/", locations.location_edit, name="location_edit"),
@@ -53,7 +53,7 @@ imports_of_organization = [
 one_organization = [
     path("rename/", organizations.organization_rename, name="organization_rename"),
     path("remove/", organizations.organization_remove, name="organization_remove"),
-    path("enter/", impersonation.organization_enter, name="organization_enter"),
+    path("impersonate/", impersonation.impersonation_start, name="impersonation_start"),
     path(
         "administrators/",
         organization_admins.organization_admin_list,
@@ -74,7 +74,7 @@ one_organization = [
 ]
 
 own_organization = [
-    path("leave/", impersonation.organization_leave, name="organization_leave"),
+    path("leave/", impersonation.impersonation_end, name="impersonation_end"),
     path("cap/", cap_request.own_cap_request, name="own_cap_request"),
     path("cap/withdraw/", cap_request.own_cap_request_withdraw, name="own_cap_request_withdraw"),
     path("users/", own_members.own_user_list, name="own_user_list"),
@@ -89,7 +89,11 @@ own_organization = [
     path(
         "devices/<int:device_id>/remove/", own_members.own_device_remove, name="own_device_remove"
     ),
-    path("devices/<int:device_id>/location/", locations.own_device_place, name="own_device_place"),
+    path(
+        "devices/<int:device_id>/location/",
+        locations.own_device_location,
+        name="own_device_location",
+    ),
     path("locations/", locations.own_location_list, name="own_location_list"),
     path("locations/add/", locations.own_location_add, name="own_location_add"),
     path("locations/<int:location_id>/", locations.own_location_edit, name="own_location_edit"),

@@ -10,17 +10,17 @@ from core.actors import SYSTEM_ACTOR, Actor
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.cap_requests.decisions import Until
-from tenants.cap_requests.requests import ask_for_cap
+from tenants.cap_requests.requests import request_cap
 from tenants.models import CapRequest, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_user
-from tests.personas import People
+from tests.personas import Personas
 
 NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
 BILL = Actor(id=1, name="Bill")
 
 
-def otto_at_the_cap(people: People) -> Organization:
+def otto_at_the_cap(people: Personas) -> Organization:
     """Otto's organization: two users at a cap of two; users cost 11 dollars."""
     organization = people.otto_organization
     with provider_schema(people.north):
@@ -56,7 +56,7 @@ def contract(**changes: object) -> Contract:
 
 def ask(organization: Organization, by: User, cap: int = 5, at: datetime = NOW) -> CapRequest:
     assert by.provider is not None
-    return ask_for_cap(
+    return request_cap(
         provider=by.provider,
         organization=organization,
         cap=cap,

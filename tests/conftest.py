@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
-from tests.personas import CANARIES, People, hire_cast
+from tests.personas import CANARIES, Personas, create_personas
 from tests.providers import close_provider, open_provider
 
 pytest_plugins = [
@@ -62,7 +62,7 @@ def django_db_setup(
             verbosity=0, interactive=False, aliases={"default"}, keepdb=keep
         )
         if not Provider.objects.exists():
-            hire_cast(
+            create_personas(
                 {
                     name: open_provider(canary=canary, prefix=name.upper())
                     for name, canary in CANARIES.items()
@@ -96,9 +96,9 @@ def south(db: None) -> Provider:
 
 
 @pytest.fixture
-def people(north: Provider, south: Provider) -> People:
+def people(north: Provider, south: Provider) -> Personas:
     """The cast: people.olive, .bill, .adam, .rita, .otto (north), .sofia (south), .staff."""
-    return People(north=north, south=south)
+    return Personas(north=north, south=south)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ DEFAULTS = {
     "EMAIL_URL": "memorymail://",
     "SITE_URL": "http://testserver",
     # What a test rolls back must not be remembered for the next one.
-    "MENU_REMEMBERED_SECONDS": "0",
+    "MENU_CACHE_SECONDS": "0",
 }
 
 missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]

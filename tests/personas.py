@@ -14,7 +14,7 @@ CANARIES = {"north": "Nordlicht", "south": "Suedwind"}
 
 
 @dataclass(frozen=True)
-class Part:
+class Persona:
     """One of the cast; `provider` empty for operations staff."""
 
     name: str
@@ -31,16 +31,16 @@ class Part:
 
 
 CAST = (
-    Part("olive", "north", Role.OWNER),
-    Part("bill", "north", Role.BILLING_ADMIN),
-    Part("adam", "north", Role.ADMIN),
-    Part("rita", "north", Role.READ_ONLY),
-    Part("sofia", "south", Role.OWNER),
-    Part("staff"),
+    Persona("olive", "north", Role.OWNER),
+    Persona("bill", "north", Role.BILLING_ADMIN),
+    Persona("adam", "north", Role.ADMIN),
+    Persona("rita", "north", Role.READ_ONLY),
+    Persona("sofia", "south", Role.OWNER),
+    Persona("staff"),
 )
 
 
-def hire(
+def create_persona(
     *,
     provider: Provider | None,
     role: str,
@@ -61,10 +61,10 @@ def hire(
     )
 
 
-def hire_cast(providers: dict[str, Provider]) -> None:
+def create_personas(providers: dict[str, Provider]) -> None:
     """Create the whole cast but the organization admins, who need an organization."""
     for part in CAST:
-        hire(
+        create_persona(
             provider=providers.get(part.provider),
             role=part.role,
             name=f"{part.name.capitalize()} {part.canary}",
@@ -72,7 +72,7 @@ def hire_cast(providers: dict[str, Provider]) -> None:
         )
 
 
-class People:
+class Personas:
     """The cast as the database knows them now; organization admins are hired when asked for."""
 
     def __init__(self, *, north: Provider, south: Provider) -> None:
@@ -96,7 +96,7 @@ class People:
     @cached_property
     def otto(self) -> User:
         """Organization admin of one organization of north."""
-        return hire(
+        return create_persona(
             provider=self.north,
             role=Role.ORGANIZATION_ADMIN,
             name=f"Otto {CANARIES['north']}",

@@ -18,12 +18,12 @@ from billing.choices import Collection, InvoiceKind
 from billing.models import Contract, CreditNote, Invoice, PaymentMethod
 from core.schema import provider_schema
 from integrations.models import Drift, ServiceMapping, SyncRun
-from tenants.access import ENTERED_ORGANIZATION_KEY
+from tenants.access import IMPERSONATED_ORGANIZATION_KEY
 from tenants.alerts import raise_alert
 from tenants.alerts.rules import Condition
 from tenants.models import CapRequest, Device, ImportRun, Location, ManagedUser, Organization
 from tenants.models.alerts import Kind, Severity
-from tests.personas import CANARIES, People, hire
+from tests.personas import CANARIES, Personas, create_persona
 from tests.routes import Route, all_routes, without_tokens
 
 CANARY = CANARIES["north"]
@@ -108,9 +108,9 @@ def make_drift(organization: Organization) -> Drift:
         mapping=make_mapping(organization),
         month=date(2026, 3, 1),
         expected_units=1,
-        found_units=2,
+        observed_units=2,
         theirs_units=2,
-        wanted_units=1,
+        desired_units=1,
         found_at=NOON,
     )
 
@@ -132,7 +132,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "administrator_id": lambda _: User.objects.get(
         provider=current_provider(), role=Role.BILLING_ADMIN
     ),
-    "admin_id": lambda organization: hire(
+    "admin_id": lambda organization: create_persona(
         provider=current_provider(),
         role=Role.ORGANIZATION_ADMIN,
         name=f"Anna {CANARY}",
@@ -156,12 +156,12 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     ),
     "cap_request_id": lambda organization: CapRequest.objects.create(
         organization=organization,
-        cap_when_asked=2,
-        asked_cap=5,
+        cap_when_requested=2,
+        requested_cap=5,
         reason=CANARY,
-        asked_at=NOON,
-        asked_by_id=1,
-        asked_by_name=f"Otto {CANARY}",
+        requested_at=NOON,
+        requested_by_id=1,
+        requested_by_name=f"Otto {CANARY}",
     ),
     "contract_id": lambda _: Contract.objects.create(
         kind="pay_as_you_go",
@@ -228,7 +228,7 @@ def test_every_parameter_is_known() -> None:
 
 
 def test_another_providers_rows_are_as_good_as_missing(
-    client: Client, people: People, norths: dict[str, Any]
+    client: Client, people: Personas, norths: dict[str, Any]
 ) -> None:
     client.force_login(people.sofia)
     for route in provider_routes():
@@ -247,7 +247,7 @@ def test_another_providers_rows_are_as_good_as_missing(
 
 
 def test_the_same_rows_are_there_for_their_own_provider(
-    client: Client, people: People, norths: dict[str, Any]
+    client: Client, people: Personas, norths: dict[str, Any]
 ) -> None:
     client.force_login(people.olive)
     client.get(f"/organizations/{norths['organization_id']}/")
@@ -258,7 +258,7 @@ def test_the_same_rows_are_there_for_their_own_provider(
 
 
 def test_no_page_of_south_carries_norths_canary(
-    client: Client, people: People, norths: dict[str, Any]
+    client: Client, people: Personas, norths: dict[str, Any]
 ) -> None:
     visitor = Client()
     for person, entered in ((people.olive, norths["organization_id"]), (people.sofia, None)):
@@ -275,10 +275,12 @@ def test_no_page_of_south_carries_norths_canary(
 
 
 def test_an_organization_of_another_provider_cannot_be_entered(
-    client: Client, people: People, norths: dict[str, Any]
+    client: Client, people: Personas, norths: dict[str, Any]
 ) -> None:
     client.force_login(people.sofia)
-    assert client.post(f"/organizations/{norths['organization_id']}/enter/").status_code == 404
+    assert (
+        client.post(f"/organizations/{norths['organization_id']}/impersonate/").status_code == 404
+    )
     # Even a session that says so opens nothing: the id means nothing in this schema.
     enter(client, norths["organization_id"])
     for route in provider_routes():
@@ -290,5 +292,5 @@ def test_an_organization_of_another_provider_cannot_be_entered(
 
 def enter(client: Client, organization_id: int) -> None:
     session = client.session
-    session[ENTERED_ORGANIZATION_KEY] = organization_id
+    session[IMPERSONATED_ORGANIZATION_KEY] = organization_id
     session.save()

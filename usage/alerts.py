@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from core.metrics import Metric
 from tenants.alerts import raise_alert, resolve_alert
-from tenants.alerts.rules import Condition, watch
+from tenants.alerts.rules import Condition, rule
 from tenants.models import MeteringPolicy, Severity
 from tenants.models.alerts import Kind
 from usage.cap_badges import Badge, badge, limit_reached, near_limit
@@ -21,7 +21,7 @@ BOOKS = "books"
 NAMED = 20
 
 
-@watch("caps")
+@rule("caps")
 def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a watcher's signature
     """Every organization that is at its cap or free allowance, or within ten of its cap.
 
@@ -87,7 +87,7 @@ def _at_allowance(organization_id: int, name: str, *, users: int, allowance: int
     )
 
 
-def report_books(*, differences: Sequence[Difference], now: datetime) -> None:
+def report_ledger_differences(*, differences: Sequence[Difference], now: datetime) -> None:
     """Open the alert about the current provider's books, or resolve it where they agree again.
 
     Nothing is repaired: whoever rebuilds (`manage.py rebuild_usage`) looks at the differences
@@ -105,14 +105,14 @@ def report_books(*, differences: Sequence[Difference], now: datetime) -> None:
             cause=BOOKS,
             kind=Kind.BOOKS,
             severity=Severity.CRITICAL,
-            title=_books_title(len(differences), len(organizations)),
+            title=_ledger_title(len(differences), len(organizations)),
             text="\n".join(lines),
         ),
         now=now,
     )
 
 
-def _books_title(differences: int, organizations: int) -> str:
+def _ledger_title(differences: int, organizations: int) -> str:
     what = counted_noun(differences, "differences")
     whose = counted_noun(organizations, "organizations")
     return f"The books of {whose} do not agree: {what}"

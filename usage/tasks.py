@@ -6,9 +6,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import active_providers, close_connection, for_each, portions
+from accounts.provider_batches import active_providers, batches, close_connection, for_each_provider
 from core.schema import provider_schema
-from usage.forecast.backtest import record_trials
+from usage.forecast.backtest import record_backtest
 from usage.ledger.snapshots import snapshot_providers
 
 
@@ -19,14 +19,14 @@ def snapshot_due_providers() -> int:
     Runs hourly: a day is recorded within the hour after its local midnight, and days that were
     missed are made up.
     """
-    due = portions(active_providers())
+    due = batches(active_providers())
     for portion in due:
-        snapshot_some.delay(portion)
+        snapshot_batch.delay(portion)
     return len(due)
 
 
-@shared_task(name="usage.tasks.snapshot_some")
-def snapshot_some(provider_ids: list[int]) -> int:
+@shared_task(name="usage.tasks.snapshot_batch")
+def snapshot_batch(provider_ids: list[int]) -> int:
     """Take the snapshots these providers miss; gives how many were taken.
 
     Belongs to no single provider: it enters each one's schema itself.
@@ -38,23 +38,23 @@ def snapshot_some(provider_ids: list[int]) -> int:
         close_connection()
 
 
-@shared_task(name="usage.tasks.try_forecasts")
-def try_forecasts() -> int:
+@shared_task(name="usage.tasks.backtest_forecasts")
+def backtest_forecasts() -> int:
     """Have every active provider's forecasts of the months that are over tried; gives the tasks."""
-    due = portions(active_providers())
+    due = batches(active_providers())
     for portion in due:
-        try_some_forecasts.delay(portion)
+        backtest_forecasts_of.delay(portion)
     return len(due)
 
 
-@shared_task(name="usage.tasks.try_some_forecasts")
-def try_some_forecasts(provider_ids: list[int]) -> int:
+@shared_task(name="usage.tasks.backtest_forecasts_of")
+def backtest_forecasts_of(provider_ids: list[int]) -> int:
     """Try the months that these providers miss; gives how many were tried.
 
     Belongs to no single provider: it enters each one's schema itself.
     """
     tried: list[int] = []
-    for_each(
+    for_each_provider(
         provider_ids,
         lambda provider: tried.append(_try_forecasts_of(provider, now=timezone.now())),
         failed="Forecasts of %s could not be tried; with the next round again.",
@@ -64,4 +64,4 @@ def try_some_forecasts(provider_ids: list[int]) -> int:
 
 def _try_forecasts_of(provider: Provider, *, now: datetime) -> int:
     with provider_schema(provider):
-        return record_trials(zone=provider.billing_zone(), now=now)
+        return record_backtest(zone=provider.billing_zone(), now=now)

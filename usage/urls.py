@@ -11,12 +11,14 @@ urlpatterns = [
     path("account/usage/history.csv", history.usage_history_csv, name="usage_history_csv"),
     path("account/usage/<int:organization_id>/cap/", usage.cap_edit, name="cap_edit"),
     path(
-        "account/usage/<int:organization_id>/why/<str:month>/", explain.usage_why, name="usage_why"
+        "account/usage/<int:organization_id>/why/<str:month>/",
+        explain.usage_explanation,
+        name="usage_explanation",
     ),
     path(
         "account/usage/<int:organization_id>/why/<str:month>.csv",
-        explain.usage_why_csv,
-        name="usage_why_csv",
+        explain.usage_explanation_csv,
+        name="usage_explanation_csv",
     ),
     path(
         "account/active-users/<int:organization_id>/",
@@ -25,29 +27,35 @@ urlpatterns = [
     ),
     path(
         "account/active-users/<int:organization_id>/why/<str:month>/",
-        active_users.active_users_why,
-        name="active_users_why",
+        active_users.active_users_explanation,
+        name="active_users_explanation",
     ),
     path(
         "account/active-users/<int:organization_id>/why/<str:month>.csv",
-        active_users.active_users_why_csv,
-        name="active_users_why_csv",
+        active_users.active_users_explanation_csv,
+        name="active_users_explanation_csv",
     ),
     path(
         "organization/active-users/", active_users.own_active_users_of, name="own_active_users_of"
     ),
     path(
         "organization/active-users/why/<str:month>/",
-        active_users.own_active_users_why,
-        name="own_active_users_why",
+        active_users.own_active_users_explanation,
+        name="own_active_users_explanation",
     ),
     path(
         "organization/active-users/why/<str:month>.csv",
-        active_users.own_active_users_why_csv,
-        name="own_active_users_why_csv",
+        active_users.own_active_users_explanation_csv,
+        name="own_active_users_explanation_csv",
     ),
-    path("organization/why/<str:month>/", explain.own_usage_why, name="own_usage_why"),
-    path("organization/why/<str:month>.csv", explain.own_usage_why_csv, name="own_usage_why_csv"),
+    path(
+        "organization/why/<str:month>/", explain.own_usage_explanation, name="own_usage_explanation"
+    ),
+    path(
+        "organization/why/<str:month>.csv",
+        explain.own_usage_explanation_csv,
+        name="own_usage_explanation_csv",
+    ),
     path(
         "organizations/<int:organization_id>/",
         organization.organization_detail,

@@ -14,13 +14,13 @@ from accounts.providers import current_provider
 from billing.admin.base import BillingAdmin
 from billing.dunning.deferrals import defer_suspension, withdraw_deferral
 from billing.formatting import local_date
-from billing.models import StandingStep, SuspensionDeferral
+from billing.models import DunningStep, SuspensionDeferral
 from core.actors import actor_of
 from core.text import plain_text
 
 
-@admin.register(StandingStep)
-class StandingStepAdmin(BillingAdmin):
+@admin.register(DunningStep)
+class DunningStepAdmin(BillingAdmin):
     """Each step as it was reached, mailed and left."""
 
     list_display = ("step", "invoice", "since", "at", "mailed_at", "ended_at")

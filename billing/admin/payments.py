@@ -4,9 +4,9 @@ from django.contrib import admin
 
 from billing.admin.base import BillingAdmin
 from billing.models import (
-    BookDifference,
     ChargeAttempt,
     Chargeback,
+    PaymentDifference,
     PaymentMethod,
 )
 from billing.money import format_money
@@ -31,8 +31,8 @@ class PaymentMethodAdmin(BillingAdmin):
     ordering = ("-became_default_at",)
 
 
-@admin.register(BookDifference)
-class BookDifferenceAdmin(BillingAdmin):
+@admin.register(PaymentDifference)
+class PaymentDifferenceAdmin(BillingAdmin):
     """Where Stripe's books and ours differ; a row is settled by the day both agree again."""
 
     list_display = (
@@ -49,14 +49,14 @@ class BookDifferenceAdmin(BillingAdmin):
     ordering = ("-found_at", "-id")
 
     @admin.display(description="At Stripe")
-    def at_stripe(self, difference: BookDifference) -> str:
+    def at_stripe(self, difference: PaymentDifference) -> str:
         """As an amount."""
         return _amount(difference.stripe_minor, difference.currency)
 
     @admin.display(description="Booked")
-    def booked(self, difference: BookDifference) -> str:
+    def booked(self, difference: PaymentDifference) -> str:
         """As an amount."""
-        return _amount(difference.booked_minor, difference.currency)
+        return _amount(difference.recorded_minor, difference.currency)
 
 
 @admin.register(Chargeback)

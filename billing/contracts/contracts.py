@@ -14,7 +14,7 @@ from core.months import Month
 from core.outbox.delivery import enqueue
 from tenants import audit
 from tenants.models import MeteringPolicy
-from usage.ledger.month_freeze import LOCK_BOOKS
+from usage.ledger.month_freeze import LOCK_LEDGER
 
 
 class MonthsClosed(Exception):
@@ -59,7 +59,7 @@ def begin_pay_as_you_go(
         agreed_at=now,
         agreed_by_name=actor.name[:200],
     )
-    order_contract_document(contract=contract, now=now)
+    request_contract_document(contract=contract, now=now)
     return contract
 
 
@@ -73,7 +73,7 @@ def agree_contract(
     closed is waited for: raises `MonthsClosed` when the contract would have billed it.
     """
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_BOOKS)
+        cursor.execute(LOCK_LEDGER)
     closed = MonthClose.objects.filter(month__gte=contract.starts_on, issued_at__isnull=False)
     if closed.exists():
         raise MonthsClosed(f"{contract.starts_on:%B %Y} or a later month was closed meanwhile.")
@@ -85,7 +85,7 @@ def agree_contract(
     contract.agreed_at = now
     contract.agreed_by_name = actor.name[:200]
     contract.save()
-    order_contract_document(contract=contract, now=now)
+    request_contract_document(contract=contract, now=now)
     audit.record(
         actor=actor,
         action="contract.agreed",
@@ -103,7 +103,7 @@ def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
     """Let organizations grow past the free users: someone pays now. Repeating changes nothing."""
     with connection.cursor() as cursor:
         # In the order of a month's close, which changes the same row: books first.
-        cursor.execute(LOCK_BOOKS)
+        cursor.execute(LOCK_LEDGER)
     policy = MeteringPolicy.objects.current()
     if policy.free_user_limit is None:
         return
@@ -120,7 +120,7 @@ def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
     )
 
 
-def order_contract_document(*, contract: Contract, now: datetime) -> None:
+def request_contract_document(*, contract: Contract, now: datetime) -> None:
     """Have a worker render the contract; a second order of the same contract is none."""
     enqueue(
         topic=topics.CONTRACT_DOCUMENT,

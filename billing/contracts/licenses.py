@@ -1,4 +1,4 @@
-"""Committed licences and how many of them are in use: live, at every look."""
+"""Committed licenses and how many of them are in use: live, at every look."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ NEAR_PERCENT = 95
 
 
 class CommitmentUsage(StrEnum):
-    """How far the licences in use are from the commitment."""
+    """How far the licenses in use are from the commitment."""
 
     WITHIN = "within"
     NEAR = "near"
@@ -26,7 +26,7 @@ class CommitmentUsage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Licences:
+class Licenses:
     """What was committed and what is in use now, in the contract's unit (users, devices, seats)."""
 
     contract: Contract
@@ -45,7 +45,7 @@ class Licences:
 
     @property
     def unit(self) -> str:
-        """What a licence is for."""
+        """What a license is for."""
         return self.contract.unit
 
     @property
@@ -62,12 +62,12 @@ class Licences:
         return CommitmentUsage.NEAR if is_near else CommitmentUsage.WITHIN
 
 
-def licences(*, month: Month) -> Licences | None:
+def licenses(*, month: Month) -> Licenses | None:
     """The commitment that bills the month beside what is in use now; None without one."""
     contract = Contract.objects.current(month)
     if contract is None or contract.committed_quantity is None:
         return None
-    return Licences(
+    return Licenses(
         contract, committed=contract.committed_quantity, in_use=_in_use(contract, month)
     )
 

@@ -2,7 +2,7 @@
 
 from django.db.models import F, Func, IntegerField, QuerySet, Subquery, Sum
 
-from billing.models import AllowanceOrder
+from billing.models import PackOrder
 from core.months import Month
 
 
@@ -17,7 +17,7 @@ def prepaid_within(*, month: Month) -> Subquery:
     return Subquery(_holding(month).order_by().values_list(total))
 
 
-def _holding(month: Month) -> QuerySet[AllowanceOrder]:
-    return AllowanceOrder.objects.filter(
+def _holding(month: Month) -> QuerySet[PackOrder]:
+    return PackOrder.objects.filter(
         starts_on__lte=month.first_day, ends_on__gt=month.first_day, invoice__voided_at=None
     )

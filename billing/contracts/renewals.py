@@ -10,7 +10,7 @@ from billing.models import Contract
 TERM_MONTHS = {Contract.Term.MONTHLY: 1, Contract.Term.ANNUAL: MONTHS_A_YEAR}
 
 
-class Outcome(StrEnum):
+class TermEnd(StrEnum):
     """What happens at the end of the running term."""
 
     RENEWS = "renews"
@@ -19,7 +19,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Renewal:
     """A contract's running term, and the day on which `outcome` happens.
 
     FOLLOWED: `successor` begins on `on`, at or before the contract's own end.
@@ -27,12 +27,12 @@ class Course:
 
     contract: Contract
     term: Span
-    outcome: Outcome
+    outcome: TermEnd
     on: date
     successor: Contract | None = None
 
 
-def course_of(contract: Contract, *, today: date) -> Course:
+def renewal_of(contract: Contract, *, today: date) -> Renewal:
     """The contract's course as of a day in the billing zone.
 
     A renewing monthly contract renews on the next first; who follows it on an agreed day or ends
@@ -45,7 +45,7 @@ def course_of(contract: Contract, *, today: date) -> Course:
     )
     ends_on = contract.ends_on
     if successor and (ends_on is None or successor.starts_on <= ends_on):
-        return Course(contract, term, Outcome.FOLLOWED, successor.starts_on, successor)
+        return Renewal(contract, term, TermEnd.FOLLOWED, successor.starts_on, successor)
     if ends_on is not None:
-        return Course(contract, term, Outcome.ENDS, ends_on)
-    return Course(contract, term, Outcome.RENEWS, term.ends_on)
+        return Renewal(contract, term, TermEnd.ENDS, ends_on)
+    return Renewal(contract, term, TermEnd.RENEWS, term.ends_on)

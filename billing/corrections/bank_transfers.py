@@ -5,7 +5,7 @@ from datetime import date, datetime
 from billing.models import Invoice, Payment
 from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, correct, require_no_charge
+from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
 from core.actors import Actor
 from core.months import day_starts_at
 from tenants import audit
@@ -47,7 +47,7 @@ def record_transfer(
         _log(payment, actor=actor, now=now)
         return payment
 
-    return correct(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def _check_day(invoice: Invoice, received_on: date, *, today: date) -> None:
@@ -68,7 +68,7 @@ def _check_amount(invoice: Invoice, amount_minor: int) -> None:
         )
     if amount_minor <= 0:
         raise CorrectionRefused("Enter the amount that came in.", field="amount")
-    left = invoice.amounts.unsettled_minor
+    left = invoice.amounts.unpaid_minor
     if amount_minor > left:
         too_much = format_money(amount_minor - left, invoice.currency)
         raise CorrectionRefused(

@@ -12,11 +12,11 @@ from billing.corrections.credit_amounts import (
     credit_of_total,
 )
 from billing.corrections.credit_notes import Taken, credited_split, issue_note, split_of
-from billing.corrections.refunds import give_back_surplus
+from billing.corrections.refunds import refund_overpayment
 from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, correct, require_no_charge
+from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
 from core.actors import Actor
 
 
@@ -42,7 +42,7 @@ def credit_amount(
         taken = [Taken(description=reason.strip(), amount_minor=split.subtotal_minor)]
         return credit(invoice, split, taken, reason=reason, actor=actor, now=now)
 
-    return correct(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def credit_lines(
@@ -67,7 +67,7 @@ def credit_lines(
         taken, split = taken_of_lines(invoice, lines)
         return credit(invoice, split, taken, reason=reason, actor=actor, now=now)
 
-    return correct(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def _check(invoice: Invoice, reason: str) -> None:
@@ -90,7 +90,7 @@ def _split_of_total(invoice: Invoice, total_minor: int) -> Split:
 
 
 def _beyond(invoice: Invoice) -> CorrectionRefused:
-    left = format_money(invoice.amounts.uncredited_minor, invoice.currency)
+    left = format_money(invoice.amounts.creditable_minor, invoice.currency)
     return CorrectionRefused(
         f"No more than {left} of {invoice.number} is left to be credited.", field="amount"
     )
@@ -143,5 +143,5 @@ def credit(
     note = issue_note(
         invoice=invoice, split=split, taken=taken, reason=reason, actor=actor, now=now
     )
-    give_back_surplus(invoice=invoice, note=note, reason=reason, actor=actor, now=now)
+    refund_overpayment(invoice=invoice, note=note, reason=reason, actor=actor, now=now)
     return note

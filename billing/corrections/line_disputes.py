@@ -12,10 +12,10 @@ from billing import topics
 from billing.choices import Collection
 from billing.corrections import mails
 from billing.corrections.credits import credit, left_to_credit, taken_of_lines
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.models import Invoice, InvoiceLine, LineDispute, PaymentMethod
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, correct
+from billing.payments.balance_lock import CorrectionRefused, change_balance
 from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
@@ -45,7 +45,7 @@ def open_dispute(*, line: InvoiceLine, reason: str, actor: Actor, now: datetime)
     )
     _log(dispute, "dispute.opened", {"reason": dispute.reason}, actor=actor, now=now)
     mails.queue_dispute_mail(dispute=dispute, provider=current_provider(), now=now)
-    record_standing(now=now)
+    update_dunning(now=now)
     return dispute
 
 
@@ -79,7 +79,7 @@ def accept_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime)
         mails.queue_dispute_answer_mail(dispute=dispute, now=now)
         return dispute
 
-    return correct(act, invoice_id=_invoice_id(dispute_id), now=now)
+    return change_balance(act, invoice_id=_invoice_id(dispute_id), now=now)
 
 
 @transaction.atomic
@@ -94,7 +94,7 @@ def decline_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime
         raise CorrectionRefused("Give the answer: the provider reads it.", field="answer")
     _answer(dispute, State.DECLINED, answer.strip(), actor=actor, now=now)
     mails.queue_dispute_answer_mail(dispute=dispute, now=now)
-    record_standing(now=now)
+    update_dunning(now=now)
     _charge_again(invoice, cause=f"dispute:{dispute.pk}", now=now)
     return dispute
 

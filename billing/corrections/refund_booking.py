@@ -7,15 +7,15 @@ from django.db.models import Q
 
 from billing import topics
 from billing.corrections.refund_log import log_refund
-from billing.corrections.refunds import credit_what_was_owed
-from billing.dunning.status import record_standing
+from billing.corrections.refunds import credit_unpaid_remainder
+from billing.dunning.status import update_dunning
 from billing.gateway.refunds import RefundFacts
 from billing.models import Invoice, Payment, Refund
 from billing.payments.balance_lock import CorrectionRefused
 from billing.payments.charging import PaymentMismatch
 from core.actors import SYSTEM_ACTOR, Actor
 from core.outbox.delivery import enqueue
-from tenants.alerts.schedule import look_soon
+from tenants.alerts.schedule import check_soon
 
 State = Refund.State
 AT_STRIPE = Actor(id=None, name="Stripe's dashboard")
@@ -70,7 +70,7 @@ def _made_at_stripe(payment: Payment, facts: RefundFacts, *, now: datetime) -> R
     """The row of a refund that nobody ordered here, with the credit note that belongs to it."""
     reason = "Refunded at Stripe"
     invoice = payment.invoice
-    note = credit_what_was_owed(
+    note = credit_unpaid_remainder(
         invoice, amount_minor=facts.amount_minor, reason=reason, actor=AT_STRIPE, now=now
     )
     refund = Refund.objects.create(
@@ -86,7 +86,7 @@ def _made_at_stripe(payment: Payment, facts: RefundFacts, *, now: datetime) -> R
         sent_at=now,
     )
     log_refund(refund, "refund.made_at_stripe", actor=AT_STRIPE, now=now)
-    look_soon()
+    check_soon()
     return refund
 
 
@@ -137,5 +137,5 @@ def _move(
     log_refund(refund, f"refund.{state}", actor=actor, now=now)
     topic = topics.REFUND_MAIL if state == State.SUCCEEDED else topics.REFUND_FAILED_MAIL
     enqueue(topic=topic, key=f"refund:{refund.pk}", payload={"refund_id": refund.pk}, now=now)
-    record_standing(now=now)
-    look_soon()
+    update_dunning(now=now)
+    check_soon()

@@ -10,7 +10,7 @@ from billing import topics
 from billing.corrections.credit_amounts import credit_of_total
 from billing.corrections.credit_notes import Taken, credited_split, issue_note, split_of
 from billing.corrections.refund_log import log_refund
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.models import Chargeback, CreditNote, Invoice, Payment, Refund
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused
@@ -46,7 +46,7 @@ def order_refund(
     """
     invoice = Invoice.objects.select_for_update().get(pk=payment.invoice_id)
     _check_order(payment, amount_minor=amount_minor, reason=reason)
-    credited = credit_what_was_owed(
+    credited = credit_unpaid_remainder(
         invoice, amount_minor=amount_minor, reason=reason, actor=actor, now=now
     )
     refund = Refund.objects.create(
@@ -64,7 +64,7 @@ def order_refund(
         payload = {"refund_id": refund.pk}
         enqueue(topic=topics.REFUND, key=f"refund:{refund.pk}", payload=payload, now=now)
     log_refund(refund, "refund.ordered", actor=actor, now=now)
-    record_standing(now=now)
+    update_dunning(now=now)
     return refund
 
 
@@ -81,12 +81,12 @@ def _check_order(payment: Payment, *, amount_minor: int, reason: str) -> None:
         )
 
 
-def credit_what_was_owed(
+def credit_unpaid_remainder(
     invoice: Invoice, *, amount_minor: int, reason: str, actor: Actor, now: datetime
 ) -> CreditNote | None:
     """A note for the part of a refund that the locked invoice carried; None where there is none."""
     amounts = invoice.amounts
-    total = min(amount_minor - amounts.surplus_minor, amounts.uncredited_minor)
+    total = min(amount_minor - amounts.overpaid_minor, amounts.creditable_minor)
     if total <= 0 or amounts.is_void:
         return None
     split = credit_of_total(
@@ -101,7 +101,7 @@ def credit_what_was_owed(
     )
 
 
-def give_back_surplus(
+def refund_overpayment(
     *, invoice: Invoice, note: CreditNote | None, reason: str, actor: Actor, now: datetime
 ) -> list[Refund]:
     """Order refunds of what came in on top of what the locked invoice carries, newest first.
@@ -110,7 +110,7 @@ def give_back_surplus(
     """
     ordered = []
     for payment in invoice.payments.order_by("-received_at", "-pk"):
-        amount = min(invoice.amounts.surplus_minor, refundable_minor(payment))
+        amount = min(invoice.amounts.overpaid_minor, refundable_minor(payment))
         if amount > 0:
             ordered.append(
                 order_refund(

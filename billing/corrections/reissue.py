@@ -11,7 +11,7 @@ from billing.customer.profile import profile_or_draft
 from billing.invoicing.issue import deliveries_of, issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, correct
+from billing.payments.balance_lock import CorrectionRefused, change_balance
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import InvoiceDraft, LineDraft, Peak, rate_month
 from billing.rating.terms import terms_of
@@ -143,7 +143,7 @@ def reissue(*, invoice_id: int, corrected: Corrected, actor: Actor, now: datetim
         _log(void, issued, corrected, actor=actor, now=now)
         return issued
 
-    return correct(act, invoice_id=invoice_id, now=now)
+    return change_balance(act, invoice_id=invoice_id, now=now)
 
 
 def _log(

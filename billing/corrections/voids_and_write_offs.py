@@ -5,7 +5,7 @@ from datetime import datetime
 from billing.models import Invoice, LineDispute
 from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, correct, require_no_charge
+from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
 from core.actors import Actor
 from tenants import audit
 
@@ -39,7 +39,7 @@ def void_invoice(
         _log(invoice, "invoice.voided", reason, actor=actor, now=now)
         return invoice
 
-    return correct(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def write_off(
@@ -70,7 +70,7 @@ def write_off(
         _log(invoice, "invoice.written_off", reason, actor=actor, now=now)
         return invoice
 
-    return correct(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def _check_it_stands(invoice: Invoice, reason: str) -> None:
@@ -96,7 +96,7 @@ def _log(invoice: Invoice, action: str, reason: str, *, actor: Actor, now: datet
         actor=actor,
         action=action,
         subject=invoice.number,
-        before={"owed": format_money(amounts.dropped_minor, invoice.currency)},
+        before={"owed": format_money(amounts.cancelled_minor, invoice.currency)},
         after={"reason": reason.strip()},
         now=now,
     )

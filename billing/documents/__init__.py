@@ -8,8 +8,8 @@ from billing.documents.store import (
     document,
     document_bytes,
     is_before_cutoff,
-    order_documents,
     render_documents,
+    request_documents,
 )
 
 __all__ = [
@@ -20,6 +20,6 @@ __all__ = [
     "document",
     "document_bytes",
     "is_before_cutoff",
-    "order_documents",
+    "request_documents",
     "render_documents",
 ]

@@ -19,7 +19,7 @@ _MOST_ITEMS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class ContractSheet:
+class ContractContent:
     """A contract ready to be set: every value a text. `facts` are pairs of name and value."""
 
     reference: str
@@ -37,14 +37,14 @@ class ContractSheet:
     renews: bool
 
 
-def contract_sheet(
+def contract_content(
     *,
     contract: Contract,
     reference: str,
     seller: Mapping[str, Any],
     buyer: Mapping[str, Any],
     zone: ZoneInfo,
-) -> ContractSheet:
+) -> ContractContent:
     """The document's content, from the contract and the parties as kept with it.
 
     Dates are those of the billing zone.
@@ -58,7 +58,7 @@ def contract_sheet(
         else (f"{unit_price} a month for each of the {unit} at the peak")
     )
     agreed_at = contract.agreed_at or datetime.combine(contract.starts_on, time(), UTC)
-    return ContractSheet(
+    return ContractContent(
         reference=reference,
         kind=contract.get_kind_display(),
         package=printable(contract.package_name),
@@ -87,7 +87,7 @@ def contract_html(
     zone: ZoneInfo,
 ) -> str:
     """The page that becomes the PDF."""
-    sheet = contract_sheet(
+    sheet = contract_content(
         contract=contract, reference=reference, seller=seller, buyer=buyer, zone=zone
     )
     return render_to_string(

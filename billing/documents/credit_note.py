@@ -17,7 +17,7 @@ from billing.money import format_money
 
 
 @dataclass(frozen=True, slots=True)
-class NoteSheet:
+class CreditNoteContent:
     """One credit note, ready to be set: every value a text."""
 
     number: str
@@ -32,11 +32,11 @@ class NoteSheet:
     reason: str
 
 
-def note_sheet(note: CreditNote) -> NoteSheet:
+def credit_note_content(note: CreditNote) -> CreditNoteContent:
     """What the document says, from the issued snapshot and nothing else."""
     zone = note.billing_zone()
     currency = note.currency
-    return NoteSheet(
+    return CreditNoteContent(
         number=note.number,
         invoice_number=note.invoice.number,
         issued_at=note.issued_at.isoformat(timespec="seconds"),
@@ -77,7 +77,7 @@ def _totals(note: CreditNote) -> tuple[tuple[str, str], ...]:
 
 def credit_note_html(note: CreditNote) -> str:
     """The page that becomes the PDF."""
-    sheet = note_sheet(note)
+    sheet = credit_note_content(note)
     parties = (("From", sheet.seller), ("Credit to", sheet.buyer))
     return render_to_string(
         "billing/documents/credit_note.html", {"sheet": sheet, "parties": parties}

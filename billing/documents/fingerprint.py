@@ -18,7 +18,7 @@ LAYOUT_VERSION = 1
 RENDERERS = ("weasyprint", "pydyf", "tinycss2", "fonttools", "pillow")
 
 
-def typeset_by(document_format: InvoiceDocument.Format) -> str:
+def fingerprint(document_format: InvoiceDocument.Format) -> str:
     """The fingerprint (SHA-256, hex) of documents that this process renders in this format."""
     parts = [f"layout {LAYOUT_VERSION}", settings.SITE_URL]
     if document_format is InvoiceDocument.Format.PDF:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from weasyprint.text.fonts import FontConfiguration
 
-FONTS = Path(__file__).parent / "fonts"
+FONTS = Path(__file__).parent / "font_files"
 MONOSPACED = "Inconsolata"
 
 _environment = threading.Lock()

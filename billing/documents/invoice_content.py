@@ -21,7 +21,7 @@ from billing.documents.annex import (
     annex_line,
     annex_sum,
 )
-from billing.documents.explanation_links import why_address
+from billing.documents.explanation_links import explanation_url
 from billing.documents.invoice_lines import Charge, charge, charges_by_price
 from billing.documents.text_fitting import printable
 from billing.formatting import date_text, instant_text, month_text
@@ -67,7 +67,7 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class InvoiceContent:
     """One invoice, ready to be set: every value a text. `facts` are pairs of name and value."""
 
     number: str
@@ -96,7 +96,7 @@ class Sheet:
     is_charged_to_card: bool
 
 
-def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
+def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> InvoiceContent:
     """The document's content; `lines` are the invoice's own, in order.
 
     Up to 40 lines all are in tables on the first pages; above that the charges are summed up by
@@ -113,7 +113,7 @@ def sheet_of(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Sheet:
     columns = CHARGES if is_summary else SHARES
     currency = invoice.currency
     in_table = partial(charge, currency=currency, zone=zone, month=invoice.month)
-    return Sheet(
+    return InvoiceContent(
         number=invoice.number,
         month=month_text(invoice.month),
         issued_at=invoice.issued_at.isoformat(timespec="seconds"),
@@ -152,7 +152,7 @@ def _annex(
             columns=columns,
             currency=invoice.currency,
             zone=zone,
-            why_url=why_address(line, month=invoice.month) if has_links else "",
+            why_url=explanation_url(line, month=invoice.month) if has_links else "",
         )
         for line in lines
     )

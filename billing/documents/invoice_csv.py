@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from billing.documents.explanation_links import why_address
+from billing.documents.explanation_links import explanation_url
 from billing.models import Invoice, InvoiceLine
 from billing.money import exponent, major
 from core.csv_files import csv_lines
@@ -60,7 +60,7 @@ def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[obje
             *(_or_empty(line.peak_event_id), _or_empty(line.peak_count_before)),
             "" if line.peak_count_before is None else line.peak_count_before + 1,
             *(line.peak_subject_name, line.peak_actor_name),
-            why_address(line, month=invoice.month),
+            explanation_url(line, month=invoice.month),
             "" if line.adjusted_month is None else f"{line.adjusted_month:%Y-%m}",
             *(_or_empty(line.adjusted_from), line.reason),
         )

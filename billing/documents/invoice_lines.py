@@ -8,7 +8,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from billing.choices import LineKind
-from billing.documents.explanation_links import why_address
+from billing.documents.explanation_links import explanation_url
 from billing.documents.text_fitting import printable
 from billing.formatting import instant_text, month_text, quantity_text
 from billing.models import InvoiceLine
@@ -48,7 +48,7 @@ def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> 
         quantity=quantity_text(line.quantity, line.unit),
         unit_price="" if is_free else format_unit_price(line.unit_price, currency),
         amount="" if is_free else format_money(line.amount_minor, currency),
-        why_url=why_address(line, month=month),
+        why_url=explanation_url(line, month=month),
     )
 
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 from django.template.loader import render_to_string
 
-from billing.documents.invoice_content import sheet_of
+from billing.documents.invoice_content import invoice_content
 from billing.documents.rendering import pdf_of
 from billing.models import Invoice, InvoiceLine
 
 
 def invoice_html(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> str:
     """The page that becomes the PDF; `lines` are the invoice's own, in order."""
-    sheet = sheet_of(invoice=invoice, lines=lines)
+    sheet = invoice_content(invoice=invoice, lines=lines)
     return render_to_string(
         "billing/documents/invoice.html",
         {

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.conf import settings
 
 from billing import topics
-from billing.documents.fingerprint import typeset_by
+from billing.documents.fingerprint import fingerprint
 from billing.documents.invoice_csv import invoice_csv
 from billing.models import Invoice, InvoiceDocument, InvoiceLine
 from core.outbox.delivery import enqueue
@@ -30,7 +30,7 @@ class BeforeCutoff(Exception):
     """The invoice is of a time whose documents are not kept here."""
 
 
-def order_documents(*, invoice: Invoice, now: datetime) -> None:
+def request_documents(*, invoice: Invoice, now: datetime) -> None:
     """Have a worker render the documents; a second order of the same invoice is none."""
     enqueue(
         topic=topics.DOCUMENTS,
@@ -59,7 +59,7 @@ def render_documents(*, invoice: Invoice, now: datetime) -> None:
                     format=document_format,
                     content=content,
                     sha256=hashlib.sha256(content).hexdigest(),
-                    typeset_by=typeset_by(document_format),
+                    fingerprint=fingerprint(document_format),
                     rendered_at=now,
                 )
             ],

@@ -7,21 +7,21 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.providers import current_provider
-from billing.dunning.summary import StandingPage
-from billing.dunning.suspension import sees_standing, standing_of_request
+from billing.dunning.summary import DunningSummary
+from billing.dunning.suspension import dunning_status_of_request, sees_dunning
 
 
 def standing(request: HttpRequest) -> dict[str, Any]:
-    """`standing`: a `StandingPage` for whoever works for a provider that owes, otherwise None.
+    """`standing`: a `DunningSummary` for whoever works for a provider that owes, otherwise None.
 
     `is_suspended` is known to everybody. Costs no statement while nothing can be outstanding.
     """
-    assessment = standing_of_request(request, now=timezone.now())
+    assessment = dunning_status_of_request(request, now=timezone.now())
     if not assessment.standing:
         return {"standing": None, "is_suspended": False}
-    is_told = sees_standing(getattr(request, "user", None))
+    is_told = sees_dunning(getattr(request, "user", None))
     zone = current_provider().billing_zone()
-    page = StandingPage.of(assessment, zone=zone) if is_told else None
+    page = DunningSummary.of(assessment, zone=zone) if is_told else None
     return {
         "standing": page,
         "is_suspended": assessment.is_suspended,

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from accounts.models import Provider
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.models import SuspensionDeferral
 from core.actors import Actor
 from tenants import audit
@@ -36,7 +36,7 @@ def defer_suspension(
         made_at=now,
     )
     _log(deferral, "suspension.deferred", actor=actor, now=now)
-    record_standing(now=now)
+    update_dunning(now=now)
     return deferral
 
 
@@ -48,7 +48,7 @@ def withdraw_deferral(*, deferral: SuspensionDeferral, actor: Actor, now: dateti
     )
     if is_first:
         _log(deferral, "suspension.deferral_withdrawn", actor=actor, now=now)
-        record_standing(now=now)
+        update_dunning(now=now)
     return bool(is_first)
 
 

@@ -4,25 +4,25 @@ from datetime import datetime
 
 from accounts.models import Provider
 from billing.customer.contact_mail import mail_contacts
-from billing.dunning.stages import Assessment
-from billing.dunning.summary import StandingPage
-from billing.models import StandingStep
+from billing.dunning.stages import DunningStatus
+from billing.dunning.summary import DunningSummary
+from billing.models import DunningStep
 
 _SUBJECTS = {
-    StandingStep.Step.OUTSTANDING: "Your account has an outstanding balance",
-    StandingStep.Step.THIRTY_DAYS: "Your balance has been outstanding for 30 days",
-    StandingStep.Step.SUSPENDED: "Your account is suspended",
+    DunningStep.Step.OUTSTANDING: "Your account has an outstanding balance",
+    DunningStep.Step.THIRTY_DAYS: "Your balance has been outstanding for 30 days",
+    DunningStep.Step.SUSPENDED: "Your account is suspended",
 }
 
 
 def queue_step_mail(
-    *, provider: Provider, step: StandingStep, assessment: Assessment, now: datetime
+    *, provider: Provider, step: DunningStep, assessment: DunningStatus, now: datetime
 ) -> None:
     """Say which step was reached and when, what is owed, and what comes next."""
     _queue(
         "standing",
         key=f"standing:{step.pk}",
-        subject=_SUBJECTS[StandingStep.Step(step.step)],
+        subject=_SUBJECTS[DunningStep.Step(step.step)],
         provider=provider,
         step=step,
         assessment=assessment,
@@ -31,7 +31,7 @@ def queue_step_mail(
 
 
 def queue_restored_mail(
-    *, provider: Provider, step: StandingStep, assessment: Assessment, now: datetime
+    *, provider: Provider, step: DunningStep, assessment: DunningStatus, now: datetime
 ) -> None:
     """Say that access is back, and what is still outstanding."""
     _queue(
@@ -51,11 +51,11 @@ def _queue(
     key: str,
     subject: str,
     provider: Provider,
-    step: StandingStep,
-    assessment: Assessment,
+    step: DunningStep,
+    assessment: DunningStatus,
     now: datetime,
 ) -> None:
-    page = StandingPage.of(assessment, zone=provider.billing_zone())
+    page = DunningSummary.of(assessment, zone=provider.billing_zone())
     mail_contacts(
         template,
         key=key,

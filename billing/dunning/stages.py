@@ -16,7 +16,7 @@ THIRTY_DAYS_AFTER = 30
 SUSPENDED_AFTER = 45
 
 
-class Standing(IntEnum):
+class DunningStage(IntEnum):
     """From good to bad, so that the worst of several is their maximum."""
 
     CURRENT = 0
@@ -63,21 +63,21 @@ class Debt:
         # The first instant of the local day, whatever the clocks do that night.
         return datetime.combine(day, time.min, tzinfo=self.zone).astimezone(UTC)
 
-    def reaches(self, *, deferred_until: datetime | None) -> dict[Standing, datetime]:
+    def reaches(self, *, deferred_until: datetime | None) -> dict[DunningStage, datetime]:
         """From which instant this debt alone leads to each step.
 
         A deferral that ends after the 45th day moves the suspension to its end, and nothing else.
         """
         suspended_at = self.suspended_at
         return {
-            Standing.OUTSTANDING: self.outstanding_at,
-            Standing.THIRTY_DAYS: self.thirty_days_at,
-            Standing.SUSPENDED: max(suspended_at, deferred_until or suspended_at),
+            DunningStage.OUTSTANDING: self.outstanding_at,
+            DunningStage.THIRTY_DAYS: self.thirty_days_at,
+            DunningStage.SUSPENDED: max(suspended_at, deferred_until or suspended_at),
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
+class DunningStatus:
     """Where a provider stands at one instant, and since when it has been at each step reached.
 
     `debts` are the invoices outstanding at that instant, oldest due date first; `suspending` those
@@ -85,8 +85,8 @@ class Assessment:
     at which any unpaid invoice counts, also when it is yet to come.
     """
 
-    standing: Standing
-    since: dict[Standing, datetime]
+    standing: DunningStage
+    since: dict[DunningStage, datetime]
     debts: tuple[Debt, ...]
     suspending: tuple[Debt, ...]
     deferred_until: datetime | None
@@ -95,23 +95,25 @@ class Assessment:
     @property
     def is_suspended(self) -> bool:
         """Whether everything but paying is refused."""
-        return self.standing is Standing.SUSPENDED
+        return self.standing is DunningStage.SUSPENDED
 
 
-def assess(*, debts: Sequence[Debt], deferred_until: datetime | None, now: datetime) -> Assessment:
+def assess(
+    *, debts: Sequence[Debt], deferred_until: datetime | None, now: datetime
+) -> DunningStatus:
     """Where these unpaid invoices put their provider at `now`; no debt, no matter."""
-    since: dict[Standing, datetime] = {}
-    at_step: dict[Standing, list[Debt]] = {standing: [] for standing in Standing}
+    since: dict[DunningStage, datetime] = {}
+    at_step: dict[DunningStage, list[Debt]] = {standing: [] for standing in DunningStage}
     for debt in sorted(debts, key=lambda debt: (debt.due_date, debt.invoice_id)):
         for step, reached_at in debt.reaches(deferred_until=deferred_until).items():
             if reached_at <= now:
                 at_step[step].append(debt)
                 since[step] = min(since.get(step, reached_at), reached_at)
-    return Assessment(
-        standing=max(since, default=Standing.CURRENT),
+    return DunningStatus(
+        standing=max(since, default=DunningStage.CURRENT),
         since=since,
-        debts=tuple(at_step[Standing.OUTSTANDING]),
-        suspending=tuple(at_step[Standing.SUSPENDED]),
+        debts=tuple(at_step[DunningStage.OUTSTANDING]),
+        suspending=tuple(at_step[DunningStage.SUSPENDED]),
         deferred_until=deferred_until,
         outstanding_from=min((debt.outstanding_at for debt in debts), default=None),
     )

@@ -2,7 +2,7 @@
 
 `Provider.outstanding_from` only spares the question: until that instant nothing can be outstanding.
 From it on the invoices themselves answer, in one statement, so whoever has paid has access with the
-next request, whoever recorded the payment. Steps and mails are written by `record_standing`, in the
+next request, whoever recorded the payment. Steps and mails are written by `update_dunning`, in the
 transaction of what changed and hourly for what merely passed.
 """
 
@@ -15,22 +15,22 @@ from django.db import transaction
 from accounts.models import Provider
 from accounts.providers import current_provider
 from billing.dunning import mails
-from billing.dunning.stages import CURRENT, Assessment, Standing, assess
-from billing.dunning.unpaid_invoices import Facts, read_facts, read_open_steps
-from billing.models import StandingStep
+from billing.dunning.stages import CURRENT, DunningStage, DunningStatus, assess
+from billing.dunning.unpaid_invoices import UnpaidInvoices, read_facts, read_open_steps
+from billing.models import DunningStep
 from core.schema import current_schema, provider_schema
 
 logger = logging.getLogger(__name__)
 
-Step = StandingStep.Step
+Step = DunningStep.Step
 STEPS = {
-    Standing.OUTSTANDING: Step.OUTSTANDING,
-    Standing.THIRTY_DAYS: Step.THIRTY_DAYS,
-    Standing.SUSPENDED: Step.SUSPENDED,
+    DunningStage.OUTSTANDING: Step.OUTSTANDING,
+    DunningStage.THIRTY_DAYS: Step.THIRTY_DAYS,
+    DunningStage.SUSPENDED: Step.SUSPENDED,
 }
 
 
-def standing_of(*, provider: Provider, now: datetime) -> Assessment:
+def dunning_status(*, provider: Provider, now: datetime) -> DunningStatus:
     """Where the provider stands at `now`; without a statement while nothing can be outstanding."""
     if not _may_be_outstanding(provider, now):
         return CURRENT
@@ -38,7 +38,7 @@ def standing_of(*, provider: Provider, now: datetime) -> Assessment:
 
 
 @transaction.atomic
-def record_standing(*, now: datetime) -> Assessment:
+def update_dunning(*, now: datetime) -> DunningStatus:
     """Write what the entered provider's standing has become, once, and mail it.
 
     Every step reached and not yet recorded gets its row and its mail, also when several were
@@ -65,10 +65,10 @@ def after_payment(*, now: datetime) -> None:
     # Others may have changed it since the schema was entered, hours ago in a batch.
     provider.refresh_from_db(fields=["outstanding_from"])
     if _may_be_outstanding(provider, now):
-        record_standing(now=now)
+        update_dunning(now=now)
 
 
-def record_standings(*, providers: Sequence[Provider], now: datetime) -> int:
+def update_dunning_of_many(*, providers: Sequence[Provider], now: datetime) -> int:
     """Record the standing of those of these providers where something changed; gives how many.
 
     Three statements find out for a provider that nothing changed: one enters its schema. A provider
@@ -79,7 +79,7 @@ def record_standings(*, providers: Sequence[Provider], now: datetime) -> int:
         try:
             with provider_schema(provider):
                 if _has_changed(provider, now=now):
-                    record_standing(now=now)
+                    update_dunning(now=now)
                     changed += 1
         except Exception:
             logger.exception("The standing of %s was not recorded; next hour again.", provider)
@@ -90,14 +90,14 @@ def _may_be_outstanding(provider: Provider, now: datetime) -> bool:
     return provider.outstanding_from is not None and provider.outstanding_from <= now
 
 
-def _facts_of(provider: Provider) -> Facts:
+def _facts_of(provider: Provider) -> UnpaidInvoices:
     if current_schema() == provider.schema_name:
         return read_facts()
     with provider_schema(provider):
         return read_facts()
 
 
-def _assessed(provider: Provider, facts: Facts, *, now: datetime) -> Assessment:
+def _assessed(provider: Provider, facts: UnpaidInvoices, *, now: datetime) -> DunningStatus:
     until = facts.deferred_until(provider.billing_zone())
     return assess(debts=facts.debts, deferred_until=until, now=now)
 
@@ -110,13 +110,13 @@ def _has_changed(provider: Provider, *, now: datetime) -> bool:
 
 def _begin_step(
     provider: Provider,
-    assessment: Assessment,
-    standing: Standing,
+    assessment: DunningStatus,
+    standing: DunningStage,
     *,
     since: datetime,
     now: datetime,
 ) -> None:
-    step = StandingStep.objects.create(
+    step = DunningStep.objects.create(
         step=STEPS[standing],
         invoice_id=assessment.debts[0].invoice_id,
         since=since,
@@ -127,10 +127,10 @@ def _begin_step(
 
 
 def _end_steps(
-    provider: Provider, assessment: Assessment, open_steps: frozenset[str], *, now: datetime
+    provider: Provider, assessment: DunningStatus, open_steps: frozenset[str], *, now: datetime
 ) -> None:
     over = open_steps - {str(STEPS[standing]) for standing in assessment.since}
-    for step in StandingStep.objects.filter(step__in=over, ended_at=None):
+    for step in DunningStep.objects.filter(step__in=over, ended_at=None):
         step.ended_at = now
         step.save(update_fields=["ended_at"])
         if step.step == Step.SUSPENDED:

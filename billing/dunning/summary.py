@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from billing.dunning.stages import Assessment, Debt, Standing
+from billing.dunning.stages import Debt, DunningStage, DunningStatus
 from billing.formatting import date_text, instant_text
 from billing.money import format_money
 
@@ -25,8 +25,8 @@ class DebtRow:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingPage:
-    """What people read of an `Assessment`; `restoring` is what has to be paid for access."""
+class DunningSummary:
+    """What people read of an `DunningStatus`; `restoring` is what has to be paid for access."""
 
     is_outstanding: bool
     is_thirty_days: bool
@@ -39,12 +39,12 @@ class StandingPage:
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, assessment: Assessment, *, zone: ZoneInfo) -> "StandingPage":
+    def of(cls, assessment: DunningStatus, *, zone: ZoneInfo) -> "DunningSummary":
         """Instants are shown with their offset; sums of several currencies side by side."""
         until = assessment.deferred_until
         return cls(
-            is_outstanding=assessment.standing is Standing.OUTSTANDING,
-            is_thirty_days=assessment.standing is Standing.THIRTY_DAYS,
+            is_outstanding=assessment.standing is DunningStage.OUTSTANDING,
+            is_thirty_days=assessment.standing is DunningStage.THIRTY_DAYS,
             is_suspended=assessment.is_suspended,
             owed=_sum(assessment.debts),
             rows=tuple(_row(debt, until) for debt in assessment.debts),
@@ -69,9 +69,9 @@ def _row(debt: Debt, deferred_until: datetime | None) -> DebtRow:
         next_attempt_at=(
             instant_text(debt.next_attempt_at, debt.zone) if debt.next_attempt_at else "None"
         ),
-        outstanding_at=instant_text(reaches[Standing.OUTSTANDING], debt.zone),
-        thirty_days_at=instant_text(reaches[Standing.THIRTY_DAYS], debt.zone),
-        suspended_at=instant_text(reaches[Standing.SUSPENDED], debt.zone),
+        outstanding_at=instant_text(reaches[DunningStage.OUTSTANDING], debt.zone),
+        thirty_days_at=instant_text(reaches[DunningStage.THIRTY_DAYS], debt.zone),
+        suspended_at=instant_text(reaches[DunningStage.SUSPENDED], debt.zone),
     )
 
 
@@ -82,13 +82,13 @@ def _sum(debts: tuple[Debt, ...]) -> str:
     return " and ".join(format_money(minor, currency) for currency, minor in sorted(sums.items()))
 
 
-def _restoring(assessment: Assessment) -> str:
+def _restoring(assessment: DunningStatus) -> str:
     """What has to be paid before access is back."""
     names = ", ".join(debt.number for debt in assessment.suspending)
     return f"{names} ({_sum(assessment.suspending)})" if names else ""
 
 
-def _next_step(assessment: Assessment, zone: ZoneInfo) -> str:
+def _next_step(assessment: DunningStatus, zone: ZoneInfo) -> str:
     """The next step that comes without a payment, and when; empty where none is left."""
     coming = sorted(
         (at, standing)
@@ -99,5 +99,5 @@ def _next_step(assessment: Assessment, zone: ZoneInfo) -> str:
     if not coming:
         return ""
     at, standing = coming[0]
-    name = "suspended" if standing is Standing.SUSPENDED else "marked as 30 days outstanding"
+    name = "suspended" if standing is DunningStage.SUSPENDED else "marked as 30 days outstanding"
     return f"Without payment the account is {name} on {instant_text(at, zone)}."

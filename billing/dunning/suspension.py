@@ -19,8 +19,8 @@ from accounts.models import ApiKey, Provider, User
 from accounts.policies import API_KEY, OPERATIONS, policy_of
 from accounts.requests import SiteRequest
 from accounts.roles import Permission
-from billing.dunning.stages import CURRENT, Assessment
-from billing.dunning.status import standing_of
+from billing.dunning.stages import CURRENT, DunningStatus
+from billing.dunning.status import dunning_status
 from core.problems import Problem
 
 # By route name: paying, looking at what is to be paid, and signing out.
@@ -46,30 +46,30 @@ STILL_ALLOWED = frozenset(
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
-def standing_of_request(request: HttpRequest, *, now: datetime) -> Assessment:
+def dunning_status_of_request(request: HttpRequest, *, now: datetime) -> DunningStatus:
     """The standing of the signed-in person's provider, asked once a request.
 
     Operations staff stand for no provider, whichever they work in.
     """
-    known: Assessment | None = getattr(request, "standing", None)
+    known: DunningStatus | None = getattr(request, "standing", None)
     if known is None:
         known = _standing(request, now=now)
         request.standing = known  # type: ignore[attr-defined]
     return known
 
 
-def _standing(request: HttpRequest, *, now: datetime) -> Assessment:
+def _standing(request: HttpRequest, *, now: datetime) -> DunningStatus:
     user = getattr(request, "user", None)
     provider: Provider | None = getattr(request, "provider", None)
     if not isinstance(user, User) or user.is_staff or provider is None or not provider.is_active:
         return CURRENT
-    return standing_of(provider=provider, now=now)
+    return dunning_status(provider=provider, now=now)
 
 
 def is_still_allowed(*, view: Any, name: str, namespaces: list[str]) -> bool:
     """Whether a route stays open to a suspended provider.
 
-    The API's routes answer to `StandingKey` instead: they know no session.
+    The API's routes answer to `SuspendableKey` instead: they know no session.
     """
     policy = policy_of(view=view, name=name, namespaces=namespaces)
     if policy is not None and (policy.is_public or policy in (OPERATIONS, API_KEY)):
@@ -96,7 +96,7 @@ class SuspensionMiddleware:
             view=view, name=match.url_name or "", namespaces=match.namespaces
         ):
             return None
-        assessment = standing_of_request(request, now=timezone.now())
+        assessment = dunning_status_of_request(request, now=timezone.now())
         return _refusal(request) if assessment.is_suspended else None
 
 
@@ -108,13 +108,13 @@ def _refusal(request: SiteRequest) -> HttpResponse:
     return render(request, "billing/suspended.html", status=HTTPStatus.FORBIDDEN)
 
 
-class StandingKey(ProviderKey):
+class SuspendableKey(ProviderKey):
     """A provider's API key, which opens nothing while the provider is suspended."""
 
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey:
         """As `ProviderKey`; raises `Problem` 403 for a suspended provider."""
         found = super().authenticate(request, key)
-        if standing_of(provider=found.provider, now=timezone.now()).is_suspended:
+        if dunning_status(provider=found.provider, now=timezone.now()).is_suspended:
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "suspended",
@@ -124,7 +124,7 @@ class StandingKey(ProviderKey):
         return found
 
 
-def sees_standing(user: Any) -> bool:
+def sees_dunning(user: Any) -> bool:
     """Whether a person is told of the balance: who works for the provider, with money or not.
 
     The admins of its organizations are not: it is none of their debts.

@@ -13,10 +13,10 @@ from billing.dunning.stages import Debt
 from billing.models import (
     ChargeAttempt,
     Chargeback,
+    DunningStep,
     Invoice,
     LineDispute,
     PaymentMethod,
-    StandingStep,
     SuspensionDeferral,
 )
 from billing.models.payments import WITHDRAWN
@@ -24,7 +24,7 @@ from core.months import day_starts_at
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class UnpaidInvoices:
     """A provider's unpaid invoices, and the last day of its deferral, which moves only their steps.
 
     `deferred_through` is None without an unpaid invoice.
@@ -40,10 +40,10 @@ class Facts:
         return day_starts_at(day=self.deferred_through + timedelta(days=1), zone=zone)
 
 
-def read_facts() -> Facts:
+def read_facts() -> UnpaidInvoices:
     """The facts of the provider whose schema is entered, in one statement."""
     rows = list(_debts())
-    return Facts(
+    return UnpaidInvoices(
         debts=tuple(_debt(row) for row in rows),
         deferred_through=rows[0]["deferred_through"] if rows else None,
     )
@@ -51,7 +51,7 @@ def read_facts() -> Facts:
 
 def read_open_steps() -> frozenset[str]:
     """The steps that the entered provider has reached and not left again, as recorded."""
-    return frozenset(StandingStep.objects.filter(ended_at=None).values_list("step", flat=True))
+    return frozenset(DunningStep.objects.filter(ended_at=None).values_list("step", flat=True))
 
 
 def _debts() -> QuerySet[Any, Any]:

@@ -15,7 +15,7 @@ from billing.invoicing.numbering import take_numbers
 from billing.models import BillingProfile, Contract, Invoice
 from billing.rating.rate_month import InvoiceDraft, LineDraft
 from core.months import Month
-from core.outbox.delivery import Order
+from core.outbox.delivery import NewMessage
 
 INVOICE_NUMBERS = "invoice"
 COPY_LINES = """
@@ -75,11 +75,11 @@ def issue_invoices(
     return invoices
 
 
-def deliveries_of(invoice: Invoice) -> list[Order]:
+def deliveries_of(invoice: Invoice) -> list[NewMessage]:
     """What follows an invoice once it is issued: its documents, then the card or the mail."""
     collects = topics.CHARGE if invoice.collection == Collection.AUTOMATIC else topics.INVOICE_MAIL
     return [
-        Order(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
+        NewMessage(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
         for topic in (topics.DOCUMENTS, collects)
     ]
 

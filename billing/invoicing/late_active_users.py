@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Count
 
 from billing.contracts.free_allowance import billed_contract
-from billing.invoicing.late_usage_lines import BilledUntilNow, LateMonth
+from billing.invoicing.late_usage_lines import BilledUntilNow, LateUsageMonth
 from billing.models import BillingProfile
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import BilledQuantity
@@ -19,14 +19,14 @@ from usage.models.active_users import LateActivity
 
 
 @dataclass(frozen=True, slots=True)
-class LateActivityMonth:
+class LateActiveUsersMonth:
     """How many users each organization had active in a closed month without being counted."""
 
     month: Month
     late: tuple[tuple[int, str, int], ...]
 
 
-def late_activity_months(*, told_before: datetime | None = None) -> list[LateActivityMonth]:
+def late_active_users_months(*, told_before: datetime | None = None) -> list[LateActiveUsersMonth]:
     """Each month that somebody was told of late, before an instant where one is given; by month."""
     kept = LateActivity.objects.all()
     if told_before is not None:
@@ -39,12 +39,12 @@ def late_activity_months(*, told_before: datetime | None = None) -> list[LateAct
     months: dict[Month, list[tuple[int, str, int]]] = {}
     for month, organization_id, name, users in told:
         months.setdefault(Month.of_day(month), []).append((organization_id, name, users))
-    return [LateActivityMonth(month, tuple(late)) for month, late in months.items()]
+    return [LateActiveUsersMonth(month, tuple(late)) for month, late in months.items()]
 
 
 def rated_activity_month(
-    *, activity: LateActivityMonth, billed: BilledUntilNow
-) -> LateMonth | None:
+    *, activity: LateActiveUsersMonth, billed: BilledUntilNow
+) -> LateUsageMonth | None:
     """The month as it was counted and as it would have been; None where active users are free.
 
     `billed` is what adjustments brought it to.
@@ -55,7 +55,7 @@ def rated_activity_month(
     profile = BillingProfile.objects.current()
     counted = billed_quantities(month=activity.month, metric=Metric.ACTIVE_USERS)
     name = f"{activity.month.first_day:%B %Y}"
-    return LateMonth(
+    return LateUsageMonth(
         first_day=activity.month.first_day,
         terms=terms_of(contract, profile, month=activity.month),
         counted=counted,

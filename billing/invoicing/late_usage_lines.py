@@ -20,7 +20,7 @@ BilledUntilNow = Mapping[int | None, int]
 
 
 @dataclass(frozen=True, slots=True)
-class LateMonth:
+class LateUsageMonth:
     """A closed month: as it was counted, what it would have been, and what was billed late so far.
 
     `terms` are those of the contract that billed it. `counted` has one quantity per organization.
@@ -40,7 +40,7 @@ class LateMonth:
         return f"{self.first_day:%B %Y}"
 
 
-def late_lines(month: LateMonth) -> list[LineDraft]:
+def usage_adjustment_lines(month: LateUsageMonth) -> list[LineDraft]:
     """What the month costs beyond what was billed for it, at its own contract's price."""
     before = {each.organization_id: each.quantity for each in month.counted}
     after = billed_by(metric=month.terms.metric, quantities=(*month.counted, *month.corrected))
@@ -50,7 +50,7 @@ def late_lines(month: LateMonth) -> list[LineDraft]:
 
 
 def _of_each(
-    month: LateMonth, *, before: Mapping[int, int], after: Iterable[BilledQuantity]
+    month: LateUsageMonth, *, before: Mapping[int, int], after: Iterable[BilledQuantity]
 ) -> Iterator[LineDraft]:
     for each in after:
         pk = each.organization_id
@@ -66,7 +66,7 @@ def _of_each(
 
 
 def _of_all_together(
-    month: LateMonth, *, before: Mapping[int, int], after: Sequence[BilledQuantity]
+    month: LateUsageMonth, *, before: Mapping[int, int], after: Sequence[BilledQuantity]
 ) -> list[LineDraft]:
     """One line for what all organizations together pass the commitment by, and their shares."""
     covered = month.terms.covered_quantity
@@ -99,7 +99,9 @@ def _of_all_together(
     return [charged, *shares]
 
 
-def _of_organization(month: LateMonth, billed: BilledQuantity, *, adjusted_from: int) -> LineDraft:
+def _of_organization(
+    month: LateUsageMonth, billed: BilledQuantity, *, adjusted_from: int
+) -> LineDraft:
     return LineDraft(
         kind=LineKind.BASIS,
         description=(

@@ -7,7 +7,7 @@ and writes the result after. Reads the current provider's schema.
 from dataclasses import dataclass
 
 from billing.contracts.free_allowance import billed_contract
-from billing.invoicing.late_usage import late_month_lines
+from billing.invoicing.late_usage import late_usage_lines
 from billing.models import BillingProfile, Contract
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import BilledQuantity, InvoiceDraft, rate_month
@@ -54,6 +54,6 @@ def plan_month(*, month: Month) -> MonthPlan:
         terms=terms,
         quantities=quantities,
         month_name=f"{month.first_day:%B %Y}",
-        adjustments=late_month_lines(currency=contract.currency) if log.has_late else (),
+        adjustments=late_usage_lines(currency=contract.currency) if log.has_late else (),
     )
     return MonthPlan(month, contract, profile, tuple(quantities), tuple(drafts), log.last_event_id)

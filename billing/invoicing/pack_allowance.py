@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from billing.models import AllowanceOrder, Contract
+from billing.models import Contract, PackOrder
 from core.metrics import Metric
 from core.months import Month
 
@@ -43,7 +43,7 @@ def allowance_months(*, months: Sequence[Month], active: Sequence[int]) -> list[
     months as a whole, that of the order too: the number of active users is one for the month.
     """
     contracts = list(Contract.objects.order_by("starts_on"))
-    orders = AllowanceOrder.objects.filter(
+    orders = PackOrder.objects.filter(
         invoice__voided_at=None,
         starts_on__lte=months[-1].first_day,
         ends_on__gt=months[0].first_day,

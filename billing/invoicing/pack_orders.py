@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Offer, OfferPrice, Provider
 from billing.choices import InvoiceKind, LineKind
 from billing.invoicing.issue import deliveries_of, issue_invoices
-from billing.models import AllowanceOrder, BillingProfile, Contract
+from billing.models import BillingProfile, Contract, PackOrder
 from billing.money import round_minor
 from billing.rating.rate_month import InvoiceDraft, LineDraft, Terms, draft_invoice
 from billing.rating.terms import terms_of
@@ -30,7 +30,7 @@ class OfferChanged(OrderRefused):
 class AlreadyOrdered(Exception):
     """The same confirmation was sent before, or another order came between."""
 
-    order: AllowanceOrder
+    order: PackOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def offered(*, currency: str) -> list[OfferPrice]:
 
 def last_order_id() -> int:
     """The id of the current provider's last order; 0 before the first."""
-    return AllowanceOrder.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return PackOrder.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def ordering_contract(*, provider: Provider, now: datetime) -> Contract:
@@ -143,7 +143,7 @@ def order_pack(
     confirmed: Confirmed,
     actor: Actor,
     now: datetime,
-) -> AllowanceOrder:
+) -> PackOrder:
     """Order the pack as it was shown and confirmed.
 
     The allowance is up and the invoice is issued when this returns; its documents follow, and the
@@ -161,7 +161,7 @@ def order_pack(
             )
     except IntegrityError as error:
         # Another confirmation of the same look was first: its order stands, and only that.
-        known = AllowanceOrder.objects.filter(follows=confirmed.follows).first()
+        known = PackOrder.objects.filter(follows=confirmed.follows).first()
         if known is None:
             raise
         raise AlreadyOrdered(known) from error
@@ -174,8 +174,8 @@ def _order(
     confirmed: Confirmed,
     actor: Actor,
     now: datetime,
-) -> AllowanceOrder:
-    known = AllowanceOrder.objects.filter(follows=confirmed.follows).first()
+) -> PackOrder:
+    known = PackOrder.objects.filter(follows=confirmed.follows).first()
     if known is not None:
         raise AlreadyOrdered(known)
     if confirmed != quoted.to_be_confirmed:
@@ -190,7 +190,7 @@ def _order(
         last_month=quoted.last,
         now=now,
     )
-    order = AllowanceOrder.objects.create(
+    order = PackOrder.objects.create(
         invoice=invoice,
         follows=confirmed.follows,
         offer_id=offer.pk,
@@ -208,7 +208,7 @@ def _order(
     return order
 
 
-def _record(order: AllowanceOrder, *, number: str, actor: Actor, now: datetime) -> None:
+def _record(order: PackOrder, *, number: str, actor: Actor, now: datetime) -> None:
     audit.record(
         actor=actor,
         action="allowance.extended",

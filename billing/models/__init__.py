@@ -10,17 +10,17 @@ from billing.models.corrections import (
     LineDispute,
     Refund,
 )
-from billing.models.dunning import StandingStep, SuspensionDeferral
+from billing.models.dunning import DunningStep, SuspensionDeferral
 from billing.models.invoices import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
 from billing.models.month_close import MonthClose
-from billing.models.pack_orders import AllowanceOrder
+from billing.models.pack_orders import PackOrder
 from billing.models.payments import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
-from billing.models.reconciliation import BookDifference
+from billing.models.reconciliation import PaymentDifference
 
 __all__ = [
-    "AllowanceOrder",
+    "PackOrder",
     "BillingProfile",
-    "BookDifference",
+    "PaymentDifference",
     "ChargeAttempt",
     "Chargeback",
     "Contract",
@@ -38,7 +38,7 @@ __all__ = [
     "PaymentMethod",
     "Refund",
     "RenewalNotice",
-    "StandingStep",
+    "DunningStep",
     "SuspensionDeferral",
     "TermsAcceptance",
     "WebhookEvent",

@@ -7,7 +7,7 @@ from django.db import models
 from core.text import plain_text
 
 
-class StandingStep(models.Model):
+class DunningStep(models.Model):
     """A step that the provider reached: recorded and mailed once while it lasts.
 
     `since` is when the step counts from, `at` when it was recorded (later where days were missed),
@@ -27,7 +27,7 @@ class StandingStep(models.Model):
     invoice = models.ForeignKey(
         "billing.Invoice",
         on_delete=models.PROTECT,
-        related_name="standing_steps",
+        related_name="dunning_steps",
         db_constraint=False,
         db_index=False,
     )
@@ -40,7 +40,7 @@ class StandingStep(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["step"],
-                name="billing_standing_step_once",
+                name="billing_dunningstep_once",
                 condition=models.Q(ended_at=None),
             )
         ]

@@ -36,14 +36,14 @@ class Amounts:
     is_written_off: bool = False
 
     @property
-    def unsettled_minor(self) -> int:
+    def unpaid_minor(self) -> int:
         """What neither money nor a credit note has settled, whoever still asks for it."""
-        return max(0, self._carried_minor - self.paid_minor)
+        return max(0, self._net_billed_minor - self.paid_minor)
 
     @property
     def owed_minor(self) -> int:
         """What is still to be paid; never negative."""
-        return 0 if self.is_void or self.is_written_off else self.unsettled_minor
+        return 0 if self.is_void or self.is_written_off else self.unpaid_minor
 
     @property
     def due_minor(self) -> int:
@@ -51,31 +51,31 @@ class Amounts:
         return max(0, self.owed_minor - self.disputed_minor)
 
     @property
-    def dropped_minor(self) -> int:
+    def cancelled_minor(self) -> int:
         """What nobody asks for any more, the invoice being void or written off."""
-        dropped = self.uncredited_minor - self._carried_minor
-        return dropped + self.unsettled_minor - self.owed_minor
+        dropped = self.creditable_minor - self._net_billed_minor
+        return dropped + self.unpaid_minor - self.owed_minor
 
     @property
-    def surplus_minor(self) -> int:
+    def overpaid_minor(self) -> int:
         """What came in on top of what the invoice carries, to be refunded: all of a void one."""
-        return max(0, self.paid_minor - self._carried_minor)
+        return max(0, self.paid_minor - self._net_billed_minor)
 
     @property
-    def uncredited_minor(self) -> int:
+    def creditable_minor(self) -> int:
         """What the invoice still carries: no further credit note goes beyond it."""
         return self.billed_minor - self.credited_minor
 
     @property
-    def _carried_minor(self) -> int:
-        return 0 if self.is_void else self.uncredited_minor
+    def _net_billed_minor(self) -> int:
+        return 0 if self.is_void else self.creditable_minor
 
     @property
     def status(self) -> Status:
         """Settled in full comes before anything but void."""
         if self.is_void:
             return Status.VOID
-        if self.unsettled_minor == 0:
+        if self.unpaid_minor == 0:
             return Status.PAID
         if self.is_written_off:
             return Status.UNCOLLECTIBLE

@@ -176,7 +176,7 @@ class InvoiceLine(models.Model):
 class InvoiceDocument(models.Model):
     """The bytes of an issued document and their SHA-256 (hex): rendered once, kept for good.
 
-    `typeset_by` is the fingerprint of everything else that decided the bytes
+    `fingerprint` is the fingerprint of everything else that decided the bytes
     (`billing.documents.fingerprint`): while it is today's, rendering again gives the same bytes.
     """
 
@@ -192,7 +192,7 @@ class InvoiceDocument(models.Model):
     format = models.CharField(max_length=5, choices=Format)
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)
-    typeset_by = models.CharField(max_length=64, blank=True, default="", db_default="")
+    fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
     rendered_at = models.DateTimeField()
 
     class Meta:

@@ -7,7 +7,7 @@ from django.db import models
 from billing.models.invoices import Invoice
 
 
-class AllowanceOrder(models.Model):
+class PackOrder(models.Model):
     """A pack that was ordered: it raises the allowance by `quantity` from `starts_on` to `ends_on`.
 
     Both are first days of billing months, the second of the first one not covered; of the month of
@@ -16,9 +16,7 @@ class AllowanceOrder(models.Model):
     when this one was confirmed, 0 for none: confirmed twice, it is ordered once.
     """
 
-    invoice = models.OneToOneField(
-        Invoice, on_delete=models.PROTECT, related_name="allowance_order"
-    )
+    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="pack_order")
     follows = models.BigIntegerField(unique=True)
     offer_id = models.BigIntegerField()
     offer_name = models.CharField(max_length=100)
@@ -33,7 +31,7 @@ class AllowanceOrder(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                name="billing_allowanceorder_is_of_whole_months",
+                name="billing_packorder_is_of_whole_months",
                 condition=models.Q(starts_on__day=1)
                 & models.Q(ends_on__day=1)
                 & models.Q(ends_on__gt=models.F("starts_on")),

@@ -35,7 +35,7 @@ class PaymentMethod(models.Model):
     added_by_name = models.CharField(max_length=200, blank=True)
     became_default_at = models.DateTimeField()
     # Ids of the invoices that were outstanding then, oldest first: what it was put on file to pay.
-    outstanding_ids = models.JSONField(default=list)
+    invoices_to_charge = models.JSONField(default=list)
     replaced_at = models.DateTimeField(null=True)
     detached_at = models.DateTimeField(null=True)
     # When its holder was warned that it expires: once, however many days were missed.

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 
-class BookDifference(models.Model):
+class PaymentDifference(models.Model):
     """A payment, refund or chargeback that one side has and the other lacks, or has otherwise.
 
     Written by the daily reconciliation, and settled by it (`settled_at`) when both agree again.
@@ -26,7 +26,7 @@ class BookDifference(models.Model):
     invoice_number = models.CharField(max_length=30, blank=True)
     currency = models.CharField(max_length=3)
     stripe_minor = models.BigIntegerField(null=True)
-    booked_minor = models.BigIntegerField(null=True)
+    recorded_minor = models.BigIntegerField(null=True)
     found_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
 
@@ -34,7 +34,7 @@ class BookDifference(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["stripe_payment_intent_id", "kind"],
-                name="billing_difference_told_once",
+                name="billing_paymentdifference_once",
                 condition=models.Q(settled_at=None),
             )
         ]

@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.roles import Permission
 from billing.formatting import date_text
 from billing.invoicing.pack_allowance import AllowanceMonth, allowance_months
-from billing.models import AllowanceOrder, Contract
+from billing.models import Contract, PackOrder
 from billing.money import format_money, format_unit_price
 from billing.planning.forecast import AllowanceAhead
 from core.metrics import Metric
@@ -63,7 +63,7 @@ def pace_note(*, ahead: AllowanceAhead, month: Month) -> str:
 
 def past_orders(*, month: Month, zone: ZoneInfo) -> list[OrderRow]:
     """All orders, the latest first; `month` is the running one."""
-    orders = AllowanceOrder.objects.select_related("invoice").order_by("-pk")
+    orders = PackOrder.objects.select_related("invoice").order_by("-pk")
     return [
         OrderRow(
             name=order.offer_name,

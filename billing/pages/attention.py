@@ -29,7 +29,7 @@ OF_ORGANIZATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
+class AttentionItem:
     """One line of the list: what it is, whom it is about, and the page where it is settled.
 
     `names` are the first few, `more` is how many others there are.
@@ -43,7 +43,7 @@ class Matter:
     more: int = 0
 
 
-def matters(*, sees_money: bool, decides_caps: bool, now: datetime) -> list[Matter]:
+def attention_items(*, sees_money: bool, decides_caps: bool, now: datetime) -> list[AttentionItem]:
     """Everything that waits for this person: no money without `sees_money`, and only the
     organizations they may see. An acknowledged alert waits no longer.
     """
@@ -55,7 +55,7 @@ def matters(*, sees_money: bool, decides_caps: bool, now: datetime) -> list[Matt
     return sorted(found, key=lambda matter: -matter.severity)
 
 
-def _alerts(alerts: QuerySet[Alert]) -> list[Matter]:
+def _alerts(alerts: QuerySet[Alert]) -> list[AttentionItem]:
     """A line for each kind and severity, in one statement."""
     sort = [F("kind"), F("severity")]
     first_few = alerts.annotate(
@@ -71,13 +71,13 @@ def _alerts(alerts: QuerySet[Alert]) -> list[Matter]:
     return [_of_sort(kind, severity, found) for (kind, severity), found in groups.items()]
 
 
-def _of_sort(kind: Kind, severity: Severity, alerts: list[Any]) -> Matter:
+def _of_sort(kind: Kind, severity: Severity, alerts: list[Any]) -> AttentionItem:
     total = alerts[0].total
     of_organizations = OF_ORGANIZATIONS.get((kind, severity))
     if total == 1 and not of_organizations:
         alert = alerts[0]
         url = reverse("alert_detail", args=[alert.pk])
-        return Matter(severity, alert.title, url, detail=alert.text.partition("\n")[0])
+        return AttentionItem(severity, alert.title, url, detail=alert.text.partition("\n")[0])
     if of_organizations:
         title = f"{counted_noun(total, 'organizations')} {of_organizations}"
         names = [alert.organization.name for alert in alerts]
@@ -88,8 +88,10 @@ def _of_sort(kind: Kind, severity: Severity, alerts: list[Any]) -> Matter:
     return _naming(severity, title, f"{reverse('alert_list')}?{query}", names, total)
 
 
-def _naming(severity: Severity, title: str, url: str, names: list[str], total: int) -> Matter:
-    return Matter(severity, title, url, names=tuple(names), more=total - len(names))
+def _naming(
+    severity: Severity, title: str, url: str, names: list[str], total: int
+) -> AttentionItem:
+    return AttentionItem(severity, title, url, names=tuple(names), more=total - len(names))
 
 
 def _first_few(rows: QuerySet[Any], column: str) -> tuple[int, list[str]]:
@@ -98,14 +100,14 @@ def _first_few(rows: QuerySet[Any], column: str) -> tuple[int, list[str]]:
     return (rows.count() if len(names) > NAMED else len(names)), names[:NAMED]
 
 
-def _requests() -> list[Matter]:
-    requests = CapRequest.objects.visible().open().order_by("asked_at", "pk")
+def _requests() -> list[AttentionItem]:
+    requests = CapRequest.objects.visible().open().order_by("requested_at", "pk")
     total, names = _first_few(requests, "organization__name")
     title, url = f"{counted_noun(total, 'requests')} for a higher cap", reverse("cap_request_list")
     return [_naming(Severity.WARNING, title, url, names, total)] if total else []
 
 
-def _open_invoices(today: date) -> list[Matter]:
+def _open_invoices(today: date) -> list[AttentionItem]:
     """Those that are not due yet: an alert tells of a balance that is overdue."""
     invoices = Invoice.objects.outstanding().filter(due_date__gte=today)
     total, numbers = _first_few(invoices.oldest_first(), "number")

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from usage.cap_simulation.drafts import Base, Rule, Whom
+from usage.cap_simulation.drafts import Base, Rule, Target
 from usage.cap_simulation.input import LONGEST_LIST
 
 LARGEST_PERCENT = 1000
@@ -29,18 +29,18 @@ class RuleForm(forms.Form):
     whom = forms.ChoiceField(
         label="For",
         choices=[
-            (Whom.ALL, "all organizations"),
-            (Whom.UNCAPPED, "those without a cap"),
-            (Whom.CAPPED, "those with a cap"),
+            (Target.ALL, "all organizations"),
+            (Target.UNCAPPED, "those without a cap"),
+            (Target.CAPPED, "those with a cap"),
         ],
-        initial=Whom.ALL,
+        initial=Target.ALL,
     )
 
     @property
     def rule(self) -> Rule:
         """The rule of a valid form."""
         given = self.cleaned_data
-        return Rule(Base(given["base"]), given["percent"], Whom(given["whom"]))
+        return Rule(Base(given["base"]), given["percent"], Target(given["whom"]))
 
 
 class PasteForm(forms.Form):

@@ -78,12 +78,12 @@ def _told(invoice: Invoice, zone: ZoneInfo) -> list[str]:
         after = Invoice.objects.filter(replaces=invoice).first()
         place = f" {after.number} takes its place." if after else ""
         told.append(f"Void since {day}: {invoice.void_reason}{place}")
-    if invoice.written_off_at and invoice.amounts.dropped_minor:
+    if invoice.written_off_at and invoice.amounts.cancelled_minor:
         day = date_text(invoice.written_off_at.astimezone(zone).date())
-        dropped = format_money(invoice.amounts.dropped_minor, invoice.currency)
+        dropped = format_money(invoice.amounts.cancelled_minor, invoice.currency)
         told.append(f"Written off on {day}: {dropped} is asked for no more.")
-    if invoice.amounts.surplus_minor:
-        surplus = format_money(invoice.amounts.surplus_minor, invoice.currency)
+    if invoice.amounts.overpaid_minor:
+        surplus = format_money(invoice.amounts.overpaid_minor, invoice.currency)
         told.append(f"{surplus} more was paid than this invoice carries, and is to be refunded.")
     return told
 

@@ -35,7 +35,7 @@ from usage.forecast.tracks import Tracked, tracked
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ForecastRequest:
     """What a page is about: the instant, the basis, and the contract where it is told.
 
     `packs` are the active users that packs cover this month, `allowance` all that are covered.
@@ -50,7 +50,7 @@ class Asked:
     allowance: int
 
     @classmethod
-    def of(cls, request: PortalRequest, *, now: datetime) -> "Asked":
+    def of(cls, request: PortalRequest, *, now: datetime) -> "ForecastRequest":
         """The running month; of the metric in the address, or of the billed one."""
         instant = Instant.of(now, request.provider.billing_zone())
         free_user_limit, packs = MeteringPolicy.objects.values_list(
@@ -106,7 +106,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ForecastResult:
     """The forecast, and what it was made of: levels day by day, or months of active users."""
 
     whole: MonthForecast
@@ -114,7 +114,7 @@ class Told:
     active: tuple[ActiveFound, ActiveForecast] | None = None
 
     @classmethod
-    def of(cls, asked: Asked, *, organization_id: int | None = None) -> "Told":
+    def of(cls, asked: ForecastRequest, *, organization_id: int | None = None) -> "ForecastResult":
         """Of all organizations that this person may see, or of one; in one statement.
 
         One organization's active users come on days as all do, so all are read for it too.
@@ -139,7 +139,7 @@ class Told:
         return cls(whole, levels=tuple(levels))
 
     def commitment(self, contract: Contract) -> Commitment | None:
-        """When licences would be passed; active users have an allowance instead."""
+        """When licenses would be passed; active users have an allowance instead."""
         if self.active or not contract.committed_quantity:
             return None
         days = added_up(self.levels, basis=self.whole.basis)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from billing.choices import LineKind
 from billing.customer.addresses import country_name
-from billing.documents.explanation_links import why_of_line
+from billing.documents.explanation_links import explanation_of_line
 from billing.formatting import date_text, instant_text, month_text, quantity_text
 from billing.models import ChargeAttempt, Invoice, InvoiceLine, LineDispute, Payment
 from billing.money import format_money, format_unit_price
@@ -149,7 +149,7 @@ def _line(
         amount="" if is_free else format_money(line.amount_minor, currency),
         reached=_reached(line, zone),
         by=_by(line),
-        why_url=why_of_line(line, month=invoice.month),
+        why_url=explanation_of_line(line, month=invoice.month),
         reason=line.reason,
         dispute=dispute.get_state_display() if dispute else "",
         dispute_state=dispute.state if dispute else "",

@@ -15,7 +15,7 @@ from billing.models.invoice_queries import InvoiceQuerySet
 from billing.money import format_money
 
 Status = Invoice.Status
-INVOICES_A_PAGE = 12
+INVOICES_PER_PAGE = 12
 
 _IS_PAID = Q(total_minor__lte=F("paid_total") + F("credited_total"))
 _STANDS = Q(voided_at=None, written_off_at=None)

@@ -9,12 +9,12 @@ from billing.choices import Collection
 from billing.formatting import date_text, instant_text
 from billing.money import format_money, format_unit_price
 from billing.preview.changes import Change, Kind
-from billing.preview.month_preview import Rehearsal
+from billing.preview.month_preview import MonthPreview
 from billing.rating.rate_month import InvoiceDraft, LineDraft
 from core.listing import Listing
 from tenants.models import Organization
-from usage.explain.links import why_path
-from usage.ledger.late_usage import LateChange
+from usage.explain.links import explanation_path
+from usage.ledger.late_usage import LateUsageEvent
 
 UNUSUAL = "unusual"
 KINDS = {
@@ -67,7 +67,7 @@ class ChangeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RehearsalPage:
+class PreviewPage:
     """What stands above the changes."""
 
     title: str
@@ -82,7 +82,7 @@ class RehearsalPage:
     told_late: list[tuple[str, str, str]]
 
     @classmethod
-    def of(cls, rehearsal: Rehearsal) -> "RehearsalPage":
+    def of(cls, rehearsal: MonthPreview) -> "PreviewPage":
         """Every text of the page."""
         zone = rehearsal.provider.billing_zone()
         currency = rehearsal.currency
@@ -129,7 +129,7 @@ def tabs(changes: Sequence[Change]) -> list[tuple[str, str, int]]:
     return [("", "All", len(changes)), *counted, (UNUSUAL, "Unusual", strange)]
 
 
-def change_rows(changes: Iterable[Change], *, rehearsal: Rehearsal) -> list[ChangeRow]:
+def change_rows(changes: Iterable[Change], *, rehearsal: MonthPreview) -> list[ChangeRow]:
     """Rows of a page, each with the way to why its number is what it is."""
     changes = list(changes)
     living = set(
@@ -140,7 +140,7 @@ def change_rows(changes: Iterable[Change], *, rehearsal: Rehearsal) -> list[Chan
     return [_row(change, rehearsal=rehearsal, living=living) for change in changes]
 
 
-def _row(change: Change, *, rehearsal: Rehearsal, living: set[int]) -> ChangeRow:
+def _row(change: Change, *, rehearsal: MonthPreview, living: set[int]) -> ChangeRow:
     currency = rehearsal.currency
     by = change.now - change.before
     more = change.more_minor
@@ -148,7 +148,7 @@ def _row(change: Change, *, rehearsal: Rehearsal, living: set[int]) -> ChangeRow
         name=change.name,
         is_there=change.organization_id in living,
         organization_id=change.organization_id,
-        why_url=why_path(
+        why_url=explanation_path(
             organization_id=change.organization_id,
             month=rehearsal.month.first_day,
             metric=change.metric,
@@ -170,14 +170,14 @@ def _signed(number: int, text: str) -> str:
     return f"+{text}" if number > 0 else f"\N{MINUS SIGN}{text}"
 
 
-def _title(rehearsal: Rehearsal, zone: ZoneInfo) -> str:
+def _title(rehearsal: MonthPreview, zone: ZoneInfo) -> str:
     month = f"{rehearsal.month.first_day:%B %Y}"
     if not rehearsal.is_running:
         return f"{month} is over and will be closed"
     return f"{month} as of {instant_text(rehearsal.now, zone)}"
 
 
-def _against(rehearsal: Rehearsal) -> str:
+def _against(rehearsal: MonthPreview) -> str:
     last = rehearsal.last_total_minor
     if last is None:
         return f"{rehearsal.month.previous.first_day:%B} was not closed yet"
@@ -186,7 +186,7 @@ def _against(rehearsal: Rehearsal) -> str:
     return f"{text} against {rehearsal.month.previous.first_day:%B}"
 
 
-def _invoice(draft: InvoiceDraft, rehearsal: Rehearsal) -> InvoiceRow:
+def _invoice(draft: InvoiceDraft, rehearsal: MonthPreview) -> InvoiceRow:
     currency = rehearsal.currency
     is_charged = draft.collection is Collection.AUTOMATIC
     card = rehearsal.card.card
@@ -215,11 +215,11 @@ def _adjustment(line: LineDraft, currency: str) -> tuple[str, str, str, str]:
     )
 
 
-def _told(change: LateChange, zone: ZoneInfo) -> tuple[str, str, str]:
+def _told(change: LateUsageEvent, zone: ZoneInfo) -> tuple[str, str, str]:
     did = "added" if change.delta > 0 else "removed"
     by = f" by {change.actor_name}" if change.actor_name else ""
     return (
         change.organization_name,
         f"{change.subject_name} {did}{by}",
-        instant_text(change.claimed_at, zone),
+        instant_text(change.effective_at, zone),
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.db import transaction
 
 from billing import topics
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice
 from billing.models.invoice_amounts import Amounts
@@ -41,7 +41,7 @@ class _MustWithdraw(Exception):
         self.attempt = attempt
 
 
-def correct(
+def change_balance(
     act: Callable[[Invoice], T], *, invoice_id: int, now: datetime, seen: Amounts | None = None
 ) -> T:
     """Run `act` with the locked invoice in a transaction of its own, and what follows from it.
@@ -55,7 +55,7 @@ def correct(
                 invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
                 _require_unchanged(invoice, seen)
                 done = act(invoice)
-                follow_up(invoice, now=now)
+                after_balance_change(invoice, now=now)
                 return done
         except _MustWithdraw as waiting:
             _withdraw(waiting.attempt, now=now)
@@ -73,7 +73,7 @@ def _require_unchanged(invoice: Invoice, seen: Amounts | None) -> None:
 def require_no_charge(invoice: Invoice) -> None:
     """Refuse while a charge of the locked invoice runs; one that waits for a person is withdrawn.
 
-    Raises `ChargeIsRunning`, or what makes `correct` withdraw the attempt and begin anew.
+    Raises `ChargeIsRunning`, or what makes `change_balance` withdraw the attempt and begin anew.
     """
     attempt: ChargeAttempt | None = invoice.attempts.filter(finished_at=None).first()
     if attempt is None:
@@ -96,9 +96,9 @@ def _withdraw(attempt: ChargeAttempt, *, now: datetime) -> None:
         ) from away
 
 
-def follow_up(invoice: Invoice, *, now: datetime) -> None:
+def after_balance_change(invoice: Invoice, *, now: datetime) -> None:
     """What a change of the amounts brings: the standing, and a withdrawn charge begun anew."""
-    record_standing(now=now)
+    update_dunning(now=now)
     last: ChargeAttempt | None = invoice.attempts.order_by("-pk").first()
     is_withdrawn = last is not None and last.decline_code == WITHDRAWN and not last.is_on_session
     if last is not None and is_withdrawn and invoice.amounts.due_minor > 0:

@@ -10,13 +10,13 @@ from billing.contracts.contracts import NothingOffered, begin_pay_as_you_go, lif
 from billing.gateway import client as gateway
 from billing.gateway.objects import CardFacts, SetupFacts
 from billing.models import ChargeAttempt, Contract, PaymentMethod
-from billing.payments.new_card_charges import begin_round, outstanding_ids
+from billing.payments.new_card_charges import invoices_to_charge, start_new_card_charges
 from core.actors import SYSTEM_ACTOR, Actor
 from core.months import Month
 from core.outbox.delivery import enqueue
 from tenants import audit
-from tenants.alerts.schedule import look_soon
-from usage.ledger.month_freeze import LOCK_BOOKS
+from tenants.alerts.schedule import check_soon
+from usage.ledger.month_freeze import LOCK_LEDGER
 
 
 class CardNotAccepted(Exception):
@@ -94,7 +94,7 @@ def _make_default(
 ) -> PaymentMethod:
     # One card at a time, and none while a month is being closed: the same lock, taken first.
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_BOOKS)
+        cursor.execute(LOCK_LEDGER)
     known = PaymentMethod.objects.filter(stripe_setup_intent_id=setup_intent_id).first()
     if known:
         return known
@@ -112,7 +112,7 @@ def _make_default(
         added_by_id=actor.id,
         added_by_name=actor.name[:200],
         became_default_at=now,
-        outstanding_ids=outstanding_ids(),
+        invoices_to_charge=invoices_to_charge(),
     )
     lift_free_allowance(actor=actor, now=now)
     _ensure_contract(provider, actor=actor, now=now)
@@ -124,9 +124,9 @@ def _make_default(
         after={"card": str(method)},
         now=now,
     )
-    look_soon()
+    check_soon()
     _settle_at_stripe(method, now=now)
-    begin_round(method, now=now)
+    start_new_card_charges(method, now=now)
     return method
 
 

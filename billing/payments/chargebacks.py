@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from billing import topics
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.gateway.disputes import DisputeFacts
 from billing.models import Chargeback, Invoice, Payment
 from billing.money import format_money
@@ -17,7 +17,7 @@ from billing.payments.charging import PaymentMismatch
 from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
-from tenants.alerts.schedule import look_soon
+from tenants.alerts.schedule import check_soon
 
 State = Chargeback.State
 AT_THE_BANK = Actor(id=None, name="The card's bank")
@@ -65,7 +65,7 @@ def _open(payment: Payment, facts: DisputeFacts, *, now: datetime) -> Chargeback
         opened_at=facts.opened_at,
     )
     _tell(chargeback, now=now)
-    look_soon()
+    check_soon()
     return chargeback
 
 
@@ -83,8 +83,8 @@ def _move(chargeback: Chargeback, facts: DisputeFacts, *, now: datetime) -> None
     chargeback.save()
     if not was_decided_so:
         _tell(chargeback, now=now)
-    record_standing(now=now)
-    look_soon()
+    update_dunning(now=now)
+    check_soon()
 
 
 def _tell(chargeback: Chargeback, *, now: datetime) -> None:

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.providers import current_provider
 from billing import topics
-from billing.dunning.status import after_payment, record_standing
+from billing.dunning.status import after_payment, update_dunning
 from billing.gateway import client as gateway
 from billing.gateway.objects import PaymentFacts, PaymentOutcome
 from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
@@ -259,7 +259,7 @@ def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime
     if state == State.SUCCEEDED:
         _record_payment(attempt, now=now)
     elif has_changed and state == State.FAILED:
-        record_standing(now=now)
+        update_dunning(now=now)
     return has_changed
 
 

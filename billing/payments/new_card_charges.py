@@ -20,7 +20,7 @@ from core.outbox.delivery import enqueue
 State = ChargeAttempt.State
 
 
-def outstanding_ids() -> list[int]:
+def invoices_to_charge() -> list[int]:
     """The invoices that a new card is to pay, oldest first: none that a bank took back."""
     owed = Invoice.objects.outstanding().exclude(pk__in=_taken_back())
     return list(owed.oldest_first().values_list("pk", flat=True))
@@ -31,34 +31,34 @@ def _taken_back() -> QuerySet[Chargeback, int]:
     return lost.values_list("payment__invoice_id", flat=True)
 
 
-def begin_round(card: PaymentMethod, *, now: datetime) -> None:
+def start_new_card_charges(card: PaymentMethod, *, now: datetime) -> None:
     """Order the charges of a card that became the default, in the running transaction."""
-    if card.outstanding_ids:
+    if card.invoices_to_charge:
         _order(card, position=0, now=now)
 
 
 def _order(card: PaymentMethod, *, position: int, now: datetime) -> None:
     enqueue(
-        topic=topics.CARD_ROUND,
+        topic=topics.NEW_CARD_CHARGES,
         key=f"card:{card.pk}:{position}",
         payload={"card_id": card.pk, "position": position},
         now=now,
     )
 
 
-def charge_in_turn(*, card_id: int, position: int, now: datetime) -> ChargeAttempt | None:
+def charge_next(*, card_id: int, position: int, now: datetime) -> ChargeAttempt | None:
     """Charge the card's invoice at this position, and order the next one's turn.
 
     Returns the attempt as it stands, perhaps an unfinished one of the card before; None where
     nothing is owed or the card was replaced. Safe to repeat; raises as `charging.charge_invoice`.
     """
     card = PaymentMethod.objects.get(pk=card_id)
-    invoice_id = card.outstanding_ids[position]
+    invoice_id = card.invoices_to_charge[position]
     attempt = _tried_already(card, invoice_id) or charging.charge_invoice(
         invoice_id=invoice_id, cause=cause_of(card), card_id=card.pk, now=now
     )
     is_refused = attempt is not None and _is_refused_for_good(attempt, card)
-    if not is_refused and position + 1 < len(card.outstanding_ids):
+    if not is_refused and position + 1 < len(card.invoices_to_charge):
         _order(card, position=position + 1, now=now)
     return attempt
 
@@ -98,7 +98,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChargeResult:
     """One invoice of a card's round; `next_attempt_at` only after a decline that is retried."""
 
     invoice: Invoice
@@ -112,17 +112,17 @@ class Turn:
         return self.outcome in (Outcome.RUNNING, Outcome.WAITING)
 
 
-def turns_of(card: PaymentMethod) -> list[Turn]:
+def charge_results(card: PaymentMethod) -> list[ChargeResult]:
     """What became of each invoice that the card was to pay, oldest first."""
     invoices = {
         invoice.pk: invoice
         for invoice in Invoice.objects.with_paid()
-        .filter(pk__in=card.outstanding_ids)
+        .filter(pk__in=card.invoices_to_charge)
         .prefetch_related("attempts")
     }
-    found: list[Turn] = []
+    found: list[ChargeResult] = []
     is_refused = False
-    for invoice_id in card.outstanding_ids:
+    for invoice_id in card.invoices_to_charge:
         invoice = invoices[invoice_id]
         attempts = sorted(invoice.attempts.all(), key=lambda row: (row.created_at, row.pk))
         found.append(_turn(invoice, attempts, card=card, is_refused=is_refused))
@@ -132,28 +132,32 @@ def turns_of(card: PaymentMethod) -> list[Turn]:
 
 def _turn(
     invoice: Invoice, attempts: list[ChargeAttempt], *, card: PaymentMethod, is_refused: bool
-) -> Turn:
+) -> ChargeResult:
     last = attempts[-1] if attempts else None
     if invoice.amounts.due_minor == 0:
         is_paid = invoice.status == Invoice.Status.PAID
-        return Turn(invoice, Outcome.PAID if is_paid else Outcome.NOT_OWED)
+        return ChargeResult(invoice, Outcome.PAID if is_paid else Outcome.NOT_OWED)
     if last and last.stripe_payment_method_id == card.stripe_payment_method_id:
         return _tried(invoice, last)
     if card.replaced_at:
-        return Turn(invoice, Outcome.NOT_TRIED, "A newer card has taken over.")
+        return ChargeResult(invoice, Outcome.NOT_TRIED, "A newer card has taken over.")
     if last and last.finished_at is None:
-        return Turn(invoice, Outcome.WAITING, "An earlier charge of this invoice is still running.")
+        return ChargeResult(
+            invoice, Outcome.WAITING, "An earlier charge of this invoice is still running."
+        )
     if is_refused:
-        return Turn(invoice, Outcome.NOT_TRIED, "Your bank refused the card for good.")
-    return Turn(invoice, Outcome.WAITING)
+        return ChargeResult(invoice, Outcome.NOT_TRIED, "Your bank refused the card for good.")
+    return ChargeResult(invoice, Outcome.WAITING)
 
 
-def _tried(invoice: Invoice, attempt: ChargeAttempt) -> Turn:
+def _tried(invoice: Invoice, attempt: ChargeAttempt) -> ChargeResult:
     if attempt.state == State.FAILED:
-        return Turn(invoice, Outcome.DECLINED, attempt.failure_message, next_attempt_at(invoice))
+        return ChargeResult(
+            invoice, Outcome.DECLINED, attempt.failure_message, next_attempt_at(invoice)
+        )
     if attempt.state == State.NEEDS_CONFIRMATION:
-        return Turn(invoice, Outcome.TO_CONFIRM, attempt.failure_message)
+        return ChargeResult(invoice, Outcome.TO_CONFIRM, attempt.failure_message)
     if attempt.state == State.SUCCEEDED:
         # It was paid in its turn; what is owed again came later.
-        return Turn(invoice, Outcome.PAID)
-    return Turn(invoice, Outcome.RUNNING)
+        return ChargeResult(invoice, Outcome.PAID)
+    return ChargeResult(invoice, Outcome.RUNNING)

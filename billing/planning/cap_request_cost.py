@@ -101,7 +101,7 @@ def request_outlook(*, request: CapRequest, zone: ZoneInfo, now: datetime) -> Re
         return None
     forecast = month_of(found, instant=instant, basis=Metric.USERS, free_user_limit=None)
     (one,) = forecast.organizations
-    days = days_until_over(days_of(found[0], Metric.USERS), limit=request.asked_cap)
+    days = days_until_over(days_of(found[0], Metric.USERS), limit=request.requested_cap)
     return RequestOutlook(
         expected=one.outlook.expected,
         low=one.outlook.low,
@@ -115,6 +115,6 @@ def request_outlook(*, request: CapRequest, zone: ZoneInfo, now: datetime) -> Re
 
 def _row(request: CapRequest, usage: Usage, contract: Contract | None) -> RequestRow:
     cost = cap_cost(
-        asked=request.asked_cap, cap=usage["user_cap"], users=usage["users"], contract=contract
+        asked=request.requested_cap, cap=usage["user_cap"], users=usage["users"], contract=contract
     )
     return RequestRow(request, usage["users"], usage["this_month_hwm"], cost)

@@ -10,7 +10,7 @@ from billing.rating.rate_month import Terms
 from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
-from usage.cap_simulation.simulation import Past
+from usage.cap_simulation.simulation import SimulatedCap
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Exposure:
 
 
 def money_saved(
-    *, months: Sequence[Month], pasts: Sequence[Past], blocked: Sequence[int]
+    *, months: Sequence[Month], pasts: Sequence[SimulatedCap], blocked: Sequence[int]
 ) -> list[MonthSaved]:
     """Each month rated as it was and under the draft, by the contract that bills it.
 
@@ -73,7 +73,7 @@ def money_saved(
 
 
 def exposure(
-    *, month: Month, pasts: Sequence[Past], caps: Mapping[int, int | None]
+    *, month: Month, pasts: Sequence[SimulatedCap], caps: Mapping[int, int | None]
 ) -> Exposure | None:
     """The most that the running month can cost under these caps of living organizations.
 

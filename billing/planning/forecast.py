@@ -38,7 +38,7 @@ class BillForecast:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """Committed licences beside those in use; `day` is when they would be passed, None when not
+    """Committed licenses beside those in use; `day` is when they would be passed, None when not
     within thirteen weeks. `day` is today when they are passed already.
     """
 
@@ -81,7 +81,7 @@ def bill_forecast(
 
 
 def commitment(*, days: Days, instant: Instant, contract: Contract) -> Commitment | None:
-    """When the licences in use would pass the commitment; None without one."""
+    """When the licenses in use would pass the commitment; None without one."""
     if contract.committed_quantity is None:
         return None
     ahead = days_until_over(days, limit=contract.committed_quantity)

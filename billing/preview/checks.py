@@ -42,4 +42,4 @@ def run_checks(
     *, checks: Sequence[Check], quantities: Sequence[BilledQuantity], now: datetime
 ) -> tuple[CheckResult, ...]:
     """Each check's answer; where there is no check, one that says so."""
-    return tuple(check(quantities, now) for check in checks) or (NOT_CONNECTED,)
+    return tuple(register_check(quantities, now) for register_check in checks) or (NOT_CONNECTED,)

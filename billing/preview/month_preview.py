@@ -28,15 +28,15 @@ from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
 from core.schema import provider_schema
-from usage.ledger.late_usage import LateChange, late_changes
+from usage.ledger.late_usage import LateUsageEvent, late_usage_events
 
 
-class CantRehearse(Exception):
-    """There is nothing to rehearse for this month; the message is for people."""
+class CannotPreview(Exception):
+    """There is nothing to preview_month for this month; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class MonthPreview:
     """What the close would do if it ran now, and what changed. `charge_day` is its local day.
 
     `due_day` is when an invoice by mail is due, `recipients` who gets it. `adjustments` are the
@@ -57,7 +57,7 @@ class Rehearsal:
     last_total_minor: int | None
     card: CardOutlook
     checks: tuple[CheckResult, ...]
-    told_late: tuple[LateChange, ...]
+    told_late: tuple[LateUsageEvent, ...]
 
     @property
     def currency(self) -> str:
@@ -85,20 +85,20 @@ class Rehearsal:
         return [line for draft in self.plan.drafts for line in draft.lines if line.adjusted_month]
 
 
-def months_to_rehearse(*, provider: Provider, now: datetime) -> list[Month]:
+def months_to_preview(*, provider: Provider, now: datetime) -> list[Month]:
     """Those over and not closed, oldest first, and the running one; in the provider's schema."""
     running = Month.of(now, provider.billing_zone())
     return [*due_months(provider=provider, now=now), running]
 
 
-def rehearse(
+def preview_month(
     *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check] = ()
-) -> Rehearsal:
+) -> MonthPreview:
     """Work out the month's close as it would be at `now`, changing nothing.
 
     `checks` are run on the organizations that it would bill.
 
-    A running month is taken as far as it went. Raises `CantRehearse` for a month that is closed,
+    A running month is taken as far as it went. Raises `CannotPreview` for a month that is closed,
     that has not begun, or that lies before the provider's first.
     """
     with provider_schema(provider), without_effect():
@@ -119,24 +119,24 @@ def without_effect() -> Iterator[None]:
 def _refuse_others(*, provider: Provider, month: Month, now: datetime) -> None:
     running = Month.of(now, provider.billing_zone())
     if month > running:
-        raise CantRehearse(f"{month} has not begun for {provider.name}.")
+        raise CannotPreview(f"{month} has not begun for {provider.name}.")
     first = first_month()
     if month < running and (first is None or month < first):
-        raise CantRehearse(f"{provider.name} has nothing to close in {month}.")
+        raise CannotPreview(f"{provider.name} has nothing to close in {month}.")
     closed = MonthClose.objects.filter(month=month.first_day, issued_at__isnull=False).first()
     if closed is not None:
-        raise CantRehearse(f"{month} of {provider.name} is closed: {closed.outcome}.")
+        raise CannotPreview(f"{month} of {provider.name} is closed: {closed.outcome}.")
 
 
 def _rehearsed(
     *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check]
-) -> Rehearsal:
+) -> MonthPreview:
     zone = provider.billing_zone()
     plan = plan_month(month=month)
     is_running = now < month.ends_at(zone)
     charge_day = max(now, month.ends_at(zone)).astimezone(zone).date()
     terms_days = plan.contract.payment_terms_days if plan.contract else 0
-    return Rehearsal(
+    return MonthPreview(
         provider=provider,
         month=month,
         now=now,
@@ -191,8 +191,8 @@ def _last_total(month: Month) -> int | None:
     return total
 
 
-def _told_late(month: Month, zone: ZoneInfo) -> Iterator[LateChange]:
+def _told_late(month: Month, zone: ZoneInfo) -> Iterator[LateUsageEvent]:
     """What was told late and is counted in the rehearsed month for the first time."""
-    for change in late_changes():
+    for change in late_usage_events():
         if Month.of(change.counted_at, zone) == month:
             yield change

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from accounts.models import Provider
 from billing.gateway import client as gateway
 from billing.gateway.objects import PaymentFacts, PaymentOutcome
-from billing.models import BookDifference, ChargeAttempt, Payment
+from billing.models import ChargeAttempt, Payment, PaymentDifference
 from billing.payments import charging
 from billing.reconciliation.differences import Difference, keep, of_payment
 from billing.reconciliation.refunds_and_chargebacks import ask_about_open_chargebacks, compared_back
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 # A month and its retries; what an earlier run could not settle is in it again.
 LOOK_BACK = timedelta(days=40)
 
-Kind = BookDifference.Kind
+Kind = PaymentDifference.Kind
 
 
 def reconcile(*, provider: Provider, now: datetime) -> list[Difference]:
@@ -70,7 +70,7 @@ def _compared(facts: PaymentFacts, *, now: datetime) -> Iterator[Difference]:
             named.invoice.number if named else "",
             facts.currency,
             stripe_minor=facts.amount_minor,
-            booked_minor=None,
+            recorded_minor=None,
         )
         return
     yield from _on_both_sides(payment, facts, now=now)

@@ -12,14 +12,14 @@ from django.db.models import Sum
 from billing.gateway import disputes as stripe_disputes
 from billing.gateway import refunds as stripe_refunds
 from billing.gateway.objects import PaymentFacts
-from billing.models import BookDifference, Chargeback, Payment, Refund
+from billing.models import Chargeback, Payment, PaymentDifference, Refund
 from billing.payments.charging import PaymentMismatch
 from billing.reconciliation.differences import Difference, of_payment
 from billing.webhooks.handlers import book_dispute, book_refunds
 
 logger = logging.getLogger(__name__)
 
-Kind = BookDifference.Kind
+Kind = PaymentDifference.Kind
 TAKEN = (Chargeback.State.OPEN, Chargeback.State.LOST)
 
 

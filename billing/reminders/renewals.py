@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Provider
-from billing.contracts.renewals import Course, Outcome, course_of
+from billing.contracts.renewals import Renewal, TermEnd, renewal_of
 from billing.customer.contact_mail import mail_contacts
 from billing.formatting import date_text, local_date
 from billing.models import Contract, RenewalNotice
@@ -14,14 +14,14 @@ from billing.money import format_unit_price
 from core.months import Month
 
 
-def is_near(course: Course, *, today: date) -> bool:
+def is_near(course: Renewal, *, today: date) -> bool:
     """Whether somebody should know now: the last RENEWAL_NOTICE_DAYS before the day.
 
     A monthly contract that renews is no news, nor is one that another follows: both were agreed.
     """
-    if course.outcome is Outcome.FOLLOWED:
+    if course.outcome is TermEnd.FOLLOWED:
         return False
-    if course.outcome is Outcome.RENEWS and course.contract.term == Contract.Term.MONTHLY:
+    if course.outcome is TermEnd.RENEWS and course.contract.term == Contract.Term.MONTHLY:
         return False
     left = course.on - today
     return timedelta(0) < left <= timedelta(days=settings.RENEWAL_NOTICE_DAYS)
@@ -37,10 +37,10 @@ def give_notice(*, provider: Provider, now: datetime) -> RenewalNotice | None:
     contract = Contract.objects.current(Month.of(now, provider.billing_zone()))
     if contract is None:
         return None
-    course = course_of(contract, today=today)
+    course = renewal_of(contract, today=today)
     if not is_near(course, today=today):
         return None
-    is_end = course.outcome is Outcome.ENDS
+    is_end = course.outcome is TermEnd.ENDS
     notice, is_new = RenewalNotice.objects.get_or_create(
         contract=contract, on=course.on, defaults={"is_end": is_end, "mailed_at": now}
     )

@@ -1,4 +1,4 @@
-"""The licences that are left, for pages of users and devices."""
+"""The licenses that are left, for pages of users and devices."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from django import template
 from django.utils import timezone
 
 from accounts.roles import Permission
-from billing.contracts.licenses import Licences, this_month
-from billing.contracts.licenses import licences as current_licences
+from billing.contracts.licenses import Licenses, this_month
+from billing.contracts.licenses import licenses as current_licences
 
 register = template.Library()
 
 
 @register.inclusion_tag("billing/_licenses_left.html", takes_context=True)
-def licences_left(context: dict[str, Any]) -> dict[str, Licences | None]:
-    """A badge with the licences left, for who may see billing; nothing without a commitment."""
+def licenses_left(context: dict[str, Any]) -> dict[str, Licenses | None]:
+    """A badge with the licenses left, for who may see billing; nothing without a commitment."""
     if not context["request"].user.may(Permission.VIEW_BILLING):
-        return {"licences": None}
-    return {"licences": current_licences(month=this_month(now=timezone.now()))}
+        return {"licenses": None}
+    return {"licenses": current_licences(month=this_month(now=timezone.now()))}

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from billing.documents.fingerprint import typeset_by
+from billing.documents.fingerprint import fingerprint
 from billing.documents.store import rendered
 from billing.models import CreditNoteDocument, Invoice, InvoiceDocument
 from billing.verification.differences import Verification
@@ -24,7 +24,7 @@ def verify_documents(invoice: Invoice, *, renders: bool, into: Verification) -> 
         )
         if not renders and document_format is InvoiceDocument.Format.PDF:
             continue
-        if document.typeset_by != typeset_by(document_format):
+        if document.fingerprint != fingerprint(document_format):
             into.remarks.append(
                 f"{where} was rendered with another layout version, renderer or site address: its "
                 "bytes are kept and were not compared with a new rendering."

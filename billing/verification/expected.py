@@ -9,9 +9,9 @@ from django.db.models import Q
 
 from billing.choices import InvoiceKind
 from billing.contracts.free_allowance import billed_contract
-from billing.invoicing.late_active_users import late_activity_months, rated_activity_month
-from billing.invoicing.late_usage import billed_late
-from billing.invoicing.late_usage_lines import LateMonth, late_lines
+from billing.invoicing.late_active_users import late_active_users_months, rated_activity_month
+from billing.invoicing.late_usage import billed_adjustments
+from billing.invoicing.late_usage_lines import LateUsageMonth, usage_adjustment_lines
 from billing.models import Contract, Invoice, MonthClose
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import (
@@ -27,7 +27,7 @@ from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
 from tenants.models import Organization
-from usage.ledger.late_usage import late_changes
+from usage.ledger.late_usage import late_usage_events
 from usage.ledger.replay import ReplayedMonth, replay_month
 
 Replayed = Mapping[tuple[int, Metric], ReplayedMonth]
@@ -127,13 +127,13 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
             continue
         counted = replay_month(month=month)
         really = replay_month(month=month, through_event=run.last_event_id, as_it_was=True)
-        lines += late_lines(
-            LateMonth(
+        lines += usage_adjustment_lines(
+            LateUsageMonth(
                 first_day=month.first_day,
                 terms=terms_of(contract, None),
                 counted=_quantities(counted, month, metric),
                 corrected=_quantities(really, month, metric),
-                billed=billed_late(month=month, before_invoice=_first_invoice(run)),
+                billed=billed_adjustments(month=month, before_invoice=_first_invoice(run)),
                 reasons={},
             )
         )
@@ -143,18 +143,18 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
 def _activity_adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
     closed = set(_closed_before(run))
     lines: list[LineDraft] = []
-    for activity in late_activity_months(told_before=run.issued_at):
+    for activity in late_active_users_months(told_before=run.issued_at):
         if activity.month.first_day not in closed:
             continue
-        billed = billed_late(month=activity.month, before_invoice=_first_invoice(run))
+        billed = billed_adjustments(month=activity.month, before_invoice=_first_invoice(run))
         rated = rated_activity_month(activity=activity, billed=billed)
         if rated is not None and rated.terms.currency == currency:
-            lines += late_lines(replace(rated, reasons={}))
+            lines += usage_adjustment_lines(replace(rated, reasons={}))
     return lines
 
 
 def _months_told_late_of(run: MonthClose) -> list[Month]:
-    told = [change for change in late_changes() if change.event_id <= (run.last_event_id or 0)]
+    told = [change for change in late_usage_events() if change.event_id <= (run.last_event_id or 0)]
     if not told:
         return []
     return [Month.of_day(day) for day in _closed_before(run)]

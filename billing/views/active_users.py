@@ -18,11 +18,11 @@ from accounts.roles import Permission
 from billing.pages.allowance import overage_note, provider_months
 from core.actors import actor_of
 from core.csv_files import csv_response
-from core.listing import ROWS_A_PAGE, Listing
+from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
 from tenants.access import organization_or_404
-from tenants.forms import ThresholdForm
-from tenants.organizations.lifecycle import set_mau_threshold
+from tenants.forms import MauLimitForm
+from tenants.organizations.lifecycle import set_mau_limit
 from usage.active_users.chart import activity_chart
 from usage.active_users.months_table import (
     FILTERS,
@@ -60,7 +60,7 @@ def _table(listing: Listing, months: tuple[Month, ...]) -> tuple[ActivityTable, 
             search=listing.search,
             chosen=listing.filter,
             sort=listing.sort,
-            limit=ROWS_A_PAGE,
+            limit=ROWS_PER_PAGE,
             offset=offset,
         )
     )
@@ -156,19 +156,19 @@ def active_users_csv(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def mau_threshold_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
+def mau_limit_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
     """The threshold dialog over the page it was opened from."""
     organization = organization_or_404(organization_id=organization_id)
     back_url = reverse("active_users")
     if query := request.GET.urlencode():
         back_url = f"{back_url}?{query}"
-    form = ThresholdForm(
+    form = MauLimitForm(
         request.POST if request.method == "POST" else None,
-        initial={"mau_threshold": organization.mau_threshold},
+        initial={"mau_limit": organization.mau_limit},
     )
     if form.is_bound and form.is_valid():
-        threshold = form.cleaned_data["mau_threshold"]
-        set_mau_threshold(
+        threshold = form.cleaned_data["mau_limit"]
+        set_mau_limit(
             organization=organization,
             threshold=threshold,
             actor=actor_of(request),

@@ -27,7 +27,7 @@ from billing.invoicing.pack_orders import (
     ordering_contract,
     quote,
 )
-from billing.models import AllowanceOrder
+from billing.models import PackOrder
 from billing.money import format_money, round_minor
 from billing.pages.allowance import pace_note, past_orders, provider_months
 from billing.planning.forecast import allowance_ahead
@@ -112,7 +112,7 @@ def _offers(request: PortalRequest) -> tuple[list[tuple[OfferPrice, str]], str]:
 @requires(Permission.EXTEND_ALLOWANCE)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def allowance_order(request: PortalRequest) -> HttpResponse:
+def pack_order(request: PortalRequest) -> HttpResponse:
     """The pack with price and tax; on POST ordered as it was shown, once."""
     _sees_all_or_403(request)
     if request.method == "POST":
@@ -147,7 +147,7 @@ def _order(request: PortalRequest) -> HttpResponse:
     return _to_order(request, order, "is ordered, and your allowance is up")
 
 
-def _to_order(request: PortalRequest, order: AllowanceOrder, said: str) -> HttpResponse:
+def _to_order(request: PortalRequest, order: PackOrder, said: str) -> HttpResponse:
     messages.success(request, f"{order.offer_name} {said}. Invoice {order.invoice.number}.")
     return redirect("allowance")
 

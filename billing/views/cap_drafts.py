@@ -12,13 +12,13 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.pages.cap_simulation_forms import PasteForm, RuleForm
 from core.actors import actor_of
-from core.listing import ROWS_A_PAGE
+from core.listing import ROWS_PER_PAGE
 from core.metrics import Metric
 from tenants.models import Organization
 from tenants.organizations.bulk_caps import CapsChanged, ChangedMeanwhile
 from usage.cap_simulation.drafts import NothingDrafted, apply, discard, put, put_by_rule, renew
 from usage.cap_simulation.input import read_list
-from usage.cap_simulation.simulation import look_back
+from usage.cap_simulation.simulation import simulate_caps
 from usage.formatting import counted_noun
 from usage.models import DraftCap, OrganizationCounter
 
@@ -29,22 +29,22 @@ SHOWN_MISTAKES = 20
 
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def what_if_rule(request: PortalRequest) -> HttpResponse:
+def cap_drafts_rule(request: PortalRequest) -> HttpResponse:
     """Draft a cap for many: so many percent above a high-water mark."""
     form = RuleForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         zone = request.provider.billing_zone()
-        _, pasts = look_back(caps={}, now=timezone.now(), zone=zone)
+        _, pasts = simulate_caps(caps={}, now=timezone.now(), zone=zone)
         drafted = put_by_rule(user_id=request.user.pk, rule=form.rule, pasts=pasts)
         messages.success(request, f"Drafted: {counted_noun(drafted, 'caps')}. Nothing is applied.")
-        return redirect("what_if")
+        return redirect("cap_simulation")
     status = UNPROCESSABLE if form.is_bound else 200
     return render(request, "billing/cap_drafts_rule.html", {"form": form}, status=status)
 
 
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def what_if_paste(request: PortalRequest) -> HttpResponse:
+def cap_drafts_paste(request: PortalRequest) -> HttpResponse:
     """Draft the caps of a pasted list, when every line of it can be read."""
     form = PasteForm(request.POST or None)
     mistakes: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def what_if_paste(request: PortalRequest) -> HttpResponse:
             messages.success(
                 request, f"{said}; {counted_noun(drafted, 'caps')} differ. Nothing is applied."
             )
-            return redirect("what_if")
+            return redirect("cap_simulation")
     context = {
         "form": form,
         "mistakes": mistakes[:SHOWN_MISTAKES],
@@ -74,25 +74,25 @@ def what_if_paste(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.CHANGE_CAPS)
 @require_POST
-def what_if_discard(request: PortalRequest) -> HttpResponse:
+def cap_drafts_discard(request: PortalRequest) -> HttpResponse:
     """Throw the draft away."""
     discard(user_id=request.user.pk)
     messages.success(request, "The draft is gone. Caps are as they were.")
-    return redirect("what_if")
+    return redirect("cap_simulation")
 
 
 @requires(Permission.CHANGE_CAPS)
 @require_POST
-def what_if_renew(request: PortalRequest) -> HttpResponse:
+def cap_drafts_renew(request: PortalRequest) -> HttpResponse:
     """Keep the draft over the caps that are in force now."""
     kept = renew(user_id=request.user.pk)
     messages.success(request, f"The draft has {counted_noun(kept, 'caps')} over those of now.")
-    return redirect("what_if_apply")
+    return redirect("cap_drafts_apply")
 
 
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def what_if_apply(request: PortalRequest) -> HttpResponse:
+def cap_drafts_apply(request: PortalRequest) -> HttpResponse:
     """Show every change once more, and apply all of them or none."""
     if request.method != "POST":
         return _confirmation(request, conflicts=(), status=200)
@@ -100,11 +100,11 @@ def what_if_apply(request: PortalRequest) -> HttpResponse:
         changed = apply(user_id=request.user.pk, actor=actor_of(request), now=timezone.now())
     except NothingDrafted:
         messages.info(request, "There is no draft to apply.")
-        return redirect("what_if")
+        return redirect("cap_simulation")
     except CapsChanged as refusal:
         return _confirmation(request, conflicts=refusal.conflicts, status=CONFLICT)
     messages.success(request, f"{counted_noun(changed, 'caps')} applied.")
-    return redirect("what_if")
+    return redirect("cap_simulation")
 
 
 def _confirmation(
@@ -113,8 +113,8 @@ def _confirmation(
     drafts = DraftCap.objects.of(user_id=request.user.pk).select_related("organization")
     if not drafts.exists():
         messages.info(request, "There is no draft to apply.")
-        return redirect("what_if")
-    page = Paginator(drafts.order_by("organization__name", "pk"), ROWS_A_PAGE).get_page(
+        return redirect("cap_simulation")
+    page = Paginator(drafts.order_by("organization__name", "pk"), ROWS_PER_PAGE).get_page(
         request.GET.get("page")
     )
     counters = OrganizationCounter.objects.filter(

@@ -34,7 +34,7 @@ def cap_request_list(request: PortalRequest) -> HttpResponse:
     if listing.filter:
         requests = requests.exclude(state=CapRequest.State.OPEN).order_by("-decided_at", "-pk")
     else:
-        requests = requests.open().order_by("asked_at", "pk")
+        requests = requests.open().order_by("requested_at", "pk")
     page = listing.page_of(requests)
     zone = request.provider.billing_zone()
     context = {

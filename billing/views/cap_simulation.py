@@ -20,13 +20,13 @@ from accounts.roles import Permission
 from billing.pages.cap_simulation import blocked_chart, exposure_text, month_rows, saved_text
 from billing.planning.cap_simulation import exposure, money_saved
 from core.csv_files import csv_response
-from core.listing import ROWS_A_PAGE, Listing
+from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
 from tenants.access import organization_or_404
 from tenants.models import Organization
 from usage.cap_simulation.drafts import draft_of, put
 from usage.cap_simulation.input import NotACap, read_cap
-from usage.cap_simulation.simulation import Past, blocked_by_month, look_back
+from usage.cap_simulation.simulation import SimulatedCap, blocked_by_month, simulate_caps
 from usage.formatting import counted_noun
 from usage.models import DraftCap
 
@@ -43,7 +43,7 @@ _UNCAPPED = 10**9
 class Row:
     """One organization: its past, its cap in force, what is drafted, and a mistake typed."""
 
-    past: Past
+    past: SimulatedCap
     cap: int | None
     draft: DraftCap | None
     typed: str = ""
@@ -71,7 +71,7 @@ class Drafted:
     drafts: dict[int, DraftCap]
     caps: dict[int, int | None]
     months: tuple[Month, ...]
-    pasts: list[Past]
+    pasts: list[SimulatedCap]
     zone: ZoneInfo
 
     @classmethod
@@ -80,7 +80,7 @@ class Drafted:
         zone = request.provider.billing_zone()
         drafts = draft_of(user_id=request.user.pk)
         caps = dict(Organization.objects.visible().values_list("pk", "user_cap"))
-        months, pasts = look_back(
+        months, pasts = simulate_caps(
             caps={pk: draft.cap for pk, draft in drafts.items()}, now=timezone.now(), zone=zone
         )
         return cls(drafts, caps, months, pasts, zone)
@@ -95,7 +95,7 @@ class Drafted:
 
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def what_if(request: PortalRequest) -> HttpResponse:
+def cap_simulation(request: PortalRequest) -> HttpResponse:
     """The draft and its outcome; posted caps of the shown rows are kept."""
     if request.method != "POST":
         return _render(request, typed={}, mistakes={})
@@ -132,7 +132,9 @@ def _read(typed: dict[int, str]) -> tuple[dict[int, int | None], list[int], dict
 
 
 def _here(query: QueryDict) -> str:
-    return f"{reverse('what_if')}?{query.urlencode()}" if query else reverse("what_if")
+    return (
+        f"{reverse('cap_simulation')}?{query.urlencode()}" if query else reverse("cap_simulation")
+    )
 
 
 def _render(
@@ -140,7 +142,7 @@ def _render(
 ) -> HttpResponse:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
     drafted = Drafted.of(request)
-    page = Paginator(_rows(drafted, listing), ROWS_A_PAGE).get_page(listing.page)
+    page = Paginator(_rows(drafted, listing), ROWS_PER_PAGE).get_page(listing.page)
     rows = [
         Row(
             row.past,
@@ -213,7 +215,7 @@ def _outcome(drafted: Drafted) -> dict[str, Any]:
 
 @requires(Permission.CHANGE_CAPS)
 @require_safe
-def what_if_csv(request: PortalRequest) -> HttpResponse:
+def cap_simulation_csv(request: PortalRequest) -> HttpResponse:
     """Every addition of the last twelve months that the draft would have refused."""
     drafted = Drafted.of(request)
     rows = (
@@ -233,7 +235,7 @@ def what_if_csv(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.CHANGE_CAPS)
 @require_safe
-def what_if_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
+def cap_simulation_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
     """The additions of one organization that the draft would have refused, day by day."""
     organization = organization_or_404(organization_id=organization_id)
     drafted = Drafted.of(request)
@@ -242,7 +244,7 @@ def what_if_organization(request: PortalRequest, organization_id: int) -> HttpRe
         "organization": organization,
         "draft": drafted.drafts.get(organization.pk),
         "past": past,
-        "page": Paginator(past.blocked[::-1], ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(past.blocked[::-1], ROWS_PER_PAGE).get_page(request.GET.get("page")),
         "months": [
             (month.first_day, actual, under)
             for month, actual, under in zip(drafted.months, past.users, past.drafted, strict=True)

@@ -84,6 +84,6 @@ def card_return(request: PortalRequest) -> HttpResponse:
         messages.info(request, "This card was replaced by a newer one since.")
     else:
         messages.success(request, f"{card} is on file and pays every bill from now on.")
-    if card.outstanding_ids:
+    if card.invoices_to_charge:
         return redirect("card_charges", card_id=card.pk)
     return redirect("billing_information")

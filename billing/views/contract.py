@@ -11,15 +11,15 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.contracts.contracts import order_contract_document
-from billing.contracts.renewals import course_of
+from billing.contracts.contracts import request_contract_document
+from billing.contracts.renewals import renewal_of
 from billing.documents import DocumentDamaged, DocumentNotReady
 from billing.documents.contract_documents import contract_document, contract_reference
 from billing.formatting import date_text, local_date
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
 from billing.reminders.renewals import is_near
-from billing.views.stored_documents import kept_file
+from billing.views.stored_documents import stored_document
 from core.months import Month
 
 SECONDS_TO_NEXT_LOOK = 3
@@ -36,7 +36,7 @@ def contract(request: PortalRequest) -> HttpResponse:
     shown = current or next(iter(agreed), None)
     if shown is None:
         raise Http404
-    course = course_of(shown, today=today)
+    course = renewal_of(shown, today=today)
     context = {
         "contract": shown,
         "is_current": shown == current,
@@ -67,12 +67,12 @@ def contract_pdf(request: PortalRequest, contract_id: int) -> HttpResponse:
     except DocumentDamaged:
         return _unavailable(request, wanted, reason="damaged", status=HTTPStatus.CONFLICT)
     except DocumentNotReady:
-        order_contract_document(contract=wanted, now=timezone.now())
+        request_contract_document(contract=wanted, now=timezone.now())
         response = _unavailable(request, wanted, reason="preparing", status=HTTPStatus.ACCEPTED)
         response["Refresh"] = str(SECONDS_TO_NEXT_LOOK)
         return response
     name = contract_reference(wanted, prefix=request.provider.invoice_prefix)
-    return kept_file(request, kept, name=f"{name}.pdf", content_type="application/pdf")
+    return stored_document(request, kept, name=f"{name}.pdf", content_type="application/pdf")
 
 
 def _unavailable(

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.contracts.licenses import licences
+from billing.contracts.licenses import licenses
 from billing.invoicing.month_so_far import month_so_far
 from billing.money import format_money
-from billing.pages.attention import matters
+from billing.pages.attention import attention_items
 from core.metrics import Metric
 from core.months import Month
 from tenants.models import Alert, Location, MeteringPolicy, Organization, Severity
@@ -32,7 +32,7 @@ def dashboard(request: PortalRequest) -> HttpResponse:
     sees_money = request.user.may(Permission.VIEW_BILLING)
     now = timezone.now()
     context = table | _counts() | (_money(request) if sees_money else {})
-    context["matters"] = matters(
+    context["attention_items"] = attention_items(
         sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS), now=now
     )
     context |= {"sees_money": sees_money} | _alerts(sees_money=sees_money)
@@ -67,7 +67,7 @@ def _money(request: PortalRequest) -> dict[str, Any]:
     """This month's bill up to now, and the users allowed before overage."""
     month = Month.of(timezone.now(), request.provider.billing_zone())
     so_far = month_so_far(month=month)
-    committed = licences(month=month)
+    committed = licenses(month=month)
     counts_users = committed is not None and committed.contract.metric == Metric.USERS
     return {
         "month": month.first_day,

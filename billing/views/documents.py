@@ -17,7 +17,7 @@ from billing.documents.credit_note import credit_note_document
 from billing.formatting import date_text
 from billing.models import CreditNote, Invoice, InvoiceDocument
 from billing.pages.access import invoice_or_404
-from billing.views.stored_documents import kept_file
+from billing.views.stored_documents import stored_document
 
 Format = InvoiceDocument.Format
 CONTENT_TYPES = {Format.PDF: "application/pdf", Format.CSV: "text/csv; charset=utf-8"}
@@ -50,7 +50,7 @@ def credit_note_pdf(request: PortalRequest, invoice_id: int, note_id: int) -> Ht
         return _unavailable(request, note, reason="damaged", status=HTTPStatus.CONFLICT)
     except documents.DocumentNotReady:
         return _preparing(request, note)
-    return kept_file(
+    return stored_document(
         request, kept, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF]
     )
 
@@ -64,10 +64,10 @@ def _download(request: PortalRequest, *, invoice_id: int, document_format: Forma
     except documents.DocumentDamaged:
         return _unavailable(request, invoice, reason="damaged", status=HTTPStatus.CONFLICT)
     except documents.DocumentNotReady:
-        documents.order_documents(invoice=invoice, now=timezone.now())
+        documents.request_documents(invoice=invoice, now=timezone.now())
         return _preparing(request, invoice)
     name = f"{invoice.number}.{document_format}"
-    return kept_file(request, kept, name=name, content_type=CONTENT_TYPES[document_format])
+    return stored_document(request, kept, name=name, content_type=CONTENT_TYPES[document_format])
 
 
 def _preparing(request: PortalRequest, issued: Invoice | CreditNote) -> HttpResponse:

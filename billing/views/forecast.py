@@ -15,10 +15,10 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.pages.forecast import Asked, Told
+from billing.pages.forecast import ForecastRequest, ForecastResult
 from billing.pages.forecast_text import bill_texts, limit_text, trial_rows, trial_sentence
 from core.csv_files import csv_response
-from core.listing import ROWS_A_PAGE, Listing
+from core.listing import ROWS_PER_PAGE, Listing
 from tenants.access import organization_or_404
 from usage.forecast.backtest import accuracies
 from usage.forecast.months import MonthForecast, OrganizationForecast
@@ -57,10 +57,10 @@ def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForec
 def forecast(request: PortalRequest) -> HttpResponse:
     """All organizations; only the table when htmx asks for it."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = Asked.of(request, now=timezone.now())
-    told = Told.of(asked)
+    asked = ForecastRequest.of(request, now=timezone.now())
+    told = ForecastResult.of(asked)
     whole = told.whole
-    page = Paginator(_chosen(whole, listing), ROWS_A_PAGE).get_page(listing.page)
+    page = Paginator(_chosen(whole, listing), ROWS_PER_PAGE).get_page(listing.page)
     context: dict[str, Any] = {
         "asked": asked,
         "listing": listing,
@@ -82,7 +82,7 @@ def forecast(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/forecast.html", context)
 
 
-def _summary(asked: Asked, told: Told, *, sees_all: bool) -> dict[str, Any]:
+def _summary(asked: ForecastRequest, told: ForecastResult, *, sees_all: bool) -> dict[str, Any]:
     bill = asked.bill(told.whole)
     known = accuracies(basis=asked.basis)
     day = asked.instant.at.astimezone(asked.instant.zone).day
@@ -104,8 +104,8 @@ def _summary(asked: Asked, told: Told, *, sees_all: bool) -> dict[str, Any]:
 def forecast_csv(request: PortalRequest) -> HttpResponse:
     """Every organization that is searched and filtered, in the page's order."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = Asked.of(request, now=timezone.now())
-    whole = Told.of(asked).whole
+    asked = ForecastRequest.of(request, now=timezone.now())
+    whole = ForecastResult.of(asked).whole
     header = (
         "Organization ID",
         "Organization",
@@ -140,8 +140,8 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
 def forecast_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
     """One organization: what is locked in, what may come, and a chart."""
     organization = organization_or_404(organization_id=organization_id)
-    asked = Asked.of(request, now=timezone.now())
-    told = Told.of(asked, organization_id=organization.pk)
+    asked = ForecastRequest.of(request, now=timezone.now())
+    told = ForecastResult.of(asked, organization_id=organization.pk)
     if not told.whole.organizations:
         raise Http404
     (one,) = told.whole.organizations

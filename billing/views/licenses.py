@@ -1,4 +1,4 @@
-"""Licence usage: what was committed, what is in use now, and what this month costs above it."""
+"""License usage: what was committed, what is in use now, and what this month costs above it."""
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -8,8 +8,8 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.contracts.licenses import CommitmentUsage, Licences, this_month
-from billing.contracts.licenses import licences as current_licences
+from billing.contracts.licenses import CommitmentUsage, Licenses, this_month
+from billing.contracts.licenses import licenses as current_licences
 from billing.invoicing.month_so_far import month_so_far
 from billing.money import format_money, format_unit_price
 from core.charts import Chart, Part, Tone, donut_chart
@@ -23,7 +23,7 @@ TONES = {
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def licences(request: PortalRequest) -> HttpResponse:
+def licenses(request: PortalRequest) -> HttpResponse:
     """The page of a provider with a committed contract; 404 for any other."""
     month = this_month(now=timezone.now())
     current = current_licences(month=month)
@@ -33,7 +33,7 @@ def licences(request: PortalRequest) -> HttpResponse:
     contract = current.contract
     peaks = so_far.quantity
     context = {
-        "licences": current,
+        "licenses": current,
         "chart": usage_chart(current),
         "month": month.first_day,
         "peaks": peaks,
@@ -45,8 +45,8 @@ def licences(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/licenses.html", context)
 
 
-def usage_chart(current: Licences) -> Chart:
-    """The licences in use as a ring: the rest of the commitment, or what lies above it."""
+def usage_chart(current: Licenses) -> Chart:
+    """The licenses in use as a ring: the rest of the commitment, or what lies above it."""
     within = min(current.in_use, current.committed)
     parts = [Part("In use", within, TONES[current.usage])]
     if current.over:
@@ -57,10 +57,10 @@ def usage_chart(current: Licences) -> Chart:
     else:
         parts.append(Part("Left", current.left, Tone.REST))
     return donut_chart(
-        title="Licences in use",
+        title="Licenses in use",
         description=f"{current.in_use:,} {current.unit} of {current.committed:,} committed",
         parts=parts,
         figure=f"{current.in_use:,}",
         caption=f"of {current.committed:,}",
-        columns=("Licences", current.unit.capitalize()),
+        columns=("Licenses", current.unit.capitalize()),
     )

@@ -11,7 +11,7 @@ from accounts.roles import Permission
 from billing.formatting import instant_text
 from billing.models import PaymentMethod
 from billing.money import format_money
-from billing.payments.new_card_charges import Outcome, turns_of
+from billing.payments.new_card_charges import Outcome, charge_results
 from billing.payments.payment_links import payment_link
 
 TEXTS = {
@@ -32,7 +32,7 @@ def card_charges(request: PortalRequest, card_id: int) -> HttpResponse:
     card = PaymentMethod.objects.filter(pk=card_id).first()
     if card is None:
         raise Http404
-    turns = turns_of(card)
+    turns = charge_results(card)
     rows = [
         {
             "invoice": turn.invoice,

@@ -19,7 +19,7 @@ from billing.pages.access import invoice_or_404
 from billing.pages.invoice import InvoicePage, line_rows
 from billing.pages.payment_history import (
     CSV_HEADER,
-    INVOICES_A_PAGE,
+    INVOICES_PER_PAGE,
     Status,
     history_csv_rows,
     history_row,
@@ -35,7 +35,7 @@ from core.listing import Listing
 def payment_history(request: PortalRequest) -> HttpResponse:
     """The invoices, twelve a page, newest first; only their table when htmx asks for it."""
     listing = Listing.of(request, filters=Status.values)
-    page = listing.page_of(invoices_of_status(listing.filter), rows_a_page=INVOICES_A_PAGE)
+    page = listing.page_of(invoices_of_status(listing.filter), rows_per_page=INVOICES_PER_PAGE)
     today = local_date(timezone.now(), request.provider.billing_zone())
     invoices: list[Any] = list(page.object_list)
     query = request.GET.urlencode()

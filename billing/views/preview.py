@@ -13,12 +13,17 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
-from billing.pages.preview import FILTERS, SORTS, RehearsalPage, change_rows, changes_asked, tabs
+from billing.pages.preview import FILTERS, SORTS, PreviewPage, change_rows, changes_asked, tabs
 from billing.preview.changes import Change
 from billing.preview.checks import Check
-from billing.preview.month_preview import CantRehearse, Rehearsal, months_to_rehearse, rehearse
+from billing.preview.month_preview import (
+    CannotPreview,
+    MonthPreview,
+    months_to_preview,
+    preview_month,
+)
 from core.csv_files import csv_response
-from core.listing import ROWS_A_PAGE, Listing
+from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
 
 CSV_HEADER = (
@@ -37,15 +42,15 @@ CSV_HEADER = (
 
 def _rehearsal(
     request: PortalRequest, checks: Sequence[Check] = ()
-) -> tuple[Rehearsal, list[Month]]:
+) -> tuple[MonthPreview, list[Month]]:
     """The asked month's, or the next to be closed; 404 for a month that can't be rehearsed."""
     now = timezone.now()
-    months = months_to_rehearse(provider=request.provider, now=now)
+    months = months_to_preview(provider=request.provider, now=now)
     try:
         asked = request.GET.get("month")
         month = Month.parse(asked) if asked else months[0]
-        rehearsal = rehearse(provider=request.provider, month=month, now=now, checks=checks)
-    except (ValueError, CantRehearse):
+        rehearsal = preview_month(provider=request.provider, month=month, now=now, checks=checks)
+    except (ValueError, CannotPreview):
         raise Http404 from None
     return rehearsal, months
 
@@ -56,12 +61,12 @@ def _listing(request: HttpRequest) -> Listing:
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def month_rehearsal(request: PortalRequest, checks: Sequence[Check]) -> HttpResponse:
+def invoice_preview(request: PortalRequest, checks: Sequence[Check]) -> HttpResponse:
     """The rehearsal, with `checks`; only its table of changes when htmx asks for it."""
     rehearsal, months = _rehearsal(request, checks)
     listing = _listing(request)
     found = changes_asked(rehearsal.changes, listing=listing)
-    page: Page[Change] = Paginator(found, ROWS_A_PAGE).get_page(listing.page)
+    page: Page[Change] = Paginator(found, ROWS_PER_PAGE).get_page(listing.page)
     query = request.GET.urlencode()
     context: dict[str, Any] = {
         "rehearsal": rehearsal,
@@ -74,7 +79,7 @@ def month_rehearsal(request: PortalRequest, checks: Sequence[Check]) -> HttpResp
     }
     if request.htmx.target == "changes":
         return render(request, "billing/_preview_changes.html", context)
-    context["sheet"] = RehearsalPage.of(rehearsal)
+    context["sheet"] = PreviewPage.of(rehearsal)
     context["months"] = [
         (str(month), month.first_day, month == rehearsal.month) for month in months
     ]
@@ -83,7 +88,7 @@ def month_rehearsal(request: PortalRequest, checks: Sequence[Check]) -> HttpResp
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def month_rehearsal_csv(request: PortalRequest) -> HttpResponse:
+def invoice_preview_csv(request: PortalRequest) -> HttpResponse:
     """All changes that are searched and filtered, in the page's order."""
     rehearsal, _ = _rehearsal(request)
     currency = rehearsal.currency

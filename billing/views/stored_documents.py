@@ -9,7 +9,7 @@ from billing.models import ContractDocument, CreditNoteDocument, InvoiceDocument
 Kept = InvoiceDocument | CreditNoteDocument | ContractDocument
 
 
-def kept_file(
+def stored_document(
     request: PortalRequest,
     kept: Kept,
     *,

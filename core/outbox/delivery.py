@@ -21,7 +21,7 @@ from core.schema import connection, current_schema, schema_named
 logger = logging.getLogger(__name__)
 
 SEND_DUE = "core.outbox.tasks.send_due"
-# Wake-ups asked for inside `waking_once`; None outside of it.
+# Wake-ups asked for inside `batch_wakeups`; None outside of it.
 _held_back: ContextVar[list[None] | None] = ContextVar("held_back", default=None)
 
 # The chosen row is materialized: inlined, it could be chosen, and locked, more than once.
@@ -47,7 +47,7 @@ class WorkersLost(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class NewMessage:
     """Work to be done: a topic, what makes it one of a kind within its schema, and its details."""
 
     topic: str
@@ -63,10 +63,12 @@ def enqueue(
     A second message of the same topic and key is ignored. Workers are woken after commit; should
     that wake-up be lost, the beat finds the message within seconds.
     """
-    enqueue_all(orders=[Order(topic, key, payload)], now=now, due_at=due_at)
+    enqueue_all(orders=[NewMessage(topic, key, payload)], now=now, due_at=due_at)
 
 
-def enqueue_all(*, orders: Iterable[Order], now: datetime, due_at: datetime | None = None) -> None:
+def enqueue_all(
+    *, orders: Iterable[NewMessage], now: datetime, due_at: datetime | None = None
+) -> None:
     """As `enqueue`, for several in one statement; they are done in their order."""
     schema = current_schema()
     OutboxMessage.objects.bulk_create(
@@ -102,7 +104,7 @@ def _wake_after_commit() -> None:
 
 
 @contextmanager
-def waking_once() -> Iterator[None]:
+def batch_wakeups() -> Iterator[None]:
     """For bulk work: what commits inside wakes the workers once, at the end of the block."""
     asked: list[None] = []
     token = _held_back.set(asked)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from core.outbox.delivery import SEND_DUE, call_worker, deliver_due, waking_once
+from core.outbox.delivery import SEND_DUE, batch_wakeups, call_worker, deliver_due
 
 # A worker comes back for more: one task must not outlast the broker's patience.
 MESSAGES_PER_TASK = 100
@@ -17,7 +17,7 @@ def send_due() -> int:
     itself orders is found by whoever is at it, and wakes nobody for each message.
     """
     taken = 0
-    with waking_once():
+    with batch_wakeups():
         while taken < MESSAGES_PER_TASK and deliver_due(now=timezone.now(), limit=1):
             if not taken:
                 call_worker()

@@ -29,7 +29,7 @@ class Topic:
 _topics: dict[str, Topic] = {}
 
 
-def handles(name: str, *, max_attempts: int = 12) -> Callable[[Handler], Handler]:
+def handler(name: str, *, max_attempts: int = 12) -> Callable[[Handler], Handler]:
     """Register the handler of a topic; it must be safe to run twice for one message."""
 
     def register(handler: Handler) -> Handler:

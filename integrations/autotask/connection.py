@@ -60,7 +60,7 @@ def connect(*, credentials: Credentials, actor: Actor, now: datetime) -> Autotas
     kept then. `costs_readable` says whether costs can be read back.
     """
     with Client(credentials=credentials) as client:
-        costs_readable = look_around(client)
+        costs_readable = check_permissions(client)
         zone = client.zone
     with transaction.atomic():
         settings, is_new = AutotaskConnection.objects.select_for_update().get_or_create(pk=1)
@@ -79,7 +79,7 @@ def connect(*, credentials: Credentials, actor: Actor, now: datetime) -> Autotas
     return settings
 
 
-def look_around(client: Client) -> bool | None:
+def check_permissions(client: Client) -> bool | None:
     """Read one row of everything that is needed; whether costs can be read, None if nothing tells.
 
     Raises `AutotaskError`; `PermissionMissing` names the right that the API user lacks.

@@ -10,8 +10,8 @@ from integrations.models.mapping import ServiceMapping
 class Drift(models.Model):
     """A service that holds another number than the one last confirmed.
 
-    `expected_units` is what was last read back and agreed, `found_units` what Autotask shows now,
-    `theirs_units` what the person meant: found less our own change where both met. `wanted_units`
+    `expected_units` is what was last read back and agreed, `observed_units` what Autotask shows now,
+    `theirs_units` what the person meant: found less our own change where both met. `desired_units`
     is the organization's own count then. Open until `decided_at`; one open per mapping.
     `decided_serial` counts the mapping's pushes until then: a later one has carried it out.
     """
@@ -27,11 +27,11 @@ class Drift(models.Model):
     mapping = models.ForeignKey(ServiceMapping, on_delete=models.PROTECT, related_name="drifts")
     month = models.DateField()
     expected_units = models.IntegerField()
-    found_units = models.IntegerField()
+    observed_units = models.IntegerField()
     theirs_units = models.IntegerField()
-    wanted_units = models.IntegerField()
+    desired_units = models.IntegerField()
     expected_unit_cost = models.DecimalField(max_digits=12, decimal_places=4, null=True)
-    found_cost_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    observed_cost_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)
     found_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     decided_serial = models.PositiveIntegerField(null=True)
@@ -48,4 +48,4 @@ class Drift(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.mapping_id}: {self.found_units} instead of {self.expected_units}"
+        return f"{self.mapping_id}: {self.observed_units} instead of {self.expected_units}"

@@ -121,7 +121,7 @@ class ServiceCheck(models.Model):
     outcome = models.CharField(max_length=20, choices=Outcome)
     reason = models.TextField(blank=True)
     units_before = models.IntegerField(null=True)
-    units_wanted = models.IntegerField(null=True)
+    units_desired = models.IntegerField(null=True)
     units_after = models.IntegerField(null=True)
     unit_cost = models.DecimalField(max_digits=12, decimal_places=4, null=True)
     price_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)

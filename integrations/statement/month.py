@@ -8,7 +8,7 @@ from billing.contracts.free_allowance import billed_contract
 from billing.money import round_minor
 from core.months import Month
 from core.schema import require_provider_schema
-from integrations.autotask.sync.desired import wanted_of
+from integrations.autotask.sync.desired import desired_of
 from integrations.models import Drift, ServiceCheck, ServiceMapping
 from integrations.models.runs import Outcome
 from integrations.statement.charges import Charged, charges_of
@@ -84,7 +84,7 @@ def statement_of(*, month: Month) -> Statement:
     """
     require_provider_schema()
     contract = billed_contract(month)
-    marks, _ = wanted_of(month=month)
+    marks, _ = desired_of(month=month)
     is_issued, charges = charges_of(month=month, contract=contract)
     facts = _Facts(
         month=month,
@@ -166,7 +166,7 @@ def _checked(check: ServiceCheck) -> Checked:
     return Checked(
         outcome=Outcome(check.outcome),
         reason=check.reason,
-        wanted=check.units_wanted,
+        wanted=check.units_desired,
         units=check.units_after,
         at=check.checked_at,
     )

@@ -15,7 +15,7 @@ from core.actors import actor_of
 from integrations.autotask import connection
 from integrations.autotask.forms import CredentialsForm, DatePolicyForm
 from integrations.autotask.mapping import service_mappings
-from integrations.autotask.sync.runs import CannotRun, order_run
+from integrations.autotask.sync.runs import CannotRun, request_run
 from integrations.choices import DatePolicy
 from integrations.models import AutotaskConnection, Drift, SyncRun
 
@@ -114,7 +114,7 @@ def autotask_run(request: PortalRequest) -> HttpResponse:
     is_preview = request.POST.get("kind") == SyncRun.Kind.PREVIEW
     kind = SyncRun.Kind.PREVIEW if is_preview else SyncRun.Kind.MANUAL
     try:
-        run = order_run(kind=kind, actor=actor_of(request), now=timezone.now())
+        run = request_run(kind=kind, actor=actor_of(request), now=timezone.now())
     except CannotRun as error:
         messages.error(request, str(error))
         return redirect("autotask")

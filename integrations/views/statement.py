@@ -16,11 +16,11 @@ from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
 from billing.money import format_money
 from core.csv_files import csv_response
-from core.listing import ROWS_A_PAGE, Listing
+from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import Metric
 from core.months import MONTHS_OF_A_YEAR, Month
 from integrations.statement.month import ClientRow, Statement, statement_of
-from usage.explain.links import why_path
+from usage.explain.links import explanation_path
 
 FILTERS = {
     "decide": "For a person",
@@ -72,7 +72,7 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
     statement, months = _asked(request)
     listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
     found = _listed(statement.rows, listing)
-    page: Page[ClientRow] = Paginator(found, ROWS_A_PAGE).get_page(listing.page)
+    page: Page[ClientRow] = Paginator(found, ROWS_PER_PAGE).get_page(listing.page)
     query = request.GET.urlencode()
     context: dict[str, Any] = {
         "statement": statement,
@@ -154,7 +154,7 @@ def _shown(row: ClientRow, statement: Statement) -> Shown:
         price=money(row.price_minor),
         margin=money(row.margin_minor),
         is_loss=(row.margin_minor or 0) < 0,
-        why=why_path(
+        why=explanation_path(
             organization_id=row.organization_id,
             month=statement.month.first_day,
             metric=Metric.USERS,

@@ -12,7 +12,7 @@ from core.actors import SYSTEM_ACTOR, Actor
 from core.months import Month
 from mtp.demo.companies import DemoProvider
 from tenants.models import Organization
-from tenants.organizations.lifecycle import set_mau_threshold
+from tenants.organizations.lifecycle import set_mau_limit
 from usage.active_users.months_table import activity_table
 
 # Name, active users, and prices of its twelve months.
@@ -55,7 +55,7 @@ def offer_packs() -> None:
             )
 
 
-def live_actively(
+def simulate_activity(
     plan: DemoProvider, provider: Provider, *, month: Month, months: list[Month], now: datetime
 ) -> None:
     """A month's activity in the current schema, and the pack that was ordered in it."""
@@ -88,7 +88,7 @@ def set_thresholds(organizations: list[Organization], *, month: Month, now: date
     for place, room in ((2, 0), (5, 6), (9, LARGE)):
         if place < len(organizations):
             organization = organizations[place]
-            set_mau_threshold(
+            set_mau_limit(
                 organization=organization,
                 threshold=max(1, min(counts.get(organization.pk, 0) + room, LARGE)),
                 actor=SYSTEM_ACTOR,

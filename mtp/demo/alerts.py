@@ -8,11 +8,11 @@ from core.actors import SYSTEM_ACTOR, Actor
 from mtp.demo.companies import DemoProvider
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.acknowledgement import acknowledge
-from tenants.alerts.evaluation import watch_round
-from tenants.alerts.preferences import choose
+from tenants.alerts.evaluation import evaluate_rules
+from tenants.alerts.preferences import save_preference
 from tenants.alerts.rules import Condition
 from tenants.alerts.service_notifications import service_cause
-from tenants.models import Alert, AlertMailChoice, Organization, Severity
+from tenants.models import Alert, AlertMailPreference, Organization, Severity
 from tenants.models.alerts import Kind
 
 SERVICE = Actor(id=None, name="API key of the monitoring")
@@ -51,17 +51,17 @@ TOLD = (
 )  # fmt: skip
 
 
-def tell_alerts(plan: DemoProvider, organizations: list[Organization], *, now: datetime) -> None:
+def raise_alerts(plan: DemoProvider, organizations: list[Organization], *, now: datetime) -> None:
     """What services told, what the books say now, and each administrator's choice of mail."""
     for told in TOLD:
         if told.place < len(organizations):
             _tell(told, organizations[told.place], now=now)
-    watch_round(now=now)
+    evaluate_rules(now=now)
     people = User.objects.filter(email__in=[login.email for login in plan.logins])
     for person in people.filter(role__in=("owner", "admin")):
-        choose(
+        save_preference(
             user_id=person.pk,
-            delivery=AlertMailChoice.Delivery.DIGEST,
+            delivery=AlertMailPreference.Delivery.DIGEST,
             minimum_severity=Severity.WARNING,
             digest_hour=8,
             time_zone=plan.time_zone,

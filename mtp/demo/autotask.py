@@ -24,7 +24,7 @@ from integrations.autotask.api.picklists import labelled, picklists
 from integrations.autotask.api.zones import discover
 from integrations.autotask.connection import choose_company_types, connect, open_client
 from integrations.autotask.mapping.suggestions import Names
-from integrations.autotask.sync.runs import order_run
+from integrations.autotask.sync.runs import request_run
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
 from mtp.demo.companies import DemoProvider
 from tenants.models import Organization
@@ -123,7 +123,7 @@ def _carried_by(
 
 
 def _sync(provider: Provider, *, actor: Actor, now: datetime) -> None:
-    order_run(kind=SyncRun.Kind.MANUAL, actor=actor, now=now)
+    request_run(kind=SyncRun.Kind.MANUAL, actor=actor, now=now)
     while deliver_due(now=now, schema=provider.schema_name):
         pass
 

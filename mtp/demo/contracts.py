@@ -6,7 +6,7 @@ from django.conf import settings
 
 from accounts.models import Package, Provider
 from billing.choices import ContractKind
-from billing.contracts.contracts import order_contract_document
+from billing.contracts.contracts import request_contract_document
 from billing.customer.addresses import address_lines
 from billing.customer.terms_of_use import accept_terms
 from billing.gateway import client as gateway
@@ -51,7 +51,7 @@ def agree(plan: DemoProvider, *, first: Month, now: datetime) -> None:
         agreed_at=now,
         agreed_by_name=OPERATIONS[0],
     )
-    order_contract_document(contract=contract, now=now)
+    request_contract_document(contract=contract, now=now)
 
 
 def put_card_on_file(plan: DemoProvider, provider: Provider, *, now: datetime) -> None:

@@ -10,7 +10,9 @@ from tenants.users.membership import Via
 PERSON = {"name": "Priya Raman", "email": "priya.raman@contractors.example"}
 
 
-def tell_late(*, organization: Organization, month: Month, zone: ZoneInfo, told_by: str) -> None:
+def report_late_usage(
+    *, organization: Organization, month: Month, zone: ZoneInfo, told_by: str
+) -> None:
     """One user who came near the end of a closed month, was entered after it, and left soon."""
     ends_at = month.ends_at(zone)
     person = ManagedUser.objects.create(

@@ -21,20 +21,20 @@ from core.months import Month
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
-from mtp.demo.active_users import live_actively, offer_packs, set_thresholds
-from mtp.demo.alerts import tell_alerts
+from mtp.demo.active_users import offer_packs, set_thresholds, simulate_activity
+from mtp.demo.alerts import raise_alerts
 from mtp.demo.autotask import connect_autotask
 from mtp.demo.companies import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
 from mtp.demo.contracts import agree, put_card_on_file
 from mtp.demo.corrections import correct_invoices
-from mtp.demo.late_usage import tell_late
-from mtp.demo.locations import open_places
+from mtp.demo.late_usage import report_late_usage
+from mtp.demo.locations import add_locations
 from mtp.demo.population import Change, Move, Person, Story
 from tenants import audit
 from tenants.models import AuditEntry, Device, ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via
-from usage.forecast.backtest import record_trials
+from usage.forecast.backtest import record_backtest
 
 Say = Callable[[str], None]
 LOADED = "demo.loaded"
@@ -133,12 +133,12 @@ def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
         with provider_schema(provider), transaction.atomic():
             if month == months[-2] and not plan.closes_last_month:
                 late = month.previous
-                tell_late(
+                report_late_usage(
                     organization=organizations[0], month=late, zone=zone, told_by=plan.actors[0]
                 )
             for organization, story in zip(organizations, stories, strict=True):
                 _live(organization, story.moves(month=month, now=now), actors=plan.actors)
-            live_actively(plan, provider, month=month, months=months, now=now)
+            simulate_activity(plan, provider, month=month, months=months, now=now)
         if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
             _close(provider, month, zone=zone, say=say)
     with provider_schema(provider):
@@ -259,7 +259,7 @@ def _finish(plan: DemoProvider, organizations: list[Organization], *, now: datet
             cap = one.users_now + one.room_below_cap
             set_user_cap(organization=organization, cap=cap, actor=SYSTEM_ACTOR, now=now)
     set_thresholds(organizations, month=Month.of(now, plan.zone), now=now)
-    open_places(organizations)
-    tell_alerts(plan, organizations, now=now)
-    record_trials(zone=plan.zone, now=now)
+    add_locations(organizations)
+    raise_alerts(plan, organizations, now=now)
+    record_backtest(zone=plan.zone, now=now)
     audit.record(actor=SYSTEM_ACTOR, action=LOADED, subject=plan.name, now=now)

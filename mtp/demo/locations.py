@@ -8,7 +8,7 @@ LARGE = 40
 HEAD_OFFICE, SECOND = "Head office", ("Branch", "Warehouse", "Workshop")
 
 
-def open_places(organizations: list[Organization]) -> None:
+def add_locations(organizations: list[Organization]) -> None:
     """Places of the living organizations, with their devices; addresses are made up."""
     sizes = {
         organization.pk: organization.device_set.filter(removed_at=None).count()

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts.policies import OPERATIONS
 from mtp.demo import mailbox
 
-MAILS_A_PAGE = 50
+MAILS_PER_PAGE = 50
 View = Callable[..., HttpResponse]
 
 
@@ -38,7 +38,7 @@ def _for_operations(view: View) -> View:
 def mails(request: HttpRequest) -> HttpResponse:
     """Every mail that was sent, newest first."""
     search = request.GET.get("q", "")
-    found = Paginator(mailbox.headings(search=search), MAILS_A_PAGE)
+    found = Paginator(mailbox.headings(search=search), MAILS_PER_PAGE)
     page = found.get_page(request.GET.get("page"))
     return _page(request, "mails", title="Sent mails", page=page, q=search)
 

@@ -191,7 +191,7 @@ def _picklists() -> dict[str, dict[str, list[Row]]]:
             "queueID": _picklist("29682833:Service Desk", "29682834:Monitoring Alerts"),
             "source": _picklist("2:Phone", "4:Email", "8:Monitoring Alert"),
             "issueType": _picklist("10:Software", "11:Network"),
-            "subIssueType": _picklist("136:Licence>10", "137:VPN>11"),
+            "subIssueType": _picklist("136:License>10", "137:VPN>11"),
         },
     }
 

@@ -8,10 +8,10 @@ from django.db.models import Q
 
 from tenants.alerts.mails import Section, queue_alert_mail, worst_first
 from tenants.alerts.readers import Reader, readers
-from tenants.models import Alert, AlertMailChoice
+from tenants.models import Alert, AlertMailPreference
 
 
-def due_on(*, choice: AlertMailChoice, now: datetime) -> date | None:
+def due_on(*, choice: AlertMailPreference, now: datetime) -> date | None:
     """The local day whose digest is due at `now`; None before its hour or once it is settled.
 
     Days on which nobody looked are not made up for one by one: the next digest tells it all.
@@ -27,7 +27,7 @@ def due_on(*, choice: AlertMailChoice, now: datetime) -> date | None:
 def send_digests(*, now: datetime) -> int:
     """Queue the digests that are due in the current provider; gives how many mails that made."""
     sent = 0
-    for reader in readers(delivery=AlertMailChoice.Delivery.DIGEST):
+    for reader in readers(delivery=AlertMailPreference.Delivery.DIGEST):
         day = due_on(choice=reader.choice, now=now)
         if day is not None:
             sent += _send(reader, day=day, now=now)
@@ -38,7 +38,7 @@ def send_digests(*, now: datetime) -> int:
 def _send(reader: Reader, *, day: date, now: datetime) -> bool:
     since = reader.choice.digested_at
     not_yet = Q(digested_on=None) | Q(digested_on__lt=day)
-    mine = AlertMailChoice.objects.filter(not_yet, pk=reader.choice.pk)
+    mine = AlertMailPreference.objects.filter(not_yet, pk=reader.choice.pk)
     # Whoever updates the row sends; one who comes at the same moment waits and finds it done.
     if not mine.update(digested_on=day, digested_at=now):
         return False

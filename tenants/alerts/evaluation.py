@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from core.schema import require_provider_schema
-from tenants.alerts.rules import Condition, watchers
+from tenants.alerts.rules import Condition, rules
 from tenants.alerts.transitions import change_all, open_all, resolve_all
 from tenants.models import Alert
 
@@ -19,8 +19,8 @@ LOCK_ROUND = "SELECT pg_advisory_xact_lock('tenants_alert'::regclass::oid::bigin
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """What a round changed; `failed` names the watchers that raised."""
+class EvaluationResult:
+    """What a round changed; `failed` names the rules that raised."""
 
     opened: list[Alert] = field(default_factory=list)
     worse: list[Alert] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Round:
 
 
 @transaction.atomic
-def watch_round(*, now: datetime) -> Round:
+def evaluate_rules(*, now: datetime) -> EvaluationResult:
     """Let the current provider's alerts say what is so at `now`.
 
     A watcher that raises is logged and touches nothing of what it opened; the others go on. Two
@@ -58,7 +58,7 @@ def watch_round(*, now: datetime) -> Round:
         for alert in open_now.values()
         if alert.cause not in causes and (alert.watch in found or _is_of_nobody(alert))
     ]
-    return Round(
+    return EvaluationResult(
         opened=open_all(conditions=new, now=now),
         worse=change_all(changes=known, now=now),
         resolved=resolve_all(alerts=gone, now=now),
@@ -73,7 +73,7 @@ def _is_of_nobody(alert: Alert) -> bool:
 def _ask_watchers(*, now: datetime) -> tuple[dict[str, list[Condition]], list[str]]:
     found: dict[str, list[Condition]] = {}
     failed = []
-    for name, watcher in watchers().items():
+    for name, watcher in rules().items():
         try:
             with transaction.atomic():
                 found[name] = list(watcher(now=now))

@@ -5,7 +5,7 @@ from functools import cache
 
 from django import forms
 
-from tenants.models import AlertMailChoice, Severity
+from tenants.models import AlertMailPreference, Severity
 from tenants.models.alerts import LAST_HOUR
 
 
@@ -19,7 +19,7 @@ class AlertMailForm(forms.Form):
     """Off, once a day at an hour, or at once; from which severity on."""
 
     delivery = forms.ChoiceField(
-        choices=AlertMailChoice.Delivery.choices,
+        choices=AlertMailPreference.Delivery.choices,
         widget=forms.RadioSelect,
         label="Mail about alerts",
     )

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from core.mail import queue_mail
 from tenants.alerts.readers import Reader, readers
-from tenants.models import Alert, AlertMailChoice
+from tenants.models import Alert, AlertMailPreference
 
 # A mail that names more is read by nobody; the page has the rest.
 NAMED = 50
@@ -43,7 +43,7 @@ def mail_at_once(*, alerts: Sequence[Alert], now: datetime) -> None:
     """
     if not alerts:
         return
-    for reader in readers(delivery=AlertMailChoice.Delivery.AT_ONCE):
+    for reader in readers(delivery=AlertMailPreference.Delivery.AT_ONCE):
         news = worst_first(reader.reads(alerts))
         if news:
             ids = ",".join(str(alert.pk) for alert in news)

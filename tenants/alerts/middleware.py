@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from tenants.alerts.schedule import look_soon
+from tenants.alerts.schedule import check_soon
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FIRST_ERROR = 400
@@ -24,5 +24,5 @@ class AlertsMiddleware:
         """Answer the request, then wake the round."""
         response = self.get_response(request)
         if request.method not in SAFE_METHODS and response.status_code < FIRST_ERROR:
-            look_soon()
+            check_soon()
         return response

@@ -5,34 +5,34 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from tenants.models import AlertMailChoice, Severity
+from tenants.models import AlertMailPreference, Severity
 
 
-def choice_of(*, user_id: int, time_zone: str) -> AlertMailChoice:
+def preference_of(*, user_id: int, time_zone: str) -> AlertMailPreference:
     """What the person chose; nothing is mailed to one who never did, whose zone is `time_zone`."""
-    chosen = AlertMailChoice.objects.filter(user_id=user_id).first()
-    return chosen or AlertMailChoice(user_id=user_id, time_zone=time_zone)
+    chosen = AlertMailPreference.objects.filter(user_id=user_id).first()
+    return chosen or AlertMailPreference(user_id=user_id, time_zone=time_zone)
 
 
 @transaction.atomic
-def choose(
+def save_preference(
     *,
     user_id: int,
-    delivery: AlertMailChoice.Delivery,
+    delivery: AlertMailPreference.Delivery,
     minimum_severity: Severity,
     digest_hour: int,
     time_zone: str,
     now: datetime,
-) -> AlertMailChoice:
+) -> AlertMailPreference:
     """Keep the choice. The first digest is that of the next time the hour comes.
 
     One that was due today and is over is not made up for, and a day never has two.
     """
-    AlertMailChoice.objects.get_or_create(user_id=user_id, defaults={"time_zone": time_zone})
-    choice = AlertMailChoice.objects.select_for_update().get(user_id=user_id)
+    AlertMailPreference.objects.get_or_create(user_id=user_id, defaults={"time_zone": time_zone})
+    choice = AlertMailPreference.objects.select_for_update().get(user_id=user_id)
     local = now.astimezone(ZoneInfo(time_zone))
-    was_digest = choice.delivery == AlertMailChoice.Delivery.DIGEST
-    if delivery == AlertMailChoice.Delivery.DIGEST:
+    was_digest = choice.delivery == AlertMailPreference.Delivery.DIGEST
+    if delivery == AlertMailPreference.Delivery.DIGEST:
         if not was_digest or choice.digested_at is None:
             choice.digested_at = now
         if local.hour >= digest_hour:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from accounts.models import User
 from accounts.roles import PROVIDER_ROLES, Permission
 from core.schema import require_provider_schema
-from tenants.models import MONEY_KINDS, Alert, AlertMailChoice
+from tenants.models import MONEY_KINDS, Alert, AlertMailPreference
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Reader:
     """An administrator who wants mail, and how."""
 
     user: User
-    choice: AlertMailChoice
+    choice: AlertMailPreference
 
     def reads(self, alerts: Iterable[Alert]) -> list[Alert]:
         """Those of the alerts that this person may see and finds severe enough."""
@@ -29,10 +29,10 @@ class Reader:
         ]
 
 
-def readers(*, delivery: AlertMailChoice.Delivery) -> list[Reader]:
+def readers(*, delivery: AlertMailPreference.Delivery) -> list[Reader]:
     """The current provider's administrators who chose this delivery, as they are now."""
     choices = {
-        choice.user_id: choice for choice in AlertMailChoice.objects.filter(delivery=delivery)
+        choice.user_id: choice for choice in AlertMailPreference.objects.filter(delivery=delivery)
     }
     if not choices:
         return []

@@ -1,4 +1,4 @@
-"""What can be wrong, and who looks whether it is: watchers register here."""
+"""What can be wrong, and who looks whether it is: rules register here."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,29 +26,29 @@ class Condition:
     link: str = ""
 
 
-class Watcher(Protocol):
+class Rule(Protocol):
     """Gives everything of its sort that is so at `now` in the current provider's schema."""
 
     def __call__(self, *, now: datetime) -> Iterable[Condition]: ...
 
 
-_watchers: dict[str, Watcher] = {}
+_watchers: dict[str, Rule] = {}
 
 
-def watch(name: str) -> Callable[[Watcher], Watcher]:
+def rule(name: str) -> Callable[[Rule], Rule]:
     """Register a watcher. What it no longer gives is resolved with the next round.
 
     A watcher asks its questions as sets: it runs for every provider, every few minutes. One that
     raises is logged, and what it had opened stays open.
     """
 
-    def register(watcher: Watcher) -> Watcher:
+    def register(watcher: Rule) -> Rule:
         _watchers[name] = watcher
         return watcher
 
     return register
 
 
-def watchers() -> dict[str, Watcher]:
+def rules() -> dict[str, Rule]:
     """Every watcher by its name."""
     return dict(_watchers)

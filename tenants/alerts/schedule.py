@@ -1,7 +1,7 @@
 """Looking soon: a round a moment after something changed, not only by the clock.
 
 Changes over the web are covered by `tenants.alerts.middleware`; work outside of a request that an
-alert depends on calls `look_soon`.
+alert depends on calls `check_soon`.
 
 Nothing is recorded for it: a wake-up that is lost, with Redis or with a worker, costs minutes,
 because the beat sends every provider's round anyway (docs/decisions/0012).
@@ -19,7 +19,7 @@ from core.schema import HasSchema, connection, current_schema, provider_schema, 
 log = logging.getLogger(__name__)
 
 # The task is sent by its name: its module imports the rounds.
-WATCH_PROVIDER = "tenants.tasks.watch_provider"
+WATCH_PROVIDER = "tenants.tasks.evaluate_alerts_of_provider"
 # A round looks this many seconds after the first change, at all that changed meanwhile.
 WAIT_SECONDS = 2
 # Without Redis nobody is woken, and for so long nobody tries.
@@ -28,7 +28,7 @@ GIVE_UP_SECONDS = 30
 _coming: dict[str, float] = {}
 
 
-def look_soon() -> None:
+def check_soon() -> None:
     """Have a round of the current provider run shortly after the transaction commits.
 
     Costs the change a look into a table of this process; one of very many in quick succession

@@ -48,7 +48,9 @@ def notify(
     return ensure_alert(condition=condition, now=now, actor=actor)
 
 
-def settle(*, organization: Organization, key: str, actor: Actor, now: datetime) -> Alert | None:
+def resolve_notification(
+    *, organization: Organization, key: str, actor: Actor, now: datetime
+) -> Alert | None:
     """Resolve the matter's alert and give it, also one that was resolved before; None when there
     never was one.
     """

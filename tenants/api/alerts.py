@@ -12,7 +12,12 @@ from pydantic import Field, StringConstraints
 from accounts.api_access import ApiRequest, api_actor
 from core.text import plain_lines
 from tenants.access import organization_or_404
-from tenants.alerts.service_notifications import Notification, notify, service_cause, settle
+from tenants.alerts.service_notifications import (
+    Notification,
+    notify,
+    resolve_notification,
+    service_cause,
+)
 from tenants.api.fields import (
     LARGEST_ID,
     Body,
@@ -31,7 +36,7 @@ ALERTS = "/organizations/{organization_id}/alerts"
 LONGEST_TEXT = 2_000
 
 Word = Literal["info", "warning", "critical"]
-KindWord = Literal["caps", "licences", "allowance", "payment", "psa", "books", "service"]
+KindWord = Literal["caps", "licenses", "allowance", "payment", "psa", "books", "service"]
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
@@ -158,7 +163,7 @@ def raise_alert(request: ApiRequest, organization_id: int, body: NewAlert) -> St
 def resolve_alert(request: ApiRequest, organization_id: int, body: SettledAlert) -> Alert:
     """The key's alert, resolved now or before; 404 where there never was one."""
     organization = organization_or_404(organization_id=organization_id)
-    alert = settle(
+    alert = resolve_notification(
         organization=organization, key=body.key, actor=api_actor(request), now=timezone.now()
     )
     if alert is None:

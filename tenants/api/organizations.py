@@ -14,9 +14,9 @@ from accounts.api_access import ApiRequest, api_actor
 from tenants.access import organization_or_404
 from tenants.api.fields import Body, Name, Page, Paging, Whole, page_of
 from tenants.models import (
-    LARGEST_MAU_THRESHOLD,
+    LARGEST_MAU_LIMIT,
     LARGEST_USER_CAP,
-    SMALLEST_MAU_THRESHOLD,
+    SMALLEST_MAU_LIMIT,
     SMALLEST_USER_CAP,
     CountedRow,
     Device,
@@ -31,13 +31,13 @@ router = Router(tags=["Organizations"])
 class OrganizationOut(Schema):
     """An organization with what is counted in it now; `user_cap` null is no cap.
 
-    `mau_threshold` is how many users may be active in a month, null for any number.
+    `mau_limit` is how many users may be active in a month, null for any number.
     """
 
     id: int
     name: str
     user_cap: int | None
-    mau_threshold: int | None
+    mau_limit: int | None
     users: int
     devices: int
     created_at: datetime
@@ -48,7 +48,7 @@ class NewOrganization(Body):
 
     name: Name
     user_cap: Whole | None = Field(None, ge=SMALLEST_USER_CAP, le=LARGEST_USER_CAP)
-    mau_threshold: Whole | None = Field(None, ge=SMALLEST_MAU_THRESHOLD, le=LARGEST_MAU_THRESHOLD)
+    mau_limit: Whole | None = Field(None, ge=SMALLEST_MAU_LIMIT, le=LARGEST_MAU_LIMIT)
 
 
 def _living(model: type[CountedRow]) -> Coalesce:
@@ -82,7 +82,7 @@ def create(request: ApiRequest, body: NewOrganization) -> Status[Any]:
     actor = api_actor(request)
     organization = create_organization(
         name=body.name,
-        mau_threshold=body.mau_threshold,
+        mau_limit=body.mau_limit,
         limit=request.provider.organization_limit,
         actor=actor,
         now=now,

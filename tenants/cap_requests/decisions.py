@@ -9,10 +9,10 @@ from django.db import transaction
 
 from core.actors import SYSTEM_ACTOR, Actor
 from core.outbox.delivery import enqueue
-from core.outbox.topics import handles
+from core.outbox.topics import handler
 from tenants import audit
-from tenants.alerts.schedule import look_soon
-from tenants.cap_requests.mails import mail_decided, mail_ended
+from tenants.alerts.schedule import check_soon
+from tenants.cap_requests.mails import mail_decision, mail_ended
 from tenants.models import CapRequest, Organization
 from tenants.organizations.lifecycle import set_user_cap
 
@@ -53,7 +53,7 @@ def approve(
     """
     organization, current = _locked_open(request)
     present = organization.user_cap
-    if present is None or present >= current.asked_cap:
+    if present is None or present >= current.requested_cap:
         raise CapAlreadyHigher(present)
     current.former_cap = _former_cap(organization, until=until, now=now)
     if until:
@@ -65,7 +65,7 @@ def approve(
             now=now,
             due_at=until.ends_at,
         )
-    set_user_cap(organization=organization, cap=current.asked_cap, actor=actor, now=now)
+    set_user_cap(organization=organization, cap=current.requested_cap, actor=actor, now=now)
     _decide(current, CapRequest.State.APPROVED, answer=answer, actor=actor, now=now)
     return current
 
@@ -78,7 +78,7 @@ def decline(*, request: CapRequest, answer: str, actor: Actor, now: datetime) ->
     return current
 
 
-@handles(END_TOPIC)
+@handler(END_TOPIC)
 @transaction.atomic
 def end_approval(payload: Mapping[str, Any], now: datetime) -> None:
     """Bring the former cap back, once, unless the cap was changed after the approval."""
@@ -91,10 +91,10 @@ def end_approval(payload: Mapping[str, Any], now: datetime) -> None:
         return
     request.ended_at = now
     request.save(update_fields=["ended_at"])
-    if organization.removed_at is not None or organization.user_cap != request.asked_cap:
+    if organization.removed_at is not None or organization.user_cap != request.requested_cap:
         return
     set_user_cap(organization=organization, cap=request.former_cap, actor=SYSTEM_ACTOR, now=now)
-    look_soon()
+    check_soon()
     mail_ended(request=request, now=now)
 
 
@@ -122,7 +122,7 @@ def _former_cap(organization: Organization, *, until: Until | None, now: datetim
     if until is not None:
         earlier_ones = earlier_ones.filter(ends_at__lte=until.ends_at)
     for earlier in earlier_ones.order_by("-ends_at"):
-        if earlier.asked_cap == former:
+        if earlier.requested_cap == former:
             former = earlier.former_cap
         earlier.ended_at = now
         earlier.save(update_fields=["ended_at"])
@@ -142,12 +142,12 @@ def _decide(
         action=f"cap_request.{state}",
         subject=request.organization.name,
         organization=request.organization,
-        before={"user_cap": request.former_cap or request.cap_when_asked},
+        before={"user_cap": request.former_cap or request.cap_when_requested},
         after={
-            "asked_cap": request.asked_cap,
+            "requested_cap": request.requested_cap,
             "until": request.last_day.isoformat() if request.last_day else None,
             "answer": answer,
         },
         now=now,
     )
-    mail_decided(request=request, now=now)
+    mail_decision(request=request, now=now)

@@ -13,7 +13,7 @@ LONGEST_TEXT = 1000
 LONGEST_APPROVAL = timedelta(days=731)
 
 
-class AskForm(forms.Form):
+class CapRequestForm(forms.Form):
     """A higher cap, and why."""
 
     cap = forms.IntegerField(max_value=LARGEST_USER_CAP, label="Users you need in all")

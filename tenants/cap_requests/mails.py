@@ -17,7 +17,7 @@ DECIDING_ROLES = [
 ]
 
 
-def mail_asked(*, request: CapRequest, provider: Provider, now: datetime) -> None:
+def mail_request(*, request: CapRequest, provider: Provider, now: datetime) -> None:
     """Tell everyone who may change caps; the provider's contact where nobody may."""
     deciders = User.objects.filter(provider=provider, is_active=True, role__in=DECIDING_ROLES)
     addresses = list(deciders.order_by("pk").values_list("email", flat=True))
@@ -25,13 +25,13 @@ def mail_asked(*, request: CapRequest, provider: Provider, now: datetime) -> Non
         "asked",
         request=request,
         to=addresses or [provider.contact_email],
-        subject=f"{request.organization} asks for {request.asked_cap:,} users",
+        subject=f"{request.organization} asks for {request.requested_cap:,} users",
         url=reverse("cap_request_detail", args=[request.pk]),
         now=now,
     )
 
 
-def mail_decided(*, request: CapRequest, now: datetime) -> None:
+def mail_decision(*, request: CapRequest, now: datetime) -> None:
     """Tell who asked, unless their login is gone."""
     said = "approved" if request.state == CapRequest.State.APPROVED else "declined"
     _mail_back("decided", request=request, subject=f"Your request was {said}", now=now)
@@ -44,7 +44,7 @@ def mail_ended(*, request: CapRequest, now: datetime) -> None:
 
 
 def _mail_back(event: str, *, request: CapRequest, subject: str, now: datetime) -> None:
-    asker = User.objects.filter(pk=request.asked_by_id, is_active=True).first()
+    asker = User.objects.filter(pk=request.requested_by_id, is_active=True).first()
     if asker is not None:
         url = reverse("own_cap_request")
         _queue(event, request=request, to=[asker.email], subject=subject, url=url, now=now)

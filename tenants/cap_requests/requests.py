@@ -7,19 +7,19 @@ from django.db import IntegrityError, transaction
 from accounts.models import Provider, User
 from core.actors import Actor
 from tenants import audit
-from tenants.cap_requests.mails import mail_asked
+from tenants.cap_requests.mails import mail_request
 from tenants.models import CapRequest, Organization
 
 
-class AskingRefused(Exception):
+class CapRequestRefused(Exception):
     """The request can't be made; the text is for people."""
 
 
-class AlreadyAsked(AskingRefused):
+class AlreadyRequested(CapRequestRefused):
     """The organization's last request is not answered yet."""
 
 
-class NothingToAsk(AskingRefused):
+class NothingToRequest(CapRequestRefused):
     """The organization may have as many users already."""
 
 
@@ -28,7 +28,7 @@ class NothingToWithdraw(Exception):
 
 
 @transaction.atomic
-def ask_for_cap(
+def request_cap(
     *,
     provider: Provider,
     organization: Organization,
@@ -39,22 +39,22 @@ def ask_for_cap(
 ) -> CapRequest:
     """Ask for a cap of `cap` users and mail those who may grant it.
 
-    Raises `NothingToAsk` without a cap or for one that is not higher, and `AlreadyAsked` while an
+    Raises `NothingToRequest` without a cap or for one that is not higher, and `AlreadyRequested` while an
     earlier request is open, also when two ask at the same instant.
     """
     present = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
     if present is None:
-        raise NothingToAsk("There is no user cap: you can add users as you need them.")
+        raise NothingToRequest("There is no user cap: you can add users as you need them.")
     if cap <= present:
-        raise NothingToAsk(f"The user cap is {present:,} already: ask for more than that.")
+        raise NothingToRequest(f"The user cap is {present:,} already: ask for more than that.")
     request = CapRequest(
         organization=organization,
-        cap_when_asked=present,
-        asked_cap=cap,
+        cap_when_requested=present,
+        requested_cap=cap,
         reason=reason,
-        asked_at=now,
-        asked_by_id=by.pk,
-        asked_by_name=by.name,
+        requested_at=now,
+        requested_by_id=by.pk,
+        requested_by_name=by.name,
     )
     _save_as_only_one(request)
     audit.record(
@@ -63,10 +63,10 @@ def ask_for_cap(
         subject=organization.name,
         organization=organization,
         before={"user_cap": present},
-        after={"asked_cap": cap, "reason": reason},
+        after={"requested_cap": cap, "reason": reason},
         now=now,
     )
-    mail_asked(request=request, provider=provider, now=now)
+    mail_request(request=request, provider=provider, now=now)
     return request
 
 
@@ -90,7 +90,7 @@ def withdraw_request(*, organization: Organization, by: User, now: datetime) -> 
         action="cap_request.withdrawn",
         subject=organization.name,
         organization=organization,
-        before={"asked_cap": request.asked_cap},
+        before={"requested_cap": request.requested_cap},
         now=now,
     )
     return request
@@ -101,6 +101,6 @@ def _save_as_only_one(request: CapRequest) -> None:
         with transaction.atomic():
             request.save(force_insert=True)
     except IntegrityError as error:
-        raise AlreadyAsked(
+        raise AlreadyRequested(
             "A request is open already. It has to be answered before you can ask again."
         ) from error

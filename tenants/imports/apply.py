@@ -6,17 +6,17 @@ from datetime import datetime
 
 from django.db import transaction
 
-from core.outbox.topics import Payload, handles
+from core.outbox.topics import Payload, handler
 from tenants.imports.dry_run import keep_refused
 from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import ImportLine, all_refused, import_kind
 from tenants.imports.runs import APPLY_TOPIC, finish_import
 from tenants.models import ImportRun, Organization
 
-LINES_A_BATCH = 5_000
+LINES_PER_BATCH = 5_000
 
 
-@handles(APPLY_TOPIC)
+@handler(APPLY_TOPIC)
 def apply_import(payload: Payload, now: datetime) -> None:
     """Add the good lines of a confirmed import; a second time changes nothing.
 
@@ -67,8 +67,8 @@ def apply_next_batch(*, run_id: int, lines: Sequence[ImportLine], now: datetime)
     if run.state != ImportRun.State.APPLYING:
         return False
     begin = bisect_right(lines, run.applied_through, key=lambda line: line.number)
-    batch = lines[begin : begin + LINES_A_BATCH]
-    rest = lines[begin + LINES_A_BATCH :]
+    batch = lines[begin : begin + LINES_PER_BATCH]
+    rest = lines[begin + LINES_PER_BATCH :]
     recorded = import_kind(run.kind).record(run=run, lines=batch, now=now)
     refused = recorded.refused
     if recorded.stopped:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from core.outbox.topics import Payload, handles
+from core.outbox.topics import Payload, handler
 from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import Refusal, import_kind
 from tenants.imports.runs import CHECK_TOPIC
@@ -13,7 +13,7 @@ from tenants.models import ImportRun, RefusedLine
 _ROWS_A_STATEMENT = 5_000
 
 
-@handles(CHECK_TOPIC)
+@handler(CHECK_TOPIC)
 def check_import(payload: Payload, now: datetime) -> None:
     """Judge every line of an import that is being checked; a second time changes nothing.
 

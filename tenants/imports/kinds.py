@@ -12,7 +12,7 @@ from tenants.imports.file_reading import Table
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
 
-LINES_A_STEP = 5_000
+LINES_PER_STEP = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class ImportKind(Protocol):
     ) -> Verdict:
         """Say of each line whether it could be recorded now, without recording it.
 
-        `progress` is called with the number of lines judged, every `LINES_A_STEP`.
+        `progress` is called with the number of lines judged, every `LINES_PER_STEP`.
         """
         ...
 

@@ -12,7 +12,7 @@ from core.actors import Actor
 from core.text import plain_text
 from tenants.imports.file_reading import Table
 from tenants.imports.kinds import (
-    LINES_A_STEP,
+    LINES_PER_STEP,
     Columns,
     ImportKind,
     ImportLine,
@@ -21,7 +21,7 @@ from tenants.imports.kinds import (
     Verdict,
     all_refused,
 )
-from tenants.imports.remaining_seats import Room
+from tenants.imports.remaining_seats import RemainingSeats
 from tenants.models import ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
@@ -46,7 +46,7 @@ class MemberImport(ImportKind, ABC):
         Raises `UserCapReached` and `OrganizationRemoved`, with none of them added.
         """
 
-    def room(self, organization: Organization) -> Room | None:  # noqa: ARG002 - for those that have a limit
+    def room(self, organization: Organization) -> RemainingSeats | None:  # noqa: ARG002 - for those that have a limit
         """How many more members the organization may have; None without a limit."""
         return None
 
@@ -73,7 +73,7 @@ class MemberImport(ImportKind, ABC):
             else:
                 first_line = first if first != number else None
                 sound.refused.append(Refusal.of(line, reason, first_line=first_line))
-            if count % LINES_A_STEP == 0:
+            if count % LINES_PER_STEP == 0:
                 progress(count)
         verdict = self._against_organization(sound.good, organization)
         verdict.refused = sorted(

@@ -7,7 +7,7 @@ from tenants.users.refusals import Because
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class RemainingSeats:
     """An organization's `count` of users against its `limit`, None when nothing limits it."""
 
     count: int
@@ -20,11 +20,11 @@ class Room:
         return None if self.limit is None else max(0, self.limit - self.count)
 
 
-def user_room(*, organization: Organization) -> Room:
+def remaining_user_seats(*, organization: Organization) -> RemainingSeats:
     """As it is now; the triggers (usage/sql/metering.sql) decide anew when somebody is added."""
     cap = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
     allowance = MeteringPolicy.objects.current().free_user_limit
     count = ManagedUser.objects.filter(organization=organization, removed_at=None).count()
     if allowance is not None and (cap is None or allowance < cap):
-        return Room(count, allowance, Because.FREE_ALLOWANCE)
-    return Room(count, cap, Because.CAP)
+        return RemainingSeats(count, allowance, Because.FREE_ALLOWANCE)
+    return RemainingSeats(count, cap, Because.CAP)

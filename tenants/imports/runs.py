@@ -9,7 +9,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
-from tenants.alerts.schedule import look_soon
+from tenants.alerts.schedule import check_soon
 from tenants.imports.file_reading import Table, read_table
 from tenants.imports.kinds import Columns, import_kind
 from tenants.models import ImportRun, Organization
@@ -102,7 +102,7 @@ def discard_import(*, run: ImportRun, actor: Actor, now: datetime) -> None:
 
 def finish_import(*, run: ImportRun, state: ImportRun.State, now: datetime) -> None:
     """Close an import that was applied, with its audit entry; the caller saves in a transaction."""
-    look_soon()
+    check_soon()
     run.state = state
     run.finished_at = now
     audit.record(

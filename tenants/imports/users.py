@@ -10,7 +10,7 @@ from tenants.imports.columns import Header, first_filled
 from tenants.imports.file_reading import NotReadable
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
 from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
-from tenants.imports.remaining_seats import Room, user_room
+from tenants.imports.remaining_seats import RemainingSeats, remaining_user_seats
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
 from tenants.users.bulk_membership import NewUser, add_users
@@ -100,9 +100,9 @@ class UserImport(MemberImport):
         except ValidationError:
             yield Reason.BAD_EMAIL
 
-    def room(self, organization: Organization) -> Room | None:
+    def room(self, organization: Organization) -> RemainingSeats | None:
         """Up to the user cap or the free allowance."""
-        return user_room(organization=organization)
+        return remaining_user_seats(organization=organization)
 
     def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
         """Add users in one statement; the addresses of those added."""

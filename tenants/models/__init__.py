@@ -1,15 +1,15 @@
 """Organizations, who is counted in them, alerts, requests, imports: one provider's schema."""
 
-from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailChoice, Severity
+from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailPreference, Severity
 from tenants.models.audit import AuditEntry
 from tenants.models.cap_requests import CapRequest
 from tenants.models.imports import ImportRun, RefusedLine
 from tenants.models.members import EXTERNAL_ID_LENGTH, CountedRow, Device, Location, ManagedUser
 from tenants.models.metering import MeteringPolicy
 from tenants.models.organizations import (
-    LARGEST_MAU_THRESHOLD,
+    LARGEST_MAU_LIMIT,
     LARGEST_USER_CAP,
-    SMALLEST_MAU_THRESHOLD,
+    SMALLEST_MAU_LIMIT,
     SMALLEST_USER_CAP,
     Organization,
     OrganizationQuerySet,
@@ -17,14 +17,14 @@ from tenants.models.organizations import (
 
 __all__ = [
     "EXTERNAL_ID_LENGTH",
-    "LARGEST_MAU_THRESHOLD",
+    "LARGEST_MAU_LIMIT",
     "LARGEST_USER_CAP",
     "MONEY_KINDS",
-    "SMALLEST_MAU_THRESHOLD",
+    "SMALLEST_MAU_LIMIT",
     "SMALLEST_USER_CAP",
     "Alert",
     "AlertEvent",
-    "AlertMailChoice",
+    "AlertMailPreference",
     "AuditEntry",
     "CapRequest",
     "CountedRow",

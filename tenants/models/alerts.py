@@ -27,7 +27,7 @@ class Kind(models.TextChoices):
     """What an alert is about (docs/facts/product.md, Alerts)."""
 
     CAPS = "caps", "User caps"
-    LICENCES = "licences", "Licences"
+    LICENCES = "licenses", "Licenses"
     ALLOWANCE = "allowance", "Allowance"
     PAYMENT = "payment", "Payment"
     PSA = "psa", "PSA"
@@ -126,7 +126,7 @@ class AlertEvent(models.Model):
         return f"{self.title}: {self.get_step_display()}"
 
 
-class AlertMailChoice(models.Model):
+class AlertMailPreference(models.Model):
     """Whether and when an administrator gets mail about alerts; nobody does without having chosen.
 
     `digest_hour` is of the day in `time_zone`. `digested_on` is the last local day whose digest was
@@ -153,7 +153,7 @@ class AlertMailChoice(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                name="tenants_alertmailchoice_hour",
+                name="tenants_alertmailpreference_hour",
                 condition=models.Q(digest_hour__lte=LAST_HOUR),
             )
         ]

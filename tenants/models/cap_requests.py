@@ -27,7 +27,7 @@ class CapRequestQuerySet(models.QuerySet["CapRequest"]):
 
 
 class CapRequest(models.Model):
-    """An organization asks for `asked_cap` users; its provider approves or declines, once, unless
+    """An organization asks for `requested_cap` users; its provider approves or declines, once, unless
     the organization withdraws it first.
 
     Approved until a day, `ends_at` is that day's end in the billing zone, and `ended_at` when the
@@ -46,12 +46,12 @@ class CapRequest(models.Model):
         Organization, on_delete=models.PROTECT, related_name="cap_requests"
     )
     state = models.CharField(max_length=20, choices=State, default=State.OPEN)
-    cap_when_asked = models.PositiveIntegerField()
-    asked_cap = models.PositiveIntegerField()
+    cap_when_requested = models.PositiveIntegerField()
+    requested_cap = models.PositiveIntegerField()
     reason = models.TextField()
-    asked_at = models.DateTimeField()
-    asked_by_id = models.BigIntegerField()
-    asked_by_name = models.CharField(max_length=200)
+    requested_at = models.DateTimeField()
+    requested_by_id = models.BigIntegerField()
+    requested_by_name = models.CharField(max_length=200)
     answer = models.TextField(blank=True)
     decided_at = models.DateTimeField(null=True)
     decided_by_id = models.BigIntegerField(null=True)
@@ -72,7 +72,7 @@ class CapRequest(models.Model):
             ),
             models.CheckConstraint(
                 name="tenants_caprequest_in_range",
-                condition=models.Q(asked_cap__range=(SMALLEST_USER_CAP, LARGEST_USER_CAP)),
+                condition=models.Q(requested_cap__range=(SMALLEST_USER_CAP, LARGEST_USER_CAP)),
             ),
             models.CheckConstraint(
                 name="tenants_caprequest_decided_iff_not_open",
@@ -82,4 +82,4 @@ class CapRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.organization_id}: {self.cap_when_asked} to {self.asked_cap}"
+        return f"{self.organization_id}: {self.cap_when_requested} to {self.requested_cap}"

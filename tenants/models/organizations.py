@@ -11,8 +11,8 @@ from core.scope import visible_organizations
 
 SMALLEST_USER_CAP = 1
 LARGEST_USER_CAP = 10_000
-SMALLEST_MAU_THRESHOLD = 1
-LARGEST_MAU_THRESHOLD = 10_000_000
+SMALLEST_MAU_LIMIT = 1
+LARGEST_MAU_LIMIT = 10_000_000
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -32,7 +32,7 @@ class Organization(models.Model):
     """A client of the provider. Removed ones keep their row: old invoices name them.
 
     `user_cap` None is "No User Cap". It may lie below the present count: then nobody is added until
-    the count falls below it (docs/facts/product.md, User caps). `mau_threshold` is how many
+    the count falls below it (docs/facts/product.md, User caps). `mau_limit` is how many
     users may be active in a month, None for any number (docs/facts/product.md, Organizations).
     """
 
@@ -42,12 +42,12 @@ class Organization(models.Model):
         blank=True,
         validators=[MinValueValidator(SMALLEST_USER_CAP), MaxValueValidator(LARGEST_USER_CAP)],
     )
-    mau_threshold = models.PositiveIntegerField(
+    mau_limit = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[
-            MinValueValidator(SMALLEST_MAU_THRESHOLD),
-            MaxValueValidator(LARGEST_MAU_THRESHOLD),
+            MinValueValidator(SMALLEST_MAU_LIMIT),
+            MaxValueValidator(LARGEST_MAU_LIMIT),
         ],
     )
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
@@ -63,9 +63,9 @@ class Organization(models.Model):
                 | models.Q(user_cap__range=(SMALLEST_USER_CAP, LARGEST_USER_CAP)),
             ),
             models.CheckConstraint(
-                name="tenants_organization_mau_threshold_in_range",
-                condition=models.Q(mau_threshold=None)
-                | models.Q(mau_threshold__range=(SMALLEST_MAU_THRESHOLD, LARGEST_MAU_THRESHOLD)),
+                name="tenants_organization_mau_limit_in_range",
+                condition=models.Q(mau_limit=None)
+                | models.Q(mau_limit__range=(SMALLEST_MAU_LIMIT, LARGEST_MAU_LIMIT)),
             ),
             models.UniqueConstraint(
                 Lower("name"),

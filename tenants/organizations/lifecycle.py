@@ -28,7 +28,7 @@ class OrganizationInUse(Exception):
 
 @transaction.atomic
 def create_organization(
-    *, name: str, limit: int, actor: Actor, now: datetime, mau_threshold: int | None = None
+    *, name: str, limit: int, actor: Actor, now: datetime, mau_limit: int | None = None
 ) -> Organization:
     """A new organization without users or cap, with a threshold of monthly active users or none.
 
@@ -38,14 +38,14 @@ def create_organization(
     _lock_creation()
     if Organization.objects.filter(removed_at=None).count() >= limit:
         raise OrganizationLimitReached(limit=limit)
-    organization = Organization(name=name, created_at=now, mau_threshold=mau_threshold)
+    organization = Organization(name=name, created_at=now, mau_limit=mau_limit)
     _save_name(organization)
     audit.record(
         actor=actor,
         action="organization.created",
         subject=name,
         organization=organization,
-        after={"name": name, "mau_threshold": mau_threshold},
+        after={"name": name, "mau_limit": mau_limit},
         now=now,
     )
     return organization
@@ -98,7 +98,7 @@ def set_user_cap(
 
 
 @transaction.atomic
-def set_mau_threshold(
+def set_mau_limit(
     *, organization: Organization, threshold: int | None, actor: Actor, now: datetime
 ) -> Organization:
     """Let at most `threshold` users (1 to 10,000,000) be active in a month; any number with None.
@@ -107,18 +107,18 @@ def set_mau_threshold(
     new to the month, and nobody who was active in it before.
     """
     locked = _locked(organization)
-    before = locked.mau_threshold
+    before = locked.mau_limit
     if before == threshold:
         return locked
-    locked.mau_threshold = threshold
-    locked.save(update_fields=["mau_threshold"])
+    locked.mau_limit = threshold
+    locked.save(update_fields=["mau_limit"])
     audit.record(
         actor=actor,
-        action="organization.mau_threshold_changed",
+        action="organization.mau_limit_changed",
         subject=locked.name,
         organization=locked,
-        before={"mau_threshold": before},
-        after={"mau_threshold": threshold},
+        before={"mau_limit": before},
+        after={"mau_limit": threshold},
         now=now,
     )
     return locked

@@ -52,7 +52,9 @@ def remove_location(*, location: Location, actor: Actor, now: datetime) -> None:
 
 
 @transaction.atomic
-def place_device(*, device: Device, location: Location | None, actor: Actor, now: datetime) -> None:
+def set_device_location(
+    *, device: Device, location: Location | None, actor: Actor, now: datetime
+) -> None:
     """Say where a device stands, or with None that nobody knows; its count is untouched.
 
     Raises `NotOfThisOrganization`.

@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 USER_CAP_REACHED = "MT001"
 CHANGE_REFUSED = "MT002"
 ORGANIZATION_REMOVED = "MT003"
-MAU_THRESHOLD_REACHED = "MT004"
+MAU_LIMIT_REACHED = "MT004"
 MONTH_CLOSED = "MT005"
 
 
@@ -38,7 +38,7 @@ class UserCapReached(Exception):
 
 
 @dataclass
-class MauThresholdReached(Exception):
+class MauLimitReached(Exception):
     """Counting `asked` new active users beside the `count` of the month would pass `threshold`.
 
     `month` is its first day.
@@ -85,9 +85,9 @@ def _refusal(error: DatabaseError) -> Exception | None:
     if code == USER_CAP_REACHED and diagnostic is not None:
         detail = json.loads(diagnostic.message_detail)
         return UserCapReached(**{**detail, "because": Because(detail["because"])})
-    if code == MAU_THRESHOLD_REACHED and diagnostic is not None:
+    if code == MAU_LIMIT_REACHED and diagnostic is not None:
         detail = json.loads(diagnostic.message_detail)
-        return MauThresholdReached(**{**detail, "month": date.fromisoformat(detail["month"])})
+        return MauLimitReached(**{**detail, "month": date.fromisoformat(detail["month"])})
     if code in (CHANGE_REFUSED, MONTH_CLOSED):
         return CountedRowChangeRefused(message)
     if code == ORGANIZATION_REMOVED:

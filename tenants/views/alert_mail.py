@@ -10,13 +10,13 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.alerts.forms import AlertMailForm
-from tenants.alerts.preferences import choice_of, choose
-from tenants.models import AlertMailChoice
+from tenants.alerts.preferences import preference_of, save_preference
+from tenants.models import AlertMailPreference
 
 SAID = {
-    AlertMailChoice.Delivery.OFF: "You get no mail about alerts.",
-    AlertMailChoice.Delivery.DIGEST: "You get a mail a day, on days with something to tell.",
-    AlertMailChoice.Delivery.AT_ONCE: "You get a mail as soon as an alert opens.",
+    AlertMailPreference.Delivery.OFF: "You get no mail about alerts.",
+    AlertMailPreference.Delivery.DIGEST: "You get a mail a day, on days with something to tell.",
+    AlertMailPreference.Delivery.AT_ONCE: "You get a mail as soon as an alert opens.",
 }
 
 
@@ -24,7 +24,7 @@ SAID = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def alert_mail(request: PortalRequest) -> HttpResponse:
     """Off, once a day, or at once."""
-    choice = choice_of(user_id=request.user.pk, time_zone=request.provider.billing_time_zone)
+    choice = preference_of(user_id=request.user.pk, time_zone=request.provider.billing_time_zone)
     form = AlertMailForm(
         request.POST or None,
         initial={
@@ -36,8 +36,8 @@ def alert_mail(request: PortalRequest) -> HttpResponse:
     )
     if form.is_valid():
         chosen = form.cleaned_data
-        delivery = AlertMailChoice.Delivery(chosen.pop("delivery"))
-        choose(user_id=request.user.pk, delivery=delivery, now=timezone.now(), **chosen)
+        delivery = AlertMailPreference.Delivery(chosen.pop("delivery"))
+        save_preference(user_id=request.user.pk, delivery=delivery, now=timezone.now(), **chosen)
         messages.success(request, SAID[delivery])
         return redirect("alert_list")
     status = 422 if form.errors else 200

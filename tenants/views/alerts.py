@@ -19,7 +19,7 @@ from core.actors import actor_of
 from core.csv_files import csv_response
 from tenants.alerts.acknowledgement import acknowledge, withdraw
 from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
-from tenants.models import Alert, AlertMailChoice, Severity
+from tenants.models import Alert, AlertMailPreference, Severity
 from tenants.models.alerts import AlertQuerySet
 
 # As many as a page shows, with room: a longer list comes from nobody's page.
@@ -83,8 +83,8 @@ def alert_list(request: PortalRequest) -> HttpResponse:
     context = _context(request)
     if request.htmx.target == "alerts":
         return render(request, "tenants/_alerts.html", context)
-    choice = AlertMailChoice.objects.filter(user_id=request.user.pk).first()
-    context["gets_mail"] = choice and choice.delivery != AlertMailChoice.Delivery.OFF
+    choice = AlertMailPreference.objects.filter(user_id=request.user.pk).first()
+    context["gets_mail"] = choice and choice.delivery != AlertMailPreference.Delivery.OFF
     return render(request, "tenants/alert_list.html", context)
 
 

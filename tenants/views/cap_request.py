@@ -9,54 +9,54 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from tenants.cap_requests.forms import AskForm
+from tenants.cap_requests.forms import CapRequestForm
 from tenants.cap_requests.requests import (
-    AskingRefused,
+    CapRequestRefused,
     NothingToWithdraw,
-    ask_for_cap,
+    request_cap,
     withdraw_request,
 )
 from tenants.models import LARGEST_USER_CAP, ManagedUser
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 
 CONFLICT = 409
 UNPROCESSABLE = 422
 SHOWN = 20
 
 
-@requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+@requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_cap_request(request: PortalRequest) -> HttpResponse:
     """The own organization's cap, a form to ask for a higher one, and earlier requests."""
-    place = Place.of_own(request)
+    place = OrganizationScope.of_own(request)
     cap = place.organization.user_cap
-    form = AskForm(request.POST or None, present=cap or 0)
+    form = CapRequestForm(request.POST or None, present=cap or 0)
     status = 200
     if request.method == "POST" and not form.is_valid():
         status = UNPROCESSABLE
     elif request.method == "POST":
         try:
-            asked = ask_for_cap(
+            asked = request_cap(
                 provider=request.provider,
                 organization=place.organization,
                 **form.cleaned_data,
                 by=request.user,
                 now=timezone.now(),
             )
-        except AskingRefused as refusal:
+        except CapRequestRefused as refusal:
             form.add_error(None, str(refusal))
             status = CONFLICT
         else:
-            messages.success(request, f"Your request for {asked.asked_cap:,} users was sent.")
+            messages.success(request, f"Your request for {asked.requested_cap:,} users was sent.")
             return redirect("own_cap_request")
     return _render(request, place, form, status=status)
 
 
-@requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+@requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 @require_POST
 def own_cap_request_withdraw(request: PortalRequest) -> HttpResponse:
     """Take the own organization's open request back."""
-    place = Place.of_own(request)
+    place = OrganizationScope.of_own(request)
     try:
         withdraw_request(organization=place.organization, by=request.user, now=timezone.now())
     except NothingToWithdraw:
@@ -66,8 +66,10 @@ def own_cap_request_withdraw(request: PortalRequest) -> HttpResponse:
     return redirect("own_cap_request")
 
 
-def _render(request: PortalRequest, place: Place, form: AskForm, *, status: int) -> HttpResponse:
-    requests = place.organization.cap_requests.order_by("-asked_at", "-pk")
+def _render(
+    request: PortalRequest, place: OrganizationScope, form: CapRequestForm, *, status: int
+) -> HttpResponse:
+    requests = place.organization.cap_requests.order_by("-requested_at", "-pk")
     cap = place.organization.user_cap
     open_request = requests.open().first()
     context = {

@@ -11,7 +11,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
 from tenants import audit
-from tenants.access import ENTERED_ORGANIZATION_KEY, organization_or_404
+from tenants.access import IMPERSONATED_ORGANIZATION_KEY, organization_or_404
 from tenants.models import Organization
 
 
@@ -25,23 +25,23 @@ def _log(request: PortalRequest, *, action: str, organization: Organization) -> 
     )
 
 
-@requires(Permission.ENTER_ORGANIZATION)
+@requires(Permission.IMPERSONATE)
 @require_POST
 @transaction.atomic
-def organization_enter(request: PortalRequest, organization_id: int) -> HttpResponse:
+def impersonation_start(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Open the organization's own pages; logged."""
     organization = organization_or_404(organization_id=organization_id)
-    request.session[ENTERED_ORGANIZATION_KEY] = organization.pk
+    request.session[IMPERSONATED_ORGANIZATION_KEY] = organization.pk
     _log(request, action="organization.entered", organization=organization)
     return redirect("own_organization")
 
 
-@requires(Permission.ENTER_ORGANIZATION)
+@requires(Permission.IMPERSONATE)
 @require_POST
 @transaction.atomic
-def organization_leave(request: PortalRequest) -> HttpResponse:
+def impersonation_end(request: PortalRequest) -> HttpResponse:
     """Back to the provider's pages; logged. Harmless when no organization was entered."""
-    organization_id = request.session.pop(ENTERED_ORGANIZATION_KEY, None)
+    organization_id = request.session.pop(IMPERSONATED_ORGANIZATION_KEY, None)
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is None:
         return redirect("organization_list")

@@ -22,7 +22,7 @@ from tenants.imports.export import (
 )
 from tenants.imports.file_reading import NotReadable
 from tenants.imports.forms import ConfirmationForm, UploadForm
-from tenants.imports.remaining_seats import user_room
+from tenants.imports.remaining_seats import remaining_user_seats
 from tenants.imports.runs import (
     AlreadyDecided,
     LinesRefused,
@@ -35,7 +35,7 @@ from tenants.imports.runs import (
 from tenants.models import ImportRun, RefusedLine
 from tenants.models.imports import Reason
 from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 
 _LATEST = 5
 _LISTS = {
@@ -46,7 +46,7 @@ _LISTS = {
 _OVER_LIMIT = {Reason.OVER_CAP, Reason.OVER_ALLOWANCE}
 
 
-def import_or_404(*, place: Place, run_id: int, content: bool = False) -> ImportRun:
+def import_or_404(*, place: OrganizationScope, run_id: int, content: bool = False) -> ImportRun:
     """An import of the place's organization, without the file unless asked for."""
     runs = ImportRun.objects.filter(organization=place.organization)
     run = (runs if content else runs.defer("content")).filter(pk=run_id).first()
@@ -56,7 +56,7 @@ def import_or_404(*, place: Place, run_id: int, content: bool = False) -> Import
     return run
 
 
-def list_imports(request: PortalRequest, place: Place) -> HttpResponse:
+def list_imports(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
     """The organization's imports, the latest first."""
     runs = ImportRun.objects.filter(organization=place.organization).defer("content")
     page = Listing.of(request).page_of(runs.order_by("-id"))
@@ -64,7 +64,9 @@ def list_imports(request: PortalRequest, place: Place) -> HttpResponse:
     return render(request, f"tenants/{template}.html", _context(request, place) | {"page": page})
 
 
-def upload_file(request: PortalRequest, place: Place, kind: ImportRun.Kind) -> HttpResponse:
+def upload_file(
+    request: PortalRequest, place: OrganizationScope, kind: ImportRun.Kind
+) -> HttpResponse:
     """Takes a file and has it checked; what can't be read at all is said at once."""
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_valid():
@@ -95,14 +97,14 @@ def upload_file(request: PortalRequest, place: Place, kind: ImportRun.Kind) -> H
 
 
 def show_import(
-    request: PortalRequest, place: Place, run_id: int, new_peak: NewPeakOf
+    request: PortalRequest, place: OrganizationScope, run_id: int, new_peak: NewPeakOf
 ) -> HttpResponse:
     """Where an import stands: progress, what would be refused, what was done."""
     run = import_or_404(place=place, run_id=run_id)
     return _render_run(request, place, run, peak=_peak_of(run, new_peak))
 
 
-def decide_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+def decide_import(request: PortalRequest, place: OrganizationScope, run_id: int) -> HttpResponse:
     """Starts the import as confirmed."""
     run = import_or_404(place=place, run_id=run_id)
     form = ConfirmationForm(request.POST)
@@ -125,7 +127,7 @@ def decide_import(request: PortalRequest, place: Place, run_id: int) -> HttpResp
     return redirect(place.url("import_run", run_id=run.pk))
 
 
-def drop_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+def drop_import(request: PortalRequest, place: OrganizationScope, run_id: int) -> HttpResponse:
     """Discards a checked file."""
     run = import_or_404(place=place, run_id=run_id)
     try:
@@ -137,7 +139,7 @@ def drop_import(request: PortalRequest, place: Place, run_id: int) -> HttpRespon
     return redirect(place.url("import_run", run_id=run.pk))
 
 
-def recheck_import(request: PortalRequest, place: Place, run_id: int) -> HttpResponse:
+def recheck_import(request: PortalRequest, place: OrganizationScope, run_id: int) -> HttpResponse:
     """Checks the file once more, against who is there now and the cap of now."""
     run = import_or_404(place=place, run_id=run_id)
     try:
@@ -147,21 +149,21 @@ def recheck_import(request: PortalRequest, place: Place, run_id: int) -> HttpRes
     return redirect(place.url("import_run", run_id=run.pk))
 
 
-def download_refused(place: Place, run_id: int) -> HttpResponse:
+def download_refused(place: OrganizationScope, run_id: int) -> HttpResponse:
     """The refused lines with their reasons, to be corrected and imported."""
     run = import_or_404(place=place, run_id=run_id, content=True)
     header, rows = refused_rows(run=run)
     return csv_response(filename=f"refused-lines-{run.pk}.csv", header=header, rows=rows)
 
 
-def export_users(place: Place) -> HttpResponse:
+def export_users(place: OrganizationScope) -> HttpResponse:
     """The organization's users as CSV."""
     rows = user_rows(organization=place.organization)
     name = f"users-{place.organization.pk}.csv"
     return csv_response(filename=name, header=USER_COLUMNS, rows=rows)
 
 
-def export_devices(place: Place) -> HttpResponse:
+def export_devices(place: OrganizationScope) -> HttpResponse:
     """The organization's devices as CSV."""
     rows = device_rows(organization=place.organization)
     name = f"devices-{place.organization.pk}.csv"
@@ -169,7 +171,7 @@ def export_devices(place: Place) -> HttpResponse:
 
 
 def _render_run(
-    request: PortalRequest, place: Place, run: ImportRun, *, peak: NewPeak | None
+    request: PortalRequest, place: OrganizationScope, run: ImportRun, *, peak: NewPeak | None
 ) -> HttpResponse:
     refused = RefusedLine.objects.filter(run=run)
     counts = refused.order_by().values_list("reason").annotate(lines=Count("pk"))
@@ -186,7 +188,7 @@ def _render_run(
         "listing": listing,
         "tabs": [("", "All", run.refused), *tabs],
         "page": listing.page_of(refused.order_by("line")),
-        "room": user_room(organization=place.organization) if is_over else None,
+        "room": remaining_user_seats(organization=place.organization) if is_over else None,
         "peak": peak,
         "sees_money": request.user.may(Permission.VIEW_BILLING),
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
@@ -206,11 +208,11 @@ def _peak_of(run: ImportRun, new_peak: NewPeakOf) -> NewPeak | None:
     return new_peak(addition, timezone.now())
 
 
-def _list_url(place: Place, kind: str) -> str:
+def _list_url(place: OrganizationScope, kind: str) -> str:
     return place.url(_LISTS[ImportRun.Kind(kind)])
 
 
-def _context(request: PortalRequest, place: Place) -> dict[str, object]:
+def _context(request: PortalRequest, place: OrganizationScope) -> dict[str, object]:
     return {
         "place": place,
         "organization": place.organization,

@@ -15,16 +15,16 @@ from accounts.roles import Permission
 from core.actors import actor_of
 from core.listing import Listing
 from tenants.access import device_or_404, location_or_404
-from tenants.forms import DevicePlaceForm, LocationForm
+from tenants.forms import DeviceLocationForm, LocationForm
 from tenants.models import Location
 from tenants.organizations.locations import (
     LocationNameTaken,
     add_location,
     change_location,
-    place_device,
     remove_location,
+    set_device_location,
 )
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 from tenants.views.own_members import own_pages
 
 forms_of = require_http_methods(["GET", "HEAD", "POST"])
@@ -32,7 +32,7 @@ viewing = requires(Permission.VIEW_ORGANIZATIONS)
 changing = requires(Permission.CHANGE_MEMBERS)
 
 
-def _list(request: PortalRequest, place: Place) -> HttpResponse:
+def _list(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
     listing = Listing.of(request)
     rows = place.organization.locations.annotate(
         devices=Count("device", filter=Q(device__removed_at=None))
@@ -50,7 +50,9 @@ def _list(request: PortalRequest, place: Place) -> HttpResponse:
     return render(request, template, context)
 
 
-def _form(request: PortalRequest, place: Place, location: Location | None = None) -> HttpResponse:
+def _form(
+    request: PortalRequest, place: OrganizationScope, location: Location | None = None
+) -> HttpResponse:
     now, actor = timezone.now(), actor_of(request)
     initial = {"name": location.name, "address": location.address} if location else None
     form = LocationForm(request.POST or None, initial=initial)
@@ -77,12 +79,12 @@ def _form(request: PortalRequest, place: Place, location: Location | None = None
     return render(request, "tenants/location_form.html", context, status=status)
 
 
-def _edit(request: PortalRequest, place: Place, location_id: int) -> HttpResponse:
+def _edit(request: PortalRequest, place: OrganizationScope, location_id: int) -> HttpResponse:
     location = location_or_404(organization=place.organization, location_id=location_id)
     return _form(request, place, location)
 
 
-def _remove(request: PortalRequest, place: Place, location_id: int) -> HttpResponse:
+def _remove(request: PortalRequest, place: OrganizationScope, location_id: int) -> HttpResponse:
     location = location_or_404(organization=place.organization, location_id=location_id)
     if request.method == "POST":
         remove_location(location=location, actor=actor_of(request), now=timezone.now())
@@ -97,16 +99,18 @@ def _remove(request: PortalRequest, place: Place, location_id: int) -> HttpRespo
     return render(request, "tenants/location_remove.html", context)
 
 
-def _place(request: PortalRequest, place: Place, device_id: int) -> HttpResponse:
+def _place(request: PortalRequest, place: OrganizationScope, device_id: int) -> HttpResponse:
     device = device_or_404(organization=place.organization, device_id=device_id)
-    form = DevicePlaceForm(
+    form = DeviceLocationForm(
         request.POST if request.method == "POST" else None,
         organization=place.organization,
         initial={"location": device.location_id},
     )
     if form.is_valid():
         location = form.cleaned_data["location"]
-        place_device(device=device, location=location, actor=actor_of(request), now=timezone.now())
+        set_device_location(
+            device=device, location=location, actor=actor_of(request), now=timezone.now()
+        )
         messages.success(request, f"{device}: {location or 'no location'}.")
         return redirect(place.device_list_url)
     context = {
@@ -122,7 +126,7 @@ def _place(request: PortalRequest, place: Place, device_id: int) -> HttpResponse
 def _of_provider(
     view: Callable[..., HttpResponse], request: PortalRequest, organization_id: int, *ids: int
 ) -> HttpResponse:
-    return view(request, Place.of_provider(request, organization_id), *ids)
+    return view(request, OrganizationScope.of_provider(request, organization_id), *ids)
 
 
 @viewing
@@ -155,7 +159,7 @@ def location_remove(request: PortalRequest, organization_id: int, location_id: i
 
 @changing
 @forms_of
-def device_place(request: PortalRequest, organization_id: int, device_id: int) -> HttpResponse:
+def device_location(request: PortalRequest, organization_id: int, device_id: int) -> HttpResponse:
     """Say where a device of the organization stands."""
     return _of_provider(_place, request, organization_id, device_id)
 
@@ -164,32 +168,32 @@ def device_place(request: PortalRequest, organization_id: int, device_id: int) -
 @require_safe
 def own_location_list(request: PortalRequest) -> HttpResponse:
     """The own organization's locations."""
-    return _list(request, Place.of_own(request))
+    return _list(request, OrganizationScope.of_own(request))
 
 
 @own_pages
 @forms_of
 def own_location_add(request: PortalRequest) -> HttpResponse:
     """Add a location to the own organization."""
-    return _form(request, Place.of_own(request))
+    return _form(request, OrganizationScope.of_own(request))
 
 
 @own_pages
 @forms_of
 def own_location_edit(request: PortalRequest, location_id: int) -> HttpResponse:
     """Change a location of the own organization."""
-    return _edit(request, Place.of_own(request), location_id)
+    return _edit(request, OrganizationScope.of_own(request), location_id)
 
 
 @own_pages
 @forms_of
 def own_location_remove(request: PortalRequest, location_id: int) -> HttpResponse:
     """Remove a location of the own organization."""
-    return _remove(request, Place.of_own(request), location_id)
+    return _remove(request, OrganizationScope.of_own(request), location_id)
 
 
 @own_pages
 @forms_of
-def own_device_place(request: PortalRequest, device_id: int) -> HttpResponse:
+def own_device_location(request: PortalRequest, device_id: int) -> HttpResponse:
     """Say where a device of the own organization stands."""
-    return _place(request, Place.of_own(request), device_id)
+    return _place(request, OrganizationScope.of_own(request), device_id)

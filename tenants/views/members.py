@@ -31,7 +31,7 @@ from tenants.users.membership import (
 )
 from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
 from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 
 USER_SORTS = ("email", "name", "added_at")
 DEVICE_SORTS = ("name", "serial_number", "added_at")
@@ -41,7 +41,11 @@ LONGEST_NUMBER = 10
 
 
 def _render_list(
-    request: PortalRequest, place: Place, kind: str, listing: Listing, rows: QuerySet[Any]
+    request: PortalRequest,
+    place: OrganizationScope,
+    kind: str,
+    listing: Listing,
+    rows: QuerySet[Any],
 ) -> HttpResponse:
     context = {
         "place": place,
@@ -55,7 +59,7 @@ def _render_list(
     return render(request, template, context)
 
 
-def list_users(request: PortalRequest, place: Place) -> HttpResponse:
+def list_users(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
     """The organization's users, living ones unless the filter says otherwise."""
     listing = Listing.of(request, sorts=USER_SORTS, default_sort="email", filters=USER_FILTERS)
     is_removed = listing.filter == "removed"
@@ -69,7 +73,7 @@ def list_users(request: PortalRequest, place: Place) -> HttpResponse:
     return _render_list(request, place, "user", listing, rows.order_by(listing.sort, "id"))
 
 
-def list_devices(request: PortalRequest, place: Place) -> HttpResponse:
+def list_devices(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
     """The organization's devices, living ones unless the filter says otherwise."""
     listing = Listing.of(request, sorts=DEVICE_SORTS, default_sort="name", filters=DEVICE_FILTERS)
     is_removed = listing.filter == "removed"
@@ -135,7 +139,7 @@ def _request_link(request: PortalRequest, refusal: UserCapReached) -> SafeString
 
 def _render_add(
     request: PortalRequest,
-    place: Place,
+    place: OrganizationScope,
     kind: str,
     form: Any,
     *,
@@ -153,7 +157,13 @@ def _render_add(
 
 
 def _add(
-    request: PortalRequest, place: Place, kind: str, form: Any, add: Any, *, new_peak: NewPeakOf
+    request: PortalRequest,
+    place: OrganizationScope,
+    kind: str,
+    form: Any,
+    add: Any,
+    *,
+    new_peak: NewPeakOf,
 ) -> HttpResponse:
     if not form.is_valid():
         return _render_add(request, place, kind, form, status=422 if form.is_bound else 200)
@@ -170,7 +180,7 @@ def _add(
 
 
 def _added(
-    request: PortalRequest, place: Place, form: Any, add: Any, *, now: datetime
+    request: PortalRequest, place: OrganizationScope, form: Any, add: Any, *, now: datetime
 ) -> tuple[ManagedUser | Device | None, int]:
     """What came in; or nothing, the form saying why, and the status of that answer."""
     try:
@@ -194,7 +204,12 @@ def _added(
 
 
 def _unseen_peak(
-    request: PortalRequest, place: Place, kind: str, new_peak: NewPeakOf, *, now: datetime
+    request: PortalRequest,
+    place: OrganizationScope,
+    kind: str,
+    new_peak: NewPeakOf,
+    *,
+    now: datetime,
 ) -> NewPeak | None:
     """The new peak that one more would make, unless whoever adds was told of one as high."""
     cap = place.organization.user_cap
@@ -206,19 +221,23 @@ def _unseen_peak(
     return None if is_seen and int(seen) >= peak.level else peak
 
 
-def add_one_user(request: PortalRequest, place: Place, new_peak: NewPeakOf) -> HttpResponse:
+def add_one_user(
+    request: PortalRequest, place: OrganizationScope, new_peak: NewPeakOf
+) -> HttpResponse:
     """A user by form; a reached cap says whom to contact, a new peak is confirmed first."""
     return _add(request, place, "user", UserForm(request.POST or None), add_user, new_peak=new_peak)
 
 
-def add_one_device(request: PortalRequest, place: Place, new_peak: NewPeakOf) -> HttpResponse:
+def add_one_device(
+    request: PortalRequest, place: OrganizationScope, new_peak: NewPeakOf
+) -> HttpResponse:
     """A device by form; a new peak is confirmed first."""
     return _add(
         request, place, "device", DeviceForm(request.POST or None), add_device, new_peak=new_peak
     )
 
 
-def remove_one_user(request: PortalRequest, place: Place, user_id: int) -> HttpResponse:
+def remove_one_user(request: PortalRequest, place: OrganizationScope, user_id: int) -> HttpResponse:
     """Asks, then removes the user."""
     user = user_or_404(organization=place.organization, user_id=user_id)
     if request.method == "POST":
@@ -229,7 +248,9 @@ def remove_one_user(request: PortalRequest, place: Place, user_id: int) -> HttpR
     return _render_removal(request, place, context)
 
 
-def remove_one_device(request: PortalRequest, place: Place, device_id: int) -> HttpResponse:
+def remove_one_device(
+    request: PortalRequest, place: OrganizationScope, device_id: int
+) -> HttpResponse:
     """Asks, then removes the device."""
     device = device_or_404(organization=place.organization, device_id=device_id)
     if request.method == "POST":
@@ -240,13 +261,15 @@ def remove_one_device(request: PortalRequest, place: Place, device_id: int) -> H
     return _render_removal(request, place, context)
 
 
-def _render_removal(request: PortalRequest, place: Place, context: dict[str, Any]) -> HttpResponse:
+def _render_removal(
+    request: PortalRequest, place: OrganizationScope, context: dict[str, Any]
+) -> HttpResponse:
     context |= {"place": place, "organization": place.organization}
     return render(request, "tenants/member_remove.html", context)
 
 
 def switch_user_state(
-    request: PortalRequest, place: Place, user_id: int, state: ManagedUser.State
+    request: PortalRequest, place: OrganizationScope, user_id: int, state: ManagedUser.State
 ) -> HttpResponse:
     """Suspends or reactivates the user, who counts all the same."""
     user = user_or_404(organization=place.organization, user_id=user_id)

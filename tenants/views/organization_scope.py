@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.access import (
-    ENTERED_ORGANIZATION_KEY,
+    IMPERSONATED_ORGANIZATION_KEY,
     organization_or_404,
     own_organization_or_404,
 )
@@ -18,28 +18,30 @@ from tenants.models import Organization
 
 
 @dataclass(frozen=True)
-class Place:
+class OrganizationScope:
     """An organization as seen from the provider's pages or from its own."""
 
     organization: Organization
     is_own: bool
     may_change: bool
-    is_entered: bool
+    is_impersonated: bool
 
     @classmethod
-    def of_provider(cls, request: PortalRequest, organization: Organization | int) -> "Place":
+    def of_provider(
+        cls, request: PortalRequest, organization: Organization | int
+    ) -> "OrganizationScope":
         """The provider's pages; 404 when the organization is not the provider's."""
         if isinstance(organization, int):
             organization = organization_or_404(organization_id=organization)
         may_change = request.user.may(Permission.CHANGE_MEMBERS)
-        return cls(organization, is_own=False, may_change=may_change, is_entered=False)
+        return cls(organization, is_own=False, may_change=may_change, is_impersonated=False)
 
     @classmethod
-    def of_own(cls, request: PortalRequest) -> "Place":
+    def of_own(cls, request: PortalRequest) -> "OrganizationScope":
         """The organization's own pages; 404 without one."""
         organization = own_organization_or_404(request)
-        entered = ENTERED_ORGANIZATION_KEY in request.session
-        return cls(organization, is_own=True, may_change=True, is_entered=entered)
+        entered = IMPERSONATED_ORGANIZATION_KEY in request.session
+        return cls(organization, is_own=True, may_change=True, is_impersonated=entered)
 
     def url(self, name: str, **parameters: int) -> str:
         """The address of a page (`user_list`, `device_add`, …) in this place."""

@@ -67,7 +67,7 @@ def table_context(request: PortalRequest) -> dict[str, Any]:
         "limit": limit if sees_all else None,
         "is_full": sees_all and in_use >= limit,
         "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS) and sees_all,
-        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
+        "may_enter": request.user.may(Permission.IMPERSONATE),
         "zone": request.provider.billing_zone(),
     }
 
@@ -92,7 +92,7 @@ def organization_create(request: PortalRequest) -> HttpResponse:
         try:
             organization = create_organization(
                 name=form.cleaned_data["name"],
-                mau_threshold=form.cleaned_data["mau_threshold"],
+                mau_limit=form.cleaned_data["mau_limit"],
                 limit=request.provider.organization_limit,
                 actor=actor_of(request),
                 now=timezone.now(),

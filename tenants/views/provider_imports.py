@@ -9,14 +9,14 @@ from accounts.roles import Permission
 from tenants.models import ImportRun
 from tenants.users.new_peak import NewPeakOf
 from tenants.views import imports
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 
 
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
 def import_list(request: PortalRequest, organization_id: int) -> HttpResponse:
     """The organization's imports."""
-    return imports.list_imports(request, Place.of_provider(request, organization_id))
+    return imports.list_imports(request, OrganizationScope.of_provider(request, organization_id))
 
 
 @requires(Permission.CHANGE_MEMBERS)
@@ -24,7 +24,7 @@ def import_list(request: PortalRequest, organization_id: int) -> HttpResponse:
 def user_import(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Upload a file of users."""
     return imports.upload_file(
-        request, Place.of_provider(request, organization_id), ImportRun.Kind.USERS
+        request, OrganizationScope.of_provider(request, organization_id), ImportRun.Kind.USERS
     )
 
 
@@ -33,7 +33,7 @@ def user_import(request: PortalRequest, organization_id: int) -> HttpResponse:
 def device_import(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Upload a file of devices."""
     return imports.upload_file(
-        request, Place.of_provider(request, organization_id), ImportRun.Kind.DEVICES
+        request, OrganizationScope.of_provider(request, organization_id), ImportRun.Kind.DEVICES
     )
 
 
@@ -42,7 +42,7 @@ def device_import(request: PortalRequest, organization_id: int) -> HttpResponse:
 def activity_import(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Upload a file of who was active."""
     return imports.upload_file(
-        request, Place.of_provider(request, organization_id), ImportRun.Kind.ACTIVITY
+        request, OrganizationScope.of_provider(request, organization_id), ImportRun.Kind.ACTIVITY
     )
 
 
@@ -52,7 +52,7 @@ def import_run(
     request: PortalRequest, organization_id: int, run_id: int, new_peak: NewPeakOf
 ) -> HttpResponse:
     """One import: its progress, what it would refuse, what it did."""
-    place = Place.of_provider(request, organization_id)
+    place = OrganizationScope.of_provider(request, organization_id)
     return imports.show_import(request, place, run_id, new_peak)
 
 
@@ -60,39 +60,45 @@ def import_run(
 @require_safe
 def import_refused(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
     """The refused lines of an import as CSV."""
-    return imports.download_refused(Place.of_provider(request, organization_id), run_id)
+    return imports.download_refused(OrganizationScope.of_provider(request, organization_id), run_id)
 
 
 @requires(Permission.CHANGE_MEMBERS)
 @require_POST
 def import_confirm(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
     """Import a checked file."""
-    return imports.decide_import(request, Place.of_provider(request, organization_id), run_id)
+    return imports.decide_import(
+        request, OrganizationScope.of_provider(request, organization_id), run_id
+    )
 
 
 @requires(Permission.CHANGE_MEMBERS)
 @require_POST
 def import_discard(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
     """Import nothing of a checked file."""
-    return imports.drop_import(request, Place.of_provider(request, organization_id), run_id)
+    return imports.drop_import(
+        request, OrganizationScope.of_provider(request, organization_id), run_id
+    )
 
 
 @requires(Permission.CHANGE_MEMBERS)
 @require_POST
 def import_check(request: PortalRequest, organization_id: int, run_id: int) -> HttpResponse:
     """Check a file once more."""
-    return imports.recheck_import(request, Place.of_provider(request, organization_id), run_id)
+    return imports.recheck_import(
+        request, OrganizationScope.of_provider(request, organization_id), run_id
+    )
 
 
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
 def user_export(request: PortalRequest, organization_id: int) -> HttpResponse:
     """The organization's users as CSV."""
-    return imports.export_users(Place.of_provider(request, organization_id))
+    return imports.export_users(OrganizationScope.of_provider(request, organization_id))
 
 
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
 def device_export(request: PortalRequest, organization_id: int) -> HttpResponse:
     """The organization's devices as CSV."""
-    return imports.export_devices(Place.of_provider(request, organization_id))
+    return imports.export_devices(OrganizationScope.of_provider(request, organization_id))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Provider, User
 from accounts.provisioning.new_provider import create_provider
-from tests.personas import People
+from tests.personas import Personas
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_command_makes_provider_schema_and_owner(db: None) -> None:
     assert "http://testserver/accounts/password/reset/" in said
 
 
-def test_the_command_refuses_all_or_nothing(people: People) -> None:
+def test_the_command_refuses_all_or_nothing(people: Personas) -> None:
     with pytest.raises(CommandError) as refused:
         command(owner_email=people.olive.email)
     assert "--owner-email: Somebody already signs in with this address." in str(refused.value)

@@ -12,16 +12,16 @@ from accounts.models import Provider
 from accounts.providers import current_provider
 from core.middleware import ProviderMiddleware
 from core.outbox.delivery import deliver_due, enqueue
-from core.outbox.topics import handles
+from core.outbox.topics import handler
 from core.schema import NoProviderSchema, provider_schema, schema_named
-from tests.personas import People
+from tests.personas import Personas
 from tests.usage.counting import at
 
 TOPIC = "tests.note_provider"
 noted: list[Provider] = []
 
 
-@handles(TOPIC)
+@handler(TOPIC)
 def note(_payload: object, _now: object) -> None:
     """What a handler sees."""
     noted.append(current_provider())
@@ -99,7 +99,7 @@ def test_another_thread_has_no_current_provider(north: Provider) -> None:
     assert seen == ["none"]
 
 
-def test_a_request_binds_its_provider_and_leaves_none_to_the_next(people: People) -> None:
+def test_a_request_binds_its_provider_and_leaves_none_to_the_next(people: Personas) -> None:
     seen = []
 
     def view(_request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Provider, SignInEvent, User
 from core.outbox.delivery import deliver_due, enqueue
 from core.outbox.models import OutboxMessage
-from tests.personas import People
+from tests.personas import Personas
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 PROVIDER = {
@@ -25,7 +25,7 @@ PROVIDER = {
 
 
 @pytest.fixture
-def operations(client: Client, people: People) -> Client:
+def operations(client: Client, people: Personas) -> Client:
     """A browser in which operations staff is signed in."""
     client.force_login(people.staff)
     return client
@@ -96,7 +96,7 @@ def test_what_invoices_rest_on_is_not_changed(operations: Client, north: Provide
 
 
 def test_working_in_a_provider_is_shown_and_logged(
-    operations: Client, north: Provider, people: People
+    operations: Client, north: Provider, people: Personas
 ) -> None:
     assert "You work in" not in operations.get("/operations/").text
     operations.post(f"/operations/accounts/provider/{north.pk}/work-in/")
@@ -160,7 +160,7 @@ def test_a_login_is_made_without_a_password(operations: Client, north: Provider)
     ],
 )
 def test_the_last_owner_stays(
-    name: str, changed: dict[str, str], text: str, operations: Client, people: People
+    name: str, changed: dict[str, str], text: str, operations: Client, people: Personas
 ) -> None:
     person = getattr(people, name)
     values = {"email": person.email, "name": person.name, "is_active": "on", **changed}
@@ -170,7 +170,7 @@ def test_the_last_owner_stays(
     assert (unchanged.role, unchanged.is_active) == ("owner", True)
 
 
-def test_an_owner_may_go_once_there_is_another(operations: Client, people: People) -> None:
+def test_an_owner_may_go_once_there_is_another(operations: Client, people: Personas) -> None:
     User.objects.filter(pk=people.bill.pk).update(role="owner")
     values = {"email": people.olive.email, "name": people.olive.name, "role": "read_only"}
     operations.post(
@@ -195,7 +195,7 @@ def test_dead_messages_are_tried_again(operations: Client) -> None:
     assert (message.dead_at, message.attempts) == (None, 0)
 
 
-def test_the_sign_in_log_is_read_only(operations: Client, people: People) -> None:
+def test_the_sign_in_log_is_read_only(operations: Client, people: Personas) -> None:
     event = SignInEvent.objects.create(at=NOON, outcome="failed", email="guess@x.example")
     assert "guess@x.example" in operations.get("/operations/accounts/signinevent/").text
     address = f"/operations/accounts/signinevent/{event.pk}"

@@ -8,7 +8,7 @@ from django.urls import path
 from accounts.policies import policy_of, requires
 from accounts.roles import PERMISSIONS, Permission, Role
 from mtp import urls
-from tests.personas import People
+from tests.personas import Personas
 from tests.routes import Route, all_routes
 
 ROUTES = all_routes()
@@ -73,7 +73,7 @@ def test_anonymous_visitors_are_sent_to_sign_in(client: Client, db: None) -> Non
 
 @pytest.mark.parametrize("role", Role)
 def test_roles_without_the_permission_are_refused(
-    role: Role, client: Client, people: People
+    role: Role, client: Client, people: Personas
 ) -> None:
     client.force_login(getattr(people, BY_ROLE[role]))
     for route in guarded_routes():
@@ -85,7 +85,7 @@ def test_roles_without_the_permission_are_refused(
             assert client.post(address(route)).status_code == 403, route
 
 
-def test_operations_staff_use_the_operations_admin_only(client: Client, people: People) -> None:
+def test_operations_staff_use_the_operations_admin_only(client: Client, people: Personas) -> None:
     client.force_login(people.staff)
     for route in guarded_routes():
         assert client.get(address(route)).status_code == 403, route
@@ -99,7 +99,7 @@ def test_htmx_requests_take_the_whole_page_to_sign_in(client: Client, db: None) 
     assert response["HX-Redirect"] == "/accounts/login/?next=/organizations/%3Fq%3Da"
 
 
-def test_a_refusal_says_why(client: Client, people: People) -> None:
+def test_a_refusal_says_why(client: Client, people: Personas) -> None:
     from django.core.exceptions import PermissionDenied
     from django.test import RequestFactory
 
@@ -109,7 +109,7 @@ def test_a_refusal_says_why(client: Client, people: People) -> None:
         requires(Permission.VIEW_BILLING)(lambda _: HttpResponse())(request)
 
 
-def test_operations_pages_are_for_staff(client: Client, people: People) -> None:
+def test_operations_pages_are_for_staff(client: Client, people: Personas) -> None:
     client.force_login(people.olive)
     assert client.get("/operations/", follow=True).status_code == 403
     client.logout()
@@ -177,7 +177,7 @@ MENUS = {
 
 @pytest.mark.parametrize("name", MENUS)
 def test_the_menu_leads_only_where_the_role_may_go(
-    name: str, client: Client, people: People
+    name: str, client: Client, people: Personas
 ) -> None:
     client.force_login(getattr(people, name))
     groups = client.get("/profile/").context["navigation"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Provider, SignInEvent, User
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
-from tests.personas import PASSWORD, People
+from tests.personas import PASSWORD, Personas
 
 LOGIN = "/accounts/login/"
 Outcome = SignInEvent.Outcome
@@ -33,7 +33,7 @@ def sign_in(client: Client, email: str, password: str = PASSWORD, **extra: str):
 
 
 def test_sign_in_and_out_are_logged_with_address_and_browser(
-    client: Client, people: People
+    client: Client, people: Personas
 ) -> None:
     response = sign_in(
         client,
@@ -51,7 +51,7 @@ def test_sign_in_and_out_are_logged_with_address_and_browser(
     assert outcomes() == [Outcome.SUCCEEDED, Outcome.SIGNED_OUT]
 
 
-def test_signing_out_takes_a_post(client: Client, people: People) -> None:
+def test_signing_out_takes_a_post(client: Client, people: Personas) -> None:
     client.force_login(people.olive)
     client.get("/accounts/logout/")
     assert client.get("/organizations/").status_code == 200
@@ -67,7 +67,7 @@ def test_signing_out_takes_a_post(client: Client, people: People) -> None:
     ],
 )
 def test_everyone_starts_where_their_work_is(
-    name: str, start: str, client: Client, people: People
+    name: str, start: str, client: Client, people: Personas
 ) -> None:
     client.force_login(getattr(people, name))
     response = client.get("/", follow=True)
@@ -75,7 +75,7 @@ def test_everyone_starts_where_their_work_is(
     assert response.status_code == 200
 
 
-def test_wrong_passwords_and_unknown_addresses_look_alike(client: Client, people: People) -> None:
+def test_wrong_passwords_and_unknown_addresses_look_alike(client: Client, people: Personas) -> None:
     known = sign_in(client, people.olive.email, "wrong")
     unknown = sign_in(client, "nobody@nowhere.example", "wrong")
     wrong = "This e-mail address and password do not belong together."
@@ -85,7 +85,7 @@ def test_wrong_passwords_and_unknown_addresses_look_alike(client: Client, people
     assert SignInEvent.objects.last().email == "nobody@nowhere.example"
 
 
-def test_guessing_is_stopped_for_the_address_and_ends(client: Client, people: People) -> None:
+def test_guessing_is_stopped_for_the_address_and_ends(client: Client, people: Personas) -> None:
     for _ in range(5):
         sign_in(client, people.olive.email, "guess")
     refused = sign_in(client, people.olive.email)
@@ -101,7 +101,7 @@ def test_guessing_many_addresses_is_stopped_for_the_computer(client: Client, db:
     assert "Too many failed login attempts" in seen[-1].text
 
 
-def test_a_deactivated_login_ends_with_the_next_request(client: Client, people: People) -> None:
+def test_a_deactivated_login_ends_with_the_next_request(client: Client, people: Personas) -> None:
     client.force_login(people.olive)
     assert client.get("/organizations/").status_code == 200
     User.objects.filter(pk=people.olive.pk).update(is_active=False)
@@ -110,7 +110,7 @@ def test_a_deactivated_login_ends_with_the_next_request(client: Client, people: 
     assert outcomes() == [Outcome.INACTIVE]
 
 
-def test_a_demotion_bites_with_the_next_request(client: Client, people: People) -> None:
+def test_a_demotion_bites_with_the_next_request(client: Client, people: Personas) -> None:
     client.force_login(people.bill)
     assert client.get("/account/payments/").status_code == 200
     User.objects.filter(pk=people.bill.pk).update(role="admin")
@@ -127,7 +127,7 @@ def test_a_demotion_bites_with_the_next_request(client: Client, people: People) 
     ],
 )
 def test_a_provider_without_a_schema_is_told_so(
-    state: str, text: str, client: Client, people: People
+    state: str, text: str, client: Client, people: Personas
 ) -> None:
     Provider.objects.filter(pk=people.north.pk).update(state=state)
     client.force_login(people.olive)
@@ -146,7 +146,7 @@ def test_nobody_signs_up(client: Client, db: None) -> None:
     assert not User.objects.filter(email="new@x.example").exists()
 
 
-def test_a_forgotten_password_is_reset_by_mail(client: Client, people: People) -> None:
+def test_a_forgotten_password_is_reset_by_mail(client: Client, people: Personas) -> None:
     client.post("/accounts/password/reset/", {"email": people.olive.email})
     assert mail.outbox == []  # first a row, then a mail
     deliver_due(now=timezone.now())
@@ -168,7 +168,7 @@ def test_a_forgotten_password_is_reset_by_mail(client: Client, people: People) -
 
 
 def test_the_reset_link_ignores_the_host_header(
-    client: Client, people: People, settings: object
+    client: Client, people: Personas, settings: object
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     client.post(
@@ -185,7 +185,7 @@ def test_unknown_addresses_get_the_same_page_and_no_mail(client: Client, db: Non
     assert not OutboxMessage.objects.filter(topic="mail.send").exists()
 
 
-def test_an_owner_without_a_password_gets_one_by_mail(client: Client, people: People) -> None:
+def test_an_owner_without_a_password_gets_one_by_mail(client: Client, people: Personas) -> None:
     people.olive.set_unusable_password()
     people.olive.save()
     client.post("/accounts/password/reset/", {"email": people.olive.email})
@@ -202,7 +202,7 @@ def test_an_owner_without_a_password_gets_one_by_mail(client: Client, people: Pe
     ],
 )
 def test_a_profile_name_that_is_refused(
-    name: str, text: str, client: Client, people: People
+    name: str, text: str, client: Client, people: Personas
 ) -> None:
     client.force_login(people.olive)
     response = client.post("/profile/", {"name": name})
@@ -211,7 +211,7 @@ def test_a_profile_name_that_is_refused(
     assert User.objects.get(pk=people.olive.pk).name == people.olive.name
 
 
-def test_a_profile_name_is_saved(client: Client, people: People) -> None:
+def test_a_profile_name_is_saved(client: Client, people: Personas) -> None:
     client.force_login(people.otto)
     client.post("/profile/", {"name": "Οττο עברית", "email": "x@y.example", "role": "owner"})
     otto = User.objects.get(pk=people.otto.pk)

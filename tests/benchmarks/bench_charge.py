@@ -28,7 +28,7 @@ from billing.gateway import client as gateway
 from billing.models import Contract, Invoice, Payment
 from billing.payments.cards import adopt_card, begin_card_setup, customer_of
 from core.actors import SYSTEM_ACTOR
-from core.outbox.delivery import Order, enqueue_all, waking_once
+from core.outbox.delivery import NewMessage, batch_wakeups, enqueue_all
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.benchmarks.result import Result
@@ -55,7 +55,7 @@ def run(*, full: bool) -> list[Result]:
     try:
         with (
             override_settings(STRIPE_API_KEY=stripe.secret_key, STRIPE_API_BASE=url),
-            waking_once(),
+            batch_wakeups(),
         ):
             providers = [_provider(number) for number in range(PROVIDERS)]
             at_once = _measured(stripe, providers, count=count // SLICES)
@@ -123,7 +123,7 @@ def _issue(provider: Provider, *, count: int, first: int) -> None:
             _invoice(provider, number + position) for position in range(count)
         )
         orders = [
-            Order(topics.CHARGE, f"invoice:{invoice.pk}", {"invoice_id": invoice.pk})
+            NewMessage(topics.CHARGE, f"invoice:{invoice.pk}", {"invoice_id": invoice.pk})
             for invoice in invoices
         ]
         # Before what charging them orders: those messages are not counted.

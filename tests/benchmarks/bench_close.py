@@ -8,11 +8,11 @@ from statistics import median
 from django.db import connection, transaction
 
 from accounts.models import Provider
-from accounts.provider_batches import PROVIDERS_A_TASK
+from accounts.provider_batches import PROVIDERS_PER_TASK
 from billing.choices import ContractKind
 from billing.invoicing.month_close import close_due_months
 from billing.models import Contract, Invoice, InvoiceLine
-from core.outbox.delivery import waking_once
+from core.outbox.delivery import batch_wakeups
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy
@@ -83,9 +83,9 @@ def run(*, full: bool) -> list[Result]:
     bare = [_filled(f"B{number}") for number in range(count)]
     ours = [_filled(f"C{number}") for number in range(count)]
     floors, closes, expected = [], [], 0
-    with waking_once():
+    with batch_wakeups():
         for number, (twin, provider) in enumerate(zip(bare, ours, strict=True)):
-            if number % PROVIDERS_A_TASK == 0:
+            if number % PROVIDERS_PER_TASK == 0:
                 connection.close()
             seconds, total = _floor(twin)
             floors.append(seconds)

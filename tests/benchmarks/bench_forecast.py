@@ -22,7 +22,7 @@ from tests.providers import open_provider
 
 ORGANIZATIONS = 5_000
 STATEMENTS = 8
-FORECAST, WHAT_IF = "/account/usage/forecast/", "/account/what-if/"
+FORECAST, WHAT_IF = "/account/usage/forecast/", "/account/cap-simulation/"
 ACTIVE = f"{FORECAST}?metric=mau"
 # Twenty at once a year ago, then one a fortnight; one of them leaves again after half a year.
 JOIN = """
@@ -56,7 +56,7 @@ def run(*, full: bool) -> list[Result]:
     rounds = 10 if full else 3
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
     with override_settings(
-        ROOT_URLCONF=bench_pages.__name__, ALLOWED_HOSTS=hosts, MENU_REMEMBERED_SECONDS=600
+        ROOT_URLCONF=bench_pages.__name__, ALLOWED_HOSTS=hosts, MENU_CACHE_SECONDS=600
     ):
         provider = _filled()
         browser = browser_in(provider)
@@ -67,7 +67,7 @@ def run(*, full: bool) -> list[Result]:
                 " SELECT %s, id, 30 FROM tenants_organization",
                 [user.pk],
             )
-        shell, forecast, active, what_if = by_turns(
+        shell, forecast, active, cap_simulation = by_turns(
             lambda: expect(200, browser.get("/empty-page/")),
             lambda: expect(200, browser.get(FORECAST)),
             lambda: expect(200, browser.get(ACTIVE)),
@@ -81,7 +81,7 @@ def run(*, full: bool) -> list[Result]:
         Result("forecast_statements_to_eight", asked, STATEMENTS, "", 1),
         Result("forecast_page_to_its_shell_wall", forecast[0], shell[0], "ms"),
         Result("forecast_active_page_to_its_shell_wall", active[0], shell[0], "ms"),
-        Result("what_if_page_to_its_shell_wall", what_if[0], shell[0], "ms"),
+        Result("what_if_page_to_its_shell_wall", cap_simulation[0], shell[0], "ms"),
     ]
 
 

@@ -139,5 +139,5 @@ def run(*, full: bool) -> list[Result]:
     """Both pages; the sizes are the real ones, `full` only takes more rounds."""
     rounds = 400 if full else 80
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
-    with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=hosts, MENU_REMEMBERED_SECONDS=20):
+    with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=hosts, MENU_CACHE_SECONDS=20):
         return adding_a_user(rounds=rounds) + the_usage_page(organizations=5000, rounds=rounds)

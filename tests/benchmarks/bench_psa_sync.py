@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from core.actors import Actor
 from core.schema import provider_schema, schema_named
-from integrations.autotask.sync.runs import order_run, run_slice
+from integrations.autotask.sync.runs import request_run, run_slice
 from integrations.models import ServiceMapping, SyncRun
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.autotask_fixtures import (
@@ -70,7 +70,7 @@ def _results(name: str, run: SyncRun, services: int, most_calls: int) -> list[Re
 def _night(services: int, outcome: str) -> SyncRun:
     for name in ("used", "limit"):
         cache.delete(f"autotask:{GOOD.customer_database}:{name}")
-    run = order_run(kind=SyncRun.Kind.MANUAL, actor=Actor(id=1, name="Benchmark"), now=NOW)
+    run = request_run(kind=SyncRun.Kind.MANUAL, actor=Actor(id=1, name="Benchmark"), now=NOW)
     while run_slice(run_id=run.pk, now=NOW) is not None:
         pass
     run.refresh_from_db()

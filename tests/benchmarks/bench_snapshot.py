@@ -8,13 +8,13 @@ from multiprocessing import get_context
 from django.db import connection, connections
 
 from accounts.models import Provider
-from accounts.provider_batches import PROVIDERS_A_TASK
+from accounts.provider_batches import PROVIDERS_PER_TASK
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 from usage.ledger.snapshots import due_snapshots, take_snapshots
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 LIMIT = 3.0
 ORGANIZATIONS = 100
@@ -92,7 +92,7 @@ def _floor(shared: Provider, now: datetime) -> float:
 
 def _night(workers: ProcessPoolExecutor, providers: list[Provider], now: datetime) -> float:
     """Seconds until two workers have taken all snapshots, in portions as the task has them."""
-    size = min(PROVIDERS_A_TASK, len(providers) // WORKERS)
+    size = min(PROVIDERS_PER_TASK, len(providers) // WORKERS)
     portions = [providers[first : first + size] for first in range(0, len(providers), size)]
     began = time.perf_counter()
     taken = sum(workers.map(_take, portions, [now] * len(portions)))
@@ -113,6 +113,6 @@ def _check(providers: list[Provider]) -> float:
     began = time.perf_counter()
     for provider in providers:
         with provider_schema(provider):
-            if verify_books():
+            if verify_ledger():
                 raise RuntimeError(f"The books of {provider.schema_name} are wrong.")
     return time.perf_counter() - began

@@ -20,9 +20,9 @@ import django
 
 def ours(order: Any) -> None:
     """Deliver messages that are due, as many as were ordered, as `send_due` does."""
-    from core.outbox.delivery import deliver_due, waking_once
+    from core.outbox.delivery import batch_wakeups, deliver_due
 
-    with waking_once():
+    with batch_wakeups():
         deliver_due(now=datetime.fromisoformat(order["now"]), limit=order["count"])
 
 

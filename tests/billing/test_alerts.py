@@ -1,4 +1,4 @@
-"""What billing tells: licences, refused charges, an outstanding balance, a card that expires."""
+"""What billing tells: licenses, refused charges, an outstanding balance, a card that expires."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -7,10 +7,10 @@ import pytest
 
 from accounts.models import Provider
 from billing.choices import ContractKind
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from core.schema import provider_schema
-from tenants.alerts.evaluation import watch_round
+from tenants.alerts.evaluation import evaluate_rules
 from tenants.models import Alert, MeteringPolicy, Organization, Severity
 from tests.billing.unpaid_invoices import pay
 from tests.cap_requests import contract
@@ -29,8 +29,8 @@ def acme(north: Provider) -> Iterator[Organization]:
 
 
 def told(now: datetime = MARCH_3) -> list[tuple[str, str]]:
-    watch_round(now=now)
-    found = Alert.objects.open().filter(kind__in=("licences", "payment")).order_by("cause")
+    evaluate_rules(now=now)
+    found = Alert.objects.open().filter(kind__in=("licenses", "payment")).order_by("cause")
     return [(alert.get_severity_display(), alert.title) for alert in found]
 
 
@@ -39,10 +39,10 @@ def test_licences_run_out_and_are_exceeded(acme: Organization) -> None:
     users = add(acme, *[at("2026-03-01")] * 18)
     assert told() == []
     users += add(acme, at("2026-03-02"))
-    assert told() == [("Warning", "Licences are running out")]
+    assert told() == [("Warning", "Licenses are running out")]
     assert Alert.objects.open().get().text == "19 of 20 users in use: 1 left."
     users += add(acme, at("2026-03-02"))
-    assert told() == [("Warning", "Licences are running out")]
+    assert told() == [("Warning", "Licenses are running out")]
     users += add(acme, *[at("2026-03-02")] * 3)
     assert told() == [("Critical", "3 users above your commitment")]
     remove(users[:9], MARCH_3)
@@ -88,7 +88,7 @@ def test_an_outstanding_balance_is_one_alert_that_gets_worse(acme: Organization)
     titles = []
     for day in ("2026-03-01", "2026-03-02", "2026-03-31", "2026-04-15"):
         now = at(f"{day} 12:00")
-        record_standing(now=now)
+        update_dunning(now=now)
         titles.append(told(now))
     assert titles == [
         [],
@@ -117,7 +117,7 @@ def test_a_card_is_good_through_the_last_day_of_its_month(
     set_policy(billing_time_zone="Etc/GMT+1")
     make_card(acme)
     PaymentMethod.objects.update(expiry_month=12, expiry_year=2026)
-    watch_round(now=at(local) + timedelta(hours=1))
+    evaluate_rules(now=at(local) + timedelta(hours=1))
     assert [alert.severity for alert in Alert.objects.open()] == expected
 
 

@@ -24,7 +24,7 @@ def causes(watcher, now=MID_OCTOBER) -> list[tuple[str, str]]:
 def test_thresholds(books: Books, threshold: int | None, said: str) -> None:
     acme = books.organization(users=5)
     active(acme, 2)
-    Organization.objects.update(mau_threshold=threshold)
+    Organization.objects.update(mau_limit=threshold)
     assert [cause for cause, _ in causes(thresholds)] == ([f"active-users-{said}"] if said else [])
     assert causes(thresholds, datetime(2026, 11, 1, tzinfo=UTC)) == []
 

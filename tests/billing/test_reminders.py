@@ -9,7 +9,7 @@ from billing.models import Contract, PaymentMethod, RenewalNotice
 from billing.reminders.daily import remind
 from billing.reminders.expiring_cards import Expiry, expiry_of, last_day
 from billing.reminders.renewals import give_notice
-from billing.tasks import remind_all
+from billing.tasks import send_all_reminders
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from mtp.schedule import BEAT_SCHEDULE
@@ -129,7 +129,7 @@ def test_a_monthly_contract_and_one_that_is_followed_are_no_news(books):
 
 
 def test_the_schedule_reminds_daily():
-    assert BEAT_SCHEDULE["reminders"]["task"] == remind_all.name
+    assert BEAT_SCHEDULE["reminders"]["task"] == send_all_reminders.name
     assert BEAT_SCHEDULE["reminders"]["schedule"].hour == {8}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from accounts.models import Provider
 from billing.dunning import status
-from billing.dunning.stages import Standing
+from billing.dunning.stages import DunningStage
 from billing.models import Invoice, Payment
 from core.actors import Actor
 from core.outbox.models import OutboxMessage
@@ -19,15 +19,15 @@ FORTY_FIVE = datetime(2026, 12, 16, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def standing_at(books: Books, now: datetime) -> Standing:
+def standing_at(books: Books, now: datetime) -> DunningStage:
     """As a request would see it: the provider's row as it is, then the rule."""
     provider = Provider.objects.get(pk=books.provider.pk)
-    return status.standing_of(provider=provider, now=now).standing
+    return status.dunning_status(provider=provider, now=now).standing
 
 
 def hourly(books: Books, now: datetime) -> int:
     provider = Provider.objects.get(pk=books.provider.pk)
-    return status.record_standings(providers=[provider], now=now)
+    return status.update_dunning_of_many(providers=[provider], now=now)
 
 
 def pay(invoice: Invoice, now: datetime, amount_minor: int | None = None) -> None:

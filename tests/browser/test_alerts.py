@@ -14,7 +14,7 @@ from tenants.alerts import raise_alert
 from tenants.alerts.rules import Condition
 from tenants.models import Alert, Severity
 from tenants.models.alerts import Kind
-from tests.personas import hire
+from tests.personas import create_persona
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -32,7 +32,9 @@ def olive(own_provider: Callable[..., Provider]) -> User:
         ):
             condition = Condition(name, Kind.SERVICE, severity, f"There is {name}")
             raise_alert(condition=condition, now=timezone.now())
-    return hire(provider=provider, role=Role.OWNER, name="Olive", email="olive@alarm.example")
+    return create_persona(
+        provider=provider, role=Role.OWNER, name="Olive", email="olive@alarm.example"
+    )
 
 
 @pytest.mark.parametrize("look", [("light", 1280), ("dark", 390)])

@@ -17,7 +17,7 @@ from integrations.autotask.sync.runs import run_slice
 from integrations.models import Drift, SyncRun
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.autotask_fixtures import HEADERS, AutotaskStandIn
-from tests.personas import hire
+from tests.personas import create_persona
 
 pytestmark = pytest.mark.browser
 NAMES = ("Beacon Dental Group, Inc.", "Willow Creek Medical", "Harborview Realty", "Nobody Else")
@@ -90,7 +90,7 @@ def test_from_credentials_to_a_synced_service(
     open_page: Callable[..., Page],
     look: Look,
 ) -> None:
-    bill = hire(
+    bill = create_persona(
         provider=msp, role=Role.BILLING_ADMIN, name="Bill Walker", email="bill@walker.example"
     )
     page = open_page(f"{portal}/integrations/autotask/", person=bill)
@@ -138,7 +138,7 @@ def _sync_and_decide(
     work(msp)
     page.get_by_text("With exceptions").first.wait_for()
     with provider_schema(msp):
-        assert Drift.objects.get().found_units == 21
+        assert Drift.objects.get().observed_units == 21
 
 
 def _looked_at(open_page: Callable[..., Page], look: Look, portal: str, bill: User) -> None:

@@ -13,7 +13,7 @@ from billing.models import BillingProfile, Contract, PaymentMethod, TermsAccepta
 from core.schema import provider_schema
 from tests.browser.billing_form import complete
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.personas import hire
+from tests.personas import create_persona
 from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
@@ -48,7 +48,7 @@ def at_the_desk(
 ) -> tuple[Provider, dict[str, str]]:
     """A provider with a contract, and its billing administrator's session cookie."""
     provider = own_provider()
-    person = hire(
+    person = create_persona(
         provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
     )
     with provider_schema(provider):

@@ -9,12 +9,12 @@ from playwright.sync_api import Page
 
 from accounts.models import Provider, User
 from accounts.roles import Role
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.models import Payment
 from core.schema import provider_schema
 from tests.billing.invoice_contents import issued
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.personas import hire
+from tests.personas import create_persona
 from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
@@ -24,7 +24,7 @@ PAGES = {1: "/organizations/", 30: "/account/payments/", 45: "/organizations/"}
 
 @pytest.fixture
 def bill(own_provider: Callable[..., Provider]) -> User:
-    return hire(
+    return create_persona(
         provider=own_provider(), role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
     )
 
@@ -36,7 +36,7 @@ def owe(provider: Provider, *, days: int) -> None:
     with provider_schema(provider):
         invoice = issued(count=1, number="OWN-000001", issued_at=datetime(2026, 1, 1, tzinfo=UTC))
         type(invoice).objects.update(due_date=due)
-        record_standing(now=now)
+        update_dunning(now=now)
 
 
 def settle(provider: Provider) -> None:

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from accounts.models import Provider, User
 from accounts.roles import Role
 from billing.choices import Collection
-from billing.dunning.status import record_standing
-from billing.models import Invoice, StandingStep
+from billing.dunning.status import update_dunning
+from billing.models import DunningStep, Invoice
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
@@ -20,7 +20,7 @@ from tests.billing.conftest import Books
 from tests.browser.billing_form import complete
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.test_billing_card import submit, type_card
-from tests.personas import hire
+from tests.personas import create_persona
 from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
@@ -33,7 +33,7 @@ class Course:
 
     def __init__(self, provider: Provider, open_page: Callable[..., Page], portal: str) -> None:
         self.provider, self.portal, self._open = provider, portal, open_page
-        self.bill = hire(
+        self.bill = create_persona(
             provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
         )
 
@@ -42,7 +42,7 @@ class Course:
         now = timezone.now()
         with provider_schema(self.provider):
             Invoice.objects.update(due_date=(now - timedelta(days=days_ago)).date())
-            record_standing(now=now)
+            update_dunning(now=now)
 
     def open(self, path: str, *, person: User | None = None, **view: object) -> Page:
         """A page as Bill sees it, or somebody else."""
@@ -51,7 +51,7 @@ class Course:
     def is_over_and_told(self) -> bool:
         """Whether no step holds any more, and a mail says that access is restored."""
         with provider_schema(self.provider):
-            is_over = not StandingStep.objects.filter(ended_at=None).exists()
+            is_over = not DunningStep.objects.filter(ended_at=None).exists()
         mails = OutboxMessage.objects.filter(
             schema_name=self.provider.schema_name,
             topic="mail.send",
@@ -120,7 +120,7 @@ def test_from_outstanding_to_suspended_and_back(course: Course, tmp_path: Path) 
 
 
 def test_without_billing_update_says_who_may_not(course: Course) -> None:
-    adam = hire(
+    adam = create_persona(
         provider=course.provider, role=Role.ADMIN, name="Adam", email="adam@wegwerf.example"
     )
     course.due(days_ago=1)

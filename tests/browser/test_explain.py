@@ -11,7 +11,7 @@ from accounts.models import Provider, User
 from accounts.roles import Role
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
-from tests.personas import hire
+from tests.personas import create_persona
 from tests.usage.counting import add, add_devices, remove
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,9 @@ def bakery(own_provider: Callable[..., Provider]) -> tuple[Organization, User]:
         remove(users[:100], now - timedelta(days=200))
         add(organization, now - timedelta(minutes=3), now - timedelta(minutes=2))
         add_devices(organization, now - timedelta(days=100))
-    person = hire(provider=provider, role=Role.OWNER, name="Olive", email="olive@warum.example")
+    person = create_persona(
+        provider=provider, role=Role.OWNER, name="Olive", email="olive@warum.example"
+    )
     return organization, person
 
 

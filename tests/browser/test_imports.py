@@ -13,7 +13,7 @@ from core.outbox.delivery import deliver_due
 from core.schema import provider_schema
 from tenants.models import Organization
 from tests.browser.conftest import PHONE
-from tests.personas import PASSWORD, hire
+from tests.personas import PASSWORD, create_persona
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -25,7 +25,7 @@ def own_page(portal: str, open_page: OpenPage, own_provider: Callable[..., Provi
     provider = own_provider(canary="Einfuhr")
     with provider_schema(provider):
         organization = Organization.objects.create(name="Acme Einfuhr", user_cap=2)
-    hire(
+    create_persona(
         provider=provider,
         role=Role.ORGANIZATION_ADMIN,
         name="Otto Einfuhr",

@@ -15,7 +15,7 @@ from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER, Books
 from tests.billing.payments.test_charging import tell_last_card
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.personas import hire
+from tests.personas import create_persona
 from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,7 @@ def test_the_page_follows_the_charges(
 ) -> None:
     provider = own_provider()
     books = Books(provider=provider, stripe=stripe_of_portal)
-    person = hire(
+    person = create_persona(
         provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
     )
     with provider_schema(provider):

@@ -13,7 +13,7 @@ from accounts.roles import Role
 from core.schema import provider_schema
 from tenants.models import Organization
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.personas import hire
+from tests.personas import create_persona
 from tests.routes import all_routes
 from tests.sandbox_fixtures import StripeStandIn
 from tests.test_isolation import ROWS_BY_PARAMETER, VALUES_BY_PARAMETER
@@ -35,7 +35,7 @@ def house(own_provider: Callable[..., Provider]) -> Provider:
 @pytest.fixture
 def norms(house: Provider) -> dict[str, Any]:
     """Ids for the parameters of addresses; beside them rows with names that are hard to lay out."""
-    hire(
+    create_persona(
         provider=house, role=Role.BILLING_ADMIN, name="Bill Langhaus", email="bill@langhaus.example"
     )
     with provider_schema(house):
@@ -100,7 +100,7 @@ def look(portal: str, open_page: OpenPage, violations: Violations) -> Look:
 def test_pages_of_a_provider(
     house: Provider, norms: dict[str, int], look: Look, stripe_of_portal: StripeStandIn
 ) -> None:
-    owner = hire(
+    owner = create_persona(
         provider=house, role=Role.OWNER, name="Olive Langhaus", email="olive@langhaus.example"
     )
     addresses = list(pages_of(owner, norms))
@@ -110,7 +110,7 @@ def test_pages_of_a_provider(
 
 
 def test_pages_of_an_organization(house: Provider, norms: dict[str, int], look: Look) -> None:
-    otto = hire(
+    otto = create_persona(
         provider=house,
         role=Role.ORGANIZATION_ADMIN,
         name="Otto Langhaus",
@@ -125,7 +125,7 @@ def test_pages_of_an_organization(house: Provider, norms: dict[str, int], look: 
 
 
 def test_empty_and_refused_pages(house: Provider, look: Look) -> None:
-    rita = hire(
+    rita = create_persona(
         provider=house, role=Role.READ_ONLY, name="Rita Langhaus", email="rita@langhaus.example"
     )
     refused, missing = "/account/billing/", "/nowhere/"

@@ -15,7 +15,7 @@ from billing.models import Invoice, Payment
 from core.schema import provider_schema
 from tests.billing.invoice_contents import issued
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.personas import hire
+from tests.personas import create_persona
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -47,7 +47,7 @@ def test_no_barrier_and_nothing_wider_than_the_screen(
     violations: Callable[[Page], list[str]],
 ) -> None:
     provider = own_provider()
-    person = hire(
+    person = create_persona(
         provider=provider, role=Role.BILLING_ADMIN, name="Reader", email="reader@wegwerf.example"
     )
     with provider_schema(provider):

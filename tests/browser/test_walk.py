@@ -20,7 +20,7 @@ from core.months import Month
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
 from tests.browser.billing_form import complete
-from tests.personas import PASSWORD, hire
+from tests.personas import PASSWORD, create_persona
 from tests.sandbox_fixtures import FINE, StripeStandIn
 
 pytestmark = pytest.mark.browser
@@ -50,7 +50,7 @@ def house(own_provider: Callable[..., Provider]) -> Provider:
 @pytest.fixture
 def olive(house: Provider) -> User:
     """Its owner."""
-    return hire(
+    return create_persona(
         provider=house, role=Role.OWNER, name="Olive Wanderer", email="olive@wanderer.example"
     )
 
@@ -181,7 +181,7 @@ def test_an_organization_admin_is_told_whom_to_ask(
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.get(name="Birchwood Legal")
         Organization.objects.filter(pk=organization.pk).update(user_cap=1)
-    otto = hire(
+    otto = create_persona(
         provider=house,
         role=Role.ORGANIZATION_ADMIN,
         name="Otto Wanderer",

@@ -8,7 +8,7 @@ from django.core.cache import caches
 from django.test import Client
 
 from core.cache import SESSION_SECONDS, ForgivingClient
-from tests.personas import PASSWORD, People
+from tests.personas import PASSWORD, Personas
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def signed_in() -> Client:
 
 
 def test_whoever_is_signed_in_stays_so_while_redis_is_away(
-    people: People, away: Callable[[], None]
+    people: Personas, away: Callable[[], None]
 ) -> None:
     client = signed_in()
     away()
@@ -49,7 +49,7 @@ def test_whoever_is_signed_in_stays_so_while_redis_is_away(
     assert client.get("/dashboard/").status_code == 302
 
 
-def test_nobody_signs_in_uncounted(people: People, away: Callable[[], None]) -> None:
+def test_nobody_signs_in_uncounted(people: Personas, away: Callable[[], None]) -> None:
     """Attempts that can't be counted are refused, not let through."""
     away()
     address, asked = "/accounts/login/", {"login": "adam@nordlicht.example", "password": PASSWORD}
@@ -86,7 +86,7 @@ def test_after_a_failure_nobody_asks_for_a_while(
     assert asked
 
 
-def test_a_session_is_remembered_for_a_minute_only(people: People) -> None:
+def test_a_session_is_remembered_for_a_minute_only(people: Personas) -> None:
     key = signed_in().session.session_key
     cache = caches["sessions"]
     name = cache.make_key(f"django.contrib.sessions.cached_db{key}")

@@ -59,12 +59,12 @@ def bars(*values: int, limit: Limit | None = None) -> Chart:
 
 def donut(*values: int) -> Chart:
     return donut_chart(
-        title="Licences",
+        title="Licenses",
         description="Used and left.",
         parts=[Part(f"Part {n}", value, Tone.PRIMARY) for n, value in enumerate(values)],
         figure="96",
         caption="of 100",
-        columns=("Part", "Licences"),
+        columns=("Part", "Licenses"),
     )
 
 

@@ -20,20 +20,20 @@ from core.schema import (
 )
 from mtp.celery import app
 from tenants.models import Organization
-from tests.personas import People
+from tests.personas import Personas
 from tests.schema_tasks import note_schema
 from tests.worker import wait_until, worker
 
 # They are given schemas by name and enter each; so do those that the schedule starts.
 OVER_SEVERAL_PROVIDERS = {
-    "tenants.tasks.watch_some",
-    "usage.tasks.snapshot_some",
-    "usage.tasks.try_some_forecasts",
+    "tenants.tasks.evaluate_alerts_of",
+    "usage.tasks.snapshot_batch",
+    "usage.tasks.backtest_forecasts_of",
     "billing.tasks.close_months_of",
     "billing.tasks.reconcile_payments_of",
-    "billing.tasks.record_standings_of",
-    "billing.tasks.remind_providers",
-    "integrations.tasks.order_nightly_runs_of",
+    "billing.tasks.update_dunning_of",
+    "billing.tasks.send_reminders_of",
+    "integrations.tasks.request_nightly_runs_of",
 }
 
 
@@ -112,7 +112,7 @@ def test_a_savepoint_rolled_back_does_not_switch_providers(
         assert Organization.objects.get().name == "South's"
 
 
-def test_a_request_leaves_no_schema_behind(people: People) -> None:
+def test_a_request_leaves_no_schema_behind(people: Personas) -> None:
     seen = []
 
     def view(request: object) -> HttpResponse:

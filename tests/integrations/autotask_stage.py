@@ -10,7 +10,7 @@ from billing.models import Contract
 from core.actors import Actor
 from core.schema import provider_schema
 from integrations.autotask.api.credentials import Credentials
-from integrations.autotask.sync.runs import order_run, run_slice
+from integrations.autotask.sync.runs import request_run, run_slice
 from integrations.models import AutotaskConnection, ServiceCheck, ServiceMapping, SyncRun
 from tenants.models import ManagedUser, Organization
 from tests.autotask_fixtures import HEADERS, AutotaskStandIn
@@ -136,7 +136,7 @@ class Stage:
 
     def sync(self, *, kind: SyncRun.Kind = SyncRun.Kind.MANUAL, slices: int = 1) -> SyncRun:
         """A run, slice by slice, each when the one before asked for it."""
-        run = order_run(kind=kind, actor=BILL, now=self.now)
+        run = request_run(kind=kind, actor=BILL, now=self.now)
         return self.go_on(run, slices=slices)
 
     def go_on(self, run: SyncRun, *, slices: int = 1) -> SyncRun:

@@ -6,7 +6,7 @@ import pytest
 
 from integrations.alerts import psa
 from integrations.models import AutotaskConnection, SyncRun
-from tenants.alerts.rules import Condition, watchers
+from tenants.alerts.rules import Condition, rules
 from tests.integrations.autotask_stage import Stage
 
 
@@ -23,7 +23,7 @@ def synced(stage: Stage) -> Stage:
 
 
 def test_it_is_asked_with_the_others() -> None:
-    assert watchers()["psa"] is psa
+    assert rules()["psa"] is psa
 
 
 def test_a_night_in_order_is_nothing_to_tell(synced: Stage) -> None:

@@ -44,7 +44,7 @@ def test_most_organizations_are_mapped_and_one_edit_waits(
         assert (first.changed + first.unchanged, first.not_done) == (38, 0)
         assert (second.unchanged, second.not_done) == (37, 1)
         drift = Drift.objects.get()
-        assert drift.expected_units - drift.found_units == 4
+        assert drift.expected_units - drift.observed_units == 4
         assert AutotaskConnection.objects.get().ticket_queue_id == 29_682_834
 
 

@@ -13,7 +13,7 @@ from core.metrics import Metric
 from integrations.models import AutotaskConnection, ServiceMapping
 from integrations.preview_checks import psa
 from tests.integrations.autotask_stage import Stage
-from tests.personas import People
+from tests.personas import Personas
 
 SignIn = Callable[..., Client]
 
@@ -27,15 +27,15 @@ def rehearsed(stage: Stage, *others: BilledQuantity) -> CheckResult:
 
 
 def test_the_page_has_its_answer(
-    stage: Stage, people: People, client: Client, sign_in: SignIn
+    stage: Stage, people: Personas, client: Client, sign_in: SignIn
 ) -> None:
-    page = sign_in(client, people.bill).get(reverse("month_rehearsal"))
+    page = sign_in(client, people.bill).get(reverse("invoice_preview"))
     assert "0 of 0 billed organizations are mapped." in page.text
 
 
 def test_the_command_has_its_answer(stage: Stage) -> None:
     out = StringIO()
-    call_command("rehearse_close", provider=stage.provider.invoice_prefix, stdout=out)
+    call_command("preview_close", provider=stage.provider.invoice_prefix, stdout=out)
     assert "Autotask: 0 of 0 billed organizations are mapped." in out.getvalue()
 
 

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from accounts.models import Provider, User
-from billing.dunning.stages import Standing
-from billing.dunning.status import record_standing
+from billing.dunning.stages import DunningStage
+from billing.dunning.status import update_dunning
 from billing.models import Invoice, MonthClose
 from billing.models.invoice_amounts import Status
 from core.months import Month
@@ -21,7 +21,7 @@ from tenants.models import AuditEntry, ManagedUser, Organization
 from tests.sandbox_fixtures import StripeStandIn
 from usage.cap_badges import Badge, badge
 from usage.ledger.month_peaks import organizations_with_usage
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ def test_the_demo_is_what_the_readme_says(
         assert ManagedUser.objects.filter(removed_at=None).count() == 1500
         invoices = list(Invoice.objects.all())
         assert [invoice.status for invoice in invoices] == [Status.PAID] * 15
-        assert verify_books() == []
+        assert verify_ledger() == []
         rows = organizations_with_usage(month=Month(2026, 11))
         badges = [badge(users=r.users, cap=r.user_cap, free_user_limit=None) for r in rows]
         assert badges.count(Badge.LIMIT_REACHED) == 1
@@ -57,7 +57,7 @@ def test_the_demo_is_what_the_readme_says(
         assert rows.filter(user_cap=None).exists()
     with provider_schema(hafen):
         assert not Invoice.objects.exists()
-        assert verify_books() == []
+        assert verify_ledger() == []
     with provider_schema(cascade):
         assert ManagedUser.objects.filter(removed_at=None).count() == 480
     assert not OutboxMessage.objects.filter(finished_at=None).exists()
@@ -74,7 +74,7 @@ def test_the_demo_does_not_open_in_arrears(load: Callable[[], list[str]]) -> Non
     for plan in PROVIDERS:
         provider = Provider.objects.get(invoice_prefix=plan.prefix)
         with provider_schema(provider):
-            assert record_standing(now=NOW).standing is Standing.CURRENT, plan.prefix
+            assert update_dunning(now=NOW).standing is DunningStage.CURRENT, plan.prefix
 
 
 def _half_make(provider: Provider) -> None:

@@ -33,10 +33,10 @@ from core.outbox.delivery import deliver_due
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tests.billing_information import BILLING_INFORMATION
-from tests.personas import People
+from tests.personas import Personas
 from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import set_policy
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 DENVER = ZoneInfo("America/Denver")
 SignIn = Callable[..., Client]
@@ -49,7 +49,7 @@ def denver(month: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
 class Story:
     """One provider's administrators at their browsers, on a calendar that the test turns."""
 
-    def __init__(self, provider: Provider, people: People, stripe: StripeStandIn) -> None:
+    def __init__(self, provider: Provider, people: Personas, stripe: StripeStandIn) -> None:
         self.provider = provider
         self.stripe = stripe
         self.adam, self.bill = Client(), Client()
@@ -105,7 +105,7 @@ class Story:
 
 
 @pytest.fixture
-def story(north: Provider, people: People, stripe_account: StripeStandIn, settings: Any) -> Story:
+def story(north: Provider, people: Personas, stripe_account: StripeStandIn, settings: Any) -> Story:
     settings.STRIPE_API_KEY = stripe_account.secret_key
     settings.STRIPE_API_BASE = stripe_account.url
     Provider.objects.filter(pk=north.pk).update(billing_time_zone="America/Denver")
@@ -160,7 +160,7 @@ def _read_what_was_billed(story: Story, *months: Month) -> None:
             assert invoice.owed_minor == 0, "the card was charged"
             assert invoice.attempts.count() == 1
         numbers = list(Invoice.objects.order_by("id").values_list("number", flat=True))
-        assert verify_books() == []
+        assert verify_ledger() == []
     assert lines == [
         (14, denver(2, 13).astimezone(UTC), "Adam Nordlicht"),
         (17, denver(3, 3, 14, 30).astimezone(UTC), "Adam Nordlicht"),

@@ -47,12 +47,12 @@ from tenants.models import Device, ManagedUser, Organization
 from tenants.organizations.lifecycle import remove_organization
 from tests.billing.conftest import BILL
 from tests.billing_information import BILLING_INFORMATION
-from tests.personas import People
+from tests.personas import Personas
 from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import add, add_devices, remove, set_policy
 from usage.explain.peaks import explain_month
 from usage.ledger.month_peaks import high_water_marks
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = Month(2025, 1)
@@ -115,7 +115,7 @@ def berlin(year: int, month: int, day: int) -> datetime:
 class Story:
     """One provider with a card on file, moved from one month's end to the next."""
 
-    def __init__(self, provider: Provider, people: People, stripe: StripeStandIn) -> None:
+    def __init__(self, provider: Provider, people: Personas, stripe: StripeStandIn) -> None:
         self.provider, self.stripe = provider, stripe
         self.bill = Client()
         self.bill.force_login(people.bill)
@@ -174,7 +174,7 @@ class Story:
 
 
 @pytest.fixture
-def story(north: Provider, people: People, stripe_account: StripeStandIn, settings: Any) -> Story:
+def story(north: Provider, people: Personas, stripe_account: StripeStandIn, settings: Any) -> Story:
     settings.STRIPE_API_KEY = stripe_account.secret_key
     settings.STRIPE_API_BASE = stripe_account.url
     Provider.objects.filter(pk=north.pk).update(billing_time_zone="Europe/Berlin")
@@ -221,7 +221,7 @@ def test_fourteen_months(story: Story) -> None:
         _each_peak_is_explained(story.acme, ACME_PEAKS)
         _each_peak_is_explained(story.bergen, BERGEN_PEAKS)
         _each_month_was_billed_and_paid_once(story)
-        assert verify_books() == []
+        assert verify_ledger() == []
     with time_machine.travel(berlin(2026, 3, 2), tick=False):
         _the_pages_say_the_same(story)
 
@@ -247,7 +247,7 @@ def _each_peak_is_explained(
     organization: Organization,
     expected: dict[str, tuple[int, datetime | None, int | None, int | None]],
 ) -> None:
-    for text, (level, instant, before, runner_up) in expected.items():
+    for text, (level, instant, before, second_peak) in expected.items():
         told = explain_month(
             organization_id=organization.pk,
             metric=Metric.USERS,
@@ -257,7 +257,7 @@ def _each_peak_is_explained(
         event = told.peak.event
         assert told.peak.level == level, text
         assert (event and event.at, event and event.count_before) == (instant, before), text
-        assert (told.runner_up and told.runner_up.level) == runner_up, text
+        assert (told.second_peak and told.second_peak.level) == second_peak, text
 
 
 def _each_month_was_billed_and_paid_once(story: Story) -> None:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts.models import ApiKey, Provider
 from accounts.policies import API_KEY, policy_of
-from billing.dunning.suspension import StandingKey
+from billing.dunning.suspension import SuspendableKey
 from core.schema import current_schema, provider_schema
 from mtp.api import api
 from tenants.alerts import raise_alert
@@ -21,7 +21,7 @@ from tenants.alerts.rules import Condition
 from tenants.models import AuditEntry, Device, ManagedUser, Organization, Severity
 from tenants.models.alerts import Kind
 from tests.api_client import ROOT, System, key_for, problem
-from tests.personas import CANARIES, People
+from tests.personas import CANARIES, Personas
 from tests.routes import all_routes
 
 CANARY = CANARIES["north"]
@@ -48,7 +48,7 @@ def test_every_operation_wants_the_key() -> None:
         for view in bound.path_operations.values():
             for operation in view.operations:
                 kinds = [type(auth) for auth in operation.auth_callbacks]
-                assert kinds == [StandingKey], operation.path
+                assert kinds == [SuspendableKey], operation.path
                 assert operation.throttle_objects, operation.path
 
 
@@ -64,7 +64,7 @@ def test_the_policies_know_the_api() -> None:
 
 
 def test_without_a_living_key_nothing_opens(
-    client: Client, north: Provider, people: People
+    client: Client, north: Provider, people: Personas
 ) -> None:
     key = key_for(north)
     key_for(north)
@@ -81,7 +81,7 @@ def test_without_a_living_key_nothing_opens(
 
 
 def test_the_key_decides_and_not_the_session(
-    north: Provider, south: Provider, people: People
+    north: Provider, south: Provider, people: Personas
 ) -> None:
     with provider_schema(north):
         Organization.objects.create(name=f"Bakery {CANARY}")
@@ -149,7 +149,7 @@ def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: P
 
 
 def test_each_key_has_its_own_rate(north: Provider, south: Provider, settings: Settings) -> None:
-    settings.API_REQUESTS_A_MINUTE = 3
+    settings.API_REQUESTS_PER_MINUTE = 3
     norths, souths = System.of(north), System.of(south)
     # Counts outlive a rolled-back test, and the next run's keys have the same ids.
     minute = datetime(2031, 1, 1, tzinfo=UTC) + timedelta(minutes=secrets.randbelow(10**6))

@@ -104,7 +104,7 @@ def test_no_request_makes_a_500(
 
 @pytest.fixture
 def fuzzed(north: Provider, settings: Any) -> tuple[System, int]:
-    settings.API_REQUESTS_A_MINUTE = 1_000_000
+    settings.API_REQUESTS_PER_MINUTE = 1_000_000
     with provider_schema(north):
         organization = Organization.objects.create(name="Bakery")
     return System.of(north), organization.pk

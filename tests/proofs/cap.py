@@ -93,13 +93,13 @@ def _set_stage(run: Run):
     from accounts.roles import Role
     from core.schema import provider_schema
     from tenants.models import MeteringPolicy, Organization
-    from tests.personas import hire
+    from tests.personas import create_persona
     from tests.proofs.cap_clients import Stage
     from tests.providers import open_provider
 
     suffix = secrets.token_hex(2).upper()
     provider = open_provider(canary=f"Race{suffix}", prefix=f"CAP{suffix}")
-    owner = hire(
+    owner = create_persona(
         provider=provider, role=Role.OWNER, name="Racer", email=f"racer@{suffix}.example".lower()
     )
     with provider_schema(provider), connection.cursor() as cursor:
@@ -153,7 +153,7 @@ def _end(pid: int, how: signal.Signals) -> None:
 def _look_for_violations(run: Run, stage, tallies) -> tuple[int, int]:
     from core.schema import provider_schema
     from tests.proofs.cap_clients import Tally
-    from usage.ledger.verify import verify_books
+    from usage.ledger.verify import verify_ledger
     from usage.models import UsageEvent
 
     _wait_for_orphans()
@@ -161,7 +161,7 @@ def _look_for_violations(run: Run, stage, tallies) -> tuple[int, int]:
         cursor.execute(OVER_CAP)
         if over := cursor.fetchone()[0]:
             run.violations.append(f"{over} events over the cap that held")
-        run.violations += [str(difference) for difference in verify_books()]
+        run.violations += [str(difference) for difference in verify_ledger()]
         added = UsageEvent.objects.filter(delta=1).count()
         cursor.execute("SELECT count(*) FROM proof_cap")
         cap_changes = cursor.fetchone()[0] - len(stage.organization_ids)

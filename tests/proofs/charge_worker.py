@@ -31,7 +31,7 @@ from tests.proofs.close_worker import Task, close_and_deliver
 
 # Little of the story's time while several work: none of them is a day ahead of another's request.
 SOON = (0, 1, 10)
-CHARGES = (topics.CHARGE, topics.CARD_ROUND)
+CHARGES = (topics.CHARGE, topics.NEW_CARD_CHARGES)
 
 
 class Point(StrEnum):

@@ -22,10 +22,10 @@ from billing.models import (
     ChargeAttempt,
     Chargeback,
     CreditNote,
+    DunningStep,
     Invoice,
     Payment,
     Refund,
-    StandingStep,
     WebhookEvent,
 )
 from billing.payments.on_session import begin_on_session
@@ -189,7 +189,7 @@ def books(stage: Stage, story: Story) -> dict[str, Any]:
             "refunds": _rows(Refund, "state", "amount_minor", "stripe_refund_id"),
             "notes": _rows(CreditNote, "total_minor", "number"),
             "chargebacks": _rows(Chargeback, "state", "amount_minor", "stripe_dispute_id"),
-            "steps": list(StandingStep.objects.filter(ended_at=None).values_list("step")),
+            "steps": list(DunningStep.objects.filter(ended_at=None).values_list("step")),
             "unapplied": WebhookEvent.objects.filter(applied_at=None).count(),
         }
 

@@ -137,7 +137,7 @@ def _play(run: Run, played: Any) -> None:
 
 
 def _one_night(run: Run, played: Any) -> None:
-    from integrations.autotask.sync.runs import order_run
+    from integrations.autotask.sync.runs import request_run
     from integrations.models import SyncRun
     from tests.proofs.psa_stage import SOMEONE
 
@@ -145,7 +145,7 @@ def _one_night(run: Run, played: Any) -> None:
     if run.dice.random() < 0.12:
         played.edit_before()
     _order_faults(run, played)
-    job = order_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=played.stage.now)
+    job = request_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=played.stage.now)
     for _ in range(run.dice.randrange(3)):
         _work_until_killed(run, played, job)
     _count_faults(run, stand_in)

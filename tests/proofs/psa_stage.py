@@ -14,7 +14,7 @@ from core.actors import Actor
 from core.metrics import Metric
 from core.months import Month
 from core.schema import provider_schema
-from integrations.autotask.sync.runs import order_run, run_slice
+from integrations.autotask.sync.runs import request_run, run_slice
 from integrations.models import Drift, ServiceCheck, ServiceMapping, SyncRun
 from integrations.models.runs import Outcome
 from tenants.models import ManagedUser, MeteringPolicy
@@ -159,7 +159,7 @@ class PsaStage:
             Outcome.WAITS: units > wanted,
             Outcome.KEPT: units == mapping.kept_units,
             Outcome.DRIFT: Drift.objects.filter(
-                mapping=mapping, decided_at=None, found_units=units
+                mapping=mapping, decided_at=None, observed_units=units
             ).exists(),
         }.get(Outcome(check.outcome), False)
         if not is_right:
@@ -202,7 +202,7 @@ class PsaStage:
                 continue
             decide = self.dice.choice((accept, overwrite))
             decided = decide(
-                drift=drift, seen_units=drift.found_units, actor=SOMEONE, now=self.stage.now
+                drift=drift, seen_units=drift.observed_units, actor=SOMEONE, now=self.stage.now
             )
             self.counts[f"drifts_{decided.decision}"] += 1
             for run in SyncRun.objects.filter(finished_at=None):
@@ -225,7 +225,7 @@ def set_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) -> 
         for number in range(LINES):
             stage.organization(10 + 5 * number, number=number)
         played = PsaStage(stage=stage, dice=dice)
-        run = order_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=stage.now)
+        run = request_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=stage.now)
         played.finish(run)
         played.seen_adjustments = len(stage.adjustments())
         return played

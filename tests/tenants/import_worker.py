@@ -14,7 +14,7 @@ def main() -> None:
     from tenants.imports import apply
 
     schema, run_id = sys.argv[1:]
-    apply.LINES_A_BATCH = 20
+    apply.LINES_PER_BATCH = 20
     with schema_named(schema):
         apply.apply_import({"run_id": int(run_id)}, timezone.now())
 

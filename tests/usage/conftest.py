@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.models import Provider
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
-from tests.personas import People
+from tests.personas import Personas
 from tests.usage.counting import set_policy
 from tests.usage.explain_story import Acme, at
 
@@ -35,7 +35,7 @@ def on_20_march() -> Iterator[None]:
 
 
 @pytest.fixture
-def as_rita(client: Client, people: People) -> Client:
+def as_rita(client: Client, people: Personas) -> Client:
     """Read-only: whoever may see usage may see why."""
     client.force_login(people.rita)
     return client

@@ -44,12 +44,12 @@ class Naive:
                 counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
                 states.append((when, subject, counted))
         levels = [-1, *(len(there) for _, _, there in states), -1]
-        crests = [
+        local_peaks = [
             number
             for number in range(len(states))
             if levels[number] < levels[number + 1] > levels[number + 2]
         ]
-        ranked = sorted(crests, key=lambda number: (-levels[number + 1], number))
+        ranked = sorted(local_peaks, key=lambda number: (-levels[number + 1], number))
         best = states[ranked[0]]
         second = states[ranked[1]] if len(ranked) > 1 else None
         return {
@@ -57,9 +57,9 @@ class Naive:
             "peak": (len(best[2]), best[0] or month.starts_at(self.zone), best[1]),
             "left": states[ranked[0] + 1][0] if ranked[0] + 1 < len(states) else None,
             "counted": sorted(best[2]),
-            "runner_up": second
+            "second_peak": second
             and (len(second[2]), second[0] or month.starts_at(self.zone), second[1]),
-            "times": sum(levels[number + 1] == len(best[2]) for number in crests),
+            "times": sum(levels[number + 1] == len(best[2]) for number in local_peaks),
             "added": sum(len(a[2]) < len(b[2]) for a, b in pairwise(states)),
             "removed": sum(len(a[2]) > len(b[2]) for a, b in pairwise(states)),
             "days": sorted({when.astimezone(self.zone).date() for when, _, _ in states if when}),
@@ -69,7 +69,7 @@ class Naive:
 
 def said(explanation: Explanation) -> dict[str, object]:
     """The explanation in the same words."""
-    peak, second = explanation.peak, explanation.runner_up
+    peak, second = explanation.peak, explanation.second_peak
     counted, number = counted_at_peak(explanation=explanation)
     assert number == len(counted) == explanation.high_water_mark
     hours = explanation.hours
@@ -79,7 +79,8 @@ def said(explanation: Explanation) -> dict[str, object]:
         "peak": (peak.level, peak.at, peak.event and peak.event.subject_id),
         "left": peak.until,
         "counted": sorted(each.subject_id for each in counted),
-        "runner_up": second and (second.level, second.at, second.event and second.event.subject_id),
+        "second_peak": second
+        and (second.level, second.at, second.event and second.event.subject_id),
         "times": peak.times,
         "added": sum(hour.added for hour in hours),
         "removed": sum(hour.removed for hour in hours),

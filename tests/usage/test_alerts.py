@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenants.alerts.evaluation import watch_round
+from tenants.alerts.evaluation import evaluate_rules
 from tenants.models import Alert, Organization
 from tests.usage.counting import add, at, remove, set_policy
 
@@ -11,7 +11,7 @@ NOW = at("2026-10-20")
 
 def told(users: int) -> list[tuple[str, str]]:
     """What is open after a round; `users` says how many statements of causes are expected."""
-    watch_round(now=NOW)
+    evaluate_rules(now=NOW)
     open_now = Alert.objects.open().filter(kind="caps").order_by("cause")
     found = [(alert.cause.partition(":")[0], alert.title) for alert in open_now]
     assert len(found) == users

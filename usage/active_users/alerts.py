@@ -8,14 +8,14 @@ from django.urls import reverse
 
 from accounts.providers import current_provider
 from core.months import Month
-from tenants.alerts.rules import Condition, watch
+from tenants.alerts.rules import Condition, rule
 from tenants.models import Severity
 from tenants.models.alerts import Kind
 from usage.cap_badges import NEAR
 from usage.models import ActiveMonth
 
 
-@watch("active-users")
+@rule("active-users")
 def thresholds(*, now: datetime) -> Iterator[Condition]:
     """Every organization at its threshold of this month's active users, or within ten of it.
 
@@ -26,10 +26,10 @@ def thresholds(*, now: datetime) -> Iterator[Condition]:
     near = ActiveMonth.objects.filter(
         month=month.first_day,
         organization__removed_at=None,
-        organization__mau_threshold__lte=F("count") + NEAR,
+        organization__mau_limit__lte=F("count") + NEAR,
     ).order_by("organization_id")
     for organization_id, name, active, threshold in near.values_list(
-        "organization_id", "organization__name", "count", "organization__mau_threshold"
+        "organization_id", "organization__name", "count", "organization__mau_limit"
     ):
         if threshold is None:
             continue

@@ -29,7 +29,7 @@ class ActiveRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityTold:
+class ActiveUsersExplanation:
     """A month's number: how many, who came last and when, and how many were told too late."""
 
     count: int
@@ -63,11 +63,11 @@ def active_rows(
     return rows.order_by(key, "-pk" if falls else "pk").values_list(*_COLUMNS)
 
 
-def told_of(*, organization_id: int, month: Month) -> ActivityTold:
+def explain_active_users(*, organization_id: int, month: Month) -> ActiveUsersExplanation:
     """The month's number and what made it, in three statements."""
     rows = active_rows(organization_id=organization_id, month=month, sort="-seen")
     latest = rows.first()
-    return ActivityTold(
+    return ActiveUsersExplanation(
         count=rows.count() if latest else 0,
         latest=ActiveRow(*latest) if latest else None,
         late=LateActivity.objects.filter(

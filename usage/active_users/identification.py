@@ -37,7 +37,7 @@ class Refused(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class IdentifiedUsers:
     """A sighting whose user is known. `month` is the billing month's first day.
 
     `is_closed`: the month is; `is_counted`: the user is counted in it already.
@@ -53,14 +53,14 @@ class Found:
 
 def look_up(
     *, organization: Organization, sightings: Sequence[Sighting], now: datetime
-) -> tuple[list[Found], dict[int, Refused]]:
+) -> tuple[list[IdentifiedUsers], dict[int, Refused]]:
     """The users meant, in order, and by place why others can't be recorded.
 
     A suspended user is active like any other. One who was removed since counts up to that instant;
     one who was added since counts too: systems report in their own order. In two statements.
     """
     first_instant = organization.created_at
-    found: list[Found] = []
+    found: list[IdentifiedUsers] = []
     refused: dict[int, Refused] = {}
     rows = _ask(LOOK_UP_LIVING, organization, dict(enumerate(sightings)))
     unknown = [place for place, user_id, *_ in rows if user_id is None]
@@ -78,7 +78,7 @@ def look_up(
         elif at < first_instant and month < starts_at:
             refused[place] = Refused.BEFORE_ORGANIZATION
         else:
-            found.append(Found(place, user_id, at, month, bool(is_closed), is_counted))
+            found.append(IdentifiedUsers(place, user_id, at, month, bool(is_closed), is_counted))
     return found, refused
 
 

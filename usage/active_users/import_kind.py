@@ -11,7 +11,7 @@ from core.months import YEARS, day_starts_at
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.file_reading import NotReadable, Table
 from tenants.imports.kinds import (
-    LINES_A_STEP,
+    LINES_PER_STEP,
     Columns,
     ImportKind,
     ImportLine,
@@ -25,7 +25,7 @@ from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.users.membership import Via
 from tenants.users.refusals import OrganizationRemoved
-from usage.active_users.identification import Found, Refused, Sighting, look_up
+from usage.active_users.identification import IdentifiedUsers, Refused, Sighting, look_up
 from usage.active_users.recording import Reporter, record_activity
 from usage.models import ActiveMonth
 
@@ -149,8 +149,8 @@ class ActivityImport(ImportKind):
                 verdict.refused.append(Refusal.of(line, reason))
         checked = len(verdict.refused)
         room = _Room(organization)
-        for begin in range(0, len(sound), LINES_A_STEP):
-            batch = sound[begin : begin + LINES_A_STEP]
+        for begin in range(0, len(sound), LINES_PER_STEP):
+            batch = sound[begin : begin + LINES_PER_STEP]
             refused = _against_users(batch, organization, room, zone=zone, now=now)
             verdict.refused += refused
             gone = {refusal.line for refusal in refused}
@@ -191,12 +191,12 @@ class _Room:
     """How many new active users there is room for in each month; everyone already let in."""
 
     def __init__(self, organization: Organization) -> None:
-        self.threshold = organization.mau_threshold
+        self.threshold = organization.mau_limit
         counts = ActiveMonth.objects.filter(organization=organization)
         self.counts: defaultdict[date, int] = defaultdict(int, counts.values_list("month", "count"))
         self.let_in: set[tuple[int, date]] = set()
 
-    def takes(self, found: Found) -> bool:
+    def takes(self, found: IdentifiedUsers) -> bool:
         """Whether there is room for it, which it takes."""
         if found.is_counted or found.is_closed or self.threshold is None:
             return True

@@ -22,8 +22,8 @@ _ORDERS: Final = {
     "active": "now_active, id",
     "-active": "now_active DESC, id DESC",
     # Without a threshold there is the most room.
-    "threshold": "mau_threshold NULLS LAST, id",
-    "-threshold": "mau_threshold DESC NULLS FIRST, id DESC",
+    "threshold": "mau_limit NULLS LAST, id",
+    "-threshold": "mau_limit DESC NULLS FIRST, id DESC",
 }
 
 

@@ -8,11 +8,11 @@ from django.db import connection, transaction
 
 from tenants.models import Organization
 from tenants.users.membership import Via
-from tenants.users.refusals import MauThresholdReached, translated_refusals
-from usage.active_users.identification import Found, Refused, Sighting, look_up
+from tenants.users.refusals import MauLimitReached, translated_refusals
+from usage.active_users.identification import IdentifiedUsers, Refused, Sighting, look_up
 
 # Nothing is closed between looking which months are and recording in them.
-HOLD_BOOKS_OPEN = "SELECT pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint)"
+HOLD_LEDGER_OPEN = "SELECT pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint)"
 RECORD = """
     INSERT INTO usage_activeuser AS a (organization_id, month, user_id, first_seen_at,
                                        reported_at, reported_by_name, via)
@@ -80,14 +80,14 @@ def record_activity(
     """Count the users told of, each once in its month; telling it again changes nothing.
 
     `is_whole`: all or nothing. It raises `ActivityRefused` when any can't be recorded and
-    `MauThresholdReached` when the new ones would pass the threshold; otherwise those are among the
+    `MauLimitReached` when the new ones would pass the threshold; otherwise those are among the
     refused, in order, and the rest is recorded. An earlier instant of an open month replaces the
     one known. Raises `OrganizationRemoved`.
     """
     # Whoever else records in it waits: what is looked up stays so.
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     with connection.cursor() as cursor:
-        cursor.execute(HOLD_BOOKS_OPEN)
+        cursor.execute(HOLD_LEDGER_OPEN)
     found, refused = look_up(organization=organization, sightings=sightings, now=now)
     if refused and is_whole:
         raise ActivityRefused(refused)
@@ -116,7 +116,9 @@ class _Told:
     reporter: Reporter
     now: datetime
 
-    def write(self, statement: str, found: Sequence[Found]) -> list[tuple[int, date, bool]]:
+    def write(
+        self, statement: str, found: Sequence[IdentifiedUsers]
+    ) -> list[tuple[int, date, bool]]:
         if not found:
             return []
         with connection.cursor() as cursor:
@@ -134,7 +136,7 @@ class _Told:
             )
             return cursor.fetchall() if statement is RECORD else []
 
-    def record(self, found: Sequence[Found]) -> list[int]:
+    def record(self, found: Sequence[IdentifiedUsers]) -> list[int]:
         """Record them; the places of those that are newly counted, the first of each."""
         first = _first_of_each(found)
         with translated_refusals():
@@ -143,9 +145,9 @@ class _Told:
         return [one.place for one in first if (one.user_id, one.month) in inserted]
 
 
-def _first_of_each(found: Sequence[Found]) -> list[Found]:
+def _first_of_each(found: Sequence[IdentifiedUsers]) -> list[IdentifiedUsers]:
     """Each user and month once, at the place where it stands first and its earliest instant."""
-    first: dict[tuple[int, date], Found] = {}
+    first: dict[tuple[int, date], IdentifiedUsers] = {}
     for one in found:
         key = (one.user_id, one.month)
         known = first.setdefault(key, one)
@@ -154,13 +156,15 @@ def _first_of_each(found: Sequence[Found]) -> list[Found]:
     return list(first.values())
 
 
-def _record_while_room(told: _Told, found: Sequence[Found]) -> tuple[list[int], list[int]]:
+def _record_while_room(
+    told: _Told, found: Sequence[IdentifiedUsers]
+) -> tuple[list[int], list[int]]:
     """Record those for whom there is room: newly counted places, and those over the threshold."""
     kept, over = list(found), list[int]()
     while True:
         try:
             return told.record(kept), over
-        except MauThresholdReached as reached:
+        except MauLimitReached as reached:
             room = max(0, reached.threshold - reached.count)
             new = [
                 one

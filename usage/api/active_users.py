@@ -25,8 +25,8 @@ from tenants.api.fields import (
 )
 from tenants.api.refusals import CONFLICT, contact_of
 from tenants.users.membership import Via
-from tenants.users.refusals import MauThresholdReached
-from usage.active_users.explain import told_of
+from tenants.users.refusals import MauLimitReached
+from usage.active_users.explain import explain_active_users
 from usage.active_users.identification import Refused, Sighting
 from usage.active_users.months_table import activity_table
 from usage.active_users.recording import ActivityRefused, Recorded, Reporter, record_activity
@@ -187,13 +187,13 @@ def active_month(request: ApiRequest, organization_id: int, month: MonthText) ->
     """How many, beside the threshold."""
     organization = organization_or_404(organization_id=organization_id)
     asked, zone, now = asked_month(request, month)
-    told = told_of(organization_id=organization.pk, month=asked)
+    told = explain_active_users(organization_id=organization.pk, month=asked)
     return {
         "organization_id": organization.pk,
         "month": str(asked),
         "is_over": asked.ends_at(zone) <= now,
         "active_users": told.count,
-        "threshold": organization.mau_threshold,
+        "threshold": organization.mau_limit,
         "late": told.late,
     }
 
@@ -250,7 +250,7 @@ def _page(month: Month, paging: PageQuery) -> dict[str, Any]:
     return {"items": items, "next": items[-1]["organization_id"] if more else None}
 
 
-def _threshold_reached(request: ApiRequest, refusal: MauThresholdReached) -> Problem:
+def _threshold_reached(request: ApiRequest, refusal: MauLimitReached) -> Problem:
     provider = request.provider
     return Problem(
         CONFLICT,
@@ -276,4 +276,4 @@ def _activity_refused(_request: ApiRequest, refusal: ActivityRefused) -> Problem
     )
 
 
-PROBLEMS = {MauThresholdReached: _threshold_reached, ActivityRefused: _activity_refused}
+PROBLEMS = {MauLimitReached: _threshold_reached, ActivityRefused: _activity_refused}

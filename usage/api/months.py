@@ -11,8 +11,8 @@ from tenants.access import organization_or_404
 from tenants.api.fields import Page, PageQuery, Paging
 from tenants.models import Organization
 from usage.api.month_parameter import MonthText, asked_month
-from usage.explain.peaks import Crest, explain_month
-from usage.ledger.month_peaks import MonthLevel, high_water_marks
+from usage.explain.peaks import LocalPeak, explain_month
+from usage.ledger.month_peaks import MonthPeak, high_water_marks
 
 router = Router(tags=["Usage"])
 
@@ -46,7 +46,7 @@ class WhyOut(Schema):
     high_water_mark: int
     carried_in: int
     peak: PeakOut
-    runner_up: PeakOut | None
+    second_peak: PeakOut | None
 
 
 class MonthOut(Schema):
@@ -80,8 +80,8 @@ class OrganizationMonthOut(Schema):
     devices: MarkOut
 
 
-def _peak(crest: Crest) -> dict[str, Any]:
-    event = crest.event
+def _peak(local_peak: LocalPeak) -> dict[str, Any]:
+    event = local_peak.event
     addition = event and {
         "event_id": event.event_id,
         "at": event.at,
@@ -93,10 +93,10 @@ def _peak(crest: Crest) -> dict[str, Any]:
         "count_after": event.count_after,
     }
     return {
-        "level": crest.level,
-        "at": crest.at,
-        "until": crest.until,
-        "times": crest.times,
+        "level": local_peak.level,
+        "at": local_peak.at,
+        "until": local_peak.until,
+        "times": local_peak.times,
         "addition": addition,
     }
 
@@ -126,7 +126,7 @@ def month_of_organization(
             "high_water_mark": why.high_water_mark,
             "carried_in": why.carried_in,
             "peak": _peak(why.peak),
-            "runner_up": why.runner_up and _peak(why.runner_up),
+            "second_peak": why.second_peak and _peak(why.second_peak),
         }
     return answer
 
@@ -137,13 +137,13 @@ def month_of_organization(
 def month_of_all(request: ApiRequest, month: MonthText, paging: Paging) -> dict[str, Any]:
     """High-water marks in order of organization id; removed ones too, they are still billed."""
     asked, _, _ = asked_month(request, month)
-    marks: dict[int, dict[str, MonthLevel]] = {}
+    marks: dict[int, dict[str, MonthPeak]] = {}
     for level in high_water_marks(month=asked):
         marks.setdefault(level.organization_id, {})[level.metric.value] = level
     return _page(marks, paging)
 
 
-def _page(marks: dict[int, dict[str, MonthLevel]], paging: PageQuery) -> dict[str, Any]:
+def _page(marks: dict[int, dict[str, MonthPeak]], paging: PageQuery) -> dict[str, Any]:
     behind = [pk for pk in marks if pk > paging.after]
     ids = behind[: paging.limit]
     organizations = Organization.objects.in_bulk(ids)

@@ -10,7 +10,7 @@ from django.db import transaction
 from core.actors import Actor
 from tenants.models import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
 from tenants.organizations.bulk_caps import CapChange, set_user_caps
-from usage.cap_simulation.simulation import Past
+from usage.cap_simulation.simulation import SimulatedCap
 from usage.models import DraftCap
 
 
@@ -21,7 +21,7 @@ class Base(StrEnum):
     TWELVE_MONTHS = "twelve_months"
 
 
-class Whom(StrEnum):
+class Target(StrEnum):
     """Which organizations a rule is for."""
 
     ALL = "all"
@@ -35,9 +35,9 @@ class Rule:
 
     base: Base
     percent: int
-    whom: Whom
+    whom: Target
 
-    def cap(self, past: Past) -> int:
+    def cap(self, past: SimulatedCap) -> int:
         """Rounded up, within the range of caps."""
         mark = past.users[-1] if self.base is Base.THIS_MONTH else past.highest
         wanted = -(-mark * (100 + self.percent) // 100)
@@ -75,11 +75,11 @@ def put(*, user_id: int, caps: Mapping[int, int | None]) -> int:
     return len(drafts)
 
 
-def put_by_rule(*, user_id: int, rule: Rule, pasts: Iterable[Past]) -> int:
+def put_by_rule(*, user_id: int, rule: Rule, pasts: Iterable[SimulatedCap]) -> int:
     """Draft a cap for every living organization that the rule is for; gives how many differ."""
     living = Organization.objects.visible()
-    if rule.whom is not Whom.ALL:
-        living = living.filter(user_cap__isnull=rule.whom is Whom.UNCAPPED)
+    if rule.whom is not Target.ALL:
+        living = living.filter(user_cap__isnull=rule.whom is Target.UNCAPPED)
     ids = set(living.values_list("pk", flat=True))
     caps: dict[int, int | None] = {
         past.organization_id: rule.cap(past) for past in pasts if past.organization_id in ids

@@ -26,7 +26,7 @@ _STEPS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class SimulatedCap:
     """An organization's twelve months as they were, and its marks of users under the draft."""
 
     organization_id: int
@@ -43,9 +43,9 @@ class Past:
         return max(self.users)
 
 
-def look_back(
+def simulate_caps(
     *, caps: Mapping[int, int | None], now: datetime, zone: ZoneInfo
-) -> tuple[tuple[Month, ...], list[Past]]:
+) -> tuple[tuple[Month, ...], list[SimulatedCap]]:
     """The last twelve months, the running one too, and every organization's past under `caps`.
 
     Of the organizations this person may see; those without a draft cap, or with None, stay as they
@@ -61,7 +61,7 @@ def look_back(
     }
     none = (0,) * len(months)
     pasts = {
-        row.organization_id: Past(
+        row.organization_id: SimulatedCap(
             row.organization_id,
             row.name,
             row.is_removed,
@@ -81,7 +81,7 @@ def look_back(
 
 
 def blocked_by_month(
-    pasts: Iterable[Past], *, months: Sequence[Month], zone: ZoneInfo
+    pasts: Iterable[SimulatedCap], *, months: Sequence[Month], zone: ZoneInfo
 ) -> list[int]:
     """How many additions of each month the draft would have refused."""
     starts = [month.starts_at(zone) for month in months]
@@ -93,8 +93,11 @@ def blocked_by_month(
 
 
 def _replayed(
-    pasts: Mapping[int, Past], caps: Mapping[int, int], months: tuple[Month, ...], zone: ZoneInfo
-) -> Iterator[tuple[int, Past]]:
+    pasts: Mapping[int, SimulatedCap],
+    caps: Mapping[int, int],
+    months: tuple[Month, ...],
+    zone: ZoneInfo,
+) -> Iterator[tuple[int, SimulatedCap]]:
     if not caps:
         return
     starts = [month.starts_at(zone) for month in months]
@@ -111,7 +114,7 @@ def _replayed(
             )
             yield (
                 organization_id,
-                Past(
+                SimulatedCap(
                     past.organization_id,
                     past.name,
                     past.is_removed,

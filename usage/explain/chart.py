@@ -15,7 +15,7 @@ def month_chart(*, explanation: Explanation, cap: int | None, now: datetime) -> 
     """The month's level in steps, a day a line in its table; `cap` is drawn when given."""
     told = explanation
     noun = told.metric.value
-    crests = [told.peak, *([told.runner_up] if told.runner_up else [])]
+    local_peaks = [told.peak, *([told.second_peak] if told.second_peak else [])]
     return step_chart(
         title=f"{told.metric.label} in {told.month.first_day:%B %Y}",
         description=(
@@ -32,12 +32,12 @@ def month_chart(*, explanation: Explanation, cap: int | None, now: datetime) -> 
         ],
         marks=[
             Mark(
-                crest.at,
-                crest.level,
-                f"{counted_noun(crest.level, noun)}, {exact_instant(crest.at, told.zone)}",
+                local_peak.at,
+                local_peak.level,
+                f"{counted_noun(local_peak.level, noun)}, {exact_instant(local_peak.at, told.zone)}",
             )
-            for crest in crests
-            if crest.level
+            for local_peak in local_peaks
+            if local_peak.level
         ],
         limit=None if cap is None else Limit(cap, "Cap"),
         header=("Day", "Highest", "Added", "Removed", "At the end"),

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from usage.explain.peaks import Explanation
 from usage.formatting import counted_noun, exact_instant
-from usage.ledger.late_usage import LateChange, lacked_by
+from usage.ledger.late_usage import LateUsageEvent, missing_usage
 
 SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class LateStory:
+class LateUsageNote:
     """A sentence about the month, and who came or went when; `more` are not listed."""
 
     sentence: str
@@ -18,9 +18,9 @@ class LateStory:
     more: int
 
 
-def late_story(*, explanation: Explanation) -> LateStory | None:
+def late_usage_note(*, explanation: Explanation) -> LateUsageNote | None:
     """The story of the explained month; None where nothing was told late of it."""
-    lacked = lacked_by(
+    lacked = missing_usage(
         organization_id=explanation.organization_id,
         metric=explanation.metric,
         month=explanation.month,
@@ -35,17 +35,17 @@ def late_story(*, explanation: Explanation) -> LateStory | None:
     if would > was:
         end = "the difference is a line of the next invoice"
     end = f"With all of it the month would have had {would:,} {noun}: {end}."
-    return LateStory(
+    return LateUsageNote(
         sentence=f"{told}. {end}",
         changes=tuple(
-            (_did(change), exact_instant(change.claimed_at, explanation.zone))
+            (_did(change), exact_instant(change.effective_at, explanation.zone))
             for change in lacked.changes[:SHOWN]
         ),
         more=max(0, len(lacked.changes) - SHOWN),
     )
 
 
-def _did(change: LateChange) -> str:
+def _did(change: LateUsageEvent) -> str:
     did = "added" if change.delta > 0 else "removed"
     by = f" by {change.actor_name}" if change.actor_name else ""
     return f"{change.subject_name} {did}{by}"

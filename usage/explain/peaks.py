@@ -1,6 +1,6 @@
 """Why a month's number is what it is: the addition that made the peak, and what came next to it.
 
-Definitions of crest, peak and runner-up: docs/decisions/0009.
+Definitions of local_peak, peak and runner-up: docs/decisions/0009.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from django.db import connection
 from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
-from usage.ledger.month_peaks import level_of
+from usage.ledger.month_peaks import carried_in_of
 from usage.models import MonthlyUsage, UsageEvent
 from usage.sql import statement
 
@@ -51,12 +51,12 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
-class Crest:
+class LocalPeak:
     """A level that the count rose to and did not pass before it fell, or the month ended.
 
     `event` is the addition that made it, None for the level the month began with. `until` is when
     the next one left, None where nobody did. `together` additions were of the same instant, up to
-    this one. `times` is how many crests of the month are of this level.
+    this one. `times` is how many local_peaks of the month are of this level.
     """
 
     level: int
@@ -92,8 +92,8 @@ class Explanation:
     starts_at: datetime
     ends_at: datetime
     carried_in: int
-    peak: Crest
-    runner_up: Crest | None
+    peak: LocalPeak
+    second_peak: LocalPeak | None
     hours: tuple[Hour, ...]
 
     @property
@@ -134,19 +134,19 @@ def explain_month(
         "latest": ends_at + RULES_DIFFER,
     }
     rows = _read_month(asked)
-    crests = [_crest(row) for row in rows if not row[0]]
+    local_peaks = [_local_peak(row) for row in rows if not row[0]]
     hours = tuple(
         Hour(EPOCH + timedelta(microseconds=row[10]), *row[3:8]) for row in rows if row[0]
     )
     if hours:
-        carried_in, first_delta = rows[len(crests)][8:10]
+        carried_in, first_delta = rows[len(local_peaks)][8:10]
     else:
-        carried_in = level_of(organization_id=organization_id, metric=metric, month=month)
+        carried_in = carried_in_of(organization_id=organization_id, metric=metric, month=month)
         first_delta = -1
     if first_delta < 0:
         until = hours[0].at if hours else None
-        crests.append(Crest(carried_in, starts_at, until, event=None, together=0, times=1))
-    peak, runner_up = _two_highest(crests)
+        local_peaks.append(LocalPeak(carried_in, starts_at, until, event=None, together=0, times=1))
+    peak, second_peak = _two_highest(local_peaks)
     return Explanation(
         organization_id=organization_id,
         metric=metric,
@@ -156,7 +156,7 @@ def explain_month(
         ends_at=ends_at,
         carried_in=carried_in,
         peak=peak,
-        runner_up=runner_up,
+        second_peak=second_peak,
         hours=hours,
     )
 
@@ -182,31 +182,33 @@ def _read_month(asked: dict[str, Any]) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _crest(row: tuple[Any, ...]) -> Crest:
+def _local_peak(row: tuple[Any, ...]) -> LocalPeak:
     _, event_id, at, level, *_, until, times, together, subject_id, name, actor_id, actor, via = row
     event = PeakEvent(event_id, at, subject_id, name, actor_id, actor, via, level - 1, level)
-    return Crest(level, at, until, event, together, times)
+    return LocalPeak(level, at, until, event, together, times)
 
 
-def _two_highest(crests: list[Crest]) -> tuple[Crest, Crest | None]:
+def _two_highest(local_peaks: list[LocalPeak]) -> tuple[LocalPeak, LocalPeak | None]:
     """The peak and the runner-up: the highest first, the earlier of equals.
 
     The opening one counts along with those of its level, which the database did not know.
     """
-    opening = next((crest for crest in crests if crest.event is None), None)
-    ranked = sorted(crests, key=_rank)
+    opening = next((local_peak for local_peak in local_peaks if local_peak.event is None), None)
+    ranked = sorted(local_peaks, key=_rank)
     if opening:
-        others = next((c.times for c in crests if c.event and c.level == opening.level), 0)
+        others = next((c.times for c in local_peaks if c.event and c.level == opening.level), 0)
         ranked = [
-            replace(crest, times=others + 1) if crest.level == opening.level else crest
-            for crest in ranked
+            replace(local_peak, times=others + 1)
+            if local_peak.level == opening.level
+            else local_peak
+            for local_peak in ranked
         ]
     return ranked[0], ranked[1] if len(ranked) > 1 else None
 
 
-def _rank(crest: Crest) -> tuple[int, int]:
+def _rank(local_peak: LocalPeak) -> tuple[int, int]:
     # By the log's order, not by instant: two may share one, after a month was closed.
-    return -crest.level, crest.event.event_id if crest.event else 0
+    return -local_peak.level, local_peak.event.event_id if local_peak.event else 0
 
 
 def _peak(row: MonthlyUsage) -> Peak:

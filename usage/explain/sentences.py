@@ -5,11 +5,11 @@ from datetime import datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from usage.explain.peaks import Crest, Explanation
+from usage.explain.peaks import Explanation, LocalPeak
 from usage.formatting import counted_noun, day_and_time, duration, ordinal, way_in
 
 
-def why_sentence(*, explanation: Explanation, organization: str, now: datetime) -> SafeString:
+def peak_sentence(*, explanation: Explanation, organization: str, now: datetime) -> SafeString:
     """Why the number is what it is, for somebody who has never heard of high-water marks."""
     told, peak = explanation, explanation.peak
     noun, month = told.metric.value, f"{told.month.first_day:%B %Y}"
@@ -61,9 +61,9 @@ def after_sentence(*, explanation: Explanation, now: datetime) -> str:
     return said
 
 
-def runner_up_sentence(*, explanation: Explanation) -> SafeString:
+def second_peak_sentence(*, explanation: Explanation) -> SafeString:
     """The highest level of another time, or why there is none."""
-    told, second = explanation, explanation.runner_up
+    told, second = explanation, explanation.second_peak
     if not told.hours:
         return SafeString("There was none: nobody came or went.")
     if second is None:
@@ -77,8 +77,8 @@ def runner_up_sentence(*, explanation: Explanation) -> SafeString:
     )
 
 
-def _who_added_whom(crest: Crest) -> SafeString:
-    event = crest.event
+def _who_added_whom(local_peak: LocalPeak) -> SafeString:
+    event = local_peak.event
     assert event is not None  # noqa: S101 - the callers looked
     if not event.actor_name:
         return format_html("<bdi>{}</bdi> was added {}", event.subject_name, way_in(event.via))

@@ -72,7 +72,7 @@ def try_month(*, month: Month, zone: ZoneInfo) -> list[ForecastTrial]:
     return trials
 
 
-def record_trials(*, zone: ZoneInfo, now: datetime) -> int:
+def record_backtest(*, zone: ZoneInfo, now: datetime) -> int:
     """Try the months of the last year that are over and were not tried; gives how many there were.
 
     Repeating changes nothing: what is past stays as it was.

@@ -1,6 +1,6 @@
 """What was told late: additions and removals of a month that the log could not take any more.
 
-The log places them in a later month (`UsageEvent.at`) and keeps what was claimed (`claimed_at`).
+The log places them in a later month (`UsageEvent.at`) and keeps what was claimed (`effective_at`).
 Closed months stay as they were billed; here is what they would have been (docs/decisions/0016).
 """
 
@@ -16,12 +16,12 @@ from core.schema import require_provider_schema
 from usage.models import UsageEvent
 from usage.sql import statement
 
-CORRECTED_MONTHS = statement("corrected_months")
+RESTATED_MONTHS = statement("restated_months")
 
 
 LOG_STATE = """
     SELECT (SELECT max(id) FROM usage_usageevent),
-           EXISTS (SELECT FROM usage_usageevent WHERE claimed_at IS NOT NULL)
+           EXISTS (SELECT FROM usage_usageevent WHERE effective_at IS NOT NULL)
                OR EXISTS (SELECT FROM usage_lateactivity)
 """
 
@@ -43,7 +43,7 @@ def log_state() -> LogState:
 
 
 @dataclass(frozen=True, slots=True)
-class LateChange:
+class LateUsageEvent:
     """One addition (+1) or removal (-1) told late: when it really was, and where it is counted."""
 
     event_id: int
@@ -51,18 +51,18 @@ class LateChange:
     organization_name: str
     metric: Metric
     delta: int
-    claimed_at: datetime
+    effective_at: datetime
     counted_at: datetime
     subject_name: str
     actor_name: str
 
     def concerns(self, month: Month, zone: ZoneInfo) -> bool:
         """Whether the month lacked it: from the one it belongs to until it was counted."""
-        return Month.of(self.claimed_at, zone) <= month < Month.of(self.counted_at, zone)
+        return Month.of(self.effective_at, zone) <= month < Month.of(self.counted_at, zone)
 
 
 @dataclass(frozen=True, slots=True)
-class CorrectedMonth:
+class RestatedMonth:
     """A month of one organization and metric with everything at its real instant.
 
     `peak_…` say when and by whom the mark was first reached; None and empty when the month began
@@ -80,68 +80,68 @@ class CorrectedMonth:
     peak_actor_name: str
 
 
-def late_changes(
+def late_usage_events(
     *, organization_id: int | None = None, metric: Metric | None = None
-) -> list[LateChange]:
+) -> list[LateUsageEvent]:
     """All there are in the current provider's log, or of one organization, as they really came."""
     require_provider_schema()
-    events = UsageEvent.objects.filter(claimed_at__isnull=False)
+    events = UsageEvent.objects.filter(effective_at__isnull=False)
     if organization_id is not None:
         events = events.filter(organization=organization_id)
     if metric is not None:
         events = events.filter(metric=metric.value)
-    found = events.order_by("claimed_at", "pk").values_list(
+    found = events.order_by("effective_at", "pk").values_list(
         "pk",
         "organization_id",
         "organization__name",
         "metric",
         "delta",
-        "claimed_at",
+        "effective_at",
         "at",
         "subject_name",
         "actor_name",
     )
     return [
-        LateChange(pk, organization, name, Metric(of), delta, claimed_at, at, subject, actor)
-        for pk, organization, name, of, delta, claimed_at, at, subject, actor in found
-        if claimed_at is not None
+        LateUsageEvent(pk, organization, name, Metric(of), delta, effective_at, at, subject, actor)
+        for pk, organization, name, of, delta, effective_at, at, subject, actor in found
+        if effective_at is not None
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class LackedMonth:
+class MissingUsage:
     """What a month of one organization lacked, and the mark it would have had with it."""
 
-    changes: tuple[LateChange, ...]
+    changes: tuple[LateUsageEvent, ...]
     high_water_mark: int
 
 
-def lacked_by(
+def missing_usage(
     *, organization_id: int, metric: Metric, month: Month, zone: ZoneInfo
-) -> LackedMonth | None:
+) -> MissingUsage | None:
     """What was told late of an organization's month; None where nothing was, in one statement."""
     told = [
         change
-        for change in late_changes(organization_id=organization_id, metric=metric)
+        for change in late_usage_events(organization_id=organization_id, metric=metric)
         if change.concerns(month, zone)
     ]
     if not told:
         return None
     marks = {
         (each.organization_id, each.metric, each.month): each.high_water_mark
-        for each in corrected_months()
+        for each in restated_months()
     }
-    return LackedMonth(tuple(told), marks[organization_id, metric, month])
+    return MissingUsage(tuple(told), marks[organization_id, metric, month])
 
 
-def corrected_months() -> list[CorrectedMonth]:
+def restated_months() -> list[RestatedMonth]:
     """Each month that lacked something told late, open or closed, as it would have been.
 
     In one statement over the logs of the organizations concerned; by month.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(CORRECTED_MONTHS)
+        cursor.execute(RESTATED_MONTHS)
         return [_corrected(*row) for row in cursor.fetchall()]
 
 
@@ -156,9 +156,9 @@ def _corrected(  # noqa: PLR0917 - the statement's columns
     at: datetime | None,
     subject_name: str | None,
     actor_name: str | None,
-) -> CorrectedMonth:
+) -> RestatedMonth:
     was_passed = highest is not None and highest > carried_in
-    return CorrectedMonth(
+    return RestatedMonth(
         organization_id=organization_id,
         organization_name=name,
         metric=Metric(metric),

@@ -15,7 +15,7 @@ from tenants.models import MeteringPolicy
 log = logging.getLogger(__name__)
 
 # Waits for whoever is counting, and holds off whoever comes next until the transaction ends.
-LOCK_BOOKS = "SELECT pg_advisory_xact_lock('usage_usageevent'::regclass::oid::bigint)"
+LOCK_LEDGER = "SELECT pg_advisory_xact_lock('usage_usageevent'::regclass::oid::bigint)"
 
 FILL_MONTH = """
     INSERT INTO usage_monthlyusage (organization_id, metric, month, carried_in, high_water_mark)
@@ -56,7 +56,7 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_BOOKS)
+        cursor.execute(LOCK_LEDGER)
         policy = MeteringPolicy.objects.current()
         if policy.billing_time_zone != zone.key:
             raise ValueError(f"Months are billed in {policy.billing_time_zone}, not in {zone.key}.")

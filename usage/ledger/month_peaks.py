@@ -54,7 +54,7 @@ LEVELS = """
 
 
 @dataclass(frozen=True, slots=True)
-class MonthLevel:
+class MonthPeak:
     """One organization's month of one metric.
 
     `peak_at` and `peak_event_id` say when and by whom the mark was first reached; both are None
@@ -69,7 +69,7 @@ class MonthLevel:
     peak_event_id: int | None
 
 
-def high_water_marks(*, month: Month, metrics: Sequence[Metric] = COUNTED) -> list[MonthLevel]:
+def high_water_marks(*, month: Month, metrics: Sequence[Metric] = COUNTED) -> list[MonthPeak]:
     """Every organization's level and peak of a month, of counted metrics, in one statement.
 
     Organizations come in order of id, removed ones too: what they had is still billed. A month
@@ -83,9 +83,9 @@ def high_water_marks(*, month: Month, metrics: Sequence[Metric] = COUNTED) -> li
 
 def _read(
     rows: list[tuple[int, str, int, int, datetime | None, int | None]],
-) -> Iterator[MonthLevel]:
+) -> Iterator[MonthPeak]:
     for organization_id, metric, carried_in, high_water_mark, peak_at, peak_event_id in rows:
-        yield MonthLevel(
+        yield MonthPeak(
             organization_id=organization_id,
             metric=Metric(metric),
             carried_in=carried_in,
@@ -95,7 +95,7 @@ def _read(
         )
 
 
-def level_of(*, organization_id: int, metric: Metric, month: Month) -> int:
+def carried_in_of(*, organization_id: int, metric: Metric, month: Month) -> int:
     """What an organization had when the month began, in one statement; 0 before it existed."""
     rows = MonthlyUsage.objects.filter(
         organization=OuterRef("organization"), metric=metric.value, month__gte=month.first_day

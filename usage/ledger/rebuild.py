@@ -16,9 +16,9 @@ from core.actors import Actor
 from core.schema import require_provider_schema
 from tenants import audit
 from usage.active_users import rebuild
-from usage.alerts import report_books
-from usage.ledger.month_freeze import LOCK_BOOKS
-from usage.ledger.verify import REPLAYED, Difference, verify_books
+from usage.alerts import report_ledger_differences
+from usage.ledger.month_freeze import LOCK_LEDGER
+from usage.ledger.verify import REPLAYED, Difference, verify_ledger
 from usage.sql import statement
 
 REBUILD_COUNTERS = REPLAYED + statement("rebuild_counters")
@@ -52,18 +52,18 @@ def rebuild_usage(*, closed_too: bool, actor: Actor, now: datetime) -> Rebuilt:
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_BOOKS)
-        before = verify_books()
+        cursor.execute(LOCK_LEDGER)
+        before = verify_ledger()
         if not before:
-            report_books(differences=before, now=now)
+            report_ledger_differences(differences=before, now=now)
             return Rebuilt(before, 0, 0, before)
         with _unguarded(cursor):
             cursor.execute(REBUILD_COUNTERS)
             counters = len(cursor.fetchall())
             cursor.execute(REBUILD_MONTHS, {"closed_too": closed_too})
             months = len(cursor.fetchall()) + rebuild.rebuild_active_months(cursor)
-    after = verify_books()
-    report_books(differences=after, now=now)
+    after = verify_ledger()
+    report_ledger_differences(differences=after, now=now)
     audit.record(
         actor=actor,
         action="usage.rebuilt",

@@ -26,12 +26,12 @@ AS_COUNTED = """
     ORDER BY e.organization_id, e.metric, e.id
 """
 AS_IT_WAS = """
-    SELECT e.organization_id, e.metric, e.id, e.delta, coalesce(e.claimed_at, e.at),
-           date_trunc('month', coalesce(e.claimed_at, e.at) AT TIME ZONE p.billing_time_zone)::date,
+    SELECT e.organization_id, e.metric, e.id, e.delta, coalesce(e.effective_at, e.at),
+           date_trunc('month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone)::date,
            e.subject_name, e.actor_name
     FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
     WHERE e.id <= coalesce(%(through)s, e.id)
-    ORDER BY e.organization_id, e.metric, coalesce(e.claimed_at, e.at), e.id
+    ORDER BY e.organization_id, e.metric, coalesce(e.effective_at, e.at), e.id
 """
 
 

@@ -14,8 +14,8 @@ from psycopg import sql
 from accounts.models import Provider
 from core.months import Month, day_ends_at, day_starts_at, last_finished_day
 from core.schema import connection, provider_schema
-from usage.alerts import report_books
-from usage.ledger.verify import verify_books
+from usage.alerts import report_ledger_differences
+from usage.ledger.verify import verify_ledger
 from usage.models import SnapshotRun
 from usage.sql import statement
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TAKE_UNCHANGED, TAKE_CHANGED = statement("take_unchanged"), statement("take_changed")
 
 # How much of a longer gap one task makes up; the next hour's goes on from there.
-DAYS_A_TASK = 31
+DAYS_PER_TASK = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _instants(due: Due, day: date, now: datetime) -> dict[str, date]:
 def due_snapshots(*, providers: Sequence[Provider], now: datetime) -> list[Due]:
     """The providers that miss days, from the day of their first organization on.
 
-    At most `DAYS_A_TASK` days each, the oldest.
+    At most `DAYS_PER_TASK` days each, the oldest.
     """
     last = _ask_each(providers, "SELECT max(day) FROM", "usage_snapshotrun")
     fresh = [provider for provider in providers if last[provider.schema_name] is None]
@@ -138,7 +138,7 @@ def _missing_days(
     else:
         return []
     count = (last_finished_day(now=now, zone=zone) - start).days + 1
-    return [start + timedelta(days=n) for n in range(min(count, DAYS_A_TASK))]
+    return [start + timedelta(days=n) for n in range(min(count, DAYS_PER_TASK))]
 
 
 def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outcome:
@@ -155,7 +155,7 @@ def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outco
         log.warning("A snapshot failed: each of %s providers by itself", len(due))
         taken, failed = _take_one_by_one(due, now=now)
     # Of those that failed too: wrong books may be why.
-    differences = {each.provider.schema_name: _check_books(each, now=now) for each in due}
+    differences = {each.provider.schema_name: _check_ledger(each, now=now) for each in due}
     unchecked = {schema for schema, found in differences.items() if found is None}
     return Outcome(
         snapshots=taken,
@@ -176,18 +176,18 @@ def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, list[st
     return taken, failed
 
 
-def _check_books(due: Due, *, now: datetime) -> int | None:
+def _check_ledger(due: Due, *, now: datetime) -> int | None:
     """How many differences there are, None when nobody could look. An alert tells them, and nothing
     is repaired.
     """
     try:
         with provider_schema(due.provider), transaction.atomic():
-            differences = verify_books()
+            differences = verify_ledger()
             for difference in differences:
                 log.error("Books of %s: %s", due.provider.schema_name, difference)
             if differences:
                 SnapshotRun.objects.filter(day=due.days[-1]).update(differences=len(differences))
-            report_books(differences=differences, now=now)
+            report_ledger_differences(differences=differences, now=now)
     except DatabaseError:
         log.exception(
             "The books of %s could not be checked; tomorrow again.", due.provider.schema_name

@@ -9,7 +9,7 @@ from core.schema import require_provider_schema
 from usage.sql import statement
 
 REPLAYED = statement("replayed")
-VERIFY_BOOKS = REPLAYED + statement("verify_books")
+VERIFY_LEDGER = REPLAYED + statement("verify_ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Difference:
         )
 
 
-def verify_books() -> list[Difference]:
+def verify_ledger() -> list[Difference]:
     """Every difference in the current provider's books; an empty list when they are right.
 
     Replays the whole log and compares counts, instants, counters, monthly rows with their peaks,
@@ -38,7 +38,7 @@ def verify_books() -> list[Difference]:
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(VERIFY_BOOKS)
+        cursor.execute(VERIFY_LEDGER)
         return [
             Difference(organization_id, Metric(metric), what, expected, found)
             for organization_id, metric, what, expected, found in cursor.fetchall()

@@ -7,7 +7,7 @@ from django.db import models
 from tenants.models import ManagedUser, Organization
 
 
-class Told(models.Model):
+class ReportedActivity(models.Model):
     """A user seen in a month of an organization, and who told it in which way.
 
     `month` is the first day of the billing month in the provider's billing zone. The user's row is
@@ -33,7 +33,7 @@ class Told(models.Model):
         abstract = True
 
 
-class ActiveUser(Told):
+class ActiveUser(ReportedActivity):
     """One active user of a month, counted once: the rows of a month are its number.
 
     `first_seen_at` is the earliest instant that was told before the month was closed. Counted by
@@ -78,7 +78,7 @@ class ActiveMonth(models.Model):
         return f"{self.organization_id} {self.month:%Y-%m}: {self.count} active"
 
 
-class LateActivity(Told):
+class LateActivity(ReportedActivity):
     """A user told to have been active in a month that was closed by then, and not counted in it.
 
     The closed month keeps its number (docs/decisions/0006); this is only appended.

@@ -33,7 +33,7 @@ class OrganizationCounter(models.Model):
 class UsageEvent(models.Model):
     """One user or device that came (+1) or went (-1). Append-only, and the truth.
 
-    Order within an organization and metric is that of `id`; `at` never falls along it. `claimed_at`
+    Order within an organization and metric is that of `id`; `at` never falls along it. `effective_at`
     is when it really was, kept only where that lies in an earlier month than `at`: told late.
     """
 
@@ -47,15 +47,15 @@ class UsageEvent(models.Model):
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(max_length=200, blank=True)
     via = models.CharField(max_length=20, blank=True)
-    claimed_at = models.DateTimeField(null=True)
+    effective_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["organization", "metric", "at", "id"], name="usage_event_order"),
             models.Index(
-                fields=["claimed_at"],
-                name="usage_event_told_late",
-                condition=models.Q(claimed_at__isnull=False),
+                fields=["effective_at"],
+                name="usage_event_reported_late",
+                condition=models.Q(effective_at__isnull=False),
             ),
         ]
 

@@ -10,7 +10,7 @@ WITH asked AS MATERIALIZED (
     FROM unnest(%(months)s::date[], %(starts)s::timestamptz[], %(cuts)s::timestamptz[],
                 %(ends)s::timestamptz[]) m (month, starts_at, cut_at, ends_at)
 ), chosen AS MATERIALIZED (
-    SELECT o.id, o.name, o.mau_threshold,
+    SELECT o.id, o.name, o.mau_limit,
            o.removed_at IS NOT NULL AND o.removed_at <= %(at)s AS is_removed
     FROM tenants_organization o
     WHERE o.created_at <= %(at)s AND (%(visible)s::bigint[] IS NULL OR o.id = ANY (%(visible)s))
@@ -31,7 +31,7 @@ WITH asked AS MATERIALIZED (
     JOIN asked m ON u.added_at <= m.cut_at AND (u.removed_at IS NULL OR u.removed_at > m.starts_at)
     GROUP BY 1, 2
 )
-SELECT o.id, o.name, o.mau_threshold, o.is_removed,
+SELECT o.id, o.name, o.mau_limit, o.is_removed,
        array_agg(coalesce(c.reached, 0) ORDER BY m.month),
        array_agg(coalesce(c.final, 0) ORDER BY m.month),
        array_agg(coalesce(p.there, 0) ORDER BY m.month)
@@ -39,7 +39,7 @@ FROM chosen o
 CROSS JOIN asked m
 LEFT JOIN summed c ON c.organization_id = o.id AND c.month = m.month
 LEFT JOIN people p ON p.organization_id = o.id AND p.month = m.month
-GROUP BY o.id, o.name, o.mau_threshold, o.is_removed
+GROUP BY o.id, o.name, o.mau_limit, o.is_removed
 UNION ALL
 SELECT NULL, m.month::text, NULL, false, array_agg(coalesce(d.final, 0) ORDER BY n.day), NULL, NULL
 FROM asked m

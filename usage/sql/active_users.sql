@@ -76,15 +76,15 @@ BEGIN
         FROM came c WHERE c.organization_id = m.organization_id AND c.month = m.month
         RETURNING m.organization_id, m.month, m.count, c.asked
     )
-    SELECT o.id, o.removed_at, o.mau_threshold, n.month, n.count, n.asked
+    SELECT o.id, o.removed_at, o.mau_limit, n.month, n.count, n.asked
     INTO refused
     FROM counted n JOIN tenants_organization o ON o.id = n.organization_id
-    WHERE o.removed_at IS NOT NULL OR n.count > o.mau_threshold
+    WHERE o.removed_at IS NOT NULL OR n.count > o.mau_limit
     ORDER BY o.id, n.month
     LIMIT 1;
     IF FOUND THEN
         PERFORM usage_active_refused(refused.id, refused.removed_at, refused.month,
-                                     refused.mau_threshold, refused.count, refused.asked);
+                                     refused.mau_limit, refused.count, refused.asked);
     END IF;
     RETURN NULL;
 END $$;

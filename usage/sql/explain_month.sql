@@ -1,5 +1,5 @@
 -- One organization's month of one metric, read once: every local hour in which something moved, and
--- the two highest crests that an addition made (docs/decisions/0009).
+-- the two highest local_peaks that an addition made (docs/decisions/0009).
 WITH moves AS MATERIALIZED (
     SELECT id, at, delta, count_after, subject_id, subject_name, actor_id, actor_name, via,
            lead(delta) OVER in_order AS next_delta, lead(at) OVER in_order AS next_at,
@@ -18,7 +18,7 @@ WITH moves AS MATERIALIZED (
            max(count_after) AS highest, min(count_after) AS lowest,
            count(*) FILTER (WHERE delta = 1) AS added, count(*) FILTER (WHERE delta = -1) AS removed
     FROM moves GROUP BY date_trunc('hour', at AT TIME ZONE %(zone)s)
-), crests AS (
+), local_peaks AS (
     SELECT *, count(*) OVER (PARTITION BY count_after) AS times
     FROM moves WHERE delta = 1 AND next_delta IS DISTINCT FROM 1
     ORDER BY count_after DESC, id LIMIT 2
@@ -31,5 +31,5 @@ FROM hours
 UNION ALL
 SELECT false, id, at, count_after, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        next_at, times, together, subject_id, subject_name, actor_id, actor_name, via
-FROM crests
+FROM local_peaks
 ORDER BY 1, 2

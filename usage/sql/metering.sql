@@ -86,7 +86,7 @@ BEGIN
     WITH placed AS (
         SELECT a.organization_id, a.id AS subject_id, to_jsonb(a) ->> TG_ARGV[1] AS subject_name,
                a.added_by_id, a.added_by_name, a.added_via, c.count AS count_before,
-               a.added_at AS claimed_at,
+               a.added_at AS effective_at,
                greatest(a.added_at, c.last_event_at, policy.closed_through) AS at
         FROM added a
         LEFT JOIN usage_organizationcounter c
@@ -94,16 +94,16 @@ BEGIN
     ), logged AS (
         INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
                                       subject_id, subject_name, actor_id, actor_name, via,
-                                      claimed_at)
+                                      effective_at)
         SELECT organization_id, counted, at, 1,
                count_before + row_number() OVER (
                    PARTITION BY organization_id ORDER BY at, subject_id),
                subject_id, subject_name, added_by_id, added_by_name, added_via,
                -- Of an earlier month than the log could take it for: told late (decisions/0016).
-               CASE WHEN claimed_at < at
-                    AND date_trunc('month', claimed_at AT TIME ZONE policy.billing_time_zone)
+               CASE WHEN effective_at < at
+                    AND date_trunc('month', effective_at AT TIME ZONE policy.billing_time_zone)
                         < date_trunc('month', at AT TIME ZONE policy.billing_time_zone)
-                    THEN claimed_at END
+                    THEN effective_at END
         FROM placed
         ORDER BY organization_id, at, subject_id
         RETURNING id, organization_id, at, count_after
@@ -179,7 +179,7 @@ BEGIN
         SELECT r.organization_id, r.id AS subject_id, to_jsonb(r) ->> TG_ARGV[1] AS subject_name,
                r.removed_by_id, r.removed_by_name, c.count AS count_before,
                -- Nobody leaves before they came, whatever the rows say.
-               greatest(r.removed_at, r.added_at) AS claimed_at, p.billing_time_zone AS zone,
+               greatest(r.removed_at, r.added_at) AS effective_at, p.billing_time_zone AS zone,
                greatest(r.removed_at, c.last_event_at, p.closed_through) AS at
         FROM newly_removed r
         JOIN usage_organizationcounter c
@@ -189,15 +189,15 @@ BEGIN
     ), logged AS (
         INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
                                       subject_id, subject_name, actor_id, actor_name, via,
-                                      claimed_at)
+                                      effective_at)
         SELECT organization_id, counted, at, -1,
                count_before - row_number() OVER (
                    PARTITION BY organization_id ORDER BY at, subject_id),
                subject_id, subject_name, removed_by_id, removed_by_name, '',
-               CASE WHEN claimed_at < at
-                    AND date_trunc('month', claimed_at AT TIME ZONE zone)
+               CASE WHEN effective_at < at
+                    AND date_trunc('month', effective_at AT TIME ZONE zone)
                         < date_trunc('month', at AT TIME ZONE zone)
-                    THEN claimed_at END
+                    THEN effective_at END
         FROM placed
         ORDER BY organization_id, at, subject_id
         RETURNING organization_id, at, count_after

@@ -18,14 +18,14 @@ from core.csv_files import csv_response
 from core.listing import Listing
 from core.months import Month
 from tenants.access import metered_organization_or_404
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 from usage.active_users.chart import activity_chart
-from usage.active_users.explain import SORTS, ActiveRow, active_rows, told_of
+from usage.active_users.explain import SORTS, ActiveRow, active_rows, explain_active_users
 from usage.active_users.months_table import activity_table
 from usage.formatting import day_and_time, exact_instant, ordinal, way_in
 from usage.pages.months_table import last_months
 
-own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 CSV_HEADER = (
     "Organization ID",
     "Organization",
@@ -45,17 +45,17 @@ CSV_HEADER = (
 class Seen:
     """Where the pages of one organization's active users are, in its place."""
 
-    place: Place
+    place: OrganizationScope
     zone: ZoneInfo
     now: datetime
 
     @classmethod
-    def of(cls, request: PortalRequest, place: Place) -> "Seen":
+    def of(cls, request: PortalRequest, place: OrganizationScope) -> "Seen":
         """The place with the provider's billing zone."""
         return cls(place, request.provider.billing_zone(), timezone.now())
 
     def url(self, name: str, **parameters: Any) -> str:
-        """The address of `active_users_of`, `active_users_why` or `active_users_why_csv`."""
+        """The address of `active_users_of`, `active_users_explanation` or `active_users_explanation_csv`."""
         if self.place.is_own:
             return reverse(f"own_{name}", kwargs=parameters)
         return reverse(name, kwargs={"organization_id": self.place.organization.pk, **parameters})
@@ -71,13 +71,13 @@ class Seen:
         return month
 
 
-def _of(request: PortalRequest, place: Place) -> HttpResponse:
+def _of(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
     seen = Seen.of(request, place)
     months = last_months(month=Month.of(seen.now, seen.zone))
     table = activity_table(months=months, organization_id=place.organization.pk)
     counts = table.totals
     organization = place.organization
-    threshold = organization.mau_threshold
+    threshold = organization.mau_limit
     context = {
         "place": place,
         "organization": organization,
@@ -89,14 +89,14 @@ def _of(request: PortalRequest, place: Place) -> HttpResponse:
         "zone": seen.zone.key,
         "chart": activity_chart(months=months, counts=counts, limit=threshold, named="Threshold"),
         "rows": [
-            (month.first_day, count, seen.url("active_users_why", month=str(month)))
+            (month.first_day, count, seen.url("active_users_explanation", month=str(month)))
             for month, count in zip(reversed(months), reversed(counts), strict=True)
         ],
     }
     return render(request, "usage/active_users_of.html", context)
 
 
-def _why(request: PortalRequest, place: Place, text: str) -> HttpResponse:
+def _why(request: PortalRequest, place: OrganizationScope, text: str) -> HttpResponse:
     seen = Seen.of(request, place)
     month, organization = seen.month_or_404(text), place.organization
     listing = Listing.of(request, sorts=SORTS, default_sort="seen")
@@ -105,7 +105,7 @@ def _why(request: PortalRequest, place: Place, text: str) -> HttpResponse:
     )
     page: Any = listing.page_of(rows)
     page.object_list = [(ActiveRow(*row), way_in(row[6])) for row in page.object_list]
-    told = told_of(organization_id=organization.pk, month=month)
+    told = explain_active_users(organization_id=organization.pk, month=month)
     latest = told.latest
     is_over = month.ends_at(seen.zone) <= seen.now
     context = {
@@ -122,7 +122,7 @@ def _why(request: PortalRequest, place: Place, text: str) -> HttpResponse:
         "zone": seen.zone.key,
         "path": request.path,
         "months_url": seen.url("active_users_of"),
-        "csv_url": seen.url("active_users_why_csv", month=str(month)),
+        "csv_url": seen.url("active_users_explanation_csv", month=str(month)),
         "previous": _beside(seen, month.previous),
         "next": _beside(seen, month.next) if is_over else None,
     }
@@ -132,10 +132,10 @@ def _why(request: PortalRequest, place: Place, text: str) -> HttpResponse:
 
 
 def _beside(seen: Seen, month: Month) -> tuple[Any, str]:
-    return month.first_day, seen.url("active_users_why", month=str(month))
+    return month.first_day, seen.url("active_users_explanation", month=str(month))
 
 
-def _csv(request: PortalRequest, place: Place, text: str) -> HttpResponse:
+def _csv(request: PortalRequest, place: OrganizationScope, text: str) -> HttpResponse:
     seen = Seen.of(request, place)
     month, organization = seen.month_or_404(text), place.organization
 
@@ -157,9 +157,9 @@ def _csv(request: PortalRequest, place: Place, text: str) -> HttpResponse:
     return csv_response(filename=name, header=CSV_HEADER, rows=rows)
 
 
-def _provider_place(request: PortalRequest, organization_id: int) -> Place:
+def _provider_place(request: PortalRequest, organization_id: int) -> OrganizationScope:
     organization = metered_organization_or_404(organization_id=organization_id)
-    return Place.of_provider(request, organization)
+    return OrganizationScope.of_provider(request, organization)
 
 
 @requires(Permission.VIEW_USAGE)
@@ -171,14 +171,18 @@ def active_users_of(request: PortalRequest, organization_id: int) -> HttpRespons
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
-def active_users_why(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
+def active_users_explanation(
+    request: PortalRequest, organization_id: int, month: str
+) -> HttpResponse:
     """Who was active in a month, and first seen when."""
     return _why(request, _provider_place(request, organization_id), month)
 
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
-def active_users_why_csv(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
+def active_users_explanation_csv(
+    request: PortalRequest, organization_id: int, month: str
+) -> HttpResponse:
     """Everyone counted in the month, in the order in which they were first seen."""
     return _csv(request, _provider_place(request, organization_id), month)
 
@@ -187,18 +191,18 @@ def active_users_why_csv(request: PortalRequest, organization_id: int, month: st
 @require_safe
 def own_active_users_of(request: PortalRequest) -> HttpResponse:
     """The same of the own organization."""
-    return _of(request, Place.of_own(request))
+    return _of(request, OrganizationScope.of_own(request))
 
 
 @own_pages
 @require_safe
-def own_active_users_why(request: PortalRequest, month: str) -> HttpResponse:
+def own_active_users_explanation(request: PortalRequest, month: str) -> HttpResponse:
     """The same of the own organization."""
-    return _why(request, Place.of_own(request), month)
+    return _why(request, OrganizationScope.of_own(request), month)
 
 
 @own_pages
 @require_safe
-def own_active_users_why_csv(request: PortalRequest, month: str) -> HttpResponse:
+def own_active_users_explanation_csv(request: PortalRequest, month: str) -> HttpResponse:
     """The same of the own organization."""
-    return _csv(request, Place.of_own(request), month)
+    return _csv(request, OrganizationScope.of_own(request), month)

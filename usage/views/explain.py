@@ -16,34 +16,34 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.csv_files import csv_response
-from core.listing import ROWS_A_PAGE, Listing
+from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.months import Month
 from tenants.access import metered_organization_or_404
 from tenants.models import MeteringPolicy
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 from usage.explain.chart import month_chart
 from usage.explain.counted_at_peak import SORTS, Counted, counted_at_peak
-from usage.explain.late_usage_note import late_story
+from usage.explain.late_usage_note import late_usage_note
 from usage.explain.peaks import Explanation, explain_month
-from usage.explain.sentences import after_sentence, runner_up_sentence, why_sentence
+from usage.explain.sentences import after_sentence, peak_sentence, second_peak_sentence
 from usage.formatting import exact_instant, way_in
 
-own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What an address asks for: a month of an organization, and of which metric."""
 
-    place: Place
+    place: OrganizationScope
     month: Month
     metric: Metric
     zone: ZoneInfo
     now: datetime
 
     @classmethod
-    def of(cls, request: PortalRequest, place: Place, month: str) -> "Asked":
+    def of(cls, request: PortalRequest, place: OrganizationScope, month: str) -> "Asked":
         """404 for what is no month, and for one that has not begun."""
         now, zone = timezone.now(), request.provider.billing_zone()
         try:
@@ -77,7 +77,7 @@ class Asked:
     def beside(self, months: int) -> tuple[date, str]:
         """The month so many later, by its first day, and the address of its page."""
         month = self.month.plus(months=months)
-        return month.first_day, self.url("usage_why", month=month)
+        return month.first_day, self.url("usage_explanation", month=month)
 
     @property
     def is_running(self) -> bool:
@@ -98,12 +98,12 @@ def _counted_page(listing: Listing, explanation: Explanation) -> Page[Any]:
     """The asked page, or the last there is; one statement unless a search has fewer pages."""
     total, number = explanation.high_water_mark, 1
     if total:
-        number = Paginator(range(total), ROWS_A_PAGE).get_page(listing.page).number
+        number = Paginator(range(total), ROWS_PER_PAGE).get_page(listing.page).number
     rows, found = _counted(listing, explanation, number) if total else ([], 0)
     if not rows and number > 1:
         number = 1
         rows, found = _counted(listing, explanation, number)
-    page: Page[Any] = Paginator(range(found), ROWS_A_PAGE).page(number)
+    page: Page[Any] = Paginator(range(found), ROWS_PER_PAGE).page(number)
     page.object_list = rows
     return page
 
@@ -113,8 +113,8 @@ def _counted(listing: Listing, explanation: Explanation, number: int) -> tuple[l
         explanation=explanation,
         search=listing.search,
         sort=listing.sort,
-        limit=ROWS_A_PAGE,
-        offset=(number - 1) * ROWS_A_PAGE,
+        limit=ROWS_PER_PAGE,
+        offset=(number - 1) * ROWS_PER_PAGE,
     )
 
 
@@ -124,7 +124,7 @@ def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
     page = _counted_page(listing, explanation)
     organization, now = asked.place.organization, asked.now
     has_previous = asked.month > Month.of(organization.created_at, asked.zone)
-    peak, second = explanation.peak, explanation.runner_up
+    peak, second = explanation.peak, explanation.second_peak
     return {
         "place": asked.place,
         "organization": organization,
@@ -134,32 +134,34 @@ def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
         "noun": asked.metric.value,
         "month": asked.month.first_day,
         "zone": asked.zone.key,
-        "why": why_sentence(explanation=explanation, organization=organization.name, now=now),
+        "why": peak_sentence(explanation=explanation, organization=organization.name, now=now),
         "after": after_sentence(explanation=explanation, now=now),
-        "runner_up": runner_up_sentence(explanation=explanation),
+        "second_peak": second_peak_sentence(explanation=explanation),
         "peak_at": exact_instant(peak.at, asked.zone),
         "second_at": exact_instant(second.at, asked.zone) if second else "",
         "way_in": way_in(peak.event.via) if peak.event else "",
-        "late": late_story(explanation=explanation),
+        "late": late_usage_note(explanation=explanation),
         "chart": month_chart(explanation=explanation, cap=asked.cap, now=now),
         "listing": listing,
         "page": page,
-        "tabs": [(metric.label, asked.url("usage_why", metric=metric)) for metric in COUNTED],
+        "tabs": [
+            (metric.label, asked.url("usage_explanation", metric=metric)) for metric in COUNTED
+        ],
         "path": request.path,
-        "here": asked.url("usage_why"),
-        "csv_url": asked.url("usage_why_csv"),
+        "here": asked.url("usage_explanation"),
+        "csv_url": asked.url("usage_explanation_csv"),
         "previous": asked.beside(-1) if has_previous else None,
         "next": None if asked.is_running else asked.beside(1),
     }
 
 
-def _page(request: PortalRequest, place: Place, month: str) -> HttpResponse:
+def _page(request: PortalRequest, place: OrganizationScope, month: str) -> HttpResponse:
     partial = request.htmx.target == "counted"
     template = "usage/_counted_at_peak.html" if partial else "usage/explain.html"
     return render(request, template, _context(request, Asked.of(request, place, month)))
 
 
-def _csv(request: PortalRequest, place: Place, month: str) -> HttpResponse:
+def _csv(request: PortalRequest, place: OrganizationScope, month: str) -> HttpResponse:
     asked = Asked.of(request, place, month)
     explanation = asked.explained()
     counted, _ = counted_at_peak(explanation=explanation, sort="added")
@@ -205,34 +207,34 @@ def _iso(at: datetime | None, zone: ZoneInfo) -> str:
     return "" if at is None else at.astimezone(zone).isoformat()
 
 
-def _provider_place(request: PortalRequest, organization_id: int) -> Place:
+def _provider_place(request: PortalRequest, organization_id: int) -> OrganizationScope:
     organization = metered_organization_or_404(organization_id=organization_id)
-    return Place.of_provider(request, organization)
+    return OrganizationScope.of_provider(request, organization)
 
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
-def usage_why(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
+def usage_explanation(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
     """Why an organization's number of a month is what it is; also of a removed organization."""
     return _page(request, _provider_place(request, organization_id), month)
 
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
-def usage_why_csv(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
+def usage_explanation_csv(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
     """Everyone counted at the peak, in the order in which they came."""
     return _csv(request, _provider_place(request, organization_id), month)
 
 
 @own_pages
 @require_safe
-def own_usage_why(request: PortalRequest, month: str) -> HttpResponse:
+def own_usage_explanation(request: PortalRequest, month: str) -> HttpResponse:
     """The same of the own organization."""
-    return _page(request, Place.of_own(request), month)
+    return _page(request, OrganizationScope.of_own(request), month)
 
 
 @own_pages
 @require_safe
-def own_usage_why_csv(request: PortalRequest, month: str) -> HttpResponse:
+def own_usage_explanation_csv(request: PortalRequest, month: str) -> HttpResponse:
     """The same of the own organization."""
-    return _csv(request, Place.of_own(request), month)
+    return _csv(request, OrganizationScope.of_own(request), month)

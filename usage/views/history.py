@@ -16,7 +16,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.charts import Bar, Chart, bar_chart
 from core.csv_files import csv_response
-from core.listing import ROWS_A_PAGE, Listing
+from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.months import Month
 from usage.pages.months_table import (
@@ -47,7 +47,7 @@ def _table(
             metric=metric,
             search=listing.search,
             sort=listing.sort,
-            limit=ROWS_A_PAGE,
+            limit=ROWS_PER_PAGE,
             offset=offset,
         )
     )

@@ -13,13 +13,13 @@ from accounts.roles import Permission
 from core.months import Month
 from tenants.access import organization_or_404
 from tenants.models import MeteringPolicy
-from tenants.views.organization_scope import Place
+from tenants.views.organization_scope import OrganizationScope
 from usage.cap_badges import badge
 from usage.ledger.month_peaks import organizations_with_usage
 from usage.pages.user_months import user_months
 
 
-def _context(request: PortalRequest, place: Place) -> dict[str, Any]:
+def _context(request: PortalRequest, place: OrganizationScope) -> dict[str, Any]:
     zone = request.provider.billing_zone()
     month = Month.of(timezone.now(), zone)
     usage = organizations_with_usage(month=month).get(pk=place.organization.pk)
@@ -42,18 +42,18 @@ def _context(request: PortalRequest, place: Place) -> dict[str, Any]:
 def organization_detail(request: PortalRequest, organization_id: int) -> HttpResponse:
     """One organization: its figures, its past months and the ways into it."""
     organization = organization_or_404(organization_id=organization_id)
-    context = _context(request, Place.of_provider(request, organization)) | {
+    context = _context(request, OrganizationScope.of_provider(request, organization)) | {
         "may_change": request.user.may(Permission.CHANGE_ORGANIZATIONS),
-        "may_enter": request.user.may(Permission.ENTER_ORGANIZATION),
+        "may_enter": request.user.may(Permission.IMPERSONATE),
         "may_manage_admins": request.user.may(Permission.MANAGE_ORGANIZATION_ADMINS),
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
     }
     return render(request, "usage/organization_detail.html", context)
 
 
-@requires(Permission.USE_OWN_ORGANIZATION, Permission.ENTER_ORGANIZATION)
+@requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 @require_safe
 def own_organization(request: PortalRequest) -> HttpResponse:
     """Users, devices, this month's high-water mark and the cap of the own organization."""
-    context = _context(request, Place.of_own(request))
+    context = _context(request, OrganizationScope.of_own(request))
     return render(request, "usage/own_organization.html", context)

@@ -147,14 +147,14 @@ class TransferForm(InvoiceForm):
         self.price(
             "amount",
             currency=self.invoice.currency,
-            at_most=self.invoice.amounts.unsettled_minor,
+            at_most=self.invoice.amounts.unpaid_minor,
             words="{} is unpaid.",
         )
 
     def summary(self) -> list[str]:
         """What is booked, and what is left."""
         amount = self.cleaned_data["amount"]
-        left = self.invoice.amounts.unsettled_minor - amount
+        left = self.invoice.amounts.unpaid_minor - amount
         return [
             f"{self.money(amount)} is booked as paid by bank transfer.",
             "The invoice is then paid in full." if left == 0 else f"{self.money(left)} stays open.",
@@ -178,7 +178,7 @@ class CreditForm(InvoiceForm):
         self.price(
             "amount",
             currency=self.invoice.currency,
-            at_most=self.invoice.amounts.uncredited_minor,
+            at_most=self.invoice.amounts.creditable_minor,
             words="Tax included; {} at most.",
         )
 
@@ -247,7 +247,7 @@ class RefundForm(CorrectionForm):
     def summary(self) -> list[str]:
         """What goes back, and what is credited with it."""
         amount = self.cleaned_data["amount"]
-        credited = max(0, amount - self.payment.invoice.amounts.surplus_minor)
+        credited = max(0, amount - self.payment.invoice.amounts.overpaid_minor)
         is_card = self.payment.method == Payment.Method.CARD
         where = "to the card that was charged" if is_card else "by a transfer that you make by hand"
         told = [f"{self.money(amount)} goes back {where}."]

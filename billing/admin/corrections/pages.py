@@ -95,7 +95,7 @@ INVOICE_PAGES = {
         effect="Books money that came to the bank: all that is unpaid, or a part of it.",
         form=TransferForm,
         act=_record,
-        is_offered=lambda invoice: not invoice.voided_at and invoice.amounts.unsettled_minor > 0,
+        is_offered=lambda invoice: not invoice.voided_at and invoice.amounts.unpaid_minor > 0,
     ),
     "credit": CorrectionPage(
         title="Issue a credit note",
@@ -103,7 +103,7 @@ INVOICE_PAGES = {
         effect="Takes back lines or an amount. The invoice itself stays as issued.",
         form=CreditForm,
         act=_credit,
-        is_offered=lambda invoice: not invoice.voided_at and invoice.amounts.uncredited_minor > 0,
+        is_offered=lambda invoice: not invoice.voided_at and invoice.amounts.creditable_minor > 0,
     ),
     "void": CorrectionPage(
         title="Void the invoice",

@@ -95,8 +95,8 @@ class InvoiceAdmin(CorrectingAdmin):
             "Credited": amounts.credited_minor,
             "Paid": amounts.paid_minor,
             "Disputed": amounts.disputed_minor,
-            "To be refunded": amounts.surplus_minor,
-            "Given up": amounts.dropped_minor,
+            "To be refunded": amounts.overpaid_minor,
+            "Given up": amounts.cancelled_minor,
         }
         texts = [
             (name, format_money(minor, found.currency)) for name, minor in named.items() if minor

@@ -92,7 +92,7 @@ def condition(field: str, op: str, value: Any) -> dict[str, Any]:
     return {"op": op, "field": field, "value": value}
 
 
-def in_portions(ids: Iterable[int]) -> list[list[int]]:
+def in_batches(ids: Iterable[int]) -> list[list[int]]:
     """Distinct ids in lists that fit one filter."""
     known = sorted(set(ids))
     return [known[start : start + MOST_VALUES] for start in range(0, len(known), MOST_VALUES)]
@@ -110,7 +110,7 @@ def companies(client: Client, *, ids: Iterable[int]) -> dict[int, Company]:
     """Companies by id; missing ones are left out."""
     return {
         company.id: company
-        for portion in in_portions(ids)
+        for portion in in_batches(ids)
         for company in map(
             _company,
             client.query("Companies", condition("id", "in", portion), fields=_COMPANY),
@@ -122,8 +122,8 @@ def contracts(
     client: Client, *, ids: Iterable[int] = (), company_ids: Iterable[int] = ()
 ) -> dict[int, Contract]:
     """Contracts by id, asked for by their own ids or by those of companies."""
-    asked = [condition("id", "in", portion) for portion in in_portions(ids)]
-    asked += [condition("companyID", "in", portion) for portion in in_portions(company_ids)]
+    asked = [condition("id", "in", portion) for portion in in_batches(ids)]
+    asked += [condition("companyID", "in", portion) for portion in in_batches(company_ids)]
     return {
         contract.id: contract
         for one in asked
@@ -135,8 +135,8 @@ def lines(
     client: Client, *, ids: Iterable[int] = (), contract_ids: Iterable[int] = ()
 ) -> dict[int, Line]:
     """Contract services by id, asked for by their own ids or by those of contracts."""
-    asked = [condition("id", "in", portion) for portion in in_portions(ids)]
-    asked += [condition("contractID", "in", portion) for portion in in_portions(contract_ids)]
+    asked = [condition("id", "in", portion) for portion in in_batches(ids)]
+    asked += [condition("contractID", "in", portion) for portion in in_batches(contract_ids)]
     return {
         line.id: line
         for one in asked
@@ -148,7 +148,7 @@ def services(client: Client, *, ids: Iterable[int]) -> dict[int, Service]:
     """Services by id."""
     return {
         service.id: service
-        for portion in in_portions(ids)
+        for portion in in_batches(ids)
         for service in map(
             _service, client.query("Services", condition("id", "in", portion), fields=_SERVICE)
         )
@@ -165,7 +165,7 @@ def unit_rows(
     """
     found: dict[int, list[UnitRow]] = {line.id: [] for line in lines}
     by_service = {(line.contract_id, line.service_id): line.id for line in lines}
-    for portion in in_portions(found):
+    for portion in in_batches(found):
         contract_ids = sorted({line.contract_id for line in lines if line.id in portion})
         for row in map(_unit_row, _ask_units(client, portion, contract_ids, first, last)):
             line_id = row.line_id or by_service.get((row.contract_id, row.service_id))

@@ -7,11 +7,11 @@ from billing.models import Contract
 from billing.rating.billed_quantities import billed_quantities
 from core.metrics import Metric
 from core.months import Month
-from integrations.autotask.sync.service_month import Wanted
+from integrations.autotask.sync.service_month import Desired
 from integrations.models import ServiceMapping
 
 
-def wanted_of(*, month: Month) -> tuple[Mapping[int, int], Decimal | None]:
+def desired_of(*, month: Month) -> tuple[Mapping[int, int], Decimal | None]:
     """The billed quantity by organization, and the cost per seat.
 
     The cost is the contract's unit price: what the provider itself pays for a seat; None in a month
@@ -24,9 +24,9 @@ def wanted_of(*, month: Month) -> tuple[Mapping[int, int], Decimal | None]:
     return marks, contract.unit_price if contract else None
 
 
-def wanted_for(
+def desired_for(
     *, mapping: ServiceMapping, marks: Mapping[int, int], unit_cost: Decimal | None
-) -> Wanted:
+) -> Desired:
     """The mapping's own: the mark without the users that are not billed, never below 0."""
     mark = marks.get(mapping.organization_id, 0)
-    return Wanted(units=max(0, mark - mapping.non_billable_users), unit_cost=unit_cost)
+    return Desired(units=max(0, mark - mapping.non_billable_users), unit_cost=unit_cost)

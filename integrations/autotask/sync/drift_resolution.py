@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core.actors import Actor
-from integrations.autotask.sync.runs import order_run
+from integrations.autotask.sync.runs import request_run
 from integrations.autotask.sync.sync_state import last_serials
 from integrations.models import Drift, ServiceMapping, SyncRun
 from tenants import audit
@@ -47,24 +47,24 @@ def _decide(
     current = Drift.objects.select_for_update().get(pk=drift.pk)
     if current.decided_at is not None:
         raise AlreadyDecided(f"This was decided already: {current.get_decision_display()}.")
-    if current.found_units != seen_units:
-        raise SeenOtherwise(f"Autotask shows {current.found_units} units by now.")
+    if current.observed_units != seen_units:
+        raise SeenOtherwise(f"Autotask shows {current.observed_units} units by now.")
     current.decided_at, current.decision, current.decided_by_name = now, decision, actor.name
     current.decided_serial = last_serials(mappings=[mapping]).get(mapping.pk, 0)
     current.save(update_fields=["decided_at", "decision", "decided_by_name", "decided_serial"])
     if decision == Decision.ACCEPT:
         mapping.kept_units, mapping.kept_month = current.theirs_units, current.month
         mapping.save(update_fields=["kept_units", "kept_month"])
-    if decision == Decision.OVERWRITE or current.theirs_units != current.found_units:
-        order_run(kind=SyncRun.Kind.MANUAL, actor=actor, now=now, mapping=mapping)
+    if decision == Decision.OVERWRITE or current.theirs_units != current.observed_units:
+        request_run(kind=SyncRun.Kind.MANUAL, actor=actor, now=now, mapping=mapping)
     audit.record(
         actor=actor,
         action=f"autotask.drift_{'accepted' if decision == Decision.ACCEPT else 'overwritten'}",
         subject=f"{mapping.company_name}, {mapping.service_name}",
         organization=mapping.organization,
-        before={"expected": current.expected_units, "found": current.found_units},
+        before={"expected": current.expected_units, "found": current.observed_units},
         after={
-            "units": current.theirs_units if decision == Decision.ACCEPT else current.wanted_units
+            "units": current.theirs_units if decision == Decision.ACCEPT else current.desired_units
         },
         now=now,
     )

@@ -7,18 +7,18 @@ from decimal import Decimal
 
 from core.months import Month
 from integrations.autotask.api.errors import AutotaskError
-from integrations.autotask.sync.desired import wanted_for, wanted_of
+from integrations.autotask.sync.desired import desired_for, desired_of
 from integrations.autotask.sync.observation import read_services
-from integrations.autotask.sync.plan import Decision, Do, decide
-from integrations.autotask.sync.push_resolution import rests_until
-from integrations.autotask.sync.service_month import Case, Found, Known
+from integrations.autotask.sync.plan import Action, Decision, plan
+from integrations.autotask.sync.push_resolution import retry_at
+from integrations.autotask.sync.service_month import Observed, ServiceMonth, SyncState
 from integrations.autotask.sync.slices import Slice
 from integrations.autotask.sync.sync_state import (
     Pushes,
     answer_of,
-    known_of,
     last_serials,
     pushes_of,
+    sync_state_of,
     unresolved,
 )
 from integrations.models import Push, PushAnswer, ServiceMapping
@@ -31,7 +31,7 @@ LOOKED_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MonthWalk:
+class MonthSync:
     """A month of a slice, with what it should come to. `is_over`: the month has ended."""
 
     slice: Slice
@@ -41,18 +41,18 @@ class MonthWalk:
     unit_cost: Decimal | None
 
     @classmethod
-    def of(cls, part: Slice, month: Month) -> "MonthWalk":
+    def of(cls, part: Slice, month: Month) -> "MonthSync":
         """The walk over a month, with the marks of all organizations in one statement."""
-        marks, unit_cost = wanted_of(month=month)
+        marks, unit_cost = desired_of(month=month)
         is_over = month < Month.of(part.now, part.zone)
         return cls(slice=part, month=month, is_over=is_over, marks=marks, unit_cost=unit_cost)
 
-    def case(self, mapping: ServiceMapping, *, found: Found, known: Known) -> Case:
+    def case(self, mapping: ServiceMapping, *, found: Observed, known: SyncState) -> ServiceMonth:
         """What is to be decided about a mapping."""
-        return Case(
+        return ServiceMonth(
             known=known,
             found=found,
-            wanted=wanted_for(mapping=mapping, marks=self.marks, unit_cost=self.unit_cost),
+            wanted=desired_for(mapping=mapping, marks=self.marks, unit_cost=self.unit_cost),
             month=self.month,
             today=self.slice.now.astimezone(self.slice.zone).date(),
             policy=self.slice.policy,
@@ -60,14 +60,14 @@ class MonthWalk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class Evaluation:
     """A mapping with the decision on it, or the `problem` with reading it.
 
     `serial` is how many pushes it had when it was read, `earlier` those of the month.
     """
 
     mapping: ServiceMapping
-    case: Case | None = None
+    case: ServiceMonth | None = None
     decision: Decision | None = None
     problem: str = ""
     serial: int = 0
@@ -76,10 +76,10 @@ class Judged:
     @property
     def is_to_push(self) -> bool:
         """Whether something is to be sent."""
-        return self.decision is not None and self.decision.do is Do.PUSH
+        return self.decision is not None and self.decision.do is Action.PUSH
 
 
-def due(walk: MonthWalk) -> list[ServiceMapping]:
+def due(walk: MonthSync) -> list[ServiceMapping]:
     """The living mappings that this run has not checked for the month yet.
 
     The month before is due until its final mark is there; older ones are for a person.
@@ -94,7 +94,7 @@ def due(walk: MonthWalk) -> list[ServiceMapping]:
     return list(living.exclude(pk__in=done).select_related("organization").order_by("pk"))
 
 
-def look(walk: MonthWalk, mappings: Sequence[ServiceMapping]) -> list[Judged]:
+def evaluate(walk: MonthSync, mappings: Sequence[ServiceMapping]) -> list[Evaluation]:
     """Read and judge these services but those that rest. Raises `AutotaskError`."""
     loose = {push.mapping_id: push for push in unresolved(mappings=mappings)}
     judged = [problem for push in loose.values() if (problem := _not_read_back(walk, push))]
@@ -104,33 +104,33 @@ def look(walk: MonthWalk, mappings: Sequence[ServiceMapping]) -> list[Judged]:
     return judged + (_look(walk, awake, pushes) if awake else [])
 
 
-def _not_read_back(walk: MonthWalk, push: Push) -> Judged | None:
+def _not_read_back(walk: MonthSync, push: Push) -> Evaluation | None:
     """Nothing is decided on a service before its last push was looked at, in whatever month."""
     if walk.slice.now < push.created_at + LOOKED_FOR:
         walk.slice.rests.append(walk.slice.now + LOOK_AGAIN)
         return None
     sent = f"{push.created_at.astimezone(walk.slice.zone):%-d %B %Y, %H:%M}"
     problem = f"The change sent on {sent} can't be read back; nothing more is sent until it is."
-    return Judged(mapping=push.mapping, problem=problem)
+    return Evaluation(mapping=push.mapping, problem=problem)
 
 
-def _look(walk: MonthWalk, awake: Sequence[ServiceMapping], pushes: Pushes) -> list[Judged]:
+def _look(walk: MonthSync, awake: Sequence[ServiceMapping], pushes: Pushes) -> list[Evaluation]:
     # Asked before reading: whoever pushes between the two makes our next number taken.
     serials = last_serials(mappings=awake)
-    known = known_of(mappings=awake, month=walk.month, pushes=pushes)
+    known = sync_state_of(mappings=awake, month=walk.month, pushes=pushes)
     reading = read_services(client=walk.slice.client, mappings=awake, month=walk.month)
     judged = []
     for mapping in awake:
         found, earlier = reading[mapping.pk], pushes.get(mapping.pk, ())
         if isinstance(found, AutotaskError):
-            judged.append(Judged(mapping=mapping, problem=str(found)))
+            judged.append(Evaluation(mapping=mapping, problem=str(found)))
             continue
         case = walk.case(mapping, found=found, known=known[mapping.pk])
         judged.append(
-            Judged(
+            Evaluation(
                 mapping=mapping,
                 case=case,
-                decision=_limited(walk, decide(case), earlier),
+                decision=_limited(walk, plan(case), earlier),
                 serial=serials.get(mapping.pk, 0),
                 earlier=earlier,
             )
@@ -138,20 +138,20 @@ def _look(walk: MonthWalk, awake: Sequence[ServiceMapping], pushes: Pushes) -> l
     return judged
 
 
-def _rests(walk: MonthWalk, pushes: Sequence[Push]) -> bool:
-    until = rests_until(push=pushes[-1]) if pushes else None
+def _rests(walk: MonthSync, pushes: Sequence[Push]) -> bool:
+    until = retry_at(push=pushes[-1]) if pushes else None
     if until is None or until <= walk.slice.now:
         return False
     walk.slice.rests.append(until)
     return True
 
 
-def _limited(walk: MonthWalk, decision: Decision, pushes: Sequence[Push]) -> Decision:
+def _limited(walk: MonthSync, decision: Decision, pushes: Sequence[Push]) -> Decision:
     """Not the same thing over and over in one run."""
     own = [push for push in pushes if push.run_id == walk.slice.run.pk]
-    if decision.do is not Do.PUSH or len(own) < MOST_ATTEMPTS:
+    if decision.do is not Action.PUSH or len(own) < MOST_ATTEMPTS:
         return decision
     answer = answer_of(own[-1])
     words = answer.text if answer and answer.text else str(PushAnswer.Kind.UNKNOWN.label)
     reason = f"Sent {len(own)} times without any effect. The last answer: {words}"
-    return replace(decision, do=Do.ASK_PERSON, reason=reason)
+    return replace(decision, do=Action.ASK_PERSON, reason=reason)

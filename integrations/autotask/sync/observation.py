@@ -8,13 +8,13 @@ from integrations.autotask.api import entities
 from integrations.autotask.api.client import CALLS_AT_ONCE, Client
 from integrations.autotask.api.entities import Line
 from integrations.autotask.api.errors import AutotaskError, NotUnderstood, Refused
-from integrations.autotask.sync.service_month import Found
+from integrations.autotask.sync.service_month import Observed
 from integrations.models import ServiceMapping
 
 # Services whose rows share the calls; a reading of so many takes three.
 PORTION = 50
 
-Reading = dict[int, Found | AutotaskError]
+Reading = dict[int, Observed | AutotaskError]
 
 
 def read_services(*, client: Client, mappings: Sequence[ServiceMapping], month: Month) -> Reading:
@@ -59,7 +59,7 @@ def _read_together(client: Client, mappings: Sequence[ServiceMapping], month: Mo
             for line in lines.values()
             if (line.contract_id, line.service_id) == (mapping.contract_id, mapping.service_id)
         ]
-        reading[mapping.pk] = Found(
+        reading[mapping.pk] = Observed(
             contract=contracts.get(mapping.contract_id),
             line=lines.get(mapping.contract_service_id),
             rows=own,

@@ -11,11 +11,11 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from integrations.autotask.api.entities import UnitRow
-from integrations.autotask.sync.service_month import Case, Ordered
+from integrations.autotask.sync.service_month import DriftResolution, ServiceMonth
 from integrations.choices import DatePolicy
 
 
-class Do(Enum):
+class Action(Enum):
     """What is to be done."""
 
     NOTHING = auto()
@@ -30,7 +30,7 @@ class Do(Enum):
 class Decision:
     """What to do, with the figures it was decided on. `before` None where no row is."""
 
-    do: Do
+    do: Action
     reason: str = ""
     before: int | None = None
     cost_before: Decimal | None = None
@@ -39,7 +39,7 @@ class Decision:
     effective_date: date | None = None
 
 
-def decide(case: Case) -> Decision:
+def plan(case: ServiceMonth) -> Decision:
     """What to do about the service in the month.
 
     Rules: docs/facts/autotask.md, Setting units and cost.
@@ -48,10 +48,10 @@ def decide(case: Case) -> Decision:
     problem = case.problem()
     if problem or row is None:
         before = row.units if row else None
-        return Decision(do=Do.ASK_PERSON, reason=problem, before=before, target=wanted.units)
+        return Decision(do=Action.ASK_PERSON, reason=problem, before=before, target=wanted.units)
     agrees = case.cost_agrees()
     plan = Decision(
-        do=Do.NOTHING,
+        do=Action.NOTHING,
         before=row.units,
         cost_before=row.cost,
         target=wanted.units,
@@ -60,7 +60,7 @@ def decide(case: Case) -> Decision:
     if row.units == wanted.units and agrees is not False:
         return replace(plan, reason=_unread(agrees, row))
     if case.known.kept == (case.month.first_day, row.units):
-        return replace(plan, do=Do.KEEP, reason="Autotask's number is kept for this month.")
+        return replace(plan, do=Action.KEEP, reason="Autotask's number is kept for this month.")
     ordered = case.known.ordered
     if ordered is not None and ordered.holds_for(row):
         return _push(_aimed(plan, ordered), case, row)
@@ -68,22 +68,22 @@ def decide(case: Case) -> Decision:
     return _ask_about(plan, case, row) if is_drift else _change(plan, case, row)
 
 
-def _ask_about(plan: Decision, case: Case, row: UnitRow) -> Decision:
-    return replace(plan, do=Do.ASK_ABOUT_DRIFT, reason=_drift_words(case, row))
+def _ask_about(plan: Decision, case: ServiceMonth, row: UnitRow) -> Decision:
+    return replace(plan, do=Action.ASK_ABOUT_DRIFT, reason=_drift_words(case, row))
 
 
-def _change(plan: Decision, case: Case, row: UnitRow) -> Decision:
+def _change(plan: Decision, case: ServiceMonth, row: UnitRow) -> Decision:
     if case.wanted.units < row.units and _must_wait(case):
         until = f"{case.month.next.first_day:%-d %B %Y}"
-        return replace(plan, do=Do.WAIT, reason=f"The decrease waits for {until}, as was set.")
+        return replace(plan, do=Action.WAIT, reason=f"The decrease waits for {until}, as was set.")
     return _push(plan, case, row)
 
 
-def _aimed(plan: Decision, ordered: Ordered) -> Decision:
+def _aimed(plan: Decision, ordered: DriftResolution) -> Decision:
     return plan if ordered.target is None else replace(plan, target=ordered.target)
 
 
-def _is_drift(case: Case, row: UnitRow, *, agrees: bool | None) -> bool:
+def _is_drift(case: ServiceMonth, row: UnitRow, *, agrees: bool | None) -> bool:
     """Whether somebody else changed what we last confirmed. Before the first push all is theirs."""
     known, wanted = case.known, case.wanted
     if known.confirmed_units is None:
@@ -95,25 +95,25 @@ def _is_drift(case: Case, row: UnitRow, *, agrees: bool | None) -> bool:
     return is_cost_only and known.confirmed_cost == wanted.unit_cost
 
 
-def _must_wait(case: Case) -> bool:
+def _must_wait(case: ServiceMonth) -> bool:
     """A decrease inside a month; at the month's turn it counts from the 1st like any change."""
     is_turn = case.known.confirmed_month != case.month.first_day
     return case.policy is DatePolicy.WHOLE_MONTHS and not is_turn
 
 
-def _push(plan: Decision, case: Case, row: UnitRow) -> Decision:
+def _push(plan: Decision, case: ServiceMonth, row: UnitRow) -> Decision:
     name = f"{case.month.first_day:%B %Y}"
     if case.month.last_day < case.today and row.is_posted:
         reason = f"{name} is billed in Autotask already, with {row.units} units."
-        return replace(plan, do=Do.ASK_PERSON, reason=reason)
+        return replace(plan, do=Action.ASK_PERSON, reason=reason)
     for day in _days_by_preference(case):
         if day not in case.known.used_days:
-            return replace(plan, do=Do.PUSH, effective_date=day)
+            return replace(plan, do=Action.PUSH, effective_date=day)
     reason = f"Every day of {name} has an adjustment already, and Autotask takes one a day."
-    return replace(plan, do=Do.ASK_PERSON, reason=reason)
+    return replace(plan, do=Action.ASK_PERSON, reason=reason)
 
 
-def _days_by_preference(case: Case) -> Iterator[date]:
+def _days_by_preference(case: ServiceMonth) -> Iterator[date]:
     """Days that the month and the contract share, as near to the policy's day as is free.
 
     Two adjustments of one day land on one service period and are refused (docs/facts/autotask.md).
@@ -136,7 +136,7 @@ def _unread(agrees: bool | None, row: UnitRow) -> str:
     return ""
 
 
-def _drift_words(case: Case, row: UnitRow) -> str:
+def _drift_words(case: ServiceMonth, row: UnitRow) -> str:
     if row.units == case.known.confirmed_units:
         return "The unit cost was changed in Autotask. An Administrator with Billing decides."
     return (

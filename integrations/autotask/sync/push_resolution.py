@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from integrations.autotask.api.entities import UnitRow
-from integrations.autotask.sync.push_outcome import Finding, Verdict, finding_of
+from integrations.autotask.sync.push_outcome import PushOutcome, Verdict, push_outcome
 from integrations.autotask.sync.results import Changed, Result, open_drift
-from integrations.autotask.sync.service_month import Case
+from integrations.autotask.sync.service_month import ServiceMonth
 from integrations.autotask.sync.sync_state import answer_of, reading_of
 from integrations.models import Push, PushAnswer, PushReading
 from integrations.models.runs import Outcome
@@ -16,7 +16,9 @@ Kind = PushAnswer.Kind
 REST = timedelta(minutes=15)
 
 
-def resolve(*, push: Push, case: Case, earlier: Sequence[Push], now: datetime) -> Result | None:
+def resolve(
+    *, push: Push, case: ServiceMonth, earlier: Sequence[Push], now: datetime
+) -> Result | None:
     """Add the reading of a push, and say what came of its service in this run.
 
     None where the same run may decide anew, on a new reading: nothing was done, for certain or as
@@ -25,7 +27,7 @@ def resolve(*, push: Push, case: Case, earlier: Sequence[Push], now: datetime) -
     answer = answer_of(push)
     kind = Kind(answer.kind) if answer else None
     row = case.row if case.found.line is not None else None
-    finding = finding_of(
+    finding = push_outcome(
         push=push,
         answer=kind,
         units=row.units if row else None,
@@ -46,7 +48,7 @@ def resolve(*, push: Push, case: Case, earlier: Sequence[Push], now: datetime) -
 
 
 def _result_of(
-    push: Push, finding: Finding, case: Case, row: UnitRow | None, *, now: datetime
+    push: Push, finding: PushOutcome, case: ServiceMonth, row: UnitRow | None, *, now: datetime
 ) -> Result | None:
     answer = answer_of(push)
     if finding.verdict == Verdict.VANISHED or row is None:
@@ -65,7 +67,9 @@ def _result_of(
     return None
 
 
-def _drifted(push: Push, finding: Finding, case: Case, row: UnitRow, *, now: datetime) -> Result:
+def _drifted(
+    push: Push, finding: PushOutcome, case: ServiceMonth, row: UnitRow, *, now: datetime
+) -> Result:
     theirs = row.units if finding.theirs is None else finding.theirs
     changed = Changed(
         mapping=push.mapping,
@@ -84,7 +88,7 @@ def _drifted(push: Push, finding: Finding, case: Case, row: UnitRow, *, now: dat
     return _result(push, Outcome.DRIFT, after=row.units, reason=reason)
 
 
-def rests_until(*, push: Push | None) -> datetime | None:
+def retry_at(*, push: Push | None) -> datetime | None:
     """Until when nothing is decided anew after this push, the mapping's last."""
     if push is None:
         return None
@@ -93,7 +97,7 @@ def rests_until(*, push: Push | None) -> datetime | None:
     return None
 
 
-def _is_decided(case: Case, row: UnitRow | None) -> bool:
+def _is_decided(case: ServiceMonth, row: UnitRow | None) -> bool:
     """Whether a person has decided on exactly these figures: whose they are is no question then."""
     ordered = case.known.ordered
     return ordered is not None and row is not None and ordered.holds_for(row)

@@ -68,7 +68,7 @@ def record(
             outcome=result.outcome,
             reason=result.reason,
             units_before=result.before,
-            units_wanted=result.wanted,
+            units_desired=result.wanted,
             units_after=result.after,
             unit_cost=result.unit_cost,
             price_total=result.price_total,
@@ -118,7 +118,7 @@ def open_drift(*, changed: Changed, month: Month, now: datetime) -> Drift:
         mapping.save(update_fields=["confirmed_units"])
     known = Drift.objects.select_for_update().filter(mapping=mapping, decided_at=None).first()
     if known is not None:
-        is_same = (known.found_units, known.found_cost_total, known.month) == (
+        is_same = (known.observed_units, known.observed_cost_total, known.month) == (
             changed.found,
             changed.found_cost,
             month.first_day,
@@ -131,10 +131,10 @@ def open_drift(*, changed: Changed, month: Month, now: datetime) -> Drift:
         mapping=mapping,
         month=month.first_day,
         expected_units=changed.expected,
-        found_units=changed.found,
+        observed_units=changed.found,
         theirs_units=changed.theirs,
-        wanted_units=changed.wanted,
+        desired_units=changed.wanted,
         expected_unit_cost=mapping.confirmed_unit_cost,
-        found_cost_total=changed.found_cost,
+        observed_cost_total=changed.found_cost,
         found_at=now,
     )

@@ -12,7 +12,7 @@ from accounts.providers import current_provider
 from core.actors import Actor
 from core.months import Month, last_finished_day
 from core.outbox.delivery import enqueue
-from core.outbox.topics import Payload, Postpone, handles
+from core.outbox.topics import Payload, Postpone, handler
 from core.schema import connection
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.errors import (
@@ -23,9 +23,9 @@ from integrations.autotask.api.errors import (
     UnknownUser,
 )
 from integrations.autotask.connection import open_client
-from integrations.autotask.sync.evaluation import MonthWalk, due
+from integrations.autotask.sync.evaluation import MonthSync, due
 from integrations.autotask.sync.slices import Slice
-from integrations.autotask.sync.sync_month import settle_loose_ends, walk_month
+from integrations.autotask.sync.sync_month import settle_unresolved_pushes, sync_month
 from integrations.choices import DatePolicy
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
@@ -45,7 +45,7 @@ class CannotRun(Exception):
 
 
 @transaction.atomic
-def order_run(
+def request_run(
     *, kind: SyncRun.Kind, actor: Actor, now: datetime, mapping: ServiceMapping | None = None
 ) -> SyncRun:
     """A run that a person asked for, of all services or of one. Raises `CannotRun`."""
@@ -66,7 +66,7 @@ def order_run(
 
 
 @transaction.atomic
-def order_nightly(*, now: datetime) -> SyncRun | None:
+def request_nightly_run(*, now: datetime) -> SyncRun | None:
     """The current provider's run of the night, once its day's snapshot is there; None if not due.
 
     One for each day. Whatever an older night left is this one's.
@@ -87,7 +87,7 @@ def order_nightly(*, now: datetime) -> SyncRun | None:
     return run
 
 
-@handles(TOPIC)
+@handler(TOPIC)
 def work_on_run(payload: Payload, now: datetime) -> None:
     """A slice of a run; again until it is finished."""
     again_at = run_slice(run_id=payload["run"], now=now)
@@ -161,12 +161,12 @@ def _work(
 
 def _walk(part: Slice) -> None:
     current = Month.of(part.now, part.zone)
-    walks = [MonthWalk.of(part, month) for month in (current.previous, current)]
+    walks = [MonthSync.of(part, month) for month in (current.previous, current)]
     if not part.run.slices:
         part.run.services = sum(len(due(walk)) for walk in walks)
-    settle_loose_ends(part)
+    settle_unresolved_pushes(part)
     for walk in walks:
-        walk_month(walk)
+        sync_month(walk)
 
 
 def _later(run: SyncRun, *, now: datetime, again_at: datetime, because: str) -> datetime | None:

@@ -14,23 +14,23 @@ MONTHS_OF_A_YEAR = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class DriftResolution:
     """A person's word on a drift: at exactly these figures, bring the units to `target`.
 
     `target` None is our own count.
     """
 
-    found_units: int
+    observed_units: int
     found_cost: Decimal | None
     target: int | None
 
     def holds_for(self, row: UnitRow) -> bool:
         """Whether Autotask still shows exactly what the person saw."""
-        return self.found_units == row.units and self.found_cost == row.cost
+        return self.observed_units == row.units and self.found_cost == row.cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class SyncState:
     """What we know of a mapped service. `confirmed_*` is what was last read back and agreed.
 
     `kept` is the month and the number of a person that stands in it.
@@ -46,12 +46,12 @@ class Known:
     confirmed_cost: Decimal | None = None
     confirmed_month: date | None = None
     kept: tuple[date, int] | None = None
-    ordered: Ordered | None = None
+    ordered: DriftResolution | None = None
     used_days: Collection[date] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Observed:
     """What Autotask shows. `line` None is gone; `rows` are those that touch the month."""
 
     contract: Contract | None
@@ -61,7 +61,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Desired:
     """The organization's billed quantity and the contracted cost per seat, None where none is."""
 
     units: int
@@ -69,12 +69,12 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ServiceMonth:
     """All that a decision takes; `today` is the local day."""
 
-    known: Known
-    found: Found
-    wanted: Wanted
+    known: SyncState
+    found: Observed
+    wanted: Desired
     month: Month
     today: date
     policy: DatePolicy

@@ -7,7 +7,7 @@ from datetime import date
 from django.db.models import Max
 
 from core.months import Month
-from integrations.autotask.sync.service_month import Known, Ordered
+from integrations.autotask.sync.service_month import DriftResolution, SyncState
 from integrations.models import Drift, Push, PushAnswer, PushReading, ServiceMapping
 
 Decision = Drift.Decision
@@ -18,13 +18,13 @@ TAKEN = frozenset({PushAnswer.Kind.ACCEPTED, PushAnswer.Kind.DUPLICATE})
 Pushes = Mapping[int, Sequence[Push]]
 
 
-def known_of(
+def sync_state_of(
     *, mappings: Sequence[ServiceMapping], month: Month, pushes: Pushes
-) -> dict[int, Known]:
+) -> dict[int, SyncState]:
     """What is known of each mapping by its id; `pushes` are those of `pushes_of`."""
     decided = _decided_drifts(mappings, month)
     return {
-        mapping.pk: Known(
+        mapping.pk: SyncState(
             company_id=mapping.company_id,
             contract_id=mapping.contract_id,
             contract_name=mapping.contract_name,
@@ -114,16 +114,16 @@ def _decided_drifts(mappings: Sequence[ServiceMapping], month: Month) -> dict[in
     return {drift.mapping_id: drift for drift in decided.order_by("decided_at")}
 
 
-def _ordered(drift: Drift | None, pushes: Sequence[Push]) -> Ordered | None:
+def _ordered(drift: Drift | None, pushes: Sequence[Push]) -> DriftResolution | None:
     """The person's word, until it was carried out once."""
     if drift is None or drift.decided_serial is None:
         return None
     if any(_carries_out(push, since=drift.decided_serial) for push in pushes):
         return None
     target = drift.theirs_units if drift.decision == Decision.ACCEPT else None
-    if target == drift.found_units:
+    if target == drift.observed_units:
         return None
-    return Ordered(drift.found_units, drift.found_cost_total, target)
+    return DriftResolution(drift.observed_units, drift.observed_cost_total, target)
 
 
 def _carries_out(push: Push, *, since: int) -> bool:

@@ -14,8 +14,8 @@ from typing import Any, Final
 from django.conf import settings as portal
 from django.db import transaction
 
-from core.outbox.delivery import Order, enqueue_all
-from core.outbox.topics import Payload, Postpone, handles
+from core.outbox.delivery import NewMessage, enqueue_all
+from core.outbox.topics import Payload, Postpone, handler
 from core.schema import current_schema
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.entities import condition
@@ -37,7 +37,7 @@ LONGEST_DESCRIPTION = 8000
 AFTER_REFUSAL = timedelta(hours=6)
 
 
-@handles(CHANGED_TOPIC)
+@handler(CHANGED_TOPIC)
 @transaction.atomic
 def ticket_alerts(payload: Payload, now: datetime) -> None:
     """Order tickets for alerts that were opened, and the update of those of resolved ones."""
@@ -92,13 +92,13 @@ def _order(alerts: Sequence[Alert], *, now: datetime) -> None:
 
 def _enqueue(topic: str, tickets: Iterable[AlertTicket], *, now: datetime) -> None:
     orders = [
-        Order(topic, key=f"{ticket.pk}:{now.isoformat()}", payload={"ticket": ticket.pk})
+        NewMessage(topic, key=f"{ticket.pk}:{now.isoformat()}", payload={"ticket": ticket.pk})
         for ticket in tickets
     ]
     enqueue_all(orders=orders, now=now)
 
 
-@handles(OPEN_TOPIC)
+@handler(OPEN_TOPIC)
 def open_ticket(payload: Payload, now: datetime) -> None:
     """Create the alert's ticket unless it is there; not for one that is over by now."""
     ticket = AlertTicket.objects.get(pk=payload["ticket"])
@@ -121,7 +121,7 @@ def open_ticket(payload: Payload, now: datetime) -> None:
         _enqueue(RESOLVE_TOPIC, [ticket], now=now)
 
 
-@handles(RESOLVE_TOPIC)
+@handler(RESOLVE_TOPIC)
 def resolve_ticket(payload: Payload, now: datetime) -> None:
     """Tell the alert's ticket that it is over; a ticket that was never created stays so.
 

@@ -11,7 +11,12 @@ from accounts.providers import NoSuchProvider, find_provider
 from billing.choices import Collection
 from billing.money import format_money
 from billing.preview.changes import Change, Kind
-from billing.preview.month_preview import CantRehearse, Rehearsal, months_to_rehearse, rehearse
+from billing.preview.month_preview import (
+    CannotPreview,
+    MonthPreview,
+    months_to_preview,
+    preview_month,
+)
 from core.months import Month
 from core.schema import provider_schema
 from integrations.preview_checks import psa
@@ -20,7 +25,7 @@ SHOWN_CHANGES = 20
 
 
 class Command(BaseCommand):
-    """`manage.py rehearse_close [--provider demo] [--month 2026-10]`; changes nothing."""
+    """`manage.py preview_close [--provider demo] [--month 2026-10]`; changes nothing."""
 
     help = "What closing a month would issue, charge and mail, and what changed against the last."
 
@@ -51,12 +56,12 @@ class Command(BaseCommand):
         for each in providers:
             try:
                 self._show(_rehearsed(each, asked), shown=None if every else SHOWN_CHANGES)
-            except CantRehearse as refusal:
+            except CannotPreview as refusal:
                 if provider:
                     raise CommandError(str(refusal)) from refusal
                 self.stdout.write(f"{refusal}\n")
 
-    def _show(self, rehearsal: Rehearsal, *, shown: int | None) -> None:
+    def _show(self, rehearsal: MonthPreview, *, shown: int | None) -> None:
         until = f"as of {rehearsal.now:%Y-%m-%d %H:%M} UTC" if rehearsal.is_running else "over"
         self.stdout.write(
             self.style.MIGRATE_HEADING(f"{rehearsal.provider.name}, {rehearsal.month} ({until})")
@@ -66,15 +71,15 @@ class Command(BaseCommand):
         self.stdout.write("  Rehearsed: nothing was written, charged or mailed.\n")
 
 
-def _rehearsed(provider: Provider, month: Month | None) -> Rehearsal:
+def _rehearsed(provider: Provider, month: Month | None) -> MonthPreview:
     now = timezone.now()
     if month is None:
         with provider_schema(provider):
-            month = months_to_rehearse(provider=provider, now=now)[0]
-    return rehearse(provider=provider, month=month, now=now, checks=[psa])
+            month = months_to_preview(provider=provider, now=now)[0]
+    return preview_month(provider=provider, month=month, now=now, checks=[psa])
 
 
-def _invoices(rehearsal: Rehearsal) -> list[str]:
+def _invoices(rehearsal: MonthPreview) -> list[str]:
     if rehearsal.why_nothing:
         return [f"{rehearsal.why_nothing}: nothing to invoice."]
     rows = []
@@ -92,7 +97,7 @@ def _invoices(rehearsal: Rehearsal) -> list[str]:
     return [*rows, f"{'total':<11}{total:>16}{before}"]
 
 
-def _looks(rehearsal: Rehearsal) -> list[str]:
+def _looks(rehearsal: MonthPreview) -> list[str]:
     rows = [f"Card: {risk}" for risk in rehearsal.card.risks if rehearsal.charged]
     rows += [
         f"Late: {line.description}, {format_money(line.amount_minor, rehearsal.currency)}"
@@ -104,7 +109,7 @@ def _looks(rehearsal: Rehearsal) -> list[str]:
     return rows
 
 
-def _changes(rehearsal: Rehearsal, shown: int | None) -> list[str]:
+def _changes(rehearsal: MonthPreview, shown: int | None) -> list[str]:
     moved = [change for change in rehearsal.changes if change.kind is not Kind.SAME]
     same = len(rehearsal.changes) - len(moved)
     moved.sort(key=lambda change: abs(change.now - change.before), reverse=True)

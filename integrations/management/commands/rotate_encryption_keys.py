@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from accounts.models import Provider
 from core.schema import provider_schema
-from integrations.encryption import encrypt_anew
+from integrations.encryption import rotate_encryption_keys
 from integrations.models import AutotaskConnection
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         for provider in Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk"):
             with provider_schema(provider):
                 for settings in AutotaskConnection.objects.exclude(credentials=""):
-                    token = encrypt_anew(settings.credentials)
+                    token = rotate_encryption_keys(settings.credentials)
                     AutotaskConnection.objects.filter(
                         pk=settings.pk, credentials=settings.credentials
                     ).update(credentials=token)

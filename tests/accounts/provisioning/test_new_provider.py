@@ -27,7 +27,7 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
-from tests.personas import People
+from tests.personas import Personas
 from tests.providers import replay_to
 from usage.models import UsageEvent
 
@@ -141,7 +141,7 @@ def test_ids_of_two_providers_never_coincide(north: Provider, south: Provider) -
     assert abs(ids[0] - ids[1]) >= 90_000
 
 
-def test_nothing_is_left_of_a_test(north: Provider, people: People) -> None:
+def test_nothing_is_left_of_a_test(north: Provider, people: Personas) -> None:
     assert people.otto.organization_id == people.otto_organization.pk
     with provider_schema(north):
         assert list(Organization.objects.all()) == [people.otto_organization]

@@ -9,31 +9,31 @@ from django.urls import reverse
 
 from accounts.models import OPERATIONS_PROVIDER_KEY, Provider
 from billing.dunning import status
-from billing.dunning.stages import Standing
-from billing.models import StandingStep, SuspensionDeferral
+from billing.dunning.stages import DunningStage
+from billing.models import DunningStep, SuspensionDeferral
 from core.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.billing.conftest import Books
-from tests.personas import People
+from tests.personas import Personas
 
 NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def operations(client: Client, people: People, books: Books) -> Client:
+def operations(client: Client, people: Personas, books: Books) -> Client:
     """Staff at work in north, which is suspended."""
     client.force_login(people.staff)
     session = client.session
     session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
     session.save()
     books.invoice()
-    status.record_standing(now=NOW)
+    status.update_dunning(now=NOW)
     return client
 
 
-def north_stands(books: Books) -> Standing:
+def north_stands(books: Books) -> DunningStage:
     provider = Provider.objects.get(pk=books.provider.pk)
-    return status.standing_of(provider=provider, now=NOW).standing
+    return status.dunning_status(provider=provider, now=NOW).standing
 
 
 @time_machine.travel(NOW, tick=False)
@@ -41,7 +41,7 @@ def test_deferred_and_withdrawn_with_who_and_why(operations: Client, books: Book
     add = reverse("admin:billing_suspensiondeferral_add")
     sent = {"last_day": "2026-12-31", "reason": "Transfer announced\nby phone."}
     assert operations.post(add, sent).status_code == 302
-    assert north_stands(books) is Standing.THIRTY_DAYS
+    assert north_stands(books) is DunningStage.THIRTY_DAYS
 
     with provider_schema(books.provider):
         deferral = SuspensionDeferral.objects.get()
@@ -51,7 +51,7 @@ def test_deferred_and_withdrawn_with_who_and_why(operations: Client, books: Book
 
     chosen = {"action": "withdraw", "_selected_action": [deferral.pk]}
     operations.post(reverse("admin:billing_suspensiondeferral_changelist"), chosen)
-    assert north_stands(books) is Standing.SUSPENDED
+    assert north_stands(books) is DunningStage.SUSPENDED
 
 
 @time_machine.travel(NOW, tick=False)
@@ -71,16 +71,16 @@ def test_what_cannot_be_is_refused_with_words(
     answer = operations.post(reverse("admin:billing_suspensiondeferral_add"), sent)
     assert answer.status_code == 200
     assert words in answer.content.decode()
-    assert north_stands(books) is Standing.SUSPENDED
+    assert north_stands(books) is DunningStage.SUSPENDED
 
 
 @time_machine.travel(NOW, tick=False)
 def test_steps_are_there_to_look_at_and_never_to_change(operations: Client, books: Books) -> None:
-    page = operations.get(reverse("admin:billing_standingstep_changelist"))
+    page = operations.get(reverse("admin:billing_dunningstep_changelist"))
     assert "Outstanding for 30 days" in page.content.decode()
     with provider_schema(books.provider):
-        step = StandingStep.objects.first()
+        step = DunningStep.objects.first()
     assert step is not None
-    where = reverse("admin:billing_standingstep_change", args=[step.pk])
+    where = reverse("admin:billing_dunningstep_change", args=[step.pk])
     assert operations.get(where).status_code == 200
     assert operations.post(where, {"step": "outstanding"}).status_code == 403

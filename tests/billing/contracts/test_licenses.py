@@ -1,4 +1,4 @@
-"""Licences: live against the commitment, billed by the month's peaks, shown to whom money is."""
+"""Licenses: live against the commitment, billed by the month's peaks, shown to whom money is."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,18 +9,18 @@ from django.test import Client
 
 from accounts.models import Provider
 from billing.choices import ContractKind
-from billing.contracts.licenses import CommitmentUsage, Licences
+from billing.contracts.licenses import CommitmentUsage, Licenses
 from billing.views.licenses import usage_chart
 from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.users.membership import Via, add_device, add_user, remove_user
 from tests.cap_requests import contract
-from tests.personas import People
+from tests.personas import Personas
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
-PAGE = "/account/licences/"
+PAGE = "/account/licenses/"
 
 
 def commit(quantity: int = 14, **changes: object) -> None:
@@ -42,7 +42,7 @@ def grow(organization: Organization, users: int) -> None:
 
 
 @pytest.fixture
-def olive(sign_in: SignIn, people: People) -> Client:
+def olive(sign_in: SignIn, people: Personas) -> Client:
     return sign_in(Client(), people.olive)
 
 
@@ -60,14 +60,14 @@ def test_three_above_fourteen_are_overage_also_after_they_left(
     assert "3 users above your commitment of 14" in page
     assert "$33.00" in page
     assert "Support" in page
-    assert "3 over your licences" in olive.get(f"/organizations/{ten.pk}/users/").text
+    assert "3 over your licenses" in olive.get(f"/organizations/{ten.pk}/users/").text
     with provider_schema(north):
         for user in ManagedUser.objects.filter(organization=ten)[:5]:
             remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
     response = olive.get(PAGE)
-    assert response.context["licences"].left == 2
+    assert response.context["licenses"].left == 2
     assert (response.context["peaks"], response.context["overage"]) == (17, "$33.00")
-    assert "2 licences left" in olive.get(f"/organizations/{ten.pk}/users/").text
+    assert "2 licenses left" in olive.get(f"/organizations/{ten.pk}/users/").text
 
 
 @time_machine.travel(NOW)
@@ -90,7 +90,7 @@ def test_what_counts_is_the_contracts_metric(
                     via=Via.DEMO,
                     now=NOW,
                 )
-    assert olive.get(PAGE).context["licences"].in_use == in_use
+    assert olive.get(PAGE).context["licenses"].in_use == in_use
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_counts_is_the_contracts_metric(
 def test_orange_from_95_percent_and_red_above(
     in_use: int, committed: int, usage: CommitmentUsage
 ) -> None:
-    current = Licences(contract(), committed=committed, in_use=in_use)
+    current = Licenses(contract(), committed=committed, in_use=in_use)
     assert current.usage == usage
     colours = {
         CommitmentUsage.NEAR: "chart-part-warning",
@@ -128,7 +128,7 @@ def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Prov
         contract().save()
     assert olive.get(PAGE).status_code == 404
     assert PAGE not in olive.get("/organizations/").text
-    assert "licence" not in olive.get(f"/organizations/{organization.pk}/users/").text
+    assert "license" not in olive.get(f"/organizations/{organization.pk}/users/").text
     with provider_schema(north):
         commit(starts_on="2026-04-01")
     assert olive.get(PAGE).status_code == 404
@@ -139,7 +139,7 @@ def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Prov
 
 @time_machine.travel(NOW)
 def test_who_may_not_see_billing_sees_no_licences(
-    sign_in: SignIn, people: People, north: Provider
+    sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     with provider_schema(north):
         commit()
@@ -149,5 +149,5 @@ def test_who_may_not_see_billing_sees_no_licences(
         refused = visitor.get(PAGE)
         assert refused.status_code == 403
         assert PAGE not in refused.text
-        assert "licences" not in visitor.get(f"/organizations/{organization.pk}/users/").text
-    assert "licence" not in visitor.get("/organization/users/").text
+        assert "licenses" not in visitor.get(f"/organizations/{organization.pk}/users/").text
+    assert "license" not in visitor.get("/organization/users/").text

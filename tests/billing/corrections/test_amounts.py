@@ -23,8 +23,8 @@ BY = {"reason": "Whatever", "actor": STAFF, "now": LATER}
 
 
 def adds_up(amounts):
-    return amounts.billed_minor + amounts.surplus_minor == (
-        amounts.paid_minor + amounts.credited_minor + amounts.owed_minor + amounts.dropped_minor
+    return amounts.billed_minor + amounts.overpaid_minor == (
+        amounts.paid_minor + amounts.credited_minor + amounts.owed_minor + amounts.cancelled_minor
     )
 
 
@@ -42,7 +42,7 @@ def adds_up(amounts):
 def test_any_amounts_add_up(amounts):
     assert adds_up(amounts)
     assert 0 <= amounts.due_minor <= amounts.owed_minor <= amounts.billed_minor
-    assert min(amounts.surplus_minor, amounts.dropped_minor, amounts.unsettled_minor) >= 0
+    assert min(amounts.overpaid_minor, amounts.cancelled_minor, amounts.unpaid_minor) >= 0
 
 
 def charge(invoice, amount):
@@ -133,7 +133,7 @@ def test_any_story_of_an_invoice_adds_up(books, acts):
             assert adds_up(invoice.amounts)
             assert invoice.amounts == Invoice.objects.with_paid().get(pk=invoice.pk).amounts
             assert invoice.amounts.credited_minor <= invoice.total_minor
-            assert invoice.amounts.surplus_minor == 0
+            assert invoice.amounts.overpaid_minor == 0
             assert invoice.amounts.paid_minor >= 0
         deliver_due(now=LATER, schema=books.provider.schema_name)
     totals = books.stripe.charges(customer=books.customer())

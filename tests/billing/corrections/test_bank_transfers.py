@@ -98,7 +98,7 @@ def test_what_comes_after_the_write_off_is_booked_all_the_same(books):
     assert (invoice.status, invoice.owed_minor) == ("uncollectible", 0)
     transfer(invoice, 23_000)
 
-    assert (invoice.status, invoice.amounts.dropped_minor) == ("paid", 0)
+    assert (invoice.status, invoice.amounts.cancelled_minor) == ("paid", 0)
     with pytest.raises(CorrectionRefused, match=r"\$0.00 is unpaid"):
         transfer(invoice, 1, reference="Statement 13")
 
@@ -116,7 +116,7 @@ def test_a_card_that_is_being_charged_is_waited_for(books):
     assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "succeeded"
     with pytest.raises(CorrectionRefused, match=r"\$0.00 is unpaid"):
         transfer(invoice)
-    assert invoice.amounts.surplus_minor == 0
+    assert invoice.amounts.overpaid_minor == 0
 
 
 def test_the_link_to_confirm_is_dead_once_the_money_came(books):

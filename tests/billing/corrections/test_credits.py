@@ -87,7 +87,7 @@ def test_lines_and_amounts_together_never_pass_the_invoice(books):
     note = credit_of(invoice, 1)
 
     assert note.total_minor == 6_000
-    assert invoice.amounts.uncredited_minor == 0
+    assert invoice.amounts.creditable_minor == 0
     with pytest.raises(CorrectionRefused, match=r"No more than \$0.00"):
         credit(invoice, 1)
 
@@ -128,7 +128,7 @@ def test_what_was_paid_of_it_is_refunded_in_the_same_act(books, paid):
 
     refund = Refund.objects.get()
     assert (refund.amount_minor, refund.credit_note) == (5_000, note)
-    assert paid.amounts.surplus_minor == 0
+    assert paid.amounts.overpaid_minor == 0
     assert CreditNote.objects.count() == 1, "a refund of a credit is credited once"
 
 
@@ -141,7 +141,7 @@ def test_only_the_surplus_of_a_partly_paid_invoice_is_refunded(books):
     credit(invoice, 15_000)
 
     assert Refund.objects.get().amount_minor == 2_000
-    assert (invoice.owed_minor, invoice.amounts.surplus_minor) == (0, 0)
+    assert (invoice.owed_minor, invoice.amounts.overpaid_minor) == (0, 0)
 
 
 def test_the_newest_payments_go_back_first(books):
@@ -192,7 +192,7 @@ def test_a_charge_under_way_has_to_end_first(books, kind):
     assert not CreditNote.objects.exists()
     charge_invoice(invoice_id=invoice.pk, now=LATER + timedelta(minutes=1))
     assert credit(invoice, 100).total_minor == 100
-    assert (invoice.amounts.paid_minor, invoice.amounts.surplus_minor) == (32_900, 0)
+    assert (invoice.amounts.paid_minor, invoice.amounts.overpaid_minor) == (32_900, 0)
 
 
 def test_a_payment_that_waits_for_its_holder_is_withdrawn_and_begun_anew(books):
@@ -223,16 +223,16 @@ def test_paid_in_the_moment_it_was_withdrawn_it_is_refunded(books):
     attempt.refresh_from_db()
     assert attempt.state == ChargeAttempt.State.SUCCEEDED
     assert Refund.objects.get().amount_minor == 3_000
-    assert (invoice.owed_minor, invoice.amounts.surplus_minor) == (0, 0)
+    assert (invoice.owed_minor, invoice.amounts.overpaid_minor) == (0, 0)
 
 
 def test_a_refund_that_failed_is_ordered_again_without_another_note(books, paid):
     credit(paid, 5_000)
     Refund.objects.update(state="failed", finished_at=LATER)
-    assert paid.amounts.surplus_minor == 5_000
+    assert paid.amounts.overpaid_minor == 5_000
 
     pay_back = credit(paid, 1_000)
 
-    assert paid.amounts.surplus_minor == 0, "the whole surplus goes back with the next note"
+    assert paid.amounts.overpaid_minor == 0, "the whole surplus goes back with the next note"
     assert pay_back.refunds.get().amount_minor == 6_000
-    assert pay(books, books.invoice(month="2026-09-01")).amounts.surplus_minor == 0
+    assert pay(books, books.invoice(month="2026-09-01")).amounts.overpaid_minor == 0

@@ -7,9 +7,9 @@ from billing.corrections.bank_transfers import record_transfer
 from billing.corrections.credits import credit_amount
 from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
 from billing.corrections.voids_and_write_offs import void_invoice, write_off
-from billing.dunning.stages import Standing
-from billing.dunning.status import record_standing, standing_of
-from billing.models import StandingStep
+from billing.dunning.stages import DunningStage
+from billing.dunning.status import dunning_status, update_dunning
+from billing.models import DunningStep
 from core.outbox.models import OutboxMessage
 from tests.billing.corrections.conftest import STAFF, with_lines
 
@@ -20,8 +20,8 @@ BY_INVOICE = Collection.BY_INVOICE
 def suspended(books, *amounts, **changes):
     """An invoice due on 1 November and unpaid on 20 December: suspended."""
     invoice = with_lines(books, *(amounts or (20_000, 10_000)), collection=BY_INVOICE, **changes)
-    record_standing(now=on(49))
-    assert standing(books, 49) == Standing.SUSPENDED
+    update_dunning(now=on(49))
+    assert standing(books, 49) == DunningStage.SUSPENDED
     return invoice
 
 
@@ -31,7 +31,7 @@ def on(days):
 
 def standing(books, days):
     books.provider.refresh_from_db()
-    return standing_of(provider=books.provider, now=on(days)).standing
+    return dunning_status(provider=books.provider, now=on(days)).standing
 
 
 def restored_mails():
@@ -53,11 +53,11 @@ def test_a_transfer_restores_access_at_once(books):
     invoice = suspended(books)
 
     transfer(invoice, 29_999)
-    assert standing(books, 49) == Standing.SUSPENDED, "part of the money is not the money"
+    assert standing(books, 49) == DunningStage.SUSPENDED, "part of the money is not the money"
     transfer(invoice, 1)
 
-    assert standing(books, 49) == Standing.CURRENT
-    assert StandingStep.objects.filter(ended_at=None).count() == 0
+    assert standing(books, 49) == DunningStage.CURRENT
+    assert DunningStep.objects.filter(ended_at=None).count() == 0
     assert restored_mails() == 1
 
 
@@ -67,7 +67,7 @@ def test_a_credit_note_restores_access_at_once(books):
         invoice_id=invoice.pk, total_minor=30_000, reason="Goodwill", actor=STAFF, now=on(49)
     )
 
-    assert standing(books, 49) == Standing.CURRENT
+    assert standing(books, 49) == DunningStage.CURRENT
     assert restored_mails() == 1
 
 
@@ -76,29 +76,29 @@ def test_void_and_written_off_invoices_keep_nobody_out(books):
     second = with_lines(books, 5_000, collection=BY_INVOICE, month="2026-09-01")
 
     void_invoice(invoice_id=first.pk, reason="Wrong buyer", actor=STAFF, now=on(49))
-    assert standing(books, 49) == Standing.SUSPENDED
+    assert standing(books, 49) == DunningStage.SUSPENDED
     write_off(invoice_id=second.pk, reason="Insolvent", actor=STAFF, now=on(49))
 
-    assert standing(books, 49) == Standing.CURRENT
+    assert standing(books, 49) == DunningStage.CURRENT
 
 
 def test_a_disputed_line_counts_for_no_step_until_it_is_answered(books):
     invoice = suspended(books, 20_000, 10_000)
     transfer(invoice, 20_000)
-    assert standing(books, 49) == Standing.SUSPENDED
+    assert standing(books, 49) == DunningStage.SUSPENDED
 
     dispute = open_dispute(
         line=invoice.lines.get(position=2), reason="Gone in May", actor=STAFF, now=on(49)
     )
 
-    assert standing(books, 49) == Standing.CURRENT
-    assert standing(books, 80) == Standing.CURRENT
+    assert standing(books, 49) == DunningStage.CURRENT
+    assert standing(books, 80) == DunningStage.CURRENT
     assert invoice.owed_minor == 10_000, "it is owed all the same"
     decline_dispute(dispute_id=dispute.pk, answer="They were there", actor=STAFF, now=on(60))
-    assert standing(books, 60) == Standing.CURRENT, "due again on the day of the answer"
-    assert standing(books, 61) == Standing.OUTSTANDING
-    assert standing(books, 60 + 30) == Standing.THIRTY_DAYS
-    assert standing(books, 60 + 45) == Standing.SUSPENDED
+    assert standing(books, 60) == DunningStage.CURRENT, "due again on the day of the answer"
+    assert standing(books, 61) == DunningStage.OUTSTANDING
+    assert standing(books, 60 + 30) == DunningStage.THIRTY_DAYS
+    assert standing(books, 60 + 45) == DunningStage.SUSPENDED
 
 
 def test_the_rest_of_a_disputed_invoice_is_dunned_as_ever(books):
@@ -107,12 +107,12 @@ def test_the_rest_of_a_disputed_invoice_is_dunned_as_ever(books):
     dispute = open_dispute(
         line=invoice.lines.get(position=2), reason="Gone in May", actor=STAFF, now=on(49)
     )
-    assert standing(books, 49) == Standing.SUSPENDED
-    (debt,) = standing_of(provider=books.provider, now=on(49)).debts
+    assert standing(books, 49) == DunningStage.SUSPENDED
+    (debt,) = dunning_status(provider=books.provider, now=on(49)).debts
     assert debt.owed_minor == 20_000
 
     decline_dispute(dispute_id=dispute.pk, answer="They were there", actor=STAFF, now=on(50))
-    assert standing(books, 50) == Standing.SUSPENDED, "a small dispute restarts no clock"
+    assert standing(books, 50) == DunningStage.SUSPENDED, "a small dispute restarts no clock"
 
 
 def test_an_accepted_dispute_ends_the_debt(books):
@@ -121,7 +121,7 @@ def test_an_accepted_dispute_ends_the_debt(books):
 
     accept_dispute(dispute_id=dispute.pk, answer="", actor=STAFF, now=on(60))
 
-    assert standing(books, 200) == Standing.CURRENT
+    assert standing(books, 200) == DunningStage.CURRENT
     assert (invoice.owed_minor, invoice.status) == (0, "paid")
 
 
@@ -136,8 +136,8 @@ def test_a_lost_chargeback_is_due_on_the_day_it_is_lost(books):
         opened_at=on(55),
         closed_at=on(70),
     )
-    record_standing(now=on(70))
+    update_dunning(now=on(70))
 
-    assert standing(books, 70) == Standing.CURRENT
-    assert standing(books, 71) == Standing.OUTSTANDING
-    assert standing(books, 70 + 45) == Standing.SUSPENDED
+    assert standing(books, 70) == DunningStage.CURRENT
+    assert standing(books, 71) == DunningStage.OUTSTANDING
+    assert standing(books, 70 + 45) == DunningStage.SUSPENDED

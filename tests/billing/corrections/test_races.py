@@ -99,7 +99,7 @@ def test_a_transfer_and_a_card_never_pay_both(committed_books):
         at_once(books, charge, transfer)
 
         amounts = Invoice.objects.get(pk=invoice.pk).amounts
-        assert (amounts.paid_minor, amounts.surplus_minor) == (33_000, 0)
+        assert (amounts.paid_minor, amounts.overpaid_minor) == (33_000, 0)
 
 
 def test_a_voided_invoice_is_never_paid(committed_books):
@@ -143,4 +143,4 @@ def test_a_credit_while_stripe_is_asked_waits_for_the_answer(committed_books, mo
 
     assert attempt.state == ChargeAttempt.State.SUCCEEDED
     assert len(seen) == 1
-    assert invoice.amounts.surplus_minor == 0
+    assert invoice.amounts.overpaid_minor == 0

@@ -53,7 +53,7 @@ def test_a_refund_is_made_once_and_credited_in_the_same_act(books, paid):
     assert refund.credit_note == note
     assert before == paid.amounts
     assert (paid.amounts.paid_minor, paid.amounts.credited_minor) == (23_000, 10_000)
-    assert (paid.owed_minor, paid.amounts.surplus_minor, paid.status) == (0, 0, "paid")
+    assert (paid.owed_minor, paid.amounts.overpaid_minor, paid.status) == (0, 0, "paid")
 
 
 def test_no_more_is_given_back_than_was_paid(books, paid):
@@ -105,7 +105,7 @@ def test_a_saved_error_is_settled_by_what_stripe_holds(books, paid, did_its_work
         assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
     else:
         assert (refund.state, refunded_at_stripe(books)) == (State.FAILED, 0)
-        assert paid.amounts.surplus_minor == 10_000, "it is still to be given back"
+        assert paid.amounts.overpaid_minor == 10_000, "it is still to be given back"
 
 
 def test_what_may_have_arrived_is_not_sent_again_after_a_day(books, paid):
@@ -146,7 +146,7 @@ def test_a_refused_refund_has_failed_and_is_to_be_given_back(books, paid):
     mail = OutboxMessage.objects.get(topic="mail.send", key=f"refund-failed:{refund.pk}")
     assert mail.payload["to"] == [settings.SUPPORT_EMAIL]
     assert "charged back" in mail.payload["text"]
-    assert paid.amounts.surplus_minor == 33_000
+    assert paid.amounts.overpaid_minor == 33_000
     assert refunds.refundable_minor(payment_of(paid)) == 33_000, "it never went back"
 
 
@@ -161,7 +161,7 @@ def test_a_refund_that_the_bank_sends_back_has_failed_for_good(books, paid):
     again = refund_booking.book_refund(facts=replace(facts, state=State.SUCCEEDED), now=LATER)
 
     assert again.state == State.FAILED
-    assert paid.amounts.surplus_minor == 10_000
+    assert paid.amounts.overpaid_minor == 10_000
     assert order(paid, 10_000).credit_note is None, "it was credited before"
     assert CreditNote.objects.count() == 1
 

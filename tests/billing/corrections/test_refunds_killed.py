@@ -68,5 +68,5 @@ def test_a_killed_worker_gives_back_once(committed_books):
             assert refund.state != Refund.State.PENDING
             assert refunded_at_stripe(books, invoice) == gone, (number, fault)
             amounts = Invoice.objects.get(pk=invoice.pk).amounts
-            assert amounts.surplus_minor == refund.amount_minor - gone
+            assert amounts.overpaid_minor == refund.amount_minor - gone
     assert kills >= TRIES // 3

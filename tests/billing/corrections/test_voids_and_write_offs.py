@@ -27,7 +27,7 @@ def test_nobody_asks_for_it_any_more_and_the_log_says_why(books, drop):
 
     dropped = drop(invoice)
 
-    assert (dropped.owed_minor, dropped.amounts.dropped_minor) == (0, 33_000)
+    assert (dropped.owed_minor, dropped.amounts.cancelled_minor) == (0, 33_000)
     assert not Invoice.objects.outstanding().exists()
     entry = AuditEntry.objects.get(subject=invoice.number)
     assert (entry.actor_name, entry.after["reason"]) == (STAFF.name, "Billed twice")
@@ -74,7 +74,7 @@ def test_a_partly_paid_invoice_is_written_off_for_the_rest(books):
     write_off(invoice_id=invoice.pk, reason="Insolvent", actor=STAFF, now=LATER)
 
     invoice.refresh_from_db()
-    assert (invoice.status, invoice.amounts.dropped_minor) == ("uncollectible", 3_000)
+    assert (invoice.status, invoice.amounts.cancelled_minor) == ("uncollectible", 3_000)
 
 
 def test_what_is_settled_is_not_written_off(books):

@@ -14,7 +14,7 @@ from billing.documents.invoice_pdf import invoice_html, invoice_pdf
 from core.schema import provider_schema
 from tenants.models import Organization
 from tests.billing.invoice_contents import invoice_with, issued
-from tests.personas import People
+from tests.personas import Personas
 from tests.usage.counting import at
 
 SITE = "https://portal.example"
@@ -60,7 +60,7 @@ def test_the_same_site_gives_the_same_bytes(settings: Any) -> None:
 
 
 def test_the_invoices_page_leads_there_and_on(
-    client: Client, people: People, north: Provider
+    client: Client, people: Personas, north: Provider
 ) -> None:
     client.force_login(people.bill)
     with time_machine.travel(at("2026-11-20"), tick=False):

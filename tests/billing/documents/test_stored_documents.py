@@ -21,7 +21,7 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.invoice_contents import issued
-from tests.personas import People
+from tests.personas import Personas
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 11, 1, 0, 6, tzinfo=UTC)
@@ -35,7 +35,7 @@ def in_north(north: Provider) -> Iterator[Provider]:
 
 
 @pytest.fixture
-def as_bill(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_bill(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.bill)
 
 
@@ -101,8 +101,8 @@ def test_workers_at_once_store_one_of_each(own_provider: Callable[..., Provider]
 
 def test_the_outbox_renders_and_a_second_order_is_none(in_north: Provider) -> None:
     invoice = issued()
-    documents.order_documents(invoice=invoice, now=NOW)
-    documents.order_documents(invoice=invoice, now=NOW)
+    documents.request_documents(invoice=invoice, now=NOW)
+    documents.request_documents(invoice=invoice, now=NOW)
     messages = OutboxMessage.objects.filter(topic="billing.documents", finished_at=None)
     assert [message.payload for message in messages] == [{"invoice_id": invoice.pk}]
     deliver_due(now=NOW)
@@ -197,7 +197,7 @@ def test_before_the_cut_off_there_is_an_address_instead(north: Provider, as_bill
 
 
 def test_nobody_else_downloads(
-    client: Client, sign_in: SignIn, people: People, north: Provider
+    client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     invoice = kept_invoice(north)
     for kind in ("pdf", "csv"):

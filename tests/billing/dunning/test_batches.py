@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Provider
 from billing import tasks
 from billing.dunning import status
-from billing.models import Invoice, StandingStep
+from billing.models import DunningStep, Invoice
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER, Books
 from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, hourly, pay, subjects
@@ -22,9 +22,9 @@ def test_who_owes_nothing_costs_no_statement_and_who_does_costs_one(books: Books
     hourly(books, NOVEMBER)
     provider = Provider.objects.get(pk=books.provider.pk)
     with CaptureQueriesContext(connection) as none:
-        status.standing_of(provider=provider, now=NOVEMBER)
+        status.dunning_status(provider=provider, now=NOVEMBER)
     with CaptureQueriesContext(connection) as one:
-        status.standing_of(provider=provider, now=FORTY_FIVE)
+        status.dunning_status(provider=provider, now=FORTY_FIVE)
     assert (len(none), len(one)) == (0, 1)
 
 
@@ -35,17 +35,17 @@ def test_the_hourly_round_asks_each_provider_with_three_statements(
     with provider_schema(south):
         Books(provider=south, stripe=books.stripe).invoice(due_date=date(2026, 12, 24))
     providers = list(Provider.objects.order_by("pk"))
-    status.record_standings(providers=providers, now=FORTY_FIVE)
+    status.update_dunning_of_many(providers=providers, now=FORTY_FIVE)
     south.refresh_from_db()
     assert south.outstanding_from == datetime(2026, 12, 25, tzinfo=UTC)
     with provider_schema(south):
-        assert not StandingStep.objects.exists()
+        assert not DunningStep.objects.exists()
     providers = list(Provider.objects.order_by("pk"))
     with CaptureQueriesContext(connection) as seen:
-        assert status.record_standings(providers=providers, now=FORTY_FIVE) == 0
+        assert status.update_dunning_of_many(providers=providers, now=FORTY_FIVE) == 0
     assert len(seen) == 3 * len(providers), "its schema is entered, its debts, its steps"
     with CaptureQueriesContext(connection) as seen, time_machine.travel(FORTY_FIVE, tick=False):
-        tasks.record_standings_of([provider.pk for provider in providers])
+        tasks.update_dunning_of([provider.pk for provider in providers])
     # The providers are read first, in a schema that is entered again.
     assert len(seen) <= 2 + 3 * len(providers)
 
@@ -53,15 +53,15 @@ def test_the_hourly_round_asks_each_provider_with_three_statements(
 def test_the_clock_calls_it(books: Books) -> None:
     books.invoice()
     with time_machine.travel(FORTY_FIVE, tick=False):
-        assert tasks.record_standings_of([books.provider.pk]) == 1
+        assert tasks.update_dunning_of([books.provider.pk]) == 1
     with provider_schema(books.provider):
-        assert StandingStep.objects.count() == 3
+        assert DunningStep.objects.count() == 3
 
 
 def test_two_payments_at_once_leave_nothing_behind(committed_books: Books) -> None:
     """Neither sees the other's money until it waited for the other's commit."""
     invoices = [committed_books.invoice(), committed_books.invoice(kind="overage")]
-    status.record_standing(now=FORTY_FIVE)
+    status.update_dunning(now=FORTY_FIVE)
     both_paid = threading.Barrier(2, timeout=10)
 
     def settle(invoice: Invoice) -> None:
@@ -76,13 +76,13 @@ def test_two_payments_at_once_leave_nothing_behind(committed_books: Books) -> No
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(settle, invoices))
-    assert not StandingStep.objects.filter(ended_at=None).exists()
+    assert not DunningStep.objects.filter(ended_at=None).exists()
     assert subjects().count("Access to your account is restored") == 1
 
 
 def test_the_hourly_round_beside_a_payment_locks_nobody_out(committed_books: Books) -> None:
     invoice = committed_books.invoice()
-    status.record_standing(now=NOVEMBER)
+    status.update_dunning(now=NOVEMBER)
     Provider.objects.filter(pk=committed_books.provider.pk).update(outstanding_from=DUE_OVER)
     holding, recording = threading.Event(), threading.Event()
 
@@ -103,6 +103,6 @@ def test_the_hourly_round_beside_a_payment_locks_nobody_out(committed_books: Boo
         with transaction.atomic():
             Provider.objects.select_for_update(no_key=True).get(pk=committed_books.provider.pk)
             recording.set()
-            status.record_standing(now=FORTY_FIVE)
+            status.update_dunning(now=FORTY_FIVE)
         paying.result(timeout=10)
-    assert not StandingStep.objects.filter(ended_at=None).exists()
+    assert not DunningStep.objects.filter(ended_at=None).exists()

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Provider
 from billing.dunning.deferrals import DeferralRefused, defer_suspension, withdraw_deferral
-from billing.dunning.stages import Standing
+from billing.dunning.stages import DunningStage
 from billing.models import SuspensionDeferral
 from tenants.models import AuditEntry
 from tests.billing.conftest import NOVEMBER, Books
@@ -23,11 +23,11 @@ def test_operations_defer_and_the_end_comes_by_itself(books: Books) -> None:
         actor=STAFF,
         now=FORTY_FIVE + HOUR,
     )
-    assert standing_at(books, FORTY_FIVE + HOUR) is Standing.THIRTY_DAYS
+    assert standing_at(books, FORTY_FIVE + HOUR) is DunningStage.THIRTY_DAYS
     assert subjects()[-1] == "Access to your account is restored"
     end = datetime(2026, 12, 21, tzinfo=UTC)
-    assert standing_at(books, end - HOUR) is Standing.THIRTY_DAYS
-    assert standing_at(books, end) is Standing.SUSPENDED
+    assert standing_at(books, end - HOUR) is DunningStage.THIRTY_DAYS
+    assert standing_at(books, end) is DunningStage.SUSPENDED
     hourly(books, end)
     assert subjects().count("Your account is suspended") == 2
     entry = AuditEntry.objects.get(action="suspension.deferred")
@@ -43,8 +43,8 @@ def test_a_deferral_ends_with_its_local_day(books: Books) -> None:
         provider=books.provider, reason="x", last_day=date(2026, 12, 20), actor=STAFF, now=NOVEMBER
     )
     end = datetime(2026, 12, 21, 7, tzinfo=UTC)
-    assert standing_at(books, end - HOUR) is Standing.THIRTY_DAYS
-    assert standing_at(books, end) is Standing.SUSPENDED
+    assert standing_at(books, end - HOUR) is DunningStage.THIRTY_DAYS
+    assert standing_at(books, end) is DunningStage.SUSPENDED
 
 
 def test_a_withdrawn_deferral_is_as_if_it_had_never_been(books: Books) -> None:
@@ -53,10 +53,10 @@ def test_a_withdrawn_deferral_is_as_if_it_had_never_been(books: Books) -> None:
     deferral = defer_suspension(
         provider=books.provider, reason="x", last_day=date(2027, 1, 1), actor=STAFF, now=NOVEMBER
     )
-    assert standing_at(books, FORTY_FIVE) is Standing.THIRTY_DAYS
+    assert standing_at(books, FORTY_FIVE) is DunningStage.THIRTY_DAYS
     assert withdraw_deferral(deferral=deferral, actor=STAFF, now=FORTY_FIVE)
     assert not withdraw_deferral(deferral=deferral, actor=STAFF, now=FORTY_FIVE)
-    assert standing_at(books, FORTY_FIVE) is Standing.SUSPENDED
+    assert standing_at(books, FORTY_FIVE) is DunningStage.SUSPENDED
     assert AuditEntry.objects.filter(action="suspension.deferral_withdrawn").count() == 1
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing.dunning.stages import CURRENT, Assessment, Debt, Standing, assess
+from billing.dunning.stages import CURRENT, Debt, DunningStage, DunningStatus, assess
 
 UTC_ZONE = ZoneInfo("UTC")
 DUE = date(2026, 11, 1)
@@ -24,25 +24,25 @@ def debt(**changes: object) -> Debt:
     return Debt(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def at(now: datetime, *debts: Debt, until: datetime | None = None) -> Assessment:
+def at(now: datetime, *debts: Debt, until: datetime | None = None) -> DunningStatus:
     return assess(debts=debts, deferred_until=until, now=now)
 
 
 def test_without_debts_nothing_stands_out() -> None:
-    assert CURRENT.standing is Standing.CURRENT
-    assert at(datetime(2030, 1, 1, tzinfo=UTC)).standing is Standing.CURRENT
+    assert CURRENT.standing is DunningStage.CURRENT
+    assert at(datetime(2030, 1, 1, tzinfo=UTC)).standing is DunningStage.CURRENT
 
 
 @pytest.mark.parametrize(
     ("begins", "before", "from_then_on"),
     [
-        (datetime(2026, 11, 2, tzinfo=UTC), Standing.CURRENT, Standing.OUTSTANDING),
-        (datetime(2026, 12, 1, tzinfo=UTC), Standing.OUTSTANDING, Standing.THIRTY_DAYS),
-        (datetime(2026, 12, 16, tzinfo=UTC), Standing.THIRTY_DAYS, Standing.SUSPENDED),
+        (datetime(2026, 11, 2, tzinfo=UTC), DunningStage.CURRENT, DunningStage.OUTSTANDING),
+        (datetime(2026, 12, 1, tzinfo=UTC), DunningStage.OUTSTANDING, DunningStage.THIRTY_DAYS),
+        (datetime(2026, 12, 16, tzinfo=UTC), DunningStage.THIRTY_DAYS, DunningStage.SUSPENDED),
     ],
 )
 def test_each_step_begins_with_its_day(
-    begins: datetime, before: Standing, from_then_on: Standing
+    begins: datetime, before: DunningStage, from_then_on: DunningStage
 ) -> None:
     assert at(begins - SECOND, debt()).standing is before
     assert at(begins, debt()).standing is from_then_on
@@ -52,19 +52,19 @@ def test_each_step_begins_with_its_day(
 def test_a_day_nobody_looked_is_made_up_for_on_any_later_one() -> None:
     for days in (45, 46, 60, 400):
         late = at(datetime(2026, 11, 1, 12, tzinfo=UTC) + timedelta(days=days), debt())
-        assert late.standing is Standing.SUSPENDED
+        assert late.standing is DunningStage.SUSPENDED
         assert late.since == {
-            Standing.OUTSTANDING: datetime(2026, 11, 2, tzinfo=UTC),
-            Standing.THIRTY_DAYS: datetime(2026, 12, 1, tzinfo=UTC),
-            Standing.SUSPENDED: datetime(2026, 12, 16, tzinfo=UTC),
+            DunningStage.OUTSTANDING: datetime(2026, 11, 2, tzinfo=UTC),
+            DunningStage.THIRTY_DAYS: datetime(2026, 12, 1, tzinfo=UTC),
+            DunningStage.SUSPENDED: datetime(2026, 12, 16, tzinfo=UTC),
         }
 
 
 def test_a_failed_charge_counts_at_once_and_the_days_from_the_due_date() -> None:
     failed_at = datetime(2026, 11, 1, 0, 12, tzinfo=UTC)
     failed = debt(charge_failed_at=failed_at)
-    assert at(failed_at - SECOND, failed).standing is Standing.CURRENT
-    assert at(failed_at, failed).standing is Standing.OUTSTANDING
+    assert at(failed_at - SECOND, failed).standing is DunningStage.CURRENT
+    assert at(failed_at, failed).standing is DunningStage.OUTSTANDING
     assert failed.thirty_days_at == datetime(2026, 12, 1, tzinfo=UTC)
     assert failed.suspended_at == datetime(2026, 12, 16, tzinfo=UTC)
 
@@ -101,16 +101,16 @@ def test_of_two_invoices_the_older_decides_and_paying_it_leaves_the_other() -> N
     older, newer = debt(), debt(invoice_id=2, due_date=date(2026, 12, 1))
     now = datetime(2026, 12, 16, tzinfo=UTC)
     both = at(now, newer, older)
-    assert both.standing is Standing.SUSPENDED
+    assert both.standing is DunningStage.SUSPENDED
     assert [one.invoice_id for one in both.debts] == [1, 2]
     assert [one.invoice_id for one in both.suspending] == [1]
-    assert at(now, newer).standing is Standing.OUTSTANDING
-    assert at(now, older).standing is Standing.SUSPENDED
+    assert at(now, newer).standing is DunningStage.OUTSTANDING
+    assert at(now, older).standing is DunningStage.SUSPENDED
 
 
 def test_an_invoice_not_yet_due_counts_for_nothing_but_is_known() -> None:
     seen = at(datetime(2026, 11, 1, 23, tzinfo=UTC), debt())
-    assert seen.standing is Standing.CURRENT
+    assert seen.standing is DunningStage.CURRENT
     assert seen.debts == ()
     assert seen.outstanding_from == datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -118,19 +118,19 @@ def test_an_invoice_not_yet_due_counts_for_nothing_but_is_known() -> None:
 def test_a_deferral_moves_the_suspension_to_its_end_and_nothing_else() -> None:
     until = datetime(2026, 12, 24, tzinfo=UTC)
     assert at(datetime(2026, 12, 16, tzinfo=UTC), debt(), until=until).standing is (
-        Standing.THIRTY_DAYS
+        DunningStage.THIRTY_DAYS
     )
-    assert at(until - SECOND, debt(), until=until).standing is Standing.THIRTY_DAYS
+    assert at(until - SECOND, debt(), until=until).standing is DunningStage.THIRTY_DAYS
     over = at(until, debt(), until=until)
-    assert over.standing is Standing.SUSPENDED
-    assert over.since[Standing.SUSPENDED] == until
+    assert over.standing is DunningStage.SUSPENDED
+    assert over.since[DunningStage.SUSPENDED] == until
 
 
 def test_a_deferral_that_ends_before_the_45th_day_changes_nothing() -> None:
     until = datetime(2026, 12, 10, tzinfo=UTC)
     assert at(datetime(2026, 12, 15, 23, tzinfo=UTC), debt(), until=until).standing is (
-        Standing.THIRTY_DAYS
+        DunningStage.THIRTY_DAYS
     )
     assert at(datetime(2026, 12, 16, tzinfo=UTC), debt(), until=until).standing is (
-        Standing.SUSPENDED
+        DunningStage.SUSPENDED
     )

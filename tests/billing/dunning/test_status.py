@@ -9,8 +9,8 @@ from accounts.models import Provider
 from billing.choices import Collection
 from billing.customer.profile import save_profile
 from billing.dunning import status
-from billing.dunning.stages import Standing
-from billing.models import Invoice, StandingStep
+from billing.dunning.stages import DunningStage
+from billing.models import DunningStep, Invoice
 from billing.models.payments import WITHDRAWN
 from billing.payments.charging import charge_invoice
 from tests.billing.conftest import NOVEMBER, Books
@@ -29,7 +29,7 @@ from tests.billing.unpaid_invoices import (
 
 
 def steps() -> list[tuple[str, datetime, datetime, datetime | None]]:
-    rows = StandingStep.objects.order_by("pk")
+    rows = DunningStep.objects.order_by("pk")
     return [(row.step, row.since, row.at, row.ended_at) for row in rows]
 
 
@@ -55,10 +55,10 @@ def test_from_the_due_date_to_the_suspension_each_step_once(books: Books) -> Non
 def test_the_rule_needs_no_clockwork(books: Books) -> None:
     books.invoice()
     hourly(books, NOVEMBER)
-    assert standing_at(books, DUE_OVER - HOUR) is Standing.CURRENT
-    assert standing_at(books, DUE_OVER) is Standing.OUTSTANDING
-    assert standing_at(books, THIRTY) is Standing.THIRTY_DAYS
-    assert standing_at(books, FORTY_FIVE) is Standing.SUSPENDED
+    assert standing_at(books, DUE_OVER - HOUR) is DunningStage.CURRENT
+    assert standing_at(books, DUE_OVER) is DunningStage.OUTSTANDING
+    assert standing_at(books, THIRTY) is DunningStage.THIRTY_DAYS
+    assert standing_at(books, FORTY_FIVE) is DunningStage.SUSPENDED
 
 
 def test_days_nobody_worked_are_made_up_for_and_every_notice_is_mailed(books: Books) -> None:
@@ -101,9 +101,9 @@ def test_mails_go_to_the_billing_contacts_in_both_forms_and_say_what_restores(bo
 def test_a_failed_charge_is_outstanding_at_once(books: Books) -> None:
     books.card("pm_card_chargeCustomerFail")
     invoice = books.invoice()
-    assert standing_at(books, NOVEMBER) is Standing.CURRENT
+    assert standing_at(books, NOVEMBER) is DunningStage.CURRENT
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    assert standing_at(books, NOVEMBER) is Standing.OUTSTANDING
+    assert standing_at(books, NOVEMBER) is DunningStage.OUTSTANDING
     assert steps() == [("outstanding", NOVEMBER, NOVEMBER, None)]
     assert hourly(books, NOVEMBER + HOUR) == 0
 
@@ -112,8 +112,8 @@ def test_a_card_tried_for_an_invoice_by_transfer_makes_it_no_earlier(books: Book
     books.card("pm_card_chargeCustomerFail")
     invoice = books.invoice(collection=Collection.BY_INVOICE, due_date=date(2026, 12, 1))
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    assert standing_at(books, THIRTY) is Standing.CURRENT
-    assert standing_at(books, datetime(2026, 12, 2, tzinfo=UTC)) is Standing.OUTSTANDING
+    assert standing_at(books, THIRTY) is DunningStage.CURRENT
+    assert standing_at(books, datetime(2026, 12, 2, tzinfo=UTC)) is DunningStage.OUTSTANDING
 
 
 def test_the_card_pays_and_access_is_back_with_the_same_commit(books: Books) -> None:
@@ -121,9 +121,9 @@ def test_the_card_pays_and_access_is_back_with_the_same_commit(books: Books) -> 
     hourly(books, FORTY_FIVE)
     books.card()
     later = FORTY_FIVE + HOUR
-    assert standing_at(books, later) is Standing.SUSPENDED
+    assert standing_at(books, later) is DunningStage.SUSPENDED
     charge_invoice(invoice_id=invoice.pk, now=later)
-    assert standing_at(books, later) is Standing.CURRENT
+    assert standing_at(books, later) is DunningStage.CURRENT
     assert all(ended == later for *_, ended in steps())
     assert subjects()[-1] == "Access to your account is restored"
     assert Provider.objects.get(pk=books.provider.pk).outstanding_from is None
@@ -133,7 +133,7 @@ def test_paid_by_whatever_way_is_never_still_suspended(books: Books) -> None:
     invoice = books.invoice()
     hourly(books, FORTY_FIVE)
     pay(invoice, FORTY_FIVE)
-    assert standing_at(books, FORTY_FIVE) is Standing.CURRENT
+    assert standing_at(books, FORTY_FIVE) is DunningStage.CURRENT
     hourly(books, FORTY_FIVE + HOUR)
     hourly(books, FORTY_FIVE + HOUR)
     assert subjects().count("Access to your account is restored") == 1
@@ -144,7 +144,7 @@ def test_a_void_or_written_off_invoice_suspends_nobody(books: Books, field: str)
     books.invoice()
     hourly(books, FORTY_FIVE)
     Invoice.objects.update(**{field: FORTY_FIVE})
-    assert standing_at(books, FORTY_FIVE) is Standing.CURRENT
+    assert standing_at(books, FORTY_FIVE) is DunningStage.CURRENT
 
 
 def test_nothing_but_payment_restores(books: Books) -> None:
@@ -156,7 +156,7 @@ def test_nothing_but_payment_restores(books: Books) -> None:
     newer = books.invoice(month="2026-11-01", due_date=date(2026, 12, 31))
     pay(newer, later)
     hourly(books, later)
-    assert standing_at(books, later) is Standing.SUSPENDED
+    assert standing_at(books, later) is DunningStage.SUSPENDED
     assert "Access to your account is restored" not in subjects()
 
 
@@ -164,9 +164,9 @@ def test_a_part_of_it_restores_nothing_and_the_last_cent_does(books: Books) -> N
     invoice = books.invoice()
     hourly(books, FORTY_FIVE)
     pay(invoice, FORTY_FIVE, 32_999)
-    assert standing_at(books, FORTY_FIVE) is Standing.SUSPENDED
+    assert standing_at(books, FORTY_FIVE) is DunningStage.SUSPENDED
     pay(invoice, FORTY_FIVE, 1)
-    assert standing_at(books, FORTY_FIVE) is Standing.CURRENT
+    assert standing_at(books, FORTY_FIVE) is DunningStage.CURRENT
 
 
 def test_of_two_invoices_paying_the_older_opens_and_the_newer_goes_on(books: Books) -> None:
@@ -175,7 +175,7 @@ def test_of_two_invoices_paying_the_older_opens_and_the_newer_goes_on(books: Boo
     hourly(books, FORTY_FIVE)
     pay(older, FORTY_FIVE)
     hourly(books, FORTY_FIVE)
-    assert standing_at(books, FORTY_FIVE) is Standing.OUTSTANDING
+    assert standing_at(books, FORTY_FIVE) is DunningStage.OUTSTANDING
     assert [step for step, *_, ended in steps() if ended is None] == ["outstanding"]
     assert "$330.00 is still outstanding" in mails()[-1]["text"]
 
@@ -187,7 +187,7 @@ def test_of_two_invoices_paying_the_older_opens_and_the_newer_goes_on(books: Boo
 def test_the_database_keeps_a_step_from_being_there_twice(books: Books) -> None:
     books.invoice()
     hourly(books, DUE_OVER)
-    step = StandingStep.objects.get()
+    step = DunningStep.objects.get()
     step.pk = None
     with pytest.raises(IntegrityError), transaction.atomic():
         step.save()
@@ -198,7 +198,7 @@ def test_the_account_knows_when_the_card_is_tried_again(books: Books) -> None:
     invoice = books.invoice()
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     provider = Provider.objects.get(pk=books.provider.pk)
-    (debt,) = status.standing_of(provider=provider, now=NOVEMBER).debts
+    (debt,) = status.dunning_status(provider=provider, now=NOVEMBER).debts
     assert debt.charge_failed_at == NOVEMBER
     assert debt.next_attempt_at == NOVEMBER + timedelta(days=1)
 
@@ -208,4 +208,4 @@ def test_a_payment_that_was_withdrawn_did_not_fail(books: Books) -> None:
     invoice = books.invoice()
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     invoice.attempts.update(decline_code=WITHDRAWN)
-    assert standing_at(books, NOVEMBER) is Standing.CURRENT
+    assert standing_at(books, NOVEMBER) is DunningStage.CURRENT

@@ -22,7 +22,7 @@ from mtp import urls
 from mtp.api import api
 from tests.api_client import ROOT, System, problem
 from tests.billing.conftest import Books
-from tests.personas import People
+from tests.personas import Personas
 from tests.routes import Route, all_routes
 
 NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
@@ -35,7 +35,7 @@ def owing(books: Books) -> Iterator[Invoice]:
     """An invoice of north that was due on 1 November, and it is 20 December."""
     with time_machine.travel(NOW, tick=False):
         invoice = books.invoice()
-        status.record_standing(now=NOW)
+        status.update_dunning(now=NOW)
         yield invoice
 
 
@@ -78,7 +78,7 @@ def refused_routes() -> list[Route]:
 
 @pytest.mark.parametrize("name", BY_ROLE)
 def test_every_route_but_paying_and_leaving_is_refused(
-    name: str, client: Client, people: People, owing: Invoice
+    name: str, client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(getattr(people, name))
     routes = refused_routes()
@@ -109,7 +109,7 @@ def test_the_list_names_nothing_but_paying_and_leaving() -> None:
 
 
 def test_a_route_that_comes_tomorrow_is_refused_too(
-    client: Client, people: People, owing: Invoice, monkeypatch: pytest.MonkeyPatch
+    client: Client, people: Personas, owing: Invoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from django.urls import clear_url_caches
 
@@ -126,7 +126,9 @@ def test_a_route_that_comes_tomorrow_is_refused_too(
         clear_url_caches()
 
 
-def test_who_may_pay_can_pay_look_and_leave(client: Client, people: People, owing: Invoice) -> None:
+def test_who_may_pay_can_pay_look_and_leave(
+    client: Client, people: Personas, owing: Invoice
+) -> None:
     client.force_login(people.bill)
     for page in (
         "/account/billing/",
@@ -142,7 +144,7 @@ def test_who_may_pay_can_pay_look_and_leave(client: Client, people: People, owin
 
 
 def test_the_billing_pages_show_every_instant_and_what_restores(
-    client: Client, people: People, owing: Invoice
+    client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(people.bill)
     for page in ("/account/billing/", "/account/payments/"):
@@ -154,7 +156,7 @@ def test_the_billing_pages_show_every_instant_and_what_restores(
 
 
 def test_update_without_the_right_to_see_payments_says_so(
-    client: Client, people: People, owing: Invoice
+    client: Client, people: Personas, owing: Invoice
 ) -> None:
     for person in (people.adam, people.rita):
         client.force_login(person)
@@ -167,7 +169,7 @@ def test_update_without_the_right_to_see_payments_says_so(
 
 
 def test_an_organization_admin_learns_whom_to_ask_and_nothing_of_money(
-    client: Client, people: People, owing: Invoice
+    client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(people.otto)
     page = client.get("/organization/").content.decode()
@@ -195,7 +197,7 @@ def test_the_api_refuses_every_operation(north: Provider, owing: Invoice) -> Non
 
 
 def test_the_other_provider_works_on(
-    client: Client, people: People, south: Provider, owing: Invoice
+    client: Client, people: Personas, south: Provider, owing: Invoice
 ) -> None:
     client.force_login(people.sofia)
     assert client.get("/organizations/").status_code == 200
@@ -203,13 +205,13 @@ def test_the_other_provider_works_on(
 
 
 def test_operations_work_in_a_suspended_provider(
-    client: Client, people: People, owing: Invoice
+    client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(people.staff)
     assert client.get("/operations/").status_code == 200
 
 
-def test_payment_opens_the_very_next_page(client: Client, people: People, owing: Invoice) -> None:
+def test_payment_opens_the_very_next_page(client: Client, people: Personas, owing: Invoice) -> None:
     client.force_login(people.adam)
     assert is_refused(client.get("/organizations/"))
     pay(owing, by=people.north)
@@ -227,10 +229,10 @@ BANNERS = [
 
 @pytest.mark.parametrize(("now", "text"), BANNERS)
 def test_every_page_of_the_provider_says_it(
-    now: datetime, text: str, client: Client, people: People, books: Books
+    now: datetime, text: str, client: Client, people: Personas, books: Books
 ) -> None:
     books.invoice()
-    status.record_standing(now=now)
+    status.update_dunning(now=now)
     with time_machine.travel(now, tick=False):
         for name in ("olive", "bill", "adam", "rita"):
             client.force_login(getattr(people, name))
@@ -243,7 +245,7 @@ def test_every_page_of_the_provider_says_it(
 
 
 def test_a_current_provider_pays_no_statement_for_it(
-    client: Client, people: People, books: Books
+    client: Client, people: Personas, books: Books
 ) -> None:
     client.force_login(people.adam)
     client.get("/profile/")

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billing.contracts.contracts import lift_free_allowance
-from billing.documents.invoice_content import sheet_of
+from billing.documents.invoice_content import invoice_content
 from billing.invoicing.month_close import close_month
 from billing.models import Invoice
 from billing.pages.invoice import InvoicePage
@@ -26,7 +26,7 @@ def test_the_package_is_named_on_the_page_and_on_the_pdf(books):
 
     invoice = Invoice.objects.get()
     assert ("Package", "Complete") in InvoicePage.of(invoice).facts
-    assert sheet_of(invoice=invoice, lines=invoice.lines.all()).package == "Complete"
+    assert invoice_content(invoice=invoice, lines=invoice.lines.all()).package == "Complete"
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_an_addition_of_a_closed_month_is_a_line_of_the_next_invoice(october):
     close(october, OCTOBER.next, DECEMBER)
 
     event = UsageEvent.objects.get(subject_id=user.pk, metric="users")
-    assert (event.at, event.claimed_at) == (at("2026-11-01"), at("2026-10-20 09:00"))
+    assert (event.at, event.effective_at) == (at("2026-11-01"), at("2026-10-20 09:00"))
     (line,) = adjustments()
     assert (line.kind, line.organization_name) == (KIND.ADJUSTMENT, "Acme")
     assert (line.adjusted_month, line.adjusted_from) == (OCTOBER.first_day, 3)

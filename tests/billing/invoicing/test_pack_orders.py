@@ -22,11 +22,11 @@ from billing.invoicing.pack_orders import (
     quote,
 )
 from billing.models import (
-    AllowanceOrder,
     BillingProfile,
     Invoice,
     InvoiceLine,
     NumberSequence,
+    PackOrder,
     Payment,
 )
 from billing.verification.verify import verify_month
@@ -70,7 +70,7 @@ def seen(books: Books, offer: Offer, now: datetime = MID_OCTOBER) -> Confirmed:
 
 def order(
     books: Books, offer: Offer, confirmed: Confirmed | None = None, now: datetime = MID_OCTOBER
-) -> AllowanceOrder:
+) -> PackOrder:
     return order_pack(
         provider=books.provider,
         offer_id=offer.pk,
@@ -289,7 +289,7 @@ def _race(provider: Provider, offer: Offer) -> None:
     for thread in threads:
         thread.join()
     with provider_schema(provider):
-        placed = AllowanceOrder.objects.get()
+        placed = PackOrder.objects.get()
         assert [already.order for already in refused] == [placed] * (tabs - 1)
         assert Invoice.objects.count() == 1
         assert NumberSequence.objects.get(name="invoice").last_number == 1

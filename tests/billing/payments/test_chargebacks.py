@@ -7,8 +7,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Provider
-from billing.dunning.stages import Standing
-from billing.dunning.status import standing_of
+from billing.dunning.stages import DunningStage
+from billing.dunning.status import dunning_status
 from billing.gateway import disputes as stripe_disputes
 from billing.models import ChargeAttempt, Chargeback, Payment, WebhookEvent
 from billing.payments import new_card_charges
@@ -54,7 +54,7 @@ def hear(books, *types):
 
 def keep_charges_out():
     OutboxMessage.objects.filter(
-        topic__in=("billing.charge", "billing.card_round", "billing.receipt_mail")
+        topic__in=("billing.charge", "billing.new_card_charges", "billing.receipt_mail")
     ).delete()
 
 
@@ -102,12 +102,12 @@ def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(books, paid
         assert row.closed_at
         assert (paid.paid_minor, paid.owed_minor) == (0, 33_000)
         assert charge_invoice(invoice_id=paid.pk, cause="again", now=timezone.now()) is None
-        assert new_card_charges.outstanding_ids() == []
+        assert new_card_charges.invoices_to_charge() == []
         # Long due, it counts from the day it came back.
         books.provider.refresh_from_db()
-        for days, standing in ((0, Standing.CURRENT), (2, Standing.OUTSTANDING)):
+        for days, standing in ((0, DunningStage.CURRENT), (2, DunningStage.OUTSTANDING)):
             later = timezone.now() + timedelta(days=days)
-            assert standing_of(provider=books.provider, now=later).standing is standing
+            assert dunning_status(provider=books.provider, now=later).standing is standing
     assert mails() == [
         (
             [settings.SUPPORT_EMAIL],

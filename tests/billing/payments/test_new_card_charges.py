@@ -9,10 +9,10 @@ from django.db import connection
 from billing.choices import Collection
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, PaymentMethod
-from billing.outbox_handlers import charge_outstanding
+from billing.outbox_handlers import charge_for_new_card
 from billing.payments.cards import adopt_card
 from billing.payments.charging import charge_invoice
-from billing.payments.new_card_charges import Outcome, turns_of
+from billing.payments.new_card_charges import Outcome, charge_results
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone
@@ -40,7 +40,7 @@ def work(books, *, now=NOVEMBER):
     while deliver_due(now=now, schema=books.provider.schema_name):
         pass
     with provider_schema(books.provider):
-        return turns_of(PaymentMethod.objects.get(replaced_at=None))
+        return charge_results(PaymentMethod.objects.get(replaced_at=None))
 
 
 def outcomes(turns):
@@ -73,7 +73,7 @@ def test_a_decline_ends_only_that_invoices_turn(books):
     invoices(books)
     books.card()
     tell_last_card(books, "insufficient_funds")
-    charge_outstanding({"card_id": PaymentMethod.objects.current().pk, "position": 0}, NOVEMBER)
+    charge_for_new_card({"card_id": PaymentMethod.objects.current().pk, "position": 0}, NOVEMBER)
     tell_last_card(books, "approve")
 
     turns = work(books)
@@ -104,22 +104,22 @@ def test_a_message_that_comes_again_charges_nothing_again(books):
     message = {"card_id": PaymentMethod.objects.current().pk, "position": 0}
 
     for _ in range(3):
-        charge_outstanding(message, NOVEMBER)
+        charge_for_new_card(message, NOVEMBER)
 
     assert ChargeAttempt.objects.count() == 1
-    assert OutboxMessage.objects.filter(topic="billing.card_round").count() == 2
+    assert OutboxMessage.objects.filter(topic="billing.new_card_charges").count() == 2
 
 
 def test_a_card_that_the_close_tried_already_is_not_tried_again_at_once(books):
     invoices(books, count=1)
     card = books.card()
     tell_last_card(books, "insufficient_funds")
-    closed = charge_invoice(invoice_id=card.outstanding_ids[0], now=NOVEMBER)
+    closed = charge_invoice(invoice_id=card.invoices_to_charge[0], now=NOVEMBER)
 
-    charge_outstanding({"card_id": card.pk, "position": 0}, NOVEMBER)
+    charge_for_new_card({"card_id": card.pk, "position": 0}, NOVEMBER)
 
     assert ChargeAttempt.objects.get() == closed
-    assert outcomes(turns_of(card)) == [Outcome.DECLINED]
+    assert outcomes(charge_results(card)) == [Outcome.DECLINED]
 
 
 def running(books, *, kind):
@@ -142,17 +142,17 @@ def test_the_old_cards_running_attempt_is_waited_for(books, answer):
     first = {"card_id": new.pk, "position": 0}
 
     with pytest.raises(Postpone):
-        charge_outstanding(first, NOVEMBER)
-    assert outcomes(turns_of(new)) == [Outcome.WAITING, Outcome.WAITING]
-    charge_outstanding({"card_id": new.pk, "position": 1}, NOVEMBER)
-    assert outcomes(turns_of(new)) == [Outcome.WAITING, Outcome.PAID], "it holds up no other"
+        charge_for_new_card(first, NOVEMBER)
+    assert outcomes(charge_results(new)) == [Outcome.WAITING, Outcome.WAITING]
+    charge_for_new_card({"card_id": new.pk, "position": 1}, NOVEMBER)
+    assert outcomes(charge_results(new)) == [Outcome.WAITING, Outcome.PAID], "it holds up no other"
 
     books.stripe.control(
         "POST", "payments/settle", payment_intent=attempt.stripe_payment_intent_id, answer=answer
     )
-    charge_outstanding(first, NOVEMBER + timedelta(minutes=1))
+    charge_for_new_card(first, NOVEMBER + timedelta(minutes=1))
 
-    assert outcomes(turns_of(new)) == [Outcome.PAID, Outcome.PAID]
+    assert outcomes(charge_results(new)) == [Outcome.PAID, Outcome.PAID]
     states = list(attempt.invoice.attempts.order_by("pk").values_list("state", flat=True))
     attempt.refresh_from_db()
     assert attempt.retry_at is None, "a replaced card has no next day"
@@ -238,7 +238,7 @@ def test_a_stripe_that_is_busy_or_silent_costs_the_message_no_attempt(books, kin
     books.stripe.fault(kind, path="/v1/payment_intents/*", method="GET")
 
     with pytest.raises(Postpone):
-        charge_outstanding({"card_id": new.pk, "position": 0}, NOVEMBER)
+        charge_for_new_card({"card_id": new.pk, "position": 0}, NOVEMBER)
 
 
 def test_a_card_that_was_replaced_in_its_turn_charges_no_more(books):
@@ -252,7 +252,7 @@ def test_a_card_that_was_replaced_in_its_turn_charges_no_more(books):
     with provider_schema(books.provider):
         used = set(ChargeAttempt.objects.values_list("stripe_payment_method_id", flat=True))
         assert used == {second.stripe_payment_method_id}
-        assert outcomes(turns_of(first)) == [Outcome.PAID] * 3
+        assert outcomes(charge_results(first)) == [Outcome.PAID] * 3
         assert books.stripe.charges(customer=books.customer())["succeeded"] == 3
 
 

@@ -17,30 +17,30 @@ from tenants.cap_requests.decisions import CapAlreadyHigher, approve, end_approv
 from tenants.models import AuditEntry, CapRequest, Organization
 from tenants.organizations.lifecycle import remove_organization, set_user_cap
 from tests.cap_requests import BILL, NOW, ask, cap_of, contract, mails, otto_at_the_cap
-from tests.personas import People
+from tests.personas import Personas
 
 OWN, LIST = "/organization/cap/", "/account/cap-requests/"
 SignIn = Callable[..., Client]
 
 
 @pytest.fixture
-def capped(people: People) -> Organization:
+def capped(people: Personas) -> Organization:
     """Otto's organization: two users at a cap of two; users cost 11 dollars."""
     return otto_at_the_cap(people)
 
 
 @pytest.fixture
-def as_otto(sign_in: SignIn, people: People) -> Client:
+def as_otto(sign_in: SignIn, people: Personas) -> Client:
     return sign_in(Client(), people.otto)
 
 
 @pytest.fixture
-def as_bill(sign_in: SignIn, people: People) -> Client:
+def as_bill(sign_in: SignIn, people: Personas) -> Client:
     return sign_in(Client(), people.bill)
 
 
 def test_a_request_goes_from_the_refusal_to_the_raised_cap(
-    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     otto = sign_in(client, people.otto)
     refused = otto.post("/organization/users/add/", {"email": "third@otto.example"})
@@ -73,7 +73,7 @@ def test_a_request_goes_from_the_refusal_to_the_raised_cap(
 
 
 def test_declining_needs_a_text_and_changes_no_cap(
-    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)
@@ -111,7 +111,7 @@ def test_bad_requests_are_explained(
 
 
 def test_approving_never_lowers_a_cap(
-    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)
@@ -128,7 +128,7 @@ def test_approving_never_lowers_a_cap(
 @time_machine.travel(NOW, tick=False)
 @pytest.mark.parametrize("day", ["2026-03-02", "2030-01-01", "9999-12-31", "31.3.", "0000-00-00"])
 def test_days_that_make_no_sense_are_refused(
-    as_bill: Client, people: People, capped: Organization, day: str
+    as_bill: Client, people: Personas, capped: Organization, day: str
 ) -> None:
     with provider_schema(people.north):
         request = ask(capped, people.otto)
@@ -138,7 +138,7 @@ def test_days_that_make_no_sense_are_refused(
 
 @time_machine.travel(NOW, tick=False)
 def test_the_former_cap_comes_back_after_the_last_day(
-    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)
@@ -160,7 +160,7 @@ def test_the_former_cap_comes_back_after_the_last_day(
 
 
 def test_who_may_not_change_caps_sees_no_requests(
-    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)
@@ -174,7 +174,7 @@ def test_who_may_not_change_caps_sees_no_requests(
 
 
 def test_requests_of_removed_organizations_are_gone(
-    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)

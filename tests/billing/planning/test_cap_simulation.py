@@ -16,11 +16,11 @@ from tenants.organizations.bulk_caps import CapChange, CapsChanged, set_user_cap
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_user, remove_user
 from tests.cap_requests import contract
-from tests.personas import People
+from tests.personas import Personas
 from usage.models import DraftCap
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
-PAGE = "/account/what-if/"
+PAGE = "/account/cap-simulation/"
 SignIn = Callable[..., Client]
 
 
@@ -66,7 +66,7 @@ def acme(north: Provider) -> Organization:
 
 
 @pytest.fixture
-def bill(sign_in: SignIn, people: People) -> Client:
+def bill(sign_in: SignIn, people: Personas) -> Client:
     return sign_in(Client(), people.bill)
 
 
@@ -112,7 +112,7 @@ def test_what_the_month_can_cost_at_most(bill: Client, acme: Organization) -> No
 
 
 def test_applying_sets_all_and_notes_each(
-    bill: Client, acme: Organization, north: Provider, people: People
+    bill: Client, acme: Organization, north: Provider, people: Personas
 ) -> None:
     with provider_schema(north):
         bravo = Organization.objects.get(name="Bravo")
@@ -167,7 +167,7 @@ def test_what_is_typed_is_kept_before_the_page_is_left(bill: Client, acme: Organ
         PAGE, {f"cap-{acme.pk}": "7", "cap-1": "many"}, headers={"HX-Request": "true"}
     )
     assert (answer.status_code, answer.content) == (204, b"")
-    assert 'value="7"' in bill.get("/account/what-if/?filter=draft").text
+    assert 'value="7"' in bill.get("/account/cap-simulation/?filter=draft").text
 
 
 def test_an_empty_cell_leaves_the_cap_and_one_in_force_is_no_draft(
@@ -201,7 +201,7 @@ def test_a_rule_and_a_list_fill_the_draft(
 
 
 def test_a_draft_is_its_makers_own(
-    bill: Client, acme: Organization, sign_in: SignIn, people: People
+    bill: Client, acme: Organization, sign_in: SignIn, people: Personas
 ) -> None:
     draft(bill, acme, "5")
     assert "Nothing is drafted" in sign_in(Client(), people.olive).get(PAGE).text

@@ -19,7 +19,7 @@ from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_device, add_user, remove_user
 from tenants.users.new_peak import Addition
 from tests.cap_requests import contract
-from tests.personas import People
+from tests.personas import Personas
 
 NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 3, 9, tzinfo=UTC)
@@ -65,7 +65,7 @@ def users(north: Provider) -> int:
 
 
 def test_a_new_peak_is_told_with_its_cost_and_added_when_confirmed(
-    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     bill = sign_in(client, people.bill)
     form = {"email": "new@acme.example", "name": "New"}
@@ -84,7 +84,7 @@ def test_a_new_peak_is_told_with_its_cost_and_added_when_confirmed(
 
 @pytest.mark.parametrize("seen", ["", "3", "-4", "four", "٤", "4" * 30])
 def test_whoever_was_not_told_of_this_peak_is_asked(
-    seen: str, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    seen: str, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     """Somebody else added one meanwhile: what was confirmed was another, lower peak."""
     bill = sign_in(Client(), people.bill)
@@ -94,7 +94,7 @@ def test_whoever_was_not_told_of_this_peak_is_asked(
 
 
 def test_replacing_a_leaver_asks_nothing(
-    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         user = ManagedUser.objects.get(email="u0@acme.example")
@@ -106,7 +106,7 @@ def test_replacing_a_leaver_asks_nothing(
 
 @pytest.mark.parametrize("person", ["adam", "otto"])
 def test_who_may_not_see_money_is_told_without_it(
-    person: str, client: Client, sign_in: SignIn, people: People, acme: Organization
+    person: str, client: Client, sign_in: SignIn, people: Personas, acme: Organization
 ) -> None:
     who = getattr(people, person)
     there = address(acme)
@@ -120,7 +120,7 @@ def test_who_may_not_see_money_is_told_without_it(
 
 
 def test_at_the_cap_the_cap_is_told_and_no_cost(
-    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         set_user_cap(organization=acme, cap=3, actor=SYSTEM_ACTOR, now=NOW)
@@ -198,7 +198,7 @@ def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organi
 
 
 def test_an_import_tells_before_it_is_confirmed(
-    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         run = ImportRun.objects.create(

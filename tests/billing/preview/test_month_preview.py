@@ -12,7 +12,7 @@ from billing.invoicing.month_close import close_month
 from billing.models import BillingProfile, Invoice, InvoiceLine
 from billing.preview.changes import Kind
 from billing.preview.checks import CheckResult
-from billing.preview.month_preview import CantRehearse, months_to_rehearse, rehearse
+from billing.preview.month_preview import CannotPreview, months_to_preview, preview_month
 from core.months import Month
 from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy
@@ -25,7 +25,7 @@ DECEMBER = datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
 
 
 def rehearsed(books, month=OCTOBER, now=NOVEMBER, checks=()):
-    return rehearse(provider=books.provider, month=month, now=now, checks=checks)
+    return preview_month(provider=books.provider, month=month, now=now, checks=checks)
 
 
 def close(books, month=OCTOBER, now=NOVEMBER):
@@ -152,14 +152,14 @@ def test_months_to_rehearse_are_those_over_and_the_running_one(books):
     books.organization(users=3)
     ask = {"provider": books.provider, "now": DECEMBER}
     with provider_schema(books.provider):
-        assert [str(month) for month in months_to_rehearse(**ask)] == [
+        assert [str(month) for month in months_to_preview(**ask)] == [
             "2026-10",
             "2026-11",
             "2026-12",
         ]
     close(books)
     with provider_schema(books.provider):
-        assert [str(month) for month in months_to_rehearse(**ask)] == ["2026-11", "2026-12"]
+        assert [str(month) for month in months_to_preview(**ask)] == ["2026-11", "2026-12"]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_other_months_are_refused(books, month, said):
     books.organization(users=3)
     close(books)
 
-    with pytest.raises(CantRehearse, match=said):
+    with pytest.raises(CannotPreview, match=said):
         rehearsed(books, month)
 
 
@@ -213,13 +213,13 @@ def test_the_command_tells_and_changes_nothing(books):
     before, out = everything(books.provider.schema_name), StringIO()
 
     call_command(
-        "rehearse_close", provider=books.provider.invoice_prefix, month="2026-10", stdout=out
+        "preview_close", provider=books.provider.invoice_prefix, month="2026-10", stdout=out
     )
 
     assert "$33.00" in out.getvalue()
     assert "new" in out.getvalue()
     assert everything(books.provider.schema_name) == before
     with pytest.raises(CommandError, match="not a month"):
-        call_command("rehearse_close", month="October")
+        call_command("preview_close", month="October")
     with pytest.raises(CommandError, match="no provider"):
-        call_command("rehearse_close", provider="nobody")
+        call_command("preview_close", provider="nobody")

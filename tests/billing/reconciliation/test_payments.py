@@ -9,14 +9,14 @@ from django.utils import timezone
 from accounts.models import OPERATIONS_PROVIDER_KEY
 from billing import tasks
 from billing.gateway import client as gateway
-from billing.models import BookDifference, ChargeAttempt, Payment
+from billing.models import ChargeAttempt, Payment, PaymentDifference
 from billing.payments.charging import charge_invoice
 from billing.payments.on_session import begin_on_session
 from billing.reconciliation import LOOK_BACK, reconcile
 from mtp.schedule import BEAT_SCHEDULE
 
 State = ChargeAttempt.State
-Kind = BookDifference.Kind
+Kind = PaymentDifference.Kind
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def paid(books, **changes):
 
 
 def kinds():
-    rows = BookDifference.objects.order_by("pk")
-    return [(row.kind, row.stripe_minor, row.booked_minor, bool(row.settled_at)) for row in rows]
+    rows = PaymentDifference.objects.order_by("pk")
+    return [(row.kind, row.stripe_minor, row.recorded_minor, bool(row.settled_at)) for row in rows]
 
 
 def test_books_that_agree_bring_no_row(books, now, caplog):
@@ -194,7 +194,7 @@ def test_operations_see_the_rows(client, people, books, now):
     session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
     session.save()
 
-    page = client.get("/operations/billing/bookdifference/").content.decode()
+    page = client.get("/operations/billing/paymentdifference/").content.decode()
 
     assert "$330.00" in page
     assert "$300.00" in page

@@ -6,12 +6,12 @@ import pytest
 from django.utils import timezone
 
 from billing import tasks
-from billing.models import BookDifference, Chargeback, CreditNote, Payment, Refund
+from billing.models import Chargeback, CreditNote, Payment, PaymentDifference, Refund
 from billing.reconciliation import LOOK_BACK, book_recent, reconcile
 from core.schema import provider_schema
 from tests.billing.reconciliation.test_payments import kinds, paid
 
-Kind = BookDifference.Kind
+Kind = PaymentDifference.Kind
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from billing.corrections.reissue import reissue, terms_as_issued
-from billing.documents.fingerprint import typeset_by
+from billing.documents.fingerprint import fingerprint
 from billing.documents.store import render_documents, rendered
 from billing.invoicing.month_close import close_month
 from billing.models import Invoice, InvoiceDocument
@@ -84,7 +84,7 @@ def committed(books):
     return two_months(books, COMMITTED)
 
 
-def keep_documents(invoice):
+def render_documents_of_invoice(invoice):
     """The CSV as it is, and something quicker than a PDF."""
     content = {
         "csv": rendered(InvoiceDocument.Format.CSV, invoice=invoice, lines=invoice.lines.all())
@@ -96,7 +96,7 @@ def keep_documents(invoice):
             format=document_format,
             content=kept,
             sha256=hashlib.sha256(kept).hexdigest(),
-            typeset_by=typeset_by(InvoiceDocument.Format.CSV),
+            fingerprint=fingerprint(InvoiceDocument.Format.CSV),
             rendered_at=NOVEMBER,
         )
 
@@ -194,7 +194,7 @@ TAMPERED = {
 def test_what_was_tampered_with_is_named(closed, what):
     statement, named = TAMPERED[what]
     for invoice in Invoice.objects.filter(month="2026-10-01"):
-        keep_documents(invoice)
+        render_documents_of_invoice(invoice)
     assert told(verify(closed)) == []
 
     tamper(statement, re.search(r"(?:usage|billing)_[a-z]+", statement)[0])
@@ -216,7 +216,7 @@ def test_an_adjustment_that_was_changed_is_named(closed):
 
 def test_a_claim_that_was_changed_is_named(closed):
     tamper(
-        "UPDATE usage_usageevent SET claimed_at = NULL WHERE claimed_at IS NOT NULL",
+        "UPDATE usage_usageevent SET effective_at = NULL WHERE effective_at IS NOT NULL",
         "usage_usageevent",
     )
 
@@ -246,8 +246,8 @@ def test_a_voided_and_an_issued_again_invoice_are_right(committed):
 
 
 def test_a_document_of_another_version_is_said_not_to_be_compared(closed):
-    keep_documents(Invoice.objects.get(month="2026-10-01"))
-    InvoiceDocument.objects.update(typeset_by="other")
+    render_documents_of_invoice(Invoice.objects.get(month="2026-10-01"))
+    InvoiceDocument.objects.update(fingerprint="other")
 
     found = verify(closed, renders=True)
 

@@ -15,12 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Offer, Provider, User
 from accounts.roles import Role
 from billing.choices import InvoiceKind
-from billing.models import AllowanceOrder, Invoice
+from billing.models import Invoice, PackOrder
 from core.schema import provider_schema
 from tenants.models import Organization
 from tenants.people.administrators import change_administrator
 from tests.cap_requests import contract
-from tests.personas import People
+from tests.personas import Personas
 from tests.usage.counting import add, at, set_policy
 from tests.usage.sightings import tell
 
@@ -64,7 +64,7 @@ def as_(person: User) -> Client:
 
 
 def test_the_table_has_each_month_and_leads_to_who_was_counted(
-    acme: Organization, people: People
+    acme: Organization, people: Personas
 ) -> None:
     rita = as_(people.rita)
     page = rita.get(PAGE).text
@@ -83,40 +83,40 @@ def test_the_table_has_each_month_and_leads_to_who_was_counted(
 
 
 def test_the_dialog_sets_the_threshold_and_the_badge_says_where_it_is(
-    acme: Organization, people: People, north: Provider
+    acme: Organization, people: Personas, north: Provider
 ) -> None:
     bill, path = as_(people.bill), f"{PAGE}{acme.pk}/threshold/"
     assert "3 users were active this month" in bill.get(path).text
     for wrong in ("0", "x", "1.5", "10,000,001", "-1"):
-        assert bill.post(path, {"mau_threshold": wrong}).status_code == 422, wrong
-    assert bill.post(path, {"mau_threshold": "1,000"}).status_code == 302
+        assert bill.post(path, {"mau_limit": wrong}).status_code == 422, wrong
+    assert bill.post(path, {"mau_limit": "1,000"}).status_code == 302
     with provider_schema(north):
-        assert Organization.objects.get(pk=acme.pk).mau_threshold == 1_000
-    bill.post(path, {"mau_threshold": "13"})
+        assert Organization.objects.get(pk=acme.pk).mau_limit == 1_000
+    bill.post(path, {"mau_limit": "13"})
     assert "NEAR LIMIT" in bill.get(PAGE).text
-    bill.post(path, {"mau_threshold": "3"})
+    bill.post(path, {"mau_limit": "3"})
     assert "LIMIT REACHED" in bill.get(PAGE).text
     assert "Acme" in bill.get(f"{PAGE}?filter=reached").text
     assert "No organization matches" in bill.get(f"{PAGE}?filter=near").text
-    bill.post(path, {"mau_threshold": ""})
+    bill.post(path, {"mau_limit": ""})
     with provider_schema(north):
-        assert Organization.objects.get(pk=acme.pk).mau_threshold is None
+        assert Organization.objects.get(pk=acme.pk).mau_limit is None
     assert as_(people.adam).get(path).status_code == 403
 
 
 def test_an_organization_is_created_with_a_threshold(
-    acme: Organization, people: People, north: Provider
+    acme: Organization, people: Personas, north: Provider
 ) -> None:
     adam = as_(people.adam)
-    refused = adam.post("/organizations/new/", {"name": "Bolt", "mau_threshold": "none"})
+    refused = adam.post("/organizations/new/", {"name": "Bolt", "mau_limit": "none"})
     assert refused.status_code == 422
-    adam.post("/organizations/new/", {"name": "Bolt", "mau_threshold": "1,000,000"})
+    adam.post("/organizations/new/", {"name": "Bolt", "mau_limit": "1,000,000"})
     with provider_schema(north):
-        assert Organization.objects.get(name="Bolt").mau_threshold == 1_000_000
+        assert Organization.objects.get(name="Bolt").mau_limit == 1_000_000
 
 
 def test_an_order_is_shown_confirmed_and_visible_at_once(
-    acme: Organization, people: People, pack: Offer, north: Provider
+    acme: Organization, people: Personas, pack: Offer, north: Provider
 ) -> None:
     olive = as_(people.olive)
     assert "Pack of 100" in olive.get(ALLOWANCE).text
@@ -134,7 +134,7 @@ def test_an_order_is_shown_confirmed_and_visible_at_once(
         assert said in answer.text
         assert "NORTH-000001" in answer.text
     with provider_schema(north):
-        assert AllowanceOrder.objects.get().ordered_by_name == people.olive.name
+        assert PackOrder.objects.get().ordered_by_name == people.olive.name
         assert Invoice.objects.get().kind == InvoiceKind.ORDER
     assert "97 left this month" in olive.get(PAGE).text
     assert "NORTH-000001" in olive.get("/account/payments/").text
@@ -142,7 +142,7 @@ def test_an_order_is_shown_confirmed_and_visible_at_once(
 
 @pytest.mark.parametrize("form", [{}, {"offer": "x"}, {"offer": "1", "quantity": "9" * 40}])
 def test_an_order_without_its_confirmation_is_none(
-    acme: Organization, people: People, pack: Offer, form: dict[str, str]
+    acme: Organization, people: Personas, pack: Offer, form: dict[str, str]
 ) -> None:
     answer = as_(people.olive).post(ORDER, form, follow=True)
     assert "Look at the offer again" in answer.text
@@ -150,7 +150,7 @@ def test_an_order_without_its_confirmation_is_none(
 
 
 def test_who_may_extend_is_the_owners_to_say(
-    acme: Organization, people: People, pack: Offer, north: Provider
+    acme: Organization, people: Personas, pack: Offer, north: Provider
 ) -> None:
     assert as_(people.bill).get(f"{ORDER}?offer={pack.pk}").status_code == 403
     assert as_(people.adam).get(ALLOWANCE).status_code == 403
@@ -180,7 +180,7 @@ def test_who_may_extend_is_the_owners_to_say(
 
 
 def test_a_limited_administrator_sees_their_organizations_and_no_allowance(
-    acme: Organization, people: People, north: Provider
+    acme: Organization, people: Personas, north: Provider
 ) -> None:
     with provider_schema(north):
         other = Organization.objects.create(name="Hidden", created_at=at("2026-01-10"))
@@ -194,7 +194,7 @@ def test_a_limited_administrator_sees_their_organizations_and_no_allowance(
     assert adam.get(f"{PAGE}{other.pk}/").status_code == 404
 
 
-def test_an_organization_sees_its_own(acme: Organization, people: People) -> None:
+def test_an_organization_sees_its_own(acme: Organization, people: Personas) -> None:
     User.objects.filter(pk=people.otto.pk).update(organization_id=acme.pk)
     otto = as_(User.objects.get(pk=people.otto.pk))
     assert "/organization/active-users/why/2026-03/" in otto.get("/organization/active-users/").text
@@ -204,7 +204,7 @@ def test_an_organization_sees_its_own(acme: Organization, people: People) -> Non
 
 
 def test_the_page_asks_few_questions_however_many_organizations(
-    acme: Organization, people: People, north: Provider
+    acme: Organization, people: Personas, north: Provider
 ) -> None:
     bill = as_(people.bill)
     bill.get(PAGE)

@@ -12,7 +12,7 @@ from accounts.models import Package
 from billing.admin.contracts import ContractForm
 from billing.choices import ContractKind
 from billing.contracts.duration import Span, is_whole_terms, term_of
-from billing.contracts.renewals import Outcome, course_of
+from billing.contracts.renewals import TermEnd, renewal_of
 from billing.documents.contract_documents import render_contract_document
 from billing.models import BillingProfile, Contract, ContractDocument
 from core.outbox.delivery import deliver_due
@@ -60,16 +60,16 @@ def test_an_annual_contract_ends_after_whole_years():
 def test_a_contract_renews_ends_or_is_followed(books):
     contract = books.contract(**COMMITTED)
     today = date(2026, 11, 1)
-    assert course_of(contract, today=today).on == date(2027, 2, 1)
-    assert course_of(contract, today=today).outcome is Outcome.RENEWS
+    assert renewal_of(contract, today=today).on == date(2027, 2, 1)
+    assert renewal_of(contract, today=today).outcome is TermEnd.RENEWS
 
     contract.ends_on = date(2027, 2, 1)
     contract.save()
-    assert course_of(contract, today=today).outcome is Outcome.ENDS
+    assert renewal_of(contract, today=today).outcome is TermEnd.ENDS
 
     next_one = books.contract(starts_on=date(2027, 2, 1))
-    course = course_of(contract, today=today)
-    assert (course.outcome, course.successor) == (Outcome.FOLLOWED, next_one)
+    course = renewal_of(contract, today=today)
+    assert (course.outcome, course.successor) == (TermEnd.FOLLOWED, next_one)
 
 
 def test_the_page_shows_what_was_agreed(bill, books):

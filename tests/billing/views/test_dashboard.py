@@ -9,17 +9,17 @@ import time_machine
 from django.test import Client
 
 from accounts.models import Provider, User
-from billing.dunning.status import record_standing
+from billing.dunning.status import update_dunning
 from billing.models import ChargeAttempt, Invoice
 from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
-from tenants.alerts.evaluation import watch_round
-from tenants.cap_requests.requests import ask_for_cap
+from tenants.alerts.evaluation import evaluate_rules
+from tenants.cap_requests.requests import request_cap
 from tenants.models import Location, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_user, remove_user
 from tests.cap_requests import contract
-from tests.personas import People
+from tests.personas import Personas
 from tests.test_isolation import make_invoice
 
 SignIn = Callable[..., Client]
@@ -68,16 +68,16 @@ def look_round(person: User, now: datetime) -> None:
     """A round of alerts, as the schedule sends it."""
     assert person.provider is not None
     with provider_schema(person.provider):
-        watch_round(now=now)
+        evaluate_rules(now=now)
 
 
-def test_it_is_where_work_starts(sign_in: SignIn, people: People) -> None:
+def test_it_is_where_work_starts(sign_in: SignIn, people: Personas) -> None:
     for person in (people.olive, people.bill, people.adam, people.rita):
         assert sign_in(Client(), person).get("/")["Location"] == PAGE
 
 
 def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
-    see: See, people: People, north: Provider, three: list[Organization]
+    see: See, people: Personas, north: Provider, three: list[Organization]
 ) -> None:
     """Six users at the peak are 66 dollars, also after one left."""
     with provider_schema(north):
@@ -90,10 +90,10 @@ def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
 
 
 def test_limits_and_requests_wait(
-    see: See, people: People, north: Provider, three: list[Organization]
+    see: See, people: Personas, north: Provider, three: list[Organization]
 ) -> None:
     with provider_schema(north):
-        ask_for_cap(
+        request_cap(
             provider=north, organization=three[0], cap=9, reason="x", by=people.olive, now=NOW
         )
     found = {matter.title: matter.names for matter in see(people.olive).context["matters"]}
@@ -121,12 +121,12 @@ def refused_charge(invoice: Invoice) -> ChargeAttempt:
 
 
 def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
-    see: See, people: People, north: Provider, three: list[Organization]
+    see: See, people: Personas, north: Provider, three: list[Organization]
 ) -> None:
     """Due on 1 March: open on that day, overdue the day after."""
     with provider_schema(north):
         refused_charge(make_invoice(three[2]))
-        record_standing(now=NOW)
+        update_dunning(now=NOW)
     titles = [matter.title for matter in see(people.bill).context["matters"]]
     assert titles == [
         "1 organization at the limit of users",
@@ -148,7 +148,7 @@ def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
 
 
 def test_without_the_right_there_is_no_money(
-    see: See, people: People, north: Provider, three: list[Organization]
+    see: See, people: Personas, north: Provider, three: list[Organization]
 ) -> None:
     with provider_schema(north):
         refused_charge(make_invoice(three[2]))
@@ -161,7 +161,7 @@ def test_without_the_right_there_is_no_money(
 
 
 def test_a_limited_administrator_sees_figures_of_their_organizations_only(
-    see: See, people: People, three: list[Organization]
+    see: See, people: Personas, three: list[Organization]
 ) -> None:
     User.objects.filter(pk=people.adam.pk).update(limited_to=[three[2].pk])
     with provider_schema(people.north):
@@ -175,18 +175,18 @@ def test_a_limited_administrator_sees_figures_of_their_organizations_only(
 
 
 def test_the_table_is_sorted_searched_and_entered_from_here(
-    see: See, people: People, three: list[Organization]
+    see: See, people: Personas, three: list[Organization]
 ) -> None:
     part = see(people.adam, f"{PAGE}?sort=-users", HX_Request="true", HX_Target="organizations")
     names = [row.name for row in part.context["page"].object_list]
     assert names == ["Beta", "Acme", "Gamma"]
     assert "<html" not in part.text
-    assert f"/organizations/{three[0].pk}/enter/" in part.text
+    assert f"/organizations/{three[0].pk}/impersonate/" in part.text
     assert "Beta" not in see(people.rita, f"{PAGE}?q=gam").text.split('id="organizations"')[1]
-    assert "enter/" not in see(people.rita).text
+    assert "impersonate/" not in see(people.rita).text
 
 
-def test_more_than_five_are_counted(see: See, people: People, north: Provider) -> None:
+def test_more_than_five_are_counted(see: See, people: Personas, north: Provider) -> None:
     with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         for number in range(8):

@@ -20,7 +20,7 @@ from core.schema import connection, provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import remove_organization
 from tests.cap_requests import ask, contract
-from tests.personas import People, hire
+from tests.personas import Personas, create_persona
 from usage.models import ForecastTrial
 
 NOW = datetime(2026, 8, 20, 12, tzinfo=UTC)
@@ -61,7 +61,7 @@ def growing(north: Provider) -> Organization:
 
 
 def test_locked_in_expected_and_money(
-    sign_in: SignIn, people: People, north: Provider, growing: Organization
+    sign_in: SignIn, people: Personas, north: Provider, growing: Organization
 ) -> None:
     """34 + 5 are locked in at 11 dollars; one more Thursday comes in August after the 20th."""
     page = sign_in(Client(), people.bill).get(PAGE).text
@@ -75,7 +75,7 @@ def test_locked_in_expected_and_money(
 
 
 def test_without_the_right_to_money_there_is_none(
-    sign_in: SignIn, people: People, growing: Organization
+    sign_in: SignIn, people: Personas, growing: Organization
 ) -> None:
     for person in (people.adam, people.rita):
         client = sign_in(Client(), person)
@@ -87,7 +87,9 @@ def test_without_the_right_to_money_there_is_none(
     assert sign_in(Client(), people.otto).get(PAGE).status_code == 403
 
 
-def test_search_sort_filter_and_csv(sign_in: SignIn, people: People, growing: Organization) -> None:
+def test_search_sort_filter_and_csv(
+    sign_in: SignIn, people: Personas, growing: Organization
+) -> None:
     bill = sign_in(Client(), people.bill)
 
     def shown(query: str) -> list[str]:
@@ -114,7 +116,7 @@ def test_search_sort_filter_and_csv(sign_in: SignIn, people: People, growing: Or
 
 
 def test_one_organization_has_a_chart_and_its_table(
-    sign_in: SignIn, people: People, growing: Organization
+    sign_in: SignIn, people: Personas, growing: Organization
 ) -> None:
     bill = sign_in(Client(), people.bill)
     page = bill.get(f"{PAGE}{growing.pk}/").text
@@ -129,13 +131,13 @@ def test_one_organization_has_a_chart_and_its_table(
 
 
 def test_of_a_commitment_the_overage_and_the_day_it_is_passed(
-    sign_in: SignIn, people: People, north: Provider, growing: Organization
+    sign_in: SignIn, people: Personas, north: Provider, growing: Organization
 ) -> None:
     with provider_schema(north):
         Contract.objects.all().delete()
         contract(kind="committed", committed_quantity=41).save()
     page = sign_in(Client(), people.bill).get(PAGE).text
-    assert "Licences would be passed" in page
+    assert "Licenses would be passed" in page
     assert "39 of 41 in use" in page
     assert "10 Sep 2026" in page
     assert "$451.00" in page
@@ -148,7 +150,7 @@ def test_of_a_commitment_the_overage_and_the_day_it_is_passed(
 
 
 def test_a_removed_organization_stays_locked_in(
-    sign_in: SignIn, people: People, north: Provider, growing: Organization
+    sign_in: SignIn, people: Personas, north: Provider, growing: Organization
 ) -> None:
     with provider_schema(north):
         remove_organization(organization=growing, actor=SYSTEM_ACTOR, now=NOW)
@@ -158,7 +160,7 @@ def test_a_removed_organization_stays_locked_in(
 
 
 def test_a_limited_administrator_sees_theirs_alone(
-    sign_in: SignIn, people: People, north: Provider, growing: Organization
+    sign_in: SignIn, people: Personas, north: Provider, growing: Organization
 ) -> None:
     adam = people.adam
     adam.limited_to = [growing.pk]
@@ -169,7 +171,7 @@ def test_a_limited_administrator_sees_theirs_alone(
 
 
 def test_past_errors_are_told_in_words(
-    sign_in: SignIn, people: People, north: Provider, growing: Organization
+    sign_in: SignIn, people: Personas, north: Provider, growing: Organization
 ) -> None:
     with provider_schema(north):
         for month in (5, 6):
@@ -189,13 +191,13 @@ def test_past_errors_are_told_in_words(
 def test_no_more_than_eight_statements(
     sign_in: SignIn, north: Provider, growing: Organization, settings: Any
 ) -> None:
-    settings.MENU_REMEMBERED_SECONDS = 5
+    settings.MENU_CACHE_SECONDS = 5
     with provider_schema(north):
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
         for number in range(60):
             grow(f"More {number}", users=3, every=timedelta(days=20))
     # Somebody of their own: what the menu remembers of them is not found by another test.
-    counting = hire(
+    counting = create_persona(
         provider=north, role=Role.BILLING_ADMIN, name="Counting", email="counting@north.example"
     )
     bill = sign_in(Client(), counting)
@@ -207,7 +209,7 @@ def test_no_more_than_eight_statements(
 
 
 def test_a_cap_request_stands_beside_where_its_organization_is_heading(
-    sign_in: SignIn, people: People, north: Provider, growing: Organization
+    sign_in: SignIn, people: Personas, north: Provider, growing: Organization
 ) -> None:
     people.otto.organization_id = growing.pk
     people.otto.save(update_fields=["organization_id"])

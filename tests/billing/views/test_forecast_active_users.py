@@ -18,7 +18,7 @@ from core.actors import SYSTEM_ACTOR
 from core.schema import connection, provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.cap_requests import contract
-from tests.personas import People, hire
+from tests.personas import Personas, create_persona
 from tests.usage.sightings import tell
 
 NOW = datetime(2026, 8, 10, 12, tzinfo=UTC)
@@ -61,7 +61,7 @@ def acme(north: Provider) -> Organization:
 
 
 def test_a_contract_of_active_users_is_forecast_in_money(
-    sign_in: SignIn, people: People, acme: Organization
+    sign_in: SignIn, people: Personas, acme: Organization
 ) -> None:
     """Ten at eleven dollars, and six more to come; the page opens with what is billed."""
     bill = sign_in(Client(), people.bill)
@@ -74,7 +74,7 @@ def test_a_contract_of_active_users_is_forecast_in_money(
 
 
 def test_the_allowance_is_passed_on_a_day_and_what_is_above_it_is_billed(
-    sign_in: SignIn, people: People, north: Provider, acme: Organization
+    sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         Contract.objects.all().delete()
@@ -99,7 +99,7 @@ def test_the_allowance_is_passed_on_a_day_and_what_is_above_it_is_billed(
 
 
 def test_of_packs_what_is_above_them_is_billed(
-    sign_in: SignIn, people: People, north: Provider, acme: Organization
+    sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     """12 are paid in advance: nothing is owed yet, and 4 of the 16 expected are."""
     offer = Offer.objects.create(name="Pack of 12", quantity=12, months=12)
@@ -123,10 +123,10 @@ def test_of_packs_what_is_above_them_is_billed(
 
 
 def test_a_threshold_has_its_day_in_list_file_and_page(
-    sign_in: SignIn, people: People, north: Provider, acme: Organization
+    sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
-        Organization.objects.filter(pk=acme.pk).update(mau_threshold=12)
+        Organization.objects.filter(pk=acme.pk).update(mau_limit=12)
     bill = sign_in(Client(), people.bill)
     assert "21 Aug" in bill.get(f"{PAGE}?metric=mau&filter=passes").text
     file = bill.get("/account/usage/forecast.csv?metric=mau").content.decode("utf-8-sig")
@@ -137,7 +137,7 @@ def test_a_threshold_has_its_day_in_list_file_and_page(
 
 
 def test_a_limited_administrator_sees_theirs_and_no_allowance(
-    sign_in: SignIn, people: People, north: Provider, acme: Organization
+    sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         Contract.objects.update(kind="committed", committed_quantity=14)
@@ -155,12 +155,12 @@ def test_a_limited_administrator_sees_theirs_and_no_allowance(
 def test_no_more_than_eight_statements(
     sign_in: SignIn, north: Provider, acme: Organization, settings: Any
 ) -> None:
-    settings.MENU_REMEMBERED_SECONDS = 5
+    settings.MENU_CACHE_SECONDS = 5
     with provider_schema(north):
         Contract.objects.update(kind="committed", committed_quantity=14)
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
     # Somebody of their own: what the menu remembers of them is not found by another test.
-    counting = hire(
+    counting = create_persona(
         provider=north, role=Role.BILLING_ADMIN, name="Counted", email="counted@north.example"
     )
     bill = sign_in(Client(), counting)

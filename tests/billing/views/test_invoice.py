@@ -15,7 +15,7 @@ from billing.models import ChargeAttempt, Invoice, Payment
 from core.schema import provider_schema
 from tenants.models import Organization
 from tests.billing.invoice_contents import issued
-from tests.personas import People
+from tests.personas import Personas
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ def _november() -> object:
 
 
 @pytest.fixture
-def as_bill(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_bill(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.bill)
 
 

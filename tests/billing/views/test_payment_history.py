@@ -17,7 +17,7 @@ from billing.models import CreditNote, Invoice, Payment
 from billing.pages.payment_history import invoices_of_status
 from core.schema import provider_schema
 from tests.billing.invoice_contents import issued
-from tests.personas import CANARIES, People
+from tests.personas import CANARIES, Personas
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ def _november() -> object:
 
 
 @pytest.fixture
-def as_bill(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_bill(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.bill)
 
 
@@ -220,7 +220,7 @@ def test_the_list_takes_the_same_few_statements_whatever_its_length(
 
 
 def test_only_those_who_see_billing_see_it(
-    client: Client, sign_in: SignIn, people: People, north: Provider
+    client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     (invoice,) = months(north, 1)
     detail = f"{HISTORY}{invoice.pk}/"
@@ -239,7 +239,7 @@ def test_only_those_who_see_billing_see_it(
 
 
 def test_another_providers_invoices_are_not_there(
-    sign_in: SignIn, people: People, north: Provider
+    sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     (invoice,) = months(north, 1)
     with provider_schema(north):

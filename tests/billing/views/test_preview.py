@@ -13,7 +13,7 @@ from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tests.billing.conftest import NOVEMBER, Books
 
-PAGE, CSV = "/account/rehearsal/", "/account/rehearsal.csv"
+PAGE, CSV = "/account/next-invoice/", "/account/next-invoice.csv"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.models import Provider
 from core.outbox.delivery import FIRST_RETRY, LONGEST_RETRY, deliver_due, enqueue, try_again
 from core.outbox.models import OutboxMessage
-from core.outbox.topics import Postpone, _topics, handles
+from core.outbox.topics import Postpone, _topics, handler
 from core.schema import current_schema, provider_schema
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ class Notebook:
 def notebook() -> Iterator[Notebook]:
     """A topic that notes what it is given; three attempts."""
     book = Notebook()
-    handles(TOPIC, max_attempts=3)(book.note)
+    handler(TOPIC, max_attempts=3)(book.note)
     yield book
     del _topics[TOPIC]
 
@@ -189,7 +189,7 @@ def test_a_late_failure_takes_nothing_from_the_next_worker(db: None, notebook: N
         OutboxMessage.objects.update(leased_until=taken_over)
         raise ValueError("too slow, and then wrong")
 
-    handles(TOPIC)(outlive_the_lease)
+    handler(TOPIC)(outlive_the_lease)
     deliver_due(now=NOON)
     message.refresh_from_db()
     assert message.leased_until == taken_over

@@ -9,7 +9,7 @@ from django.utils import timezone
 from core.outbox import delivery, tasks
 from core.outbox.delivery import enqueue
 from core.outbox.models import OutboxMessage
-from core.outbox.topics import _topics, handles
+from core.outbox.topics import _topics, handler
 
 TOPIC = "tests.chain"
 
@@ -31,7 +31,7 @@ def chain() -> Iterator[None]:
         if payload["number"] < 3:
             put(payload["number"] + 1, now=now)
 
-    handles(TOPIC)(order_next)
+    handler(TOPIC)(order_next)
     yield
     del _topics[TOPIC]
 

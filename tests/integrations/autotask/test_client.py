@@ -136,7 +136,7 @@ def test_keys_are_rotated(stage: Stage, settings: Any) -> None:
     before = AutotaskConnection.objects.get().credentials
     assert GOOD.secret not in before
     settings.ENCRYPTION_KEYS = ["a new phrase", *settings.ENCRYPTION_KEYS]
-    call_command("encrypt_anew", verbosity=0)
+    call_command("rotate_encryption_keys", verbosity=0)
     with provider_schema(stage.provider):
         after = AutotaskConnection.objects.get().credentials
     settings.ENCRYPTION_KEYS = ["a new phrase"]

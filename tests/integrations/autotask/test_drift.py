@@ -37,7 +37,7 @@ def test_an_edit_is_shown_and_left_alone(drifted: Stage) -> None:
     assert "from 31 to 25" in check.reason
     assert "Administrator with Billing" in check.reason
     drift = Drift.objects.get()
-    assert (drift.expected_units, drift.found_units, drift.wanted_units) == (31, 25, 31)
+    assert (drift.expected_units, drift.observed_units, drift.desired_units) == (31, 25, 31)
     drifted.sync()
     assert Drift.objects.count() == 1
     assert drifted.units() == 25
@@ -62,7 +62,7 @@ def test_an_edit_after_the_decision_is_a_new_drift(drifted: Stage) -> None:
     drifted.set_units(27)
     assert drifted.check(go_on(drifted)).outcome == "drift"
     assert drifted.units() == 27
-    assert Drift.objects.get(decided_at=None).found_units == 27
+    assert Drift.objects.get(decided_at=None).observed_units == 27
 
 
 def test_the_same_edit_made_again_after_overwriting_is_asked_about_again(drifted: Stage) -> None:
@@ -118,7 +118,7 @@ def test_an_edit_between_read_and_write_is_no_silent_loss(stage: Stage, also: st
     run = stage.sync(slices=3)
     assert stage.check(run).outcome == "drift"
     drift = Drift.objects.get()
-    assert drift.found_units == 46
+    assert drift.observed_units == 46
     assert stage.check(stage.sync()).outcome == "drift"
     assert stage.units() == 46
     # Where the answer was heard, our own change is known to be in it.

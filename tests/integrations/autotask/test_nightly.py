@@ -9,9 +9,9 @@ from accounts.models import Provider
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone
 from core.schema import provider_schema
-from integrations.autotask.sync.runs import order_nightly, run_slice, work_on_run
+from integrations.autotask.sync.runs import request_nightly_run, run_slice, work_on_run
 from integrations.models import AutotaskConnection, SyncRun
-from integrations.tasks import order_nightly_runs_of
+from integrations.tasks import request_nightly_runs_of
 from tests.integrations.autotask_stage import GOOD, Stage
 from tests.usage.counting import set_policy
 from usage.models import SnapshotRun
@@ -35,12 +35,12 @@ def night(stage: Stage) -> Stage:
 
 
 def test_a_night_has_one_run(night: Stage) -> None:
-    run = order_nightly(now=night.now)
+    run = request_nightly_run(now=night.now)
     assert run is not None
     assert (run.kind, run.day) == ("nightly", MONDAY)
     assert OutboxMessage.objects.filter(key=str(run.pk), finished_at=None).count() == 1
     for hours in range(1, 24):
-        assert order_nightly(now=night.now + timedelta(hours=hours)) is None
+        assert request_nightly_run(now=night.now + timedelta(hours=hours)) is None
     assert night.check(night.go_on(run)).outcome == "changed"
 
 
@@ -50,33 +50,33 @@ def test_it_waits_for_the_days_snapshot(stage: Stage, is_begun: bool) -> None:
     snapshot(MONDAY - timedelta(days=1))
     if is_begun:
         snapshot(MONDAY, finished=False)
-    assert order_nightly(now=TUESDAY_NIGHT) is None
+    assert request_nightly_run(now=TUESDAY_NIGHT) is None
     SnapshotRun.objects.update_or_create(
         day=MONDAY, defaults={"started_at": TUESDAY_NIGHT, "finished_at": TUESDAY_NIGHT}
     )
-    assert order_nightly(now=TUESDAY_NIGHT + timedelta(hours=1)) is not None
+    assert request_nightly_run(now=TUESDAY_NIGHT + timedelta(hours=1)) is not None
 
 
 def test_the_day_is_over_where_the_provider_bills(stage: Stage) -> None:
     """At 00:25 UTC it is still Monday in Denver."""
     snapshot(MONDAY)
     set_policy(billing_time_zone="America/Denver")
-    assert order_nightly(now=TUESDAY_NIGHT) is None
-    assert order_nightly(now=TUESDAY_NIGHT + timedelta(hours=7)) is not None
+    assert request_nightly_run(now=TUESDAY_NIGHT) is None
+    assert request_nightly_run(now=TUESDAY_NIGHT + timedelta(hours=7)) is not None
 
 
 def test_paused_or_disconnected_there_is_none(night: Stage) -> None:
     AutotaskConnection.objects.update(paused_at=night.now)
-    assert order_nightly(now=night.now) is None
+    assert request_nightly_run(now=night.now) is None
     AutotaskConnection.objects.update(paused_at=None, credentials="")
-    assert order_nightly(now=night.now) is None
+    assert request_nightly_run(now=night.now) is None
 
 
 def test_a_night_that_was_cut_short_goes_on_where_it_stopped(night: Stage) -> None:
     """The third change is cut off before it arrives; the others are not touched again."""
     for number in range(1, 4):
         night.organization(31 + number, number=number)
-    run = order_nightly(now=night.now)
+    run = request_nightly_run(now=night.now)
     assert run is not None
     night.stand_in.fault("drop_before", path="ServiceAdjustments", after=2)
     with pytest.raises(Postpone) as later:
@@ -91,12 +91,12 @@ def test_a_night_that_was_cut_short_goes_on_where_it_stopped(night: Stage) -> No
 
 
 def test_the_next_night_takes_over_what_was_not_done(night: Stage) -> None:
-    first = order_nightly(now=night.now)
+    first = request_nightly_run(now=night.now)
     assert first is not None
     night.stand_in.fault("drop_before", path="ServiceAdjustments")
     assert run_slice(run_id=first.pk, now=night.now) is not None
     snapshot(MONDAY + timedelta(days=1))
-    second = order_nightly(now=night.now + timedelta(days=1))
+    second = request_nightly_run(now=night.now + timedelta(days=1))
     assert second is not None
     first.refresh_from_db()
     assert first.failure == "The next night's run took over."
@@ -115,7 +115,7 @@ def test_one_providers_failure_stops_no_other(
     with provider_schema(south):
         AutotaskConnection.objects.create(pk=1, credentials=GOOD.encrypted())
         snapshot(datetime.now(UTC).date() - timedelta(days=1))
-    order_nightly_runs_of([night.provider.pk, south.pk])
+    request_nightly_runs_of([night.provider.pk, south.pk])
     assert f"No PSA run of {night.provider}" in caplog.text
     with provider_schema(south):
         assert SyncRun.objects.get().kind == "nightly"

@@ -15,7 +15,7 @@ def test_the_mark_becomes_the_units_and_the_price_a_seat_the_cost(stage: Stage) 
     mapping = stage.organization(31, non_billable=2)
     run = stage.sync()
     check = stage.check(run)
-    assert (check.outcome, check.units_before, check.units_wanted, check.units_after) == (
+    assert (check.outcome, check.units_before, check.units_desired, check.units_after) == (
         "changed", 5, 29, 29,
     )  # fmt: skip
     row = stage.row()
@@ -106,7 +106,7 @@ def test_preview_pushes_nothing(stage: Stage) -> None:
     stage.organization(31)
     run = stage.sync(kind=SyncRun.Kind.PREVIEW)
     check = stage.check(run)
-    assert (check.outcome, check.units_before, check.units_wanted) == ("would_change", 5, 31)
+    assert (check.outcome, check.units_before, check.units_desired) == ("would_change", 5, 31)
     assert stage.adjustments() == []
     assert stage.units() == 5
 

@@ -26,7 +26,7 @@ from tenants.alerts.transitions import raise_alert, resolve_alert
 from tenants.models import Alert, Severity
 from tenants.models.alerts import Kind
 from tests.integrations.autotask_stage import Stage
-from tests.personas import People
+from tests.personas import Personas
 
 CAUSE = Condition(
     cause="cap-1", kind=Kind.CAPS, severity=Severity.WARNING, title="Near its cap", text="9 of 10."
@@ -152,7 +152,7 @@ def test_without_the_setting_there_are_none(stage: Stage) -> None:
     assert not OutboxMessage.objects.filter(topic=OPEN_TOPIC).exists()
 
 
-def test_the_fourth_step(stage: Stage, client: Client, sign_in: Any, people: People) -> None:
+def test_the_fourth_step(stage: Stage, client: Client, sign_in: Any, people: Personas) -> None:
     raise_alert(condition=CAUSE, now=stage.now)
     bill = sign_in(client, people.bill)
     page = bill.get("/integrations/autotask/tickets/").text

@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 
 from core.schema import connection
 from integrations.autotask.sync.pushes import send
-from integrations.autotask.sync.runs import order_run, run_slice
+from integrations.autotask.sync.runs import request_run, run_slice
 from integrations.models import Push, PushReading, SyncRun
 from tests.integrations.autotask_stage import BILL, FIRST_CONTRACT, Stage
 
@@ -17,7 +17,7 @@ from tests.integrations.autotask_stage import BILL, FIRST_CONTRACT, Stage
 def died(stage: Stage) -> Push:
     """5 units, 31 wanted: the push of 26 was committed, then the worker was gone."""
     mapping = stage.organization(31)
-    run = order_run(kind=SyncRun.Kind.MANUAL, actor=BILL, now=stage.now)
+    run = request_run(kind=SyncRun.Kind.MANUAL, actor=BILL, now=stage.now)
     return Push.objects.create(
         mapping=mapping, serial=1, run=run, month="2026-03-01", contract_id=FIRST_CONTRACT,
         contract_service_id=stage.line(), effective_date="2026-03-01", units_before=5,
@@ -117,7 +117,7 @@ def test_what_can_never_be_read_back_is_told_and_stops_no_other(
 
 def test_of_two_workers_on_one_reading_one_pushes(stage: Stage, monkeypatch: Any) -> None:
     mapping = stage.organization(31)
-    run = order_run(kind=SyncRun.Kind.MANUAL, actor=BILL, now=stage.now)
+    run = request_run(kind=SyncRun.Kind.MANUAL, actor=BILL, now=stage.now)
     sent: list[int] = []
 
     def send_what_another_has_sent(**arguments: Any) -> Any:

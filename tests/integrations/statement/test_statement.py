@@ -17,7 +17,7 @@ from integrations.statement.differences import Cause, Checked, Mapped, differenc
 from integrations.statement.month import ClientRow, statement_of
 from tenants.models import Organization
 from tests.integrations.autotask_stage import Stage
-from tests.personas import People
+from tests.personas import Personas
 
 MARCH = Month(2026, 3)
 PAGE = "/integrations/autotask/statement"
@@ -165,7 +165,7 @@ def on_10_march() -> Iterable[None]:
         yield
 
 
-def test_the_page_and_its_csv(stage: Stage, people: People, on_10_march: None) -> None:
+def test_the_page_and_its_csv(stage: Stage, people: Personas, on_10_march: None) -> None:
     stage.organization(7)
     stage.sync()
     bill = Client()
@@ -184,7 +184,7 @@ def test_the_page_and_its_csv(stage: Stage, people: People, on_10_march: None) -
 
 
 def test_without_billing_there_is_no_statement(
-    stage: Stage, people: People, on_10_march: None
+    stage: Stage, people: Personas, on_10_march: None
 ) -> None:
     adam = Client()
     adam.force_login(people.adam)

@@ -12,7 +12,7 @@ from integrations.models import AutotaskConnection, Drift, ServiceMapping, SyncR
 from tenants.models import Organization
 from tests.autotask_fixtures import HEADERS, AutotaskStandIn
 from tests.integrations.autotask_stage import GOOD, Stage
-from tests.personas import People
+from tests.personas import Personas
 
 FORM = {
     "user_name": HEADERS["UserName"],
@@ -22,7 +22,7 @@ FORM = {
 
 
 @pytest.fixture
-def bill(people: People, client: Client, sign_in: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
+def bill(people: Personas, client: Client, sign_in: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Signed in; what a test looks at between requests is north's."""
     caches["provider"].clear()
     ask = client.request
@@ -40,7 +40,7 @@ def bill(people: People, client: Client, sign_in: Any, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("name", ["adam", "rita"])
 def test_only_billing_administrators_see_it(
-    people: People, client: Client, sign_in: Any, name: str
+    people: Personas, client: Client, sign_in: Any, name: str
 ) -> None:
     answer = sign_in(client, getattr(people, name)).get("/integrations/autotask/")
     assert answer.status_code == 403
@@ -48,7 +48,7 @@ def test_only_billing_administrators_see_it(
 
 
 def test_the_wizard_from_credentials_to_a_mapped_service(
-    bill: Client, autotask: AutotaskStandIn, people: People
+    bill: Client, autotask: AutotaskStandIn, people: Personas
 ) -> None:
     assert "Connect Autotask" in bill.get("/integrations/autotask/").text
     answer = bill.post("/integrations/autotask/credentials/", FORM)
@@ -86,7 +86,7 @@ def test_the_wizard_from_credentials_to_a_mapped_service(
     ],
 )
 def test_wrong_credentials_say_what_is_wrong(
-    bill: Client, autotask: AutotaskStandIn, people: People, change: dict[str, str], words: str
+    bill: Client, autotask: AutotaskStandIn, people: Personas, change: dict[str, str], words: str
 ) -> None:
     answer = bill.post("/integrations/autotask/credentials/", FORM | change)
     assert answer.status_code == 422
@@ -150,7 +150,7 @@ def test_what_cannot_be_mapped_says_why_and_saves_nothing(stage: Stage, bill: Cl
 
 
 def test_one_providers_companies_are_not_suggested_to_another(
-    bill: Client, autotask: AutotaskStandIn, people: People, sign_in: Any
+    bill: Client, autotask: AutotaskStandIn, people: Personas, sign_in: Any
 ) -> None:
     """Companies are kept for a moment: north's customers, south's prospects."""
     pages = {}

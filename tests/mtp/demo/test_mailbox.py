@@ -7,7 +7,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.test import Client
 
 from mtp.demo import mailbox
-from tests.personas import People
+from tests.personas import Personas
 
 LIST = "/operations/mails/"
 
@@ -34,7 +34,7 @@ def send(*messages: EmailMultiAlternatives) -> None:
 
 
 @pytest.fixture
-def operations(client: Client, people: People) -> Client:
+def operations(client: Client, people: Personas) -> Client:
     """A browser in which operations staff is signed in."""
     client.force_login(people.staff)
     return client
@@ -83,7 +83,7 @@ def test_only_mails_of_the_folder_are_read(folder: Path, operations: Client) -> 
         assert operations.get(f"{LIST}{name}/").status_code == 404
 
 
-def test_they_are_for_operations_only(folder: Path, client: Client, people: People) -> None:
+def test_they_are_for_operations_only(folder: Path, client: Client, people: Personas) -> None:
     send(mail("Secret"))
     name = mailbox.headings()[0].name
     for person in (None, people.olive, people.otto):

@@ -10,8 +10,8 @@ from django.db import connection
 from accounts.models import Provider
 from core.schema import provider_schema, schema_named
 from tenants.alerts import raise_alert, resolve_alert, rules
-from tenants.alerts.evaluation import watch_round
-from tenants.alerts.rules import Condition, watch
+from tenants.alerts.evaluation import evaluate_rules
+from tenants.alerts.rules import Condition, rule
 from tenants.models import Alert, AlertEvent, Severity
 from tenants.models.alerts import Kind
 
@@ -25,12 +25,12 @@ Seen = dict[str, list[Condition] | Exception]
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """What two watchers see; an exception is raised by its watcher. The real ones look away."""
+    """What two rules see; an exception is raised by its watcher. The real ones look away."""
     monkeypatch.setattr(rules, "_watchers", {})
     now_seen: Seen = {"cellar": [], "attic": []}
     for name in now_seen:
 
-        @watch(name)
+        @rule(name)
         def look(*, now: datetime, name: str = name) -> Iterable[Condition]:
             found = now_seen[name]
             if isinstance(found, Exception):
@@ -58,18 +58,18 @@ def steps(alert: Alert) -> list[tuple[str, datetime]]:
 @pytest.mark.usefixtures("entered")
 def test_a_cause_opens_once_and_closes_when_it_is_gone(seen: Seen) -> None:
     seen["cellar"] = [FLOOD]
-    first = watch_round(now=NOON)
-    again = watch_round(now=LATER)
+    first = evaluate_rules(now=NOON)
+    again = evaluate_rules(now=LATER)
     alert = Alert.objects.get()
     assert (first.opened, again.opened) == ([alert], [])
     assert (alert.opened_at, alert.resolved_at) == (NOON, None)
 
     seen["cellar"] = []
-    assert watch_round(now=LATER).resolved == [alert]
+    assert evaluate_rules(now=LATER).resolved == [alert]
     assert steps(alert) == [("opened", NOON), ("resolved", LATER)]
 
     seen["cellar"] = [FLOOD]
-    watch_round(now=LATER)
+    evaluate_rules(now=LATER)
     assert Alert.objects.count() == 2
     assert Alert.objects.open().get().opened_at == LATER
 
@@ -77,19 +77,19 @@ def test_a_cause_opens_once_and_closes_when_it_is_gone(seen: Seen) -> None:
 @pytest.mark.usefixtures("entered")
 def test_a_watcher_that_fails_keeps_its_alerts_and_stops_nobody(seen: Seen) -> None:
     seen["cellar"] = [FLOOD]
-    watch_round(now=NOON)
+    evaluate_rules(now=NOON)
     seen["cellar"], seen["attic"] = RuntimeError("no torch"), [FIRE]
-    assert watch_round(now=LATER).failed == ["cellar"]
+    assert evaluate_rules(now=LATER).failed == ["cellar"]
     assert open_causes() == ["fire", "flood"]
 
 
 @pytest.mark.usefixtures("entered")
 def test_one_that_gets_worse_is_the_same_alert(seen: Seen) -> None:
     seen["cellar"] = [FLOOD]
-    watch_round(now=NOON)
+    evaluate_rules(now=NOON)
     deeper = Condition("flood", Kind.SERVICE, Severity.CRITICAL, "Water up to the racks")
     seen["cellar"] = [deeper]
-    assert watch_round(now=LATER).worse == [Alert.objects.get()]
+    assert evaluate_rules(now=LATER).worse == [Alert.objects.get()]
     alert = Alert.objects.get()
     assert (alert.severity, alert.title) == (Severity.CRITICAL, "Water up to the racks")
     assert steps(alert) == [("opened", NOON), ("changed", LATER)]
@@ -99,7 +99,7 @@ def test_one_that_gets_worse_is_the_same_alert(seen: Seen) -> None:
 def test_rounds_leave_alone_what_was_raised_directly() -> None:
     alert = raise_alert(condition=FIRE, now=NOON)
     assert raise_alert(condition=FIRE, now=LATER) == alert
-    watch_round(now=LATER)
+    evaluate_rules(now=LATER)
     assert open_causes() == ["fire"]
     assert resolve_alert(cause="fire", now=LATER) == alert
     assert resolve_alert(cause="fire", now=LATER) is None
@@ -116,8 +116,8 @@ def test_racing_rounds_and_raisers_open_one_alert(
         now = NOON + timedelta(hours=turn)
         at_once(
             schema,
-            lambda now=now: watch_round(now=now),  # type: ignore[misc]
-            lambda now=now: watch_round(now=now),  # type: ignore[misc]
+            lambda now=now: evaluate_rules(now=now),  # type: ignore[misc]
+            lambda now=now: evaluate_rules(now=now),  # type: ignore[misc]
             lambda now=now: raise_alert(condition=FLOOD, now=now),  # type: ignore[misc]
         )
         with schema_named(schema):
@@ -136,7 +136,7 @@ def test_who_looked_earlier_does_not_undo_what_was_found_since(
     monkeypatch.setattr(rules, "_watchers", {})
     first_looks, second_is_done = Event(), Event()
 
-    @watch("cellar")
+    @rule("cellar")
     def look(*, now: datetime) -> Iterable[Condition]:
         if now == NOON:
             first_looks.set()
@@ -146,10 +146,10 @@ def test_who_looked_earlier_does_not_undo_what_was_found_since(
 
     def second() -> None:
         first_looks.wait()
-        watch_round(now=LATER)
+        evaluate_rules(now=LATER)
         second_is_done.set()
 
-    at_once(schema, lambda: watch_round(now=NOON), second)
+    at_once(schema, lambda: evaluate_rules(now=NOON), second)
     with schema_named(schema):
         assert open_causes() == ["flood"]
 

@@ -12,10 +12,10 @@ from accounts.models import Provider
 from core.schema import current_schema, provider_schema
 from tenants import tasks
 from tenants.alerts import rules, schedule
-from tenants.alerts.rules import Condition, watch
+from tenants.alerts.rules import Condition, rule
 from tenants.models import Alert
 from tests.api_client import System
-from tests.personas import People
+from tests.personas import Personas
 from tests.tenants.alerts.test_alerts import FLOOD
 
 SignIn = Callable[..., Client]
@@ -27,18 +27,18 @@ def flooded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(rules, "_watchers", {})
     failing: list[str] = []
 
-    @watch("cellar")
+    @rule("cellar")
     def look(*, now: datetime) -> Iterable[Condition]:
         return [FLOOD]
 
-    real = tasks.watch_round
+    real = tasks.evaluate_rules
 
     def fail_for_some(*, now: datetime) -> object:
         if current_schema() in failing:
             raise RuntimeError("no torch")
         return real(now=now)
 
-    monkeypatch.setattr(tasks, "watch_round", fail_for_some)
+    monkeypatch.setattr(tasks, "evaluate_rules", fail_for_some)
     return failing
 
 
@@ -52,12 +52,12 @@ def test_the_schedule_looks_at_every_active_provider(
 ) -> None:
     Provider.objects.filter(pk=south.pk).update(state=Provider.State.PROVISIONING)
     sent: list[list[int]] = []
-    monkeypatch.setattr(tasks.watch_some, "delay", sent.append)
-    tasks.watch_all_providers()
+    monkeypatch.setattr(tasks.evaluate_alerts_of, "delay", sent.append)
+    tasks.evaluate_all_alerts()
     ids = set(itertools.chain(*sent))
     assert north.pk in ids
     assert south.pk not in ids
-    tasks.watch_some([north.pk])
+    tasks.evaluate_alerts_of([north.pk])
     assert (open_in(north), current_schema()) == (1, "public")
 
 
@@ -65,7 +65,7 @@ def test_one_that_fails_stops_no_other(
     north: Provider, south: Provider, flooded: list[str]
 ) -> None:
     flooded.append(north.schema_name)
-    tasks.watch_some([north.pk, south.pk])
+    tasks.evaluate_alerts_of([north.pk, south.pk])
     assert (open_in(north), open_in(south)) == (0, 1)
 
 
@@ -84,7 +84,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def change(provider: Provider, times: int = 1) -> None:
     with provider_schema(provider), transaction.atomic():
         for _ in range(times):
-            schedule.look_soon()
+            schedule.check_soon()
 
 
 def commit() -> None:
@@ -129,12 +129,12 @@ def test_without_a_broker_a_change_is_a_change(
 
 def test_a_wake_up_looks_at_its_provider(north: Provider, flooded: list[str]) -> None:
     with provider_schema(north):
-        assert tasks.watch_provider() == 1
+        assert tasks.evaluate_alerts_of_provider() == 1
     assert open_in(north) == 1
 
 
 def test_a_change_over_the_web_wakes_a_round(
-    client: Client, sign_in: SignIn, people: People, north: Provider, woken: list[str]
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, woken: list[str]
 ) -> None:
     as_adam = sign_in(client, people.adam)
     commit()

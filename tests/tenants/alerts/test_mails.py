@@ -16,17 +16,17 @@ from core.schema import provider_schema
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.acknowledgement import acknowledge
 from tenants.alerts.digests import due_on, send_digests
-from tenants.alerts.preferences import choose
+from tenants.alerts.preferences import save_preference
 from tenants.alerts.rules import Condition
-from tenants.models import Alert, AlertMailChoice, Organization, Severity
+from tenants.models import Alert, AlertMailPreference, Organization, Severity
 from tenants.models.alerts import Kind
-from tests.personas import People, hire
+from tests.personas import Personas, create_persona
 from tests.tenants.alerts.test_alerts import FIRE, FLOOD
 
 DIGEST, AT_ONCE, OFF = (
-    AlertMailChoice.Delivery.DIGEST,
-    AlertMailChoice.Delivery.AT_ONCE,
-    AlertMailChoice.Delivery.OFF,
+    AlertMailPreference.Delivery.DIGEST,
+    AlertMailPreference.Delivery.AT_ONCE,
+    AlertMailPreference.Delivery.OFF,
 )
 # 07:30 in Berlin, which is an hour ahead of UTC.
 DAWN = datetime(2026, 3, 3, 6, 30, tzinfo=UTC)
@@ -46,14 +46,14 @@ def _entered(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def wants(
     person: User,
-    delivery: AlertMailChoice.Delivery,
+    delivery: AlertMailPreference.Delivery,
     *,
     least: Severity = Severity.WARNING,
     now: datetime = DAWN,
     hour: int = 8,
     zone: str = "Europe/Berlin",
 ) -> None:
-    choose(
+    save_preference(
         user_id=person.pk,
         delivery=delivery,
         minimum_severity=least,
@@ -68,7 +68,7 @@ def mails() -> list[tuple[str, str]]:
     return [(mail.payload["to"][0].split("@")[0], mail.payload["subject"]) for mail in found]
 
 
-def test_at_once_is_one_mail_for_an_alert_and_reader(people: People) -> None:
+def test_at_once_is_one_mail_for_an_alert_and_reader(people: Personas) -> None:
     wants(people.adam, AT_ONCE)
     wants(people.rita, AT_ONCE, least=Severity.CRITICAL)
     wants(people.bill, OFF)
@@ -84,10 +84,12 @@ def test_at_once_is_one_mail_for_an_alert_and_reader(people: People) -> None:
     assert payload["html"].startswith("<!DOCTYPE html>")
 
 
-def test_nobody_is_told_of_what_they_may_not_see(people: People, south: Provider) -> None:
+def test_nobody_is_told_of_what_they_may_not_see(people: Personas, south: Provider) -> None:
     acme, beta = (Organization.objects.create(name=name) for name in ("Acme", "Beta"))
     User.objects.filter(pk=people.rita.pk).update(limited_to=[acme.pk])
-    gone = hire(provider=people.north, role=Role.OWNER, name="G", email="gone@north.example")
+    gone = create_persona(
+        provider=people.north, role=Role.OWNER, name="G", email="gone@north.example"
+    )
     User.objects.filter(pk=gone.pk).update(is_active=False)
     for person in (people.adam, people.rita, people.bill, gone, people.sofia, people.otto):
         wants(person, AT_ONCE, least=Severity.INFO)
@@ -113,11 +115,11 @@ def test_nobody_is_told_of_what_they_may_not_see(people: People, south: Provider
     assert told == {
         "adam": ["caps Acme", "caps Beta", "psa"],
         "rita": ["caps Acme"],
-        "bill": ["payment", "licences", "caps Acme", "caps Beta", "psa"],
+        "bill": ["payment", "licenses", "caps Acme", "caps Beta", "psa"],
     }
 
 
-def test_a_digest_a_day_whatever_was_missed(people: People) -> None:
+def test_a_digest_a_day_whatever_was_missed(people: Personas) -> None:
     wants(people.adam, DIGEST)
     raise_alert(condition=FLOOD, now=DAWN)
     assert send_digests(now=DAWN) == 0
@@ -153,21 +155,21 @@ def test_a_digest_a_day_whatever_was_missed(people: People) -> None:
 def test_the_hour_is_that_of_the_readers_day(
     hour: int, zone: str, now: str, day: date | None
 ) -> None:
-    choice = AlertMailChoice(digest_hour=hour, time_zone=zone)
+    choice = AlertMailPreference(digest_hour=hour, time_zone=zone)
     at = datetime.fromisoformat(now).replace(tzinfo=UTC)
     assert due_on(choice=choice, now=at) == day
     choice.digested_on = day
     assert due_on(choice=choice, now=at) is None
 
 
-def test_an_hour_that_comes_twice_is_one_day(people: People) -> None:
+def test_an_hour_that_comes_twice_is_one_day(people: Personas) -> None:
     night = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     wants(people.adam, DIGEST, hour=2, now=night - DAY)
     raise_alert(condition=FLOOD, now=night - DAY)
     assert sum(send_digests(now=night + timedelta(minutes=30 * n)) for n in range(6)) == 1
 
 
-def test_choosing_after_the_hour_begins_tomorrow(people: People) -> None:
+def test_choosing_after_the_hour_begins_tomorrow(people: Personas) -> None:
     raise_alert(condition=FLOOD, now=DAWN)
     wants(people.adam, DIGEST, now=MORNING)
     assert send_digests(now=MORNING) == 0
@@ -178,7 +180,7 @@ def test_choosing_after_the_hour_begins_tomorrow(people: People) -> None:
     assert send_digests(now=MORNING + 2 * DAY + timedelta(hours=13)) == 1
 
 
-def test_the_choice_is_made_on_a_page(client: Client, people: People) -> None:
+def test_the_choice_is_made_on_a_page(client: Client, people: Personas) -> None:
     client.force_login(people.rita)
     assert "Get alerts by mail" in client.get("/alerts/").text
     form = {
@@ -191,7 +193,7 @@ def test_the_choice_is_made_on_a_page(client: Client, people: People) -> None:
     assert client.post("/alerts/mail/", form | {"digest_hour": "24"}).status_code == 422
     assert client.post("/alerts/mail/", form).status_code == 302
     with provider_schema(people.north):
-        choice = AlertMailChoice.objects.get()
+        choice = AlertMailPreference.objects.get()
     assert (choice.user_id, choice.delivery, choice.minimum_severity) == (
         people.rita.pk,
         "digest",
@@ -204,7 +206,9 @@ def test_the_choice_is_made_on_a_page(client: Client, people: People) -> None:
 @pytest.mark.proof
 def test_two_workers_send_one_digest(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
-    reader = hire(provider=provider, role=Role.OWNER, name="R", email="reader@race.example")
+    reader = create_persona(
+        provider=provider, role=Role.OWNER, name="R", email="reader@race.example"
+    )
     with provider_schema(provider):
         wants(reader, DIGEST)
         raise_alert(condition=FLOOD, now=DAWN)

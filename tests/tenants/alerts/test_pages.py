@@ -14,7 +14,7 @@ from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.rules import Condition
 from tenants.models import Alert, AlertEvent, Organization, Severity
 from tenants.models.alerts import Kind
-from tests.personas import People
+from tests.personas import Personas
 from tests.tenants.alerts.test_alerts import LATER, NOON
 
 See = Callable[..., Any]
@@ -69,7 +69,7 @@ def waiting_in_menu(answer: Any) -> int:
     return next(int(item["count"]) for item in items if item["label"] == "Alerts")
 
 
-def test_open_ones_worst_first(see: See, people: People) -> None:
+def test_open_ones_worst_first(see: See, people: Personas) -> None:
     answer = see(people.olive)
     assert shown(answer) == ["card", "cap", "vpn", "books"]
     assert waiting_in_menu(answer) == 4
@@ -95,7 +95,7 @@ def test_open_ones_worst_first(see: See, people: People) -> None:
     ],
 )
 def test_filters_search_and_order(
-    see: See, people: People, query: str, expected: list[str]
+    see: See, people: Personas, query: str, expected: list[str]
 ) -> None:
     answer = see(people.olive, f"{LIST}?{query}")
     assert shown(answer) == expected
@@ -104,13 +104,13 @@ def test_filters_search_and_order(
     assert "<html" not in part.text
 
 
-def test_those_of_one_organization(see: See, people: People, alerts: dict[str, Alert]) -> None:
+def test_those_of_one_organization(see: See, people: Personas, alerts: dict[str, Alert]) -> None:
     answer = see(people.olive, f"{LIST}?organization={alerts['cap'].organization_id}")
     assert shown(answer) == ["cap"]
     assert "Show all organizations" in answer.text
 
 
-def test_no_money_without_the_right(see: See, people: People, alerts: dict[str, Alert]) -> None:
+def test_no_money_without_the_right(see: See, people: Personas, alerts: dict[str, Alert]) -> None:
     for person in (people.adam, people.rita):
         answer = see(person)
         assert shown(answer) == ["cap", "vpn", "books"]
@@ -123,7 +123,7 @@ def test_no_money_without_the_right(see: See, people: People, alerts: dict[str, 
 
 
 def test_a_limited_administrator_sees_theirs_only(
-    see: See, people: People, alerts: dict[str, Alert]
+    see: See, people: Personas, alerts: dict[str, Alert]
 ) -> None:
     acme = alerts["cap"].organization_id
     User.objects.filter(pk=people.adam.pk).update(limited_to=[acme])
@@ -142,7 +142,7 @@ def test_a_limited_administrator_sees_theirs_only(
 
 
 def test_several_are_acknowledged_and_taken_back(
-    client: Client, see: See, people: People, alerts: dict[str, Alert]
+    client: Client, see: See, people: Personas, alerts: dict[str, Alert]
 ) -> None:
     client.force_login(people.adam)
     chosen = [alerts["cap"].pk, alerts["vpn"].pk, alerts["old"].pk]
@@ -165,7 +165,7 @@ def test_several_are_acknowledged_and_taken_back(
 
 
 def test_who_only_reads_acknowledges_nothing(
-    client: Client, people: People, alerts: dict[str, Alert]
+    client: Client, people: Personas, alerts: dict[str, Alert]
 ) -> None:
     client.force_login(people.rita)
     asked = {"alert": [alerts["cap"].pk]}
@@ -173,7 +173,7 @@ def test_who_only_reads_acknowledges_nothing(
     assert "Acknowledge" not in client.get(LIST).text
 
 
-def test_junk_is_nobody(client: Client, people: People, alerts: dict[str, Alert]) -> None:
+def test_junk_is_nobody(client: Client, people: Personas, alerts: dict[str, Alert]) -> None:
     client.force_login(people.olive)
     asked = {"alert": ["x", "", "9" * 40, "-1"], "query": "%00&done=9&filter=no", "from": "abc"}
     answer = client.post(f"{LIST}acknowledge/", asked, follow=True)
@@ -182,7 +182,7 @@ def test_junk_is_nobody(client: Client, people: People, alerts: dict[str, Alert]
 
 
 def test_one_alert_leads_to_where_it_is_settled(
-    see: See, people: People, alerts: dict[str, Alert]
+    see: See, people: Personas, alerts: dict[str, Alert]
 ) -> None:
     own = {name: f"{LIST}{alert.pk}/" for name, alert in alerts.items()}
     page = see(people.olive, own["cap"])
@@ -196,7 +196,7 @@ def test_one_alert_leads_to_where_it_is_settled(
 
 
 def test_earlier_ones_of_the_cause_are_named(
-    see: See, people: People, alerts: dict[str, Alert]
+    see: See, people: Personas, alerts: dict[str, Alert]
 ) -> None:
     with provider_schema(people.north):
         first = alerts["vpn"]
@@ -208,7 +208,7 @@ def test_earlier_ones_of_the_cause_are_named(
     assert [alert.pk for alert in page.context["earlier"]] == [first.pk]
 
 
-def test_the_list_as_csv_is_safe_to_open(see: See, people: People) -> None:
+def test_the_list_as_csv_is_safe_to_open(see: See, people: Personas) -> None:
     with provider_schema(people.north):
         raise_alert(condition=Condition("x", Kind.SERVICE, Severity.INFO, "=cmd()"), now=NOON)
     text = see(people.olive, f"{LIST}alerts.csv?severity=info").text
@@ -217,6 +217,6 @@ def test_the_list_as_csv_is_safe_to_open(see: See, people: People) -> None:
     assert rows[1][5] == "2026-03-03T12:03:00+00:00"
 
 
-def test_without_alerts_all_is_well(client: Client, people: People) -> None:
+def test_without_alerts_all_is_well(client: Client, people: Personas) -> None:
     client.force_login(people.rita)
     assert "All is well" in client.get(LIST).text

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import Provider
 from core.schema import provider_schema
-from tenants.alerts.evaluation import watch_round
+from tenants.alerts.evaluation import evaluate_rules
 from tenants.models import Alert, Organization
 from tenants.models.alerts import Kind
 from tests.api_client import System, problem
@@ -82,8 +82,8 @@ def test_nobody_is_left_with_the_alert_of_a_removed_organization(
 ) -> None:
     System.of(north).post(f"/organizations/{acme.pk}/alerts", VPN)
     with provider_schema(north):
-        watch_round(now=LATER)
+        evaluate_rules(now=LATER)
         assert Alert.objects.open().filter(kind=Kind.SERVICE).exists()
         Organization.objects.update(removed_at=LATER)
-        watch_round(now=LATER)
+        evaluate_rules(now=LATER)
         assert not Alert.objects.open().exists()

@@ -15,22 +15,22 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.cap_requests.decisions import AlreadyDecided, approve, decline, end_approval
-from tenants.cap_requests.requests import AlreadyAsked, NothingToAsk
+from tenants.cap_requests.requests import AlreadyRequested, NothingToRequest
 from tenants.models import CapRequest, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tests.cap_requests import BILL, NOW, ask, cap_of, otto_at_the_cap, until
-from tests.personas import People, hire
+from tests.personas import Personas, create_persona
 
 SignIn = Callable[..., Client]
 
 
 @pytest.fixture
-def capped(people: People) -> Organization:
+def capped(people: Personas) -> Organization:
     """Otto's organization: two users at a cap of two; users cost 11 dollars."""
     return otto_at_the_cap(people)
 
 
-def test_a_mail_has_text_and_html(people: People, north: Provider, capped: Organization) -> None:
+def test_a_mail_has_text_and_html(people: Personas, north: Provider, capped: Organization) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)
         decline(request=request, answer="Not <this> year", actor=BILL, now=NOW)
@@ -43,11 +43,11 @@ def test_a_mail_has_text_and_html(people: People, north: Provider, capped: Organ
 
 
 def test_one_open_request_of_an_organization(
-    client: Client, sign_in: SignIn, people: People, north: Provider, capped: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
         ask(capped, people.otto)
-        with pytest.raises(AlreadyAsked):
+        with pytest.raises(AlreadyRequested):
             ask(capped, people.otto, cap=6)
     answer = sign_in(client, people.otto).post("/organization/cap/", {"cap": "6", "reason": "More"})
     assert answer.status_code == 409
@@ -55,18 +55,18 @@ def test_one_open_request_of_an_organization(
 
 
 def test_only_a_higher_cap_can_be_asked_for(
-    people: People, north: Provider, capped: Organization
+    people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
-        with pytest.raises(NothingToAsk, match="2 already"):
+        with pytest.raises(NothingToRequest, match="2 already"):
             ask(capped, people.otto, cap=2)
         set_user_cap(organization=capped, cap=None, actor=SYSTEM_ACTOR, now=NOW)
-        with pytest.raises(NothingToAsk, match="no user cap"):
+        with pytest.raises(NothingToRequest, match="no user cap"):
             ask(capped, people.otto)
 
 
 def test_a_cap_changed_meanwhile_stays(
-    people: People, north: Provider, capped: Organization
+    people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)
@@ -82,7 +82,7 @@ def test_a_cap_changed_meanwhile_stays(
     [((10, 20), (8, 2)), ((20, 10), (5, 2)), ((10, None), (8, 8))],
 )
 def test_two_approvals_after_one_another_come_back_to_the_lasting_cap(
-    people: People,
+    people: Personas,
     north: Provider,
     capped: Organization,
     days: tuple[int, int | None],
@@ -108,7 +108,7 @@ def test_the_first_answer_wins_and_the_second_is_told(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider(canary="Racer")
-    asker = hire(
+    asker = create_persona(
         provider=provider, role=Role.OWNER, name="Owner Racer", email="owner@racer.example"
     )
     with provider_schema(provider):

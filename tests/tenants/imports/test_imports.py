@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Provider
 from core.schema import provider_schema
-from tenants.imports.apply import LINES_A_BATCH, apply_import, apply_next_batch, good_lines
+from tenants.imports.apply import LINES_PER_BATCH, apply_import, apply_next_batch, good_lines
 from tenants.imports.dry_run import check_import
 from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization
 from tenants.organizations.lifecycle import remove_organization
@@ -25,7 +25,7 @@ from tests.tenants.import_files import (
     living,
     refusals,
 )
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models import UsageEvent
 
 State = ImportRun.State
@@ -57,7 +57,7 @@ def test_good_lines_come_in_once_and_are_counted(acme: Organization) -> None:
     entry = AuditEntry.objects.get(action="users.imported")
     assert (entry.actor_name, entry.organization_id) == (ADAM.name, acme.pk)
     assert (entry.after["added"], entry.after["refused"]) == (2, 1)
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_a_message_delivered_twice_adds_nobody_twice(acme: Organization) -> None:
@@ -77,7 +77,7 @@ def test_whoever_takes_over_goes_on_behind_the_last_batch(
 ) -> None:
     """A worker died after its first batch; somebody of it was removed before the next one came."""
     lift_allowance()
-    monkeypatch.setattr("tenants.imports.apply.LINES_A_BATCH", 2)
+    monkeypatch.setattr("tenants.imports.apply.LINES_PER_BATCH", 2)
     run = confirmed(checked(acme, emails(5)))
     apply_next_batch(run_id=run.pk, lines=good_lines(run=run), now=NOW)
     assert living(acme) == ["user0@acme.example", "user1@acme.example"]
@@ -93,7 +93,7 @@ def test_a_cap_that_falls_meanwhile_stops_the_rest(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lift_allowance()
-    monkeypatch.setattr("tenants.imports.apply.LINES_A_BATCH", 4)
+    monkeypatch.setattr("tenants.imports.apply.LINES_PER_BATCH", 4)
     run = checked(acme, emails(10))
     cap(acme, 6)
     run = applied(run)
@@ -121,7 +121,7 @@ def test_who_came_meanwhile_takes_no_room(acme: Organization) -> None:
 
 def test_all_or_nothing_is_all(acme: Organization) -> None:
     lift_allowance()
-    run = applied(checked(acme, emails(LINES_A_BATCH // 100)), ALL_OR_NOTHING)
+    run = applied(checked(acme, emails(LINES_PER_BATCH // 100)), ALL_OR_NOTHING)
     assert (run.state, run.added) == (State.IMPORTED, len(living(acme)))
 
 

@@ -20,7 +20,7 @@ from tests.tenants.import_files import (
     emails,
     lift_allowance,
 )
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models import UsageEvent
 
 LINES = 2_000
@@ -119,7 +119,7 @@ def assert_whole(run: ImportRun) -> None:
     assert sorted(users) == sorted(emails(LINES).splitlines()[1:])
     assert UsageEvent.objects.count() == LINES
     assert AuditEntry.objects.filter(action="users.imported").count() == 1
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 @pytest.mark.proof

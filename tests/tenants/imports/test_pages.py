@@ -13,7 +13,7 @@ from core.outbox.delivery import deliver_due
 from core.schema import provider_schema
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tests.personas import People
+from tests.personas import Personas
 from tests.tenants.import_files import ADAM, NOW, checked, emails, lift_allowance, upload
 
 SignIn = Callable[..., Client]
@@ -26,7 +26,7 @@ def acme(north: Provider) -> Organization:
 
 
 @pytest.fixture
-def as_adam(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_adam(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.adam)
 
 
@@ -210,7 +210,7 @@ def test_no_upload_breaks_anything(
 
 
 def test_an_organization_admin_imports_into_their_own_only(
-    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         foreign = checked(acme, emails(1))
@@ -235,7 +235,7 @@ def test_an_organization_admin_imports_into_their_own_only(
 
 
 def test_a_read_only_administrator_looks_and_decides_nothing(
-    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         run = checked(acme, emails(1))

@@ -11,9 +11,9 @@ from core.actors import SYSTEM_ACTOR
 from core.metrics import Metric
 from core.schema import provider_schema
 from tenants.models import AuditEntry, Device, Location, Organization
-from tenants.organizations.locations import NotOfThisOrganization, add_location, place_device
+from tenants.organizations.locations import NotOfThisOrganization, add_location, set_device_location
 from tenants.users.membership import Via, add_device, remove_device
-from tests.personas import People
+from tests.personas import Personas
 from usage.models import OrganizationCounter, UsageEvent
 
 SignIn = Callable[..., Client]
@@ -27,7 +27,7 @@ def acme(north: Provider) -> Organization:
 
 
 @pytest.fixture
-def as_adam(sign_in: SignIn, people: People) -> Client:
+def as_adam(sign_in: SignIn, people: Personas) -> Client:
     return sign_in(Client(), people.adam)
 
 
@@ -107,7 +107,7 @@ def test_a_device_is_placed_and_outlives_its_location_uncounted_anew(
 ) -> None:
     with provider_schema(north):
         device, gone, location = laptop(acme), laptop(acme, "SN-2"), office(acme)
-        place_device(device=gone, location=location, actor=SYSTEM_ACTOR, now=NOW)
+        set_device_location(device=gone, location=location, actor=SYSTEM_ACTOR, now=NOW)
         remove_device(device=gone, actor=SYSTEM_ACTOR, now=NOW)
         events = UsageEvent.objects.count()
     address = f"/organizations/{acme.pk}"
@@ -135,7 +135,7 @@ def test_a_device_stands_at_no_location_of_another_organization(
         device = laptop(acme)
         foreign = office(Organization.objects.create(name="Other"), "Elsewhere")
         with pytest.raises(NotOfThisOrganization):
-            place_device(device=device, location=foreign, actor=SYSTEM_ACTOR, now=NOW)
+            set_device_location(device=device, location=foreign, actor=SYSTEM_ACTOR, now=NOW)
     address = f"/organizations/{acme.pk}/devices/{device.pk}/location/"
     for choice in (str(foreign.pk), "x", "9" * 30, "\x00"):
         answer = as_adam.post(address, {"location": choice})
@@ -145,7 +145,7 @@ def test_a_device_stands_at_no_location_of_another_organization(
 
 
 def test_own_locations_and_no_others(
-    sign_in: SignIn, people: People, north: Provider, acme: Organization
+    sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     otto = sign_in(Client(), people.otto)
     with provider_schema(north):
@@ -161,7 +161,7 @@ def test_own_locations_and_no_others(
 
 
 def test_read_only_looks_and_changes_nothing(
-    sign_in: SignIn, people: People, north: Provider, acme: Organization
+    sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
         location = office(acme)

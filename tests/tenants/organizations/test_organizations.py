@@ -20,14 +20,14 @@ from tenants.organizations.lifecycle import (
     create_organization,
     remove_organization,
 )
-from tests.personas import People, hire
+from tests.personas import Personas, create_persona
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def as_adam(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_adam(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.adam)
 
 
@@ -136,7 +136,9 @@ def test_a_removal_that_somebody_adds_to_is_refused_with_words(
 ) -> None:
     provider = own_provider()
     organization = in_north(provider)
-    olive = hire(provider=provider, role=Role.OWNER, name="Olive", email="olive@own.example")
+    olive = create_persona(
+        provider=provider, role=Role.OWNER, name="Olive", email="olive@own.example"
+    )
     client.force_login(olive)
     is_added = Event()
 
@@ -178,7 +180,7 @@ def wait_until_blocked() -> None:
 
 
 def test_the_admin_of_a_removed_organization_is_told_whom_to_ask(
-    client: Client, sign_in: SignIn, people: People, north: Provider
+    client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     otto = sign_in(client, people.otto)
     with provider_schema(north):
@@ -193,7 +195,7 @@ def test_entering_keeps_ones_identity_shows_a_bar_and_is_logged(
     as_adam: Client, north: Provider
 ) -> None:
     organization = in_north(north)
-    answer = as_adam.post(f"/organizations/{organization.pk}/enter/", follow=True)
+    answer = as_adam.post(f"/organizations/{organization.pk}/impersonate/", follow=True)
     page = answer.content.decode()
     assert answer.redirect_chain[-1][0] == "/organization/"
     assert "You are logged in to" in page
@@ -213,10 +215,10 @@ def test_entering_keeps_ones_identity_shows_a_bar_and_is_logged(
 
 
 def test_entering_needs_a_post_and_the_right(
-    client: Client, sign_in: SignIn, people: People, north: Provider
+    client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     organization = in_north(north)
-    address = f"/organizations/{organization.pk}/enter/"
+    address = f"/organizations/{organization.pk}/impersonate/"
     assert sign_in(client, people.adam).get(address).status_code == 405
     assert sign_in(client, people.rita).post(address).status_code == 403
     assert sign_in(client, people.sofia).post(address).status_code == 404

@@ -14,13 +14,13 @@ from tenants.models import AuditEntry, Organization
 from tenants.people.administrators import change_administrator, transfer_ownership
 from tenants.people.invitations import Invitee, invite
 from tenants.people.rules import RoleTooHigh
-from tests.personas import People, hire
+from tests.personas import Personas, create_persona
 
 SignIn = Callable[..., Client]
 
 
 @pytest.fixture
-def as_olive(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_olive(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.olive)
 
 
@@ -35,9 +35,11 @@ def actions(north: Provider) -> list[str]:
 
 
 def test_a_demotion_bites_on_the_next_request(
-    as_olive: Client, sign_in: SignIn, people: People
+    as_olive: Client, sign_in: SignIn, people: Personas
 ) -> None:
-    hire(provider=people.north, role=Role.BILLING_ADMIN, name="Second", email="second@n.example")
+    create_persona(
+        provider=people.north, role=Role.BILLING_ADMIN, name="Second", email="second@n.example"
+    )
     bills = sign_in(Client(), people.bill)
     assert bills.get("/account/payments/").status_code == 200
     assert edit(as_olive, people.bill, role="admin") == ""
@@ -46,7 +48,7 @@ def test_a_demotion_bites_on_the_next_request(
 
 
 def test_a_removal_bites_on_the_next_request(
-    as_olive: Client, sign_in: SignIn, people: People
+    as_olive: Client, sign_in: SignIn, people: Personas
 ) -> None:
     adams = sign_in(Client(), people.adam)
     assert adams.get("/organizations/").status_code == 200
@@ -63,7 +65,7 @@ def test_a_removal_bites_on_the_next_request(
 
 
 @pytest.mark.parametrize(("name", "said"), [("olive", "last Owner"), ("bill", "last Admin")])
-def test_the_last_ones_stay(name: str, said: str, as_olive: Client, people: People) -> None:
+def test_the_last_ones_stay(name: str, said: str, as_olive: Client, people: Personas) -> None:
     person = getattr(people, name)
     assert said in edit(as_olive, person, role="read_only")
     response = as_olive.post(f"/account/administrators/{person.pk}/remove/")
@@ -73,17 +75,17 @@ def test_the_last_ones_stay(name: str, said: str, as_olive: Client, people: Peop
     assert actions(people.north) == []
 
 
-def test_a_removed_one_does_not_count_as_another(as_olive: Client, people: People) -> None:
+def test_a_removed_one_does_not_count_as_another(as_olive: Client, people: Personas) -> None:
     User.objects.filter(pk=people.bill.pk).update(role=Role.OWNER, is_active=False)
     assert "last Owner" in edit(as_olive, people.olive, role="admin")
 
 
-def test_the_last_one_with_billing_may_become_owner(as_olive: Client, people: People) -> None:
+def test_the_last_one_with_billing_may_become_owner(as_olive: Client, people: Personas) -> None:
     assert edit(as_olive, people.bill, role="owner") == ""
     assert User.objects.get(pk=people.bill.pk).role == Role.OWNER
 
 
-def test_ownership_is_transferred(as_olive: Client, people: People) -> None:
+def test_ownership_is_transferred(as_olive: Client, people: Personas) -> None:
     address = f"/account/administrators/{people.adam.pk}/make-owner/"
     assert "Administrator with Billing at once" in as_olive.get(address).text
     assert as_olive.post(address)["Location"] == "/account/"
@@ -93,7 +95,7 @@ def test_ownership_is_transferred(as_olive: Client, people: People) -> None:
     assert actions(people.north) == ["ownership.transferred"]
 
 
-def test_ownership_goes_to_nobody_else(as_olive: Client, people: People) -> None:
+def test_ownership_goes_to_nobody_else(as_olive: Client, people: Personas) -> None:
     assert (
         as_olive.post(f"/account/administrators/{people.olive.pk}/make-owner/").status_code == 409
     )
@@ -102,7 +104,7 @@ def test_ownership_goes_to_nobody_else(as_olive: Client, people: People) -> None
         assert as_olive.post(address).status_code == 404
 
 
-def test_nobody_grants_a_role_above_their_own(people: People) -> None:
+def test_nobody_grants_a_role_above_their_own(people: Personas) -> None:
     now = timezone.now()
     invitee = Invitee(email="a@b.example", name="A", role=Role.OWNER)
     with provider_schema(people.north):
@@ -117,7 +119,7 @@ def test_nobody_grants_a_role_above_their_own(people: People) -> None:
                 invite(provider=people.north, invitee=invitee, by=giver, now=now)
 
 
-def test_whoever_acts_is_read_anew(people: People) -> None:
+def test_whoever_acts_is_read_anew(people: Personas) -> None:
     stale = people.olive
     User.objects.filter(pk=stale.pk).update(role=Role.ADMIN)
     with provider_schema(people.north), pytest.raises(RoleTooHigh):
@@ -130,8 +132,8 @@ def test_whoever_acts_is_read_anew(people: People) -> None:
         )
 
 
-def test_another_providers_people_are_out_of_reach(people: People) -> None:
-    outsider = hire(
+def test_another_providers_people_are_out_of_reach(people: Personas) -> None:
+    outsider = create_persona(
         provider=people.south, role=Role.ADMIN, name="Sven Suedwind", email="sven@s.example"
     )
     with provider_schema(people.north), pytest.raises(RoleTooHigh):
@@ -144,7 +146,7 @@ def test_another_providers_people_are_out_of_reach(people: People) -> None:
         )
 
 
-def test_roles_with_money_are_never_limited(people: People) -> None:
+def test_roles_with_money_are_never_limited(people: Personas) -> None:
     with provider_schema(people.north):
         changed = change_administrator(
             administrator=people.adam,
@@ -158,7 +160,7 @@ def test_roles_with_money_are_never_limited(people: People) -> None:
         User.objects.filter(pk=changed.pk).update(limited_to=[1])
 
 
-def test_invitations_above_a_lowered_role_are_withdrawn(as_olive: Client, people: People) -> None:
+def test_invitations_above_a_lowered_role_are_withdrawn(as_olive: Client, people: Personas) -> None:
     as_olive.post(
         "/account/administrators/invite/",
         {"name": "New", "email": "new@n.example", "role": "owner"},
@@ -175,7 +177,7 @@ def bakery(north: Provider) -> Organization:
 
 
 def test_a_limited_administrator_sees_only_theirs(
-    as_olive: Client, sign_in: SignIn, people: People, bakery: Organization
+    as_olive: Client, sign_in: SignIn, people: Personas, bakery: Organization
 ) -> None:
     adams = sign_in(Client(), people.adam)
     assert "Foundry" in adams.get("/organizations/").text
@@ -190,18 +192,18 @@ def test_a_limited_administrator_sees_only_theirs(
     for page in ("", "users/", "devices/", "administrators/", "rename/"):
         assert adams.get(f"/organizations/{bakery.pk}/{page}").status_code == 200, page
         assert adams.get(f"/organizations/{foundry.pk}/{page}").status_code == 404, page
-    assert adams.post(f"/organizations/{foundry.pk}/enter/").status_code == 404
+    assert adams.post(f"/organizations/{foundry.pk}/impersonate/").status_code == 404
     assert adams.get("/organizations/new/").status_code == 403
     assert "1 of them" in as_olive.get("/account/administrators/").text
 
 
 def test_an_entered_organization_closes_with_the_limit(
-    as_olive: Client, sign_in: SignIn, people: People, bakery: Organization
+    as_olive: Client, sign_in: SignIn, people: Personas, bakery: Organization
 ) -> None:
     with provider_schema(people.north):
         foundry = Organization.objects.get(name="Forbidden Foundry")
     adams = sign_in(Client(), people.adam)
-    adams.post(f"/organizations/{foundry.pk}/enter/")
+    adams.post(f"/organizations/{foundry.pk}/impersonate/")
     assert adams.get("/organization/users/").status_code == 200
     edit(as_olive, people.adam, role="admin", is_limited="on", organizations=[bakery.pk])
     assert adams.get("/organization/users/").status_code == 404
@@ -210,11 +212,13 @@ def test_an_entered_organization_closes_with_the_limit(
 @pytest.mark.parametrize(
     ("role", "said"), [("owner", "name all organizations"), ("admin", "Choose at least one")]
 )
-def test_a_limit_must_make_sense(role: str, said: str, as_olive: Client, people: People) -> None:
+def test_a_limit_must_make_sense(role: str, said: str, as_olive: Client, people: Personas) -> None:
     assert said in edit(as_olive, people.adam, role=role, is_limited="on")
 
 
-def test_a_promotion_ends_the_limit(as_olive: Client, people: People, bakery: Organization) -> None:
+def test_a_promotion_ends_the_limit(
+    as_olive: Client, people: Personas, bakery: Organization
+) -> None:
     edit(as_olive, people.adam, role="admin", is_limited="on", organizations=[bakery.pk])
     edit(as_olive, people.adam, role="billing_admin")
     assert User.objects.get(pk=people.adam.pk).limited_to is None

@@ -13,14 +13,14 @@ from accounts.api_keys import key_of, note_use
 from accounts.models import ApiKey, Provider
 from core.schema import provider_schema
 from tenants.models import AuditEntry
-from tests.personas import People
+from tests.personas import Personas
 
 SignIn = Callable[..., Client]
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def as_bill(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_bill(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.bill)
 
 
@@ -94,7 +94,7 @@ def test_a_revoked_key_stops_at_once(as_bill: Client, north: Provider) -> None:
 
 
 def test_another_providers_key_can_not_be_revoked(
-    as_bill: Client, sign_in: SignIn, people: People
+    as_bill: Client, sign_in: SignIn, people: Personas
 ) -> None:
     secret = generate(as_bill)
     key = ApiKey.objects.get()
@@ -105,7 +105,7 @@ def test_another_providers_key_can_not_be_revoked(
 
 @pytest.mark.parametrize("name", ["adam", "rita"])
 def test_without_the_permission_there_is_no_key_to_see(
-    name: str, client: Client, sign_in: SignIn, people: People
+    name: str, client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     sign_in(client, getattr(people, name))
     page = client.get("/account/").text

@@ -16,7 +16,7 @@ from core.outbox.delivery import deliver_due
 from core.schema import provider_schema
 from tenants.models import AuditEntry, Organization
 from tenants.organizations.lifecycle import remove_organization
-from tests.personas import People
+from tests.personas import Personas
 
 SignIn = Callable[..., Client]
 NEW = {"name": "Nina Nordlicht", "email": "Nina@New.example", "role": "admin"}
@@ -24,7 +24,7 @@ CHOSEN = {"name": "Nina N.", "password": "a quiet brook in the morning"}
 
 
 @pytest.fixture
-def as_olive(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_olive(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.olive)
 
 
@@ -43,7 +43,7 @@ def invite(client: Client, **changed: object) -> str:
     return mailed_link()
 
 
-def test_an_invited_person_makes_a_login_once(as_olive: Client, people: People) -> None:
+def test_an_invited_person_makes_a_login_once(as_olive: Client, people: Personas) -> None:
     link = invite(as_olive)
     assert mail.outbox[-1].to == ["nina@new.example"]
     stranger = Client()
@@ -105,7 +105,7 @@ def test_other_links_open_nothing(token: str, client: Client, db: None) -> None:
     assert client.get(f"/invitation/{token}/").status_code == 410
 
 
-def test_own_people_and_open_invitations_are_known(as_olive: Client, people: People) -> None:
+def test_own_people_and_open_invitations_are_known(as_olive: Client, people: Personas) -> None:
     address = "/account/administrators/invite/"
     again = as_olive.post(address, NEW | {"email": people.adam.email})
     assert "already signs in" in again.text
@@ -113,7 +113,7 @@ def test_own_people_and_open_invitations_are_known(as_olive: Client, people: Peo
     assert "invited already" in as_olive.post(address, NEW).text
 
 
-def test_nobody_learns_who_signs_in_elsewhere(as_olive: Client, people: People) -> None:
+def test_nobody_learns_who_signs_in_elsewhere(as_olive: Client, people: Personas) -> None:
     link = invite(as_olive, email=people.sofia.email)
     page = Client().post(link, CHOSEN)
     assert page.status_code == 409
@@ -122,7 +122,7 @@ def test_nobody_learns_who_signs_in_elsewhere(as_olive: Client, people: People) 
 
 
 def test_an_organization_admin_is_invited_for_one_organization(
-    client: Client, sign_in: SignIn, people: People
+    client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     organization = people.otto_organization
     adams = sign_in(client, people.adam)
@@ -145,7 +145,7 @@ def test_an_organization_admin_is_invited_for_one_organization(
 
 
 def test_the_admin_of_a_removed_organization_does_not_come_in(
-    client: Client, sign_in: SignIn, people: People
+    client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     organization = people.otto_organization
     adams = sign_in(client, people.adam)
@@ -157,7 +157,7 @@ def test_the_admin_of_a_removed_organization_does_not_come_in(
 
 
 def test_administrators_invitations_are_the_owners(
-    as_olive: Client, sign_in: SignIn, people: People
+    as_olive: Client, sign_in: SignIn, people: Personas
 ) -> None:
     invite(as_olive)
     adams = sign_in(Client(), people.adam)
@@ -167,7 +167,7 @@ def test_administrators_invitations_are_the_owners(
 
 
 def test_an_invitation_nobody_can_use_stands_in_nobodys_way(
-    client: Client, sign_in: SignIn, people: People
+    client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     first = people.otto_organization
     with provider_schema(people.north):
@@ -188,7 +188,7 @@ def test_an_invitation_nobody_can_use_stands_in_nobodys_way(
 
 
 def test_where_somebody_is_invited_is_not_told_to_those_who_may_not_see_it(
-    client: Client, sign_in: SignIn, people: People
+    client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     hidden = people.otto_organization
     with provider_schema(people.north):

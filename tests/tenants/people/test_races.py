@@ -17,7 +17,7 @@ from tenants.people.administrators import remove_administrator, transfer_ownersh
 from tenants.people.api_keys import Overlap, generate_key
 from tenants.people.invitations import AddressTaken, InvitationOver, accept
 from tenants.people.rules import ChangeRefused
-from tests.personas import hire
+from tests.personas import create_persona
 
 pytestmark = pytest.mark.proof
 ROUNDS = 12
@@ -49,9 +49,11 @@ def at_once(provider: Provider, *acts: Callable[[], object]) -> list[Exception]:
 @pytest.mark.parametrize("role", [Role.OWNER, Role.BILLING_ADMIN])
 def test_one_of_the_last_two_stays(role: Role, own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
-    boss = hire(provider=provider, role=Role.OWNER, name="Boss", email="boss@race.example")
+    boss = create_persona(
+        provider=provider, role=Role.OWNER, name="Boss", email="boss@race.example"
+    )
     pair = [
-        hire(provider=provider, role=role, name=f"P{n}", email=f"p{n}@race.example")
+        create_persona(provider=provider, role=role, name=f"P{n}", email=f"p{n}@race.example")
         for n in range(2)
     ]
     if role == Role.OWNER:
@@ -71,7 +73,7 @@ def test_one_of_the_last_two_stays(role: Role, own_provider: Callable[..., Provi
 def test_two_owners_who_give_away_at_once(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
     pair = [
-        hire(provider=provider, role=Role.OWNER, name=f"P{n}", email=f"p{n}@race.example")
+        create_persona(provider=provider, role=Role.OWNER, name=f"P{n}", email=f"p{n}@race.example")
         for n in range(2)
     ]
     first, second = pair

@@ -12,7 +12,7 @@ from core.schema import provider_schema
 from tenants.models import AuditEntry, Device, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_user
-from tests.personas import People
+from tests.personas import Personas
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ def acme(north: Provider) -> Organization:
 
 
 @pytest.fixture
-def as_adam(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_adam(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.adam)
 
 
@@ -98,7 +98,7 @@ def test_bad_users_change_nothing(
 
 
 def test_whoever_is_stopped_by_a_cap_is_told_whom_to_contact(
-    client: Client, sign_in: SignIn, north: Provider, people: People
+    client: Client, sign_in: SignIn, north: Provider, people: Personas
 ) -> None:
     organization = people.otto_organization
     fill(north, organization, 2)
@@ -171,7 +171,7 @@ def test_devices_come_and_go(as_adam: Client, north: Provider, acme: Organizatio
 
 
 def test_a_read_only_administrator_sees_and_changes_nothing(
-    client: Client, sign_in: SignIn, people: People, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, acme: Organization
 ) -> None:
     rita = sign_in(client, people.rita)
     address = f"/organizations/{acme.pk}/users/"
@@ -180,7 +180,7 @@ def test_a_read_only_administrator_sees_and_changes_nothing(
 
 
 def test_an_organization_admin_reaches_no_other_organization(
-    client: Client, sign_in: SignIn, people: People, north: Provider, acme: Organization
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     fill(north, acme, 1)
     with provider_schema(north):

@@ -11,7 +11,7 @@ from tenants.imports.apply import apply_import, apply_next_batch, good_lines
 from tenants.imports.file_reading import NotReadable
 from tenants.models import ImportRun, ManagedUser, Organization, RefusedLine
 from tenants.models.imports import Reason
-from tests.personas import People
+from tests.personas import Personas
 from tests.tenants.import_files import ALL_OR_NOTHING, NOW, applied, checked, confirmed, upload
 from tests.usage.counting import add, at, remove, set_policy
 from tests.usage.sightings import active_of, first_seen, tell
@@ -89,7 +89,7 @@ def test_every_refused_line_says_why_before_anything_is_recorded(acme: Organizat
 
 
 def test_the_dry_run_knows_the_threshold(acme: Organization) -> None:
-    Organization.objects.update(mau_threshold=2)
+    Organization.objects.update(mau_limit=2)
     acme.refresh_from_db()
     tell(acme, (ManagedUser.objects.get(email="c@acme.example"), at("2026-02-05")))
     lines = [f"{letter}@acme.example,2026-02-10" for letter in "abcda"]
@@ -101,7 +101,7 @@ def test_the_dry_run_knows_the_threshold(acme: Organization) -> None:
 
 def test_a_threshold_lowered_meanwhile_turns_all_or_nothing_to_nothing(acme: Organization) -> None:
     run = checked(acme, "email,at\na@acme.example,2026-02-10\nb@acme.example,2026-02-10", ACTIVITY)
-    Organization.objects.update(mau_threshold=1)
+    Organization.objects.update(mau_limit=1)
     run = confirmed(run, ALL_OR_NOTHING)
     apply_import({"run_id": run.pk}, NOW)
     run.refresh_from_db()
@@ -112,7 +112,7 @@ def test_a_threshold_lowered_meanwhile_turns_all_or_nothing_to_nothing(acme: Org
 def test_whoever_takes_over_goes_on_behind_the_last_batch(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenants.imports.apply.LINES_A_BATCH", 2)
+    monkeypatch.setattr("tenants.imports.apply.LINES_PER_BATCH", 2)
     lines = [f"{letter}@acme.example,2026-02-10" for letter in "abcd"]
     run = confirmed(checked(acme, "\n".join(["email,at", *lines]), ACTIVITY))
     assert apply_next_batch(run_id=run.pk, lines=good_lines(run=run), now=NOW)
@@ -135,7 +135,7 @@ def test_a_file_without_who_or_when_is_refused_whole(acme: Organization, header:
 
 
 def test_the_page_takes_a_file(
-    acme: Organization, client: Client, people: People, north: Provider
+    acme: Organization, client: Client, people: Personas, north: Provider
 ) -> None:
     client.force_login(people.adam)
     path = f"/organizations/{acme.pk}/active-users/import/"
@@ -144,7 +144,7 @@ def test_the_page_takes_a_file(
     assert "Activity of Acme" in response.content.decode()
 
 
-def test_the_page_of_a_checked_file(acme: Organization, client: Client, people: People) -> None:
+def test_the_page_of_a_checked_file(acme: Organization, client: Client, people: Personas) -> None:
     run = checked(acme, "email,at\na@acme.example,2026-02-10\nzz,2026-02-10", ACTIVITY)
     client.force_login(people.adam)
     page = client.get(f"/organizations/{acme.pk}/imports/{run.pk}/").content.decode()

@@ -10,7 +10,7 @@ from accounts.models import Provider
 from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
-from tenants.organizations.lifecycle import set_mau_threshold
+from tenants.organizations.lifecycle import set_mau_limit
 from tests.usage.counting import add, at, execute, refused, set_policy
 from tests.usage.sightings import active_of, tell
 from usage.models import ActiveUser
@@ -52,9 +52,7 @@ def racing(own_provider: Callable[..., Provider]) -> tuple[Provider, Organizatio
     provider = own_provider()
     with provider_schema(provider):
         set_policy(free_user_limit=None)
-        acme = Organization.objects.create(
-            name="Acme", created_at=at("2026-01-10"), mau_threshold=3
-        )
+        acme = Organization.objects.create(name="Acme", created_at=at("2026-01-10"), mau_limit=3)
         add(acme, *[at("2026-05-01")] * CLIENTS)
     return provider, acme
 
@@ -96,7 +94,7 @@ def test_a_threshold_waits_for_who_is_being_counted_and_holds_off_the_next(
 
     def lower() -> None:
         with provider_schema(provider), transaction.atomic():
-            set_mau_threshold(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
+            set_mau_limit(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
             lowered.set()
         connection.close()
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from core.months import Month
 from tenants.models import MeteringPolicy, Organization
-from tenants.users.refusals import MauThresholdReached
+from tenants.users.refusals import MauLimitReached
 from tests.usage.counting import add, set_policy
 from tests.usage.naive import NaiveActivity
 from tests.usage.sightings import active_of, first_seen, tell
 from usage.ledger.month_freeze import freeze_month
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models.active_users import LateActivity
 
 ZONES = ["UTC", "America/Santiago", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin"]
@@ -60,7 +60,7 @@ def test_months_and_first_instants_are_those_of_a_naive_replay(
 def _replay(zone: str, threshold: int | None, steps: list[tuple[str, object]]) -> None:
     set_policy(billing_time_zone=zone)
     acme = Organization.objects.create(
-        name="Random", created_at=START - timedelta(days=90), mau_threshold=threshold
+        name="Random", created_at=START - timedelta(days=90), mau_limit=threshold
     )
     users = add(acme, *[START] * PEOPLE)
     naive = NaiveActivity(ZoneInfo(zone), threshold)
@@ -75,7 +75,7 @@ def _replay(zone: str, threshold: int | None, steps: list[tuple[str, object]]) -
         try:
             tell(acme, *[(users[person], when) for person, when in told])
             fitted = True
-        except MauThresholdReached:
+        except MauLimitReached:
             fitted = False
         assert fitted == naive.tell(told)
     numbers = {user.pk: number for number, user in enumerate(users)}
@@ -84,4 +84,4 @@ def _replay(zone: str, threshold: int | None, steps: list[tuple[str, object]]) -
     assert active_of(acme) == {month: naive.count(month) for month, _ in naive.first}
     late = LateActivity.objects.filter(organization=acme).values_list("month", "user_id")
     assert {(f"{month:%Y-%m}", numbers[pk]) for month, pk in late} == naive.late
-    assert verify_books() == []
+    assert verify_ledger() == []

@@ -8,15 +8,15 @@ import pytest
 from core.actors import SYSTEM_ACTOR
 from core.months import Month
 from tenants.models import MeteringPolicy, Organization
-from tenants.organizations.lifecycle import set_mau_threshold
-from tenants.users.refusals import MauThresholdReached, OrganizationRemoved
+from tenants.organizations.lifecycle import set_mau_limit
+from tenants.users.refusals import MauLimitReached, OrganizationRemoved
 from tests.usage.counting import add, at, execute, refused, remove, set_policy
 from tests.usage.sightings import REPORTER, active_of, first_seen, tell
 from usage.active_users.identification import Refused, Sighting
 from usage.active_users.recording import ActivityRefused, record_activity
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.rebuild import rebuild_usage
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models import ActiveMonth, ActiveUser
 from usage.models.active_users import LateActivity
 
@@ -59,9 +59,9 @@ def test_months_are_those_of_the_billing_zone(acme: Organization, zone: str) -> 
 
 def test_the_threshold_refuses_the_next_new_user_and_no_repeated_one(acme: Organization) -> None:
     anna, ben, carl = add(acme, MAY, MAY, MAY)
-    set_mau_threshold(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
     tell(acme, (anna, NOON), (ben, NOON))
-    with pytest.raises(MauThresholdReached) as caught:
+    with pytest.raises(MauLimitReached) as caught:
         tell(acme, (anna, NOON), (carl, NOON))
     assert (caught.value.threshold, caught.value.count, caught.value.asked) == (2, 2, 1)
     assert caught.value.month == JUNE.date()
@@ -74,14 +74,14 @@ def test_the_threshold_refuses_the_next_new_user_and_no_repeated_one(acme: Organ
 def test_a_threshold_below_the_count_turns_away_only_new_ones(acme: Organization) -> None:
     anna, ben, carl = add(acme, MAY, MAY, MAY)
     tell(acme, (anna, NOON), (ben, NOON))
-    set_mau_threshold(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
     told = tell(acme, (anna, NOON), (carl, NOON), is_whole=False)
     assert (told.repeated, told.refused) == ((0,), {1: Refused.OVER_THRESHOLD})
 
 
 def test_good_lines_are_counted_up_to_the_threshold_in_order(acme: Organization) -> None:
     users = add(acme, *[MAY] * 5)
-    set_mau_threshold(organization=acme, threshold=3, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, threshold=3, actor=SYSTEM_ACTOR, now=NOON)
     tell(acme, (users[4], NOON))
     seen = [(user, NOON) for user in users] + [(users[0], NOON), (users[3], NOON)]
     told = tell(acme, *seen, is_whole=False)
@@ -93,7 +93,7 @@ def test_good_lines_are_counted_up_to_the_threshold_in_order(acme: Organization)
 
 def test_raw_sql_is_counted_and_refused_alike(acme: Organization) -> None:
     users = add(acme, *[MAY] * 3)
-    set_mau_threshold(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
     insert = (
         "INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at, reported_at)"
         " SELECT %s, '2026-06-01', u, '2026-06-10 12:00Z', now() FROM unnest(%s::bigint[]) u"
@@ -246,7 +246,7 @@ def test_a_wrong_number_of_a_month_is_found_and_rebuilt(acme: Organization) -> N
     execute("ALTER TABLE usage_activemonth DISABLE TRIGGER usage_activemonth_by_counting")
     ActiveMonth.objects.update(count=7)
     execute("ALTER TABLE usage_activemonth ENABLE TRIGGER usage_activemonth_by_counting")
-    (found,) = verify_books()
+    (found,) = verify_ledger()
     assert (found.what, found.expected, found.found) == ("active users of 2026-06", "1", "7")
     rebuilt = rebuild_usage(closed_too=False, actor=SYSTEM_ACTOR, now=NOON)
     assert (rebuilt.months, rebuilt.after, active_of(acme)) == (1, [], {"2026-06": 1})

@@ -28,9 +28,7 @@ def users(north: Provider) -> list[ManagedUser]:
     """Five users of an organization that may have three active ones."""
     with provider_schema(north):
         set_policy(free_user_limit=None, billing_time_zone="UTC")
-        acme = Organization.objects.create(
-            name="Acme", created_at=at("2026-01-10"), mau_threshold=3
-        )
+        acme = Organization.objects.create(name="Acme", created_at=at("2026-01-10"), mau_limit=3)
         found = add(acme, *[at("2026-05-01")] * 5)
         ManagedUser.objects.filter(pk=found[1].pk).update(external_id="e-1")
         return found
@@ -137,6 +135,6 @@ def test_all_organizations_of_a_month_page_by_page(
 
 
 def test_an_organization_is_created_with_its_threshold(north: Provider, system: System) -> None:
-    made = system.post("/organizations", {"name": "New", "mau_threshold": 1_000_000})
-    assert made.json()["mau_threshold"] == 1_000_000
-    problem(system.post("/organizations", {"name": "Two", "mau_threshold": 0}), 422)
+    made = system.post("/organizations", {"name": "New", "mau_limit": 1_000_000})
+    assert made.json()["mau_limit"] == 1_000_000
+    problem(system.post("/organizations", {"name": "Two", "mau_limit": 0}), 422)

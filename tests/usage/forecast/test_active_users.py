@@ -117,12 +117,12 @@ def test_six_more_are_expected_until_they_have_come(acme: Organization) -> None:
 def test_a_threshold_is_passed_on_a_day_and_nothing_is_expected_above_it(
     acme: Organization,
 ) -> None:
-    Organization.objects.update(mau_threshold=12)
+    Organization.objects.update(mau_limit=12)
     told, one = august(10)
     assert (one.limit, one.is_at_limit, one.cap_day) == (12, False, date(2026, 8, 21))
     assert told.whole.total.expected == one.outlook.high == 12
     assert told.day_over(12) is None
-    Organization.objects.update(mau_threshold=10)
+    Organization.objects.update(mau_limit=10)
     assert august(10)[1].is_at_limit
 
 

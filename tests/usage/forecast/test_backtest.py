@@ -18,7 +18,7 @@ from mtp.demo.population import Change, Story
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import remove_organization
 from tests.usage.counting import set_policy
-from usage.forecast.backtest import accuracies, accuracy_near, record_trials, try_month
+from usage.forecast.backtest import accuracies, accuracy_near, record_backtest, try_month
 from usage.forecast.months import forecast_month
 from usage.forecast.tracks import tracked
 from usage.ledger.month_peaks import high_water_marks
@@ -65,8 +65,8 @@ def demo(north: Provider) -> Iterator[list[Month]]:
 
 
 def test_it_beats_last_value_and_last_month(demo: list[Month]) -> None:
-    assert record_trials(zone=DEMO.zone, now=NOW) == 11
-    assert record_trials(zone=DEMO.zone, now=NOW) == 0
+    assert record_backtest(zone=DEMO.zone, now=NOW) == 11
+    assert record_backtest(zone=DEMO.zone, now=NOW) == 0
     known = {one.day: one for one in accuracies(basis=Metric.USERS)}
     assert {day for day, one in known.items() if one.is_better} >= {1, 5, 10, 25}
     for one in known.values():

@@ -54,8 +54,8 @@ def test_the_command_says_what_is_missing(north: Provider) -> None:
 @time_machine.travel(NOW, tick=False)
 def test_the_schedule_tries_each_month_once(north: Provider, south: Provider) -> None:
     grow(north)
-    assert tasks.try_some_forecasts([north.pk, south.pk]) == 5
-    assert tasks.try_some_forecasts([north.pk, south.pk]) == 0
+    assert tasks.backtest_forecasts_of([north.pk, south.pk]) == 5
+    assert tasks.backtest_forecasts_of([north.pk, south.pk]) == 0
     with provider_schema(south):
         assert not ForecastTrial.objects.exists()
     with provider_schema(north):

@@ -7,7 +7,7 @@ from django.db import connection
 
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, at, count_of, execute, new_user, refused, remove, set_policy
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 OCTOBER = at("2026-10-03")
 
@@ -29,7 +29,7 @@ def test_nobody_is_added_at_the_cap(acme: Organization) -> None:
         "because": "cap",
     }
     assert count_of(acme) == 2
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_a_statement_is_refused_whole(acme: Organization) -> None:

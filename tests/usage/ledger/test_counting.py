@@ -18,7 +18,7 @@ from tests.usage.counting import (
     remove,
     set_policy,
 )
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models import MonthlyUsage, OrganizationCounter, UsageEvent
 
 
@@ -45,7 +45,7 @@ def test_a_user_added_is_counted_logged_and_marked(acme: Organization) -> None:
     assert (month.carried_in, month.high_water_mark) == (0, 1)
     assert (month.peak_at, month.peak_event_id) == (event.at, event.pk)
     assert count_of(acme) == 1
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_a_removed_user_is_not_counted_and_the_mark_stays(acme: Organization) -> None:
@@ -58,7 +58,7 @@ def test_a_removed_user_is_not_counted_and_the_mark_stays(acme: Organization) ->
     last = UsageEvent.objects.latest("id")
     assert (last.actor_id, last.actor_name) == (7, "Adam")
     assert months_of(acme) == {"2026-10": (0, 3, at("2026-10-05"))}
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_the_peak_is_the_first_instant_that_reached_it(acme: Organization) -> None:
@@ -77,7 +77,7 @@ def test_a_month_starts_at_the_level_carried_in(acme: Organization) -> None:
     }
     add(acme, at("2026-12-06"), at("2026-12-07"))
     assert months_of(acme)["2026-12"] == (30, 31, at("2026-12-07"))
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_one_statement_over_several_months_and_organizations(acme: Organization) -> None:
@@ -103,7 +103,7 @@ def test_one_statement_over_several_months_and_organizations(acme: Organization)
     assert months_of(acme)["2027-02"][2] is None
     assert count_of(acme) == 0
     assert count_of(zenith) == 4
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_months_are_those_of_the_billing_zone(books: MeteringPolicy, acme: Organization) -> None:
@@ -140,7 +140,7 @@ def test_devices_are_counted_apart_and_no_cap_stops_them(acme: Organization) -> 
     assert count_of(acme, Metric.DEVICES) == 2
     assert count_of(acme) == 0
     assert UsageEvent.objects.first().subject_name == "Laptop"
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_raw_sql_copy_and_conflicting_rows_are_counted(acme: Organization) -> None:
@@ -158,7 +158,7 @@ def test_raw_sql_copy_and_conflicting_rows_are_counted(acme: Organization) -> No
         copy.write_row((acme.pk, "d@acme.example"))
         copy.write_row((acme.pk, "e@acme.example"))
     assert count_of(acme) == 5
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_what_is_rolled_back_was_never_there(acme: Organization) -> None:
@@ -168,7 +168,7 @@ def test_what_is_rolled_back_was_never_there(acme: Organization) -> None:
         transaction.set_rollback(True)
     assert count_of(acme) == 1
     assert len(events_of(acme)) == 1
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_a_suspended_user_counts(acme: Organization) -> None:
@@ -189,7 +189,7 @@ def test_changing_removed_and_live_users_together_counts_the_removal_only(
         users[1].pk,
     )
     assert count_of(acme) == 1
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_an_update_that_removes_nobody_takes_no_lock(acme: Organization) -> None:
@@ -253,7 +253,7 @@ def test_what_would_falsify_the_books_is_refused(acme: Organization, statement: 
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     with refused("MT002"):
         execute(statement)
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_a_closed_month_stays_closed(books: MeteringPolicy) -> None:

@@ -9,17 +9,17 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import provider_schema
 from tests.usage.counting import add, add_devices, at, remove, set_policy
-from usage.ledger.late_usage import corrected_months, lacked_by, late_changes
+from usage.ledger.late_usage import late_usage_events, missing_usage, restated_months
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.replay import replay_month
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models import UsageEvent
 
 OCTOBER, UTC = Month(2026, 10), ZoneInfo("UTC")
 
 
 def claims():
-    return list(UsageEvent.objects.order_by("id").values_list("at", "claimed_at"))
+    return list(UsageEvent.objects.order_by("id").values_list("at", "effective_at"))
 
 
 def test_a_claim_is_kept_only_of_an_earlier_month(acme):
@@ -38,7 +38,7 @@ def test_a_claim_is_kept_only_of_an_earlier_month(acme):
         (at("2026-11-01"), at("2026-09-09")),
         (at("2026-11-01"), None),
     ]
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_the_month_is_that_of_the_billing_zone(acme):
@@ -55,8 +55,8 @@ def test_nobody_is_removed_before_they_were_added(acme):
     freeze_month(month=OCTOBER, zone=UTC)
     remove(users, at("2026-09-01"))
 
-    (late,) = late_changes()
-    assert (late.delta, late.claimed_at) == (-1, at("2026-10-10"))
+    (late,) = late_usage_events()
+    assert (late.delta, late.effective_at) == (-1, at("2026-10-10"))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def october(acme):
 def corrected():
     return {
         (str(each.month), each.metric.value): (each.high_water_mark, each.peak_at)
-        for each in corrected_months()
+        for each in restated_months()
     }
 
 
@@ -92,13 +92,13 @@ def test_every_month_until_it_was_counted_lacked_it(october):
         ("2026-10", "users"): (4, None),
         ("2026-11", "users"): (3, None),
     }
-    lacked = lacked_by(
+    lacked = missing_usage(
         organization_id=october.pk, metric=Metric.USERS, month=OCTOBER.next, zone=UTC
     )
     assert (lacked.high_water_mark, len(lacked.changes)) == (3, 1)
     for month in (Month(2026, 8), Month(2026, 12)):
         assert (
-            lacked_by(organization_id=october.pk, metric=Metric.USERS, month=month, zone=UTC)
+            missing_usage(organization_id=october.pk, metric=Metric.USERS, month=month, zone=UTC)
             is None
         )
 
@@ -109,7 +109,7 @@ def test_the_naive_replay_says_the_same(october):
     users = add(october, at("2026-10-25"))
     remove(users, at("2026-10-28"))
 
-    for each in corrected_months():
+    for each in restated_months():
         naive = replay_month(month=each.month, as_it_was=True)[each.organization_id, each.metric]
         assert (naive.high_water_mark, naive.peak_event_id, naive.peak_at) == (
             each.high_water_mark,
@@ -124,7 +124,7 @@ def test_the_page_of_the_month_tells_what_came_too_late(north, bakery, as_rita, 
         add(organization, at("2026-02-03"))
         freeze_month(month=Month(2026, 2), zone=north.billing_zone())
         add(organization, at("2026-02-10"))
-        assert UsageEvent.objects.filter(~Q(claimed_at=None)).count() == 1
+        assert UsageEvent.objects.filter(~Q(effective_at=None)).count() == 1
 
     page = as_rita.get(f"/account/usage/{organization.pk}/why/2026-02/").content.decode()
 

@@ -15,7 +15,7 @@ from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, at, months_of, new_user, set_policy
 from usage.ledger.month_freeze import freeze_month
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models import MonthlyUsage, OrganizationCounter, UsageEvent
 
 UTC = ZoneInfo("UTC")
@@ -34,7 +34,7 @@ def test_every_organization_gets_its_month(acme: Organization) -> None:
     assert months_of(acme)["2026-10"] == (2, 2, None)
     assert months_of(zenith)["2026-10"] == (0, 1, at("2026-10-07"))
     assert months_of(idle)["2026-10"] == (0, 0, None)
-    assert verify_books() == []
+    assert verify_ledger() == []
 
 
 def test_a_frozen_month_never_changes(acme: Organization) -> None:
@@ -102,7 +102,7 @@ def test_who_counts_is_waited_for_and_who_comes_later_waits(
     _run(in_flight, freeze)
     with provider_schema(provider):
         assert months_of(acme)["2026-10"] == (0, 2, at("2026-10-31 23:59:30"))
-        assert verify_books() == []
+        assert verify_ledger() == []
 
 
 def _wait_for_waiter() -> None:
@@ -155,7 +155,7 @@ def test_adders_at_the_boundary_are_in_the_month_or_after_its_end(
     _run(freeze, *[lambda number=number: adder(number) for number in range(8)])
     with provider_schema(provider):
         assert_october_ended_with(at_freeze)
-        assert verify_books() == []
+        assert verify_ledger() == []
 
 
 def assert_october_ended_with(at_freeze: dict[int, int]) -> None:

@@ -14,7 +14,7 @@ from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, count_of, events_of, months_of, remove, set_policy
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.month_peaks import high_water_marks
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 ZONES = ["UTC", "America/Santiago", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe"]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,5 +106,5 @@ def test_any_sequence_is_counted_like_a_naive_replay(
             assert (
                 level.high_water_mark == naive.months.get(str(month), (0, naive.level_at(month)))[1]
             )
-        assert verify_books() == []
+        assert verify_ledger() == []
         transaction.set_rollback(True)

@@ -13,7 +13,7 @@ from tenants.models import Alert, AuditEntry, Organization
 from tests.usage.counting import add, add_devices, at, execute, months_of, refused, remove
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.snapshots import snapshot_providers
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 from usage.models import SnapshotRun
 
 NIGHT = at("2026-11-21 00:10")
@@ -65,7 +65,7 @@ def test_what_was_wrong_is_told_rebuilt_and_over(
     north: Provider, story: Organization, what: str
 ) -> None:
     plant(PLANTED[what])
-    wrong = [str(difference) for difference in verify_books()]
+    wrong = [str(difference) for difference in verify_ledger()]
     night = snapshot_providers(providers=[north], now=NIGHT)
     assert night.differences == len(wrong) > 0
     alert = Alert.objects.get()
@@ -75,11 +75,11 @@ def test_what_was_wrong_is_told_rebuilt_and_over(
 
     with pytest.raises(CommandError, match=f"{len(wrong)} differences"):
         rebuild(north)
-    assert [str(difference) for difference in verify_books()] == wrong
+    assert [str(difference) for difference in verify_ledger()] == wrong
 
     said = rebuild(north, "--apply")
     assert all(line in said for line in wrong)
-    assert verify_books() == []
+    assert verify_ledger() == []
     alert.refresh_from_db()
     assert alert.resolved_at is not None
     entry = AuditEntry.objects.get(action="usage.rebuilt")

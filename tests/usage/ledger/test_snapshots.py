@@ -18,7 +18,7 @@ from tests.usage.counting import add, add_devices, at, execute, remove, set_poli
 from tests.usage.sightings import tell
 from usage import tasks
 from usage.ledger.snapshots import (
-    DAYS_A_TASK,
+    DAYS_PER_TASK,
     Due,
     due_snapshots,
     snapshot_providers,
@@ -116,8 +116,8 @@ def test_only_organizations_there_were(story: Organization) -> None:
 def test_missed_days_are_made_up_for_oldest_first(story: Organization, north: Provider) -> None:
     now = at("2026-11-10 00:10")
     (due,) = due_snapshots(providers=[north], now=now)
-    assert (due.days[0], len(due.days)) == (date(2026, 10, 1), DAYS_A_TASK)
-    for total in (DAYS_A_TASK, 40, 40):
+    assert (due.days[0], len(due.days)) == (date(2026, 10, 1), DAYS_PER_TASK)
+    for total in (DAYS_PER_TASK, 40, 40):
         snapshot_providers(providers=[north], now=now)
         with provider_schema(north):
             assert SnapshotRun.objects.filter(finished_at__isnull=False).count() == total
@@ -184,11 +184,11 @@ def test_the_schedule_sends_every_active_provider(
     with provider_schema(north):
         Organization.objects.create(name="Acme", created_at=at("2026-11-01"))
     sent: list[list[int]] = []
-    monkeypatch.setattr(tasks.snapshot_some, "delay", sent.append)
+    monkeypatch.setattr(tasks.snapshot_batch, "delay", sent.append)
     assert tasks.snapshot_due_providers() == 1
     assert north.pk in sent[0]
     assert south.pk not in sent[0]
-    assert tasks.snapshot_some(sent[0]) > 0
+    assert tasks.snapshot_batch(sent[0]) > 0
     assert current_schema() == "public"
     with provider_schema(north):
         assert SnapshotRun.objects.exists()

@@ -1,4 +1,4 @@
-"""verify_books finds every kind of error that is planted behind the triggers' back."""
+"""verify_ledger finds every kind of error that is planted behind the triggers' back."""
 
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from core.schema import NoProviderSchema
 from tenants.models import Organization
 from tests.usage.counting import add, add_devices, at, execute, remove
 from usage.ledger.month_freeze import freeze_month
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 PLANTED = {
     "count after event": "UPDATE usage_usageevent SET count_after = 9 WHERE count_after = 2",
@@ -46,11 +46,11 @@ def story(acme: Organization) -> Organization:
 
 @pytest.mark.parametrize("what", PLANTED)
 def test_a_planted_error_is_found(story: Organization, what: str) -> None:
-    assert verify_books() == []
+    assert verify_ledger() == []
     for table in TABLES:
         execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     execute(PLANTED[what])
-    differences = verify_books()
+    differences = verify_ledger()
     assert any(difference.what.startswith(what.strip()) for difference in differences)
     assert {difference.metric for difference in differences} == {Metric.USERS}
     assert all(str(difference) for difference in differences)
@@ -58,4 +58,4 @@ def test_a_planted_error_is_found(story: Organization, what: str) -> None:
 
 def test_books_belong_to_a_provider(north: Provider) -> None:
     with pytest.raises(NoProviderSchema):
-        verify_books()
+        verify_ledger()

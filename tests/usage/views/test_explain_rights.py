@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Provider
 from core.schema import provider_schema
-from tenants.access import ENTERED_ORGANIZATION_KEY
+from tenants.access import IMPERSONATED_ORGANIZATION_KEY
 from tenants.models import ManagedUser, Organization
 from tenants.organizations.lifecycle import remove_organization
-from tests.personas import People
+from tests.personas import Personas
 from tests.usage.explain_story import ADAM, Acme, at, page, rows
 
 SignIn = Callable[..., Client]
@@ -40,7 +40,7 @@ def test_a_removed_organization_still_has_its_answer(
 
 
 def test_whoever_is_limited_to_others_sees_nothing_of_it(
-    client: Client, sign_in: SignIn, people: People, bakery: Organization, there: Acme
+    client: Client, sign_in: SignIn, people: Personas, bakery: Organization, there: Acme
 ) -> None:
     there.add("2026-03-02 09:00", "Ann")
     rita = people.rita
@@ -56,7 +56,7 @@ def test_whoever_is_limited_to_others_sees_nothing_of_it(
 
 
 def test_an_organization_admin_sees_the_own_organization_only(
-    client: Client, sign_in: SignIn, people: People, bakery: Organization, there: Acme
+    client: Client, sign_in: SignIn, people: Personas, bakery: Organization, there: Acme
 ) -> None:
     there.add("2026-03-02 09:00", "Ann")
     there.organization = people.otto_organization
@@ -69,7 +69,7 @@ def test_an_organization_admin_sees_the_own_organization_only(
     assert visitor.get(f"/account/usage/{bakery.pk}/why/2026-03/").status_code == 403
     # What an administrator entered, in a session that is not one's own to choose.
     session = visitor.session
-    session[ENTERED_ORGANIZATION_KEY] = bakery.pk
+    session[IMPERSONATED_ORGANIZATION_KEY] = bakery.pk
     session.save()
     assert "ann@acme.example" not in visitor.get("/organization/why/2026-03/").text
 

@@ -16,7 +16,7 @@ from core.schema import provider_schema
 from core.scope import limited_to
 from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import remove_organization
-from tests.personas import People
+from tests.personas import Personas
 from tests.usage.counting import add, add_devices, remove, set_policy
 from tests.usage.explain_story import ADAM, Acme, at
 from usage.ledger.month_peaks import high_water_marks
@@ -124,7 +124,7 @@ def test_the_csv_has_every_organization_and_the_sums(
     assert sums[1:] == ["All organizations", *["0"] * 10, "2", "2", "4"]
 
 
-def test_a_provider_without_organizations(client: Client, people: People) -> None:
+def test_a_provider_without_organizations(client: Client, people: Personas) -> None:
     client.force_login(people.sofia)
     assert "Nothing is used yet" in client.get("/account/usage/history/").text
     assert csv_rows(client)[1][1] == "All organizations"

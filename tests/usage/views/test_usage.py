@@ -18,7 +18,7 @@ from core.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_user, remove_user
-from tests.personas import People
+from tests.personas import Personas
 from usage.cap_badges import Badge, badge
 
 SignIn = Callable[..., Client]
@@ -33,7 +33,7 @@ def _march() -> object:
 
 
 @pytest.fixture
-def as_bill(client: Client, sign_in: SignIn, people: People) -> Client:
+def as_bill(client: Client, sign_in: SignIn, people: Personas) -> Client:
     return sign_in(client, people.bill)
 
 
@@ -196,7 +196,7 @@ def test_a_choice_that_is_none_is_refused(as_bill: Client, north: Provider, choi
 
 
 def test_only_billing_administrators_set_caps(
-    client: Client, sign_in: SignIn, people: People, north: Provider
+    client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     created = organization(north, "Acme")
     address = f"/account/usage/{created.pk}/cap/"
@@ -228,7 +228,7 @@ def test_htmx_gets_the_dialog_or_the_table_alone(as_bill: Client, north: Provide
 def test_the_page_takes_six_statements_at_most(
     as_bill: Client, north: Provider, settings: Any
 ) -> None:
-    settings.MENU_REMEMBERED_SECONDS = 5
+    settings.MENU_CACHE_SECONDS = 5
     with provider_schema(north):
         Organization.objects.bulk_create([Organization(name=f"Org {n}") for n in range(60)])
     as_bill.get("/account/usage/")
@@ -238,7 +238,7 @@ def test_the_page_takes_six_statements_at_most(
 
 
 def test_the_own_page_shows_own_usage_and_whom_to_contact(
-    client: Client, sign_in: SignIn, people: People, north: Provider
+    client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     mine = people.otto_organization
     with provider_schema(north):

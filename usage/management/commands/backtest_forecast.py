@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import Provider
 from core.metrics import Metric
 from core.schema import provider_schema
-from usage.forecast.backtest import accuracies, record_trials
+from usage.forecast.backtest import accuracies, record_backtest
 
 LINE = "{:<5}{:>8}{:>10}{:>13}{:>13}{:>12}{:>13}{:>13}{:>12}"
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         if provider is None:
             raise CommandError(f"No active provider has the invoice prefix {prefix}.")
         with provider_schema(provider):
-            record_trials(zone=provider.billing_zone(), now=timezone.now())
+            record_backtest(zone=provider.billing_zone(), now=timezone.now())
             known = accuracies(basis=Metric(options["basis"]))
         if not known:
             raise CommandError("There are not four months to look back on yet.")

@@ -12,7 +12,7 @@ from accounts.providers import NoSuchProvider, find_provider
 from core.actors import Actor
 from core.schema import provider_schema
 from usage.ledger.rebuild import rebuild_usage
-from usage.ledger.verify import Difference, verify_books
+from usage.ledger.verify import Difference, verify_ledger
 
 log = logging.getLogger(__name__)
 COMMAND = Actor(id=None, name="Operations (rebuild_usage)")
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _one(self, provider: Provider, *, apply: bool, closed_too: bool) -> list[Difference]:
-        differences = verify_books()
+        differences = verify_ledger()
         if not differences and not apply:
             self.stdout.write(f"{provider}: nothing differs.")
             return []

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import close_connection, portions
+from accounts.provider_batches import batches, close_connection
 from usage.ledger.snapshots import snapshot_providers
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             if not providers.exists():
                 raise CommandError(f"There is no active provider with the prefix {prefix!r}.")
         taken, wrong = 0, []
-        for portion in portions(providers):
+        for portion in batches(providers):
             some = list(Provider.objects.filter(pk__in=portion).order_by("pk"))
             outcome = snapshot_providers(providers=some, now=timezone.now())
             taken += outcome.snapshots

@@ -7,11 +7,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.providers import NoSuchProvider, find_provider
 from core.schema import provider_schema
-from usage.ledger.verify import verify_books
+from usage.ledger.verify import verify_ledger
 
 
 class Command(BaseCommand):
-    """`manage.py verify_books --provider PREFIX`; changes nothing."""
+    """`manage.py verify_ledger --provider PREFIX`; changes nothing."""
 
     help = "Compare a provider's counters, months and rows with its event log."
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         except NoSuchProvider as error:
             raise CommandError(str(error)) from error
         with provider_schema(provider):
-            differences = verify_books()
+            differences = verify_ledger()
         for difference in differences:
             self.stderr.write(str(difference))
         if differences:

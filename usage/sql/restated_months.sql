@@ -2,21 +2,21 @@
 -- the one it belonged to up to the one it was counted in, with every event at its real instant.
 WITH late AS MATERIALIZED (
     SELECT e.organization_id, e.metric,
-           date_trunc('month', e.claimed_at AT TIME ZONE p.billing_time_zone) AS first,
+           date_trunc('month', e.effective_at AT TIME ZONE p.billing_time_zone) AS first,
            date_trunc('month', e.at AT TIME ZONE p.billing_time_zone) AS counted
     FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
-    WHERE e.claimed_at IS NOT NULL
+    WHERE e.effective_at IS NOT NULL
 ), affected AS (
     SELECT DISTINCT l.organization_id, l.metric, m.month::date AS month
     FROM late l
     CROSS JOIN LATERAL generate_series(l.first, l.counted - interval '1 day', '1 month') m (month)
 ), told AS MATERIALIZED (
     SELECT e.id, e.organization_id, e.metric, e.delta, e.subject_name, e.actor_name,
-           coalesce(e.claimed_at, e.at) AS at,
-           date_trunc('month', coalesce(e.claimed_at, e.at) AT TIME ZONE p.billing_time_zone)::date
+           coalesce(e.effective_at, e.at) AS at,
+           date_trunc('month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone)::date
                AS month,
            sum(e.delta) OVER (PARTITION BY e.organization_id, e.metric
-                              ORDER BY coalesce(e.claimed_at, e.at), e.id) AS level
+                              ORDER BY coalesce(e.effective_at, e.at), e.id) AS level
     FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
     WHERE (e.organization_id, e.metric) IN (SELECT organization_id, metric FROM late)
 ), peaks AS (
