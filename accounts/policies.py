@@ -60,7 +60,7 @@ LIBRARY_POLICIES: dict[str, Policy] = {
     "account_change_password": SIGNED_IN,
     "operations_sign_out": ANYONE,
     "admin:": OPERATIONS,
-    # But for its reference, which names its policy itself; tests/mtp/test_api.py walks the operations.
+    # Except its reference, which names its own policy; tests/mtp/test_api.py walks the operations.
     "api:": API_KEY,
 }
 

@@ -11,10 +11,7 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        """Register who does billing's durable work, and operations' pages of standing."""
+        """Register the outbox handlers and the alert rules of billing."""
         importlib.import_module("billing.outbox_handlers")
         importlib.import_module("billing.alerts")
         importlib.import_module("billing.allowance_alerts")
-        importlib.import_module("billing.admin.dunning")
-        importlib.import_module("billing.admin.corrections.records")
-        importlib.import_module("billing.admin.verification")

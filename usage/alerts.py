@@ -1,24 +1,17 @@
-"""What usage has to say to a person: caps reached or near, and books that do not agree."""
+"""The alerts of usage: caps that are reached or near."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.db.models import F
 from django.urls import reverse
 
 from core.metrics import Metric
-from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.rules import Condition, rule
 from tenants.models import MeteringPolicy, Severity
 from tenants.models.alerts import Kind
 from usage.cap_badges import Badge, badge, limit_reached, near_limit
-from usage.formatting import counted_noun
-from usage.ledger.verify import Difference
 from usage.models import OrganizationCounter
-
-BOOKS = "books"
-# Differences that an alert spells out; the command lists them all.
-NAMED = 20
 
 
 @rule("caps")
@@ -85,34 +78,3 @@ def _at_allowance(organization_id: int, name: str, *, users: int, allowance: int
         organization_id=organization_id,
         link=reverse("billing_information"),
     )
-
-
-def report_ledger_differences(*, differences: Sequence[Difference], now: datetime) -> None:
-    """Open the alert about the current provider's books, or resolve it where they agree again.
-
-    Nothing is repaired: whoever rebuilds (`manage.py rebuild_usage`) looks at the differences
-    first.
-    """
-    if not differences:
-        resolve_alert(cause=BOOKS, now=now)
-        return
-    organizations = {difference.organization_id for difference in differences}
-    lines = [str(difference) for difference in differences[:NAMED]]
-    if len(differences) > NAMED:
-        lines.append(f"and {len(differences) - NAMED:,} more")
-    raise_alert(
-        condition=Condition(
-            cause=BOOKS,
-            kind=Kind.BOOKS,
-            severity=Severity.CRITICAL,
-            title=_ledger_title(len(differences), len(organizations)),
-            text="\n".join(lines),
-        ),
-        now=now,
-    )
-
-
-def _ledger_title(differences: int, organizations: int) -> str:
-    what = counted_noun(differences, "differences")
-    whose = counted_noun(organizations, "organizations")
-    return f"The books of {whose} do not agree: {what}"

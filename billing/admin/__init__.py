@@ -1,5 +1,6 @@
 """Operations' pages of billing; importing them registers them."""
 
-from billing.admin import contracts, payments
+from billing.admin import contracts, dunning, payments, verification
+from billing.admin.corrections import records
 
-__all__ = ["contracts", "payments"]
+__all__ = ["contracts", "dunning", "payments", "records", "verification"]

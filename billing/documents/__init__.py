@@ -20,6 +20,6 @@ __all__ = [
     "document",
     "document_bytes",
     "is_before_cutoff",
-    "request_documents",
     "render_documents",
+    "request_documents",
 ]

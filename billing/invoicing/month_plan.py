@@ -1,7 +1,7 @@
-"""What the close of a month issues, worked out and not written; its rehearsal is the same.
+"""What the close of a month issues, worked out and not written; the invoice preview is the same.
 
-Everything that decides an invoice is read here; `billing.invoicing.month_close` only freezes the month before
-and writes the result after. Reads the current provider's schema.
+Everything that decides an invoice is read here; `billing.invoicing.month_close` only freezes the
+month before and writes the result after. Reads the current provider's schema.
 """
 
 from dataclasses import dataclass

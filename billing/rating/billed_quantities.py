@@ -34,8 +34,8 @@ def billed_quantities(*, month: Month, metric: Metric) -> list[BilledQuantity]:
     """What a contract of this metric bills each organization for in a month, by name.
 
     In one statement; organizations that had nothing are left out. Reads the month by the rule of
-    `usage.ledger.month_peaks`, so also a month that was closed out of turn, and a running one as far as it
-    went. A peak without an event was carried in.
+    `usage.ledger.month_peaks`, so also a month that was closed out of turn, and a running one as
+    far as it went. A peak without an event was carried in.
     """
     statement = HIGH_WATER_MARKS if metric.counted else ACTIVE_USERS
     with connection.cursor() as cursor:

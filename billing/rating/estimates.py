@@ -1,7 +1,7 @@
 """What a month of given quantities would cost: the total of its invoices, without drafting them.
 
-Charges are those of `billing.rating.rate_month`. For forecasts and what-ifs, which rate a month many times
-over: equal quantities are rated once.
+Charges are those of `billing.rating.rate_month`. For forecasts and cap simulations, which rate a
+month many times: equal quantities are rated once.
 """
 
 from collections import Counter

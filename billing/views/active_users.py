@@ -32,7 +32,7 @@ from usage.active_users.months_table import (
     activity_table,
 )
 from usage.cap_badges import Badge
-from usage.pages.months_table import last_months
+from usage.ledger.months_table import last_months
 
 
 @dataclass(frozen=True, slots=True)

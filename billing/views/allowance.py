@@ -35,7 +35,7 @@ from core.actors import actor_of
 from core.months import Month
 from usage.active_users.months_table import activity_table
 from usage.forecast.active_users_months import forecast_active_month
-from usage.pages.months_table import last_months
+from usage.ledger.months_table import last_months
 
 _LARGEST = 2**63 - 1
 _DIGITS = 19

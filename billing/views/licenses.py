@@ -9,7 +9,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.contracts.licenses import CommitmentUsage, Licenses, this_month
-from billing.contracts.licenses import licenses as current_licences
+from billing.contracts.licenses import licenses as current_licenses
 from billing.invoicing.month_so_far import month_so_far
 from billing.money import format_money, format_unit_price
 from core.charts import Chart, Part, Tone, donut_chart
@@ -26,7 +26,7 @@ TONES = {
 def licenses(request: PortalRequest) -> HttpResponse:
     """The page of a provider with a committed contract; 404 for any other."""
     month = this_month(now=timezone.now())
-    current = current_licences(month=month)
+    current = current_licenses(month=month)
     so_far = month_so_far(month=month)
     if current is None or so_far is None:
         raise Http404

@@ -1,10 +1,8 @@
-"""Makes the records of pushes and runs append-only (integrations/sql/append_only.sql)."""
-
-from pathlib import Path
+"""Make the records of pushes and runs append-only."""
 
 from django.db import migrations
 
-SQL = Path(__file__).resolve().parent.parent / "sql"
+from core.sql_migrations import run_sql_beside
 
 
 class Migration(migrations.Migration):
@@ -12,9 +10,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("integrations", "0001_initial")]
 
-    operations = [
-        migrations.RunSQL(
-            sql=(SQL / "append_only.sql").read_text(encoding="utf-8"),
-            reverse_sql=(SQL / "append_only_reverse.sql").read_text(encoding="utf-8"),
-        ),
-    ]
+    operations = [run_sql_beside(__file__)]

@@ -10,10 +10,11 @@ from integrations.models.mapping import ServiceMapping
 class Drift(models.Model):
     """A service that holds another number than the one last confirmed.
 
-    `expected_units` is what was last read back and agreed, `observed_units` what Autotask shows now,
-    `theirs_units` what the person meant: found less our own change where both met. `desired_units`
-    is the organization's own count then. Open until `decided_at`; one open per mapping.
-    `decided_serial` counts the mapping's pushes until then: a later one has carried it out.
+    `expected_units` is what was last read back and agreed, `observed_units` what Autotask shows
+    now, `theirs_units` what the person meant: observed, less our own change where both met.
+    `desired_units` is the organization's own count then. Open until `decided_at`; one open per
+    mapping. `decided_serial` counts the mapping's pushes until then: a later push has carried out
+    the decision.
     """
 
     class Decision(models.TextChoices):

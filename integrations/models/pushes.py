@@ -1,6 +1,6 @@
 """Every adjustment ever sent: what was meant, what was answered, what was read back.
 
-Three rows, each added when its step is over and never changed or deleted (sql/append_only.sql), so
+Three rows, each added when its step is over and never changed or deleted (0002_append_only.sql), so
 a worker that dies anywhere leaves exactly what it knew.
 """
 

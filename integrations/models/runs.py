@@ -58,8 +58,8 @@ class SyncRun(models.Model):
 
     `day` is the local day whose snapshot it follows; one nightly run per day. `mapping` limits it
     to one service. `failure` is why the run as a whole could not work. A finished run is never
-    changed (sql/append_only.sql). `services` is how many services and months were due when it
-    began. `worked_ms` is time at work, in milliseconds, without waiting
+    changed (0002_append_only.sql). `services` is how many services and months were due when
+    it began. `worked_ms` is time at work, in milliseconds, without waiting
     between slices.
     """
 

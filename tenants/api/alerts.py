@@ -36,7 +36,7 @@ ALERTS = "/organizations/{organization_id}/alerts"
 LONGEST_TEXT = 2_000
 
 Word = Literal["info", "warning", "critical"]
-KindWord = Literal["caps", "licenses", "allowance", "payment", "psa", "books", "service"]
+KindWord = Literal["caps", "licenses", "allowance", "payment", "psa", "ledger", "service"]
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),

@@ -6,9 +6,9 @@ from accounts.api_access import ApiRequest
 from accounts.models import Provider
 from core.problems import Problem
 from tenants.organizations.lifecycle import NameTaken, OrganizationLimitReached
+from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 from tenants.users.external_ids import Conflicts
 from tenants.users.membership import AlreadyThere
-from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
 
 CONFLICT = 409
 

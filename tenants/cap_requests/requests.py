@@ -39,8 +39,8 @@ def request_cap(
 ) -> CapRequest:
     """Ask for a cap of `cap` users and mail those who may grant it.
 
-    Raises `NothingToRequest` without a cap or for one that is not higher, and `AlreadyRequested` while an
-    earlier request is open, also when two ask at the same instant.
+    Raises `NothingToRequest` without a cap or for one that is not higher, and `AlreadyRequested`
+    while an earlier request is open, also when two ask at the same instant.
     """
     present = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
     if present is None:

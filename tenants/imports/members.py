@@ -24,7 +24,7 @@ from tenants.imports.kinds import (
 from tenants.imports.remaining_seats import RemainingSeats
 from tenants.models import ImportRun, Organization
 from tenants.models.imports import Reason
-from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
+from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 
 LONGEST_NAME = 200
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tenants.models import ManagedUser, MeteringPolicy, Organization
-from tenants.users.refusals import Because
+from tenants.refusals import Because
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class RemainingSeats:
 
 
 def remaining_user_seats(*, organization: Organization) -> RemainingSeats:
-    """As it is now; the triggers (usage/sql/metering.sql) decide anew when somebody is added."""
+    """As it is now; the triggers (0002_metering.sql) decide again when a user is added."""
     cap = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
     allowance = MeteringPolicy.objects.current().free_user_limit
     count = ManagedUser.objects.filter(organization=organization, removed_at=None).count()

@@ -31,7 +31,7 @@ class Kind(models.TextChoices):
     ALLOWANCE = "allowance", "Allowance"
     PAYMENT = "payment", "Payment"
     PSA = "psa", "PSA"
-    BOOKS = "books", "Books"
+    LEDGER = "ledger", "Usage ledger"
     SERVICE = "service", "Service"
 
 

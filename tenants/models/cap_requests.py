@@ -27,8 +27,8 @@ class CapRequestQuerySet(models.QuerySet["CapRequest"]):
 
 
 class CapRequest(models.Model):
-    """An organization asks for `requested_cap` users; its provider approves or declines, once, unless
-    the organization withdraws it first.
+    """An organization asks for `requested_cap` users; its provider approves or declines, once,
+    unless the organization withdraws it first.
 
     Approved until a day, `ends_at` is that day's end in the billing zone, and `ended_at` when the
     cap of before (`former_cap`) came back or was found to be overtaken by a newer one.

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from core.actors import Actor
 from tenants import audit
 from tenants.models import Device, ManagedUser, Organization
-from tenants.users.refusals import OrganizationRemoved, translated_refusals
+from tenants.refusals import OrganizationRemoved, translated_refusals
 
 
 class OrganizationLimitReached(Exception):

@@ -8,8 +8,8 @@ from django.db import connection
 
 from core.actors import Actor
 from tenants.models import ManagedUser, Organization
+from tenants.refusals import translated_refusals
 from tenants.users.membership import Via
-from tenants.users.refusals import translated_refusals
 
 # The database's order of additions is that of the list: "who was the tenth?" has that answer.
 _ADD_USERS = """

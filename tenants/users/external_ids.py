@@ -14,8 +14,8 @@ from django.db import IntegrityError, connection, transaction
 from core.actors import Actor
 from tenants import audit
 from tenants.models import CountedRow, Device, ManagedUser, Organization
+from tenants.refusals import translated_refusals
 from tenants.users.membership import AlreadyThere, Via, add_device, add_user
-from tenants.users.refusals import translated_refusals
 
 Row = TypeVar("Row", ManagedUser, Device)
 _ADD_USERS = """

@@ -1,6 +1,6 @@
 """Users and devices coming and going: the only domain calls that change what is counted.
 
-The counting itself, the cap and the event log are the database's (usage/sql/metering.sql).
+The counting itself, the cap and the event log are the database's (0002_metering.sql).
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from core.actors import Actor
 from tenants import audit
 from tenants.models import CountedRow, Device, ManagedUser, Organization
-from tenants.users.refusals import translated_refusals
+from tenants.refusals import translated_refusals
 
 UNIQUE_VIOLATION = "23505"
 

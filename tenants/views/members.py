@@ -20,6 +20,7 @@ from core.metrics import Metric
 from tenants.access import device_or_404, user_or_404
 from tenants.forms import DeviceForm, UserForm
 from tenants.models import Device, ManagedUser
+from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 from tenants.users.membership import (
     AlreadyThere,
     Via,
@@ -30,7 +31,6 @@ from tenants.users.membership import (
     set_user_state,
 )
 from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
-from tenants.users.refusals import Because, OrganizationRemoved, UserCapReached
 from tenants.views.organization_scope import OrganizationScope
 
 USER_SORTS = ("email", "name", "added_at")

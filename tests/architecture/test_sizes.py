@@ -1,4 +1,4 @@
-"""No module over 300 lines, no function over 40: what is longer wants a name for its parts."""
+"""No module over 400 lines, no function over 50: what is longer wants a name for its parts."""
 
 import ast
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ ROOMS = (
     "sandbox",
     "tests",
 )
-LONGEST_MODULE = 300
-LONGEST_FUNCTION = 40
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 50
 
 
 def modules() -> Iterator[Path]:

@@ -17,7 +17,7 @@ from tests.benchmarks import bench_pages
 from tests.benchmarks.bench_pages import browser_in, by_turns, expect
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
-from usage.pages.months_table import last_months
+from usage.ledger.months_table import last_months
 
 CPU_LIMIT = 2.0
 STATEMENTS = 4

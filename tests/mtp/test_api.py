@@ -26,7 +26,7 @@ from tests.routes import all_routes
 
 CANARY = CANARIES["north"]
 MISSING = 987_654_321
-CONDITION = Condition("books", Kind.BOOKS, Severity.INFO, f"Books of {CANARY}")
+CONDITION = Condition("books", Kind.LEDGER, Severity.INFO, f"Books of {CANARY}")
 
 
 def operations() -> list[tuple[str, str]]:

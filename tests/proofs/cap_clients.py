@@ -21,8 +21,8 @@ from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
+from tenants.refusals import UserCapReached
 from tenants.users.membership import Via, add_user
-from tenants.users.refusals import UserCapReached
 
 CAP_REACHED, DEADLOCK = "MT001", "40P01"
 REFUSED_BY_FORM, ADDED_BY_FORM = 409, 302

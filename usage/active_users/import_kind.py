@@ -23,8 +23,8 @@ from tenants.imports.kinds import (
 )
 from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, Organization
 from tenants.models.imports import Reason
+from tenants.refusals import OrganizationRemoved
 from tenants.users.membership import Via
-from tenants.users.refusals import OrganizationRemoved
 from usage.active_users.identification import IdentifiedUsers, Refused, Sighting, look_up
 from usage.active_users.recording import Reporter, record_activity
 from usage.models import ActiveMonth

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from django.db import connection, transaction
 
 from tenants.models import Organization
+from tenants.refusals import MauLimitReached, translated_refusals
 from tenants.users.membership import Via
-from tenants.users.refusals import MauLimitReached, translated_refusals
 from usage.active_users.identification import IdentifiedUsers, Refused, Sighting, look_up
 
 # Nothing is closed between looking which months are and recording in them.

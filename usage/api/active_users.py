@@ -24,8 +24,8 @@ from tenants.api.fields import (
     page_of,
 )
 from tenants.api.refusals import CONFLICT, contact_of
+from tenants.refusals import MauLimitReached
 from tenants.users.membership import Via
-from tenants.users.refusals import MauLimitReached
 from usage.active_users.explain import explain_active_users
 from usage.active_users.identification import Refused, Sighting
 from usage.active_users.months_table import activity_table

@@ -13,7 +13,7 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
 from usage.cap_simulation.replay import Blocked, replay
-from usage.pages.months_table import last_months, months_table
+from usage.ledger.months_table import last_months, months_table
 
 # Only where the draft lies below what there was can it have stopped anybody.
 _STEPS = """

@@ -32,12 +32,12 @@ def month_chart(*, explanation: Explanation, cap: int | None, now: datetime) -> 
         ],
         marks=[
             Mark(
-                local_peak.at,
-                local_peak.level,
-                f"{counted_noun(local_peak.level, noun)}, {exact_instant(local_peak.at, told.zone)}",
+                peak.at,
+                peak.level,
+                f"{counted_noun(peak.level, noun)}, {exact_instant(peak.at, told.zone)}",
             )
-            for local_peak in local_peaks
-            if local_peak.level
+            for peak in local_peaks
+            if peak.level
         ],
         limit=None if cap is None else Limit(cap, "Cap"),
         header=("Day", "Highest", "Added", "Removed", "At the end"),

@@ -16,14 +16,14 @@ from core.actors import Actor
 from core.schema import require_provider_schema
 from tenants import audit
 from usage.active_users import rebuild
-from usage.alerts import report_ledger_differences
+from usage.ledger.difference_alert import report_ledger_differences
 from usage.ledger.month_freeze import LOCK_LEDGER
 from usage.ledger.verify import REPLAYED, Difference, verify_ledger
 from usage.sql import statement
 
 REBUILD_COUNTERS = REPLAYED + statement("rebuild_counters")
 REBUILD_MONTHS = REPLAYED + statement("rebuild_months")
-# Refuse every statement that is not the counting's own (sql/metering.sql).
+# Refuse every statement that is not the counting's own (usage/migrations/sql/0002_metering.sql).
 GUARDS = rebuild.GUARDS | {
     "usage_organizationcounter": "usage_counter_by_counting",
     "usage_monthlyusage": "usage_month_by_counting",

@@ -27,7 +27,9 @@ AS_COUNTED = """
 """
 AS_IT_WAS = """
     SELECT e.organization_id, e.metric, e.id, e.delta, coalesce(e.effective_at, e.at),
-           date_trunc('month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone)::date,
+           date_trunc(
+               'month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone
+           )::date,
            e.subject_name, e.actor_name
     FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
     WHERE e.id <= coalesce(%(through)s, e.id)

@@ -14,7 +14,7 @@ from psycopg import sql
 from accounts.models import Provider
 from core.months import Month, day_ends_at, day_starts_at, last_finished_day
 from core.schema import connection, provider_schema
-from usage.alerts import report_ledger_differences
+from usage.ledger.difference_alert import report_ledger_differences
 from usage.ledger.verify import verify_ledger
 from usage.models import SnapshotRun
 from usage.sql import statement

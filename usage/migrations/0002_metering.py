@@ -1,20 +1,13 @@
-"""Installs the counting triggers (usage/sql/metering.sql) in the schema being migrated."""
-
-from pathlib import Path
+"""Install the triggers that count users and devices."""
 
 from django.db import migrations
 
-SQL = Path(__file__).resolve().parent.parent / "sql"
+from core.sql_migrations import run_sql_beside
 
 
 class Migration(migrations.Migration):
-    """Reversible; counters of organizations that exist already are opened at zero."""
+    """Reversible; nothing is counted without it."""
 
     dependencies = [("usage", "0001_initial"), ("tenants", "0001_initial")]
 
-    operations = [
-        migrations.RunSQL(
-            sql=(SQL / "metering.sql").read_text(encoding="utf-8"),
-            reverse_sql=(SQL / "metering_reverse.sql").read_text(encoding="utf-8"),
-        ),
-    ]
+    operations = [run_sql_beside(__file__)]

@@ -37,7 +37,7 @@ class ActiveUser(ReportedActivity):
     """One active user of a month, counted once: the rows of a month are its number.
 
     `first_seen_at` is the earliest instant that was told before the month was closed. Counted by
-    triggers (sql/active_users.sql) on every way in; never deleted.
+    triggers (usage/migrations/sql/0003_active_users.sql) on every way in; never deleted.
     """
 
     first_seen_at = models.DateTimeField()

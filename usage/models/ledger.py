@@ -1,4 +1,4 @@
-"""What the counting triggers write (sql/metering.sql)."""
+"""What the counting triggers write (usage/migrations/sql/0002_metering.sql)."""
 
 from typing import ClassVar
 
@@ -33,8 +33,9 @@ class OrganizationCounter(models.Model):
 class UsageEvent(models.Model):
     """One user or device that came (+1) or went (-1). Append-only, and the truth.
 
-    Order within an organization and metric is that of `id`; `at` never falls along it. `effective_at`
-    is when it really was, kept only where that lies in an earlier month than `at`: told late.
+    Order within an organization and metric is that of `id`; `at` never falls along it.
+    `effective_at` is when it really happened, kept only where that lies in an earlier month than
+    `at`: usage reported late.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)

@@ -23,7 +23,7 @@ from usage.active_users.chart import activity_chart
 from usage.active_users.explain import SORTS, ActiveRow, active_rows, explain_active_users
 from usage.active_users.months_table import activity_table
 from usage.formatting import day_and_time, exact_instant, ordinal, way_in
-from usage.pages.months_table import last_months
+from usage.ledger.months_table import last_months
 
 own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 CSV_HEADER = (
@@ -55,7 +55,7 @@ class Seen:
         return cls(place, request.provider.billing_zone(), timezone.now())
 
     def url(self, name: str, **parameters: Any) -> str:
-        """The address of `active_users_of`, `active_users_explanation` or `active_users_explanation_csv`."""
+        """The address of one of the pages of active users (`active_users_of`, …) in this place."""
         if self.place.is_own:
             return reverse(f"own_{name}", kwargs=parameters)
         return reverse(name, kwargs={"organization_id": self.place.organization.pk, **parameters})

@@ -19,7 +19,7 @@ from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.months import Month
-from usage.pages.months_table import (
+from usage.ledger.months_table import (
     SORTS,
     MonthsTable,
     OrganizationMonths,

@@ -16,7 +16,7 @@ from tenants.models import MeteringPolicy
 from tenants.views.organization_scope import OrganizationScope
 from usage.cap_badges import badge
 from usage.ledger.month_peaks import organizations_with_usage
-from usage.pages.user_months import user_months
+from usage.ledger.user_months import user_months
 
 
 def _context(request: PortalRequest, place: OrganizationScope) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from billing.payments.cards import (
 )
 from core.schema import provider_schema
 from tenants.models import AuditEntry, MeteringPolicy, Organization
+from tenants.refusals import UserCapReached
 from tenants.users.membership import add_user
-from tenants.users.refusals import UserCapReached
 from tests.billing.conftest import BILL, NOVEMBER
 
 

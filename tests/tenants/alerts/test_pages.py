@@ -31,7 +31,7 @@ def alerts(north: Provider) -> dict[str, Alert]:
             ("cap", Kind.CAPS, Severity.CRITICAL, acme, f"/account/usage/{acme.pk}/cap/"),
             ("vpn", Kind.SERVICE, Severity.WARNING, beta, "https://monitor.example/vpn"),
             ("card", Kind.PAYMENT, Severity.CRITICAL, None, "/account/billing/card/"),
-            ("books", Kind.BOOKS, Severity.INFO, None, ""),
+            ("books", Kind.LEDGER, Severity.INFO, None, ""),
             ("old", Kind.SERVICE, Severity.INFO, acme, ""),
         ):
             condition = Condition(

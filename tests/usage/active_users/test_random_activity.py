@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.months import Month
 from tenants.models import MeteringPolicy, Organization
-from tenants.users.refusals import MauLimitReached
+from tenants.refusals import MauLimitReached
 from tests.usage.counting import add, set_policy
 from tests.usage.naive import NaiveActivity
 from tests.usage.sightings import active_of, first_seen, tell

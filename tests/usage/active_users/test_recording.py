@@ -9,7 +9,7 @@ from core.actors import SYSTEM_ACTOR
 from core.months import Month
 from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_mau_limit
-from tenants.users.refusals import MauLimitReached, OrganizationRemoved
+from tenants.refusals import MauLimitReached, OrganizationRemoved
 from tests.usage.counting import add, at, execute, refused, remove, set_policy
 from tests.usage.sightings import REPORTER, active_of, first_seen, tell
 from usage.active_users.identification import Refused, Sighting

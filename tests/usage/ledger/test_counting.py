@@ -1,4 +1,4 @@
-"""usage/sql/metering.sql: what is counted, on every way in."""
+"""usage/migrations/sql/0002_metering.sql: what is counted, on every way in."""
 
 import pytest
 from django.db import connection, transaction

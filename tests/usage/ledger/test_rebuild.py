@@ -140,4 +140,4 @@ def test_books_that_cannot_be_checked_stop_no_other(
     outcome = snapshot_providers(providers=[north, south], now=NIGHT)
     assert (outcome.failed_schemas, outcome.differences) == ([north.schema_name], 1)
     with provider_schema(south):
-        assert Alert.objects.get().cause == "books"
+        assert Alert.objects.get().cause == "ledger"

@@ -20,7 +20,7 @@ from tests.personas import Personas
 from tests.usage.counting import add, add_devices, remove, set_policy
 from tests.usage.explain_story import ADAM, Acme, at
 from usage.ledger.month_peaks import high_water_marks
-from usage.pages.months_table import last_months, months_table
+from usage.ledger.months_table import last_months, months_table
 
 pytestmark = pytest.mark.usefixtures("on_20_march")
 MARCH = Month(2026, 3)

@@ -12,7 +12,7 @@ from core.months import Month
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tenants.users.membership import Via, add_user, remove_user
-from usage.pages.user_months import UserMonth, user_months
+from usage.ledger.user_months import UserMonth, user_months
 
 ZONE = ZoneInfo("UTC")
 MAY = Month(2026, 5)

@@ -1,1 +1,0 @@
-"""What the usage pages show, read from the ledger."""
