@@ -1,4 +1,4 @@
-"""Billing through the real SDK at the stand-in, each test in a Stripe account of its own."""
+"""Fixtures of billing: the real Stripe SDK against the stand-in, one Stripe account per test."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,14 +32,17 @@ def stripe_api(stripe_account: StripeStandIn) -> Iterator[StripeStandIn]:
 
 
 @dataclass(frozen=True)
-class Books:
-    """A provider's books, with its schema entered; everything happens in October 2026."""
+class BillingScenario:
+    """Creates contracts, organizations, cards and invoices of one provider, in October 2026.
+
+    The schema of the provider is entered.
+    """
 
     provider: Provider
     stripe: StripeStandIn
 
     def contract(self, **changes: object) -> Contract:
-        """Pay-as-you-go at 11 dollars since January, changed as asked; no free allowance."""
+        """Pay-as-you-go at 11 dollars since January, with `changes`; no free allowance."""
         MeteringPolicy.objects.update(free_user_limit=None)
         fields: dict[str, object] = {
             "kind": ContractKind.PAY_AS_YOU_GO,
@@ -55,7 +58,7 @@ class Books:
         return Contract.objects.create(**{**fields, **changes})
 
     def organization(self, *, users: int, name: str = "Acme") -> Organization:
-        """An organization whose users came on 5 October."""
+        """An organization whose users were added on 5 October."""
         organization = Organization.objects.create(
             name=name, created_at=datetime(2026, 1, 1, tzinfo=UTC)
         )
@@ -71,7 +74,7 @@ class Books:
         return organization
 
     def card(self, card: str = "pm_card_visa") -> PaymentMethod:
-        """A card on file, as a browser would have put it there, and a contract to be charged by."""
+        """Put a card on file like the card page does, with a contract if there is none."""
         if not Contract.objects.exists():
             self.contract()
         secret = begin_card_setup(provider=self.provider, actor=BILL)
@@ -109,17 +112,17 @@ class Books:
 
 
 @pytest.fixture
-def books(north: Provider, stripe_api: StripeStandIn) -> Iterator[Books]:
-    """North's books, its schema entered, rolled back afterwards."""
+def scenario(north: Provider, stripe_api: StripeStandIn) -> Iterator[BillingScenario]:
+    """North, with its schema entered; rolled back after the test."""
     with provider_schema(north):
-        yield Books(provider=north, stripe=stripe_api)
+        yield BillingScenario(provider=north, stripe=stripe_api)
 
 
 @pytest.fixture
-def committed_books(
+def committed_scenario(
     own_provider: Callable[..., Provider], stripe_api: StripeStandIn
-) -> Iterator[Books]:
-    """Books of a provider of the test's own, committed: for races and for killed processes."""
+) -> Iterator[BillingScenario]:
+    """A separate provider whose rows are committed: for races and killed processes."""
     provider = own_provider()
     with provider_schema(provider):
-        yield Books(provider=provider, stripe=stripe_api)
+        yield BillingScenario(provider=provider, stripe=stripe_api)

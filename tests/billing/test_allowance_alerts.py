@@ -6,7 +6,7 @@ import pytest
 
 from billing.allowance_alerts import allowance
 from tenants.models import Organization
-from tests.billing.conftest import Books
+from tests.billing.conftest import BillingScenario
 from tests.billing.invoicing.test_pack_orders import active
 from usage.active_users.alerts import thresholds
 
@@ -21,8 +21,8 @@ def causes(watcher, now=MID_OCTOBER) -> list[tuple[str, str]]:
     ("threshold", "said"),
     [(None, ""), (13, ""), (12, "near"), (3, "near"), (2, "reached"), (1, "reached")],
 )
-def test_thresholds(books: Books, threshold: int | None, said: str) -> None:
-    acme = books.organization(users=5)
+def test_thresholds(scenario: BillingScenario, threshold: int | None, said: str) -> None:
+    acme = scenario.organization(users=5)
     active(acme, 2)
     Organization.objects.update(mau_limit=threshold)
     assert [cause for cause, _ in causes(thresholds)] == ([f"active-users-{said}"] if said else [])
@@ -33,13 +33,13 @@ def test_thresholds(books: Books, threshold: int | None, said: str) -> None:
     ("number", "said"),
     [(18, []), (19, ["allowance-near"]), (20, ["allowance-near"]), (21, ["allowance-over"])],
 )
-def test_the_allowance(books: Books, number: int, said: list[str]) -> None:
-    books.contract(metric="mau", kind="committed", committed_quantity=20)
-    active(books.organization(users=30), number)
+def test_the_allowance(scenario: BillingScenario, number: int, said: list[str]) -> None:
+    scenario.contract(metric="mau", kind="committed", committed_quantity=20)
+    active(scenario.organization(users=30), number)
     assert [cause for cause, _ in causes(allowance)] == said
 
 
-def test_without_an_allowance_nothing_is_said(books: Books) -> None:
-    books.contract()
-    active(books.organization(users=30), 30)
+def test_without_an_allowance_nothing_is_said(scenario: BillingScenario) -> None:
+    scenario.contract()
+    active(scenario.organization(users=30), 30)
     assert causes(allowance) == []

@@ -35,7 +35,7 @@ from billing.payments.mails import queue_charge_failed_mail, queue_invoice_mail,
 from billing.reminders.daily import remind
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
-from tests.billing.conftest import BILL, NOVEMBER, Books
+from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
 from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates/billing/mail"
@@ -65,22 +65,22 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     template_rendered.disconnect(note)
 
 
-def issued(books: Books, month: int, **changes: Any) -> Invoice:
+def issued(scenario: BillingScenario, month: int, **changes: Any) -> Invoice:
     """An invoice of a month of 2026, as the database gives it."""
-    return Invoice.objects.get(pk=books.invoice(month=date(2026, month, 1), **changes).pk)
+    return Invoice.objects.get(pk=scenario.invoice(month=date(2026, month, 1), **changes).pk)
 
 
-def invoices_and_charges(books: Books) -> None:
+def invoices_and_charges(scenario: BillingScenario) -> None:
     """An invoice to pay, a receipt, a decline, and a card whose holder is asked."""
-    books.contract()
-    by_mail = issued(books, 10, collection="by_invoice")
+    scenario.contract()
+    by_mail = issued(scenario, 10, collection="by_invoice")
     render_documents(invoice=by_mail, now=NOVEMBER)
     queue_invoice_mail(invoice_id=by_mail.pk, now=NOVEMBER)
-    card = books.card()
+    card = scenario.card()
     wish = {"payment_method": card.stripe_payment_method_id}
     for month, answer in enumerate(("approve", "do_not_honor", "authentication_required"), start=3):
-        books.stripe.control("POST", "cards", **wish, answer=answer)
-        invoice = issued(books, month)
+        scenario.stripe.control("POST", "cards", **wish, answer=answer)
+        invoice = issued(scenario, month)
         attempt = charging.charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
         render_documents(invoice=invoice, now=NOVEMBER)
         if attempt.state == ChargeAttempt.State.SUCCEEDED:
@@ -89,20 +89,20 @@ def invoices_and_charges(books: Books) -> None:
             queue_charge_failed_mail(attempt_id=attempt.pk, now=NOVEMBER)
 
 
-def a_balance_and_its_end(books: Books) -> None:
+def a_balance_and_its_end(scenario: BillingScenario) -> None:
     """Each step of an outstanding balance, and the way back."""
-    issued(books, 2)
+    issued(scenario, 2)
     for instant in (DUE_OVER, THIRTY, FORTY_FIVE):
-        hourly(books, instant)
+        hourly(scenario, instant)
     for owed in Invoice.objects.outstanding():
         pay(owed, FORTY_FIVE, owed.owed_minor)
-    hourly(books, FORTY_FIVE + HOUR)
+    hourly(scenario, FORTY_FIVE + HOUR)
 
 
-def corrections(books: Books) -> None:
+def corrections(scenario: BillingScenario) -> None:
     """A note with a refund, a dispute and its answer, and a chargeback that is lost."""
-    books.card()
-    invoice = issued(books, 1)
+    scenario.card()
+    invoice = issued(scenario, 1)
     line = InvoiceLine.objects.create(
         invoice=invoice, position=1, kind=LineKind.USAGE, description="Acme",
         metric="users", quantity=30, unit_price=11, amount_minor=33_000,
@@ -113,34 +113,34 @@ def corrections(books: Books) -> None:
     credit_amount(
         invoice_id=invoice.pk, total_minor=1_000, reason="A goodwill.", actor=BILL, now=NOVEMBER
     )
-    while deliver_due(now=NOVEMBER, schema=books.provider.schema_name):
+    while deliver_due(now=NOVEMBER, schema=scenario.provider.schema_name):
         pass
     refund = Refund.objects.get()
     refund.failure_message = "The card was closed."
-    queue_refund_failed_mail(refund=refund, provider=books.provider, now=NOVEMBER)
+    queue_refund_failed_mail(refund=refund, provider=scenario.provider, now=NOVEMBER)
     for state, closed_at in (("open", None), ("won", NOVEMBER), ("lost", NOVEMBER)):
         chargeback = Chargeback.objects.create(
             payment=attempt.payment, stripe_dispute_id=f"dp_{state}", amount_minor=5_000,
             currency="USD", reason="fraudulent", state=state, evidence_due_at=THIRTY,
             opened_at=NOVEMBER, closed_at=closed_at,
         )  # fmt: skip
-        queue_chargeback_mails(chargeback=chargeback, provider=books.provider, now=NOVEMBER)
+        queue_chargeback_mails(chargeback=chargeback, provider=scenario.provider, now=NOVEMBER)
 
 
-def reminders(books: Books) -> None:
+def reminders(scenario: BillingScenario) -> None:
     """A card that expires and one that has; a contract that renews and one that ends."""
     for month in (11, 10):
         PaymentMethod.objects.filter(replaced_at=None).update(
             expiry_month=month, expiry_year=2026, expiry_mailed_at=None
         )
-        remind(provider=books.provider, now=NOVEMBER)
-        books.card("pm_card_mastercard")
+        remind(provider=scenario.provider, now=NOVEMBER)
+        scenario.card("pm_card_mastercard")
     Contract.objects.update(term=Contract.Term.ANNUAL, starts_on=date(2025, 12, 1))
-    remind(provider=books.provider, now=NOVEMBER + 24 * HOUR)
+    remind(provider=scenario.provider, now=NOVEMBER + 24 * HOUR)
     Contract.objects.update(starts_on=date(2025, 11, 1), ends_on=date(2026, 12, 1))
     Contract.objects.get().renewal_notices.all().delete()
     OutboxMessage.objects.filter(key__startswith="contract-renewal").update(key="earlier")
-    remind(provider=books.provider, now=NOVEMBER + 24 * HOUR)
+    remind(provider=scenario.provider, now=NOVEMBER + 24 * HOUR)
 
 
 def is_a_page(address: str) -> bool:
@@ -152,11 +152,13 @@ def is_a_page(address: str) -> bool:
     return True
 
 
-def test_every_mail_has_both_forms_and_nothing_unfilled(books: Books, rendered: set[str]) -> None:
-    invoices_and_charges(books)
-    a_balance_and_its_end(books)
-    corrections(books)
-    reminders(books)
+def test_every_mail_has_both_forms_and_nothing_unfilled(
+    scenario: BillingScenario, rendered: set[str]
+) -> None:
+    invoices_and_charges(scenario)
+    a_balance_and_its_end(scenario)
+    corrections(scenario)
+    reminders(scenario)
 
     assert {Path(name).name for name in rendered} >= KINDS
     mails = [message.payload for message in OutboxMessage.objects.filter(topic__in=MAILS)]

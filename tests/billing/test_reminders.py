@@ -27,26 +27,26 @@ def noon(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
 
 
-def mails(books) -> list[str]:
+def mails(scenario) -> list[str]:
     sent = OutboxMessage.objects.filter(
-        topic="mail.send", schema_name=books.provider.schema_name
+        topic="mail.send", schema_name=scenario.provider.schema_name
     ).order_by("pk")
     about = ("expire", "contract")
     subjects = [message.payload["subject"] for message in sent]
     return [one for one in subjects if any(word in one for word in about)]
 
 
-def days(books, first: date, last: date, *, every: int = 1) -> None:
+def days(scenario, first: date, last: date, *, every: int = 1) -> None:
     day = first
     while day <= last:
-        remind(provider=books.provider, now=noon(day))
+        remind(provider=scenario.provider, now=noon(day))
         day += DAY * every
 
 
 @pytest.fixture
-def card(books):
+def card(scenario):
     """A card that is good to the end of March 2027."""
-    method = books.card()
+    method = scenario.card()
     PaymentMethod.objects.update(expiry_month=3, expiry_year=2027)
     method.refresh_from_db()
     return method
@@ -66,38 +66,38 @@ def test_a_card_is_good_to_the_last_day_of_its_month(card, day, expiry):
     assert expiry_of(card, today=day) is expiry
 
 
-def test_a_card_is_warned_of_thirty_days_ahead_and_once(books, card):
-    days(books, date(2027, 2, 20), date(2027, 2, 28))
-    assert mails(books) == []
+def test_a_card_is_warned_of_thirty_days_ahead_and_once(scenario, card):
+    days(scenario, date(2027, 2, 20), date(2027, 2, 28))
+    assert mails(scenario) == []
 
-    days(books, date(2027, 3, 1), date(2027, 4, 10))
-    assert mails(books) == ["Your Visa ending in 4242 expires soon"]
+    days(scenario, date(2027, 3, 1), date(2027, 4, 10))
+    assert mails(scenario) == ["Your Visa ending in 4242 expires soon"]
     card.refresh_from_db()
     assert card.expiry_mailed_at == noon(date(2027, 3, 1))
 
 
-def test_days_that_were_missed_are_caught_up(books, card):
-    remind(provider=books.provider, now=noon(date(2027, 2, 20)))
-    remind(provider=books.provider, now=noon(date(2027, 4, 5)))
+def test_days_that_were_missed_are_caught_up(scenario, card):
+    remind(provider=scenario.provider, now=noon(date(2027, 2, 20)))
+    remind(provider=scenario.provider, now=noon(date(2027, 4, 5)))
 
-    assert mails(books) == ["Your Visa ending in 4242 has expired"]
+    assert mails(scenario) == ["Your Visa ending in 4242 has expired"]
 
 
-def test_the_next_card_is_warned_of_anew_and_a_replaced_one_is_not(books, card):
-    days(books, date(2027, 3, 1), date(2027, 3, 2))
-    books.card("pm_card_mastercard")
+def test_the_next_card_is_warned_of_anew_and_a_replaced_one_is_not(scenario, card):
+    days(scenario, date(2027, 3, 1), date(2027, 3, 2))
+    scenario.card("pm_card_mastercard")
     PaymentMethod.objects.filter(replaced_at=None).update(expiry_month=5, expiry_year=2027)
-    days(books, date(2027, 3, 3), date(2027, 5, 10))
+    days(scenario, date(2027, 3, 3), date(2027, 5, 10))
 
-    assert mails(books)[1:] == ["Your Mastercard ending in 4444 expires soon"]
+    assert mails(scenario)[1:] == ["Your Mastercard ending in 4444 expires soon"]
 
 
-def test_an_annual_contract_says_a_month_ahead_that_it_renews_every_year_once(books):
-    books.contract(**ANNUAL)
-    days(books, date(2026, 11, 25), date(2026, 12, 10))
-    days(books, date(2026, 12, 11), date(2028, 1, 2), every=10)
+def test_an_annual_contract_says_a_month_ahead_that_it_renews_every_year_once(scenario):
+    scenario.contract(**ANNUAL)
+    days(scenario, date(2026, 11, 25), date(2026, 12, 10))
+    days(scenario, date(2026, 12, 11), date(2028, 1, 2), every=10)
 
-    assert mails(books) == [
+    assert mails(scenario) == [
         "Your contract renews on 1 January 2027",
         "Your contract renews on 1 January 2028",
     ]
@@ -105,27 +105,27 @@ def test_an_annual_contract_says_a_month_ahead_that_it_renews_every_year_once(bo
     assert (first.on, first.mailed_at) == (date(2027, 1, 1), noon(date(2026, 12, 2)))
     assert RenewalNotice.objects.count() == 2
     # Said already, and not for the outbox to sort out.
-    assert give_notice(provider=books.provider, now=noon(date(2027, 12, 30))) is None
+    assert give_notice(provider=scenario.provider, now=noon(date(2027, 12, 30))) is None
 
 
-def test_an_end_is_told_and_missed_days_are_caught_up_until_it(books):
-    books.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
-    remind(provider=books.provider, now=noon(date(2026, 11, 1)))
-    remind(provider=books.provider, now=noon(date(2026, 12, 31)))
-    remind(provider=books.provider, now=noon(date(2027, 1, 1)))
+def test_an_end_is_told_and_missed_days_are_caught_up_until_it(scenario):
+    scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
+    remind(provider=scenario.provider, now=noon(date(2026, 11, 1)))
+    remind(provider=scenario.provider, now=noon(date(2026, 12, 31)))
+    remind(provider=scenario.provider, now=noon(date(2027, 1, 1)))
 
-    assert mails(books) == ["Your contract ends on 1 January 2027"]
+    assert mails(scenario) == ["Your contract ends on 1 January 2027"]
 
 
-def test_a_monthly_contract_and_one_that_is_followed_are_no_news(books):
-    contract = books.contract(term=Contract.Term.MONTHLY)
-    days(books, date(2026, 11, 1), date(2027, 2, 1), every=7)
+def test_a_monthly_contract_and_one_that_is_followed_are_no_news(scenario):
+    contract = scenario.contract(term=Contract.Term.MONTHLY)
+    days(scenario, date(2026, 11, 1), date(2027, 2, 1), every=7)
     contract.delete()
-    books.contract(**ANNUAL)
-    books.contract(starts_on=date(2027, 1, 1))
-    days(books, date(2026, 11, 1), date(2027, 2, 1), every=7)
+    scenario.contract(**ANNUAL)
+    scenario.contract(starts_on=date(2027, 1, 1))
+    days(scenario, date(2026, 11, 1), date(2027, 2, 1), every=7)
 
-    assert mails(books) == []
+    assert mails(scenario) == []
 
 
 def test_the_schedule_reminds_daily():
@@ -133,9 +133,9 @@ def test_the_schedule_reminds_daily():
     assert BEAT_SCHEDULE["reminders"]["schedule"].hour == {8}
 
 
-def test_the_page_says_that_a_card_expires(client, people, books, card):
+def test_the_page_says_that_a_card_expires(client, people, scenario, card):
     client.force_login(people.bill)
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         PaymentMethod.objects.update(expiry_month=1, expiry_year=2020)
 
     assert "Expired" in client.get("/account/billing/").content.decode()

@@ -9,7 +9,7 @@ from billing.dunning.stages import DunningStage
 from billing.models import Invoice, Payment
 from core.actors import Actor
 from core.outbox.models import OutboxMessage
-from tests.billing.conftest import Books
+from tests.billing.conftest import BillingScenario
 
 STAFF = Actor(id=1, name="Stella")
 # Of an invoice due on 1 November 2026, in UTC.
@@ -19,14 +19,14 @@ FORTY_FIVE = datetime(2026, 12, 16, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def standing_at(books: Books, now: datetime) -> DunningStage:
+def standing_at(scenario: BillingScenario, now: datetime) -> DunningStage:
     """As a request would see it: the provider's row as it is, then the rule."""
-    provider = Provider.objects.get(pk=books.provider.pk)
+    provider = Provider.objects.get(pk=scenario.provider.pk)
     return status.dunning_status(provider=provider, now=now).standing
 
 
-def hourly(books: Books, now: datetime) -> int:
-    provider = Provider.objects.get(pk=books.provider.pk)
+def hourly(scenario: BillingScenario, now: datetime) -> int:
+    provider = Provider.objects.get(pk=scenario.provider.pk)
     return status.update_dunning_of_many(providers=[provider], now=now)
 
 

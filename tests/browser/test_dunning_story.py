@@ -16,7 +16,7 @@ from billing.models import DunningStep, Invoice
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
-from tests.billing.conftest import Books
+from tests.billing.conftest import BillingScenario
 from tests.browser.billing_form import complete
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.test_billing_card import submit, type_card
@@ -75,10 +75,10 @@ def course(
     open_page: Callable[..., Page],
 ) -> Course:
     provider = own_provider()
-    books = Books(provider=provider, stripe=stripe_of_portal)
+    scenario = BillingScenario(provider=provider, stripe=stripe_of_portal)
     with provider_schema(provider):
-        books.contract(starts_on="2026-01-01")
-        books.invoice(collection=Collection.BY_INVOICE)
+        scenario.contract(starts_on="2026-01-01")
+        scenario.invoice(collection=Collection.BY_INVOICE)
     return Course(provider, open_page, portal)
 
 

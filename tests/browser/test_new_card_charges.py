@@ -12,7 +12,7 @@ from accounts.roles import Role
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
-from tests.billing.conftest import NOVEMBER, Books
+from tests.billing.conftest import NOVEMBER, BillingScenario
 from tests.billing.payments.test_charging import tell_last_card
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.personas import create_persona
@@ -29,17 +29,17 @@ def test_the_page_follows_the_charges(
     violations: Callable[[Page], list[str]],
 ) -> None:
     provider = own_provider()
-    books = Books(provider=provider, stripe=stripe_of_portal)
+    scenario = BillingScenario(provider=provider, stripe=stripe_of_portal)
     person = create_persona(
         provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
     )
     with provider_schema(provider):
         for number in range(2):
-            books.invoice(
+            scenario.invoice(
                 month=f"2026-{9 - number:02d}-01", issued_at=NOVEMBER - timedelta(days=30 * number)
             )
-        card = books.card()
-        tell_last_card(books, "insufficient_funds")
+        card = scenario.card()
+        tell_last_card(scenario, "insufficient_funds")
     address = f"{portal}/account/billing/card/{card.pk}/charges/"
     page = open_page(address, person=person)
     expect(page.locator("#card-charges")).to_contain_text("Waiting for its turn")
@@ -47,7 +47,7 @@ def test_the_page_follows_the_charges(
     OutboxMessage.objects.filter(topic__contains="mail").delete()
     deliver_due(now=timezone.now(), schema=provider.schema_name, limit=2)
     with provider_schema(provider):
-        tell_last_card(books, "approve")
+        tell_last_card(scenario, "approve")
     deliver_due(now=timezone.now(), schema=provider.schema_name)
 
     expect(page.locator("#card-charges")).to_contain_text("Every invoice has its answer")

@@ -15,7 +15,7 @@ from billing.payments.cards import adopt_card, begin_card_setup
 from billing.payments.charging import charge_invoice
 from billing.payments.payment_links import payment_link
 from core.schema import provider_schema
-from tests.billing.conftest import BILL, NOVEMBER, Books
+from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.sandbox_fixtures import StripeStandIn
 
@@ -25,27 +25,27 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def desk(
     own_provider: Callable[..., Provider], stripe_of_portal: StripeStandIn, settings: Any
-) -> Iterator[Books]:
+) -> Iterator[BillingScenario]:
     """A committed provider's books with a contract."""
     cache.clear()
     provider = own_provider()
-    books = Books(provider=provider, stripe=stripe_of_portal)
+    scenario = BillingScenario(provider=provider, stripe=stripe_of_portal)
     with provider_schema(provider):
-        books.contract()
-        yield books
+        scenario.contract()
+        yield scenario
 
 
-def asked_for_its_holder(books: Books) -> Invoice:
+def asked_for_its_holder(scenario: BillingScenario) -> Invoice:
     """An invoice charged to 4000 0027 6000 3184, whose bank wants the holder every time."""
-    secret = begin_card_setup(provider=books.provider, actor=BILL)
+    secret = begin_card_setup(provider=scenario.provider, actor=BILL)
     intent = secret.partition("_secret_")[0]
     gateway.client().v1.setup_intents.confirm(
         intent,
         {"payment_method": "pm_card_authenticationRequired", "return_url": "http://x.example"},
     )
-    books.stripe.control("POST", "authentications", intent=intent, outcome="complete")
-    adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
-    invoice = books.invoice()
+    scenario.stripe.control("POST", "authentications", intent=intent, outcome="complete")
+    adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     assert attempt is not None
     assert attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
@@ -58,7 +58,7 @@ def link(invoice: Invoice, portal: str) -> str:
 
 
 def test_the_holder_confirms_the_same_payment_at_the_link(
-    desk: Books, portal: str, open_page: Callable[..., Page]
+    desk: BillingScenario, portal: str, open_page: Callable[..., Page]
 ) -> None:
     invoice = asked_for_its_holder(desk)
     page = open_page("about:blank")
@@ -91,7 +91,7 @@ def test_the_holder_confirms_the_same_payment_at_the_link(
 
 
 def test_a_holder_who_refuses_may_pay_with_another_card(
-    desk: Books, portal: str, open_page: Callable[..., Page]
+    desk: BillingScenario, portal: str, open_page: Callable[..., Page]
 ) -> None:
     invoice = asked_for_its_holder(desk)
     page = open_page(link(invoice, portal))
@@ -108,7 +108,7 @@ def test_a_holder_who_refuses_may_pay_with_another_card(
 
 
 def test_an_open_invoice_is_paid_with_a_card_entered_there(
-    desk: Books, portal: str, open_page: Callable[..., Page]
+    desk: BillingScenario, portal: str, open_page: Callable[..., Page]
 ) -> None:
     page = open_page(link(desk.invoice(collection="by_invoice"), portal))
 
@@ -132,7 +132,7 @@ def enter(page: Page, number: str) -> None:
 
 
 def test_the_page_has_no_barrier(
-    desk: Books,
+    desk: BillingScenario,
     portal: str,
     open_page: Callable[..., Page],
     violations: Callable[[Page], list[str]],

@@ -22,11 +22,11 @@ PAGES = ("contract", "billingprofile", "invoice", "chargeattempt", "paymentmetho
 
 
 @pytest.fixture
-def operations(client, people, books):
+def operations(client, people, scenario):
     """Staff signed in and working in north."""
     client.force_login(people.staff)
     session = client.session
-    session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+    session[OPERATIONS_PROVIDER_KEY] = scenario.provider.pk
     session.save()
     return client
 
@@ -48,16 +48,16 @@ def contract(offered, **changes):
     }
 
 
-def test_every_page_shows_what_is_there(operations, books):
-    books.card()
-    books.invoice()
+def test_every_page_shows_what_is_there(operations, scenario):
+    scenario.card()
+    scenario.invoice()
     MonthClose.objects.create(month="2026-10-01", started_at=NOVEMBER)
     BillingProfile.objects.create(legal_name="Nordlicht", country="DE")
 
     for page in PAGES:
         answer = operations.get(reverse(f"admin:billing_{page}_changelist"))
         assert answer.status_code == 200, page
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         invoice, agreed = Invoice.objects.get(), Contract.objects.get()
     for page, known in (("invoice", invoice), ("contract", agreed)):
         answer = operations.get(reverse(f"admin:billing_{page}_change", args=[known.pk]))
@@ -71,13 +71,13 @@ def test_outside_a_provider_there_is_nothing(client, people):
         assert client.get(reverse(f"admin:billing_{page}_changelist")).status_code == 403
 
 
-def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operations, books):
+def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operations, scenario):
     package = Package.objects.create(name="Agreed", metric="greater", contents=["All"])
 
     answer = operations.post(reverse("admin:billing_contract_add"), contract(package))
 
     assert answer.status_code == 302, answer.context["errors"]
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         made = Contract.objects.get()
         assert (made.package_name, made.metric, made.currency) == ("Agreed", "greater", "USD")
         assert MeteringPolicy.objects.current().free_user_limit is None
@@ -99,7 +99,9 @@ def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operation
         ({"package": "0"}, "package"),
     ],
 )
-def test_a_contract_that_makes_no_sense_is_refused_by_its_field(operations, books, changes, field):
+def test_a_contract_that_makes_no_sense_is_refused_by_its_field(
+    operations, scenario, changes, field
+):
     package = Package.objects.create(name="Agreed")
     MonthClose.objects.create(month=date(2026, 10, 1), started_at=NOVEMBER)
 
@@ -107,21 +109,21 @@ def test_a_contract_that_makes_no_sense_is_refused_by_its_field(operations, book
 
     assert answer.status_code == 200
     assert field in answer.context["adminform"].form.errors
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Contract.objects.count() == 0
 
 
-def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, books):
+def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, scenario):
     add = reverse("admin:billing_billingprofile_add")
 
     answer = operations.post(add, {"tax_name": "VAT", "tax_rate": "19"})
 
     assert answer.status_code == 302, answer.context["errors"]
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         profile = BillingProfile.objects.get()
         assert (profile.tax_name, profile.tax_rate) == ("VAT", 19)
-        assert profile.legal_name == books.provider.name
-        assert profile.contact_emails == [books.provider.contact_email]
+        assert profile.legal_name == scenario.provider.name
+        assert profile.contact_emails == [scenario.provider.contact_email]
         assert AuditEntry.objects.filter(action="billing_profile.tax_changed").exists()
     assert operations.get(add).status_code == 403
 
@@ -131,7 +133,7 @@ def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, books
     ("starts_on", "said"),
     [("2026-10-01", "the month that is over since 2026-10"), ("2024-01-01", "the 34 months")],
 )
-def test_months_that_a_contract_would_close_are_named_first(operations, books, starts_on, said):
+def test_months_that_a_contract_would_close_are_named_first(operations, scenario, starts_on, said):
     package = Package.objects.create(name="Agreed")
     asked = contract(package, starts_on=starts_on, closes_past_months="")
 
@@ -146,7 +148,7 @@ def test_months_that_a_contract_would_close_are_named_first(operations, books, s
 
 
 @time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
-def test_a_contract_of_this_month_or_a_later_one_asks_nothing(operations, books):
+def test_a_contract_of_this_month_or_a_later_one_asks_nothing(operations, scenario):
     package = Package.objects.create(name="Agreed")
 
     for starts_on in ("2026-11-01", "2026-12-01"):
@@ -154,7 +156,7 @@ def test_a_contract_of_this_month_or_a_later_one_asks_nothing(operations, books)
         assert operations.post(reverse("admin:billing_contract_add"), asked).status_code == 302
 
 
-def test_a_month_closed_while_the_form_was_open_is_told(operations, books, monkeypatch):
+def test_a_month_closed_while_the_form_was_open_is_told(operations, scenario, monkeypatch):
     package = Package.objects.create(name="Agreed")
     MonthClose.objects.create(month="2026-11-01", started_at=NOVEMBER, issued_at=NOVEMBER)
     monkeypatch.setattr(ContractForm, "clean", ModelForm.clean)
@@ -162,11 +164,11 @@ def test_a_month_closed_while_the_form_was_open_is_told(operations, books, monke
     answer = operations.post(reverse("admin:billing_contract_add"), contract(package), follow=True)
 
     assert "was closed meanwhile" in answer.content.decode()
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Contract.objects.count() == 0
 
 
-def test_agreeing_waits_for_a_close_and_holds_off_the_next(books):
+def test_agreeing_waits_for_a_close_and_holds_off_the_next(scenario):
     agreed = agree_contract(
         contract=Contract(
             kind="pay_as_you_go",
@@ -190,24 +192,24 @@ def test_agreeing_waits_for_a_close_and_holds_off_the_next(books):
         assert cursor.fetchone() == (1,)
 
 
-def test_a_closed_month_is_verified_by_operations(operations, books):
-    books.contract()
-    books.organization(users=3)
-    with provider_schema(books.provider):
-        run = close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+def test_a_closed_month_is_verified_by_operations(operations, scenario):
+    scenario.contract()
+    scenario.organization(users=3)
+    with provider_schema(scenario.provider):
+        run = close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
     change = operations.get(reverse("admin:billing_monthclose_change", args=[run.pk]))
     address = reverse("admin:billing_monthclose_verify", args=[run.pk])
     assert address in change.content.decode()
     assert "Nothing differs." in operations.get(address).content.decode()
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         Invoice.objects.update(subtotal_minor=1, total_minor=1)
     shown = operations.get(address).content.decode()
     assert "$33.00" in shown
     assert "$0.01" in shown
 
 
-def test_a_month_that_is_not_closed_has_no_verification(operations, books):
+def test_a_month_that_is_not_closed_has_no_verification(operations, scenario):
     run = MonthClose.objects.create(month="2026-10-01", started_at=NOVEMBER)
 
     change = operations.get(reverse("admin:billing_monthclose_change", args=[run.pk]))

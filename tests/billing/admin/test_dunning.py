@@ -13,37 +13,39 @@ from billing.dunning.stages import DunningStage
 from billing.models import DunningStep, SuspensionDeferral
 from core.schema import provider_schema
 from tenants.models import AuditEntry
-from tests.billing.conftest import Books
+from tests.billing.conftest import BillingScenario
 from tests.personas import Personas
 
 NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def operations(client: Client, people: Personas, books: Books) -> Client:
+def operations(client: Client, people: Personas, scenario: BillingScenario) -> Client:
     """Staff at work in north, which is suspended."""
     client.force_login(people.staff)
     session = client.session
-    session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+    session[OPERATIONS_PROVIDER_KEY] = scenario.provider.pk
     session.save()
-    books.invoice()
+    scenario.invoice()
     status.update_dunning(now=NOW)
     return client
 
 
-def north_stands(books: Books) -> DunningStage:
-    provider = Provider.objects.get(pk=books.provider.pk)
+def north_stands(scenario: BillingScenario) -> DunningStage:
+    provider = Provider.objects.get(pk=scenario.provider.pk)
     return status.dunning_status(provider=provider, now=NOW).standing
 
 
 @time_machine.travel(NOW, tick=False)
-def test_deferred_and_withdrawn_with_who_and_why(operations: Client, books: Books) -> None:
+def test_deferred_and_withdrawn_with_who_and_why(
+    operations: Client, scenario: BillingScenario
+) -> None:
     add = reverse("admin:billing_suspensiondeferral_add")
     sent = {"last_day": "2026-12-31", "reason": "Transfer announced\nby phone."}
     assert operations.post(add, sent).status_code == 302
-    assert north_stands(books) is DunningStage.THIRTY_DAYS
+    assert north_stands(scenario) is DunningStage.THIRTY_DAYS
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         deferral = SuspensionDeferral.objects.get()
         assert deferral.reason == "Transfer announced by phone."
         assert deferral.made_by_name.startswith("Staff")
@@ -51,7 +53,7 @@ def test_deferred_and_withdrawn_with_who_and_why(operations: Client, books: Book
 
     chosen = {"action": "withdraw", "_selected_action": [deferral.pk]}
     operations.post(reverse("admin:billing_suspensiondeferral_changelist"), chosen)
-    assert north_stands(books) is DunningStage.SUSPENDED
+    assert north_stands(scenario) is DunningStage.SUSPENDED
 
 
 @time_machine.travel(NOW, tick=False)
@@ -65,20 +67,22 @@ def test_deferred_and_withdrawn_with_who_and_why(operations: Client, books: Book
     ],
 )
 def test_what_cannot_be_is_refused_with_words(
-    field: str, value: str, words: str, operations: Client, books: Books
+    field: str, value: str, words: str, operations: Client, scenario: BillingScenario
 ) -> None:
     sent = {"last_day": "2026-12-31", "reason": "x", field: value}
     answer = operations.post(reverse("admin:billing_suspensiondeferral_add"), sent)
     assert answer.status_code == 200
     assert words in answer.content.decode()
-    assert north_stands(books) is DunningStage.SUSPENDED
+    assert north_stands(scenario) is DunningStage.SUSPENDED
 
 
 @time_machine.travel(NOW, tick=False)
-def test_steps_are_there_to_look_at_and_never_to_change(operations: Client, books: Books) -> None:
+def test_steps_are_there_to_look_at_and_never_to_change(
+    operations: Client, scenario: BillingScenario
+) -> None:
     page = operations.get(reverse("admin:billing_dunningstep_changelist"))
     assert "Outstanding for 30 days" in page.content.decode()
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         step = DunningStep.objects.first()
     assert step is not None
     where = reverse("admin:billing_dunningstep_change", args=[step.pk])

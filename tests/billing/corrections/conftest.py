@@ -8,22 +8,22 @@ from billing.choices import LineKind
 from billing.models import Invoice, InvoiceLine, Payment
 from billing.payments.charging import charge_invoice
 from core.actors import Actor
-from tests.billing.conftest import NOVEMBER, Books
+from tests.billing.conftest import NOVEMBER, BillingScenario
 
 STAFF = Actor(id=99, name="Oona Operations")
 LATER = NOVEMBER + timedelta(days=2)
 
 
 @pytest.fixture
-def paid(books: Books) -> Invoice:
+def paid(scenario: BillingScenario) -> Invoice:
     """An invoice of 330 dollars that the card on file has paid."""
-    return pay(books, books.invoice())
+    return pay(scenario, scenario.invoice())
 
 
-def pay(books: Books, invoice: Invoice) -> Invoice:
+def pay(scenario: BillingScenario, invoice: Invoice) -> Invoice:
     """Charge an invoice to a card that lets everything through."""
-    if not books.provider.stripe_customer_id:
-        books.card()
+    if not scenario.provider.stripe_customer_id:
+        scenario.card()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     assert attempt is not None
     assert attempt.state == "succeeded"
@@ -35,10 +35,12 @@ def payment_of(invoice: Invoice) -> Payment:
     return invoice.payments.get()
 
 
-def with_lines(books: Books, *amounts: int, tax_minor: int = 0, **changes: object) -> Invoice:
+def with_lines(
+    scenario: BillingScenario, *amounts: int, tax_minor: int = 0, **changes: object
+) -> Invoice:
     """An open invoice with a line for each amount before tax."""
     subtotal = sum(amounts)
-    invoice = books.invoice(
+    invoice = scenario.invoice(
         total_minor=subtotal + tax_minor,
         subtotal_minor=subtotal,
         tax_minor=tax_minor,

@@ -12,22 +12,22 @@ from tests.billing.corrections.conftest import LATER, pay, with_lines
 
 
 @pytest.fixture
-def operations(client, people, books):
+def operations(client, people, scenario):
     """Staff signed in and working in north, on the day of the story."""
     with time_machine.travel(LATER, tick=False):
         client.force_login(people.staff)
         session = client.session
-        session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+        session[OPERATIONS_PROVIDER_KEY] = scenario.provider.pk
         session.save()
         yield client
 
 
 @pytest.fixture
-def here(books):
+def here(scenario):
     """Look at north's books between requests."""
 
     def enter():
-        return provider_schema(books.provider)
+        return provider_schema(scenario.provider)
 
     return enter
 
@@ -52,8 +52,8 @@ def words(response):
     return response.content.decode()
 
 
-def test_a_transfer_is_recorded_after_a_second_look(operations, books, here):
-    invoice = books.invoice()
+def test_a_transfer_is_recorded_after_a_second_look(operations, scenario, here):
+    invoice = scenario.invoice()
     address = page_of("invoice", "record_transfer", invoice)
     fields = {"amount": "100.00", "received_on": "2026-11-02", "reference": "Statement 12"}
     shown = operations.get(address)
@@ -92,19 +92,19 @@ def test_a_transfer_is_recorded_after_a_second_look(operations, books, here):
         ("reference", "a\u202eb", "can&#x27;t be seen"),
     ],
 )
-def test_what_cannot_be_is_said_at_its_field(operations, books, field, value, told):
+def test_what_cannot_be_is_said_at_its_field(operations, scenario, field, value, told):
     fields = {"amount": "1", "received_on": "2026-11-02", "reference": "x", field: value}
 
-    refused = send(operations, page_of("invoice", "record_transfer", books.invoice()), **fields)
+    refused = send(operations, page_of("invoice", "record_transfer", scenario.invoice()), **fields)
 
     assert refused.status_code == 422
     assert any(part in words(refused) for part in told.split("|"))
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert not Payment.objects.exists()
 
 
-def test_lines_are_credited_and_what_was_paid_is_refunded(operations, books, here):
-    invoice = pay(books, with_lines(books, 20_000, 10_000, tax_minor=6_000))
+def test_lines_are_credited_and_what_was_paid_is_refunded(operations, scenario, here):
+    invoice = pay(scenario, with_lines(scenario, 20_000, 10_000, tax_minor=6_000))
     line = invoice.lines.get(position=2)
 
     done = send(
@@ -123,9 +123,9 @@ def test_lines_are_credited_and_what_was_paid_is_refunded(operations, books, her
 
 
 @pytest.mark.parametrize("chosen", [{}, {"lines": ["1"], "amount": "1"}, {"lines": ["999"]}])
-def test_lines_or_an_amount(operations, books, here, chosen):
+def test_lines_or_an_amount(operations, scenario, here, chosen):
     refused = send(
-        operations, page_of("invoice", "credit", books.invoice()), reason="Goodwill", **chosen
+        operations, page_of("invoice", "credit", scenario.invoice()), reason="Goodwill", **chosen
     )
 
     assert refused.status_code == 422
@@ -133,10 +133,10 @@ def test_lines_or_an_amount(operations, books, here, chosen):
         assert not CreditNote.objects.exists()
 
 
-def test_void_and_issued_again(operations, books, here):
-    books.contract()
+def test_void_and_issued_again(operations, scenario, here):
+    scenario.contract()
     invoice = with_lines(
-        books, 3_300, contract_summary={"unit_price": "11", "committed_quantity": None}
+        scenario, 3_300, contract_summary={"unit_price": "11", "committed_quantity": None}
     )
 
     assert send(operations, page_of("invoice", "void", invoice), reason="Wrong").status_code == 302
@@ -151,7 +151,7 @@ def test_void_and_issued_again(operations, books, here):
         assert invoice.void_reason == "Wrong"
 
 
-def test_a_refund_and_its_limit(operations, books, here, paid):
+def test_a_refund_and_its_limit(operations, scenario, here, paid):
     with here():
         payment = paid.payments.get()
     address = page_of("payment", "refund", payment)
@@ -169,8 +169,8 @@ def test_a_refund_and_its_limit(operations, books, here, paid):
         )
 
 
-def test_a_payout_is_booked(operations, books, here):
-    invoice = books.invoice()
+def test_a_payout_is_booked(operations, scenario, here):
+    invoice = scenario.invoice()
     payment = invoice.payments.create(
         method="bank_transfer", amount_minor=33_000, currency="USD", received_at=LATER
     )
@@ -187,8 +187,8 @@ def test_a_payout_is_booked(operations, books, here):
 
 
 @pytest.mark.parametrize(("verb", "state"), [("accept", "accepted"), ("decline", "declined")])
-def test_a_dispute_is_answered(operations, books, here, verb, state):
-    invoice = with_lines(books, 20_000, 10_000)
+def test_a_dispute_is_answered(operations, scenario, here, verb, state):
+    invoice = with_lines(scenario, 20_000, 10_000)
     dispute = LineDispute.objects.create(
         invoice=invoice,
         line=invoice.lines.get(position=2),
@@ -210,8 +210,8 @@ def test_a_dispute_is_answered(operations, books, here, verb, state):
     assert operations.get(address).status_code == 302
 
 
-def test_written_off(operations, books, here):
-    invoice = books.invoice()
+def test_written_off(operations, scenario, here):
+    invoice = scenario.invoice()
 
     assert send(operations, page_of("invoice", "write_off", invoice), reason="Insolvent")
 
@@ -219,13 +219,13 @@ def test_written_off(operations, books, here):
         assert Invoice.objects.get().status == "uncollectible"
 
 
-def test_only_staff_at_work_in_the_provider_and_with_the_right(client, people, books):
-    address = page_of("invoice", "void", books.invoice())
+def test_only_staff_at_work_in_the_provider_and_with_the_right(client, people, scenario):
+    address = page_of("invoice", "void", scenario.invoice())
     for person in (people.olive, people.bill):
         client.force_login(person)
         assert client.get(address).status_code in (302, 403)
         assert client.post(address, {"reason": "x", "confirmed": "1"}).status_code in (302, 403)
     client.force_login(people.staff)
     assert client.post(address, {"reason": "x", "confirmed": "1"}).status_code == 403
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Invoice.objects.get().voided_at is None

@@ -15,7 +15,7 @@ from billing.models.invoice_amounts import Amounts
 from billing.payments.balance_lock import CorrectionRefused
 from billing.payments.charging import charge_invoice
 from core.outbox.delivery import deliver_due
-from tests.billing.conftest import BILL, Books
+from tests.billing.conftest import BILL, BillingScenario
 from tests.billing.corrections.conftest import LATER, STAFF, with_lines
 
 minors = st.integers(0, 50_000)
@@ -109,20 +109,20 @@ ENDS = (void, give_up)
         st.tuples(st.sampled_from((*ACTS, *ACTS, *ENDS)), st.integers(1, 20_000)), max_size=8
     )
 )
-def test_any_story_of_an_invoice_adds_up(books, acts):
-    if not books.provider.stripe_customer_id:
-        books.card()
+def test_any_story_of_an_invoice_adds_up(scenario, acts):
+    if not scenario.provider.stripe_customer_id:
+        scenario.card()
     number = Invoice.objects.count()
     invoice = with_lines(
-        books,
+        scenario,
         7_001,
         333,
         12_000,
         tax_minor=1_237,
         month=date(2000 + number // 12, 1 + number % 12, 1),
     )
-    refunded_before = books.stripe.charges(customer=books.customer())["amount_refunded"]
-    charged_before = books.stripe.charges(customer=books.customer())["amount_charged"]
+    refunded_before = scenario.stripe.charges(customer=scenario.customer())["amount_refunded"]
+    charged_before = scenario.stripe.charges(customer=scenario.customer())["amount_charged"]
     for act, amount in acts:
         try:
             act(invoice, amount)
@@ -135,8 +135,8 @@ def test_any_story_of_an_invoice_adds_up(books, acts):
             assert invoice.amounts.credited_minor <= invoice.total_minor
             assert invoice.amounts.overpaid_minor == 0
             assert invoice.amounts.paid_minor >= 0
-        deliver_due(now=LATER, schema=books.provider.schema_name)
-    totals = books.stripe.charges(customer=books.customer())
+        deliver_due(now=LATER, schema=scenario.provider.schema_name)
+    totals = scenario.stripe.charges(customer=scenario.customer())
     kept = sum(
         payment.amount_minor - sum(refund.amount_minor for refund in payment.refunds.all())
         for payment in invoice.payments.filter(method="card")
@@ -145,9 +145,11 @@ def test_any_story_of_an_invoice_adds_up(books, acts):
     assert moved[0] - moved[1] == kept
 
 
-def test_amounts_read_alone_are_those_read_with_a_list(books: Books, paid: Invoice) -> None:
+def test_amounts_read_alone_are_those_read_with_a_list(
+    scenario: BillingScenario, paid: Invoice
+) -> None:
     """Refunds, chargebacks and disputes of every state count alike in both."""
-    invoice = with_lines(books, 30_000, 20_000, month=date(2026, 9, 1))
+    invoice = with_lines(scenario, 30_000, 20_000, month=date(2026, 9, 1))
     other = paid.payments.get()
     payment = Payment.objects.create(
         invoice=invoice,

@@ -32,8 +32,8 @@ def transfer(invoice, amount_minor=33_000, **more):
     )
 
 
-def test_parts_add_up_to_the_whole(books):
-    invoice = books.invoice()
+def test_parts_add_up_to_the_whole(scenario):
+    invoice = scenario.invoice()
 
     first = transfer(invoice, 10_000)
     assert (invoice.owed_minor, invoice.status) == (23_000, "partially_paid")
@@ -45,8 +45,8 @@ def test_parts_add_up_to_the_whole(books):
     assert entries.count() == 2
 
 
-def test_more_than_is_unpaid_is_refused_with_the_figures(books):
-    invoice = books.invoice()
+def test_more_than_is_unpaid_is_refused_with_the_figures(scenario):
+    invoice = scenario.invoice()
     transfer(invoice, 30_000)
 
     with pytest.raises(CorrectionRefused, match=r"\$30.00 is unpaid .* \$0.01 too much") as refused:
@@ -56,8 +56,8 @@ def test_more_than_is_unpaid_is_refused_with_the_figures(books):
     assert Payment.objects.count() == 1
 
 
-def test_the_same_transfer_is_booked_once(books):
-    invoice = books.invoice()
+def test_the_same_transfer_is_booked_once(scenario):
+    invoice = scenario.invoice()
     transfer(invoice, 10_000)
 
     with pytest.raises(CorrectionRefused, match="recorded already"):
@@ -76,21 +76,21 @@ def test_the_same_transfer_is_booked_once(books):
         ({"reference": " "}, "reference"),
     ],
 )
-def test_what_cannot_be_is_refused(books, changes, words):
+def test_what_cannot_be_is_refused(scenario, changes, words):
     with pytest.raises(CorrectionRefused, match=words):
-        transfer(books.invoice(), **changes)
+        transfer(scenario.invoice(), **changes)
 
 
-def test_a_void_invoice_takes_no_money(books):
-    invoice = books.invoice()
+def test_a_void_invoice_takes_no_money(scenario):
+    invoice = scenario.invoice()
     void_invoice(invoice_id=invoice.pk, reason="Wrong buyer", actor=STAFF, now=LATER)
 
     with pytest.raises(CorrectionRefused, match="void"):
         transfer(invoice)
 
 
-def test_what_comes_after_the_write_off_is_booked_all_the_same(books):
-    invoice = books.invoice()
+def test_what_comes_after_the_write_off_is_booked_all_the_same(scenario):
+    invoice = scenario.invoice()
     write_off(invoice_id=invoice.pk, reason="Insolvent", actor=STAFF, now=LATER)
     invoice.refresh_from_db()
 
@@ -103,11 +103,11 @@ def test_what_comes_after_the_write_off_is_booked_all_the_same(books):
         transfer(invoice, 1, reference="Statement 13")
 
 
-def test_a_card_that_is_being_charged_is_waited_for(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+def test_a_card_that_is_being_charged_is_waited_for(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "unknown"
 
     with pytest.raises(ChargeIsRunning):
@@ -119,10 +119,10 @@ def test_a_card_that_is_being_charged_is_waited_for(books):
     assert invoice.amounts.overpaid_minor == 0
 
 
-def test_the_link_to_confirm_is_dead_once_the_money_came(books):
-    books.card()
-    tell_last_card(books, "authentication_required")
-    invoice = books.invoice()
+def test_the_link_to_confirm_is_dead_once_the_money_came(scenario):
+    scenario.card()
+    tell_last_card(scenario, "authentication_required")
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
 
     transfer(invoice)
@@ -134,17 +134,17 @@ def test_the_link_to_confirm_is_dead_once_the_money_came(books):
         topic="billing.document_mail", key__startswith="charge-failed:"
     )
     assert not mails.exists(), "no bank refused anything"
-    intent = books.stripe.client().v1.payment_intents.retrieve(attempt.stripe_payment_intent_id)
+    intent = scenario.stripe.client().v1.payment_intents.retrieve(attempt.stripe_payment_intent_id)
     assert intent.status == "canceled"
     assert charge_invoice(invoice_id=invoice.pk, now=LATER, cause="retry:1:1") is None
 
 
-def test_a_stripe_that_is_away_leaves_everything_as_it_was(books):
-    books.card()
-    tell_last_card(books, "authentication_required")
-    invoice = books.invoice()
+def test_a_stripe_that_is_away_leaves_everything_as_it_was(scenario):
+    scenario.card()
+    tell_last_card(scenario, "authentication_required")
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
-    books.stripe.fault("timeout", path="/v1/payment_intents/*", method="*", times=3)
+    scenario.stripe.fault("timeout", path="/v1/payment_intents/*", method="*", times=3)
 
     with pytest.raises(ChargeIsRunning, match="Stripe did not answer"):
         transfer(invoice)
@@ -153,13 +153,13 @@ def test_a_stripe_that_is_away_leaves_everything_as_it_was(books):
     assert (attempt.state, Payment.objects.count()) == ("needs_confirmation", 0)
 
 
-def test_a_retry_charges_what_the_transfer_left(books):
-    books.card()
-    tell_last_card(books, "insufficient_funds")
-    invoice = books.invoice()
+def test_a_retry_charges_what_the_transfer_left(scenario):
+    scenario.card()
+    tell_last_card(scenario, "insufficient_funds")
+    invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=LATER)
     transfer(invoice, 30_000)
-    tell_last_card(books, "approve")
+    tell_last_card(scenario, "approve")
 
     again = charge_invoice(invoice_id=invoice.pk, now=LATER + timedelta(days=1), cause="retry:1:1")
 

@@ -33,8 +33,8 @@ def credit_of(invoice, *positions, **more):
     )
 
 
-def test_a_credit_lowers_what_is_owed_and_says_who(books):
-    invoice = books.invoice()
+def test_a_credit_lowers_what_is_owed_and_says_who(scenario):
+    invoice = scenario.invoice()
 
     note = credit(invoice, 3_000)
 
@@ -46,8 +46,8 @@ def test_a_credit_lowers_what_is_owed_and_says_who(books):
     assert entry.after["invoice"] == invoice.number
 
 
-def test_the_invoice_itself_is_as_it_was(books):
-    invoice = with_lines(books, 20_000, 10_000, tax_minor=6_000)
+def test_the_invoice_itself_is_as_it_was(scenario):
+    invoice = with_lines(scenario, 20_000, 10_000, tax_minor=6_000)
     before = type(invoice).objects.filter(pk=invoice.pk).values().get()
 
     credit_of(invoice, 2)
@@ -55,8 +55,8 @@ def test_the_invoice_itself_is_as_it_was(books):
     assert type(invoice).objects.filter(pk=invoice.pk).values().get() == before
 
 
-def test_chosen_lines_are_credited_with_their_tax(books):
-    invoice = with_lines(books, 20_000, 10_000, tax_minor=6_000)
+def test_chosen_lines_are_credited_with_their_tax(scenario):
+    invoice = with_lines(scenario, 20_000, 10_000, tax_minor=6_000)
 
     note = credit_of(invoice, 2)
 
@@ -67,8 +67,8 @@ def test_chosen_lines_are_credited_with_their_tax(books):
         credit_of(invoice, 2)
 
 
-def test_a_line_of_another_invoice_is_no_line_of_this_one(books):
-    invoice, other = with_lines(books, 5_000), with_lines(books, 5_000, month="2026-09-01")
+def test_a_line_of_another_invoice_is_no_line_of_this_one(scenario):
+    invoice, other = with_lines(scenario, 5_000), with_lines(scenario, 5_000, month="2026-09-01")
 
     with pytest.raises(CorrectionRefused, match="lines of this invoice"):
         credit_lines(
@@ -80,8 +80,8 @@ def test_a_line_of_another_invoice_is_no_line_of_this_one(books):
         )
 
 
-def test_lines_and_amounts_together_never_pass_the_invoice(books):
-    invoice = with_lines(books, 20_000, 10_000, tax_minor=6_000)
+def test_lines_and_amounts_together_never_pass_the_invoice(scenario):
+    invoice = with_lines(scenario, 20_000, 10_000, tax_minor=6_000)
     credit(invoice, 30_000)
 
     note = credit_of(invoice, 1)
@@ -92,8 +92,8 @@ def test_lines_and_amounts_together_never_pass_the_invoice(books):
         credit(invoice, 1)
 
 
-def test_no_credit_beyond_the_invoice(books):
-    invoice = books.invoice()
+def test_no_credit_beyond_the_invoice(scenario):
+    invoice = scenario.invoice()
 
     with pytest.raises(CorrectionRefused, match=r"No more than \$330.00") as refused:
         credit(invoice, 33_001)
@@ -103,14 +103,14 @@ def test_no_credit_beyond_the_invoice(books):
 
 
 @pytest.mark.parametrize(("amount", "reason"), [(0, "Goodwill"), (-5, "Goodwill"), (100, "  ")])
-def test_a_credit_has_an_amount_and_a_reason(books, amount, reason):
+def test_a_credit_has_an_amount_and_a_reason(scenario, amount, reason):
     with pytest.raises(CorrectionRefused):
-        credit(books.invoice(), amount, reason=reason)
+        credit(scenario.invoice(), amount, reason=reason)
 
 
-def test_numbers_have_no_gaps_also_after_one_that_failed(books):
-    invoice = books.invoice()
-    prefix = books.provider.invoice_prefix
+def test_numbers_have_no_gaps_also_after_one_that_failed(scenario):
+    invoice = scenario.invoice()
+    prefix = scenario.provider.invoice_prefix
     credit(invoice, 100)
     with transaction.atomic():
         assert credit(invoice, 100).number.endswith("000002")
@@ -123,7 +123,7 @@ def test_numbers_have_no_gaps_also_after_one_that_failed(books):
     assert NumberSequence.objects.get(name="credit_note").last_number == 2
 
 
-def test_what_was_paid_of_it_is_refunded_in_the_same_act(books, paid):
+def test_what_was_paid_of_it_is_refunded_in_the_same_act(scenario, paid):
     note = credit(paid, 5_000)
 
     refund = Refund.objects.get()
@@ -132,8 +132,8 @@ def test_what_was_paid_of_it_is_refunded_in_the_same_act(books, paid):
     assert CreditNote.objects.count() == 1, "a refund of a credit is credited once"
 
 
-def test_only_the_surplus_of_a_partly_paid_invoice_is_refunded(books):
-    invoice = books.invoice()
+def test_only_the_surplus_of_a_partly_paid_invoice_is_refunded(scenario):
+    invoice = scenario.invoice()
     invoice.payments.create(
         method="bank_transfer", amount_minor=20_000, currency="USD", received_at=LATER
     )
@@ -144,8 +144,8 @@ def test_only_the_surplus_of_a_partly_paid_invoice_is_refunded(books):
     assert (invoice.owed_minor, invoice.amounts.overpaid_minor) == (0, 0)
 
 
-def test_the_newest_payments_go_back_first(books):
-    invoice = books.invoice()
+def test_the_newest_payments_go_back_first(scenario):
+    invoice = scenario.invoice()
     for day, amount in enumerate((20_000, 13_000)):
         invoice.payments.create(
             method="bank_transfer",
@@ -160,8 +160,8 @@ def test_the_newest_payments_go_back_first(books):
     assert list(refunds) == [(13_000, 13_000), (20_000, 2_000)]
 
 
-def test_two_tabs_see_the_same_amounts_and_one_acts(books):
-    invoice = books.invoice()
+def test_two_tabs_see_the_same_amounts_and_one_acts(scenario):
+    invoice = scenario.invoice()
     seen = invoice.amounts
     credit(invoice, 100, seen=seen)
 
@@ -171,19 +171,19 @@ def test_two_tabs_see_the_same_amounts_and_one_acts(books):
     assert CreditNote.objects.count() == 1
 
 
-def test_a_void_invoice_has_nothing_to_credit(books):
-    invoice = books.invoice(voided_at=LATER)
+def test_a_void_invoice_has_nothing_to_credit(scenario):
+    invoice = scenario.invoice(voided_at=LATER)
 
     with pytest.raises(CorrectionRefused, match="void"):
         credit(invoice, 100)
 
 
 @pytest.mark.parametrize("kind", ["timeout", "commit_then_timeout"])
-def test_a_charge_under_way_has_to_end_first(books, kind):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault(kind, path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+def test_a_charge_under_way_has_to_end_first(scenario, kind):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault(kind, path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "unknown"
 
     with pytest.raises(ChargeIsRunning):
@@ -195,10 +195,10 @@ def test_a_charge_under_way_has_to_end_first(books, kind):
     assert (invoice.amounts.paid_minor, invoice.amounts.overpaid_minor) == (32_900, 0)
 
 
-def test_a_payment_that_waits_for_its_holder_is_withdrawn_and_begun_anew(books):
-    books.card()
-    tell_last_card(books, "authentication_required")
-    invoice = books.invoice()
+def test_a_payment_that_waits_for_its_holder_is_withdrawn_and_begun_anew(scenario):
+    scenario.card()
+    tell_last_card(scenario, "authentication_required")
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
     assert attempt.state == "needs_confirmation"
 
@@ -211,12 +211,12 @@ def test_a_payment_that_waits_for_its_holder_is_withdrawn_and_begun_anew(books):
     assert again.amount_minor == 30_000
 
 
-def test_paid_in_the_moment_it_was_withdrawn_it_is_refunded(books):
-    books.card()
-    tell_last_card(books, "authentication_required")
-    invoice = books.invoice()
+def test_paid_in_the_moment_it_was_withdrawn_it_is_refunded(scenario):
+    scenario.card()
+    tell_last_card(scenario, "authentication_required")
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
-    holder_confirms(books, attempt)
+    holder_confirms(scenario, attempt)
 
     credit(invoice, 3_000)
 
@@ -226,7 +226,7 @@ def test_paid_in_the_moment_it_was_withdrawn_it_is_refunded(books):
     assert (invoice.owed_minor, invoice.amounts.overpaid_minor) == (0, 0)
 
 
-def test_a_refund_that_failed_is_ordered_again_without_another_note(books, paid):
+def test_a_refund_that_failed_is_ordered_again_without_another_note(scenario, paid):
     credit(paid, 5_000)
     Refund.objects.update(state="failed", finished_at=LATER)
     assert paid.amounts.overpaid_minor == 5_000
@@ -235,4 +235,4 @@ def test_a_refund_that_failed_is_ordered_again_without_another_note(books, paid)
 
     assert paid.amounts.overpaid_minor == 0, "the whole surplus goes back with the next note"
     assert pay_back.refunds.get().amount_minor == 6_000
-    assert pay(books, books.invoice(month="2026-09-01")).amounts.overpaid_minor == 0
+    assert pay(scenario, scenario.invoice(month="2026-09-01")).amounts.overpaid_minor == 0

@@ -16,9 +16,9 @@ from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines
 
 
 @pytest.fixture
-def invoice(books):
+def invoice(scenario):
     """Two lines, 200 and 100 dollars, and 60 of tax."""
-    return with_lines(books, 20_000, 10_000, tax_minor=6_000)
+    return with_lines(scenario, 20_000, 10_000, tax_minor=6_000)
 
 
 def dispute(invoice, position=2, reason="They left in September"):
@@ -38,7 +38,7 @@ def mails(template):
     return OutboxMessage.objects.filter(topic="mail.send", key__startswith=f"{template}:")
 
 
-def test_operations_are_told_what_and_why(books, invoice, settings):
+def test_operations_are_told_what_and_why(scenario, invoice, settings):
     opened = dispute(invoice)
 
     assert opened.amount_minor == 12_000, "with its tax"
@@ -49,8 +49,8 @@ def test_operations_are_told_what_and_why(books, invoice, settings):
     assert AuditEntry.objects.get(action="dispute.opened").actor_name == BILL.name
 
 
-def test_a_charge_leaves_out_what_is_disputed(books, invoice):
-    books.card()
+def test_a_charge_leaves_out_what_is_disputed(scenario, invoice):
+    scenario.card()
     dispute(invoice)
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
@@ -60,8 +60,8 @@ def test_a_charge_leaves_out_what_is_disputed(books, invoice):
     assert charge_invoice(invoice_id=invoice.pk, now=LATER, cause="retry:1:1") is None
 
 
-def test_a_payment_link_asks_for_the_rest_only(books, invoice):
-    books.card()
+def test_a_payment_link_asks_for_the_rest_only(scenario, invoice):
+    scenario.card()
     dispute(invoice, 1)
     begin_on_session(invoice_id=invoice.pk, now=LATER)
     assert invoice.attempts.get().amount_minor == 12_000
@@ -71,7 +71,7 @@ def test_a_payment_link_asks_for_the_rest_only(books, invoice):
         begin_on_session(invoice_id=invoice.pk, now=LATER)
 
 
-def test_accepted_it_is_credited_and_the_answer_mailed(books, invoice):
+def test_accepted_it_is_credited_and_the_answer_mailed(scenario, invoice):
     opened = dispute(invoice)
 
     answered = accept(opened)
@@ -85,8 +85,8 @@ def test_accepted_it_is_credited_and_the_answer_mailed(books, invoice):
     assert note.number in mail.payload["text"]
 
 
-def test_paid_already_it_is_refunded(books, invoice):
-    pay(books, invoice)
+def test_paid_already_it_is_refunded(scenario, invoice):
+    pay(scenario, invoice)
     opened = dispute(invoice)
 
     accept(opened)
@@ -94,8 +94,8 @@ def test_paid_already_it_is_refunded(books, invoice):
     assert Refund.objects.get().amount_minor == 12_000
 
 
-def test_declined_the_card_is_charged_with_it_now(books, invoice):
-    books.card()
+def test_declined_the_card_is_charged_with_it_now(scenario, invoice):
+    scenario.card()
     opened = dispute(invoice)
     charge_invoice(invoice_id=invoice.pk, now=LATER)
 
@@ -124,14 +124,14 @@ def test_two_people_answer_once(invoice, answer):
     assert CreditNote.objects.count() == 1
 
 
-def test_a_line_is_disputed_once(books, invoice):
+def test_a_line_is_disputed_once(scenario, invoice):
     decline(dispute(invoice))
 
     with pytest.raises(CorrectionRefused, match="disputed before"):
         dispute(invoice)
 
 
-def test_what_costs_nothing_cannot_be_disputed(books, invoice):
+def test_what_costs_nothing_cannot_be_disputed(scenario, invoice):
     line = invoice.lines.get(position=2)
     credit_lines(
         invoice_id=invoice.pk, line_ids=[line.pk], reason="Goodwill", actor=STAFF, now=LATER

@@ -20,20 +20,20 @@ from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines
 
 
 @pytest.fixture
-def invoice(books):
+def invoice(scenario):
     """Paid by card: 200 and 100 dollars, and 60 of tax."""
-    made = with_lines(books, 20_000, 10_000, tax_minor=6_000, tax_name="VAT", tax_rate=20)
-    return pay(books, made)
+    made = with_lines(scenario, 20_000, 10_000, tax_minor=6_000, tax_name="VAT", tax_rate=20)
+    return pay(scenario, made)
 
 
 @pytest.fixture
-def credited(books, invoice):
+def credited(scenario, invoice):
     """Its second line credited, with PDF, mails and refund."""
     line = invoice.lines.get(position=2)
     note = credit_lines(
         invoice_id=invoice.pk, line_ids=[line.pk], reason="Never used", actor=STAFF, now=LATER
     )
-    while deliver_due(now=LATER, schema=books.provider.schema_name):
+    while deliver_due(now=LATER, schema=scenario.provider.schema_name):
         pass
     return note
 
@@ -92,8 +92,8 @@ def test_the_pdf_says_what_was_taken_back_and_is_kept(as_bill, credited):
         assert words in text
 
 
-def test_damaged_bytes_are_withheld(as_bill, books, credited):
-    with provider_schema(books.provider):
+def test_damaged_bytes_are_withheld(as_bill, scenario, credited):
+    with provider_schema(scenario.provider):
         kept = CreditNoteDocument.objects.get()
         assert hashlib.sha256(bytes(kept.content)).hexdigest() == kept.sha256
         CreditNoteDocument.objects.update(content=b"%PDF-1.7 other")
@@ -104,8 +104,8 @@ def test_damaged_bytes_are_withheld(as_bill, books, credited):
     assert "withheld" in answer.content.decode()
 
 
-def test_a_note_that_is_not_rendered_yet_is_waited_for(as_bill, books, credited):
-    with provider_schema(books.provider):
+def test_a_note_that_is_not_rendered_yet_is_waited_for(as_bill, scenario, credited):
+    with provider_schema(scenario.provider):
         CreditNoteDocument.objects.all().delete()
 
     answer = as_bill.get(pdf_page(credited))
@@ -126,7 +126,7 @@ def test_the_mails_carry_the_pdf_and_say_where_the_money_goes(credited):
     assert payload["to"] == refund_mail["to"] == credited.invoice.buyer["emails"]
 
 
-def test_a_line_is_disputed_on_a_page_of_its_own(as_bill, books, invoice):
+def test_a_line_is_disputed_on_a_page_of_its_own(as_bill, scenario, invoice):
     assert f'href="{dispute_page(invoice)}"' in as_bill.get(detail(invoice)).content.decode()
     shown = as_bill.get(dispute_page(invoice)).content.decode()
     assert "$120.00" in shown
@@ -140,14 +140,14 @@ def test_a_line_is_disputed_on_a_page_of_its_own(as_bill, books, invoice):
     assert "They left in May" in page
     assert "Waits for an answer" in page
     assert f'href="{dispute_page(invoice)}"' not in page
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert LineDispute.objects.get().opened_by_name.startswith("Bill")
     again = as_bill.post(dispute_page(invoice), {"reason": "Again"}, follow=True)
     assert "disputed before" in again.content.decode()
 
 
-def test_the_answer_is_shown(as_bill, books, invoice):
-    with provider_schema(books.provider):
+def test_the_answer_is_shown(as_bill, scenario, invoice):
+    with provider_schema(scenario.provider):
         line = invoice.lines.get(position=2)
         opened = open_dispute(line=line, reason="They left", actor=BILL, now=LATER)
         accept_dispute(dispute_id=opened.pk, answer="You are right", actor=STAFF, now=LATER)
@@ -158,8 +158,8 @@ def test_the_answer_is_shown(as_bill, books, invoice):
     assert "Accepted" in page
 
 
-def test_a_void_invoice_says_so_and_offers_no_dispute(as_bill, books):
-    invoice = with_lines(books, 5_000)
+def test_a_void_invoice_says_so_and_offers_no_dispute(as_bill, scenario):
+    invoice = with_lines(scenario, 5_000)
     void_invoice(invoice_id=invoice.pk, reason="Billed twice.", actor=STAFF, now=LATER)
 
     page = as_bill.get(detail(invoice)).content.decode()
@@ -182,9 +182,9 @@ def test_outsiders_get_nothing(client, people, credited, name):
     assert client.post(dispute_page(credited.invoice, 1), {"reason": "x"}).status_code in (403, 404)
 
 
-def test_a_note_is_found_under_its_own_invoice_only(as_bill, books, credited):
-    with provider_schema(books.provider):
-        other = with_lines(books, 5_000, month="2026-09-01")
+def test_a_note_is_found_under_its_own_invoice_only(as_bill, scenario, credited):
+    with provider_schema(scenario.provider):
+        other = with_lines(scenario, 5_000, month="2026-09-01")
         assert CreditNote.objects.count() == 1
 
     address = reverse("credit_note_pdf", args=[other.pk, credited.pk])

@@ -22,13 +22,13 @@ from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
 ROUNDS = 4
 
 
-def at_once(books, *acts: Callable[[], object]) -> list[object]:
+def at_once(scenario, *acts: Callable[[], object]) -> list[object]:
     """What each gives, or the refusal it gets."""
     barrier = Barrier(len(acts))
 
     def run(act: Callable[[], object]) -> object:
         try:
-            with provider_schema(books.provider):
+            with provider_schema(scenario.provider):
                 barrier.wait(timeout=20)
                 return act()
         except CorrectionRefused as refusal:
@@ -44,9 +44,9 @@ def refused(outcomes):
     return [outcome for outcome in outcomes if isinstance(outcome, CorrectionRefused)]
 
 
-def test_two_tabs_refund_at_once(committed_books):
-    books = committed_books
-    invoice = pay(books, books.invoice())
+def test_two_tabs_refund_at_once(committed_scenario):
+    scenario = committed_scenario
+    invoice = pay(scenario, scenario.invoice())
     payment = payment_of(invoice)
 
     def refund():
@@ -54,34 +54,34 @@ def test_two_tabs_refund_at_once(committed_books):
             payment=payment, amount_minor=20_000, reason="Agreed", actor=STAFF, now=LATER
         )
 
-    outcomes = at_once(books, refund, refund)
-    deliver_due(now=LATER, schema=books.provider.schema_name)
+    outcomes = at_once(scenario, refund, refund)
+    deliver_due(now=LATER, schema=scenario.provider.schema_name)
 
     assert len(refused(outcomes)) == 1
-    assert books.stripe.charges(customer=books.customer())["amount_refunded"] == 20_000
+    assert scenario.stripe.charges(customer=scenario.customer())["amount_refunded"] == 20_000
     assert (invoice.amounts.paid_minor, invoice.amounts.credited_minor) == (13_000, 20_000)
 
 
-def test_two_credit_notes_never_pass_the_invoice(committed_books):
-    books = committed_books
-    invoice = books.invoice()
+def test_two_credit_notes_never_pass_the_invoice(committed_scenario):
+    scenario = committed_scenario
+    invoice = scenario.invoice()
 
     def credit():
         return credit_amount(
             invoice_id=invoice.pk, total_minor=20_000, reason="Goodwill", actor=STAFF, now=LATER
         )
 
-    outcomes = at_once(books, credit, credit, credit)
+    outcomes = at_once(scenario, credit, credit, credit)
 
     assert len(refused(outcomes)) == 2
     assert CreditNote.objects.get().number.endswith("-CN-000001")
 
 
-def test_a_transfer_and_a_card_never_pay_both(committed_books):
-    books = committed_books
-    books.card()
+def test_a_transfer_and_a_card_never_pay_both(committed_scenario):
+    scenario = committed_scenario
+    scenario.card()
     for month in range(1, ROUNDS + 1):
-        invoice = books.invoice(month=date(2026, month, 1))
+        invoice = scenario.invoice(month=date(2026, month, 1))
 
         def charge(pk=invoice.pk):
             return charge_invoice(invoice_id=pk, now=LATER)
@@ -96,17 +96,17 @@ def test_a_transfer_and_a_card_never_pay_both(committed_books):
                 now=LATER,
             )
 
-        at_once(books, charge, transfer)
+        at_once(scenario, charge, transfer)
 
         amounts = Invoice.objects.get(pk=invoice.pk).amounts
         assert (amounts.paid_minor, amounts.overpaid_minor) == (33_000, 0)
 
 
-def test_a_voided_invoice_is_never_paid(committed_books):
-    books = committed_books
-    books.card()
+def test_a_voided_invoice_is_never_paid(committed_scenario):
+    scenario = committed_scenario
+    scenario.card()
     for month in range(1, ROUNDS + 1):
-        invoice = books.invoice(month=date(2026, month, 1))
+        invoice = scenario.invoice(month=date(2026, month, 1))
 
         def charge(pk=invoice.pk):
             return charge_invoice(invoice_id=pk, now=LATER)
@@ -114,18 +114,18 @@ def test_a_voided_invoice_is_never_paid(committed_books):
         def void(pk=invoice.pk):
             return void_invoice(invoice_id=pk, reason="Wrong", actor=STAFF, now=LATER)
 
-        outcomes = at_once(books, charge, void)
+        outcomes = at_once(scenario, charge, void)
 
         current = Invoice.objects.get(pk=invoice.pk)
         assert (current.status == "paid") == bool(refused(outcomes))
         assert (current.status == "void") == (current.paid_minor == 0)
 
 
-def test_a_credit_while_stripe_is_asked_waits_for_the_answer(committed_books, monkeypatch):
+def test_a_credit_while_stripe_is_asked_waits_for_the_answer(committed_scenario, monkeypatch):
     """The attempt is committed and the request on its way: nothing may lower the debt now."""
-    books = committed_books
-    books.card()
-    invoice = books.invoice()
+    scenario = committed_scenario
+    scenario.card()
+    invoice = scenario.invoice()
     asked = gateway.charge
     seen: list[object] = []
 

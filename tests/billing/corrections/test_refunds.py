@@ -29,42 +29,45 @@ def order(invoice, amount_minor=10_000, reason="Agreed by phone"):
     )
 
 
-def work(books, now=LATER):
-    deliver_due(now=now, schema=books.provider.schema_name)
+def work(scenario, now=LATER):
+    deliver_due(now=now, schema=scenario.provider.schema_name)
 
 
-def refunded_at_stripe(books):
-    return books.stripe.charges(customer=books.customer())["amount_refunded"]
+def refunded_at_stripe(scenario):
+    return scenario.stripe.charges(customer=scenario.customer())["amount_refunded"]
 
 
-def test_a_refund_is_made_once_and_credited_in_the_same_act(books, paid):
+def test_a_refund_is_made_once_and_credited_in_the_same_act(scenario, paid):
     refund = order(paid)
     before = paid.amounts
     assert refund.state == State.PENDING, "Stripe is asked by a worker, after the row is there"
-    assert refunded_at_stripe(books) == 0
+    assert refunded_at_stripe(scenario) == 0
 
-    work(books)
+    work(scenario)
     refund_sending.send_refund(refund_id=refund.pk, now=LATER)
 
     refund.refresh_from_db()
-    assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+    assert (refund.state, refunded_at_stripe(scenario)) == (State.SUCCEEDED, 10_000)
     note = CreditNote.objects.get()
-    assert (note.number, note.total_minor) == (f"{books.provider.invoice_prefix}-CN-000001", 10_000)
+    assert (note.number, note.total_minor) == (
+        f"{scenario.provider.invoice_prefix}-CN-000001",
+        10_000,
+    )
     assert refund.credit_note == note
     assert before == paid.amounts
     assert (paid.amounts.paid_minor, paid.amounts.credited_minor) == (23_000, 10_000)
     assert (paid.owed_minor, paid.amounts.overpaid_minor, paid.status) == (0, 0, "paid")
 
 
-def test_no_more_is_given_back_than_was_paid(books, paid):
+def test_no_more_is_given_back_than_was_paid(scenario, paid):
     order(paid, 30_000)
 
     with pytest.raises(CorrectionRefused, match=r"No more than \$30.00"):
         order(paid, 3_001)
 
     assert order(paid, 3_000).amount_minor == 3_000
-    work(books)
-    assert refunded_at_stripe(books) == 33_000
+    work(scenario)
+    assert refunded_at_stripe(scenario) == 33_000
     assert paid.amounts.credited_minor == 33_000
 
 
@@ -80,69 +83,69 @@ def test_a_refund_has_a_reason(paid):
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "unsaved_500", "conflict"])
-def test_a_lost_answer_is_never_a_second_refund(books, paid, kind):
+def test_a_lost_answer_is_never_a_second_refund(scenario, paid, kind):
     refund = order(paid)
-    books.stripe.fault(kind, path="/v1/refunds")
+    scenario.stripe.fault(kind, path="/v1/refunds")
 
-    work(books)
-    work(books, LATER + timedelta(minutes=1))
+    work(scenario)
+    work(scenario, LATER + timedelta(minutes=1))
 
     refund.refresh_from_db()
     assert refund.state == State.SUCCEEDED
-    assert refunded_at_stripe(books) == 10_000
+    assert refunded_at_stripe(scenario) == 10_000
 
 
 @pytest.mark.parametrize("did_its_work", [True, False])
-def test_a_saved_error_is_settled_by_what_stripe_holds(books, paid, did_its_work):
+def test_a_saved_error_is_settled_by_what_stripe_holds(scenario, paid, did_its_work):
     refund = order(paid)
-    books.stripe.fault("saved_500", path="/v1/refunds", work=did_its_work)
+    scenario.stripe.fault("saved_500", path="/v1/refunds", work=did_its_work)
 
     for hours in (0, 1, 22, 23.5, 25):
-        work(books, LATER + timedelta(hours=hours))
+        work(scenario, LATER + timedelta(hours=hours))
 
     refund.refresh_from_db()
     if did_its_work:
-        assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+        assert (refund.state, refunded_at_stripe(scenario)) == (State.SUCCEEDED, 10_000)
     else:
-        assert (refund.state, refunded_at_stripe(books)) == (State.FAILED, 0)
+        assert (refund.state, refunded_at_stripe(scenario)) == (State.FAILED, 0)
         assert paid.amounts.overpaid_minor == 10_000, "it is still to be given back"
 
 
-def test_what_may_have_arrived_is_not_sent_again_after_a_day(books, paid):
+def test_what_may_have_arrived_is_not_sent_again_after_a_day(scenario, paid):
     refund = order(paid)
-    books.stripe.fault("commit_then_timeout", path="/v1/refunds")
-    work(books)
+    scenario.stripe.fault("commit_then_timeout", path="/v1/refunds")
+    work(scenario)
     Refund.objects.filter(pk=refund.pk).update(sent_at=LATER - timedelta(days=2))
 
-    work(books, LATER + timedelta(minutes=1))
+    work(scenario, LATER + timedelta(minutes=1))
 
     refund.refresh_from_db()
-    assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+    assert (refund.state, refunded_at_stripe(scenario)) == (State.SUCCEEDED, 10_000)
 
 
-def test_a_busy_stripe_is_asked_again(books, paid):
+def test_a_busy_stripe_is_asked_again(scenario, paid):
     refund = order(paid)
-    books.stripe.fault("rate_limit", path="/v1/refunds")
+    scenario.stripe.fault("rate_limit", path="/v1/refunds")
 
-    work(books)
-    work(books, LATER + timedelta(minutes=1))
+    work(scenario)
+    work(scenario, LATER + timedelta(minutes=1))
 
     refund.refresh_from_db()
-    assert (refund.state, refunded_at_stripe(books)) == (State.SUCCEEDED, 10_000)
+    assert (refund.state, refunded_at_stripe(scenario)) == (State.SUCCEEDED, 10_000)
 
 
-def test_a_refused_refund_has_failed_and_is_to_be_given_back(books, paid):
+def test_a_refused_refund_has_failed_and_is_to_be_given_back(scenario, paid):
     refund = order(paid, 33_000)
-    books.stripe.control(
+    scenario.stripe.control(
         "POST", "disputes", payment_intent=payment_of(paid).stripe_payment_intent_id
     )
 
-    work(books)
+    work(scenario)
 
     refund.refresh_from_db()
     assert refund.state == State.FAILED
     assert "charged back" in refund.failure_message
-    work(books, LATER + timedelta(minutes=1))
+    work(scenario, LATER + timedelta(minutes=1))
     mail = OutboxMessage.objects.get(topic="mail.send", key=f"refund-failed:{refund.pk}")
     assert mail.payload["to"] == [settings.SUPPORT_EMAIL]
     assert "charged back" in mail.payload["text"]
@@ -150,11 +153,11 @@ def test_a_refused_refund_has_failed_and_is_to_be_given_back(books, paid):
     assert refunds.refundable_minor(payment_of(paid)) == 33_000, "it never went back"
 
 
-def test_a_refund_that_the_bank_sends_back_has_failed_for_good(books, paid):
+def test_a_refund_that_the_bank_sends_back_has_failed_for_good(scenario, paid):
     refund = order(paid)
-    work(books)
+    work(scenario)
     refund.refresh_from_db()
-    books.stripe.control("POST", "refunds/fail", refund=refund.stripe_refund_id)
+    scenario.stripe.control("POST", "refunds/fail", refund=refund.stripe_refund_id)
 
     facts = stripe_refunds.refund(stripe_refund_id=refund.stripe_refund_id)
     refund_booking.book(facts=facts, now=LATER)
@@ -166,14 +169,14 @@ def test_a_refund_that_the_bank_sends_back_has_failed_for_good(books, paid):
     assert CreditNote.objects.count() == 1
 
 
-def dashboard_refund(books, invoice, amount):
+def dashboard_refund(scenario, invoice, amount):
     intent = payment_of(invoice).stripe_payment_intent_id
-    made = books.stripe.control("POST", "refunds", payment_intent=intent, amount=amount)
+    made = scenario.stripe.control("POST", "refunds", payment_intent=intent, amount=amount)
     return stripe_refunds.refund(stripe_refund_id=made["id"])
 
 
-def test_a_refund_at_the_dashboard_is_booked_once_with_a_credit_note(books, paid):
-    facts = dashboard_refund(books, paid, 4_000)
+def test_a_refund_at_the_dashboard_is_booked_once_with_a_credit_note(scenario, paid):
+    facts = dashboard_refund(scenario, paid, 4_000)
 
     first = refund_booking.book(facts=facts, now=LATER)
     again = refund_booking.book(facts=facts, now=LATER)
@@ -184,16 +187,16 @@ def test_a_refund_at_the_dashboard_is_booked_once_with_a_credit_note(books, paid
     assert OutboxMessage.objects.filter(topic="billing.refund_mail").count() == 1
 
 
-def test_a_webhook_that_comes_before_the_answer_books_the_same_refund(books, paid):
+def test_a_webhook_that_comes_before_the_answer_books_the_same_refund(scenario, paid):
     refund = order(paid)
-    books.stripe.fault("commit_then_timeout", path="/v1/refunds")
-    work(books)
+    scenario.stripe.fault("commit_then_timeout", path="/v1/refunds")
+    work(scenario)
     (facts,) = stripe_refunds.refunds_of(
         payment_intent_id=payment_of(paid).stripe_payment_intent_id
     )
 
     assert refund_booking.book(facts=facts, now=LATER) == refund
-    work(books, LATER + timedelta(minutes=1))
+    work(scenario, LATER + timedelta(minutes=1))
 
     assert Refund.objects.get().state == State.SUCCEEDED
     assert paid.amounts.credited_minor == 10_000
@@ -211,7 +214,7 @@ def refund_facts_with(*, payment_intent_id, amount_minor, refund_key=""):
     )
 
 
-def test_another_amount_is_another_refund(books, paid):
+def test_another_amount_is_another_refund(scenario, paid):
     refund = order(paid)
 
     with pytest.raises(PaymentMismatch):
@@ -225,7 +228,7 @@ def test_another_amount_is_another_refund(books, paid):
         )
 
 
-def test_a_payment_of_somebody_else_is_not_ours(books):
+def test_a_payment_of_somebody_else_is_not_ours(scenario):
     assert (
         refund_booking.book_refund(
             facts=refund_facts_with(payment_intent_id="pi_unknown", amount_minor=100), now=LATER
@@ -234,13 +237,13 @@ def test_a_payment_of_somebody_else_is_not_ours(books):
     )
 
 
-def test_a_transfer_is_given_back_by_hand(books):
-    invoice = books.invoice()
+def test_a_transfer_is_given_back_by_hand(scenario):
+    invoice = scenario.invoice()
     payment = invoice.payments.create(
         method="bank_transfer", amount_minor=33_000, currency="USD", received_at=LATER
     )
     refund = order(invoice, 33_000)
-    work(books)
+    work(scenario)
     refund.refresh_from_db()
     assert refund.state == State.PENDING, "nobody but a person pays it out"
 
@@ -256,7 +259,7 @@ def test_a_transfer_is_given_back_by_hand(books):
         refund_booking.book_payout(refund=refund, reference="again", actor=STAFF, now=LATER)
 
 
-def test_a_contested_payment_is_not_refunded_on_top(books, paid):
+def test_a_contested_payment_is_not_refunded_on_top(scenario, paid):
     payment = payment_of(paid)
     payment.chargebacks.create(
         stripe_dispute_id="dp_1", amount_minor=33_000, currency="USD", opened_at=LATER
@@ -266,8 +269,8 @@ def test_a_contested_payment_is_not_refunded_on_top(books, paid):
         order(paid, 100)
 
 
-def test_a_second_invoice_knows_nothing_of_it(books, paid):
-    other = pay(books, books.invoice(month="2026-09-01"))
+def test_a_second_invoice_knows_nothing_of_it(scenario, paid):
+    other = pay(scenario, scenario.invoice(month="2026-09-01"))
     order(paid, 33_000)
 
     assert other.amounts.credited_minor == 0

@@ -21,30 +21,30 @@ from tests.proofs.close_worker import Steps
 TRIES = 9
 
 
-def paid_invoice(books, number):
-    invoice = books.invoice(month=date(2000 + number, 1, 1), total_minor=10_000 + number)
+def paid_invoice(scenario, number):
+    invoice = scenario.invoice(month=date(2000 + number, 1, 1), total_minor=10_000 + number)
     assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER).state == "succeeded"
     OutboxMessage.objects.all().delete()
     return invoice
 
 
-def refunded_at_stripe(books, invoice):
-    return books.stripe.charges(**{"metadata[invoice]": invoice.number})["amount_refunded"]
+def refunded_at_stripe(scenario, invoice):
+    return scenario.stripe.charges(**{"metadata[invoice]": invoice.number})["amount_refunded"]
 
 
 @pytest.mark.proof
-def test_a_killed_worker_gives_back_once(committed_books):
-    books = committed_books
+def test_a_killed_worker_gives_back_once(committed_scenario):
+    scenario = committed_scenario
     dice = random.Random(20261122)
     steps = Steps()
     kills = length = 0
-    books.card()
+    scenario.card()
     for number in range(TRIES):
-        books.stripe.control("DELETE", "faults")
-        invoice = paid_invoice(books, number)
+        scenario.stripe.control("DELETE", "faults")
+        invoice = paid_invoice(scenario, number)
         fault = dict(FAULTS[number])
         if fault:
-            books.stripe.fault(**fault, path="/v1/refunds")
+            scenario.stripe.fault(**fault, path="/v1/refunds")
         refund = order_refund(
             payment=payment_of(invoice),
             amount_minor=4_000,
@@ -56,17 +56,17 @@ def test_a_killed_worker_gives_back_once(committed_books):
         OutboxMessage.objects.exclude(topic="billing.refund").delete()
 
         steps.arm(dice.randint(1, length) if number else 0)
-        status = work(books, steps)
+        status = work(scenario, steps)
         length = length or steps.taken[0] // 2
         kills += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         steps.arm(0)
-        assert work(books, steps) == 0
+        assert work(scenario, steps) == 0
 
-        with provider_schema(books.provider):
+        with provider_schema(scenario.provider):
             refund.refresh_from_db()
             gone = refund.amount_minor if refund.state == Refund.State.SUCCEEDED else 0
             assert refund.state != Refund.State.PENDING
-            assert refunded_at_stripe(books, invoice) == gone, (number, fault)
+            assert refunded_at_stripe(scenario, invoice) == gone, (number, fault)
             amounts = Invoice.objects.get(pk=invoice.pk).amounts
             assert amounts.overpaid_minor == refund.amount_minor - gone
     assert kills >= TRIES // 3

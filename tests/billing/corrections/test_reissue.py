@@ -21,16 +21,16 @@ PRICE = Decimal("9.0000")
 
 
 @pytest.fixture
-def voided(books):
+def voided(scenario):
     """October of 3 and 12 users at 11 dollars, billed and voided."""
-    return billed(books)
+    return billed(scenario)
 
 
-def billed(books, **contract):
-    books.contract(**contract)
-    books.organization(users=3, name="Acme")
-    books.organization(users=12, name="Bolt")
-    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+def billed(scenario, **contract):
+    scenario.contract(**contract)
+    scenario.organization(users=3, name="Acme")
+    scenario.organization(users=12, name="Bolt")
+    close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
     invoice = Invoice.objects.order_by("-pk").first()
     return void_invoice(invoice_id=invoice.pk, reason="Wrong price", actor=STAFF, now=LATER)
 
@@ -40,12 +40,12 @@ def again(invoice, **changes):
     return reissue(invoice_id=invoice.pk, corrected=Corrected(**terms), actor=STAFF, now=LATER)
 
 
-def test_the_same_peaks_at_the_corrected_price(books, voided):
+def test_the_same_peaks_at_the_corrected_price(scenario, voided):
     before = Invoice.objects.filter(pk=voided.pk).values().get()
 
     issued = again(voided)
 
-    prefix = books.provider.invoice_prefix
+    prefix = scenario.provider.invoice_prefix
     assert (issued.number, issued.replaces) == (f"{prefix}-000002", voided)
     assert (voided.total_minor, issued.total_minor) == (16_500, 13_500)
     assert [line.peak_event_id for line in issued.lines.order_by("position")] == [
@@ -68,7 +68,7 @@ def test_it_is_delivered_like_any_other(voided):
     assert (entry.before["unit_price"], entry.after["unit_price"]) == ("11.0000", "9.0000")
 
 
-def test_the_buyer_is_the_one_of_today(books, voided):
+def test_the_buyer_is_the_one_of_today(scenario, voided):
     BillingProfile.objects.create(legal_name="Northern Lights GmbH", country="DE", tax_name="VAT")
 
     issued = again(voided, unit_price=Decimal(11), tax_rate=Decimal(19))
@@ -79,8 +79,8 @@ def test_the_buyer_is_the_one_of_today(books, voided):
     assert voided.buyer["name"] != issued.buyer["name"]
 
 
-def test_a_commitment_is_corrected_for_its_kind_only(books):
-    overage = billed(books, kind=ContractKind.COMMITTED, committed_quantity=10)
+def test_a_commitment_is_corrected_for_its_kind_only(scenario):
+    overage = billed(scenario, kind=ContractKind.COMMITTED, committed_quantity=10)
     assert (overage.kind, overage.total_minor) == ("overage", 5_500)
 
     issued = again(overage, unit_price=Decimal(11), committed_quantity=12)
@@ -120,16 +120,16 @@ def test_once_only(voided):
         again(voided)
 
 
-def test_the_database_bills_a_month_once_whoever_asks(books, voided):
+def test_the_database_bills_a_month_once_whoever_asks(scenario, voided):
     again(voided)
 
     with pytest.raises(IntegrityError, match="billing_invoice_once_a_month"), transaction.atomic():
-        books.invoice(number="X-2")
+        scenario.invoice(number="X-2")
 
 
-def test_nothing_takes_the_place_of_an_invoice_that_stands(books):
+def test_nothing_takes_the_place_of_an_invoice_that_stands(scenario):
     with pytest.raises(CorrectionRefused, match="not void"):
-        again(books.invoice())
+        again(scenario.invoice())
 
 
 def test_terms_that_bill_nothing_leave_it_void(voided):

@@ -22,8 +22,8 @@ def drop(request):
     return act
 
 
-def test_nobody_asks_for_it_any_more_and_the_log_says_why(books, drop):
-    invoice = books.invoice()
+def test_nobody_asks_for_it_any_more_and_the_log_says_why(scenario, drop):
+    invoice = scenario.invoice()
 
     dropped = drop(invoice)
 
@@ -34,8 +34,8 @@ def test_nobody_asks_for_it_any_more_and_the_log_says_why(books, drop):
     assert entry.before["owed"] == "$330.00"
 
 
-def test_not_twice_and_not_without_a_reason(books, drop):
-    invoice = books.invoice()
+def test_not_twice_and_not_without_a_reason(scenario, drop):
+    invoice = scenario.invoice()
     with pytest.raises(CorrectionRefused, match="reason"):
         drop(invoice, "  ")
     drop(invoice)
@@ -43,16 +43,16 @@ def test_not_twice_and_not_without_a_reason(books, drop):
         drop(invoice)
 
 
-def test_a_card_is_charged_no_more(books, drop):
-    books.card()
-    invoice = books.invoice()
+def test_a_card_is_charged_no_more(scenario, drop):
+    scenario.card()
+    invoice = scenario.invoice()
     drop(invoice)
 
     assert charge_invoice(invoice_id=invoice.pk, now=LATER) is None
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 0
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 0
 
 
-def test_a_paid_invoice_is_not_voided_before_the_money_is_back(books, paid):
+def test_a_paid_invoice_is_not_voided_before_the_money_is_back(scenario, paid):
     with pytest.raises(CorrectionRefused, match=r"\$330.00 is paid .* Refund it first"):
         void_invoice(invoice_id=paid.pk, reason="Wrong buyer", actor=STAFF, now=LATER)
 
@@ -65,8 +65,8 @@ def test_a_paid_invoice_is_not_voided_before_the_money_is_back(books, paid):
     assert paid.status == "void"
 
 
-def test_a_partly_paid_invoice_is_written_off_for_the_rest(books):
-    invoice = books.invoice()
+def test_a_partly_paid_invoice_is_written_off_for_the_rest(scenario):
+    invoice = scenario.invoice()
     invoice.payments.create(
         method="bank_transfer", amount_minor=30_000, currency="USD", received_at=LATER
     )
@@ -77,8 +77,8 @@ def test_a_partly_paid_invoice_is_written_off_for_the_rest(books):
     assert (invoice.status, invoice.amounts.cancelled_minor) == ("uncollectible", 3_000)
 
 
-def test_what_is_settled_is_not_written_off(books):
-    invoice = books.invoice()
+def test_what_is_settled_is_not_written_off(scenario):
+    invoice = scenario.invoice()
     credit_amount(
         invoice_id=invoice.pk, total_minor=33_000, reason="Goodwill", actor=STAFF, now=LATER
     )

@@ -13,14 +13,16 @@ from billing import tasks
 from billing.dunning import status
 from billing.models import DunningStep, Invoice
 from core.schema import provider_schema
-from tests.billing.conftest import NOVEMBER, Books
+from tests.billing.conftest import NOVEMBER, BillingScenario
 from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, hourly, pay, subjects
 
 
-def test_who_owes_nothing_costs_no_statement_and_who_does_costs_one(books: Books) -> None:
-    books.invoice()
-    hourly(books, NOVEMBER)
-    provider = Provider.objects.get(pk=books.provider.pk)
+def test_who_owes_nothing_costs_no_statement_and_who_does_costs_one(
+    scenario: BillingScenario,
+) -> None:
+    scenario.invoice()
+    hourly(scenario, NOVEMBER)
+    provider = Provider.objects.get(pk=scenario.provider.pk)
     with CaptureQueriesContext(connection) as none:
         status.dunning_status(provider=provider, now=NOVEMBER)
     with CaptureQueriesContext(connection) as one:
@@ -29,11 +31,11 @@ def test_who_owes_nothing_costs_no_statement_and_who_does_costs_one(books: Books
 
 
 def test_the_hourly_round_asks_each_provider_with_three_statements(
-    books: Books, south: Provider
+    scenario: BillingScenario, south: Provider
 ) -> None:
-    books.invoice()
+    scenario.invoice()
     with provider_schema(south):
-        Books(provider=south, stripe=books.stripe).invoice(due_date=date(2026, 12, 24))
+        BillingScenario(provider=south, stripe=scenario.stripe).invoice(due_date=date(2026, 12, 24))
     providers = list(Provider.objects.order_by("pk"))
     status.update_dunning_of_many(providers=providers, now=FORTY_FIVE)
     south.refresh_from_db()
@@ -50,23 +52,23 @@ def test_the_hourly_round_asks_each_provider_with_three_statements(
     assert len(seen) <= 2 + 3 * len(providers)
 
 
-def test_the_clock_calls_it(books: Books) -> None:
-    books.invoice()
+def test_the_clock_calls_it(scenario: BillingScenario) -> None:
+    scenario.invoice()
     with time_machine.travel(FORTY_FIVE, tick=False):
-        assert tasks.update_dunning_of([books.provider.pk]) == 1
-    with provider_schema(books.provider):
+        assert tasks.update_dunning_of([scenario.provider.pk]) == 1
+    with provider_schema(scenario.provider):
         assert DunningStep.objects.count() == 3
 
 
-def test_two_payments_at_once_leave_nothing_behind(committed_books: Books) -> None:
+def test_two_payments_at_once_leave_nothing_behind(committed_scenario: BillingScenario) -> None:
     """Neither sees the other's money until it waited for the other's commit."""
-    invoices = [committed_books.invoice(), committed_books.invoice(kind="overage")]
+    invoices = [committed_scenario.invoice(), committed_scenario.invoice(kind="overage")]
     status.update_dunning(now=FORTY_FIVE)
     both_paid = threading.Barrier(2, timeout=10)
 
     def settle(invoice: Invoice) -> None:
         try:
-            with provider_schema(committed_books.provider), transaction.atomic():
+            with provider_schema(committed_scenario.provider), transaction.atomic():
                 Invoice.objects.select_for_update().get(pk=invoice.pk)
                 pay(invoice, FORTY_FIVE)
                 both_paid.wait()
@@ -80,15 +82,17 @@ def test_two_payments_at_once_leave_nothing_behind(committed_books: Books) -> No
     assert subjects().count("Access to your account is restored") == 1
 
 
-def test_the_hourly_round_beside_a_payment_locks_nobody_out(committed_books: Books) -> None:
-    invoice = committed_books.invoice()
+def test_the_hourly_round_beside_a_payment_locks_nobody_out(
+    committed_scenario: BillingScenario,
+) -> None:
+    invoice = committed_scenario.invoice()
     status.update_dunning(now=NOVEMBER)
-    Provider.objects.filter(pk=committed_books.provider.pk).update(outstanding_from=DUE_OVER)
+    Provider.objects.filter(pk=committed_scenario.provider.pk).update(outstanding_from=DUE_OVER)
     holding, recording = threading.Event(), threading.Event()
 
     def settle() -> None:
         try:
-            with provider_schema(committed_books.provider), transaction.atomic():
+            with provider_schema(committed_scenario.provider), transaction.atomic():
                 Invoice.objects.select_for_update().get(pk=invoice.pk)
                 holding.set()
                 recording.wait(timeout=10)
@@ -101,7 +105,7 @@ def test_the_hourly_round_beside_a_payment_locks_nobody_out(committed_books: Boo
         paying = pool.submit(settle)
         holding.wait(timeout=10)
         with transaction.atomic():
-            Provider.objects.select_for_update(no_key=True).get(pk=committed_books.provider.pk)
+            Provider.objects.select_for_update(no_key=True).get(pk=committed_scenario.provider.pk)
             recording.set()
             status.update_dunning(now=FORTY_FIVE)
         paying.result(timeout=10)

@@ -21,7 +21,7 @@ from core.schema import provider_schema
 from mtp import urls
 from mtp.api import api
 from tests.api_client import ROOT, System, problem
-from tests.billing.conftest import Books
+from tests.billing.conftest import BillingScenario
 from tests.personas import Personas
 from tests.routes import Route, all_routes
 
@@ -31,10 +31,10 @@ BY_ROLE = ("olive", "bill", "adam", "rita", "otto")
 
 
 @pytest.fixture
-def owing(books: Books) -> Iterator[Invoice]:
+def owing(scenario: BillingScenario) -> Iterator[Invoice]:
     """An invoice of north that was due on 1 November, and it is 20 December."""
     with time_machine.travel(NOW, tick=False):
-        invoice = books.invoice()
+        invoice = scenario.invoice()
         status.update_dunning(now=NOW)
         yield invoice
 
@@ -229,9 +229,9 @@ BANNERS = [
 
 @pytest.mark.parametrize(("now", "text"), BANNERS)
 def test_every_page_of_the_provider_says_it(
-    now: datetime, text: str, client: Client, people: Personas, books: Books
+    now: datetime, text: str, client: Client, people: Personas, scenario: BillingScenario
 ) -> None:
-    books.invoice()
+    scenario.invoice()
     status.update_dunning(now=now)
     with time_machine.travel(now, tick=False):
         for name in ("olive", "bill", "adam", "rita"):
@@ -245,7 +245,7 @@ def test_every_page_of_the_provider_says_it(
 
 
 def test_a_current_provider_pays_no_statement_for_it(
-    client: Client, people: Personas, books: Books
+    client: Client, people: Personas, scenario: BillingScenario
 ) -> None:
     client.force_login(people.adam)
     client.get("/profile/")

@@ -5,19 +5,19 @@ from django.core.management import CommandError, call_command
 
 
 @pytest.mark.proof
-def test_the_command_closes_charges_and_says_what_became_of_it(committed_books, capsys):
-    books = committed_books
-    books.card()
-    books.organization(users=30)
-    prefix = books.provider.invoice_prefix
+def test_the_command_closes_charges_and_says_what_became_of_it(committed_scenario, capsys):
+    scenario = committed_scenario
+    scenario.card()
+    scenario.organization(users=30)
+    prefix = scenario.provider.invoice_prefix
 
     call_command("close_month", provider=prefix.lower(), month="2026-10")
 
     told = capsys.readouterr().out
-    assert f"{books.provider.name}, 2026-10: 1 invoice, $330.00." in told
+    assert f"{scenario.provider.name}, 2026-10: 1 invoice, $330.00." in told
     assert f"{prefix}-000001" in told
     assert "Paid in Full: charged to the card" in told
-    assert books.stripe.charges(customer=books.customer())["amount_charged"] == 33_000
+    assert scenario.stripe.charges(customer=scenario.customer())["amount_charged"] == 33_000
     with pytest.raises(CommandError, match="is closed: 1 invoice"):
         call_command("close_month", provider=prefix, month="2026-10")
 
@@ -31,6 +31,6 @@ def test_the_command_closes_charges_and_says_what_became_of_it(committed_books, 
         ("north", "2999-01", "2999-01 is not over"),
     ],
 )
-def test_the_command_says_what_is_wrong(books, provider, month, message):
+def test_the_command_says_what_is_wrong(scenario, provider, month, message):
     with pytest.raises(CommandError, match=message):
         call_command("close_month", provider=provider, month=month)

@@ -18,11 +18,11 @@ from tests.billing.conftest import NOVEMBER
 OCTOBER = Month(2026, 10)
 
 
-def test_the_package_is_named_on_the_page_and_on_the_pdf(books):
-    books.contract()
-    books.organization(users=3)
+def test_the_package_is_named_on_the_page_and_on_the_pdf(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
 
-    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
 
     invoice = Invoice.objects.get()
     assert ("Package", "Complete") in InvoicePage.of(invoice).facts
@@ -36,24 +36,24 @@ def test_the_package_is_named_on_the_page_and_on_the_pdf(books):
         ({"unit_price": Decimal(0)}, "Nothing is owed, nothing to invoice"),
     ],
 )
-def test_a_month_without_an_invoice_says_why(books, terms, outcome):
-    books.contract(**terms)
-    books.organization(users=30)
+def test_a_month_without_an_invoice_says_why(scenario, terms, outcome):
+    scenario.contract(**terms)
+    scenario.organization(users=30)
 
-    run = close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    run = close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
 
     assert (run.invoices, run.outcome) == (0, outcome)
 
 
-def test_a_month_that_ended_before_there_was_a_card_stays_free_however_late_it_is_closed(books):
-    books.contract()
+def test_a_month_that_ended_before_there_was_a_card_stays_free_however_late_it_is_closed(scenario):
+    scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
-    books.organization(users=9)
+    scenario.organization(users=9)
 
     lift_free_allowance(actor=SYSTEM_ACTOR, now=NOVEMBER)
-    october = close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    october = close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
     november = close_month(
-        provider=books.provider, month=OCTOBER.next, now=NOVEMBER + timedelta(days=31)
+        provider=scenario.provider, month=OCTOBER.next, now=NOVEMBER + timedelta(days=31)
     )
 
     assert (october.invoices, october.outcome) == (0, "Free allowance, nothing to invoice")

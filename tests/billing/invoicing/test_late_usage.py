@@ -41,8 +41,8 @@ def remove(users, when):
     ManagedUser.objects.filter(pk__in=[user.pk for user in users]).update(removed_at=when)
 
 
-def close(books, month, now):
-    return close_month(provider=books.provider, month=month, now=now)
+def close(scenario, month, now):
+    return close_month(provider=scenario.provider, month=month, now=now)
 
 
 def adjustments(month="2026-11-01"):
@@ -51,19 +51,23 @@ def adjustments(month="2026-11-01"):
 
 
 @pytest.fixture
-def october(books):
+def october(scenario):
     """Acme with three users, Bolt with five; October is closed at 11 dollars each."""
-    books.contract()
-    books.acme = books.organization(users=3, name="Acme")
-    books.bolt = books.organization(users=5, name="Bolt")
-    close(books, OCTOBER, NOVEMBER)
-    return books
+    scenario.contract()
+    scenario.acme = scenario.organization(users=3, name="Acme")
+    scenario.bolt = scenario.organization(users=5, name="Bolt")
+    close(scenario, OCTOBER, NOVEMBER)
+    return scenario
 
 
-@pytest.fixture(name="books")
-def changeable_books(books):
+@pytest.fixture(name="scenario")
+def changeable_books(scenario):
     class Story:
-        provider, contract, organization = books.provider, books.contract, books.organization
+        provider, contract, organization = (
+            scenario.provider,
+            scenario.contract,
+            scenario.organization,
+        )
 
     return Story()
 
@@ -196,28 +200,28 @@ def test_the_price_is_that_of_the_month_it_belongs_to(october):
     assert (line.unit_price, line.amount_minor) == (Decimal(11), 1_100)
 
 
-def test_a_free_month_owes_nothing_afterwards(books):
-    books.contract()
+def test_a_free_month_owes_nothing_afterwards(scenario):
+    scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
-    acme = books.organization(users=3)
-    close(books, OCTOBER, NOVEMBER)
+    acme = scenario.organization(users=3)
+    close(scenario, OCTOBER, NOVEMBER)
     MeteringPolicy.objects.update(free_user_limit=None, free_until=at("2026-11-05"))
     add(acme, at("2026-10-20"))
 
-    close(books, OCTOBER.next, DECEMBER)
+    close(scenario, OCTOBER.next, DECEMBER)
 
     assert adjustments() == []
     assert Invoice.objects.get().total_minor == 4 * 1_100
 
 
 @pytest.fixture
-def committed(books):
+def committed(scenario):
     """Ten are committed; Acme and Bolt had eight together in October."""
-    books.contract(kind="committed", committed_quantity=10)
-    books.acme = books.organization(users=3, name="Acme")
-    books.bolt = books.organization(users=5, name="Bolt")
-    close(books, OCTOBER, NOVEMBER)
-    return books
+    scenario.contract(kind="committed", committed_quantity=10)
+    scenario.acme = scenario.organization(users=3, name="Acme")
+    scenario.bolt = scenario.organization(users=5, name="Bolt")
+    close(scenario, OCTOBER, NOVEMBER)
+    return scenario
 
 
 def test_inside_a_commitment_nothing_more_is_owed(committed):
@@ -279,15 +283,15 @@ def test_an_adjustment_alone_is_an_overage_invoice(committed):
     assert not invoice.lines.filter(kind=KIND.OVERAGE).exists()
 
 
-def test_one_told_late_while_an_earlier_month_is_open_waits_for_it(books):
-    books.contract()
-    acme = books.organization(users=3)
+def test_one_told_late_while_an_earlier_month_is_open_waits_for_it(scenario):
+    scenario.contract()
+    acme = scenario.organization(users=3)
     add(acme, at("2026-11-03"))
     add(acme, at("2026-10-30"))
 
-    close(books, OCTOBER, NOVEMBER)
+    close(scenario, OCTOBER, NOVEMBER)
     assert adjustments("2026-10-01") == []
 
-    close(books, OCTOBER.next, DECEMBER)
+    close(scenario, OCTOBER.next, DECEMBER)
     (line,) = adjustments()
     assert (line.adjusted_month, line.adjusted_from, line.quantity) == (OCTOBER.first_day, 3, 1)

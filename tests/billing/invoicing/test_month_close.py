@@ -28,20 +28,20 @@ from usage.models import UsageEvent
 OCTOBER = Month(2026, 10)
 
 
-def close(books, month=OCTOBER, now=NOVEMBER):
-    return close_month(provider=books.provider, month=month, now=now)
+def close(scenario, month=OCTOBER, now=NOVEMBER):
+    return close_month(provider=scenario.provider, month=month, now=now)
 
 
-def test_an_invoice_has_a_line_for_each_organization_linked_to_its_peak(books):
-    books.contract()
-    acme = books.organization(users=3, name="Acme")
-    books.organization(users=12, name="Bolt")
-    books.organization(users=0, name="Calm")
+def test_an_invoice_has_a_line_for_each_organization_linked_to_its_peak(scenario):
+    scenario.contract()
+    acme = scenario.organization(users=3, name="Acme")
+    scenario.organization(users=12, name="Bolt")
+    scenario.organization(users=0, name="Calm")
     ManagedUser.objects.filter(organization=acme, email="user0@acme.example").update(
         removed_at=datetime(2026, 10, 20, tzinfo=UTC)
     )
 
-    run = close(books)
+    run = close(scenario)
 
     invoice = Invoice.objects.get()
     assert (run.invoices, run.total_minor, run.outcome) == (1, 16_500, "1 invoice, $165.00")
@@ -59,33 +59,33 @@ def test_an_invoice_has_a_line_for_each_organization_linked_to_its_peak(books):
     assert (second.organization_name, second.quantity) == ("Bolt", 12)
 
 
-def test_thirty_carried_through_a_month_without_an_event_bill_thirty(books):
-    books.contract()
-    books.organization(users=30)
-    close(books)
+def test_thirty_carried_through_a_month_without_an_event_bill_thirty(scenario):
+    scenario.contract()
+    scenario.organization(users=30)
+    close(scenario)
 
-    close(books, Month(2026, 11), datetime(2026, 12, 1, tzinfo=UTC))
+    close(scenario, Month(2026, 11), datetime(2026, 12, 1, tzinfo=UTC))
 
     line = InvoiceLine.objects.get(invoice__month="2026-11-01")
     assert (line.quantity, line.amount_minor, line.peak_event_id) == (30, 33_000, None)
 
 
-def test_a_month_closed_out_of_turn_bills_what_it_had(books):
-    books.contract()
-    books.organization(users=30)
-    close(books, Month(2026, 12), datetime(2027, 1, 1, tzinfo=UTC))
+def test_a_month_closed_out_of_turn_bills_what_it_had(scenario):
+    scenario.contract()
+    scenario.organization(users=30)
+    close(scenario, Month(2026, 12), datetime(2027, 1, 1, tzinfo=UTC))
 
-    close(books, Month(2026, 11), datetime(2027, 1, 1, tzinfo=UTC))
+    close(scenario, Month(2026, 11), datetime(2027, 1, 1, tzinfo=UTC))
 
     assert Invoice.objects.get(month="2026-11-01").total_minor == 33_000
 
 
-def test_fourteen_contracted_and_seventeen_at_the_peak_bill_three_separately(books):
-    books.contract(kind="committed", committed_quantity=14)
-    books.organization(users=10, name="Acme")
-    books.organization(users=7, name="Bolt")
+def test_fourteen_contracted_and_seventeen_at_the_peak_bill_three_separately(scenario):
+    scenario.contract(kind="committed", committed_quantity=14)
+    scenario.organization(users=10, name="Acme")
+    scenario.organization(users=7, name="Bolt")
 
-    close(books)
+    close(scenario)
 
     commitment, overage = Invoice.objects.order_by("number")
     assert (commitment.kind, commitment.total_minor) == ("commitment", 15_400)
@@ -94,7 +94,7 @@ def test_fourteen_contracted_and_seventeen_at_the_peak_bill_three_separately(boo
     assert overage.lines.filter(kind="basis").count() == 2
 
 
-def test_tax_and_parties_are_copied_onto_the_invoice(books):
+def test_tax_and_parties_are_copied_onto_the_invoice(scenario):
     from billing.models import BillingProfile
 
     profile = BillingProfile.objects.create(
@@ -106,10 +106,10 @@ def test_tax_and_parties_are_copied_onto_the_invoice(books):
         tax_name="VAT",
         tax_rate=Decimal("19.000"),
     )
-    books.contract()
-    books.organization(users=3)
+    scenario.contract()
+    scenario.organization(users=3)
 
-    close(books)
+    close(scenario)
     profile.legal_name = "Another"
     profile.save()
 
@@ -122,26 +122,26 @@ def test_tax_and_parties_are_copied_onto_the_invoice(books):
 @pytest.mark.parametrize(
     ("users", "topic"), [(363, "billing.charge"), (364, "billing.invoice_mail")]
 )
-def test_under_the_limit_the_card_is_charged_and_else_the_invoice_is_mailed(books, users, topic):
-    books.contract()
-    books.card()
-    books.organization(users=users)
+def test_under_the_limit_the_card_is_charged_and_else_the_invoice_is_mailed(scenario, users, topic):
+    scenario.contract()
+    scenario.card()
+    scenario.organization(users=users)
 
-    close(books)
+    close(scenario)
 
-    topics = OutboxMessage.objects.filter(schema_name=books.provider.schema_name).order_by("id")
+    topics = OutboxMessage.objects.filter(schema_name=scenario.provider.schema_name).order_by("id")
     assert [topic for topic in topics.values_list("topic", flat=True) if "card" not in topic] == [
         "billing.documents",
         topic,
     ]
 
 
-def test_the_free_allowance_is_closed_without_an_invoice(books):
-    books.contract()
+def test_the_free_allowance_is_closed_without_an_invoice(scenario):
+    scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
-    books.organization(users=5)
+    scenario.organization(users=5)
 
-    run = close(books)
+    run = close(scenario)
 
     assert run.issued_at == NOVEMBER
     assert run.outcome == "Free allowance, nothing to invoice"
@@ -149,16 +149,16 @@ def test_the_free_allowance_is_closed_without_an_invoice(books):
     assert MeteringPolicy.objects.current().closed_through == datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def test_a_month_that_is_not_over_is_refused_and_nothing_changes(books):
-    books.organization(users=1)
+def test_a_month_that_is_not_over_is_refused_and_nothing_changes(scenario):
+    scenario.organization(users=1)
 
     with pytest.raises(MonthNotOver, match="2026-11 is not over"):
-        close(books, Month(2026, 11))
+        close(scenario, Month(2026, 11))
 
     assert MonthClose.objects.count() == 0
 
 
-def test_a_month_is_over_by_the_providers_own_clock(north, books):
+def test_a_month_is_over_by_the_providers_own_clock(north, scenario):
     set_policy(billing_time_zone="Pacific/Kiritimati")
     north.billing_time_zone = "Pacific/Kiritimati"
     ends = datetime(2026, 10, 31, 10, 0, tzinfo=UTC)
@@ -168,39 +168,39 @@ def test_a_month_is_over_by_the_providers_own_clock(north, books):
     assert close_month(provider=north, month=OCTOBER, now=ends).issued_at == ends
 
 
-def test_a_month_is_closed_once(books):
-    books.contract()
-    books.organization(users=3)
-    close(books)
+def test_a_month_is_closed_once(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
+    close(scenario)
 
     with pytest.raises(MonthAlreadyClosed, match="1 invoice"):
-        close(books)
+        close(scenario)
 
     assert Invoice.objects.count() == 1
 
 
-def test_a_month_before_anything_happened_is_refused(books):
-    books.organization(users=3)
+def test_a_month_before_anything_happened_is_refused(scenario):
+    scenario.organization(users=3)
 
     with pytest.raises(NothingHappenedYet, match="first month is 2026-10"):
-        close(books, Month(2019, 1))
+        close(scenario, Month(2019, 1))
 
 
-def test_numbers_run_without_gaps_also_over_a_close_that_failed(books, monkeypatch):
-    books.contract()
-    books.organization(users=3)
+def test_numbers_run_without_gaps_also_over_a_close_that_failed(scenario, monkeypatch):
+    scenario.contract()
+    scenario.organization(users=3)
     from billing.invoicing import month_close
 
     with monkeypatch.context() as broken:
         broken.setattr(month_close, "enqueue_all", _break)
         with pytest.raises(ZeroDivisionError):
-            close(books)
+            close(scenario)
     assert Invoice.objects.count() == 0
 
-    close(books)
-    close(books, Month(2026, 11), datetime(2026, 12, 1, tzinfo=UTC))
+    close(scenario)
+    close(scenario, Month(2026, 11), datetime(2026, 12, 1, tzinfo=UTC))
 
-    prefix = books.provider.invoice_prefix
+    prefix = scenario.provider.invoice_prefix
     assert list(Invoice.objects.order_by("month").values_list("number", flat=True)) == [
         f"{prefix}-000001",
         f"{prefix}-000002",
@@ -212,20 +212,20 @@ def _break(*_, **__):
     raise ZeroDivisionError
 
 
-def test_missed_months_are_closed_oldest_first(books):
-    books.contract(starts_on="2026-10-01")
-    books.organization(users=3)
+def test_missed_months_are_closed_oldest_first(scenario):
+    scenario.contract(starts_on="2026-10-01")
+    scenario.organization(users=3)
     january = datetime(2027, 1, 1, 1, tzinfo=UTC)
 
-    due = due_months(provider=books.provider, now=january)
-    closed = close_due_months(provider=books.provider, now=january)
+    due = due_months(provider=scenario.provider, now=january)
+    closed = close_due_months(provider=scenario.provider, now=january)
 
     assert [str(month) for month in due] == ["2026-10", "2026-11", "2026-12"]
     assert closed == 3
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         months = Invoice.objects.order_by("number").values_list("month", flat=True)
         assert [f"{month:%m}" for month in months] == ["10", "11", "12"]
-    assert close_due_months(provider=books.provider, now=january) == 0
+    assert close_due_months(provider=scenario.provider, now=january) == 0
 
 
 def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
@@ -245,16 +245,16 @@ def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
 
 
 @pytest.mark.proof
-def test_of_two_schedulers_at_once_one_closes(committed_books):
-    books = committed_books
-    books.contract()
-    books.organization(users=30)
+def test_of_two_schedulers_at_once_one_closes(committed_scenario):
+    scenario = committed_scenario
+    scenario.contract()
+    scenario.organization(users=30)
     start, results = Barrier(4), []
 
     def schedule():
         try:
             start.wait()
-            results.append(close(books))
+            results.append(close(scenario))
         except MonthAlreadyClosed as told:
             results.append(told)
         finally:
@@ -273,4 +273,4 @@ def test_of_two_schedulers_at_once_one_closes(committed_books):
         "MonthClose",
     ]
     assert Invoice.objects.count() == 1
-    assert OutboxMessage.objects.filter(schema_name=books.provider.schema_name).count() == 2
+    assert OutboxMessage.objects.filter(schema_name=scenario.provider.schema_name).count() == 2

@@ -35,7 +35,7 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
-from tests.billing.conftest import BILL, NOVEMBER, Books
+from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
 from tests.usage.sightings import tell
 
 OCTOBER, SEEN = Month(2026, 10), datetime(2026, 10, 14, 9, tzinfo=UTC)
@@ -63,18 +63,21 @@ def _pack() -> Offer:
     return offer
 
 
-def seen(books: Books, offer: Offer, now: datetime = MID_OCTOBER) -> Confirmed:
+def seen(scenario: BillingScenario, offer: Offer, now: datetime = MID_OCTOBER) -> Confirmed:
     """What the page shows to be confirmed."""
-    return quote(provider=books.provider, offer_id=offer.pk, now=now).to_be_confirmed
+    return quote(provider=scenario.provider, offer_id=offer.pk, now=now).to_be_confirmed
 
 
 def order(
-    books: Books, offer: Offer, confirmed: Confirmed | None = None, now: datetime = MID_OCTOBER
+    scenario: BillingScenario,
+    offer: Offer,
+    confirmed: Confirmed | None = None,
+    now: datetime = MID_OCTOBER,
 ) -> PackOrder:
     return order_pack(
-        provider=books.provider,
+        provider=scenario.provider,
         offer_id=offer.pk,
-        confirmed=confirmed or seen(books, offer, now),
+        confirmed=confirmed or seen(scenario, offer, now),
         actor=BILL,
         now=now,
     )
@@ -88,33 +91,39 @@ def lines(month: str = "2026-10-01", kind: str = "usage") -> list[tuple[str, str
     ]
 
 
-def test_active_users_are_billed_not_those_who_were_only_there(books):
-    books.contract(metric="mau")
-    acme, bolt = books.organization(users=9, name="Acme"), books.organization(users=5, name="Bolt")
-    books.organization(users=4, name="Calm")
+def test_active_users_are_billed_not_those_who_were_only_there(scenario):
+    scenario.contract(metric="mau")
+    acme, bolt = (
+        scenario.organization(users=9, name="Acme"),
+        scenario.organization(users=5, name="Bolt"),
+    )
+    scenario.organization(users=4, name="Calm")
     active(acme, 3)
     active(acme, 2, datetime(2026, 10, 31, 23, 59, tzinfo=UTC))
     active(bolt, 2)
     active(bolt, 5, datetime(2026, 11, 1, tzinfo=UTC))
 
-    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
 
     assert lines() == [("usage", "Acme", 3, 3_300), ("usage", "Bolt", 2, 2_200)]
     line = InvoiceLine.objects.get(organization_name="Acme")
     assert (line.description, line.peak_at) == ("Acme: monthly active users, October 2026", SEEN)
 
 
-def test_a_commitment_of_active_users_and_the_packs_cover_all_together(books, pack):
-    books.contract(
+def test_a_commitment_of_active_users_and_the_packs_cover_all_together(scenario, pack):
+    scenario.contract(
         metric="mau", kind=ContractKind.COMMITTED, committed_quantity=5, invoice_agreement=True
     )
     Offer.objects.update(quantity=2)
-    order(books, pack)
-    acme, bolt = books.organization(users=9, name="Acme"), books.organization(users=5, name="Bolt")
+    order(scenario, pack)
+    acme, bolt = (
+        scenario.organization(users=9, name="Acme"),
+        scenario.organization(users=5, name="Bolt"),
+    )
     active(acme, 6)
     active(bolt, 4)
 
-    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
 
     overage = lines(kind="overage")
     assert overage == [("overage", "", 3, 3_300), ("basis", "Acme", 6, 0), ("basis", "Bolt", 4, 0)]
@@ -124,39 +133,39 @@ def test_a_commitment_of_active_users_and_the_packs_cover_all_together(books, pa
     )
 
 
-def test_a_pack_covers_what_pay_as_you_go_would_bill(books, pack):
-    books.contract(metric="mau", invoice_agreement=True)
-    order(books, pack)
-    acme = books.organization(users=30)
+def test_a_pack_covers_what_pay_as_you_go_would_bill(scenario, pack):
+    scenario.contract(metric="mau", invoice_agreement=True)
+    order(scenario, pack)
+    acme = scenario.organization(users=30)
     active(acme, 30)
-    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
     assert lines() == []
     assert Invoice.objects.get().kind == InvoiceKind.ORDER
 
 
-def test_activity_told_after_the_close_is_adjusted_on_the_next_invoice_once(books):
-    books.contract(metric="mau")
-    acme = books.organization(users=6)
+def test_activity_told_after_the_close_is_adjusted_on_the_next_invoice_once(scenario):
+    scenario.contract(metric="mau")
+    acme = scenario.organization(users=6)
     active(acme, 2)
-    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
     active(acme, 5, now=datetime(2026, 11, 2, tzinfo=UTC))
     active(acme, 1, datetime(2026, 11, 3, tzinfo=UTC))
-    close_month(provider=books.provider, month=Month(2026, 11), now=DECEMBER)
+    close_month(provider=scenario.provider, month=Month(2026, 11), now=DECEMBER)
     close_month(
-        provider=books.provider, month=Month(2026, 12), now=datetime(2027, 1, 1, tzinfo=UTC)
+        provider=scenario.provider, month=Month(2026, 12), now=datetime(2027, 1, 1, tzinfo=UTC)
     )
 
     assert lines() == [("usage", "Acme", 2, 2_200)]
     assert lines("2026-11-01") == [("usage", "Acme", 1, 1_100), ("adjustment", "Acme", 3, 3_300)]
     assert lines("2026-12-01") == []
     for month in (OCTOBER, Month(2026, 11), Month(2026, 12)):
-        found = verify_month(provider=books.provider, month=month, renders=False)
+        found = verify_month(provider=scenario.provider, month=month, renders=False)
         assert found.differences == []
 
 
-def test_an_order_is_invoiced_charged_and_in_force_at_once(books, pack):
-    books.card()
-    placed = order(books, pack)
+def test_an_order_is_invoiced_charged_and_in_force_at_once(scenario, pack):
+    scenario.card()
+    placed = order(scenario, pack)
 
     invoice = placed.invoice
     assert (invoice.kind, invoice.number) == ("order", "NORTH-000001")
@@ -176,32 +185,32 @@ def test_an_order_is_invoiced_charged_and_in_force_at_once(books, pack):
     )
 
 
-def test_tax_is_in_the_total_that_is_confirmed(books, pack):
-    books.contract(invoice_agreement=True)
+def test_tax_is_in_the_total_that_is_confirmed(scenario, pack):
+    scenario.contract(invoice_agreement=True)
     BillingProfile.objects.create(
         legal_name="North", country="DE", tax_name="VAT", tax_rate=Decimal(19)
     )
-    assert seen(books, pack).total_minor == 28_560
-    assert order(books, pack).invoice.tax_minor == 4_560
+    assert seen(scenario, pack).total_minor == 28_560
+    assert order(scenario, pack).invoice.tax_minor == 4_560
 
 
-def test_the_same_confirmation_orders_once(books, pack):
-    books.contract(invoice_agreement=True)
-    confirmed = seen(books, pack)
-    placed = order(books, pack, confirmed)
+def test_the_same_confirmation_orders_once(scenario, pack):
+    scenario.contract(invoice_agreement=True)
+    confirmed = seen(scenario, pack)
+    placed = order(scenario, pack, confirmed)
     with pytest.raises(AlreadyOrdered) as caught:
-        order(books, pack, confirmed)
+        order(scenario, pack, confirmed)
     assert caught.value.order == placed
-    assert order(books, pack).pk != placed.pk
+    assert order(scenario, pack).pk != placed.pk
     assert Invoice.objects.count() == 2
 
 
-def test_two_orders_in_a_month_are_two_invoices_beside_the_months_own(books, pack):
-    books.contract(invoice_agreement=True)
-    books.organization(users=2)
-    order(books, pack)
-    order(books, pack)
-    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+def test_two_orders_in_a_month_are_two_invoices_beside_the_months_own(scenario, pack):
+    scenario.contract(invoice_agreement=True)
+    scenario.organization(users=2)
+    order(scenario, pack)
+    order(scenario, pack)
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
     kinds = Invoice.objects.order_by("number").values_list("kind", flat=True)
     assert list(kinds) == ["order", "order", "usage"]
 
@@ -209,45 +218,45 @@ def test_two_orders_in_a_month_are_two_invoices_beside_the_months_own(books, pac
 @pytest.mark.parametrize(
     "changes", [{"quantity": 90}, {"months": 1}, {"is_offered": False}, {"price": "241.00"}]
 )
-def test_an_offer_that_changed_is_looked_at_again(books, pack, changes):
-    books.contract(invoice_agreement=True)
-    confirmed = seen(books, pack)
+def test_an_offer_that_changed_is_looked_at_again(scenario, pack, changes):
+    scenario.contract(invoice_agreement=True)
+    confirmed = seen(scenario, pack)
     if "price" in changes:
         pack.prices.update(**changes)
     else:
         Offer.objects.filter(pk=pack.pk).update(**changes)
     with pytest.raises(OfferChanged):
-        order(books, pack, confirmed)
+        order(scenario, pack, confirmed)
     assert not Invoice.objects.exists()
 
 
-def test_nobody_orders_without_a_way_to_pay(books, pack):
+def test_nobody_orders_without_a_way_to_pay(scenario, pack):
     with pytest.raises(OrderRefused):
-        seen(books, pack)
-    books.contract()
+        seen(scenario, pack)
+    scenario.contract()
     with pytest.raises(OrderRefused):
-        seen(books, pack)
+        seen(scenario, pack)
 
 
-def test_a_pack_whose_invoice_is_void_covers_nothing(books, pack):
-    books.contract(invoice_agreement=True)
-    placed = order(books, pack)
+def test_a_pack_whose_invoice_is_void_covers_nothing(scenario, pack):
+    scenario.contract(invoice_agreement=True)
+    placed = order(scenario, pack)
     Invoice.objects.filter(pk=placed.invoice_id).update(voided_at=NOVEMBER)
     assert prepaid_active_users(month=OCTOBER) == 0
 
 
-def test_the_allowance_of_months(books, pack):
-    books.contract(
+def test_the_allowance_of_months(scenario, pack):
+    scenario.contract(
         metric="mau", kind=ContractKind.COMMITTED, committed_quantity=5, invoice_agreement=True
     )
-    order(books, pack)
+    order(scenario, pack)
     months = [Month(2026, 9), OCTOBER, Month(2027, 10)]
     found = allowance_months(months=months, active=[8, 8, 5])
     assert [(one.allowance, one.overage) for one in found] == [(5, 3), (105, 0), (5, 0)]
 
 
-def test_without_an_allowance_nothing_is_above_it(books):
-    books.contract()
+def test_without_an_allowance_nothing_is_above_it(scenario):
+    scenario.contract()
     (month,) = allowance_months(months=[OCTOBER], active=[8])
     assert (month.allowance, month.overage) == (0, 0)
 
@@ -268,16 +277,16 @@ def _race(provider: Provider, offer: Offer) -> None:
     tabs = 4
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
-        books = Books(provider=provider, stripe=None)  # type: ignore[arg-type]
-        books.contract(invoice_agreement=True)
-        confirmed = seen(books, offer)
+        scenario = BillingScenario(provider=provider, stripe=None)  # type: ignore[arg-type]
+        scenario.contract(invoice_agreement=True)
+        confirmed = seen(scenario, offer)
     barrier, refused = Barrier(tabs), list[AlreadyOrdered]()
 
     def confirm() -> None:
         try:
             with provider_schema(provider):
                 barrier.wait()
-                order(books, offer, confirmed)
+                order(scenario, offer, confirmed)
         except AlreadyOrdered as already:
             refused.append(already)
         finally:

@@ -24,8 +24,8 @@ from tenants.users.membership import add_user
 from tests.billing.conftest import BILL, NOVEMBER
 
 
-def set_up(books, provider=None, card="pm_card_visa"):
-    secret = begin_card_setup(provider=provider or books.provider, actor=BILL)
+def set_up(scenario, provider=None, card="pm_card_visa"):
+    secret = begin_card_setup(provider=provider or scenario.provider, actor=BILL)
     intent = secret.partition("_secret_")[0]
     if card:
         gateway.client().v1.setup_intents.confirm(intent, {"payment_method": card})
@@ -42,14 +42,14 @@ def price_list(north):
     return package
 
 
-def test_a_first_card_lifts_the_free_allowance_at_once_and_begins_a_contract(books, price_list):
+def test_a_first_card_lifts_the_free_allowance_at_once_and_begins_a_contract(scenario, price_list):
     organization = Organization.objects.create(name="Acme")
     for number in range(10):
         join(organization, number)
     with pytest.raises(UserCapReached):
         join(organization, 10)
 
-    adopt_card(provider=books.provider, setup_intent_id=set_up(books), now=NOVEMBER)
+    adopt_card(provider=scenario.provider, setup_intent_id=set_up(scenario), now=NOVEMBER)
 
     join(organization, 10)
     assert MeteringPolicy.objects.current().free_user_limit is None
@@ -71,56 +71,56 @@ def join(organization, number):
     )
 
 
-def test_without_a_price_list_nothing_is_changed(books):
+def test_without_a_price_list_nothing_is_changed(scenario):
     with pytest.raises(CardNotAccepted, match="no price list"):
-        adopt_card(provider=books.provider, setup_intent_id=set_up(books), now=NOVEMBER)
+        adopt_card(provider=scenario.provider, setup_intent_id=set_up(scenario), now=NOVEMBER)
 
     assert PaymentMethod.objects.current() is None
     assert MeteringPolicy.objects.current().free_user_limit == 10
 
 
-def test_a_new_card_replaces_the_old_which_is_detached_last(books):
-    old, new = books.card(), books.card("pm_card_mastercard")
+def test_a_new_card_replaces_the_old_which_is_detached_last(scenario):
+    old, new = scenario.card(), scenario.card("pm_card_mastercard")
     old.refresh_from_db()
 
     assert PaymentMethod.objects.current() == new
     assert (new.brand, old.replaced_at) == ("mastercard", NOVEMBER)
     assert gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
 
-    assert settle_cards_at_stripe(provider=books.provider, now=NOVEMBER)
-    assert settle_cards_at_stripe(provider=books.provider, now=NOVEMBER)
+    assert settle_cards_at_stripe(provider=scenario.provider, now=NOVEMBER)
+    assert settle_cards_at_stripe(provider=scenario.provider, now=NOVEMBER)
 
-    customer = gateway.client().v1.customers.retrieve(books.customer()).to_dict()
+    customer = gateway.client().v1.customers.retrieve(scenario.customer()).to_dict()
     assert customer["invoice_settings"]["default_payment_method"] == new.stripe_payment_method_id
     assert not gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
     assert AuditEntry.objects.filter(action="card.replaced").count() == 1
 
 
-def test_a_card_that_an_unfinished_attempt_uses_stays_attached(books):
-    old = books.card()
+def test_a_card_that_an_unfinished_attempt_uses_stays_attached(scenario):
+    old = scenario.card()
     ChargeAttempt.objects.create(
-        invoice=books.invoice(),
+        invoice=scenario.invoice(),
         state=ChargeAttempt.State.UNKNOWN,
         idempotency_key="charge-1",
         amount_minor=33_000,
         currency="USD",
-        stripe_customer_id=books.customer(),
+        stripe_customer_id=scenario.customer(),
         stripe_payment_method_id=old.stripe_payment_method_id,
         created_at=NOVEMBER,
     )
-    books.card("pm_card_mastercard")
+    scenario.card("pm_card_mastercard")
 
-    assert not settle_cards_at_stripe(provider=books.provider, now=NOVEMBER)
+    assert not settle_cards_at_stripe(provider=scenario.provider, now=NOVEMBER)
 
     assert gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
 
 
-def test_an_intent_is_used_once_and_an_old_one_brings_no_old_card_back(books):
-    old = books.card()
-    new = books.card("pm_card_mastercard")
+def test_an_intent_is_used_once_and_an_old_one_brings_no_old_card_back(scenario):
+    old = scenario.card()
+    new = scenario.card("pm_card_mastercard")
 
     again = adopt_card(
-        provider=books.provider,
+        provider=scenario.provider,
         setup_intent_id=old.stripe_setup_intent_id,
         now=NOVEMBER + timedelta(days=1),
     )
@@ -129,55 +129,55 @@ def test_an_intent_is_used_once_and_an_old_one_brings_no_old_card_back(books):
     assert PaymentMethod.objects.current() == new
 
 
-def test_a_card_that_no_bank_confirmed_is_not_taken(books):
-    intent = set_up(books, card=None)
+def test_a_card_that_no_bank_confirmed_is_not_taken(scenario):
+    intent = set_up(scenario, card=None)
 
     with pytest.raises(CardNotAccepted, match="not confirmed"):
-        adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+        adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
     with pytest.raises(CardNotAccepted, match="knows nothing"):
-        adopt_card(provider=books.provider, setup_intent_id="seti_none", now=NOVEMBER)
+        adopt_card(provider=scenario.provider, setup_intent_id="seti_none", now=NOVEMBER)
 
     assert PaymentMethod.objects.count() == 0
 
 
-def test_another_providers_intent_is_as_good_as_none(books, south):
-    intent = set_up(books, provider=south)
-    set_up(books)
+def test_another_providers_intent_is_as_good_as_none(scenario, south):
+    intent = set_up(scenario, provider=south)
+    set_up(scenario)
 
     with pytest.raises(CardNotAccepted, match="knows nothing"):
-        adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+        adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
 
 
-def test_a_card_detached_meanwhile_is_not_taken(books):
-    intent = set_up(books)
+def test_a_card_detached_meanwhile_is_not_taken(scenario):
+    intent = set_up(scenario)
     facts = gateway.setup_intent(setup_intent_id=intent)
     gateway.detach_card(payment_method_id=facts.card.payment_method_id)
 
     with pytest.raises(CardNotAccepted, match="taken off"):
-        adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+        adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
 
 
-def test_the_customer_is_created_once(books):
-    first = customer_of(books.provider)
-    books.provider.stripe_customer_id = None
+def test_the_customer_is_created_once(scenario):
+    first = customer_of(scenario.provider)
+    scenario.provider.stripe_customer_id = None
 
-    assert customer_of(books.provider) == first
+    assert customer_of(scenario.provider) == first
     assert len(gateway.client().v1.customers.list().to_dict()["data"]) == 1
 
 
 @pytest.mark.proof
-def test_two_tabs_at_once_leave_one_default(committed_books):
-    books = committed_books
-    books.contract()
-    intents = [set_up(books), set_up(books, card="pm_card_mastercard")]
+def test_two_tabs_at_once_leave_one_default(committed_scenario):
+    scenario = committed_scenario
+    scenario.contract()
+    intents = [set_up(scenario), set_up(scenario, card="pm_card_mastercard")]
     start = Barrier(4)
     failures = []
 
     def come_back(intent):
         try:
-            with provider_schema(books.provider):
+            with provider_schema(scenario.provider):
                 start.wait()
-                adopt_card(provider=books.provider, setup_intent_id=intent, now=NOVEMBER)
+                adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
         except Exception as error:  # noqa: BLE001 - reported below
             failures.append(error)
         finally:

@@ -24,27 +24,27 @@ State = Chargeback.State
 
 
 @pytest.fixture
-def paid(books):
+def paid(scenario):
     """An invoice that the card paid, and its payment."""
-    books.card()
-    invoice = books.invoice()
+    scenario.card()
+    invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=timezone.now())
     return invoice
 
 
-def contest(books, invoice, **order):
+def contest(scenario, invoice, **order):
     payment = invoice.payments.get()
     order["payment_intent"] = payment.stripe_payment_intent_id
-    return books.stripe.control("POST", "disputes", **order)["id"]
+    return scenario.stripe.control("POST", "disputes", **order)["id"]
 
 
-def close(books, dispute, outcome):
-    books.stripe.control("POST", "disputes/close", dispute=dispute, outcome=outcome)
+def close(scenario, dispute, outcome):
+    scenario.stripe.control("POST", "disputes/close", dispute=dispute, outcome=outcome)
 
 
-def hear(books, *types):
+def hear(scenario, *types):
     """Every event of these types comes in, and what follows is done."""
-    found = books.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
+    found = scenario.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
     for event in reversed(found):
         if event["type"].startswith(types):
             assert post(event) == 200
@@ -58,8 +58,8 @@ def keep_charges_out():
     ).delete()
 
 
-def book(books, dispute):
-    with provider_schema(books.provider):
+def book(scenario, dispute):
+    with provider_schema(scenario.provider):
         facts = stripe_disputes.dispute(stripe_dispute_id=dispute)
         return book_chargeback(facts=facts, now=timezone.now())
 
@@ -69,12 +69,12 @@ def mails():
     return [(mail.payload["to"], mail.payload["subject"]) for mail in found]
 
 
-def test_a_contested_payment_still_counts(books, paid):
-    dispute = contest(books, paid, reason="product_not_received")
+def test_a_contested_payment_still_counts(scenario, paid):
+    dispute = contest(scenario, paid, reason="product_not_received")
 
-    hear(books, "charge.dispute")
+    hear(scenario, "charge.dispute")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         row = Chargeback.objects.get()
         assert (row.state, row.amount_minor, row.reason) == (
             State.OPEN,
@@ -88,15 +88,15 @@ def test_a_contested_payment_still_counts(books, paid):
         assert WebhookEvent.objects.filter(type__startswith="charge.dispute").count() == 2
         assert AuditEntry.objects.filter(action="chargeback.open").count() == 1
     assert [subject for _, subject in mails()] == [
-        f"{books.provider.name}: payment of invoice {paid.number} contested"
+        f"{scenario.provider.name}: payment of invoice {paid.number} contested"
     ]
 
 
-def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(books, paid):
-    close(books, contest(books, paid), "lost")
-    hear(books, "charge.dispute")
+def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(scenario, paid):
+    close(scenario, contest(scenario, paid), "lost")
+    hear(scenario, "charge.dispute")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         row = Chargeback.objects.get()
         assert row.state == State.LOST
         assert row.closed_at
@@ -104,14 +104,14 @@ def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(books, paid
         assert charge_invoice(invoice_id=paid.pk, cause="again", now=timezone.now()) is None
         assert new_card_charges.invoices_to_charge() == []
         # Long due, it counts from the day it came back.
-        books.provider.refresh_from_db()
+        scenario.provider.refresh_from_db()
         for days, standing in ((0, DunningStage.CURRENT), (2, DunningStage.OUTSTANDING)):
             later = timezone.now() + timedelta(days=days)
-            assert dunning_status(provider=books.provider, now=later).standing is standing
+            assert dunning_status(provider=scenario.provider, now=later).standing is standing
     assert mails() == [
         (
             [settings.SUPPORT_EMAIL],
-            f"{books.provider.name}: payment of invoice {paid.number} taken back",
+            f"{scenario.provider.name}: payment of invoice {paid.number} taken back",
         ),
         (
             paid.buyer["emails"],
@@ -120,13 +120,13 @@ def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(books, paid
     ]
 
 
-def test_a_won_one_changes_nothing(books, paid):
-    dispute = contest(books, paid)
-    hear(books, "charge.dispute")
-    close(books, dispute, "won")
-    hear(books, "charge.dispute")
+def test_a_won_one_changes_nothing(scenario, paid):
+    dispute = contest(scenario, paid)
+    hear(scenario, "charge.dispute")
+    close(scenario, dispute, "won")
+    hear(scenario, "charge.dispute")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Chargeback.objects.get().state == State.WON
         assert (paid.paid_minor, paid.owed_minor) == (33_000, 0)
         actions = AuditEntry.objects.filter(action__startswith="chargeback").order_by("pk")
@@ -136,56 +136,56 @@ def test_a_won_one_changes_nothing(books, paid):
         ]
 
 
-def test_a_part_of_a_payment_is_taken_back(books, paid):
-    close(books, contest(books, paid, amount=5_000), "lost")
-    hear(books, "charge.dispute")
+def test_a_part_of_a_payment_is_taken_back(scenario, paid):
+    close(scenario, contest(scenario, paid, amount=5_000), "lost")
+    hear(scenario, "charge.dispute")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert (paid.paid_minor, paid.owed_minor) == (28_000, 5_000)
 
 
-def test_late_word_never_opens_a_decided_one_again(books, paid):
-    dispute = contest(books, paid)
+def test_late_word_never_opens_a_decided_one_again(scenario, paid):
+    dispute = contest(scenario, paid)
     early = stripe_disputes.dispute(stripe_dispute_id=dispute)
-    close(books, dispute, "lost")
-    book(books, dispute)
+    close(scenario, dispute, "lost")
+    book(scenario, dispute)
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         again = book_chargeback(facts=early, now=timezone.now())
 
         assert again.state == State.LOST
         assert paid.owed_minor == 33_000
 
 
-def test_word_of_a_dispute_before_word_of_its_payment_books_both(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+def test_word_of_a_dispute_before_word_of_its_payment_books_both(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     attempt = charge_invoice(invoice_id=invoice.pk, now=timezone.now())
     assert attempt.state == ChargeAttempt.State.UNKNOWN
-    (intent,) = books.stripe.client().v1.payment_intents.list().data
-    books.stripe.control("POST", "disputes", payment_intent=intent.id)
+    (intent,) = scenario.stripe.client().v1.payment_intents.list().data
+    scenario.stripe.control("POST", "disputes", payment_intent=intent.id)
 
-    hear(books, "charge.dispute")
+    hear(scenario, "charge.dispute")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Payment.objects.get().amount_minor == 33_000
         assert Chargeback.objects.get().payment == Payment.objects.get()
 
 
-def test_more_than_was_paid_or_another_payment_is_not_booked(books, paid):
-    dispute = contest(books, paid, amount=33_001)
+def test_more_than_was_paid_or_another_payment_is_not_booked(scenario, paid):
+    dispute = contest(scenario, paid, amount=33_001)
     with pytest.raises(PaymentMismatch):
-        book(books, dispute)
+        book(scenario, dispute)
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert not Chargeback.objects.exists()
 
 
-def test_a_dispute_of_somebody_elses_payment_is_passed_over(books):
-    client = books.stripe.client().v1
-    customer, method = books.stripe.customer_with()
+def test_a_dispute_of_somebody_elses_payment_is_passed_over(scenario):
+    client = scenario.stripe.client().v1
+    customer, method = scenario.stripe.customer_with()
     intent = client.payment_intents.create(
         {
             "amount": 900,
@@ -196,9 +196,9 @@ def test_a_dispute_of_somebody_elses_payment_is_passed_over(books):
             "off_session": True,
         }
     )
-    books.stripe.control("POST", "disputes", payment_intent=intent.id)
+    scenario.stripe.control("POST", "disputes", payment_intent=intent.id)
 
-    hear(books, "charge.dispute")
+    hear(scenario, "charge.dispute")
 
     for provider in Provider.objects.filter(state=Provider.State.ACTIVE):
         with provider_schema(provider):
@@ -209,7 +209,7 @@ def test_a_dispute_of_somebody_elses_payment_is_passed_over(books):
     ).exists()
 
 
-def test_an_inquiry_moves_no_money(books, paid):
+def test_an_inquiry_moves_no_money(scenario, paid):
     told = {
         "id": "du_inquiry",
         "payment_intent": paid.payments.get().stripe_payment_intent_id,

@@ -16,9 +16,9 @@ from tests.billing.conftest import NOVEMBER
 State = ChargeAttempt.State
 
 
-def test_a_card_is_charged_once_however_often_it_is_asked_for(books):
-    books.card()
-    invoice = books.invoice()
+def test_a_card_is_charged_once_however_often_it_is_asked_for(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
 
     first = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -27,14 +27,14 @@ def test_a_card_is_charged_once_however_often_it_is_asked_for(books):
     assert first.state == State.SUCCEEDED
     assert invoice.status == "paid"
     assert Payment.objects.get().amount_minor == 33_000
-    assert books.stripe.charges(customer=books.customer())["amount_charged"] == 33_000
+    assert scenario.stripe.charges(customer=scenario.customer())["amount_charged"] == 33_000
     assert OutboxMessage.objects.filter(topic="billing.receipt_mail").count() == 1
 
 
-def test_a_decline_is_kept_with_its_reason_and_its_cause_never_tries_again(books):
-    books.card()
-    tell_last_card(books, "insufficient_funds")
-    invoice = books.invoice()
+def test_a_decline_is_kept_with_its_reason_and_its_cause_never_tries_again(scenario):
+    scenario.card()
+    tell_last_card(scenario, "insufficient_funds")
+    invoice = scenario.invoice()
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -43,27 +43,27 @@ def test_a_decline_is_kept_with_its_reason_and_its_cause_never_tries_again(books
     assert (attempt.state, attempt.decline_code) == (State.FAILED, "insufficient_funds")
     assert "insufficient funds" in attempt.failure_message
     assert invoice.status == "open"
-    assert books.stripe.charges(customer=books.customer())["failed"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["failed"] == 1
     assert OutboxMessage.objects.filter(topic="billing.charge_failed_mail").count() == 1
 
 
-def test_another_cause_may_try_after_a_definite_failure(books):
-    books.card()
-    tell_last_card(books, "insufficient_funds")
-    invoice = books.invoice()
+def test_another_cause_may_try_after_a_definite_failure(scenario):
+    scenario.card()
+    tell_last_card(scenario, "insufficient_funds")
+    invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    tell_last_card(books, "approve")
+    tell_last_card(scenario, "approve")
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1")
 
     assert attempt.state == State.SUCCEEDED
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_bank_that_wants_its_holder_leaves_the_attempt_to_be_confirmed(books):
-    books.card()
-    tell_last_card(books, "authentication_required")
-    invoice = books.invoice()
+def test_a_bank_that_wants_its_holder_leaves_the_attempt_to_be_confirmed(scenario):
+    scenario.card()
+    tell_last_card(scenario, "authentication_required")
+    invoice = scenario.invoice()
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     other = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1")
@@ -73,38 +73,38 @@ def test_a_bank_that_wants_its_holder_leaves_the_attempt_to_be_confirmed(books):
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "unsaved_500", "conflict"])
-def test_a_lost_answer_is_never_a_second_charge(books, kind):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault(kind, path="/v1/payment_intents")
+def test_a_lost_answer_is_never_a_second_charge(scenario, kind):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault(kind, path="/v1/payment_intents")
 
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(minutes=1))
 
     assert attempt.state == State.SUCCEEDED
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_what_is_sent_again_is_sent_with_the_same_key(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+def test_what_is_sent_again_is_sent_with_the_same_key(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
 
     unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=22))
 
     assert (unknown.state, attempt.state) == (State.UNKNOWN, State.SUCCEEDED)
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_an_unknown_outcome_blocks_another_attempt(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
+def test_an_unknown_outcome_blocks_another_attempt(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
 
     unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    books.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
     other = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="card:2")
 
     assert unknown.state == State.UNKNOWN
@@ -113,10 +113,10 @@ def test_an_unknown_outcome_blocks_another_attempt(books):
 
 
 @pytest.mark.parametrize("did_its_work", [True, False])
-def test_a_saved_error_is_settled_by_looking_up_what_stripe_holds(books, did_its_work):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("saved_500", path="/v1/payment_intents", work=did_its_work)
+def test_a_saved_error_is_settled_by_looking_up_what_stripe_holds(scenario, did_its_work):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("saved_500", path="/v1/payment_intents", work=did_its_work)
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
@@ -131,45 +131,47 @@ def test_a_saved_error_is_settled_by_looking_up_what_stripe_holds(books, did_its
     assert (last.state, last.decline_code) == (State.FAILED, "never_arrived")
     retry = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1")
     assert retry.state == State.SUCCEEDED
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_forgotten_key_is_never_sent_again(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+def test_a_forgotten_key_is_never_sent_again(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     assert unknown.state == State.UNKNOWN
-    books.stripe.control("POST", "idempotency/expire")
+    scenario.stripe.control("POST", "idempotency/expire")
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=23))
 
     assert attempt.state == State.SUCCEEDED
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_too_many_requests_keep_the_attempt_for_later(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("rate_limit", path="/v1/payment_intents")
+def test_too_many_requests_keep_the_attempt_for_later(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("rate_limit", path="/v1/payment_intents")
 
     with pytest.raises(gateway.NotDone):
         charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
     assert attempt.state == State.SUCCEEDED
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_payment_in_processing_is_asked_about_and_not_repeated(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.control("POST", "payments/hold", times=1)
+def test_a_payment_in_processing_is_asked_about_and_not_repeated(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.control("POST", "payments/hold", times=1)
 
     waiting = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     still = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="card:2")
-    books.stripe.control("POST", "payments/settle", payment_intent=waiting.stripe_payment_intent_id)
+    scenario.stripe.control(
+        "POST", "payments/settle", payment_intent=waiting.stripe_payment_intent_id
+    )
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
     assert (waiting.state, still.state) == (State.PROCESSING, State.PROCESSING)
@@ -177,11 +179,11 @@ def test_a_payment_in_processing_is_asked_about_and_not_repeated(books):
     assert ChargeAttempt.objects.count() == 1
 
 
-def test_nothing_is_charged_without_a_debt_or_a_card(books):
-    invoice = books.invoice()
+def test_nothing_is_charged_without_a_debt_or_a_card(scenario):
+    invoice = scenario.invoice()
     assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER) is None
 
-    books.card()
+    scenario.card()
     invoice.voided_at = NOVEMBER
     invoice.save()
     assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER) is None
@@ -198,9 +200,9 @@ def test_nothing_is_charged_without_a_debt_or_a_card(books):
         {"attempt_key": "charge-other"},
     ],
 )
-def test_word_of_another_payment_settles_nothing(books, wrong):
-    books.card()
-    invoice = books.invoice()
+def test_word_of_another_payment_settles_nothing(scenario, wrong):
+    scenario.card()
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
     Payment.objects.all().delete()
@@ -212,9 +214,9 @@ def test_word_of_another_payment_settles_nothing(books, wrong):
     assert Payment.objects.count() == 0
 
 
-def test_a_success_is_never_taken_back(books):
-    books.card()
-    invoice = books.invoice()
+def test_a_success_is_never_taken_back(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
 
@@ -226,8 +228,8 @@ def test_a_success_is_never_taken_back(books):
     assert Payment.objects.count() == 1
 
 
-def tell_last_card(books, answer):
-    books.stripe.control(
+def tell_last_card(scenario, answer):
+    scenario.stripe.control(
         "POST",
         "cards",
         payment_method=PaymentMethod.objects.current().stripe_payment_method_id,

@@ -18,13 +18,13 @@ from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
 
 
-def close_and_deliver(books, *, now=NOVEMBER):
-    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
-    deliver(books, now=now)
+def close_and_deliver(scenario, *, now=NOVEMBER):
+    close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
+    deliver(scenario, now=now)
 
 
-def deliver(books, *, now):
-    while deliver_due(now=now, schema=books.provider.schema_name):
+def deliver(scenario, *, now):
+    while deliver_due(now=now, schema=scenario.provider.schema_name):
         pass
 
 
@@ -35,30 +35,30 @@ def only_mail():
     return sent, html, attached
 
 
-def test_an_invoice_to_be_transferred_is_mailed_with_its_pdf(books):
-    books.contract()
-    books.organization(users=30)
+def test_an_invoice_to_be_transferred_is_mailed_with_its_pdf(scenario):
+    scenario.contract()
+    scenario.organization(users=30)
 
-    close_and_deliver(books)
+    close_and_deliver(scenario)
 
     sent, html, (name, content, kind) = only_mail()
-    number = f"{books.provider.invoice_prefix}-000001"
-    assert sent.to == [books.provider.contact_email]
+    number = f"{scenario.provider.invoice_prefix}-000001"
+    assert sent.to == [scenario.provider.contact_email]
     assert sent.subject == f"Invoice {number} over $330.00"
     for body in (sent.body, html):
         assert "$330.00" in body
         assert "1 December 2026" in body
         assert "/account/payments/" in body
     assert (name, kind) == (f"{number}.pdf", "application/pdf")
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert content == bytes(InvoiceDocument.objects.get(format="pdf").content)
 
 
-def test_a_paid_invoice_comes_as_a_copy(books):
-    books.card()
-    books.organization(users=30)
+def test_a_paid_invoice_comes_as_a_copy(scenario):
+    scenario.card()
+    scenario.organization(users=30)
 
-    close_and_deliver(books)
+    close_and_deliver(scenario)
 
     sent, html, (name, _, _) = only_mail()
     assert "Payment received" in sent.subject
@@ -66,10 +66,10 @@ def test_a_paid_invoice_comes_as_a_copy(books):
     assert name.endswith("-000001.pdf")
 
 
-def test_a_receipt_is_dated_in_the_billing_zone(books):
-    books.card()
+def test_a_receipt_is_dated_in_the_billing_zone(scenario):
+    scenario.card()
     attempt = charging.charge_invoice(
-        invoice_id=books.invoice(billing_time_zone="Europe/Berlin").pk,
+        invoice_id=scenario.invoice(billing_time_zone="Europe/Berlin").pk,
         now=datetime(2026, 10, 31, 23, 5, tzinfo=UTC),
     )
     render_documents(invoice=attempt.invoice, now=NOVEMBER)
@@ -82,17 +82,17 @@ def test_a_receipt_is_dated_in_the_billing_zone(books):
         assert "31 October" not in queued.payload[part]
 
 
-def test_a_failed_charge_says_why_and_where_to_mend_it(books):
-    card = books.card()
-    books.stripe.control(
+def test_a_failed_charge_says_why_and_where_to_mend_it(scenario):
+    card = scenario.card()
+    scenario.stripe.control(
         "POST",
         "cards",
         payment_method=card.stripe_payment_method_id,
         answer="insufficient_funds",
     )
-    books.organization(users=30)
+    scenario.organization(users=30)
 
-    close_and_deliver(books)
+    close_and_deliver(scenario)
 
     # Beside the mail of the outstanding balance.
     (sent,) = [one for one in mail.outbox if "could not be charged" in one.subject]
@@ -102,77 +102,77 @@ def test_a_failed_charge_says_why_and_where_to_mend_it(books):
         assert "/account/billing/" in body
 
 
-def test_a_charge_that_first_needs_its_holder_and_then_fails_is_told_twice(books):
-    card = books.card()
+def test_a_charge_that_first_needs_its_holder_and_then_fails_is_told_twice(scenario):
+    card = scenario.card()
     wish = {"payment_method": card.stripe_payment_method_id}
-    books.stripe.control("POST", "cards", **wish, answer="authentication_required")
-    books.organization(users=30)
-    close_and_deliver(books)
-    with provider_schema(books.provider):
+    scenario.stripe.control("POST", "cards", **wish, answer="authentication_required")
+    scenario.organization(users=30)
+    close_and_deliver(scenario)
+    with provider_schema(scenario.provider):
         attempt = ChargeAttempt.objects.get()
         assert attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
-        books.stripe.client().v1.payment_intents.cancel(attempt.stripe_payment_intent_id)
+        scenario.stripe.client().v1.payment_intents.cancel(attempt.stripe_payment_intent_id)
         facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
         charging.settle(attempt_id=attempt.pk, facts=facts, now=NOVEMBER)
 
-    deliver(books, now=NOVEMBER)
+    deliver(scenario, now=NOVEMBER)
 
     told = [sent.subject for sent in mail.outbox if "outstanding balance" not in sent.subject]
-    number = f"{books.provider.invoice_prefix}-000001"
+    number = f"{scenario.provider.invoice_prefix}-000001"
     assert told == [
         f"Confirm the payment of invoice {number}",
         f"Your card could not be charged for invoice {number}",
     ]
 
 
-def test_names_are_text_in_a_mail(books):
-    books.contract()
-    books.organization(users=30)
-    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
-    with provider_schema(books.provider):
+def test_names_are_text_in_a_mail(scenario):
+    scenario.contract()
+    scenario.organization(users=30)
+    close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
+    with provider_schema(scenario.provider):
         Invoice.objects.update(seller={"name": "<b>Seller</b>", "email": "s@seller.example"})
 
-    deliver(books, now=NOVEMBER)
+    deliver(scenario, now=NOVEMBER)
 
     _, html, _ = only_mail()
     assert "&lt;b&gt;Seller" in html
 
 
-def test_a_mail_waits_for_its_document(books):
-    books.contract()
-    books.organization(users=30)
-    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+def test_a_mail_waits_for_its_document(scenario):
+    scenario.contract()
+    scenario.organization(users=30)
+    close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
     documents = OutboxMessage.objects.filter(topic="billing.documents")
     documents.update(due_at=NOVEMBER + timedelta(minutes=1))
 
-    deliver(books, now=NOVEMBER)
+    deliver(scenario, now=NOVEMBER)
     assert mail.outbox == []
     for minutes in (2, 3):
-        deliver(books, now=NOVEMBER + timedelta(minutes=minutes))
+        deliver(scenario, now=NOVEMBER + timedelta(minutes=minutes))
     assert len(mail.outbox) == 1
 
 
 @pytest.mark.parametrize(("minutes", "waits"), [(0, 0.5), (30, 30), (600, 60)])
-def test_an_unknown_outcome_is_looked_at_again_ever_more_slowly(books, minutes, waits):
-    books.card()
-    invoice = books.invoice()
-    with provider_schema(books.provider):
+def test_an_unknown_outcome_is_looked_at_again_ever_more_slowly(scenario, minutes, waits):
+    scenario.card()
+    invoice = scenario.invoice()
+    with provider_schema(scenario.provider):
         ChargeAttempt.objects.create(
             invoice=invoice,
             state=ChargeAttempt.State.UNKNOWN,
             idempotency_key="charge-1",
             amount_minor=33_000,
             currency="USD",
-            stripe_customer_id=books.customer(),
+            stripe_customer_id=scenario.customer(),
             stripe_payment_method_id=PaymentMethod.objects.current().stripe_payment_method_id,
             created_at=NOVEMBER,
             sent_at=NOVEMBER,
         )
         enqueue(topic="billing.charge", key="c", payload={"invoice_id": invoice.pk}, now=NOVEMBER)
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="*", times=2)
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="*", times=2)
     now = NOVEMBER + timedelta(minutes=minutes)
 
-    deliver_due(now=now, schema=books.provider.schema_name, limit=2)
+    deliver_due(now=now, schema=scenario.provider.schema_name, limit=2)
 
     message = OutboxMessage.objects.get(topic="billing.charge")
     assert message.finished_at is None

@@ -23,7 +23,7 @@ TRIES = 8
 CARDS = ("pm_card_visa", "pm_card_mastercard")
 
 
-def work(books, steps):
+def work(scenario, steps):
     """One worker in a process of its own, for three days of the story; how it ended."""
     connections.close_all()
     pid = os.fork()
@@ -37,7 +37,7 @@ def work(books, steps):
             with connection.execute_wrapper(steps.around):
                 for minutes in (*LATER, 49 * 60, 52 * 60):
                     now = NOVEMBER + timedelta(minutes=minutes)
-                    while deliver_due(now=now, schema=books.provider.schema_name):
+                    while deliver_due(now=now, schema=scenario.provider.schema_name):
                         pass
             code = 0
         except BaseException:  # noqa: BLE001 - the process ends here, whatever it was
@@ -45,39 +45,39 @@ def work(books, steps):
         finally:
             os._exit(code)
     _, status = os.waitpid(pid, 0)
-    give_back_leases(books.provider)
+    give_back_leases(scenario.provider)
     return status
 
 
 @pytest.mark.proof
-def test_a_killed_worker_charges_each_outstanding_invoice_once(committed_books):
-    books = committed_books
+def test_a_killed_worker_charges_each_outstanding_invoice_once(committed_scenario):
+    scenario = committed_scenario
     dice = random.Random(20261122)
     steps = Steps()
     kills = 0
-    books.card()
+    scenario.card()
     length = 0
     for number in range(TRIES):
         months = (date(2000 + number, 1, 1), date(2000 + number, 2, 1))
-        owed = [books.invoice(month=month, total_minor=10_000 + number) for month in months]
-        books.stripe.control("DELETE", "faults")
+        owed = [scenario.invoice(month=month, total_minor=10_000 + number) for month in months]
+        scenario.stripe.control("DELETE", "faults")
         fault = dict(dice.choice(FAULTS)) if number else {}
         if fault:
-            books.stripe.fault(**fault, path="/v1/payment_intents", skip=dice.randrange(2))
-        books.card(CARDS[number % 2])
+            scenario.stripe.fault(**fault, path="/v1/payment_intents", skip=dice.randrange(2))
+        scenario.card(CARDS[number % 2])
         OutboxMessage.objects.filter(topic__contains="mail").delete()
 
         steps.arm(dice.randint(1, length) if number else 0)
-        status = work(books, steps)
+        status = work(scenario, steps)
         length = length or steps.taken[0] // 2
         kills += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         OutboxMessage.objects.filter(topic__contains="mail").delete()
         steps.arm(0)
-        assert work(books, steps) == 0
+        assert work(scenario, steps) == 0
 
-        with provider_schema(books.provider):
+        with provider_schema(scenario.provider):
             for invoice in Invoice.objects.filter(pk__in=[row.pk for row in owed]):
-                charged = books.stripe.charges(**{"metadata[invoice]": invoice.number})
+                charged = scenario.stripe.charges(**{"metadata[invoice]": invoice.number})
                 assert charged["succeeded"] == 1, (number, fault, invoice)
                 assert charged["amount_charged"] == invoice.paid_minor == invoice.total_minor
             assert not ChargeAttempt.objects.filter(finished_at=None).exists()

@@ -21,8 +21,8 @@ def _no_limit_yet():
     cache.clear()
 
 
-def test_any_open_invoice_can_be_paid_with_a_card_entered_on_the_spot(client, books):
-    invoice = books.invoice(collection="by_invoice")
+def test_any_open_invoice_can_be_paid_with_a_card_entered_on_the_spot(client, scenario):
+    invoice = scenario.invoice(collection="by_invoice")
     path = path_of(invoice)
 
     told = client.post(f"{path}begin/").json()
@@ -30,20 +30,20 @@ def test_any_open_invoice_can_be_paid_with_a_card_entered_on_the_spot(client, bo
     intent = told["client_secret"].partition("_secret_")[0]
     assert told == again, "two tabs share one payment"
     assert told["payment_method"] == ""
-    books.stripe.client().v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+    scenario.stripe.client().v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"})
     done = client.get(f"{path}return/", {"payment_intent": intent})
 
     assert "Thank you" in done.content.decode()
     assert client.get(path).status_code == 404
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Payment.objects.get().amount_minor == 33_000
         mails = OutboxMessage.objects.filter(topic__in=["billing.charge_failed_mail"])
         assert not mails.exists()
 
 
-def test_a_payment_begun_and_left_does_not_hold_up_an_automatic_charge(books):
-    books.card()
-    invoice = books.invoice()
+def test_a_payment_begun_and_left_does_not_hold_up_an_automatic_charge(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
     begun = begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
     intent = begun.client_secret.partition("_secret_")[0]
 
@@ -52,11 +52,11 @@ def test_a_payment_begun_and_left_does_not_hold_up_an_automatic_charge(books):
     assert gateway.payment(payment_intent_id=intent).is_canceled, "left open, both could be paid"
     states = list(ChargeAttempt.objects.order_by("pk").values_list("state", flat=True))
     assert states == [State.FAILED, State.SUCCEEDED]
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_payment_over_another_amount_than_is_owed_now_is_made_anew(books):
-    invoice = books.invoice()
+def test_a_payment_over_another_amount_than_is_owed_now_is_made_anew(scenario):
+    invoice = scenario.invoice()
     first = begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
     Payment.objects.create(
         invoice=invoice,
@@ -76,10 +76,10 @@ def test_a_payment_over_another_amount_than_is_owed_now_is_made_anew(books):
     assert intents[1].amount_minor == 3_000
 
 
-def test_nothing_is_begun_beside_a_running_charge(books):
-    books.card()
-    books.stripe.control("POST", "payments/hold", times=1)
-    invoice = books.invoice()
+def test_nothing_is_begun_beside_a_running_charge(scenario):
+    scenario.card()
+    scenario.stripe.control("POST", "payments/hold", times=1)
+    invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
     with pytest.raises(ChargeIsRunning):
@@ -88,10 +88,10 @@ def test_nothing_is_begun_beside_a_running_charge(books):
     assert attempt.secret_given_at is None, "a decline of it is a definite failure"
 
 
-def test_what_was_paid_in_another_tab_is_not_begun_again(books):
-    invoice, attempt = asked(books)
+def test_what_was_paid_in_another_tab_is_not_begun_again(scenario):
+    invoice, attempt = asked(scenario)
     begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
-    holder_confirms(books, attempt)
+    holder_confirms(scenario, attempt)
 
     with pytest.raises(NothingToPay):
         begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
@@ -99,15 +99,15 @@ def test_what_was_paid_in_another_tab_is_not_begun_again(books):
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "conflict", "rate_limit"])
-def test_a_disturbed_beginning_makes_one_payment(client, books, kind):
-    invoice = books.invoice()
-    books.customer()
+def test_a_disturbed_beginning_makes_one_payment(client, scenario, kind):
+    invoice = scenario.invoice()
+    scenario.customer()
     path = path_of(invoice)
-    books.stripe.fault(kind, path="/v1/payment_intents")
+    scenario.stripe.fault(kind, path="/v1/payment_intents")
 
     answers = [client.post(f"{path}begin/") for _ in range(2)]
 
     assert answers[-1].status_code == 200
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert ChargeAttempt.objects.count() == 1
-        assert len(list(gateway.payments_of(customer_id=books.customer()))) == 1
+        assert len(list(gateway.payments_of(customer_id=scenario.customer()))) == 1

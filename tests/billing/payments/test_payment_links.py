@@ -33,20 +33,20 @@ def path_of(invoice, *, now=None):
     )
 
 
-def asked(books):
+def asked(scenario):
     """An invoice whose charge waits for the holder of the card."""
-    books.card()
-    tell_last_card(books, "authentication_required")
-    invoice = books.invoice()
+    scenario.card()
+    tell_last_card(scenario, "authentication_required")
+    invoice = scenario.invoice()
     return invoice, charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
 
-def holder_confirms(books, attempt, *, answer="approve"):
-    with provider_schema(books.provider):
-        tell_last_card(books, answer)
+def holder_confirms(scenario, attempt, *, answer="approve"):
+    with provider_schema(scenario.provider):
+        tell_last_card(scenario, answer)
     intent = attempt.stripe_payment_intent_id
     try:
-        books.stripe.client().v1.payment_intents.confirm(
+        scenario.stripe.client().v1.payment_intents.confirm(
             intent, {"payment_method": attempt.stripe_payment_method_id}
         )
     except Exception:
@@ -55,21 +55,21 @@ def holder_confirms(books, attempt, *, answer="approve"):
     return intent
 
 
-def test_the_page_shows_the_invoices_number_amount_and_payee_and_nothing_else(client, books):
-    invoice, attempt = asked(books)
+def test_the_page_shows_the_invoices_number_amount_and_payee_and_nothing_else(client, scenario):
+    invoice, attempt = asked(scenario)
 
     answer = client.get(path_of(invoice))
     page = answer.content.decode()
 
     for shown in (invoice.number, "$330.00", "Seller"):
         assert shown in page
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         card = PaymentMethod.objects.current()
         assert ChargeAttempt.objects.get().secret_given_at is None, "looking begins nothing"
     for hidden in (
-        books.provider.name,
-        books.provider.contact_email,
-        books.provider.schema_name,
+        scenario.provider.name,
+        scenario.provider.contact_email,
+        scenario.provider.schema_name,
         card.last_four,
         attempt.stripe_payment_intent_id,
         attempt.stripe_payment_method_id,
@@ -83,8 +83,8 @@ def test_the_page_shows_the_invoices_number_amount_and_payee_and_nothing_else(cl
     assert "unsafe" not in answer["Content-Security-Policy"]
 
 
-def test_the_holder_confirms_the_same_payment_and_the_server_asks_stripe_itself(client, books):
-    invoice, attempt = asked(books)
+def test_the_holder_confirms_the_same_payment_and_the_server_asks_stripe_itself(client, scenario):
+    invoice, attempt = asked(scenario)
     path = path_of(invoice)
 
     told = client.post(f"{path}begin/").json()
@@ -92,18 +92,18 @@ def test_the_holder_confirms_the_same_payment_and_the_server_asks_stripe_itself(
     assert told["client_secret"].startswith(f"{attempt.stripe_payment_intent_id}_secret_")
     assert told["payment_method"] == attempt.stripe_payment_method_id
     assert early.status_code == 302, "what the browser says is not believed"
-    intent = holder_confirms(books, attempt)
+    intent = holder_confirms(scenario, attempt)
     done = client.get(f"{path}return/", {"payment_intent": intent})
 
     assert "Thank you" in done.content.decode()
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Payment.objects.get().stripe_payment_intent_id == intent
         assert ChargeAttempt.objects.get().state == State.SUCCEEDED
-        assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+        assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_after_payment_or_void_the_link_is_dead(client, books):
-    invoice, attempt = asked(books)
+def test_after_payment_or_void_the_link_is_dead(client, scenario):
+    invoice, attempt = asked(scenario)
     path = path_of(invoice)
     invoice.voided_at = NOVEMBER
     invoice.save()
@@ -113,13 +113,13 @@ def test_after_payment_or_void_the_link_is_dead(client, books):
 
     assert (page.status_code, begun.status_code) == (404, 404)
     assert invoice.number not in page.content.decode()
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert ChargeAttempt.objects.get() == attempt
 
 
 @pytest.mark.parametrize("spoil", [lambda t: t[:-1], lambda t: "x" + t, lambda _: "x", str.upper])
-def test_a_link_that_we_did_not_sign_is_dead(client, books, spoil):
-    path = path_of(books.invoice())
+def test_a_link_that_we_did_not_sign_is_dead(client, scenario, spoil):
+    path = path_of(scenario.invoice())
     token = path.split("/")[2]
 
     assert client.get(f"/pay/{spoil(token)}/").status_code == 404
@@ -127,9 +127,9 @@ def test_a_link_that_we_did_not_sign_is_dead(client, books, spoil):
     assert client.get(f"/pay/{spoil(token)}/return/").status_code == 404
 
 
-def test_a_link_expires(books, settings):
+def test_a_link_expires(scenario, settings):
     settings.PAYMENT_LINK_DAYS = 2
-    token = path_of(books.invoice(), now=NOVEMBER).split("/")[2]
+    token = path_of(scenario.invoice(), now=NOVEMBER).split("/")[2]
 
     with linked_invoice(token=token, now=NOVEMBER + timedelta(days=2, seconds=-1)):
         pass
@@ -140,29 +140,29 @@ def test_a_link_expires(books, settings):
         pass
 
 
-def test_a_link_of_a_closed_provider_is_dead(client, books):
-    path = path_of(books.invoice())
-    Provider.objects.filter(pk=books.provider.pk).update(state=Provider.State.PROVISIONING)
+def test_a_link_of_a_closed_provider_is_dead(client, scenario):
+    path = path_of(scenario.invoice())
+    Provider.objects.filter(pk=scenario.provider.pk).update(state=Provider.State.PROVISIONING)
 
     assert client.get(path).status_code == 404
 
 
-def test_a_link_opens_its_own_invoice_for_whoever_is_signed_in(client, books, people):
+def test_a_link_opens_its_own_invoice_for_whoever_is_signed_in(client, scenario, people):
     """Another provider's administrator sees what anyone sees, and stays in their own schema."""
     client.force_login(people.sofia)
-    invoice = books.invoice()
+    invoice = scenario.invoice()
 
     page = client.get(path_of(invoice)).content.decode()
 
     assert invoice.number in page
-    assert books.provider.name not in page
+    assert scenario.provider.name not in page
 
 
-def test_another_payment_named_at_the_return_settles_nothing(client, books):
-    _, attempt = asked(books)
-    other = books.invoice(month="2026-09-01")
+def test_another_payment_named_at_the_return_settles_nothing(client, scenario):
+    _, attempt = asked(scenario)
+    other = scenario.invoice(month="2026-09-01")
     path = path_of(other)
-    holder_confirms(books, attempt)
+    holder_confirms(scenario, attempt)
 
     answer = client.get(f"{path}return/", {"payment_intent": attempt.stripe_payment_intent_id})
 
@@ -170,8 +170,8 @@ def test_another_payment_named_at_the_return_settles_nothing(client, books):
     assert client.get(f"{path}return/", {"payment_intent": ""}).status_code == 302
 
 
-def test_too_many_calls_from_one_address_are_refused(client, books):
-    path = path_of(books.invoice())
+def test_too_many_calls_from_one_address_are_refused(client, scenario):
+    path = path_of(scenario.invoice())
 
     answers = [client.get(path).status_code for _ in range(61)]
 
@@ -179,17 +179,17 @@ def test_too_many_calls_from_one_address_are_refused(client, books):
     assert answers[60] == 429
 
 
-def test_beginning_needs_the_pages_own_token(books):
+def test_beginning_needs_the_pages_own_token(scenario):
     strict = Client(enforce_csrf_checks=True)
 
-    assert strict.post(f"{path_of(books.invoice())}begin/").status_code == 403
+    assert strict.post(f"{path_of(scenario.invoice())}begin/").status_code == 403
 
 
-def test_a_decline_on_session_stays_with_the_same_payment(client, books):
-    invoice, attempt = asked(books)
+def test_a_decline_on_session_stays_with_the_same_payment(client, scenario):
+    invoice, attempt = asked(scenario)
     path = path_of(invoice)
     client.post(f"{path}begin/")
-    holder_confirms(books, attempt, answer="insufficient_funds")
+    holder_confirms(scenario, attempt, answer="insufficient_funds")
 
     answer = client.get(f"{path}return/", {"payment_intent": attempt.stripe_payment_intent_id})
     again = client.post(f"{path}begin/").json()
@@ -197,14 +197,14 @@ def test_a_decline_on_session_stays_with_the_same_payment(client, books):
     assert answer.status_code == 302
     assert again["payment_method"] == "", "another card may be entered"
     assert again["client_secret"].startswith(attempt.stripe_payment_intent_id)
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         attempt.refresh_from_db()
         assert attempt.state == State.NEEDS_CONFIRMATION, "its secret is out: it may still be paid"
         assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1") == attempt
 
 
-def test_the_mail_brings_the_link_and_none_after_payment(books):
-    invoice, attempt = asked(books)
+def test_the_mail_brings_the_link_and_none_after_payment(scenario):
+    invoice, attempt = asked(scenario)
     invoice.refresh_from_db()
     render_documents(invoice=invoice, now=NOVEMBER)
 
@@ -215,7 +215,7 @@ def test_the_mail_brings_the_link_and_none_after_payment(books):
     for part in ("text", "html"):
         assert payment_link(invoice_id=invoice.pk, now=NOVEMBER) in mail.payload[part]
     mail.delete()
-    intent = holder_confirms(books, attempt)
+    intent = holder_confirms(scenario, attempt)
     assert settle_return(invoice=invoice, payment_intent_id=intent, now=NOVEMBER) == "succeeded"
     queue_charge_failed_mail(attempt_id=attempt.pk, now=NOVEMBER)
     assert not OutboxMessage.objects.filter(key__startswith="charge-failed").exists()

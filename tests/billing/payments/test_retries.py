@@ -60,7 +60,7 @@ def retries():
     return OutboxMessage.objects.filter(topic="billing.charge", key__startswith="retry:")
 
 
-def work(books, *, until):
+def work(scenario, *, until):
     """Workers that look every half hour, as the beat does."""
     OutboxMessage.objects.exclude(topic="billing.charge").delete()
     for half in range(int((until - NOVEMBER) / timedelta(minutes=30)) + 1):
@@ -68,112 +68,112 @@ def work(books, *, until):
             pass
 
 
-def declined(books, answer="insufficient_funds", **changes):
-    books.card()
-    tell_last_card(books, answer)
-    invoice = books.invoice(**changes)
+def declined(scenario, answer="insufficient_funds", **changes):
+    scenario.card()
+    tell_last_card(scenario, answer)
+    invoice = scenario.invoice(**changes)
     charge({"invoice_id": invoice.pk}, NOVEMBER)
     return invoice
 
 
-def attempts(books):
-    with provider_schema(books.provider):
+def attempts(scenario):
+    with provider_schema(scenario.provider):
         return [
             (attempt.created_at - NOVEMBER, attempt.state)
             for attempt in ChargeAttempt.objects.order_by("pk")
         ]
 
 
-def test_each_day_of_the_schedule_is_tried_once_and_then_no_more(books):
-    declined(books)
+def test_each_day_of_the_schedule_is_tried_once_and_then_no_more(scenario):
+    declined(scenario)
 
-    work(books, until=NOVEMBER + timedelta(days=9))
+    work(scenario, until=NOVEMBER + timedelta(days=9))
 
-    assert attempts(books) == [(timedelta(days=day), State.FAILED) for day in (0, 1, 3, 5, 7)]
-    with provider_schema(books.provider):
-        assert books.stripe.charges(customer=books.customer())["failed"] == 5
+    assert attempts(scenario) == [(timedelta(days=day), State.FAILED) for day in (0, 1, 3, 5, 7)]
+    with provider_schema(scenario.provider):
+        assert scenario.stripe.charges(customer=scenario.customer())["failed"] == 5
 
 
-def test_a_retry_that_succeeds_ends_the_schedule(books):
-    invoice = declined(books)
-    tell_last_card(books, "approve")
+def test_a_retry_that_succeeds_ends_the_schedule(scenario):
+    invoice = declined(scenario)
+    tell_last_card(scenario, "approve")
 
-    work(books, until=NOVEMBER + timedelta(days=9))
+    work(scenario, until=NOVEMBER + timedelta(days=9))
 
-    assert [state for _, state in attempts(books)] == [State.FAILED, State.SUCCEEDED]
-    with provider_schema(books.provider):
+    assert [state for _, state in attempts(scenario)] == [State.FAILED, State.SUCCEEDED]
+    with provider_schema(scenario.provider):
         assert next_attempt_at(invoice) is None
 
 
-def test_a_card_reported_lost_meanwhile_is_left_alone_from_then_on(books):
-    declined(books)
-    tell_last_card(books, "lost_card")
+def test_a_card_reported_lost_meanwhile_is_left_alone_from_then_on(scenario):
+    declined(scenario)
+    tell_last_card(scenario, "lost_card")
 
-    work(books, until=NOVEMBER + timedelta(days=9))
+    work(scenario, until=NOVEMBER + timedelta(days=9))
 
-    assert [at.days for at, _ in attempts(books)] == [0, 1]
+    assert [at.days for at, _ in attempts(scenario)] == [0, 1]
 
 
 @pytest.mark.parametrize("what", ["voided_at", "written_off_at"])
-def test_what_is_not_owed_any_more_is_not_tried(books, what):
-    invoice = declined(books)
+def test_what_is_not_owed_any_more_is_not_tried(scenario, what):
+    invoice = declined(scenario)
     setattr(invoice, what, NOVEMBER)
     invoice.save()
 
     assert next_attempt_at(invoice) is None
-    work(books, until=NOVEMBER + timedelta(days=2))
+    work(scenario, until=NOVEMBER + timedelta(days=2))
 
-    assert len(attempts(books)) == 1
+    assert len(attempts(scenario)) == 1
 
 
-def test_a_retry_delivered_twice_is_one_attempt(books):
-    declined(books)
+def test_a_retry_delivered_twice_is_one_attempt(scenario):
+    declined(scenario)
     (message,) = retries()
 
     for _ in range(3):
         charge(message.payload, message.due_at)
 
-    assert len(attempts(books)) == 2
+    assert len(attempts(scenario)) == 2
     assert min(retries().values_list("key", flat=True)) == message.key
     assert retries().count() == 2
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "saved_500", "conflict", "rate_limit"])
-def test_a_disturbed_retry_charges_once(books, kind):
-    declined(books)
-    tell_last_card(books, "approve")
+def test_a_disturbed_retry_charges_once(scenario, kind):
+    declined(scenario)
+    tell_last_card(scenario, "approve")
     work_at = {"work": True} if kind == "saved_500" else {}
-    books.stripe.fault(kind, path="/v1/payment_intents", **work_at)
+    scenario.stripe.fault(kind, path="/v1/payment_intents", **work_at)
 
-    work(books, until=NOVEMBER + timedelta(days=4))
+    work(scenario, until=NOVEMBER + timedelta(days=4))
 
-    assert [state for _, state in attempts(books)] == [State.FAILED, State.SUCCEEDED]
-    with provider_schema(books.provider):
-        assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert [state for _, state in attempts(scenario)] == [State.FAILED, State.SUCCEEDED]
+    with provider_schema(scenario.provider):
+        assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_bank_that_wants_its_holder_is_not_asked_again_behind_his_back(books):
-    declined(books, answer="authentication_required")
+def test_a_bank_that_wants_its_holder_is_not_asked_again_behind_his_back(scenario):
+    declined(scenario, answer="authentication_required")
 
-    work(books, until=NOVEMBER + timedelta(days=9))
+    work(scenario, until=NOVEMBER + timedelta(days=9))
 
-    assert attempts(books) == [(timedelta(0), State.NEEDS_CONFIRMATION)]
+    assert attempts(scenario) == [(timedelta(0), State.NEEDS_CONFIRMATION)]
     assert not retries().exists()
 
 
-def test_a_replaced_card_is_not_retried(books):
-    invoice = declined(books)
+def test_a_replaced_card_is_not_retried(scenario):
+    invoice = declined(scenario)
     message = retries().get()
-    books.card("pm_card_mastercard")
+    scenario.card("pm_card_mastercard")
 
     charge(message.payload, message.due_at)
 
-    assert len(attempts(books)) == 1
+    assert len(attempts(scenario)) == 1
     assert next_attempt_at(invoice) is None
 
 
-def test_the_invoice_page_tells_the_instant_of_the_next_attempt(client, people, books):
-    invoice = declined(books, billing_time_zone="Europe/Berlin")
+def test_the_invoice_page_tells_the_instant_of_the_next_attempt(client, people, scenario):
+    invoice = declined(scenario, billing_time_zone="Europe/Berlin")
     client.force_login(people.bill)
 
     page = client.get(f"/account/payments/{invoice.pk}/").content.decode()
@@ -181,15 +181,15 @@ def test_the_invoice_page_tells_the_instant_of_the_next_attempt(client, people, 
     assert "Next attempt: 2 Nov 2026, 01:10:00 UTC+01:00" in page
 
 
-def test_the_days_are_a_setting(books, settings):
+def test_the_days_are_a_setting(scenario, settings):
     settings.RETRY_DAYS = [2]
-    declined(books)
+    declined(scenario)
 
     assert [message.due_at - NOVEMBER for message in retries()] == [timedelta(days=2)]
 
 
-def test_another_close_never_repeats_a_failed_one(books):
-    invoice = declined(books)
+def test_another_close_never_repeats_a_failed_one(scenario):
+    invoice = declined(scenario)
 
     again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=1))
 

@@ -34,19 +34,19 @@ def test_far_from_the_median_is_unusual(quantity, before, usual):
     assert unusual(quantity, before=before) == usual
 
 
-def test_the_card_is_looked_at_as_on_the_day_of_the_charge(books):
-    card = books.card()
-    books.organization(users=3)
+def test_the_card_is_looked_at_as_on_the_day_of_the_charge(scenario):
+    card = scenario.card()
+    scenario.organization(users=3)
 
     def risks(year, month, now=MID_OCTOBER):
         PaymentMethod.objects.filter(pk=card.pk).update(expiry_year=year, expiry_month=month)
-        return rehearsed(books, now=now).card.risks
+        return rehearsed(scenario, now=now).card.risks
 
     assert risks(2026, 12) == ()
     assert "will have expired by 1 November 2026" in risks(2026, 10)[0]
     assert "expires in the month of the charge" in risks(2026, 11)[0]
     ChargeAttempt.objects.create(
-        invoice=books.invoice(month="2026-09-01"),
+        invoice=scenario.invoice(month="2026-09-01"),
         state="failed",
         idempotency_key="k",
         amount_minor=1,
@@ -62,28 +62,28 @@ def test_the_card_is_looked_at_as_on_the_day_of_the_charge(books):
     )
 
 
-def test_without_a_card_the_invoice_goes_by_mail(books):
-    books.contract()
-    books.organization(users=3)
+def test_without_a_card_the_invoice_goes_by_mail(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
 
-    found = rehearsed(books)
+    found = rehearsed(scenario)
 
     assert (found.card.card, found.charged) == (None, [])
-    assert found.recipients == (books.provider.contact_email,)
+    assert found.recipients == (scenario.provider.contact_email,)
 
 
-def test_the_free_allowance_says_why_there_is_nothing(books):
-    books.contract()
+def test_the_free_allowance_says_why_there_is_nothing(scenario):
+    scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
-    books.organization(users=3)
+    scenario.organization(users=3)
 
-    assert rehearsed(books).why_nothing == "Free allowance"
+    assert rehearsed(scenario).why_nothing == "Free allowance"
 
 
-def test_nothing_checked_is_never_clean(books):
-    books.contract()
-    acme = books.organization(users=3)
-    assert [result.is_connected for result in rehearsed(books).checks] == [False]
+def test_nothing_checked_is_never_clean(scenario):
+    scenario.contract()
+    acme = scenario.organization(users=3)
+    assert [result.is_connected for result in rehearsed(scenario).checks] == [False]
 
     def mapping(quantities, now):
         (billed,) = quantities
@@ -91,6 +91,6 @@ def test_nothing_checked_is_never_clean(books):
         assert (billed.quantity, billed.metric) == (3, Metric.USERS)
         return CheckResult("Autotask", is_connected=True, summary="", findings=(Finding("Acme"),))
 
-    assert [finding.title for finding in rehearsed(books, checks=[mapping]).checks[0].findings] == [
-        "Acme"
-    ]
+    assert [
+        finding.title for finding in rehearsed(scenario, checks=[mapping]).checks[0].findings
+    ] == ["Acme"]

@@ -24,12 +24,12 @@ MID_OCTOBER = datetime(2026, 10, 15, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
 
 
-def rehearsed(books, month=OCTOBER, now=NOVEMBER, checks=()):
-    return preview_month(provider=books.provider, month=month, now=now, checks=checks)
+def rehearsed(scenario, month=OCTOBER, now=NOVEMBER, checks=()):
+    return preview_month(provider=scenario.provider, month=month, now=now, checks=checks)
 
 
-def close(books, month=OCTOBER, now=NOVEMBER):
-    return close_month(provider=books.provider, month=month, now=now)
+def close(scenario, month=OCTOBER, now=NOVEMBER):
+    return close_month(provider=scenario.provider, month=month, now=now)
 
 
 def add(organization, when, number):
@@ -80,9 +80,9 @@ KINDS = {"pay_as_you_go": {}, "committed": {"kind": "committed", "committed_quan
 
 
 @pytest.fixture(params=KINDS)
-def two_months(books, request):
+def two_months(scenario, request):
     """October is closed, something of it was told late, November is over."""
-    books.contract(**KINDS[request.param])
+    scenario.contract(**KINDS[request.param])
     BillingProfile.objects.create(
         legal_name="North GmbH",
         country="DE",
@@ -90,12 +90,12 @@ def two_months(books, request):
         tax_name="VAT",
         tax_rate=Decimal("19.000"),
     )
-    acme = books.organization(users=7, name="Acme")
-    books.organization(users=4, name="Bolt")
-    close(books)
+    acme = scenario.organization(users=7, name="Acme")
+    scenario.organization(users=4, name="Bolt")
+    close(scenario)
     add(acme, datetime(2026, 10, 9, tzinfo=UTC), 2)
     add(acme, datetime(2026, 11, 20, tzinfo=UTC), 3)
-    return books
+    return scenario
 
 
 def test_the_close_issues_exactly_what_was_rehearsed(two_months):
@@ -122,23 +122,23 @@ def test_a_rehearsal_changes_nothing_at_all(two_months):
     assert close(two_months, OCTOBER.next, DECEMBER).issued_at
 
 
-def test_the_database_itself_refuses_what_a_rehearsal_would_write(books):
-    books.contract()
-    books.organization(users=3)
+def test_the_database_itself_refuses_what_a_rehearsal_would_write(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
 
     def writes(organizations, now):
         MeteringPolicy.objects.update(free_user_limit=1)
         return CheckResult("PSA", is_connected=True, summary="")
 
     with pytest.raises(DatabaseError, match="read-only"):
-        rehearsed(books, checks=[writes])
+        rehearsed(scenario, checks=[writes])
 
 
-def test_the_running_month_is_rehearsed_as_far_as_it_went(books):
-    books.contract()
-    books.organization(users=3)
+def test_the_running_month_is_rehearsed_as_far_as_it_went(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
 
-    running = rehearsed(books, now=MID_OCTOBER)
+    running = rehearsed(scenario, now=MID_OCTOBER)
 
     assert (running.is_running, running.plan.total_minor) == (True, 3_300)
     assert (running.charge_day.isoformat(), running.due_day.isoformat()) == (
@@ -147,18 +147,18 @@ def test_the_running_month_is_rehearsed_as_far_as_it_went(books):
     )
 
 
-def test_months_to_rehearse_are_those_over_and_the_running_one(books):
-    books.contract(starts_on="2026-10-01")
-    books.organization(users=3)
-    ask = {"provider": books.provider, "now": DECEMBER}
-    with provider_schema(books.provider):
+def test_months_to_rehearse_are_those_over_and_the_running_one(scenario):
+    scenario.contract(starts_on="2026-10-01")
+    scenario.organization(users=3)
+    ask = {"provider": scenario.provider, "now": DECEMBER}
+    with provider_schema(scenario.provider):
         assert [str(month) for month in months_to_preview(**ask)] == [
             "2026-10",
             "2026-11",
             "2026-12",
         ]
-    close(books)
-    with provider_schema(books.provider):
+    close(scenario)
+    with provider_schema(scenario.provider):
         assert [str(month) for month in months_to_preview(**ask)] == ["2026-11", "2026-12"]
 
 
@@ -170,29 +170,29 @@ def test_months_to_rehearse_are_those_over_and_the_running_one(books):
         (Month(2027, 1), "has not begun"),
     ],
 )
-def test_other_months_are_refused(books, month, said):
-    books.contract()
-    books.organization(users=3)
-    close(books)
+def test_other_months_are_refused(scenario, month, said):
+    scenario.contract()
+    scenario.organization(users=3)
+    close(scenario)
 
     with pytest.raises(CannotPreview, match=said):
-        rehearsed(books, month)
+        rehearsed(scenario, month)
 
 
-def test_each_organization_is_compared_with_last_month(books):
-    books.contract()
-    stays = books.organization(users=3, name="Stays")
-    grows = books.organization(users=3, name="Grows")
-    leaves = books.organization(users=6, name="Leaves")
-    shrinks = books.organization(users=6, name="Shrinks")
-    close(books)
+def test_each_organization_is_compared_with_last_month(scenario):
+    scenario.contract()
+    stays = scenario.organization(users=3, name="Stays")
+    grows = scenario.organization(users=3, name="Grows")
+    leaves = scenario.organization(users=6, name="Leaves")
+    shrinks = scenario.organization(users=6, name="Shrinks")
+    close(scenario)
     ManagedUser.objects.filter(organization=leaves).update(removed_at=NOVEMBER)
     ManagedUser.objects.filter(organization=shrinks, email__lt="user2").update(removed_at=NOVEMBER)
-    close(books, OCTOBER.next, DECEMBER)
+    close(scenario, OCTOBER.next, DECEMBER)
     add(grows, datetime(2026, 12, 5, tzinfo=UTC), 4)
-    add(books.organization(users=0, name="New"), datetime(2026, 12, 5, tzinfo=UTC), 2)
+    add(scenario.organization(users=0, name="New"), datetime(2026, 12, 5, tzinfo=UTC), 2)
 
-    found = rehearsed(books, Month(2026, 12), DECEMBER + timedelta(days=20))
+    found = rehearsed(scenario, Month(2026, 12), DECEMBER + timedelta(days=20))
 
     assert {change.name: (change.kind, change.before, change.now) for change in found.changes} == {
         "Grows": (Kind.MORE, 3, 7),
@@ -207,18 +207,18 @@ def test_each_organization_is_compared_with_last_month(books):
     assert stays.pk in {change.organization_id for change in found.changes}
 
 
-def test_the_command_tells_and_changes_nothing(books):
-    books.contract()
-    books.organization(users=3)
-    before, out = everything(books.provider.schema_name), StringIO()
+def test_the_command_tells_and_changes_nothing(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
+    before, out = everything(scenario.provider.schema_name), StringIO()
 
     call_command(
-        "preview_close", provider=books.provider.invoice_prefix, month="2026-10", stdout=out
+        "preview_close", provider=scenario.provider.invoice_prefix, month="2026-10", stdout=out
     )
 
     assert "$33.00" in out.getvalue()
     assert "new" in out.getvalue()
-    assert everything(books.provider.schema_name) == before
+    assert everything(scenario.provider.schema_name) == before
     with pytest.raises(CommandError, match="not a month"):
         call_command("preview_close", month="October")
     with pytest.raises(CommandError, match="no provider"):

@@ -25,10 +25,10 @@ def now():
     return timezone.now()
 
 
-def paid(books, **changes):
-    if not books.provider.stripe_customer_id:
-        books.card()
-    invoice = books.invoice(**changes)
+def paid(scenario, **changes):
+    if not scenario.provider.stripe_customer_id:
+        scenario.card()
+    invoice = scenario.invoice(**changes)
     attempt = charge_invoice(invoice_id=invoice.pk, now=timezone.now())
     assert attempt.state == State.SUCCEEDED
     return attempt
@@ -39,36 +39,36 @@ def kinds():
     return [(row.kind, row.stripe_minor, row.recorded_minor, bool(row.settled_at)) for row in rows]
 
 
-def test_books_that_agree_bring_no_row(books, now, caplog):
-    paid(books)
+def test_books_that_agree_bring_no_row(scenario, now, caplog):
+    paid(scenario)
 
-    assert reconcile(provider=books.provider, now=now) == []
+    assert reconcile(provider=scenario.provider, now=now) == []
 
     assert kinds() == []
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_an_unknown_outcome_is_asked_about(books, now):
-    books.card()
-    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
-    attempt = charge_invoice(invoice_id=books.invoice().pk, now=now)
+def test_an_unknown_outcome_is_asked_about(scenario, now):
+    scenario.card()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    attempt = charge_invoice(invoice_id=scenario.invoice().pk, now=now)
     assert attempt.state == State.UNKNOWN
 
-    assert reconcile(provider=books.provider, now=now) == []
+    assert reconcile(provider=scenario.provider, now=now) == []
 
     attempt.refresh_from_db()
     assert attempt.state == State.SUCCEEDED
-    assert books.stripe.charges(customer=books.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_payment_by_hand_at_stripe_is_told_once(books, now, caplog):
-    card = books.card()
-    books.stripe.client().v1.payment_intents.create(
+def test_a_payment_by_hand_at_stripe_is_told_once(scenario, now, caplog):
+    card = scenario.card()
+    scenario.stripe.client().v1.payment_intents.create(
         {
             "amount": 4_200,
             "currency": "usd",
-            "customer": books.customer(),
+            "customer": scenario.customer(),
             "payment_method": card.stripe_payment_method_id,
             "confirm": True,
             "off_session": True,
@@ -76,7 +76,7 @@ def test_a_payment_by_hand_at_stripe_is_told_once(books, now, caplog):
     )
 
     for _ in range(2):
-        (difference,) = reconcile(provider=books.provider, now=now)
+        (difference,) = reconcile(provider=scenario.provider, now=now)
 
     assert difference.kind == Kind.NOT_BOOKED
     assert kinds() == [(Kind.NOT_BOOKED, 4_200, None, False)]
@@ -84,20 +84,20 @@ def test_a_payment_by_hand_at_stripe_is_told_once(books, now, caplog):
     assert len(told) == 1
 
 
-def test_a_success_that_nobody_told_us_is_booked(books, now):
-    attempt = paid(books)
+def test_a_success_that_nobody_told_us_is_booked(scenario, now):
+    attempt = paid(scenario)
     Payment.objects.all().delete()
     ChargeAttempt.objects.update(state=State.FAILED, finished_at=now)
 
-    assert reconcile(provider=books.provider, now=now) == []
+    assert reconcile(provider=scenario.provider, now=now) == []
 
     attempt.refresh_from_db()
     assert attempt.state == State.SUCCEEDED
     assert Payment.objects.get().amount_minor == 33_000
 
 
-def test_a_payment_that_stripe_does_not_know_is_told_and_settled_when_it_is_gone(books, now):
-    attempt = paid(books)
+def test_a_payment_that_stripe_does_not_know_is_told_and_settled_when_it_is_gone(scenario, now):
+    attempt = paid(scenario)
     booked = Payment.objects.create(
         invoice=attempt.invoice,
         method=Payment.Method.CARD,
@@ -107,38 +107,38 @@ def test_a_payment_that_stripe_does_not_know_is_told_and_settled_when_it_is_gone
         stripe_payment_intent_id="pi_nobody",
     )
 
-    reconcile(provider=books.provider, now=now)
+    reconcile(provider=scenario.provider, now=now)
     assert kinds() == [(Kind.NOT_AT_STRIPE, None, 500, False)]
 
     Payment.objects.filter(pk=booked.pk).update(
         stripe_payment_intent_id=None, method=Payment.Method.BANK_TRANSFER
     )
-    reconcile(provider=books.provider, now=now + timedelta(days=1))
+    reconcile(provider=scenario.provider, now=now + timedelta(days=1))
     assert kinds() == [(Kind.NOT_AT_STRIPE, None, 500, True)]
 
 
-def test_another_amount_is_told_and_settled_when_it_is_right_again(books, now):
-    paid(books)
+def test_another_amount_is_told_and_settled_when_it_is_right_again(scenario, now):
+    paid(scenario)
     Payment.objects.update(amount_minor=30_000)
 
-    reconcile(provider=books.provider, now=now)
+    reconcile(provider=scenario.provider, now=now)
     assert kinds() == [(Kind.AMOUNT, 33_000, 30_000, False)]
 
     Payment.objects.update(amount_minor=33_000)
-    reconcile(provider=books.provider, now=now + timedelta(days=1))
+    reconcile(provider=scenario.provider, now=now + timedelta(days=1))
     assert kinds() == [(Kind.AMOUNT, 33_000, 30_000, True)]
 
 
-def test_a_payment_begun_before_the_listed_days_is_looked_up_itself(books, now):
-    paid(books)
+def test_a_payment_begun_before_the_listed_days_is_looked_up_itself(scenario, now):
+    paid(scenario)
     later = now + LOOK_BACK + timedelta(days=1)
     Payment.objects.update(received_at=later)
 
-    assert reconcile(provider=books.provider, now=later) == []
+    assert reconcile(provider=scenario.provider, now=later) == []
 
 
-def test_a_link_of_an_invoice_that_was_paid_otherwise_cannot_be_paid_on_top(books, now):
-    invoice = books.invoice()
+def test_a_link_of_an_invoice_that_was_paid_otherwise_cannot_be_paid_on_top(scenario, now):
+    invoice = scenario.invoice()
     begun = begin_on_session(invoice_id=invoice.pk, now=now)
     Payment.objects.create(
         invoice=invoice,
@@ -148,27 +148,27 @@ def test_a_link_of_an_invoice_that_was_paid_otherwise_cannot_be_paid_on_top(book
         received_at=now,
     )
 
-    reconcile(provider=books.provider, now=now)
+    reconcile(provider=scenario.provider, now=now)
 
     intent = begun.client_secret.partition("_secret_")[0]
     assert gateway.payment(payment_intent_id=intent).is_canceled
 
 
-def test_when_stripe_does_not_answer_nothing_is_settled(books, now):
-    paid(books)
+def test_when_stripe_does_not_answer_nothing_is_settled(scenario, now):
+    paid(scenario)
     Payment.objects.update(amount_minor=30_000)
-    reconcile(provider=books.provider, now=now)
+    reconcile(provider=scenario.provider, now=now)
     Payment.objects.update(amount_minor=33_000)
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
 
     with pytest.raises(gateway.OutcomeUnknown):
-        reconcile(provider=books.provider, now=now)
+        reconcile(provider=scenario.provider, now=now)
 
     assert kinds() == [(Kind.AMOUNT, 33_000, 30_000, False)]
 
 
 def test_the_beat_reconciles_every_day_and_one_failure_holds_up_no_other(
-    books, north, south, monkeypatch
+    scenario, north, south, monkeypatch
 ):
     seen = []
 
@@ -185,13 +185,13 @@ def test_the_beat_reconciles_every_day_and_one_failure_holds_up_no_other(
     assert BEAT_SCHEDULE["reconciliation"]["task"] == tasks.reconcile_all.name
 
 
-def test_operations_see_the_rows(client, people, books, now):
-    paid(books)
+def test_operations_see_the_rows(client, people, scenario, now):
+    paid(scenario)
     Payment.objects.update(amount_minor=30_000)
-    reconcile(provider=books.provider, now=now)
+    reconcile(provider=scenario.provider, now=now)
     client.force_login(people.staff)
     session = client.session
-    session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+    session[OPERATIONS_PROVIDER_KEY] = scenario.provider.pk
     session.save()
 
     page = client.get("/operations/billing/paymentdifference/").content.decode()

@@ -20,25 +20,25 @@ def now():
     return timezone.now()
 
 
-def at_stripe(books, name, attempt, **order):
+def at_stripe(scenario, name, attempt, **order):
     intent = attempt.stripe_payment_intent_id
-    return books.stripe.control("POST", name, payment_intent=intent, **order)["id"]
+    return scenario.stripe.control("POST", name, payment_intent=intent, **order)["id"]
 
 
-def test_a_dashboards_refund_that_nobody_told_us_is_booked_with_its_note(books, now):
-    attempt = paid(books)
-    at_stripe(books, "refunds", attempt, amount=1_000)
+def test_a_dashboards_refund_that_nobody_told_us_is_booked_with_its_note(scenario, now):
+    attempt = paid(scenario)
+    at_stripe(scenario, "refunds", attempt, amount=1_000)
 
-    assert reconcile(provider=books.provider, now=now) == []
-    assert reconcile(provider=books.provider, now=now) == []
+    assert reconcile(provider=scenario.provider, now=now) == []
+    assert reconcile(provider=scenario.provider, now=now) == []
 
     assert Refund.objects.get().amount_minor == 1_000
     assert CreditNote.objects.get().total_minor == 1_000
     assert kinds() == []
 
 
-def test_a_refund_that_stripe_has_not_is_told_and_settled_when_it_is_gone(books, now):
-    attempt = paid(books)
+def test_a_refund_that_stripe_has_not_is_told_and_settled_when_it_is_gone(scenario, now):
+    attempt = paid(scenario)
     row = Refund.objects.create(
         payment=Payment.objects.get(attempt=attempt),
         state=Refund.State.SUCCEEDED,
@@ -52,16 +52,16 @@ def test_a_refund_that_stripe_has_not_is_told_and_settled_when_it_is_gone(books,
     )
 
     for _ in range(2):
-        reconcile(provider=books.provider, now=now)
+        reconcile(provider=scenario.provider, now=now)
     assert kinds() == [(Kind.REFUND, 0, 700, False)]
 
     Refund.objects.filter(pk=row.pk).update(state=Refund.State.FAILED)
-    reconcile(provider=books.provider, now=now + timedelta(days=1))
+    reconcile(provider=scenario.provider, now=now + timedelta(days=1))
     assert kinds() == [(Kind.REFUND, 0, 700, True)]
 
 
-def test_an_ordered_refund_that_is_not_sent_yet_is_no_difference(books, now):
-    attempt = paid(books)
+def test_an_ordered_refund_that_is_not_sent_yet_is_no_difference(scenario, now):
+    attempt = paid(scenario)
     Refund.objects.create(
         payment=Payment.objects.get(attempt=attempt),
         amount_minor=700,
@@ -71,24 +71,24 @@ def test_an_ordered_refund_that_is_not_sent_yet_is_no_difference(books, now):
         ordered_at=now,
     )
 
-    assert reconcile(provider=books.provider, now=now) == []
+    assert reconcile(provider=scenario.provider, now=now) == []
 
 
 @pytest.mark.parametrize("outcome", ["", "won", "lost"])
-def test_a_chargeback_that_nobody_told_us_is_booked(books, now, outcome):
-    attempt = paid(books)
-    dispute = at_stripe(books, "disputes", attempt)
+def test_a_chargeback_that_nobody_told_us_is_booked(scenario, now, outcome):
+    attempt = paid(scenario)
+    dispute = at_stripe(scenario, "disputes", attempt)
     if outcome:
-        books.stripe.control("POST", "disputes/close", dispute=dispute, outcome=outcome)
+        scenario.stripe.control("POST", "disputes/close", dispute=dispute, outcome=outcome)
 
-    assert reconcile(provider=books.provider, now=now) == []
+    assert reconcile(provider=scenario.provider, now=now) == []
 
     assert Chargeback.objects.get().state == (outcome or "open")
     assert attempt.invoice.owed_minor == (33_000 if outcome == "lost" else 0)
 
 
-def test_a_chargeback_that_stripe_has_not_is_told(books, now):
-    attempt = paid(books)
+def test_a_chargeback_that_stripe_has_not_is_told(scenario, now):
+    attempt = paid(scenario)
     Chargeback.objects.create(
         payment=Payment.objects.get(attempt=attempt),
         stripe_dispute_id="du_nobody",
@@ -100,42 +100,42 @@ def test_a_chargeback_that_stripe_has_not_is_told(books, now):
     )
 
     for _ in range(2):
-        reconcile(provider=books.provider, now=now)
+        reconcile(provider=scenario.provider, now=now)
 
     assert kinds() == [(Kind.CHARGEBACK, 0, 33_000, False)]
 
 
-def test_a_decision_on_a_payment_of_long_ago_is_asked_about(books, now):
-    attempt = paid(books)
-    dispute = at_stripe(books, "disputes", attempt)
-    reconcile(provider=books.provider, now=now)
-    books.stripe.control("POST", "disputes/close", dispute=dispute, outcome="lost")
+def test_a_decision_on_a_payment_of_long_ago_is_asked_about(scenario, now):
+    attempt = paid(scenario)
+    dispute = at_stripe(scenario, "disputes", attempt)
+    reconcile(provider=scenario.provider, now=now)
+    scenario.stripe.control("POST", "disputes/close", dispute=dispute, outcome="lost")
 
     later = now + LOOK_BACK + timedelta(days=60)
-    reconcile(provider=books.provider, now=later)
+    reconcile(provider=scenario.provider, now=later)
 
     assert Chargeback.objects.get().state == Chargeback.State.LOST
 
 
-def test_what_came_lately_for_an_old_payment_is_booked_once(books, now):
-    first, second = paid(books), paid(books, month="2026-09-01")
-    at_stripe(books, "refunds", first, amount=1_000)
-    at_stripe(books, "disputes", second)
+def test_what_came_lately_for_an_old_payment_is_booked_once(scenario, now):
+    first, second = paid(scenario), paid(scenario, month="2026-09-01")
+    at_stripe(scenario, "refunds", first, amount=1_000)
+    at_stripe(scenario, "disputes", second)
     Payment.objects.update(received_at=now - timedelta(days=100))
 
     assert (book_recent(now=now), book_recent(now=now)) == (2, 0)
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Refund.objects.get().payment.attempt == first
         assert Chargeback.objects.get().payment.attempt == second
 
 
-def test_the_daily_task_asks_for_what_came_lately_first(books, now, monkeypatch):
-    attempt = paid(books)
-    at_stripe(books, "refunds", attempt, amount=1_000)
+def test_the_daily_task_asks_for_what_came_lately_first(scenario, now, monkeypatch):
+    attempt = paid(scenario)
+    at_stripe(scenario, "refunds", attempt, amount=1_000)
     monkeypatch.setattr(tasks.reconcile_payments_of, "delay", lambda _: None)
 
     tasks.reconcile_all()
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Refund.objects.get().amount_minor == 1_000

@@ -33,8 +33,8 @@ def at(text):
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def verify(books, month=OCTOBER, *, renders=False):
-    return verify_month(provider=books.provider, month=month, renders=renders)
+def verify(scenario, month=OCTOBER, *, renders=False):
+    return verify_month(provider=scenario.provider, month=month, renders=renders)
 
 
 def told(verification):
@@ -62,26 +62,26 @@ def add(organization, when, number=1):
     )
 
 
-def two_months(books, terms):
+def two_months(scenario, terms):
     """October is closed, something of it told late, and November closed."""
-    books.contract(**terms)
-    acme = books.organization(users=3, name="Acme")
-    books.organization(users=5, name="Bolt")
-    close_month(provider=books.provider, month=OCTOBER, now=NOVEMBER)
+    scenario.contract(**terms)
+    acme = scenario.organization(users=3, name="Acme")
+    scenario.organization(users=5, name="Bolt")
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
     add(acme, at("2026-10-20"), 2)
     add(acme, at("2026-11-20"))
-    close_month(provider=books.provider, month=OCTOBER.next, now=DECEMBER)
-    return books
+    close_month(provider=scenario.provider, month=OCTOBER.next, now=DECEMBER)
+    return scenario
 
 
 @pytest.fixture
-def closed(books):
-    return two_months(books, {})
+def closed(scenario):
+    return two_months(scenario, {})
 
 
 @pytest.fixture
-def committed(books):
-    return two_months(books, COMMITTED)
+def committed(scenario):
+    return two_months(scenario, COMMITTED)
 
 
 def render_documents_of_invoice(invoice):
@@ -102,8 +102,8 @@ def render_documents_of_invoice(invoice):
 
 
 @pytest.mark.parametrize("terms", [{}, COMMITTED])
-def test_months_that_nobody_touched_are_right(books, terms):
-    closed = two_months(books, terms)
+def test_months_that_nobody_touched_are_right(scenario, terms):
+    closed = two_months(scenario, terms)
     for invoice in Invoice.objects.all():
         render_documents(invoice=invoice, now=NOVEMBER)
     before = everything(closed.provider.schema_name)
@@ -255,9 +255,9 @@ def test_a_document_of_another_version_is_said_not_to_be_compared(closed):
     assert "another layout version" in found.remarks[0]
 
 
-def test_a_month_that_is_open_cant_be_verified(books):
+def test_a_month_that_is_open_cant_be_verified(scenario):
     with pytest.raises(NotClosed, match=r"2026-10 of .* is not closed"):
-        verify(books)
+        verify(scenario)
 
 
 def test_the_command_says_what_it_looked_at_and_fails_on_a_difference(closed):
@@ -282,7 +282,7 @@ def test_the_command_says_what_it_looked_at_and_fails_on_a_difference(closed):
         ({"provider": "{}"}, "nothing was verified"),
     ],
 )
-def test_the_command_refuses_what_it_cant_do(books, asked, said):
-    asked = {name: value.format(books.provider.invoice_prefix) for name, value in asked.items()}
+def test_the_command_refuses_what_it_cant_do(scenario, asked, said):
+    asked = {name: value.format(scenario.provider.invoice_prefix) for name, value in asked.items()}
     with pytest.raises(CommandError, match=said):
         call_command("verify_month", **asked, stdout=StringIO())

@@ -24,14 +24,14 @@ AMERICAN = {
 
 
 @pytest.fixture
-def bill(client, people, books):
+def bill(client, people, scenario):
     """Bill's browser."""
     client.force_login(people.bill)
     return client
 
 
-def profile(books) -> BillingProfile:
-    with provider_schema(books.provider):
+def profile(scenario) -> BillingProfile:
+    with provider_schema(scenario.provider):
         return BillingProfile.objects.get()
 
 
@@ -66,13 +66,13 @@ def errors_of(answer) -> dict[str, list[str]]:
     ],
 )
 def test_what_cannot_be_is_said_by_its_field_and_changes_nothing(
-    bill, books, field, value, message
+    bill, scenario, field, value, message
 ):
     answer = bill.post(reverse(PAGE), {**PROFILE, field: value})
 
     assert answer.status_code == 422
     assert message in " ".join(errors_of(answer)[field])
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert not BillingProfile.objects.exists()
 
 
@@ -90,14 +90,14 @@ def test_what_cannot_be_is_said_by_its_field_and_changes_nothing(
         ({"tax_id": "07-1144442"}, "tax_id", "No such EIN"),
     ],
 )
-def test_a_country_has_its_own_rules(bill, books, changed, field, message):
+def test_a_country_has_its_own_rules(bill, scenario, changed, field, message):
     answer = bill.post(reverse(PAGE), {**PROFILE, **AMERICAN, **changed})
 
     assert answer.status_code == 422
     assert message in " ".join(errors_of(answer)[field])
 
 
-def test_the_billing_address_may_be_another_one_in_another_country(bill, books):
+def test_the_billing_address_may_be_another_one_in_another_country(bill, scenario):
     posted = {
         **PROFILE,
         "is_same_as_mailing": "",
@@ -109,7 +109,7 @@ def test_the_billing_address_may_be_another_one_in_another_country(bill, books):
     }
     assert bill.post(reverse(PAGE), posted).status_code == 302
 
-    kept = profile(books)
+    kept = profile(scenario)
     assert kept.address_lines == ["Bahnhofstrasse 1", "CH-8001 Zürich"]
     assert (kept.country, kept.mailing_country, kept.is_same_as_mailing) == ("CH", "DE", False)
 
@@ -135,7 +135,7 @@ def test_another_country_keeps_what_was_typed_and_brings_it_back(bill):
     assert "EIN" in american
 
 
-def test_choosing_a_country_saves_nothing_and_works_without_scripts(bill, books):
+def test_choosing_a_country_saves_nothing_and_works_without_scripts(bill, scenario):
     answer = bill.post(reverse(PAGE), {**PROFILE, **AMERICAN, "show_fields": "mailing"})
 
     page = answer.content.decode()
@@ -143,18 +143,18 @@ def test_choosing_a_country_saves_nothing_and_works_without_scripts(bill, books)
     assert '<option value="CO" selected>' in page
     assert "Nordlicht GmbH" in page
     assert "Show this country’s fields" in page
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert not BillingProfile.objects.exists()
         assert not AuditEntry.objects.exists()
 
 
-def test_an_address_typed_before_there_were_parts_still_stands_on_invoices(bill, books):
-    books.contract()
-    books.organization(users=2)
+def test_an_address_typed_before_there_were_parts_still_stands_on_invoices(bill, scenario):
+    scenario.contract()
+    scenario.organization(users=2)
     BillingProfile.objects.create(
         legal_name="Nordlicht", address_lines=["Kai 1", "Hamburg"], country="DE"
     )
-    close_month(provider=books.provider, month=Month(2026, 10), now=NOVEMBER)
+    close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
     assert Invoice.objects.get().buyer["address_lines"] == ["Kai 1", "Hamburg"]
 
     page = bill.get(reverse(PAGE))
@@ -164,25 +164,25 @@ def test_an_address_typed_before_there_were_parts_still_stands_on_invoices(bill,
                                        "acceptance of the terms", "card details"]  # fmt: skip
 
 
-def test_a_card_is_asked_for_only_when_all_is_there_and_the_terms_are_accepted(bill, books):
+def test_a_card_is_asked_for_only_when_all_is_there_and_the_terms_are_accepted(bill, scenario):
     setup = reverse("card_setup")
     for missing in ({"mailing-city": "", "terms": "on"}, {"terms": ""}):
         refused = bill.post(setup, {**PROFILE, **missing})
         assert refused.status_code == 422
         assert "client_secret" not in refused.content.decode()
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert not BillingProfile.objects.exists()
         assert not TermsAcceptance.objects.exists()
 
     assert "client_secret" in bill.post(setup, {**PROFILE, "terms": "on"}).json()
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         accepted = TermsAcceptance.objects.get()
         assert (accepted.version, accepted.accepted_by_name) == ("2026-01", "Bill Nordlicht")
         assert AuditEntry.objects.filter(action="terms.accepted").count() == 1
 
 
-def test_terms_are_accepted_once_for_each_version(bill, books):
+def test_terms_are_accepted_once_for_each_version(bill, scenario):
     setup = reverse("card_setup")
     bill.post(setup, {**PROFILE, "terms": "on"})
     assert bill.post(setup, PROFILE).status_code == 200
@@ -191,17 +191,17 @@ def test_terms_are_accepted_once_for_each_version(bill, books):
         assert bill.post(setup, PROFILE).status_code == 422
         assert bill.post(setup, {**PROFILE, "terms": "on"}).status_code == 200
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         versions = TermsAcceptance.objects.order_by("pk").values_list("version", flat=True)
         assert list(versions) == ["2026-01", "2027-01"]
 
 
-def test_each_change_is_in_the_audit_log_and_saving_the_same_again_is_not(bill, books):
+def test_each_change_is_in_the_audit_log_and_saving_the_same_again_is_not(bill, scenario):
     bill.post(reverse(PAGE), PROFILE)
     bill.post(reverse(PAGE), PROFILE)
     bill.post(reverse(PAGE), {**PROFILE, "purchase_order": "PO-7"})
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         entries = list(AuditEntry.objects.order_by("pk"))
     assert len(entries) == 2
     assert (entries[1].before, entries[1].after) == (

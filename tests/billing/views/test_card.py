@@ -31,16 +31,16 @@ PROFILE = {
 
 
 @pytest.fixture
-def bill(client, people, books):
+def bill(client, people, scenario):
     """Bill's browser."""
     client.force_login(people.bill)
     return client
 
 
-def test_the_profile_is_saved_as_invoices_will_show_it(bill, books):
+def test_the_profile_is_saved_as_invoices_will_show_it(bill, scenario):
     assert bill.post(reverse("billing_information"), PROFILE).status_code == 302
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         profile = BillingProfile.objects.get()
         assert profile.address_lines == ["Kai 1", "Hof", "20457 Hamburg"]
         assert (profile.country, profile.tax_id) == ("DE", "DE136695976")
@@ -49,17 +49,17 @@ def test_the_profile_is_saved_as_invoices_will_show_it(bill, books):
     assert "Nordlicht GmbH" in bill.get(reverse("billing_information")).content.decode()
 
 
-def test_two_first_savings_at_once_keep_one_profile(committed_books):
+def test_two_first_savings_at_once_keep_one_profile(committed_scenario):
     start = Barrier(2)
     typed = InformationForms.of(BillingProfile(), posted=PROFILE)
     assert typed.is_valid()
 
     def save(_):
         try:
-            with provider_schema(committed_books.provider):
+            with provider_schema(committed_scenario.provider):
                 start.wait()
                 save_profile(
-                    provider=committed_books.provider,
+                    provider=committed_scenario.provider,
                     changes=typed.changes(),
                     actor=BILL,
                     now=NOVEMBER,
@@ -79,18 +79,18 @@ def test_without_a_card_the_page_says_what_a_card_does(bill):
     assert "10 users" in page
 
 
-def test_a_card_is_dated_in_the_billing_zone(bill, books):
-    books.card()
-    Provider.objects.filter(pk=books.provider.pk).update(billing_time_zone="America/Denver")
+def test_a_card_is_dated_in_the_billing_zone(bill, scenario):
+    scenario.card()
+    Provider.objects.filter(pk=scenario.provider.pk).update(billing_time_zone="America/Denver")
 
     page = bill.get(reverse("billing_information")).content.decode()
 
     assert "added 31 October 2026" in page
 
 
-def test_stripe_sends_the_browser_back_with_a_card(bill, books):
-    books.contract()
-    intent = set_up(books)
+def test_stripe_sends_the_browser_back_with_a_card(bill, scenario):
+    scenario.contract()
+    intent = set_up(scenario)
 
     answer = bill.get(reverse("card_return"), {"setup_intent": intent}, follow=True)
 
@@ -99,12 +99,12 @@ def test_stripe_sends_the_browser_back_with_a_card(bill, books):
 
 
 @pytest.mark.parametrize("told", ["", "seti_none", "pi_1", "seti_1' OR 1", "seti_" + "1" * 300])
-def test_a_return_without_a_card_of_ours_is_told_and_changes_nothing(bill, books, told):
+def test_a_return_without_a_card_of_ours_is_told_and_changes_nothing(bill, scenario, told):
     answer = bill.get(reverse("card_return"), {"setup_intent": told}, follow=True)
 
     assert answer.redirect_chain[-1][0] == reverse("card_replace")
     assert "Enter it again" in answer.content.decode()
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert not PaymentMethod.objects.exists()
 
 
@@ -117,8 +117,8 @@ def test_a_client_secret_is_given_by_post_only_and_never_kept(bill):
     assert answer["Cache-Control"] == "no-store"
 
 
-def test_when_stripe_does_not_answer_people_are_told(bill, books):
-    books.stripe.fault("timeout", path="/v1/*", method="*", times=3)
+def test_when_stripe_does_not_answer_people_are_told(bill, scenario):
+    scenario.stripe.fault("timeout", path="/v1/*", method="*", times=3)
 
     setup = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on"})
     back = bill.get(reverse("card_return"), {"setup_intent": "seti_1"}, follow=True)

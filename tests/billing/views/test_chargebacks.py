@@ -17,12 +17,12 @@ from core.schema import provider_schema
         ("lost", "Payment taken back", "Owed again; your card is not charged for it."),
     ],
 )
-def test_the_invoice_and_the_history_tell_of_it(books, client, people, told):
+def test_the_invoice_and_the_history_tell_of_it(scenario, client, people, told):
     state, remark, means = told
-    books.card()
-    invoice = books.invoice()
+    scenario.card()
+    invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=timezone.now())
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         Chargeback.objects.create(
             payment=invoice.payments.get(),
             stripe_dispute_id="du_1",
@@ -47,9 +47,9 @@ def test_the_invoice_and_the_history_tell_of_it(books, client, people, told):
     )
 
 
-def test_operations_see_it(books, client, people):
-    books.card()
-    invoice = books.invoice()
+def test_operations_see_it(scenario, client, people):
+    scenario.card()
+    invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=timezone.now())
     Chargeback.objects.create(
         payment=invoice.payments.get(),
@@ -60,7 +60,7 @@ def test_operations_see_it(books, client, people):
     )
     client.force_login(people.staff)
     session = client.session
-    session[OPERATIONS_PROVIDER_KEY] = books.provider.pk
+    session[OPERATIONS_PROVIDER_KEY] = scenario.provider.pk
     session.save()
 
     page = client.get("/operations/billing/chargeback/").content.decode()

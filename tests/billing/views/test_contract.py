@@ -29,7 +29,7 @@ COMMITTED = {
 
 
 @pytest.fixture
-def bill(client, people, books):
+def bill(client, people, scenario):
     """Bill's browser."""
     client.force_login(people.bill)
     with time_machine.travel(NOVEMBER, tick=False):
@@ -57,8 +57,8 @@ def test_an_annual_contract_ends_after_whole_years():
     assert not is_whole_terms(starts_on=begins, ends_on=begins, months=12)
 
 
-def test_a_contract_renews_ends_or_is_followed(books):
-    contract = books.contract(**COMMITTED)
+def test_a_contract_renews_ends_or_is_followed(scenario):
+    contract = scenario.contract(**COMMITTED)
     today = date(2026, 11, 1)
     assert renewal_of(contract, today=today).on == date(2027, 2, 1)
     assert renewal_of(contract, today=today).outcome is TermEnd.RENEWS
@@ -67,13 +67,13 @@ def test_a_contract_renews_ends_or_is_followed(books):
     contract.save()
     assert renewal_of(contract, today=today).outcome is TermEnd.ENDS
 
-    next_one = books.contract(starts_on=date(2027, 2, 1))
+    next_one = scenario.contract(starts_on=date(2027, 2, 1))
     course = renewal_of(contract, today=today)
     assert (course.outcome, course.successor) == (TermEnd.FOLLOWED, next_one)
 
 
-def test_the_page_shows_what_was_agreed(bill, books):
-    books.contract(**COMMITTED)
+def test_the_page_shows_what_was_agreed(bill, scenario):
+    scenario.contract(**COMMITTED)
 
     page = bill.get(reverse("contract")).content.decode()
 
@@ -86,8 +86,8 @@ def test_without_a_contract_there_is_no_page(bill):
     assert bill.get(reverse("contract")).status_code == 404
 
 
-def test_the_document_is_rendered_by_a_worker_and_kept(bill, books):
-    contract = books.contract(**COMMITTED)
+def test_the_document_is_rendered_by_a_worker_and_kept(bill, scenario):
+    contract = scenario.contract(**COMMITTED)
     BillingProfile.objects.create(
         legal_name="Nordlicht GmbH", address_lines=["Kai 1", "20457 Hamburg"], country="DE"
     )
@@ -104,10 +104,10 @@ def test_the_document_is_rendered_by_a_worker_and_kept(bill, books):
     for said in ("14 users at $11.00", "Nordlicht GmbH", "20457 Hamburg", "Germany", "Annual",
                  "Patch management", "Renews itself"):  # fmt: skip
         assert said in text
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         kept = ContractDocument.objects.get()
         BillingProfile.objects.update(legal_name="Another Name")
-        render_contract_document(contract=contract, provider=books.provider, now=NOVEMBER)
+        render_contract_document(contract=contract, provider=scenario.provider, now=NOVEMBER)
         assert bytes(ContractDocument.objects.get().content) == bytes(kept.content)
 
 
@@ -117,21 +117,21 @@ def pdf_text(content: bytes) -> str:
     return " ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
 
 
-def test_the_same_contract_gives_the_same_bytes(books):
-    contract = books.contract(**COMMITTED)
+def test_the_same_contract_gives_the_same_bytes(scenario):
+    contract = scenario.contract(**COMMITTED)
     contents = []
     for moment in (NOVEMBER, datetime(2027, 1, 1, tzinfo=UTC)):
         with time_machine.travel(moment, tick=False):
-            render_contract_document(contract=contract, provider=books.provider, now=moment)
+            render_contract_document(contract=contract, provider=scenario.provider, now=moment)
         contents.append(bytes(ContractDocument.objects.get().content))
         ContractDocument.objects.all().delete()
 
     assert contents[0] == contents[1]
 
 
-def test_a_damaged_document_is_withheld(bill, books):
-    contract = books.contract(**COMMITTED)
-    render_contract_document(contract=contract, provider=books.provider, now=NOVEMBER)
+def test_a_damaged_document_is_withheld(bill, scenario):
+    contract = scenario.contract(**COMMITTED)
+    render_contract_document(contract=contract, provider=scenario.provider, now=NOVEMBER)
     ContractDocument.objects.update(content=b"%PDF another")
 
     answer = bill.get(reverse("contract_pdf", args=[contract.pk]))
@@ -140,8 +140,8 @@ def test_a_damaged_document_is_withheld(bill, books):
     assert "withheld" in answer.content.decode()
 
 
-def test_contracts_of_another_provider_do_not_exist(client, people, books):
-    contract = books.contract(**COMMITTED)
+def test_contracts_of_another_provider_do_not_exist(client, people, scenario):
+    contract = scenario.contract(**COMMITTED)
     client.force_login(people.sofia)
 
     assert client.get(reverse("contract_pdf", args=[contract.pk])).status_code == 404
@@ -158,7 +158,7 @@ def test_contracts_of_another_provider_do_not_exist(client, people, books):
         ({"ends_on": "2028-12-01"}, None),
     ],
 )
-def test_operations_agree_on_whole_terms(books, changed, field):
+def test_operations_agree_on_whole_terms(scenario, changed, field):
     package = Package.objects.create(name="Complete", metric="users")
     form = ContractForm(
         {

@@ -8,29 +8,29 @@ from tests.billing.payments.test_charging import tell_last_card
 from tests.billing.payments.test_new_card_charges import invoices, outcomes, work
 
 
-def test_the_page_after_submitting_says_what_happens_to_each(client, people, books):
-    invoices(books)
-    books.contract()
+def test_the_page_after_submitting_says_what_happens_to_each(client, people, scenario):
+    invoices(scenario)
+    scenario.contract()
     client.force_login(people.bill)
     before = client.get("/account/billing/card/").content.decode()
     assert "these 3 outstanding invoices, oldest first" in before
 
-    sent = client.get("/account/billing/card/return/", {"setup_intent": set_up(books)})
+    sent = client.get("/account/billing/card/return/", {"setup_intent": set_up(scenario)})
     page = client.get(sent.url).content.decode()
 
     assert page.count("Waiting for its turn") == 3
     assert "every 2s" in page
-    work(books, now=timezone.now())
+    work(scenario, now=timezone.now())
     page = client.get(sent.url).content.decode()
     assert page.count("Paid in full") == 3
     assert "every 2s" not in page
 
 
-def test_the_page_leads_to_the_bank_where_its_holder_is_asked(client, people, books):
-    invoices(books, count=1)
-    card = books.card()
-    tell_last_card(books, "authentication_required")
-    turns = work(books)
+def test_the_page_leads_to_the_bank_where_its_holder_is_asked(client, people, scenario):
+    invoices(scenario, count=1)
+    card = scenario.card()
+    tell_last_card(scenario, "authentication_required")
+    turns = work(scenario)
     assert outcomes(turns) == [Outcome.TO_CONFIRM]
     client.force_login(people.bill)
 

@@ -11,7 +11,7 @@ from billing.invoicing.month_close import close_month
 from core.months import Month
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
-from tests.billing.conftest import NOVEMBER, Books
+from tests.billing.conftest import NOVEMBER, BillingScenario
 
 PAGE, CSV = "/account/next-invoice/", "/account/next-invoice.csv"
 
@@ -20,11 +20,11 @@ PAGE, CSV = "/account/next-invoice/", "/account/next-invoice.csv"
 def november(north, stripe_api):
     """October is closed; on 20 November Acme has five more than then, and Bolt as many."""
     with provider_schema(north):
-        books = Books(provider=north, stripe=stripe_api)
-        books.contract(starts_on="2026-10-01")
-        books.card()
-        acme = books.organization(users=3, name="Acme")
-        books.organization(users=4, name="Bolt")
+        scenario = BillingScenario(provider=north, stripe=stripe_api)
+        scenario.contract(starts_on="2026-10-01")
+        scenario.card()
+        acme = scenario.organization(users=3, name="Acme")
+        scenario.organization(users=4, name="Bolt")
         close_month(provider=north, month=Month(2026, 10), now=NOVEMBER)
         ManagedUser.objects.bulk_create(
             ManagedUser(
@@ -33,7 +33,7 @@ def november(north, stripe_api):
             for n in range(5)
         )
     with time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=False):
-        yield books
+        yield scenario
 
 
 def page(client, person, address=PAGE, **headers):
@@ -73,8 +73,8 @@ def test_the_list_is_searched_and_sorted(november, client, people):
     ]
 
 
-def id_of(name, books):
-    with provider_schema(books.provider):
+def id_of(name, scenario):
+    with provider_schema(scenario.provider):
         return Organization.objects.get(name=name).pk
 
 

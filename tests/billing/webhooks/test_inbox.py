@@ -52,15 +52,15 @@ def event(subject, *, kind="payment_intent.succeeded", ident="evt_1"):
 
 
 @pytest.fixture
-def payment(books):
+def payment(scenario):
     """A payment that Stripe took and whose answer was lost, as its event shows it."""
-    books.card()
-    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
-    attempt = charge_invoice(invoice_id=books.invoice().pk, now=NOVEMBER)
+    scenario.card()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+    attempt = charge_invoice(invoice_id=scenario.invoice().pk, now=NOVEMBER)
     assert attempt.state == State.UNKNOWN
-    api = books.stripe.client()
-    return api.v1.payment_intents.list({"customer": books.customer()}).to_dict()["data"][0]
+    api = scenario.stripe.client()
+    return api.v1.payment_intents.list({"customer": scenario.customer()}).to_dict()["data"][0]
 
 
 def deliver_events():
@@ -68,17 +68,17 @@ def deliver_events():
     deliver_due(now=timezone.now())
 
 
-def test_an_event_settles_the_attempt_by_asking_stripe_again(books, payment):
+def test_an_event_settles_the_attempt_by_asking_stripe_again(scenario, payment):
     assert post(event(payment)).content == b"kept"
     deliver_events()
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert ChargeAttempt.objects.get().state == State.SUCCEEDED
         assert Payment.objects.get().amount_minor == 33_000
         assert WebhookEvent.objects.get().applied_at
 
 
-def test_a_repeated_event_is_answered_and_does_nothing(books, payment):
+def test_a_repeated_event_is_answered_and_does_nothing(scenario, payment):
     post(event(payment))
     deliver_events()
 
@@ -86,41 +86,41 @@ def test_a_repeated_event_is_answered_and_does_nothing(books, payment):
     deliver_events()
 
     assert (again.status_code, again.content) == (200, b"nothing to do")
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert (WebhookEvent.objects.count(), Payment.objects.count()) == (1, 1)
 
 
-def test_events_out_of_order_end_at_what_is_true(books, payment):
+def test_events_out_of_order_end_at_what_is_true(scenario, payment):
     failed = {**payment, "status": "requires_payment_method"}
     post(event(payment, ident="evt_2"))
     deliver_events()
     post(event(failed, kind="payment_intent.payment_failed", ident="evt_1"))
     deliver_events()
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert ChargeAttempt.objects.get().state == State.SUCCEEDED
         assert Payment.objects.count() == 1
 
 
-def test_a_card_given_in_a_tab_that_was_closed_is_adopted_by_its_event(books):
-    books.contract()
-    intent = books.stripe.client().v1.setup_intents.retrieve(set_up(books)).to_dict()
+def test_a_card_given_in_a_tab_that_was_closed_is_adopted_by_its_event(scenario):
+    scenario.contract()
+    intent = scenario.stripe.client().v1.setup_intents.retrieve(set_up(scenario)).to_dict()
 
     assert post(event(intent, kind="setup_intent.succeeded")).content == b"kept"
     deliver_events()
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         card = PaymentMethod.objects.get()
         assert (card.last_four, card.added_by_name) == ("4242", "Bill")
 
 
-def test_late_word_of_an_older_card_does_not_replace_the_newer(books):
-    books.contract()
-    intent = books.stripe.client().v1.setup_intents.retrieve(set_up(books)).to_dict()
+def test_late_word_of_an_older_card_does_not_replace_the_newer(scenario):
+    scenario.contract()
+    intent = scenario.stripe.client().v1.setup_intents.retrieve(set_up(scenario)).to_dict()
     late = event(intent, kind="setup_intent.succeeded")
-    newer = set_up(books, card="pm_card_mastercard")
+    newer = set_up(scenario, card="pm_card_mastercard")
     adopt_card(
-        provider=books.provider,
+        provider=scenario.provider,
         setup_intent_id=newer,
         now=timezone.now() + timedelta(seconds=1),
     )
@@ -128,7 +128,7 @@ def test_late_word_of_an_older_card_does_not_replace_the_newer(books):
     post(late)
     deliver_events()
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert PaymentMethod.objects.current().brand == "mastercard"
         assert WebhookEvent.objects.get().applied_at
 
@@ -145,38 +145,38 @@ def test_late_word_of_an_older_card_does_not_replace_the_newer(books):
         ({"id": None}, "cannot be read"),
     ],
 )
-def test_an_event_that_does_not_fit_is_refused(books, payment, changes, reason):
+def test_an_event_that_does_not_fit_is_refused(scenario, payment, changes, reason):
     refused = post(event({**payment, **changes}))
 
     assert refused.status_code == 400
     assert reason in refused.content.decode()
-    assert_nothing_kept(books)
+    assert_nothing_kept(scenario)
 
 
-def test_an_attempt_that_does_not_exist_is_refused(books, payment):
+def test_an_attempt_that_does_not_exist_is_refused(scenario, payment):
     metadata = {**payment["metadata"], "attempt": "charge-none"}
 
     assert post(event({**payment, "metadata": metadata})).status_code == 400
-    assert_nothing_kept(books)
+    assert_nothing_kept(scenario)
 
 
-def test_another_providers_customer_with_our_attempt_is_refused(books, south, payment):
+def test_another_providers_customer_with_our_attempt_is_refused(scenario, south, payment):
     Provider.objects.filter(pk=south.pk).update(stripe_customer_id="cus_south")
 
     assert post(event({**payment, "customer": "cus_south"})).status_code == 400
-    assert_nothing_kept(books)
+    assert_nothing_kept(scenario)
 
 
-def test_a_payment_made_by_hand_is_left_alone(books, payment):
+def test_a_payment_made_by_hand_is_left_alone(scenario, payment):
     assert post(event({**payment, "metadata": {}})).content == b"nothing to do"
-    assert_nothing_kept(books)
+    assert_nothing_kept(scenario)
 
 
-def test_kinds_of_event_we_do_not_use_are_passed_over(books):
+def test_kinds_of_event_we_do_not_use_are_passed_over(scenario):
     assert post(event({"id": "ch_1"}, kind="charge.updated")).content == b"nothing to do"
 
 
-def test_unsigned_wrongly_signed_and_stale_events_are_refused(books, payment):
+def test_unsigned_wrongly_signed_and_stale_events_are_refused(scenario, payment):
     body = event(payment)
 
     assert post(body, signature="").status_code == 400
@@ -184,10 +184,10 @@ def test_unsigned_wrongly_signed_and_stale_events_are_refused(books, payment):
     assert post(body, signature=f"t={int(time.time())},v1={'0' * 64}").status_code == 400
     stale = post(body, sent=int(time.time()) - 301)
     assert (stale.status_code, stale.content) == (400, b"The event is too old.")
-    assert_nothing_kept(books)
+    assert_nothing_kept(scenario)
 
 
-def test_a_body_too_large_is_refused(books):
+def test_a_body_too_large_is_refused(scenario):
     assert post(b" " * (LARGEST_BODY + 1)).content == b"The event is too large."
     assert b"too large" in post(b" " * 5_000_000).content
     assert post(b" " * 5_000_000).status_code == 400
@@ -195,7 +195,7 @@ def test_a_body_too_large_is_refused(books):
 
 @pytest.mark.parametrize("character", ["\x00", "\ud800"])
 @pytest.mark.parametrize("place", ["event", "subject", "customer", "attempt"])
-def test_characters_that_no_database_keeps_are_refused(books, payment, place, character):
+def test_characters_that_no_database_keeps_are_refused(scenario, payment, place, character):
     bad = f"evt_{character}"
     told = {
         "event": event(payment, ident=bad),
@@ -205,15 +205,15 @@ def test_characters_that_no_database_keeps_are_refused(books, payment, place, ch
     }[place]
 
     assert post(told).content == b"The event cannot be read."
-    assert_nothing_kept(books)
+    assert_nothing_kept(scenario)
 
 
 def test_only_posting_is_allowed(client, db):
     assert client.get("/webhooks/stripe/").status_code == 405
 
 
-def assert_nothing_kept(books):
-    with provider_schema(books.provider):
+def assert_nothing_kept(scenario):
+    with provider_schema(scenario.provider):
         assert WebhookEvent.objects.count() == 0
         assert ChargeAttempt.objects.get().state == State.UNKNOWN
     assert not OutboxMessage.objects.filter(topic="billing.stripe_event").exists()

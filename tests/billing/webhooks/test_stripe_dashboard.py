@@ -13,28 +13,28 @@ State = Refund.State
 
 
 @pytest.fixture
-def paid(books):
+def paid(scenario):
     """An invoice that the card paid."""
-    books.card()
-    invoice = books.invoice()
+    scenario.card()
+    invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=timezone.now())
     return invoice
 
 
-def give_back(books, invoice, **order):
+def give_back(scenario, invoice, **order):
     payment = invoice.payments.get()
     order["payment_intent"] = payment.stripe_payment_intent_id
-    return books.stripe.control("POST", "refunds", **order)["id"]
+    return scenario.stripe.control("POST", "refunds", **order)["id"]
 
 
 @pytest.mark.parametrize("types", ["refund.", "charge.refunded"])
-def test_a_dashboards_refund_is_booked_once_with_a_credit_note(books, paid, types):
-    refund = give_back(books, paid, amount=3_000)
+def test_a_dashboards_refund_is_booked_once_with_a_credit_note(scenario, paid, types):
+    refund = give_back(scenario, paid, amount=3_000)
 
-    hear(books, types)
-    hear(books, "refund.", "charge.refunded")
+    hear(scenario, types)
+    hear(scenario, "refund.", "charge.refunded")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         row = Refund.objects.get()
         assert (row.state, row.amount_minor, row.stripe_refund_id) == (
             State.SUCCEEDED,
@@ -45,72 +45,72 @@ def test_a_dashboards_refund_is_booked_once_with_a_credit_note(books, paid, type
         assert (paid.paid_minor, paid.owed_minor) == (30_000, 0)
 
 
-def test_several_refunds_of_a_payment_are_each_booked(books, paid):
-    give_back(books, paid, amount=1_000)
-    give_back(books, paid, amount=2_000)
+def test_several_refunds_of_a_payment_are_each_booked(scenario, paid):
+    give_back(scenario, paid, amount=1_000)
+    give_back(scenario, paid, amount=2_000)
 
-    hear(books, "charge.refunded")
+    hear(scenario, "charge.refunded")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         amounts = sorted(Refund.objects.values_list("amount_minor", flat=True))
         assert amounts == [1_000, 2_000]
         assert (paid.paid_minor, paid.owed_minor) == (30_000, 0)
 
 
-def test_a_refund_that_the_bank_sent_back_counts_no_more(books, paid):
-    refund = give_back(books, paid, amount=3_000)
-    hear(books, "refund.created")
-    books.stripe.control("POST", "refunds/fail", refund=refund)
-    hear(books, "refund.failed")
+def test_a_refund_that_the_bank_sent_back_counts_no_more(scenario, paid):
+    refund = give_back(scenario, paid, amount=3_000)
+    hear(scenario, "refund.created")
+    scenario.stripe.control("POST", "refunds/fail", refund=refund)
+    hear(scenario, "refund.failed")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Refund.objects.get().state == State.FAILED
         assert paid.paid_minor == 33_000
 
 
-def test_word_of_a_refund_before_word_of_its_payment_books_both(books):
-    books.card()
-    invoice = books.invoice()
-    books.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    books.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
+def test_word_of_a_refund_before_word_of_its_payment_books_both(scenario):
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     attempt = charge_invoice(invoice_id=invoice.pk, now=timezone.now())
     assert attempt.state == ChargeAttempt.State.UNKNOWN
-    (intent,) = books.stripe.client().v1.payment_intents.list().data
-    books.stripe.control("POST", "refunds", payment_intent=intent.id)
+    (intent,) = scenario.stripe.client().v1.payment_intents.list().data
+    scenario.stripe.control("POST", "refunds", payment_intent=intent.id)
 
-    hear(books, "charge.refunded")
+    hear(scenario, "charge.refunded")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert Payment.objects.get().amount_minor == 33_000
         assert Refund.objects.get().payment == Payment.objects.get()
         assert invoice.owed_minor == 0
 
 
-def test_a_refund_of_a_payment_made_by_hand_is_left_alone(books):
-    card = books.card()
-    intent = books.stripe.client().v1.payment_intents.create(
+def test_a_refund_of_a_payment_made_by_hand_is_left_alone(scenario):
+    card = scenario.card()
+    intent = scenario.stripe.client().v1.payment_intents.create(
         {
             "amount": 4_200,
             "currency": "usd",
-            "customer": books.customer(),
+            "customer": scenario.customer(),
             "payment_method": card.stripe_payment_method_id,
             "confirm": True,
             "off_session": True,
         }
     )
-    books.stripe.control("POST", "refunds", payment_intent=intent.id)
+    scenario.stripe.control("POST", "refunds", payment_intent=intent.id)
 
-    hear(books, "refund.", "charge.refunded")
+    hear(scenario, "refund.", "charge.refunded")
 
-    with provider_schema(books.provider):
+    with provider_schema(scenario.provider):
         assert not Refund.objects.exists()
         assert WebhookEvent.objects.filter(applied_at=None).count() == 0
 
 
-def test_another_providers_refund_is_booked_there_only(books, paid, south):
-    give_back(books, paid, amount=3_000)
+def test_another_providers_refund_is_booked_there_only(scenario, paid, south):
+    give_back(scenario, paid, amount=3_000)
 
-    hear(books, "refund.", "charge.refunded")
+    hear(scenario, "refund.", "charge.refunded")
 
     with provider_schema(south):
         assert not Refund.objects.exists()
