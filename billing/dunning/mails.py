@@ -20,7 +20,7 @@ def queue_step_mail(
 ) -> None:
     """Say which step was reached and when, what is owed, and what comes next."""
     _queue(
-        "standing",
+        "dunning_step",
         key=f"standing:{step.pk}",
         subject=_SUBJECTS[DunningStep.Step(step.step)],
         provider=provider,
@@ -35,7 +35,7 @@ def queue_restored_mail(
 ) -> None:
     """Say that access is back, and what is still outstanding."""
     _queue(
-        "standing_restored",
+        "access_restored",
         key=f"standing-restored:{step.pk}",
         subject="Access to your account is restored",
         provider=provider,

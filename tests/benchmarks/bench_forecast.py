@@ -81,7 +81,7 @@ def run(*, full: bool) -> list[Result]:
         Result("forecast_statements_to_eight", asked, STATEMENTS, "", 1),
         Result("forecast_page_to_its_shell_wall", forecast[0], shell[0], "ms"),
         Result("forecast_active_page_to_its_shell_wall", active[0], shell[0], "ms"),
-        Result("what_if_page_to_its_shell_wall", cap_simulation[0], shell[0], "ms"),
+        Result("cap_simulation_page_to_its_shell_wall", cap_simulation[0], shell[0], "ms"),
     ]
 
 
