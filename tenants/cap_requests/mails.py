@@ -22,7 +22,7 @@ def mail_request(*, request: CapRequest, provider: Provider, now: datetime) -> N
     deciders = User.objects.filter(provider=provider, is_active=True, role__in=DECIDING_ROLES)
     addresses = list(deciders.order_by("pk").values_list("email", flat=True))
     _queue(
-        "asked",
+        "received",
         request=request,
         to=addresses or [provider.contact_email],
         subject=f"{request.organization} asks for {request.requested_cap:,} users",
