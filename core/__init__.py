@@ -1,1 +1,1 @@
-"""The ground of all rooms: imports nothing of ours and knows no models."""
+"""Shared code below all apps: imports none of them and knows none of their models."""

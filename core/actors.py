@@ -1,4 +1,4 @@
-"""Who did something, as kept in logs and on rows: an id and a name, never a foreign key."""
+"""The author of a change, as logs and rows store it: an id and a name, never a foreign key."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody, or the system when `id` is None."""
+    """A person who signs in, or the system when `id` is None."""
 
     id: int | None
     name: str
@@ -17,7 +17,7 @@ SYSTEM_ACTOR = Actor(id=None, name="System")
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person behind a request; raises ValueError when nobody is signed in."""
+    """The signed-in user of a request; raises `ValueError` for an anonymous request."""
     if not request.user.is_authenticated:
-        raise ValueError("Nobody is signed in.")
+        raise ValueError("The request is anonymous.")
     return Actor(id=request.user.pk, name=request.user.name)

@@ -1,14 +1,14 @@
-"""Redis as a cache that may be away: nothing is remembered then, and nothing fails.
+"""A Redis cache that acts as an empty cache while Redis is unreachable, instead of raising.
 
-PostgreSQL is the truth. Whatever is kept here can be asked for again, so a cache that does not
-answer is one that is empty. Who is signed in stays so; new sign-ins are refused meanwhile, as their
-attempts could not be counted (allauth's limits need a lock that nobody gives).
+PostgreSQL holds the truth and everything cached can be read again, so pages and sessions keep
+working. New sign-ins are refused meanwhile: allauth's rate limits need a lock in the cache, and
+attempts that it cannot count must not pass.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
@@ -17,77 +17,56 @@ from redis.exceptions import TimeoutError as NoAnswer
 
 logger = logging.getLogger(__name__)
 
-# After a failure nobody asks for so long: each attempt could cost a page its timeout.
+# After a failure no command is sent for so long: each attempt could cost a page its timeout.
 AWAY_SECONDS = 5
-# A sign-out or a change of a session that could not be told here holds from then on.
+# A session's end that could not be written to the cache takes effect after so long.
 SESSION_SECONDS = 60
 
-Answer = TypeVar("Answer")
+
+def _forgiving(command: Callable[..., Any], *, when_away: Callable[[], Any]) -> Callable[..., Any]:
+    """The client's command, or the result of `when_away` while Redis is unreachable."""
+
+    def attempt(client: "ForgivingClient", *args: Any) -> Any:
+        if monotonic() < ForgivingClient._away_until:  # noqa: SLF001 - the class below
+            return when_away()
+        try:
+            return command(client, *args)
+        except (NoConnection, NoAnswer):
+            ForgivingClient._away_until = monotonic() + AWAY_SECONDS  # noqa: SLF001
+            logger.warning("The cache does not answer: nothing is remembered.", exc_info=True)
+            return when_away()
+
+    return attempt
+
+
+def _no_counter() -> int:
+    raise ValueError("The cache does not answer.")
 
 
 class ForgivingClient(RedisCacheClient):
-    """Each command, or what an empty cache would answer."""
+    """Redis commands that answer as an empty cache does while Redis is unreachable."""
 
     _away_until = 0.0
 
-    def _ask(self, command: Callable[[], Answer], otherwise: Answer) -> Answer:
-        if monotonic() < ForgivingClient._away_until:
-            return otherwise
-        try:
-            return command()
-        except (NoConnection, NoAnswer):
-            ForgivingClient._away_until = monotonic() + AWAY_SECONDS
-            logger.warning("The cache does not answer: nothing is remembered.", exc_info=True)
-            return otherwise
+    get_many = _forgiving(RedisCacheClient.get_many, when_away=dict)
+    has_key = _forgiving(RedisCacheClient.has_key, when_away=bool)
+    add = _forgiving(RedisCacheClient.add, when_away=bool)
+    set = _forgiving(RedisCacheClient.set, when_away=lambda: None)
+    set_many = _forgiving(RedisCacheClient.set_many, when_away=lambda: None)
+    touch = _forgiving(RedisCacheClient.touch, when_away=bool)
+    # False while unreachable: the key may still exist afterwards.
+    delete = _forgiving(RedisCacheClient.delete, when_away=bool)
+    delete_many = _forgiving(RedisCacheClient.delete_many, when_away=lambda: None)
+    # `ValueError`, as for a missing key.
+    incr = _forgiving(RedisCacheClient.incr, when_away=_no_counter)
 
     def get(self, key: Any, default: Any) -> Any:
-        """The default while away."""
-        return self._ask(lambda: super(ForgivingClient, self).get(key, default), default)
-
-    def get_many(self, keys: Iterable[Any]) -> dict[Any, Any]:
-        """Nothing while away."""
-        wanted = list(keys)
-        return self._ask(lambda: super(ForgivingClient, self).get_many(wanted), {})
-
-    def has_key(self, key: Any) -> bool:
-        """False while away."""
-        return self._ask(lambda: super(ForgivingClient, self).has_key(key), False)
-
-    def add(self, key: Any, value: Any, timeout: Any) -> bool:
-        """False while away."""
-        return self._ask(lambda: super(ForgivingClient, self).add(key, value, timeout), False)
-
-    def set(self, key: Any, value: Any, timeout: Any) -> None:
-        """Not kept while away."""
-        self._ask(lambda: super(ForgivingClient, self).set(key, value, timeout), None)
-
-    def set_many(self, data: Mapping[Any, Any], timeout: Any) -> None:
-        """Not kept while away."""
-        self._ask(lambda: super(ForgivingClient, self).set_many(data, timeout), None)
-
-    def touch(self, key: Any, timeout: Any) -> bool:
-        """False while away."""
-        return self._ask(lambda: super(ForgivingClient, self).touch(key, timeout), False)
-
-    def delete(self, key: Any) -> bool:
-        """False while away: it may still be there afterwards."""
-        return self._ask(lambda: super(ForgivingClient, self).delete(key), False)
-
-    def delete_many(self, keys: Iterable[Any]) -> None:
-        """As `delete`."""
-        doomed = list(keys)
-        self._ask(lambda: super(ForgivingClient, self).delete_many(doomed), None)
-
-    def incr(self, key: Any, delta: int) -> int:
-        """Raises `ValueError` while away, as for a key that is not there."""
-        answer = self._ask(lambda: super(ForgivingClient, self).incr(key, delta), None)
-        if answer is None:
-            raise ValueError("The cache does not answer.")
-        return int(answer)
+        """The value, or the default while Redis is unreachable."""
+        return _forgiving(RedisCacheClient.get, when_away=lambda: default)(self, key, default)
 
 
 class ForgivingCache(RedisCache):
-    """Redis, or an empty cache while it is away."""
+    """Django's Redis cache with `ForgivingClient`."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
@@ -95,9 +74,9 @@ class ForgivingCache(RedisCache):
 
 
 class SessionCache(ForgivingCache):
-    """Remembers sessions for a minute: while it is away it can't be told that one has ended."""
+    """Sessions, each for a minute only: the end of one may not reach an unreachable cache."""
 
     def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> int | None:
-        """At most a minute, however long the session lasts."""
-        asked = super().get_backend_timeout(timeout)
-        return SESSION_SECONDS if asked is None else min(int(asked), SESSION_SECONDS)
+        """The requested timeout in seconds, at most `SESSION_SECONDS`."""
+        requested = super().get_backend_timeout(timeout)
+        return SESSION_SECONDS if requested is None else min(int(requested), SESSION_SECONDS)

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet opens and does not run (docs/facts/peers.md, CSV)."""
+"""CSV files whose cells a spreadsheet shows and never runs as formulas (docs/facts/peers.md)."""
 
 import csv
 import io
@@ -7,16 +7,17 @@ from itertools import chain
 
 from django.http import HttpResponse
 
-# The second four are the full-width forms, which some spreadsheets read as the first.
+# The second four are full-width forms, which some spreadsheets read as the first four.
 _RUNS_AS_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-# Spreadsheets take a file without it for their own old code page.
+# Without it, spreadsheets read the file in an old code page.
 BYTE_ORDER_MARK = "\ufeff"
 
 
 def safe_cell(value: object) -> object:
-    """The value, with an apostrophe before a text that a spreadsheet would run.
+    """The value, with an apostrophe before a text that a spreadsheet would run as a formula.
 
-    Also before one that has such an apostrophe already, so that `read_cell` gives back what was.
+    A text that already begins with such an apostrophe gets another one, so that `read_cell`
+    restores the original.
     """
     if isinstance(value, str) and value.lstrip("'").startswith(_RUNS_AS_FORMULA):
         return f"'{value}"
@@ -24,7 +25,7 @@ def safe_cell(value: object) -> object:
 
 
 def read_cell(text: str) -> str:
-    """The text that `safe_cell` made this of."""
+    """The original of a text that `safe_cell` wrote."""
     if text.startswith("'") and text.lstrip("'").startswith(_RUNS_AS_FORMULA):
         return text[1:]
     return text
@@ -45,8 +46,8 @@ def csv_lines(*, header: Iterable[object], rows: Iterable[Iterable[object]]) -> 
 def csv_response(
     *, filename: str, header: Iterable[object], rows: Iterable[Iterable[object]]
 ) -> HttpResponse:
-    """A download of the rows; `filename` is ASCII and ours."""
-    # Not streamed: rows are read while the provider's schema is still bound.
+    """A download of the rows; `filename` is ASCII and contains no user input."""
+    # Not streamed: the middleware leaves the provider's schema before a stream would be read.
     return HttpResponse(
         "".join(csv_lines(header=header, rows=rows)),
         content_type="text/csv; charset=utf-8",

@@ -1,4 +1,4 @@
-"""What a list page was asked for: search, sort, filter and page, all from the address."""
+"""Search, sort, filter and page of a list page, read from its query string."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ _MOST_DIGITS = 6
 Row = TypeVar("Row")
 
 
-class Cut(Protocol):
-    """A part of a list, and how many rows the whole of it has."""
+class Slice(Protocol):
+    """Consecutive rows of a list, and the number of rows in the whole list."""
 
     @property
     def matching(self) -> int: ...
@@ -26,12 +26,12 @@ class Cut(Protocol):
     def rows(self) -> Sequence[Any]: ...
 
 
-Read = TypeVar("Read", bound=Cut)
+SliceT = TypeVar("SliceT", bound=Slice)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A list's state. Whatever the address says, each part is one the page knows."""
+    """A list page's parameters. `sort` and `filter` are always ones that the page offers."""
 
     search: str
     sort: str
@@ -47,32 +47,33 @@ class Listing:
         default_sort: str = "",
         filters: Collection[str] = (),
     ) -> "Listing":
-        """Read `q`, `sort` (a name or `-name`), `filter` and `page`; the unknown is ignored."""
-        asked = request.GET
-        sort = asked.get("sort", "")
-        chosen = asked.get("filter", "")
+        """Read `q`, `sort` (a name or `-name`), `filter` and `page`; ignore unknown values."""
+        query = request.GET
+        sort = query.get("sort", "")
+        chosen = query.get("filter", "")
         return cls(
-            search="".join(filter(str.isprintable, asked.get("q", "")))[:LONGEST_SEARCH].strip(),
+            search="".join(filter(str.isprintable, query.get("q", "")))[:LONGEST_SEARCH].strip(),
             sort=sort if sort.removeprefix("-") in sorts else default_sort,
             filter=chosen if chosen in filters else "",
-            page=asked.get("page", ""),
+            page=query.get("page", ""),
         )
 
     def page_of(self, rows: QuerySet[Any, Row], *, rows_per_page: int = ROWS_PER_PAGE) -> Page[Row]:
-        """The asked page of the rows, or the nearest there is."""
+        """The requested page of the rows, or the nearest existing one."""
         return Paginator(rows, rows_per_page).get_page(self.page)
 
-    def page_read(self, read: Callable[[int], Read]) -> tuple[Read, Page[Any]]:
-        """What `read` gives from an offset on, as the asked page, or as the last: a second look.
+    def read_page(self, read: Callable[[int], SliceT]) -> tuple[SliceT, Page[Any]]:
+        """The slice that `read` returns for the requested page's offset, and that page.
 
-        For lists that the database cuts and counts in one statement, `ROWS_PER_PAGE` at a time.
+        For lists that one statement both slices and counts, `ROWS_PER_PAGE` rows at a time. Beyond
+        the last page, `read` is called again for the last one.
         """
-        asked = self.page if len(self.page) <= _MOST_DIGITS else ""
-        number = max(int(asked), 1) if asked.isascii() and asked.isdigit() else 1
+        requested = self.page if len(self.page) <= _MOST_DIGITS else ""
+        number = max(int(requested), 1) if requested.isascii() and requested.isdigit() else 1
         while True:
-            found = read((number - 1) * ROWS_PER_PAGE)
-            page: Page[Any] = Paginator(range(found.matching), ROWS_PER_PAGE).get_page(number)
+            rows = read((number - 1) * ROWS_PER_PAGE)
+            page: Page[Any] = Paginator(range(rows.matching), ROWS_PER_PAGE).get_page(number)
             if page.number == number:
-                page.object_list = found.rows
-                return found, page
+                page.object_list = rows.rows
+                return rows, page
             number = page.number

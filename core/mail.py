@@ -1,7 +1,7 @@
-"""Mail as durable work: queued with the change that caused it, sent by a worker.
+"""Mail through the outbox: queued in the transaction that causes it, sent by a worker.
 
-A mail that is sent twice, because a worker died between sending and noting it, carries the same
-Message-ID both times, so that mail programs show it once.
+A worker that dies after sending and before recording it makes the next worker send again. Both
+mails carry the same Message-ID, so mail programs show one.
 """
 
 import hashlib
@@ -19,6 +19,8 @@ from core.outbox.topics import handler
 from core.schema import current_schema
 
 MAIL_TOPIC = "mail.send"
+# As the outbox column; a longer key is replaced by its hash.
+_LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,21 @@ def queue_mail(
 ) -> None:
     """Queue a mail in the running transaction; a second one of the same topic and key is ignored.
 
-    A mail with files has a topic of the floor that owns them, whose handler finds `details` in the
-    payload and calls `send`. Raises ValueError without a recipient.
+    A mail with attachments has its own topic: the handler, in the app that owns the files, reads
+    `details` from the payload and calls `send`. Raises `ValueError` without a recipient.
     """
     if not to:
         raise ValueError("A mail needs a recipient.")
-    key = _short(key)
+    if len(key) > _LONGEST_KEY:
+        key = hashlib.sha256(key.encode()).hexdigest()
+    digest = hashlib.sha256(f"{current_schema()}/{key}".encode()).hexdigest()[:40]
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2]
     payload = {
         "to": list(to),
         "subject": " ".join(subject.split()),
         "text": text,
         "html": html,
-        "message_id": _message_id(key),
+        "message_id": f"<{digest}@{domain}>",
         **(details or {}),
     }
     enqueue(topic=topic, key=key, payload=payload, now=now, due_at=due_at)
@@ -63,12 +68,12 @@ def queue_mail(
 
 @handler(MAIL_TOPIC)
 def send_mail(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
-    """Send one queued mail; raises what the mail server answers."""
+    """Send a queued mail; raises the mail server's error."""
     send(payload)
 
 
 def send(payload: Mapping[str, Any], *, files: Sequence[File] = ()) -> None:
-    """Send a mail as `queue_mail` queued it, with these files; raises what the server answers."""
+    """Send a mail that `queue_mail` queued, with these files; raises the mail server's error."""
     message = EmailMultiAlternatives(
         subject=payload["subject"],
         body=payload["text"],
@@ -81,15 +86,3 @@ def send(payload: Mapping[str, Any], *, files: Sequence[File] = ()) -> None:
     for file in files:
         message.attach(file.name, file.content, file.type)
     message.send()
-
-
-def _short(key: str) -> str:
-    """The key, or its hash where the outbox has no room for it."""
-    longest = 200
-    return key if len(key) <= longest else hashlib.sha256(key.encode()).hexdigest()
-
-
-def _message_id(key: str) -> str:
-    digest = hashlib.sha256(f"{current_schema()}/{key}".encode()).hexdigest()[:40]
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2]
-    return f"<{digest}@{domain}>"

@@ -1,10 +1,10 @@
-"""The one list of metrics: what is counted, forecast and billed."""
+"""The metrics that are counted, forecast and billed."""
 
 from django.db.models import TextChoices
 
 
 class Metric(TextChoices):
-    """What is counted, forecast and billed; the values are those of the database and its triggers.
+    """A metric that is counted, forecast or billed; triggers and tables use the same values.
 
     Triggers count users and devices, and only these have high-water marks. GREATER is the larger of
     an organization's two. Active users are reported, not counted.
@@ -17,15 +17,12 @@ class Metric(TextChoices):
 
     @property
     def counted(self) -> "tuple[Metric, ...]":
-        """The counted metrics it is made of: its quantity is the largest of theirs.
-
-        Empty for active users.
-        """
+        """The counted metrics whose largest quantity it is; empty for active users."""
         return _COUNTED[self]
 
     @property
     def unit(self) -> str:
-        """What it counts, in the plural: users, devices, seats, monthly active users."""
+        """Its unit in the plural: users, devices, seats, monthly active users."""
         return _UNITS.get(self, self.value)
 
     @property

@@ -1,4 +1,6 @@
-"""The provider of a request: from the signed-in user, never from URL, Host, form or body."""
+"""Middleware that binds a request's provider: that of the signed-in user, never from the URL,
+Host header, form or body.
+"""
 
 from collections.abc import Callable
 
@@ -16,7 +18,7 @@ class ProviderRequest(HttpRequest):
 
 
 class PublicSchemaMiddleware:
-    """Every request starts and ends in the public schema, whatever the last one left behind."""
+    """Starts and ends every request in the public schema, also after one that failed."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -33,9 +35,10 @@ class PublicSchemaMiddleware:
 class ProviderMiddleware:
     """Binds the schema of the signed-in user's provider and sets `request.provider`.
 
-    A signed-in user's `active_provider(request)` decides: their own provider, or for operations
-    staff the one they chose (kept in the session). Without one the request stays in public and
-    `request.provider` is None. A provider without a schema yet is set but not entered.
+    `User.active_provider(request)` decides: their provider, or for operations staff the one they
+    chose, which is stored in the session. Without one the request stays in public and
+    `request.provider` is None. A provider that is not active has no schema yet: it is set, but its
+    schema is not bound.
     """
 
     def __init__(self, get_response: Handler) -> None:

@@ -1,4 +1,4 @@
-"""Billing months and days: half-open spans of a provider's billing time zone. Pure."""
+"""Billing months and days: half-open spans in a provider's billing time zone. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 MONTHS_OF_A_YEAR = 12
-# Far from the calendar's own ends, where the next month or another zone would overflow.
+# Far from the ends of Python's calendar, where the next month or another zone would overflow.
 YEARS = range(1970, 3000)
 
 
 def day_starts_at(*, day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a local day, in UTC.
 
-    Where clocks skip midnight it is the instant of the change; where midnight comes twice, the
-    first: both are what `fold=0` means (PEP 495). So days leave no gap and never overlap.
+    Where clocks skip midnight, the instant of the change; where midnight occurs twice, the first
+    (both as `fold=0` means, PEP 495). So consecutive days leave no gap and never overlap.
     """
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
 
@@ -74,12 +74,12 @@ class Month:
 
     @property
     def first_day(self) -> date:
-        """The local day the month starts with; the key of monthly rows."""
+        """The first local day of the month; the key of monthly rows."""
         return date(self.year, self.month, 1)
 
     @property
     def last_day(self) -> date:
-        """The local day the month ends with."""
+        """The last local day of the month."""
         return self.next.first_day - timedelta(days=1)
 
     @property
@@ -98,7 +98,7 @@ class Month:
         return self.plus(months=-1)
 
     def plus(self, *, months: int) -> "Month":
-        """The month so many months later, or earlier when negative."""
+        """The month this many months later, or earlier when negative."""
         years, index = divmod(self.month - 1 + months, MONTHS_OF_A_YEAR)
         return Month(self.year + years, index + 1)
 

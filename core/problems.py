@@ -1,4 +1,4 @@
-"""What the API answers when something is wrong: always problem+json (RFC 9457)."""
+"""Errors of the API, always as problem+json (RFC 9457)."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,9 +12,10 @@ API_PATH = "/api/"
 
 
 class Problem(Exception):
-    """An answer that is an error: its status, what kind it is, and what a caller can do about it.
+    """An error response of the API.
 
-    `code` is for programs and never changes; `detail` is for people. `more` are further members.
+    `code` is for programs and never changes; `detail` says to people what they can do about it.
+    `more` are further members of the JSON object.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Problem(Exception):
         self.more = more
 
     def response(self) -> HttpResponse:
-        """As it goes over the wire."""
+        """The HTTP response."""
         body = {
             "type": f"urn:mtp:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,
@@ -48,7 +49,7 @@ class Problem(Exception):
         )
 
 
-# What Django and its libraries answer by themselves, in the API's words.
+# Code and detail for errors of Django and its libraries, which only have a status.
 _DETAILS = {
     400: ("bad-request", "The request can't be read."),
     403: ("forbidden", "This is not allowed."),
@@ -59,7 +60,7 @@ _DETAILS = {
 
 
 def problem_of_status(status: int) -> Problem:
-    """The problem of an error that only has a status."""
+    """The problem for an error that only has a status."""
     code, detail = _DETAILS.get(
         status, ("server-error", "Something went wrong on our side. Try again later.")
     )
@@ -67,18 +68,19 @@ def problem_of_status(status: int) -> Problem:
 
 
 class ProblemsMiddleware:
-    """Turns every error of the API that is no problem+json yet into one, whoever answered it."""
+    """Turns every error response under `API_PATH` into problem+json."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Let through what is not of the API or not an error."""
+        """Return every other response unchanged."""
         response = self.get_response(request)
-        is_error = response.status_code >= HTTPStatus.BAD_REQUEST
-        if not is_error or not request.path.startswith(API_PATH):
-            return response
-        if response.get("Content-Type", "").startswith(MEDIA_TYPE):
+        if (
+            response.status_code < HTTPStatus.BAD_REQUEST
+            or not request.path.startswith(API_PATH)
+            or response.get("Content-Type", "").startswith(MEDIA_TYPE)
+        ):
             return response
         problem = problem_of_status(response.status_code).response()
         if "Allow" in response:

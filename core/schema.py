@@ -1,4 +1,4 @@
-"""Which provider's schema the code runs in: entered explicitly, asserted, never guessed."""
+"""The provider's schema that code runs in: entered explicitly, asserted, never guessed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +9,16 @@ from django.db import connection as django_connection
 from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
 SCHEMA_HEADER = "mtp_schema"
-# django-tenants' backend knows more than Django's stubs say.
+# The backend of django-tenants has attributes that Django's stubs lack.
 connection = cast("Any", django_connection)
 
 
 class NoProviderSchema(RuntimeError):
-    """Work that belongs to one provider was about to run without one."""
+    """Code that needs a provider's schema runs in public, or in none."""
 
 
 class HasSchema(Protocol):
-    """A provider, as this layer sees it; the model is defined above."""
+    """The part of `Provider` that this layer uses; the model is in an app above."""
 
     @property
     def schema_name(self) -> str:
@@ -26,7 +26,7 @@ class HasSchema(Protocol):
 
 
 def current_schema() -> str:
-    """The schema this connection is bound to; `public` when no provider was entered."""
+    """The schema that this connection is bound to; `public` outside of any provider."""
     return str(connection.schema_name)
 
 
@@ -40,11 +40,11 @@ def require_provider_schema() -> str:
 
 @contextmanager
 def provider_schema(provider: HasSchema) -> Iterator[None]:
-    """Run the block in this provider's schema, as its current provider.
+    """Run the block in this provider's schema; it becomes the current provider.
 
     The connection holds the provider (`connection.tenant`), so `accounts.providers` reads it
-    without a statement. Afterwards the one from before is current again, also after an error.
-    Raises `NoProviderSchema` for the public schema or none.
+    without a statement. The previous provider is restored at the end, also after an error. Raises
+    `NoProviderSchema` for the public schema or an empty name.
     """
     if not provider.schema_name or provider.schema_name == get_public_schema_name():
         raise NoProviderSchema(f"{provider.schema_name!r} is not a provider's schema.")
@@ -54,9 +54,9 @@ def provider_schema(provider: HasSchema) -> Iterator[None]:
 
 @contextmanager
 def schema_named(schema: str) -> Iterator[None]:
-    """As `provider_schema`, where only the name has arrived: loads the provider, one statement.
+    """As `provider_schema`, given only the schema's name: loads the provider in one statement.
 
-    Raises `NoProviderSchema` where no provider has this schema.
+    Raises `NoProviderSchema` when no provider has this schema.
     """
     provider = get_tenant_model().objects.filter(schema_name=schema).first()
     if provider is None:
@@ -66,9 +66,9 @@ def schema_named(schema: str) -> Iterator[None]:
 
 
 class ProviderTask(Task):  # type: ignore[type-arg]
-    """A Celery task of one provider: its schema travels in the header and is asserted on arrival.
+    """A Celery task of one provider: a message header carries the provider's schema to the worker.
 
-    Sending it from the public schema raises `NoProviderSchema`; so does running it without the
+    Sending it from the public schema raises `NoProviderSchema`, and so does running it without the
     header. It never falls back to public.
     """
 
@@ -78,7 +78,7 @@ class ProviderTask(Task):  # type: ignore[type-arg]
         return super().apply_async(*args, headers=headers, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run in the schema of the header when a worker calls, in the current one otherwise."""
+        """Run in the header's schema when a worker calls, in the current one otherwise."""
         if self.request.called_directly:
             require_provider_schema()
             return super().__call__(*args, **kwargs)
@@ -88,9 +88,9 @@ class ProviderTask(Task):  # type: ignore[type-arg]
 
 
 def send_provider_task(name: str, **options: Any) -> None:
-    """Send a `ProviderTask` by its name with the current provider's schema in its header.
+    """Send a `ProviderTask` by name with the current provider's schema in its header.
 
-    For code below the task's module. Raises `NoProviderSchema` in public.
+    For code in an app below the task's module. Raises `NoProviderSchema` in public.
     """
     current_app.send_task(name, headers=_schema_header(), **options)
 

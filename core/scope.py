@@ -1,7 +1,7 @@
-"""Which organizations the person of the running request may see, when not all.
+"""The organizations that the user of the current request may see.
 
-Set by the policy of a route, as the provider's schema is by the middleware; outside of requests
-nobody is limited. `Organization.objects.visible()` reads it.
+The policy of a route sets them (accounts/policies.py), `Organization.objects.visible()` reads them.
+Outside of requests there is no limit.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,13 +12,13 @@ _visible: ContextVar[frozenset[int] | None] = ContextVar("visible_organizations"
 
 
 def visible_organizations() -> frozenset[int] | None:
-    """The ids of the organizations that may be seen; None for all."""
+    """The ids of the visible organizations; None for all."""
     return _visible.get()
 
 
 @contextmanager
 def limited_to(organization_ids: Collection[int] | None) -> Iterator[None]:
-    """Run the block with only these organizations to be seen; None for all."""
+    """Run the block with only these organizations visible; None for all."""
     token = _visible.set(None if organization_ids is None else frozenset(organization_ids))
     try:
         yield

@@ -1,7 +1,7 @@
-"""Migrations whose SQL is a file of its own.
+"""Migrations that run a separate SQL file.
 
 `0002_metering.py` runs `sql/0002_metering.sql` beside it, and `sql/0002_metering_reverse.sql` to
-undo it. A released file is never edited: its SHA-256 is listed in `sql/released.sha256`, and
+undo it. A released file is never edited: `sql/released.sha256` lists its SHA-256, and
 tests/architecture/test_migration_sql.py refuses a changed one. To change a function, write the next
 migration with a file that holds the whole new function (`CREATE OR REPLACE FUNCTION ...`), and list
 that file too.
@@ -13,7 +13,7 @@ from django.db.migrations import RunSQL
 
 
 def run_sql_beside(migration_file: str) -> RunSQL:
-    """The operation of the migration with this `__file__`; irreversible without a reverse file."""
+    """The operation for the migration with this `__file__`; irreversible without a reverse file."""
     migration = Path(migration_file)
     forwards = migration.parent / "sql" / f"{migration.stem}.sql"
     backwards = forwards.with_name(f"{migration.stem}_reverse.sql")

@@ -139,7 +139,7 @@ def reissue(*, invoice_id: int, corrected: Corrected, actor: Actor, now: datetim
         )
         issued.replaces = void
         issued.save(update_fields=["replaces"])
-        enqueue_all(orders=deliveries_of(issued), now=now)
+        enqueue_all(messages=deliveries_of(issued), now=now)
         _log(void, issued, corrected, actor=actor, now=now)
         return issued
 

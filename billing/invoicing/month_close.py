@@ -156,5 +156,5 @@ def _issue(*, provider: Provider, plan: MonthPlan, now: datetime) -> list[Invoic
         month=plan.month,
         now=now,
     )
-    enqueue_all(orders=chain.from_iterable(map(deliveries_of, invoices)), now=now)
+    enqueue_all(messages=chain.from_iterable(map(deliveries_of, invoices)), now=now)
     return invoices

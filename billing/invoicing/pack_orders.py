@@ -203,7 +203,7 @@ def _order(
         ordered_by_id=actor.id,
         ordered_by_name=actor.name,
     )
-    enqueue_all(orders=deliveries_of(invoice), now=now)
+    enqueue_all(messages=deliveries_of(invoice), now=now)
     _record(order, number=invoice.number, actor=actor, now=now)
     return order
 

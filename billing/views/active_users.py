@@ -54,7 +54,7 @@ def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...]]:
 
 
 def _table(listing: Listing, months: tuple[Month, ...]) -> tuple[ActivityTable, Page[Any]]:
-    return listing.page_read(
+    return listing.read_page(
         lambda offset: activity_table(
             months=months,
             search=listing.search,

@@ -1,7 +1,7 @@
-"""Charts as SVG, drawn on the server: pure, from figures to markup, each with its data table.
+"""Charts as SVG, drawn on the server from plain numbers; each has its data table. Pure.
 
-Shown by `{% include "includes/chart.html" with chart=chart %}`. Colours come from classes only
-(styles/charts.css), so both themes and print have their own; no style attribute, no script.
+`templates/includes/chart.html` shows them. Colours come from classes only (styles/charts.css), so
+each theme and print has its own: no style attribute, no script.
 """
 
 from core.charts.bars import Bar, bar_chart

@@ -1,4 +1,4 @@
-"""A bar for each of a few values, such as months."""
+"""Bar charts of a few values, such as months."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from core.charts.frame import (
 )
 
 _SHARE_OF_SLOT = 0.62
-# More digits than this don't fit above the bars of a phone: there the table has them.
+# More digits do not fit above the bars on a phone, which shows them in the table only.
 _SHORT = 2
 _FEW = 8
 
@@ -45,7 +45,7 @@ def bar_chart(
     columns: tuple[str, str],
     limit: Limit | None = None,
 ) -> Chart:
-    """A bar per value from zero, its number above it; `columns` head the table behind."""
+    """A bar from zero for each value, its number above it; `columns` are the table's header."""
     highest = max((bar.value for bar in bars), default=0)
     shown_limit = drawn_limit(limit, highest=highest)
     top = max(highest, shown_limit.level if shown_limit else 0)

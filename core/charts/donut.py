@@ -1,4 +1,4 @@
-"""A ring of a few parts of a whole, with a figure in its middle."""
+"""Donut charts: a few parts of a whole as a ring, with a number in its middle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _LONG_FIGURE = 5
 
 
 class Tone(StrEnum):
-    """What a part means, as its class; the colour never says more than the part's name does."""
+    """The CSS class of a part. The colour adds nothing that the part's name does not say."""
 
     PRIMARY = "chart-part-primary"
     SUCCESS = "chart-part-success"
@@ -40,7 +40,7 @@ def donut_chart(
     caption: str,
     columns: tuple[str, str],
 ) -> Chart:
-    """Parts in order from the top, clockwise; `figure` and `caption` stand in the middle."""
+    """Parts in order from the top, clockwise; `figure` and `caption` are in the middle."""
     whole = sum(part.value for part in parts) or 1
     before = 0
     arcs = []

@@ -1,7 +1,7 @@
-"""What charts share: the scale, the frame around the drawing, and the table behind it.
+"""The scale, the frame and the limit line that all charts share.
 
-A drawing is as wide as its place and of a fixed height: positions across are percentages and texts
-keep their size, so nothing shrinks on a phone and no number is clipped.
+A drawing fills the width of its container and has a fixed height. Horizontal positions are
+percentages and texts keep their size, so a phone shrinks nothing and clips no number.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ TOP, BOTTOM = 30, 26
 FLOOR = HEIGHT - BOTTOM
 _MOST_INTERVALS = 5
 _DIGIT_WIDTH, _AXIS_PADDING = 7, 10
-# A limit this many times above all that is drawn would press it flat: it is told, not drawn.
+# A limit this many times above the highest value would flatten the drawing: a note states it.
 _FARTHEST_LIMIT = 2
 _START, _END = 8, 92
 
@@ -25,7 +25,7 @@ Cell = str | SafeString
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A level that is not to be passed, and what it is called."""
+    """A level that must not be exceeded, and its name."""
 
     level: int
     label: str
@@ -33,7 +33,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing and its figures as a table; `note` says what could not be drawn."""
+    """A drawing and its values as a table; `note` states a limit that is not drawn."""
 
     title: str
     svg: SafeString
@@ -52,7 +52,7 @@ class Scale:
 
     @classmethod
     def over(cls, lowest: int, highest: int, *, from_zero: bool) -> "Scale":
-        """Round numbers around the figures; not from zero where these are far above it."""
+        """Round numbers around the values; starts above zero where these are far from it."""
         base = 0 if from_zero or lowest <= highest / 2 else lowest
         step = _round_step(max(highest - base, 1))
         low = base // step * step
@@ -60,7 +60,7 @@ class Scale:
         return cls(low, high, tuple(range(low, high + 1, step)))
 
     def y(self, level: float) -> float:
-        """How far down a level lies."""
+        """The vertical position of a level, in pixels from the top."""
         return round(FLOOR - (level - self.low) / (self.high - self.low) * (FLOOR - TOP), 2)
 
 
@@ -74,40 +74,34 @@ def _round_step(span: int) -> int:
 
 
 def drawn_limit(limit: Limit | None, *, highest: int) -> Limit | None:
-    """The limit, when the drawing has room for it."""
-    if limit is None or limit.level > _FARTHEST_LIMIT * max(highest, 1):
-        return None
-    return limit
+    """The limit, or None when it is too far above the highest value to be drawn."""
+    is_near = limit is not None and limit.level <= _FARTHEST_LIMIT * max(highest, 1)
+    return limit if is_near else None
 
 
 def limit_note(limit: Limit | None, *, highest: int) -> str:
-    """What is said of a limit that is not drawn."""
+    """A sentence about a limit that is not drawn; empty otherwise."""
     if limit is None or drawn_limit(limit, highest=highest):
         return ""
     return f"{limit.label} {limit.level:,} lies above the chart."
 
 
 def percent(fraction: float) -> str:
-    """A position across, as an attribute has it."""
+    """A horizontal position as an SVG attribute."""
     return f"{100 * fraction:.2f}%"
 
 
-def anchor(fraction: float) -> str:
-    """Which end of a text stands at a position, so that it stays inside at either side."""
-    across = 100 * fraction
-    return "start" if across < _START else "end" if across > _END else "middle"
-
-
 def text(content: str, *, x: float, y: float, kind: str, at: str = "") -> SafeString:
-    """A text of one of the chart's own classes at a position."""
+    """A text of the class `kind`, anchored so that it stays inside at either side."""
+    anchor = "start" if 100 * x < _START else "end" if 100 * x > _END else "middle"
     return format_html(
         '<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>',
-        kind, percent(x), y, at or anchor(x), content,
+        kind, percent(x), y, at or anchor, content,
     )  # fmt: skip
 
 
 def limit_line(limit: Limit, scale: Scale, *, at_start: bool) -> SafeString:
-    """A dashed line across, named at the side that is free."""
+    """A dashed horizontal line with its label at one side."""
     y = scale.y(limit.level)
     label = f"{limit.label} {limit.level:,}"
     side = 0.0 if at_start else 1.0
@@ -120,7 +114,7 @@ def limit_line(limit: Limit, scale: Scale, *, at_start: bool) -> SafeString:
 def framed(
     *, title: str, description: str, scale: Scale, drawing: Sequence[SafeString]
 ) -> SafeString:
-    """The axis beside the drawing, with lines at round numbers behind it."""
+    """The drawing with its axis, and grid lines at the ticks."""
     longest = max(len(f"{tick:,}") for tick in scale.ticks)
     width = _DIGIT_WIDTH * longest + _AXIS_PADDING
     labels = format_html_join(
@@ -143,5 +137,5 @@ def framed(
 
 
 def joined(parts: Iterable[SafeString]) -> SafeString:
-    """Markup after markup."""
+    """The parts one after the other."""
     return format_html_join("", "{}", ((part,) for part in parts))

@@ -1,4 +1,4 @@
-"""A level over time that only changes in steps: the line between changes is flat."""
+"""Step charts of a count over time: the line between two changes is flat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ from core.charts.frame import (
 )
 
 _ACROSS = 10_000
-# Numbers nearer to each other than this share of the width would run into one another.
-_ELBOW_ROOM = 0.09
+# Labels nearer to each other than this share of the width would overlap.
+_LABEL_DISTANCE = 0.09
 _RIGHT_PART = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What the level did around an instant (aware): how high and low it went, where it ended.
+    """The changes around an instant (aware): highest and lowest level, and `level` at the end.
 
-    One change has all three alike; many at about one instant are one move.
+    A single change has all three equal.
     """
 
     at: datetime
@@ -45,7 +45,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A point to notice, its level beside it; only the first of several is the main one."""
+    """A highlighted point with its level beside it; the first of several is emphasized."""
 
     at: datetime
     level: int
@@ -54,7 +54,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """Where the level is expected at a later instant (aware), and the range around it."""
+    """The level expected at a future instant (aware), and the range around it."""
 
     at: datetime
     low: int
@@ -77,10 +77,10 @@ def step_chart(
     header: tuple[str, ...],
     rows: Sequence[tuple[Cell, ...]],
 ) -> Chart:
-    """A level from the first instant of `span` up to `until`, drawn over the whole span.
+    """The level from the first instant of `span` up to `until`; the axis covers the whole span.
 
-    `moves` are in order and inside; `ticks` name instants below; `header` and `rows` are the table.
-    `ahead` goes on from `until` as a band with a dashed line.
+    `moves` are in order and inside the span; `ticks` label instants below; `header` and `rows` are
+    the table. `ahead` continues from `until` as a band with a dashed line.
     """
     highest = max([opening, *(move.highest for move in moves), *(each.high for each in ahead)])
     lowest = min([opening, *(move.lowest for move in moves), *(each.low for each in ahead)])
@@ -96,8 +96,8 @@ def step_chart(
         is_right_taken = any(axis.x(mark.at) > _RIGHT_PART for mark in marks)
         drawing.append(limit_line(shown_limit, scale, at_start=is_right_taken))
     drawing += [
-        text(label, x=axis.x(at), y=HEIGHT - 8, kind="chart-label", at=_tick_anchor(axis.x(at)))
-        for at, label in ticks
+        text(label, x=x, y=HEIGHT - 8, kind="chart-label", at="middle" if x else "start")
+        for x, label in ((axis.x(at), label) for at, label in ticks)
     ]
     drawing += _marks(marks, axis, scale)
     return Chart(
@@ -119,10 +119,6 @@ class _Axis:
         return min(max(share, 0.0), 1.0)
 
 
-def _tick_anchor(x: float) -> str:
-    return "start" if x == 0 else "middle"
-
-
 def _line(
     opening: int, moves: Sequence[Move], until: float, axis: _Axis, scale: Scale
 ) -> SafeString:
@@ -130,14 +126,14 @@ def _line(
     level = opening
     for move in moves:
         path.append(f"H{axis.x(move.at) * _ACROSS:.0f}")
-        # Down to the lowest and up to the highest: a peak of a second is as visible as any.
+        # Down to the lowest and up to the highest: a peak of one second is as visible as any.
         turns = [level, move.lowest, move.highest, move.level]
         path += [f"V{scale.y(there)}" for here, there in pairwise(turns) if here != there]
         level = move.level
     path.append(f"H{until * _ACROSS:.0f}")
     line = "".join(path)
     area = f"{line}V{FLOOR}H0Z"
-    # Filled only down to zero: an area above another floor would tell a wrong proportion.
+    # Filled only when the axis starts at zero: otherwise the area would show a wrong proportion.
     fill = format_html('<path class="chart-area" d="{}"/>', area) if scale.low == 0 else ""
     return format_html(
         '<svg width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
@@ -170,7 +166,7 @@ def _marks(marks: Sequence[Mark], axis: _Axis, scale: Scale) -> list[SafeString]
         x, y = axis.x(mark.at), scale.y(mark.level)
         kind = "chart-mark chart-mark-second" if number else "chart-mark"
         label = ""
-        if all(abs(x - other) > _ELBOW_ROOM for other in taken):
+        if all(abs(x - other) > _LABEL_DISTANCE for other in taken):
             label = text(f"{mark.level:,}", x=x, y=y - 11, kind="chart-value")
             taken.append(x)
         drawn.append(

@@ -1,1 +1,1 @@
-"""Durable work: every effect outside the database is first a row here."""
+"""The outbox: every effect outside the database is stored as a row first, then carried out."""

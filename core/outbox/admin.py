@@ -1,4 +1,4 @@
-"""What is pending, done and dead, for operations."""
+"""The outbox in the operations admin."""
 
 import json
 from typing import Any
@@ -12,12 +12,12 @@ from unfold.admin import ModelAdmin
 from core.outbox.delivery import try_again
 from core.outbox.models import OutboxMessage
 
-# Texts of mails hold links that let their reader in.
+# Texts of mails contain links that sign their reader in.
 HIDDEN_PAYLOAD_KEYS = frozenset({"text", "html"})
 
 
 class StateFilter(admin.SimpleListFilter):
-    """By what became of a message."""
+    """Filters messages by state."""
 
     title = "state"
     parameter_name = "state"
@@ -46,7 +46,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(OutboxMessage)
 class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
-    """To read, and to try again what died."""
+    """Read-only, with an action that retries dead messages."""
 
     list_display = ("topic", "key", "schema_name", "state", "attempts", "due_at", "last_error")
     list_filter = (StateFilter, "topic")
@@ -72,7 +72,7 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="state")
     def state(self, message: OutboxMessage) -> str:
-        """In a word."""
+        """Done, dead, in work (leased to a worker) or pending."""
         if message.finished_at:
             return "done"
         if message.dead_at:
@@ -81,7 +81,7 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="payload")
     def shown_payload(self, message: OutboxMessage) -> str:
-        """Without what is for the recipient's eyes only."""
+        """The payload without `HIDDEN_PAYLOAD_KEYS`."""
         shown = {
             key: text for key, text in message.payload.items() if key not in HIDDEN_PAYLOAD_KEYS
         }
@@ -89,7 +89,7 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.action(description="Try again", permissions=["view"])
     def give_attempts_back(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
-        """Dead messages get all their attempts anew; logged."""
+        """Make dead messages pending again with all their attempts; logged."""
         dead = queryset.filter(finished_at=None, dead_at__isnull=False)
         for message in dead:
             try_again(message=message, now=timezone.now())

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class OutboxConfig(AppConfig):
-    """Durable work, in the public schema."""
+    """The outbox, in the public schema."""
 
     name = "core.outbox"
     label = "outbox"

@@ -1,4 +1,4 @@
-"""Putting work into the outbox, and doing what is due."""
+"""Enqueues outbox messages and delivers those that are due."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -21,10 +21,10 @@ from core.schema import connection, current_schema, schema_named
 logger = logging.getLogger(__name__)
 
 SEND_DUE = "core.outbox.tasks.send_due"
-# Wake-ups asked for inside `batch_wakeups`; None outside of it.
+# Wake-ups requested inside `batch_wakeups`; None outside of it.
 _held_back: ContextVar[list[None] | None] = ContextVar("held_back", default=None)
 
-# The chosen row is materialized: inlined, it could be chosen, and locked, more than once.
+# Materialized: inlined, the subquery could run, and lock a row, more than once.
 _LEASE = """
     WITH due AS MATERIALIZED (
         SELECT id FROM outbox_outboxmessage
@@ -43,12 +43,12 @@ LONGEST_RETRY = timedelta(hours=1)
 
 
 class WorkersLost(RuntimeError):
-    """The message was taken as often as it may be, and nobody came back to say what happened."""
+    """Every worker that took the message died before it reported success or failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """Work to be done: a topic, what makes it one of a kind within its schema, and its details."""
+    """A message to enqueue; topic and key are unique within the schema."""
 
     topic: str
     key: str
@@ -58,30 +58,30 @@ class NewMessage:
 def enqueue(
     *, topic: str, key: str, payload: dict[str, Any], now: datetime, due_at: datetime | None = None
 ) -> None:
-    """Record work of the current provider (or the platform) in the running transaction.
+    """Store a message of the current provider (or the platform) in the running transaction.
 
-    A second message of the same topic and key is ignored. Workers are woken after commit; should
-    that wake-up be lost, the beat finds the message within seconds.
+    A second message of the same topic and key is ignored. A worker is woken after the commit; if
+    that wake-up is lost, the scheduled task finds the message within seconds.
     """
-    enqueue_all(orders=[NewMessage(topic, key, payload)], now=now, due_at=due_at)
+    enqueue_all(messages=[NewMessage(topic, key, payload)], now=now, due_at=due_at)
 
 
 def enqueue_all(
-    *, orders: Iterable[NewMessage], now: datetime, due_at: datetime | None = None
+    *, messages: Iterable[NewMessage], now: datetime, due_at: datetime | None = None
 ) -> None:
-    """As `enqueue`, for several in one statement; they are done in their order."""
+    """As `enqueue`, for several messages in one statement; they are delivered in this order."""
     schema = current_schema()
     OutboxMessage.objects.bulk_create(
         [
             OutboxMessage(
                 schema_name="" if schema == "public" else schema,
-                topic=topic_named(order.topic).name,
-                key=order.key,
-                payload=order.payload,
+                topic=topic_named(message.topic).name,
+                key=message.key,
+                payload=message.payload,
                 created_at=now,
                 due_at=due_at or now,
             )
-            for order in orders
+            for message in messages
         ],
         ignore_conflicts=True,
     )
@@ -90,29 +90,31 @@ def enqueue_all(
 
 
 def try_again(*, message: OutboxMessage, now: datetime) -> None:
-    """Give a message its attempts back, dead or not; does nothing to one that a worker holds."""
-    OutboxMessage.objects.filter(pk=message.pk).filter(_free()).update(
+    """Make a message pending again with all its attempts, unless a worker holds it."""
+    # Leases run by the wall clock, also where `now` is a date of a test or the demo.
+    not_leased = Q(leased_until=None) | Q(leased_until__lte=timezone.now())
+    OutboxMessage.objects.filter(not_leased, pk=message.pk).update(
         due_at=now, attempts=0, leased_until=None, finished_at=None, dead_at=None
     )
     _wake_after_commit()
 
 
 def _wake_after_commit() -> None:
-    """One wake-up for a transaction, however many messages it enqueues."""
+    # One wake-up for a transaction, however many messages it enqueues.
     if not any(func is _wake_worker for _, func, *_ in connection.run_on_commit):
         transaction.on_commit(_wake_worker)
 
 
 @contextmanager
 def batch_wakeups() -> Iterator[None]:
-    """For bulk work: what commits inside wakes the workers once, at the end of the block."""
-    asked: list[None] = []
-    token = _held_back.set(asked)
+    """Replace the wake-ups of all transactions that commit in the block by one at its end."""
+    held_back: list[None] = []
+    token = _held_back.set(held_back)
     try:
         yield
     finally:
         _held_back.reset(token)
-        if asked:
+        if held_back:
             _wake_worker()
 
 
@@ -125,9 +127,9 @@ def _wake_worker() -> None:
 
 
 def call_worker() -> None:
-    """Have a worker look for work now; should the broker be away, the beat will.
+    """Wake a worker; if the broker is unreachable, the scheduled task delivers instead.
 
-    The task is sent by its name: its module imports this one.
+    Sends the task by name, as its module imports this one.
     """
     try:
         current_app.send_task(SEND_DUE)
@@ -136,10 +138,10 @@ def call_worker() -> None:
 
 
 def deliver_due(*, now: datetime, limit: int = 100, schema: str | None = None) -> int:
-    """Do up to `limit` messages that are due at `now`; returns how many were taken.
+    """Deliver up to `limit` messages that are due at `now`; returns how many were taken.
 
-    Safe to run anywhere at once: each message is leased to one worker at a time. With `schema` only
-    that provider's.
+    Safe to run concurrently: each message is leased to one worker at a time. With `schema`, only
+    the messages of that provider.
     """
     taken = 0
     while taken < limit:
@@ -152,16 +154,10 @@ def deliver_due(*, now: datetime, limit: int = 100, schema: str | None = None) -
 
 
 def _lease_next(*, now: datetime, schema: str | None) -> OutboxMessage | None:
-    """The next message that is due, leased in one statement: what others are leasing is skipped."""
     instant = timezone.now()
     until = instant + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-    asked = {"now": now, "instant": instant, "until": until, "schema": schema}
-    return next(iter(OutboxMessage.objects.raw(_LEASE, asked)), None)
-
-
-def _free() -> Q:
-    """Held by nobody; a lease runs by the wall clock even where `now` is a story's date."""
-    return Q(leased_until=None) | Q(leased_until__lte=timezone.now())
+    parameters = {"now": now, "instant": instant, "until": until, "schema": schema}
+    return next(iter(OutboxMessage.objects.raw(_LEASE, parameters)), None)
 
 
 def _deliver(message: OutboxMessage, *, now: datetime) -> None:
@@ -169,13 +165,13 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> None:
     try:
         topic = topic_named(message.topic)
         if message.attempts > topic.max_attempts:
-            # Failures are counted below; only workers that died doing it leave an attempt too many.
+            # `_record_failure` ends failed messages earlier: only workers that died get here.
             raise WorkersLost("Every worker that took this message was lost.")
         with schema_named(schema) if schema else nullcontext():
             topic.handler(message.payload, now)
-    except Postpone as later:
+    except Postpone as postponed:
         message.attempts -= 1
-        _give_back(message, due_at=later.until)
+        _release(message, due_at=postponed.until)
     except Exception as error:
         logger.exception("Outbox message %s failed", message.pk)
         _record_failure(message, error=error, now=now)
@@ -197,11 +193,11 @@ def _record_failure(message: OutboxMessage, *, error: Exception, now: datetime) 
     if dead:
         message.dead_at = timezone.now()
     wait = min(FIRST_RETRY * 2 ** (message.attempts - 1), LONGEST_RETRY)
-    _give_back(message, due_at=now + wait)
+    _release(message, due_at=now + wait)
 
 
-def _give_back(message: OutboxMessage, *, due_at: datetime) -> None:
-    """Back into the queue, unless the lease ran out meanwhile and another worker has it."""
+def _release(message: OutboxMessage, *, due_at: datetime) -> None:
+    """End the lease, unless it expired meanwhile and another worker holds the message."""
     OutboxMessage.objects.filter(
         pk=message.pk, leased_until=message.leased_until, finished_at=None
     ).update(

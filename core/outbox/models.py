@@ -1,4 +1,4 @@
-"""One table of everything pending, done and dead, for all providers (public schema)."""
+"""The table of outbox messages of all providers, in the public schema."""
 
 from typing import ClassVar
 
@@ -6,11 +6,11 @@ from django.db import models
 
 
 class OutboxMessage(models.Model):
-    """An effect outside the database that was committed and must happen, at least once.
+    """An effect outside the database that must happen at least once after its commit.
 
-    `schema_name` is the provider's schema it belongs to, empty for the platform's own work. The
-    pair of topic and key is unique within a schema, so the same cause never enters twice. A worker
-    holds a message until `leased_until`; one killed in the middle gives it back by time.
+    `schema_name` is the provider's schema, empty for work of the platform. Topic and key are unique
+    within a schema, so one cause makes one message. A worker holds a message until `leased_until`;
+    if it is killed, the lease expires and another worker takes the message.
     """
 
     schema_name = models.CharField(max_length=63, blank=True)

@@ -1,20 +1,21 @@
-"""Celery's way into the outbox."""
+"""The Celery task that delivers outbox messages."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from core.outbox.delivery import SEND_DUE, batch_wakeups, call_worker, deliver_due
 
-# A worker comes back for more: one task must not outlast the broker's patience.
+# A task must end before the broker's visibility timeout and then send it again; the next task
+# continues.
 MESSAGES_PER_TASK = 100
 
 
 @shared_task(name=SEND_DUE)
 def send_due() -> int:
-    """Do what is due, each message by the time it is taken; returns how many were taken.
+    """Deliver due messages, at most `MESSAGES_PER_TASK`; returns how many were taken.
 
-    Who finds work calls one more worker, so that all take part while there is some; what the work
-    itself orders is found by whoever is at it, and wakes nobody for each message.
+    A worker that finds a message wakes one more worker, so that all workers share a long queue.
+    Messages that handlers enqueue do not wake a worker each: this loop delivers them.
     """
     taken = 0
     with batch_wakeups():

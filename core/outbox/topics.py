@@ -1,4 +1,4 @@
-"""Who does what: each topic has one handler, registered where the domain lives."""
+"""Topics of the outbox: each has one handler, registered by the app that owns the work."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Handler = Callable[[Payload, datetime], None]
 
 
 class Postpone(Exception):
-    """Raised by a handler: not now, again at `until`. Does not count as a failed attempt."""
+    """A handler raises it to run again at `until`; it does not count as a failed attempt."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__(f"postponed until {until.isoformat()}")
@@ -19,7 +19,7 @@ class Postpone(Exception):
 
 @dataclass(frozen=True)
 class Topic:
-    """A kind of durable work; `max_attempts` failures make a message dead."""
+    """A kind of work; a message is dead after `max_attempts` failures."""
 
     name: str
     handler: Handler
@@ -30,7 +30,7 @@ _topics: dict[str, Topic] = {}
 
 
 def handler(name: str, *, max_attempts: int = 12) -> Callable[[Handler], Handler]:
-    """Register the handler of a topic; it must be safe to run twice for one message."""
+    """Register the handler of a topic; it must be safe to run it twice for one message."""
 
     def register(handler: Handler) -> Handler:
         _topics[name] = Topic(name=name, handler=handler, max_attempts=max_attempts)
@@ -40,5 +40,5 @@ def handler(name: str, *, max_attempts: int = 12) -> Callable[[Handler], Handler
 
 
 def topic_named(name: str) -> Topic:
-    """The topic's registration; KeyError when no app registered it."""
+    """The topic; raises `KeyError` when no app registered it."""
     return _topics[name]

@@ -127,7 +127,7 @@ def _issue(provider: Provider, *, count: int, first: int) -> None:
             for invoice in invoices
         ]
         # Before what charging them orders: those messages are not counted.
-        enqueue_all(orders=orders, now=NOW - timedelta(hours=1, minutes=first))
+        enqueue_all(messages=orders, now=NOW - timedelta(hours=1, minutes=first))
 
 
 def _invoice(provider: Provider, number: int) -> Invoice:

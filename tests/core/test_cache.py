@@ -1,4 +1,4 @@
-"""Without Redis pages work as with it: sessions are in PostgreSQL, and nothing else is missed."""
+"""Pages work while Redis is unreachable: sessions are in PostgreSQL, the cache acts as empty."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from tests.personas import PASSWORD, Personas
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """`away()`: from then on every cache of this process looks for Redis where nobody listens."""
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        address = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+    """`away()` points every cache of this process to a port on which nothing listens."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
 
         def go() -> None:
             for cache in caches.all():
@@ -26,7 +26,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         yield go
         for cache in caches.all():
             cache.__dict__.pop("_cache", None)
-        ForgivingClient._away_until = 0.0  # noqa: SLF001 - as a new process has it
+        ForgivingClient._away_until = 0.0  # noqa: SLF001 - as in a new process
 
 
 def signed_in() -> Client:
@@ -38,7 +38,7 @@ def signed_in() -> Client:
     return client
 
 
-def test_whoever_is_signed_in_stays_so_while_redis_is_away(
+def test_a_user_stays_signed_in_while_redis_is_away(
     people: Personas, away: Callable[[], None]
 ) -> None:
     client = signed_in()
@@ -49,15 +49,16 @@ def test_whoever_is_signed_in_stays_so_while_redis_is_away(
     assert client.get("/dashboard/").status_code == 302
 
 
-def test_nobody_signs_in_uncounted(people: Personas, away: Callable[[], None]) -> None:
-    """Attempts that can't be counted are refused, not let through."""
+def test_sign_ins_that_cannot_be_counted_are_refused(
+    people: Personas, away: Callable[[], None]
+) -> None:
     away()
-    address, asked = "/accounts/login/", {"login": "adam@nordlicht.example", "password": PASSWORD}
+    address, form = "/accounts/login/", {"login": "adam@nordlicht.example", "password": PASSWORD}
     assert Client().get(address).status_code == 200
-    assert Client().post(address, asked).status_code == 429
+    assert Client().post(address, form).status_code == 429
 
 
-def test_an_empty_cache_is_what_is_left(away: Callable[[], None]) -> None:
+def test_an_unreachable_cache_answers_as_an_empty_one(away: Callable[[], None]) -> None:
     away()
     cache = caches["default"]
     cache.set("a", 1)
@@ -72,21 +73,21 @@ def test_an_empty_cache_is_what_is_left(away: Callable[[], None]) -> None:
         cache.incr("a")
 
 
-def test_after_a_failure_nobody_asks_for_a_while(
+def test_no_command_is_sent_for_a_while_after_a_failure(
     away: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away()
     caches["default"].get("a")
-    asked: list[str] = []
-    monkeypatch.setattr("redis.Redis.get", lambda _, key: asked.append(key))
+    sent: list[str] = []
+    monkeypatch.setattr("redis.Redis.get", lambda _, key: sent.append(key))
     caches["default"].get("a")
-    assert asked == []
-    ForgivingClient._away_until = 0.0  # noqa: SLF001 - as if the while were over
+    assert sent == []
+    ForgivingClient._away_until = 0.0  # noqa: SLF001 - as after AWAY_SECONDS
     caches["default"].get("a")
-    assert asked
+    assert sent
 
 
-def test_a_session_is_remembered_for_a_minute_only(people: Personas) -> None:
+def test_a_session_is_cached_for_a_minute_only(people: Personas) -> None:
     key = signed_in().session.session_key
     cache = caches["sessions"]
     name = cache.make_key(f"django.contrib.sessions.cached_db{key}")

@@ -1,4 +1,4 @@
-"""Charts: that they draw what they are given, inside their frame, in classes the styles know."""
+"""Charts draw their values inside the frame, with classes that the stylesheet has."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ END = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def elements(chart: Chart) -> list[ET.Element]:
-    """All of the drawing's elements; a drawing is well-formed, or this raises."""
+    """All elements of the drawing; raises unless it is well-formed."""
     return list(ET.fromstring(f"<figure>{chart.svg}</figure>").iter())  # noqa: S314 - our own
 
 
@@ -90,13 +90,13 @@ def test_every_class_is_styled_and_nothing_styles_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_screen_readers_are_told_what_it_shows(name: str) -> None:
+def test_a_chart_has_a_title_and_description_for_screen_readers(name: str) -> None:
     (image,) = [each for each in elements(CHARTS[name]()) if each.get("role") == "img"]
     assert image.get("aria-label")
     assert [child.tag for child in image][:2] == ["title", "desc"]
 
 
-def test_names_are_text() -> None:
+def test_names_are_escaped() -> None:
     chart = donut_chart(
         title="<b>", description='"', parts=[Part("<script>", 1, Tone.REST)], figure="&",
         caption="<i>", columns=("a", "b"),
@@ -107,7 +107,7 @@ def test_names_are_text() -> None:
 
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.booleans())
-def test_a_scale_has_few_round_whole_numbers_around_the_figures(
+def test_a_scale_has_few_round_whole_numbers_around_the_values(
     one: int, other: int, from_zero: bool
 ) -> None:
     low, high = sorted((one, other))
@@ -147,7 +147,7 @@ def test_a_level_far_above_zero_is_not_pressed_flat_and_not_filled() -> None:
 
 
 @given(st.integers(0, 31 * 24), st.integers(0, 31 * 24))
-def test_no_number_stands_outside_or_in_another(first: int, second: int) -> None:
+def test_no_label_is_outside_or_overlaps_another(first: int, second: int) -> None:
     marks = [
         Mark(START + timedelta(hours=hours), level, "")
         for hours, level in ((first, 9), (second, 8))
@@ -164,7 +164,7 @@ def test_no_number_stands_outside_or_in_another(first: int, second: int) -> None
     assert (len(values) == 2) == (abs(first - second) / (31 * 24) > 0.09)
 
 
-def test_a_limit_near_the_figures_is_drawn_and_a_far_one_told() -> None:
+def test_a_limit_near_the_values_is_drawn_and_a_far_one_is_noted() -> None:
     near, far = bars(8, limit=Limit(10, "Cap")), bars(8, limit=Limit(10_000, "Cap"))
     assert "Cap 10</text>" in near.svg
     assert near.note == ""
@@ -180,7 +180,7 @@ def test_bars_are_as_high_as_their_values() -> None:
     assert bars().rows == ()
 
 
-def test_parts_of_a_ring_follow_one_another() -> None:
+def test_parts_of_a_donut_follow_one_another() -> None:
     arcs = [e for e in elements(donut(1, 0, 3)) if e.get("stroke-dasharray")]
     assert [arc.get("stroke-dasharray") for arc in arcs] == ["25.000 100", "75.000 100"]
     assert [arc.get("stroke-dashoffset") for arc in arcs] == ["-0.000", "-25.000"]

@@ -1,4 +1,4 @@
-"""Mail is a row first, is sent by a worker, and looks the same when sent twice."""
+"""A mail is queued first, sent by a worker, and has the same Message-ID when it is sent twice."""
 
 import socket
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def test_a_mail_has_text_html_and_files(db: None) -> None:
     assert message.extra_headers["Auto-Submitted"] == "auto-generated"
 
 
-def test_sent_twice_it_has_the_same_id(db: None) -> None:
+def test_a_mail_that_is_sent_twice_has_the_same_message_id(db: None) -> None:
     queue()
     deliver_due(now=NOON)
     OutboxMessage.objects.update(finished_at=None)
@@ -43,7 +43,7 @@ def test_sent_twice_it_has_the_same_id(db: None) -> None:
     assert first.endswith("@mtp.example>")
 
 
-def test_ids_differ_between_mails_and_providers(north: Provider, south: Provider) -> None:
+def test_message_ids_differ_between_mails_and_providers(north: Provider, south: Provider) -> None:
     queue("k")
     queue("other")
     for provider in (north, south):
@@ -60,14 +60,14 @@ def test_the_same_cause_sends_one_mail(db: None) -> None:
     assert len(mail.outbox) == 1
 
 
-def test_what_could_never_be_sent_is_refused_at_once(db: None) -> None:
+def test_a_mail_without_recipient_or_known_topic_is_not_queued(db: None) -> None:
     with pytest.raises(ValueError, match="recipient"):
         queue(to=[])
     with pytest.raises(KeyError):
-        queue(topic="nobody.handles.this")
+        queue(topic="tests.unknown")
 
 
-def test_a_mail_server_that_refuses_is_asked_again(db: None, settings: object) -> None:
+def test_a_mail_is_retried_when_the_server_refuses(db: None, settings: object) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     queue()
@@ -77,7 +77,7 @@ def test_a_mail_server_that_refuses_is_asked_again(db: None, settings: object) -
     assert message.last_error.startswith("ConnectionRefusedError")
 
 
-def test_a_mail_server_that_never_answers_holds_no_worker(db: None, settings: Any) -> None:
+def test_sending_to_a_server_that_never_answers_times_out(db: None, settings: Any) -> None:
     assert settings.EMAIL_TIMEOUT < settings.OUTBOX_LEASE_SECONDS / 3
     settings.EMAIL_TIMEOUT = 0.2
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

@@ -1,4 +1,4 @@
-"""Every day of 2024 to 2032, in zones that change their clocks in every awkward way."""
+"""Billing days and months of 2024 to 2032, in zones with unusual clock changes."""
 
 import random
 from datetime import UTC, date, datetime, timedelta
@@ -8,8 +8,7 @@ import pytest
 
 from core.months import Month, day_ends_at, day_starts_at, last_finished_day
 
-# Clocks that change at midnight, that pass noon before others wake, half and quarter hours, and
-# the extremes of the day line.
+# Clock changes at midnight, offsets of half and quarter hours, and both sides of the date line.
 ZONES = [
     "Africa/Cairo", "Africa/Casablanca", "Africa/El_Aaiun", "Africa/Johannesburg",
     "America/Asuncion", "America/Chicago", "America/Denver", "America/Havana",
@@ -77,7 +76,7 @@ def test_a_midnight_that_comes_twice_starts_at_the_first() -> None:
 
 
 @pytest.mark.parametrize("month", MONTHS)
-def test_calendar(month: Month) -> None:
+def test_a_month_agrees_with_its_neighbours_and_days(month: Month) -> None:
     assert Month.parse(str(month)) == month == Month.of_day(month.last_day)
     assert month.next.previous == month == month.previous.next
     assert month.previous < month < month.next
@@ -102,7 +101,7 @@ def test_calendar(month: Month) -> None:
         "9999-12",
     ],
 )
-def test_what_is_no_month_says_so(text: str) -> None:
+def test_parsing_a_text_that_is_no_month_fails(text: str) -> None:
     with pytest.raises(ValueError, match="not a month"):
         Month.parse(text)
 

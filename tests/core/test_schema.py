@@ -24,7 +24,7 @@ from tests.personas import Personas
 from tests.schema_tasks import note_schema
 from tests.worker import wait_until, worker
 
-# They are given schemas by name and enter each; so do those that the schedule starts.
+# They get the ids of providers and enter each schema themselves; so do scheduled tasks.
 OVER_SEVERAL_PROVIDERS = {
     "tenants.tasks.evaluate_alerts_of",
     "usage.tasks.snapshot_batch",
@@ -52,7 +52,7 @@ def test_a_worker_runs_a_task_in_the_schema_it_was_sent_from(
             with provider_schema(provider):
                 note_schema.apply_async((f"sent {number}",), queue=queue)
         wait_until(lambda: log.read_text().count("succeeded") == 3, log=log)
-        # Past our base class, as a mistaken sender would: without the header, or with public.
+        # Not through our base class, as by mistake: without the header, or with public.
         for header in ({}, {"mtp_schema": "public"}, {"mtp_schema": ""}):
             app.send_task("tests.note_schema", ("forged",), queue=queue, headers=header)
         wait_until(
@@ -76,14 +76,14 @@ def test_calling_directly_in_public_is_refused(north: Provider) -> None:
 
 
 @pytest.mark.parametrize("schema", ["", "public"])
-def test_public_is_nobodys_schema(db: None, schema: str) -> None:
+def test_public_is_no_providers_schema(db: None, schema: str) -> None:
     with pytest.raises(NoProviderSchema), schema_named(schema):
         pass
     with pytest.raises(NoProviderSchema):
         require_provider_schema()
 
 
-def test_every_task_of_provider_apps_carries_its_provider() -> None:
+def test_every_task_of_provider_apps_is_a_provider_task_or_scheduled() -> None:
     app.loader.import_default_modules()
     scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
     for name, task in app.tasks.items():

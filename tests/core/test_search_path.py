@@ -1,4 +1,4 @@
-"""The search path is bound seldom, and always that of the schema entered last (decision 0008)."""
+"""The search path is always that of the schema entered last (docs/decisions/0008)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -36,7 +36,7 @@ def undone() -> Iterator[None]:
 
 
 def take(steps: list[str], providers: dict[str, Provider], expected: str) -> None:
-    """Walk the steps; after each, a query must see the schema entered last."""
+    """Take the steps; after each, a query must see the schema entered last."""
     for position, step in enumerate(steps):
         rest = steps[position + 1 :]
         if step.startswith("enter"):
@@ -61,7 +61,7 @@ def take(steps: list[str], providers: dict[str, Provider], expected: str) -> Non
         assert bound() == expected
 
 
-def test_whatever_happens_the_bound_schema_is_the_one_entered(
+def test_the_bound_schema_is_the_one_entered_after_any_steps(
     own_provider: Callable[..., Provider],
 ) -> None:
     providers = {"north": own_provider(prefix="PATHN"), "south": own_provider(prefix="PATHS")}
@@ -78,10 +78,10 @@ def test_whatever_happens_the_bound_schema_is_the_one_entered(
 
 
 @pytest.mark.parametrize("is_nested", [False, True], ids=["transaction", "savepoint"])
-def test_a_schema_entered_in_what_is_rolled_back_stays_bound(
+def test_a_schema_entered_before_a_rollback_stays_bound(
     own_provider: Callable[..., Provider], is_nested: bool
 ) -> None:
-    """The rollback takes the SET back; a query that trusted it would read the other provider."""
+    """The rollback undoes the SET: a query that relied on it would read the other provider."""
     north, south = own_provider(prefix="PATHA"), own_provider(prefix="PATHB")
     connection.set_schema(north.schema_name)
     with transaction.atomic() if is_nested else nullcontext():

@@ -41,7 +41,7 @@ def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...], Metric]:
 def _table(
     listing: Listing, months: tuple[Month, ...], metric: Metric
 ) -> tuple[MonthsTable, Page[Any]]:
-    return listing.page_read(
+    return listing.read_page(
         lambda offset: months_table(
             months=months,
             metric=metric,

@@ -95,7 +95,7 @@ def _enqueue(topic: str, tickets: Iterable[AlertTicket], *, now: datetime) -> No
         NewMessage(topic, key=f"{ticket.pk}:{now.isoformat()}", payload={"ticket": ticket.pk})
         for ticket in tickets
     ]
-    enqueue_all(orders=orders, now=now)
+    enqueue_all(messages=orders, now=now)
 
 
 @handler(OPEN_TOPIC)

@@ -1,4 +1,4 @@
-"""Work that was committed happens, once, whoever dies."""
+"""Committed outbox messages are delivered once, also when a worker or Redis dies."""
 
 import json
 import os
@@ -26,7 +26,7 @@ TOPIC = "tests.note"
 
 
 class Notebook:
-    """What a handler was called with, and what it is to raise next."""
+    """A handler that records its calls; it raises the exceptions of `raises`, one per call."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, object], str]] = []
@@ -40,10 +40,10 @@ class Notebook:
 
 @pytest.fixture
 def notebook() -> Iterator[Notebook]:
-    """A topic that notes what it is given; three attempts."""
-    book = Notebook()
-    handler(TOPIC, max_attempts=3)(book.note)
-    yield book
+    """A topic whose handler records its calls; three attempts."""
+    notebook = Notebook()
+    handler(TOPIC, max_attempts=3)(notebook.note)
+    yield notebook
     del _topics[TOPIC]
 
 
@@ -70,7 +70,9 @@ def put(key: str = "k", **options: object) -> OutboxMessage:
     return OutboxMessage.objects.get(topic=TOPIC, key=key)
 
 
-def test_done_once_however_often_asked(db: None, notebook: Notebook) -> None:
+def test_a_message_is_delivered_once_however_often_it_is_enqueued(
+    db: None, notebook: Notebook
+) -> None:
     put()
     put()
     assert (deliver_due(now=NOON), deliver_due(now=NOON)) == (1, 0)
@@ -79,7 +81,7 @@ def test_done_once_however_often_asked(db: None, notebook: Notebook) -> None:
     assert deliver_due(now=NOON) == 0
 
 
-def test_a_providers_work_runs_in_its_schema(
+def test_a_handler_runs_in_the_schema_of_the_messages_provider(
     north: Provider, south: Provider, notebook: Notebook
 ) -> None:
     for provider in (north, south):
@@ -90,25 +92,27 @@ def test_a_providers_work_runs_in_its_schema(
     assert current_schema() == "public"
 
 
-def test_what_is_rolled_back_never_happens(db: None, notebook: Notebook) -> None:
+def test_a_message_that_is_rolled_back_is_never_delivered(db: None, notebook: Notebook) -> None:
     with transaction.atomic():
         put()
         transaction.set_rollback(True)
     assert deliver_due(now=NOON) == 0
 
 
-def test_an_unknown_topic_is_refused_at_once(db: None) -> None:
+def test_enqueuing_an_unknown_topic_fails(db: None) -> None:
     with pytest.raises(KeyError):
         enqueue(topic="tests.misspelt", key="k", payload={}, now=NOON)
 
 
-def test_not_before_it_is_due(db: None, notebook: Notebook) -> None:
+def test_a_message_is_not_delivered_before_it_is_due(db: None, notebook: Notebook) -> None:
     put(due_at=NOON + timedelta(hours=1))
     assert deliver_due(now=NOON + timedelta(minutes=59)) == 0
     assert deliver_due(now=NOON + timedelta(hours=1)) == 1
 
 
-def test_failures_wait_longer_each_time_and_end(db: None, notebook: Notebook) -> None:
+def test_retries_wait_longer_each_time_until_the_message_is_dead(
+    db: None, notebook: Notebook
+) -> None:
     message = put()
     notebook.raises = [ValueError("first"), ValueError("second"), ValueError("third")]
     now = NOON
@@ -127,7 +131,7 @@ def test_failures_wait_longer_each_time_and_end(db: None, notebook: Notebook) ->
     assert len(notebook.calls) == 3
 
 
-def test_what_died_can_be_tried_again(db: None, notebook: Notebook) -> None:
+def test_a_dead_message_can_be_tried_again(db: None, notebook: Notebook) -> None:
     message = put()
     notebook.raises = [ValueError("x")] * 3
     for hours in range(3):
@@ -139,7 +143,7 @@ def test_what_died_can_be_tried_again(db: None, notebook: Notebook) -> None:
     assert (message.dead_at, message.last_error) == (None, "")
 
 
-def test_what_a_worker_holds_is_not_taken_from_it(db: None, notebook: Notebook) -> None:
+def test_try_again_leaves_a_leased_message_to_its_worker(db: None, notebook: Notebook) -> None:
     message = put()
     held_until = timezone.now() + timedelta(minutes=1)
     OutboxMessage.objects.filter(pk=message.pk).update(leased_until=held_until)
@@ -147,7 +151,7 @@ def test_what_a_worker_holds_is_not_taken_from_it(db: None, notebook: Notebook) 
     assert deliver_due(now=NOON) == 0
 
 
-def test_postponing_is_no_failure(db: None, notebook: Notebook) -> None:
+def test_postponing_does_not_count_as_an_attempt(db: None, notebook: Notebook) -> None:
     message = put()
     later = NOON + timedelta(days=2)
     notebook.raises = [Postpone(later)] * 5
@@ -159,7 +163,7 @@ def test_postponing_is_no_failure(db: None, notebook: Notebook) -> None:
     assert deliver_due(now=later) == 1
 
 
-def test_the_lease_of_a_dead_worker_runs_out(db: None, notebook: Notebook) -> None:
+def test_a_message_is_delivered_again_after_its_lease_expires(db: None, notebook: Notebook) -> None:
     message = put()
     OutboxMessage.objects.update(leased_until=timezone.now() + timedelta(seconds=60))
     assert deliver_due(now=NOON) == 0
@@ -169,9 +173,9 @@ def test_the_lease_of_a_dead_worker_runs_out(db: None, notebook: Notebook) -> No
     assert message.finished_at is not None
 
 
-def test_a_message_that_kills_its_workers_ends(db: None, notebook: Notebook) -> None:
+def test_a_message_that_kills_its_workers_is_dead(db: None, notebook: Notebook) -> None:
     message = put()
-    # Three workers took it, and none came back to say what happened.
+    # Three workers took it and died without a report.
     expired = timezone.now() - timedelta(seconds=1)
     OutboxMessage.objects.update(attempts=3, leased_until=expired)
     assert deliver_due(now=NOON) == 1
@@ -181,13 +185,15 @@ def test_a_message_that_kills_its_workers_ends(db: None, notebook: Notebook) -> 
     assert message.last_error.startswith("WorkersLost")
 
 
-def test_a_late_failure_takes_nothing_from_the_next_worker(db: None, notebook: Notebook) -> None:
+def test_a_failure_after_the_lease_leaves_the_message_to_the_next_worker(
+    db: None, notebook: Notebook
+) -> None:
     message = put()
     taken_over = timezone.now() + timedelta(minutes=5)
 
     def outlive_the_lease(payload: object, now: datetime) -> None:
         OutboxMessage.objects.update(leased_until=taken_over)
-        raise ValueError("too slow, and then wrong")
+        raise ValueError("failed after the lease expired")
 
     handler(TOPIC)(outlive_the_lease)
     deliver_due(now=NOON)
@@ -196,7 +202,7 @@ def test_a_late_failure_takes_nothing_from_the_next_worker(db: None, notebook: N
     assert message.due_at == NOON
 
 
-def test_one_wake_up_for_a_transaction(
+def test_a_transaction_wakes_workers_once(
     db: None, notebook: Notebook, django_capture_on_commit_callbacks: object
 ) -> None:
     with django_capture_on_commit_callbacks() as callbacks:
@@ -210,13 +216,15 @@ import django
 django.setup()
 from django.utils import timezone
 from core.outbox.delivery import enqueue
-from core.outbox.topics import handles
-handles("tests.note")(lambda payload, now: None)
+from core.outbox.topics import handler
+handler("tests.note")(lambda payload, now: None)
 enqueue(topic="tests.note", key="unreachable", payload={}, now=timezone.now())
 """
 
 
-def test_redis_out_of_reach_costs_a_moment_and_no_work(committed: None, notebook: Notebook) -> None:
+def test_a_message_is_enqueued_while_redis_is_unreachable(
+    committed: None, notebook: Notebook
+) -> None:
     began = time.monotonic()
     run = run_in_a_process(ENQUEUE_WITHOUT_REDIS, REDIS_URL="redis://127.0.0.1:9/0")
     try:
@@ -229,7 +237,7 @@ def test_redis_out_of_reach_costs_a_moment_and_no_work(committed: None, notebook
         OutboxMessage.objects.filter(topic=TOPIC).delete()
 
 
-def test_two_workers_at_once_do_everything_once(committed: None, notebook: Notebook) -> None:
+def test_concurrent_workers_deliver_each_message_once(committed: None, notebook: Notebook) -> None:
     for n in range(60):
         put(f"race-{n}")
     start = threading.Barrier(4)
@@ -260,16 +268,16 @@ import django
 django.setup()
 from django.utils import timezone
 from core.outbox.delivery import deliver_due
-from core.outbox.topics import handles
+from core.outbox.topics import handler
 def die(payload, now):
     open(sys.argv[1], "a").write("tried\\n")
     os.kill(os.getpid(), signal.SIGKILL)
-handles("tests.note", max_attempts=3)(die)
+handler("tests.note", max_attempts=3)(die)
 deliver_due(now=timezone.now())
 """
 
 
-def test_killed_while_doing_it_it_is_done_by_the_next(
+def test_the_next_worker_delivers_the_message_of_a_killed_one(
     committed: None, notebook: Notebook, tmp_path: Path
 ) -> None:
     message = put("killed")
@@ -287,7 +295,7 @@ def test_killed_while_doing_it_it_is_done_by_the_next(
         OutboxMessage.objects.filter(topic=TOPIC).delete()
 
 
-def test_payloads_come_back_as_they_went_in(db: None, notebook: Notebook) -> None:
+def test_the_handler_gets_the_payload_that_was_enqueued(db: None, notebook: Notebook) -> None:
     payload = json.loads('{"text": "Grüße \\u2026", "ids": [1, 2], "none": null}')
     enqueue(topic=TOPIC, key="json", payload=payload, now=NOON)
     deliver_due(now=NOON)

@@ -1,4 +1,4 @@
-"""How workers are called to the work: all of them where there is some, and nobody in vain."""
+"""Workers are woken one after the other while there are messages, and none without messages."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,22 +16,22 @@ TOPIC = "tests.chain"
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """When another worker was called."""
-    heard: list[datetime] = []
+    """The instants at which another worker was woken."""
+    woken: list[datetime] = []
     for module in (delivery, tasks):
-        monkeypatch.setattr(module, "call_worker", lambda: heard.append(timezone.now()))
-    return heard
+        monkeypatch.setattr(module, "call_worker", lambda: woken.append(timezone.now()))
+    return woken
 
 
 @pytest.fixture
 def chain() -> Iterator[None]:
-    """A topic whose every message orders the next, three in all."""
+    """A topic whose handler enqueues the next message, three in all."""
 
-    def order_next(payload: dict[str, int], now: datetime) -> None:
+    def enqueue_next(payload: dict[str, int], now: datetime) -> None:
         if payload["number"] < 3:
             put(payload["number"] + 1, now=now)
 
-    handler(TOPIC)(order_next)
+    handler(TOPIC)(enqueue_next)
     yield
     del _topics[TOPIC]
 
@@ -41,7 +41,7 @@ def put(number: int, *, now: datetime) -> None:
 
 
 @pytest.mark.usefixtures("chain", "db")
-def test_who_finds_work_calls_one_more_and_does_what_the_work_orders(
+def test_a_worker_with_messages_wakes_one_more_and_delivers_those_that_handlers_enqueue(
     calls: list[datetime],
 ) -> None:
     put(1, now=datetime(2020, 1, 1, tzinfo=UTC))
@@ -53,6 +53,6 @@ def test_who_finds_work_calls_one_more_and_does_what_the_work_orders(
 
 
 @pytest.mark.usefixtures("db")
-def test_who_finds_none_calls_nobody(calls: list[datetime]) -> None:
+def test_a_worker_without_messages_wakes_no_other(calls: list[datetime]) -> None:
     assert tasks.send_due() == 0
     assert calls == []
