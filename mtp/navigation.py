@@ -1,4 +1,4 @@
-"""The menu of every page: the pages, who has them, and the badges on them."""
+"""The menu of every page: its entries, the roles that see them, and the counts beside them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ from tenants.models import Alert, CapRequest
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page that the menu leads to.
+    """A page in the menu, visible to users whose role has `permission`.
 
-    `badge` counts what waits for a person on the page, in the provider's schema and within the
-    person's organizations. With `condition`, only providers for which it holds have the entry.
+    `name` is the URL's name. `badge` counts the open tasks on the page within the user's
+    organizations. With `condition`, the entry is visible only for providers that meet it.
     """
 
     name: str
@@ -39,16 +39,12 @@ class Entry:
     condition: Callable[[datetime], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Entries below one heading; the first group has none."""
-
-    label: str
-    entries: tuple[Entry, ...]
+# Entries below their heading; the first group of a menu has none.
+Menu = tuple[tuple[str, tuple[Entry, ...]], ...]
 
 
 def _waiting_alerts(user: User) -> int:
-    """Open, unacknowledged alerts of those that this person may see."""
+    """Open, unacknowledged alerts that this user may see."""
     return Alert.objects.waiting().visible(sees_money=user.may(Permission.VIEW_BILLING)).count()
 
 
@@ -57,7 +53,6 @@ def _open_cap_requests(_user: User) -> int:
 
 
 def _undecided_drifts(_user: User) -> int:
-    """Services that were changed in Autotask."""
     return Drift.objects.filter(decided_at=None).count()
 
 
@@ -65,207 +60,144 @@ def _has_contract(_now: datetime) -> bool:
     return Contract.objects.exists()
 
 
-PROVIDER_MENU = (
-    Group(
-        "",
-        (
-            Entry("dashboard", "Dashboard", "home", Permission.VIEW_ORGANIZATIONS),
-            Entry(
-                "organization_list",
-                "Organizations",
-                "building-office-2",
-                Permission.VIEW_ORGANIZATIONS,
-            ),
-            Entry(
-                "alert_list", "Alerts", "bell-alert", Permission.VIEW_ALERTS, badge=_waiting_alerts
-            ),
-        ),
+HOME = (
+    Entry("dashboard", "Dashboard", "home", Permission.VIEW_ORGANIZATIONS),
+    Entry("organization_list", "Organizations", "building-office-2", Permission.VIEW_ORGANIZATIONS),
+    Entry("alert_list", "Alerts", "bell-alert", Permission.VIEW_ALERTS, badge=_waiting_alerts),
+)
+USAGE = (
+    Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
+    Entry("active_users", "Monthly active users", "user-circle", Permission.VIEW_USAGE),
+    Entry("licenses", "Licenses", "ticket", Permission.VIEW_BILLING, condition=has_commitment),
+    Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
+    Entry(
+        "cap_simulation",
+        "Try caps on past months",
+        "adjustments-horizontal",
+        Permission.CHANGE_CAPS,
     ),
-    Group(
-        "Usage",
-        (
-            Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
-            Entry("active_users", "Monthly active users", "user-circle", Permission.VIEW_USAGE),
-            Entry(
-                "licenses", "Licenses", "ticket", Permission.VIEW_BILLING, condition=has_commitment
-            ),
-            Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
-            Entry(
-                "cap_simulation", "Cap what-if", "adjustments-horizontal", Permission.CHANGE_CAPS
-            ),
-            Entry(
-                "cap_request_list",
-                "Cap requests",
-                "hand-raised",
-                Permission.CHANGE_CAPS,
-                badge=_open_cap_requests,
-            ),
-        ),
-    ),
-    Group(
-        "Billing",
-        (
-            Entry(
-                "contract",
-                "Contract",
-                "document-check",
-                Permission.VIEW_BILLING,
-                condition=_has_contract,
-            ),
-            Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
-            Entry(
-                "billing_information",
-                "Billing Information",
-                "credit-card",
-                Permission.VIEW_BILLING,
-            ),
-            Entry(
-                "invoice_preview",
-                "Month-end rehearsal",
-                "clipboard-document-check",
-                Permission.VIEW_BILLING,
-            ),
-        ),
-    ),
-    Group(
-        "Integrations",
-        (
-            Entry(
-                "autotask",
-                "Autotask",
-                "puzzle-piece",
-                Permission.MANAGE_INTEGRATIONS,
-                badge=_undecided_drifts,
-            ),
-            Entry(
-                "autotask_statement",
-                "Statement per client",
-                "scale",
-                Permission.VIEW_BILLING,
-            ),
-        ),
-    ),
-    Group(
-        "Account",
-        (
-            Entry(
-                "account_overview", "Account Overview", "identification", Permission.VIEW_ACCOUNT
-            ),
-            Entry(
-                "administrator_list",
-                "Administrators",
-                "user-group",
-                Permission.MANAGE_ADMINISTRATORS,
-            ),
-        ),
+    Entry(
+        "cap_request_list",
+        "Cap requests",
+        "hand-raised",
+        Permission.CHANGE_CAPS,
+        badge=_open_cap_requests,
     ),
 )
-OWN_MENU = (
-    Group(
-        "",
-        (
-            Entry("own_organization", "Overview", "home", Permission.USE_OWN_ORGANIZATION),
-            Entry("own_user_list", "Users", "users", Permission.USE_OWN_ORGANIZATION),
-            Entry(
-                "own_device_list",
-                "Devices",
-                "computer-desktop",
-                Permission.USE_OWN_ORGANIZATION,
-            ),
-            Entry(
-                "own_active_users_of",
-                "Active users",
-                "user-circle",
-                Permission.USE_OWN_ORGANIZATION,
-            ),
-            Entry("own_location_list", "Locations", "map-pin", Permission.USE_OWN_ORGANIZATION),
-            Entry(
-                "own_cap_request",
-                "User cap",
-                "arrow-trending-up",
-                Permission.USE_OWN_ORGANIZATION,
-            ),
-        ),
+BILLING = (
+    Entry(
+        "contract", "Contract", "document-check", Permission.VIEW_BILLING, condition=_has_contract
+    ),
+    Entry("payment_history", "Payment History", "document-text", Permission.VIEW_BILLING),
+    Entry("billing_information", "Billing Information", "credit-card", Permission.VIEW_BILLING),
+    Entry(
+        "invoice_preview",
+        "Next invoice (preview)",
+        "clipboard-document-check",
+        Permission.VIEW_BILLING,
     ),
 )
-MENUS = (*PROVIDER_MENU, *OWN_MENU)
+INTEGRATIONS = (
+    Entry(
+        "autotask",
+        "Autotask",
+        "puzzle-piece",
+        Permission.MANAGE_INTEGRATIONS,
+        badge=_undecided_drifts,
+    ),
+    Entry("autotask_statement", "Statement per client", "scale", Permission.VIEW_BILLING),
+)
+ACCOUNT = (
+    Entry("account_overview", "Account Overview", "identification", Permission.VIEW_ACCOUNT),
+    Entry("administrator_list", "Administrators", "user-group", Permission.MANAGE_ADMINISTRATORS),
+)
+OWN = Permission.USE_OWN_ORGANIZATION
+OWN_ORGANIZATION = (
+    Entry("own_organization", "Overview", "home", OWN),
+    Entry("own_user_list", "Users", "users", OWN),
+    Entry("own_device_list", "Devices", "computer-desktop", OWN),
+    Entry("own_active_users_of", "Active users", "user-circle", OWN),
+    Entry("own_location_list", "Locations", "map-pin", OWN),
+    Entry("own_cap_request", "User cap", "arrow-trending-up", OWN),
+)
+OWN_MENU: Menu = (("", OWN_ORGANIZATION),)
+# A role's permissions are those of one of the two menus.
+MENUS: Menu = (
+    ("", HOME),
+    ("Usage", USAGE),
+    ("Billing", BILLING),
+    ("Integrations", INTEGRATIONS),
+    ("Account", ACCOUNT),
+    *OWN_MENU,
+)
 OWN_PAGES = "/organization/"
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Which conditions hold and what the badges count, by the entries' names."""
-
-    conditions: dict[str, bool]
-    badges: dict[str, int]
-
-
-def _figures(user: User) -> Figures:
-    """The figures of the entries that this person's role includes, read at most once a moment."""
+def _conditions_and_badges(user: User) -> tuple[dict[str, bool], dict[str, int]]:
+    """Results of both kinds of entry functions by entry name, cached for MENU_CACHE_SECONDS."""
     key = menu_badges_key(user)
-    remembered = caches["provider"].get(key)
-    if remembered is not None:
-        return Figures(*remembered)
-    entries = [entry for group in MENUS for entry in group.entries if user.may(entry.permission)]
+    cached: tuple[dict[str, bool], dict[str, int]] | None = caches["provider"].get(key)
+    if cached is not None:
+        return cached
+    entries = [entry for _, group in MENUS for entry in group if user.may(entry.permission)]
     now = timezone.now()
-    # A refusal's page is rendered outside of the policy that bound the limit.
+    # The policy of a route sets this limit too, but a page of refusal is rendered without it.
     with limited_to(user.visible_organizations):
         conditions = {entry.name: entry.condition(now) for entry in entries if entry.condition}
         badges = {entry.name: entry.badge(user) for entry in entries if entry.badge}
     caches["provider"].set(key, (conditions, badges), settings.MENU_CACHE_SECONDS)
-    return Figures(conditions, badges)
+    return conditions, badges
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """The menu of the pages that this person's role includes, grouped.
+    """Context processor: `navigation`, the groups of entries that the user's role includes.
 
-    On the pages of an organization that a provider's administrator entered, it is that
-    organization's menu.
+    A provider's administrator who impersonates an organization gets that organization's menu. The
+    active item is the one with the longest URL that begins the request's path.
     """
     user = getattr(request, "user", None)
     if not isinstance(user, User) or not user.role:
         return {"navigation": []}
-    is_impersonated = current_schema() != get_public_schema_name()
-    figures = _figures(user) if is_impersonated else Figures({}, {})
-    if user.may(Permission.IMPERSONATE) and request.path.startswith(OWN_PAGES):
-        menu = [(group.label, list(group.entries)) for group in OWN_MENU]
-    else:
-        menu = [
-            (
-                group.label,
-                [
-                    entry
-                    for entry in group.entries
-                    if user.may(entry.permission)
-                    and (not entry.condition or figures.conditions.get(entry.name, False))
-                ],
-            )
-            for group in MENUS
-        ]
-    return {"navigation": _rendered(menu, figures, path=request.path)}
-
-
-def _rendered(
-    menu: list[tuple[str, list[Entry]]], figures: Figures, *, path: str
-) -> list[dict[str, Any]]:
-    """Groups of items with address and icon; the item whose address fits `path` best is active."""
-    addresses = {entry.name: reverse(entry.name) for _, entries in menu for entry in entries}
-    fitting = [address for address in addresses.values() if path.startswith(address)]
-    active = max(fitting, key=len, default="")
-    return [
-        {
-            "label": label,
-            "items": [
-                {
-                    "label": entry.label,
-                    "url": addresses[entry.name],
-                    "icon": entry.icon,
-                    "active": addresses[entry.name] == active,
-                    "count": figures.badges.get(entry.name, 0),
-                }
+    conditions: dict[str, bool] = {}
+    badges: dict[str, int] = {}
+    if current_schema() != get_public_schema_name():
+        conditions, badges = _conditions_and_badges(user)
+    is_impersonating = user.may(Permission.IMPERSONATE) and request.path.startswith(OWN_PAGES)
+    menu = [
+        (
+            label,
+            [
+                entry
                 for entry in entries
+                if is_impersonating
+                or (
+                    user.may(entry.permission)
+                    and (not entry.condition or conditions.get(entry.name, False))
+                )
             ],
-        }
-        for label, entries in menu
-        if entries
+        )
+        for label, entries in (OWN_MENU if is_impersonating else MENUS)
     ]
+    urls = {entry.name: reverse(entry.name) for _, entries in menu for entry in entries}
+    active = max(
+        (url for url in urls.values() if request.path.startswith(url)), key=len, default=""
+    )
+    return {
+        "navigation": [
+            {
+                "label": label,
+                "items": [
+                    {
+                        "label": entry.label,
+                        "url": urls[entry.name],
+                        "icon": entry.icon,
+                        "active": urls[entry.name] == active,
+                        "count": badges.get(entry.name, 0),
+                    }
+                    for entry in entries
+                ],
+            }
+            for label, entries in menu
+            if entries
+        ]
+    }

@@ -1,42 +1,26 @@
-"""Mails as Django's file backend keeps them: what a demo has instead of a mail server.
+"""Mails that Django's file backend writes: the demo has no mail server.
 
-Files are named by the backend; several mails in one file stand behind each other, each closed by a
-line of dashes.
+The backend puts the mails of one connection into one file, each followed by a line of dashes.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email import message_from_bytes, policy
+from email import policy
 from email.message import EmailMessage
-from email.parser import BytesHeaderParser
+from email.parser import BytesParser
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
 
 FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-_CLOSING = b"\n" + b"-" * 79 + b"\n"
-_NAME = re.compile(r"(?P<file>\d{8}-\d{6}-\d+\.log)\.(?P<position>\d{1,4})")
-
-
-class NoSuchMail(Exception):
-    """No mail of this name is kept."""
+_SEPARATOR = b"\n" + b"-" * 79 + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """What a list shows of a mail; `name` finds it again, `sent_at` is aware."""
-
-    name: str
-    to: str
-    subject: str
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Enclosure:
-    """A file that came with a mail."""
+class Attachment:
+    """A file in a mail; `type` is its MIME type."""
 
     name: str
     type: str
@@ -45,81 +29,69 @@ class Enclosure:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail with both its forms; `html` is empty for one of plain text."""
+    """A mail of the folder. `name` is its file's name with its position in the file."""
 
-    heading: Heading
-    text: str
-    html: str
-    enclosures: tuple[Enclosure, ...]
+    name: str
+    message: EmailMessage
+
+    @property
+    def subject(self) -> str:
+        """The subject."""
+        return str(self.message["Subject"])
+
+    @property
+    def to(self) -> str:
+        """The recipients, as in the header."""
+        return str(self.message["To"])
+
+    @property
+    def sent_at(self) -> datetime:
+        """The instant in the Date header, aware."""
+        return cast(datetime, self.message["Date"].datetime)
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        """Its files."""
+        return [
+            Attachment(
+                name=part.get_filename() or "attachment",
+                type=part.get_content_type(),
+                content=cast(bytes, part.get_payload(decode=True)),
+            )
+            for part in self.message.iter_attachments()
+        ]
+
+    def body(self, kind: str) -> str:
+        """The "plain" or "html" part; empty if the mail has none."""
+        part = self.message.get_body(preferencelist=(kind,))
+        return str(part.get_content()) if part else ""
 
 
-def is_kept_in_files() -> bool:
-    """Whether mails go into files here, and can be read."""
+def uses_files() -> bool:
+    """Whether mails are written into files here."""
     return bool(settings.EMAIL_BACKEND == FILE_BACKEND)
 
 
-def headings(*, search: str = "") -> list[Heading]:
-    """What is kept, newest first, with `search` in its subject or recipients."""
-    wanted = search.strip().lower()
-    parser = BytesHeaderParser(policy=policy.default)
-    found = (
-        _heading(parser.parsebytes(content), name=name)
-        for path in _files()
-        for name, content in reversed(list(_contents(path)))
-    )
-    return [one for one in found if wanted in f"{one.subject} {one.to}".lower()]
+def mails(*, search: str = "") -> list[Mail]:
+    """Headers of all mails with `search` in subject or recipients, newest first."""
+    search = search.strip().lower()
+    parser = BytesParser(policy=policy.default)
+    headers = (Mail(name, parser.parsebytes(raw, headersonly=True)) for name, raw in _raw_mails())
+    return [mail for mail in headers if search in f"{mail.subject} {mail.to}".lower()]
 
 
-def mail(*, name: str) -> Mail:
-    """One mail. Raises `NoSuchMail`, whatever the name."""
-    match = _NAME.fullmatch(name)
-    path = next((path for path in _files() if match and path.name == match["file"]), None)
-    if path is None:
-        raise NoSuchMail(name)
-    content = dict(_contents(path)).get(name)
-    if content is None:
-        raise NoSuchMail(name)
-    message = message_from_bytes(content, policy=policy.default)
-    return Mail(
-        heading=_heading(message, name=name),
-        text=_body(message, "plain"),
-        html=_body(message, "html"),
-        enclosures=tuple(
-            Enclosure(
-                name=part.get_filename() or "attachment",
-                type=part.get_content_type(),
-                content=_bytes(part),
-            )
-            for part in message.iter_attachments()
-        ),
-    )
+def find_mail(name: str) -> Mail | None:
+    """The mail of this name, or None. No file outside the folder is read, whatever the name is."""
+    raw = dict(_raw_mails()).get(name)
+    return Mail(name, BytesParser(policy=policy.default).parsebytes(raw)) if raw else None
 
 
-def _bytes(part: EmailMessage) -> bytes:
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
-
-
-def _files() -> list[Path]:
-    # Only the file backend's setting is there.
+def _raw_mails() -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each mail, newest first."""
+    # Django's settings have no EMAIL_FILE_PATH where another backend is used.
     folder = Path(str(getattr(settings, "EMAIL_FILE_PATH", "")))
     files = [path for path in folder.glob("*.log") if path.is_file()] if folder.is_dir() else []
-    return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
-
-
-def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    for position, content in enumerate(path.read_bytes().split(_CLOSING)):
-        if content.strip():
-            yield f"{path.name}.{position}", content
-
-
-def _heading(message: EmailMessage, *, name: str) -> Heading:
-    sent_at: datetime = message["Date"].datetime
-    return Heading(
-        name=name, to=str(message["To"]), subject=str(message["Subject"]), sent_at=sent_at
-    )
-
-
-def _body(message: EmailMessage, kind: str) -> str:
-    part = message.get_body(preferencelist=(kind,))
-    return str(part.get_content()) if part else ""
+    for path in sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True):
+        for position, raw in reversed(list(enumerate(path.read_bytes().split(_SEPARATOR)))):
+            if raw.strip():
+                yield f"{path.name}.{position}", raw

@@ -1,4 +1,4 @@
-"""Operations read the mails that the demo keeps in files. Production has no such pages."""
+"""Pages on which operations staff reads the demo's mails; production has no such pages."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from accounts.policies import OPERATIONS
@@ -18,58 +19,61 @@ View = Callable[..., HttpResponse]
 
 
 def _for_operations(view: View) -> View:
-    """For staff only, and only where mails are kept in files: 404 elsewhere."""
+    """Admit operations staff only, and answer 404 where mails are not written into files."""
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if not mailbox.is_kept_in_files():
+        if not mailbox.uses_files():
             raise Http404
-        try:
-            return view(request, **kwargs)
-        except mailbox.NoSuchMail as missing:
-            raise Http404 from missing
+        return view(request, **kwargs)
 
-    asked: View = admin.site.admin_view(require_safe(guarded))
-    asked.policy = OPERATIONS  # type: ignore[attr-defined]
-    return asked
+    admin_view: View = admin.site.admin_view(require_safe(guarded))
+    admin_view.policy = OPERATIONS  # type: ignore[attr-defined] # read by the test of all routes
+    return admin_view
 
 
 @_for_operations
 def mails(request: HttpRequest) -> HttpResponse:
     """Every mail that was sent, newest first."""
     search = request.GET.get("q", "")
-    found = Paginator(mailbox.headings(search=search), MAILS_PER_PAGE)
-    page = found.get_page(request.GET.get("page"))
+    paginator = Paginator(mailbox.mails(search=search), MAILS_PER_PAGE)
+    page = paginator.get_page(request.GET.get("page"))
     return _page(request, "mails", title="Sent mails", page=page, q=search)
 
 
 @_for_operations
 def mail(request: HttpRequest, name: str) -> HttpResponse:
-    """One mail: its HTML in a frame that may do nothing, its plain text, its files."""
-    kept = mailbox.mail(name=name)
-    # Links open outside the frame, which may go nowhere itself.
-    framed = kept.html.replace("<head>", '<head><base target="_blank">', 1)
-    return _page(request, "mail", title=kept.heading.subject, mail=kept, framed=framed)
+    """One mail: its HTML in a sandboxed frame, its plain text, its files."""
+    mail = _mail(name)
+    # The sandbox does not let the frame navigate, so links open in a new window.
+    framed = mail.body("html").replace("<head>", '<head><base target="_blank">', 1)
+    return _page(
+        request, "mail", title=mail.subject, mail=mail, text=mail.body("plain"), framed=framed
+    )
 
 
 @_for_operations
-def mail_enclosure(request: HttpRequest, name: str, position: int) -> HttpResponse:  # noqa: ARG001 - a view's signature
-    """A file that came with a mail."""
-    enclosures = mailbox.mail(name=name).enclosures
-    if position >= len(enclosures):
+def mail_attachment(request: HttpRequest, name: str, position: int) -> HttpResponse:  # noqa: ARG001 - a view's signature
+    """A file in a mail."""
+    attachments = _mail(name).attachments
+    if position >= len(attachments):
         raise Http404
-    enclosure = enclosures[position]
-    response = HttpResponse(enclosure.content, content_type=enclosure.type)
-    response.headers["Content-Disposition"] = _as_file(enclosure.name)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    attachment = attachments[position]
+    disposition = content_disposition_header(as_attachment=True, filename=attachment.name)
+    return HttpResponse(
+        attachment.content,
+        content_type=attachment.type,
+        headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
+    )
 
 
-def _as_file(name: str) -> str:
-    plain = "".join(letter for letter in name if letter.isascii() and letter.isprintable())
-    return 'attachment; filename="{}"'.format(plain.replace('"', "").replace("\\", ""))
+def _mail(name: str) -> mailbox.Mail:
+    mail = mailbox.find_mail(name)
+    if mail is None:
+        raise Http404
+    return mail
 
 
 def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-    shown = {**admin.site.each_context(request), **context}
-    return TemplateResponse(request, f"demo/{template}.html", shown)
+    context = {**admin.site.each_context(request), **context}
+    return TemplateResponse(request, f"demo/{template}.html", context)

@@ -1,4 +1,4 @@
-"""The pages of the mails that the demo keeps, below `operations/mails/`."""
+"""URLs of the demo's mail pages, below `operations/mails/`."""
 
 from django.urls import path
 
@@ -9,7 +9,7 @@ urlpatterns = [
     path("<str:name>/", mailbox_pages.mail, name="operations_mail"),
     path(
         "<str:name>/<int:position>/",
-        mailbox_pages.mail_enclosure,
-        name="operations_mail_enclosure",
+        mailbox_pages.mail_attachment,
+        name="operations_mail_attachment",
     ),
 ]

@@ -1,4 +1,4 @@
-"""`./manage.py`, as people type it: without having entered any environment."""
+"""`./manage.py` without an activated virtual environment."""
 
 import os
 import subprocess
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.skipif(not (ROOT / ".venv").exists(), reason="runs in an environment elsewhere")
-def test_the_command_line_finds_the_environment_by_itself() -> None:
+@pytest.mark.skipif(not (ROOT / ".venv").exists(), reason="no .venv in the checkout")
+def test_manage_py_finds_the_virtual_environment() -> None:
     bare = {"PATH": f"{sys.base_prefix}/bin:{os.defpath}", "SECRET_KEY": "x", "DEBUG": ""}
-    told = subprocess.run(
+    run = subprocess.run(
         ["./manage.py", "version"],
         cwd=ROOT,
         env={**os.environ, **bare},
@@ -21,4 +21,4 @@ def test_the_command_line_finds_the_environment_by_itself() -> None:
         text=True,
         check=False,
     )
-    assert (told.returncode, told.stdout.strip()[:1]) == (0, "5"), told.stderr
+    assert (run.returncode, run.stdout.strip()[:1]) == (0, "5"), run.stderr

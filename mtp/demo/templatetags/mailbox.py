@@ -1,13 +1,8 @@
-"""Whether there are mails to read, for the operations admin's start page."""
+"""The template tag of the operations admin's start page, which links to the demo's mails."""
 
 from django import template
 
-from mtp.demo.mailbox import is_kept_in_files
+from mtp.demo.mailbox import uses_files
 
 register = template.Library()
-
-
-@register.simple_tag
-def mails_are_kept() -> bool:
-    """Whether mails go into files here."""
-    return is_kept_in_files()
+register.simple_tag(uses_files, name="mails_are_in_files")
