@@ -21,7 +21,7 @@ from billing.documents.text_fitting import MISSING, fitted, is_monospaced, print
 from billing.formatting import instant_text, quantity_text
 from tests.billing.invoice_contents import UNUSUAL_NAMES, invoice_with
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def read(content: bytes) -> PdfReader:

@@ -104,7 +104,5 @@ def test_the_admin_start_page_links_to_the_mails(folder: Path, operations: Clien
     assert LIST in operations.get("/operations/").text
 
 
-def test_an_empty_mail_list_says_that_no_mail_was_sent(
-    folder: Path, operations: Client
-) -> None:
+def test_an_empty_mail_list_says_that_no_mail_was_sent(folder: Path, operations: Client) -> None:
     assert "No mail was sent yet." in operations.get(LIST, {"page": "9999"}).text

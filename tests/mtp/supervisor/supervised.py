@@ -14,7 +14,7 @@ import redis
 
 from mtp.supervisor.processes import writing_to
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def eventually(condition: Callable[[], bool], *, seconds: float = 15) -> bool:
