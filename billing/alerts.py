@@ -86,26 +86,26 @@ def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - 
         )
 
 
-@rule("standing")
+@rule("dunning")
 def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     """A balance that is overdue: one alert, which gets worse with its steps."""
     provider = current_provider()
-    assessment = dunning_status(provider=provider, now=now)
-    if not assessment.standing:
+    status = dunning_status(provider=provider, now=now)
+    if not status.stage:
         return
-    page = DunningSummary.of(assessment, zone=provider.billing_zone())
-    if page.is_suspended:
+    summary = DunningSummary.of(status, zone=provider.billing_zone())
+    if summary.is_suspended:
         title = "Your account is suspended"
-    elif page.is_thirty_days:
-        title = f"{page.owed} has been outstanding for 30 days"
+    elif summary.is_thirty_days:
+        title = f"{summary.owed} has been outstanding for 30 days"
     else:
-        title = f"{page.owed} is outstanding"
+        title = f"{summary.owed} is outstanding"
     yield Condition(
         cause="outstanding-balance",
         kind=Kind.PAYMENT,
-        severity=Severity.WARNING if page.is_outstanding else Severity.CRITICAL,
+        severity=Severity.WARNING if summary.is_outstanding else Severity.CRITICAL,
         title=title,
-        text=page.next_step,
+        text=summary.next_step,
         link=reverse("billing_information"),
     )
 

@@ -118,7 +118,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "mtp.navigation.navigation",
-                "billing.dunning.context_processors.standing",
+                "billing.dunning.context_processors.dunning",
             ],
         },
     }

@@ -1,1 +1,1 @@
-"""Dunning: what happens to a provider whose invoices stay unpaid."""
+"""Dunning: stages, mails and suspension of a provider whose invoices stay unpaid."""

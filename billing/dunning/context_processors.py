@@ -1,4 +1,4 @@
-"""What every page says about an outstanding balance."""
+"""The outstanding balance, for the banner of every page."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from billing.dunning.summary import DunningSummary
 from billing.dunning.suspension import dunning_status_of_request, sees_dunning
 
 
-def standing(request: HttpRequest) -> dict[str, Any]:
-    """`standing`: a `DunningSummary` for whoever works for a provider that owes, otherwise None.
+def dunning(request: HttpRequest) -> dict[str, Any]:
+    """Add `dunning`, a `DunningSummary` for administrators of a provider that owes, else None.
 
-    `is_suspended` is known to everybody. Costs no statement while nothing can be outstanding.
+    `is_suspended` is set for every user. No statement runs while nothing can be outstanding.
     """
-    assessment = dunning_status_of_request(request, now=timezone.now())
-    if not assessment.standing:
-        return {"standing": None, "is_suspended": False}
-    is_told = sees_dunning(getattr(request, "user", None))
-    zone = current_provider().billing_zone()
-    page = DunningSummary.of(assessment, zone=zone) if is_told else None
+    status = dunning_status_of_request(request, now=timezone.now())
+    if not status.stage:
+        return {"dunning": None, "is_suspended": False}
+    summary = None
+    if sees_dunning(getattr(request, "user", None)):
+        summary = DunningSummary.of(status, zone=current_provider().billing_zone())
     return {
-        "standing": page,
-        "is_suspended": assessment.is_suspended,
+        "dunning": summary,
+        "is_suspended": status.is_suspended,
         "support_email": settings.SUPPORT_EMAIL,
     }

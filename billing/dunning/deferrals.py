@@ -1,4 +1,4 @@
-"""Operations put a suspension off, with a reason and an end, and the log says who."""
+"""Deferrals: operations postpone a suspension, with a reason and a last day."""
 
 from datetime import date, datetime
 
@@ -12,17 +12,17 @@ from tenants import audit
 
 
 class DeferralRefused(Exception):
-    """The deferral was not made; the message is for people."""
+    """The deferral is refused; the message is shown to the user."""
 
 
 @transaction.atomic
 def defer_suspension(
     *, provider: Provider, reason: str, last_day: date, actor: Actor, now: datetime
 ) -> SuspensionDeferral:
-    """Leave the entered provider its access through `last_day` of its billing time zone.
+    """Defer the suspension of the current provider through `last_day` of its billing time zone.
 
-    Lifts a suspension at once. The latest day of all deferrals counts; steps before the suspension
-    are reached as ever. Raises `DeferralRefused` without a reason or for a day that is over.
+    Lifts a suspension at once. Of several deferrals the latest day counts; the steps before the
+    suspension are not deferred. Raises `DeferralRefused` without a reason or for a past day.
     """
     if not reason.strip():
         raise DeferralRefused("Give the reason: it is kept in the provider's audit log.")
@@ -42,14 +42,14 @@ def defer_suspension(
 
 @transaction.atomic
 def withdraw_deferral(*, deferral: SuspensionDeferral, actor: Actor, now: datetime) -> bool:
-    """Let the suspension come as it would have; True where the deferral was in force until now."""
-    is_first = SuspensionDeferral.objects.filter(pk=deferral.pk, withdrawn_at=None).update(
+    """End a deferral; False if it was withdrawn already."""
+    was_active = SuspensionDeferral.objects.filter(pk=deferral.pk, withdrawn_at=None).update(
         withdrawn_at=now
     )
-    if is_first:
+    if was_active:
         _log(deferral, "suspension.deferral_withdrawn", actor=actor, now=now)
         update_dunning(now=now)
-    return bool(is_first)
+    return bool(was_active)
 
 
 def _log(deferral: SuspensionDeferral, action: str, *, actor: Actor, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Mails about an outstanding balance to the billing contacts: each step once, and the way back."""
+"""Dunning mails to the billing contacts: one for each step, one when access is restored."""
 
 from datetime import datetime
 
@@ -15,52 +15,22 @@ _SUBJECTS = {
 }
 
 
-def queue_step_mail(
-    *, provider: Provider, step: DunningStep, assessment: DunningStatus, now: datetime
+def queue_dunning_mail(
+    *, provider: Provider, step: DunningStep, status: DunningStatus, now: datetime
 ) -> None:
-    """Say which step was reached and when, what is owed, and what comes next."""
-    _queue(
-        "dunning_step",
-        key=f"standing:{step.pk}",
-        subject=_SUBJECTS[DunningStep.Step(step.step)],
-        provider=provider,
-        step=step,
-        assessment=assessment,
-        now=now,
-    )
+    """Mail that a step was reached, or that access is restored if the step has ended.
 
-
-def queue_restored_mail(
-    *, provider: Provider, step: DunningStep, assessment: DunningStatus, now: datetime
-) -> None:
-    """Say that access is back, and what is still outstanding."""
-    _queue(
-        "access_restored",
-        key=f"standing-restored:{step.pk}",
-        subject="Access to your account is restored",
-        provider=provider,
-        step=step,
-        assessment=assessment,
-        now=now,
-    )
-
-
-def _queue(
-    template: str,
-    *,
-    key: str,
-    subject: str,
-    provider: Provider,
-    step: DunningStep,
-    assessment: DunningStatus,
-    now: datetime,
-) -> None:
-    page = DunningSummary.of(assessment, zone=provider.billing_zone())
+    Both say what is outstanding and which step comes next. Each is sent once per step.
+    """
+    template, subject = "dunning_step", _SUBJECTS[DunningStep.Step(step.step)]
+    if step.ended_at:
+        template, subject = "access_restored", "Access to your account is restored"
+    summary = DunningSummary.of(status, zone=provider.billing_zone())
     mail_contacts(
         template,
-        key=key,
+        key=f"{template}:{step.pk}",
         subject=subject,
         provider=provider,
-        context={"step": step, "since": page.instant(step.since), "page": page},
+        context={"step": step, "since": summary.instant(step.since), "dunning": summary},
         now=now,
     )

@@ -1,23 +1,25 @@
-"""Where a provider stands with its unpaid invoices: arithmetic on dates and instants.
+"""Dunning stages: how long a provider's invoices have been unpaid. Pure.
 
-Days are counted from the due date in the billing time zone and compared as ranges, never for
-equality: a step that nobody looked at on its day is reached on any later one. Sources:
+Days count from the due date in the billing time zone. They are compared as ranges, never for
+equality, so a step that was missed on its day is reached on any later day. Sources:
 docs/facts/product.md, Dunning (outstanding, 30 days, 45 days); docs/facts/peers.md, Dunning;
 docs/decisions/0011.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
+
+from core.months import day_starts_at
 
 THIRTY_DAYS_AFTER = 30
 SUSPENDED_AFTER = 45
 
 
 class DunningStage(IntEnum):
-    """From good to bad, so that the worst of several is their maximum."""
+    """The stages in order of severity, so that the worst of several is their maximum."""
 
     CURRENT = 0
     OUTSTANDING = 1
@@ -27,10 +29,10 @@ class DunningStage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """An issued invoice on which `owed_minor` is still to be paid.
+    """An issued invoice on which `owed_minor` is due and unpaid.
 
-    `charge_failed_at` is the instant of the first charge that failed, `next_attempt_at` that of the
-    next one on the card on file; None where there is none.
+    `charge_failed_at` is when the first charge failed, `next_attempt_at` when the card on file is
+    charged next; each is None if there is no such charge.
     """
 
     invoice_id: int
@@ -44,7 +46,7 @@ class Debt:
 
     @property
     def outstanding_at(self) -> datetime:
-        """When the local due date is over, or earlier when the charge failed before (UTC)."""
+        """When the local due date ends, or when the charge failed if that was earlier (UTC)."""
         overdue_at = self._days_after_due(1)
         return min(overdue_at, self.charge_failed_at or overdue_at)
 
@@ -59,12 +61,10 @@ class Debt:
         return self._days_after_due(SUSPENDED_AFTER)
 
     def _days_after_due(self, days: int) -> datetime:
-        day = self.due_date + timedelta(days=days)
-        # The first instant of the local day, whatever the clocks do that night.
-        return datetime.combine(day, time.min, tzinfo=self.zone).astimezone(UTC)
+        return day_starts_at(day=self.due_date + timedelta(days=days), zone=self.zone)
 
     def reaches(self, *, deferred_until: datetime | None) -> dict[DunningStage, datetime]:
-        """From which instant this debt alone leads to each step.
+        """When this debt alone reaches each stage.
 
         A deferral that ends after the 45th day moves the suspension to its end, and nothing else.
         """
@@ -78,14 +78,14 @@ class Debt:
 
 @dataclass(frozen=True, slots=True)
 class DunningStatus:
-    """Where a provider stands at one instant, and since when it has been at each step reached.
+    """A provider's stage at one instant, and `since` when each stage reached has lasted.
 
-    `debts` are the invoices outstanding at that instant, oldest due date first; `suspending` those
-    of them that have to be paid before access is back. `outstanding_from` is the earliest instant
-    at which any unpaid invoice counts, also when it is yet to come.
+    `debts` are the invoices outstanding at that instant, oldest due date first; `suspending` are
+    those of them that must be paid before access is restored. `outstanding_from` is the earliest
+    instant, past or future, at which any unpaid invoice is outstanding.
     """
 
-    standing: DunningStage
+    stage: DunningStage
     since: dict[DunningStage, datetime]
     debts: tuple[Debt, ...]
     suspending: tuple[Debt, ...]
@@ -94,29 +94,29 @@ class DunningStatus:
 
     @property
     def is_suspended(self) -> bool:
-        """Whether everything but paying is refused."""
-        return self.standing is DunningStage.SUSPENDED
+        """Whether only paying is allowed."""
+        return self.stage is DunningStage.SUSPENDED
 
 
-def assess(
-    *, debts: Sequence[Debt], deferred_until: datetime | None, now: datetime
+def status_at(
+    now: datetime, *, debts: Sequence[Debt], deferred_until: datetime | None
 ) -> DunningStatus:
-    """Where these unpaid invoices put their provider at `now`; no debt, no matter."""
+    """The status of a provider with these unpaid invoices at `now`."""
     since: dict[DunningStage, datetime] = {}
-    at_step: dict[DunningStage, list[Debt]] = {standing: [] for standing in DunningStage}
+    at_stage: dict[DunningStage, list[Debt]] = {stage: [] for stage in DunningStage}
     for debt in sorted(debts, key=lambda debt: (debt.due_date, debt.invoice_id)):
-        for step, reached_at in debt.reaches(deferred_until=deferred_until).items():
+        for stage, reached_at in debt.reaches(deferred_until=deferred_until).items():
             if reached_at <= now:
-                at_step[step].append(debt)
-                since[step] = min(since.get(step, reached_at), reached_at)
+                at_stage[stage].append(debt)
+                since[stage] = min(since.get(stage, reached_at), reached_at)
     return DunningStatus(
-        standing=max(since, default=DunningStage.CURRENT),
+        stage=max(since, default=DunningStage.CURRENT),
         since=since,
-        debts=tuple(at_step[DunningStage.OUTSTANDING]),
-        suspending=tuple(at_step[DunningStage.SUSPENDED]),
+        debts=tuple(at_stage[DunningStage.OUTSTANDING]),
+        suspending=tuple(at_stage[DunningStage.SUSPENDED]),
         deferred_until=deferred_until,
         outstanding_from=min((debt.outstanding_at for debt in debts), default=None),
     )
 
 
-CURRENT = assess(debts=(), deferred_until=None, now=datetime.min.replace(tzinfo=UTC))
+CURRENT = status_at(datetime.min.replace(tzinfo=UTC), debts=(), deferred_until=None)

@@ -1,4 +1,4 @@
-"""An outstanding balance in words: for the banner, the account's pages and the mails."""
+"""The texts of an outstanding balance, for the banner, the account pages and the mails."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class DebtRow:
 
 @dataclass(frozen=True, slots=True)
 class DunningSummary:
-    """What people read of an `DunningStatus`; `restoring` is what has to be paid for access."""
+    """The texts of a `DunningStatus`; `restoring` names what must be paid to restore access."""
 
     is_outstanding: bool
     is_thirty_days: bool
@@ -39,23 +39,23 @@ class DunningSummary:
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, assessment: DunningStatus, *, zone: ZoneInfo) -> "DunningSummary":
-        """Instants are shown with their offset; sums of several currencies side by side."""
-        until = assessment.deferred_until
+    def of(cls, status: DunningStatus, *, zone: ZoneInfo) -> "DunningSummary":
+        """Instants get their UTC offset; amounts of several currencies are joined by "and"."""
+        until = status.deferred_until
         return cls(
-            is_outstanding=assessment.standing is DunningStage.OUTSTANDING,
-            is_thirty_days=assessment.standing is DunningStage.THIRTY_DAYS,
-            is_suspended=assessment.is_suspended,
-            owed=_sum(assessment.debts),
-            rows=tuple(_row(debt, until) for debt in assessment.debts),
-            restoring=_restoring(assessment),
-            next_step=_next_step(assessment, zone),
+            is_outstanding=status.stage is DunningStage.OUTSTANDING,
+            is_thirty_days=status.stage is DunningStage.THIRTY_DAYS,
+            is_suspended=status.is_suspended,
+            owed=_sum(status.debts),
+            rows=tuple(_row(debt, until) for debt in status.debts),
+            restoring=_restoring(status),
+            next_step=_next_step(status, zone),
             deferred_until=instant_text(until, zone) if until else "",
             zone=zone,
         )
 
     def instant(self, at: datetime) -> str:
-        """An instant as everywhere in billing."""
+        """The text of an instant in the billing time zone."""
         return instant_text(at, self.zone)
 
 
@@ -82,22 +82,22 @@ def _sum(debts: tuple[Debt, ...]) -> str:
     return " and ".join(format_money(minor, currency) for currency, minor in sorted(sums.items()))
 
 
-def _restoring(assessment: DunningStatus) -> str:
-    """What has to be paid before access is back."""
-    names = ", ".join(debt.number for debt in assessment.suspending)
-    return f"{names} ({_sum(assessment.suspending)})" if names else ""
+def _restoring(status: DunningStatus) -> str:
+    """The invoices that must be paid before access is restored, and their total."""
+    names = ", ".join(debt.number for debt in status.suspending)
+    return f"{names} ({_sum(status.suspending)})" if names else ""
 
 
-def _next_step(assessment: DunningStatus, zone: ZoneInfo) -> str:
-    """The next step that comes without a payment, and when; empty where none is left."""
+def _next_step(status: DunningStatus, zone: ZoneInfo) -> str:
+    """The next step if no payment arrives, and when; empty after the last step."""
     coming = sorted(
-        (at, standing)
-        for debt in assessment.debts
-        for standing, at in debt.reaches(deferred_until=assessment.deferred_until).items()
-        if standing > assessment.standing
+        (at, stage)
+        for debt in status.debts
+        for stage, at in debt.reaches(deferred_until=status.deferred_until).items()
+        if stage > status.stage
     )
     if not coming:
         return ""
-    at, standing = coming[0]
-    name = "suspended" if standing is DunningStage.SUSPENDED else "marked as 30 days outstanding"
+    at, stage = coming[0]
+    name = "suspended" if stage is DunningStage.SUSPENDED else "marked as 30 days outstanding"
     return f"Without payment the account is {name} on {instant_text(at, zone)}."

@@ -1,8 +1,8 @@
-"""What a suspended provider may still do: one list, for pages, partial requests and the API alike.
+"""Suspension: the routes of a suspended provider that are refused.
 
-Whoever is signed in for a suspended provider, its own administrators and those of its
-organizations, gets 403 at every route that is neither public, nor the operations admin's, nor named
-in `STILL_ALLOWED`; and so does every call with its API key.
+Administrators of a suspended provider and of its organizations get 403 from every route that is
+not public, not of the operations admin and not named in `STILL_ALLOWED`. Calls with the provider's
+API key get 403 too.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from billing.dunning.stages import CURRENT, DunningStatus
 from billing.dunning.status import dunning_status
 from core.problems import Problem
 
-# By route name: paying, looking at what is to be paid, and signing out.
+# Names of routes: to see and pay invoices, and to sign out.
 STILL_ALLOWED = frozenset(
     {
         "billing_information",
@@ -47,29 +47,25 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def dunning_status_of_request(request: HttpRequest, *, now: datetime) -> DunningStatus:
-    """The standing of the signed-in person's provider, asked once a request.
+    """The dunning status of the signed-in user's provider, read once per request.
 
-    Operations staff stand for no provider, whichever they work in.
+    `CURRENT` for operations staff, in any provider.
     """
-    known: DunningStatus | None = getattr(request, "standing", None)
-    if known is None:
-        known = _standing(request, now=now)
-        request.standing = known  # type: ignore[attr-defined]
-    return known
-
-
-def _standing(request: HttpRequest, *, now: datetime) -> DunningStatus:
-    user = getattr(request, "user", None)
-    provider: Provider | None = getattr(request, "provider", None)
-    if not isinstance(user, User) or user.is_staff or provider is None or not provider.is_active:
-        return CURRENT
-    return dunning_status(provider=provider, now=now)
+    status: DunningStatus | None = getattr(request, "dunning_status", None)
+    if status is None:
+        user = getattr(request, "user", None)
+        provider: Provider | None = getattr(request, "provider", None)
+        status = CURRENT
+        if isinstance(user, User) and not user.is_staff and provider and provider.is_active:
+            status = dunning_status(provider=provider, now=now)
+        request.dunning_status = status  # type: ignore[attr-defined] # kept for this request
+    return status
 
 
 def is_still_allowed(*, view: Any, name: str, namespaces: list[str]) -> bool:
-    """Whether a route stays open to a suspended provider.
+    """Whether a suspended provider may use a route.
 
-    The API's routes answer to `SuspendableKey` instead: they know no session.
+    The routes of the API have no session; `SuspendableKey` refuses them.
     """
     policy = policy_of(view=view, name=name, namespaces=namespaces)
     if policy is not None and (policy.is_public or policy in (OPERATIONS, API_KEY)):
@@ -78,55 +74,55 @@ def is_still_allowed(*, view: Any, name: str, namespaces: list[str]) -> bool:
 
 
 class SuspensionMiddleware:
-    """Refuses what `is_still_allowed` does not name, before the view and its policy."""
+    """Refuses every route that is not `is_still_allowed`, before the view and its policy."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Only the route decides, which is known later."""
+        """Pass the request on: its route is known in `process_view`."""
         return self.get_response(request)
 
     def process_view(
         self, request: SiteRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponse | None:
-        """The refusal, or None to go on."""
+        """Return the refusal, or None to continue."""
         match = request.resolver_match
         if match is None or is_still_allowed(
             view=view, name=match.url_name or "", namespaces=match.namespaces
         ):
             return None
-        assessment = dunning_status_of_request(request, now=timezone.now())
-        return _refusal(request) if assessment.is_suspended else None
+        status = dunning_status_of_request(request, now=timezone.now())
+        return _refusal(request) if status.is_suspended else None
 
 
 def _refusal(request: SiteRequest) -> HttpResponse:
     if request.htmx:
-        # The whole page has to go: a fragment would show the refusal where the list was.
+        # Reload the page: as a fragment, the refusal would appear inside the page.
         page = request.htmx.current_url_abs_path or "/"
         return HttpResponse(status=HTTPStatus.FORBIDDEN, headers={"HX-Redirect": page})
     return render(request, "billing/suspended.html", status=HTTPStatus.FORBIDDEN)
 
 
 class SuspendableKey(ProviderKey):
-    """A provider's API key, which opens nothing while the provider is suspended."""
+    """Authenticates a provider's API key; refuses it while the provider is suspended."""
 
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey:
         """As `ProviderKey`; raises `Problem` 403 for a suspended provider."""
-        found = super().authenticate(request, key)
-        if dunning_status(provider=found.provider, now=timezone.now()).is_suspended:
+        api_key = super().authenticate(request, key)
+        if dunning_status(provider=api_key.provider, now=timezone.now()).is_suspended:
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "suspended",
                 "This account is suspended: invoices are outstanding for at least 45 days. "
                 "Access is restored with their payment, in the portal under Billing Information.",
             )
-        return found
+        return api_key
 
 
 def sees_dunning(user: Any) -> bool:
-    """Whether a person is told of the balance: who works for the provider, with money or not.
+    """Whether a user sees the balance: every administrator of the provider.
 
-    The admins of its organizations are not: it is none of their debts.
+    Administrators of its organizations don't: the debt is not theirs.
     """
     return isinstance(user, User) and user.may(Permission.VIEW_ORGANIZATIONS)

@@ -1,4 +1,4 @@
-"""The steps of an outstanding balance as they were reached, and suspensions put off."""
+"""The dunning steps of a provider, and the deferrals of its suspension."""
 
 from typing import ClassVar
 
@@ -8,22 +8,22 @@ from core.text import plain_text
 
 
 class DunningStep(models.Model):
-    """A step that the provider reached: recorded and mailed once while it lasts.
+    """A step that the provider reached: recorded and mailed once until it ends.
 
-    `since` is when the step counts from, `at` when it was recorded (later where days were missed),
-    `ended_at` when it no longer held. Access never depends on these rows: it is derived from the
-    invoices.
+    `since` is when the step began, `at` when it was recorded (later if days were missed),
+    `ended_at` when it ended. Access does not depend on these rows: it is derived from the invoices.
     """
 
     class Step(models.TextChoices):
-        """What was reached; see `billing.dunning.stages.Standing`."""
+        """The stages that are recorded, named as in `billing.dunning.stages.DunningStage`."""
 
         OUTSTANDING = "outstanding", "Outstanding"
         THIRTY_DAYS = "thirty_days", "Outstanding for 30 days"
         SUSPENDED = "suspended", "Suspended"
 
     step = models.CharField(max_length=20, choices=Step)
-    # Unchecked: the check locks the invoice, which whoever charges it holds while waiting for us.
+    # No foreign-key constraint: checking it would lock the invoice row, which the charging
+    # transaction already holds while it waits for the provider row (deadlock).
     invoice = models.ForeignKey(
         "billing.Invoice",
         on_delete=models.PROTECT,
@@ -50,7 +50,7 @@ class DunningStep(models.Model):
 
 
 class SuspensionDeferral(models.Model):
-    """Operations' decision not to suspend yet, through `last_day` in the billing time zone."""
+    """Operations' decision not to suspend through `last_day` in the billing time zone."""
 
     reason = models.CharField(max_length=500, validators=[plain_text])
     last_day = models.DateField(help_text="The last day with access, in the billing time zone.")

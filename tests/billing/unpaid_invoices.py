@@ -1,4 +1,4 @@
-"""Helpers of the stories of an outstanding balance: time passes, money arrives, mail is read."""
+"""Helpers of the dunning tests: the hourly update, payments, queued mails."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,10 +19,10 @@ FORTY_FIVE = datetime(2026, 12, 16, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def standing_at(scenario: BillingScenario, now: datetime) -> DunningStage:
-    """As a request would see it: the provider's row as it is, then the rule."""
+def stage_at(scenario: BillingScenario, now: datetime) -> DunningStage:
+    """The stage that a request at `now` sees."""
     provider = Provider.objects.get(pk=scenario.provider.pk)
-    return status.dunning_status(provider=provider, now=now).standing
+    return status.dunning_status(provider=provider, now=now).stage
 
 
 def hourly(scenario: BillingScenario, now: datetime) -> int:
@@ -31,7 +31,7 @@ def hourly(scenario: BillingScenario, now: datetime) -> int:
 
 
 def pay(invoice: Invoice, now: datetime, amount_minor: int | None = None) -> None:
-    """A transfer somebody wrote into the books, telling nobody."""
+    """Record a bank transfer without updating dunning."""
     Payment.objects.create(
         invoice=invoice,
         method=Payment.Method.BANK_TRANSFER,

@@ -74,7 +74,7 @@ def test_the_demo_does_not_open_in_arrears(load: Callable[[], list[str]]) -> Non
     for plan in PROVIDERS:
         provider = Provider.objects.get(invoice_prefix=plan.prefix)
         with provider_schema(provider):
-            assert update_dunning(now=NOW).standing is DunningStage.CURRENT, plan.prefix
+            assert update_dunning(now=NOW).stage is DunningStage.CURRENT, plan.prefix
 
 
 def _half_make(provider: Provider) -> None:

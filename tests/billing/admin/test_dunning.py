@@ -33,7 +33,7 @@ def operations(client: Client, people: Personas, scenario: BillingScenario) -> C
 
 def north_stands(scenario: BillingScenario) -> DunningStage:
     provider = Provider.objects.get(pk=scenario.provider.pk)
-    return status.dunning_status(provider=provider, now=NOW).standing
+    return status.dunning_status(provider=provider, now=NOW).stage
 
 
 @time_machine.travel(NOW, tick=False)

@@ -21,7 +21,7 @@ def suspended(scenario, *amounts, **changes):
     """An invoice due on 1 November and unpaid on 20 December: suspended."""
     invoice = with_lines(scenario, *(amounts or (20_000, 10_000)), collection=BY_INVOICE, **changes)
     update_dunning(now=on(49))
-    assert standing(scenario, 49) == DunningStage.SUSPENDED
+    assert stage_on(scenario, 49) == DunningStage.SUSPENDED
     return invoice
 
 
@@ -29,13 +29,13 @@ def on(days):
     return DUE + timedelta(days=days, hours=12)
 
 
-def standing(scenario, days):
+def stage_on(scenario, days):
     scenario.provider.refresh_from_db()
-    return dunning_status(provider=scenario.provider, now=on(days)).standing
+    return dunning_status(provider=scenario.provider, now=on(days)).stage
 
 
 def restored_mails():
-    return OutboxMessage.objects.filter(key__startswith="standing-restored:").count()
+    return OutboxMessage.objects.filter(key__startswith="access_restored:").count()
 
 
 def transfer(invoice, amount_minor, days=49):
@@ -53,10 +53,10 @@ def test_a_transfer_restores_access_at_once(scenario):
     invoice = suspended(scenario)
 
     transfer(invoice, 29_999)
-    assert standing(scenario, 49) == DunningStage.SUSPENDED, "part of the money is not the money"
+    assert stage_on(scenario, 49) == DunningStage.SUSPENDED, "part of the money is not the money"
     transfer(invoice, 1)
 
-    assert standing(scenario, 49) == DunningStage.CURRENT
+    assert stage_on(scenario, 49) == DunningStage.CURRENT
     assert DunningStep.objects.filter(ended_at=None).count() == 0
     assert restored_mails() == 1
 
@@ -67,7 +67,7 @@ def test_a_credit_note_restores_access_at_once(scenario):
         invoice_id=invoice.pk, total_minor=30_000, reason="Goodwill", actor=STAFF, now=on(49)
     )
 
-    assert standing(scenario, 49) == DunningStage.CURRENT
+    assert stage_on(scenario, 49) == DunningStage.CURRENT
     assert restored_mails() == 1
 
 
@@ -76,29 +76,29 @@ def test_void_and_written_off_invoices_keep_nobody_out(scenario):
     second = with_lines(scenario, 5_000, collection=BY_INVOICE, month="2026-09-01")
 
     void_invoice(invoice_id=first.pk, reason="Wrong buyer", actor=STAFF, now=on(49))
-    assert standing(scenario, 49) == DunningStage.SUSPENDED
+    assert stage_on(scenario, 49) == DunningStage.SUSPENDED
     write_off(invoice_id=second.pk, reason="Insolvent", actor=STAFF, now=on(49))
 
-    assert standing(scenario, 49) == DunningStage.CURRENT
+    assert stage_on(scenario, 49) == DunningStage.CURRENT
 
 
 def test_a_disputed_line_counts_for_no_step_until_it_is_answered(scenario):
     invoice = suspended(scenario, 20_000, 10_000)
     transfer(invoice, 20_000)
-    assert standing(scenario, 49) == DunningStage.SUSPENDED
+    assert stage_on(scenario, 49) == DunningStage.SUSPENDED
 
     dispute = open_dispute(
         line=invoice.lines.get(position=2), reason="Gone in May", actor=STAFF, now=on(49)
     )
 
-    assert standing(scenario, 49) == DunningStage.CURRENT
-    assert standing(scenario, 80) == DunningStage.CURRENT
+    assert stage_on(scenario, 49) == DunningStage.CURRENT
+    assert stage_on(scenario, 80) == DunningStage.CURRENT
     assert invoice.owed_minor == 10_000, "it is owed all the same"
     decline_dispute(dispute_id=dispute.pk, answer="They were there", actor=STAFF, now=on(60))
-    assert standing(scenario, 60) == DunningStage.CURRENT, "due again on the day of the answer"
-    assert standing(scenario, 61) == DunningStage.OUTSTANDING
-    assert standing(scenario, 60 + 30) == DunningStage.THIRTY_DAYS
-    assert standing(scenario, 60 + 45) == DunningStage.SUSPENDED
+    assert stage_on(scenario, 60) == DunningStage.CURRENT, "due again on the day of the answer"
+    assert stage_on(scenario, 61) == DunningStage.OUTSTANDING
+    assert stage_on(scenario, 60 + 30) == DunningStage.THIRTY_DAYS
+    assert stage_on(scenario, 60 + 45) == DunningStage.SUSPENDED
 
 
 def test_the_rest_of_a_disputed_invoice_is_dunned_as_ever(scenario):
@@ -107,12 +107,12 @@ def test_the_rest_of_a_disputed_invoice_is_dunned_as_ever(scenario):
     dispute = open_dispute(
         line=invoice.lines.get(position=2), reason="Gone in May", actor=STAFF, now=on(49)
     )
-    assert standing(scenario, 49) == DunningStage.SUSPENDED
+    assert stage_on(scenario, 49) == DunningStage.SUSPENDED
     (debt,) = dunning_status(provider=scenario.provider, now=on(49)).debts
     assert debt.owed_minor == 20_000
 
     decline_dispute(dispute_id=dispute.pk, answer="They were there", actor=STAFF, now=on(50))
-    assert standing(scenario, 50) == DunningStage.SUSPENDED, "a small dispute restarts no clock"
+    assert stage_on(scenario, 50) == DunningStage.SUSPENDED, "a small dispute restarts no clock"
 
 
 def test_an_accepted_dispute_ends_the_debt(scenario):
@@ -121,7 +121,7 @@ def test_an_accepted_dispute_ends_the_debt(scenario):
 
     accept_dispute(dispute_id=dispute.pk, answer="", actor=STAFF, now=on(60))
 
-    assert standing(scenario, 200) == DunningStage.CURRENT
+    assert stage_on(scenario, 200) == DunningStage.CURRENT
     assert (invoice.owed_minor, invoice.status) == (0, "paid")
 
 
@@ -138,6 +138,6 @@ def test_a_lost_chargeback_is_due_on_the_day_it_is_lost(scenario):
     )
     update_dunning(now=on(70))
 
-    assert standing(scenario, 70) == DunningStage.CURRENT
-    assert standing(scenario, 71) == DunningStage.OUTSTANDING
-    assert standing(scenario, 70 + 45) == DunningStage.SUSPENDED
+    assert stage_on(scenario, 70) == DunningStage.CURRENT
+    assert stage_on(scenario, 71) == DunningStage.OUTSTANDING
+    assert stage_on(scenario, 70 + 45) == DunningStage.SUSPENDED

@@ -1,4 +1,4 @@
-"""What standing costs: nothing for who owes nothing, three statements a provider in a round."""
+"""Statement counts of dunning, and concurrent updates."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,20 +17,20 @@ from tests.billing.conftest import NOVEMBER, BillingScenario
 from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, hourly, pay, subjects
 
 
-def test_who_owes_nothing_costs_no_statement_and_who_does_costs_one(
+def test_a_status_costs_no_statement_without_a_debt_and_one_with_a_debt(
     scenario: BillingScenario,
 ) -> None:
     scenario.invoice()
     hourly(scenario, NOVEMBER)
     provider = Provider.objects.get(pk=scenario.provider.pk)
-    with CaptureQueriesContext(connection) as none:
+    with CaptureQueriesContext(connection) as without_debt:
         status.dunning_status(provider=provider, now=NOVEMBER)
-    with CaptureQueriesContext(connection) as one:
+    with CaptureQueriesContext(connection) as with_debt:
         status.dunning_status(provider=provider, now=FORTY_FIVE)
-    assert (len(none), len(one)) == (0, 1)
+    assert (len(without_debt), len(with_debt)) == (0, 1)
 
 
-def test_the_hourly_round_asks_each_provider_with_three_statements(
+def test_the_hourly_update_runs_three_statements_for_each_unchanged_provider(
     scenario: BillingScenario, south: Provider
 ) -> None:
     scenario.invoice()
@@ -45,14 +45,14 @@ def test_the_hourly_round_asks_each_provider_with_three_statements(
     providers = list(Provider.objects.order_by("pk"))
     with CaptureQueriesContext(connection) as seen:
         assert status.update_dunning_of_many(providers=providers, now=FORTY_FIVE) == 0
-    assert len(seen) == 3 * len(providers), "its schema is entered, its debts, its steps"
+    assert len(seen) == 3 * len(providers), "enter the schema, read the debts, read the steps"
     with CaptureQueriesContext(connection) as seen, time_machine.travel(FORTY_FIVE, tick=False):
         tasks.update_dunning_of([provider.pk for provider in providers])
-    # The providers are read first, in a schema that is entered again.
+    # One more statement reads the providers, one enters the schema again.
     assert len(seen) <= 2 + 3 * len(providers)
 
 
-def test_the_clock_calls_it(scenario: BillingScenario) -> None:
+def test_the_scheduled_task_updates_dunning(scenario: BillingScenario) -> None:
     scenario.invoice()
     with time_machine.travel(FORTY_FIVE, tick=False):
         assert tasks.update_dunning_of([scenario.provider.pk]) == 1
@@ -60,8 +60,10 @@ def test_the_clock_calls_it(scenario: BillingScenario) -> None:
         assert DunningStep.objects.count() == 3
 
 
-def test_two_payments_at_once_leave_nothing_behind(committed_scenario: BillingScenario) -> None:
-    """Neither sees the other's money until it waited for the other's commit."""
+def test_two_concurrent_payments_end_every_step_and_send_one_mail(
+    committed_scenario: BillingScenario,
+) -> None:
+    """Neither transaction sees the other's payment before it has waited for its commit."""
     invoices = [committed_scenario.invoice(), committed_scenario.invoice(kind="overage")]
     status.update_dunning(now=FORTY_FIVE)
     both_paid = threading.Barrier(2, timeout=10)
@@ -82,7 +84,7 @@ def test_two_payments_at_once_leave_nothing_behind(committed_scenario: BillingSc
     assert subjects().count("Access to your account is restored") == 1
 
 
-def test_the_hourly_round_beside_a_payment_locks_nobody_out(
+def test_the_hourly_update_and_a_payment_do_not_deadlock(
     committed_scenario: BillingScenario,
 ) -> None:
     invoice = committed_scenario.invoice()

@@ -1,4 +1,4 @@
-"""Dated stories of an outstanding balance: steps, mails, payments, deferrals, missed days."""
+"""Dunning over dated weeks: steps, mails, payments, missed days."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -23,7 +23,7 @@ from tests.billing.unpaid_invoices import (
     hourly,
     mails,
     pay,
-    standing_at,
+    stage_at,
     subjects,
 )
 
@@ -33,7 +33,9 @@ def steps() -> list[tuple[str, datetime, datetime, datetime | None]]:
     return [(row.step, row.since, row.at, row.ended_at) for row in rows]
 
 
-def test_from_the_due_date_to_the_suspension_each_step_once(scenario: BillingScenario) -> None:
+def test_each_step_is_recorded_and_mailed_once_until_the_suspension(
+    scenario: BillingScenario,
+) -> None:
     scenario.invoice()
     now = NOVEMBER
     while now < FORTY_FIVE + timedelta(days=3):
@@ -52,16 +54,16 @@ def test_from_the_due_date_to_the_suspension_each_step_once(scenario: BillingSce
     ]
 
 
-def test_the_rule_needs_no_clockwork(scenario: BillingScenario) -> None:
+def test_the_stage_follows_the_clock_without_an_hourly_update(scenario: BillingScenario) -> None:
     scenario.invoice()
     hourly(scenario, NOVEMBER)
-    assert standing_at(scenario, DUE_OVER - HOUR) is DunningStage.CURRENT
-    assert standing_at(scenario, DUE_OVER) is DunningStage.OUTSTANDING
-    assert standing_at(scenario, THIRTY) is DunningStage.THIRTY_DAYS
-    assert standing_at(scenario, FORTY_FIVE) is DunningStage.SUSPENDED
+    assert stage_at(scenario, DUE_OVER - HOUR) is DunningStage.CURRENT
+    assert stage_at(scenario, DUE_OVER) is DunningStage.OUTSTANDING
+    assert stage_at(scenario, THIRTY) is DunningStage.THIRTY_DAYS
+    assert stage_at(scenario, FORTY_FIVE) is DunningStage.SUSPENDED
 
 
-def test_days_nobody_worked_are_made_up_for_and_every_notice_is_mailed(
+def test_missed_days_are_recorded_and_mailed_later(
     scenario: BillingScenario,
 ) -> None:
     scenario.invoice()
@@ -76,7 +78,7 @@ def test_days_nobody_worked_are_made_up_for_and_every_notice_is_mailed(
     assert len(mails()) == 3
 
 
-def test_mails_go_to_the_billing_contacts_in_both_forms_and_say_what_restores(
+def test_mails_go_to_the_billing_contacts_as_html_and_text(
     scenario: BillingScenario,
 ) -> None:
     invoice = scenario.invoice()
@@ -105,9 +107,9 @@ def test_mails_go_to_the_billing_contacts_in_both_forms_and_say_what_restores(
 def test_a_failed_charge_is_outstanding_at_once(scenario: BillingScenario) -> None:
     scenario.card("pm_card_chargeCustomerFail")
     invoice = scenario.invoice()
-    assert standing_at(scenario, NOVEMBER) is DunningStage.CURRENT
+    assert stage_at(scenario, NOVEMBER) is DunningStage.CURRENT
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    assert standing_at(scenario, NOVEMBER) is DunningStage.OUTSTANDING
+    assert stage_at(scenario, NOVEMBER) is DunningStage.OUTSTANDING
     assert steps() == [("outstanding", NOVEMBER, NOVEMBER, None)]
     assert hourly(scenario, NOVEMBER + HOUR) == 0
 
@@ -118,44 +120,44 @@ def test_a_card_tried_for_an_invoice_by_transfer_makes_it_no_earlier(
     scenario.card("pm_card_chargeCustomerFail")
     invoice = scenario.invoice(collection=Collection.BY_INVOICE, due_date=date(2026, 12, 1))
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    assert standing_at(scenario, THIRTY) is DunningStage.CURRENT
-    assert standing_at(scenario, datetime(2026, 12, 2, tzinfo=UTC)) is DunningStage.OUTSTANDING
+    assert stage_at(scenario, THIRTY) is DunningStage.CURRENT
+    assert stage_at(scenario, datetime(2026, 12, 2, tzinfo=UTC)) is DunningStage.OUTSTANDING
 
 
-def test_the_card_pays_and_access_is_back_with_the_same_commit(scenario: BillingScenario) -> None:
+def test_a_charge_restores_access_with_its_own_commit(scenario: BillingScenario) -> None:
     invoice = scenario.invoice()
     hourly(scenario, FORTY_FIVE)
     scenario.card()
     later = FORTY_FIVE + HOUR
-    assert standing_at(scenario, later) is DunningStage.SUSPENDED
+    assert stage_at(scenario, later) is DunningStage.SUSPENDED
     charge_invoice(invoice_id=invoice.pk, now=later)
-    assert standing_at(scenario, later) is DunningStage.CURRENT
+    assert stage_at(scenario, later) is DunningStage.CURRENT
     assert all(ended == later for *_, ended in steps())
     assert subjects()[-1] == "Access to your account is restored"
     assert Provider.objects.get(pk=scenario.provider.pk).outstanding_from is None
 
 
-def test_paid_by_whatever_way_is_never_still_suspended(scenario: BillingScenario) -> None:
+def test_any_recorded_payment_restores_access_and_is_mailed_once(scenario: BillingScenario) -> None:
     invoice = scenario.invoice()
     hourly(scenario, FORTY_FIVE)
     pay(invoice, FORTY_FIVE)
-    assert standing_at(scenario, FORTY_FIVE) is DunningStage.CURRENT
+    assert stage_at(scenario, FORTY_FIVE) is DunningStage.CURRENT
     hourly(scenario, FORTY_FIVE + HOUR)
     hourly(scenario, FORTY_FIVE + HOUR)
     assert subjects().count("Access to your account is restored") == 1
 
 
 @pytest.mark.parametrize("field", ["voided_at", "written_off_at"])
-def test_a_void_or_written_off_invoice_suspends_nobody(
+def test_a_void_or_written_off_invoice_does_not_suspend_the_provider(
     scenario: BillingScenario, field: str
 ) -> None:
     scenario.invoice()
     hourly(scenario, FORTY_FIVE)
     Invoice.objects.update(**{field: FORTY_FIVE})
-    assert standing_at(scenario, FORTY_FIVE) is DunningStage.CURRENT
+    assert stage_at(scenario, FORTY_FIVE) is DunningStage.CURRENT
 
 
-def test_nothing_but_payment_restores(scenario: BillingScenario) -> None:
+def test_a_new_card_or_another_payment_does_not_restore_access(scenario: BillingScenario) -> None:
     invoice = scenario.invoice()
     hourly(scenario, FORTY_FIVE)
     later = FORTY_FIVE + HOUR
@@ -164,20 +166,22 @@ def test_nothing_but_payment_restores(scenario: BillingScenario) -> None:
     newer = scenario.invoice(month="2026-11-01", due_date=date(2026, 12, 31))
     pay(newer, later)
     hourly(scenario, later)
-    assert standing_at(scenario, later) is DunningStage.SUSPENDED
+    assert stage_at(scenario, later) is DunningStage.SUSPENDED
     assert "Access to your account is restored" not in subjects()
 
 
-def test_a_part_of_it_restores_nothing_and_the_last_cent_does(scenario: BillingScenario) -> None:
+def test_a_partial_payment_does_not_restore_access_and_the_last_cent_does(
+    scenario: BillingScenario,
+) -> None:
     invoice = scenario.invoice()
     hourly(scenario, FORTY_FIVE)
     pay(invoice, FORTY_FIVE, 32_999)
-    assert standing_at(scenario, FORTY_FIVE) is DunningStage.SUSPENDED
+    assert stage_at(scenario, FORTY_FIVE) is DunningStage.SUSPENDED
     pay(invoice, FORTY_FIVE, 1)
-    assert standing_at(scenario, FORTY_FIVE) is DunningStage.CURRENT
+    assert stage_at(scenario, FORTY_FIVE) is DunningStage.CURRENT
 
 
-def test_of_two_invoices_paying_the_older_opens_and_the_newer_goes_on(
+def test_paying_the_older_of_two_invoices_restores_access_and_keeps_the_newer_one(
     scenario: BillingScenario,
 ) -> None:
     older = scenario.invoice()
@@ -185,7 +189,7 @@ def test_of_two_invoices_paying_the_older_opens_and_the_newer_goes_on(
     hourly(scenario, FORTY_FIVE)
     pay(older, FORTY_FIVE)
     hourly(scenario, FORTY_FIVE)
-    assert standing_at(scenario, FORTY_FIVE) is DunningStage.OUTSTANDING
+    assert stage_at(scenario, FORTY_FIVE) is DunningStage.OUTSTANDING
     assert [step for step, *_, ended in steps() if ended is None] == ["outstanding"]
     assert "$330.00 is still outstanding" in mails()[-1]["text"]
 
@@ -194,7 +198,7 @@ def test_of_two_invoices_paying_the_older_opens_and_the_newer_goes_on(
     assert subjects().count("Your balance has been outstanding for 30 days") == 2
 
 
-def test_the_database_keeps_a_step_from_being_there_twice(scenario: BillingScenario) -> None:
+def test_the_database_refuses_a_second_open_step(scenario: BillingScenario) -> None:
     scenario.invoice()
     hourly(scenario, DUE_OVER)
     step = DunningStep.objects.get()
@@ -203,7 +207,7 @@ def test_the_database_keeps_a_step_from_being_there_twice(scenario: BillingScena
         step.save()
 
 
-def test_the_account_knows_when_the_card_is_tried_again(scenario: BillingScenario) -> None:
+def test_a_debt_has_the_instant_of_the_next_attempt(scenario: BillingScenario) -> None:
     scenario.card("pm_card_chargeCustomerFail")
     invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -213,9 +217,9 @@ def test_the_account_knows_when_the_card_is_tried_again(scenario: BillingScenari
     assert debt.next_attempt_at == NOVEMBER + timedelta(days=1)
 
 
-def test_a_payment_that_was_withdrawn_did_not_fail(scenario: BillingScenario) -> None:
+def test_a_withdrawn_payment_is_not_a_failed_charge(scenario: BillingScenario) -> None:
     scenario.card("pm_card_chargeCustomerFail")
     invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     invoice.attempts.update(decline_code=WITHDRAWN)
-    assert standing_at(scenario, NOVEMBER) is DunningStage.CURRENT
+    assert stage_at(scenario, NOVEMBER) is DunningStage.CURRENT

@@ -1,4 +1,4 @@
-"""A suspended provider: every route of the portal and of its API, for everybody who works there."""
+"""Suspension: each route of the portal and of the API, for each role."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def owing(scenario: BillingScenario) -> Iterator[Invoice]:
 
 
 def pay(invoice: Invoice, *, by: Provider) -> None:
-    """A transfer somebody wrote into the books, telling nobody."""
+    """Record a bank transfer without updating dunning."""
     with provider_schema(by):
         Payment.objects.create(
             invoice=invoice,
@@ -64,7 +64,7 @@ def _value(route: Route, name: str) -> object:
 
 
 def refused_routes() -> list[Route]:
-    """Everything of the portal but what is public, the operations' or expressly allowed."""
+    """All routes of the portal that are not public, not of operations and not in the list."""
     return [
         route
         for route in all_routes()
@@ -77,7 +77,7 @@ def refused_routes() -> list[Route]:
 
 
 @pytest.mark.parametrize("name", BY_ROLE)
-def test_every_route_but_paying_and_leaving_is_refused(
+def test_every_route_is_refused_except_paying_and_signing_out(
     name: str, client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(getattr(people, name))
@@ -96,11 +96,11 @@ def test_every_route_but_paying_and_leaving_is_refused(
         assert partial["HX-Redirect"] == "/account/usage/", route
 
 
-def test_the_list_names_routes_that_exist() -> None:
+def test_every_allowed_route_exists() -> None:
     assert {route.name for route in all_routes()} >= STILL_ALLOWED
 
 
-def test_the_list_names_nothing_but_paying_and_leaving() -> None:
+def test_only_routes_of_paying_and_signing_out_are_allowed() -> None:
     for route in all_routes():
         if route.name in STILL_ALLOWED and not route.namespaces:
             assert route.pattern.startswith(
@@ -108,15 +108,15 @@ def test_the_list_names_nothing_but_paying_and_leaving() -> None:
             ), route
 
 
-def test_a_route_that_comes_tomorrow_is_refused_too(
+def test_a_route_added_later_is_refused(
     client: Client, people: Personas, owing: Invoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from django.urls import clear_url_caches
 
-    def tomorrow(_: object) -> HttpResponse:
+    def new_page(_: object) -> HttpResponse:
         return HttpResponse("open")
 
-    monkeypatch.setattr(urls, "urlpatterns", [*urls.urlpatterns, path("new/", tomorrow, name="n")])
+    monkeypatch.setattr(urls, "urlpatterns", [*urls.urlpatterns, path("new/", new_page, name="n")])
     clear_url_caches()
     try:
         client.force_login(people.olive)
@@ -126,7 +126,7 @@ def test_a_route_that_comes_tomorrow_is_refused_too(
         clear_url_caches()
 
 
-def test_who_may_pay_can_pay_look_and_leave(
+def test_a_billing_admin_can_pay_see_invoices_and_sign_out(
     client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(people.bill)
@@ -143,7 +143,7 @@ def test_who_may_pay_can_pay_look_and_leave(
     assert client.get("/organizations/")["Location"].startswith("/accounts/login/")
 
 
-def test_the_billing_pages_show_every_instant_and_what_restores(
+def test_the_billing_pages_show_each_instant_and_the_payment_that_restores_access(
     client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(people.bill)
@@ -155,7 +155,7 @@ def test_the_billing_pages_show_every_instant_and_what_restores(
         assert f"Payment of {owing.number} ($330.00): at once" in text
 
 
-def test_update_without_the_right_to_see_payments_says_so(
+def test_a_role_without_payment_information_gets_the_permission_message(
     client: Client, people: Personas, owing: Invoice
 ) -> None:
     for person in (people.adam, people.rita):
@@ -168,7 +168,7 @@ def test_update_without_the_right_to_see_payments_says_so(
         assert "have permission to see payment information" in update.content.decode()
 
 
-def test_an_organization_admin_learns_whom_to_ask_and_nothing_of_money(
+def test_an_organization_admin_sees_a_contact_and_no_amount(
     client: Client, people: Personas, owing: Invoice
 ) -> None:
     client.force_login(people.otto)
@@ -189,14 +189,14 @@ def operations() -> list[tuple[str, str]]:
 
 def test_the_api_refuses_every_operation(north: Provider, owing: Invoice) -> None:
     system = System.of(north)
-    for method, where in operations():
-        response = system.ask(method, re.sub(r"{\w+}", str(SOME_ID), where), {})
-        assert problem(response, 403)["code"] == "suspended", where
+    for method, operation in operations():
+        response = system.ask(method, re.sub(r"{\w+}", str(SOME_ID), operation), {})
+        assert problem(response, 403)["code"] == "suspended", operation
     pay(owing, by=north)
     assert system.get("/organizations").status_code == 200
 
 
-def test_the_other_provider_works_on(
+def test_another_provider_is_not_suspended(
     client: Client, people: Personas, south: Provider, owing: Invoice
 ) -> None:
     client.force_login(people.sofia)
@@ -211,7 +211,7 @@ def test_operations_work_in_a_suspended_provider(
     assert client.get("/operations/").status_code == 200
 
 
-def test_payment_opens_the_very_next_page(client: Client, people: Personas, owing: Invoice) -> None:
+def test_a_payment_opens_the_next_page(client: Client, people: Personas, owing: Invoice) -> None:
     client.force_login(people.adam)
     assert is_refused(client.get("/organizations/"))
     pay(owing, by=people.north)
@@ -228,7 +228,7 @@ BANNERS = [
 
 
 @pytest.mark.parametrize(("now", "text"), BANNERS)
-def test_every_page_of_the_provider_says_it(
+def test_every_page_of_the_provider_shows_the_banner(
     now: datetime, text: str, client: Client, people: Personas, scenario: BillingScenario
 ) -> None:
     scenario.invoice()
@@ -237,14 +237,14 @@ def test_every_page_of_the_provider_says_it(
         for name in ("olive", "bill", "adam", "rita"):
             client.force_login(getattr(people, name))
             for page in ("/organizations/", "/account/usage/", "/profile/"):
-                shown = client.get(page).content.decode()
-                assert text in shown, page
-                assert ("Update</a>" in shown) == bool(text), page
+                content = client.get(page).content.decode()
+                assert text in content, page
+                assert ("Update</a>" in content) == bool(text), page
         client.force_login(people.otto)
         assert "outstanding" not in client.get("/organization/").content.decode()
 
 
-def test_a_current_provider_pays_no_statement_for_it(
+def test_a_page_of_a_current_provider_reads_no_invoice(
     client: Client, people: Personas, scenario: BillingScenario
 ) -> None:
     client.force_login(people.adam)

@@ -105,9 +105,9 @@ def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(scenario, p
         assert new_card_charges.invoices_to_charge() == []
         # Long due, it counts from the day it came back.
         scenario.provider.refresh_from_db()
-        for days, standing in ((0, DunningStage.CURRENT), (2, DunningStage.OUTSTANDING)):
+        for days, stage in ((0, DunningStage.CURRENT), (2, DunningStage.OUTSTANDING)):
             later = timezone.now() + timedelta(days=days)
-            assert dunning_status(provider=scenario.provider, now=later).standing is standing
+            assert dunning_status(provider=scenario.provider, now=later).stage is stage
     assert mails() == [
         (
             [settings.SUPPORT_EMAIL],
