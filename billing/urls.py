@@ -1,7 +1,8 @@
 """Addresses of billing."""
 
-from django.urls import path
+from django.urls import include, path
 
+from accounts.roles import Permission
 from billing.customer.billing_information_form import BILLING, MAILING
 from billing.planning.new_peak_cost import cost_of_peak
 from billing.views import (
@@ -24,50 +25,37 @@ from billing.views import (
     preview,
     webhook,
 )
-from tenants.views import own_imports, own_members, provider_imports, provider_members
+from tenants.views import imports, members
+from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
 
-# Pages of the floor below that say what an addition costs before it is made.
-additions = [
-    path(
-        "organizations/<int:organization_id>/users/add/",
-        provider_members.user_add,
-        {"new_peak": cost_of_peak},
-        name="user_add",
+# Pages of tenants that show what an addition costs before it is made.
+addition_pages = [
+    ScopedPage(
+        "users/add/",
+        members.member_add,
+        "user_add",
+        Permission.CHANGE_MEMBERS,
+        {"pages": members.USER_PAGES, "new_peak": cost_of_peak},
     ),
-    path(
-        "organizations/<int:organization_id>/devices/add/",
-        provider_members.device_add,
-        {"new_peak": cost_of_peak},
-        name="device_add",
+    ScopedPage(
+        "devices/add/",
+        members.member_add,
+        "device_add",
+        Permission.CHANGE_MEMBERS,
+        {"pages": members.DEVICE_PAGES, "new_peak": cost_of_peak},
     ),
-    path(
-        "organizations/<int:organization_id>/imports/<int:run_id>/",
-        provider_imports.import_run,
+    ScopedPage(
+        "imports/<int:run_id>/",
+        imports.import_run,
+        "import_run",
+        Permission.VIEW_ORGANIZATIONS,
         {"new_peak": cost_of_peak},
-        name="import_run",
-    ),
-    path(
-        "organization/users/add/",
-        own_members.own_user_add,
-        {"new_peak": cost_of_peak},
-        name="own_user_add",
-    ),
-    path(
-        "organization/devices/add/",
-        own_members.own_device_add,
-        {"new_peak": cost_of_peak},
-        name="own_device_add",
-    ),
-    path(
-        "organization/imports/<int:run_id>/",
-        own_imports.own_import_run,
-        {"new_peak": cost_of_peak},
-        name="own_import_run",
     ),
 ]
 
 urlpatterns = [
-    *additions,
+    path("organizations/<int:organization_id>/", include(provider_routes(addition_pages))),
+    path("organization/", include(own_routes(addition_pages))),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("account/active-users/", active_users.active_users, name="active_users"),
     path("account/active-users.csv", active_users.active_users_csv, name="active_users_csv"),

@@ -1,18 +1,23 @@
-"""Loading what belongs to the current provider, or 404: the same for missing and not yours."""
+"""Load a row of the current provider or answer 404, the same for missing rows and for others'."""
+
+from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404
 
 from accounts.requests import PortalRequest
 from core.scope import visible_organizations
-from tenants.models import Device, Location, ManagedUser, Organization
+from tenants.models import CountedRow, Location, Organization
+
+Owned = TypeVar("Owned", bound=CountedRow | Location)
 
 # Session key: the organization an MSP administrator is logged in to.
 IMPERSONATED_ORGANIZATION_KEY = "entered_organization_id"
 
 
 def organization_or_404(*, organization_id: int) -> Organization:
-    """A living organization of the current provider that this person may see."""
+    """A living organization of the current provider that the signed-in person may see."""
     organization: Organization | None = (
         Organization.objects.visible().filter(pk=organization_id).first()
     )
@@ -22,7 +27,7 @@ def organization_or_404(*, organization_id: int) -> Organization:
 
 
 def metered_organization_or_404(*, organization_id: int) -> Organization:
-    """Like `organization_or_404`, of removed ones too: what they had must have an answer."""
+    """Like `organization_or_404`, but also a removed one, because its usage can be explained."""
     ids = visible_organizations()
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is None or (ids is not None and organization_id not in ids):
@@ -30,38 +35,21 @@ def metered_organization_or_404(*, organization_id: int) -> Organization:
     return organization
 
 
-def user_or_404(*, organization: Organization, user_id: int) -> ManagedUser:
-    """A user of the organization, removed or not."""
-    user = ManagedUser.objects.filter(pk=user_id, organization=organization).first()
-    if user is None:
+def owned_or_404(model: type[Owned], *, organization: Organization, pk: int) -> Owned:
+    """A user, device or location of the organization; users and devices removed or not."""
+    rows: QuerySet[Any] = model.objects.filter(pk=pk, organization=organization)
+    row: Owned | None = rows.first()
+    if row is None:
         raise Http404
-    user.organization = organization
-    return user
-
-
-def device_or_404(*, organization: Organization, device_id: int) -> Device:
-    """A device of the organization, removed or not."""
-    device = Device.objects.filter(pk=device_id, organization=organization).first()
-    if device is None:
-        raise Http404
-    device.organization = organization
-    return device
-
-
-def location_or_404(*, organization: Organization, location_id: int) -> Location:
-    """A location of the organization."""
-    location = Location.objects.filter(pk=location_id, organization=organization).first()
-    if location is None:
-        raise Http404
-    location.organization = organization
-    return location
+    row.organization = organization
+    return row
 
 
 def own_organization_or_404(request: PortalRequest) -> Organization:
-    """The organization whose own pages this person uses: their own, or the one entered.
+    """The organization of an organization admin, or the one that an MSP administrator impersonates.
 
-    Never taken from the address: an organization admin has exactly one. Raises PermissionDenied
-    with whom to ask when that one was removed: every page of theirs would be a 404.
+    It is never read from the address. Raises PermissionDenied with the MSP's contact when the
+    admin's organization was removed, because each of the admin's pages would be a 404.
     """
     organization_id = request.user.organization_id or request.session.get(
         IMPERSONATED_ORGANIZATION_KEY

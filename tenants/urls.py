@@ -1,7 +1,9 @@
-"""Addresses of organizations, their users and devices."""
+"""Addresses of organizations, their members and administrators, and of alerts."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.roles import Permission
+from tenants.models import ImportRun, ManagedUser
 from tenants.views import (
     accept_invitation,
     administrators,
@@ -9,45 +11,84 @@ from tenants.views import (
     alerts,
     cap_request,
     impersonation,
+    imports,
     locations,
+    members,
     organization_admins,
     organizations,
-    own_imports,
-    own_members,
-    provider_imports,
-    provider_members,
 )
 from tenants.views import account as provider_account
+from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
 
-members_of_organization = [
-    path("users/", provider_members.user_list, name="user_list"),
-    path("users/<int:user_id>/remove/", provider_members.user_remove, name="user_remove"),
-    path("users/<int:user_id>/suspend/", provider_members.user_suspend, name="user_suspend"),
-    path(
-        "users/<int:user_id>/reactivate/", provider_members.user_reactivate, name="user_reactivate"
-    ),
-    path("devices/", provider_members.device_list, name="device_list"),
-    path("devices/<int:device_id>/remove/", provider_members.device_remove, name="device_remove"),
-    path("devices/<int:device_id>/location/", locations.device_location, name="device_location"),
-    path("locations/", locations.location_list, name="location_list"),
-    path("locations/add/", locations.location_add, name="location_add"),
-    path("locations/<int:location_id>/", locations.location_edit, name="location_edit"),
-    path("locations/<int:location_id>/remove/", locations.location_remove, name="location_remove"),
-]
+VIEW, CHANGE = Permission.VIEW_ORGANIZATIONS, Permission.CHANGE_MEMBERS
+USERS = {"pages": members.USER_PAGES}
+DEVICES = {"pages": members.DEVICE_PAGES}
 
-imports_of_organization = [
-    path("imports/", provider_imports.import_list, name="import_list"),
-    path("users/import/", provider_imports.user_import, name="user_import"),
-    path("devices/import/", provider_imports.device_import, name="device_import"),
-    path("active-users/import/", provider_imports.activity_import, name="activity_import"),
-    path(
-        "imports/<int:run_id>/refused.csv", provider_imports.import_refused, name="import_refused"
+# On the provider's pages and on the organization's own.
+scoped_pages = [
+    ScopedPage("users/", members.member_list, "user_list", VIEW, USERS),
+    ScopedPage("users/<int:user_id>/remove/", members.user_remove, "user_remove", CHANGE),
+    ScopedPage(
+        "users/<int:user_id>/suspend/",
+        members.user_state,
+        "user_suspend",
+        CHANGE,
+        {"state": ManagedUser.State.SUSPENDED},
     ),
-    path("imports/<int:run_id>/confirm/", provider_imports.import_confirm, name="import_confirm"),
-    path("imports/<int:run_id>/discard/", provider_imports.import_discard, name="import_discard"),
-    path("imports/<int:run_id>/check/", provider_imports.import_check, name="import_check"),
-    path("users.csv", provider_imports.user_export, name="user_export"),
-    path("devices.csv", provider_imports.device_export, name="device_export"),
+    ScopedPage(
+        "users/<int:user_id>/reactivate/",
+        members.user_state,
+        "user_reactivate",
+        CHANGE,
+        {"state": ManagedUser.State.ACTIVE},
+    ),
+    ScopedPage("devices/", members.member_list, "device_list", VIEW, DEVICES),
+    ScopedPage("devices/<int:device_id>/remove/", members.device_remove, "device_remove", CHANGE),
+    ScopedPage(
+        "devices/<int:device_id>/location/", locations.device_location, "device_location", CHANGE
+    ),
+    ScopedPage("locations/", locations.location_list, "location_list", VIEW),
+    ScopedPage("locations/add/", locations.location_form, "location_add", CHANGE),
+    ScopedPage("locations/<int:location_id>/", locations.location_form, "location_edit", CHANGE),
+    ScopedPage(
+        "locations/<int:location_id>/remove/", locations.location_remove, "location_remove", CHANGE
+    ),
+    ScopedPage("imports/", imports.import_list, "import_list", VIEW),
+    ScopedPage(
+        "users/import/",
+        imports.import_upload,
+        "user_import",
+        CHANGE,
+        {"kind": ImportRun.Kind.USERS},
+    ),
+    ScopedPage(
+        "devices/import/",
+        imports.import_upload,
+        "device_import",
+        CHANGE,
+        {"kind": ImportRun.Kind.DEVICES},
+    ),
+    ScopedPage(
+        "active-users/import/",
+        imports.import_upload,
+        "activity_import",
+        CHANGE,
+        {"kind": ImportRun.Kind.ACTIVITY},
+    ),
+    ScopedPage("imports/<int:run_id>/refused.csv", imports.import_refused, "import_refused", VIEW),
+    ScopedPage("imports/<int:run_id>/confirm/", imports.import_confirm, "import_confirm", CHANGE),
+    ScopedPage("imports/<int:run_id>/discard/", imports.import_discard, "import_discard", CHANGE),
+    ScopedPage("imports/<int:run_id>/check/", imports.import_check, "import_check", CHANGE),
+    ScopedPage(
+        "users.csv", imports.member_export, "user_export", VIEW, {"kind": ImportRun.Kind.USERS}
+    ),
+    ScopedPage(
+        "devices.csv",
+        imports.member_export,
+        "device_export",
+        VIEW,
+        {"kind": ImportRun.Kind.DEVICES},
+    ),
 ]
 
 one_organization = [
@@ -69,57 +110,14 @@ one_organization = [
         organization_admins.organization_admin_remove,
         name="organization_admin_remove",
     ),
-    *members_of_organization,
-    *imports_of_organization,
+    *provider_routes(scoped_pages),
 ]
 
 own_organization = [
     path("leave/", impersonation.impersonation_end, name="impersonation_end"),
     path("cap/", cap_request.own_cap_request, name="own_cap_request"),
     path("cap/withdraw/", cap_request.own_cap_request_withdraw, name="own_cap_request_withdraw"),
-    path("users/", own_members.own_user_list, name="own_user_list"),
-    path("users/<int:user_id>/remove/", own_members.own_user_remove, name="own_user_remove"),
-    path("users/<int:user_id>/suspend/", own_members.own_user_suspend, name="own_user_suspend"),
-    path(
-        "users/<int:user_id>/reactivate/",
-        own_members.own_user_reactivate,
-        name="own_user_reactivate",
-    ),
-    path("devices/", own_members.own_device_list, name="own_device_list"),
-    path(
-        "devices/<int:device_id>/remove/", own_members.own_device_remove, name="own_device_remove"
-    ),
-    path(
-        "devices/<int:device_id>/location/",
-        locations.own_device_location,
-        name="own_device_location",
-    ),
-    path("locations/", locations.own_location_list, name="own_location_list"),
-    path("locations/add/", locations.own_location_add, name="own_location_add"),
-    path("locations/<int:location_id>/", locations.own_location_edit, name="own_location_edit"),
-    path(
-        "locations/<int:location_id>/remove/",
-        locations.own_location_remove,
-        name="own_location_remove",
-    ),
-    path("imports/", own_imports.own_import_list, name="own_import_list"),
-    path("users/import/", own_imports.own_user_import, name="own_user_import"),
-    path("devices/import/", own_imports.own_device_import, name="own_device_import"),
-    path("active-users/import/", own_imports.own_activity_import, name="own_activity_import"),
-    path(
-        "imports/<int:run_id>/refused.csv",
-        own_imports.own_import_refused,
-        name="own_import_refused",
-    ),
-    path(
-        "imports/<int:run_id>/confirm/", own_imports.own_import_confirm, name="own_import_confirm"
-    ),
-    path(
-        "imports/<int:run_id>/discard/", own_imports.own_import_discard, name="own_import_discard"
-    ),
-    path("imports/<int:run_id>/check/", own_imports.own_import_check, name="own_import_check"),
-    path("users.csv", own_imports.own_user_export, name="own_user_export"),
-    path("devices.csv", own_imports.own_device_export, name="own_device_export"),
+    *own_routes(scoped_pages),
 ]
 
 one_administrator = [

@@ -11,9 +11,9 @@ from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.cap_requests.decisions import Until
 from tenants.cap_requests.requests import request_cap
-from tenants.models import CapRequest, MeteringPolicy, Organization
+from tenants.models import CapRequest, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_user
+from tenants.users.membership import Via, add_member
 from tests.personas import Personas
 
 NOW = datetime(2026, 3, 3, 9, tzinfo=UTC)
@@ -26,10 +26,10 @@ def otto_at_the_cap(people: Personas) -> Organization:
     with provider_schema(people.north):
         MeteringPolicy.objects.update(free_user_limit=None)
         for number in range(2):
-            add_user(
-                organization=organization,
-                email=f"u{number}@otto.example",
-                name="",
+            add_member(
+                member=ManagedUser(
+                    organization=organization, email=f"u{number}@otto.example", name=""
+                ),
                 actor=SYSTEM_ACTOR,
                 via=Via.DEMO,
                 now=NOW,

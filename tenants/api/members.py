@@ -1,5 +1,6 @@
-"""The users and devices of an organization: what comes and goes here is counted at once."""
+"""The users and devices of an organization; each addition and removal is counted at once."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from accounts.api_access import ApiRequest, api_actor
-from tenants.access import device_or_404, organization_or_404, user_or_404
+from tenants.access import organization_or_404, owned_or_404
 from tenants.api.fields import (
     LARGEST_BULK,
     Body,
@@ -22,16 +23,10 @@ from tenants.api.fields import (
     SerialNumber,
     page_of,
 )
-from tenants.models import Device, ManagedUser
-from tenants.users.external_ids import (
-    Entry,
-    ensure_device,
-    ensure_devices,
-    ensure_user,
-    ensure_users,
-    set_external_id,
-)
-from tenants.users.membership import remove_device, remove_user, set_user_state
+from tenants.models import CountedRow, Device, ManagedUser
+from tenants.users.bulk_membership import NewMember
+from tenants.users.external_ids import ensure_member, ensure_members, set_external_id
+from tenants.users.membership import remove_member, set_user_state
 
 users = Router(tags=["Users"])
 devices = Router(tags=["Devices"])
@@ -67,10 +62,6 @@ class NewUser(Body):
     name: OptionalName = ""
     external_id: ExternalId | None = None
 
-    def entry(self) -> Entry:
-        """As the domain takes it."""
-        return Entry(key=self.email, name=self.name, external_id=self.external_id)
-
 
 class NewDevice(Body):
     """A device to be there. With an external id, asking twice adds once."""
@@ -78,10 +69,6 @@ class NewDevice(Body):
     serial_number: SerialNumber
     name: Name
     external_id: ExternalId | None = None
-
-    def entry(self) -> Entry:
-        """As the domain takes it."""
-        return Entry(key=self.serial_number, name=self.name, external_id=self.external_id)
 
 
 class NewUsers(Body):
@@ -123,18 +110,64 @@ class MemberQuery(PageQuery):
     external_id: ExternalId | None = None
 
 
+def _list(model: type[CountedRow], organization_id: int, query: MemberQuery) -> dict[str, Any]:
+    organization = organization_or_404(organization_id=organization_id)
+    rows = model.objects.living().filter(organization=organization)
+    if query.external_id is not None:
+        rows = rows.filter(external_id=query.external_id)
+    return page_of(rows, query)
+
+
+def _entry(model: type[CountedRow], body: NewUser | NewDevice) -> NewMember:
+    return NewMember(getattr(body, model.key_field), body.name, body.external_id)
+
+
+def _add(
+    request: ApiRequest, model: type[CountedRow], organization_id: int, body: NewUser | NewDevice
+) -> Status[Any]:
+    member, is_new = ensure_member(
+        model=model,
+        organization=organization_or_404(organization_id=organization_id),
+        entry=_entry(model, body),
+        actor=api_actor(request),
+        now=timezone.now(),
+    )
+    return Status(201 if is_new else 200, member)
+
+
+def _add_many(
+    request: ApiRequest,
+    model: type[CountedRow],
+    organization_id: int,
+    bodies: Sequence[NewUser | NewDevice],
+) -> dict[str, Any]:
+    ensured = ensure_members(
+        model=model,
+        organization=organization_or_404(organization_id=organization_id),
+        entries=[_entry(model, body) for body in bodies],
+        actor=api_actor(request),
+        now=timezone.now(),
+    )
+    return {"added": ensured.added, "items": ensured.rows}
+
+
+def _delete(
+    request: ApiRequest, model: type[CountedRow], organization_id: int, pk: int
+) -> Status[None]:
+    organization = organization_or_404(organization_id=organization_id)
+    member = owned_or_404(model, organization=organization, pk=pk)
+    remove_member(member=member, actor=api_actor(request), now=timezone.now())
+    return Status(204, None)
+
+
 @users.get(USERS, response=Page[UserOut], summary="List users")
 def list_users(
     request: ApiRequest,  # noqa: ARG001 - ninja's signature
     organization_id: int,
-    asked: Query[MemberQuery],
+    query: Query[MemberQuery],
 ) -> dict[str, Any]:
     """Users who are counted, in order of id."""
-    organization = organization_or_404(organization_id=organization_id)
-    rows = ManagedUser.objects.filter(organization=organization, removed_at=None)
-    if asked.external_id is not None:
-        rows = rows.filter(external_id=asked.external_id)
-    return page_of(rows, asked)
+    return _list(ManagedUser, organization_id, query)
 
 
 @users.post(USERS, response={200: UserOut, 201: UserOut}, summary="Add a user")
@@ -144,27 +177,13 @@ def add_user(request: ApiRequest, organization_id: int, body: NewUser) -> Status
     409 when the user cap is reached (with the cap and whom to contact), and when the e-mail or the
     external id is another user's.
     """
-    organization = organization_or_404(organization_id=organization_id)
-    user, is_new = ensure_user(
-        organization=organization,
-        entry=body.entry(),
-        actor=api_actor(request),
-        now=timezone.now(),
-    )
-    return Status(201 if is_new else 200, user)
+    return _add(request, ManagedUser, organization_id, body)
 
 
 @users.post(USERS + "/bulk", response=EnsuredUsers, summary="Add many users")
 def add_users(request: ApiRequest, organization_id: int, body: NewUsers) -> dict[str, Any]:
     """Up to 1,000 in one statement, all or none; who is there already is left as it is."""
-    organization = organization_or_404(organization_id=organization_id)
-    done = ensure_users(
-        organization=organization,
-        entries=[one.entry() for one in body.users],
-        actor=api_actor(request),
-        now=timezone.now(),
-    )
-    return {"added": done.added, "items": done.rows}
+    return _add_many(request, ManagedUser, organization_id, body.users)
 
 
 @users.patch(USERS + "/{user_id}", response=UserOut, summary="Change a user")
@@ -173,12 +192,12 @@ def change_user(
 ) -> ManagedUser:
     """State and external id. A suspended user still counts; a removed one is gone."""
     organization = organization_or_404(organization_id=organization_id)
-    user = user_or_404(organization=organization, user_id=user_id)
+    user = owned_or_404(ManagedUser, organization=organization, pk=user_id)
     if user.removed_at is not None:
         raise Http404
     actor, now = api_actor(request), timezone.now()
     if "external_id" in body.model_fields_set:
-        set_external_id(row=user, external_id=body.external_id, actor=actor, now=now)
+        set_external_id(member=user, external_id=body.external_id, actor=actor, now=now)
     if body.state is not None:
         state = ManagedUser.State(body.state)
         set_user_state(user=user, state=state, actor=actor, now=now)
@@ -189,56 +208,32 @@ def change_user(
 @users.delete(USERS + "/{user_id}", response={204: None}, summary="Remove a user")
 def delete_user(request: ApiRequest, organization_id: int, user_id: int) -> Status[None]:
     """No longer counted from now on; removing again changes nothing."""
-    organization = organization_or_404(organization_id=organization_id)
-    user = user_or_404(organization=organization, user_id=user_id)
-    remove_user(user=user, actor=api_actor(request), now=timezone.now())
-    return Status(204, None)
+    return _delete(request, ManagedUser, organization_id, user_id)
 
 
 @devices.get(DEVICES, response=Page[DeviceOut], summary="List devices")
 def list_devices(
     request: ApiRequest,  # noqa: ARG001 - ninja's signature
     organization_id: int,
-    asked: Query[MemberQuery],
+    query: Query[MemberQuery],
 ) -> dict[str, Any]:
     """Devices that are counted, in order of id."""
-    organization = organization_or_404(organization_id=organization_id)
-    rows = Device.objects.filter(organization=organization, removed_at=None)
-    if asked.external_id is not None:
-        rows = rows.filter(external_id=asked.external_id)
-    return page_of(rows, asked)
+    return _list(Device, organization_id, query)
 
 
 @devices.post(DEVICES, response={200: DeviceOut, 201: DeviceOut}, summary="Add a device")
 def add_device(request: ApiRequest, organization_id: int, body: NewDevice) -> Status[Any]:
     """201 when added; 200 when the device of this external id is there already."""
-    organization = organization_or_404(organization_id=organization_id)
-    device, is_new = ensure_device(
-        organization=organization,
-        entry=body.entry(),
-        actor=api_actor(request),
-        now=timezone.now(),
-    )
-    return Status(201 if is_new else 200, device)
+    return _add(request, Device, organization_id, body)
 
 
 @devices.post(DEVICES + "/bulk", response=EnsuredDevices, summary="Add many devices")
 def add_devices(request: ApiRequest, organization_id: int, body: NewDevices) -> dict[str, Any]:
     """Up to 1,000 in one statement, all or none; what is there already is left as it is."""
-    organization = organization_or_404(organization_id=organization_id)
-    done = ensure_devices(
-        organization=organization,
-        entries=[one.entry() for one in body.devices],
-        actor=api_actor(request),
-        now=timezone.now(),
-    )
-    return {"added": done.added, "items": done.rows}
+    return _add_many(request, Device, organization_id, body.devices)
 
 
 @devices.delete(DEVICES + "/{device_id}", response={204: None}, summary="Remove a device")
 def delete_device(request: ApiRequest, organization_id: int, device_id: int) -> Status[None]:
     """No longer counted from now on; removing again changes nothing."""
-    organization = organization_or_404(organization_id=organization_id)
-    device = device_or_404(organization=organization, device_id=device_id)
-    remove_device(device=device, actor=api_actor(request), now=timezone.now())
-    return Status(204, None)
+    return _delete(request, Device, organization_id, device_id)

@@ -4,8 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 from ninja import Router, Schema, Status
 from pydantic import Field
@@ -18,12 +16,10 @@ from tenants.models import (
     LARGEST_USER_CAP,
     SMALLEST_MAU_LIMIT,
     SMALLEST_USER_CAP,
-    CountedRow,
-    Device,
-    ManagedUser,
     Organization,
 )
 from tenants.organizations.lifecycle import create_organization, set_user_cap
+from tenants.organizations.member_counts import with_member_counts
 
 router = Router(tags=["Organizations"])
 
@@ -51,27 +47,13 @@ class NewOrganization(Body):
     mau_limit: Whole | None = Field(None, ge=SMALLEST_MAU_LIMIT, le=LARGEST_MAU_LIMIT)
 
 
-def _living(model: type[CountedRow]) -> Coalesce:
-    counted: QuerySet[Any] = model.objects.filter(  # type: ignore[attr-defined]
-        organization=OuterRef("pk"), removed_at=None
-    )
-    number = counted.order_by().values("organization").annotate(n=Count("pk")).values("n")
-    return Coalesce(Subquery(number), 0, output_field=IntegerField())
-
-
-def _counted() -> QuerySet[Organization]:
-    return Organization.objects.visible().annotate(
-        users=_living(ManagedUser), devices=_living(Device)
-    )
-
-
 @router.get("/organizations", response=Page[OrganizationOut], summary="List organizations")
 def list_organizations(
     request: ApiRequest,  # noqa: ARG001 - ninja's signature
     paging: Paging,
 ) -> dict[str, Any]:
     """Living organizations in order of id."""
-    return page_of(_counted(), paging)
+    return page_of(with_member_counts(Organization.objects.visible()), paging)
 
 
 @router.post("/organizations", response={201: OrganizationOut}, summary="Create an organization")
@@ -89,7 +71,7 @@ def create(request: ApiRequest, body: NewOrganization) -> Status[Any]:
     )
     if body.user_cap is not None:
         set_user_cap(organization=organization, cap=body.user_cap, actor=actor, now=now)
-    return Status(201, _counted().get(pk=organization.pk))
+    return Status(201, with_member_counts(Organization.objects.visible()).get(pk=organization.pk))
 
 
 @router.get(
@@ -101,4 +83,4 @@ def get_organization(
 ) -> Organization:
     """404 for any other id."""
     organization = organization_or_404(organization_id=organization_id)
-    return _counted().get(pk=organization.pk)
+    return with_member_counts(Organization.objects.visible()).get(pk=organization.pk)

@@ -1,16 +1,13 @@
 """Devices from a file."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.file_reading import NotReadable
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
-from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
-from tenants.models import ImportRun
+from tenants.imports.members import LONGEST_NAME, MemberImport, has_unseen
+from tenants.models import Device, ImportRun
 from tenants.models.imports import Reason
-from tenants.users.bulk_membership import NewDevice, add_devices
-from tenants.users.membership import Via
 
 LONGEST_SERIAL_NUMBER = 100
 
@@ -33,11 +30,7 @@ _SOURCES = (
 class DeviceImport(MemberImport):
     """How an import handles devices: known by their serial number, without a limit."""
 
-    present_sql = """
-        SELECT k.key FROM unnest(%s::text[]) AS k (key)
-        WHERE EXISTS (SELECT FROM tenants_device m WHERE m.organization_id = %s
-                      AND lower(m.serial_number) = lower(k.key) AND m.removed_at IS NULL)
-    """
+    model = Device
 
     def columns_of(self, *, header: Sequence[str]) -> Columns:
         """Where the file keeps serial numbers and names; `NotReadable` without both."""
@@ -66,16 +59,6 @@ class DeviceImport(MemberImport):
             yield Reason.TOO_LONG
         if has_unseen(line.key) or has_unseen(line.name):
             yield Reason.UNSEEN_CHARACTERS
-
-    def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
-        """Add devices in one statement; the serial numbers of those added."""
-        return add_devices(
-            organization=run.organization,
-            devices=[NewDevice(line.key, line.name) for line in lines],
-            actor=decided_by(run),
-            via=Via.IMPORT,
-            now=now,
-        )
 
 
 register_import_kind(ImportRun.Kind.DEVICES, DeviceImport())

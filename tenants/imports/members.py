@@ -22,29 +22,42 @@ from tenants.imports.kinds import (
     all_refused,
 )
 from tenants.imports.remaining_seats import RemainingSeats
-from tenants.models import ImportRun, Organization
+from tenants.models import CountedRow, ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.refusals import Because, OrganizationRemoved, UserCapReached
+from tenants.users.bulk_membership import NewMember, add_members
+from tenants.users.membership import Via
 
 LONGEST_NAME = 200
+_PRESENT = """
+    SELECT k.key FROM unnest(%s::text[]) AS k (key)
+    WHERE EXISTS (SELECT FROM {table} m WHERE m.organization_id = %s
+                  AND lower(m.{key}) = lower(k.key) AND m.removed_at IS NULL)
+"""
 
 
 class MemberImport(ImportKind, ABC):
     """An import whose lines become members of the organization, each known by a key."""
 
-    # Those of given keys that are members now. Parameters: the keys, the organization's id.
-    present_sql: ClassVar[str]
+    model: ClassVar[type[CountedRow]]
 
     @abstractmethod
     def flaws(self, line: ImportLine) -> Iterator[Reason]:
         """What is wrong with a line, whatever else the file or the organization has."""
 
-    @abstractmethod
     def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
-        """Add the lines in one statement; the keys of those that were not members yet.
+        """Add the lines in one statement and return the keys of those added.
 
         Raises `UserCapReached` and `OrganizationRemoved`, with none of them added.
         """
+        return add_members(
+            model=self.model,
+            organization=run.organization,
+            members=[NewMember(line.key, line.name, state=line.state) for line in lines],
+            actor=Actor(id=run.decided_by_id, name=run.decided_by_name),
+            via=Via.IMPORT,
+            now=now,
+        )
 
     def room(self, organization: Organization) -> RemainingSeats | None:  # noqa: ARG002 - for those that have a limit
         """How many more members the organization may have; None without a limit."""
@@ -136,13 +149,11 @@ class MemberImport(ImportKind, ABC):
 
     def _present(self, keys: list[str], organization: Organization) -> set[str]:
         with connection.cursor() as cursor:
-            cursor.execute(self.present_sql, [keys, organization.pk])
+            cursor.execute(
+                _PRESENT.format(table=self.model._meta.db_table, key=self.model.key_field),
+                [keys, organization.pk],
+            )
             return {key for (key,) in cursor.fetchall()}
-
-
-def decided_by(run: ImportRun) -> Actor:
-    """The person who confirmed the import."""
-    return Actor(id=run.decided_by_id, name=run.decided_by_name)
 
 
 def has_unseen(text: str) -> bool:

@@ -1,7 +1,6 @@
 """Users from a file."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -9,12 +8,10 @@ from django.core.validators import validate_email
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.file_reading import NotReadable
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
-from tenants.imports.members import LONGEST_NAME, MemberImport, decided_by, has_unseen
+from tenants.imports.members import LONGEST_NAME, MemberImport, has_unseen
 from tenants.imports.remaining_seats import RemainingSeats, remaining_user_seats
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
-from tenants.users.bulk_membership import NewUser, add_users
-from tenants.users.membership import Via
 
 LONGEST_EMAIL = 254
 
@@ -45,11 +42,7 @@ _SOURCES = (
 class UserImport(MemberImport):
     """How an import handles users: known by their e-mail address, limited by the user cap."""
 
-    present_sql = """
-        SELECT k.key FROM unnest(%s::text[]) AS k (key)
-        WHERE EXISTS (SELECT FROM tenants_manageduser m WHERE m.organization_id = %s
-                      AND lower(m.email) = lower(k.key) AND m.removed_at IS NULL)
-    """
+    model = ManagedUser
 
     def columns_of(self, *, header: Sequence[str]) -> Columns:
         """Where the file keeps addresses, names and states; `NotReadable` without addresses."""
@@ -103,16 +96,6 @@ class UserImport(MemberImport):
     def room(self, organization: Organization) -> RemainingSeats | None:
         """Up to the user cap or the free allowance."""
         return remaining_user_seats(organization=organization)
-
-    def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
-        """Add users in one statement; the addresses of those added."""
-        return add_users(
-            organization=run.organization,
-            users=[NewUser(line.key, line.name, line.state) for line in lines],
-            actor=decided_by(run),
-            via=Via.IMPORT,
-            now=now,
-        )
 
 
 register_import_kind(ImportRun.Kind.USERS, UserImport())

@@ -4,7 +4,14 @@ from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailPrefe
 from tenants.models.audit import AuditEntry
 from tenants.models.cap_requests import CapRequest
 from tenants.models.imports import ImportRun, RefusedLine
-from tenants.models.members import EXTERNAL_ID_LENGTH, CountedRow, Device, Location, ManagedUser
+from tenants.models.members import (
+    EXTERNAL_ID_LENGTH,
+    CountedRow,
+    Device,
+    Location,
+    ManagedUser,
+    MemberQuerySet,
+)
 from tenants.models.metering import MeteringPolicy
 from tenants.models.organizations import (
     LARGEST_MAU_LIMIT,
@@ -32,6 +39,7 @@ __all__ = [
     "ImportRun",
     "Location",
     "ManagedUser",
+    "MemberQuerySet",
     "MeteringPolicy",
     "Organization",
     "OrganizationQuerySet",

@@ -1,25 +1,45 @@
-"""Users and devices of organizations, and where devices are."""
+"""The members of organizations, which are users and devices, and the locations of devices."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
+from core.metrics import Metric
 from tenants.models.organizations import Organization
 
-# What a provider's own system calls a user or device; unique among an organization's living ones.
 EXTERNAL_ID_LENGTH = 200
 
 
-class CountedRow(models.Model):
-    """Something an organization is billed for, counted by the database as it comes and goes.
+class MemberQuerySet(models.QuerySet[Any]):
+    """Members of organizations."""
 
-    `added_at` and `removed_at` are when it happened; the event log takes them, never earlier than
-    the organization's last event. Who did it is kept as id and name: logins live elsewhere.
-    A removed row stays removed and is never deleted: "who was counted?" must have an answer.
+    def living(self) -> "MemberQuerySet":
+        """Those that are not removed."""
+        return self.filter(removed_at=None)
+
+
+class CountedRow(models.Model):
+    """A member of an organization: a user or a device, counted by the triggers of its table.
+
+    The class attributes and `columns` are all that users and devices differ in where they are
+    added, removed and imported. `added_at` and `removed_at` are copied into the usage ledger, which
+    never goes back behind the organization's last event. The person who added or removed the
+    member is stored as id and name, because logins are in the public schema. A removed row stays
+    removed and is never deleted: the explanation of an old peak lists it.
     """
 
+    noun: ClassVar[str]
+    metric: ClassVar[Metric]
+    # The field that identifies a living member in its organization, whatever its case.
+    key_field: ClassVar[str]
+    # The columns that differ between the members of one addition.
+    columns: ClassVar[tuple[str, ...]]
+
+    external_id = models.CharField(  # noqa: DJ001 - unique, so that a member without one has None
+        max_length=EXTERNAL_ID_LENGTH, null=True, blank=True
+    )
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
     added_at = models.DateTimeField(default=timezone.now, db_default=Now())
     added_by_id = models.BigIntegerField(null=True, blank=True)
@@ -29,12 +49,19 @@ class CountedRow(models.Model):
     removed_by_id = models.BigIntegerField(null=True, blank=True)
     removed_by_name = models.CharField(max_length=200, blank=True, db_default="")
 
+    objects = MemberQuerySet.as_manager()
+
     class Meta:
         abstract = True
 
+    @property
+    def key(self) -> str:
+        """The e-mail address or the serial number."""
+        return str(getattr(self, self.key_field))
+
 
 class ManagedUser(CountedRow):
-    """A user of a client organization. Suspended users still count; only removed ones do not."""
+    """A user of an organization. A suspended user still counts; a removed one does not."""
 
     class State(models.TextChoices):
         """Whether the user can work; no effect on the count."""
@@ -42,19 +69,20 @@ class ManagedUser(CountedRow):
         ACTIVE = "active", "Active"
         SUSPENDED = "suspended", "Suspended"
 
+    noun = "user"
+    metric = Metric.USERS
+    key_field = "email"
+    columns = ("email", "name", "external_id", "state")
+
     email = models.EmailField()
     name = models.CharField(max_length=200, blank=True, db_default="")
-    # None has no such name; an empty text would be one.
-    external_id = models.CharField(  # noqa: DJ001
-        max_length=EXTERNAL_ID_LENGTH, null=True, blank=True
-    )
     state = models.CharField(
         max_length=20, choices=State, default=State.ACTIVE, db_default=State.ACTIVE
     )
 
     class Meta:
         constraints: ClassVar = [
-            # Serves every look-up by organization too: a further index would be a duplicate.
+            # Every query by organization uses this index too.
             models.UniqueConstraint(
                 "organization",
                 Lower("email"),
@@ -74,7 +102,7 @@ class ManagedUser(CountedRow):
 
 
 class Location(models.Model):
-    """A place of an organization where devices stand. Removing it keeps the devices."""
+    """A site of an organization. Its devices stay with the organization when it is removed."""
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="locations", db_index=False
@@ -94,22 +122,22 @@ class Location(models.Model):
 
 
 class Device(CountedRow):
-    """A device of a client organization."""
+    """A device of an organization."""
+
+    noun = "device"
+    metric = Metric.DEVICES
+    key_field = "serial_number"
+    columns = ("serial_number", "name", "external_id")
 
     name = models.CharField(max_length=200)
     serial_number = models.CharField(max_length=100)
-    # None has no such name; an empty text would be one.
-    external_id = models.CharField(  # noqa: DJ001
-        max_length=EXTERNAL_ID_LENGTH, null=True, blank=True
-    )
-
     location = models.ForeignKey(
         Location, on_delete=models.SET_NULL, null=True, blank=True, db_index=False
     )
 
     class Meta:
         indexes: ClassVar = [
-            # Most devices come without one, many at a time.
+            # Partial, because most devices are added without a location, many at a time.
             models.Index(
                 fields=["location"],
                 name="tenants_device_location",

@@ -1,4 +1,4 @@
-"""Many users or devices in one statement: as the single additions are, counted and capped."""
+"""Many users or devices in one statement, counted and capped like single additions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,94 +7,58 @@ from datetime import datetime
 from django.db import connection
 
 from core.actors import Actor
-from tenants.models import ManagedUser, Organization
+from tenants.models import CountedRow, ManagedUser, Organization
 from tenants.refusals import translated_refusals
 from tenants.users.membership import Via
 
-# The database's order of additions is that of the list: "who was the tenth?" has that answer.
-_ADD_USERS = """
-    INSERT INTO tenants_manageduser (organization_id, email, name, state,
-                                     added_at, added_by_id, added_by_name, added_via)
-    SELECT %s, u.email, u.name, u.state, %s, %s, %s, %s
-    FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS u (email, name, state, place)
-    ORDER BY u.place
-    ON CONFLICT (organization_id, lower(email)) WHERE removed_at IS NULL DO NOTHING
-    RETURNING email
-"""
-_ADD_DEVICES = """
-    INSERT INTO tenants_device (organization_id, serial_number, name,
-                                added_at, added_by_id, added_by_name, added_via)
-    SELECT %s, d.serial_number, d.name, %s, %s, %s, %s
-    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS d (serial_number, name, place)
-    ORDER BY d.place
-    ON CONFLICT (organization_id, lower(serial_number)) WHERE removed_at IS NULL DO NOTHING
-    RETURNING serial_number
+# The triggers append to the ledger in the order of the list. A member that exists is left out.
+_INSERT = """
+    INSERT INTO {table} (organization_id, added_at, added_by_id, added_by_name, added_via,
+                         {columns})
+    SELECT %s, %s, %s, %s, %s, {columns}
+    FROM unnest({arrays}) WITH ORDINALITY AS m ({columns}, position)
+    ORDER BY position
+    ON CONFLICT DO NOTHING
+    RETURNING {key}
 """
 
 
 @dataclass(frozen=True, slots=True)
-class NewUser:
-    """A user to be added; the address in lower case."""
+class NewMember:
+    """A user or device to be added: `key` is the e-mail (lower case) or the serial number.
 
-    email: str
+    `state` is for users only.
+    """
+
+    key: str
     name: str
+    external_id: str | None = None
     state: ManagedUser.State = ManagedUser.State.ACTIVE
 
 
-@dataclass(frozen=True, slots=True)
-class NewDevice:
-    """A device to be added."""
-
-    serial_number: str
-    name: str
-
-
-def add_users(
+def add_members(
     *,
+    model: type[CountedRow],
     organization: Organization,
-    users: Sequence[NewUser],
+    members: Sequence[NewMember],
     actor: Actor,
     via: Via,
     now: datetime,
 ) -> set[str]:
-    """Add the users in one statement, in their order; the addresses of those that came in.
+    """Add the members in one statement, in their order, and return the keys of those added.
 
-    Who is there already is left out. Raises `UserCapReached` and adds nobody when the rest would
-    pass the cap or the free allowance, `OrganizationRemoved` when the organization is gone. The
-    caller records what was done.
+    A member whose key or external id exists is left out. Raises `UserCapReached` and adds none when
+    the others would pass the cap or the free allowance, and `OrganizationRemoved`. The caller
+    writes the audit entry.
     """
-    return _run(
-        _ADD_USERS,
-        [organization.pk, now, actor.id, actor.name, via],
-        [user.email for user in users],
-        [user.name for user in users],
-        [user.state.value for user in users],
+    statement = _INSERT.format(
+        table=model._meta.db_table,
+        columns=", ".join(model.columns),
+        arrays=", ".join(["%s::text[]"] * len(model.columns)),
+        key=model.key_field,
     )
-
-
-def add_devices(
-    *,
-    organization: Organization,
-    devices: Sequence[NewDevice],
-    actor: Actor,
-    via: Via,
-    now: datetime,
-) -> set[str]:
-    """Add the devices in one statement, in their order; the serial numbers of those that came in.
-
-    Raises `OrganizationRemoved`. The caller records what was done.
-    """
-    return _run(
-        _ADD_DEVICES,
-        [organization.pk, now, actor.id, actor.name, via],
-        [device.serial_number for device in devices],
-        [device.name for device in devices],
-    )
-
-
-def _run(
-    statement: str, values: list[int | str | datetime | None], *columns: list[str]
-) -> set[str]:
+    attributes = ["key" if column == model.key_field else column for column in model.columns]
+    arrays = [[getattr(member, attribute) for member in members] for attribute in attributes]
     with translated_refusals(), connection.cursor() as cursor:
-        cursor.execute(statement, [*values, *columns])
+        cursor.execute(statement, [organization.pk, now, actor.id, actor.name, via.value, *arrays])
         return {key for (key,) in cursor.fetchall()}

@@ -1,25 +1,27 @@
-"""Users and devices coming and going: the only domain calls that change what is counted.
+"""Adding and removing users and devices, and suspending users: every change that is counted.
 
-The counting itself, the cap and the event log are the database's (0002_metering.sql).
+The triggers of `usage/migrations/sql/0002_metering.sql` count, refuse above the cap and append to
+the usage ledger.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 
 from core.actors import Actor
 from tenants import audit
-from tenants.models import CountedRow, Device, ManagedUser, Organization
+from tenants.models import CountedRow, ManagedUser
 from tenants.refusals import translated_refusals
 
 UNIQUE_VIOLATION = "23505"
 
+Member = TypeVar("Member", bound=CountedRow)
+
 
 class Via(StrEnum):
-    """The way something came in, kept with its event."""
+    """The channel through which a member was added; stored with its event."""
 
     FORM = "form"
     IMPORT = "import"
@@ -28,84 +30,34 @@ class Via(StrEnum):
 
 
 class AlreadyThere(Exception):
-    """The organization has a living user of this e-mail, device of this serial number, or either of
-    this external id.
+    """The organization has a living member with this e-mail, serial number or external id."""
+
+
+def add_member(*, member: Member, actor: Actor, via: Via, now: datetime) -> Member:
+    """Save a new user or device, which counts from `now`, with its audit entry.
+
+    Raises `UserCapReached` when the cap or the free allowance is used up, `AlreadyThere` and
+    `OrganizationRemoved`.
     """
-
-
-def add_user(
-    *,
-    organization: Organization,
-    email: str,
-    name: str,
-    actor: Actor,
-    via: Via,
-    now: datetime,
-    external_id: str | None = None,
-) -> ManagedUser:
-    """Add a user, counted from `now`.
-
-    Raises `UserCapReached` when the cap or the free allowance is used up, `AlreadyThere` for a
-    second live user of the same e-mail, `OrganizationRemoved` when it is gone.
-    """
-    user = ManagedUser(
-        organization=organization,
-        email=email,
-        name=name,
-        external_id=external_id,
-        added_at=now,
-        added_by_id=actor.id,
-        added_by_name=actor.name,
-        added_via=via,
-    )
-    with _adding():
-        user.save(force_insert=True)
-        _record(actor=actor, action="user.added", row=user, subject=email, now=now)
-    return user
-
-
-def add_device(
-    *,
-    organization: Organization,
-    name: str,
-    serial_number: str,
-    actor: Actor,
-    via: Via,
-    now: datetime,
-    external_id: str | None = None,
-) -> Device:
-    """Add a device, counted from `now`. Raises `AlreadyThere` and `OrganizationRemoved`."""
-    device = Device(
-        organization=organization,
-        name=name,
-        serial_number=serial_number,
-        external_id=external_id,
-        added_at=now,
-        added_by_id=actor.id,
-        added_by_name=actor.name,
-        added_via=via,
-    )
-    with _adding():
-        device.save(force_insert=True)
-        _record(actor=actor, action="device.added", row=device, subject=serial_number, now=now)
-    return device
+    member.added_at, member.added_via = now, via
+    member.added_by_id, member.added_by_name = actor.id, actor.name
+    try:
+        with translated_refusals():
+            member.save(force_insert=True)
+            _record(actor=actor, action="added", member=member, now=now)
+    except IntegrityError as error:
+        if getattr(error.__cause__, "sqlstate", "") != UNIQUE_VIOLATION:
+            raise
+        raise AlreadyThere from error
+    return member
 
 
 @transaction.atomic
-def remove_user(*, user: ManagedUser, actor: Actor, now: datetime) -> None:
-    """Remove a user, no longer counted from `now`; a second removal changes nothing."""
-    live = ManagedUser.objects.filter(pk=user.pk, removed_at=None)
-    if live.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name):
-        _record(actor=actor, action="user.removed", row=user, subject=user.email, now=now)
-
-
-@transaction.atomic
-def remove_device(*, device: Device, actor: Actor, now: datetime) -> None:
-    """Remove a device, no longer counted from `now`; a second removal changes nothing."""
-    live = Device.objects.filter(pk=device.pk, removed_at=None)
-    if live.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name):
-        subject = device.serial_number
-        _record(actor=actor, action="device.removed", row=device, subject=subject, now=now)
+def remove_member(*, member: CountedRow, actor: Actor, now: datetime) -> None:
+    """Remove a user or device, which no longer counts from `now`; again, it changes nothing."""
+    living = type(member).objects.living().filter(pk=member.pk)
+    if living.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name):
+        _record(actor=actor, action="removed", member=member, now=now)
 
 
 @transaction.atomic
@@ -113,32 +65,16 @@ def set_user_state(
     *, user: ManagedUser, state: ManagedUser.State, actor: Actor, now: datetime
 ) -> None:
     """Suspend or reactivate. A suspended user still counts (docs/facts/product.md, What counts)."""
-    changed = (
-        ManagedUser.objects.filter(pk=user.pk, removed_at=None)
-        .exclude(state=state)
-        .update(state=state)
-    )
-    if changed:
-        _record(actor=actor, action=f"user.{state}", row=user, subject=user.email, now=now)
+    living = ManagedUser.objects.living().filter(pk=user.pk)
+    if living.exclude(state=state).update(state=state):
+        _record(actor=actor, action=state, member=user, now=now)
 
 
-@contextmanager
-def _adding() -> Iterator[None]:
-    """One transaction of row and audit entry; its refusals as exceptions of the domain."""
-    try:
-        with translated_refusals():
-            yield
-    except IntegrityError as error:
-        if getattr(error.__cause__, "sqlstate", "") != UNIQUE_VIOLATION:
-            raise
-        raise AlreadyThere from error
-
-
-def _record(*, actor: Actor, action: str, row: CountedRow, subject: str, now: datetime) -> None:
+def _record(*, actor: Actor, action: str, member: CountedRow, now: datetime) -> None:
     audit.record(
         actor=actor,
-        action=action,
-        subject=subject,
-        organization=row.organization,
+        action=f"{member.noun}.{action}",
+        subject=member.key,
+        organization=member.organization,
         now=now,
     )

@@ -6,9 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.policies import requires
 from accounts.requests import PortalRequest
-from accounts.roles import Permission
 from tenants.cap_requests.forms import CapRequestForm
 from tenants.cap_requests.requests import (
     CapRequestRefused,
@@ -17,14 +15,14 @@ from tenants.cap_requests.requests import (
     withdraw_request,
 )
 from tenants.models import LARGEST_USER_CAP, ManagedUser
-from tenants.views.organization_scope import OrganizationScope
+from tenants.views.organization_scope import OrganizationScope, own_pages
 
 CONFLICT = 409
 UNPROCESSABLE = 422
 SHOWN = 20
 
 
-@requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
+@own_pages
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_cap_request(request: PortalRequest) -> HttpResponse:
     """The own organization's cap, a form to ask for a higher one, and earlier requests."""
@@ -52,7 +50,7 @@ def own_cap_request(request: PortalRequest) -> HttpResponse:
     return _render(request, place, form, status=status)
 
 
-@requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
+@own_pages
 @require_POST
 def own_cap_request_withdraw(request: PortalRequest) -> HttpResponse:
     """Take the own organization's open request back."""

@@ -1,125 +1,187 @@
-"""Users and devices of one organization, in either place: list, add, remove, suspend."""
+"""Users and devices of one organization: list, add, remove; suspend and reactivate users."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from http import HTTPStatus
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
 from core.listing import Listing
-from core.metrics import Metric
-from tenants.access import device_or_404, user_or_404
+from tenants.access import owned_or_404
 from tenants.forms import DeviceForm, UserForm
-from tenants.models import Device, ManagedUser
+from tenants.models import CountedRow, Device, ManagedUser
 from tenants.refusals import Because, OrganizationRemoved, UserCapReached
 from tenants.users.membership import (
     AlreadyThere,
     Via,
-    add_device,
-    add_user,
-    remove_device,
-    remove_user,
+    add_member,
+    remove_member,
     set_user_state,
 )
 from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
-from tenants.views.organization_scope import OrganizationScope
+from tenants.views.organization_scope import OrganizationScope, scoped
 
-USER_SORTS = ("email", "name", "added_at")
-DEVICE_SORTS = ("name", "serial_number", "added_at")
-USER_FILTERS = ("suspended", "removed")
-DEVICE_FILTERS = ("removed",)
 LONGEST_NUMBER = 10
 
 
-def _render_list(
-    request: PortalRequest,
-    place: OrganizationScope,
-    kind: str,
-    listing: Listing,
-    rows: QuerySet[Any],
+@dataclass(frozen=True, slots=True)
+class MemberPages:
+    """What the pages of users and of devices differ in."""
+
+    model: type[CountedRow]
+    form: type[UserForm | DeviceForm]
+    sorts: tuple[str, ...]  # the first is the default
+    searched: tuple[str, ...]
+    filters: dict[str, Q]
+    joined: tuple[str, ...] = ()
+
+
+IS_LIVING = Q(removed_at=None)
+REMOVED = {"removed": Q(removed_at__isnull=False)}
+USER_PAGES = MemberPages(
+    ManagedUser,
+    UserForm,
+    sorts=("email", "name", "added_at"),
+    searched=("email", "name"),
+    filters={"suspended": IS_LIVING & Q(state=ManagedUser.State.SUSPENDED), **REMOVED},
+)
+DEVICE_PAGES = MemberPages(
+    Device,
+    DeviceForm,
+    sorts=("name", "serial_number", "added_at"),
+    searched=("name", "serial_number", "location__name"),
+    filters=REMOVED,
+    joined=("location",),
+)
+
+
+@require_safe
+@scoped
+def member_list(
+    request: PortalRequest, scope: OrganizationScope, pages: MemberPages
 ) -> HttpResponse:
-    context = {
-        "place": place,
-        "organization": place.organization,
-        "listing": listing,
-        "page": listing.page_of(rows),
-        "zone": request.provider.billing_zone(),
-    }
-    partial = request.htmx.target == "members"
-    template = f"tenants/_{kind}s.html" if partial else f"tenants/{kind}_list.html"
+    """The organization's users or devices; the living ones without a filter."""
+    listing = Listing.of(
+        request, sorts=pages.sorts, default_sort=pages.sorts[0], filters=pages.filters
+    )
+    search = Q()
+    if listing.search:
+        for field in pages.searched:
+            search |= Q(**{f"{field}__icontains": listing.search})
+    rows = pages.model.objects.filter(
+        search, pages.filters.get(listing.filter, IS_LIVING), organization=scope.organization
+    )
+    if pages.joined:
+        rows = rows.select_related(*pages.joined)
+    context = scope.context(
+        listing=listing,
+        page=listing.page_of(rows.order_by(listing.sort, "id")),
+        zone=request.provider.billing_zone(),
+    )
+    noun, is_partial = pages.model.noun, request.htmx.target == "members"
+    template = f"tenants/_{noun}s.html" if is_partial else f"tenants/{noun}_list.html"
     return render(request, template, context)
 
 
-def list_users(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
-    """The organization's users, living ones unless the filter says otherwise."""
-    listing = Listing.of(request, sorts=USER_SORTS, default_sort="email", filters=USER_FILTERS)
-    is_removed = listing.filter == "removed"
-    rows = ManagedUser.objects.filter(
-        organization=place.organization, removed_at__isnull=not is_removed
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped
+def member_add(
+    request: PortalRequest, scope: OrganizationScope, pages: MemberPages, new_peak: NewPeakOf
+) -> HttpResponse:
+    """Add a user or a device by form; a new peak is confirmed first."""
+    form = pages.form(request.POST or None)
+    noun, status, peak = pages.model.noun, HTTPStatus.OK, None
+    if form.is_valid():
+        now = timezone.now()
+        peak = _unconfirmed_peak(request, scope, pages.model, new_peak, now=now)
+        if peak is None:
+            status = _add(request, scope, pages.model, form, now=now)
+            if status == HTTPStatus.CREATED:
+                return redirect(
+                    scope.url(f"{noun}_{'add' if 'another' in request.POST else 'list'}")
+                )
+    elif form.is_bound:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+    context = scope.context(
+        form=form, peak=peak, sees_money=request.user.may(Permission.VIEW_BILLING)
     )
-    if listing.filter == "suspended":
-        rows = rows.filter(state=ManagedUser.State.SUSPENDED)
-    if listing.search:
-        rows = rows.filter(Q(email__icontains=listing.search) | Q(name__icontains=listing.search))
-    return _render_list(request, place, "user", listing, rows.order_by(listing.sort, "id"))
+    return render(request, f"tenants/{noun}_add.html", context, status=status)
 
 
-def list_devices(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
-    """The organization's devices, living ones unless the filter says otherwise."""
-    listing = Listing.of(request, sorts=DEVICE_SORTS, default_sort="name", filters=DEVICE_FILTERS)
-    is_removed = listing.filter == "removed"
-    rows = Device.objects.filter(
-        organization=place.organization, removed_at__isnull=not is_removed
-    ).select_related("location")
-    if listing.search:
-        rows = rows.filter(
-            Q(name__icontains=listing.search)
-            | Q(serial_number__icontains=listing.search)
-            | Q(location__name__icontains=listing.search)
-        )
-    return _render_list(request, place, "device", listing, rows.order_by(listing.sort, "id"))
+def _add(
+    request: PortalRequest,
+    scope: OrganizationScope,
+    model: type[CountedRow],
+    form: UserForm | DeviceForm,
+    *,
+    now: datetime,
+) -> HTTPStatus:
+    """Add the member and return the status of the response; the form says why it is no success."""
+    member = model(organization=scope.organization, **form.cleaned_data)
+    try:
+        add_member(member=member, actor=actor_of(request), via=Via.FORM, now=now)
+    except UserCapReached as refusal:
+        form.add_error(None, user_cap_message(request, refusal))
+        return HTTPStatus.CONFLICT
+    except AlreadyThere:
+        form.refuse_duplicate()
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    except OrganizationRemoved:
+        form.add_error(None, "This organization has been removed.")
+        return HTTPStatus.CONFLICT
+    messages.success(request, f"{member} was added to {scope.organization}.")
+    return HTTPStatus.CREATED
+
+
+def _unconfirmed_peak(
+    request: PortalRequest,
+    scope: OrganizationScope,
+    model: type[CountedRow],
+    new_peak: NewPeakOf,
+    *,
+    now: datetime,
+) -> NewPeak | None:
+    """The new peak that one more would make, unless the form was sent with one as high.
+
+    None above the user cap too, where the addition is refused.
+    """
+    cap = scope.organization.user_cap
+    peak = new_peak(Addition(scope.organization, model.metric, 1), now)
+    if peak is None or (model is ManagedUser and cap is not None and peak.level > cap):
+        return None
+    seen = request.POST.get("seen_peak", "")
+    is_seen = seen.isascii() and seen.isdigit() and len(seen) < LONGEST_NUMBER
+    return None if is_seen and int(seen) >= peak.level else peak
 
 
 def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeString:
-    """What whoever is stopped is told: the limit, and who can lift it, by name and address."""
-    provider = request.provider
-    limit = (
-        "the free allowance of {cap} users, which a card on file lifts"
-        if refusal.because == Because.FREE_ALLOWANCE
-        else "its user cap of {cap} users"
-    ).format(cap=f"{refusal.cap:,}")
+    """Say which limit is reached and who can raise it, by name and address."""
+    if refusal.because == Because.CAP:
+        limit = f"its user cap of {refusal.cap:,} users"
+        url = reverse("cap_edit", args=[refusal.organization_id])
+        remedy = format_html('You can <a href="{}">raise the cap under Usage</a>.', url)
+    else:
+        limit = f"the free allowance of {refusal.cap:,} users, which a card on file lifts"
+        url = reverse("billing_information")
+        remedy = format_html('Add a card under <a href="{}">Billing Information</a>.', url)
+    reached = f"This organization has {refusal.count:,} users and has reached {limit}."
     if request.user.may(Permission.CHANGE_CAPS):
-        remedy = (
-            format_html(
-                'Add a card under <a href="{}">Billing Information</a>.',
-                reverse("billing_information"),
-            )
-            if refusal.because == Because.FREE_ALLOWANCE
-            else format_html(
-                'You can <a href="{}">raise the cap under Usage</a>.',
-                reverse("cap_edit", args=[refusal.organization_id]),
-            )
-        )
-        return format_html(
-            "This organization has {} users and has reached {}. {}",
-            f"{refusal.count:,}",
-            limit,
-            remedy,
-        )
+        return format_html("{} {}", reached, remedy)
+    provider = request.provider
     return format_html(
-        "This organization has {} users and has reached {}. To add more, contact your MSP "
-        'administrator, {} (<a href="mailto:{}">{}</a>){}.',
-        f"{refusal.count:,}",
-        limit,
+        '{} To add more, contact your MSP administrator, {} (<a href="mailto:{}">{}</a>){}.',
+        reached,
         provider.contact_name,
         provider.contact_email,
         provider.contact_email,
@@ -128,7 +190,7 @@ def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeStr
 
 
 def _request_link(request: PortalRequest, refusal: UserCapReached) -> SafeString | str:
-    """The way to ask for a higher cap; against the free allowance it would not help."""
+    """A link to the cap request, where it helps: not against the free allowance."""
     if refusal.because != Because.CAP or not request.user.may(Permission.USE_OWN_ORGANIZATION):
         return ""
     return format_html(
@@ -137,143 +199,41 @@ def _request_link(request: PortalRequest, refusal: UserCapReached) -> SafeString
     )
 
 
-def _render_add(
-    request: PortalRequest,
-    place: OrganizationScope,
-    kind: str,
-    form: Any,
-    *,
-    status: int,
-    peak: NewPeak | None = None,
-) -> HttpResponse:
-    context = {
-        "form": form,
-        "place": place,
-        "organization": place.organization,
-        "peak": peak,
-        "sees_money": request.user.may(Permission.VIEW_BILLING),
-    }
-    return render(request, f"tenants/{kind}_add.html", context, status=status)
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped
+def user_remove(request: PortalRequest, scope: OrganizationScope, user_id: int) -> HttpResponse:
+    """Ask, then remove the user."""
+    user = owned_or_404(ManagedUser, organization=scope.organization, pk=user_id)
+    return _remove(request, scope, user)
 
 
-def _add(
-    request: PortalRequest,
-    place: OrganizationScope,
-    kind: str,
-    form: Any,
-    add: Any,
-    *,
-    new_peak: NewPeakOf,
-) -> HttpResponse:
-    if not form.is_valid():
-        return _render_add(request, place, kind, form, status=422 if form.is_bound else 200)
-    now = timezone.now()
-    if peak := _unseen_peak(request, place, kind, new_peak, now=now):
-        return _render_add(request, place, kind, form, status=200, peak=peak)
-    added, status = _added(request, place, form, add, now=now)
-    if added is None:
-        return _render_add(request, place, kind, form, status=status)
-    messages.success(request, f"{added} was added to {place.organization}.")
-    if "another" in request.POST:
-        return redirect(place.url(f"{kind}_add"))
-    return redirect(place.url(f"{kind}_list"))
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped
+def device_remove(request: PortalRequest, scope: OrganizationScope, device_id: int) -> HttpResponse:
+    """Ask, then remove the device."""
+    device = owned_or_404(Device, organization=scope.organization, pk=device_id)
+    return _remove(request, scope, device)
 
 
-def _added(
-    request: PortalRequest, place: OrganizationScope, form: Any, add: Any, *, now: datetime
-) -> tuple[ManagedUser | Device | None, int]:
-    """What came in; or nothing, the form saying why, and the status of that answer."""
-    try:
-        added = add(
-            organization=place.organization,
-            **form.cleaned_data,
-            actor=actor_of(request),
-            via=Via.FORM,
-            now=now,
-        )
-    except UserCapReached as refusal:
-        form.add_error(None, user_cap_message(request, refusal))
-        return None, 409
-    except AlreadyThere:
-        form.refuse_duplicate()
-        return None, 422
-    except OrganizationRemoved:
-        form.add_error(None, "This organization has been removed.")
-        return None, 409
-    return added, 201
-
-
-def _unseen_peak(
-    request: PortalRequest,
-    place: OrganizationScope,
-    kind: str,
-    new_peak: NewPeakOf,
-    *,
-    now: datetime,
-) -> NewPeak | None:
-    """The new peak that one more would make, unless whoever adds was told of one as high."""
-    cap = place.organization.user_cap
-    peak = new_peak(Addition(place.organization, Metric(f"{kind}s"), 1), now)
-    if peak is None or (kind == "user" and cap is not None and peak.level > cap):
-        return None
-    seen = request.POST.get("seen_peak", "")
-    is_seen = seen.isascii() and seen.isdigit() and len(seen) < LONGEST_NUMBER
-    return None if is_seen and int(seen) >= peak.level else peak
-
-
-def add_one_user(
-    request: PortalRequest, place: OrganizationScope, new_peak: NewPeakOf
-) -> HttpResponse:
-    """A user by form; a reached cap says whom to contact, a new peak is confirmed first."""
-    return _add(request, place, "user", UserForm(request.POST or None), add_user, new_peak=new_peak)
-
-
-def add_one_device(
-    request: PortalRequest, place: OrganizationScope, new_peak: NewPeakOf
-) -> HttpResponse:
-    """A device by form; a new peak is confirmed first."""
-    return _add(
-        request, place, "device", DeviceForm(request.POST or None), add_device, new_peak=new_peak
-    )
-
-
-def remove_one_user(request: PortalRequest, place: OrganizationScope, user_id: int) -> HttpResponse:
-    """Asks, then removes the user."""
-    user = user_or_404(organization=place.organization, user_id=user_id)
+def _remove(request: PortalRequest, scope: OrganizationScope, member: CountedRow) -> HttpResponse:
+    back_url = scope.url(f"{member.noun}_list")
     if request.method == "POST":
-        remove_user(user=user, actor=actor_of(request), now=timezone.now())
-        messages.success(request, f"{user} was removed.")
-        return redirect(place.user_list_url)
-    context = {"member": user, "noun": "user", "back_url": place.user_list_url}
-    return _render_removal(request, place, context)
-
-
-def remove_one_device(
-    request: PortalRequest, place: OrganizationScope, device_id: int
-) -> HttpResponse:
-    """Asks, then removes the device."""
-    device = device_or_404(organization=place.organization, device_id=device_id)
-    if request.method == "POST":
-        remove_device(device=device, actor=actor_of(request), now=timezone.now())
-        messages.success(request, f"{device} was removed.")
-        return redirect(place.device_list_url)
-    context = {"member": device, "noun": "device", "back_url": place.device_list_url}
-    return _render_removal(request, place, context)
-
-
-def _render_removal(
-    request: PortalRequest, place: OrganizationScope, context: dict[str, Any]
-) -> HttpResponse:
-    context |= {"place": place, "organization": place.organization}
+        remove_member(member=member, actor=actor_of(request), now=timezone.now())
+        messages.success(request, f"{member} was removed.")
+        return redirect(back_url)
+    context = scope.context(member=member, noun=member.noun, back_url=back_url)
     return render(request, "tenants/member_remove.html", context)
 
 
-def switch_user_state(
-    request: PortalRequest, place: OrganizationScope, user_id: int, state: ManagedUser.State
+@require_POST
+@scoped
+def user_state(
+    request: PortalRequest, scope: OrganizationScope, user_id: int, state: ManagedUser.State
 ) -> HttpResponse:
-    """Suspends or reactivates the user, who counts all the same."""
-    user = user_or_404(organization=place.organization, user_id=user_id)
+    """Suspend or reactivate the user, who counts in either state."""
+    user = owned_or_404(ManagedUser, organization=scope.organization, pk=user_id)
     set_user_state(user=user, state=state, actor=actor_of(request), now=timezone.now())
-    said = "suspended, and still counts" if state == ManagedUser.State.SUSPENDED else "active again"
-    messages.success(request, f"{user} is {said}.")
-    return redirect(place.user_list_url)
+    is_suspended = state == ManagedUser.State.SUSPENDED
+    outcome = "suspended, and still counts" if is_suspended else "active again"
+    messages.success(request, f"{user} is {outcome}.")
+    return redirect(scope.url("user_list"))

@@ -1,12 +1,18 @@
-"""Where an organization's users and devices are looked at: by its provider, or on its own pages.
+"""Pages of one organization that exist twice: for its provider, and as the organization's own.
 
-The same pages serve both; a place says whose they are, how they link and what may be done.
+One view serves both. Its route has an `organization_id` on the provider's pages and none on the
+organization's own; `OrganizationScope` says which, how the pages link and what may be changed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
 
-from django.urls import reverse
+from django.http import HttpResponse
+from django.urls import URLPattern, path, reverse
 
+from accounts.policies import View, requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from tenants.access import (
@@ -15,6 +21,8 @@ from tenants.access import (
     own_organization_or_404,
 )
 from tenants.models import Organization
+
+own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 
 
 @dataclass(frozen=True)
@@ -40,71 +48,119 @@ class OrganizationScope:
     def of_own(cls, request: PortalRequest) -> "OrganizationScope":
         """The organization's own pages; 404 without one."""
         organization = own_organization_or_404(request)
-        entered = IMPERSONATED_ORGANIZATION_KEY in request.session
-        return cls(organization, is_own=True, may_change=True, is_impersonated=entered)
+        is_impersonated = IMPERSONATED_ORGANIZATION_KEY in request.session
+        return cls(organization, is_own=True, may_change=True, is_impersonated=is_impersonated)
+
+    def context(self, **values: Any) -> dict[str, Any]:
+        """The context of a page in this scope, with these values."""
+        return {"place": self, "organization": self.organization, **values}
 
     def url(self, name: str, **parameters: int) -> str:
-        """The address of a page (`user_list`, `device_add`, …) in this place."""
+        """The address of a page (`user_list`, `device_add`, …) in this scope."""
         if self.is_own:
             return reverse(f"own_{name}", kwargs=parameters)
         return reverse(name, kwargs={"organization_id": self.organization.pk, **parameters})
 
     @property
     def home_url(self) -> str:
-        """The organization's first page here."""
+        """The organization's first page in this scope."""
         return reverse("own_organization") if self.is_own else self.url("organization_detail")
 
     @property
     def user_list_url(self) -> str:
-        """Its users."""
+        """The list of users."""
         return self.url("user_list")
 
     @property
     def user_add_url(self) -> str:
-        """Adding a user."""
+        """The form that adds a user."""
         return self.url("user_add")
 
     @property
     def device_list_url(self) -> str:
-        """Its devices."""
+        """The list of devices."""
         return self.url("device_list")
 
     @property
     def device_add_url(self) -> str:
-        """Adding a device."""
+        """The form that adds a device."""
         return self.url("device_add")
 
     @property
     def user_import_url(self) -> str:
-        """Adding users from a file."""
+        """The upload of a file of users."""
         return self.url("user_import")
 
     @property
     def device_import_url(self) -> str:
-        """Adding devices from a file."""
+        """The upload of a file of devices."""
         return self.url("device_import")
 
     @property
     def user_export_url(self) -> str:
-        """Its users as a file."""
+        """The users as CSV."""
         return self.url("user_export")
 
     @property
     def device_export_url(self) -> str:
-        """Its devices as a file."""
+        """The devices as CSV."""
         return self.url("device_export")
 
     @property
     def import_list_url(self) -> str:
-        """Its imports, what a single one's address begins with."""
+        """The list of imports; the addresses of single imports begin with it."""
         return self.url("import_list")
 
     @property
     def location_list_url(self) -> str:
-        """Its locations."""
+        """The list of locations."""
         return self.url("location_list")
 
     @property
     def location_add_url(self) -> str:
-        """Adding a location."""
+        """The form that adds a location."""
         return self.url("location_add")
+
+
+def scoped(view: View) -> View:
+    """Pass the scope of the request to the view, in place of the `organization_id` of the route."""
+
+    @wraps(view)
+    def page(
+        request: PortalRequest, organization_id: int | None = None, **parameters: Any
+    ) -> HttpResponse:
+        scope = (
+            OrganizationScope.of_own(request)
+            if organization_id is None
+            else OrganizationScope.of_provider(request, organization_id)
+        )
+        return view(request, scope, **parameters)
+
+    return page
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedPage:
+    """A page that is routed twice; `permission` is required on the provider's pages."""
+
+    pattern: str
+    view: View
+    name: str
+    permission: Permission
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def provider_routes(pages: Iterable[ScopedPage]) -> list[URLPattern]:
+    """The pages below an address with an `organization_id`."""
+    return [
+        path(page.pattern, requires(page.permission)(page.view), page.parameters, name=page.name)
+        for page in pages
+    ]
+
+
+def own_routes(pages: Iterable[ScopedPage]) -> list[URLPattern]:
+    """The pages of the own organization; the names begin with `own_`."""
+    return [
+        path(page.pattern, own_pages(page.view), page.parameters, name=f"own_{page.name}")
+        for page in pages
+    ]

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,7 +17,7 @@ from core.actors import actor_of
 from core.listing import Listing
 from tenants.access import organization_or_404
 from tenants.forms import NewOrganizationForm, OrganizationForm, RemovalForm
-from tenants.models import CountedRow, Device, ManagedUser, Organization
+from tenants.models import Device, ManagedUser, Organization
 from tenants.organizations.lifecycle import (
     NameTaken,
     OrganizationInUse,
@@ -27,27 +26,16 @@ from tenants.organizations.lifecycle import (
     remove_organization,
     rename_organization,
 )
+from tenants.organizations.member_counts import with_member_counts
 
 SORTS = ("name", "users", "devices", "created_at")
-
-
-def _living(model: type[CountedRow]) -> Coalesce:
-    live = (
-        model.objects.filter(organization=OuterRef("pk"), removed_at=None)  # type: ignore[attr-defined]
-        .order_by()
-        .values("organization")
-        .annotate(living=Count("pk"))
-        .values("living")
-    )
-    return Coalesce(Subquery(live), Value(0), output_field=IntegerField())
 
 
 def _organizations(listing: Listing) -> QuerySet[Organization]:
     rows = Organization.objects.visible()
     if listing.search:
         rows = rows.filter(name__icontains=listing.search)
-    counted = rows.annotate(users=_living(ManagedUser), devices=_living(Device))
-    return counted.order_by(listing.sort, "id")
+    return with_member_counts(rows).order_by(listing.sort, "id")
 
 
 def table_context(request: PortalRequest) -> dict[str, Any]:

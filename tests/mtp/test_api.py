@@ -180,7 +180,7 @@ def test_a_failure_says_nothing_of_itself(north: Provider, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("tenants.api.organizations._counted", broken)
+    monkeypatch.setattr("tenants.api.organizations.with_member_counts", broken)
     response = System.of(north).get("/organizations")
     assert problem(response, 500)["code"] == "server-error"
     assert "secret" not in response.content.decode()

@@ -22,7 +22,7 @@ from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.refusals import UserCapReached
-from tenants.users.membership import Via, add_user
+from tenants.users.membership import Via, add_member
 
 CAP_REACHED, DEADLOCK = "MT001", "40P01"
 REFUSED_BY_FORM, ADDED_BY_FORM = 409, 302
@@ -105,10 +105,8 @@ class Racer:
         self.tally.ask(1)
         organization = Organization.objects.get(pk=self.organization_id)
         with transaction.atomic():
-            add_user(
-                organization=organization,
-                email=next(self.names),
-                name="Racer",
+            add_member(
+                member=ManagedUser(organization=organization, email=next(self.names), name="Racer"),
                 actor=SYSTEM_ACTOR,
                 via=Via.FORM,
                 now=timezone.now(),

@@ -10,7 +10,7 @@ from tenants.imports.dry_run import check_import
 from tenants.imports.runs import confirm_import, start_import
 from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_user
+from tenants.users.membership import Via, add_member
 
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 ADAM = Actor(id=7, name="Adam Nordlicht")
@@ -74,8 +74,11 @@ def refusals(run: ImportRun) -> list[tuple[int, str]]:
 
 def add(organization: Organization, email: str) -> ManagedUser:
     """A user by form."""
-    return add_user(
-        organization=organization, email=email, name="", actor=ADAM, via=Via.FORM, now=NOW
+    return add_member(
+        member=ManagedUser(organization=organization, email=email, name=""),
+        actor=ADAM,
+        via=Via.FORM,
+        now=NOW,
     )
 
 

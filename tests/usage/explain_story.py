@@ -10,7 +10,7 @@ from accounts.models import Provider
 from core.actors import Actor
 from core.schema import schema_named
 from tenants.models import ManagedUser, Organization
-from tenants.users.membership import Via, add_user, remove_user
+from tenants.users.membership import Via, add_member, remove_member
 
 ADAM = Actor(id=7, name="Adam Nordlicht")
 
@@ -28,10 +28,12 @@ class Acme:
     def add(self, when: str, *names: str, via: Via = Via.FORM) -> None:
         with schema_named(self.schema):
             for name in names:
-                add_user(
-                    organization=self.organization,
-                    email=f"{name.lower()}@acme.example",
-                    name=name,
+                add_member(
+                    member=ManagedUser(
+                        organization=self.organization,
+                        email=f"{name.lower()}@acme.example",
+                        name=name,
+                    ),
                     actor=ADAM,
                     via=via,
                     now=at(when),
@@ -41,7 +43,7 @@ class Acme:
         with schema_named(self.schema):
             for name in names:
                 user = ManagedUser.objects.get(name=name, removed_at=None)
-                remove_user(user=user, actor=ADAM, now=at(when))
+                remove_member(member=user, actor=ADAM, now=at(when))
 
 
 def page(client: Client, acme: Organization, month: str = "2026-03", query: str = "") -> str:

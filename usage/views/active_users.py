@@ -18,14 +18,13 @@ from core.csv_files import csv_response
 from core.listing import Listing
 from core.months import Month
 from tenants.access import metered_organization_or_404
-from tenants.views.organization_scope import OrganizationScope
+from tenants.views.organization_scope import OrganizationScope, own_pages
 from usage.active_users.chart import activity_chart
 from usage.active_users.explain import SORTS, ActiveRow, active_rows, explain_active_users
 from usage.active_users.months_table import activity_table
 from usage.formatting import day_and_time, exact_instant, ordinal, way_in
 from usage.ledger.months_table import last_months
 
-own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 CSV_HEADER = (
     "Organization ID",
     "Organization",

@@ -21,15 +21,13 @@ from core.metrics import COUNTED, Metric
 from core.months import Month
 from tenants.access import metered_organization_or_404
 from tenants.models import MeteringPolicy
-from tenants.views.organization_scope import OrganizationScope
+from tenants.views.organization_scope import OrganizationScope, own_pages
 from usage.explain.chart import month_chart
 from usage.explain.counted_at_peak import SORTS, Counted, counted_at_peak
 from usage.explain.late_usage_note import late_usage_note
 from usage.explain.peaks import Explanation, explain_month
 from usage.explain.sentences import after_sentence, peak_sentence, second_peak_sentence
 from usage.formatting import exact_instant, way_in
-
-own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from accounts.roles import Permission
 from core.months import Month
 from tenants.access import organization_or_404
 from tenants.models import MeteringPolicy
-from tenants.views.organization_scope import OrganizationScope
+from tenants.views.organization_scope import OrganizationScope, own_pages
 from usage.cap_badges import badge
 from usage.ledger.month_peaks import organizations_with_usage
 from usage.ledger.user_months import user_months
@@ -51,7 +51,7 @@ def organization_detail(request: PortalRequest, organization_id: int) -> HttpRes
     return render(request, "usage/organization_detail.html", context)
 
 
-@requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
+@own_pages
 @require_safe
 def own_organization(request: PortalRequest) -> HttpResponse:
     """Users, devices, this month's high-water mark and the cap of the own organization."""

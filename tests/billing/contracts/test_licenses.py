@@ -13,8 +13,8 @@ from billing.contracts.licenses import CommitmentUsage, Licenses
 from billing.views.licenses import usage_chart
 from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
-from tenants.models import ManagedUser, MeteringPolicy, Organization
-from tenants.users.membership import Via, add_device, add_user, remove_user
+from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
+from tenants.users.membership import Via, add_member, remove_member
 from tests.cap_requests import contract
 from tests.personas import Personas
 
@@ -31,10 +31,10 @@ def commit(quantity: int = 14, **changes: object) -> None:
 
 def grow(organization: Organization, users: int) -> None:
     for number in range(users):
-        add_user(
-            organization=organization,
-            email=f"u{number}@{organization.pk}.example",
-            name="",
+        add_member(
+            member=ManagedUser(
+                organization=organization, email=f"u{number}@{organization.pk}.example", name=""
+            ),
             actor=SYSTEM_ACTOR,
             via=Via.DEMO,
             now=NOW,
@@ -63,7 +63,7 @@ def test_three_above_fourteen_are_overage_also_after_they_left(
     assert "3 over your licenses" in olive.get(f"/organizations/{ten.pk}/users/").text
     with provider_schema(north):
         for user in ManagedUser.objects.filter(organization=ten)[:5]:
-            remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
+            remove_member(member=user, actor=SYSTEM_ACTOR, now=NOW)
     response = olive.get(PAGE)
     assert response.context["licenses"].left == 2
     assert (response.context["peaks"], response.context["overage"]) == (17, "$33.00")
@@ -82,10 +82,8 @@ def test_what_counts_is_the_contracts_metric(
             organization = Organization.objects.create(name=f"O{users}")
             grow(organization, users)
             for number in range(devices):
-                add_device(
-                    organization=organization,
-                    name="D",
-                    serial_number=str(number),
+                add_member(
+                    member=Device(organization=organization, name="D", serial_number=str(number)),
                     actor=SYSTEM_ACTOR,
                     via=Via.DEMO,
                     now=NOW,

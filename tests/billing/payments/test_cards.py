@@ -18,9 +18,9 @@ from billing.payments.cards import (
     settle_cards_at_stripe,
 )
 from core.schema import provider_schema
-from tenants.models import AuditEntry, MeteringPolicy, Organization
+from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
 from tenants.refusals import UserCapReached
-from tenants.users.membership import add_user
+from tenants.users.membership import add_member
 from tests.billing.conftest import BILL, NOVEMBER
 
 
@@ -61,10 +61,8 @@ def test_a_first_card_lifts_the_free_allowance_at_once_and_begins_a_contract(sce
 
 
 def join(organization, number):
-    add_user(
-        organization=organization,
-        email=f"user{number}@acme.example",
-        name="",
+    add_member(
+        member=ManagedUser(organization=organization, email=f"user{number}@acme.example", name=""),
         actor=BILL,
         via="form",
         now=NOVEMBER,

@@ -11,10 +11,10 @@ from django.test import Client
 from accounts.models import Provider
 from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
-from tenants.models import AuditEntry, MeteringPolicy, Organization
+from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.bulk_caps import CapChange, CapsChanged, set_user_caps
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_user, remove_user
+from tenants.users.membership import Via, add_member, remove_member
 from tests.cap_requests import contract
 from tests.personas import Personas
 from usage.models import DraftCap
@@ -31,10 +31,10 @@ def today() -> Iterator[None]:
 
 
 def add(organization: Organization, number: int, at: datetime) -> object:
-    return add_user(
-        organization=organization,
-        email=f"u{number}@{organization.pk}.example",
-        name="",
+    return add_member(
+        member=ManagedUser(
+            organization=organization, email=f"u{number}@{organization.pk}.example", name=""
+        ),
         actor=SYSTEM_ACTOR,
         via=Via.DEMO,
         now=at,
@@ -53,11 +53,7 @@ def acme(north: Provider) -> Organization:
             add(acme, number, created)
         begin = datetime(2026, 2, 3, 12, tzinfo=UTC)
         added = [add(acme, 10 + day, begin + timedelta(days=day)) for day in range(3)]
-        remove_user(
-            user=added[2],  # type: ignore[arg-type]
-            actor=SYSTEM_ACTOR,
-            now=begin + timedelta(days=3),
-        )
+        remove_member(member=added[2], actor=SYSTEM_ACTOR, now=begin + timedelta(days=3))
         add(acme, 20, begin + timedelta(days=4))
         other = Organization.objects.create(name="Bravo", created_at=created)
         add(other, 0, created)

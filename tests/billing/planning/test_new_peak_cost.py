@@ -14,9 +14,9 @@ from billing.planning.new_peak_cost import cost_of_peak
 from core.actors import SYSTEM_ACTOR
 from core.metrics import Metric
 from core.schema import connection, provider_schema
-from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
+from tenants.models import Device, ImportRun, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_device, add_user, remove_user
+from tenants.users.membership import Via, add_member, remove_member
 from tenants.users.new_peak import Addition
 from tests.cap_requests import contract
 from tests.personas import Personas
@@ -45,10 +45,8 @@ def acme(north: Provider) -> Organization:
 
 
 def add(organization: Organization, number: int, at: datetime = FEBRUARY) -> ManagedUser:
-    return add_user(
-        organization=organization,
-        email=f"u{number}@acme.example",
-        name="",
+    return add_member(
+        member=ManagedUser(organization=organization, email=f"u{number}@acme.example", name=""),
         actor=SYSTEM_ACTOR,
         via=Via.DEMO,
         now=at,
@@ -98,7 +96,7 @@ def test_replacing_a_leaver_asks_nothing(
 ) -> None:
     with provider_schema(north):
         user = ManagedUser.objects.get(email="u0@acme.example")
-        remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
+        remove_member(member=user, actor=SYSTEM_ACTOR, now=NOW)
     bill = sign_in(client, people.bill)
     assert bill.post(address(acme), {"email": "new@acme.example"}).status_code == 302
     assert users(north) == 3
@@ -167,10 +165,8 @@ def test_only_what_is_billed_costs(north: Provider, acme: Organization) -> None:
         Contract.objects.update(metric="greater")
         assert cost_of_peak(Addition(acme, Metric.DEVICES, 3), NOW) is None
         for number in range(5):
-            add_device(
-                organization=acme,
-                name="Laptop",
-                serial_number=f"S{number}",
+            add_member(
+                member=Device(organization=acme, name="Laptop", serial_number=f"S{number}"),
                 actor=SYSTEM_ACTOR,
                 via=Via.DEMO,
                 now=NOW,
@@ -191,7 +187,7 @@ def test_inside_the_free_allowance_nothing_costs(north: Provider, acme: Organiza
 def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organization) -> None:
     with provider_schema(north):
         user = ManagedUser.objects.get(email="u0@acme.example")
-        remove_user(user=user, actor=SYSTEM_ACTOR, now=NOW)
+        remove_member(member=user, actor=SYSTEM_ACTOR, now=NOW)
         with CaptureQueriesContext(connection) as statements:
             cost_of_peak(Addition(acme, Metric.USERS, 1), NOW)
         assert len(statements) == 1

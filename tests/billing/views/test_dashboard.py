@@ -17,7 +17,7 @@ from tenants.alerts.evaluation import evaluate_rules
 from tenants.cap_requests.requests import request_cap
 from tenants.models import Location, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_user, remove_user
+from tenants.users.membership import Via, add_member, remove_member
 from tests.cap_requests import contract
 from tests.personas import Personas
 from tests.test_isolation import make_invoice
@@ -40,10 +40,12 @@ def three(north: Provider) -> list[Organization]:
         ]
         for organization, users, cap in zip(organizations, (2, 3, 1), (2, 12, None), strict=True):
             for number in range(users):
-                add_user(
-                    organization=organization,
-                    email=f"u{number}@{organization.pk}.example",
-                    name="",
+                add_member(
+                    member=ManagedUser(
+                        organization=organization,
+                        email=f"u{number}@{organization.pk}.example",
+                        name="",
+                    ),
                     actor=SYSTEM_ACTOR,
                     via=Via.DEMO,
                     now=NOW,
@@ -82,7 +84,7 @@ def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
     """Six users at the peak are 66 dollars, also after one left."""
     with provider_schema(north):
         leaver = ManagedUser.objects.filter(organization=three[0]).get(email__startswith="u1@")
-        remove_user(user=leaver, actor=SYSTEM_ACTOR, now=NOW)
+        remove_member(member=leaver, actor=SYSTEM_ACTOR, now=NOW)
         Location.objects.create(organization=three[0], name="Office")
     seen = see(people.olive).context
     assert seen["locations"] == 1

@@ -10,7 +10,7 @@ from tenants.imports.apply import LINES_PER_BATCH, apply_import, apply_next_batc
 from tenants.imports.dry_run import check_import
 from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization
 from tenants.organizations.lifecycle import remove_organization
-from tenants.users.membership import remove_user
+from tenants.users.membership import remove_member
 from tests.tenants.import_files import (
     ADAM,
     ALL_OR_NOTHING,
@@ -63,7 +63,7 @@ def test_good_lines_come_in_once_and_are_counted(acme: Organization) -> None:
 def test_a_message_delivered_twice_adds_nobody_twice(acme: Organization) -> None:
     lift_allowance()
     run = applied(checked(acme, emails(3)))
-    remove_user(user=ManagedUser.objects.get(email="user1@acme.example"), actor=ADAM, now=NOW)
+    remove_member(member=ManagedUser.objects.get(email="user1@acme.example"), actor=ADAM, now=NOW)
     apply_import({"run_id": run.pk}, NOW)
     check_import({"run_id": run.pk}, NOW)
     run.refresh_from_db()
@@ -81,7 +81,7 @@ def test_whoever_takes_over_goes_on_behind_the_last_batch(
     run = confirmed(checked(acme, emails(5)))
     apply_next_batch(run_id=run.pk, lines=good_lines(run=run), now=NOW)
     assert living(acme) == ["user0@acme.example", "user1@acme.example"]
-    remove_user(user=ManagedUser.objects.get(email="user1@acme.example"), actor=ADAM, now=NOW)
+    remove_member(member=ManagedUser.objects.get(email="user1@acme.example"), actor=ADAM, now=NOW)
     apply_import({"run_id": run.pk}, NOW)
     run.refresh_from_db()
     assert (run.state, run.added, run.refused) == (State.IMPORTED, 5, 0)

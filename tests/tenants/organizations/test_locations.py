@@ -12,7 +12,7 @@ from core.metrics import Metric
 from core.schema import provider_schema
 from tenants.models import AuditEntry, Device, Location, Organization
 from tenants.organizations.locations import NotOfThisOrganization, add_location, set_device_location
-from tenants.users.membership import Via, add_device, remove_device
+from tenants.users.membership import Via, add_member, remove_member
 from tests.personas import Personas
 from usage.models import OrganizationCounter, UsageEvent
 
@@ -32,10 +32,8 @@ def as_adam(sign_in: SignIn, people: Personas) -> Client:
 
 
 def laptop(organization: Organization, serial_number: str = "SN-1") -> Device:
-    return add_device(
-        organization=organization,
-        name="Laptop",
-        serial_number=serial_number,
+    return add_member(
+        member=Device(organization=organization, name="Laptop", serial_number=serial_number),
         actor=SYSTEM_ACTOR,
         via=Via.DEMO,
         now=NOW,
@@ -108,7 +106,7 @@ def test_a_device_is_placed_and_outlives_its_location_uncounted_anew(
     with provider_schema(north):
         device, gone, location = laptop(acme), laptop(acme, "SN-2"), office(acme)
         set_device_location(device=gone, location=location, actor=SYSTEM_ACTOR, now=NOW)
-        remove_device(device=gone, actor=SYSTEM_ACTOR, now=NOW)
+        remove_member(member=gone, actor=SYSTEM_ACTOR, now=NOW)
         events = UsageEvent.objects.count()
     address = f"/organizations/{acme.pk}"
     as_adam.post(f"{address}/devices/{device.pk}/location/", {"location": location.pk})

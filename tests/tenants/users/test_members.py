@@ -11,7 +11,7 @@ from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from tenants.models import AuditEntry, Device, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_user
+from tenants.users.membership import Via, add_member
 from tests.personas import Personas
 
 SignIn = Callable[..., Client]
@@ -32,10 +32,10 @@ def as_adam(client: Client, sign_in: SignIn, people: Personas) -> Client:
 def fill(north: Provider, organization: Organization, count: int) -> None:
     with provider_schema(north):
         for number in range(count):
-            add_user(
-                organization=organization,
-                email=f"user{number}@acme.example",
-                name="",
+            add_member(
+                member=ManagedUser(
+                    organization=organization, email=f"user{number}@acme.example", name=""
+                ),
                 actor=SYSTEM_ACTOR,
                 via=Via.DEMO,
                 now=NOW,

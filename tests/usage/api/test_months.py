@@ -8,8 +8,8 @@ import time_machine
 from accounts.models import Provider
 from core.actors import Actor
 from core.schema import provider_schema
-from tenants.models import Organization
-from tenants.users.membership import Via, add_user, remove_user
+from tenants.models import ManagedUser, Organization
+from tenants.users.membership import Via, add_member, remove_member
 from tests.api_client import System, problem
 
 ANNA = Actor(id=7, name="Anna")
@@ -24,10 +24,8 @@ def bakery(north: Provider) -> Organization:
         )
 
         def add(day: int, name: str) -> object:
-            return add_user(
-                organization=organization,
-                email=f"{name}@x.example",
-                name=name,
+            return add_member(
+                member=ManagedUser(organization=organization, email=f"{name}@x.example", name=name),
                 actor=ANNA,
                 via=Via.FORM,
                 now=datetime(2026, 3, day, 9, tzinfo=UTC),
@@ -36,7 +34,7 @@ def bakery(north: Provider) -> Organization:
         add(1, "ann")
         bob = add(3, "bob")
         add(3, "cleo")
-        remove_user(user=bob, actor=ANNA, now=datetime(2026, 3, 5, tzinfo=UTC))
+        remove_member(member=bob, actor=ANNA, now=datetime(2026, 3, 5, tzinfo=UTC))
         add(20, "dora")
     return organization
 

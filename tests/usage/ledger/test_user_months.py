@@ -11,7 +11,7 @@ from core.actors import SYSTEM_ACTOR
 from core.months import Month
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
-from tenants.users.membership import Via, add_user, remove_user
+from tenants.users.membership import Via, add_member, remove_member
 from usage.ledger.user_months import UserMonth, user_months
 
 ZONE = ZoneInfo("UTC")
@@ -26,10 +26,8 @@ def acme(north: Provider) -> Iterator[Organization]:
 
 
 def add(acme: Organization, name: str, *, month: int, day: int) -> ManagedUser:
-    return add_user(
-        organization=acme,
-        email=f"{name}@acme.example",
-        name=name,
+    return add_member(
+        member=ManagedUser(organization=acme, email=f"{name}@acme.example", name=name),
         actor=SYSTEM_ACTOR,
         via=Via.FORM,
         now=datetime(2026, month, day, tzinfo=UTC),
@@ -43,7 +41,7 @@ def marks(months: list[UserMonth]) -> list[tuple[int, int, str]]:
 def test_months_without_an_event_show_the_level_carried_in(acme: Organization) -> None:
     add(acme, "ada", month=2, day=3)
     ben = add(acme, "ben", month=2, day=4)
-    remove_user(user=ben, actor=SYSTEM_ACTOR, now=datetime(2026, 2, 5, tzinfo=UTC))
+    remove_member(member=ben, actor=SYSTEM_ACTOR, now=datetime(2026, 2, 5, tzinfo=UTC))
     for name in ("cleo", "dora", "emil"):
         add(acme, name, month=4, day=20)
     months = user_months(organization=acme, month=MAY, zone=ZONE)

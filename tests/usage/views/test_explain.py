@@ -8,9 +8,9 @@ from django.test import Client
 from accounts.models import Provider
 from core.months import Month
 from core.schema import provider_schema
-from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_device
+from tenants.users.membership import Via, add_member
 from tests.usage.counting import set_policy
 from tests.usage.explain_story import ADAM, Acme, at, page, rows
 from usage.ledger.month_freeze import freeze_month
@@ -150,10 +150,12 @@ def test_devices_are_explained_by_themselves(
 ) -> None:
     there.add("2026-03-02 09:00", "Ann", "Bea")
     with provider_schema(north):
-        add_device(
-            organization=bakery, name="Laptop", serial_number="SN1", actor=ADAM, via=Via.FORM,
+        add_member(
+            member=Device(organization=bakery, name="Laptop", serial_number="SN1"),
+            actor=ADAM,
+            via=Via.FORM,
             now=at("2026-03-04 10:00"),
-        )  # fmt: skip
+        )
     text = page(as_rita, bakery, query="?metric=devices")
     assert "added <bdi>Laptop</bdi> by form: the 1st device." in text
     assert "ann@acme.example" not in text

@@ -17,7 +17,7 @@ from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from tenants.users.membership import Via, add_user, remove_user
+from tenants.users.membership import Via, add_member, remove_member
 from tests.personas import Personas
 from usage.cap_badges import Badge, badge
 
@@ -45,16 +45,16 @@ def organization(
         MeteringPolicy.objects.update(free_user_limit=None)
         created = Organization.objects.create(name=name)
         for number in range(february + max(march, 0)):
-            add_user(
-                organization=created,
-                email=f"user{number}@{created.pk}.example",
-                name="",
+            add_member(
+                member=ManagedUser(
+                    organization=created, email=f"user{number}@{created.pk}.example", name=""
+                ),
                 actor=SYSTEM_ACTOR,
                 via=Via.DEMO,
                 now=FEBRUARY if number < february else MARCH,
             )
         for user in ManagedUser.objects.filter(organization=created)[: max(-march, 0)]:
-            remove_user(user=user, actor=SYSTEM_ACTOR, now=MARCH)
+            remove_member(member=user, actor=SYSTEM_ACTOR, now=MARCH)
         set_user_cap(organization=created, cap=cap, actor=SYSTEM_ACTOR, now=MARCH)
     return created
 
@@ -242,10 +242,12 @@ def test_the_own_page_shows_own_usage_and_whom_to_contact(
 ) -> None:
     mine = people.otto_organization
     with provider_schema(north):
-        add_user(
-            organization=mine, email="a@x.example", name="", actor=SYSTEM_ACTOR, via=Via.DEMO,
+        add_member(
+            member=ManagedUser(organization=mine, email="a@x.example", name=""),
+            actor=SYSTEM_ACTOR,
+            via=Via.DEMO,
             now=MARCH,
-        )  # fmt: skip
+        )
         set_user_cap(organization=mine, cap=1, actor=SYSTEM_ACTOR, now=MARCH)
     page = sign_in(client, people.otto).get("/organization/").content.decode()
     assert "The limit of 1 users is reached" in page
