@@ -34,7 +34,7 @@ def licenses_left(*, now: datetime) -> Iterator[Condition]:
     else:
         yield Condition(
             cause="licenses-near",
-            kind=Kind.LICENCES,
+            kind=Kind.LICENSES,
             severity=Severity.WARNING,
             title="Licenses are running out",
             text=f"{_in_use(current)}: {current.left:,} left.",
@@ -45,7 +45,7 @@ def licenses_left(*, now: datetime) -> Iterator[Condition]:
 def _over(current: Licenses) -> Condition:
     return Condition(
         cause="licenses-over",
-        kind=Kind.LICENCES,
+        kind=Kind.LICENSES,
         severity=Severity.CRITICAL,
         title=f"{current.over:,} {current.unit} above your commitment",
         text=f"{_in_use(current)}. The month's highest count above it is billed as overage.",
@@ -58,7 +58,7 @@ def _in_use(current: Licenses) -> str:
 
 
 @rule("charges")
-def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a watcher's signature
+def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
     """Each unpaid invoice whose last charge the bank refused, or wants confirmed by the holder."""
     last = ChargeAttempt.objects.filter(invoice=OuterRef("pk")).order_by("-pk")
     refused = (

@@ -1,4 +1,4 @@
-"""Tenants: the Django app."""
+"""The Django app of tenants."""
 
 import importlib
 
@@ -6,15 +6,18 @@ from django.apps import AppConfig
 
 
 class TenantsConfig(AppConfig):
-    """Organizations, their users and devices, caps, audit log: one provider's schema."""
+    """Organizations, their members, caps, alerts and audit log, in each provider's schema."""
 
     name = "tenants"
 
     def ready(self) -> None:
-        """Register what a new provider's schema begins with, and the work to do later."""
-        importlib.import_module("tenants.new_provider")
-        importlib.import_module("tenants.imports.users")
-        importlib.import_module("tenants.imports.devices")
-        importlib.import_module("tenants.imports.dry_run")
-        importlib.import_module("tenants.imports.apply")
-        importlib.import_module("tenants.cap_requests.decisions")
+        """Import the modules that register handlers, import kinds and first rows of a schema."""
+        for module in (
+            "new_provider",
+            "imports.users",
+            "imports.devices",
+            "imports.dry_run",
+            "imports.apply",
+            "cap_requests.decisions",
+        ):
+            importlib.import_module(f"tenants.{module}")

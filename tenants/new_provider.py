@@ -1,4 +1,4 @@
-"""The rows a new provider's schema begins with."""
+"""The first rows of a new provider's schema."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from tenants.models import MeteringPolicy
 
 @on_new_provider
 def begin_metering(provider: Provider, now: datetime) -> None:  # noqa: ARG001 - a step's shape
-    """Count in the provider's billing zone, within the free allowance until there is a card."""
+    """Store the billing zone for the triggers, and the free allowance until there is a card."""
     MeteringPolicy.objects.create(
         billing_time_zone=provider.billing_time_zone,
         free_user_limit=settings.FREE_USER_ALLOWANCE,

@@ -1,4 +1,4 @@
-"""Alerts by the clock: a round of every provider, and the day's digests."""
+"""Tasks that evaluate alert rules and send the daily digests."""
 
 from datetime import datetime
 from functools import partial
@@ -11,33 +11,33 @@ from accounts.provider_batches import active_providers, batches, for_each_provid
 from core.schema import ProviderTask, provider_schema
 from tenants.alerts.digests import send_digests
 from tenants.alerts.evaluation import evaluate_rules
-from tenants.alerts.schedule import WATCH_PROVIDER
+from tenants.alerts.schedule import EVALUATE_TASK
 
 
-@shared_task(name=WATCH_PROVIDER, base=ProviderTask)
+@shared_task(name=EVALUATE_TASK, base=ProviderTask)
 def evaluate_alerts_of_provider() -> int:
-    """A round of one provider, a moment after something changed; gives how many alerts opened."""
+    """Evaluate one provider's rules after a change; return how many alerts opened."""
     return len(evaluate_rules(now=timezone.now()).opened)
 
 
 @shared_task(name="tenants.tasks.evaluate_all_alerts")
 def evaluate_all_alerts() -> None:
-    """Send every active provider's round to workers, in portions."""
-    for portion in batches(active_providers()):
-        evaluate_alerts_of.delay(portion)
+    """Send the evaluation of every active provider to workers, in batches."""
+    for batch in batches(active_providers()):
+        evaluate_alerts_of.delay(batch)
 
 
 @shared_task(name="tenants.tasks.evaluate_alerts_of")
 def evaluate_alerts_of(provider_ids: list[int]) -> None:
-    """A round and the due digests of each of these providers; one that fails stops no other."""
+    """Evaluate the rules and send the due digests of these providers; a failure stops no other."""
     for_each_provider(
         provider_ids,
-        partial(_watch, now=timezone.now()),
-        failed="No round of alerts of %s; with the next again.",
+        partial(_evaluate, now=timezone.now()),
+        failed="The evaluation of alerts of %s failed; the next one tries again.",
     )
 
 
-def _watch(provider: Provider, *, now: datetime) -> None:
+def _evaluate(provider: Provider, *, now: datetime) -> None:
     with provider_schema(provider):
         evaluate_rules(now=now)
         send_digests(now=now)

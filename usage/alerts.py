@@ -15,7 +15,7 @@ from usage.models import OrganizationCounter
 
 
 @rule("caps")
-def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a watcher's signature
+def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
     """Every organization that is at its cap or free allowance, or within ten of its cap.
 
     Reached and near are two causes: reaching a cap is news also for whoever knew that it was near.

@@ -1,6 +1,6 @@
-"""Alerts: what needs a person, opened once for each cause, closed when it is gone.
+"""Alerts: one open alert for each cause, resolved when the cause is gone.
 
-Who can find something wrong registers a watcher (`conditions.watch`) or raises it directly.
+An app registers a rule (`tenants.alerts.rules.rule`) or raises and resolves an alert directly.
 """
 
 from tenants.alerts.transitions import raise_alert, resolve_alert

@@ -1,4 +1,4 @@
-"""Acknowledging: somebody has seen an alert and looks after it. It stays open until it is gone."""
+"""Acknowledging alerts. An acknowledged alert stays open until its cause is gone."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -13,25 +13,25 @@ from tenants.models.alerts import AlertQuerySet
 
 @transaction.atomic
 def acknowledge(*, alerts: AlertQuerySet, actor: Actor, now: datetime) -> list[Alert]:
-    """Acknowledge those of these alerts that are open and wait; gives them.
+    """Acknowledge the open alerts among these and return them.
 
-    One that is resolved, or that somebody else was faster with, stays as it is.
+    A resolved one, or one that is acknowledged already, is left unchanged.
     """
-    found = list(alerts.waiting().select_for_update(of=("self",)).order_by("pk"))
-    _set(found, at=now, actor=actor)
-    append(alerts=found, step=AlertEvent.Step.ACKNOWLEDGED, at=now, actor=actor)
-    return found
+    waiting = list(alerts.waiting().select_for_update(of=("self",)).order_by("pk"))
+    _set(waiting, at=now, actor=actor)
+    append(alerts=waiting, step=AlertEvent.Step.ACKNOWLEDGED, at=now, actor=actor)
+    return waiting
 
 
 @transaction.atomic
 def withdraw(*, alerts: AlertQuerySet, actor: Actor, now: datetime) -> list[Alert]:
-    """Let those of these alerts wait again that are open and acknowledged; gives them."""
-    found = list(
+    """Withdraw the acknowledgement of the open alerts among these and return them."""
+    acknowledged = list(
         alerts.open().exclude(acknowledged_at=None).select_for_update(of=("self",)).order_by("pk")
     )
-    _set(found, at=None, actor=None)
-    append(alerts=found, step=AlertEvent.Step.WITHDRAWN, at=now, actor=actor)
-    return found
+    _set(acknowledged, at=None, actor=None)
+    append(alerts=acknowledged, step=AlertEvent.Step.WITHDRAWN, at=now, actor=actor)
+    return acknowledged
 
 
 def _set(alerts: Collection[Alert], *, at: datetime | None, actor: Actor | None) -> None:

@@ -1,4 +1,4 @@
-"""The day's digest: once for each administrator and local day, also after missed rounds."""
+"""The daily digest mail: at most one for each administrator and local day."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -12,9 +12,9 @@ from tenants.models import Alert, AlertMailPreference
 
 
 def due_on(*, choice: AlertMailPreference, now: datetime) -> date | None:
-    """The local day whose digest is due at `now`; None before its hour or once it is settled.
+    """The local day whose digest is due at `now`; None before its hour or once it was made.
 
-    Days on which nobody looked are not made up for one by one: the next digest tells it all.
+    Missed days have no digest: the next one covers them.
     """
     local = now.astimezone(ZoneInfo(choice.time_zone))
     if local.hour < choice.digest_hour:
@@ -25,7 +25,7 @@ def due_on(*, choice: AlertMailPreference, now: datetime) -> date | None:
 
 
 def send_digests(*, now: datetime) -> int:
-    """Queue the digests that are due in the current provider; gives how many mails that made."""
+    """Queue the due digests of the current provider's administrators; return their number."""
     sent = 0
     for reader in readers(delivery=AlertMailPreference.Delivery.DIGEST):
         day = due_on(choice=reader.choice, now=now)
@@ -38,9 +38,9 @@ def send_digests(*, now: datetime) -> int:
 def _send(reader: Reader, *, day: date, now: datetime) -> bool:
     since = reader.choice.digested_at
     not_yet = Q(digested_on=None) | Q(digested_on__lt=day)
-    mine = AlertMailPreference.objects.filter(not_yet, pk=reader.choice.pk)
-    # Whoever updates the row sends; one who comes at the same moment waits and finds it done.
-    if not mine.update(digested_on=day, digested_at=now):
+    undigested = AlertMailPreference.objects.filter(not_yet, pk=reader.choice.pk)
+    # Two workers at once: the second waits for the row and updates none.
+    if not undigested.update(digested_on=day, digested_at=now):
         return False
     sections = _sections(reader, since=since)
     if not sections:
@@ -56,19 +56,19 @@ def _send(reader: Reader, *, day: date, now: datetime) -> bool:
 
 
 def _sections(reader: Reader, *, since: datetime | None) -> list[Section]:
-    """What waits, what came since the last digest and is gone again; nothing when neither is."""
+    """New, still open and since resolved alerts; empty when a digest would say nothing."""
     waiting = reader.reads(Alert.objects.waiting().select_related("organization"))
     new = [alert for alert in waiting if since is None or alert.opened_at >= since]
-    known = {alert.pk for alert in new}
-    gone = []
+    new_ids = {alert.pk for alert in new}
+    resolved = []
     if since is not None:
-        gone = reader.reads(
+        resolved = reader.reads(
             Alert.objects.filter(resolved_at__gte=since).select_related("organization")
         )
     sections = [
         Section("New", worst_first(new)),
-        Section("Still open", worst_first([alert for alert in waiting if alert.pk not in known])),
-        Section("Resolved", worst_first(gone)),
+        Section("Still open", worst_first([alert for alert in waiting if alert.pk not in new_ids])),
+        Section("Resolved", worst_first(resolved)),
     ]
     return [section for section in sections if section.alerts]
 

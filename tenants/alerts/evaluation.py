@@ -1,4 +1,4 @@
-"""A round: every watcher is asked, what is new is opened, what is gone is resolved."""
+"""Evaluation of the alert rules: it opens, updates and resolves alerts."""
 
 import logging
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from tenants.models import Alert
 
 log = logging.getLogger(__name__)
 
-# One round of a provider at a time: one that looked earlier and writes later would resolve what the
-# other has just found.
-LOCK_ROUND = "SELECT pg_advisory_xact_lock('tenants_alert'::regclass::oid::bigint)"
+# One evaluation of a provider at a time: an evaluation that read earlier and writes later would
+# resolve an alert that the other has just opened.
+LOCK_EVALUATION = "SELECT pg_advisory_xact_lock('tenants_alert'::regclass::oid::bigint)"
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """What a round changed; `failed` names the rules that raised."""
+    """The alerts that an evaluation changed, and the names of the rules that raised."""
 
     opened: list[Alert] = field(default_factory=list)
     worse: list[Alert] = field(default_factory=list)
@@ -30,33 +30,37 @@ class EvaluationResult:
 
 @transaction.atomic
 def evaluate_rules(*, now: datetime) -> EvaluationResult:
-    """Let the current provider's alerts say what is so at `now`.
+    """Bring the current provider's alerts in line with the conditions at `now`.
 
-    A watcher that raises is logged and touches nothing of what it opened; the others go on. Two
-    rounds at once run one after the other. Alerts raised directly are left alone, but for those of
-    an organization that was removed: nobody could resolve them any more.
+    A rule that raises is logged, its alerts stay as they are, and the other rules are evaluated.
+    Two evaluations at once run one after the other. Alerts that were raised directly are left
+    unchanged, except those of a removed organization, which no page or API could resolve.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_ROUND)
-    found, failed = _ask_watchers(now=now)
+        cursor.execute(LOCK_EVALUATION)
+    conditions_of, failed = _conditions(now=now)
     alerts = Alert.objects.open().select_for_update(of=("self",)).select_related("organization")
-    open_now = {alert.cause: alert for alert in alerts.order_by("pk")}
+    open_alerts = {alert.cause: alert for alert in alerts.order_by("pk")}
     new: dict[str, list[Condition]] = {}
     known: list[tuple[Alert, Condition]] = []
     causes = set()
-    for watch, conditions in found.items():
+    for rule, conditions in conditions_of.items():
         for condition in conditions:
             causes.add(condition.cause)
-            alert = open_now.get(condition.cause)
+            alert = open_alerts.get(condition.cause)
             if alert is None:
-                new.setdefault(watch, []).append(condition)
-            elif alert.watch == watch:
+                new.setdefault(rule, []).append(condition)
+            elif alert.rule == rule:
                 known.append((alert, condition))
     gone = [
         alert
-        for alert in open_now.values()
-        if alert.cause not in causes and (alert.watch in found or _is_of_nobody(alert))
+        for alert in open_alerts.values()
+        if alert.cause not in causes
+        and (
+            alert.rule in conditions_of
+            or (alert.organization is not None and alert.organization.removed_at is not None)
+        )
     ]
     return EvaluationResult(
         opened=open_all(conditions=new, now=now),
@@ -66,18 +70,15 @@ def evaluate_rules(*, now: datetime) -> EvaluationResult:
     )
 
 
-def _is_of_nobody(alert: Alert) -> bool:
-    return alert.organization is not None and alert.organization.removed_at is not None
-
-
-def _ask_watchers(*, now: datetime) -> tuple[dict[str, list[Condition]], list[str]]:
-    found: dict[str, list[Condition]] = {}
+def _conditions(*, now: datetime) -> tuple[dict[str, list[Condition]], list[str]]:
+    """The conditions that each rule finds, and the names of the rules that raised."""
+    conditions: dict[str, list[Condition]] = {}
     failed = []
-    for name, watcher in rules().items():
+    for name, rule in rules().items():
         try:
             with transaction.atomic():
-                found[name] = list(watcher(now=now))
+                conditions[name] = list(rule(now=now))
         except Exception:
-            log.exception("Nobody could say about %s", name)
+            log.exception("The alert rule %s failed", name)
             failed.append(name)
-    return found, failed
+    return conditions, failed

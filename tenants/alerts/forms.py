@@ -1,4 +1,4 @@
-"""What an administrator chooses about mail on alerts."""
+"""The form of an administrator's choice of mail about alerts."""
 
 import zoneinfo
 from functools import cache
@@ -16,7 +16,7 @@ def _zones() -> list[tuple[str, str]]:
 
 
 class AlertMailForm(forms.Form):
-    """Off, once a day at an hour, or at once; from which severity on."""
+    """Delivery, minimum severity, and the hour and time zone of the digest."""
 
     delivery = forms.ChoiceField(
         choices=AlertMailPreference.Delivery.choices,

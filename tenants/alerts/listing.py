@@ -1,4 +1,4 @@
-"""The page "Alerts" as its address asks for it: filters, search and order."""
+"""The list of alerts that a request selects: filters, search and order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FILTERS = ("resolved", "all")
 
 @dataclass(frozen=True)
 class AlertListing:
-    """A list's state. Whatever the address says, each part is one the page knows."""
+    """The state of the list, from the query string; unknown values are ignored."""
 
     listing: Listing
     kind: Kind | None
@@ -28,11 +28,10 @@ class AlertListing:
 
     @classmethod
     def of(cls, request: PortalRequest) -> "AlertListing":
-        """Read the usual parts, and `kind`, `severity` (a word) and `organization` (an id)."""
-        asked = request.GET
-        # What is open is looked at by how much it hurts, what is over by when it was.
-        is_open = asked.get("filter", "") not in FILTERS
-        words = {severity.name.lower(): severity for severity in Severity}
+        """Read `kind`, `severity` (a name), `organization` (an id) and what `Listing` reads."""
+        query = request.GET
+        is_open = query.get("filter", "") not in FILTERS
+        names = {severity.name.lower(): severity for severity in Severity}
         return cls(
             listing=Listing.of(
                 request,
@@ -40,14 +39,14 @@ class AlertListing:
                 default_sort="-severity" if is_open else "-opened_at",
                 filters=FILTERS,
             ),
-            kind=Kind(asked["kind"]) if asked.get("kind") in Kind.values else None,
-            severity=words.get(asked.get("severity", "")),
-            organization=_organization(asked),
+            kind=Kind(query["kind"]) if query.get("kind") in Kind.values else None,
+            severity=names.get(query.get("severity", "")),
+            organization=_organization(query),
         )
 
     @property
     def query(self) -> str:
-        """The state as a query, without the page; empty for the page as it comes."""
+        """The state as a query string, without the page; empty for the default list."""
         parts = {
             "q": self.listing.search,
             "filter": self.listing.filter,
@@ -59,11 +58,11 @@ class AlertListing:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether more than the state (open, resolved) is asked for."""
+        """Whether search, kind, severity or organization select some of the alerts."""
         return bool(self.listing.search or self.kind or self.severity or self.organization)
 
     def of_any_state(self, alerts: AlertQuerySet) -> AlertQuerySet:
-        """Those of these alerts that are asked for, open or resolved."""
+        """The selected alerts, open and resolved."""
         if self.listing.search:
             text = self.listing.search
             alerts = alerts.filter(
@@ -80,7 +79,7 @@ class AlertListing:
         return alerts
 
     def rows(self, alerts: AlertQuerySet) -> AlertQuerySet:
-        """Those of these alerts that are asked for, in order, with their organizations."""
+        """The selected alerts in order, with their organizations."""
         alerts = self.of_any_state(alerts).select_related("organization")
         if self.listing.filter == "":
             alerts = alerts.open()
@@ -94,19 +93,19 @@ class AlertListing:
         return alerts.order_by(order, "-opened_at", "-pk")
 
 
-def _organization(asked: Mapping[str, str]) -> Organization | None:
-    text = asked.get("organization", "")
+def _organization(query: Mapping[str, str]) -> Organization | None:
+    text = query.get("organization", "")
     if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 - a bigint's
         return None
     return Organization.objects.visible().filter(pk=int(text)).first()
 
 
 def visible_alerts(request: PortalRequest) -> AlertQuerySet:
-    """Every alert that this person may see."""
+    """The alerts that the signed-in administrator may see."""
     return Alert.objects.visible(sees_money=request.user.may(Permission.VIEW_BILLING))
 
 
 def kinds_for(request: PortalRequest) -> list[Kind]:
-    """The kinds this person can meet."""
+    """The kinds of alerts that the signed-in administrator may see."""
     sees_money = request.user.may(Permission.VIEW_BILLING)
     return [kind for kind in Kind if sees_money or kind not in MONEY_KINDS]

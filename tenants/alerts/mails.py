@@ -1,4 +1,4 @@
-"""Mail about alerts: the same page of text for one that has just opened and for a day's digest."""
+"""Mails about alerts: at once, when they open or get worse, and as a daily digest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,59 +13,58 @@ from core.mail import queue_mail
 from tenants.alerts.readers import Reader, readers
 from tenants.models import Alert, AlertMailPreference
 
-# A mail that names more is read by nobody; the page has the rest.
-NAMED = 50
+# The page lists the others.
+MOST_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Alerts below one heading of a mail; `more` is how many others there are."""
+    """Alerts below one heading of a mail."""
 
     heading: str
     alerts: Sequence[Alert]
 
     @property
     def named(self) -> Sequence[Alert]:
-        """The first of them."""
-        return self.alerts[:NAMED]
+        """The alerts that the mail lists."""
+        return self.alerts[:MOST_LISTED]
 
     @property
     def more(self) -> int:
-        """How many are left out."""
-        return max(0, len(self.alerts) - NAMED)
+        """The number of alerts that the mail does not list."""
+        return max(0, len(self.alerts) - MOST_LISTED)
 
 
 def mail_at_once(*, alerts: Sequence[Alert], now: datetime) -> None:
-    """Mail what has just opened or got worse, to those who want to know at once.
+    """Queue one mail to each administrator who chose mail at once and may see some of the alerts.
 
-    In the transaction that opened it: each alert once for each reader, however many there are in
-    one mail.
+    It runs in the transaction that opened the alerts or made them worse.
     """
     if not alerts:
         return
     for reader in readers(delivery=AlertMailPreference.Delivery.AT_ONCE):
-        news = worst_first(reader.reads(alerts))
-        if news:
-            ids = ",".join(str(alert.pk) for alert in news)
-            severities = ",".join(str(alert.severity) for alert in news)
+        mailed = worst_first(reader.reads(alerts))
+        if mailed:
+            ids = ",".join(str(alert.pk) for alert in mailed)
+            severities = ",".join(str(alert.severity) for alert in mailed)
             queue_alert_mail(
                 reader=reader,
                 key=f"alerts-at-once:{reader.user.pk}:{ids}:{severities}",
-                subject=news[0].title if len(news) == 1 else f"{len(news):,} new alerts",
-                sections=[Section("", news)],
+                subject=mailed[0].title if len(mailed) == 1 else f"{len(mailed):,} new alerts",
+                sections=[Section("", mailed)],
                 now=now,
             )
 
 
 def worst_first(alerts: Sequence[Alert]) -> list[Alert]:
-    """By severity, the oldest of each first."""
+    """The alerts by severity, the worst first, the oldest first within a severity."""
     return sorted(alerts, key=lambda alert: (-alert.severity, alert.opened_at, alert.pk))
 
 
 def queue_alert_mail(
     *, reader: Reader, key: str, subject: str, sections: Sequence[Section], now: datetime
 ) -> None:
-    """Queue a mail of these sections; times in it are those of the reader's zone."""
+    """Queue a mail of these sections, with times in the reader's time zone."""
     context = {
         "subject": subject,
         "sections": sections,

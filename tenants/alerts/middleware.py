@@ -1,4 +1,4 @@
-"""A round of alerts after each change that a person or a system makes over the web."""
+"""Evaluation of the alert rules after each web request that may have changed something."""
 
 from collections.abc import Callable
 
@@ -11,17 +11,17 @@ FIRST_ERROR = 400
 
 
 class AlertsMiddleware:
-    """Has a round of the provider run soon after a request that may have changed something.
+    """Schedule an evaluation after a successful request that is not safe.
 
-    Stands behind what enters the provider's schema. A refused request has changed nothing, and
-    outside of a provider's schema there are no alerts.
+    It comes after the middleware that enters the provider's schema, and does nothing outside of
+    one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request, then wake the round."""
+        """Answer the request, then schedule the evaluation."""
         response = self.get_response(request)
         if request.method not in SAFE_METHODS and response.status_code < FIRST_ERROR:
             check_soon()

@@ -1,4 +1,4 @@
-"""Choosing whether and when alerts are mailed."""
+"""An administrator's choice of mail about alerts."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,9 +9,9 @@ from tenants.models import AlertMailPreference, Severity
 
 
 def preference_of(*, user_id: int, time_zone: str) -> AlertMailPreference:
-    """What the person chose; nothing is mailed to one who never did, whose zone is `time_zone`."""
-    chosen = AlertMailPreference.objects.filter(user_id=user_id).first()
-    return chosen or AlertMailPreference(user_id=user_id, time_zone=time_zone)
+    """The user's preference; unsaved, without mail and in `time_zone`, when there is none."""
+    preference = AlertMailPreference.objects.filter(user_id=user_id).first()
+    return preference or AlertMailPreference(user_id=user_id, time_zone=time_zone)
 
 
 @transaction.atomic
@@ -24,9 +24,9 @@ def save_preference(
     time_zone: str,
     now: datetime,
 ) -> AlertMailPreference:
-    """Keep the choice. The first digest is that of the next time the hour comes.
+    """Save the preference. The first digest is sent the next time that its hour comes.
 
-    One that was due today and is over is not made up for, and a day never has two.
+    A day whose hour is over has no digest, and no day has two.
     """
     AlertMailPreference.objects.get_or_create(user_id=user_id, defaults={"time_zone": time_zone})
     choice = AlertMailPreference.objects.select_for_update().get(user_id=user_id)

@@ -1,4 +1,4 @@
-"""Who may read which alert: the rule of `AlertQuerySet.visible`, for people who are not here."""
+"""The administrators who get mail about alerts, and the alerts that each of them may see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +11,16 @@ from tenants.models import MONEY_KINDS, Alert, AlertMailPreference
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """An administrator who wants mail, and how."""
+    """An administrator with a mail preference."""
 
     user: User
     choice: AlertMailPreference
 
     def reads(self, alerts: Iterable[Alert]) -> list[Alert]:
-        """Those of the alerts that this person may see and finds severe enough."""
+        """The alerts that this administrator may see and that are severe enough to be mailed.
+
+        The same rule as `AlertQuerySet.visible`, outside of a request.
+        """
         limit = self.user.visible_organizations
         sees_money = self.user.may(Permission.VIEW_BILLING)
         return [
@@ -30,7 +33,7 @@ class Reader:
 
 
 def readers(*, delivery: AlertMailPreference.Delivery) -> list[Reader]:
-    """The current provider's administrators who chose this delivery, as they are now."""
+    """The current provider's active administrators who chose this delivery."""
     choices = {
         choice.user_id: choice for choice in AlertMailPreference.objects.filter(delivery=delivery)
     }

@@ -1,4 +1,4 @@
-"""What can be wrong, and who looks whether it is: rules register here."""
+"""The registry of alert rules, and the conditions they find."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from tenants.models.alerts import Kind
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that is so now and needs a person.
+    """A condition that needs an administrator.
 
-    `cause` names it for as long as it lasts: the same cause is the same alert. `link` is the page
-    where it can be settled, empty where there is none.
+    The same `cause` is the same alert for as long as it lasts. `link` is the page where the
+    condition can be ended, or empty.
     """
 
     cause: str
@@ -27,28 +27,28 @@ class Condition:
 
 
 class Rule(Protocol):
-    """Gives everything of its sort that is so at `now` in the current provider's schema."""
+    """Find all conditions of one sort at `now` in the current provider's schema."""
 
     def __call__(self, *, now: datetime) -> Iterable[Condition]: ...
 
 
-_watchers: dict[str, Rule] = {}
+_rules: dict[str, Rule] = {}
 
 
 def rule(name: str) -> Callable[[Rule], Rule]:
-    """Register a watcher. What it no longer gives is resolved with the next round.
+    """Register a rule. A condition that it no longer finds is resolved by the next evaluation.
 
-    A watcher asks its questions as sets: it runs for every provider, every few minutes. One that
-    raises is logged, and what it had opened stays open.
+    A rule runs for every provider, every few minutes, so it queries whole sets. A rule that raises
+    is logged, and its alerts stay open.
     """
 
-    def register(watcher: Rule) -> Rule:
-        _watchers[name] = watcher
-        return watcher
+    def register(function: Rule) -> Rule:
+        _rules[name] = function
+        return function
 
     return register
 
 
 def rules() -> dict[str, Rule]:
-    """Every watcher by its name."""
-    return dict(_watchers)
+    """Every rule by its name."""
+    return dict(_rules)

@@ -1,10 +1,9 @@
-"""Looking soon: a round a moment after something changed, not only by the clock.
+"""Evaluation of the alert rules shortly after a change.
 
-Changes over the web are covered by `tenants.alerts.middleware`; work outside of a request that an
-alert depends on calls `check_soon`.
-
-Nothing is recorded for it: a wake-up that is lost, with Redis or with a worker, costs minutes,
-because the beat sends every provider's round anyway (docs/decisions/0012).
+`tenants.alerts.middleware` calls `check_soon` after web requests; work outside of a request that an
+alert depends on calls it too. Nothing is stored for it: when Redis or a worker loses the task, the
+evaluation is minutes late, because the beat evaluates every provider anyway
+(docs/decisions/0012).
 """
 
 import logging
@@ -18,37 +17,36 @@ from core.schema import HasSchema, connection, current_schema, provider_schema, 
 
 log = logging.getLogger(__name__)
 
-# The task is sent by its name: its module imports the rounds.
-WATCH_PROVIDER = "tenants.tasks.evaluate_alerts_of_provider"
-# A round looks this many seconds after the first change, at all that changed meanwhile.
+# The task is sent by its name, because its module imports the evaluation.
+EVALUATE_TASK = "tenants.tasks.evaluate_alerts_of_provider"
+# The evaluation runs this many seconds after the first change and covers all changes until then.
 WAIT_SECONDS = 2
-# Without Redis nobody is woken, and for so long nobody tries.
+# Without Redis no task can be sent; for this time none is tried.
 GIVE_UP_SECONDS = 30
-# Until when (this process's clock) a round is sure to come that has not begun yet.
-_coming: dict[str, float] = {}
+# For each schema, the monotonic time until which an evaluation is sure to begin.
+_scheduled_until: dict[str, float] = {}
 
 
 def check_soon() -> None:
-    """Have a round of the current provider run shortly after the transaction commits.
+    """Have the current provider's rules evaluated shortly after the transaction commits.
 
-    Costs the change a look into a table of this process; one of very many in quick succession
-    sends the wake-up for all. Does nothing outside of a provider's schema.
+    Many changes in quick succession send one task. Outside of a provider's schema it does nothing.
     """
     if current_schema() != "public":
-        transaction.on_commit(partial(_wake, connection.tenant), robust=True)
+        transaction.on_commit(partial(_schedule, connection.tenant), robust=True)
 
 
-def _wake(provider: HasSchema) -> None:
+def _schedule(provider: HasSchema) -> None:
     schema = provider.schema_name
     now = monotonic()
-    if _coming.get(schema, 0.0) > now:
+    if _scheduled_until.get(schema, 0.0) > now:
         return
-    # Before the wake-up is sent: the round begins when this is over, or later.
-    _coming[schema] = now + WAIT_SECONDS
+    # Set before the task is sent: the evaluation begins when this time is over, or later.
+    _scheduled_until[schema] = now + WAIT_SECONDS
     try:
         with provider_schema(provider):
-            if caches["provider"].add("alerts:round", 1, WAIT_SECONDS):
-                send_provider_task(WATCH_PROVIDER, countdown=WAIT_SECONDS, retry=False)
+            if caches["provider"].add("alerts:evaluation", 1, WAIT_SECONDS):
+                send_provider_task(EVALUATE_TASK, countdown=WAIT_SECONDS, retry=False)
     except Exception:
-        _coming[schema] = now + GIVE_UP_SECONDS
-        log.warning("No round of alerts was woken; the beat sends one.", exc_info=True)
+        _scheduled_until[schema] = now + GIVE_UP_SECONDS
+        log.warning("The evaluation of alerts was not sent; the beat sends one.", exc_info=True)

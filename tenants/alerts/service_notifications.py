@@ -1,4 +1,4 @@
-"""Notifications of a provider's own services about an organization, as alerts."""
+"""Notifications that a provider's own services send about an organization, as alerts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,12 @@ from tenants.alerts.transitions import ensure_alert, resolve_alert
 from tenants.models import Alert, Organization, Severity
 from tenants.models.alerts import Kind
 
-# What a service calls its matter; with the organization it is the alert's cause.
 LONGEST_KEY = 150
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a service has to say; `key` names the matter for as long as it lasts."""
+    """A message of a service; with the same `key` it updates the same alert."""
 
     key: str
     severity: Severity
@@ -25,17 +24,14 @@ class Notification:
 
 
 def service_cause(*, organization_id: int, key: str) -> str:
-    """The cause of a service's matter: two organizations may have one of the same key."""
+    """The alert's cause: the key is unique within the organization."""
     return f"service:{organization_id}:{key}"
 
 
 def notify(
     *, organization: Organization, notification: Notification, actor: Actor, now: datetime
 ) -> tuple[Alert, bool]:
-    """The open alert of this matter, saying what the service says now; True when it is new.
-
-    Sent again it changes nothing, and sent with other words it changes those.
-    """
+    """Open or update the alert of this key; return it, and True when it was opened now."""
     condition = Condition(
         cause=service_cause(organization_id=organization.pk, key=notification.key),
         kind=Kind.SERVICE,
@@ -51,8 +47,9 @@ def notify(
 def resolve_notification(
     *, organization: Organization, key: str, actor: Actor, now: datetime
 ) -> Alert | None:
-    """Resolve the matter's alert and give it, also one that was resolved before; None when there
-    never was one.
+    """Resolve the key's alert and return it, also when it was resolved before.
+
+    None when there never was one.
     """
     cause = service_cause(organization_id=organization.pk, key=key)
     resolved = resolve_alert(cause=cause, now=now, actor=actor)

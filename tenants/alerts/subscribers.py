@@ -1,6 +1,6 @@
-"""What became of alerts, as durable work for the floors above.
+"""The outbox message about opened and resolved alerts, for the apps above.
 
-The topic's handler (integrations) makes tickets of them. The message commits with the alerts.
+Integrations handles the topic and makes tickets of the alerts.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,9 @@ CHANGED_TOPIC: Final = "tenants.alerts_changed"
 def enqueue_changed(
     *, now: datetime, opened: Sequence[Alert] = (), resolved: Sequence[Alert] = ()
 ) -> None:
-    """Order what follows from alerts that were opened or resolved; nothing where none was.
+    """Enqueue the message about these alerts in their transaction; none when both are empty.
 
-    The payload has the ids of both. An alert is opened once and resolved once, so the first one
-    names the message.
+    An alert is opened once and resolved once, so the first alert's id makes a unique key.
     """
     if not opened and not resolved:
         return

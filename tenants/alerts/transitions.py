@@ -1,7 +1,6 @@
-"""Opening, changing and resolving alerts: the only writers of their state.
+"""Opening, changing and resolving alerts: the only code that writes their state.
 
-Two at once can't open one cause twice: the unique index over open causes decides, and whoever
-comes second finds the first one's alert.
+The unique index over open causes keeps two transactions from opening one cause twice.
 """
 
 import json
@@ -18,29 +17,29 @@ from tenants.models import Alert, AlertEvent
 from tenants.models.alerts import LONGEST_TITLE
 
 OPEN = """
-    INSERT INTO tenants_alert (cause, watch, kind, severity, title, text, organization_id, link,
+    INSERT INTO tenants_alert (cause, rule, kind, severity, title, text, organization_id, link,
                                opened_at, acknowledged_by_name)
-    SELECT r.cause, r.watch, r.kind, r.severity, r.title, r.text, r.organization_id, r.link,
+    SELECT r.cause, r.rule, r.kind, r.severity, r.title, r.text, r.organization_id, r.link,
            %(now)s, ''
     FROM jsonb_to_recordset(%(rows)s) AS r (
-        cause text, watch text, kind text, severity smallint, title text, text text,
+        cause text, rule text, kind text, severity smallint, title text, text text,
         organization_id bigint, link text)
     ON CONFLICT (cause) WHERE resolved_at IS NULL DO NOTHING
     RETURNING id
 """
-SAID = ("kind", "severity", "title", "text", "organization_id", "link")
+CONDITION_FIELDS = ("kind", "severity", "title", "text", "organization_id", "link")
 
 
 def raise_alert(*, condition: Condition, now: datetime, actor: Actor = SYSTEM_ACTOR) -> Alert:
-    """The cause's open alert, opened at `now` if there was none, saying what `condition` says.
+    """Open the cause's alert at `now`, or update the open one, and return it.
 
-    For causes that no watcher looks after: whoever raises it resolves it.
+    For causes without a rule: the caller that raises the alert also resolves it.
     """
     return ensure_alert(condition=condition, now=now, actor=actor)[0]
 
 
 def ensure_alert(*, condition: Condition, now: datetime, actor: Actor) -> tuple[Alert, bool]:
-    """As `raise_alert`, with whether it was opened now."""
+    """Like `raise_alert`; also return True when the alert was opened now."""
     while True:
         with transaction.atomic():
             opened = open_all(conditions={"": [condition]}, now=now, actor=actor)
@@ -53,7 +52,7 @@ def ensure_alert(*, condition: Condition, now: datetime, actor: Actor) -> tuple[
 
 
 def resolve_alert(*, cause: str, now: datetime, actor: Actor = SYSTEM_ACTOR) -> Alert | None:
-    """Resolve the cause's open alert and give it; None when there is none."""
+    """Resolve the cause's open alert and return it; None when there is none."""
     with transaction.atomic():
         alerts = list(Alert.objects.open().select_for_update().filter(cause=cause))
         resolve_all(alerts=alerts, now=now, actor=actor)
@@ -63,11 +62,11 @@ def resolve_alert(*, cause: str, now: datetime, actor: Actor = SYSTEM_ACTOR) -> 
 def open_all(
     *, conditions: Mapping[str, Iterable[Condition]], now: datetime, actor: Actor = SYSTEM_ACTOR
 ) -> list[Alert]:
-    """Open what each watch found, in a few statements; gives those that were not open before."""
+    """Open the alerts of each rule's conditions and return those that were not open before."""
     rows = [
-        {"cause": condition.cause, "watch": watch, **_said(condition)}
-        for watch, found in conditions.items()
-        for condition in found
+        {"cause": condition.cause, "rule": rule, **_fields(condition)}
+        for rule, its_conditions in conditions.items()
+        for condition in its_conditions
     ]
     if not rows:
         return []
@@ -84,24 +83,24 @@ def open_all(
 def change_all(
     *, changes: Sequence[tuple[Alert, Condition]], now: datetime, actor: Actor = SYSTEM_ACTOR
 ) -> list[Alert]:
-    """Let open alerts say what their conditions say now; gives those that got worse.
+    """Update open alerts from their conditions and return those that got worse.
 
-    Only another severity is a step of the history: figures in the words move all the time.
+    Only a changed severity is recorded as a step, because the figures in the text change often.
     """
     changed, other_severity, worse = [], [], []
     for alert, condition in changes:
-        said = _said(condition)
-        if all(getattr(alert, field) == value for field, value in said.items()):
+        values = _fields(condition)
+        if all(getattr(alert, field) == value for field, value in values.items()):
             continue
         changed.append(alert)
         if alert.severity != condition.severity:
             other_severity.append(alert)
         if alert.severity < condition.severity:
             worse.append(alert)
-        for field, value in said.items():
+        for field, value in values.items():
             setattr(alert, field, value)
     if changed:
-        Alert.objects.bulk_update(changed, SAID)
+        Alert.objects.bulk_update(changed, CONDITION_FIELDS)
     append(alerts=other_severity, step=AlertEvent.Step.CHANGED, at=now, actor=actor)
     mail_at_once(alerts=worse, now=now)
     return worse
@@ -110,7 +109,7 @@ def change_all(
 def resolve_all(
     *, alerts: Sequence[Alert], now: datetime, actor: Actor = SYSTEM_ACTOR
 ) -> list[Alert]:
-    """Resolve these alerts; one that was resolved already stays as it is."""
+    """Resolve these alerts and return them; empty when all were resolved already."""
     ids = [alert.pk for alert in alerts]
     if not ids or not Alert.objects.open().filter(pk__in=ids).update(resolved_at=now):
         return []
@@ -122,7 +121,7 @@ def resolve_all(
 
 
 def append(*, alerts: Iterable[Alert], step: AlertEvent.Step, at: datetime, actor: Actor) -> None:
-    """Add a step to the history of each."""
+    """Add a step to the history of each alert."""
     AlertEvent.objects.bulk_create(
         AlertEvent(
             alert=alert,
@@ -137,7 +136,7 @@ def append(*, alerts: Iterable[Alert], step: AlertEvent.Step, at: datetime, acto
     )
 
 
-def _said(condition: Condition) -> dict[str, object]:
+def _fields(condition: Condition) -> dict[str, object]:
     return {
         "kind": condition.kind.value,
         "severity": condition.severity.value,

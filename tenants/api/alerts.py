@@ -1,4 +1,4 @@
-"""Alerts, and notifications that a provider's services raise about an organization."""
+"""The API of alerts, and of the notifications of a provider's own services."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -68,12 +68,12 @@ class AlertOut(Schema):
 
     @staticmethod
     def resolve_severity(alert: Alert) -> str:
-        """The word for it."""
+        """The name of the severity."""
         return Severity(alert.severity).name.lower()
 
     @staticmethod
     def resolve_key(alert: Alert) -> str | None:
-        """What its service calls the matter."""
+        """The key that the service sent."""
         if alert.kind != Kind.SERVICE or alert.organization_id is None:
             return None
         prefix = service_cause(organization_id=alert.organization_id, key="")
@@ -81,12 +81,12 @@ class AlertOut(Schema):
 
     @staticmethod
     def resolve_acknowledged_by(alert: Alert) -> str | None:
-        """Who looks after it."""
+        """The administrator who acknowledged it."""
         return alert.acknowledged_by_name or None
 
 
 class AlertsQuery(PageQuery):
-    """Which alerts: open ones unless asked otherwise."""
+    """Selection of alerts: open ones by default."""
 
     state: Literal["open", "resolved", "all"] = "open"
     kind: KindWord | None = None
@@ -94,17 +94,17 @@ class AlertsQuery(PageQuery):
 
 
 class NewAlert(Body):
-    """A matter that needs somebody. `key` names it: sent again, it is the same alert."""
+    """A condition that needs an administrator. Sent again with its `key`, it is the same alert."""
 
     key: ServiceKey
     severity: Word = "warning"
     title: Name
     text: Text = ""
-    link: Link | None = Field(None, description="Where it can be settled: an http or https URL.")
+    link: Link | None = Field(None, description="Where it can be ended: an http or https URL.")
 
 
 class SettledAlert(Body):
-    """A matter that is over."""
+    """A condition that is over."""
 
     key: ServiceKey
 
@@ -112,19 +112,19 @@ class SettledAlert(Body):
 @router.get("/alerts", response=Page[AlertOut], summary="List alerts")
 def list_alerts(
     request: ApiRequest,  # noqa: ARG001 - ninja's signature
-    asked: Annotated[AlertsQuery, Query()],
+    query: Annotated[AlertsQuery, Query()],
 ) -> dict[str, Any]:
     """Alerts of all kinds in order of id."""
     alerts = Alert.objects.all()
-    if asked.state == "open":
+    if query.state == "open":
         alerts = alerts.open()
-    elif asked.state == "resolved":
+    elif query.state == "resolved":
         alerts = alerts.resolved()
-    if asked.kind:
-        alerts = alerts.filter(kind=asked.kind)
-    if asked.organization_id:
-        alerts = alerts.filter(organization_id=asked.organization_id)
-    return page_of(alerts, asked)
+    if query.kind:
+        alerts = alerts.filter(kind=query.kind)
+    if query.organization_id:
+        alerts = alerts.filter(organization_id=query.organization_id)
+    return page_of(alerts, query)
 
 
 @router.get("/alerts/{alert_id}", response=AlertOut, summary="Get an alert")
@@ -141,7 +141,7 @@ def get_alert(
 
 @router.post(ALERTS, response={200: AlertOut, 201: AlertOut}, summary="Raise an alert")
 def raise_alert(request: ApiRequest, organization_id: int, body: NewAlert) -> Status[Any]:
-    """201 for a new alert; 200 where the key's alert is open: it says what was sent last."""
+    """201 for a new alert; 200 where the key's alert is open and was updated."""
     organization = organization_or_404(organization_id=organization_id)
     notification = Notification(
         key=body.key,

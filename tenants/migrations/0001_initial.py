@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('cause', models.CharField(max_length=200)),
-                ('watch', models.CharField(blank=True, max_length=60)),
+                ('rule', models.CharField(blank=True, max_length=60)),
                 ('kind', models.CharField(choices=[('caps', 'User caps'), ('licenses', 'Licenses'), ('allowance', 'Allowance'), ('payment', 'Payment'), ('psa', 'PSA'), ('ledger', 'Usage ledger'), ('service', 'Service')], max_length=20)),
                 ('severity', models.PositiveSmallIntegerField(choices=[(1, 'Info'), (2, 'Warning'), (3, 'Critical')])),
                 ('title', models.CharField(max_length=200)),

@@ -1,4 +1,4 @@
-"""What needs a person: alerts, what became of each, and who wants mail about them."""
+"""Alerts, their history, and each administrator's choice of mail about them."""
 
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ LAST_HOUR = 23
 
 
 class Severity(models.IntegerChoices):
-    """How much it hurts to wait; a higher number is worse."""
+    """How urgent an alert is; a higher number is worse."""
 
     INFO = 1, "Info"
     WARNING = 2, "Warning"
@@ -24,10 +24,10 @@ class Severity(models.IntegerChoices):
 
 
 class Kind(models.TextChoices):
-    """What an alert is about (docs/facts/product.md, Alerts)."""
+    """The subject of an alert (docs/facts/product.md, Alerts)."""
 
     CAPS = "caps", "User caps"
-    LICENCES = "licenses", "Licenses"
+    LICENSES = "licenses", "Licenses"
     ALLOWANCE = "allowance", "Allowance"
     PAYMENT = "payment", "Payment"
     PSA = "psa", "PSA"
@@ -35,28 +35,30 @@ class Kind(models.TextChoices):
     SERVICE = "service", "Service"
 
 
-# Only for those who may see payment information.
-MONEY_KINDS = (Kind.LICENCES, Kind.PAYMENT)
+# Visible only with the permission to see payment information.
+MONEY_KINDS = (Kind.LICENSES, Kind.PAYMENT)
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
-    """Alerts, asked in the domain's words."""
+    """Queries for alerts."""
 
     def open(self) -> "AlertQuerySet":
-        """Those whose cause is still there."""
+        """Alerts that are not resolved."""
         return self.filter(resolved_at=None)
 
     def resolved(self) -> "AlertQuerySet":
-        """Those whose cause is gone."""
+        """Alerts whose cause is gone."""
         return self.exclude(resolved_at=None)
 
     def waiting(self) -> "AlertQuerySet":
-        """Open ones that nobody has acknowledged."""
+        """Open alerts that are not acknowledged."""
         return self.open().filter(acknowledged_at=None)
 
     def visible(self, *, sees_money: bool) -> "AlertQuerySet":
-        """Those the person of this request may see: one limited to some organizations sees theirs
-        only, and nothing that belongs to the provider as a whole.
+        """Alerts that the administrator of this request may see.
+
+        One who is limited to some organizations sees only theirs, and none of the provider as a
+        whole.
         """
         ids = visible_organizations()
         alerts = self if ids is None else self.filter(organization_id__in=ids)
@@ -64,16 +66,16 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """Something that needs a person, from when its cause appeared until it was gone.
+    """A condition that needs an administrator, from its first evaluation until it is gone.
 
-    A cause has at most one open alert, whoever raises it and however often; when it comes back
-    after it was gone, that is another alert. `watch` names who looks whether it is still there;
-    empty for one that is resolved by whoever raised it. `link` is where it can be settled: a path
-    of the portal, or the address that a provider's own system gave.
+    A cause has at most one open alert; a cause that comes back opens another one. `rule` is the
+    alert rule that finds the condition, empty for an alert that was raised directly and is resolved
+    by its caller. `link` is a path of the portal where the condition can be ended, or the URL that
+    a provider's own system sent.
     """
 
     cause = models.CharField(max_length=LONGEST_CAUSE)
-    watch = models.CharField(max_length=60, blank=True)
+    rule = models.CharField(max_length=60, blank=True)
     kind = models.CharField(max_length=20, choices=Kind)
     severity = models.PositiveSmallIntegerField(choices=Severity)
     title = models.CharField(max_length=LONGEST_TITLE)
@@ -103,10 +105,10 @@ class Alert(models.Model):
 
 
 class AlertEvent(models.Model):
-    """One step of an alert's history: appended, never changed."""
+    """One step of an alert's history; rows are appended and never changed."""
 
     class Step(models.TextChoices):
-        """What happened."""
+        """The kinds of steps."""
 
         OPENED = "opened", "Opened"
         CHANGED = "changed", "Changed"
@@ -127,14 +129,14 @@ class AlertEvent(models.Model):
 
 
 class AlertMailPreference(models.Model):
-    """Whether and when an administrator gets mail about alerts; nobody does without having chosen.
+    """An administrator's choice of mail about alerts; without a row, no mail is sent.
 
-    `digest_hour` is of the day in `time_zone`. `digested_on` is the last local day whose digest was
-    settled (sent, or found empty), `digested_at` when.
+    `digest_hour` is an hour of the day in `time_zone`. `digested_on` is the last local day whose
+    digest was sent or found empty, `digested_at` the instant.
     """
 
     class Delivery(models.TextChoices):
-        """How alerts are mailed."""
+        """When alerts are mailed."""
 
         OFF = "off", "No mail"
         DIGEST = "digest", "Once a day"

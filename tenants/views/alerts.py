@@ -1,4 +1,4 @@
-"""The page "Alerts": the list, one alert with its history, and acknowledging."""
+"""The pages of alerts: the list, one alert with its history, and acknowledging."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,9 +22,9 @@ from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
 from tenants.models import Alert, AlertMailPreference, Severity
 from tenants.models.alerts import AlertQuerySet
 
-# As many as a page shows, with room: a longer list comes from nobody's page.
+# A page lists fewer.
 MOST_AT_ONCE = 500
-EARLIER_SHOWN = 10
+MOST_EARLIER = 10
 CSV_HEADER = (
     "Severity",
     "Kind",
@@ -39,16 +39,16 @@ CSV_HEADER = (
 
 
 def _context(request: PortalRequest) -> dict[str, Any]:
-    asked = AlertListing.of(request)
+    selection = AlertListing.of(request)
     visible = visible_alerts(request)
     may_handle = request.user.may(Permission.HANDLE_ALERTS)
-    page = asked.listing.page_of(asked.rows(visible))
+    page = selection.listing.page_of(selection.rows(visible))
     return {
-        "asked": asked,
-        "listing": asked.listing,
+        "asked": selection,
+        "listing": selection.listing,
         "page": page,
         "tabs": [
-            ("", "Open", asked.of_any_state(visible).open().count()),
+            ("", "Open", selection.of_any_state(visible).open().count()),
             ("resolved", "Resolved"),
             ("all", "All"),
         ],
@@ -66,20 +66,20 @@ def _waits(alert: Alert) -> bool:
 
 
 def _just_done(request: PortalRequest, visible: AlertQuerySet) -> list[int]:
-    """Ids of those acknowledged a moment ago, as the address names them: to be taken back."""
+    """The ids in the query string of alerts just acknowledged, which the page offers to undo."""
     done = visible.open().exclude(acknowledged_at=None).filter(pk__in=_ids(request.GET, "done"))
     return list(done.values_list("pk", flat=True))
 
 
-def _ids(given: QueryDict, name: str) -> list[int]:
-    texts = given.getlist(name)[:MOST_AT_ONCE]
+def _ids(values: QueryDict, name: str) -> list[int]:
+    texts = values.getlist(name)[:MOST_AT_ONCE]
     return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004 - a bigint's
 
 
 @requires(Permission.VIEW_ALERTS)
 @require_safe
 def alert_list(request: PortalRequest) -> HttpResponse:
-    """What needs a person, and what did; only the list when htmx asks."""
+    """The list of alerts; only the table for a request by htmx."""
     context = _context(request)
     if request.htmx.target == "alerts":
         return render(request, "tenants/_alerts.html", context)
@@ -91,7 +91,7 @@ def alert_list(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_ALERTS)
 @require_safe
 def alert_csv(request: PortalRequest) -> HttpResponse:
-    """The alerts that the list shows, all pages."""
+    """All selected alerts as CSV."""
     alerts = AlertListing.of(request).rows(visible_alerts(request))
     return csv_response(filename="alerts.csv", header=CSV_HEADER, rows=_csv_rows(alerts))
 
@@ -120,13 +120,13 @@ def _alert_or_404(request: PortalRequest, alert_id: int) -> Alert:
 @requires(Permission.VIEW_ALERTS)
 @require_safe
 def alert_detail(request: PortalRequest, alert_id: int) -> HttpResponse:
-    """One alert: what it says, what became of it, and where it can be settled."""
+    """One alert with its history and the link to the page where it can be ended."""
     alert = _alert_or_404(request, alert_id)
     earlier = visible_alerts(request).filter(cause=alert.cause, pk__lt=alert.pk)
     context = {
         "alert": alert,
         "events": alert.events.order_by("-pk"),
-        "earlier": earlier.order_by("-pk")[:EARLIER_SHOWN],
+        "earlier": earlier.order_by("-pk")[:MOST_EARLIER],
         "waits": _waits(alert),
         "may_handle": request.user.may(Permission.HANDLE_ALERTS),
         "link": alert.link if _may_follow(request.user, alert.link) else "",
@@ -137,7 +137,7 @@ def alert_detail(request: PortalRequest, alert_id: int) -> HttpResponse:
 
 
 def _may_follow(user: User, link: str) -> bool:
-    """Whether the page it leads to is there for this person; other sites decide for themselves."""
+    """Return True when the user may open the page; a link to another site is always allowed."""
     if not link.startswith("/"):
         return bool(link)
     try:
@@ -151,7 +151,7 @@ def _may_follow(user: User, link: str) -> bool:
 @requires(Permission.HANDLE_ALERTS)
 @require_POST
 def alert_acknowledge(request: PortalRequest) -> HttpResponse:
-    """Acknowledge the alerts that were ticked, or the one; offers to take it back."""
+    """Acknowledge the selected alerts and offer to undo it."""
     alerts = visible_alerts(request).filter(pk__in=_ids(request.POST, "alert"))
     done = acknowledge(alerts=alerts, actor=actor_of(request), now=timezone.now())
     clear_menu_badges(user=request.user)
@@ -163,7 +163,7 @@ def alert_acknowledge(request: PortalRequest) -> HttpResponse:
 @requires(Permission.HANDLE_ALERTS)
 @require_POST
 def alert_withdraw(request: PortalRequest) -> HttpResponse:
-    """Take acknowledgements back: these alerts wait again."""
+    """Withdraw the acknowledgement of the selected alerts."""
     alerts = visible_alerts(request).filter(pk__in=_ids(request.POST, "alert"))
     done = withdraw(alerts=alerts, actor=actor_of(request), now=timezone.now())
     clear_menu_badges(user=request.user)
@@ -174,7 +174,7 @@ def alert_withdraw(request: PortalRequest) -> HttpResponse:
 
 
 def _back(request: PortalRequest, done: list[int]) -> HttpResponse:
-    """To the alert's own page, or to the list as it was."""
+    """Redirect to the alert's page, or to the list in the state it had."""
     own_page = request.POST.get("from", "")
     if own_page.isascii() and own_page.isdigit():
         return redirect("alert_detail", alert_id=int(own_page))

@@ -13,8 +13,8 @@ from usage.active_users.alerts import thresholds
 MID_OCTOBER = datetime(2026, 10, 20, tzinfo=UTC)
 
 
-def causes(watcher, now=MID_OCTOBER) -> list[tuple[str, str]]:
-    return [(one.cause.split(":")[0], one.title) for one in watcher(now=now)]
+def causes(rule, now=MID_OCTOBER) -> list[tuple[str, str]]:
+    return [(one.cause.split(":")[0], one.title) for one in rule(now=now)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Alerts: a cause opens once, closes by itself, and comes back as another alert."""
+"""Alerts: a cause opens one alert, which is resolved when the cause is gone."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,29 +20,29 @@ LATER = NOON + timedelta(hours=1)
 FLOOD = Condition("flood", Kind.SERVICE, Severity.WARNING, "Water in the cellar")
 FIRE = Condition("fire", Kind.SERVICE, Severity.CRITICAL, "The server room burns")
 
-Seen = dict[str, list[Condition] | Exception]
+Findings = dict[str, list[Condition] | Exception]
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """What two rules see; an exception is raised by its watcher. The real ones look away."""
-    monkeypatch.setattr(rules, "_watchers", {})
-    now_seen: Seen = {"cellar": [], "attic": []}
-    for name in now_seen:
+def findings(monkeypatch: pytest.MonkeyPatch) -> Findings:
+    """The conditions that two rules find, or the exception they raise, in place of all rules."""
+    monkeypatch.setattr(rules, "_rules", {})
+    by_rule: Findings = {"cellar": [], "attic": []}
+    for name in by_rule:
 
         @rule(name)
-        def look(*, now: datetime, name: str = name) -> Iterable[Condition]:
-            found = now_seen[name]
-            if isinstance(found, Exception):
-                raise found
-            return found
+        def find(*, now: datetime, name: str = name) -> Iterable[Condition]:
+            result = by_rule[name]
+            if isinstance(result, Exception):
+                raise result
+            return result
 
-    return now_seen
+    return by_rule
 
 
 @pytest.fixture
 def entered(north: Provider) -> Iterator[Provider]:
-    """North's schema entered."""
+    """The schema of North is active."""
     with provider_schema(north):
         yield north
 
@@ -56,47 +56,47 @@ def steps(alert: Alert) -> list[tuple[str, datetime]]:
 
 
 @pytest.mark.usefixtures("entered")
-def test_a_cause_opens_once_and_closes_when_it_is_gone(seen: Seen) -> None:
-    seen["cellar"] = [FLOOD]
+def test_a_cause_opens_once_and_is_resolved_when_it_is_gone(findings: Findings) -> None:
+    findings["cellar"] = [FLOOD]
     first = evaluate_rules(now=NOON)
     again = evaluate_rules(now=LATER)
     alert = Alert.objects.get()
     assert (first.opened, again.opened) == ([alert], [])
     assert (alert.opened_at, alert.resolved_at) == (NOON, None)
 
-    seen["cellar"] = []
+    findings["cellar"] = []
     assert evaluate_rules(now=LATER).resolved == [alert]
     assert steps(alert) == [("opened", NOON), ("resolved", LATER)]
 
-    seen["cellar"] = [FLOOD]
+    findings["cellar"] = [FLOOD]
     evaluate_rules(now=LATER)
     assert Alert.objects.count() == 2
     assert Alert.objects.open().get().opened_at == LATER
 
 
 @pytest.mark.usefixtures("entered")
-def test_a_watcher_that_fails_keeps_its_alerts_and_stops_nobody(seen: Seen) -> None:
-    seen["cellar"] = [FLOOD]
+def test_a_rule_that_fails_keeps_its_alerts_and_stops_no_other(findings: Findings) -> None:
+    findings["cellar"] = [FLOOD]
     evaluate_rules(now=NOON)
-    seen["cellar"], seen["attic"] = RuntimeError("no torch"), [FIRE]
+    findings["cellar"], findings["attic"] = RuntimeError("no torch"), [FIRE]
     assert evaluate_rules(now=LATER).failed == ["cellar"]
     assert open_causes() == ["fire", "flood"]
 
 
 @pytest.mark.usefixtures("entered")
-def test_one_that_gets_worse_is_the_same_alert(seen: Seen) -> None:
-    seen["cellar"] = [FLOOD]
+def test_a_condition_that_gets_worse_keeps_its_alert(findings: Findings) -> None:
+    findings["cellar"] = [FLOOD]
     evaluate_rules(now=NOON)
     deeper = Condition("flood", Kind.SERVICE, Severity.CRITICAL, "Water up to the racks")
-    seen["cellar"] = [deeper]
+    findings["cellar"] = [deeper]
     assert evaluate_rules(now=LATER).worse == [Alert.objects.get()]
     alert = Alert.objects.get()
     assert (alert.severity, alert.title) == (Severity.CRITICAL, "Water up to the racks")
     assert steps(alert) == [("opened", NOON), ("changed", LATER)]
 
 
-@pytest.mark.usefixtures("entered", "seen")
-def test_rounds_leave_alone_what_was_raised_directly() -> None:
+@pytest.mark.usefixtures("entered", "findings")
+def test_an_evaluation_leaves_directly_raised_alerts_open() -> None:
     alert = raise_alert(condition=FIRE, now=NOON)
     assert raise_alert(condition=FIRE, now=LATER) == alert
     evaluate_rules(now=LATER)
@@ -107,13 +107,13 @@ def test_rounds_leave_alone_what_was_raised_directly() -> None:
 
 
 @pytest.mark.proof
-def test_racing_rounds_and_raisers_open_one_alert(
-    own_provider: Callable[..., Provider], seen: Seen
+def test_racing_evaluations_and_callers_open_one_alert(
+    own_provider: Callable[..., Provider], findings: Findings
 ) -> None:
     schema = own_provider().schema_name
-    seen["cellar"] = [FLOOD, FIRE]
-    for turn in range(5):
-        now = NOON + timedelta(hours=turn)
+    findings["cellar"] = [FLOOD, FIRE]
+    for hour in range(5):
+        now = NOON + timedelta(hours=hour)
         at_once(
             schema,
             lambda now=now: evaluate_rules(now=now),  # type: ignore[misc]
@@ -121,31 +121,31 @@ def test_racing_rounds_and_raisers_open_one_alert(
             lambda now=now: raise_alert(condition=FLOOD, now=now),  # type: ignore[misc]
         )
         with schema_named(schema):
-            assert Alert.objects.count() == 2 * (turn + 1)
+            assert Alert.objects.count() == 2 * (hour + 1)
             opened = AlertEvent.objects.filter(step=AlertEvent.Step.OPENED)
-            assert opened.count() == 2 * (turn + 1)
+            assert opened.count() == 2 * (hour + 1)
             for cause in open_causes():
                 resolve_alert(cause=cause, now=now)
 
 
 @pytest.mark.proof
-def test_who_looked_earlier_does_not_undo_what_was_found_since(
+def test_an_evaluation_that_read_earlier_resolves_no_newer_alert(
     own_provider: Callable[..., Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema = own_provider().schema_name
-    monkeypatch.setattr(rules, "_watchers", {})
-    first_looks, second_is_done = Event(), Event()
+    monkeypatch.setattr(rules, "_rules", {})
+    first_has_read, second_is_done = Event(), Event()
 
     @rule("cellar")
-    def look(*, now: datetime) -> Iterable[Condition]:
+    def find(*, now: datetime) -> Iterable[Condition]:
         if now == NOON:
-            first_looks.set()
+            first_has_read.set()
             second_is_done.wait(timeout=0.5)
             return []
         return [FLOOD]
 
     def second() -> None:
-        first_looks.wait()
+        first_has_read.wait()
         evaluate_rules(now=LATER)
         second_is_done.set()
 
@@ -162,7 +162,7 @@ def at_once(schema: str, *acts: Callable[[], object]) -> None:
             with schema_named(schema):
                 barrier.wait()
                 act()
-        except Exception as error:  # noqa: BLE001 - looked at below
+        except Exception as error:  # noqa: BLE001 - asserted below
             errors.append(error)
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""Rounds of all providers, and a round soon after a change."""
+"""The evaluation of all providers' rules, and of one provider's rules after a change."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -23,12 +23,12 @@ SignIn = Callable[..., Client]
 
 @pytest.fixture
 def flooded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every provider has water in the cellar, but those whose schema is in the list fail."""
-    monkeypatch.setattr(rules, "_watchers", {})
+    """Every provider has one condition; the evaluation fails for schemas added to the list."""
+    monkeypatch.setattr(rules, "_rules", {})
     failing: list[str] = []
 
     @rule("cellar")
-    def look(*, now: datetime) -> Iterable[Condition]:
+    def find(*, now: datetime) -> Iterable[Condition]:
         return [FLOOD]
 
     real = tasks.evaluate_rules
@@ -47,7 +47,7 @@ def open_in(provider: Provider) -> int:
         return Alert.objects.open().count()
 
 
-def test_the_schedule_looks_at_every_active_provider(
+def test_the_schedule_evaluates_every_active_provider(
     north: Provider, south: Provider, flooded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Provider.objects.filter(pk=south.pk).update(state=Provider.State.PROVISIONING)
@@ -61,7 +61,7 @@ def test_the_schedule_looks_at_every_active_provider(
     assert (open_in(north), current_schema()) == (1, "public")
 
 
-def test_one_that_fails_stops_no_other(
+def test_a_provider_that_fails_stops_no_other(
     north: Provider, south: Provider, flooded: list[str]
 ) -> None:
     flooded.append(north.schema_name)
@@ -70,10 +70,10 @@ def test_one_that_fails_stops_no_other(
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Schemas whose round was sent."""
+def scheduled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Schemas whose evaluation was sent."""
     sent: list[str] = []
-    monkeypatch.setattr(schedule, "_coming", {})
+    monkeypatch.setattr(schedule, "_scheduled_until", {})
     monkeypatch.setattr(
         schedule, "send_provider_task", lambda *_, **__: sent.append(current_schema())
     )
@@ -88,69 +88,69 @@ def change(provider: Provider, times: int = 1) -> None:
 
 
 def commit() -> None:
-    """What the surrounding transaction of a test never does."""
+    """Run the on-commit functions, because a test's transaction never commits."""
     waiting, connection.run_on_commit = connection.run_on_commit, []
     for _, act, _ in waiting:
         act()
 
 
-def test_changes_wake_one_round_after_the_commit(
-    north: Provider, south: Provider, woken: list[str], monkeypatch: pytest.MonkeyPatch
+def test_many_changes_send_one_evaluation_after_the_commit(
+    north: Provider, south: Provider, scheduled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(north, times=50)
-    assert woken == []
+    assert scheduled == []
     commit()
     change(north)
     change(south)
     commit()
-    assert woken == [north.schema_name, south.schema_name]
+    assert scheduled == [north.schema_name, south.schema_name]
     later = schedule.monotonic() + schedule.WAIT_SECONDS
     monkeypatch.setattr(schedule, "monotonic", lambda: later)
     change(north)
     commit()
-    assert woken == [north.schema_name, south.schema_name, north.schema_name]
+    assert scheduled == [north.schema_name, south.schema_name, north.schema_name]
 
 
-def test_without_a_broker_a_change_is_a_change(
-    north: Provider, woken: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_change_succeeds_without_a_broker(
+    north: Provider, scheduled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    calls = []
 
     def broken(*_: object, **__: object) -> None:
-        asked.append(1)
+        calls.append(1)
         raise ConnectionError
 
     monkeypatch.setattr(schedule, "send_provider_task", broken)
     for _ in range(3):
         change(north)
         commit()
-    assert len(asked) == 1
+    assert len(calls) == 1
 
 
-def test_a_wake_up_looks_at_its_provider(north: Provider, flooded: list[str]) -> None:
+def test_the_task_evaluates_its_provider(north: Provider, flooded: list[str]) -> None:
     with provider_schema(north):
         assert tasks.evaluate_alerts_of_provider() == 1
     assert open_in(north) == 1
 
 
-def test_a_change_over_the_web_wakes_a_round(
-    client: Client, sign_in: SignIn, people: Personas, north: Provider, woken: list[str]
+def test_a_change_on_a_page_sends_an_evaluation(
+    client: Client, sign_in: SignIn, people: Personas, north: Provider, scheduled: list[str]
 ) -> None:
     as_adam = sign_in(client, people.adam)
     commit()
     as_adam.get("/organizations/")
     assert as_adam.post("/organizations/new/", {"name": ""}).status_code == 422
     commit()
-    assert woken == []
+    assert scheduled == []
     assert as_adam.post("/organizations/new/", {"name": "Acme Nordlicht"}).status_code == 302
     commit()
-    assert woken == [north.schema_name]
+    assert scheduled == [north.schema_name]
 
 
-def test_a_change_over_the_api_wakes_a_round(north: Provider, woken: list[str]) -> None:
+def test_a_change_by_api_sends_an_evaluation(north: Provider, scheduled: list[str]) -> None:
     system = System.of(north)
     commit()
     answer = system.post("/organizations", {"name": "Acme Nordlicht"})
     assert answer.status_code == 201
     commit()
-    assert woken == [north.schema_name]
+    assert scheduled == [north.schema_name]

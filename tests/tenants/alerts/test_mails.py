@@ -1,4 +1,4 @@
-"""Mail about alerts: each once, to whoever may see it and wants to know."""
+"""Mails about alerts: each alert once to each administrator who may see it and chose mail."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -44,11 +44,11 @@ def _entered(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-def wants(
+def choose(
     person: User,
     delivery: AlertMailPreference.Delivery,
     *,
-    least: Severity = Severity.WARNING,
+    minimum: Severity = Severity.WARNING,
     now: datetime = DAWN,
     hour: int = 8,
     zone: str = "Europe/Berlin",
@@ -56,7 +56,7 @@ def wants(
     save_preference(
         user_id=person.pk,
         delivery=delivery,
-        minimum_severity=least,
+        minimum_severity=minimum,
         digest_hour=hour,
         time_zone=zone,
         now=now,
@@ -64,14 +64,14 @@ def wants(
 
 
 def mails() -> list[tuple[str, str]]:
-    found = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
-    return [(mail.payload["to"][0].split("@")[0], mail.payload["subject"]) for mail in found]
+    messages = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
+    return [(mail.payload["to"][0].split("@")[0], mail.payload["subject"]) for mail in messages]
 
 
-def test_at_once_is_one_mail_for_an_alert_and_reader(people: Personas) -> None:
-    wants(people.adam, AT_ONCE)
-    wants(people.rita, AT_ONCE, least=Severity.CRITICAL)
-    wants(people.bill, OFF)
+def test_an_alert_is_mailed_at_once_to_each_reader_once(people: Personas) -> None:
+    choose(people.adam, AT_ONCE)
+    choose(people.rita, AT_ONCE, minimum=Severity.CRITICAL)
+    choose(people.bill, OFF)
     for _ in range(2):
         raise_alert(condition=FLOOD, now=DAWN)
     assert mails() == [("adam", "Water in the cellar")]
@@ -84,7 +84,9 @@ def test_at_once_is_one_mail_for_an_alert_and_reader(people: Personas) -> None:
     assert payload["html"].startswith("<!DOCTYPE html>")
 
 
-def test_nobody_is_told_of_what_they_may_not_see(people: Personas, south: Provider) -> None:
+def test_a_mail_lists_only_alerts_that_its_reader_may_see(
+    people: Personas, south: Provider
+) -> None:
     acme, beta = (Organization.objects.create(name=name) for name in ("Acme", "Beta"))
     User.objects.filter(pk=people.rita.pk).update(limited_to=[acme.pk])
     gone = create_persona(
@@ -92,10 +94,10 @@ def test_nobody_is_told_of_what_they_may_not_see(people: Personas, south: Provid
     )
     User.objects.filter(pk=gone.pk).update(is_active=False)
     for person in (people.adam, people.rita, people.bill, gone, people.sofia, people.otto):
-        wants(person, AT_ONCE, least=Severity.INFO)
+        choose(person, AT_ONCE, minimum=Severity.INFO)
     for kind, organization in (
         (Kind.PAYMENT, None),
-        (Kind.LICENCES, None),
+        (Kind.LICENSES, None),
         (Kind.CAPS, acme),
         (Kind.CAPS, beta),
         (Kind.PSA, None),
@@ -109,25 +111,25 @@ def test_nobody_is_told_of_what_they_may_not_see(people: Personas, south: Provid
             organization_id=organization.pk if organization else None,
         )
         raise_alert(condition=condition, now=DAWN)
-    told: dict[str, list[str]] = {}
+    subjects: dict[str, list[str]] = {}
     for name, subject in mails():
-        told.setdefault(name, []).append(subject)
-    assert told == {
+        subjects.setdefault(name, []).append(subject)
+    assert subjects == {
         "adam": ["caps Acme", "caps Beta", "psa"],
         "rita": ["caps Acme"],
         "bill": ["payment", "licenses", "caps Acme", "caps Beta", "psa"],
     }
 
 
-def test_a_digest_a_day_whatever_was_missed(people: Personas) -> None:
-    wants(people.adam, DIGEST)
+def test_one_digest_covers_missed_days(people: Personas) -> None:
+    choose(people.adam, DIGEST)
     raise_alert(condition=FLOOD, now=DAWN)
     assert send_digests(now=DAWN) == 0
     assert [send_digests(now=MORNING + timedelta(minutes=n)) for n in (0, 10)] == [1, 0]
     assert mails() == [("adam", "Alerts: 1 new")]
 
     raise_alert(condition=FIRE, now=MORNING)
-    # Nobody came by for two mornings: one mail tells it all, in the evening of the third day.
+    # No digest ran for two mornings: one mail in the evening of the third day covers them.
     evening = MORNING + 3 * DAY + timedelta(hours=10)
     assert [send_digests(now=evening), send_digests(now=evening)] == [1, 0]
     assert mails()[-1] == ("adam", "Alerts: 1 new, 1 still open")
@@ -145,14 +147,14 @@ def test_a_digest_a_day_whatever_was_missed(people: Personas) -> None:
     [
         (8, "Europe/Berlin", "2026-03-03 06:59", None),
         (8, "Europe/Berlin", "2026-03-03 07:00", date(2026, 3, 3)),
-        # The hour is skipped that night: the digest comes with the next.
+        # Daylight saving skips the hour that night: the digest is due with the next hour.
         (2, "Europe/Berlin", "2026-03-29 00:59", None),
         (2, "Europe/Berlin", "2026-03-29 01:00", date(2026, 3, 29)),
         (8, "Pacific/Kiritimati", "2026-03-02 18:00", date(2026, 3, 3)),
         (8, "Etc/GMT+12", "2026-03-03 20:00", date(2026, 3, 3)),
     ],
 )
-def test_the_hour_is_that_of_the_readers_day(
+def test_the_digest_hour_is_in_the_readers_time_zone(
     hour: int, zone: str, now: str, day: date | None
 ) -> None:
     choice = AlertMailPreference(digest_hour=hour, time_zone=zone)
@@ -162,25 +164,25 @@ def test_the_hour_is_that_of_the_readers_day(
     assert due_on(choice=choice, now=at) is None
 
 
-def test_an_hour_that_comes_twice_is_one_day(people: Personas) -> None:
+def test_an_hour_that_occurs_twice_sends_one_digest(people: Personas) -> None:
     night = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    wants(people.adam, DIGEST, hour=2, now=night - DAY)
+    choose(people.adam, DIGEST, hour=2, now=night - DAY)
     raise_alert(condition=FLOOD, now=night - DAY)
     assert sum(send_digests(now=night + timedelta(minutes=30 * n)) for n in range(6)) == 1
 
 
-def test_choosing_after_the_hour_begins_tomorrow(people: Personas) -> None:
+def test_a_choice_after_the_hour_begins_tomorrow(people: Personas) -> None:
     raise_alert(condition=FLOOD, now=DAWN)
-    wants(people.adam, DIGEST, now=MORNING)
+    choose(people.adam, DIGEST, now=MORNING)
     assert send_digests(now=MORNING) == 0
-    # Another hour does not make a second mail of the day.
+    # Another hour does not send a second digest on that day.
     assert send_digests(now=MORNING + DAY) == 1
-    wants(people.adam, DIGEST, hour=20, now=MORNING + DAY)
+    choose(people.adam, DIGEST, hour=20, now=MORNING + DAY)
     assert send_digests(now=MORNING + DAY + timedelta(hours=13)) == 0
     assert send_digests(now=MORNING + 2 * DAY + timedelta(hours=13)) == 1
 
 
-def test_the_choice_is_made_on_a_page(client: Client, people: Personas) -> None:
+def test_an_administrator_chooses_mail_on_a_page(client: Client, people: Personas) -> None:
     client.force_login(people.rita)
     assert "Get alerts by mail" in client.get("/alerts/").text
     form = {
@@ -210,16 +212,16 @@ def test_two_workers_send_one_digest(own_provider: Callable[..., Provider]) -> N
         provider=provider, role=Role.OWNER, name="R", email="reader@race.example"
     )
     with provider_schema(provider):
-        wants(reader, DIGEST)
+        choose(reader, DIGEST)
         raise_alert(condition=FLOOD, now=DAWN)
-    for turn in range(5):
+    for day in range(5):
         barrier = Barrier(3)
 
-        def send(turn: int = turn, barrier: Barrier = barrier) -> None:
+        def send(day: int = day, barrier: Barrier = barrier) -> None:
             try:
                 with provider_schema(provider):
                     barrier.wait()
-                    send_digests(now=MORNING + turn * DAY)
+                    send_digests(now=MORNING + day * DAY)
             finally:
                 connection.close()
 
@@ -229,4 +231,4 @@ def test_two_workers_send_one_digest(own_provider: Callable[..., Provider]) -> N
         for thread in threads:
             thread.join()
         queued = OutboxMessage.objects.filter(schema_name=provider.schema_name, topic="mail.send")
-        assert queued.count() == turn + 1
+        assert queued.count() == day + 1

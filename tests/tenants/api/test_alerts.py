@@ -1,4 +1,4 @@
-"""Services raise and resolve alerts by API; asked twice, the same happens once."""
+"""Services raise and resolve alerts by API; a repeated request changes nothing."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def acme(north: Provider) -> Organization:
         return Organization.objects.create(name="Acme")
 
 
-def test_a_matter_is_raised_once_and_resolved_once(north: Provider, acme: Organization) -> None:
+def test_a_key_is_raised_once_and_resolved_once(north: Provider, acme: Organization) -> None:
     system = System.of(north)
     path = f"/organizations/{acme.pk}/alerts"
     first = system.post(path, VPN)
@@ -30,8 +30,8 @@ def test_a_matter_is_raised_once_and_resolved_once(north: Provider, acme: Organi
     assert (raised["kind"], raised["severity"], raised["key"]) == ("service", "critical", "vpn")
     assert (raised["organization_id"], raised["resolved_at"]) == (acme.pk, None)
 
-    worded = system.post(path, VPN | {"title": "VPN is slow", "severity": "info"}).json()
-    assert (worded["id"], worded["title"], worded["severity"]) == (
+    updated = system.post(path, VPN | {"title": "VPN is slow", "severity": "info"}).json()
+    assert (updated["id"], updated["title"], updated["severity"]) == (
         raised["id"],
         "VPN is slow",
         "info",
@@ -43,7 +43,7 @@ def test_a_matter_is_raised_once_and_resolved_once(north: Provider, acme: Organi
     assert system.post(path, VPN).json()["id"] != raised["id"]
 
 
-def test_two_organizations_have_matters_of_one_key(north: Provider, acme: Organization) -> None:
+def test_two_organizations_may_use_the_same_key(north: Provider, acme: Organization) -> None:
     system = System.of(north)
     with provider_schema(north):
         beta = Organization.objects.create(name="Beta")
@@ -57,7 +57,7 @@ def test_two_organizations_have_matters_of_one_key(north: Provider, acme: Organi
     assert system.get("/alerts?state=resolved").json()["items"] == everything["items"]
 
 
-def test_what_cannot_be_taken_is_refused(north: Provider, acme: Organization) -> None:
+def test_an_invalid_notification_is_refused(north: Provider, acme: Organization) -> None:
     system = System.of(north)
     path = f"/organizations/{acme.pk}/alerts"
     for wrong in (
@@ -77,7 +77,7 @@ def test_what_cannot_be_taken_is_refused(north: Provider, acme: Organization) ->
     assert accepted.json()["link"] == "https://monitor.example/vpn"
 
 
-def test_nobody_is_left_with_the_alert_of_a_removed_organization(
+def test_the_alerts_of_a_removed_organization_are_resolved(
     north: Provider, acme: Organization
 ) -> None:
     System.of(north).post(f"/organizations/{acme.pk}/alerts", VPN)
