@@ -1,4 +1,4 @@
-"""What the PSA has to say to a person: no connection, drift, services that could not be synced."""
+"""The alerts of the PSA: connection problems, drift, services that could not be synced."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,53 +11,49 @@ from tenants.alerts.rules import Condition, rule
 from tenants.models import Severity
 from tenants.models.alerts import Kind
 
-# A night's run that is not through by then has been given up or never began.
+# A longer time without a nightly run means that one did not begin.
 LATE = timedelta(hours=36)
 
 
 @rule("psa")
 def psa(*, now: datetime) -> Iterator[Condition]:
-    """Everything about the PSA that waits for a person; one cause for each service."""
-    settings = AutotaskConnection.objects.filter(pk=1).first()
+    """Everything about the PSA that a person has to act on, with one cause per service."""
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_syncing:
         return
-    yield from _run_troubles(settings, now=now)
-    yield from _drifts()
-    yield from _services()
+    yield from _of_runs(settings, now=now)
+    yield from _of_drifts()
+    yield from _of_services()
 
 
-def _run_troubles(settings: AutotaskConnection, *, now: datetime) -> Iterator[Condition]:
+def _of_runs(settings: AutotaskConnection, *, now: datetime) -> Iterator[Condition]:
     if settings.problem:
-        yield Condition(
-            cause="psa-connection",
-            kind=Kind.PSA,
-            severity=Severity.CRITICAL,
-            title="Autotask can't be synced",
-            text=settings.problem,
-            link=reverse("autotask"),
-        )
+        title = "Autotask can't be synced"
+        yield _critical("psa-connection", title, settings.problem, link="autotask")
     nightly = SyncRun.objects.filter(kind=SyncRun.Kind.NIGHTLY)
     last = nightly.order_by("-created_at").first()
     since = last.created_at if last else settings.connected_at
     is_late = since is not None and now - since > LATE
     if last is not None and last.failure and not settings.problem:
-        yield _night("The nightly Autotask run failed", last.failure)
+        title = "The nightly Autotask run failed"
+        yield _critical("psa-night", title, last.failure, link="autotask_run_list")
     elif is_late and ServiceMapping.objects.living().exists():
-        yield _night("No nightly Autotask run took place", "The last one is more than a day old.")
+        title, text = "No nightly Autotask run took place", "The last one is more than a day old."
+        yield _critical("psa-night", title, text, link="autotask_run_list")
 
 
-def _night(title: str, text: str) -> Condition:
+def _critical(cause: str, title: str, text: str, *, link: str) -> Condition:
     return Condition(
-        cause="psa-night",
+        cause=cause,
         kind=Kind.PSA,
         severity=Severity.CRITICAL,
         title=title,
         text=text,
-        link=reverse("autotask_run_list"),
+        link=reverse(link),
     )
 
 
-def _drifts() -> Iterator[Condition]:
+def _of_drifts() -> Iterator[Condition]:
     for drift in Drift.objects.filter(decided_at=None).select_related("mapping__organization"):
         organization = drift.mapping.organization
         yield Condition(
@@ -74,10 +70,10 @@ def _drifts() -> Iterator[Condition]:
         )
 
 
-def _services() -> Iterator[Condition]:
+def _of_services() -> Iterator[Condition]:
     outcomes = [outcome for outcome in NOT_DONE if outcome != Outcome.DRIFT]
-    troubled = ServiceMapping.objects.living().filter(last_outcome__in=outcomes)
-    for mapping in troubled.select_related("organization"):
+    mappings = ServiceMapping.objects.living().filter(last_outcome__in=outcomes)
+    for mapping in mappings.select_related("organization"):
         yield Condition(
             cause=f"psa-service-{mapping.pk}",
             kind=Kind.PSA,

@@ -11,7 +11,7 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
-        """Register the work that is done later, and what others ask of the PSA."""
+        """Register outbox handlers and alert rules."""
         importlib.import_module("integrations.autotask.sync.runs")
         importlib.import_module("integrations.alerts")
         importlib.import_module("integrations.autotask.tickets.tickets")

@@ -1,10 +1,10 @@
-"""The choices that the sync's pure rules and the models share. No ORM."""
+"""Choices that the models and the plan of the sync share."""
 
 from django.db.models import TextChoices
 
 
 class DatePolicy(TextChoices):
-    """From which day a changed quantity counts in Autotask."""
+    """The effective date of a changed quantity in Autotask."""
 
     WHOLE_MONTHS = "whole_months", "Increases from the 1st of the month, decreases from the next"
     FIRST_OF_MONTH = "first_of_month", "Always from the 1st of the month"

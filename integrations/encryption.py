@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted with a key of the settings that can be rotated."""
+"""Encryption of stored secrets with the keys in ENCRYPTION_KEYS, which can be rotated."""
 
 import base64
 import hashlib
@@ -9,16 +9,16 @@ from django.conf import settings
 
 
 class SecretsUnreadable(Exception):
-    """What is stored was encrypted with a key that is not among the present ones."""
+    """The stored secret was encrypted with a key that is not in ENCRYPTION_KEYS."""
 
 
 def encrypt(text: str) -> str:
-    """The text, readable only with the present keys."""
+    """Encrypt a text with the first key."""
     return _keys().encrypt(text.encode()).decode()
 
 
 def decrypt(token: str) -> str:
-    """What `encrypt` was given. Raises `SecretsUnreadable`."""
+    """The text that was encrypted. Raises `SecretsUnreadable`."""
     try:
         return _keys().decrypt(token.encode()).decode()
     except InvalidToken:
@@ -28,7 +28,7 @@ def decrypt(token: str) -> str:
 
 
 def rotate_encryption_keys(token: str) -> str:
-    """The same secret under the first of the present keys. Raises `SecretsUnreadable`."""
+    """Encrypt the same secret with the first key. Raises `SecretsUnreadable`."""
     try:
         return _keys().rotate(token.encode()).decode()
     except InvalidToken:
@@ -38,11 +38,11 @@ def rotate_encryption_keys(token: str) -> str:
 
 
 def _keys() -> MultiFernet:
-    return _made_of(tuple(settings.ENCRYPTION_KEYS))
+    return _fernet(tuple(settings.ENCRYPTION_KEYS))
 
 
 @cache
-def _made_of(phrases: tuple[str, ...]) -> MultiFernet:
-    # A phrase of any length becomes a key; its strength is that of the phrase.
+def _fernet(phrases: tuple[str, ...]) -> MultiFernet:
+    # A phrase of any length becomes a key as strong as the phrase.
     digests = [hashlib.sha256(b"mtp.encryption:" + phrase.encode()).digest() for phrase in phrases]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

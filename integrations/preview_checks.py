@@ -1,4 +1,4 @@
-"""What the rehearsal of a month's end asks of the PSA: from what is kept here, without a call."""
+"""The PSA's check in the invoice preview, from our own rows; no call to Autotask."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,8 +14,8 @@ TITLE = "Autotask"
 
 
 def psa(quantities: Sequence[BilledQuantity], now: datetime) -> CheckResult:  # noqa: ARG001 - a check's signature
-    """Billed organizations that no service carries, and services that need a person."""
-    settings = AutotaskConnection.objects.filter(pk=1).first()
+    """Findings: billed organizations that are not mapped, services that a person must act on."""
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_connected:
         return CheckResult(TITLE, is_connected=False, summary="Autotask is not connected.")
     mappings = {one.organization_id: one for one in ServiceMapping.objects.living()}

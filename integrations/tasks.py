@@ -1,4 +1,4 @@
-"""What integrations does by the clock: often enough, so that what was missed is caught up."""
+"""Scheduled tasks of the integrations."""
 
 from datetime import datetime
 from functools import partial
@@ -14,27 +14,27 @@ from integrations.autotask.sync.runs import request_nightly_run
 
 @shared_task(name="integrations.tasks.sync_due_providers")
 def sync_due_providers() -> None:
-    """Order every active provider's run of the night that is due, in chunks.
+    """Request the due nightly run of every active provider, in batches.
 
-    Runs hourly: a night's run begins within the hour after its day's snapshot.
+    Runs hourly, so a nightly run begins within the hour after its day's snapshot.
     """
-    for portion in batches(active_providers()):
-        request_nightly_runs_of.delay(portion)
+    for batch in batches(active_providers()):
+        request_nightly_runs_of.delay(batch)
 
 
 @shared_task(name="integrations.tasks.request_nightly_runs_of")
 def request_nightly_runs_of(provider_ids: list[int]) -> None:
-    """Order these providers' runs; one that fails is logged and holds up no other.
+    """Request the due nightly runs of these providers.
 
-    Belongs to no single provider: it enters each one's schema itself.
+    Enters each provider's schema. A failure is logged; the other providers continue.
     """
     for_each_provider(
         provider_ids,
-        partial(_order_nightly, now=timezone.now()),
+        partial(_request_nightly, now=timezone.now()),
         failed="No PSA run of %s; next hour again.",
     )
 
 
-def _order_nightly(provider: Provider, *, now: datetime) -> None:
+def _request_nightly(provider: Provider, *, now: datetime) -> None:
     with provider_schema(provider):
         request_nightly_run(now=now)

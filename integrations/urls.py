@@ -16,7 +16,7 @@ from integrations.views import (
 PSA = "integrations/autotask/"
 
 urlpatterns = [
-    # A page of the floor below, with the check that only this one knows.
+    # A page of billing with the check of the PSA, which billing may not import.
     path(
         "account/next-invoice/", preview.invoice_preview, {"checks": [psa]}, name="invoice_preview"
     ),

@@ -1,4 +1,4 @@
-"""A provider's connection: made, looked at, paused, resumed and ended."""
+"""A provider's connection to Autotask: connect, check, pause, resume, disconnect."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,13 +12,12 @@ from integrations.autotask.api.credentials import Credentials
 from integrations.autotask.api.entities import condition
 from integrations.autotask.api.errors import NotUnderstood, PermissionMissing
 from integrations.autotask.api.picklists import Choice, picklists
-from integrations.autotask.api.wire import Row
 from integrations.autotask.api.zones import Zone
 from integrations.choices import DatePolicy
 from integrations.models import AutotaskConnection
 from tenants import audit
 
-# What the integration reads, and the right that the API user's security level needs for it.
+# Entities that the integration reads, and the right that the API user's security level needs.
 NEEDED = {
     "Companies": "Companies: View All",
     "Contracts": "Contracts: View All, with full visibility",
@@ -27,6 +26,11 @@ NEEDED = {
     "Services": "Contracts: View All, with full visibility",
     "Tickets": "Tickets: View",
 }
+COST_FIELDS = {
+    "ContractServiceUnits": "cost",
+    "ContractServices": "unitCost",
+    "Services": "unitCost",
+}
 
 
 class NotConnected(Exception):
@@ -34,10 +38,7 @@ class NotConnected(Exception):
 
 
 def open_client(settings: AutotaskConnection) -> Client:
-    """A client of the connection, in the zone that answered last.
-
-    Raises `SecretsUnreadable` where the settings' keys don't open what is stored.
-    """
+    """A client of the connection, in the zone that answered last. Raises `SecretsUnreadable`."""
     zone = Zone(name=settings.zone_name, api_url=settings.zone_url, web_url=settings.web_url)
     return Client(
         credentials=Credentials.read(settings.credentials), zone=zone if zone.api_url else None
@@ -46,18 +47,18 @@ def open_client(settings: AutotaskConnection) -> Client:
 
 def current_client() -> Client:
     """A client of the current provider's connection. Raises `NotConnected`, `SecretsUnreadable`."""
-    settings = AutotaskConnection.objects.filter(pk=1).first()
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_connected:
         raise NotConnected("Autotask is not connected.")
     return open_client(settings)
 
 
 def connect(*, credentials: Credentials, actor: Actor, now: datetime) -> AutotaskConnection:
-    """Keep credentials that work, after trying them against the user's own zone.
+    """Store credentials, new or changed, after reading with them from the user's own zone.
 
-    Also for changing them; mapping and history stay, and each mapping is checked against what the
-    new user sees when it is synced next. Raises `AutotaskError` that says what is wrong; nothing is
-    kept then. `costs_readable` says whether costs can be read back.
+    Mappings and history stay; the next sync checks each mapping as the new user. Raises
+    `AutotaskError` with the reason, and stores nothing then. The connection's `costs_readable` says
+    whether the API user can read costs.
     """
     with Client(credentials=credentials) as client:
         costs_readable = check_permissions(client)
@@ -80,36 +81,29 @@ def connect(*, credentials: Credentials, actor: Actor, now: datetime) -> Autotas
 
 
 def check_permissions(client: Client) -> bool | None:
-    """Read one row of everything that is needed; whether costs can be read, None if nothing tells.
+    """Read a row of each needed entity. Returns whether costs can be read, None if no row shows.
 
-    Raises `AutotaskError`; `PermissionMissing` names the right that the API user lacks.
+    Raises `AutotaskError`; `PermissionMissing` names the missing right.
     """
     costs: list[Any] = []
     for entity, right in NEEDED.items():
         try:
-            row = _any_row(client, entity)
+            body = {"MaxRecords": 1, "Filter": [condition("id", "gte", 0)]}
+            items = client.read("POST", f"{entity}/query", body).get("items")
         except PermissionMissing as error:
             raise PermissionMissing(
                 f"The API user may not read {entity}. Its security level needs “{right}”."
             ) from error
-        if row is not None and entity == "ContractServiceUnits":
-            costs.append(row.get("cost"))
-        if row is not None and entity in {"ContractServices", "Services"}:
-            costs.append(row.get("unitCost"))
+        if not isinstance(items, list):
+            raise NotUnderstood(f"Autotask's list of {entity} is not one.")
+        if items and entity in COST_FIELDS:
+            costs.append(items[0].get(COST_FIELDS[entity]))
     return any(cost is not None for cost in costs) if costs else None
-
-
-def _any_row(client: Client, entity: str) -> Row | None:
-    body = {"MaxRecords": 1, "Filter": [condition("id", "gte", 0)]}
-    items = client.read("POST", f"{entity}/query", body).get("items")
-    if not isinstance(items, list):
-        raise NotUnderstood(f"Autotask's list of {entity} is not one.")
-    return items[0] if items else None
 
 
 @transaction.atomic
 def pause(*, actor: Actor, now: datetime) -> None:
-    """No run changes anything until it is resumed. Does nothing to a paused one."""
+    """Pause the sync: no run changes anything until it is resumed. Raises `NotConnected`."""
     settings = _locked()
     if settings.paused_at is None:
         settings.paused_at, settings.paused_by_name = now, actor.name
@@ -119,7 +113,7 @@ def pause(*, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def resume(*, actor: Actor, now: datetime) -> None:
-    """The next night's run takes place again. Does nothing to one that is not paused."""
+    """Resume the sync from the next nightly run on. Raises `NotConnected`."""
     settings = _locked()
     if settings.paused_at is not None:
         settings.paused_at, settings.paused_by_name = None, ""
@@ -129,7 +123,7 @@ def resume(*, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def disconnect(*, actor: Actor, now: datetime) -> None:
-    """Forget the credentials. Mapping, settings and history stay for whoever connects again."""
+    """Delete the credentials. Mappings, settings and history stay. Raises `NotConnected`."""
     settings = _locked()
     if settings.is_connected:
         audit.record(actor=actor, action="autotask.disconnected", subject=str(settings), now=now)
@@ -139,13 +133,16 @@ def disconnect(*, actor: Actor, now: datetime) -> None:
 
 
 class TypeUnknown(Exception):
-    """A company type that Autotask does not have (any more)."""
+    """A company type that Autotask does not have."""
 
 
 def choose_company_types(
     *, client: Client, types: Sequence[int], actor: Actor, now: datetime
 ) -> None:
-    """Which companies are offered for mapping. Raises `TypeUnknown`, `AutotaskError`."""
+    """Set the types of companies that are offered for mapping.
+
+    Raises `TypeUnknown`, `AutotaskError`, `NotConnected`.
+    """
     known = {choice.value for choice in company_types(client)}
     if not types or not set(types) <= known:
         raise TypeUnknown("Choose at least one of the company types that Autotask has.")
@@ -170,7 +167,7 @@ def company_types(client: Client) -> list[Choice]:
 
 @transaction.atomic
 def set_date_policy(*, policy: DatePolicy, actor: Actor, now: datetime) -> None:
-    """From which day changed quantities count, from the next run on."""
+    """Set the effective date of changed quantities, from the next run on. Raises `NotConnected`."""
     settings = _locked()
     before, settings.date_policy = settings.date_policy, policy
     settings.save(update_fields=["date_policy"])
@@ -185,7 +182,7 @@ def set_date_policy(*, policy: DatePolicy, actor: Actor, now: datetime) -> None:
 
 
 def _locked() -> AutotaskConnection:
-    """The connection for a change. Raises `NotConnected` where there never was one."""
+    """The connection, locked for a change. Raises `NotConnected` before the first one."""
     settings = AutotaskConnection.objects.select_for_update().filter(pk=1).first()
     if settings is None:
         raise NotConnected("Autotask is not connected.")

@@ -18,7 +18,7 @@ LONGEST_SECRET = 200
 
 
 class CredentialsForm(forms.Form):
-    """The three secrets of an API user. They are never shown again."""
+    """The credentials of an API user. No page shows them again."""
 
     user_name = forms.CharField(
         label="User name (key)",
@@ -41,7 +41,7 @@ class CredentialsForm(forms.Form):
     )
 
     def connects(self, request: PortalRequest, *, now: datetime) -> bool:
-        """Whether Autotask takes them; they are kept then, and otherwise the form says why not."""
+        """Store the credentials if Autotask accepts them; otherwise the form has the error."""
         credentials = Credentials(
             user_name=self.cleaned_data["user_name"],
             secret=self.cleaned_data["secret"],
@@ -59,13 +59,13 @@ class CredentialsForm(forms.Form):
 
 
 class DatePolicyForm(forms.Form):
-    """From which day a changed quantity counts."""
+    """The effective date of a changed quantity."""
 
     date_policy = forms.ChoiceField(label="A changed quantity counts", choices=DatePolicy.choices)
 
 
 class CompanyTypesForm(forms.Form):
-    """Which companies are offered for mapping."""
+    """The types of companies that are offered for mapping."""
 
     types = forms.TypedMultipleChoiceField(
         label="Company types", coerce=int, widget=forms.CheckboxSelectMultiple
@@ -79,7 +79,7 @@ class CompanyTypesForm(forms.Form):
 
 
 class MappingForm(forms.Form):
-    """One of a company's services, and the users that are not billed."""
+    """One of a company's services, and the number of non-billable users."""
 
     contract_service_id = forms.TypedChoiceField(
         label="Contract and service", coerce=int, widget=forms.RadioSelect

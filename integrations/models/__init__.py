@@ -1,4 +1,4 @@
-"""What is kept of a provider's PSA: connection, mapping, runs, pushes, drift, tickets."""
+"""A provider's PSA: connection, mapping, runs, pushes, drift, tickets."""
 
 from integrations.models.connection import AutotaskConnection
 from integrations.models.drift import Drift

@@ -1,4 +1,4 @@
-"""How a provider's Autotask is reached, and how it wants to be kept."""
+"""The connection to a provider's Autotask, with its settings."""
 
 from typing import ClassVar
 
@@ -10,12 +10,20 @@ from integrations.choices import DatePolicy
 LONGEST_DUE_DAYS = 365
 
 
+class AutotaskConnectionQuerySet(models.QuerySet["AutotaskConnection"]):
+    """The provider's connection."""
+
+    def current(self) -> "AutotaskConnection | None":
+        """The connection, also after disconnecting; None before the first one."""
+        return self.filter(pk=1).first()
+
+
 class AutotaskConnection(models.Model):
     """The one connection of a provider to its Autotask (id 1).
 
-    `credentials` are the three secrets, encrypted (`integrations.secrets`); empty after
-    disconnecting. The mapping and all history stay. `costs_readable` None has not been looked at.
-    `problem` is what stops the connection as a whole until a person acts.
+    `credentials` are the three secrets, encrypted (`integrations.encryption`); empty after
+    disconnecting, while mappings and history stay. `costs_readable` None is not known.
+    `problem` is an error that stops every run until a person corrects it.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
@@ -46,6 +54,8 @@ class AutotaskConnection(models.Model):
         default=1, validators=[MinValueValidator(0), MaxValueValidator(LONGEST_DUE_DAYS)]
     )
 
+    objects = AutotaskConnectionQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(name="integrations_autotask_one_row", condition=models.Q(id=1))
@@ -56,10 +66,10 @@ class AutotaskConnection(models.Model):
 
     @property
     def is_connected(self) -> bool:
-        """Whether there are credentials."""
+        """Whether it has credentials."""
         return bool(self.credentials)
 
     @property
     def is_syncing(self) -> bool:
-        """Whether the nightly run takes place."""
+        """Whether nightly runs take place."""
         return self.is_connected and self.paused_at is None

@@ -1,4 +1,4 @@
-"""A person's edit in the PSA, until somebody decides whose number stands."""
+"""Drift: a person's edit in the PSA, and the decision on it."""
 
 from typing import ClassVar
 
@@ -8,17 +8,16 @@ from integrations.models.mapping import ServiceMapping
 
 
 class Drift(models.Model):
-    """A service that holds another number than the one last confirmed.
+    """A service with other units, or another cost, than those confirmed last.
 
-    `expected_units` is what was last read back and agreed, `observed_units` what Autotask shows
-    now, `theirs_units` what the person meant: observed, less our own change where both met.
-    `desired_units` is the organization's own count then. Open until `decided_at`; one open per
-    mapping. `decided_serial` counts the mapping's pushes until then: a later push has carried out
-    the decision.
+    `expected_units` were confirmed, `observed_units` are in Autotask. `theirs_units` is the number
+    that the person set: less than observed where our own change came on top. `desired_units` is the
+    organization's own quantity. Open until `decided_at`; one open per mapping. `decided_serial` is
+    the mapping's last push before the decision: a later push carries the decision out.
     """
 
     class Decision(models.TextChoices):
-        """What came of it."""
+        """How the drift ended."""
 
         ACCEPT = "accept", "Autotask's number kept for the month"
         OVERWRITE = "overwrite", "Overwritten with ours"

@@ -1,4 +1,4 @@
-"""Which service in the PSA carries an organization's quantity."""
+"""Mapping of organizations to services in the PSA."""
 
 from datetime import date
 from typing import ClassVar
@@ -9,21 +9,21 @@ from tenants.models import Organization
 
 
 class ServiceMappingQuerySet(models.QuerySet["ServiceMapping"]):
-    """Mappings, asked in the domain's words."""
+    """Queries for mappings."""
 
     def living(self) -> "ServiceMappingQuerySet":
-        """Those that are synced."""
+        """Mappings that were not removed: the synced ones."""
         return self.filter(removed_at=None)
 
 
 class ServiceMapping(models.Model):
     """An organization's company, contract and service in Autotask, as a person confirmed them.
 
-    `contract_service_id` is the line on the contract; ids are Autotask's, names as they were then.
-    `first_month` and later months are pushed, `settled_through` is the last month whose final mark
-    is there. `confirmed_units` and `confirmed_unit_cost` are what was last read back and agreed:
-    anything else found later was changed by a person. `kept_units` is a person's number that is
-    kept in `kept_month`. A removed mapping keeps its row and its history.
+    `contract_service_id` is the line on the contract. Ids are Autotask's; names are those of the
+    day of mapping. Units are pushed for `first_month` and later; `synced_through` is the last ended
+    month that is complete in Autotask. `confirmed_units` and `confirmed_unit_cost` were read back
+    last: other figures in Autotask are a person's edit. In `accepted_month` a person decided to
+    keep Autotask's `accepted_units`. A removed mapping keeps its row and its history.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT)
@@ -41,12 +41,12 @@ class ServiceMapping(models.Model):
     removed_at = models.DateTimeField(null=True)
     removed_by_name = models.CharField(max_length=200, blank=True)
 
-    settled_through = models.DateField(null=True)
+    synced_through = models.DateField(null=True)
     confirmed_units = models.IntegerField(null=True)
     confirmed_unit_cost = models.DecimalField(max_digits=12, decimal_places=4, null=True)
     confirmed_month = models.DateField(null=True)
-    kept_units = models.IntegerField(null=True)
-    kept_month = models.DateField(null=True)
+    accepted_units = models.IntegerField(null=True)
+    accepted_month = models.DateField(null=True)
     last_checked_at = models.DateTimeField(null=True)
     last_outcome = models.CharField(max_length=20, blank=True)
     last_reason = models.TextField(blank=True)
@@ -76,6 +76,11 @@ class ServiceMapping(models.Model):
     def __str__(self) -> str:
         return f"{self.organization_id} → {self.company_name}, {self.service_name}"
 
-    def keeps(self, *, units: int, month: date) -> bool:
-        """Whether a person decided that Autotask's number stays for this month."""
-        return self.kept_month == month and self.kept_units == units
+    @property
+    def service_path(self) -> str:
+        """Company, contract and service, as pages and the audit log name them."""
+        return f"{self.company_name}, {self.contract_name}, {self.service_name}"
+
+    def is_accepted(self, *, units: int, month: date) -> bool:
+        """Whether a person decided to keep these units in Autotask for the month."""
+        return self.accepted_month == month and self.accepted_units == units

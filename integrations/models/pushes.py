@@ -1,7 +1,7 @@
-"""Every adjustment ever sent: what was meant, what was answered, what was read back.
+"""Pushes: every adjustment sent to the PSA, with its answer and the reading after it.
 
-Three rows, each added when its step is over and never changed or deleted (0002_append_only.sql), so
-a worker that dies anywhere leaves exactly what it knew.
+Each of the three rows is added after its step and never changed or deleted (0002_append_only.sql),
+so the rows show how far a worker came that died.
 """
 
 from typing import ClassVar
@@ -13,11 +13,11 @@ from integrations.models.runs import SyncRun
 
 
 class Push(models.Model):
-    """An adjustment about to be sent; committed before the call.
+    """An adjustment, committed before its call.
 
-    `serial` counts a mapping's pushes: of two workers that decide on the same reading only one can
+    `serial` counts a mapping's pushes: of two workers that plan on the same reading only one can
     add the next. A push without a reading is unresolved, and nothing else is sent to its service.
-    `delta` is signed; `unit_cost` None leaves the cost alone.
+    `delta` is signed; `unit_cost` None does not change the cost.
     """
 
     mapping = models.ForeignKey(
@@ -47,10 +47,10 @@ class Push(models.Model):
 
 
 class PushAnswer(models.Model):
-    """What came back from the call. A push without one was cut off: its outcome is unknown."""
+    """The answer to the call. Without one the call was cut off, and its outcome is unknown."""
 
     class Kind(models.TextChoices):
-        """What the answer says about the adjustment."""
+        """The meaning of the answer."""
 
         ACCEPTED = "accepted", "Accepted"
         REFUSED = "refused", "Refused"
@@ -69,21 +69,21 @@ class PushAnswer(models.Model):
 
 
 class PushReading(models.Model):
-    """What was read back afterwards, and what that means."""
+    """The service as it was read back after the call, and the outcome of the push."""
 
-    class Verdict(models.TextChoices):
-        """What became of the push."""
+    class Outcome(models.TextChoices):
+        """The outcome of the push."""
 
         APPLIED = "applied", "Applied"
         NOT_APPLIED = "not_applied", "Not applied"
-        DRIFTED = "drifted", "Somebody else changed the service meanwhile"
+        DRIFTED = "drifted", "A person changed the service meanwhile"
         VANISHED = "vanished", "The service is gone"
 
     push = models.OneToOneField(Push, on_delete=models.PROTECT, related_name="reading")
     units = models.IntegerField(null=True)
     cost_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)
-    verdict = models.CharField(max_length=20, choices=Verdict)
+    outcome = models.CharField(max_length=20, choices=Outcome)
     at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.push_id}: {self.get_verdict_display()}"
+        return f"{self.push_id}: {self.get_outcome_display()}"

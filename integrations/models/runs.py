@@ -1,4 +1,4 @@
-"""Runs of the sync and what each found per service: only ever added to."""
+"""Sync runs and their checks of mapped services: rows are added, never deleted."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from integrations.models.mapping import ServiceMapping
 
 
 class Outcome(models.TextChoices):
-    """What became of one mapped service in one run."""
+    """The result of one mapped service in one run."""
 
     UNCHANGED = "unchanged", "Unchanged"
     CHANGED = "changed", "Changed"
@@ -23,7 +23,7 @@ class Outcome(models.TextChoices):
     FAILED = "failed", "Could not be read"
 
 
-# Autotask has what it should have.
+# Autotask holds what it should.
 GOOD = (Outcome.UNCHANGED, Outcome.CHANGED, Outcome.KEPT, Outcome.WAITS)
 NOT_DONE = (
     Outcome.DRIFT,
@@ -35,7 +35,7 @@ NOT_DONE = (
 
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
-    """Runs with what their checks came to."""
+    """Queries for runs."""
 
     def with_counts(self) -> "SyncRunQuerySet":
         """Adds checked, changed, unchanged, would_change, other_good and not_done to each run."""
@@ -54,17 +54,16 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
 
 
 class SyncRun(models.Model):
-    """One walk over the mapped services, resumed where it stopped until `finished_at`.
+    """One sync of the mapped services, in slices until `finished_at`.
 
-    `day` is the local day whose snapshot it follows; one nightly run per day. `mapping` limits it
-    to one service. `failure` is why the run as a whole could not work. A finished run is never
-    changed (0002_append_only.sql). `services` is how many services and months were due when
-    it began. `worked_ms` is time at work, in milliseconds, without waiting
-    between slices.
+    `day` is the day of the billing zone whose snapshot it follows; there is one nightly run per
+    day. `mapping` limits it to one service. `failure` is the reason why the run as a whole failed.
+    A finished run is never changed (0002_append_only.sql). `services` counts the services and
+    months due at its start; `worked_ms` is milliseconds at work, without the time between slices.
     """
 
     class Kind(models.TextChoices):
-        """What asked for it."""
+        """The reason for a run."""
 
         NIGHTLY = "nightly", "Nightly"
         MANUAL = "manual", "Sync now"
@@ -104,11 +103,10 @@ class SyncRun(models.Model):
 
 
 class ServiceCheck(models.Model):
-    """What a run found and did for one mapped service and month. Never changed or deleted.
+    """A run's reading and result of one mapped service in one month. Never changed or deleted.
 
-    Units are those of the month's last day; `unit_cost` is the contracted cost per seat that was
-    wanted, None where no contract bills the month. `price_total` is what Autotask bills for the
-    period, in its own currency.
+    Units are those of the month's last day. `unit_cost` is the contracted cost per unit, None where
+    no contract bills the month. `price_total` is Autotask's price of the period, in its currency.
     """
 
     run = models.ForeignKey(

@@ -1,13 +1,14 @@
-"""Tickets in the PSA that stand for alerts."""
+"""Tickets in the PSA, one for each alert."""
 
 from django.db import models
 
 
 class AlertTicket(models.Model):
-    """The one ticket of an alert; `external_id` finds it in Autotask, whatever became of the call.
+    """The one ticket of an alert.
 
-    `ticket_id` None has not been created (or not been seen) yet. `resolved_at` is when the ticket
-    was told that the alert is over.
+    `external_id` finds the ticket in Autotask, also after a call with an unknown outcome.
+    `ticket_id` is None until the ticket was seen there. `resolved_at` is when the resolution was
+    written to the ticket.
     """
 
     alert_id = models.BigIntegerField(unique=True)

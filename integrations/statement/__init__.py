@@ -1,1 +1,1 @@
-"""A month by client: what it cost the provider, what Autotask bills for it, and why they differ."""
+"""The statement of a month by client: charge, Autotask's price, and why quantities differ."""

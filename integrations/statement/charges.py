@@ -1,4 +1,4 @@
-"""What each organization's month cost the provider: as invoiced, or as the close would invoice."""
+"""The charge for each organization's month: as invoiced, or as the close would invoice it."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,15 +11,13 @@ from billing.models import Contract, CreditNoteLine, Invoice, InvoiceLine
 from billing.money import round_minor
 from core.months import Month
 
-OF_ORGANIZATIONS = (LineKind.USAGE, LineKind.BASIS)
-
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """What an organization's month cost the provider, before tax, in minor units.
+    """The cost of an organization's month to the provider, before tax, in minor units.
 
-    `is_share`: a commitment or packs pay for all together, and this is the organization's part at
-    the contracted price. `credited_minor` was taken back since and is left out of `minor`.
+    `is_share`: a commitment or packs cover all organizations, and this is the organization's part
+    at the contracted price. `minor` is without `credited_minor`, which was credited since.
     """
 
     quantity: int
@@ -29,9 +27,10 @@ class Charged:
 
 
 def charges_of(*, month: Month, contract: Contract | None) -> tuple[bool, dict[int, Charged]]:
-    """Whether the month is invoiced, and the charges by organization.
+    """Whether the month is invoiced, and the charges by organization id.
 
-    Adjustments of earlier months are not this month's, and orders are nobody's alone.
+    Adjustments of earlier months are left out, and so are pack orders, which no single organization
+    causes.
     """
     issued = Invoice.objects.filter(month=month.first_day, voided_at=None).exclude(
         kind=InvoiceKind.ORDER
@@ -43,7 +42,7 @@ def charges_of(*, month: Month, contract: Contract | None) -> tuple[bool, dict[i
 
 def _invoiced(issued: QuerySet[Invoice], contract: Contract) -> dict[int, Charged]:
     lines = InvoiceLine.objects.filter(
-        invoice__in=issued, kind__in=OF_ORGANIZATIONS, organization_id__isnull=False
+        invoice__in=issued, kind__in=(LineKind.USAGE, LineKind.BASIS), organization_id__isnull=False
     )
     credited = dict(
         CreditNoteLine.objects.filter(invoice_line__in=lines)
@@ -51,17 +50,18 @@ def _invoiced(issued: QuerySet[Invoice], contract: Contract) -> dict[int, Charge
         .values_list("invoice_line__organization_id")
         .annotate(total=Sum("amount_minor"))
     )
-    return {
-        line.organization_id: _charged(line, contract, credited.get(line.organization_id, 0))
-        for line in lines
-        if line.organization_id is not None
-    }
-
-
-def _charged(line: InvoiceLine, contract: Contract, credited_minor: int) -> Charged:
-    if line.kind == LineKind.BASIS:
-        return _share(line.quantity, contract)
-    return Charged(int(line.quantity), line.amount_minor - credited_minor, credited_minor)
+    charges: dict[int, Charged] = {}
+    for line in lines:
+        if line.organization_id is None:
+            continue
+        if line.kind == LineKind.BASIS:
+            charges[line.organization_id] = _share(line.quantity, contract)
+        else:
+            credited_minor = credited.get(line.organization_id, 0)
+            charges[line.organization_id] = Charged(
+                int(line.quantity), line.amount_minor - credited_minor, credited_minor
+            )
+    return charges
 
 
 def _share(quantity: Decimal | int, contract: Contract) -> Charged:
@@ -74,12 +74,12 @@ def _planned(month: Month) -> dict[int, Charged]:
     contract = plan.contract
     if contract is None:
         return {}
-    found: dict[int, Charged] = {}
+    charges: dict[int, Charged] = {}
     for line in (line for draft in plan.drafts for line in draft.lines):
         if line.organization_id is None:
             continue
         if line.kind is LineKind.BASIS:
-            found[line.organization_id] = _share(line.quantity, contract)
+            charges[line.organization_id] = _share(line.quantity, contract)
         elif line.kind is LineKind.USAGE:
-            found[line.organization_id] = Charged(line.quantity, line.amount_minor)
-    return found
+            charges[line.organization_id] = Charged(line.quantity, line.amount_minor)
+    return charges

@@ -1,4 +1,4 @@
-"""Why Autotask bills another quantity than an organization had: each difference by name. Pure."""
+"""The causes why Autotask bills another quantity than an organization's own. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from integrations.models.runs import Outcome
 
 
 class Cause(StrEnum):
-    """What makes two numbers of a client's month differ."""
+    """Why two numbers of an organization's month differ."""
 
     NOT_MAPPED = "not_mapped"
     MAPPED_LATER = "mapped_later"
@@ -24,40 +24,40 @@ class Cause(StrEnum):
     INVOICED_OTHERWISE = "invoiced_otherwise"
 
 
-# What was decided or is in order by itself; everything else is for a person.
+# Decided by a person, or correct as they are; a person has to act on every other cause.
 AGREED = (Cause.NON_BILLABLE, Cause.KEPT, Cause.WAITS, Cause.MAPPED_LATER)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One cause in a sentence."""
+    """A cause with its sentence."""
 
     cause: Cause
     text: str
 
     @property
     def is_agreed(self) -> bool:
-        """Whether nobody has to do anything about it."""
+        """Whether no person has to act on it."""
         return self.cause in AGREED
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The service that bills an organization, from its first month on."""
+    """The service that bills an organization from `first_month` on."""
 
     service: str
     non_billable_users: int
     first_month: date
-    kept_units: int | None
+    accepted_units: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the month's last run found; `units` None where it could not see any."""
+    """The month's last check; `units` None where it could not read any."""
 
     outcome: Outcome
     reason: str
-    wanted: int | None
+    desired: int | None
     units: int | None
     at: datetime
 
@@ -73,14 +73,14 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Each cause that applies, and at least one wherever the numbers differ.
 
-    `count` is the organization's own high-water mark, `invoiced` what the provider's invoice says,
-    None before there is one. Nothing looked at is a cause as well: it never reads as agreement.
+    `count` is the organization's own high-water mark, `invoiced` the quantity on the provider's
+    invoice, None before there is one. A service that was not checked never counts as agreement.
     """
-    found = list(_of_autotask(count, month, mapped, checked, has_drift=has_drift))
+    causes = list(_of_autotask(count, month, mapped, checked, has_drift=has_drift))
     if invoiced is not None and invoiced != count:
-        text = f"The invoice says {invoiced:,}, the books {count:,}: verify the month."
-        found.append(Difference(Cause.INVOICED_OTHERWISE, text))
-    return tuple(found)
+        text = f"The invoice says {invoiced:,}, the usage ledger {count:,}: verify the month."
+        causes.append(Difference(Cause.INVOICED_OTHERWISE, text))
+    return tuple(causes)
 
 
 def _of_autotask(
@@ -104,23 +104,23 @@ def _of_autotask(
         text = f"{not_billed:,} {noun} not billed, as mapped."
         yield Difference(Cause.NON_BILLABLE, text)
     if checked.units != count - not_billed:
-        yield _gap(mapped, checked, wanted=count - not_billed, has_drift=has_drift)
+        yield _gap(mapped, checked, desired=count - not_billed, has_drift=has_drift)
 
 
-def _gap(mapped: Mapped, checked: Checked, *, wanted: int, has_drift: bool) -> Difference:
-    """Why Autotask does not have what it should have."""
-    numbers = f"Autotask has {checked.units:,} instead of {wanted:,}."
+def _gap(mapped: Mapped, checked: Checked, *, desired: int, has_drift: bool) -> Difference:
+    """Why Autotask does not hold the desired units."""
+    numbers = f"Autotask has {checked.units:,} instead of {desired:,}."
     if has_drift or checked.outcome == Outcome.DRIFT:
-        text = f"{numbers} Somebody changed it there, and nobody has decided yet."
+        text = f"{numbers} A person changed it there, and no administrator has decided yet."
         return Difference(Cause.DRIFT, text)
-    if checked.outcome == Outcome.KEPT and mapped.kept_units == checked.units:
+    if checked.outcome == Outcome.KEPT and mapped.accepted_units == checked.units:
         return Difference(Cause.KEPT, f"{numbers} A person decided that its number stays.")
     if checked.outcome == Outcome.WAITS:
         text = f"{numbers} The decrease counts from the next month."
         return Difference(Cause.WAITS, text)
     if checked.outcome not in (Outcome.CHANGED, Outcome.UNCHANGED):
         return Difference(Cause.NOT_DONE, f"{numbers} {checked.reason}".strip())
-    if checked.wanted != wanted:
+    if checked.desired != desired:
         text = f"{numbers} The count moved after the last run; the next one brings it."
         return Difference(Cause.MOVED_SINCE, text)
     return Difference(Cause.UNEXPLAINED, f"{numbers} No run says why: look at its history.")

@@ -1,5 +1,7 @@
-"""The Autotask page: how it stands, and what keeps it going or stops it."""
+"""The Autotask page: connection, last run, open drifts, and the actions on them."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -22,16 +24,11 @@ from integrations.models import AutotaskConnection, Drift, SyncRun
 manages = requires(Permission.MANAGE_INTEGRATIONS)
 
 
-def settings_or_none() -> AutotaskConnection | None:
-    """The provider's connection, None where there never was one."""
-    return AutotaskConnection.objects.filter(pk=1).first()
-
-
 @manages
 @require_safe
 def autotask(request: PortalRequest) -> HttpResponse:
-    """How far it is set up, what the last run did, and what waits for a person."""
-    settings = settings_or_none()
+    """The progress of the set-up, the last run, and the number of open drifts."""
+    settings = AutotaskConnection.objects.current()
     runs = SyncRun.objects.with_counts().order_by("-created_at")
     context: dict[str, Any] = {
         "connection": settings,
@@ -48,7 +45,7 @@ def autotask(request: PortalRequest) -> HttpResponse:
 @manages
 @require_http_methods(["GET", "HEAD", "POST"])
 def autotask_credentials(request: PortalRequest) -> HttpResponse:
-    """First step, and changing credentials later: tried at once against the user's own zone."""
+    """Step one, and later changes: credentials, tried at once in the user's zone."""
     form = CredentialsForm(request.POST or None)
     if form.is_bound and form.is_valid() and form.connects(request, now=timezone.now()):
         settings = AutotaskConnection.objects.get(pk=1)
@@ -62,55 +59,56 @@ def autotask_credentials(request: PortalRequest) -> HttpResponse:
             messages.success(request, f"Connected to {settings.zone_name}.")
         return redirect("autotask" if settings.company_types else "autotask_company_types")
     status = 422 if form.is_bound else 200
-    context = {"form": form, "connection": settings_or_none()}
+    context = {"form": form, "connection": AutotaskConnection.objects.current()}
     return render(request, "integrations/credentials.html", context, status=status)
 
 
 @manages
 @require_POST
 def autotask_pause(request: PortalRequest) -> HttpResponse:
-    """No run changes anything until it is resumed."""
+    """Pause the sync."""
     return _change(request, connection.pause, "Paused. Nothing is sent until you resume.")
 
 
 @manages
 @require_POST
 def autotask_resume(request: PortalRequest) -> HttpResponse:
-    """The nightly run takes place again."""
+    """Resume the sync."""
     return _change(request, connection.resume, "Resumed. The next run is tonight.")
 
 
 @manages
 @require_http_methods(["GET", "HEAD", "POST"])
 def autotask_disconnect(request: PortalRequest) -> HttpResponse:
-    """Asked once more, then the credentials are forgotten."""
+    """Delete the credentials after a confirmation."""
     if request.method == "POST":
         return _change(
             request, connection.disconnect, "Disconnected. The credentials were deleted."
         )
-    return render(request, "integrations/disconnect.html", {"connection": settings_or_none()})
+    return render(
+        request,
+        "integrations/disconnect.html",
+        {"connection": AutotaskConnection.objects.current()},
+    )
 
 
 @manages
 @require_POST
 def autotask_date_policy(request: PortalRequest) -> HttpResponse:
-    """From which day a changed quantity counts."""
+    """Set the effective date of changed quantities."""
     form = DatePolicyForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose one of the dates offered.")
         return redirect("autotask")
     policy = DatePolicy(form.cleaned_data["date_policy"])
-
-    def change(**arguments: Any) -> None:
-        connection.set_date_policy(policy=policy, **arguments)
-
-    return _change(request, change, "From the next run on.")
+    set_policy = partial(connection.set_date_policy, policy=policy)
+    return _change(request, set_policy, "From the next run on.")
 
 
 @manages
 @require_POST
 def autotask_run(request: PortalRequest) -> HttpResponse:
-    """Sync now, or only look at what would be changed."""
+    """Sync now, or preview the changes."""
     is_preview = request.POST.get("kind") == SyncRun.Kind.PREVIEW
     kind = SyncRun.Kind.PREVIEW if is_preview else SyncRun.Kind.MANUAL
     try:
@@ -121,11 +119,11 @@ def autotask_run(request: PortalRequest) -> HttpResponse:
     return redirect("autotask_run_detail", run.pk)
 
 
-def _change(request: PortalRequest, act: Any, said: str) -> HttpResponse:
+def _change(request: PortalRequest, change: Callable[..., None], text: str) -> HttpResponse:
     try:
-        act(actor=actor_of(request), now=timezone.now())
+        change(actor=actor_of(request), now=timezone.now())
     except connection.NotConnected as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, said)
+        messages.success(request, text)
     return redirect("autotask")

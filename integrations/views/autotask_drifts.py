@@ -1,6 +1,4 @@
-"""What people changed in Autotask, and whose number stands."""
-
-from collections.abc import Callable
+"""The page of drifts: edits in Autotask and the decisions on them."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -11,21 +9,19 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.requests import PortalRequest
 from core.actors import actor_of
 from core.listing import Listing
-from integrations.autotask.sync.drift_resolution import (
-    AlreadyDecided,
-    SeenOtherwise,
-    accept,
-    overwrite,
-)
+from integrations.autotask.sync.drift_resolution import AlreadyDecided, UnitsChanged, decide
 from integrations.autotask.sync.runs import CannotRun
 from integrations.models import Drift
 from integrations.views.autotask import manages
+
+# Digits of a posted number; the column holds no longer one.
+MOST_DIGITS = 9
 
 
 @manages
 @require_safe
 def autotask_drift_list(request: PortalRequest) -> HttpResponse:
-    """What waits for a decision, and below it what was decided."""
+    """Open drifts, and below them the decided ones."""
     drifts = Drift.objects.select_related("mapping__organization")
     context = {
         "open": drifts.filter(decided_at=None).order_by("-found_at"),
@@ -41,19 +37,21 @@ def autotask_drift_list(request: PortalRequest) -> HttpResponse:
 @manages
 @require_POST
 def autotask_drift_accept(request: PortalRequest, drift_id: int) -> HttpResponse:
-    """Autotask's number stands for the month."""
-    return _decide(request, drift_id, accept, "Autotask's number stands for the month.")
+    """Keep Autotask's units for the month."""
+    text = "Autotask's number stands for the month."
+    return _decide(request, drift_id, Drift.Decision.ACCEPT, text)
 
 
 @manages
 @require_POST
 def autotask_drift_overwrite(request: PortalRequest, drift_id: int) -> HttpResponse:
-    """Our own count is set, if Autotask still shows what the person saw."""
-    return _decide(request, drift_id, overwrite, "The organization's own count is being set.")
+    """Set our own quantity, if Autotask still shows the units that the person saw."""
+    text = "The organization's own count is being set."
+    return _decide(request, drift_id, Drift.Decision.OVERWRITE, text)
 
 
 def _decide(
-    request: PortalRequest, drift_id: int, decide: Callable[..., Drift], said: str
+    request: PortalRequest, drift_id: int, decision: Drift.Decision, text: str
 ) -> HttpResponse:
     drift = Drift.objects.filter(pk=drift_id).first()
     if drift is None:
@@ -62,12 +60,13 @@ def _decide(
     try:
         decide(
             drift=drift,
-            seen_units=int(seen) if seen.isdecimal() and len(seen) < 10 else -1,  # noqa: PLR2004
+            decision=decision,
+            seen_units=int(seen) if seen.isdecimal() and len(seen) <= MOST_DIGITS else -1,
             actor=actor_of(request),
             now=timezone.now(),
         )
-    except (AlreadyDecided, SeenOtherwise, CannotRun) as error:
+    except (AlreadyDecided, UnitsChanged, CannotRun) as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, said)
+        messages.success(request, text)
     return redirect("autotask_drift_list")

@@ -1,4 +1,4 @@
-"""Steps two and three: company types, and which service carries which organization."""
+"""The pages of steps two and three: company types, and the mapping of organizations."""
 
 from typing import Any
 
@@ -30,32 +30,32 @@ from integrations.autotask.mapping.suggestions import Names
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping
 from integrations.models.runs import GOOD
-from integrations.views.autotask import manages, settings_or_none
+from integrations.views.autotask import manages
 from tenants.access import organization_or_404
 from tenants.models import Organization
 
-# Thousands of companies change rarely, and each page of the mapping suggests among all of them.
+# There are thousands, they change rarely, and each page of the mapping compares all of them.
 COMPANIES_KEY, COMPANIES_SECONDS = "autotask:companies", 300
 MOST_FOUND = 20
 FILTERS = {"open": "Not mapped", "mapped": "Mapped", "trouble": "With a problem"}
-TROUBLES = (AutotaskError, NotConnected, SecretsUnreadable)
+ERRORS = (AutotaskError, NotConnected, SecretsUnreadable)
 
 
 @manages
 @require_http_methods(["GET", "HEAD", "POST"])
 def autotask_company_types(request: PortalRequest) -> HttpResponse:
-    """Which companies are billed customers, and so offered for mapping."""
-    settings = settings_or_none()
+    """Choose the types of companies that are billed, and so offered for mapping."""
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_connected:
         return redirect("autotask_credentials")
     try:
         with current_client() as client:
-            known = company_types(client)
-            customer = labelled(known, "Customer")
+            types = company_types(client)
+            customer = labelled(types, "Customer")
             initial = settings.company_types or ([customer] if customer is not None else [])
             form = CompanyTypesForm(
                 request.POST or None,
-                choices=[(choice.value, choice.label) for choice in known],
+                choices=[(choice.value, choice.label) for choice in types],
                 initial={"types": initial},
             )
             if form.is_bound and form.is_valid():
@@ -68,8 +68,8 @@ def autotask_company_types(request: PortalRequest) -> HttpResponse:
                 caches["provider"].delete(COMPANIES_KEY)
                 messages.success(request, "The company types were saved.")
                 return redirect("autotask_mapping")
-    except (*TROUBLES, TypeUnknown) as error:
-        return _trouble(request, error)
+    except (*ERRORS, TypeUnknown) as error:
+        return _error(request, error)
     status = 422 if form.is_bound else 200
     return render(request, "integrations/company_types.html", {"form": form}, status=status)
 
@@ -77,8 +77,8 @@ def autotask_company_types(request: PortalRequest) -> HttpResponse:
 @manages
 @require_safe
 def autotask_mapping(request: PortalRequest) -> HttpResponse:
-    """Every organization, its service or the likeliest company; only the table for htmx."""
-    settings = settings_or_none()
+    """Every organization with its service or a suggested company; only the table for htmx."""
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_connected:
         return redirect("autotask_credentials")
     if not settings.company_types:
@@ -104,34 +104,38 @@ def autotask_mapping(request: PortalRequest) -> HttpResponse:
 
 def _organizations(listing: Listing) -> QuerySet[Any]:
     living = FilteredRelation("servicemapping", condition=Q(servicemapping__removed_at=None))
-    found = Organization.objects.visible().annotate(living=living, mapping_id=F("living__id"))
+    organizations = Organization.objects.visible().annotate(
+        living=living, mapping_id=F("living__id")
+    )
     if listing.search:
-        found = found.filter(name__icontains=listing.search)
+        organizations = organizations.filter(name__icontains=listing.search)
     match listing.filter:
         case "open":
-            found = found.filter(mapping_id=None)
+            organizations = organizations.filter(mapping_id=None)
         case "mapped":
-            found = found.exclude(mapping_id=None)
+            organizations = organizations.exclude(mapping_id=None)
         case "trouble":
-            found = found.exclude(mapping_id=None).exclude(living__last_outcome__in=["", *GOOD])
-    return found.order_by("-name" if listing.sort.startswith("-") else "name", "pk")
+            organizations = organizations.exclude(mapping_id=None).exclude(
+                living__last_outcome__in=["", *GOOD]
+            )
+    return organizations.order_by("-name" if listing.sort.startswith("-") else "name", "pk")
 
 
 def _names(settings: AutotaskConnection) -> tuple[Names, str]:
-    """The customer's companies, remembered for a moment; none and why where they can't be had."""
+    """The names of the companies, and the problem with reading them, if any."""
     try:
         return Names(_companies(settings)), ""
-    except TROUBLES as error:
+    except ERRORS as error:
         return Names([]), str(error)
 
 
 def _companies(settings: AutotaskConnection) -> list[Company]:
-    known: list[Company] | None = caches["provider"].get(COMPANIES_KEY)
-    if known is None:
+    companies: list[Company] | None = caches["provider"].get(COMPANIES_KEY)
+    if companies is None:
         with current_client() as client:
-            known = entities.companies_of_types(client, types=settings.company_types)
-        caches["provider"].set(COMPANIES_KEY, known, COMPANIES_SECONDS)
-    return known
+            companies = entities.companies_of_types(client, types=settings.company_types)
+        caches["provider"].set(COMPANIES_KEY, companies, COMPANIES_SECONDS)
+    return companies
 
 
 def _row(organization: Any, mapped: ServiceMapping | None, names: Names) -> dict[str, Any]:
@@ -147,31 +151,31 @@ def _row(organization: Any, mapped: ServiceMapping | None, names: Names) -> dict
 @manages
 @require_http_methods(["GET", "HEAD", "POST"])
 def autotask_map(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """One organization: first its company, then contract and service; nothing without a person."""
+    """Map one organization: choose its company, then the contract and the service."""
     organization = organization_or_404(organization_id=organization_id)
-    settings = settings_or_none()
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_connected:
         return redirect("autotask_credentials")
-    present = ServiceMapping.objects.living().filter(organization=organization).first()
-    context: dict[str, Any] = {"organization": organization, "mapping": present}
+    current = ServiceMapping.objects.living().filter(organization=organization).first()
+    context: dict[str, Any] = {"organization": organization, "mapping": current}
     try:
         companies = _companies(settings)
         chosen = _chosen(request, companies)
         if chosen is None:
             return _offer_companies(request, companies, context)
         return _offer_services(request, chosen, context)
-    except TROUBLES as error:
-        return _trouble(request, error)
+    except ERRORS as error:
+        return _error(request, error)
 
 
 def _chosen(request: PortalRequest, companies: list[Company]) -> Company | None:
-    asked = request.GET.get("company", "")
-    if not asked:
+    company_id = request.GET.get("company", "")
+    if not company_id:
         return None
-    found = next((one for one in companies if str(one.id) == asked), None)
-    if found is None:
+    company = next((one for one in companies if str(one.id) == company_id), None)
+    if company is None:
         raise Http404
-    return found
+    return company
 
 
 def _offer_companies(
@@ -199,10 +203,10 @@ def _offer_services(
     with current_client() as client:
         offers = service_mappings.offers_of(client=client, company_id=company.id, now=now)
         choices = [(one.line.id, f"{one.contract.name}: {one.service.name}") for one in offers]
-        present: ServiceMapping | None = context["mapping"]
+        current: ServiceMapping | None = context["mapping"]
         initial = {
-            "contract_service_id": present.contract_service_id if present else None,
-            "non_billable_users": present.non_billable_users if present else 0,
+            "contract_service_id": current.contract_service_id if current else None,
+            "non_billable_users": current.non_billable_users if current else 0,
         }
         if len(choices) == 1:
             initial["contract_service_id"] = choices[0][0]
@@ -231,13 +235,13 @@ def _offer_services(
 @manages
 @require_POST
 def autotask_unmap(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """Nothing of the organization is synced any more."""
+    """Stop syncing the organization."""
     organization = organization_or_404(organization_id=organization_id)
     service_mappings.remove(organization=organization, actor=actor_of(request), now=timezone.now())
     messages.success(request, f"{organization.name} is no longer mapped.")
     return redirect("autotask_mapping")
 
 
-def _trouble(request: PortalRequest, error: Exception) -> HttpResponse:
+def _error(request: PortalRequest, error: Exception) -> HttpResponse:
     messages.error(request, str(error))
     return redirect("autotask")

@@ -1,4 +1,4 @@
-"""History: every run, what it checked and sent, and why something could not be done."""
+"""The history: every run, its checks and pushes, and the reasons of what was not done."""
 
 from typing import Any
 
@@ -42,8 +42,11 @@ def autotask_run_list(request: PortalRequest) -> HttpResponse:
 @manages
 @require_safe
 def autotask_run_detail(request: PortalRequest, sync_run_id: int) -> HttpResponse:
-    """One run, service by service; it shows itself anew while it is at work."""
-    run = _run_or_404(sync_run_id)
+    """One run, service by service. The page refreshes itself until the run is finished."""
+    # The counts are annotations, which the type of a model does not have.
+    run: Any = SyncRun.objects.with_counts().filter(pk=sync_run_id).first()
+    if run is None:
+        raise Http404
     listing = Listing.of(request, filters=TABS)
     checks = run.checks.order_by("organization_name", "month")
     if listing.search:
@@ -56,7 +59,11 @@ def autotask_run_detail(request: PortalRequest, sync_run_id: int) -> HttpRespons
         "listing": listing,
         "tabs": [
             ("", "All", run.checked),
-            ("changed", "Would change" if not run.may_push else "Changed", _changed(run)),
+            (
+                "changed",
+                "Changed" if run.may_push else "Would change",
+                run.changed + run.would_change,
+            ),
             ("unchanged", "As it should be", run.unchanged + run.other_good),
             ("not_done", "Not done", run.not_done),
         ],
@@ -83,24 +90,13 @@ def autotask_runs_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
 @manages
 @require_safe
 def autotask_pushes_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
-    """Every adjustment ever sent, with its answer and what was read back."""
+    """Every adjustment, with its answer and the reading after it, the newest first."""
     pushes = Push.objects.select_related("mapping__organization", "answer", "reading")
     return csv_response(
         filename="autotask-pushes.csv",
         header=PUSH_HEADER,
         rows=[_push_row(push) for push in pushes.order_by("-pk")],
     )
-
-
-def _run_or_404(run_id: int) -> Any:
-    run = SyncRun.objects.with_counts().filter(pk=run_id).first()
-    if run is None:
-        raise Http404
-    return run
-
-
-def _changed(run: Any) -> int:
-    return int(run.changed + run.would_change)
 
 
 def _run_row(run: Any) -> tuple[object, ...]:
@@ -123,7 +119,7 @@ def _push_row(push: Push) -> tuple[object, ...]:
         answer.get_kind_display() if answer else "Cut off",
         answer.text if answer else "",
         "" if reading is None or reading.units is None else reading.units,
-        reading.get_verdict_display() if reading else "Not read back yet",
+        reading.get_outcome_display() if reading else "Not read back yet",
         _instant(reading.at) if reading else "",
     )
 

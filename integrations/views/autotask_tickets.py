@@ -1,4 +1,4 @@
-"""Step four: alerts as tickets."""
+"""The page of step four: tickets from alerts."""
 
 from django.contrib import messages
 from django.db import transaction
@@ -15,16 +15,16 @@ from integrations.autotask.connection import NotConnected, current_client
 from integrations.autotask.tickets.form import TicketForm
 from integrations.autotask.tickets.tickets import ticket_open_alerts
 from integrations.encryption import SecretsUnreadable
-from integrations.models import AlertTicket
-from integrations.views.autotask import manages, settings_or_none
+from integrations.models import AlertTicket, AutotaskConnection
+from integrations.views.autotask import manages
 from tenants import audit
 
 
 @manages
 @require_http_methods(["GET", "HEAD", "POST"])
 def autotask_tickets(request: PortalRequest) -> HttpResponse:
-    """Whether and how alerts become tickets; the latest ones below."""
-    settings = settings_or_none()
+    """The settings of tickets, and below them the latest tickets."""
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_connected:
         return redirect("autotask_credentials")
     try:

@@ -1,4 +1,4 @@
-"""Statement per client: what a month cost, what Autotask bills for it, and what is left."""
+"""The statement per client: the charge of a month, Autotask's price for it, and the margin."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -54,8 +54,8 @@ CSV_HEADER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A row as its texts."""
+class StatementRow:
+    """A row with its texts. `why` is the path of the count's explanation."""
 
     row: ClientRow
     charged: str
@@ -68,11 +68,11 @@ class Shown:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def autotask_statement(request: PortalRequest) -> HttpResponse:
-    """A month by client, the running one unless another is asked for; for htmx only the table."""
-    statement, months = _asked(request)
+    """A month by client, the current one by default; for htmx only the table."""
+    statement, months = _statement(request)
     listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
-    found = _listed(statement.rows, listing)
-    page: Page[ClientRow] = Paginator(found, ROWS_PER_PAGE).get_page(listing.page)
+    rows = _listed(statement.rows, listing)
+    page: Page[ClientRow] = Paginator(rows, ROWS_PER_PAGE).get_page(listing.page)
     query = request.GET.urlencode()
     context: dict[str, Any] = {
         "statement": statement,
@@ -80,7 +80,7 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
         "month": str(statement.month),
         "listing": listing,
         "page": page,
-        "rows": [_shown(row, statement) for row in page.object_list],
+        "rows": [_row(row, statement) for row in page.object_list],
         "tabs": [("", "All"), *FILTERS.items()],
         "charged": format_money(statement.charged_minor, statement.currency),
         "margin": format_money(statement.margin_minor, statement.currency),
@@ -95,8 +95,8 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def autotask_statement_csv(request: PortalRequest) -> HttpResponse:
-    """All rows that the page would list, in its order."""
-    statement, _ = _asked(request)
+    """All rows of the page's list, in its order."""
+    statement, _ = _statement(request)
     listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
     return csv_response(
         filename=f"statement-{statement.month}.csv",
@@ -105,33 +105,29 @@ def autotask_statement_csv(request: PortalRequest) -> HttpResponse:
     )
 
 
-def _asked(request: PortalRequest) -> tuple[Statement, list[tuple[str, str]]]:
-    """The month's statement, and the last twelve months; 404 for one that has not begun."""
-    running = _running(request)
+def _statement(request: PortalRequest) -> tuple[Statement, list[tuple[str, str]]]:
+    """The month's statement and the last twelve months. A month that has not begun is a 404."""
+    current = Month.of(timezone.now(), request.provider.billing_zone())
     try:
-        asked = request.GET.get("month")
-        month = Month.parse(asked) if asked else running
+        text = request.GET.get("month")
+        month = Month.parse(text) if text else current
     except ValueError:
         raise Http404 from None
-    if month > running:
+    if month > current:
         raise Http404
-    last = [running.plus(months=-back) for back in range(MONTHS_OF_A_YEAR)]
+    last = [current.plus(months=-back) for back in range(MONTHS_OF_A_YEAR)]
     return statement_of(month=month), [(str(each), f"{each.first_day:%b %Y}") for each in last]
-
-
-def _running(request: PortalRequest) -> Month:
-    return Month.of(timezone.now(), request.provider.billing_zone())
 
 
 def _listed(rows: Iterable[ClientRow], listing: Listing) -> list[ClientRow]:
     word = listing.search.casefold()
-    found = [row for row in rows if word in row.name.casefold() and _passes(row, listing.filter)]
+    listed = [row for row in rows if word in row.name.casefold() and _passes(row, listing.filter)]
     field = listing.sort.removeprefix("-")
-    return sorted(found, key=_SORT_KEYS[field], reverse=listing.sort.startswith("-"))
+    return sorted(listed, key=_SORT_KEYS[field], reverse=listing.sort.startswith("-"))
 
 
-def _passes(row: ClientRow, chosen: str) -> bool:
-    match chosen:
+def _passes(row: ClientRow, filter_name: str) -> bool:
+    match filter_name:
         case "decide":
             return row.needs_person
         case "differs":
@@ -144,11 +140,11 @@ def _passes(row: ClientRow, chosen: str) -> bool:
             return True
 
 
-def _shown(row: ClientRow, statement: Statement) -> Shown:
+def _row(row: ClientRow, statement: Statement) -> StatementRow:
     def money(minor: int | None) -> str:
         return "" if minor is None else format_money(minor, statement.currency)
 
-    return Shown(
+    return StatementRow(
         row=row,
         charged=money(row.charged.minor if row.charged else None),
         price=money(row.price_minor),

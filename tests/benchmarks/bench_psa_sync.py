@@ -23,7 +23,7 @@ from tests.autotask_fixtures import (
     stop_autotask_stand_in,
 )
 from tests.benchmarks.result import Result
-from tests.integrations.autotask_stage import GOOD, Stage
+from tests.integrations.psa_scenario import GOOD, PsaScenario
 from tests.providers import open_provider
 
 SERVICES, FULL_SERVICES = 100, 1000
@@ -84,7 +84,7 @@ def _fill(stand_in: AutotaskStandIn, services: int) -> str:
     provider = open_provider(canary="Bench", prefix="PSA")
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
-        stage = Stage(provider=provider, stand_in=stand_in, now=NOW)
+        stage = PsaScenario(provider=provider, stand_in=stand_in, now=NOW)
         stage.contract()
         stage.connect()
         organizations = Organization.objects.bulk_create(

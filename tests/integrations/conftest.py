@@ -1,4 +1,4 @@
-"""Fixtures of the PSA: a provider connected to the stand-in."""
+"""Fixtures of the PSA: the stand-in, and a provider connected to it."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,16 @@ from accounts.models import Provider
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.autotask_fixtures import AutotaskStandIn
-from tests.integrations.autotask_stage import GOOD, Stage, noon
+from tests.integrations.psa_scenario import GOOD, PsaScenario, noon
 
 
 @pytest.fixture
 def autotask(
     autotask_stand_in: AutotaskStandIn, settings: object, monkeypatch: pytest.MonkeyPatch
 ) -> AutotaskStandIn:
-    """The stand-in as the settings' Autotask, its limits not remembered from another test.
+    """The stand-in as AUTOTASK_BASE_URL, without the request counts of another test.
 
-    Reads are tried again without a wait.
+    Reads are tried again without a pause.
     """
     monkeypatch.setattr("integrations.autotask.api.client.FIRST_PAUSE", 0)
     settings.AUTOTASK_BASE_URL = f"{autotask_stand_in.url}/atservicesrest"  # type: ignore[attr-defined]
@@ -28,11 +28,11 @@ def autotask(
 
 
 @pytest.fixture
-def stage(north: Provider, autotask: AutotaskStandIn) -> Iterator[Stage]:
-    """March 2026 at a provider that pays 2.10 a seat; connected."""
+def scenario(north: Provider, autotask: AutotaskStandIn) -> Iterator[PsaScenario]:
+    """March 2026 at a connected provider that pays 2.10 per user."""
     with provider_schema(north):
-        stage = Stage(provider=north, stand_in=autotask, now=noon(2026, 3, 10))
+        scenario = PsaScenario(provider=north, stand_in=autotask, now=noon(2026, 3, 10))
         MeteringPolicy.objects.update(free_user_limit=None)
-        stage.contract()
-        stage.connect()
-        yield stage
+        scenario.contract()
+        scenario.connect()
+        yield scenario

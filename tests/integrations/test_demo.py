@@ -1,4 +1,4 @@
-"""The demo's Autotask: connected, mapped, synced, one edit to decide; left out without one."""
+"""The demo's Autotask: connected, mapped, synced, with one drift; left out without a stand-in."""
 
 import time
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.autotask_fixtures import AutotaskStandIn
 SECONDS = 3
 
 
-def people_of_the_demo() -> None:
+def create_demo_users() -> None:
     MeteringPolicy.objects.update(free_user_limit=None)
     begun_at = timezone.now() - timedelta(days=60)
     for plan in DEMO.organizations:
@@ -29,16 +29,16 @@ def people_of_the_demo() -> None:
         )
 
 
-def test_most_organizations_are_mapped_and_one_edit_waits(
+def test_the_demo_maps_most_organizations_and_has_one_open_drift(
     north: Provider, autotask: AutotaskStandIn
 ) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     with provider_schema(north):
-        people_of_the_demo()
+        create_demo_users()
         began = time.perf_counter()
-        connect_autotask(DEMO, north, now=timezone.now(), say=said.append)
+        connect_autotask(DEMO, north, now=timezone.now(), say=printed.append)
         assert time.perf_counter() - began < SECONDS
-        assert said == ["  Autotask connected: 38 organizations mapped"]
+        assert printed == ["  Autotask connected: 38 organizations mapped"]
         assert (progress().mapped, progress().total) == (38, 40)
         first, second = SyncRun.objects.with_counts().order_by("pk")
         assert (first.changed + first.unchanged, first.not_done) == (38, 0)
@@ -48,7 +48,7 @@ def test_most_organizations_are_mapped_and_one_edit_waits(
         assert AutotaskConnection.objects.get().ticket_queue_id == 29_682_834
 
 
-def test_without_a_stand_in_there_is_no_psa(north: Provider, settings: Any) -> None:
+def test_the_demo_has_no_psa_without_a_stand_in(north: Provider, settings: Any) -> None:
     for address in ("http://127.0.0.1:9", "https://webservices.autotask.net/atservicesrest"):
         settings.AUTOTASK_BASE_URL = address
         with provider_schema(north):

@@ -19,7 +19,7 @@ from integrations.models import Drift, ServiceCheck, ServiceMapping, SyncRun
 from integrations.models.runs import Outcome
 from tenants.models import ManagedUser, MeteringPolicy
 from tests.autotask_fixtures import AutotaskStandIn
-from tests.integrations.autotask_stage import FIRST_CONTRACT, GOOD, Stage
+from tests.integrations.psa_scenario import FIRST_CONTRACT, GOOD, PsaScenario
 from usage.ledger.month_peaks import high_water_marks
 
 LINES = 3
@@ -46,7 +46,7 @@ class Edit:
 class PsaStage:
     """Three mapped organizations; `stage.now` is the night that is played."""
 
-    stage: Stage
+    stage: PsaScenario
     dice: random.Random
     counts: Counter[str] = field(default_factory=Counter)
     edits: list[Edit] = field(default_factory=list)
@@ -157,7 +157,7 @@ class PsaStage:
             Outcome.UNCHANGED: units == wanted,
             Outcome.CHANGED: units == wanted,
             Outcome.WAITS: units > wanted,
-            Outcome.KEPT: units == mapping.kept_units,
+            Outcome.KEPT: units == mapping.accepted_units,
             Outcome.DRIFT: Drift.objects.filter(
                 mapping=mapping, decided_at=None, observed_units=units
             ).exists(),
@@ -195,21 +195,29 @@ class PsaStage:
 
     def decide_some(self) -> Iterator[tuple[str, str]]:
         """A person decides on what drifted, and Autotask must follow."""
-        from integrations.autotask.sync.drift_resolution import accept, overwrite
+        from integrations.autotask.sync.drift_resolution import decide
 
         for drift in Drift.objects.filter(decided_at=None).select_related("mapping"):
             if self.dice.random() < 0.3:
                 continue
-            decide = self.dice.choice((accept, overwrite))
+            decision = self.dice.choice((Drift.Decision.ACCEPT, Drift.Decision.OVERWRITE))
             decided = decide(
-                drift=drift, seen_units=drift.observed_units, actor=SOMEONE, now=self.stage.now
+                drift=drift,
+                decision=decision,
+                seen_units=drift.observed_units,
+                actor=SOMEONE,
+                now=self.stage.now,
             )
             self.counts[f"drifts_{decided.decision}"] += 1
             for run in SyncRun.objects.filter(finished_at=None):
                 self.finish(run)
             number = drift.mapping.company_id - 29_683_500
             units = self.stage.units(number, day=Month.of_day(drift.month).last_day)
-            should = drift.theirs_units if decide is accept else self._wanted(drift.mapping)
+            should = (
+                drift.theirs_units
+                if decision == Drift.Decision.ACCEPT
+                else self._wanted(drift.mapping)
+            )
             if units != should and drift.month == self._month.first_day:
                 yield "wrong_quantities", f"line {number} has {units} after {decided.decision}"
         self.seen_adjustments = len(self.stage.adjustments())
@@ -219,7 +227,7 @@ def set_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) -> 
     """Three organizations that were synced once, without any fault."""
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
-        stage = Stage(provider=provider, stand_in=stand_in, now=FIRST_NIGHT)
+        stage = PsaScenario(provider=provider, stand_in=stand_in, now=FIRST_NIGHT)
         stage.contract(starts_on=date(2025, 1, 1))
         stage.connect()
         for number in range(LINES):

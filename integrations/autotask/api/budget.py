@@ -1,4 +1,4 @@
-"""The hourly limit of a customer database, shared with every other integration of it."""
+"""The hourly request limit of a customer database, shared with its other integrations."""
 
 from datetime import timedelta
 
@@ -6,35 +6,35 @@ from django.core.cache import cache
 
 from integrations.autotask.api.errors import BudgetSpent
 
-# From half of the limit on Autotask itself slows down; we leave room before it does.
+# Autotask slows its answers from half of the limit on; we slow down as well.
 SLOW_FROM = 0.5
 STOP_AT = 0.95
 SLOWEST_SECONDS = 2.0
-# Others use the same limit: what they used is asked for this often.
+# Autotask is queried for the requests of other integrations after so many seconds or calls.
 KNOWN_SECONDS = 300
 KNOWN_CALLS = 200
 PAUSE = timedelta(minutes=10)
 
 
 class Budget:
-    """Requests used in the running hour, as all our workers know it together.
+    """Requests used in the running hour, counted in Redis by all workers together.
 
-    Redis holds it and may be emptied: then Autotask is asked anew.
+    After Redis was emptied, Autotask is queried again.
     """
 
     def __init__(self, *, customer_database: str) -> None:
         self._used = f"autotask:{customer_database}:used"
         self._limit = f"autotask:{customer_database}:limit"
-        self._calls_since_asked = 0
+        self._calls_since_query = 0
 
     def spend(self) -> float | None:
-        """Count one request. Gives the seconds to wait before it, None where nothing is known.
+        """Count one request. Returns the seconds to wait before it, None if the usage is unknown.
 
-        Raises `BudgetSpent` where the little that is left belongs to others.
+        Raises `BudgetSpent` at 95 % of the limit: the rest is left to other integrations.
         """
         limit = cache.get(self._limit)
-        self._calls_since_asked += 1
-        if not limit or self._calls_since_asked > KNOWN_CALLS:
+        self._calls_since_query += 1
+        if not limit or self._calls_since_query > KNOWN_CALLS:
             return None
         try:
             share = float(cache.incr(self._used) / limit)
@@ -49,6 +49,6 @@ class Budget:
         return max(0.0, (share - SLOW_FROM) / (STOP_AT - SLOW_FROM)) * SLOWEST_SECONDS
 
     def learn(self, *, used: int, limit: int) -> None:
-        """What Autotask itself counts."""
-        self._calls_since_asked = 0
+        """Store the usage and the limit that Autotask reports."""
+        self._calls_since_query = 0
         cache.set_many({self._used: used, self._limit: limit}, KNOWN_SECONDS)

@@ -1,4 +1,4 @@
-"""Calls to one provider's Autotask: paced, bounded, repeated only where nothing can double."""
+"""The client of a provider's Autotask: paced and bounded; only reads are repeated."""
 
 import logging
 import threading
@@ -37,14 +37,14 @@ LONGEST_PAUSE = 20.0
 CALLS_AT_ONCE = 2
 LARGEST_PAGE = 500
 USUAL_LIMIT = 10_000
-# More than any customer has: an answer that leads in circles must end.
+# More than any customer has: a list whose pages lead in a circle must end.
 MOST_PAGES = 2000
 
 
 class Client:
-    """One provider's Autotask. Safe to use from several threads; close it after use.
+    """The client of one provider's Autotask. Safe in several threads; close it after use.
 
-    Reads are tried up to three times; a write is sent once, whatever happens to it.
+    A read is tried up to three times, a write once.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Client:
             timeout=timeout or TIMEOUT, verify=_certificates(), follow_redirects=False
         )
         self._budget = Budget(customer_database=credentials.customer_database)
-        self._lock, self._asking = threading.Lock(), threading.Lock()
+        self._lock, self._limits_lock = threading.Lock(), threading.Lock()
         self._gates: dict[str, threading.BoundedSemaphore] = {}
         self.calls = 0
 
@@ -74,24 +74,24 @@ class Client:
 
     @property
     def zone(self) -> Zone:
-        """The zone that answers, discovered when nothing is known. Raises `AutotaskError`."""
+        """The user's zone, looked up if it is not known. Raises `AutotaskError`."""
         if self._zone is None:
-            self._zone = self._discovered()
+            self._zone = self._discover()
         return self._zone
 
     @property
     def known_zone(self) -> Zone | None:
-        """The zone that answered last, without asking."""
+        """The zone that answered last; makes no call."""
         return self._zone
 
     def read(self, method: str, path: str, body: Any = None) -> Row:
-        """The answer to a request that changes nothing, tried again where that may help.
+        """The answer to a request that changes nothing; temporary errors are tried again.
 
         Raises `AutotaskError`; `BudgetSpent` at once.
         """
         for attempt in range(1, READ_ATTEMPTS + 1):
             try:
-                return self._read_in_the_right_zone(method, path, body)
+                return self._read_once(method, path, body)
             except BudgetSpent:
                 raise
             except (Unreachable, NotUnderstood, Busy) as error:
@@ -103,9 +103,9 @@ class Client:
         raise AssertionError("unreachable")
 
     def write(self, method: str, path: str, body: Any) -> Row:
-        """The answer to a request that changes something: sent once, never again.
+        """The answer to a request that changes something. It is sent once.
 
-        Raises `AutotaskError`; after `Unreachable` and `NotUnderstood` it may have been done.
+        Raises `AutotaskError`; after `Unreachable` or `NotUnderstood` it may have been applied.
         """
         return self._call(method, path, body)
 
@@ -130,24 +130,19 @@ class Client:
             path = self._own(str(following))
         raise NotUnderstood(f"Autotask's list of {entity} does not end.")
 
-    def count(self, entity: str, *conditions: dict[str, Any]) -> int:
-        """How many rows meet all conditions. Raises `AutotaskError`."""
-        answer = self.read("POST", f"{entity}/query/count", {"Filter": list(conditions)})
-        return number(answer, "queryCount")
-
     def _own(self, url: str) -> str:
-        """The address of a next page, which gets our secrets: only within the zone."""
-        asked, ours = urlsplit(url), urlsplit(self.zone.api_url)
-        if (asked.scheme, asked.netloc) != (ours.scheme, ours.netloc):
+        """The address of a next page. It receives our secrets, so it must lie in the zone."""
+        page, ours = urlsplit(url), urlsplit(self.zone.api_url)
+        if (page.scheme, page.netloc) != (ours.scheme, ours.netloc):
             raise NotUnderstood(f"Autotask's next page is somewhere else: {url[:100]!r}.")
         return url
 
-    def _read_in_the_right_zone(self, method: str, path: str, body: Any) -> Row:
+    def _read_once(self, method: str, path: str, body: Any) -> Row:
         used = self.zone
         try:
             return self._call(method, path, body)
         except SignInRefused:
-            # Databases move: asked once, and only an answer from another place is another try.
+            # A database can move to another zone: look it up once, and retry only in another one.
             if not self._moved_from(used):
                 raise
             if path.startswith("http"):
@@ -157,15 +152,15 @@ class Client:
     def _moved_from(self, used: Zone) -> bool:
         with self._lock:
             if self._zone == used:
-                self._zone = self._discovered()
+                self._zone = self._discover()
             return self._zone != used
 
-    def _discovered(self) -> Zone:
+    def _discover(self) -> Zone:
         self.calls += 1
         try:
             return discover(http=self._http, user_name=self._credentials.user_name)
         except httpx.TransportError as error:
-            raise Unreachable(f"Autotask can't be reached: {_words(error)}") from error
+            raise Unreachable(f"Autotask can't be reached: {_error_text(error)}") from error
 
     def _call(self, method: str, path: str, body: Any) -> Row:
         url = urljoin(self.zone.api_url, path)
@@ -176,20 +171,20 @@ class Client:
     def _keep_pace(self) -> None:
         wait = self._budget.spend()
         if wait is None:
-            # One asks for all: it is an endpoint like any other, with its limit of calls at once.
-            with self._asking:
+            # One thread queries for all: this endpoint has the same limit of calls at once.
+            with self._limits_lock:
                 wait = self._budget.spend()
                 if wait is None:
-                    self._ask_for_limits()
+                    self._query_limits()
                     wait = self._budget.spend()
         if wait:
             self._pause(wait)
 
-    def _ask_for_limits(self) -> None:
+    def _query_limits(self) -> None:
         try:
-            known = self._send("GET", urljoin(self.zone.api_url, "ThresholdInformation"), None)
-            used = number(known, "currentTimeframeRequestCount")
-            limit = number(known, "externalRequestThreshold")
+            limits = self._send("GET", urljoin(self.zone.api_url, "ThresholdInformation"), None)
+            used = number(limits, "currentTimeframeRequestCount")
+            limit = number(limits, "externalRequestThreshold")
         except (PermissionMissing, Refused, NotUnderstood):
             used, limit = 0, USUAL_LIMIT
         self._budget.learn(used=used, limit=limit)
@@ -202,9 +197,9 @@ class Client:
         try:
             response = self._http.request(method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NeverSent(f"Autotask can't be reached: {_words(error)}") from error
+            raise NeverSent(f"Autotask can't be reached: {_error_text(error)}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"Autotask did not answer: {_words(error)}") from error
+            raise Unreachable(f"Autotask did not answer: {_error_text(error)}") from error
         return content_of(response)
 
     @contextmanager
@@ -215,11 +210,11 @@ class Client:
             yield
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
 @cache
 def _certificates() -> Any:
-    """Loaded once: it takes longer than a call."""
+    """The certificates, loaded once: loading takes longer than a call."""
     return httpx.create_ssl_context()

@@ -1,4 +1,4 @@
-"""The three secrets of an API user."""
+"""The credentials of an Autotask API user."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from integrations.encryption import decrypt, encrypt
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """An API user of Autotask. The secrets show in no text of this object."""
+    """An API user of Autotask. The secrets are in no text of this object."""
 
     user_name: str
     integration_code: str = field(repr=False)
@@ -17,7 +17,7 @@ class Credentials:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What signs a request in."""
+        """The headers that authenticate a request."""
         return {
             "ApiIntegrationCode": self.integration_code,
             "UserName": self.user_name,
@@ -26,16 +26,16 @@ class Credentials:
 
     @property
     def customer_database(self) -> str:
-        """Names the database whose hourly limit is shared: that of the user's own domain."""
+        """A key of the database that the hourly limit belongs to, from the user's domain."""
         domain = self.user_name.rpartition("@")[2].strip().lower()
         return hashlib.sha256(domain.encode()).hexdigest()[:16]
 
     def encrypted(self) -> str:
-        """As it is stored."""
+        """The encrypted text to store."""
         return encrypt(json.dumps([self.user_name, self.integration_code, self.secret]))
 
     @classmethod
     def read(cls, stored: str) -> "Credentials":
-        """What was stored. Raises `integrations.encryption.SecretsUnreadable`."""
+        """The credentials in a stored text. Raises `integrations.encryption.SecretsUnreadable`."""
         user_name, integration_code, secret = json.loads(decrypt(stored))
         return cls(user_name=user_name, integration_code=integration_code, secret=secret)

@@ -1,4 +1,4 @@
-"""Autotask's rows as this product reads them, and the queries that find them."""
+"""Autotask's entities that the product reads, and their queries."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from typing import Any
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.wire import Row, amount, day, number, optional_number, text
 
-# Contract type and status are the same in every database, unlike other picklists (facts).
+# Contract type and status are the same in every database, unlike other picklists
+# (docs/facts/autotask.md, Entities).
 RECURRING_SERVICE = 7
 ACTIVE = 1
 # Values in one `in` filter.
@@ -41,18 +42,18 @@ class Contract:
 
     @property
     def is_recurring(self) -> bool:
-        """Whether services with units can be on it."""
+        """Whether it can have services with units."""
         return self.type == RECURRING_SERVICE
 
     @property
     def is_active(self) -> bool:
-        """Whether it is in force, its dates aside."""
+        """Whether its status is active, apart from its dates."""
         return self.status == ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Something sold by the unit."""
+    """A product that is sold by the unit."""
 
     id: int
     name: str
@@ -61,7 +62,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A service on a contract (ContractService); quantities are in its unit rows."""
+    """A service on a contract (ContractService). Its unit rows have the quantities."""
 
     id: int
     contract_id: int
@@ -83,7 +84,7 @@ class UnitRow:
     is_posted: bool
 
     def covers(self, day: date) -> bool:
-        """Whether the row says what counts on a day."""
+        """Whether the row's units are those of a day."""
         return self.starts_on <= day <= self.ends_on
 
 
@@ -92,105 +93,89 @@ def condition(field: str, op: str, value: Any) -> dict[str, Any]:
     return {"op": op, "field": field, "value": value}
 
 
-def in_batches(ids: Iterable[int]) -> list[list[int]]:
-    """Distinct ids in lists that fit one filter."""
-    known = sorted(set(ids))
-    return [known[start : start + MOST_VALUES] for start in range(0, len(known), MOST_VALUES)]
-
-
 def companies_of_types(client: Client, *, types: Sequence[int], search: str = "") -> list[Company]:
     """Active companies of some types, those whose name contains a text."""
-    wanted = [condition("companyType", "in", list(types)), condition("isActive", "eq", True)]
+    conditions = [condition("companyType", "in", list(types)), condition("isActive", "eq", True)]
     if search:
-        wanted.append(condition("companyName", "contains", search))
-    return [_company(row) for row in client.query("Companies", *wanted, fields=_COMPANY)]
+        conditions.append(condition("companyName", "contains", search))
+    return [_company(row) for row in client.query("Companies", *conditions, fields=_COMPANY)]
 
 
 def companies(client: Client, *, ids: Iterable[int]) -> dict[int, Company]:
-    """Companies by id; missing ones are left out."""
-    return {
-        company.id: company
-        for portion in in_batches(ids)
-        for company in map(
-            _company,
-            client.query("Companies", condition("id", "in", portion), fields=_COMPANY),
-        )
-    }
+    """Companies by id, without those that do not exist. Raises `AutotaskError`, as all of these."""
+    rows = _query_by_ids(client, "Companies", _COMPANY, id=ids)
+    return {company.id: company for company in map(_company, rows)}
 
 
 def contracts(
     client: Client, *, ids: Iterable[int] = (), company_ids: Iterable[int] = ()
 ) -> dict[int, Contract]:
-    """Contracts by id, asked for by their own ids or by those of companies."""
-    asked = [condition("id", "in", portion) for portion in in_batches(ids)]
-    asked += [condition("companyID", "in", portion) for portion in in_batches(company_ids)]
-    return {
-        contract.id: contract
-        for one in asked
-        for contract in map(_contract, client.query("Contracts", one, fields=_CONTRACT))
-    }
+    """Contracts by id: those with these ids, and those of these companies."""
+    rows = _query_by_ids(client, "Contracts", _CONTRACT, id=ids, companyID=company_ids)
+    return {contract.id: contract for contract in map(_contract, rows)}
 
 
-def lines(
-    client: Client, *, ids: Iterable[int] = (), contract_ids: Iterable[int] = ()
-) -> dict[int, Line]:
-    """Contract services by id, asked for by their own ids or by those of contracts."""
-    asked = [condition("id", "in", portion) for portion in in_batches(ids)]
-    asked += [condition("contractID", "in", portion) for portion in in_batches(contract_ids)]
-    return {
-        line.id: line
-        for one in asked
-        for line in map(_line, client.query("ContractServices", one, fields=_LINE))
-    }
+def lines(client: Client, *, contract_ids: Iterable[int]) -> dict[int, Line]:
+    """The contract services of these contracts, by id."""
+    rows = _query_by_ids(client, "ContractServices", _LINE, contractID=contract_ids)
+    return {line.id: line for line in map(_line, rows)}
 
 
 def services(client: Client, *, ids: Iterable[int]) -> dict[int, Service]:
     """Services by id."""
-    return {
-        service.id: service
-        for portion in in_batches(ids)
-        for service in map(
-            _service, client.query("Services", condition("id", "in", portion), fields=_SERVICE)
-        )
-    }
+    rows = _query_by_ids(client, "Services", _SERVICE, id=ids)
+    return {service.id: service for service in map(_service, rows)}
+
+
+def _query_by_ids(
+    client: Client, entity: str, fields: list[str], **ids: Iterable[int]
+) -> list[Row]:
+    """The rows in which one of the named fields has one of its ids."""
+    return [
+        row
+        for field, values in ids.items()
+        for batch in _batches(values)
+        for row in client.query(entity, condition(field, "in", batch), fields=fields)
+    ]
+
+
+def _batches(ids: Iterable[int]) -> list[list[int]]:
+    """Distinct ids in lists that fit one filter."""
+    distinct = sorted(set(ids))
+    return [distinct[start : start + MOST_VALUES] for start in range(0, len(distinct), MOST_VALUES)]
 
 
 def unit_rows(
     client: Client, *, lines: Sequence[Line], first: date, last: date
 ) -> dict[int, list[UnitRow]]:
-    """The unit rows of each line that touch some days, in order of their first day.
+    """The unit rows of each line that touch the days from `first` to `last`, oldest first.
 
-    Rows exist for every period, future ones too. One carried over from an old system names no line:
-    it belongs to the only line of its service on its contract.
+    There is a row for every period, future ones included. A row from an old system may name no
+    line: it belongs to the only line of its service on its contract.
     """
-    found: dict[int, list[UnitRow]] = {line.id: [] for line in lines}
+    rows_of: dict[int, list[UnitRow]] = {line.id: [] for line in lines}
     by_service = {(line.contract_id, line.service_id): line.id for line in lines}
-    for portion in in_batches(found):
-        contract_ids = sorted({line.contract_id for line in lines if line.id in portion})
-        for row in map(_unit_row, _ask_units(client, portion, contract_ids, first, last)):
+    for line_ids in _batches(rows_of):
+        contract_ids = sorted({line.contract_id for line in lines if line.id in line_ids})
+        unnamed = [
+            {"op": "notExist", "field": "contractServiceID"},
+            condition("contractID", "in", contract_ids),
+        ]
+        either = [condition("contractServiceID", "in", line_ids), {"op": "and", "items": unnamed}]
+        rows = client.query(
+            "ContractServiceUnits",
+            {"op": "or", "items": either},
+            condition("startDate", "lte", last),
+            condition("endDate", "gte", first),
+            fields=_UNITS,
+        )
+        for row in map(_unit_row, rows):
             line_id = row.line_id or by_service.get((row.contract_id, row.service_id))
-            if line_id in found:
-                found[line_id].append(row)
-    for rows in found.values():
-        rows.sort(key=lambda row: row.starts_on)
-    return found
-
-
-def _ask_units(
-    client: Client, line_ids: list[int], contract_ids: list[int], first: date, last: date
-) -> list[Row]:
-    unnamed = [
-        {"op": "notExist", "field": "contractServiceID"},
-        condition("contractID", "in", contract_ids),
-    ]
-    either = [condition("contractServiceID", "in", line_ids), {"op": "and", "items": unnamed}]
-    return client.query(
-        "ContractServiceUnits",
-        {"op": "or", "items": either},
-        condition("startDate", "lte", last),
-        condition("endDate", "gte", first),
-        fields=_UNITS,
-    )
+            if line_id in rows_of:
+                rows_of[line_id].append(row)
+    for rows_of_line in rows_of.values():
+        rows_of_line.sort(key=lambda row: row.starts_on)
+    return rows_of
 
 
 _COMPANY = ["id", "companyName", "companyType", "isActive"]

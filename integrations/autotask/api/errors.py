@@ -1,22 +1,22 @@
-"""What can go wrong with Autotask, each with a message a person can act on."""
+"""Errors of Autotask, each with a message that a person can act on."""
 
 from datetime import timedelta
 
 
 class AutotaskError(Exception):
-    """Autotask did not do, or did not answer, what it was asked."""
+    """A call to Autotask failed."""
 
 
 class Unreachable(AutotaskError):
-    """No answer, or one of the machines before Autotask's own."""
+    """Autotask did not answer, or a proxy before it answered. The call may have been applied."""
 
 
 class NeverSent(Unreachable):
-    """No connection came about: nothing can have been done."""
+    """No connection was made, so the call was not applied."""
 
 
 class NotUnderstood(AutotaskError):
-    """An answer that is not what the API promises: HTML, half a JSON, fields of another kind."""
+    """The answer is not what the API promises: HTML, cut JSON, fields of another type."""
 
 
 class UnknownUser(AutotaskError):
@@ -32,11 +32,11 @@ class PermissionMissing(AutotaskError):
 
 
 class Refused(AutotaskError):
-    """Autotask read the request and says no, with its own words."""
+    """Autotask refused the request; the message is its own."""
 
 
 class Busy(AutotaskError):
-    """Too many requests at once or in this hour; nothing was done. Try again after `wait`."""
+    """Too many requests at once or in this hour. Not applied; try again after `wait`."""
 
     def __init__(self, message: str, *, wait: timedelta) -> None:
         super().__init__(message)
@@ -44,4 +44,4 @@ class Busy(AutotaskError):
 
 
 class BudgetSpent(Busy):
-    """The customer database's hour is nearly used up: the rest is left to others."""
+    """The hourly limit is nearly used up; the rest is left to other integrations."""

@@ -1,4 +1,4 @@
-"""Autotask's picklists: values differ from customer to customer, so they are shown by label."""
+"""Autotask's picklists. Their values differ per customer, so pages show the labels."""
 
 from dataclasses import dataclass
 
@@ -32,9 +32,9 @@ def picklists(client: Client, *, entity: str) -> dict[str, list[Choice]]:
 
 
 def labelled(choices: list[Choice], *labels: str) -> int | None:
-    """The value with one of these labels, the first that there is; None where none is."""
-    known = {choice.label.casefold(): choice.value for choice in choices}
-    return next((known[label.casefold()] for label in labels if label.casefold() in known), None)
+    """The value of the first of these labels that exists, in any case; None if none does."""
+    values = {choice.label.casefold(): choice.value for choice in choices}
+    return next((values[each.casefold()] for each in labels if each.casefold() in values), None)
 
 
 def _choices(values: list[Row]) -> list[Choice]:
@@ -43,6 +43,6 @@ def _choices(values: list[Row]) -> list[Choice]:
     return [
         Choice(int(text(value, "value")), text(value, "label"), bool(value.get("isDefaultValue")))
         for value in active
-        # On the wire they are texts, in records numbers.
+        # A text in the picklist, a number in the rows.
         if text(value, "value").lstrip("-").isdecimal()
     ]

@@ -1,4 +1,4 @@
-"""What travels: JSON with exact amounts, and what an answer means."""
+"""Requests and answers on the wire: JSON with exact amounts, answers as errors."""
 
 import json
 import re
@@ -27,12 +27,12 @@ Row = Mapping[str, Any]
 
 
 def encode(content: Any) -> bytes:
-    """JSON bytes; a Decimal becomes the number that its digits name."""
+    """JSON bytes. A Decimal becomes a number with the same digits, a date a midnight in UTC."""
     return json.dumps(content, default=_number, ensure_ascii=False).encode()
 
 
 def _number(value: object) -> float | str:
-    # repr() of a float is the shortest text that names it: the same digits up to fifteen of them.
+    # A float is written with its shortest digits: those of the Decimal, up to fifteen of them.
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, date):
@@ -41,30 +41,30 @@ def _number(value: object) -> float | str:
 
 
 def content_of(response: httpx.Response) -> Row:
-    """The JSON object of a good answer. Raises the `AutotaskError` that any other one means."""
+    """The JSON object of a successful answer. Raises `AutotaskError` for any other."""
     errors = _errors_of(response)
     if response.status_code == httpx.codes.OK and not errors:
         return _object_of(response)
-    raise meaning_of(response.status_code, errors, wait=_wait_of(response))
+    raise error_of(response.status_code, errors, wait=_wait_of(response))
 
 
-def meaning_of(status: int, errors: list[str], *, wait: timedelta) -> AutotaskError:
-    """What a refusal is, by its status and its words: the same one comes as 403 or as 500."""
-    words = "; ".join(errors)[:LONGEST_QUOTE]
+def error_of(status: int, errors: list[str], *, wait: timedelta) -> AutotaskError:
+    """The error by status and text: a missing permission, for example, is 403 or 500."""
+    quote = "; ".join(errors)[:LONGEST_QUOTE]
     if status == httpx.codes.UNAUTHORIZED:
         return SignInRefused(
             "Autotask knows the API user and refuses its secret or its tracking identifier."
         )
     if status == httpx.codes.TOO_MANY_REQUESTS or re.search(
-        r"itgenatr005|thread threshold|exceeded the (limit|threshold)", words, re.IGNORECASE
+        r"itgenatr005|thread threshold|exceeded the (limit|threshold)", quote, re.IGNORECASE
     ):
-        return Busy(f"Autotask is busy: {words or 'too many requests'}", wait=wait)
-    if status == httpx.codes.FORBIDDEN or "adequate permissions" in words:
+        return Busy(f"Autotask is busy: {quote or 'too many requests'}", wait=wait)
+    if status == httpx.codes.FORBIDDEN or "adequate permissions" in quote:
         return PermissionMissing(
-            "The API user's security level does not allow this" + (f": {words}" if words else ".")
+            "The API user's security level does not allow this" + (f": {quote}" if quote else ".")
         )
     if errors:
-        return Refused(words)
+        return Refused(quote)
     return Unreachable(f"Autotask answered {status} without saying why.")
 
 
@@ -82,22 +82,24 @@ def _object_of(response: httpx.Response) -> Row:
         content = json.loads(response.content, parse_float=Decimal)
     except (ValueError, RecursionError):
         kind = response.headers.get("content-type", "")
-        what = "a web page" if "html" in kind else "something that is no JSON"
-        raise NotUnderstood(f"Autotask's address answered with {what}, or broke off.") from None
+        content_kind = "a web page" if "html" in kind else "something that is no JSON"
+        raise NotUnderstood(
+            f"Autotask's address answered with {content_kind}, or broke off."
+        ) from None
     if not isinstance(content, dict):
         raise NotUnderstood("Autotask answered with something that is no JSON object.")
     return content
 
 
 def _wait_of(response: httpx.Response) -> timedelta:
-    asked = response.headers.get("retry-after", "")
-    if not asked.isdecimal():
+    seconds = response.headers.get("retry-after", "")
+    if not seconds.isdecimal():
         return DEFAULT_WAIT
-    return min(timedelta(seconds=int(asked[:6])), LONGEST_WAIT)
+    return min(timedelta(seconds=int(seconds[:6])), LONGEST_WAIT)
 
 
 def number(row: Row, name: str) -> int:
-    """A whole number of a row. Raises `NotUnderstood`."""
+    """A whole number in a row. Raises `NotUnderstood`."""
     value = row.get(name)
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(value)
@@ -107,12 +109,12 @@ def number(row: Row, name: str) -> int:
 
 
 def optional_number(row: Row, name: str) -> int | None:
-    """A whole number that may be missing."""
+    """A whole number, None if missing. Raises `NotUnderstood`."""
     return None if row.get(name) is None else number(row, name)
 
 
 def amount(row: Row, name: str) -> Decimal | None:
-    """An amount that may be missing or hidden. Raises `NotUnderstood`."""
+    """An amount, None if missing or hidden. Raises `NotUnderstood`."""
     value = row.get(name)
     if value is None:
         return None
@@ -122,7 +124,7 @@ def amount(row: Row, name: str) -> Decimal | None:
 
 
 def day(row: Row, name: str) -> date:
-    """The calendar day of a date; Autotask writes days as midnights. Raises `NotUnderstood`."""
+    """A calendar day, which Autotask writes as a midnight. Raises `NotUnderstood`."""
     try:
         return date.fromisoformat(str(row.get(name))[:10])
     except ValueError:
@@ -132,6 +134,6 @@ def day(row: Row, name: str) -> date:
 
 
 def text(row: Row, name: str) -> str:
-    """A text; missing is empty."""
+    """A text, empty if missing."""
     value = row.get(name)
     return "" if value is None else str(value)

@@ -1,1 +1,1 @@
-"""Which Autotask service carries which organization's quantity."""
+"""Mapping of organizations to Autotask services."""

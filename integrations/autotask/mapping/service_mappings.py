@@ -1,8 +1,7 @@
-"""Which service of Autotask carries an organization: offered, checked and confirmed by a person."""
+"""Service mappings: offered, checked against Autotask, confirmed by a person."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
@@ -21,7 +20,7 @@ LARGEST_NON_BILLABLE = 100_000
 
 
 class MappingRefused(Exception):
-    """This can't be mapped; the message says why and what would help."""
+    """The organization can't be mapped; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +34,25 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many of the living organizations are mapped."""
+    """The number of mapped organizations, of all living ones."""
 
     mapped: int
     total: int
 
 
 def progress() -> Progress:
-    """How far the mapping is."""
+    """The progress of the mapping."""
     living = Organization.objects.living()
     mapped = ServiceMapping.objects.living().filter(organization__removed_at=None)
     return Progress(mapped=mapped.count(), total=living.count())
 
 
 def offers_of(*, client: Client, company_id: int, now: datetime) -> list[Offer]:
-    """Services on the company's active Recurring Service contracts that have not ended.
+    """The services on the company's active Recurring Service contracts that have not ended.
 
     Raises `AutotaskError`.
     """
-    today = now.astimezone(_zone()).date()
+    today = now.astimezone(current_provider().billing_zone()).date()
     contracts = {
         contract.id: contract
         for contract in entities.contracts(client, company_ids=[company_id]).values()
@@ -81,9 +80,9 @@ def confirm(
     actor: Actor,
     now: datetime,
 ) -> ServiceMapping:
-    """Map the organization, as a person confirmed, after asking Autotask about all of it again.
+    """Map the organization as a person confirmed it, after checking all of it in Autotask again.
 
-    Replaces the mapping it has. Raises `MappingRefused`, `AutotaskError`; nothing is saved then.
+    Replaces its current mapping. Raises `MappingRefused`, `AutotaskError`; nothing is saved then.
     """
     if not 0 <= non_billable_users <= LARGEST_NON_BILLABLE:
         raise MappingRefused(f"Non-billable users are a number from 0 to {LARGEST_NON_BILLABLE:,}.")
@@ -95,8 +94,8 @@ def confirm(
             f"{company.name} has no such service on an active Recurring Service contract. "
             "Choose one of those offered."
         )
-    for what, name in (("contract", offer.contract.name), ("service", offer.service.name)):
-        _check_length(what, name)
+    _check_length("contract", offer.contract.name)
+    _check_length("service", offer.service.name)
     return _save(organization, company, offer, non_billable_users, actor=actor, now=now)
 
 
@@ -113,7 +112,7 @@ def _save(
     living = Organization.objects.select_for_update().living().filter(pk=organization.pk).first()
     if living is None:
         raise MappingRefused(f"{organization.name} was removed meanwhile.")
-    _remove_living(organization, actor=actor, now=now)
+    remove(organization=organization, actor=actor, now=now)
     try:
         with transaction.atomic():
             mapping = ServiceMapping.objects.create(
@@ -126,16 +125,16 @@ def _save(
                 service_name=offer.service.name,
                 contract_service_id=offer.line.id,
                 non_billable_users=non_billable_users,
-                first_month=Month.of(now, _zone()).first_day,
+                first_month=Month.of(now, current_provider().billing_zone()).first_day,
                 created_at=now,
                 created_by_name=actor.name,
             )
     except IntegrityError:
-        raise MappingRefused(_whose(offer)) from None
+        raise MappingRefused(_taken_text(offer)) from None
     audit.record(
         actor=actor,
         action="autotask.mapped",
-        subject=f"{company.name}, {offer.contract.name}, {offer.service.name}",
+        subject=mapping.service_path,
         organization=living,
         after={"contract_service_id": offer.line.id, "non_billable_users": non_billable_users},
         now=now,
@@ -144,33 +143,8 @@ def _save(
 
 
 @transaction.atomic
-def set_non_billable(
-    *, mapping: ServiceMapping, non_billable_users: int, actor: Actor, now: datetime
-) -> None:
-    """How many users are not billed, from the next run on. Raises `MappingRefused`."""
-    if not 0 <= non_billable_users <= LARGEST_NON_BILLABLE:
-        raise MappingRefused(f"Non-billable users are a number from 0 to {LARGEST_NON_BILLABLE:,}.")
-    current = ServiceMapping.objects.select_for_update().get(pk=mapping.pk)
-    before, current.non_billable_users = current.non_billable_users, non_billable_users
-    current.save(update_fields=["non_billable_users"])
-    audit.record(
-        actor=actor,
-        action="autotask.non_billable_changed",
-        subject=str(current),
-        organization=current.organization,
-        before={"non_billable_users": before},
-        after={"non_billable_users": non_billable_users},
-        now=now,
-    )
-
-
-@transaction.atomic
 def remove(*, organization: Organization, actor: Actor, now: datetime) -> None:
-    """Nothing of the organization is synced any more. Autotask keeps what it has."""
-    _remove_living(organization, actor=actor, now=now)
-
-
-def _remove_living(organization: Organization, *, actor: Actor, now: datetime) -> None:
+    """Stop syncing the organization. Autotask keeps its units. Does nothing without a mapping."""
     mapping = ServiceMapping.objects.living().filter(organization=organization).first()
     if mapping is None:
         return
@@ -182,7 +156,7 @@ def _remove_living(organization: Organization, *, actor: Actor, now: datetime) -
     audit.record(
         actor=actor,
         action="autotask.unmapped",
-        subject=f"{mapping.company_name}, {mapping.contract_name}, {mapping.service_name}",
+        subject=mapping.service_path,
         organization=organization,
         now=now,
     )
@@ -201,19 +175,15 @@ def _checked_company(client: Client, company_id: int) -> Company:
     return company
 
 
-def _check_length(what: str, name: str) -> None:
+def _check_length(noun: str, name: str) -> None:
     if len(name) > LONGEST_NAME:
         raise MappingRefused(
-            f"Autotask's name of this {what} has {len(name):,} characters: “{name[:40]}…”. "
+            f"Autotask's name of this {noun} has {len(name):,} characters: “{name[:40]}…”. "
             f"Shorten it there to {LONGEST_NAME} or fewer."
         )
 
 
-def _whose(offer: Offer) -> str:
+def _taken_text(offer: Offer) -> str:
     other = ServiceMapping.objects.living().filter(contract_service_id=offer.line.id).first()
     name = other.organization.name if other else "Another organization"
     return f"{name} is mapped to “{offer.service.name}” on “{offer.contract.name}” already."
-
-
-def _zone() -> ZoneInfo:
-    return current_provider().billing_zone()

@@ -1,4 +1,4 @@
-"""Which company an organization probably is, by name. A person confirms every one. Pure."""
+"""Suggested companies for an organization, by name. A person confirms every mapping. Pure."""
 
 import re
 import unicodedata
@@ -8,10 +8,10 @@ from difflib import SequenceMatcher
 
 from integrations.autotask.api.entities import Company
 
-# Below that a guess is more trouble than a search.
+# Below this a search is quicker than the suggestion.
 LEAST_LIKENESS = 0.6
 SUGGESTIONS = 3
-# Words that say what a company is, not which.
+# Legal forms, which do not tell companies apart.
 FORMS = frozenset({
     "ag", "and", "bv", "co", "company", "corp", "corporation", "gmbh", "inc",
     "incorporated", "limited", "llc", "llp", "lp", "ltd", "plc", "pty", "sa", "sarl", "srl", "the",
@@ -27,12 +27,12 @@ class Suggestion:
 
     @property
     def is_same(self) -> bool:
-        """Whether the names are the same but for case, signs and legal form."""
+        """Whether the names differ in case, signs and legal form only."""
         return self.likeness >= 1
 
 
 class Names:
-    """Companies, prepared for many look-ups: thousands of them are compared by a shared word."""
+    """Companies, indexed by the beginnings of their words, so that few are compared per name."""
 
     def __init__(self, companies: Sequence[Company]) -> None:
         self._keys = {company.id: words_of(company.name) for company in companies}
@@ -43,19 +43,17 @@ class Names:
                 self._by_stem.setdefault(word[:3], set()).add(company_id)
 
     def suggestions(self, name: str) -> list[Suggestion]:
-        """The likeliest companies for a name, best first; empty where none is alike."""
+        """The most similar companies, best first; empty where none is similar."""
         words = words_of(name)
-        near = {one for word in words for one in self._by_stem.get(word[:3], ())}
-        found = [
-            Suggestion(self._companies[one], _likeness(words, self._keys[one])) for one in near
-        ]
-        found = [one for one in found if one.likeness >= LEAST_LIKENESS]
-        found.sort(key=lambda one: (-one.likeness, one.company.name.casefold(), one.company.id))
-        return found[:SUGGESTIONS]
+        ids = {one for word in words for one in self._by_stem.get(word[:3], ())}
+        all_likely = (Suggestion(self._companies[n], _likeness(words, self._keys[n])) for n in ids)
+        likely = [one for one in all_likely if one.likeness >= LEAST_LIKENESS]
+        likely.sort(key=lambda one: (-one.likeness, one.company.name.casefold(), one.company.id))
+        return likely[:SUGGESTIONS]
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """A name's telling words, without accents, case, signs and legal form."""
+    """The words of a name, without accents, case, signs and legal form."""
     plain = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
     letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
     words = re.findall(r"\w+", letters)

@@ -1,4 +1,4 @@
-"""Writing down what a run found: a check that stays, the mapping's confirmed figures, drift."""
+"""The results of a run, stored: checks, confirmed figures of mappings, open drifts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from decimal import Decimal
 from django.db import transaction
 
 from core.months import Month
+from integrations.autotask.api.entities import UnitRow
 from integrations.models import Drift, ServiceCheck, ServiceMapping, SyncRun
 from integrations.models.runs import GOOD, Outcome
 
 MAPPING_FIELDS = (
-    "settled_through",
+    "synced_through",
     "confirmed_units",
     "confirmed_unit_cost",
     "confirmed_month",
@@ -24,39 +25,27 @@ MAPPING_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of one mapped service. `after` is what Autotask holds now, None if not known."""
+    """The result of one mapped service. `after` is what Autotask holds now, None if unknown."""
 
     mapping: ServiceMapping
     outcome: Outcome
     reason: str = ""
     before: int | None = None
-    wanted: int | None = None
+    desired: int | None = None
     after: int | None = None
     unit_cost: Decimal | None = None
     price_total: Decimal | None = None
     is_cost_confirmed: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """A person's edit: the figures of a new drift."""
-
-    mapping: ServiceMapping
-    expected: int
-    found: int
-    theirs: int
-    wanted: int
-    found_cost: Decimal | None
-
-
 @transaction.atomic
 def record(
     *, run: SyncRun, month: Month, results: Sequence[Result], is_over: bool, now: datetime
 ) -> None:
-    """Keep a check for each result and bring its mapping up to date.
+    """Add a check for each result and, unless the run is a preview, update its mapping.
 
-    `is_over` says that the month has ended: what is good now stays. A check that exists already is
-    left as it is.
+    With `is_over` the month has ended, so a good result is its last one. A check that exists stays
+    as it is. Open drifts of services with a good result are closed.
     """
     checks = [
         ServiceCheck(
@@ -64,11 +53,11 @@ def record(
             mapping=result.mapping,
             month=month.first_day,
             organization_name=result.mapping.organization.name,
-            service=_service(result.mapping),
+            service=result.mapping.service_path,
             outcome=result.outcome,
             reason=result.reason,
             units_before=result.before,
-            units_desired=result.wanted,
+            units_desired=result.desired,
             units_after=result.after,
             unit_cost=result.unit_cost,
             price_total=result.price_total,
@@ -80,7 +69,7 @@ def record(
     if not run.may_push:
         return
     for result in results:
-        _bring_up_to_date(result, month=month, is_over=is_over, now=now)
+        _update_mapping(result, month=month, is_over=is_over, now=now)
     mappings = [result.mapping for result in results]
     ServiceMapping.objects.bulk_update(mappings, MAPPING_FIELDS, batch_size=200)
     agreeing = [result.mapping for result in results if result.outcome in GOOD]
@@ -89,7 +78,7 @@ def record(
     )
 
 
-def _bring_up_to_date(result: Result, *, month: Month, is_over: bool, now: datetime) -> None:
+def _update_mapping(result: Result, *, month: Month, is_over: bool, now: datetime) -> None:
     mapping = result.mapping
     mapping.last_checked_at = now
     mapping.last_outcome = result.outcome
@@ -101,40 +90,40 @@ def _bring_up_to_date(result: Result, *, month: Month, is_over: bool, now: datet
     if result.is_cost_confirmed:
         mapping.confirmed_unit_cost = result.unit_cost
     if is_over:
-        mapping.settled_through = month.first_day
-
-
-def _service(mapping: ServiceMapping) -> str:
-    return f"{mapping.company_name}, {mapping.contract_name}, {mapping.service_name}"
+        mapping.synced_through = month.first_day
 
 
 @transaction.atomic
-def open_drift(*, changed: Changed, month: Month, now: datetime) -> Drift:
-    """The open drift of a mapping; the same figures are told once."""
-    mapping = changed.mapping
+def open_drift(
+    *,
+    mapping: ServiceMapping,
+    row: UnitRow,
+    expected_units: int,
+    persons_units: int,
+    desired_units: int,
+    month: Month,
+    now: datetime,
+) -> None:
+    """Open a drift for a person's edit, or leave the open one if it has the same figures."""
     if mapping.confirmed_units is None:
-        # From now on a number here is a person's, also before our first push has come through.
-        mapping.confirmed_units = changed.expected
+        # The first push met an edit: from now on other units in Autotask are a person's.
+        mapping.confirmed_units = expected_units
         mapping.save(update_fields=["confirmed_units"])
-    known = Drift.objects.select_for_update().filter(mapping=mapping, decided_at=None).first()
-    if known is not None:
-        is_same = (known.observed_units, known.observed_cost_total, known.month) == (
-            changed.found,
-            changed.found_cost,
-            month.first_day,
-        )
-        if is_same:
-            return known
-        known.decided_at, known.decision = now, Drift.Decision.SUPERSEDED
-        known.save(update_fields=["decided_at", "decision"])
-    return Drift.objects.create(
+    current = Drift.objects.select_for_update().filter(mapping=mapping, decided_at=None).first()
+    if current is not None:
+        observed = (current.observed_units, current.observed_cost_total, current.month)
+        if observed == (row.units, row.cost, month.first_day):
+            return
+        current.decided_at, current.decision = now, Drift.Decision.SUPERSEDED
+        current.save(update_fields=["decided_at", "decision"])
+    Drift.objects.create(
         mapping=mapping,
         month=month.first_day,
-        expected_units=changed.expected,
-        observed_units=changed.found,
-        theirs_units=changed.theirs,
-        desired_units=changed.wanted,
+        expected_units=expected_units,
+        observed_units=row.units,
+        theirs_units=persons_units,
+        desired_units=desired_units,
         expected_unit_cost=mapping.confirmed_unit_cost,
-        observed_cost_total=changed.found_cost,
+        observed_cost_total=row.cost,
         found_at=now,
     )

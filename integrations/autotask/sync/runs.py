@@ -1,10 +1,9 @@
-"""Runs of the sync: ordered by night or by a person, worked on in slices until all is checked."""
+"""Sync runs: requested nightly or by a person, worked on in slices until all is checked."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -23,40 +22,44 @@ from integrations.autotask.api.errors import (
     UnknownUser,
 )
 from integrations.autotask.connection import open_client
-from integrations.autotask.sync.evaluation import MonthSync, due
-from integrations.autotask.sync.slices import Slice
-from integrations.autotask.sync.sync_month import settle_unresolved_pushes, sync_month
+from integrations.autotask.sync.sync_month import (
+    MonthSync,
+    Slice,
+    settle_unresolved_pushes,
+    sync_month,
+)
 from integrations.choices import DatePolicy
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
 from usage.models import SnapshotRun
 
 TOPIC = "integrations.autotask_run"
-# With the calls under way at its end, far below what the outbox lends a worker a message for.
+# With the calls under way at its end, far below the lease that the outbox gives a message.
 SLICE_SECONDS = 60.0
-COME_BACK = timedelta(minutes=5)
+RETRY_AFTER = timedelta(minutes=5)
 SOON = timedelta(seconds=30)
-# After that a run is over, done or not: the next night begins anew.
+# Longer runs are given up; the next night's run checks everything again.
 LONGEST_RUN = timedelta(hours=8)
+LOCK = "'integrations_syncrun'::regclass::oid::bigint"
 
 
 class CannotRun(Exception):
-    """There is nothing to run with: not connected, or paused. The message says which."""
+    """Autotask is not connected, or the sync is paused. The message says which."""
 
 
 @transaction.atomic
 def request_run(
     *, kind: SyncRun.Kind, actor: Actor, now: datetime, mapping: ServiceMapping | None = None
 ) -> SyncRun:
-    """A run that a person asked for, of all services or of one. Raises `CannotRun`."""
-    settings = AutotaskConnection.objects.filter(pk=1).first()
+    """Request a run of all services, or of one, for a person. Raises `CannotRun`."""
+    settings = AutotaskConnection.objects.current()
     if settings is None or not settings.is_connected:
         raise CannotRun("Autotask is not connected.")
     if kind != SyncRun.Kind.PREVIEW and settings.paused_at is not None:
         raise CannotRun("The sync is paused. Resume it first.")
     run = SyncRun.objects.create(
         kind=kind,
-        day=last_finished_day(now=now, zone=_zone()),
+        day=last_finished_day(now=now, zone=current_provider().billing_zone()),
         mapping=mapping,
         ordered_by_name=actor.name,
         created_at=now,
@@ -67,12 +70,12 @@ def request_run(
 
 @transaction.atomic
 def request_nightly_run(*, now: datetime) -> SyncRun | None:
-    """The current provider's run of the night, once its day's snapshot is there; None if not due.
+    """Request the current provider's nightly run after the day's snapshot; None if not due.
 
-    One for each day. Whatever an older night left is this one's.
+    There is one per day of the billing zone. An unfinished earlier nightly run ends.
     """
     settings = AutotaskConnection.objects.select_for_update().filter(pk=1).first()
-    day = last_finished_day(now=now, zone=_zone())
+    day = last_finished_day(now=now, zone=current_provider().billing_zone())
     if settings is None or not settings.is_syncing:
         return None
     if not SnapshotRun.objects.filter(day=day, finished_at__isnull=False).exists():
@@ -89,36 +92,32 @@ def request_nightly_run(*, now: datetime) -> SyncRun | None:
 
 @handler(TOPIC)
 def work_on_run(payload: Payload, now: datetime) -> None:
-    """A slice of a run; again until it is finished."""
+    """Work on a slice of a run. Raises `Postpone` until the run is finished."""
     again_at = run_slice(run_id=payload["run"], now=now)
     if again_at is not None:
         raise Postpone(again_at)
 
 
 def run_slice(*, run_id: int, now: datetime, seconds: float = SLICE_SECONDS) -> datetime | None:
-    """Work on a run for so many seconds; when to come back, None once it is finished.
+    """Work on a run for `seconds`; return when to continue, None once it is finished.
 
-    Only one worker at a time works on a provider's runs. What can only be mended by a person ends
-    the run and is said in its `failure`.
+    One worker at a time works on a provider's runs. An error that only a person can correct ends
+    the run, with the reason in its `failure`.
     """
-    with _one_at_a_time() as is_ours:
+    with _lock() as is_ours:
         run = SyncRun.objects.get(pk=run_id)
         if run.finished_at is not None:
             return None
         if not is_ours:
             return now + SOON
-        settings = AutotaskConnection.objects.filter(pk=1).first()
-        stop = _why_not(run, settings)
-        if stop or settings is None:
-            _finish(run, now=now, failure=stop)
+        settings = AutotaskConnection.objects.current()
+        if settings is None or not settings.is_connected:
+            _finish(run, now=now, failure="Autotask is not connected any more.")
+            return None
+        if run.may_push and settings.paused_at:
+            _finish(run, now=now, failure="The sync was paused.")
             return None
         return _work(run, settings, now=now, seconds=seconds)
-
-
-def _why_not(run: SyncRun, settings: AutotaskConnection | None) -> str:
-    if settings is None or not settings.is_connected:
-        return "Autotask is not connected any more."
-    return "The sync was paused." if run.may_push and settings.paused_at else ""
 
 
 def _work(
@@ -131,12 +130,12 @@ def _work(
             part = Slice(
                 run=run,
                 client=client,
-                zone=_zone(),
+                zone=current_provider().billing_zone(),
                 policy=DatePolicy(settings.date_policy),
                 now=now,
                 ends_at=began + seconds,
             )
-            _walk(part)
+            _sync(part)
     except (SignInRefused, UnknownUser, PermissionMissing, SecretsUnreadable) as error:
         AutotaskConnection.objects.filter(pk=1).update(problem=str(error))
         _count(run, client, began=began)
@@ -144,40 +143,40 @@ def _work(
         return None
     except AutotaskError as error:
         _count(run, client, began=began)
-        wait = error.wait if isinstance(error, Busy) else COME_BACK
-        return _later(run, now=now, again_at=now + wait, because=str(error))
+        wait = error.wait if isinstance(error, Busy) else RETRY_AFTER
+        return _retry_or_give_up(run, now=now, at=now + wait, reason=str(error))
     AutotaskConnection.objects.filter(pk=1).exclude(problem="").update(problem="")
     _count(run, client, began=began)
     if part.was_cut:
         return now
-    if part.rests:
-        again_at = max(min(part.rests), now + SOON)
-        return _later(
-            run, now=now, again_at=again_at, because="Not every service could be settled."
-        )
+    if part.retries:
+        at = max(min(part.retries), now + SOON)
+        reason = "Not every service could be settled."
+        return _retry_or_give_up(run, now=now, at=at, reason=reason)
     _finish(run, now=now)
     return None
 
 
-def _walk(part: Slice) -> None:
+def _sync(part: Slice) -> None:
     current = Month.of(part.now, part.zone)
-    walks = [MonthSync.of(part, month) for month in (current.previous, current)]
+    months = [MonthSync.of(part, month) for month in (current.previous, current)]
     if not part.run.slices:
-        part.run.services = sum(len(due(walk)) for walk in walks)
+        part.run.services = sum(len(month.due()) for month in months)
     settle_unresolved_pushes(part)
-    for walk in walks:
-        sync_month(walk)
+    for month in months:
+        sync_month(month)
 
 
-def _later(run: SyncRun, *, now: datetime, again_at: datetime, because: str) -> datetime | None:
-    if again_at - run.created_at < LONGEST_RUN:
-        return again_at
+def _retry_or_give_up(run: SyncRun, *, now: datetime, at: datetime, reason: str) -> datetime | None:
+    if at - run.created_at < LONGEST_RUN:
+        return at
     hours = LONGEST_RUN.seconds // 3600
-    _finish(run, now=now, failure=f"Given up after {hours} hours. {because}")
+    _finish(run, now=now, failure=f"Given up after {hours} hours. {reason}")
     return None
 
 
 def _count(run: SyncRun, client: Client | None, *, began: float) -> None:
+    """Add the slice's calls and milliseconds to the run, and store the zone that answered."""
     run.calls += client.calls if client else 0
     run.worked_ms += int((time.monotonic() - began) * 1000)
     run.slices += 1
@@ -198,21 +197,15 @@ def _enqueue(run: SyncRun, *, now: datetime) -> None:
     enqueue(topic=TOPIC, key=str(run.pk), payload={"run": run.pk}, now=now)
 
 
-def _zone() -> ZoneInfo:
-    return current_provider().billing_zone()
-
-
 @contextmanager
-def _one_at_a_time() -> Iterator[bool]:
-    """Whether no other connection works on this provider's runs; held until the block ends."""
+def _lock() -> Iterator[bool]:
+    """Lock the provider's runs until the block ends; False if another connection has the lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock('integrations_syncrun'::regclass::oid::bigint)")
+        cursor.execute(f"SELECT pg_try_advisory_lock({LOCK})")
         is_ours = bool(cursor.fetchone()[0])
     try:
         yield is_ours
     finally:
         if is_ours:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_advisory_unlock('integrations_syncrun'::regclass::oid::bigint)"
-                )
+                cursor.execute(f"SELECT pg_advisory_unlock({LOCK})")

@@ -1,1 +1,1 @@
-"""Alerts as Autotask tickets."""
+"""Tickets in Autotask for alerts."""

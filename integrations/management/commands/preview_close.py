@@ -1,4 +1,4 @@
-"""Rehearse the close of a month: what it would issue, charge and mail, without doing any of it."""
+"""Preview the close of a month: its invoices, charges and mails, without any effect."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -21,16 +21,18 @@ from core.months import Month
 from core.schema import provider_schema
 from integrations.preview_checks import psa
 
-SHOWN_CHANGES = 20
+LISTED_CHANGES = 20
 
 
 class Command(BaseCommand):
     """`manage.py preview_close [--provider demo] [--month 2026-10]`; changes nothing."""
 
-    help = "What closing a month would issue, charge and mail, and what changed against the last."
+    help = (
+        "Shows what closing a month would issue, charge and mail, and the changes since the last."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whose month; all providers' and the next to close unless said."""
+        """Provider and month; all providers and the next month to close by default."""
         parser.add_argument("--provider", help="Its invoice prefix or schema; else all of them.")
         parser.add_argument("--month", help="Such as 2026-10; else the next to be closed.")
         parser.add_argument("--all", dest="every", action="store_true", help="List every change.")
@@ -43,9 +45,9 @@ class Command(BaseCommand):
         every: bool,
         **_: Any,
     ) -> None:
-        """Rehearse each, and say what it would come to."""
+        """Preview the month of each provider and print it."""
         try:
-            asked = Month.parse(month) if month else None
+            chosen = Month.parse(month) if month else None
             providers = (
                 [find_provider(name=provider)]
                 if provider
@@ -55,23 +57,23 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for each in providers:
             try:
-                self._show(_rehearsed(each, asked), shown=None if every else SHOWN_CHANGES)
+                self._print(_preview(each, chosen), limit=None if every else LISTED_CHANGES)
             except CannotPreview as refusal:
                 if provider:
                     raise CommandError(str(refusal)) from refusal
                 self.stdout.write(f"{refusal}\n")
 
-    def _show(self, rehearsal: MonthPreview, *, shown: int | None) -> None:
-        until = f"as of {rehearsal.now:%Y-%m-%d %H:%M} UTC" if rehearsal.is_running else "over"
+    def _print(self, preview: MonthPreview, *, limit: int | None) -> None:
+        until = f"as of {preview.now:%Y-%m-%d %H:%M} UTC" if preview.is_running else "over"
         self.stdout.write(
-            self.style.MIGRATE_HEADING(f"{rehearsal.provider.name}, {rehearsal.month} ({until})")
+            self.style.MIGRATE_HEADING(f"{preview.provider.name}, {preview.month} ({until})")
         )
-        for text in (*_invoices(rehearsal), *_looks(rehearsal), *_changes(rehearsal, shown)):
+        for text in (*_invoices(preview), *_checks(preview), *_changes(preview, limit)):
             self.stdout.write(f"  {text}")
-        self.stdout.write("  Rehearsed: nothing was written, charged or mailed.\n")
+        self.stdout.write("  Preview: nothing was written, charged or mailed.\n")
 
 
-def _rehearsed(provider: Provider, month: Month | None) -> MonthPreview:
+def _preview(provider: Provider, month: Month | None) -> MonthPreview:
     now = timezone.now()
     if month is None:
         with provider_schema(provider):
@@ -79,43 +81,43 @@ def _rehearsed(provider: Provider, month: Month | None) -> MonthPreview:
     return preview_month(provider=provider, month=month, now=now, checks=[psa])
 
 
-def _invoices(rehearsal: MonthPreview) -> list[str]:
-    if rehearsal.why_nothing:
-        return [f"{rehearsal.why_nothing}: nothing to invoice."]
+def _invoices(preview: MonthPreview) -> list[str]:
+    if preview.why_nothing:
+        return [f"{preview.why_nothing}: nothing to invoice."]
     rows = []
-    for draft in rehearsal.plan.drafts:
-        total = format_money(draft.total_minor, rehearsal.currency)
+    for draft in preview.plan.drafts:
+        total = format_money(draft.total_minor, preview.currency)
         how = (
-            f"charged to the card on {rehearsal.charge_day:%-d %B %Y}"
+            f"charged to the card on {preview.charge_day:%-d %B %Y}"
             if draft.collection is Collection.AUTOMATIC
-            else f"mailed to {', '.join(rehearsal.recipients)}, due {rehearsal.due_day:%-d %B %Y}"
+            else f"mailed to {', '.join(preview.recipients)}, due {preview.due_day:%-d %B %Y}"
         )
         rows.append(f"{draft.kind.value:<11}{total:>16}  {len(draft.lines):,} lines, {how}")
-    total = format_money(rehearsal.plan.total_minor, rehearsal.currency)
-    last = rehearsal.last_total_minor
-    before = "" if last is None else f"  (last month {format_money(last, rehearsal.currency)})"
+    total = format_money(preview.plan.total_minor, preview.currency)
+    last = preview.last_total_minor
+    before = "" if last is None else f"  (last month {format_money(last, preview.currency)})"
     return [*rows, f"{'total':<11}{total:>16}{before}"]
 
 
-def _looks(rehearsal: MonthPreview) -> list[str]:
-    rows = [f"Card: {risk}" for risk in rehearsal.card.risks if rehearsal.charged]
+def _checks(preview: MonthPreview) -> list[str]:
+    rows = [f"Card: {risk}" for risk in preview.card.risks if preview.charged]
     rows += [
-        f"Late: {line.description}, {format_money(line.amount_minor, rehearsal.currency)}"
-        for line in rehearsal.adjustments
+        f"Late: {line.description}, {format_money(line.amount_minor, preview.currency)}"
+        for line in preview.adjustments
     ]
-    for result in rehearsal.checks:
+    for result in preview.checks:
         rows.append(f"{result.title}: {result.summary}")
         rows += [f"  {finding.title} {finding.detail}".rstrip() for finding in result.findings]
     return rows
 
 
-def _changes(rehearsal: MonthPreview, shown: int | None) -> list[str]:
-    moved = [change for change in rehearsal.changes if change.kind is not Kind.SAME]
-    same = len(rehearsal.changes) - len(moved)
+def _changes(preview: MonthPreview, limit: int | None) -> list[str]:
+    moved = [change for change in preview.changes if change.kind is not Kind.SAME]
+    same = len(preview.changes) - len(moved)
     moved.sort(key=lambda change: abs(change.now - change.before), reverse=True)
-    listed = moved[:shown]
+    listed = moved[:limit]
     rows = [f"{len(moved):,} organizations changed, {same:,} did not."]
-    rows += [_change(change, rehearsal.currency) for change in listed]
+    rows += [_change(change, preview.currency) for change in listed]
     if len(moved) > len(listed):
         rows.append(f"… and {len(moved) - len(listed):,} more (--all).")
     return rows

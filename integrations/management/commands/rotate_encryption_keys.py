@@ -1,6 +1,5 @@
-"""Encrypts every stored secret with the first of ENCRYPTION_KEYS, so that an old key can go."""
+"""Encrypts every stored secret with the first of ENCRYPTION_KEYS; an old key can then go."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,15 +11,12 @@ from integrations.models import AutotaskConnection
 
 
 class Command(BaseCommand):
-    """Safe to run at any time and again."""
+    """Safe to run at any time, and again."""
 
     help = __doc__ or ""
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """None."""
-
     def handle(self, *_arguments: Any, **_options: Any) -> None:
-        """Re-encrypt provider by provider; raises `SecretsUnreadable` where no key fits."""
+        """Encrypt the secrets of each provider again. Raises `SecretsUnreadable`."""
         count = 0
         for provider in Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk"):
             with provider_schema(provider):
@@ -30,4 +26,4 @@ class Command(BaseCommand):
                         pk=settings.pk, credentials=settings.credentials
                     ).update(credentials=token)
                     count += 1
-        self.stdout.write(f"{count} connections encrypted anew.")
+        self.stdout.write(f"{count} connections encrypted with the first key.")

@@ -1,4 +1,4 @@
-"""The client: zone, pages, limits, retries of reads only, secrets, the described properties."""
+"""The client: zone, pages, limits, retries of reads, secrets, the API's description."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from integrations.autotask.api.zones import is_autotasks
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection
 from tests.autotask_fixtures import ROOT, AutotaskStandIn
-from tests.integrations.autotask_stage import GOOD, Stage
+from tests.integrations.psa_scenario import GOOD, PsaScenario
 
 SWAGGER = ROOT.parent / "shared" / "data" / "autotask-v1-subset.json"
 
@@ -35,14 +35,14 @@ def make(**options: Any) -> Client:
 
 def test_every_page_is_read_by_post(autotask: AutotaskStandIn) -> None:
     with make() as client:
-        found = entities.companies_of_types(client, types=[1])
-    assert len(found) > 1000
-    assert 0 in {company.id for company in found}
+        companies = entities.companies_of_types(client, types=[1])
+    assert len(companies) > 1000
+    assert 0 in {company.id for company in companies}
     pages = [one for one in autotask.journal() if "query/next" in one["path"]]
     assert {one["method"] for one in pages} == {"POST"}
 
 
-def test_a_database_that_moved_is_found_again(autotask: AutotaskStandIn) -> None:
+def test_the_client_follows_a_database_to_another_zone(autotask: AutotaskStandIn) -> None:
     with make() as client:
         entities.companies(client, ids=[0])
         autotask.settings(zone=7)
@@ -50,7 +50,7 @@ def test_a_database_that_moved_is_found_again(autotask: AutotaskStandIn) -> None
         assert client.zone.name == "Zone 7"
 
 
-def test_unknown_user_and_wrong_secret_are_told_apart(autotask: AutotaskStandIn) -> None:
+def test_an_unknown_user_and_a_wrong_secret_are_different_errors(autotask: AutotaskStandIn) -> None:
     stranger = Credentials(user_name="x@y.example", integration_code="c", secret="s")
     with Client(credentials=stranger) as client, pytest.raises(UnknownUser):
         entities.companies(client, ids=[0])
@@ -76,7 +76,9 @@ def test_writes_are_sent_once(autotask: AutotaskStandIn, fault: str) -> None:
     assert sum(one["path"].endswith("/Tickets") for one in autotask.journal()) == 1
 
 
-def test_half_of_the_hour_slows_down_and_its_end_stops(autotask: AutotaskStandIn) -> None:
+def test_calls_slow_down_from_half_of_the_hourly_limit_and_stop_before_its_end(
+    autotask: AutotaskStandIn,
+) -> None:
     waits: list[float] = []
     autotask.settings(latencyAtHalf=0, latencyAtThreeQuarters=0)
     autotask.control("POST", "limits", {"requestsInTimeframe": 4_000})
@@ -96,23 +98,23 @@ def test_half_of_the_hour_slows_down_and_its_end_stops(autotask: AutotaskStandIn
         entities.companies(client, ids=[0])
 
 
-def test_never_more_than_two_at_once(stage: Stage) -> None:
+def test_a_sync_makes_at_most_two_calls_at_once(scenario: PsaScenario) -> None:
     for number in range(6):
-        stage.organization(50, number=number)
-    stage.stand_in.fault("slow_before", path="ServiceAdjustments", seconds=0.05, times=None)
-    stage.sync()
-    peaks = stage.stand_in.control("GET", "limits")["peakThreads"]
+        scenario.organization(50, number=number)
+    scenario.stand_in.fault("slow_before", path="ServiceAdjustments", seconds=0.05, times=None)
+    scenario.sync()
+    peaks = scenario.stand_in.control("GET", "limits")["peakThreads"]
     assert max(peaks.values()) == 2
 
 
-def test_the_limit_is_asked_for_once_whoever_begins(autotask: AutotaskStandIn) -> None:
+def test_the_limit_is_queried_once_for_all_threads(autotask: AutotaskStandIn) -> None:
     autotask.fault("slow_before", seconds=0.05, times=None)
     with make() as client, ThreadPoolExecutor(6) as pool:
-        ask = [entities.companies, entities.contracts, entities.services] * 2
-        for answer in [pool.submit(one, client, ids=[1]) for one in ask]:
+        queries = [entities.companies, entities.contracts, entities.services] * 2
+        for answer in [pool.submit(query, client, ids=[1]) for query in queries]:
             answer.result()
-    asked = [one for one in autotask.journal() if "ThresholdInformation" in one["path"]]
-    assert len(asked) == 1
+    limit_calls = [one for one in autotask.journal() if "ThresholdInformation" in one["path"]]
+    assert len(limit_calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,12 +134,14 @@ def test_secrets_go_to_autotask_only(settings: Any, url: str, expected: bool) ->
     assert is_autotasks(url) is expected
 
 
-def test_keys_are_rotated(stage: Stage, settings: Any) -> None:
+def test_rotation_encrypts_credentials_with_the_new_key(
+    scenario: PsaScenario, settings: Any
+) -> None:
     before = AutotaskConnection.objects.get().credentials
     assert GOOD.secret not in before
     settings.ENCRYPTION_KEYS = ["a new phrase", *settings.ENCRYPTION_KEYS]
     call_command("rotate_encryption_keys", verbosity=0)
-    with provider_schema(stage.provider):
+    with provider_schema(scenario.provider):
         after = AutotaskConnection.objects.get().credentials
     settings.ENCRYPTION_KEYS = ["a new phrase"]
     assert Credentials.read(after) == GOOD
@@ -153,7 +157,7 @@ def test_secrets_are_in_no_text() -> None:
 @pytest.mark.skipif(
     not SWAGGER.exists(), reason="the Swagger description is not in this repository"
 )
-def test_requests_use_described_paths_and_properties(stage: Stage) -> None:
+def test_requests_use_described_paths_and_properties(scenario: PsaScenario) -> None:
     described = json.loads(SWAGGER.read_text(encoding="utf-8"))
     paths = {re.sub(r"\{\w+\}", "#", path).lower() for path in described["paths"]}
     models = {
@@ -161,9 +165,9 @@ def test_requests_use_described_paths_and_properties(stage: Stage) -> None:
         for name, model in described["definitions"].items()
         if "properties" in model
     }
-    stage.organization(31)
-    stage.sync()
-    for entry in stage.stand_in.journal():
+    scenario.organization(31)
+    scenario.sync()
+    for entry in scenario.stand_in.journal():
         path = re.sub(r"/zone\d+/atservicesrest", "", entry["path"].lower())
         path = re.sub(r"/\d+(?=/|$)", "/#", path)
         if "zoneinformation" in path:

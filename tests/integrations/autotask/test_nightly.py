@@ -1,4 +1,4 @@
-"""The order of the night: one for each day, after its snapshot, gone on with until it is done."""
+"""Nightly runs: one per day, after its snapshot, continued until it is finished."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,7 +12,7 @@ from core.schema import provider_schema
 from integrations.autotask.sync.runs import request_nightly_run, run_slice, work_on_run
 from integrations.models import AutotaskConnection, SyncRun
 from integrations.tasks import request_nightly_runs_of
-from tests.integrations.autotask_stage import GOOD, Stage
+from tests.integrations.psa_scenario import GOOD, PsaScenario
 from tests.usage.counting import set_policy
 from usage.models import SnapshotRun
 
@@ -26,27 +26,27 @@ def snapshot(day: date, *, finished: bool = True) -> None:
 
 
 @pytest.fixture
-def night(stage: Stage) -> Stage:
-    """Monday is over and its snapshot is there; one organization of 31 is mapped."""
-    stage.organization(31)
-    stage.now = TUESDAY_NIGHT
+def night(scenario: PsaScenario) -> PsaScenario:
+    """Monday is over and has its snapshot; one organization with 31 users is mapped."""
+    scenario.organization(31)
+    scenario.now = TUESDAY_NIGHT
     snapshot(MONDAY)
-    return stage
+    return scenario
 
 
-def test_a_night_has_one_run(night: Stage) -> None:
+def test_a_day_has_one_nightly_run(night: PsaScenario) -> None:
     run = request_nightly_run(now=night.now)
     assert run is not None
     assert (run.kind, run.day) == ("nightly", MONDAY)
     assert OutboxMessage.objects.filter(key=str(run.pk), finished_at=None).count() == 1
     for hours in range(1, 24):
         assert request_nightly_run(now=night.now + timedelta(hours=hours)) is None
-    assert night.check(night.go_on(run)).outcome == "changed"
+    assert night.check(night.work_on(run)).outcome == "changed"
 
 
 @pytest.mark.parametrize("is_begun", [False, True])
-def test_it_waits_for_the_days_snapshot(stage: Stage, is_begun: bool) -> None:
-    stage.organization(31)
+def test_the_run_waits_for_the_days_snapshot(scenario: PsaScenario, is_begun: bool) -> None:
+    scenario.organization(31)
     snapshot(MONDAY - timedelta(days=1))
     if is_begun:
         snapshot(MONDAY, finished=False)
@@ -57,7 +57,7 @@ def test_it_waits_for_the_days_snapshot(stage: Stage, is_begun: bool) -> None:
     assert request_nightly_run(now=TUESDAY_NIGHT + timedelta(hours=1)) is not None
 
 
-def test_the_day_is_over_where_the_provider_bills(stage: Stage) -> None:
+def test_the_day_ends_in_the_billing_zone(scenario: PsaScenario) -> None:
     """At 00:25 UTC it is still Monday in Denver."""
     snapshot(MONDAY)
     set_policy(billing_time_zone="America/Denver")
@@ -65,15 +65,15 @@ def test_the_day_is_over_where_the_provider_bills(stage: Stage) -> None:
     assert request_nightly_run(now=TUESDAY_NIGHT + timedelta(hours=7)) is not None
 
 
-def test_paused_or_disconnected_there_is_none(night: Stage) -> None:
+def test_a_paused_or_disconnected_provider_has_no_run(night: PsaScenario) -> None:
     AutotaskConnection.objects.update(paused_at=night.now)
     assert request_nightly_run(now=night.now) is None
     AutotaskConnection.objects.update(paused_at=None, credentials="")
     assert request_nightly_run(now=night.now) is None
 
 
-def test_a_night_that_was_cut_short_goes_on_where_it_stopped(night: Stage) -> None:
-    """The third change is cut off before it arrives; the others are not touched again."""
+def test_an_interrupted_run_continues_where_it_stopped(night: PsaScenario) -> None:
+    """The third push is cut off before it arrives; the others are not sent again."""
     for number in range(1, 4):
         night.organization(31 + number, number=number)
     run = request_nightly_run(now=night.now)
@@ -90,7 +90,7 @@ def test_a_night_that_was_cut_short_goes_on_where_it_stopped(night: Stage) -> No
     assert len(night.adjustments()) == 4
 
 
-def test_the_next_night_takes_over_what_was_not_done(night: Stage) -> None:
+def test_the_next_nightly_run_takes_over(night: PsaScenario) -> None:
     first = request_nightly_run(now=night.now)
     assert first is not None
     night.stand_in.fault("drop_before", path="ServiceAdjustments")
@@ -102,14 +102,14 @@ def test_the_next_night_takes_over_what_was_not_done(night: Stage) -> None:
     assert first.failure == "The next night's run took over."
     assert run_slice(run_id=first.pk, now=night.now + timedelta(days=1)) is None
     night.now += timedelta(days=1)
-    assert night.check(night.go_on(second)).outcome == "changed"
+    assert night.check(night.work_on(second)).outcome == "changed"
     assert len(night.adjustments()) == 1
 
 
 def test_one_providers_failure_stops_no_other(
-    night: Stage, south: Provider, caplog: pytest.LogCaptureFixture
+    night: PsaScenario, south: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """North's schema lacks a table; south's night is ordered all the same."""
+    """North's schema misses a table; south's run is requested."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE usage_snapshotrun RENAME TO usage_gone")
     with provider_schema(south):

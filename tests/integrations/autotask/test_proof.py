@@ -1,4 +1,4 @@
-"""A small run of the proof of the PSA sync; `make prove-psa` runs the whole of it."""
+"""A short proof of the PSA sync; `make prove-psa` runs the long one."""
 
 import pytest
 

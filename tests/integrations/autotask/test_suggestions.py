@@ -1,4 +1,4 @@
-"""Suggestions by name: the same whatever its signs, nothing far-fetched, quick among thousands."""
+"""Suggestions by name: similar names only, whatever the signs, quick among thousands."""
 
 import time
 
@@ -19,7 +19,7 @@ def names() -> Names:
 
 
 @pytest.mark.parametrize(
-    ("asked", "company"),
+    ("name", "company"),
     [
         ("Beacon Dental Group, Inc.", "Beacon Dental Group"),
         ("harborview realty", "Harborview Realty LLC"),
@@ -30,36 +30,36 @@ def names() -> Names:
         ("日本電気", "日本電気"),
     ],
 )
-def test_signs_case_and_legal_form_make_no_difference(
-    names: Names, asked: str, company: str | None
+def test_suggestions_ignore_signs_case_and_legal_form(
+    names: Names, name: str, company: str | None
 ) -> None:
-    found = names.suggestions(asked)
-    assert (found[0].company.name if found else None) == company
-    assert all(one.is_same for one in found[:1])
+    suggestions = names.suggestions(name)
+    assert (suggestions[0].company.name if suggestions else None) == company
+    assert all(one.is_same for one in suggestions[:1])
 
 
-def test_a_near_twin_comes_second_and_is_not_the_same(names: Names) -> None:
+def test_a_similar_name_comes_second_and_is_not_the_same(names: Names) -> None:
     first, second = names.suggestions("Beacon Dental Group")
     assert (first.is_same, second.is_same) == (True, False)
     assert second.company.name == "Beacon Dental"
 
 
-@pytest.mark.parametrize("asked", ["", "   ", "&.,", "\x00", "Zebra Holdings", "x" * 4000, "🦊"])
-def test_nothing_is_suggested_where_nothing_is_alike(names: Names, asked: str) -> None:
-    assert names.suggestions(asked) == []
+@pytest.mark.parametrize("name", ["", "   ", "&.,", "\x00", "Zebra Holdings", "x" * 4000, "🦊"])
+def test_no_company_is_suggested_without_a_similar_name(names: Names, name: str) -> None:
+    assert names.suggestions(name) == []
 
 
-def test_one_shared_first_word_is_not_enough(names: Names) -> None:
-    (found,) = names.suggestions("Willow Creek Medical Center")
-    assert found.company.name == "Willow Creek Medical"
-    assert not found.is_same
+def test_one_shared_first_word_makes_no_suggestion(names: Names) -> None:
+    (only,) = names.suggestions("Willow Creek Medical Center")
+    assert only.company.name == "Willow Creek Medical"
+    assert not only.is_same
 
 
 def test_a_name_of_legal_forms_only_keeps_its_words() -> None:
     assert words_of("The Company, Inc.") == ("the", "company", "inc")
 
 
-def test_a_page_of_fifty_among_ten_thousand_is_quick() -> None:
+def test_fifty_suggestions_among_ten_thousand_companies_take_less_than_a_second() -> None:
     companies = [Company(n, f"Company {n % 97} of Place {n}", 1, True) for n in range(10_000)]
     names = Names(companies)
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""One ticket for each alert, whatever becomes of the call."""
+"""One ticket for each alert, whatever the outcome of the call."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ from tenants.alerts.subscribers import CHANGED_TOPIC
 from tenants.alerts.transitions import raise_alert, resolve_alert
 from tenants.models import Alert, Severity
 from tenants.models.alerts import Kind
-from tests.integrations.autotask_stage import Stage
+from tests.integrations.psa_scenario import PsaScenario
 from tests.personas import Personas
 
 CAUSE = Condition(
@@ -34,54 +34,54 @@ CAUSE = Condition(
 
 
 @pytest.fixture
-def ticketing(stage: Stage) -> Stage:
+def ticketing(scenario: PsaScenario) -> PsaScenario:
     AutotaskConnection.objects.update(
         creates_tickets=True, ticket_queue_id=29_682_833, ticket_status=1, ticket_priority=2,
         ticket_source=8, ticket_resolved_status=5,
     )  # fmt: skip
-    return stage
+    return scenario
 
 
-def tickets(stage: Stage) -> list[dict[str, Any]]:
-    return [row for row in stage.stand_in.rows("Tickets") if row.get("externalID")]
+def tickets(scenario: PsaScenario) -> list[dict[str, Any]]:
+    return [row for row in scenario.stand_in.rows("Tickets") if row.get("externalID")]
 
 
-def order(stage: Stage) -> None:
-    """What the worker does with what became of alerts."""
+def handle_alerts(scenario: PsaScenario) -> None:
+    """Handle the outbox messages of changed alerts."""
     for message in OutboxMessage.objects.filter(topic=CHANGED_TOPIC).order_by("pk"):
-        ticket_alerts(message.payload, stage.now)
+        ticket_alerts(message.payload, scenario.now)
         message.delete()
 
 
-def deliver(stage: Stage) -> None:
-    """What the worker does with the one alert's ticket."""
-    order(stage)
-    open_ticket({"ticket": AlertTicket.objects.get().pk}, stage.now)
+def deliver(scenario: PsaScenario) -> None:
+    """Handle the messages of changed alerts, and open the one alert's ticket."""
+    handle_alerts(scenario)
+    open_ticket({"ticket": AlertTicket.objects.get().pk}, scenario.now)
 
 
-def test_an_alert_becomes_a_ticket_and_its_end_is_told(ticketing: Stage) -> None:
+def test_an_alert_becomes_a_ticket_that_records_its_resolution(ticketing: PsaScenario) -> None:
     raise_alert(condition=CAUSE, now=ticketing.now)
-    order(ticketing)
+    handle_alerts(ticketing)
     assert OutboxMessage.objects.filter(topic=OPEN_TOPIC).count() == 1
     deliver(ticketing)
     deliver(ticketing)
     (ticket,) = tickets(ticketing)
     assert (ticket["title"], ticket["companyID"], ticket["status"]) == ("Near its cap", 0, 1)
     resolve_alert(cause="cap-1", now=ticketing.now)
-    order(ticketing)
+    handle_alerts(ticketing)
     message = OutboxMessage.objects.get(topic=RESOLVE_TOPIC)
     for _ in range(2):
         resolve_ticket(message.payload, ticketing.now)
     (ticket,) = tickets(ticketing)
     assert ticket["status"] == 5
-    assert ticket["description"].count("Resolved by itself on 10 March 2026") == 1
+    assert ticket["description"].count("Resolved automatically on 10 March 2026") == 1
     assert AlertTicket.objects.get().resolved_at
 
 
-def test_one_alert_is_one_ticket_whoever_listens(ticketing: Stage) -> None:
-    """Everything that an alert orders is delivered: one ticket comes of it."""
+def test_one_alert_creates_one_ticket_across_all_handlers(ticketing: PsaScenario) -> None:
+    """Every outbox message of the alert is handled."""
     raise_alert(condition=CAUSE, now=ticketing.now)
-    order(ticketing)
+    handle_alerts(ticketing)
     for message in OutboxMessage.objects.filter(finished_at=None):
         topic_named(message.topic).handler(message.payload, ticketing.now)
     assert len(tickets(ticketing)) == 1
@@ -89,7 +89,7 @@ def test_one_alert_is_one_ticket_whoever_listens(ticketing: Stage) -> None:
     assert len(created) == 1
 
 
-def test_a_persons_work_on_the_ticket_is_left_alone(ticketing: Stage) -> None:
+def test_a_resolution_keeps_a_persons_status_of_the_ticket(ticketing: PsaScenario) -> None:
     raise_alert(condition=CAUSE, now=ticketing.now)
     deliver(ticketing)
     (ticket,) = tickets(ticketing)
@@ -101,7 +101,7 @@ def test_a_persons_work_on_the_ticket_is_left_alone(ticketing: Stage) -> None:
     assert "9 of 10." in ticket["description"]
 
 
-def test_an_alert_that_ended_before_its_ticket_gets_none(ticketing: Stage) -> None:
+def test_an_alert_resolved_before_its_ticket_gets_none(ticketing: PsaScenario) -> None:
     raise_alert(condition=CAUSE, now=ticketing.now)
     resolve_alert(cause="cap-1", now=ticketing.now)
     deliver(ticketing)
@@ -109,7 +109,9 @@ def test_an_alert_that_ended_before_its_ticket_gets_none(ticketing: Stage) -> No
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "bad_gateway_after", "truncated_json"])
-def test_an_unknown_outcome_is_looked_up_never_repeated(ticketing: Stage, fault: str) -> None:
+def test_a_ticket_with_an_unknown_outcome_is_looked_up_not_created_again(
+    ticketing: PsaScenario, fault: str
+) -> None:
     raise_alert(condition=CAUSE, now=ticketing.now)
     ticketing.stand_in.fault(fault, method="POST", path="V1.0/Tickets", after=1)
     with pytest.raises(Postpone) as later:
@@ -120,14 +122,14 @@ def test_an_unknown_outcome_is_looked_up_never_repeated(ticketing: Stage, fault:
     assert AlertTicket.objects.get().ticket_id == tickets(ticketing)[0]["id"]
 
 
-def test_an_id_that_was_left_out_is_found(ticketing: Stage) -> None:
+def test_a_missing_ticket_id_is_looked_up(ticketing: PsaScenario) -> None:
     raise_alert(condition=CAUSE, now=ticketing.now)
     ticketing.stand_in.fault("null_item_id", method="POST", path="V1.0/Tickets", after=1)
     deliver(ticketing)
     assert AlertTicket.objects.get().ticket_id == tickets(ticketing)[0]["id"]
 
 
-def test_a_mapped_organizations_ticket_is_its_companys(ticketing: Stage) -> None:
+def test_a_mapped_organizations_ticket_names_its_company(ticketing: PsaScenario) -> None:
     mapping = ticketing.organization(3, number=2)
     condition = replace(CAUSE, organization_id=mapping.organization_id)
     raise_alert(condition=condition, now=ticketing.now)
@@ -135,25 +137,29 @@ def test_a_mapped_organizations_ticket_is_its_companys(ticketing: Stage) -> None
     assert tickets(ticketing)[0]["companyID"] == 29_683_502
 
 
-def test_two_providers_alerts_are_two_tickets(north: Provider, south: Provider) -> None:
-    """They may share one customer database, and ids of alerts begin anew in each."""
+def test_two_providers_with_the_same_alert_id_have_two_tickets(
+    north: Provider, south: Provider
+) -> None:
+    """Providers can share a customer database, and alert ids start at 1 in each schema."""
     alert = Alert(pk=7, cause="cap-1")
-    names = set()
+    external_ids = set()
     for provider in (north, south):
         with provider_schema(provider):
-            names.add(external_id_of(alert))
-    assert len(names) == 2
-    assert all(len(name) <= 50 for name in names)
+            external_ids.add(external_id_of(alert))
+    assert len(external_ids) == 2
+    assert all(len(each) <= 50 for each in external_ids)
 
 
-def test_without_the_setting_there_are_none(stage: Stage) -> None:
-    raise_alert(condition=CAUSE, now=stage.now)
-    order(stage)
+def test_no_ticket_is_created_without_the_setting(scenario: PsaScenario) -> None:
+    raise_alert(condition=CAUSE, now=scenario.now)
+    handle_alerts(scenario)
     assert not OutboxMessage.objects.filter(topic=OPEN_TOPIC).exists()
 
 
-def test_the_fourth_step(stage: Stage, client: Client, sign_in: Any, people: Personas) -> None:
-    raise_alert(condition=CAUSE, now=stage.now)
+def test_step_four_creates_tickets_for_open_alerts(
+    scenario: PsaScenario, client: Client, sign_in: Any, people: Personas
+) -> None:
+    raise_alert(condition=CAUSE, now=scenario.now)
     bill = sign_in(client, people.bill)
     page = bill.get("/integrations/autotask/tickets/").text
     assert "Monitoring Alerts" in page
@@ -171,5 +177,5 @@ def test_the_fourth_step(stage: Stage, client: Client, sign_in: Any, people: Per
     )  # fmt: skip
     assert answer.status_code == 302
     with provider_schema(people.north):
-        # What was open when tickets were switched on gets one as well.
+        # The alert was open before tickets were switched on.
         assert OutboxMessage.objects.filter(topic=OPEN_TOPIC).count() == 1

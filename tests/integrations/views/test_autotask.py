@@ -1,4 +1,4 @@
-"""The Autotask pages as people use them: set up, mapped, run, decided."""
+"""The Autotask pages as administrators use them: set-up, mapping, runs, decisions."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from core.schema import provider_schema
 from integrations.models import AutotaskConnection, Drift, ServiceMapping, SyncRun
 from tenants.models import Organization
 from tests.autotask_fixtures import HEADERS, AutotaskStandIn
-from tests.integrations.autotask_stage import GOOD, Stage
+from tests.integrations.psa_scenario import GOOD, PsaScenario
 from tests.personas import Personas
 
 FORM = {
@@ -23,23 +23,23 @@ FORM = {
 
 @pytest.fixture
 def bill(people: Personas, client: Client, sign_in: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Signed in; what a test looks at between requests is north's."""
+    """Bill's browser. Between requests the test is in north's schema."""
     caches["provider"].clear()
-    ask = client.request
+    send = client.request
 
-    def ask_and_come_back(**request: Any) -> Any:
+    def send_and_return_to_north(**request: Any) -> Any:
         try:
-            return ask(**request)
+            return send(**request)
         finally:
             connection.set_tenant(people.north)
 
     sign_in(client, people.bill)
-    monkeypatch.setattr(client, "request", ask_and_come_back)
+    monkeypatch.setattr(client, "request", send_and_return_to_north)
     return client
 
 
 @pytest.mark.parametrize("name", ["adam", "rita"])
-def test_only_billing_administrators_see_it(
+def test_an_administrator_without_billing_gets_403(
     people: Personas, client: Client, sign_in: Any, name: str
 ) -> None:
     answer = sign_in(client, getattr(people, name)).get("/integrations/autotask/")
@@ -47,7 +47,7 @@ def test_only_billing_administrators_see_it(
     assert "manage integrations" in answer.text
 
 
-def test_the_wizard_from_credentials_to_a_mapped_service(
+def test_the_set_up_leads_from_credentials_to_a_mapped_service(
     bill: Client, autotask: AutotaskStandIn, people: Personas
 ) -> None:
     assert "Connect Autotask" in bill.get("/integrations/autotask/").text
@@ -78,25 +78,25 @@ def test_the_wizard_from_credentials_to_a_mapped_service(
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "text"),
     [
-        ({"user_name": "nobody@autotask.example"}, "does not know an API user"),
+        ({"user_name": "unknown@autotask.example"}, "does not know an API user"),
         ({"secret": "wrong"}, "refuses its secret"),
         ({"user_name": "\x00"}, "Null characters"),
     ],
 )
-def test_wrong_credentials_say_what_is_wrong(
-    bill: Client, autotask: AutotaskStandIn, people: Personas, change: dict[str, str], words: str
+def test_wrong_credentials_get_the_reason(
+    bill: Client, autotask: AutotaskStandIn, people: Personas, change: dict[str, str], text: str
 ) -> None:
     answer = bill.post("/integrations/autotask/credentials/", FORM | change)
     assert answer.status_code == 422
-    assert words in answer.text
+    assert text in answer.text
     with provider_schema(people.north):
         assert not AutotaskConnection.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "text"),
     [
         ({"kind": "no_permission", "path": "Contracts/query", "status": 500}, "Contracts: View"),
         ({"kind": "no_permission", "path": "Contracts/query", "status": 403}, "Contracts: View"),
@@ -105,18 +105,16 @@ def test_wrong_credentials_say_what_is_wrong(
         ({"kind": "drop_before", "path": "Companies/query"}, "did not answer"),
     ],
 )
-def test_trouble_while_connecting_is_a_message(
-    bill: Client, autotask: AutotaskStandIn, fault: dict[str, Any], words: str
+def test_an_error_while_connecting_gets_the_reason(
+    bill: Client, autotask: AutotaskStandIn, fault: dict[str, Any], text: str
 ) -> None:
     autotask.fault(**fault, times=None)
     answer = bill.post("/integrations/autotask/credentials/", FORM)
     assert answer.status_code == 422
-    assert words in answer.text
+    assert text in answer.text
 
 
-def test_an_api_user_that_cannot_read_costs_is_told(
-    bill: Client, autotask: AutotaskStandIn
-) -> None:
+def test_an_api_user_without_costs_gets_a_warning(bill: Client, autotask: AutotaskStandIn) -> None:
     answer = bill.post(
         "/integrations/autotask/credentials/",
         FORM | {"user_name": "nocosts@autotask.example"},
@@ -125,7 +123,7 @@ def test_an_api_user_that_cannot_read_costs_is_told(
     assert "read costs" in answer.text
 
 
-def mapped(stage: Stage, bill: Client, company: int, line: int) -> Any:
+def map_organization(scenario: PsaScenario, bill: Client, company: int, line: int) -> Any:
     organization = Organization.objects.create(name=f"Client of {company} and {line}")
     return bill.post(
         f"/integrations/autotask/mapping/{organization.pk}/?company={company}",
@@ -133,18 +131,20 @@ def mapped(stage: Stage, bill: Client, company: int, line: int) -> Any:
     )
 
 
-def test_what_cannot_be_mapped_says_why_and_saves_nothing(stage: Stage, bill: Client) -> None:
-    stage.organization(5, number=0)
-    taken = mapped(stage, bill, 29_683_500, stage.line(0))
+def test_a_refused_mapping_has_a_reason_and_saves_nothing(
+    scenario: PsaScenario, bill: Client
+) -> None:
+    scenario.organization(5, number=0)
+    taken = map_organization(scenario, bill, 29_683_500, scenario.line(0))
     assert taken.status_code == 422
     assert "is mapped to" in taken.text
-    foreign = mapped(stage, bill, 29_683_501, stage.line(2))
+    foreign = map_organization(scenario, bill, 29_683_501, scenario.line(2))
     assert foreign.status_code == 422
-    stage.stand_in.control("PATCH", "rows/Companies/29683501", {"companyType": 3})
-    other_type = mapped(stage, bill, 29_683_501, stage.line(1))
+    scenario.stand_in.control("PATCH", "rows/Companies/29683501", {"companyType": 3})
+    other_type = map_organization(scenario, bill, 29_683_501, scenario.line(1))
     assert "company type that you have not chosen" in other_type.text
-    stage.stand_in.control("PATCH", "rows/Services/41", {"name": "x" * 4000})
-    long = mapped(stage, bill, 29_683_503, stage.line(3))
+    scenario.stand_in.control("PATCH", "rows/Services/41", {"name": "x" * 4000})
+    long = map_organization(scenario, bill, 29_683_503, scenario.line(3))
     assert "4,000 characters" in long.text
     assert ServiceMapping.objects.count() == 1
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_mapped_says_why_and_saves_nothing(stage: Stage, bill: Cl
 def test_one_providers_companies_are_not_suggested_to_another(
     bill: Client, autotask: AutotaskStandIn, people: Personas, sign_in: Any
 ) -> None:
-    """Companies are kept for a moment: north's customers, south's prospects."""
+    """The cache of companies is separate: north's customers, south's prospects."""
     pages = {}
     for provider, types, browser in (
         (people.north, [1], bill),
@@ -169,48 +169,50 @@ def test_one_providers_companies_are_not_suggested_to_another(
     assert "?company=29683501" not in pages["SOUTH"]
 
 
-def test_sync_now_preview_and_history(stage: Stage, bill: Client) -> None:
-    stage.organization(7)
+def test_sync_now_and_preview_appear_in_the_history(scenario: PsaScenario, bill: Client) -> None:
+    scenario.organization(7)
     answer = bill.post("/integrations/autotask/run/", {"kind": "preview"})
     run = SyncRun.objects.get()
     assert answer.headers["Location"] == f"/integrations/autotask/runs/{run.pk}/"
     assert "At work" in bill.get(answer.headers["Location"]).text
-    stage.go_on(run)
+    scenario.work_on(run)
     page = bill.get(answer.headers["Location"]).text
     assert "Would change" in page
     assert bill.post("/integrations/autotask/run/", {"kind": "manual"}).status_code == 302
-    stage.go_on(SyncRun.objects.latest("pk"))
+    scenario.work_on(SyncRun.objects.latest("pk"))
     assert "Sync now" in bill.get("/integrations/autotask/runs/").text
     runs = bill.get("/integrations/autotask/runs.csv").content.decode("utf-8-sig")
     assert len(runs.splitlines()) == 3
     pushes = bill.get("/integrations/autotask/pushes.csv").content.decode("utf-8-sig")
     assert "Applied" in pushes
-    assert stage.units() == 7
+    assert scenario.units() == 7
 
 
-def test_a_run_that_checked_nothing_is_not_clean(stage: Stage, bill: Client) -> None:
-    run = stage.sync()
+def test_a_run_without_a_check_is_not_clean(scenario: PsaScenario, bill: Client) -> None:
+    run = scenario.sync()
     page = bill.get(f"/integrations/autotask/runs/{run.pk}/").text
     assert "Nothing was checked" in page
     assert "Clean" not in page
 
 
-def test_a_drift_is_decided_on_its_page(stage: Stage, bill: Client) -> None:
-    stage.organization(31)
-    stage.sync()
-    stage.set_units(25)
-    stage.sync()
+def test_an_administrator_decides_a_drift_on_its_page(scenario: PsaScenario, bill: Client) -> None:
+    scenario.organization(31)
+    scenario.sync()
+    scenario.set_units(25)
+    scenario.sync()
     drift = Drift.objects.get()
     assert "Keep 25 for March" in bill.get("/integrations/autotask/changes/").text
     address = f"/integrations/autotask/changes/{drift.pk}/overwrite/"
     assert "by now" in bill.post(address, {"seen": "26"}, follow=True).text
     bill.post(address, {"seen": "25"})
-    stage.go_on(SyncRun.objects.get(finished_at=None))
-    assert stage.units() == 31
+    scenario.work_on(SyncRun.objects.get(finished_at=None))
+    assert scenario.units() == 31
 
 
-def test_paused_and_disconnected(stage: Stage, bill: Client) -> None:
-    stage.organization(31)
+def test_pausing_refuses_runs_and_disconnecting_deletes_the_credentials(
+    scenario: PsaScenario, bill: Client
+) -> None:
+    scenario.organization(31)
     bill.post("/integrations/autotask/pause/")
     assert "Resume it first" in bill.post("/integrations/autotask/run/", follow=True).text
     bill.post("/integrations/autotask/resume/")

@@ -1,4 +1,4 @@
-"""A provider connected to the stand-in, with organizations of a size and services to carry them."""
+"""A scenario of the PSA: a provider connected to the stand-in, with mapped organizations."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +8,6 @@ from typing import Any
 from accounts.models import Provider
 from billing.models import Contract
 from core.actors import Actor
-from core.schema import provider_schema
 from integrations.autotask.api.credentials import Credentials
 from integrations.autotask.sync.runs import request_run, run_slice
 from integrations.models import AutotaskConnection, ServiceCheck, ServiceMapping, SyncRun
@@ -27,8 +26,8 @@ GOOD = Credentials(
 
 
 @dataclass
-class Stage:
-    """What a story of the sync plays on. `now` moves by hand; `provider`'s schema is entered."""
+class PsaScenario:
+    """A connected provider. A test sets `now`; the provider's schema is entered."""
 
     provider: Provider
     stand_in: AutotaskStandIn
@@ -36,13 +35,13 @@ class Stage:
     lines: dict[int, int] = field(default_factory=dict)
 
     def connect(self, **settings: Any) -> None:
-        """Credentials without asking anybody; the zone is discovered by the first run."""
+        """Store credentials without a call; the first run looks the zone up."""
         AutotaskConnection.objects.create(
             pk=1, credentials=GOOD.encrypted(), connected_at=self.now, company_types=[1], **settings
         )
 
     def contract(self, **changes: Any) -> Contract:
-        """What a seat costs."""
+        """The contract with the cost per user."""
         return Contract.objects.create(
             **{
                 "kind": "pay_as_you_go",
@@ -59,7 +58,7 @@ class Stage:
         )
 
     def organization(self, users: int, *, number: int = 0, non_billable: int = 0) -> ServiceMapping:
-        """An organization with users, mapped to the number-th customer's first service."""
+        """An organization with users, mapped to the first service of the number-th customer."""
         organization = Organization.objects.create(
             name=f"Client {number}", created_at=self.now - timedelta(days=200)
         )
@@ -85,7 +84,7 @@ class Stage:
         )
 
     def join(self, organization: Organization, count: int, *, at: datetime | None = None) -> None:
-        """So many users more."""
+        """Add users."""
         ManagedUser.objects.bulk_create(
             ManagedUser(
                 organization=organization,
@@ -96,7 +95,7 @@ class Stage:
         )
 
     def leave(self, organization: Organization, count: int) -> None:
-        """So many users fewer."""
+        """Remove users."""
         users = ManagedUser.objects.filter(organization=organization, removed_at=None)
         ids = list(users.values_list("pk", flat=True)[:count])
         ManagedUser.objects.filter(pk__in=ids).update(removed_at=self.now)
@@ -110,11 +109,11 @@ class Stage:
         return self.lines[number]
 
     def units(self, number: int = 0, *, day: date | None = None) -> int:
-        """What Autotask holds at the end of the month."""
+        """The units that Autotask holds on a day, today by default."""
         return int(self.row(number, day=day)["units"])
 
     def row(self, number: int = 0, *, day: date | None = None) -> dict[str, Any]:
-        """The unit row of a day, today unless given."""
+        """The unit row of a day, today by default."""
         on = f"{(day or self.now.date()).isoformat()}T00:00:00Z"
         answer = self.stand_in.query(
             "ContractServiceUnits",
@@ -126,7 +125,7 @@ class Stage:
         return dict(row)
 
     def set_units(self, units: int, number: int = 0, **changes: Any) -> None:
-        """What a person does in Autotask, from this month on."""
+        """Set units as a person in Autotask, from this month on."""
         day = self.now.date().replace(day=1).isoformat()
         self.stand_in.control(
             "POST",
@@ -135,11 +134,11 @@ class Stage:
         )
 
     def sync(self, *, kind: SyncRun.Kind = SyncRun.Kind.MANUAL, slices: int = 1) -> SyncRun:
-        """A run, slice by slice, each when the one before asked for it."""
+        """Request a run and work on its slices, each at the time that the last one returned."""
         run = request_run(kind=kind, actor=BILL, now=self.now)
-        return self.go_on(run, slices=slices)
+        return self.work_on(run, slices=slices)
 
-    def go_on(self, run: SyncRun, *, slices: int = 1) -> SyncRun:
+    def work_on(self, run: SyncRun, *, slices: int = 1) -> SyncRun:
         for _ in range(slices):
             again_at = run_slice(run_id=run.pk, now=self.now)
             if again_at is None:
@@ -148,17 +147,14 @@ class Stage:
         return SyncRun.objects.with_counts().get(pk=run.pk)
 
     def check(self, run: SyncRun, number: int = 0) -> ServiceCheck:
-        """What a run found for the number-th customer, in its latest month."""
+        """The run's check of the number-th customer, in its latest month."""
         return run.checks.filter(mapping__company_id=29_683_500 + number).latest("month")
 
     def adjustments(self) -> list[dict[str, Any]]:
-        """Every adjustment that Autotask has taken."""
+        """Every adjustment that Autotask has accepted."""
         return self.stand_in.rows("ContractServiceAdjustments")
 
 
 def noon(*day: int) -> datetime:
-    """An instant that is the same day everywhere it matters."""
+    """Noon in UTC, which is the same day in every time zone of the tests."""
     return datetime(*day, 12, tzinfo=UTC)  # type: ignore[misc]
-
-
-__all__ = ["BILL", "COST", "GOOD", "Stage", "noon", "provider_schema"]
