@@ -2,7 +2,7 @@
 # ARGS passes more to pytest, a benchmark or a proof: make test ARGS="-k caps"
 SUPERVISOR = @sh mtp/supervisor/start.sh
 
-.PHONY: up down test check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting css
+.PHONY: up down test check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -37,6 +37,10 @@ prove-hooks: ## Stripe's events in every order and repeated; the last line is JS
 prove-psa: ## 500 nights of the PSA sync under faults; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.psa $(ARGS)
 
-css: ## Compile the styles; the only target that needs Node
+css: ## Compile the styles; needs Node
 	npm ci --no-audit --no-fund
 	npm run css
+
+icons: ## Make the sprite of the icons that templates and Python name; needs Node, as css does
+	npm ci --no-audit --no-fund
+	python3 -m core.templating.sprite

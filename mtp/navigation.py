@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
@@ -19,6 +18,7 @@ from billing.contracts.licenses import has_commitment
 from billing.models import Contract
 from core.schema import current_schema
 from core.scope import limited_to
+from core.templating.addresses import url
 from integrations.models import Drift
 from tenants.models import Alert, CapRequest
 
@@ -178,7 +178,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         )
         for label, entries in (OWN_MENU if is_impersonating else MENUS)
     ]
-    urls = {entry.name: reverse(entry.name) for _, entries in menu for entry in entries}
+    urls = {entry.name: url(entry.name) for _, entries in menu for entry in entries}
     active = max(
         (url for url in urls.values() if request.path.startswith(url)), key=len, default=""
     )

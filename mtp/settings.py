@@ -71,8 +71,6 @@ SHARED_APPS = [
     "allauth",
     "allauth.account",
     "django_htmx",
-    "django_cotton",
-    "heroicons",
     "csp",
     "ninja",  # the files of the API's reference
 ]
@@ -107,23 +105,36 @@ MIDDLEWARE = [
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
 
+# Our templates are Jinja2 (docs/decisions/0024). Those of others, and what extends the pages of the
+# operations admin, are in Django's language.
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "environment": "mtp.jinja.environment",
             "context_processors": [
-                "django.template.context_processors.request",
+                "core.templating.context_processors.csrf",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "mtp.navigation.navigation",
                 "billing.dunning.context_processors.dunning",
             ],
         },
-    }
+    },
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates/operations"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
 ]
-COTTON_DIR = "components"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- PostgreSQL, Redis ---------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import Provider, User
 from tests.personas import CANARIES, Personas, create_personas
 from tests.providers import close_provider, open_provider
+from tests.rendered import announce_rendered_pages
 
 pytest_plugins = [
     name
@@ -28,6 +29,8 @@ pytest_plugins = [
 
 # Passwords of tests protect nothing, and a good hash costs 0.2 s a sign-in.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+announce_rendered_pages()
 
 FLUSHING = {"transactional_db", "live_server", "django_db_reset_sequences"}
 

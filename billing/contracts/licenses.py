@@ -5,8 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import Max, Sum
+from django.utils import timezone
 
+from accounts.models import User
 from accounts.providers import current_provider
+from accounts.roles import Permission
 from billing.choices import ContractKind
 from billing.models import Contract
 from core.metrics import Metric
@@ -81,6 +84,13 @@ def has_commitment(now: datetime) -> bool:
 def this_month(*, now: datetime) -> Month:
     """The running billing month of the current provider."""
     return Month.of(now, current_provider().billing_zone())
+
+
+def licenses_left(user: User) -> Licenses | None:
+    """The licenses of the running month for a user who may see billing; otherwise None."""
+    if not user.may(Permission.VIEW_BILLING):
+        return None
+    return licenses(month=this_month(now=timezone.now()))
 
 
 def _in_use(contract: Contract, month: Month) -> int:

@@ -108,7 +108,12 @@ def _render(
     zone = request.provider.billing_zone()
     now = timezone.now()
     (row,) = request_rows([asked], zone=zone, now=now)
-    context = {"form": form, "row": row, "one": asked, "zone": zone.key}
-    if asked.state == CapRequest.State.OPEN:
-        context["outlook"] = request_outlook(request=asked, zone=zone, now=now)
+    is_open = asked.state == CapRequest.State.OPEN
+    context = {
+        "form": form,
+        "row": row,
+        "one": asked,
+        "zone": zone.key,
+        "outlook": request_outlook(request=asked, zone=zone, now=now) if is_open else None,
+    }
     return render(request, "billing/cap_request_detail.html", context, status=status)

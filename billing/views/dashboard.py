@@ -31,7 +31,7 @@ def dashboard(request: PortalRequest) -> HttpResponse:
         return render(request, "tenants/_organizations.html", table)
     sees_money = request.user.may(Permission.VIEW_BILLING)
     now = timezone.now()
-    context = table | _counts() | (_money(request) if sees_money else {})
+    context = table | _counts() | (_money(request) if sees_money else {"committed_users": None})
     context["attention_items"] = attention_items(
         sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS), now=now
     )

@@ -119,7 +119,12 @@ def _confirm(
     request: PortalRequest, person: User, act: Callable[[], None], template: str, said: str
 ) -> HttpResponse:
     """Asks; on POST does it and says so, or shows why not."""
-    context: dict[str, Any] = {"person": person, "is_self": person.pk == request.user.pk}
+    context: dict[str, Any] = {
+        "person": person,
+        "is_self": person.pk == request.user.pk,
+        "made_key": False,
+        "refusal": "",
+    }
     if request.method != "POST":
         context["made_key"] = ApiKey.objects.current().filter(
             provider=request.provider, created_by_id=person.pk

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.template import engines
 
-TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
+FOLDER = settings.BASE_DIR / "templates"
+TEMPLATES = sorted(FOLDER.rglob("*.html"))
 DEMO_TEMPLATES = sorted((settings.BASE_DIR / "mtp" / "demo" / "templates").rglob("*.html"))
-COMPONENTS = sorted((settings.BASE_DIR / "templates" / "components").glob("*.html"))
-COMMENT = re.compile(r"\{#.*?#\}|\{% comment %\}.*?\{% endcomment %\}", re.DOTALL)
+# What Jinja2 renders; the operations admin's pages are in Django's language.
+OURS = sorted(
+    path.relative_to(FOLDER).as_posix()
+    for path in (*TEMPLATES, *FOLDER.rglob("*.txt"))
+    if "operations" not in path.parts
+)
+COMPONENTS = (FOLDER / "components" / "ui.html").read_text()
+COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 # Documents, mails and the operations admin: neither the portal's policy nor its styles reach them.
 APART = {"admin", "documents", "mail", "email"}
 FORBIDDEN = {
@@ -21,15 +29,24 @@ FORBIDDEN = {
         r"<[a-z][^>]*\s(on[a-z]+|hx-on[:a-z-]*)\s*=", re.IGNORECASE
     ),
     "a class name put together": re.compile(r'class="[^"]*[a-z]-\{\{', re.IGNORECASE),
-    "an attribute that cotton passes through unescaped": re.compile(
-        r"<c-[^>]*\s:(hx-|data-|aria-|name|value|title)", re.IGNORECASE
-    ),
 }
 
 
 def written(template: Path) -> str:
-    """The template without its comments and without Django's tags, which may hold a `>`."""
-    return re.sub(r"\{%.*?%\}", " ", COMMENT.sub("", template.read_text()))
+    """The template without its comments, statements and expressions, which may hold a `>`."""
+    text = re.sub(r"\{%.*?%\}", " ", COMMENT.sub("", template.read_text()))
+    return re.sub(r"\{\{.*?\}\}", "{{}}", text)
+
+
+def classes(template: Path) -> set[str]:
+    """The names in every class attribute, and in every argument `class` of a component."""
+    text = COMMENT.sub("", template.read_text())
+    spoken = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", text)
+    named = [
+        *re.findall(r'\sclass="([^"]*)"', written(template)),
+        *(one for part in spoken for one in re.findall(r'\bclass="([^"]*)"', part)),
+    ]
+    return {name for one in named for name in one.replace("{{}}", "").split()}
 
 
 @pytest.mark.parametrize("rule", FORBIDDEN)
@@ -45,12 +62,20 @@ def test_no_template_holds(rule: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("component", COMPONENTS, ids=lambda path: path.stem)
-def test_component_is_documented_and_shown(component: Path) -> None:
-    assert component.read_text().startswith("{% comment %}")
-    tag = f"<c-{component.stem.replace('_', '-')}"
-    shown = (settings.BASE_DIR / "templates" / "styleguide.html").read_text()
-    assert tag in shown
+def test_no_argument_puts_a_class_name_together() -> None:
+    put = re.compile(r'\bclass="[^"]*-"\s*~')
+    assert [path for path in TEMPLATES if put.search(COMMENT.sub("", path.read_text()))] == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_template_compiles(name: str) -> None:
+    engines["jinja2"].get_template(name)
+
+
+@pytest.mark.parametrize("component", re.findall(r"\{% macro (\w+)", COMPONENTS))
+def test_component_is_documented_and_shown(component: str) -> None:
+    assert re.search(rf"^#\}}\n\{{% macro {component}\(", COMPONENTS, re.MULTILINE)
+    assert f"ui.{component}(" in (FOLDER / "styleguide.html").read_text()
 
 
 def test_every_class_is_in_the_compiled_styles() -> None:
@@ -61,8 +86,7 @@ def test_every_class_is_in_the_compiled_styles() -> None:
         f"{template.relative_to(settings.BASE_DIR)}: {name}"
         for template in TEMPLATES
         if not APART & set(template.parts)
-        for named in re.findall(r'\sclass="([^"]*)"', written(template))
-        for name in re.sub(r"\{\{.*?\}\}", "", named).split()
+        for name in classes(template)
         if name not in known
     }
     assert missing == set()

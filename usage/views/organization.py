@@ -55,5 +55,5 @@ def organization_detail(request: PortalRequest, organization_id: int) -> HttpRes
 @require_safe
 def own_organization(request: PortalRequest) -> HttpResponse:
     """Users, devices, this month's high-water mark and the cap of the own organization."""
-    context = _context(request, OrganizationScope.of_own(request))
+    context = _context(request, OrganizationScope.of_own(request)) | {"may_cap": False}
     return render(request, "usage/own_organization.html", context)

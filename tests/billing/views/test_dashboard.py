@@ -98,13 +98,13 @@ def test_limits_and_requests_wait(
         request_cap(
             provider=north, organization=three[0], cap=9, reason="x", by=people.olive, now=NOW
         )
-    found = {matter.title: matter.names for matter in see(people.olive).context["matters"]}
+    found = {matter.title: matter.names for matter in see(people.olive).context["attention_items"]}
     assert found == {
         "1 organization at the limit of users": ("Acme",),
         "1 organization near the limit of users": ("Beta",),
         "1 request for a higher cap": ("Acme",),
     }
-    of_adam = [matter.title for matter in see(people.adam).context["matters"]]
+    of_adam = [matter.title for matter in see(people.adam).context["attention_items"]]
     assert "1 request for a higher cap" not in of_adam
 
 
@@ -129,7 +129,7 @@ def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
     with provider_schema(north):
         refused_charge(make_invoice(three[2]))
         update_dunning(now=NOW)
-    titles = [matter.title for matter in see(people.bill).context["matters"]]
+    titles = [matter.title for matter in see(people.bill).context["attention_items"]]
     assert titles == [
         "1 organization at the limit of users",
         "Invoice Nordlicht-000001 could not be charged",
@@ -141,12 +141,12 @@ def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
         look_round(people.bill, LATER)
         client = Client()
         client.force_login(people.bill)
-        late = [matter.title for matter in client.get(PAGE).context["matters"]]
+        late = [matter.title for matter in client.get(PAGE).context["attention_items"]]
     assert "$1.00 is outstanding" in late
     assert "1 invoice open: $1.00" not in late
     with provider_schema(north):
         Invoice.objects.update(voided_at=NOW)
-    assert len(see(people.bill).context["matters"]) == 2
+    assert len(see(people.bill).context["attention_items"]) == 2
 
 
 def test_without_the_right_there_is_no_money(
@@ -171,7 +171,7 @@ def test_a_limited_administrator_sees_figures_of_their_organizations_only(
     answer = see(User.objects.get(pk=people.adam.pk))
     seen = answer.context
     assert (seen["in_use"], seen["limit"], seen["users"], seen["locations"]) == (1, None, 1, 0)
-    assert seen["matters"] == []
+    assert seen["attention_items"] == []
     assert "Acme" not in answer.text
     assert "Beta" not in answer.text
 
@@ -194,6 +194,6 @@ def test_more_than_five_are_counted(see: See, people: Personas, north: Provider)
         for number in range(8):
             organization = Organization.objects.create(name=f"Full {number}", user_cap=1)
             ManagedUser.objects.create(organization=organization, email="a@full.example")
-    (matter,) = see(people.adam).context["matters"]
+    (matter,) = see(people.adam).context["attention_items"]
     assert matter.title == "8 organizations at the limit of users"
     assert (matter.names[0], len(matter.names), matter.more) == ("Full 0", 5, 3)

@@ -1,1 +1,0 @@
-"""What other apps' pages show of billing."""

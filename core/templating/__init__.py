@@ -1,0 +1,1 @@
+"""How values, icons and addresses are written into templates."""

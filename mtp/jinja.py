@@ -1,0 +1,50 @@
+"""The environment of every template of ours: its filters and its functions."""
+
+from typing import Any
+
+from django.template.defaultfilters import linebreaksbr
+from django.templatetags.static import static
+from django.utils.text import capfirst
+from django.utils.timesince import timesince
+from django_htmx.jinja import htmx_script
+from jinja2 import Environment, StrictUndefined, select_autoescape
+
+from billing.contracts.licenses import licenses_left
+from billing.money import format_money
+from core.templating.addresses import attributes, querystring, url
+from core.templating.icons import icon
+from core.templating.values import day, instant, plural, quantity
+
+
+def environment(**options: Any) -> Environment:
+    """Jinja2 as `TEMPLATES` of the settings asks for it.
+
+    A name that is not there raises, so that a slip is found by the page's test. Names of globals
+    are not to be used for values of a context, which would hide them.
+    """
+    options |= {"undefined": StrictUndefined, "keep_trailing_newline": True}
+    del options["autoescape"]
+    # Texts of mails are no HTML; everything else is.
+    made = Environment(
+        autoescape=select_autoescape(disabled_extensions=["txt"], default=True), **options
+    )
+    made.filters |= {
+        "money": format_money,
+        "day": day,
+        "instant": instant,
+        "quantity": quantity,
+        "plural": plural,
+        "icon": icon,
+        "capfirst": capfirst,
+        "linebreaksbr": linebreaksbr,
+        "timesince": timesince,
+    }
+    made.globals |= {
+        "url": url,
+        "static": static,
+        "querystring": querystring,
+        "attributes": attributes,
+        "htmx_script": htmx_script,
+        "licenses_left": licenses_left,
+    }
+    return made
