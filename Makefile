@@ -1,8 +1,10 @@
 # Each target creates .venv and everything else that it needs; see docs/running.md.
 # ARGS passes more to pytest, a benchmark or a proof: make test ARGS="-k caps"
 SUPERVISOR = @sh mtp/supervisor/start.sh
+# A test process per core, each with databases of its own; the tests of one file stay together.
+PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: up down test check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -11,7 +13,10 @@ down: ## Stop a product that runs in the background
 	$(SUPERVISOR) down
 
 test: ## Every check and every test
-	$(SUPERVISOR) test $(ARGS)
+	$(SUPERVISOR) test $(PARALLEL) $(ARGS)
+
+test-app: ## The tests of one app, without the checks: make test-app APP=usage
+	$(SUPERVISOR) run python -m pytest $(PARALLEL) tests/$(APP) $(ARGS)
 
 check: ## Lint, types, floors, templates, migrations, deployment settings
 	$(SUPERVISOR) check

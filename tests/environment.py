@@ -25,5 +25,11 @@ if missing:
         "`make test` starts both and runs everything."
     )
 
+# Workers that run side by side (`-n 2`) have a Redis database each, as they have a PostgreSQL one.
+worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+if worker:
+    server, _, _ = os.environ["REDIS_URL"].rpartition("/")
+    os.environ["REDIS_URL"] = f"{server}/{int(worker) + 1}"
+
 for name, value in DEFAULTS.items():
     os.environ.setdefault(name, value)

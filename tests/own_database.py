@@ -1,4 +1,4 @@
-"""A database for benchmarks and proofs: made anew beside the one named, dropped afterwards."""
+"""A new database for a benchmark or a proof, beside the one that is configured; dropped afterwards."""
 
 import importlib
 import os
@@ -15,11 +15,12 @@ def database_of_its_own() -> Iterator[None]:
     """DATABASE_URL points to a fresh database beside the one it named."""
     importlib.import_module("tests.environment")
     url = urlsplit(os.environ["DATABASE_URL"])
-    name = sql.Identifier(f"{url.path.strip('/')}_own")
+    # The process in its name: two proofs may run side by side.
+    path = f"{url.path}_own_{os.getpid()}"
+    name = sql.Identifier(path.strip("/"))
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        os.environ["DATABASE_URL"] = urlunsplit(url._replace(path=f"{url.path}_own"))
+        os.environ["DATABASE_URL"] = urlunsplit(url._replace(path=path))
         try:
             yield
         finally:
