@@ -1,4 +1,4 @@
-"""A new database for a benchmark or a proof, beside the one that is configured; dropped afterwards."""
+"""A new database for a benchmark or a proof, beside the configured one; dropped afterwards."""
 
 import importlib
 import os
