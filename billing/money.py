@@ -1,5 +1,6 @@
 """Money in integer minor units: exponents, the one rounding function, the one way to print it."""
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 
@@ -56,6 +57,12 @@ def format_money(minor: int, currency: str) -> str:
     return format_currency(
         major(minor, currency), currency, pattern, locale="en_US", currency_digits=False
     )
+
+
+def format_amounts(minor_by_currency: Mapping[str, int]) -> str:
+    """Minor units of each currency, joined: "$1,234.50 and €20.00"."""
+    amounts = sorted(minor_by_currency.items())
+    return " and ".join(format_money(minor, currency) for currency, minor in amounts)
 
 
 def format_unit_price(price: Decimal, currency: str) -> str:

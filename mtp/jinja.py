@@ -10,7 +10,8 @@ from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined, select_autoescape
 
 from billing.contracts.licenses import licenses_left
-from billing.money import format_money
+from billing.customer.addresses import country_name
+from billing.money import format_amounts, format_money, format_unit_price
 from core.templating.addresses import attributes, querystring, url
 from core.templating.icons import icon
 from core.templating.values import day, instant, plural, quantity
@@ -30,6 +31,9 @@ def environment(**options: Any) -> Environment:
     )
     made.filters |= {
         "money": format_money,
+        "amounts": format_amounts,
+        "unit_price": format_unit_price,
+        "country_name": country_name,
         "day": day,
         "instant": instant,
         "quantity": quantity,

@@ -35,6 +35,8 @@ INSTANTS = {
     "short_seconds": "d MMM y, HH:mm:ss",
     "long_seconds": "d MMMM y, HH:mm:ss",
     "without_year": "d MMM, HH:mm",
+    # With its UTC offset: "14 Oct 2026, 09:31:07 UTC+02:00".
+    "exact": "d MMM y, HH:mm:ss 'UTC'xxx",
 }
 
 
@@ -81,9 +83,15 @@ def instant(
 
 
 @lru_cache(maxsize=4096)
-def quantity(value: int | Decimal) -> str:
-    """A number with thousands separators and every decimal that it has: "1,234"."""
-    return format_decimal(value, locale=LOCALE, decimal_quantization=False)
+def quantity(value: int | Decimal, unit: str = "") -> str:
+    """A number with thousands separators and every decimal that it has: "1,234".
+
+    With its `unit`, which is given in the plural: "1,234 users", "1 user".
+    """
+    number: str = format_decimal(value, locale=LOCALE, decimal_quantization=False)
+    if not unit:
+        return number
+    return f"{number} {unit.removesuffix('s') if value == 1 else unit}"
 
 
 def plural(value: int | Sized, one: str = "", many: str = "s") -> str:

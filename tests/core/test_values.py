@@ -44,6 +44,7 @@ def test_a_date_is_shown_in_each_style(style: str, expected: str) -> None:
         ("short_seconds", "31 Aug 2026, 22:05:06"),
         ("long_seconds", "31 August 2026, 22:05:06"),
         ("without_year", "31 Aug, 22:05"),
+        ("exact", "31 Aug 2026, 22:05:06 UTC-06:00"),
     ],
 )
 def test_an_instant_is_shown_in_the_billing_zone_of_the_provider(style: str, expected: str) -> None:
@@ -77,6 +78,21 @@ def test_a_time_without_any_zone_is_refused() -> None:
 )
 def test_a_quantity_has_separators_and_every_decimal(value: int | Decimal, expected: str) -> None:
     assert quantity(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (Decimal("1234.0000"), "users", "1,234 users"),
+        (Decimal("1.0000"), "users", "1 user"),
+        (0, "users", "0 users"),
+        (1, "MAU", "1 MAU"),
+    ],
+)
+def test_a_quantity_with_a_unit_has_the_singular_for_one(
+    value: int | Decimal, unit: str, expected: str
+) -> None:
+    assert quantity(value, unit) == expected
 
 
 def test_money_has_every_decimal_of_its_currency() -> None:
