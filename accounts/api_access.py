@@ -1,4 +1,4 @@
-"""Who calls the API: a provider's system with its key, in that provider's schema, at a rate."""
+"""Access to the API: the key chooses the provider and enters its schema; calls are limited."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from ninja.security import APIKeyHeader
 from ninja.throttling import BaseThrottle
 from redis import RedisError
 
-from accounts.api_keys import key_of, note_use
+from accounts.api_keys import find_key, record_use
 from accounts.models import ApiKey, Provider
 from core.actors import Actor
 from core.problems import Problem
@@ -24,57 +24,57 @@ MINUTE_SECONDS = 60
 
 
 class ApiRequest(HttpRequest):
-    """A request that came with a living key, in the schema of the key's provider."""
+    """A request with an active key, in the schema of the key's provider."""
 
     auth: ApiKey
     provider: Provider
 
 
 class ProviderKey(APIKeyHeader):
-    """The key of `x-api-key` decides the provider; nothing else in a request does.
+    """Authentication by the key in `x-api-key`, which alone chooses the provider.
 
-    Enters the provider's schema; the middleware leaves it after the request. A session's cookie
-    counts for nothing here.
+    Enters the provider's schema; the middleware leaves it after the request. A session cookie is
+    ignored.
     """
 
     param_name = "x-api-key"
 
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey:
-        """The living key; raises `Problem` 401 for any other, 503 while there is no schema."""
+        """The active key. Raises `Problem` 401 for any other, 503 while the schema is set up."""
         now = timezone.now()
         connection.set_schema_to_public()
-        found = key_of(secret=key or "", now=now)
-        if found is None:
+        api_key = find_key(secret=key or "", now=now)
+        if api_key is None:
             raise Problem(
                 401,
                 "key-refused",
                 "Send a living API key in the header x-api-key.",
                 headers={"WWW-Authenticate": 'ApiKey realm="api"'},
             )
-        if not found.provider.is_active:
+        if not api_key.provider.is_active:
             raise Problem(
                 503,
                 "not-ready",
                 "This provider is being set up. Try again in a moment.",
                 headers={"Retry-After": "5"},
             )
-        note_use(key=found, address=get_client_ip(request), now=now)
-        cast("ApiRequest", request).provider = found.provider
-        connection.set_tenant(found.provider)
-        return found
+        record_use(key=api_key, address=get_client_ip(request), now=now)
+        cast("ApiRequest", request).provider = api_key.provider
+        connection.set_tenant(api_key.provider)
+        return api_key
 
 
 class KeyRate(BaseThrottle):
-    """So many requests a minute and key; without Redis nobody is stopped."""
+    """A limit of requests per minute and key. Without Redis there is no limit."""
 
     def allow_request(self, request: Any) -> bool:
-        """Count this request in the running minute of its key."""
+        """Count this request in the current minute of its key."""
         key = f"api-rate:{request.auth.pk}:{int(time.time()) // MINUTE_SECONDS}"
         try:
             cache.add(key, 0, timeout=2 * MINUTE_SECONDS)
             return int(cache.incr(key)) <= settings.API_REQUESTS_PER_MINUTE
         except (RedisError, ValueError):
-            logger.warning("The API's rate was not counted.", exc_info=True)
+            logger.warning("The API request was not counted.", exc_info=True)
             return True
 
     def wait(self) -> float:
@@ -83,5 +83,5 @@ class KeyRate(BaseThrottle):
 
 
 def api_actor(request: ApiRequest) -> Actor:
-    """Who an API call is in the log: the key by its beginning."""
+    """The actor of an API call in the audit log: the key by its prefix."""
     return Actor(id=None, name=f"API key {request.auth}")

@@ -1,28 +1,28 @@
-"""An API key presented by a provider's system: whose it is, and that it was used."""
+"""API keys of incoming requests: look one up, and record its use."""
 
 from datetime import datetime, timedelta
 
 from accounts.credentials import digest
 from accounts.models import ApiKey
 
-# A busy key would otherwise write its row with every request.
-NOTED_EVERY = timedelta(minutes=1)
+# Without this a busy key would write its row with every request.
+RECORDED_EVERY = timedelta(minutes=1)
 LONGEST_SECRET = 200
 
 
-def key_of(*, secret: str, now: datetime) -> ApiKey | None:
-    """The living key with this secret, its provider loaded; None for any other text."""
+def find_key(*, secret: str, now: datetime) -> ApiKey | None:
+    """The active key with this secret and its provider, in one statement; None if there is none."""
     if not secret or len(secret) > LONGEST_SECRET:
         return None
     keys = ApiKey.objects.alive(now).select_related("provider")
     return keys.filter(digest=digest(secret)).first()
 
 
-def note_use(*, key: ApiKey, address: str | None, now: datetime) -> None:
-    """Keep when and from where the key was last used: at most once a minute and address."""
+def record_use(*, key: ApiKey, address: str | None, now: datetime) -> None:
+    """Record time and address of the key's last use, at most once a minute per address."""
     if (
         key.last_used_at is not None
-        and now - key.last_used_at < NOTED_EVERY
+        and now - key.last_used_at < RECORDED_EVERY
         and key.last_used_from == address
     ):
         return

@@ -1,6 +1,6 @@
-"""Secrets of API keys and invitations: shown or mailed once, and kept as hashes only.
+"""Secrets of API keys and invitations: shown or mailed once, and stored as hashes.
 
-At 256 random bits a plain SHA-256 can't be guessed back.
+A secret has 256 random bits, so a SHA-256 without salt can't be reversed by guessing.
 """
 
 import hashlib
@@ -15,5 +15,5 @@ def new_secret(*, start: str = "") -> str:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret: its SHA-256 in hexadecimal digits."""
+    """The SHA-256 of a secret in hexadecimal digits, which is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Forms of signing in and of one's own account."""
+"""Forms of signing in and of the profile."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from accounts.models import User
 
 
 class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
-    """The library's form in the portal's words."""
+    """allauth's form with the portal's labels."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -19,7 +19,7 @@ class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
 
 
 class PasswordResetForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
-    """The library's form in the portal's words."""
+    """allauth's form with the portal's labels."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,7 +27,7 @@ class PasswordResetForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
-    """One's own name, as others see it."""
+    """The person's own name, as colleagues see it."""
 
     class Meta:
         model = User

@@ -1,4 +1,4 @@
-"""The remembered badges of a person's menu (the menu itself: `mtp.navigation`)."""
+"""The cache of the badges in a person's menu (`mtp.navigation` makes the menu)."""
 
 from django.core.cache import caches
 
@@ -6,10 +6,10 @@ from accounts.models import User
 
 
 def menu_badges_key(user: User) -> str:
-    """The key of a person's figures in the provider's cache."""
+    """The key of a person's badges in the provider's cache."""
     return f"menu:{user.pk}"
 
 
 def clear_menu_badges(*, user: User) -> None:
-    """Have the badges counted again for this person, who has just changed what waits."""
+    """Let the badges of this person be counted again, after a change to what they count."""
     caches["provider"].delete(menu_badges_key(user))

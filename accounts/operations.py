@@ -1,6 +1,6 @@
-"""Operations staff work inside one provider at a time, and that is logged.
+"""Operations staff work inside one provider at a time; the admin's log records it.
 
-Models in providers' schemas register a `ProviderModelAdmin`: it appears once a provider is chosen.
+Models of provider schemas register a `ProviderModelAdmin`, which appears inside a provider only.
 """
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -11,21 +11,21 @@ from accounts.models import OPERATIONS_PROVIDER_KEY, Provider, User
 
 
 def work_in(request: HttpRequest, *, provider: Provider) -> None:
-    """Choose the provider whose schema this session's requests run in; logged."""
+    """Enter the provider's schema in this session's requests, and log it."""
     request.session[OPERATIONS_PROVIDER_KEY] = provider.pk
     _log(request, provider, "Began to work in this provider.")
 
 
 def leave(request: HttpRequest) -> None:
-    """Back to no provider; logged. Harmless when none was chosen."""
-    chosen = request.session.pop(OPERATIONS_PROVIDER_KEY, None)
-    provider = Provider.objects.filter(pk=chosen).first()
+    """Leave the provider, if one was entered, and log it."""
+    provider_pk = request.session.pop(OPERATIONS_PROVIDER_KEY, None)
+    provider = Provider.objects.filter(pk=provider_pk).first()
     if provider is not None:
         _log(request, provider, "Left this provider.")
 
 
 def working_provider(request: HttpRequest) -> Provider | None:
-    """The open provider chosen by this member of staff, whose schema is entered."""
+    """The active provider that this member of staff has entered."""
     provider: Provider | None = getattr(request, "provider", None)
     return provider if provider is not None and provider.is_active else None
 
@@ -39,24 +39,24 @@ def _log(request: HttpRequest, provider: Provider, text: str) -> None:
 
 
 class ProviderModelAdmin(ModelAdmin):  # type: ignore[misc]
-    """For models of a provider's schema: there is nothing to see until a provider is chosen."""
+    """The admin of a model in provider schemas, with permissions inside a provider only."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Listed only inside a provider."""
+        """Whether the app is listed."""
         return working_provider(request) is not None and super().has_module_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        """As Django grants it, inside a provider."""
+        """Django's permission, inside a provider."""
         return working_provider(request) is not None and super().has_view_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - inlines pass it
-        """As Django grants it, inside a provider."""
+        """Django's permission, inside a provider."""
         return working_provider(request) is not None and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        """As Django grants it, inside a provider."""
+        """Django's permission, inside a provider."""
         return working_provider(request) is not None and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        """As Django grants it, inside a provider."""
+        """Django's permission, inside a provider."""
         return working_provider(request) is not None and super().has_delete_permission(request, obj)

@@ -1,6 +1,6 @@
-"""Who may call a route. Every route names its policy, and a test fails on one that does not.
+"""Policies of routes: who may call a view. A test fails on a route without one.
 
-A policy is the outermost decorator of a view: it answers before anything is read from the request.
+A policy is the outermost decorator of a view, so it answers before the view reads the request.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ REFUSALS = {
     Permission.CHANGE_BILLING: "You don't have permission to see payment information.",
     Permission.CHANGE_CAPS: "You don't have permission to change user caps.",
     Permission.MANAGE_ADMINISTRATORS: "Only an Owner may see and change administrators.",
-    Permission.EXTEND_ALLOWANCE: "Only an Owner may order, or whom an Owner allowed it.",
+    Permission.EXTEND_ALLOWANCE: "Only an Owner, or whom an Owner permits it, may order.",
     Permission.MANAGE_INTEGRATIONS: "You don't have permission to manage integrations.",
     Permission.MANAGE_API_KEY: "You don't have permission to change the API key.",
 }
@@ -35,7 +35,7 @@ NOT_READY_STATUS = 503
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`permissions` empty: anyone signed in, or anyone at all where `is_public`."""
+    """Requires one of the permissions; with none, a sign-in, or nothing if `is_public`."""
 
     name: str
     permissions: tuple[Permission, ...] = ()
@@ -47,7 +47,7 @@ SIGNED_IN = Policy("signed in")
 OPERATIONS = Policy("operations staff")
 API_KEY = Policy("a provider's API key")
 
-# Routes of libraries, which guard themselves; by name, or by namespace with a colon at the end.
+# Routes of libraries, which check access themselves, by name or by namespace with a colon.
 LIBRARY_POLICIES: dict[str, Policy] = {
     "account_login": ANYONE,
     "account_logout": ANYONE,
@@ -60,13 +60,13 @@ LIBRARY_POLICIES: dict[str, Policy] = {
     "account_change_password": SIGNED_IN,
     "operations_sign_out": ANYONE,
     "admin:": OPERATIONS,
-    # Except its reference, which names its own policy; tests/mtp/test_api.py walks the operations.
+    # The API's reference names its own policy; tests/mtp/test_api.py checks every operation.
     "api:": API_KEY,
 }
 
 
 def anyone(view: View) -> View:
-    """A route for everybody, signed in or not."""
+    """A route for everyone, signed in or not."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -76,7 +76,7 @@ def anyone(view: View) -> View:
 
 
 def signed_in(view: View) -> View:
-    """A route for whoever is signed in, whatever their role; others are sent to sign in."""
+    """A route for everyone who is signed in, with any role. Others are sent to sign in."""
 
     @wraps(view)
     def guarded(request: SiteRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -88,10 +88,10 @@ def signed_in(view: View) -> View:
 
 
 def requires(*permissions: Permission) -> Callable[[View], View]:
-    """A route for roles with any of these permissions, in their active provider's schema.
+    """A route for roles with one of these permissions, in their provider's schema.
 
-    Others get 403 with the reason, people who are not signed in are sent to sign in, and those of a
-    provider that is still being set up are told so.
+    Other roles get 403 with the reason; people who are not signed in are sent to sign in; people of
+    a provider that is being set up get a 503 page.
     """
     policy = Policy("requires " + " or ".join(permissions), permissions)
 
@@ -113,7 +113,7 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
 
 
 def policy_of(*, view: View, name: str, namespaces: Sequence[str] = ()) -> Policy | None:
-    """The policy of a route, or None when it names none."""
+    """The policy of a route, None if it has none."""
     own: Policy | None = getattr(view, "policy", None)
     if own is not None:
         return own
@@ -130,14 +130,14 @@ def _named(view: View, policy: Policy) -> View:
 
 def _to_sign_in(request: SiteRequest) -> HttpResponse:
     if request.htmx:
-        # A redirect would be followed within the fragment: the whole page has to go.
+        # htmx would load a redirect into the fragment; the whole page must go to sign in.
         page = request.htmx.current_url_abs_path or "/"
         return HttpResponseClientRedirect(redirect_to_login(page).url)
     return redirect_to_login(request.get_full_path())
 
 
 def _not_ready(request: SiteRequest) -> HttpResponse:
-    shown = {"provider": request.provider, "support_email": settings.SUPPORT_EMAIL}
-    response = render(request, "accounts/not_ready.html", shown, status=NOT_READY_STATUS)
+    context = {"provider": request.provider, "support_email": settings.SUPPORT_EMAIL}
+    response = render(request, "accounts/not_ready.html", context, status=NOT_READY_STATUS)
     response["Retry-After"] = "5"
     return response

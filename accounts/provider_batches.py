@@ -1,4 +1,4 @@
-"""Rounds of the clock over all providers: portions that share a task and a connection."""
+"""Work for all providers, in batches that share a task and a database connection."""
 
 import itertools
 import logging
@@ -12,18 +12,17 @@ from core.outbox.delivery import batch_wakeups
 
 logger = logging.getLogger(__name__)
 
-# A connection keeps what it learned of every schema it touched (some 100 kB each), so it is closed
-# after so many providers.
+# A connection caches every schema that it enters (about 100 kB each), so each batch closes its own.
 PROVIDERS_PER_TASK = 100
 
 
 def active_providers() -> QuerySet[Provider]:
-    """Those that the clock works for, in the order of their ids."""
+    """Providers with scheduled work, in order of their ids."""
     return Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
 
 
 def batches(providers: QuerySet[Provider]) -> list[list[int]]:
-    """The ids of these providers, in portions for a task each."""
+    """The ids of these providers, in batches of one task each."""
     ids = iter(providers.values_list("pk", flat=True))
     return list(iter(lambda: list(itertools.islice(ids, PROVIDERS_PER_TASK)), []))
 
@@ -31,9 +30,9 @@ def batches(providers: QuerySet[Provider]) -> list[list[int]]:
 def for_each_provider(
     provider_ids: Iterable[int], do: Callable[[Provider], object], *, failed: str
 ) -> None:
-    """Do it for each of these providers; one that fails is logged and holds up no other.
+    """Call `do` for each of these providers. A failure is logged; the other providers continue.
 
-    `failed` is what the log says, with `%s` for the provider. Workers are woken once, at the end.
+    `failed` is the log message, with `%s` for the provider. Workers are woken once, at the end.
     """
     try:
         with batch_wakeups():
@@ -47,6 +46,6 @@ def for_each_provider(
 
 
 def close_connection() -> None:
-    """End a portion: the next begins with a connection that knows of no schema."""
+    """Close the connection after a batch, so that the next one starts with an empty cache."""
     if not connection.in_atomic_block:
         connection.close()

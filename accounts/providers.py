@@ -1,18 +1,17 @@
-"""The provider the code works for, and finding one by the name a person types."""
+"""The current provider, and the provider of a name that a person types."""
 
 from accounts.models import Provider
 from core.schema import NoProviderSchema, connection
 
 
 class NoSuchProvider(LookupError):
-    """No provider goes by that name; the text lists those that exist."""
+    """No provider has that name; the message lists the existing ones."""
 
 
 def current_provider() -> Provider:
-    """The provider whose schema was entered, as loaded at that door: no statement.
+    """The provider whose schema is entered, as it was loaded then: no statement.
 
-    What others may have changed since then must be read again. Raises `NoProviderSchema` where
-    none was entered.
+    Read again what may have changed since. Raises `NoProviderSchema` outside of a schema.
     """
     provider = connection.tenant
     if not isinstance(provider, Provider):
@@ -21,14 +20,12 @@ def current_provider() -> Provider:
 
 
 def find_provider(*, name: str) -> Provider:
-    """The provider with this invoice prefix (in any case) or schema name.
-
-    Raises `NoSuchProvider`.
-    """
+    """The provider with this invoice prefix or schema name. Raises `NoSuchProvider`."""
     by_prefix = Provider.objects.filter(invoice_prefix__iexact=name)
     provider = by_prefix.first() or Provider.objects.filter(schema_name=name).first()
     if provider is None:
-        known = Provider.objects.order_by("invoice_prefix").values_list("invoice_prefix", flat=True)
-        listed = ", ".join(prefix.lower() for prefix in known[:20]) or "none yet"
+        all_prefixes = Provider.objects.order_by("invoice_prefix")
+        prefixes = all_prefixes.values_list("invoice_prefix", flat=True)[:20]
+        listed = ", ".join(prefix.lower() for prefix in prefixes) or "none yet"
         raise NoSuchProvider(f"There is no provider “{name}”. Providers: {listed}.")
     return provider

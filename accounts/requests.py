@@ -1,4 +1,4 @@
-"""The request as the middleware leaves it, and as views see it after their policy."""
+"""Types of requests: after the middleware, and after a view's policy."""
 
 from django_htmx.middleware import HtmxDetails
 
@@ -7,14 +7,14 @@ from core.middleware import ProviderRequest
 
 
 class SiteRequest(ProviderRequest):
-    """Any request after the middleware, also of people who are not signed in."""
+    """A request after the middleware, of anyone."""
 
     provider: Provider | None
     htmx: HtmxDetails
 
 
 class PortalRequest(SiteRequest):
-    """A signed-in person's request, in the schema of their provider."""
+    """A request of a signed-in person, in their provider's schema."""
 
     user: User
     provider: Provider

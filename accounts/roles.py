@@ -1,4 +1,4 @@
-"""Who may do what: the one table of roles and permissions (docs/facts/product.md, People)."""
+"""Roles and their permissions, in one table (docs/facts/product.md, People)."""
 
 from django.db import models
 
@@ -14,7 +14,7 @@ class Role(models.TextChoices):
 
 
 class Permission(models.TextChoices):
-    """One thing a person may do; every route names the one it needs."""
+    """A permission. Every route names the ones it needs."""
 
     VIEW_ORGANIZATIONS = "view_organizations", "See organizations, their users and devices"
     CHANGE_ORGANIZATIONS = "change_organizations", "Create and change organizations"
@@ -70,17 +70,17 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ORGANIZATION_ADMIN: frozenset({Permission.USE_OWN_ORGANIZATION}),
 }
 
-# From the lowest to the highest: nobody grants a role above their own.
+# From the lowest to the highest. A person can't grant a role above their own.
 RANKS = (Role.ORGANIZATION_ADMIN, Role.READ_ONLY, Role.ADMIN, Role.BILLING_ADMIN, Role.OWNER)
 PROVIDER_ROLES = (Role.OWNER, Role.BILLING_ADMIN, Role.ADMIN, Role.READ_ONLY)
-# Invoices name every organization: whoever sees money sees them all.
+# Invoices name every organization, so a role that sees money can't be limited to some.
 LIMITABLE_ROLES = (Role.ADMIN, Role.READ_ONLY)
-# Whom an Owner may let extend the allowance (docs/facts/product.md, People).
+# Roles that an Owner may allow to extend the allowance (docs/facts/product.md, People).
 EXTENDING_ROLES = (Role.BILLING_ADMIN, Role.ADMIN)
 
 
 def may_grant(*, by: Role, role: Role) -> bool:
-    """Whether somebody of role `by` may give `role` to others, or take it from them."""
+    """Whether the role `by` may grant `role` to others, or take it from them."""
     needed = (
         Permission.MANAGE_ORGANIZATION_ADMINS
         if role == Role.ORGANIZATION_ADMIN

@@ -1,4 +1,4 @@
-"""Signing in by e-mail and password: allauth with our rules, and a row for each attempt."""
+"""Sign-in by e-mail and password: allauth with our rules, and a log row for each attempt."""
 
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -16,10 +16,10 @@ from core.mail import queue_mail
 
 
 class EmailBackend(AuthenticationBackend):  # type: ignore[misc]
-    """allauth's, for e-mail addresses."""
+    """allauth's backend for e-mail addresses."""
 
     def get_user(self, user_id: int) -> User | None:
-        """The login of a session with its provider, read at once; None when it was deactivated."""
+        """The session's login and its provider, in one statement; None if it is deactivated."""
         user = User.objects.select_related("provider").filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
 
@@ -38,7 +38,7 @@ def _record(
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """No sign-up: logins are made by invitation. Mail goes through the outbox."""
+    """Logins are created by invitation only. Mail goes through the outbox."""
 
     error_messages: ClassVar = {
         **DefaultAccountAdapter.error_messages,
@@ -46,11 +46,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
-        """Nobody signs up by oneself."""
+        """Never: an administrator invites each login."""
         return False
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Refuse and record what is over the limit of attempts."""
+        """Record an attempt over the limit. Raises ValidationError."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
@@ -64,18 +64,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         _record(request, outcome=SignInEvent.Outcome.FAILED, email=typed, user=None)
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
-        """Record the right password of a login that was deactivated."""
+        """Record a correct password for a deactivated login."""
         _record(request, outcome=SignInEvent.Outcome.INACTIVE, email=user.email, user=user)
         response: HttpResponse = super().respond_user_inactive(request, user)
         return response
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign in and record it."""
+        """Sign in and record the sign-in."""
         super().login(request, user)
         _record(request, outcome=SignInEvent.Outcome.SUCCEEDED, email=user.email, user=user)
 
     def logout(self, request: HttpRequest) -> None:
-        """Record it and sign out."""
+        """Record the sign-out and sign out."""
         if isinstance(request.user, User):
             _record(
                 request,
@@ -86,12 +86,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().logout(request)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        """The link of a reset mail: on our own address, whatever Host the request claimed."""
+        """The link in a reset mail, on SITE_URL and never on the request's Host."""
         path = urlsplit(super().get_reset_password_from_key_url(key)).path
         return f"{settings.SITE_URL}{path}"
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Queue allauth's mail, in text and HTML, with the change that caused it."""
+        """Queue allauth's mail, as text and HTML, in the transaction of its cause."""
         message = self.render_mail(
             template_prefix, email, {"email": email, "site_url": settings.SITE_URL, **context}
         )

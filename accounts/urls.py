@@ -1,4 +1,4 @@
-"""Addresses of accounts. Of allauth's own, only those of signing in and passwords."""
+"""Routes of accounts. Of allauth's routes, only those of sign-in and passwords."""
 
 from allauth.account import views as allauth_views
 from django.urls import path, re_path

@@ -1,4 +1,4 @@
-"""What must stay true of a provider's logins (docs/facts/product.md, People)."""
+"""Rules for a provider's logins (docs/facts/product.md, People)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,34 +8,34 @@ from accounts.roles import Role
 
 
 def lock_people(*, provider_id: int) -> None:
-    """Let nobody else change the provider's people until the transaction ends.
+    """Lock the provider's logins against other changes until the transaction ends.
 
-    Two who check at once that another Owner stays would both go. Raises
-    TransactionManagementError outside of a transaction.
+    Without the lock, the last two Owners could leave at once: each would see the other one stay.
+    Raises TransactionManagementError outside of a transaction.
     """
-    # No key lock: signing in and inserting rows that name the provider need not wait.
+    # Not a key lock, so that sign-ins and inserts with this provider do not wait.
     Provider.objects.select_for_update(no_key=True).filter(pk=provider_id).get()
 
 
 def refuse_losing_the_last(*, before: User, after: Mapping[str, Any]) -> dict[str, str]:
-    """Texts by field when this change would leave a provider without an Owner or without billing.
+    """Errors by field if the change removes the provider's last Owner or billing administrator.
 
-    `after` holds `role` and `is_active` as they are to be. Call `lock_people` before.
+    `after` holds the new `role` and `is_active`. Call `lock_people` first.
     """
     if before.provider_id is None or not before.is_active:
         return {}
     others = User.objects.filter(provider_id=before.provider_id, is_active=True)
     others = others.exclude(pk=before.pk)
     field = "role" if after["is_active"] else "is_active"
-    goes = field == "is_active" or after["role"] != before.role
-    if not goes or others.filter(role=before.role).exists():
+    is_removed = field == "is_active" or after["role"] != before.role
+    if not is_removed or others.filter(role=before.role).exists():
         return {}
     if before.role == Role.OWNER:
-        return {field: "This is the provider's last Owner. Make somebody else Owner first."}
+        return {field: "This is the provider's last Owner. Make another person Owner first."}
     promoted = field == "role" and after["role"] == Role.OWNER
     if before.role == Role.BILLING_ADMIN and not promoted:
         return {
             field: "This is the provider's last Administrator with Billing. "
-            "Give somebody else that role first."
+            "Give another person that role first."
         }
     return {}

@@ -1,4 +1,4 @@
-"""What fields of accounts may hold, beyond their type."""
+"""Validators for fields of accounts."""
 
 import zoneinfo
 from functools import cache
@@ -13,7 +13,7 @@ def _time_zones() -> frozenset[str]:
 
 
 def time_zone_name(value: str) -> None:
-    """Refuse what is not a name of the IANA time zone database."""
+    """Refuse names that are not in the IANA time zone database. Raises ValidationError."""
     if value not in _time_zones():
         raise ValidationError(
             "“%(name)s” is not a time zone. Use a name such as Europe/Berlin or UTC.",
@@ -23,7 +23,7 @@ def time_zone_name(value: str) -> None:
 
 
 def currency_code(value: str) -> None:
-    """Refuse what is not an ISO 4217 code."""
+    """Refuse codes that are not in ISO 4217. Raises ValidationError."""
     if value not in get_global("all_currencies"):
         raise ValidationError(
             "“%(code)s” is not a currency. Use its three-letter code, such as USD.",

@@ -1,4 +1,4 @@
-"""The start page, one's own profile, the state of the service, and refusals."""
+"""Start page, profile, health check, and the page of refusals."""
 
 import logging
 
@@ -26,7 +26,7 @@ HEALTH_TIMEOUT_SECONDS = 2
 @signed_in
 @require_safe
 def home(request: PortalRequest) -> HttpResponse:
-    """To the page this person's work starts on."""
+    """Redirect to the role's start page."""
     if request.user.is_staff:
         return redirect("admin:index")
     if request.user.role == Role.ORGANIZATION_ADMIN:
@@ -37,14 +37,14 @@ def home(request: PortalRequest) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: PortalRequest) -> HttpResponse:
-    """One's own name, role and address."""
+    """The person's own name, role and address."""
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST":
         if form.is_valid():
             form.save()
             messages.success(request, "Your profile is saved.")
             return redirect("profile")
-        # The shell shows the name as it is, not as it was refused.
+        # The page header shows the stored name, not the refused one.
         request.user.refresh_from_db()
     status = 422 if form.errors else 200
     context = {"form": form, "may_choose_alert_mail": request.user.may(Permission.VIEW_ALERTS)}
@@ -54,7 +54,7 @@ def profile(request: PortalRequest) -> HttpResponse:
 @anyone
 @require_safe
 def operations_sign_in(request: HttpRequest) -> HttpResponse:
-    """The portal's sign-in serves the operations admin too, with its limits and its log."""
+    """Redirect to the portal's sign-in, so that its limits and log cover the operations admin."""
     if request.user.is_authenticated and not request.user.is_staff:
         raise PermissionDenied("These pages are for operations staff.")
     return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
@@ -64,7 +64,7 @@ def operations_sign_in(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature
-    """200 when PostgreSQL and Redis answer, 503 when one does not, with which."""
+    """200 if PostgreSQL and Redis answer, otherwise 503 with the part that does not."""
     parts = {"database": _database_answers(), "redis": _redis_answers()}
     return JsonResponse(
         {name: "ok" if answers else "does not answer" for name, answers in parts.items()},
@@ -96,6 +96,6 @@ def _redis_answers() -> bool:
 
 
 def forbidden(request: HttpRequest, exception: PermissionDenied) -> HttpResponse:
-    """403 with the reason a person can act on."""
+    """403 with the reason, which a person can act on."""
     reason = str(exception) if exception.args else ""
     return render(request, "403.html", {"reason": reason}, status=403)

@@ -11,5 +11,5 @@ from accounts.admin import packages, providers, sign_ins, users
 __all__ = ["allauth_admin", "auth_admin", "packages", "providers", "sign_ins", "users"]
 
 admin.site.index_title = "Operations"
-# Neither decides anything here: rights come with roles, and logins are kept under Users.
+# Not used: rights come with roles, and e-mail addresses are edited under Users.
 admin.site.unregister([EmailAddress, Group])

@@ -1,4 +1,4 @@
-"""Packages with their list prices, and packs that are on offer."""
+"""The admin of packages and packs, with their list prices."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -8,7 +8,7 @@ from accounts.models import Offer, OfferPrice, Package, PackagePrice
 
 
 class PriceInline(TabularInline):  # type: ignore[misc]
-    """List prices from a date on; what a contract agreed stays with the contract."""
+    """List prices from a date on. Contracts keep their agreed prices."""
 
     model = PackagePrice
     extra = 0
@@ -16,7 +16,7 @@ class PriceInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Package)
 class PackageAdmin(ModelAdmin):  # type: ignore[misc]
-    """A package that contracts were made of is withdrawn, not deleted."""
+    """Packages. One that contracts name is withdrawn, not deleted."""
 
     list_display = ("name", "metric", "is_offered")
     list_filter = ("is_offered", "metric")
@@ -24,12 +24,12 @@ class PackageAdmin(ModelAdmin):  # type: ignore[misc]
     inlines = (PriceInline,)
 
     def has_delete_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Contracts name packages by id."""
+        """Never: contracts name packages by id."""
         return False
 
 
 class OfferPriceInline(TabularInline):  # type: ignore[misc]
-    """Prices of the whole term, one a currency; what was ordered keeps its own."""
+    """Prices of the whole term, one per currency. Orders keep their own price."""
 
     model = OfferPrice
     extra = 0
@@ -37,7 +37,7 @@ class OfferPriceInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Offer)
 class OfferAdmin(ModelAdmin):  # type: ignore[misc]
-    """A pack that was ordered is withdrawn, not deleted."""
+    """Packs of active users. One that was ordered is withdrawn, not deleted."""
 
     list_display = ("name", "quantity", "months", "is_offered")
     list_filter = ("is_offered",)
@@ -45,5 +45,5 @@ class OfferAdmin(ModelAdmin):  # type: ignore[misc]
     inlines = (OfferPriceInline,)
 
     def has_delete_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Orders name offers by id."""
+        """Never: orders name offers by id."""
         return False

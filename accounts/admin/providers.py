@@ -1,4 +1,4 @@
-"""Providers: created with their schema, watched while that is made, entered to work inside."""
+"""The admin of providers: create one with its schema, watch the progress, work inside it."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ NEVER_CHANGES = ("invoice_prefix", "billing_time_zone", "currency")
 
 @admin.register(Provider)
 class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
-    """Providers are never deleted: their invoices stay."""
+    """Providers. They are never deleted, because their invoices stay."""
 
     list_display = ("name", "invoice_prefix", "state", "schema_name", "billing_time_zone")
     list_filter = ("state",)
@@ -36,7 +36,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         "currency",
         "organization_limit",
     )
-    of_the_record = (
+    record_fields = (
         "state",
         "state_detail",
         "schema_name",
@@ -46,19 +46,19 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     )
 
     def get_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
-        """What the record says of itself is shown once there is one."""
-        return (*self.fields, *self.of_the_record) if obj else self.fields
+        """The form's fields, and for an existing provider the fields that the product sets."""
+        return (*self.fields, *self.record_fields) if obj else self.fields
 
     def get_readonly_fields(
         self,
         request: HttpRequest,  # noqa: ARG002 - Django's signature
         obj: Provider | None = None,
     ) -> tuple[str, ...]:
-        """What issued invoices and metered months rest on stays as it was created."""
-        return (*NEVER_CHANGES, *self.of_the_record) if obj else ()
+        """The fields that issued invoices and metered months depend on."""
+        return (*NEVER_CHANGES, *self.record_fields) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
-        """A new provider is recorded together with the task that makes its schema."""
+        """Save the provider, a new one with the task that creates its schema."""
         if not change:
             obj.schema_name = schema_name_of(invoice_prefix=obj.invoice_prefix)
         super().save_model(request, obj, form, change)
@@ -71,7 +71,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         obj: Provider,
         post_url_continue: str | None = None,  # noqa: ARG002 - Django's signature
     ) -> HttpResponse:
-        """To the page that watches the schema being made."""
+        """Redirect to the progress page."""
         return redirect("admin:accounts_provider_progress", obj.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: Provider | None = None) -> bool:  # noqa: ARG002 - Django's signature
@@ -79,7 +79,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own, and what is done with one provider."""
+        """The admin's routes, and those of one provider."""
         views = {
             "progress": self.progress,
             "retry": require_POST(self.retry),
@@ -98,7 +98,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return [*own, *super().get_urls()]
 
     def progress(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
-        """How far the schema is; looks again by itself until it is made."""
+        """The progress of the schema; the page refreshes itself until it is created."""
         provider = get_object_or_404(Provider, pk=provider_pk)
         context = {
             **self.admin_site.each_context(request),
@@ -109,7 +109,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/accounts/provider_progress.html", context)
 
     def retry(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
-        """Make the schema again after it failed."""
+        """Create the schema again after a failure."""
         provider = get_object_or_404(Provider, pk=provider_pk)
         if not provider.is_active:
             retry_schema(provider=provider, now=timezone.now())
@@ -117,7 +117,7 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return redirect("admin:accounts_provider_progress", provider.pk)
 
     def work_in(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
-        """Enter the provider's schema for this session."""
+        """Work inside the provider in this session."""
         provider = get_object_or_404(Provider, pk=provider_pk)
         if provider.is_active:
             operations.work_in(request, provider=provider)
@@ -126,6 +126,6 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
         return redirect(reverse("admin:index"))
 
     def leave(self, request: HttpRequest) -> HttpResponse:
-        """Back to no provider."""
+        """Stop working inside a provider."""
         operations.leave(request)
         return redirect("admin:accounts_provider_changelist")

@@ -1,4 +1,4 @@
-"""The log of sign-ins: to read only."""
+"""The admin of the sign-in log, read-only."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -9,7 +9,7 @@ from accounts.models import SignInEvent
 
 @admin.register(SignInEvent)
 class SignInEventAdmin(ModelAdmin):  # type: ignore[misc]
-    """Who signed in, from where, and who was refused."""
+    """Sign-ins and refused attempts, with address and browser."""
 
     list_display = ("at", "email", "outcome", "ip_address", "user_agent")
     list_filter = ("outcome",)
@@ -19,13 +19,13 @@ class SignInEventAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """Written by signing in."""
+        """Never: sign-ins write the log."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never changed."""
+        """Never: the log is append-only."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never deleted."""
+        """Never: the log is append-only."""
         return False

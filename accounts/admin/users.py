@@ -1,4 +1,4 @@
-"""Logins: of providers' people and of operations staff."""
+"""The admin of logins: administrators of providers and operations staff."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from accounts.user_rules import lock_people, refuse_losing_the_last
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Everything but the password, which its owner sets by mail."""
+    """A login without its password, which the person sets by mail."""
 
     class Meta:
         model = User
@@ -33,12 +33,12 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean_email(self) -> str:
-        """Addresses are compared in lower case."""
+        """The address in lower case."""
         email: str = self.cleaned_data["email"]
         return email.strip().lower()
 
     def clean(self) -> dict[str, Any]:
-        """The rules that need more than one field, each with its own message."""
+        """The rules across fields, each with its own message."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("is_superuser") and not cleaned.get("is_staff"):
             self.add_error("is_superuser", "Only operations staff have every right.")
@@ -54,7 +54,7 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(User)
 class UserAdmin(ModelAdmin):  # type: ignore[misc]
-    """Logins are deactivated, never deleted: what they did keeps their name."""
+    """Logins. They are deactivated and never deleted, because records name them."""
 
     form = UserForm
     list_display = ("email", "name", "provider", "role", "is_staff", "is_active", "last_login")
@@ -65,11 +65,11 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
     autocomplete_fields = ("provider",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
-        """A login never moves to another provider."""
+        """The provider of an existing login, which never changes."""
         return ("provider",) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:
-        """A new login has no password until its owner asks for one; money ends a limit."""
+        """Save the login; a new one has no password. Roles that see money are not limited."""
         if not change:
             obj.set_unusable_password()
         if obj.role not in LIMITABLE_ROLES:
@@ -77,5 +77,5 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
         super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Deactivate instead."""
+        """Never: logins are deactivated."""
         return False

@@ -1,4 +1,4 @@
-"""Providers, the people who sign in, and what is sold: the public schema."""
+"""Providers, logins, packages and packs: the public schema."""
 
 from accounts.models.api_keys import ApiKey
 from accounts.models.invitations import Invitation

@@ -13,23 +13,23 @@ SHOWN_CHARACTERS = 12
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """API keys, asked in the domain's words."""
+    """Queries for API keys."""
 
     def alive(self, now: datetime) -> "ApiKeyQuerySet":
-        """Those that open the API at `now`."""
+        """Keys that are accepted at `now`."""
         not_expired = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
         return self.filter(not_expired, revoked_at=None)
 
     def current(self) -> "ApiKeyQuerySet":
-        """The one of a provider that nothing ends yet."""
+        """Keys without an end; a provider has at most one."""
         return self.filter(revoked_at=None, expires_at=None)
 
 
 class ApiKey(models.Model):
-    """Opens the API for one provider's own systems.
+    """A key to the API for one provider's own systems.
 
-    A provider has at most one key without an end; generating the next gives the last its end, at
-    once or after an overlap. `last_used_at` is exact to a minute.
+    A provider has at most one key without an end. Generating the next one ends it, at once or after
+    an overlap. `last_used_at` is exact to a minute.
     """
 
     provider = models.ForeignKey(

@@ -13,18 +13,18 @@ from core.text import plain_text
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
-    """Invitations, asked in the domain's words."""
+    """Queries for invitations."""
 
     def open(self) -> "InvitationQuerySet":
-        """Those that were neither accepted nor revoked; they may have expired."""
+        """Invitations that were neither accepted nor revoked; they may have expired."""
         return self.filter(accepted_at=None, revoked_at=None)
 
 
 class Invitation(models.Model):
-    """Lets one person make a login, once, until it expires.
+    """An invitation to create a login, once, until it expires.
 
-    The role and the limits are those of the login to be. Sending it again replaces the link: the
-    old one stops working.
+    Role and limits are those of the new login. Sending it again replaces the link, and the old one
+    stops working.
     """
 
     provider = models.ForeignKey(

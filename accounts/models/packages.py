@@ -1,4 +1,4 @@
-"""What is sold: packages with their list prices, and packs that extend an allowance."""
+"""Packages with their list prices, and prepaid packs of active users."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -15,7 +15,7 @@ LONGEST_TERM_MONTHS = 36
 
 
 class Package(models.Model):
-    """What is sold, and which metric it is billed by."""
+    """A package that contracts are made of, and the metric it is billed by."""
 
     name = models.CharField(max_length=100, unique=True)
     metric = models.CharField(
@@ -55,10 +55,10 @@ class PackagePrice(models.Model):
 
 
 class Offer(models.Model):
-    """A pack of monthly active users that providers can order to extend their allowance.
+    """A pack of monthly active users that providers order to extend their allowance.
 
-    It raises the allowance by `quantity` in each of `months` billing months, of which the month of
-    the order is the first (docs/facts/product.md, Active users).
+    It raises the allowance by `quantity` in each of `months` billing months, the month of the order
+    included (docs/facts/product.md, Active users).
     """
 
     name = models.CharField(max_length=100, unique=True, validators=[plain_text])
@@ -78,7 +78,7 @@ class Offer(models.Model):
 
 
 class OfferPrice(models.Model):
-    """What a pack costs for its whole term, without tax, in one currency."""
+    """The price of a pack for its whole term, without tax, in one currency."""
 
     offer = models.ForeignKey(
         Offer, on_delete=models.CASCADE, related_name="prices", db_index=False

@@ -1,4 +1,4 @@
-"""The people who sign in, and the log of their signing in."""
+"""Logins, and the log of sign-ins."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +14,7 @@ from core.text import plain_text
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-# Session key: the provider that operations staff work inside.
+# Session key of the provider that operations staff work inside.
 OPERATIONS_PROVIDER_KEY = "operations_provider_id"
 
 
@@ -22,7 +22,7 @@ class UserManager(BaseUserManager["User"]):
     """Creates logins; e-mail addresses are compared in lower case."""
 
     def create_user(self, *, email: str, password: str | None = None, **fields: object) -> "User":
-        """A login with a usable password, or none until it is set by mail."""
+        """Create a login. Without a password, the person sets one by mail."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.full_clean(exclude=["password"])
@@ -30,26 +30,26 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, *, email: str, password: str, **fields: object) -> "User":
-        """Operations staff with every right in the operations admin."""
+        """Create operations staff with every right in the operations admin."""
         return self.create_user(
             email=email, password=password, is_staff=True, is_superuser=True, **fields
         )
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """The login of an address, whatever its case."""
+        """The login of an address, in any case."""
         return self.get(email=(username or "").strip().lower())
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Someone who signs in. Belongs to one provider, or is operations staff and to none.
+    """A login: of a person at one provider, or of operations staff, who have no provider.
 
-    An organization admin names its organization by id: no foreign key enters a provider's schema.
-    `limited_to` None sees all organizations; only roles without money can be limited.
-    Logins are deactivated, never deleted: what they did keeps their name.
+    `organization_id` is no foreign key, because none may enter a provider's schema.
+    `limited_to` None sees all organizations; only roles that do not see money can be limited.
+    Logins are deactivated and never deleted, because records name them.
     """
 
     email = models.EmailField(
-        unique=True, error_messages={"unique": "Somebody already signs in with this address."}
+        unique=True, error_messages={"unique": "Another login has this address."}
     )
     name = models.CharField(max_length=200, validators=[plain_text])
     provider = models.ForeignKey(
@@ -115,7 +115,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name
 
     def may(self, permission: Permission) -> bool:
-        """Whether this login's role grants the permission, or an Owner did."""
+        """Whether the role, or an Owner, grants this login the permission."""
         if permission == Permission.EXTEND_ALLOWANCE and self.may_extend_allowance:
             return True
         return bool(self.role) and permission in PERMISSIONS[Role(self.role)]
@@ -128,21 +128,21 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.limited_to
 
     def active_provider(self, request: "HttpRequest") -> Provider | None:
-        """The provider this request works in: one's own, or the one operations staff chose."""
+        """The request's provider: the login's own, or the one that operations staff entered."""
         if not self.is_staff:
             return self.provider
-        chosen = request.session.get(OPERATIONS_PROVIDER_KEY)
-        return Provider.objects.filter(pk=chosen).first() if chosen else None
+        provider_pk = request.session.get(OPERATIONS_PROVIDER_KEY)
+        return Provider.objects.filter(pk=provider_pk).first() if provider_pk else None
 
 
 class SignInEvent(models.Model):
-    """A sign-in, a refused one, or a sign-out: appended, never changed.
+    """A sign-in, a refused attempt, or a sign-out. Append-only.
 
-    `email` is what was typed, so an attempt on an unknown address is kept too.
+    `email` is the address as typed, so attempts with an unknown address are recorded too.
     """
 
     class Outcome(models.TextChoices):
-        """What came of it."""
+        """The outcome of the attempt."""
 
         SUCCEEDED = "succeeded", "Signed in"
         FAILED = "failed", "Wrong e-mail or password"

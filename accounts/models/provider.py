@@ -1,4 +1,4 @@
-"""Providers: tenants, each with a schema of its own, and what a new one is made from."""
+"""Providers: each has its own schema."""
 
 import uuid
 from typing import ClassVar
@@ -13,14 +13,14 @@ from core.text import plain_text
 
 
 class Provider(TenantMixin):  # type: ignore[misc]
-    """A managed service provider: a tenant with a schema of its own.
+    """A managed service provider (MSP), which django-tenants calls a tenant, with its own schema.
 
-    `billing_time_zone` decides where its months begin and end and never changes under a month that
-    was metered (`billing_zone()`). `stripe_customer_id` is how a webhook finds its provider.
+    Months begin and end in `billing_time_zone`, which never changes (`billing_zone()`). A webhook
+    finds its provider by `stripe_customer_id`.
     """
 
     class State(models.TextChoices):
-        """Whether the schema is there."""
+        """The state of the schema."""
 
         PROVISIONING = "provisioning", "Being set up"
         ACTIVE = "active", "Active"
@@ -56,7 +56,7 @@ class Provider(TenantMixin):  # type: ignore[misc]
     outstanding_from = models.DateTimeField(
         null=True,
         editable=False,
-        help_text="From when an unpaid invoice may count: before, no page asks the invoices.",
+        help_text="Before this instant no unpaid invoice counts, so pages do not query invoices.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -64,17 +64,17 @@ class Provider(TenantMixin):  # type: ignore[misc]
         return self.name
 
     def billing_zone(self) -> ZoneInfo:
-        """The time zone of its months, days and deadlines; the only way for Python to read it.
+        """The time zone of its months, days and deadlines. Python code reads it only here.
 
-        The one copy is the `tenants.MeteringPolicy` row in its schema, for the counting triggers.
+        The counting triggers read the one copy, the `tenants.MeteringPolicy` row in its schema.
         """
         return ZoneInfo(self.billing_time_zone)
 
     @property
     def is_active(self) -> bool:
-        """Whether its schema is there and may be entered."""
+        """Whether its schema is set up and can be entered."""
         return self.state == self.State.ACTIVE
 
 
 class Domain(DomainMixin):  # type: ignore[misc]
-    """Demanded by django-tenants; nothing is ever decided by a host name."""
+    """Required by django-tenants; no host name chooses a provider."""

@@ -1,4 +1,4 @@
-"""Making a new provider: its row at once, its schema by a task."""
+"""New providers: the row at once, the schema by a task."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -22,16 +22,16 @@ _schema_steps: list[SchemaStep] = []
 
 
 def on_new_provider(step: SchemaStep) -> SchemaStep:
-    """Register rows that every new schema needs; the step runs inside the new schema.
+    """Register a step that adds the first rows of each new schema.
 
-    It runs in the transaction that makes the schema, so it may only touch the database.
+    It runs inside the schema, in the transaction that creates it, so it may only use the database.
     """
     _schema_steps.append(step)
     return step
 
 
 def schema_name_of(*, invoice_prefix: str) -> str:
-    """The schema of the provider with this prefix, which is unique and never changes."""
+    """The schema name of the provider with this prefix, which is unique and never changes."""
     return f"provider_{invoice_prefix.lower()}"
 
 
@@ -47,10 +47,9 @@ def create_provider(
     organization_limit: int = 100,
     now: datetime,
 ) -> Provider:
-    """Record a provider that is being set up, and the task that makes its schema.
+    """Create a provider, and the task that creates its schema.
 
-    The schema's name comes from the invoice prefix, which is unique. Raises ValidationError with a
-    message per field.
+    Raises ValidationError with messages by field.
     """
     provider = Provider(
         schema_name=schema_name_of(invoice_prefix=invoice_prefix),
@@ -69,13 +68,13 @@ def create_provider(
 
 
 def request_schema(*, provider: Provider, now: datetime) -> None:
-    """Ask a worker to make the provider's schema; asking again changes nothing."""
+    """Enqueue the creation of the provider's schema; doing it twice changes nothing."""
     enqueue(topic=PROVISION_TOPIC, key=str(provider.pk), payload={"id": provider.pk}, now=now)
 
 
 @transaction.atomic
 def retry_schema(*, provider: Provider, now: datetime) -> None:
-    """Ask again after it failed, also when the outbox has given up."""
+    """Enqueue the creation again after a failure, even if the outbox has given up."""
     Provider.objects.filter(pk=provider.pk, state=Provider.State.FAILED).update(
         state=Provider.State.PROVISIONING
     )
@@ -87,11 +86,11 @@ def retry_schema(*, provider: Provider, now: datetime) -> None:
 
 
 def provision(*, provider: Provider, now: datetime) -> None:
-    """Make the provider's schema by running the migrations in it, and open the provider.
+    """Create the provider's schema with its migrations and first rows, and activate the provider.
 
-    The schema, its first rows and the provider's state are one transaction: killed in the middle,
-    the next run starts from nothing. Doing it twice, or in two workers at once, changes nothing.
-    Raises what the database raises, also when the schema already exists.
+    All of it is one transaction, so after a kill the next run starts from nothing. Doing it twice,
+    or in two workers at once, changes nothing. Raises the database's error, also if the schema
+    already exists.
     """
     with transaction.atomic():
         locked = Provider.objects.select_for_update().get(pk=provider.pk)
@@ -109,7 +108,7 @@ def provision(*, provider: Provider, now: datetime) -> None:
 
 @handler(PROVISION_TOPIC, max_attempts=6)
 def provision_by_task(payload: Mapping[str, Any], now: datetime) -> None:
-    """Provision, and show operations why it failed; the outbox tries again."""
+    """Provision; store a failure for the operations admin. The outbox tries again."""
     provider = Provider.objects.get(pk=payload["id"])
     try:
         provision(provider=provider, now=now)

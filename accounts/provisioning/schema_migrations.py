@@ -1,8 +1,7 @@
-"""Bringing one provider's schema to the migrations of this release.
+"""Migration of one provider's schema to this release.
 
-Django asks four times per schema for the list of every table in the database, which makes a run
-over thousands of schemas quadratic; one look at the schema's own table is enough
-(docs/facts/performance.md, Schemas).
+Django lists every table of the database four times per schema, so a run over thousands of schemas
+is quadratic. Here one query reads the schema's own table (docs/facts/performance.md, Schemas).
 """
 
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ MigrationKey = tuple[str, str]
 
 
 class _SchemaRecorder(MigrationRecorder):
-    """Looks for `django_migrations` in the current schema only, by name."""
+    """Looks `django_migrations` up by name, in the current schema only."""
 
     _has_table: bool
 
@@ -37,14 +36,14 @@ class _SchemaRecorder(MigrationRecorder):
 
 
 class _SchemaExecutor(MigrationExecutor):
-    """Applies migrations of a graph that was read before, instead of reading it per schema."""
+    """Applies the migrations of a loaded graph, instead of loading it for each schema."""
 
     def __init__(self, *, loader: MigrationLoader) -> None:
         self.connection = connection
         self.loader = loader
         self.recorder = _SchemaRecorder(connection)
         self.progress_callback = None
-        # Django keeps rows of its table here, and looks at their keys only.
+        # Django stores rows here and reads their keys only.
         loader.applied_migrations = cast("Any", self.recorder.applied_migrations())
 
 
@@ -55,7 +54,7 @@ def provider_app_labels() -> frozenset[str]:
 
 
 class ProviderMigrations:
-    """The migrations of this release, read once, to be applied to any number of schemas."""
+    """The migrations of this release, loaded once and applied to any number of schemas."""
 
     def __init__(self) -> None:
         self._loader = MigrationLoader(None)
@@ -64,21 +63,21 @@ class ProviderMigrations:
             key for key in self._loader.graph.nodes if key[0] in labels
         )
         self._leaves = [key for key in self._loader.graph.leaf_nodes() if key[0] in labels]
-        # One graph serves all schemas; a squashed migration would need one per schema's history.
+        # A squashed migration would need a graph per schema, by the history of each.
         squashed = [key for key in self._loader.replacements if key[0] in labels]
         if squashed:
             raise NotImplementedError(f"Squashed migrations of provider apps: {squashed}")
 
     def missing_in(self, *, schema: str) -> frozenset[MigrationKey]:
-        """The migrations that the schema has not had; empty when it is at the target."""
+        """The migrations that were not applied to the schema."""
         with schema_context(schema):
             return self.target - frozenset(_SchemaRecorder(connection).applied_migrations())
 
     def apply_to(self, *, schema: str) -> int:
-        """Bring an existing schema to the target; returns how many migrations were applied.
+        """Apply the missing migrations to an existing schema; return their number.
 
-        Two callers at once do it one after the other. A migration that fails is undone, those
-        before it stay, and the error goes on to the caller.
+        Two callers at once wait for each other. A migration that fails is rolled back, those before
+        it stay, and its error is raised.
         """
         with _one_at_a_time(schema), schema_context(schema):
             executor = _SchemaExecutor(loader=self._loader)
@@ -109,6 +108,6 @@ def schema_exists(*, schema: str) -> bool:
 
 
 def create_schema(*, schema: str) -> None:
-    """Make the schema, empty; raises ProgrammingError when it already exists."""
+    """Create an empty schema. Raises ProgrammingError if it already exists."""
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))

@@ -1,4 +1,4 @@
-"""What tests of accounts share."""
+"""Fixtures of the tests of accounts."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from accounts.provisioning.new_provider import _schema_steps, on_new_provider
 
 @pytest.fixture
 def failing_step() -> Iterator[None]:
-    """A step of a new schema that fails after the copy was made."""
+    """A step for new schemas that fails after the migrations."""
 
     def fail(provider: Provider, now: object) -> None:
         raise RuntimeError("the power went out")

@@ -1,4 +1,4 @@
-"""Creating a provider: what is refused, and the command that does all of it."""
+"""Creating a provider: refused input, and the command."""
 
 from io import StringIO
 
@@ -23,7 +23,7 @@ from tests.personas import Personas
         ("invoice_prefix", 'A"; DROP', "capital letters"),
         ("billing_time_zone", "Mars/Olympus", "is not a time zone"),
         ("currency", "XXY", "is not a currency"),
-        ("contact_email", "nobody", "valid email"),
+        ("contact_email", "fay", "valid email"),
         ("organization_limit", 0, "greater than or equal to 1"),
     ],
 )
@@ -56,23 +56,25 @@ def command(**changed: str) -> str:
     return out.getvalue()
 
 
-def test_the_command_makes_provider_schema_and_owner(db: None) -> None:
-    said = command(time_zone="America/Denver")
+def test_the_command_creates_provider_schema_and_owner(db: None) -> None:
+    output = command(time_zone="America/Denver")
     owner = User.objects.get(email="fay@fresh.example")
     assert owner.provider.is_active
     assert owner.provider.billing_time_zone == "America/Denver"
     assert (owner.role, owner.has_usable_password()) == ("owner", False)
-    assert "http://testserver/accounts/password/reset/" in said
+    assert "http://testserver/accounts/password/reset/" in output
 
 
-def test_the_command_refuses_all_or_nothing(people: Personas) -> None:
+def test_the_command_creates_nothing_if_one_option_is_refused(people: Personas) -> None:
     with pytest.raises(CommandError) as refused:
         command(owner_email=people.olive.email)
-    assert "--owner-email: Somebody already signs in with this address." in str(refused.value)
+    assert "--owner-email: Another login has this address." in str(refused.value)
     assert not Provider.objects.filter(invoice_prefix="FRESH").exists()
 
 
-def test_the_command_says_that_a_schema_could_not_be_made(db: None, failing_step: None) -> None:
+def test_the_command_reports_a_schema_that_could_not_be_created(
+    db: None, failing_step: None
+) -> None:
     with pytest.raises(CommandError, match="the power went out"):
         command()
     assert Provider.objects.get(invoice_prefix="FRESH").state == Provider.State.FAILED

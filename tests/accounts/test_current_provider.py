@@ -1,4 +1,4 @@
-"""The current provider is the one whose schema was entered, for exactly as long."""
+"""The current provider: the one whose schema is entered, until the block ends."""
 
 from collections.abc import Callable
 from threading import Thread
@@ -23,7 +23,7 @@ noted: list[Provider] = []
 
 @handler(TOPIC)
 def note(_payload: object, _now: object) -> None:
-    """What a handler sees."""
+    """A handler that records its provider."""
     noted.append(current_provider())
 
 
@@ -64,7 +64,7 @@ def test_reading_the_current_provider_costs_no_statement(
         assert current_provider() is north
 
 
-def test_a_schema_name_is_resolved_once_at_the_door(
+def test_a_schema_name_is_resolved_once_when_it_is_entered(
     north: Provider, django_assert_num_queries: Callable[..., object]
 ) -> None:
     with django_assert_num_queries(1), schema_named(north.schema_name):

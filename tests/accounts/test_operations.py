@@ -49,7 +49,7 @@ def test_a_provider_is_created_and_watched_until_it_is_ready(operations: Client)
     assert "Fresh is ready." in page.text
 
 
-def test_a_failed_set_up_says_why_and_is_tried_again(operations: Client) -> None:
+def test_a_failed_set_up_shows_the_reason_and_is_tried_again(operations: Client) -> None:
     operations.post("/operations/accounts/provider/add/", PROVIDER)
     Provider.objects.filter(invoice_prefix="FRESH").update(
         state=Provider.State.FAILED, state_detail="PgDumpMissing: install it"
@@ -75,7 +75,7 @@ def test_a_failed_set_up_says_why_and_is_tried_again(operations: Client) -> None
         ("organization_limit", "9" * 30, "less than or equal to"),
     ],
 )
-def test_bad_providers_are_refused_by_field(
+def test_invalid_providers_are_refused_by_field(
     field: str, value: str, text: str, operations: Client
 ) -> None:
     response = operations.post("/operations/accounts/provider/add/", {**PROVIDER, field: value})
@@ -84,7 +84,7 @@ def test_bad_providers_are_refused_by_field(
     assert Provider.objects.count() == 2
 
 
-def test_what_invoices_rest_on_is_not_changed(operations: Client, north: Provider) -> None:
+def test_fields_that_invoices_depend_on_are_read_only(operations: Client, north: Provider) -> None:
     operations.post(
         f"/operations/accounts/provider/{north.pk}/change/",
         {**PROVIDER, "name": "Renamed"},
@@ -112,7 +112,7 @@ def test_working_in_a_provider_is_shown_and_logged(
     ]
 
 
-def test_entering_takes_a_post_and_an_open_provider(operations: Client, north: Provider) -> None:
+def test_entering_needs_a_post_and_an_active_provider(operations: Client, north: Provider) -> None:
     address = f"/operations/accounts/provider/{north.pk}/work-in/"
     assert operations.get(address).status_code == 405
     Provider.objects.filter(pk=north.pk).update(state=Provider.State.FAILED)
@@ -123,7 +123,7 @@ def test_entering_takes_a_post_and_an_open_provider(operations: Client, north: P
 @pytest.mark.parametrize(
     ("changed", "text"),
     [
-        ({"email": "OLIVE@Nordlicht.example", "is_staff": "on"}, "already signs in"),
+        ({"email": "OLIVE@Nordlicht.example", "is_staff": "on"}, "Another login has"),
         ({"role": "owner"}, "Operations staff have neither a provider nor a role"),
         ({"role": "owner", "is_staff": "on"}, "Operations staff have neither"),
         ({"role": "organization_admin", "provider": "north"}, "needs the id of an organization"),
@@ -145,7 +145,7 @@ def test_a_role_that_does_not_fit_is_refused(
     assert User.objects.count() == before
 
 
-def test_a_login_is_made_without_a_password(operations: Client, north: Provider) -> None:
+def test_a_login_is_created_without_a_password(operations: Client, north: Provider) -> None:
     operations.post("/operations/accounts/user/add/", login(provider=north.pk, role="read_only"))
     made = User.objects.get(email="new@x.example")
     assert (made.role, made.provider, made.has_usable_password()) == ("read_only", north, False)
@@ -159,7 +159,7 @@ def test_a_login_is_made_without_a_password(operations: Client, north: Provider)
         ("sofia", {"role": "billing_admin"}, "last Owner"),
     ],
 )
-def test_the_last_owner_stays(
+def test_the_last_owner_cannot_be_removed(
     name: str, changed: dict[str, str], text: str, operations: Client, people: Personas
 ) -> None:
     person = getattr(people, name)
@@ -170,7 +170,9 @@ def test_the_last_owner_stays(
     assert (unchanged.role, unchanged.is_active) == ("owner", True)
 
 
-def test_an_owner_may_go_once_there_is_another(operations: Client, people: Personas) -> None:
+def test_an_owner_can_be_removed_once_there_is_another(
+    operations: Client, people: Personas
+) -> None:
     User.objects.filter(pk=people.bill.pk).update(role="owner")
     values = {"email": people.olive.email, "name": people.olive.name, "role": "read_only"}
     operations.post(
@@ -207,7 +209,7 @@ def test_the_sign_in_log_is_read_only(operations: Client, people: Personas) -> N
     "page",
     ["", "accounts/provider/", "accounts/user/", "accounts/package/add/", "accounts/user/add/"],
 )
-def test_pages_open(page: str, operations: Client) -> None:
+def test_admin_pages_open(page: str, operations: Client) -> None:
     assert operations.get(f"/operations/{page}").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Every route names who may call it, and holds to it for every role."""
+"""Every route has a policy and enforces it for every role."""
 
 import pytest
 from django.http import HttpResponse
@@ -12,7 +12,7 @@ from tests.personas import Personas
 from tests.routes import Route, all_routes
 
 ROUTES = all_routes()
-# Any id will do: the policy answers before the view looks anything up.
+# Any id works: the policy answers before the view loads a row.
 SOME_ID = 987_654_321
 BY_ROLE = {
     Role.OWNER: "olive",
@@ -58,7 +58,7 @@ def test_a_route_without_a_policy_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         clear_url_caches()
 
 
-def test_names_are_unique() -> None:
+def test_route_names_are_unique() -> None:
     names = [str(route) for route in ROUTES if not route.namespaces]
     assert sorted(names) == sorted(set(names))
 
@@ -91,7 +91,7 @@ def test_operations_staff_use_the_operations_admin_only(client: Client, people: 
         assert client.get(address(route)).status_code == 403, route
 
 
-def test_htmx_requests_take_the_whole_page_to_sign_in(client: Client, db: None) -> None:
+def test_htmx_requests_redirect_the_whole_page_to_sign_in(client: Client, db: None) -> None:
     response = client.get(
         "/organizations/?q=a",
         headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/organizations/?q=a"},
@@ -99,7 +99,7 @@ def test_htmx_requests_take_the_whole_page_to_sign_in(client: Client, db: None) 
     assert response["HX-Redirect"] == "/accounts/login/?next=/organizations/%3Fq%3Da"
 
 
-def test_a_refusal_says_why(client: Client, people: Personas) -> None:
+def test_a_refusal_shows_the_reason(client: Client, people: Personas) -> None:
     from django.core.exceptions import PermissionDenied
     from django.test import RequestFactory
 

@@ -1,4 +1,4 @@
-"""Signing in, being refused, being shut out, and the log of all of it."""
+"""Sign-in: success, refusal, limits, password reset, and the sign-in log."""
 
 import pytest
 import redis
@@ -18,7 +18,7 @@ Outcome = SignInEvent.Outcome
 
 @pytest.fixture(autouse=True)
 def _fresh_limits(settings: object) -> None:
-    """Attempts are counted in Valkey, which knows nothing of rolled-back tests."""
+    """Reset the attempts: they are counted in Valkey, which a test does not roll back."""
     with redis.Redis.from_url(settings.REDIS_URL) as valkey:
         for key in valkey.scan_iter("*allauth*"):
             valkey.delete(key)
@@ -51,7 +51,7 @@ def test_sign_in_and_out_are_logged_with_address_and_browser(
     assert outcomes() == [Outcome.SUCCEEDED, Outcome.SIGNED_OUT]
 
 
-def test_signing_out_takes_a_post(client: Client, people: Personas) -> None:
+def test_signing_out_needs_a_post(client: Client, people: Personas) -> None:
     client.force_login(people.olive)
     client.get("/accounts/logout/")
     assert client.get("/organizations/").status_code == 200
@@ -66,7 +66,7 @@ def test_signing_out_takes_a_post(client: Client, people: Personas) -> None:
         ("staff", "/operations/"),
     ],
 )
-def test_everyone_starts_where_their_work_is(
+def test_each_role_starts_on_its_own_page(
     name: str, start: str, client: Client, people: Personas
 ) -> None:
     client.force_login(getattr(people, name))
@@ -75,17 +75,21 @@ def test_everyone_starts_where_their_work_is(
     assert response.status_code == 200
 
 
-def test_wrong_passwords_and_unknown_addresses_look_alike(client: Client, people: Personas) -> None:
+def test_wrong_passwords_and_unknown_addresses_get_the_same_page(
+    client: Client, people: Personas
+) -> None:
     known = sign_in(client, people.olive.email, "wrong")
-    unknown = sign_in(client, "nobody@nowhere.example", "wrong")
+    unknown = sign_in(client, "unknown@nowhere.example", "wrong")
     wrong = "This e-mail address and password do not belong together."
     assert wrong in known.text
     assert wrong in unknown.text
     assert outcomes() == [Outcome.FAILED, Outcome.FAILED]
-    assert SignInEvent.objects.last().email == "nobody@nowhere.example"
+    assert SignInEvent.objects.last().email == "unknown@nowhere.example"
 
 
-def test_guessing_is_stopped_for_the_address_and_ends(client: Client, people: Personas) -> None:
+def test_guesses_for_one_address_are_stopped_for_some_minutes(
+    client: Client, people: Personas
+) -> None:
     for _ in range(5):
         sign_in(client, people.olive.email, "guess")
     refused = sign_in(client, people.olive.email)
@@ -96,7 +100,7 @@ def test_guessing_is_stopped_for_the_address_and_ends(client: Client, people: Pe
         assert sign_in(client, people.olive.email).status_code == 302
 
 
-def test_guessing_many_addresses_is_stopped_for_the_computer(client: Client, db: None) -> None:
+def test_guesses_for_many_addresses_are_stopped_for_the_computer(client: Client, db: None) -> None:
     seen = [sign_in(client, f"guess{n}@x.example", "x") for n in range(11)]
     assert "Too many failed login attempts" in seen[-1].text
 
@@ -110,7 +114,7 @@ def test_a_deactivated_login_ends_with_the_next_request(client: Client, people: 
     assert outcomes() == [Outcome.INACTIVE]
 
 
-def test_a_demotion_bites_with_the_next_request(client: Client, people: Personas) -> None:
+def test_a_demotion_takes_effect_with_the_next_request(client: Client, people: Personas) -> None:
     client.force_login(people.bill)
     assert client.get("/account/payments/").status_code == 200
     User.objects.filter(pk=people.bill.pk).update(role="admin")
@@ -126,7 +130,7 @@ def test_a_demotion_bites_with_the_next_request(client: Client, people: Personas
         (Provider.State.FAILED, "support@mtp.example"),
     ],
 )
-def test_a_provider_without_a_schema_is_told_so(
+def test_a_provider_without_a_schema_gets_a_503_page(
     state: str, text: str, client: Client, people: Personas
 ) -> None:
     Provider.objects.filter(pk=people.north.pk).update(state=state)
@@ -138,7 +142,7 @@ def test_a_provider_without_a_schema_is_told_so(
     assert client.post("/accounts/logout/").status_code == 302
 
 
-def test_nobody_signs_up(client: Client, db: None) -> None:
+def test_the_sign_up_page_creates_no_login(client: Client, db: None) -> None:
     client.post(
         "/accounts/signup/",
         {"email": "new@x.example", "password1": PASSWORD, "password2": PASSWORD},
@@ -148,7 +152,7 @@ def test_nobody_signs_up(client: Client, db: None) -> None:
 
 def test_a_forgotten_password_is_reset_by_mail(client: Client, people: Personas) -> None:
     client.post("/accounts/password/reset/", {"email": people.olive.email})
-    assert mail.outbox == []  # first a row, then a mail
+    assert mail.outbox == []  # the mail is an outbox row until it is delivered
     deliver_due(now=timezone.now())
     (message,) = mail.outbox
     assert message.to == [people.olive.email]
@@ -180,12 +184,12 @@ def test_the_reset_link_ignores_the_host_header(
 
 
 def test_unknown_addresses_get_the_same_page_and_no_mail(client: Client, db: None) -> None:
-    response = client.post("/accounts/password/reset/", {"email": "nobody@nowhere.example"})
+    response = client.post("/accounts/password/reset/", {"email": "unknown@nowhere.example"})
     assert response["Location"] == "/accounts/password/reset/done/"
     assert not OutboxMessage.objects.filter(topic="mail.send").exists()
 
 
-def test_an_owner_without_a_password_gets_one_by_mail(client: Client, people: Personas) -> None:
+def test_an_owner_without_a_password_gets_the_reset_mail(client: Client, people: Personas) -> None:
     people.olive.set_unusable_password()
     people.olive.save()
     client.post("/accounts/password/reset/", {"email": people.olive.email})
@@ -201,7 +205,7 @@ def test_an_owner_without_a_password_gets_one_by_mail(client: Client, people: Pe
         ("\u202egpj.exe", "can&#x27;t be seen"),
     ],
 )
-def test_a_profile_name_that_is_refused(
+def test_a_profile_name_with_an_error_is_refused(
     name: str, text: str, client: Client, people: Personas
 ) -> None:
     client.force_login(people.olive)
@@ -219,6 +223,8 @@ def test_a_profile_name_is_saved(client: Client, people: Personas) -> None:
 
 
 @pytest.mark.parametrize("email", ["\0", "x" * 10_000, "not an address", "a@b\r\nBcc: c@d.example"])
-def test_nonsense_is_refused_without_an_error(email: str, client: Client, db: None) -> None:
+def test_malformed_addresses_are_refused_without_an_error(
+    email: str, client: Client, db: None
+) -> None:
     assert sign_in(client, email).status_code == 200
     assert client.post("/accounts/password/reset/", {"email": email}).status_code == 200

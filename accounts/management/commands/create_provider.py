@@ -1,4 +1,4 @@
-"""`manage.py create_provider`: a provider with its schema, and its Owner's login."""
+"""`manage.py create_provider`: create a provider, its schema and its Owner's login."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ from accounts.roles import Role
 
 
 class Command(BaseCommand):
-    """Validates all of it before anything is made."""
+    """Validates every option before it creates anything."""
 
     help = "Creates a provider with its schema, and the login of its Owner."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What a provider needs."""
+        """The fields of the provider and its Owner."""
         parser.add_argument("--name", required=True, help="The provider's name.")
         parser.add_argument(
             "--invoice-prefix",
@@ -29,7 +29,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--owner-name", required=True, help="Who signs in as Owner.")
         parser.add_argument("--owner-email", required=True, help="The Owner's address.")
-        parser.add_argument("--contact-name", help="Whom its people ask; default: the Owner.")
+        parser.add_argument(
+            "--contact-name", help="The contact of its administrators; default: the Owner."
+        )
         parser.add_argument("--contact-email", help="Default: the Owner's address.")
         parser.add_argument(
             "--time-zone", default="UTC", help="Where its months begin, as in Europe/Berlin."
@@ -38,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--organization-limit", type=int, default=100)
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - a command's signature
-        """Create both, then the schema."""
+        """Create provider and Owner, then the schema."""
         now = timezone.now()
         try:
             with transaction.atomic():
@@ -54,7 +56,7 @@ class Command(BaseCommand):
                 )
                 self._create_owner(provider, options)
         except ValidationError as refused:
-            raise CommandError(_in_words(refused)) from refused
+            raise CommandError(_error_text(refused)) from refused
         try:
             provision_by_task({"id": provider.pk}, now)
         except Exception as error:
@@ -65,7 +67,7 @@ class Command(BaseCommand):
         address = f"{settings.SITE_URL}{reverse('account_reset_password')}"
         self.stdout.write(
             f"{provider.name} is set up in schema {provider.schema_name}.\n"
-            f"{options['owner_name']} has no password yet and asks for one at {address}"
+            f"{options['owner_name']} has no password yet and sets one at {address}"
         )
 
     def _create_owner(self, provider: Provider, options: dict[str, Any]) -> None:
@@ -77,11 +79,11 @@ class Command(BaseCommand):
                 role=Role.OWNER,
             )
         except ValidationError as refused:
-            texts = {f"owner_{field}": found for field, found in refused.message_dict.items()}
+            texts = {f"owner_{field}": errors for field, errors in refused.message_dict.items()}
             raise ValidationError(texts) from refused
 
 
-def _in_words(refused: ValidationError) -> str:
+def _error_text(refused: ValidationError) -> str:
     """One line per field, named as its option."""
     lines = []
     for field, texts in refused.message_dict.items():

@@ -1,4 +1,4 @@
-"""`manage.py migrate_providers`: what to run at every release, instead of `migrate`."""
+"""`manage.py migrate_providers`: migrate every schema. Run it at each release, not `migrate`."""
 
 from collections import Counter
 from typing import Any
@@ -14,16 +14,16 @@ from accounts.provisioning.schema_rollout import (
 
 
 class Command(BaseCommand):
-    """Reports a line per schema; ends with 1 if any failed, after all were tried."""
+    """Prints a line per schema; exits with 1, after all schemas, if one failed."""
 
     help = (
         "Brings the public schema and every provider's schema to this release. "
-        "Schemas that are there already are skipped. Django's own `migrate` and `migrate_schemas` "
+        "Schemas that need no migration are skipped. Django's own `migrate` and `migrate_schemas` "
         "take much longer over many providers."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - a command's signature
-        """Migrate all, report each."""
+        """Migrate every schema and print its result."""
         self._report(migrate_public())
         outcomes: Counter[Outcome] = Counter()
         for result in migrate_provider_schemas():

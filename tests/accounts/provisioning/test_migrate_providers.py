@@ -1,4 +1,4 @@
-"""`migrate_providers`: all schemas, skipping what is done, going on after a failure."""
+"""`migrate_providers`: every schema, without those at the target, also after a failure."""
 
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -53,7 +53,7 @@ def without_colour(schema: str) -> None:
 def next_release(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_provider: Callable[..., Provider]
 ) -> Iterator[tuple[Provider, Provider]]:
-    """Two committed providers, and a release that has one migration more than they do."""
+    """Two committed providers, and a release with one more migration."""
     early, late = own_provider(prefix="EARLY"), own_provider(prefix="LATE")
     package = tmp_path / "later_integrations"
     package.mkdir()
@@ -80,7 +80,7 @@ def test_a_release_reaches_every_schema_and_is_then_skipped(
     assert {outcome for outcome, _ in rollout().values()} == {Outcome.AT_TARGET}
 
 
-def test_one_failure_is_reported_and_the_others_go_on(
+def test_one_failure_is_reported_and_the_other_schemas_continue(
     next_release: tuple[Provider, Provider],
 ) -> None:
     early, late = next_release
@@ -106,7 +106,7 @@ def test_a_new_provider_gets_the_new_release(
     assert has_colour(own_provider(prefix="NEWEST").schema_name)
 
 
-def test_a_lost_schema_is_reported(own_provider: Callable[..., Provider]) -> None:
+def test_a_missing_schema_is_reported(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider(prefix="LOST")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -116,13 +116,13 @@ def test_a_lost_schema_is_reported(own_provider: Callable[..., Provider]) -> Non
     assert results[provider.schema_name].reason == "the schema does not exist"
 
 
-def test_a_provider_being_set_up_is_left_alone(own_provider: Callable[..., Provider]) -> None:
+def test_a_provider_being_set_up_is_not_migrated(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider(prefix="YOUNG")
     Provider.objects.filter(pk=provider.pk).update(state=Provider.State.PROVISIONING)
     assert provider.schema_name not in rollout()
 
 
-def test_looking_at_a_schema_does_not_list_the_database(north: Provider) -> None:
+def test_reading_a_schemas_migrations_does_not_list_the_database(north: Provider) -> None:
     migrations = ProviderMigrations()
     with CaptureQueriesContext(
         connection,

@@ -1,4 +1,4 @@
-"""A provider's schema is whole, is its own, and is made once whatever happens."""
+"""A provider's schema is complete, separate, and created once."""
 
 import os
 import re
@@ -31,7 +31,7 @@ from tests.personas import Personas
 from tests.providers import replay_to
 from usage.models import UsageEvent
 
-# Everything that makes up a schema, with its name left out.
+# Every part of a schema, without the schema's name.
 DESCRIPTION = """
 SELECT 'column', table_name || '.' || column_name, data_type || is_nullable
        || coalesce(column_default, '') || coalesce(identity_generation, '')
@@ -51,7 +51,7 @@ FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)
 ORDER BY 1, 2, 3
 """
 
-# PostgreSQL writes the same check with other casts once it has read it back.
+# PostgreSQL adds casts to a check when it reads the check back.
 SPELLINGS = re.compile(r"::(text|character varying)|[()\[\]]")
 
 
@@ -81,8 +81,8 @@ def drop(provider: Provider) -> None:
     close_provider(provider)
 
 
-def test_schemas_of_the_tests_are_what_migrating_makes(north: Provider) -> None:
-    """Also one that replays the SQL of the migrations, as `tests.providers` makes most of them."""
+def test_schemas_of_the_tests_equal_migrated_ones(north: Provider) -> None:
+    """Also for a schema that replays the migrations' SQL, as `tests.providers` does for most."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA provider_migrated")
         cursor.execute("CREATE SCHEMA provider_replayed")
@@ -95,14 +95,14 @@ def test_schemas_of_the_tests_are_what_migrating_makes(north: Provider) -> None:
 
 
 def test_every_migration_of_a_provider_runs_in_a_transaction() -> None:
-    """A new provider's schema is migrated in one; `atomic = False` would fail there."""
+    """A new schema is migrated in one transaction, in which `atomic = False` fails."""
     graph = MigrationLoader(None).graph
     labels = provider_app_labels()
     outside = [key for key, found in graph.nodes.items() if key[0] in labels and not found.atomic]
     assert outside == []
 
 
-def test_what_is_counted_lands_in_its_own_schema(north: Provider, south: Provider) -> None:
+def test_counting_triggers_write_to_their_own_schema(north: Provider, south: Provider) -> None:
     for provider in (north, south):
         with provider_schema(provider):
             organization = Organization.objects.create(name="Twin")
@@ -141,7 +141,7 @@ def test_ids_of_two_providers_never_coincide(north: Provider, south: Provider) -
     assert abs(ids[0] - ids[1]) >= 90_000
 
 
-def test_nothing_is_left_of_a_test(north: Provider, people: Personas) -> None:
+def test_a_test_leaves_no_rows(north: Provider, people: Personas) -> None:
     assert people.otto.organization_id == people.otto_organization.pk
     with provider_schema(north):
         assert list(Organization.objects.all()) == [people.otto_organization]
@@ -152,7 +152,7 @@ def test_a_new_schema_has_what_every_provider_needs(north: Provider) -> None:
         assert MeteringPolicy.objects.current().billing_time_zone == north.billing_time_zone
 
 
-def test_a_task_makes_the_schema(db: None) -> None:
+def test_the_task_creates_the_schema(db: None) -> None:
     provider = new_provider()
     assert provider.state == Provider.State.PROVISIONING
     assert not schema_exists(schema=provider.schema_name)
@@ -163,7 +163,7 @@ def test_a_task_makes_the_schema(db: None) -> None:
         assert Organization.objects.count() == 0
 
 
-def test_doing_it_twice_changes_nothing(db: None) -> None:
+def test_provisioning_twice_changes_nothing(db: None) -> None:
     provider = new_provider()
     provision(provider=provider, now=timezone.now())
     with provider_schema(provider):
@@ -173,7 +173,7 @@ def test_doing_it_twice_changes_nothing(db: None) -> None:
         assert Organization.objects.count() == 1
 
 
-def test_a_failure_leaves_no_schema_and_says_why(db: None, failing_step: None) -> None:
+def test_a_failure_leaves_no_schema_and_stores_the_reason(db: None, failing_step: None) -> None:
     provider = new_provider()
     deliver_due(now=timezone.now())
     provider.refresh_from_db()
@@ -182,7 +182,7 @@ def test_a_failure_leaves_no_schema_and_says_why(db: None, failing_step: None) -
     assert not schema_exists(schema=provider.schema_name)
 
 
-def test_a_failed_provider_is_set_up_by_trying_again(db: None) -> None:
+def test_a_failed_provider_is_set_up_by_a_retry(db: None) -> None:
     provider = new_provider()
     Provider.objects.filter(pk=provider.pk).update(state=Provider.State.FAILED)
     OutboxMessage.objects.update(dead_at=timezone.now(), attempts=6)
@@ -192,7 +192,7 @@ def test_a_failed_provider_is_set_up_by_trying_again(db: None) -> None:
     assert (provider.state, provider.state_detail) == (Provider.State.ACTIVE, "")
 
 
-def test_a_schema_that_is_there_already_is_never_taken_over(db: None) -> None:
+def test_an_existing_schema_is_never_taken_over(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA provider_fresh")
     provider = new_provider()
@@ -202,7 +202,7 @@ def test_a_schema_that_is_there_already_is_never_taken_over(db: None) -> None:
     assert "already exists" in provider.state_detail
 
 
-def test_two_workers_at_once_make_one_schema(committed: None) -> None:
+def test_two_workers_at_once_create_one_schema(committed: None) -> None:
     provider = new_provider("RACER")
     errors: list[Exception] = []
 
@@ -239,7 +239,7 @@ provision(provider=Provider.objects.get(pk=int(sys.argv[1])), now=timezone.now()
 """
 
 
-def test_a_worker_killed_in_the_middle_leaves_nothing_in_the_way(committed: None) -> None:
+def test_a_killed_worker_leaves_nothing_behind(committed: None) -> None:
     provider = new_provider("KILLED")
     address = connection.settings_dict
     environment = {
@@ -261,6 +261,6 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_in_the_way(committed: None
         drop(provider)
 
 
-def test_the_task_is_safe_when_the_provider_is_open(north: Provider) -> None:
+def test_the_task_changes_nothing_for_an_active_provider(north: Provider) -> None:
     provision_by_task({"id": north.pk}, timezone.now())
     assert Provider.objects.get(pk=north.pk).is_active

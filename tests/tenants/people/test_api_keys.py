@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts.api_keys import key_of, note_use
+from accounts.api_keys import find_key, record_use
 from accounts.models import ApiKey, Provider
 from core.schema import provider_schema
 from tenants.models import AuditEntry
@@ -67,10 +67,10 @@ def test_the_old_key_lives_as_long_as_was_chosen(
     with time_machine.travel(NOON, tick=False):
         old = generate(as_bill)
         new = generate(as_bill, overlap)
-    assert key_of(secret=new, now=NOON + timedelta(days=400))
-    assert not key_of(secret=old, now=NOON + lives)
+    assert find_key(secret=new, now=NOON + timedelta(days=400))
+    assert not find_key(secret=old, now=NOON + lives)
     if lives:
-        assert key_of(secret=old, now=NOON + lives - timedelta(microseconds=1))
+        assert find_key(secret=old, now=NOON + lives - timedelta(microseconds=1))
 
 
 def test_regenerating_needs_the_choice(as_bill: Client) -> None:
@@ -78,7 +78,7 @@ def test_regenerating_needs_the_choice(as_bill: Client) -> None:
     assert "refused as soon as it stops" in as_bill.get("/account/api-key/").text
     assert as_bill.post("/account/api-key/", {}).status_code == 422
     assert as_bill.post("/account/api-key/", {"overlap": "for ever"}).status_code == 422
-    assert key_of(secret=old, now=datetime.now(UTC))
+    assert find_key(secret=old, now=datetime.now(UTC))
 
 
 def test_a_revoked_key_stops_at_once(as_bill: Client, north: Provider) -> None:
@@ -87,7 +87,7 @@ def test_a_revoked_key_stops_at_once(as_bill: Client, north: Provider) -> None:
     assert "was never used" in as_bill.get(f"/account/api-key/{key.pk}/revoke/").text
     for _ in range(2):
         as_bill.post(f"/account/api-key/{key.pk}/revoke/")
-    assert key_of(secret=secret, now=datetime.now(UTC)) is None
+    assert find_key(secret=secret, now=datetime.now(UTC)) is None
     with provider_schema(north):
         assert AuditEntry.objects.filter(action="api_key.revoked").count() == 1
     assert "No API key" in as_bill.get("/account/").text
@@ -100,7 +100,7 @@ def test_another_providers_key_can_not_be_revoked(
     key = ApiKey.objects.get()
     sofia = sign_in(Client(), people.sofia)
     assert sofia.post(f"/account/api-key/{key.pk}/revoke/").status_code == 404
-    assert key_of(secret=secret, now=datetime.now(UTC))
+    assert find_key(secret=secret, now=datetime.now(UTC))
 
 
 @pytest.mark.parametrize("name", ["adam", "rita"])
@@ -124,12 +124,12 @@ def test_use_is_noted_at_most_once_a_minute(
     as_bill: Client, django_assert_num_queries: Callable[..., object]
 ) -> None:
     secret = generate(as_bill)
-    note_use(key=ApiKey.objects.get(), address="192.0.2.7", now=NOON)
+    record_use(key=ApiKey.objects.get(), address="192.0.2.7", now=NOON)
     with django_assert_num_queries(1):
-        key = key_of(secret=secret, now=NOON)
+        key = find_key(secret=secret, now=NOON)
         assert key
-        note_use(key=key, address="192.0.2.7", now=NOON + timedelta(seconds=59))
-    note_use(key=key, address="192.0.2.8", now=NOON + timedelta(seconds=59))
+        record_use(key=key, address="192.0.2.7", now=NOON + timedelta(seconds=59))
+    record_use(key=key, address="192.0.2.8", now=NOON + timedelta(seconds=59))
     key = ApiKey.objects.get()
     assert (key.last_used_at, key.last_used_from) == (NOON + timedelta(seconds=59), "192.0.2.8")
     assert "from 192.0.2.8" in as_bill.get("/account/").text
@@ -137,4 +137,4 @@ def test_use_is_noted_at_most_once_a_minute(
 
 @pytest.mark.parametrize("text", ["", "mtp_", "x" * 5000, "mtp_\0", "ключ"])
 def test_any_other_text_is_no_key(text: str, db: None) -> None:
-    assert key_of(secret=text, now=NOON) is None
+    assert find_key(secret=text, now=NOON) is None
