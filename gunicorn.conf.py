@@ -1,4 +1,4 @@
-"""Settings of the web server, read by `gunicorn mtp.wsgi` wherever it runs."""
+"""Settings of the web server, which `gunicorn mtp.wsgi` reads from the working directory."""
 
 import os
 
@@ -6,9 +6,9 @@ worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
 accesslog = "-"
-# A worker that touched many providers' schemas holds their catalogs in memory.
+# Restart workers, because a connection keeps the catalog of every schema that it has used.
 max_requests = 5_000
 max_requests_jitter = 500
 control_socket_disable = True
-# Loaded once, before the workers: half the time to the first page, and shared memory.
+# Load the app once before forking: half the time to the first page, and shared memory.
 preload_app = True

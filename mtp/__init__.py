@@ -1,4 +1,4 @@
-"""The project: settings, URLs, tasks' start, and what every app stands on."""
+"""The project: settings, URLs, the menu, the assembled API, Celery, and `make up`."""
 
 from mtp.celery import app as celery_app
 

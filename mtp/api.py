@@ -1,7 +1,8 @@
-"""The API under /api/v1/: each app's routers, one key, one rate, one form of errors."""
+"""The API under /api/v1/: routers of the apps, authentication by key, rate limit, errors."""
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,17 +21,17 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = """
 For a provider's own systems. Send the provider's key in the header `x-api-key`; a key is generated
-under *Account Overview* and opens that provider's organizations, and nothing else.
+under *Account Overview* and gives access to that provider's organizations only.
 
 Errors are `application/problem+json` (RFC 9457): `status`, `code` for programs, `detail` for
-people. Lists come in order of id: pass `next` of one page as `after` of the following one. A
-request may be sent again when no answer came: what has an `external_id` is added once.
-Instants are UTC. At 429, wait for the seconds of `Retry-After`.
+people. Lists are ordered by id: pass `next` of one page as `after` to get the following one. A
+request without an answer may be repeated: an entry with an `external_id` is added once.
+Instants are UTC. After status 429, wait for the seconds in `Retry-After`.
 """
 
 PROBLEM_SCHEMA = {
     "title": "Problem",
-    "description": "RFC 9457. Further members belong to the `code`.",
+    "description": "RFC 9457. Further members depend on `code`.",
     "type": "object",
     "required": ["type", "title", "status", "code", "detail"],
     "properties": {
@@ -44,10 +45,10 @@ PROBLEM_SCHEMA = {
 
 
 class PortalApi(NinjaAPI):
-    """An API whose description also says what its errors look like."""
+    """The API; its OpenAPI description includes the form of errors."""
 
     def get_openapi_schema(self, *args: Any, **options: Any) -> Any:
-        """Each operation with its errors, which all have one form."""
+        """The description, with the error response added to each operation."""
         schema = super().get_openapi_schema(*args, **options)
         schema["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
         content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -76,17 +77,18 @@ api.add_router("", members.devices)
 api.add_router("", alerts.router)
 api.add_router("", usage.router)
 api.add_router("", activity.router)
-PROBLEMS: dict[type[Exception], Any] = {**refusals.PROBLEMS, **activity.PROBLEMS}
 
 
 def _invalid(_request: HttpRequest, error: ValidationError) -> Problem:
-    errors = [{"location": list(one["loc"]), "detail": str(one["msg"])} for one in error.errors]
-    return Problem(422, "invalid", "Some of what was sent can't be taken.", errors=errors)
+    errors = [{"location": list(each["loc"]), "detail": str(each["msg"])} for each in error.errors]
+    return Problem(422, "invalid", "Some fields are not valid.", errors=errors)
 
 
 def _http_error(_request: HttpRequest, error: HttpError) -> Problem:
     if isinstance(error, Throttled):
-        return Problem(429, "too-many-requests", "This key asks too often. Wait for Retry-After.")
+        return Problem(
+            429, "too-many-requests", "Too many requests with this key. Wait for Retry-After."
+        )
     return problem_of_status(error.status_code)
 
 
@@ -95,17 +97,18 @@ def _unexpected(request: HttpRequest, error: Exception) -> Problem:
     return problem_of_status(500)
 
 
-def _answers(make: Callable[..., Problem]) -> Callable[[HttpRequest, Any], HttpResponse]:
-    def answer(request: HttpRequest, error: Any) -> HttpResponse:
-        return make(request, error).response()
-
-    return answer
+def _response(problem_of: Callable[..., Problem], request: HttpRequest, error: Any) -> HttpResponse:
+    return problem_of(request, error).response()
 
 
-PROBLEMS[Problem] = lambda _, problem: problem
-PROBLEMS[Http404] = lambda *_: problem_of_status(404)
-PROBLEMS[ValidationError] = _invalid
-PROBLEMS[HttpError] = _http_error
-PROBLEMS[Exception] = _unexpected
-for error, make in PROBLEMS.items():
-    api.add_exception_handler(error, _answers(make))
+PROBLEMS: dict[type[Exception], Any] = {
+    **refusals.PROBLEMS,
+    **activity.PROBLEMS,
+    Problem: lambda _, problem: problem,
+    Http404: lambda *_: problem_of_status(404),
+    ValidationError: _invalid,
+    HttpError: _http_error,
+    Exception: _unexpected,
+}
+for error_class, problem_of in PROBLEMS.items():
+    api.add_exception_handler(error_class, partial(_response, problem_of))

@@ -1,4 +1,4 @@
-"""Celery, configured from Django's settings; each app's `tasks` module is found by name."""
+"""The Celery app: configured by Django's settings, with the `tasks` module of each app."""
 
 import os
 

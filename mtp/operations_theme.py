@@ -1,4 +1,4 @@
-"""How the operations admin looks: its name and the portal's colours."""
+"""Name and colors of the operations admin."""
 
 from django.templatetags.static import static
 

@@ -1,6 +1,6 @@
-"""The product's own figures: limits, days and names that operations may set by the environment.
+"""Limits, days and names of the product, which environment variables may change.
 
-Part of `mtp.settings`, which reads `.env` first; `.env.example` explains each variable.
+`mtp.settings` reads `.env` and then imports this module; `.env.example` explains each variable.
 """
 
 import environ
@@ -22,7 +22,7 @@ SELLER = {
 PAYMENT_LINK_DAYS: int = env.int("PAYMENT_LINK_DAYS", default=60)
 INVOICE_DOWNLOAD_CUTOFF: str = env.str("INVOICE_DOWNLOAD_CUTOFF", default="2022-01-01")
 INVOICE_TERMS_DAYS: int = env.int("INVOICE_TERMS_DAYS", default=30)
-# Longer than any outbox handler's own timeouts together, or two workers would do one message.
+# Must exceed the sum of any handler's timeouts; otherwise two workers handle one message at once.
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=180)
 TERMS_VERSION: str = env.str("TERMS_VERSION", default="") or "2026-01"
 CARD_EXPIRY_NOTICE_DAYS: int = env.int("CARD_EXPIRY_NOTICE_DAYS", default=30)

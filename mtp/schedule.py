@@ -1,22 +1,22 @@
-"""What runs by the clock; each task finds out itself what is due and catches up what was missed."""
+"""The schedule. Each task looks up what is due, so it also does the work of missed runs."""
 
 from celery.schedules import crontab
 
 BEAT_SCHEDULE = {
-    # Expires: wake-ups that piled up while no worker ran would find nothing left to do.
+    # Expires, because the first of many queued wake-ups delivers all messages.
     "outbox": {
         "task": "core.outbox.tasks.send_due",
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
-    # What changes wakes a round by itself; this one finds what merely passed, and lost wake-ups.
+    # Changes trigger an evaluation at once. This one covers dates that pass and lost triggers.
     "alerts": {"task": "tenants.tasks.evaluate_all_alerts", "schedule": crontab(minute="*/10")},
     "snapshots": {"task": "usage.tasks.snapshot_due_providers", "schedule": crontab(minute=10)},
     "forecast-trials": {
         "task": "usage.tasks.backtest_forecasts",
         "schedule": crontab(hour=3, minute=50),
     },
-    # After the hour's snapshots: a run follows the day it belongs to.
+    # After the snapshots of the same hour, because a sync follows the day that they record.
     "psa-sync": {"task": "integrations.tasks.sync_due_providers", "schedule": crontab(minute=25)},
     "dunning": {"task": "billing.tasks.update_all_dunning", "schedule": crontab(minute=20)},
     "reconciliation": {

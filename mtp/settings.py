@@ -13,12 +13,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mtp import operations_theme, schedule
 
-# The locked rules of time zones, whatever the system's: a month begins at one instant everywhere.
+# Use the tzdata package, not the system's rules, so that a month begins at the same instant on
+# every machine.
 zoneinfo.reset_tzpath(())
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-# What a running `make up` decided, `.env` included; there only while it runs.
+# Written by `make up`, from `.env` too, and deleted when it stops.
 env.read_env(BASE_DIR / ".local/running.env", overwrite=False)
 env.read_env(BASE_DIR / ".env", overwrite=False)
 
@@ -34,7 +35,7 @@ if DEBUG and IS_PRODUCTION:
 
 
 def secret(name: str) -> str:
-    """A value that must be there; the message names the variable, never the value."""
+    """A required value. Raises ImproperlyConfigured with the variable's name if it is empty."""
     value: str = env.str(name, default="")
     if not value.strip():
         raise ImproperlyConfigured(
@@ -53,11 +54,11 @@ if IS_PRODUCTION:
         secret(name)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# --- Apps: no app of ours is in both lists (docs/decisions/0001) ---------------------------------
+# --- Apps: none of the portal's is in both lists (docs/decisions/0001) ---------------------------
 SHARED_APPS = [
     "accounts",
     "core.outbox",
-    # Before django_tenants, whose admin templates would come first.
+    # Before django_tenants, because its admin templates override those of later apps.
     "unfold",
     "django_tenants",
     "django.contrib.contenttypes",
@@ -72,16 +73,16 @@ SHARED_APPS = [
     "allauth.account",
     "django_htmx",
     "csp",
-    "ninja",  # the files of the API's reference
+    "ninja",  # static files of the API reference
 ]
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
-# The demo has a command, pages of its mails and no tables. Its admin start page precedes unfold's.
+# The demo has no tables. It is first, because its admin start page replaces unfold's.
 INSTALLED_APPS = [*([] if IS_PRODUCTION else ["mtp.demo"]), *SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "accounts.Provider"
 TENANT_DOMAIN_MODEL = "accounts.Domain"
 PUBLIC_SCHEMA_NAME = "public"
-# The search path is bound when the schema changes and after each rollback, not before each query:
-# measured and proven in docs/decisions/0008. Never behind a pooler that shares sessions.
+# Set the search path when the schema changes and after each rollback, not before each query
+# (docs/decisions/0008). Behind a pooler that shares sessions, this reads other providers' rows.
 TENANT_LIMIT_SET_CALLS = True
 
 MIDDLEWARE = [
@@ -154,10 +155,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}}
 CACHES = {
-    # Shared by all providers: sign-in limits must be.
+    # Shared by all providers, as sign-in limits must be.
     "default": {**_CACHE, "BACKEND": "core.cache.ForgivingCache"},
     "sessions": {**_CACHE, "BACKEND": "core.cache.SessionCache"},
-    # Whatever belongs to one provider: its schema is part of every key.
+    # Data of one provider: the schema is part of every key.
     "provider": {
         **_CACHE,
         "BACKEND": "core.cache.ForgivingCache",
@@ -170,7 +171,7 @@ SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_SECURE = IS_PRODUCTION
 CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
-# The container's own check comes without the proxy.
+# The container's health check does not pass through the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^health/$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
 SECURE_HSTS_SECONDS = 31_536_000 if IS_PRODUCTION else 0
@@ -232,7 +233,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not IS_PRODUCTION
 
-# --- Mail: a server that hangs holds no worker longer than EMAIL_TIMEOUT seconds ----------------
+# --- Mail: a server that hangs blocks a worker for EMAIL_TIMEOUT seconds at most -----------------
 vars().update(env.email("EMAIL_URL", default="filemail:////tmp/mtp-mail"), EMAIL_TIMEOUT=30)
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="MTP Billing <billing@mtp.example>")
 SUPPORT_EMAIL: str = env.str("SUPPORT_EMAIL", default="support@mtp.example")
@@ -260,7 +261,7 @@ STRIPE_FRAME_SOURCES: list[str] = env.list(
     "STRIPE_FRAME_SOURCES",
     default=["https://js.stripe.com", "https://hooks.stripe.com", "https://api.stripe.com"],
 )
-# The first encrypts; all of them decrypt, so that a new one can come before the old one goes.
+# The first encrypts, all decrypt, so that a new key can be added before the old one is removed.
 ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[]) or [SECRET_KEY]
 AUTOTASK_BASE_URL: str = env.str(
     "AUTOTASK_BASE_URL", default="https://webservices.autotask.net/atservicesrest"
@@ -279,12 +280,12 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF, *STRIPE_FRAME_SOURCES],
         "style-src": [SELF],
     },
-    # The operations admin brings scripts of its own kind; it is for staff only.
+    # The operations admin, for staff only, needs inline scripts.
     "EXCLUDE_URL_PREFIXES": ["/operations/"],
 }
 
-# --- The product's own figures -------------------------------------------------------------------
-# Read after the files above have filled the environment.
+# --- Limits, days and names of the product -------------------------------------------------------
+# Imported here, because it reads variables that the files above set.
 from mtp.product_settings import *  # noqa: E402, F403
 
 LOGGING = {

@@ -1,4 +1,4 @@
-"""Every address of the portal; each app names its own, and each route its policy."""
+"""All URLs of the portal, from each app's `urls`; each route names its policy."""
 
 from allauth.account.views import logout
 from django.conf import settings
@@ -18,7 +18,7 @@ urlpatterns = [
     path("", include("integrations.urls")),
     path("accounts/", include(sign_in)),
     path("api/v1/", api.urls),
-    # Before the admin's own, which would know neither our limits nor our log.
+    # Before the admin's sign-in, which has neither the sign-in limits nor the sign-in log.
     path("operations/login/", operations_sign_in, name="operations_sign_in"),
     path("operations/logout/", logout, name="operations_sign_out"),
     path("operations/", admin.site.urls),
@@ -27,5 +27,5 @@ handler403 = "accounts.views.forbidden"
 
 if not settings.IS_PRODUCTION:
     urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))
-    # Before the admin's own, which answer every other address below "operations/".
+    # Before the admin, which answers every other URL below "operations/".
     urlpatterns.insert(0, path("operations/mails/", include("mtp.demo.urls")))

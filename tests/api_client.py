@@ -1,4 +1,4 @@
-"""A provider's own system: asks the API with its key, over the whole stack of middleware."""
+"""A client of the API with a provider's key; its requests pass through all middleware."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ ROOT = "/api/v1"
 
 
 def key_for(provider: Provider) -> str:
-    """A new key of the provider; the one before stops."""
+    """Generate a key for the provider; its previous key stops working."""
     with provider_schema(provider):
         return generate_key(
             provider=provider, overlap=Overlap.NONE, actor=SYSTEM_ACTOR, now=timezone.now()
@@ -24,10 +24,10 @@ def key_for(provider: Provider) -> str:
 
 
 class System:
-    """Asks as one provider; `key` None sends none."""
+    """A provider's system that calls the API with `key`, or without a key if it is None."""
 
     def __init__(self, key: str | None) -> None:
-        # What would be a 500 must come back as one: that is what a caller sees.
+        # Return status 500 as a client gets it, instead of raising the exception in the test.
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
         self.headers = {} if key is None else {"x-api-key": key}
 
@@ -59,7 +59,7 @@ class System:
 
 
 def problem(response: HttpResponse, status: int) -> dict[str, Any]:
-    """The problem of an answer that is one."""
+    """The problem in a response, which must be one with this status."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = json.loads(response.content)

@@ -20,23 +20,23 @@ HEADERS = {
 
 @dataclass
 class AutotaskStandIn:
-    """A running stand-in. `api` is signed in at the present zone; `url` is where discovery is."""
+    """A running stand-in. `api` sends credentials to its zone; zone discovery starts at `url`."""
 
     url: str
     api: httpx.Client
 
     def control(self, method: str, name: str, body: Any = None) -> Any:
-        """One call of the control API; fails the test when it is refused."""
+        """One call of the control API; fails the test if it is refused."""
         answer = self.api.request(method, f"{self.url}/_control/{name}", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def fault(self, kind: str, **properties: Any) -> None:
-        """Switch a fault on, for one matching request unless `times` says otherwise."""
+        """Switch a fault on, for one matching request or for `times` of them."""
         self.control("POST", "faults", {"kind": kind, **properties})
 
     def settings(self, **changes: Any) -> None:
-        """Change how the stand-in behaves, until the next test."""
+        """Change the stand-in's behavior until the next test."""
         self.control("PATCH", "settings", changes)
 
     def rows(self, entity: str) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ class AutotaskStandIn:
 
 
 def start_autotask_stand_in(*arguments: str) -> tuple["subprocess.Popen[str]", str]:
-    """Start a stand-in on a free port. Gives its process, which the caller ends, and address."""
+    """Start a stand-in on a free port. Returns its process, which the caller stops, and its URL."""
     command = [sys.executable, "-m", "sandbox.autotask", "--port", "0", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -65,7 +65,7 @@ def start_autotask_stand_in(*arguments: str) -> tuple["subprocess.Popen[str]", s
 
 
 def stop_autotask_stand_in(process: "subprocess.Popen[str]") -> None:
-    """End a stand-in that start_autotask_stand_in started."""
+    """Stop a process of `start_autotask_stand_in`."""
     process.terminate()
     process.communicate(timeout=10)
 
@@ -80,7 +80,7 @@ def autotask_address() -> Iterator[str]:
 @pytest.fixture
 def autotask_stand_in(autotask_address: str) -> Iterator[AutotaskStandIn]:
     base_url = f"{autotask_address}/zone3/ATServicesRest/V1.0/"
-    # Plain HTTP: without verification no certificates are loaded, which took most of a test.
+    # Plain HTTP; verify=False avoids loading certificates, which takes longer than most tests.
     with httpx.Client(base_url=base_url, headers=HEADERS, timeout=30, verify=False) as api:  # noqa: S501
         stand_in = AutotaskStandIn(url=autotask_address, api=api)
         stand_in.control("POST", "reset")

@@ -1,4 +1,4 @@
-"""What Billing Information asks for before it takes a card, as a browser posts it."""
+"""Form data of Billing Information, complete enough to add a card."""
 
 BILLING_INFORMATION = {
     "mailing_name": "North Managed IT",

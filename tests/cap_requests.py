@@ -1,4 +1,4 @@
-"""An organization at its cap, which asks for a higher one."""
+"""An organization at its cap, and its requests for a higher one."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ BILL = Actor(id=1, name="Bill")
 
 
 def otto_at_the_cap(people: Personas) -> Organization:
-    """Otto's organization: two users at a cap of two; users cost 11 dollars."""
+    """Otto's organization with two users and a cap of two. A user costs 11 dollars."""
     organization = people.otto_organization
     with provider_schema(people.north):
         MeteringPolicy.objects.update(free_user_limit=None)

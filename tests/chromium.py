@@ -1,4 +1,4 @@
-"""One Chromium for all tests that drive a browser; without one they are skipped and say so."""
+"""One Chromium for all browser tests, which are skipped if it is not installed."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-# Playwright's own event loop runs in the thread of the tests, which Django takes for an async one.
+# Playwright's event loop runs in the thread of the tests, so Django refuses database access there.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 ARGUMENTS = [
@@ -23,13 +23,13 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The browser of the session; each page has a context, so cookies, of its own.
+    """The browser of the session. Each test uses separate contexts, so separate cookies.
 
-    One for all: two of Playwright's loops don't run in one thread.
+    There is only one, because two event loops of Playwright can't run in one thread.
     """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.skip("There is no chromium in PATH; the browser tests need one.")
+        pytest.skip("Browser tests need chromium in PATH.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -1,8 +1,8 @@
-"""What every test stands on: two providers built once per session, rolled back per test.
+"""Fixtures of all tests: two providers, created once per session and rolled back per test.
 
-A test that needs the database asks for `north`, `south`, `people` or `db` and runs in a transaction
-that is rolled back. A race or a fault needs commits: it asks for `own_provider`, a factory of
-committed providers that are dropped afterwards. Nothing is ever truncated: counting tables refuse.
+A test that uses the database takes `north`, `south`, `people` or `db` and runs in a transaction
+that is rolled back. A test of races or faults needs commits and takes `own_provider`, a factory of
+committed providers that are dropped afterwards. No table is truncated: counted tables refuse it.
 """
 
 import importlib.util
@@ -27,7 +27,7 @@ pytest_plugins = [
     if importlib.util.find_spec(name)
 ]
 
-# Passwords of tests protect nothing, and a good hash costs 0.2 s a sign-in.
+# A secure password hash costs 0.2 s per sign-in.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 announce_rendered_pages()
@@ -36,12 +36,12 @@ FLUSHING = {"transactional_db", "live_server", "django_db_reset_sequences"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse what would empty the public tables for all later tests."""
+    """Refuse fixtures that truncate the tables which all tests share."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if FLUSHING & set(getattr(item, "fixturenames", ())) or (marker and marker.kwargs):
             raise pytest.UsageError(
-                f"{item.nodeid} would truncate the tables every test shares: "
+                f"{item.nodeid} would truncate the tables that all tests share: "
                 "use `own_provider` (and `portal` for a server) for committed work."
             )
 
@@ -54,10 +54,10 @@ def django_db_setup(
     django_db_createdb: bool,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[None]:
-    """The test database with both providers and the cast, committed.
+    """The test database with both providers and their personas, committed.
 
-    Replaces pytest-django's, which makes no test database for a run without the `db` fixture:
-    committed tests alone would then write into the database of DATABASE_URL.
+    Replaces the fixture of pytest-django, which creates a test database only for tests with `db`. A
+    run of committed tests alone would write into the database of DATABASE_URL.
     """
     keep = django_db_keepdb and not django_db_createdb
     with django_db_blocker.unblock():
@@ -80,7 +80,7 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def _public_schema() -> Iterator[None]:
-    """Every test starts in public, whatever the last one entered."""
+    """Each test starts in the public schema."""
     connection.set_schema_to_public()
     yield
     connection.set_schema_to_public()
@@ -88,40 +88,40 @@ def _public_schema() -> Iterator[None]:
 
 @pytest.fixture
 def north(db: None) -> Provider:
-    """The provider most tests play in; its schema is entered explicitly."""
+    """The provider of most tests; the test enters its schema."""
     return Provider.objects.get(invoice_prefix="NORTH")
 
 
 @pytest.fixture
 def south(db: None) -> Provider:
-    """Its competitor, who must never see anything of it."""
+    """Another provider, which must never see data of north."""
     return Provider.objects.get(invoice_prefix="SOUTH")
 
 
 @pytest.fixture
 def people(north: Provider, south: Provider) -> Personas:
-    """The cast: people.olive, .bill, .adam, .rita, .otto (north), .sofia (south), .staff."""
+    """The personas: people.olive, .bill, .adam, .rita, .otto (north), .sofia (south), .staff."""
     return Personas(north=north, south=south)
 
 
 @pytest.fixture
 def sign_in() -> Callable[[Client, User], Client]:
-    """`sign_in(client, person)`: a session for the person, without the form."""
+    """`sign_in(client, user)`: a session for the user, without the sign-in form."""
 
-    def do(client: Client, person: User) -> Client:
-        client.force_login(person)
+    def sign_in(client: Client, user: User) -> Client:
+        client.force_login(user)
         return client
 
-    return do
+    return sign_in
 
 
 @pytest.fixture
 def committed(
     request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
-    """Database access without a surrounding transaction: whatever is written stays.
+    """Database access without a surrounding transaction: rows stay after the test.
 
-    Raises where the test also asks for a rolled-back fixture: the two don't see each other.
+    Raises UsageError if the test also takes a rolled-back fixture, whose rows no commit shows.
     """
     if "db" in request.fixturenames:
         raise pytest.UsageError("Either committed (own_provider, portal) or rolled back (db).")
@@ -132,14 +132,14 @@ def committed(
 
 @pytest.fixture
 def own_provider(committed: None) -> Iterator[Callable[..., Provider]]:
-    """`own_provider()`: a committed provider with a schema of its own, dropped afterwards.
+    """`own_provider()`: a committed provider with its schema, dropped after the test.
 
-    `own_provider(canary="Racer", prefix="RACE", billing_time_zone="America/Denver")`; people are
-    hired into it with `tests.personas.hire`.
+    `own_provider(canary="Racer", prefix="RACE", billing_time_zone="America/Denver")`.
+    `tests.personas.create_persona` adds users to it.
     """
     opened: list[Provider] = []
 
-    def open_one(
+    def own_provider(
         canary: str = "Wegwerf", prefix: str = "", billing_time_zone: str = "UTC"
     ) -> Provider:
         provider = open_provider(
@@ -150,7 +150,7 @@ def own_provider(committed: None) -> Iterator[Callable[..., Provider]]:
         opened.append(provider)
         return provider
 
-    yield open_one
+    yield own_provider
     for provider in opened:
         close_provider(provider)
 
@@ -164,5 +164,5 @@ def _server() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def portal(committed: None, _server: LiveServer) -> str:
-    """The address of the portal, served from this process, for browsers: sees what is committed."""
+    """The URL of the portal, served by this process for browsers; it sees committed rows only."""
     return str(_server.url)

@@ -1,4 +1,4 @@
-"""Environment of the tests, loaded before the settings (`-p tests.environment`)."""
+"""Environment of the tests, set before Django reads its settings (`-p tests.environment`)."""
 
 import os
 
@@ -9,12 +9,12 @@ DEFAULTS = {
     "MTP_ENVIRONMENT": "test",
     "STRIPE_API_KEY": "sk_test_mtp",
     "STRIPE_WEBHOOK_SECRET": "whsec_test",
-    # Nobody listens there: a test that forgets its stand-in must not reach the world.
+    # A closed port, so that a test without a stand-in can't reach the real service.
     "STRIPE_API_BASE": "http://127.0.0.1:9",
     "AUTOTASK_BASE_URL": "http://127.0.0.1:9",
     "EMAIL_URL": "memorymail://",
     "SITE_URL": "http://testserver",
-    # What a test rolls back must not be remembered for the next one.
+    # Counts that a test rolls back must not be cached for the next one.
     "MENU_CACHE_SECONDS": "0",
 }
 

@@ -1,4 +1,4 @@
-"""A new database for a benchmark or a proof, beside the configured one; dropped afterwards."""
+"""A separate database for benchmarks and proofs, created before and dropped afterwards."""
 
 import importlib
 import os
@@ -11,8 +11,8 @@ from psycopg import sql
 
 
 @contextmanager
-def database_of_its_own() -> Iterator[None]:
-    """DATABASE_URL points to a fresh database beside the one it named."""
+def fresh_database() -> Iterator[None]:
+    """Create an empty database on the server of DATABASE_URL, and point DATABASE_URL to it."""
     importlib.import_module("tests.environment")
     url = urlsplit(os.environ["DATABASE_URL"])
     # The process in its name: two proofs may run side by side.
@@ -28,7 +28,7 @@ def database_of_its_own() -> Iterator[None]:
 
 
 def set_up() -> None:
-    """Settings, and the tables of the public schema."""
+    """Set Django up and create the tables of the public schema."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
     import django
 

@@ -1,4 +1,4 @@
-"""The cast: who works where, with which role. Every text of a provider carries its canary."""
+"""The personas of the tests: users of two providers, whose texts contain the provider's canary."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,13 +9,13 @@ from core.schema import provider_schema
 from tenants.models import Organization
 
 PASSWORD = "correct horse battery staple"
-# A word per provider that occurs nowhere else: seen in the other's page, it is a leak.
+# A word per provider that occurs nowhere else. On a page of the other provider it proves a leak.
 CANARIES = {"north": "Nordlicht", "south": "Suedwind"}
 
 
 @dataclass(frozen=True)
 class Persona:
-    """One of the cast; `provider` empty for operations staff."""
+    """A user of the tests; `provider` is empty for operations staff."""
 
     name: str
     provider: str = ""
@@ -30,7 +30,7 @@ class Persona:
         return f"{self.name}@{self.canary}.example".lower()
 
 
-CAST = (
+PERSONAS = (
     Persona("olive", "north", Role.OWNER),
     Persona("bill", "north", Role.BILLING_ADMIN),
     Persona("adam", "north", Role.ADMIN),
@@ -48,7 +48,7 @@ def create_persona(
     email: str,
     organization_id: int | None = None,
 ) -> User:
-    """A login with `PASSWORD`; without a provider it is operations staff with every right."""
+    """Create a user with `PASSWORD`; without a provider, one of operations with all permissions."""
     if provider is None:
         return User.objects.create_superuser(email=email, password=PASSWORD, name=name)
     return User.objects.create_user(
@@ -62,27 +62,27 @@ def create_persona(
 
 
 def create_personas(providers: dict[str, Provider]) -> None:
-    """Create the whole cast but the organization admins, who need an organization."""
-    for part in CAST:
+    """Create all personas except the organization admin, who needs an organization."""
+    for persona in PERSONAS:
         create_persona(
-            provider=providers.get(part.provider),
-            role=part.role,
-            name=f"{part.name.capitalize()} {part.canary}",
-            email=part.email,
+            provider=providers.get(persona.provider),
+            role=persona.role,
+            name=f"{persona.name.capitalize()} {persona.canary}",
+            email=persona.email,
         )
 
 
 class Personas:
-    """The cast as the database knows them now; organization admins are hired when asked for."""
+    """The personas as users, read at first use; `otto` is created at first use."""
 
     def __init__(self, *, north: Provider, south: Provider) -> None:
         self.north = north
         self.south = south
 
     def __getattr__(self, name: str) -> User:
-        for part in CAST:
-            if part.name == name:
-                user = User.objects.select_related("provider").get(email=part.email)
+        for persona in PERSONAS:
+            if persona.name == name:
+                user = User.objects.select_related("provider").get(email=persona.email)
                 self.__dict__[name] = user
                 return user
         raise AttributeError(name)

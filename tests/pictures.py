@@ -1,4 +1,4 @@
-"""The pictures of the README, taken from a running portal with its demo data.
+"""Takes the pictures of the README from a running portal with the demo data.
 
 `python -m tests.pictures http://127.0.0.1:8000` writes docs/pictures/*.png.
 """
@@ -16,7 +16,7 @@ from tests.chromium import ARGUMENTS
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 OWNER = "owner@demo.example"
-COLOURS = 192
+COLORS = 192
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -33,7 +33,7 @@ def _signed_in(browser: Browser, base: str, *, theme: str, size: ViewportSize) -
     return page
 
 
-def _keep(page: Page, name: str) -> None:
+def _save(page: Page, name: str) -> None:
     page.wait_for_load_state("networkidle")
     target = PICTURES / name
     page.screenshot(path=target)
@@ -42,51 +42,51 @@ def _keep(page: Page, name: str) -> None:
 
 def _shrink(target: Path) -> None:
     with Image.open(target) as picture:
-        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+        picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(
             target, optimize=True
         )
 
 
-def _keep_invoice(page: Page) -> None:
-    """The invoice's page, and the first sheet of its PDF."""
+def _save_invoice(page: Page) -> None:
+    """Save pictures of an invoice's page and of the first page of its PDF."""
     page.goto("/account/payments/")
-    _keep(page, "payments-light.png")
+    _save(page, "payments-light.png")
     page.get_by_role("rowheader").first.get_by_role("link").click()
     page.set_viewport_size({"width": 1280, "height": 1100})
-    _keep(page, "invoice-light.png")
+    _save(page, "invoice-light.png")
     page.set_viewport_size(DESKTOP)
     with page.expect_download() as download:
         page.get_by_role("link", name="PDF").first.click()
     with tempfile.TemporaryDirectory() as folder:
         command = ["pdftoppm", "-png", "-singlefile", "-scale-to-x", "1280", "-scale-to-y", "-1"]
-        subprocess.run([*command, download.value.path(), f"{folder}/sheet"], check=True)
+        subprocess.run([*command, download.value.path(), f"{folder}/page"], check=True)
         target = PICTURES / "invoice-pdf.png"
-        Path(folder, "sheet.png").replace(target)
+        Path(folder, "page.png").replace(target)
     _shrink(target)
 
 
 def take(base: str) -> None:
-    """Take all of them; the portal's data are only read."""
+    """Take all pictures; changes nothing in the portal."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         page = _signed_in(browser, base, theme="light", size=DESKTOP)
         page.goto("/account/usage/")
-        _keep(page, "usage-light.png")
-        _keep_invoice(page)
+        _save(page, "usage-light.png")
+        _save_invoice(page)
         page.goto("/account/billing/card/")
         page.frame_locator("#card-element iframe").locator("#number").wait_for()
         page.locator("#card-form").scroll_into_view_if_needed()
-        _keep(page, "card-light.png")
+        _save(page, "card-light.png")
 
         page = _signed_in(browser, base, theme="dark", size=DESKTOP)
         page.goto("/account/usage/")
         page.get_by_role("link", name="Edit cap of Bright Oak Academy").click()
         page.get_by_role("dialog").wait_for()
-        _keep(page, "cap-dark.png")
+        _save(page, "cap-dark.png")
         page = _signed_in(browser, base, theme="dark", size=PHONE)
         page.goto("/account/usage/")
-        _keep(page, "phone-dark.png")
+        _save(page, "phone-dark.png")
         browser.close()
 
 

@@ -1,7 +1,7 @@
-"""Providers of the tests: made by the real provisioning, told apart by their ids.
+"""Providers of the tests, created by the real provisioning and with distinct ranges of ids.
 
-Running the migrations takes a second or two, nine tenths of it in Python. Their SQL is recorded the
-first time and run as it is for each further provider, which takes 0.2 s.
+Migrating a schema takes one to two seconds, nine tenths of it in Python. The SQL of the first
+provider's migrations is recorded and executed for each further provider, which takes 0.2 s.
 """
 
 import itertools
@@ -18,21 +18,18 @@ from accounts.provisioning.new_provider import create_provider, provision
 from accounts.provisioning.schema_migrations import MigrationKey, ProviderMigrations
 from core.outbox.models import OutboxMessage
 
-# Each schema's sequences start in a range of its own, so no id of one means anything in another.
+# The sequences of each schema start in a separate range, so an id of one exists in no other.
 ID_RANGE = 100_000
 _ranges = itertools.count(1)
-# The SQL of each set of migrations; a test may add a migration.
+# Recorded SQL by set of migrations, because a test may add a migration.
 _recorded: dict[frozenset[MigrationKey], str] = {}
 _apply_to = ProviderMigrations.apply_to
-# Questions, and what names the schema or belongs to one transaction.
+# Queries, and statements that name the schema or belong to one transaction.
 _NOT_RECORDED = ("SELECT ", "SET search_path", "SAVEPOINT ", "RELEASE SAVEPOINT ")
 
 
 def open_provider(*, canary: str, prefix: str, billing_time_zone: str = "UTC") -> Provider:
-    """A provider with an empty schema, ready to work in.
-
-    Only the first one in a process runs the migrations; see above.
-    """
+    """Create a provider with an empty schema; only the first of a process runs the migrations."""
     now = timezone.now()
     provider = create_provider(
         name=f"{canary} IT",
@@ -50,10 +47,10 @@ def open_provider(*, canary: str, prefix: str, billing_time_zone: str = "UTC") -
 
 
 def replay_to(migrations: ProviderMigrations, *, schema: str) -> int:
-    """`ProviderMigrations.apply_to` for an empty schema, by running the SQL it ran the first time.
+    """Replace `ProviderMigrations.apply_to` for an empty schema by executing the recorded SQL.
 
-    The text names no schema: each function takes its search path from the schema entered, as when
-    it is migrated.
+    The SQL names no schema: each function takes its search path from the current schema, as during
+    a migration.
     """
     if migrations.target not in _recorded:
         return _record(migrations, schema=schema)
@@ -65,7 +62,7 @@ def replay_to(migrations: ProviderMigrations, *, schema: str) -> int:
 def _record(migrations: ProviderMigrations, *, schema: str) -> int:
     statements: list[str] = []
 
-    def note(execute: Any, statement: Any, parameters: Any, many: bool, context: Any) -> Any:
+    def record(execute: Any, statement: Any, parameters: Any, many: bool, context: Any) -> Any:
         if many:
             raise NotImplementedError("A migration that calls executemany is not recorded.")
         text = str(statement)
@@ -73,12 +70,12 @@ def _record(migrations: ProviderMigrations, *, schema: str) -> int:
             statements.append(context["cursor"].mogrify(text, parameters) if parameters else text)
         return execute(statement, parameters, many, context)
 
-    with connection.execute_wrapper(note):
+    with connection.execute_wrapper(record):
         applied = _apply_to(migrations, schema=schema)
-    sql_of_all = ";\n".join(statements)
-    if schema in sql_of_all:
+    recorded = ";\n".join(statements)
+    if schema in recorded:
         raise AssertionError(f"A migration names the schema it runs in: {schema}.")
-    _recorded[migrations.target] = sql_of_all
+    _recorded[migrations.target] = recorded
     return applied
 
 
@@ -98,7 +95,7 @@ def _offset_sequences(*, schema: str, start: int) -> None:
 
 
 def close_provider(provider: Provider) -> None:
-    """Drop a throw-away provider with all that belongs to it."""
+    """Drop a provider, its schema, users and outbox messages."""
     connection.set_schema_to_public()
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Every address of the portal, read from the URL configuration: new ones join by themselves."""
+"""All routes of the portal, read from the URL configuration, so that new ones are included."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 @dataclass(frozen=True)
 class Route:
-    """One address: its name, its namespaces, its view and the parameters in it."""
+    """A route: its name, its namespaces, its view and its parameters."""
 
     name: str
     namespaces: tuple[str, ...]
@@ -22,21 +22,21 @@ class Route:
         return ":".join((*self.namespaces, self.name)) or self.pattern
 
     @property
-    def is_ours(self) -> bool:
-        """Whether the view names its policy itself, as opposed to a library's."""
+    def names_policy(self) -> bool:
+        """Whether the view names a policy; views of libraries do not."""
         return hasattr(self.view, "policy")
 
     def url(self, values: Mapping[str, Any]) -> str:
-        """The address with these values; those it has no parameter for are left out."""
+        """The URL with these values; those without a parameter in the route are left out."""
         return reverse(str(self), kwargs={name: values[name] for name in self.parameters})
 
 
 def all_routes() -> list[Route]:
-    """Every route, whatever app or library it comes from."""
-    return list(_walk(get_resolver().url_patterns, (), "", frozenset()))
+    """Every route, of apps and of libraries."""
+    return list(_routes_in(get_resolver().url_patterns, (), "", frozenset()))
 
 
-def _walk(
+def _routes_in(
     patterns: list[URLPattern | URLResolver],
     namespaces: tuple[str, ...],
     prefix: str,
@@ -47,11 +47,11 @@ def _walk(
         named = parameters | set(entry.pattern.regex.groupindex)
         if isinstance(entry, URLResolver):
             inner = (*namespaces, entry.namespace) if entry.namespace else namespaces
-            yield from _walk(entry.url_patterns, inner, text, named)
+            yield from _routes_in(entry.url_patterns, inner, text, named)
         else:
             yield Route(entry.name or "", namespaces, entry.callback, text, named)
 
 
 def without_tokens(body: str) -> str:
-    """A page without what differs at every rendering: CSRF tokens."""
+    """A page without its CSRF tokens, which differ at every rendering."""
     return re.sub(r"[A-Za-z0-9]{64}", "TOKEN", body)

@@ -1,4 +1,4 @@
-"""The Stripe stand-in as fixtures: one process per session, an account of its own per test."""
+"""The Stripe stand-in as fixtures: one process per session, a separate account per test."""
 
 import json
 import secrets
@@ -38,7 +38,7 @@ class StripeStandIn:
         return f"pk_test_{self.account}"
 
     def client(self, key: str | None = None, *, retries: int = 0) -> stripe.StripeClient:
-        """The real SDK, pointed here; it doesn't retry unless told."""
+        """The real SDK with the stand-in's URL; it repeats failed requests `retries` times."""
         return stripe.StripeClient(
             key or self.secret_key,
             base_addresses={"api": self.url},
@@ -46,23 +46,23 @@ class StripeStandIn:
             http_client=stripe.RequestsClient(timeout=10),
         )
 
-    def control(self, method: str, name: str, /, **order: Any) -> Any:
-        """One call of the control API; fails the test when it is refused."""
-        given = {"params": order} if method == "GET" else {"json": order}
-        answer = HTTP.request(method, f"{self.url}/_control/{name}", **given)
+    def control(self, method: str, name: str, /, **arguments: Any) -> Any:
+        """One call of the control API; fails the test if it is refused."""
+        content = {"params": arguments} if method == "GET" else {"json": arguments}
+        answer = HTTP.request(method, f"{self.url}/_control/{name}", **content)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def fault(self, kind: str, **properties: Any) -> None:
-        """Switch a fault on, for one matching POST unless told otherwise."""
+        """Switch a fault on, for one matching POST or for `times` of them."""
         self.control("POST", "faults", kind=kind, **properties)
 
     def charges(self, **filters: Any) -> Any:
-        """How many charges match: succeeded, failed, amount_charged, amount_refunded, charges."""
+        """Counts and sums of charges: succeeded, failed, amount_charged, amount_refunded, charges."""
         return self.control("GET", "charges", account=self.account, **filters)
 
     def calm(self) -> None:
-        """No faults, no disturbed deliveries, the real time; objects and keys stay."""
+        """Reset faults, webhook deliveries and the clock; objects and keys stay."""
         self.control("DELETE", "faults")
         self.control("POST", "clock", shift_seconds=0)
         self.control("POST", "payments/hold", times=0)
@@ -85,7 +85,7 @@ class StripeStandIn:
 
 
 def start_stripe_stand_in(*arguments: str, port: int = 0) -> tuple["subprocess.Popen[str]", str]:
-    """Start a stand-in. Gives its process, which the caller ends, and its address."""
+    """Start a stand-in. Returns its process, which the caller stops, and its URL."""
     command = [sys.executable, "-m", "sandbox.stripe", "--port", str(port), *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -96,7 +96,7 @@ def start_stripe_stand_in(*arguments: str, port: int = 0) -> tuple["subprocess.P
 
 @pytest.fixture(scope="session")
 def stripe_stand_in() -> Iterator[StripeStandIn]:
-    """The stand-in of the session, as the account of the portal's own test key (sk_test_mtp)."""
+    """The stand-in of the session, with the account of the portal's key in tests (sk_test_mtp)."""
     process, url = start_stripe_stand_in()
     yield StripeStandIn(url)
     process.terminate()
@@ -105,7 +105,7 @@ def stripe_stand_in() -> Iterator[StripeStandIn]:
 
 @pytest.fixture
 def stripe_account(stripe_stand_in: StripeStandIn) -> Iterator[StripeStandIn]:
-    """The stand-in as a fresh account that sees nothing of other tests."""
+    """The stand-in with a new account, which has no objects of other tests."""
     stripe_stand_in.calm()
     yield StripeStandIn(stripe_stand_in.url, account=f"test{secrets.token_hex(6)}")
     stripe_stand_in.calm()
@@ -113,7 +113,7 @@ def stripe_account(stripe_stand_in: StripeStandIn) -> Iterator[StripeStandIn]:
 
 @dataclass
 class Listener:
-    """A webhook endpoint that keeps what it gets; `refuse` answers 500 to so many first."""
+    """A webhook endpoint that stores requests; it answers the first `refuse` of them with 500."""
 
     url: str = ""
     refuse: int = 0
@@ -124,24 +124,24 @@ class Listener:
         return [json.loads(body)["type"] for body, _ in self.received]
 
     def wait_for(self, enough: Callable[["Listener"], bool], *, seconds: float = 10) -> None:
-        """Wait until enough has come; fails the test when it doesn't."""
+        """Wait until `enough` is true; fails the test after `seconds`."""
         until = time.monotonic() + seconds
         while not enough(self):
-            assert time.monotonic() < until, f"only these came: {self.types()}"
+            assert time.monotonic() < until, f"received only {self.types()}"
             time.sleep(0.02)
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    """A webhook endpoint of the test's own."""
-    heard = Listener()
+    """A webhook endpoint for one test."""
+    endpoint = Listener()
 
     class Endpoint(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            heard.received.append((body, self.headers["Stripe-Signature"]))
-            refused = heard.refuse > 0
-            heard.refuse -= refused
+            endpoint.received.append((body, self.headers["Stripe-Signature"]))
+            refused = endpoint.refuse > 0
+            endpoint.refuse -= refused
             self.send_response(500 if refused else 200)
             self.end_headers()
 
@@ -149,10 +149,10 @@ def listener() -> Iterator[Listener]:
             """Nothing per request."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    heard.url = f"http://127.0.0.1:{server.server_address[1]}/stripe/webhook"
+    endpoint.url = f"http://127.0.0.1:{server.server_address[1]}/stripe/webhook"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield heard
+    yield endpoint
     server.shutdown()
     thread.join()
     server.server_close()

@@ -1,4 +1,4 @@
-"""Tasks that a worker of the tests knows: they note which provider they ran for."""
+"""A Celery task of the tests, which records the provider that it runs for."""
 
 from celery import shared_task
 
@@ -9,5 +9,5 @@ from tenants.models import Organization
 
 @shared_task(name="tests.note_schema", base=ProviderTask)
 def note_schema(name: str) -> None:
-    """Leave an organization of this name in the schema the task runs in."""
+    """Create an organization with this name and the schema's name in the task's schema."""
     Organization.objects.create(name=f"{name} {current_provider().schema_name}")

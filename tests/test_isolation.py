@@ -1,6 +1,6 @@
-"""No route shows or tells one provider anything of another; new routes join by themselves.
+"""No route gives a provider data of another provider. New routes are included automatically.
 
-A route with a new kind of parameter fails here until `ROWS_BY_PARAMETER` says how to make one.
+A route with a new parameter fails these tests until `ROWS_BY_PARAMETER` has a row for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ def make_invoice(organization: Organization) -> Invoice:
     return invoice
 
 
-def make_note(organization: Organization) -> CreditNote:
+def make_credit_note(organization: Organization) -> CreditNote:
     invoice = Invoice.objects.first() or make_invoice(organization)
     return CreditNote.objects.create(
         number=f"{CANARY}-CN-000001",
@@ -127,7 +127,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         organization=organization, name=f"Lager {CANARY}", address=CANARY
     ),
     "invoice_id": make_invoice,
-    "note_id": make_note,
+    "note_id": make_credit_note,
     "card_id": make_card,
     "administrator_id": lambda _: User.objects.get(
         provider=current_provider(), role=Role.BILLING_ADMIN
@@ -201,13 +201,13 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         started_at=NOON,
     ),
 }
-# Parameters that name no row: the same for everyone.
+# Parameters that identify no row.
 VALUES_BY_PARAMETER = {"month": "2026-03", "position": 1}
 
 
 @pytest.fixture
-def norths(north: Provider, south: Provider) -> dict[str, Any]:
-    """Ids of rows of north, one for each parameter that an address may have; south has others."""
+def north_ids(north: Provider, south: Provider) -> dict[str, Any]:
+    """Ids of rows of north, one for each parameter of routes; south has other rows."""
     with provider_schema(south):
         own = Organization.objects.create(name="Southern Bakery")
         ManagedUser.objects.create(organization=own, email="u@southern.example")
@@ -219,16 +219,16 @@ def norths(north: Provider, south: Provider) -> dict[str, Any]:
 
 def provider_routes() -> Iterator[Route]:
     """Routes that work in a provider's schema."""
-    return (route for route in all_routes() if route.is_ours and route.view.policy.permissions)
+    return (route for route in all_routes() if route.names_policy and route.view.policy.permissions)
 
 
-def test_every_parameter_is_known() -> None:
+def test_every_route_parameter_has_a_row_of_another_provider() -> None:
     unknown = {name for route in provider_routes() for name in route.parameters}
     assert unknown <= set(ROWS_BY_PARAMETER) | set(VALUES_BY_PARAMETER)
 
 
-def test_another_providers_rows_are_as_good_as_missing(
-    client: Client, people: Personas, norths: dict[str, Any]
+def test_rows_of_another_provider_answer_like_missing_rows(
+    client: Client, people: Personas, north_ids: dict[str, Any]
 ) -> None:
     client.force_login(people.sofia)
     for route in provider_routes():
@@ -236,8 +236,8 @@ def test_another_providers_rows_are_as_good_as_missing(
             continue
         statuses = set()
         for method in (client.get, client.post):
-            foreign = method(route.url(norths))
-            missing = method(route.url(dict.fromkeys(norths, MISSING) | VALUES_BY_PARAMETER))
+            foreign = method(route.url(north_ids))
+            missing = method(route.url(dict.fromkeys(north_ids, MISSING) | VALUES_BY_PARAMETER))
             assert foreign.status_code == missing.status_code, route
             assert foreign.status_code in (404, 405), route
             assert without_tokens(foreign.text) == without_tokens(missing.text), route
@@ -246,43 +246,44 @@ def test_another_providers_rows_are_as_good_as_missing(
         assert 404 in statuses, route
 
 
-def test_the_same_rows_are_there_for_their_own_provider(
-    client: Client, people: Personas, norths: dict[str, Any]
+def test_the_owner_of_the_rows_can_open_every_route(
+    client: Client, people: Personas, north_ids: dict[str, Any]
 ) -> None:
     client.force_login(people.olive)
-    client.get(f"/organizations/{norths['organization_id']}/")
-    enter(client, norths["organization_id"])
+    client.get(f"/organizations/{north_ids['organization_id']}/")
+    impersonate(client, north_ids["organization_id"])
     for route in provider_routes():
         if route.parameters:
-            assert client.get(route.url(norths)).status_code in (200, 202, 302, 405), route
+            assert client.get(route.url(north_ids)).status_code in (200, 202, 302, 405), route
 
 
-def test_no_page_of_south_carries_norths_canary(
-    client: Client, people: Personas, norths: dict[str, Any]
+def test_no_page_of_south_contains_the_canary_of_north(
+    client: Client, people: Personas, north_ids: dict[str, Any]
 ) -> None:
     visitor = Client()
-    for person, entered in ((people.olive, norths["organization_id"]), (people.sofia, None)):
-        visitor.force_login(person)
-        if entered:
-            enter(visitor, entered)
+    for user, impersonated in ((people.olive, north_ids["organization_id"]), (people.sofia, None)):
+        visitor.force_login(user)
+        if impersonated:
+            impersonate(visitor, impersonated)
         for route in provider_routes():
             if route.parameters:
                 continue
             response = visitor.get(route.url({}))
-            if person == people.sofia:
+            if user == people.sofia:
                 text = b"".join(response) if response.streaming else response.content
                 assert CANARY.lower().encode() not in text.lower(), route
 
 
-def test_an_organization_of_another_provider_cannot_be_entered(
-    client: Client, people: Personas, norths: dict[str, Any]
+def test_an_organization_of_another_provider_cannot_be_impersonated(
+    client: Client, people: Personas, north_ids: dict[str, Any]
 ) -> None:
     client.force_login(people.sofia)
     assert (
-        client.post(f"/organizations/{norths['organization_id']}/impersonate/").status_code == 404
+        client.post(f"/organizations/{north_ids['organization_id']}/impersonate/").status_code
+        == 404
     )
-    # Even a session that says so opens nothing: the id means nothing in this schema.
-    enter(client, norths["organization_id"])
+    # A forged session does not help: this schema has no organization with the id.
+    impersonate(client, north_ids["organization_id"])
     for route in provider_routes():
         if route.pattern.startswith("organization/") and not route.parameters:
             response = client.get(route.url({}))
@@ -290,7 +291,7 @@ def test_an_organization_of_another_provider_cannot_be_entered(
             assert CANARY.lower() not in response.text.lower(), route
 
 
-def enter(client: Client, organization_id: int) -> None:
+def impersonate(client: Client, organization_id: int) -> None:
     session = client.session
     session[IMPERSONATED_ORGANIZATION_KEY] = organization_id
     session.save()

@@ -1,4 +1,4 @@
-"""A real Celery worker over the tests' Valkey, on a queue of its own."""
+"""A real Celery worker on the tests' Valkey, with a separate queue."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from mtp.celery import app
 
 @contextmanager
 def worker(*, log: Path, modules: str = "") -> Iterator[str]:
-    """The name of the queue that the worker listens on; it ends with the block."""
+    """Run a worker for the block, and yield the name of its queue."""
     queue = f"test-{uuid.uuid4().hex[:12]}"
     address = connection.settings_dict
     environment = {
@@ -46,9 +46,11 @@ def worker(*, log: Path, modules: str = "") -> Iterator[str]:
 
 
 def wait_until(condition: Callable[[], bool], *, log: Path, seconds: float = 20) -> None:
-    """Returns when `condition` holds; raises AssertionError with the log when it takes too long."""
+    """Wait until `condition` is true; raises AssertionError with the log after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"Nothing after {seconds} s:\n{log.read_text()}")
+            raise AssertionError(
+                f"The condition is still false after {seconds} s:\n{log.read_text()}"
+            )
         time.sleep(0.1)

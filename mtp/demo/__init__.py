@@ -1,1 +1,1 @@
-"""The demo: three providers with a past, made through the same domain calls as everything else."""
+"""The demo: three providers with a history, made through the same domain calls as real ones."""

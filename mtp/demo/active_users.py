@@ -1,4 +1,4 @@
-"""Who was active in the demo's months, the packs on offer, and those that were ordered."""
+"""The demo's active users: activity of each month, packs on offer, orders, limits."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,17 +15,17 @@ from tenants.models import Organization
 from tenants.organizations.lifecycle import set_mau_limit
 from usage.active_users.months_table import activity_table
 
-# Name, active users, and prices of its twelve months.
+# Name, active users, and prices for twelve months.
 PACKS = (
     ("Active users 250", 250, {"USD": Decimal("150.00"), "EUR": Decimal("140.00")}),
     ("Active users 1,000", 1_000, {"USD": Decimal("540.00"), "EUR": Decimal("500.00")}),
 )
-# Which pack was ordered, so many months ago: the allowance grew with the organizations.
-ORDERED = ((PACKS[1], 10), (PACKS[0], 4))
-ORDERED_AFTER = timedelta(days=8, hours=10)
-LARGE = 1_000_000
-# Some 4 of 5 are active in a month, most of them in its first days.
-LIVE = """
+# Ordered packs, with the number of months since the order.
+ORDERS = ((PACKS[1], 10), (PACKS[0], 4))
+ORDERED_AFTER_MONTH_START = timedelta(days=8, hours=10)
+LARGE_LIMIT = 1_000_000
+# About 4 of 5 users are active in a month, most of them in its first days.
+REPORT_ACTIVITY = """
     INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at,
                                   reported_at, reported_by_name, via)
     SELECT u.organization_id, %(month)s, u.id, seen.at, seen.at + interval '3 minutes',
@@ -46,7 +46,7 @@ LIVE = """
 
 
 def offer_packs() -> None:
-    """The packs that operations offer."""
+    """Create the packs that providers can order."""
     for name, quantity, prices in PACKS:
         offer, _ = Offer.objects.get_or_create(name=name, defaults={"quantity": quantity})
         for currency, price in prices.items():
@@ -58,17 +58,18 @@ def offer_packs() -> None:
 def simulate_activity(
     plan: DemoProvider, provider: Provider, *, month: Month, months: list[Month], now: datetime
 ) -> None:
-    """A month's activity in the current schema, and the pack that was ordered in it."""
+    """Record a month's activity in the current schema, and order the packs of that month."""
     starts_at, ends_at = month.starts_at(plan.zone), month.ends_at(plan.zone)
     with connection.cursor() as cursor:
         cursor.execute(
-            LIVE, {"month": month.first_day, "start": starts_at, "end": ends_at, "now": now}
+            REPORT_ACTIVITY,
+            {"month": month.first_day, "start": starts_at, "end": ends_at, "now": now},
         )
-    for (name, _, _), ago in ORDERED:
+    for (name, _, _), ago in ORDERS:
         if ago >= len(months) or months[-1 - ago] != month:
             continue
         owner = User.objects.get(provider=provider, role=Role.OWNER)
-        at = starts_at + ORDERED_AFTER
+        at = starts_at + ORDERED_AFTER_MONTH_START
         offer_id = Offer.objects.get(name=name).pk
         order_pack(
             provider=provider,
@@ -79,18 +80,20 @@ def simulate_activity(
         )
 
 
-def set_thresholds(organizations: list[Organization], *, month: Month, now: datetime) -> None:
-    """One organization at its threshold, one near, one far from it; the others have none."""
+def set_active_user_limits(
+    organizations: list[Organization], *, month: Month, now: datetime
+) -> None:
+    """Put one organization at its limit, one near it and one far below; the others have none."""
     counts = {
         row.organization_id: row.active
         for row in activity_table(months=[month], sort="-active").rows
     }
-    for place, room in ((2, 0), (5, 6), (9, LARGE)):
-        if place < len(organizations):
-            organization = organizations[place]
+    for index, below_limit in ((2, 0), (5, 6), (9, LARGE_LIMIT)):
+        if index < len(organizations):
+            organization = organizations[index]
             set_mau_limit(
                 organization=organization,
-                threshold=max(1, min(counts.get(organization.pk, 0) + room, LARGE)),
+                threshold=max(1, min(counts.get(organization.pk, 0) + below_limit, LARGE_LIMIT)),
                 actor=SYSTEM_ACTOR,
                 now=now,
             )

@@ -1,4 +1,4 @@
-"""The demo's alerts: what its books and services had to say lately, and who gets mail about it."""
+"""The demo's alerts: service notifications, evaluated rules, and mail preferences."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,9 +20,9 @@ SERVICE = Actor(id=None, name="API key of the monitoring")
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a service told about the organization at `place` of the list, hours ago."""
+    """A notification that a service sent about the organization at `index`, `hours_ago`."""
 
-    place: int
+    index: int
     key: str
     severity: Severity
     title: str
@@ -31,7 +31,7 @@ class Notification:
     lasted_hours: int | None = None
 
 
-TOLD = (
+NOTIFICATIONS = (
     Notification(
         5, "backup-fs01", Severity.WARNING, "Backup of FS01 failed",
         "The last good backup is of the night before last. The target disk is full.", 5,
@@ -52,10 +52,10 @@ TOLD = (
 
 
 def raise_alerts(plan: DemoProvider, organizations: list[Organization], *, now: datetime) -> None:
-    """What services told, what the books say now, and each administrator's choice of mail."""
-    for told in TOLD:
-        if told.place < len(organizations):
-            _tell(told, organizations[told.place], now=now)
+    """Raise the services' alerts, evaluate the rules, and set the administrators' preferences."""
+    for notification in NOTIFICATIONS:
+        if notification.index < len(organizations):
+            _notify(notification, organizations[notification.index], now=now)
     evaluate_rules(now=now)
     people = User.objects.filter(email__in=[login.email for login in plan.logins])
     for person in people.filter(role__in=("owner", "admin")):
@@ -69,23 +69,23 @@ def raise_alerts(plan: DemoProvider, organizations: list[Organization], *, now: 
         )
     admin = people.filter(role="admin").first()
     if admin is not None:
-        seen = Alert.objects.filter(kind=Kind.SERVICE, severity=Severity.INFO)
+        info = Alert.objects.filter(kind=Kind.SERVICE, severity=Severity.INFO)
         actor = Actor(id=admin.pk, name=admin.name)
-        acknowledge(alerts=seen, actor=actor, now=now - timedelta(hours=26))
+        acknowledge(alerts=info, actor=actor, now=now - timedelta(hours=26))
 
 
-def _tell(told: Notification, organization: Organization, *, now: datetime) -> None:
-    at = now - timedelta(hours=told.hours_ago)
-    cause = service_cause(organization_id=organization.pk, key=told.key)
+def _notify(notification: Notification, organization: Organization, *, now: datetime) -> None:
+    at = now - timedelta(hours=notification.hours_ago)
+    cause = service_cause(organization_id=organization.pk, key=notification.key)
     condition = Condition(
         cause=cause,
         kind=Kind.SERVICE,
-        severity=told.severity,
-        title=told.title,
-        text=told.text,
+        severity=notification.severity,
+        title=notification.title,
+        text=notification.text,
         organization_id=organization.pk,
     )
     raise_alert(condition=condition, now=at, actor=SERVICE)
-    if told.lasted_hours is not None:
-        gone_at = at + timedelta(hours=told.lasted_hours)
-        resolve_alert(cause=cause, now=gone_at, actor=SYSTEM_ACTOR)
+    if notification.lasted_hours is not None:
+        resolved_at = at + timedelta(hours=notification.lasted_hours)
+        resolve_alert(cause=cause, now=resolved_at, actor=SYSTEM_ACTOR)

@@ -1,6 +1,6 @@
-"""The demo's Autotask: connected to the local stand-in, mapped, synced, with one edit to decide.
+"""The demo's PSA: connects to the local stand-in, maps, syncs, and leaves one drift to decide.
 
-The stand-in keeps a customer database of its own, so all of it is done through the product's calls.
+The stand-in has a separate customer database, which is changed through the product's calls only.
 """
 
 from collections.abc import Callable
@@ -26,30 +26,29 @@ from integrations.autotask.connection import choose_company_types, connect, open
 from integrations.autotask.mapping.suggestions import Names
 from integrations.autotask.sync.runs import request_run
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
-from mtp.demo.companies import DemoProvider
+from mtp.demo.companies import DEMO, DemoProvider
 from tenants.models import Organization
 
-# What the stand-in's own document names (docs/autotask-sandbox.md).
+# Credentials that the stand-in accepts (docs/autotask-sandbox.md).
 CREDENTIALS = Credentials(
     user_name="api@autotask.example",
     integration_code="MTPDEMOINTEGRATIONCODE",
-    secret="autotask-demo-secret",  # noqa: S106 - opens a stand-in on one's own machine
+    secret="autotask-demo-secret",  # noqa: S106 - opens only a stand-in on this machine
 )
-DATABASE_OF = "DEMO"
 SERVICE = "Email Security"
 CUSTOMER = 1
-# Somebody takes so many units off a contract by hand, after the first sync.
-EDITED_PLACE, EDITED_UNITS = 6, -4
+# After the first sync, an edit by hand changes this mapping's contract by so many units.
+EDITED_MAPPING, EDITED_UNITS = 6, -4
 
 
 def connect_autotask(
-    plan: DemoProvider, provider: Provider, *, now: datetime, say: Callable[[str], None]
+    plan: DemoProvider, provider: Provider, *, now: datetime, report: Callable[[str], None]
 ) -> None:
-    """Connect, map whoever has the same name there, sync twice; in the provider's schema.
+    """Connect, map the organizations with equal names, and sync twice; in the provider's schema.
 
-    Only where the settings name a stand-in on this machine, and it answers.
+    Does nothing unless the settings name a stand-in on this machine and it answers.
     """
-    if plan.prefix != DATABASE_OF or not _has_stand_in():
+    if plan is not DEMO or not _has_stand_in():
         return
     actor = Actor(id=None, name=plan.contact.name)
     try:
@@ -58,13 +57,13 @@ def connect_autotask(
             choose_company_types(client=client, types=[CUSTOMER], actor=actor, now=now)
             mapped = _map(client, month=Month.of(now, plan.zone), actor=actor, now=now)
             _sync(provider, actor=actor, now=now)
-            _edit(client, mapped[EDITED_PLACE])
+            _edit(client, mapped[EDITED_MAPPING])
             _make_tickets(client)
         _sync(provider, actor=actor, now=now)
     except AutotaskError as error:
-        say(f"  Autotask was left out: {error}")
+        report(f"  Autotask was left out: {error}")
     else:
-        say(f"  Autotask connected: {len(mapped)} organizations mapped")
+        report(f"  Autotask connected: {len(mapped)} organizations mapped")
 
 
 def _has_stand_in() -> bool:
@@ -79,23 +78,23 @@ def _has_stand_in() -> bool:
 
 
 def _map(client: Client, *, month: Month, actor: Actor, now: datetime) -> list[ServiceMapping]:
-    """What a person confirms in the wizard for every name that is the same but for its signs.
+    """Map every organization whose name equals a company's, apart from punctuation.
 
-    In three calls for all; those spelt otherwise are left for whoever tries it.
+    Takes three calls for all. Organizations with other names stay unmapped.
     """
     names = Names(entities.companies_of_types(client, types=[CUSTOMER]))
     companies = {}
     for organization in Organization.objects.living().order_by("pk"):
-        likeliest = next(iter(names.suggestions(organization.name)), None)
-        if likeliest is not None and likeliest.is_same:
-            companies[likeliest.company] = organization
-    contracts = entities.contracts(client, company_ids=[one.id for one in companies])
+        best = next(iter(names.suggestions(organization.name)), None)
+        if best is not None and best.is_same:
+            companies[best.company] = organization
+    contracts = entities.contracts(client, company_ids=[company.id for company in companies])
     lines = entities.lines(client, contract_ids=contracts)
     services = entities.services(client, ids={line.service_id for line in lines.values()})
-    organizations = {company.id: (company, one) for company, one in companies.items()}
+    organizations = {pair[0].id: pair for pair in companies.items()}
     return ServiceMapping.objects.bulk_create(
         ServiceMapping(
-            **_carried_by(*organizations[contract.company_id], contract, line),
+            **_mapping_fields(*organizations[contract.company_id], contract, line),
             service_name=SERVICE,
             first_month=month.first_day,
             created_at=now,
@@ -108,7 +107,7 @@ def _map(client: Client, *, month: Month, actor: Actor, now: datetime) -> list[S
     )
 
 
-def _carried_by(
+def _mapping_fields(
     company: Company, organization: Organization, contract: Contract, line: Line
 ) -> dict[str, Any]:
     return {
@@ -129,7 +128,7 @@ def _sync(provider: Provider, *, actor: Actor, now: datetime) -> None:
 
 
 def _edit(client: Client, mapping: ServiceMapping) -> None:
-    """What a colleague at the service desk does by hand, on the month's second day."""
+    """Change the contract as a person at the service desk would, on the month's second day."""
     body = {
         "contractServiceID": mapping.contract_service_id,
         "effectiveDate": mapping.first_month.replace(day=2),

@@ -1,4 +1,4 @@
-"""Who is in the demo: providers, their organizations and the people who sign in."""
+"""The demo's providers, their organizations, and the logins of their administrators."""
 
 import csv
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from accounts.roles import Role
 
-PASSWORD = "portal-demo-2026"  # noqa: S105 - printed at start, for a demo on one's own machine
+PASSWORD = "portal-demo-2026"  # noqa: S105 - printed by `make up`, for a demo on one machine
 
 
 @dataclass(frozen=True)
 class Login:
-    """Someone who can sign in with the demo's password."""
+    """A user of the portal, with the demo's password."""
 
     name: str
     email: str
@@ -23,18 +23,18 @@ class Login:
 
 @dataclass(frozen=True)
 class DemoOrganization:
-    """An organization, its users at the beginning and now, and the cap it ends with."""
+    """An organization: users at the start and now, and how far its cap is above the latter."""
 
     name: str
     domain: str
-    users_then: int
+    users_at_start: int
     users_now: int
-    room_below_cap: int | None = None
+    users_below_cap: int | None = None
 
 
 @dataclass(frozen=True)
 class DemoProvider:
-    """A provider with everything that was agreed with it."""
+    """A provider, with its contract and billing details."""
 
     name: str
     legal_name: str
@@ -63,12 +63,12 @@ class DemoProvider:
 
     @property
     def actors(self) -> list[str]:
-        """Who adds and removes users in the story."""
+        """Names of the administrators who add and remove users."""
         return [login.name for login in self.logins if login.role != Role.READ_ONLY]
 
     @property
     def contact(self) -> Login:
-        """Whom organization admins are told to ask."""
+        """The contact that organization admins see."""
         return next(login for login in self.logins if login.role == Role.BILLING_ADMIN)
 
 
@@ -83,16 +83,16 @@ def _organizations() -> tuple[DemoOrganization, ...]:
             DemoOrganization(
                 name=row["name"],
                 domain=_domain(row["name"]),
-                users_then=int(row["users_then"]),
+                users_at_start=int(row["users_at_start"]),
                 users_now=int(row["users_now"]),
-                room_below_cap=int(row["room_below_cap"]) if row["room_below_cap"] else None,
+                users_below_cap=int(row["users_below_cap"]) if row["users_below_cap"] else None,
             )
             for row in csv.DictReader(lines)
         )
 
 
-def _small(*rows: tuple[str, int, int]) -> tuple[DemoOrganization, ...]:
-    return tuple(DemoOrganization(name, _domain(name), then, now) for name, then, now in rows)
+def _few(*rows: tuple[str, int, int]) -> tuple[DemoOrganization, ...]:
+    return tuple(DemoOrganization(name, _domain(name), start, now) for name, start, now in rows)
 
 
 DEMO = DemoProvider(
@@ -127,7 +127,7 @@ DEMO = DemoProvider(
     ),
 )
 
-HARBOR = DemoProvider(
+HAFEN = DemoProvider(
     name="Hafen IT Service",
     legal_name="Hafen IT Service GmbH",
     prefix="HAFEN",
@@ -147,7 +147,7 @@ HARBOR = DemoProvider(
     committed_quantity=None,
     has_card=False,
     months=2,
-    organizations=_small(
+    organizations=_few(
         ("Elbe Spedition", 6, 9), ("Kontor Steuerberatung", 4, 7), ("Speicher Kaffee", 8, 10)
     ),
     logins=(
@@ -177,7 +177,7 @@ CASCADE = DemoProvider(
     committed_quantity=500,
     has_card=True,
     months=3,
-    organizations=_small(
+    organizations=_few(
         ("Alki Outfitters", 60, 66),
         ("Ballard Shipwrights", 118, 124),
         ("Fremont Foundry", 80, 84),
@@ -190,5 +190,5 @@ CASCADE = DemoProvider(
     ),
 )
 
-PROVIDERS = (DEMO, HARBOR, CASCADE)
+PROVIDERS = (DEMO, HAFEN, CASCADE)
 OPERATIONS = ("Sam Ellery", "operations@demo.example")

@@ -1,4 +1,4 @@
-"""What the demo's providers agreed: their profile, contract, terms and card."""
+"""The demo's billing profiles, contracts and cards."""
 
 from datetime import datetime
 
@@ -17,8 +17,8 @@ from core.months import Month
 from mtp.demo.companies import OPERATIONS, DemoProvider
 
 
-def agree(plan: DemoProvider, *, first: Month, now: datetime) -> None:
-    """The billing profile and, where there is a card to come, the contract from the month on."""
+def create_profile_and_contract(plan: DemoProvider, *, first: Month, now: datetime) -> None:
+    """Create the billing profile and, for a provider with a card, the contract from `first` on."""
     package = Package.objects.get(name=plan.package)
     BillingProfile.objects.create(
         legal_name=plan.legal_name,
@@ -55,7 +55,7 @@ def agree(plan: DemoProvider, *, first: Month, now: datetime) -> None:
 
 
 def put_card_on_file(plan: DemoProvider, provider: Provider, *, now: datetime) -> None:
-    """A card as a browser would have given it, the terms accepted first."""
+    """Accept the terms of use and add a card, as a browser does."""
     accept_terms(actor=Actor(id=None, name=plan.contact.name), now=now)
     setup = gateway.client().v1.setup_intents.create(
         {

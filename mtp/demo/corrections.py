@@ -1,4 +1,4 @@
-"""What happened to the demo's invoices after issue: a credit, its refund, and an open dispute."""
+"""Corrections of the demo's invoices: a credit with its refund, and an open dispute."""
 
 from datetime import timedelta
 
@@ -15,12 +15,12 @@ SOON_AFTER = timedelta(days=3)
 
 
 def correct_invoices(plan: DemoProvider, provider: Provider) -> None:
-    """Credit a line of the month before the last, and dispute one of the last; in its schema.
+    """Credit a line of the last invoice but one, and dispute one of the last; in its schema.
 
-    Only where a card pays month by month: both were paid, so nobody owes anything for it.
+    Does nothing without a card or with fewer than two invoices. Both are paid, so no debt arises.
     """
     usage = Invoice.objects.filter(kind=InvoiceKind.USAGE).newest_first()
-    if not plan.has_card or usage.count() < len(("last", "before")):
+    if not plan.has_card or usage.count() < 2:  # noqa: PLR2004 - the two of the next line
         return
     last, before = usage[:2]
     credited = before.lines.filter(amount_minor__gt=0).order_by("amount_minor", "position").first()
@@ -30,7 +30,7 @@ def correct_invoices(plan: DemoProvider, provider: Provider) -> None:
     credit_lines(
         invoice_id=before.pk,
         line_ids=[credited.pk],
-        reason=f"{credited.organization_name} had left before the month began, as you told us.",
+        reason=f"{credited.organization_name} had left before the month began, as you wrote to us.",
         actor=Actor(id=None, name=OPERATIONS[0]),
         now=before.issued_at + SOON_AFTER,
     )

@@ -1,7 +1,7 @@
-"""Making the demo providers: their agreements, and their past month by month.
+"""Loads the demo providers: their contracts, and their history month by month.
 
-Joining and leaving goes through the counting triggers at past instants; each month is closed, its
-invoices rendered and charged at Stripe (or the stand-in) as the scheduler would have done it.
+Users are added and removed through the counting triggers, at past instants. Each month is closed,
+and its invoices are rendered and charged at Stripe (or its stand-in), as the schedule would do it.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,30 +21,33 @@ from core.months import Month
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
-from mtp.demo.active_users import offer_packs, set_thresholds, simulate_activity
+from mtp.demo.active_users import offer_packs, set_active_user_limits, simulate_activity
 from mtp.demo.alerts import raise_alerts
 from mtp.demo.autotask import connect_autotask
 from mtp.demo.companies import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
-from mtp.demo.contracts import agree, put_card_on_file
+from mtp.demo.contracts import create_profile_and_contract, put_card_on_file
 from mtp.demo.corrections import correct_invoices
 from mtp.demo.late_usage import report_late_usage
 from mtp.demo.locations import add_locations
-from mtp.demo.population import Change, Move, Person, Story
+from mtp.demo.population import Change, Move, Person, monthly_moves
 from tenants import audit
 from tenants.models import AuditEntry, Device, ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via
 from usage.forecast.backtest import record_backtest
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 LOADED = "demo.loaded"
-# When the scheduler would have come by on the 1st.
+# The schedule closes a month at this time on the 1st.
 AFTER_MIDNIGHT = timedelta(minutes=5)
 BEFORE_THE_NEXT_CLOSE = timedelta(days=5)
 
 
-def load_demo(*, now: datetime, say: Say) -> None:
-    """Make what is missing of the demo; a provider left half-made by a kill is made anew."""
+def load_demo(*, now: datetime, report: Report) -> None:
+    """Create the demo providers that are missing; one that a kill left incomplete is recreated.
+
+    `report` gets one line for each provider and closed month.
+    """
     _offer_packages()
     offer_packs()
     if not User.objects.filter(email=OPERATIONS[1]).exists():
@@ -55,13 +58,13 @@ def load_demo(*, now: datetime, say: Say) -> None:
         if provider is not None and _is_loaded(provider):
             continue
         if provider is not None:
-            _discard(provider)
-        say(f"{plan.name}: {len(plan.organizations)} organizations")
-        _load(plan, now=now, say=say)
+            _delete(provider)
+        report(f"{plan.name}: {len(plan.organizations)} organizations")
+        _load(plan, now=now, report=report)
 
 
 def logins() -> Iterable[tuple[str, str, str]]:
-    """Who can sign in with the demo's password: role, address, provider."""
+    """Role, e-mail address and provider of each login."""
     yield "Operations", OPERATIONS[1], "Django admin"
     for plan in PROVIDERS:
         for login in plan.logins:
@@ -93,7 +96,7 @@ def _is_loaded(provider: Provider) -> bool:
 
 
 @transaction.atomic
-def _discard(provider: Provider) -> None:
+def _delete(provider: Provider) -> None:
     OutboxMessage.objects.filter(schema_name=provider.schema_name).delete()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -111,43 +114,47 @@ def _months(plan: DemoProvider, *, now: datetime) -> list[Month]:
     return months
 
 
-def _load(plan: DemoProvider, *, now: datetime, say: Say) -> None:
+def _load(plan: DemoProvider, *, now: datetime, report: Report) -> None:
     zone = plan.zone
     months = _months(plan, now=now)
-    begun_at = months[0].starts_at(zone)
-    provider = _found(plan, now=begun_at)
+    started_at = months[0].starts_at(zone)
+    provider = _create_provider(plan, now=started_at)
     with provider_schema(provider):
-        agree(plan, first=months[0], now=begun_at)
+        create_profile_and_contract(plan, first=months[0], now=started_at)
         if plan.has_card:
-            put_card_on_file(plan, provider, now=begun_at)
+            put_card_on_file(plan, provider, now=started_at)
         organizations = [
-            Organization.objects.create(name=one.name, created_at=begun_at)
+            Organization.objects.create(name=one.name, created_at=started_at)
             for one in plan.organizations
         ]
-    _hire(plan, provider, organizations)
-    stories = [
-        Story(organization=one, months=months, zone=zone, has_churn=plan.has_card)
+    _create_logins(plan, provider, organizations)
+    histories = [
+        monthly_moves(one, months=months, zone=zone, has_churn=plan.has_card, now=now)
         for one in plan.organizations
     ]
     for month in months:
         with provider_schema(provider), transaction.atomic():
             if month == months[-2] and not plan.closes_last_month:
-                late = month.previous
                 report_late_usage(
-                    organization=organizations[0], month=late, zone=zone, told_by=plan.actors[0]
+                    organization=organizations[0],
+                    month=month.previous,
+                    zone=zone,
+                    reported_by=plan.actors[0],
                 )
-            for organization, story in zip(organizations, stories, strict=True):
-                _live(organization, story.moves(month=month, now=now), actors=plan.actors)
+            for organization, history in zip(organizations, histories, strict=True):
+                _apply(next(history), organization, actors=plan.actors)
             simulate_activity(plan, provider, month=month, months=months, now=now)
         if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
-            _close(provider, month, zone=zone, say=say)
+            _close(provider, month, zone=zone, report=report)
     with provider_schema(provider):
         correct_invoices(plan, provider)
-        connect_autotask(plan, provider, now=now, say=say)
+        connect_autotask(plan, provider, now=now, report=report)
         _finish(plan, organizations, now=now)
+    while deliver_due(now=now, schema=provider.schema_name):
+        pass
 
 
-def _found(plan: DemoProvider, *, now: datetime) -> Provider:
+def _create_provider(plan: DemoProvider, *, now: datetime) -> Provider:
     provider = create_provider(
         name=plan.name,
         invoice_prefix=plan.prefix,
@@ -165,7 +172,9 @@ def _found(plan: DemoProvider, *, now: datetime) -> Provider:
     return provider
 
 
-def _hire(plan: DemoProvider, provider: Provider, organizations: list[Organization]) -> None:
+def _create_logins(
+    plan: DemoProvider, provider: Provider, organizations: list[Organization]
+) -> None:
     ids = {organization.name: organization.pk for organization in organizations}
     for login in plan.logins:
         User.objects.create_user(
@@ -178,20 +187,20 @@ def _hire(plan: DemoProvider, provider: Provider, organizations: list[Organizati
         )
 
 
-def _live(organization: Organization, moves: list[Move], *, actors: list[str]) -> None:
-    for change, run in groupby(moves, key=lambda move: move.change):
+def _apply(moves: list[Move], organization: Organization, *, actors: list[str]) -> None:
+    for change, group in groupby(moves, key=lambda move: move.change):
         if change == Change.JOINED:
-            _join(organization, list(run), actors=actors)
+            _add(list(group), organization, actors=actors)
         else:
-            for move in run:
-                _leave(organization, move, actors=actors)
+            for move in group:
+                _remove(move, organization, actor=_actor(move.person, actors))
 
 
 def _actor(person: Person, actors: list[str]) -> str:
     return actors[len(person.email) % len(actors)]
 
 
-def _join(organization: Organization, run: list[Move], *, actors: list[str]) -> None:
+def _add(moves: list[Move], organization: Organization, *, actors: list[str]) -> None:
     ManagedUser.objects.bulk_create(
         [
             ManagedUser(
@@ -202,7 +211,7 @@ def _join(organization: Organization, run: list[Move], *, actors: list[str]) -> 
                 added_by_name=_actor(move.person, actors),
                 added_via=Via.DEMO,
             )
-            for move in run
+            for move in moves
         ]
     )
     Device.objects.bulk_create(
@@ -215,32 +224,32 @@ def _join(organization: Organization, run: list[Move], *, actors: list[str]) -> 
                 added_by_name=_actor(move.person, actors),
                 added_via=Via.DEMO,
             )
-            for move in run
+            for move in moves
             for number, serial_number in enumerate(move.person.serial_numbers)
         ]
     )
 
 
-def _leave(organization: Organization, move: Move, *, actors: list[str]) -> None:
-    person = move.person
-    gone = {"removed_at": move.at, "removed_by_name": _actor(person, actors)}
-    living = {"organization": organization, "removed_at": None}
-    ManagedUser.objects.filter(email=person.email, **living).update(**gone)
-    Device.objects.filter(serial_number__in=person.serial_numbers, **living).update(**gone)
+def _remove(move: Move, organization: Organization, *, actor: str) -> None:
+    present = {"organization": organization, "removed_at": None}
+    removal = {"removed_at": move.at, "removed_by_name": actor}
+    ManagedUser.objects.filter(email=move.person.email, **present).update(**removal)
+    serial_numbers = move.person.serial_numbers
+    Device.objects.filter(serial_number__in=serial_numbers, **present).update(**removal)
 
 
-def _close(provider: Provider, month: Month, *, zone: ZoneInfo, say: Say) -> None:
+def _close(provider: Provider, month: Month, *, zone: ZoneInfo, report: Report) -> None:
     at = month.ends_at(zone) + AFTER_MIDNIGHT
     with provider_schema(provider):
         _receive_transfers(at=at - BEFORE_THE_NEXT_CLOSE)
     run = close_month(provider=provider, month=month, now=at)
     while deliver_due(now=at):
         pass
-    say(f"  {month} closed: {run.outcome}")
+    report(f"  {month} closed: {run.outcome}")
 
 
 def _receive_transfers(*, at: datetime) -> None:
-    """What was invoiced a month ago is paid in time; a demo in arrears would open suspended."""
+    """Pay mailed invoices within a month, because overdue ones would suspend the demo provider."""
     for invoice in Invoice.objects.outstanding().filter(
         collection=Collection.BY_INVOICE, issued_at__lt=at
     ):
@@ -255,10 +264,10 @@ def _receive_transfers(*, at: datetime) -> None:
 
 def _finish(plan: DemoProvider, organizations: list[Organization], *, now: datetime) -> None:
     for organization, one in zip(organizations, plan.organizations, strict=True):
-        if one.room_below_cap is not None:
-            cap = one.users_now + one.room_below_cap
+        if one.users_below_cap is not None:
+            cap = one.users_now + one.users_below_cap
             set_user_cap(organization=organization, cap=cap, actor=SYSTEM_ACTOR, now=now)
-    set_thresholds(organizations, month=Month.of(now, plan.zone), now=now)
+    set_active_user_limits(organizations, month=Month.of(now, plan.zone), now=now)
     add_locations(organizations)
     raise_alerts(plan, organizations, now=now)
     record_backtest(zone=plan.zone, now=now)

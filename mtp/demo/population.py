@@ -1,4 +1,4 @@
-"""Believable joining and leaving: who came and went in an organization, instant by instant."""
+"""Simulated joiners and leavers of the demo's organizations, with an instant for each."""
 
 import random
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _LAST_NAMES = (Path(__file__).parent / "last_names.txt").read_text().split()
 
 
 class Change(IntEnum):
-    """Which way somebody went."""
+    """What a move does to the count of users."""
 
     LEFT = -1
     JOINED = 1
@@ -26,7 +26,7 @@ class Change(IntEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody of an organization, with one device or two."""
+    """A user of an organization, with one or two devices."""
 
     name: str
     email: str
@@ -42,58 +42,42 @@ class Move:
     person: Person
 
 
-class Story:
-    """An organization's past: the same organization and months always give the same one."""
+def monthly_moves(
+    organization: DemoOrganization,
+    *,
+    months: list[Month],
+    zone: ZoneInfo,
+    has_churn: bool,
+    now: datetime,
+) -> Iterator[list[Move]]:
+    """Yield each month's moves in order of time, none of them after `now`.
 
-    def __init__(
-        self,
-        *,
-        organization: DemoOrganization,
-        months: list[Month],
-        zone: ZoneInfo,
-        has_churn: bool,
-    ) -> None:
-        self._organization = organization
-        self._months = months
-        self._zone = zone
-        self._has_churn = has_churn
-        self._chance = random.Random(organization.name)  # noqa: S311 - a story, not a secret
-        self._people = _people(organization, self._chance)
-        self._present: list[Person] = []
-
-    def moves(self, *, month: Month, now: datetime) -> list[Move]:
-        """The month's moves in order of time, none after `now`. Ask month by month, in order."""
-        starts_at, ends_at = month.starts_at(self._zone), min(month.ends_at(self._zone), now)
-        if month == self._months[0]:
+    The same organization and months always give the same people and moves.
+    """
+    chance = random.Random(organization.name)  # noqa: S311 - a simulation, not a secret
+    newcomers = _people(organization, chance)
+    growth = organization.users_now - organization.users_at_start
+    present: list[Person] = []
+    for number, month in enumerate(months):
+        starts_at, ends_at = month.starts_at(zone), min(month.ends_at(zone), now)
+        if number == 0:
             ends_at = min(starts_at + timedelta(days=3), now)
-        changes = self._changes(self._target(self._months.index(month)))
-        self._present = [who for who in self._present if (Change.LEFT, who) not in changes] + [
-            who for change, who in changes if change == Change.JOINED
-        ]
+        target = round(organization.users_at_start + growth * number / (len(months) - 1))
+        leaving = max(0, len(present) - target)
+        if has_churn:
+            share = MONTHLY_LEAVERS * chance.uniform(0.3, 1.7)
+            leaving = max(leaving, round(len(present) * share))
+        leavers = chance.sample(present, leaving)
+        joiners = [next(newcomers) for _ in range(target - len(present) + leaving)]
+        present = [person for person in present if person not in leavers]
+        changes = [(Change.LEFT, person) for person in leavers]
+        changes += [(Change.JOINED, person) for person in joiners]
+        chance.shuffle(changes)
+        present += [person for change, person in changes if change == Change.JOINED]
         instants = _instants(
-            count=len(changes),
-            starts_at=starts_at,
-            ends_at=ends_at,
-            zone=self._zone,
-            chance=self._chance,
+            count=len(changes), starts_at=starts_at, ends_at=ends_at, zone=zone, chance=chance
         )
-        return [Move(at, *change) for at, change in zip(instants, changes, strict=True)]
-
-    def _target(self, number: int) -> int:
-        then, now = self._organization.users_then, self._organization.users_now
-        return round(then + (now - then) * number / (len(self._months) - 1))
-
-    def _changes(self, target: int) -> list[tuple[Change, Person]]:
-        leaving = max(0, len(self._present) - target)
-        if self._has_churn:
-            share = MONTHLY_LEAVERS * self._chance.uniform(0.3, 1.7)
-            leaving = max(leaving, round(len(self._present) * share))
-        leavers = self._chance.sample(self._present, leaving)
-        joining = target - len(self._present) + leaving
-        changes = [(Change.LEFT, who) for who in leavers]
-        changes += [(Change.JOINED, next(self._people)) for _ in range(joining)]
-        self._chance.shuffle(changes)
-        return changes
+        yield [Move(at, *change) for at, change in zip(instants, changes, strict=True)]
 
 
 def _people(organization: DemoOrganization, chance: random.Random) -> Iterator[Person]:
@@ -118,14 +102,14 @@ def _people(organization: DemoOrganization, chance: random.Random) -> Iterator[P
 def _instants(
     *, count: int, starts_at: datetime, ends_at: datetime, zone: ZoneInfo, chance: random.Random
 ) -> list[datetime]:
-    """`count` instants in order, in working hours wherever the span has room for them."""
+    """`count` instants in order, in working hours if these lie between start and end."""
     span = (ends_at - starts_at).total_seconds()
-    anywhen = [
+    any_hour = [
         (starts_at + timedelta(seconds=chance.uniform(0.01, 0.99) * span)).astimezone(zone)
         for _ in range(count)
     ]
-    at_work = [local.replace(hour=8 + local.hour * 10 // 24) for local in anywhen]
+    at_work = [local.replace(hour=8 + local.hour * 10 // 24) for local in any_hour]
     return sorted(
         work if starts_at <= work < ends_at else local
-        for local, work in zip(anywhen, at_work, strict=True)
+        for local, work in zip(any_hour, at_work, strict=True)
     )

@@ -1,21 +1,21 @@
-// Small comforts; every page works without them.
+// Themes, toasts, dialogs, menus and search. Every page works without this script.
 (() => {
   "use strict";
 
   const YEAR_SECONDS = 31536000;
 
-  function shownTheme() {
+  function currentTheme() {
     const theme = document.documentElement.dataset.theme;
     return theme ? theme.replace("mtp-", "") : "auto";
   }
 
   function markTheme() {
     for (const button of document.querySelectorAll("[data-theme-choice]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === shownTheme()));
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === currentTheme()));
     }
   }
 
-  // The server reads the cookie, so the next page arrives in the right colours.
+  // The server reads the cookie and renders the next page in this theme.
   function chooseTheme(choice) {
     if (choice === "auto") {
       delete document.documentElement.dataset.theme;
@@ -28,7 +28,7 @@
     markTheme();
   }
 
-  // Success and information leave by themselves; a warning or an error stays until dismissed.
+  // Success and information disappear; a warning or an error stays until the user closes it.
   const TOAST_STAYS_MS = 8000;
 
   function prepareToast(toast) {
@@ -40,7 +40,7 @@
     }
   }
 
-  // Who asked for the dialog, and the address (with its search and filter) it was asked from.
+  // The element that opened the dialog, and the URL (with search and filter) of the page below it.
   let opener = null;
   let openedFrom = null;
 
@@ -57,14 +57,15 @@
     const invalid = dialog.querySelector("[aria-invalid=true]");
     const first = dialog.querySelector("[autofocus], .dialog-body :is(input:not([type=hidden]), select, textarea)");
     const chosen = first && first.type === "radio" && dialog.querySelector(`[name="${first.name}"]:checked`);
-    const number = chosen && choosing(dialog, chosen.value);
+    const number = chosen && fieldOfChoice(dialog, chosen.value);
     const field = invalid || number || chosen || first || dialog;
     field.focus();
     if (number && field === number) number.select();
   }
 
-  // A field that belongs to one of the radio buttons of its form: each leads to the other.
-  function choosing(root, value) {
+  // The field that belongs to a radio button. Typing into it selects the button, and a click on the
+  // button focuses the field.
+  function fieldOfChoice(root, value) {
     return root.querySelector(`[data-chooses="${value}"]`);
   }
 
@@ -75,14 +76,14 @@
   });
 
   document.addEventListener("click", (event) => {
-    // Arrow keys raise it too, without a pointer: then the focus stays among the radio buttons.
+    // Arrow keys raise "click" too, with detail 0. The focus then stays on the radio buttons.
     const radio = event.target;
     if (!(radio instanceof HTMLInputElement) || radio.type !== "radio" || !radio.form) return;
-    const field = event.detail && choosing(radio.form, radio.value);
+    const field = event.detail && fieldOfChoice(radio.form, radio.value);
     if (field) field.focus();
   });
 
-  // The address goes back to the page without the dialog; that page is already here underneath.
+  // Restore the URL of the page below the dialog, which is still loaded.
   function closeDialog(dialog) {
     if (dialog.hasAttribute("data-dialog-fixed")) return;
     const link = dialog.querySelector("a[data-dialog-close]");
@@ -107,8 +108,8 @@
   }
 
   function within(root, selector) {
-    const found = [...root.querySelectorAll(selector)];
-    return root instanceof Element && root.matches(selector) ? [root, ...found] : found;
+    const descendants = [...root.querySelectorAll(selector)];
+    return root instanceof Element && root.matches(selector) ? [root, ...descendants] : descendants;
   }
 
   function prepare(root) {
@@ -142,7 +143,7 @@
     }
   });
 
-  // A box in the head of a table ticks all boxes of its form.
+  // The checkbox in a table's header checks all checkboxes of its form.
   document.addEventListener("change", (event) => {
     const form = event.target.dataset.ticks;
     if (!form) return;
@@ -159,7 +160,7 @@
     }
   });
 
-  // "cancel" does not bubble; Esc in a modal dialog raises it.
+  // Esc in a modal dialog raises "cancel", which does not bubble.
   document.addEventListener(
     "cancel",
     (event) => {
@@ -170,7 +171,7 @@
     true,
   );
 
-  // Browsers close a dialog at Esc without asking, as long as nobody touched the page.
+  // Until the user has interacted with the page, browsers close a dialog at Esc without "cancel".
   document.addEventListener(
     "close",
     (event) => {
@@ -179,7 +180,7 @@
     true,
   );
 
-  // A search keeps the sorting and filter that other links have put into the address meanwhile.
+  // A search keeps the sorting and filters that other links have put into the URL since.
   document.addEventListener("htmx:configRequest", (event) => {
     const form = event.target.closest("form[data-search]");
     if (!form) return;
@@ -191,14 +192,14 @@
     event.detail.parameters[typed.name] = typed.value;
   });
 
-  function tellFailure() {
+  function showFailure() {
     const toast = document.getElementById("request-failed").content.cloneNode(true);
     document.getElementById("toasts").append(toast);
     prepare(document.getElementById("toasts").lastElementChild);
   }
 
-  document.addEventListener("htmx:responseError", tellFailure);
-  document.addEventListener("htmx:sendError", tellFailure);
+  document.addEventListener("htmx:responseError", showFailure);
+  document.addEventListener("htmx:sendError", showFailure);
 
   document.addEventListener("htmx:load", (event) => {
     if (event.detail.elt !== document.body) prepare(event.detail.elt);

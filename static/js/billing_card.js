@@ -1,4 +1,4 @@
-// The card's fields are Stripe's, in a frame of Stripe's. This page never sees a number.
+// The card form. Its card fields are in a frame of Stripe, so this page never has a card number.
 (() => {
   "use strict";
 
@@ -7,12 +7,12 @@
   const problem = document.getElementById("card-error");
   const page = window.billingInformation;
 
-  function say(text) {
+  function showProblem(text) {
     problem.textContent = text || "";
   }
 
-  // The fields as the server sees them, each saying what is wrong with it.
-  function show(html) {
+  // Replace the fields with the server's, which carry its error messages. Returns whether there are any.
+  function showErrors(html) {
     const answer = new DOMParser().parseFromString(html, "text/html");
     for (const id of ["information", "terms-part"]) {
       const part = answer.getElementById(id);
@@ -20,23 +20,23 @@
       document.getElementById(id).replaceWith(part);
       window.htmx.process(part);
     }
-    const wrong = form.querySelector("[aria-invalid=true]");
-    if (wrong) wrong.focus();
-    return Boolean(wrong);
+    const invalid = form.querySelector("[aria-invalid=true]");
+    if (invalid) invalid.focus();
+    return Boolean(invalid);
   }
 
-  // Kept on the server first; only what is complete gets a secret to confirm a card with.
+  // Save the form on the server, which returns a client secret only if the form is complete.
   async function clientSecret() {
     const answer = await fetch(form.dataset.setupUrl, { method: "POST", body: new FormData(form) });
     const type = answer.headers.get("Content-Type") || "";
-    if (answer.status === 422 && show(await answer.text())) return null;
-    const told = type.includes("json") ? await answer.json() : {};
-    if (!answer.ok || !told.client_secret) {
-      throw new Error(told.error || "Your card could not be sent. Reload the page and try again.");
+    if (answer.status === 422 && showErrors(await answer.text())) return null;
+    const body = type.includes("json") ? await answer.json() : {};
+    if (!answer.ok || !body.client_secret) {
+      throw new Error(body.error || "Your card could not be sent. Reload the page and try again.");
     }
     for (const error of form.querySelectorAll(".errorlist")) error.remove();
     for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-    return told.client_secret;
+    return body.client_secret;
   }
 
   function appearance() {
@@ -55,20 +55,20 @@
 
   async function send(stripe, elements) {
     const typed = await elements.submit();
-    if (typed.error) return say(typed.error.message);
+    if (typed.error) return showProblem(typed.error.message);
     const secret = await clientSecret();
     if (!secret) return undefined;
-    // Succeeding, it leaves the page for the return address; only refusals come back here.
+    // On success the browser leaves for `return_url`; only an error returns here.
     const result = await stripe.confirmSetup({
       elements,
       clientSecret: secret,
       confirmParams: { return_url: new URL(form.dataset.returnUrl, location.href).href },
     });
-    return say(result.error.message);
+    return showProblem(result.error.message);
   }
 
   function begin() {
-    if (!window.Stripe) return say("Our payment provider could not be reached. Reload the page and try again.");
+    if (!window.Stripe) return showProblem("Our payment provider could not be reached. Reload the page and try again.");
     const stripe = window.Stripe(form.dataset.publishableKey);
     const elements = stripe.elements({
       mode: "setup",
@@ -77,17 +77,17 @@
       appearance: appearance(),
     });
     const card = elements.create("payment", { defaultValues: { billingDetails: { address: address() } } });
-    card.on("change", (event) => page.tellOfCard({ isComplete: event.complete }));
+    card.on("change", (event) => page.setCardState({ isComplete: event.complete }));
     card.mount("#card-element");
     form.addEventListener("submit", async (event) => {
       if (event.submitter !== submit) return;
       event.preventDefault();
-      say("");
-      page.tellOfCard({ isBusy: true });
+      showProblem("");
+      page.setCardState({ isBusy: true });
       submit.setAttribute("aria-busy", "true");
-      await send(stripe, elements).catch((error) => say(error.message));
+      await send(stripe, elements).catch((error) => showProblem(error.message));
       submit.removeAttribute("aria-busy");
-      page.tellOfCard({ isBusy: false });
+      page.setCardState({ isBusy: false });
     });
     return undefined;
   }

@@ -1,11 +1,11 @@
-// Says what is still missing while one types, and keeps what was typed when a country's fields come.
+// Lists the required fields that are empty, and keeps typed values when a country's fields replace others.
 (() => {
   "use strict";
 
   const form = document.getElementById("billing-form");
   const note = document.getElementById("still-missing");
   const submit = document.getElementById("card-submit");
-  // What the card's own frame says of itself; without one there is nothing to wait for.
+  // State of Stripe's card frame. A page without the frame has nothing to wait for.
   const card = { isComplete: !submit, isBusy: false };
 
   function nameOf(field) {
@@ -25,22 +25,22 @@
     return card.isComplete ? names : [...names, "card details"];
   }
 
-  function tell() {
+  function update() {
     const names = missing();
     const text = names.length ? `${note.dataset.say}${names.join(", ")}.` : "";
     if (note.textContent !== text) note.textContent = text;
     if (submit) submit.disabled = card.isBusy || names.length > 0;
   }
 
-  function tellOfCard(state) {
+  function setCardState(state) {
     Object.assign(card, state);
-    tell();
+    update();
   }
 
-  form.addEventListener("input", tell);
-  form.addEventListener("change", tell);
+  form.addEventListener("input", update);
+  form.addEventListener("change", update);
 
-  // Typed while the answer was under way: the newer text stays.
+  // Text typed during a request is newer than the response, so it stays.
   const typed = new Map();
   document.addEventListener("htmx:beforeSwap", (event) => {
     typed.clear();
@@ -55,9 +55,9 @@
       if (field.tagName !== "SELECT" || [...field.options].some((option) => option.value === value)) field.value = value;
     }
     typed.clear();
-    tell();
+    update();
   });
 
-  tell();
-  window.billingInformation = { tell, tellOfCard };
+  update();
+  window.billingInformation = { setCardState };
 })();

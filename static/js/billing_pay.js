@@ -1,4 +1,4 @@
-// One invoice, paid on the spot: the bank's question about the card on file, or a card entered here.
+// Pays one invoice: confirms the card on file with its bank, or charges a card entered on the page.
 (() => {
   "use strict";
 
@@ -9,9 +9,9 @@
   let stripe = null;
   let elements = null;
 
-  function busy(is) {
-    submit.disabled = is;
-    if (is) submit.setAttribute("aria-busy", "true");
+  function setBusy(isBusy) {
+    submit.disabled = isBusy;
+    if (isBusy) submit.setAttribute("aria-busy", "true");
     else submit.removeAttribute("aria-busy");
   }
 
@@ -23,9 +23,9 @@
       headers: { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
     });
     const type = answer.headers.get("Content-Type") || "";
-    const told = type.includes("json") ? await answer.json() : {};
-    if (!answer.ok) throw new Error(told.error || "The payment could not be begun. Reload the page and try again.");
-    return told;
+    const body = type.includes("json") ? await answer.json() : {};
+    if (!answer.ok) throw new Error(body.error || "The payment could not be started. Reload the page and try again.");
+    return body;
   }
 
   function confirmation(more) {
@@ -36,8 +36,8 @@
     const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
     const theme = document.documentElement.dataset.theme;
     const night = theme ? theme === "mtp-dark" : isDark;
-    const look = { theme: night ? "night" : "stripe", variables: { fontFamily: getComputedStyle(document.body).fontFamily } };
-    elements = stripe.elements({ clientSecret: secret, appearance: look });
+    const appearance = { theme: night ? "night" : "stripe", variables: { fontFamily: getComputedStyle(document.body).fontFamily } };
+    elements = stripe.elements({ clientSecret: secret, appearance });
     const card = elements.create("payment");
     card.on("change", (event) => { submit.disabled = !event.complete; });
     card.mount("#card-element");
@@ -46,16 +46,16 @@
     submit.removeAttribute("aria-busy");
   }
 
-  async function go() {
+  async function pay() {
     if (elements) return stripe.confirmPayment({ elements, confirmParams: confirmation({}) });
-    const told = await begin();
-    if (!told.payment_method) {
-      offerCard(told.client_secret);
+    const payment = await begin();
+    if (!payment.payment_method) {
+      offerCard(payment.client_secret);
       return null;
     }
     return stripe.confirmPayment({
-      clientSecret: told.client_secret,
-      confirmParams: confirmation({ payment_method: told.payment_method }),
+      clientSecret: payment.client_secret,
+      confirmParams: confirmation({ payment_method: payment.payment_method }),
     });
   }
 
@@ -63,15 +63,15 @@
     event.preventDefault();
     if (submit.disabled) return;
     problem.textContent = "";
-    busy(true);
+    setBusy(true);
     try {
-      // Succeeding, it leaves the page for the return address; only refusals come back here.
-      const result = await go();
+      // On success the browser leaves for `return_url`; only an error returns here.
+      const result = await pay();
       if (!result) return;
       problem.textContent = result.error.message;
     } catch (error) {
       problem.textContent = error.message;
     }
-    busy(false);
+    setBusy(false);
   });
 })();

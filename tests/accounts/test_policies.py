@@ -32,7 +32,7 @@ def routes_without_policy() -> list[str]:
 
 
 def guarded_routes() -> list[Route]:
-    return [route for route in ROUTES if route.is_ours and route.view.policy.permissions]
+    return [route for route in ROUTES if route.names_policy and route.view.policy.permissions]
 
 
 def address(route: Route) -> str:

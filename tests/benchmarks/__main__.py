@@ -10,7 +10,7 @@ import pkgutil
 import sys
 
 import tests.benchmarks
-from tests.own_database import database_of_its_own, set_up
+from tests.own_database import fresh_database, set_up
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=there, default=there, metavar="NAME")
     asked = parser.parse_args()
     is_good = True
-    with database_of_its_own():
+    with fresh_database():
         set_up()
         for name in asked.only:
             module = importlib.import_module(f"tests.benchmarks.bench_{name}")

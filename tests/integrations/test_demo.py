@@ -25,20 +25,20 @@ def create_demo_users() -> None:
         organization = Organization.objects.create(name=plan.name, created_at=begun_at)
         ManagedUser.objects.bulk_create(
             ManagedUser(organization=organization, email=f"{n}@{plan.domain}", added_at=begun_at)
-            for n in range(plan.users_then)
+            for n in range(plan.users_at_start)
         )
 
 
 def test_the_demo_maps_most_organizations_and_has_one_open_drift(
     north: Provider, autotask: AutotaskStandIn
 ) -> None:
-    printed: list[str] = []
+    reported: list[str] = []
     with provider_schema(north):
         create_demo_users()
         began = time.perf_counter()
-        connect_autotask(DEMO, north, now=timezone.now(), say=printed.append)
+        connect_autotask(DEMO, north, now=timezone.now(), report=reported.append)
         assert time.perf_counter() - began < SECONDS
-        assert printed == ["  Autotask connected: 38 organizations mapped"]
+        assert reported == ["  Autotask connected: 38 organizations mapped"]
         assert (progress().mapped, progress().total) == (38, 40)
         first, second = SyncRun.objects.with_counts().order_by("pk")
         assert (first.changed + first.unchanged, first.not_done) == (38, 0)
@@ -52,5 +52,5 @@ def test_the_demo_has_no_psa_without_a_stand_in(north: Provider, settings: Any) 
     for address in ("http://127.0.0.1:9", "https://webservices.autotask.net/atservicesrest"):
         settings.AUTOTASK_BASE_URL = address
         with provider_schema(north):
-            connect_autotask(DEMO, north, now=timezone.now(), say=print)
+            connect_autotask(DEMO, north, now=timezone.now(), report=print)
             assert not AutotaskConnection.objects.exists()

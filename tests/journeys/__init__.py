@@ -1,1 +1,1 @@
-"""Dated stories: what a provider lives through, day by day."""
+"""Journeys: dated scenarios of one provider over several months."""

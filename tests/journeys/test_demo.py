@@ -1,4 +1,4 @@
-"""The demo as `make up` loads it: the providers the README speaks of, with books that agree."""
+"""The demo as `make up` loads it: the providers of the README, with a consistent ledger."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -31,15 +31,15 @@ def load(db: None, stripe_account: StripeStandIn, settings: Any) -> Callable[[],
     settings.STRIPE_API_KEY = stripe_account.secret_key
     settings.STRIPE_API_BASE = stripe_account.url
 
-    def do() -> list[str]:
-        said: list[str] = []
-        load_demo(now=NOW, say=said.append)
-        return said
+    def load() -> list[str]:
+        reported: list[str] = []
+        load_demo(now=NOW, report=reported.append)
+        return reported
 
-    return do
+    return load
 
 
-def test_the_demo_is_what_the_readme_says(
+def test_the_demo_has_the_providers_of_the_readme(
     load: Callable[[], list[str]], stripe_account: StripeStandIn
 ) -> None:
     load()
@@ -64,12 +64,12 @@ def test_the_demo_is_what_the_readme_says(
     assert stripe_account.charges()["succeeded"] == 15 + 3
     assert User.objects.get(email="org@demo.example").check_password(PASSWORD)
 
-    assert load() == [], "a second load finds everything there"
-    _half_make(cascade)
+    assert load() == [], "a second load has nothing to do"
+    _make_incomplete(cascade)
     assert load()[0] == "Cascade Networks: 5 organizations"
 
 
-def test_the_demo_does_not_open_in_arrears(load: Callable[[], list[str]]) -> None:
+def test_no_demo_provider_has_an_outstanding_balance(load: Callable[[], list[str]]) -> None:
     load()
     for plan in PROVIDERS:
         provider = Provider.objects.get(invoice_prefix=plan.prefix)
@@ -77,10 +77,10 @@ def test_the_demo_does_not_open_in_arrears(load: Callable[[], list[str]]) -> Non
             assert update_dunning(now=NOW).stage is DunningStage.CURRENT, plan.prefix
 
 
-def _half_make(provider: Provider) -> None:
-    """As if the load had been killed before its last step."""
+def _make_incomplete(provider: Provider) -> None:
+    """Leave the provider as a load that is killed before its last step."""
     with provider_schema(provider):
         AuditEntry.objects.filter(action=LOADED).delete()
         MonthClose.objects.all().delete()
-        # What a commit would have done; a schema with checks pending can't be dropped.
+        # A schema with pending constraint checks can't be dropped; a commit would run them.
         connection.check_constraints()

@@ -1,12 +1,12 @@
 """A provider's first quarter in Denver, from the free allowance to the third paid invoice.
 
-Every figure was worked out by hand: the price is $3.50 a user and month, without tax.
+All figures are calculated by hand: the price is $3.50 per user and month, without tax.
 
 12 February   Acme has 10 users, the free allowance; the 11th is refused
-13 February   a card is put on file; four more make 14
+13 February   a card is added; with four more, Acme has 14
 1 March       February is closed: 14 users, $49.00, reached on the 13th
 3 March       three more make 17
-10 March      five leave: 12 (the clocks had gone forward on the 8th)
+10 March      five leave: 12 (daylight saving began on the 8th)
 1 April       March is closed: 17 users, $59.50, reached on the 3rd
 1 May         April is closed: 12 users all month without an event, $42.00
 """
@@ -47,7 +47,7 @@ def denver(month: int, day: int, hour: int = 9, minute: int = 0) -> datetime:
 
 
 class Story:
-    """One provider's administrators at their browsers, on a calendar that the test turns."""
+    """Two administrators of one provider, who use the pages; the test sets the time."""
 
     def __init__(self, provider: Provider, people: Personas, stripe: StripeStandIn) -> None:
         self.provider = provider
@@ -64,7 +64,7 @@ class Story:
             self.organization_id = Organization.objects.get(name=name).pk
 
     def add_users(self, count: int) -> list[int]:
-        """Adds users by form, one after the other; gives the answers' statuses."""
+        """Add users by the form, one after the other; returns the status of each response."""
         statuses = []
         for _ in range(count):
             self.added += 1
@@ -86,7 +86,7 @@ class Story:
             self.adam.post(f"/organizations/{self.organization_id}/users/{user.pk}/remove/")
 
     def put_card_on_file(self) -> None:
-        """What the browser does: the card goes to Stripe, and only the intent's id comes back."""
+        """Add a card as a browser does: Stripe gets the card, the portal the id of the intent."""
         setup = self.bill.post("/account/billing/card/setup/", BILLING_INFORMATION)
         secret = setup.json()["client_secret"]
         intent = secret.split("_secret_")[0]
@@ -119,7 +119,7 @@ def story(north: Provider, people: Personas, stripe_account: StripeStandIn, sett
     return Story(north, people, stripe_account)
 
 
-def test_the_first_quarter(story: Story) -> None:
+def test_a_first_quarter_is_billed_and_paid(story: Story) -> None:
     february, march, april = (Month(2026, number) for number in (2, 3, 4))
 
     with time_machine.travel(denver(2, 12), tick=False):
@@ -147,10 +147,10 @@ def test_the_first_quarter(story: Story) -> None:
         assert story.close(march).total_minor == 5950
     with time_machine.travel(denver(5, 1, 0, 5), tick=False):
         assert story.close(april).total_minor == 4200
-        _read_what_was_billed(story, february, march, april)
+        _check_invoices(story, february, march, april)
 
 
-def _read_what_was_billed(story: Story, *months: Month) -> None:
+def _check_invoices(story: Story, *months: Month) -> None:
     lines = []
     with provider_schema(story.provider):
         for month in months:
@@ -169,10 +169,10 @@ def _read_what_was_billed(story: Story, *months: Month) -> None:
     assert numbers == ["NORTH-000001", "NORTH-000002", "NORTH-000003"]
     charged = story.stripe.charges()
     assert (charged["succeeded"], charged["amount_charged"]) == (3, 4900 + 5950 + 4200)
-    _download(story, InvoiceKind.USAGE)
+    _check_downloads(story, InvoiceKind.USAGE)
 
 
-def _download(story: Story, kind: InvoiceKind) -> None:
+def _check_downloads(story: Story, kind: InvoiceKind) -> None:
     with provider_schema(story.provider):
         march = Invoice.objects.get(month=date(2026, 3, 1), kind=kind)
     history = story.bill.get("/account/payments/").content.decode()

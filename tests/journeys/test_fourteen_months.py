@@ -1,16 +1,16 @@
-"""Fourteen months in Berlin, January 2025 to February 2026, every number worked out by hand.
+"""Fourteen months in Berlin, January 2025 to February 2026, with figures calculated by hand.
 
 Pay-as-you-go at $3.35 to August, then 20 users committed at $2.45; VAT 19 % on the whole invoice.
 
              Acme                                        Bergen                         billed
-2025-01  12  twelve come on the 10th                                                    12
-2025-02  12  carried in, nothing moves                                                  12
+2025-01  12  twelve join on the 10th                                                    12
+2025-02  12  carried in, no changes                                                     12
 2025-03  15  three for one second of the 30th,      8  eight in the month's last        23
-             as the clocks go forward                   second
+             as daylight saving begins                  second
 2025-04  12                                         10  two at the first instant        22
 2025-05  12  four leave at the first instant        10                                  22
 2025-06   9  nine twice: the 5th, again the 20th    10                                  19
-2025-07   9  one leaves, another comes              15  five for a day                  24
+2025-07   9  one leaves, another joins              15  five for a day                  24
 2025-08   9                                         10                                  19
 2025-09   9                                         10                                  19 of 20
 2025-10   9                                         14  four from the first half past   23: 3 over
@@ -18,7 +18,7 @@ Pay-as-you-go at $3.35 to August, then 20 users committed at $2.45; VAT 19 % on 
 2025-11   9                                         10                                  19
 2025-12  11  two in the year's last second          10                                  21: 1 over
 2026-01  11                                         10                                  21: 1 over
-2026-02  11                                         10  the organization goes           21: 1 over
+2026-02  11                                         10  the organization is removed     21: 1 over
 
 Devices, not billed: Acme has three from 15 June on, five on 24 December, four after it.
 """
@@ -87,7 +87,7 @@ INVOICES = [
 # 609.93 to August, six commitments of 58.31, and 8.75 + 3 x 2.92 of overage.
 PAID = 60_993 + 34_986 + 1_751
 
-# Level, instant, before it and runner-up of the months whose peak did not simply last.
+# Peak, its instant, the count before it and the second-highest peak, for months with changes.
 ACME_PEAKS = {
     "2025-01": (12, datetime(2025, 1, 10, 8, tzinfo=UTC), 11, None),
     "2025-02": (12, None, None, None),
@@ -108,12 +108,12 @@ BERGEN_PEAKS = {
 
 
 def berlin(year: int, month: int, day: int) -> datetime:
-    """Nine in the morning of a day."""
+    """Nine in the morning in Berlin."""
     return datetime(year, month, day, 9, tzinfo=BERLIN).astimezone(UTC)
 
 
 class Story:
-    """One provider with a card on file, moved from one month's end to the next."""
+    """One provider with a card, whose months pass one after the other."""
 
     def __init__(self, provider: Provider, people: Personas, stripe: StripeStandIn) -> None:
         self.provider, self.stripe = provider, stripe
@@ -134,8 +134,8 @@ class Story:
             while deliver_due(now=timezone.now()):
                 pass
 
-    def live(self, month: Month) -> None:
-        """What happened in this month, as the table above tells it."""
+    def apply_changes(self, month: Month) -> None:
+        """Apply the month's changes, as in the table above."""
         match str(month):
             case "2025-01":
                 self.acme = Organization.objects.create(name="Acme", created_at=berlin(2025, 1, 5))
@@ -166,8 +166,8 @@ class Story:
                 four = add(self.bergen, *[datetime(2025, 10, 26, 0, 30, tzinfo=UTC)] * 4)
                 remove(four, datetime(2025, 10, 26, 1, 30, tzinfo=UTC))
             case "2025-12":
-                lent = add_devices(self.acme, *[berlin(2025, 12, 24)] * 2)
-                Device.objects.filter(pk=lent[0].pk).update(removed_at=berlin(2025, 12, 27))
+                two = add_devices(self.acme, *[berlin(2025, 12, 24)] * 2)
+                Device.objects.filter(pk=two[0].pk).update(removed_at=berlin(2025, 12, 27))
                 add(self.acme, *[datetime(2025, 12, 31, 22, 59, 59, tzinfo=UTC)] * 2)
             case "2026-02":
                 remove_organization(organization=self.bergen, actor=BILL, now=berlin(2026, 2, 10))
@@ -207,27 +207,27 @@ def _agree_commitment() -> None:
     agreed.save()
 
 
-def test_fourteen_months(story: Story) -> None:
+def test_fourteen_months_are_billed_and_paid(story: Story) -> None:
     with time_machine.travel(berlin(2025, 1, 5), tick=False):
         story.put_card_on_file()
     for month in MONTHS:
         with provider_schema(story.provider):
-            story.live(month)
+            story.apply_changes(month)
             if month == Month(2025, 8):
                 _agree_commitment()
         story.close(month)
     with provider_schema(story.provider):
-        _the_marks_are_those_of_the_table(story)
-        _each_peak_is_explained(story.acme, ACME_PEAKS)
-        _each_peak_is_explained(story.bergen, BERGEN_PEAKS)
-        _each_month_was_billed_and_paid_once(story)
+        _check_peaks(story)
+        _check_explanations(story.acme, ACME_PEAKS)
+        _check_explanations(story.bergen, BERGEN_PEAKS)
+        _check_invoices(story)
         assert verify_ledger() == []
     with time_machine.travel(berlin(2026, 3, 2), tick=False):
-        _the_pages_say_the_same(story)
+        _check_pages(story)
 
 
-def _the_marks_are_those_of_the_table(story: Story) -> None:
-    found: dict[tuple[int, Metric], list[int]] = {}
+def _check_peaks(story: Story) -> None:
+    peaks: dict[tuple[int, Metric], list[int]] = {}
     for month in MONTHS:
         for metric in (Metric.USERS, Metric.DEVICES):
             marks = {
@@ -235,32 +235,32 @@ def _the_marks_are_those_of_the_table(story: Story) -> None:
                 for level in high_water_marks(month=month, metrics=[metric])
             }
             for organization in (story.acme, story.bergen):
-                found.setdefault((organization.pk, metric), []).append(
+                peaks.setdefault((organization.pk, metric), []).append(
                     marks.get(organization.pk, 0)
                 )
-    assert tuple(found[story.acme.pk, Metric.USERS]) == ACME
-    assert tuple(found[story.bergen.pk, Metric.USERS]) == BERGEN
-    assert tuple(found[story.acme.pk, Metric.DEVICES]) == ACME_DEVICES
+    assert tuple(peaks[story.acme.pk, Metric.USERS]) == ACME
+    assert tuple(peaks[story.bergen.pk, Metric.USERS]) == BERGEN
+    assert tuple(peaks[story.acme.pk, Metric.DEVICES]) == ACME_DEVICES
 
 
-def _each_peak_is_explained(
+def _check_explanations(
     organization: Organization,
     expected: dict[str, tuple[int, datetime | None, int | None, int | None]],
 ) -> None:
     for text, (level, instant, before, second_peak) in expected.items():
-        told = explain_month(
+        explanation = explain_month(
             organization_id=organization.pk,
             metric=Metric.USERS,
             month=Month.parse(text),
             zone=BERLIN,
         )
-        event = told.peak.event
-        assert told.peak.level == level, text
+        event = explanation.peak.event
+        assert explanation.peak.level == level, text
         assert (event and event.at, event and event.count_before) == (instant, before), text
-        assert (told.second_peak and told.second_peak.level) == second_peak, text
+        assert (explanation.second_peak and explanation.second_peak.level) == second_peak, text
 
 
-def _each_month_was_billed_and_paid_once(story: Story) -> None:
+def _check_invoices(story: Story) -> None:
     issued = list(Invoice.objects.order_by("id"))
     assert [
         (f"{i.month:%Y-%m}", i.kind, i.subtotal_minor, i.tax_minor, i.total_minor) for i in issued
@@ -271,23 +271,23 @@ def _each_month_was_billed_and_paid_once(story: Story) -> None:
     assert (charged["succeeded"], charged["amount_charged"]) == (18, PAID)
 
 
-def _the_pages_say_the_same(story: Story) -> None:
-    year = _sheet(story, "/account/usage/history.csv")
-    # The twelve months up to March 2026, in which Acme goes on with what it had.
+def _check_pages(story: Story) -> None:
+    year = _csv(story, "/account/usage/history.csv")
+    # The twelve months up to March 2026, whose count is carried in for Acme.
     marks = {row[1]: [int(mark) for mark in row[2:]] for row in year[1:]}
     assert marks["Acme"] == [*ACME[3:], 11, 122]
     assert marks["Bergen"] == [*BERGEN[3:], 0, 119]
     assert marks["All organizations"] == [22, 22, 19, 24, 19, 19, 23, 19, 21, 21, 21, 11, 241]
     why = f"/account/usage/{story.acme.pk}/why/2025-03"
-    told = story.bill.get(f"{why}/").content.decode()
-    assert "the 15th user, and the last of 3 added at once" in told
-    assert "It lasted 1 second" in told
-    counted = _sheet(story, f"{why}.csv")
+    page = story.bill.get(f"{why}/").content.decode()
+    assert "the 15th user, and the last of 3 added at once" in page
+    assert "It lasted 1 second" in page
+    counted = _csv(story, f"{why}.csv")
     assert len(counted) == 1 + 15
-    (made_it,) = [row for row in counted if row[-1] == "yes"]
-    assert "2025-03-30T01:59:59+01:00" in made_it
+    (peak_row,) = [row for row in counted if row[-1] == "yes"]
+    assert "2025-03-30T01:59:59+01:00" in peak_row
 
 
-def _sheet(story: Story, address: str) -> list[list[str]]:
+def _csv(story: Story, address: str) -> list[list[str]]:
     text = story.bill.get(address).content.decode("utf-8-sig")
     return list(csv.reader(io.StringIO(text)))

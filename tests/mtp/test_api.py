@@ -1,4 +1,4 @@
-"""The API as a whole: one key, one provider, one rate, one form of errors."""
+"""The API as a whole: authentication, isolation, rate limit, errors, reference."""
 
 import json
 import re
@@ -26,11 +26,11 @@ from tests.routes import all_routes
 
 CANARY = CANARIES["north"]
 MISSING = 987_654_321
-CONDITION = Condition("books", Kind.LEDGER, Severity.INFO, f"Books of {CANARY}")
+CONDITION = Condition("ledger", Kind.LEDGER, Severity.INFO, f"Usage ledger of {CANARY}")
 
 
 def operations() -> list[tuple[str, str]]:
-    """Method and path of each operation, read from the API's own description."""
+    """Method and path of each operation in the OpenAPI description."""
     paths = api.get_openapi_schema()["paths"]
     return [
         (method.upper(), path.removeprefix(ROOT))
@@ -40,11 +40,12 @@ def operations() -> list[tuple[str, str]]:
 
 
 def filled(path: str, **ids: object) -> str:
+    """The path with these values for its parameters."""
     return re.sub(r"{(\w+)}", lambda match: str(ids[match[1]]), path)
 
 
-def test_every_operation_wants_the_key() -> None:
-    for bound in api._get_bound_routers():  # noqa: SLF001 - it has no public name
+def test_every_operation_requires_a_key() -> None:
+    for bound in api._get_bound_routers():  # noqa: SLF001 - Ninja has no public name for it
         for view in bound.path_operations.values():
             for operation in view.operations:
                 kinds = [type(auth) for auth in operation.auth_callbacks]
@@ -52,18 +53,18 @@ def test_every_operation_wants_the_key() -> None:
                 assert operation.throttle_objects, operation.path
 
 
-def test_the_policies_know_the_api() -> None:
+def test_only_the_reference_of_the_api_is_public() -> None:
     named = {
         str(route): policy_of(view=route.view, name=route.name, namespaces=route.namespaces)
         for route in all_routes()
         if route.namespaces == ("api",)
     }
     assert len(named) > len({path for _, path in operations()})
-    open_to_all = {name for name, policy in named.items() if policy != API_KEY}
-    assert open_to_all == {"api:openapi-json", "api:openapi-view"}
+    public = {name for name, policy in named.items() if policy != API_KEY}
+    assert public == {"api:openapi-json", "api:openapi-view"}
 
 
-def test_without_a_living_key_nothing_opens(
+def test_every_operation_refuses_requests_without_a_valid_key(
     client: Client, north: Provider, people: Personas
 ) -> None:
     key = key_for(north)
@@ -80,19 +81,19 @@ def test_without_a_living_key_nothing_opens(
             assert "ApiKey" in response["WWW-Authenticate"]
 
 
-def test_the_key_decides_and_not_the_session(
+def test_the_key_and_not_the_session_selects_the_provider(
     north: Provider, south: Provider, people: Personas
 ) -> None:
     with provider_schema(north):
         Organization.objects.create(name=f"Bakery {CANARY}")
-    souths = System.of(south)
-    souths.client.force_login(people.olive)
-    response = souths.get("/organizations")
+    southern = System.of(south)
+    southern.client.force_login(people.olive)
+    response = southern.get("/organizations")
     assert response.json()["items"] == []
     assert current_schema() == "public"
 
 
-def test_an_ended_key_stops_in_the_very_second(north: Provider) -> None:
+def test_a_key_stops_in_the_second_it_expires(north: Provider) -> None:
     system = System.of(north)
     end = datetime(2030, 1, 1, tzinfo=UTC)
     ApiKey.objects.update(expires_at=end)
@@ -102,7 +103,7 @@ def test_an_ended_key_stops_in_the_very_second(north: Provider) -> None:
         problem(system.get("/organizations"), 401)
 
 
-def test_a_provider_without_a_schema_waits(north: Provider) -> None:
+def test_a_provider_in_provisioning_gets_retry_after(north: Provider) -> None:
     system = System.of(north)
     Provider.objects.filter(pk=north.pk).update(state=Provider.State.PROVISIONING)
     response = system.get("/organizations")
@@ -110,7 +111,9 @@ def test_a_provider_without_a_schema_waits(north: Provider) -> None:
     assert response["Retry-After"]
 
 
-def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: Provider) -> None:
+def test_rows_of_another_provider_answer_like_missing_rows(
+    north: Provider, south: Provider
+) -> None:
     with provider_schema(north):
         organization = Organization.objects.create(name=f"Bakery {CANARY}")
         user = ManagedUser.objects.create(organization=organization, email=f"u@{CANARY}.example")
@@ -126,9 +129,9 @@ def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: P
         "alerts": {"key": "k", "title": "t"},
         "resolve": {"key": CANARY},
     }
-    souths = System.of(south)
-    theirs = {"organization_id": organization.pk, "user_id": user.pk, "device_id": device.pk}
-    theirs["alert_id"] = alert.pk
+    southern = System.of(south)
+    foreign = {"organization_id": organization.pk, "user_id": user.pk, "device_id": device.pk}
+    foreign["alert_id"] = alert.pk
     for method, path in operations():
         if "_id}" not in path:
             continue
@@ -136,10 +139,12 @@ def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: P
         body = bodies.get(name, {})
         if path.endswith("devices/bulk"):
             body = {"devices": [bodies["devices"]]}
-        places = [theirs, dict.fromkeys(theirs, MISSING)]
+        targets = [foreign, dict.fromkeys(foreign, MISSING)]
         if "user_id" in path or "device_id" in path:
-            places.append(theirs | {"organization_id": own.pk})
-        answers = [souths.ask(method, filled(path, **ids, month="2026-01"), body) for ids in places]
+            targets.append(foreign | {"organization_id": own.pk})
+        answers = [
+            southern.ask(method, filled(path, **ids, month="2026-01"), body) for ids in targets
+        ]
         assert {answer.status_code for answer in answers} == {404}, (method, path)
         assert len({answer.content for answer in answers}) == 1, (method, path)
         assert CANARY.lower() not in answers[0].content.decode().lower()
@@ -150,20 +155,20 @@ def test_another_providers_rows_are_as_good_as_missing(north: Provider, south: P
 
 def test_each_key_has_its_own_rate(north: Provider, south: Provider, settings: Settings) -> None:
     settings.API_REQUESTS_PER_MINUTE = 3
-    norths, souths = System.of(north), System.of(south)
-    # Counts outlive a rolled-back test, and the next run's keys have the same ids.
+    northern, southern = System.of(north), System.of(south)
+    # A random minute: counts of earlier runs stay in Redis, under the same key ids.
     minute = datetime(2031, 1, 1, tzinfo=UTC) + timedelta(minutes=secrets.randbelow(10**6))
     with time_machine.travel(minute + timedelta(seconds=20), tick=False):
-        assert [norths.get("/organizations").status_code for _ in range(4)] == [200] * 3 + [429]
-        refused = norths.get("/organizations")
+        assert [northern.get("/organizations").status_code for _ in range(4)] == [200] * 3 + [429]
+        refused = northern.get("/organizations")
         assert problem(refused, 429)["code"] == "too-many-requests"
         assert refused["Retry-After"] == "40"
-        assert souths.get("/organizations").status_code == 200
+        assert southern.get("/organizations").status_code == 200
     with time_machine.travel(minute + timedelta(minutes=1), tick=False):
-        assert norths.get("/organizations").status_code == 200
+        assert northern.get("/organizations").status_code == 200
 
 
-def test_errors_are_problems_whoever_answers(north: Provider) -> None:
+def test_every_error_is_a_problem(north: Provider) -> None:
     system = System.of(north)
     assert problem(system.get("/nothing"), 404)["code"] == "not-found"
     assert problem(system.get("/organizations/abc"), 422)["code"] == "invalid"
@@ -176,7 +181,9 @@ def test_errors_are_problems_whoever_answers(north: Provider) -> None:
     assert problem(system.post("/organizations", {"name": "A", "naem": 1}), 422)
 
 
-def test_a_failure_says_nothing_of_itself(north: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_reveals_no_detail(
+    north: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
@@ -186,19 +193,19 @@ def test_a_failure_says_nothing_of_itself(north: Provider, monkeypatch: pytest.M
     assert "secret" not in response.content.decode()
 
 
-def test_the_reference_is_there_and_loads_from_here_only(client: Client, db: None) -> None:
+def test_the_reference_loads_scripts_from_the_portal_only(client: Client, db: None) -> None:
     page = client.get("/api/v1/docs")
     assert page.status_code == 200
     assert "//cdn" not in page.text
     assert not re.search(r"<script(?![^>]*(src=|application/json))", page.text)
-    described = client.get("/api/v1/openapi.json").json()
-    assert "x-api-key" in json.dumps(described["components"]["securitySchemes"])
+    description = client.get("/api/v1/openapi.json").json()
+    assert "x-api-key" in json.dumps(description["components"]["securitySchemes"])
 
 
-def test_the_description_names_every_error(client: Client, db: None) -> None:
-    described = client.get("/api/v1/openapi.json").json()
-    for methods in described["paths"].values():
+def test_the_description_has_an_error_response_for_each_operation(client: Client, db: None) -> None:
+    description = client.get("/api/v1/openapi.json").json()
+    for methods in description["paths"].values():
         for operation in methods.values():
             content = operation["responses"]["default"]["content"]
             assert list(content) == ["application/problem+json"]
-    assert "code" in described["components"]["schemas"]["Problem"]["required"]
+    assert "code" in description["components"]["schemas"]["Problem"]["required"]

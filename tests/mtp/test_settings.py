@@ -1,4 +1,4 @@
-"""Production refuses to start without its secrets, and says which one is missing."""
+"""Settings: production refuses to start without its secrets and names the missing one."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 COMPLETE = {
     "MTP_ENVIRONMENT": "production",
@@ -23,18 +23,18 @@ COMPLETE = {
 
 
 def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """What the web server does first."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    """Load the settings as the web server does."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-c", "import mtp.wsgi"],
-        env={**kept, **environment},
+        env={**inherited, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def test_production_starts_when_all_is_there() -> None:
+def test_production_starts_with_all_required_variables() -> None:
     run = start(COMPLETE)
     assert run.returncode == 0, run.stderr
 
@@ -52,7 +52,7 @@ def test_production_starts_when_all_is_there() -> None:
         "EMAIL_URL",
     ],
 )
-def test_an_empty_value_is_named(name: str, value: str) -> None:
+def test_the_error_names_an_empty_variable(name: str, value: str) -> None:
     run = start({**COMPLETE, name: value})
     assert run.returncode != 0
     assert run.stderr.splitlines()[-1].endswith(
@@ -62,9 +62,9 @@ def test_an_empty_value_is_named(name: str, value: str) -> None:
 
 @pytest.mark.skipif(
     any((ROOT / name).exists() for name in (".env", ".local/running.env")),
-    reason="a file supplies what the environment lacks",
+    reason="a file of the checkout sets the variable",
 )
-def test_a_missing_secret_is_named() -> None:
+def test_the_error_names_a_missing_secret() -> None:
     run = start({name: value for name, value in COMPLETE.items() if name != "SECRET_KEY"})
     assert run.returncode != 0
     assert "SECRET_KEY is missing or empty." in run.stderr.splitlines()[-1]
@@ -77,28 +77,28 @@ def test_a_missing_secret_is_named() -> None:
         ("MTP_ENVIRONMENT", "prod", "Use production, development or test."),
     ],
 )
-def test_what_would_be_unsafe_is_refused(name: str, value: str, text: str) -> None:
+def test_unsafe_settings_are_refused(name: str, value: str, text: str) -> None:
     run = start({**COMPLETE, name: value})
     assert run.returncode != 0
     assert text in run.stderr.splitlines()[-1]
 
 
-def test_no_environment_named_is_production() -> None:
+def test_an_empty_environment_name_means_production() -> None:
     run = start({**COMPLETE, "MTP_ENVIRONMENT": "", "SECRET_KEY": "s", "DEBUG": "1"})
     assert "DEBUG must be off in production" in run.stderr.splitlines()[-1]
 
 
-def test_production_has_nothing_of_the_demo() -> None:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    look = (
+def test_production_imports_nothing_of_the_demo() -> None:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    script = (
         "import sys, django; django.setup()\n"
         "from django.urls import NoReverseMatch, reverse\n"
         "try: reverse('operations_mails')\n"
         "except NoReverseMatch: print([name for name in sys.modules if 'demo' in name])"
     )
     run = subprocess.run(
-        [sys.executable, "-c", look],
-        env={**kept, **COMPLETE, "DJANGO_SETTINGS_MODULE": "mtp.settings"},
+        [sys.executable, "-c", script],
+        env={**inherited, **COMPLETE, "DJANGO_SETTINGS_MODULE": "mtp.settings"},
         capture_output=True,
         text=True,
         check=False,

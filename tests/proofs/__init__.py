@@ -1,1 +1,1 @@
-"""Races and faults, run long by `make prove-…` and short by pytest."""
+"""Proofs: races and faults at random. `make prove-…` runs them long, pytest short."""

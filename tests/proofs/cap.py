@@ -1,9 +1,9 @@
 """Proof that no client passes a cap: `make prove-cap`, or `python -m tests.proofs.cap`.
 
-Races clients by form, domain call, bulk_create, raw SQL and COPY over a few organizations while
-caps change and clients are killed in the middle of their transactions; then looks for violations:
-an event over the cap that held, a log that does not replay, users that came in unasked or were
-confirmed and lost. The last line is one JSON object.
+Clients add users to a few organizations by form, domain call, bulk_create, raw SQL and COPY, while
+caps change and clients are killed inside transactions. Violations are: an event above the cap of
+that instant, a log that does not match the counters, a user without a request, and a confirmed user
+that is missing. The last line is one JSON object.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-# Every event that was over the cap in force: the last one changed before it. A changed cap and an
-# addition never overlap, so before and after are certain.
+# Events above the cap that was active, which is the last one set before the event. A cap change and
+# an addition never overlap, so their order is certain.
 OVER_CAP = """
     SELECT count(*) FROM usage_usageevent e
     CROSS JOIN LATERAL (
@@ -39,7 +39,7 @@ PROOF_TABLE = """
 
 @dataclass
 class Run:
-    """One race: its clients, by slot, and who was killed."""
+    """One race: its arguments, the clients killed, and the violations."""
 
     seconds: float
     clients: int
@@ -52,17 +52,17 @@ class Run:
 
 
 def race(run: Run) -> dict[str, object]:
-    """Hold the race in a provider of its own; what it came to."""
+    """Run the race in a separate provider; returns the JSON object of the last line."""
     from tests.proofs.cap_clients import Tally
     from tests.providers import close_provider
 
-    stage = _set_stage(run)
+    stage = _create_stage(run)
     tallies = [Tally() for _ in range(run.clients)]
     began = time.monotonic()
     try:
-        _let_race(run, stage, tallies)
+        _race_clients(run, stage, tallies)
         seconds = time.monotonic() - began
-        events, cap_changes = _look_for_violations(run, stage, tallies)
+        events, cap_changes = _find_violations(run, stage, tallies)
     finally:
         close_provider(stage.provider)
     total = {name: sum(tally[number] for tally in tallies) for name, number in _counts().items()}
@@ -89,7 +89,7 @@ def _counts() -> dict[str, int]:
     }
 
 
-def _set_stage(run: Run):
+def _create_stage(run: Run):
     from accounts.roles import Role
     from core.schema import provider_schema
     from tenants.models import MeteringPolicy, Organization
@@ -118,7 +118,7 @@ def _set_stage(run: Run):
     return Stage(provider, owner, [organization.pk for organization in organizations])
 
 
-def _let_race(run: Run, stage, tallies) -> None:
+def _race_clients(run: Run, stage, tallies) -> None:
     from tests.proofs.cap_clients import Tally, start
 
     dice = random.Random(run.seed)
@@ -132,7 +132,7 @@ def _let_race(run: Run, stage, tallies) -> None:
         while time.monotonic() < deadline:
             time.sleep(0.02 + dice.random() * 0.1)
             slot = dice.choice(sorted(running))
-            _end(running[slot], signal.SIGKILL)
+            _kill(running[slot])
             run.killed += 1
             run.uncertain += tallies[slot][Tally.IN_FLIGHT]
             running[slot] = start(slot, stage=stage, tally=tallies[slot], seed=next(seeds))
@@ -141,26 +141,26 @@ def _let_race(run: Run, stage, tallies) -> None:
                 break
     finally:
         for slot, pid in running.items():
-            _end(pid, signal.SIGKILL)
+            _kill(pid)
             run.uncertain += tallies[slot][Tally.IN_FLIGHT]
 
 
-def _end(pid: int, how: signal.Signals) -> None:
-    os.kill(pid, how)
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
 
-def _look_for_violations(run: Run, stage, tallies) -> tuple[int, int]:
+def _find_violations(run: Run, stage, tallies) -> tuple[int, int]:
     from core.schema import provider_schema
     from tests.proofs.cap_clients import Tally
     from usage.ledger.verify import verify_ledger
     from usage.models import UsageEvent
 
-    _wait_for_orphans()
+    _wait_for_killed_clients()
     with provider_schema(stage.provider), connection.cursor() as cursor:
         cursor.execute(OVER_CAP)
         if over := cursor.fetchone()[0]:
-            run.violations.append(f"{over} events over the cap that held")
+            run.violations.append(f"{over} events above the cap")
         run.violations += [str(difference) for difference in verify_ledger()]
         added = UsageEvent.objects.filter(delta=1).count()
         cursor.execute("SELECT count(*) FROM proof_cap")
@@ -169,16 +169,19 @@ def _look_for_violations(run: Run, stage, tallies) -> tuple[int, int]:
     accepted = sum(tally[Tally.ACCEPTED] for tally in tallies)
     if not accepted <= added <= accepted + run.uncertain:
         run.violations.append(
-            f"{added} users came in, {accepted} were confirmed, {run.uncertain} were in flight"
+            f"{added} users were added, {accepted} confirmed, {run.uncertain} in flight"
         )
-    for name, number in (("unexpected answers", Tally.WRONG), ("deadlocks", Tally.DEADLOCKS)):
+    for name, number in (
+        ("unexpected responses", Tally.UNEXPECTED),
+        ("deadlocks", Tally.DEADLOCKS),
+    ):
         if count := sum(tally[number] for tally in tallies):
             run.violations.append(f"{count} {name}")
     return events, cap_changes
 
 
-def _wait_for_orphans() -> None:
-    """Return once the server has noticed that the killed clients are gone."""
+def _wait_for_killed_clients() -> None:
+    """Wait until PostgreSQL has ended the sessions of killed clients."""
     for _ in range(200):
         with connection.cursor() as cursor:
             cursor.execute(
@@ -191,21 +194,21 @@ def _wait_for_orphans() -> None:
 
 
 def main() -> int:
-    """Run the race that the command line asks for."""
+    """Run the race with the arguments of the command line; returns 1 if there are violations."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=30, help="how long to race (30)")
     parser.add_argument("--tries", type=int, default=0, help="stop earlier, after so many")
     parser.add_argument("--clients", type=int, default=64, help="racing processes (64)")
     parser.add_argument("--organizations", type=int, choices=(1, 2, 3), default=3)
-    parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
-    asked = parser.parse_args()
-    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
+    parser.add_argument("--seed", type=int, default=None, help="of the random numbers (random)")
+    arguments = parser.parse_args()
+    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     run = Run(
-        seconds=asked.seconds,
-        clients=asked.clients,
-        tries=asked.tries,
+        seconds=arguments.seconds,
+        clients=arguments.clients,
+        tries=arguments.tries,
         seed=seed,
-        organizations=asked.organizations,
+        organizations=arguments.organizations,
     )
     result = race(run)
     for violation in run.violations:
@@ -215,9 +218,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from tests.own_database import database_of_its_own, set_up
+    from tests.own_database import fresh_database, set_up
 
-    with database_of_its_own():
+    with fresh_database():
         set_up()
         code = main()
         from django.db import connections

@@ -1,4 +1,4 @@
-"""The racing clients of the cap's proof: each a process of its own, so that it can be killed."""
+"""The clients of the cap proof: each is a separate process, so that it can be killed."""
 
 import itertools
 import logging
@@ -31,9 +31,9 @@ CAPS = (3, 5, 8, 13, 21, 34, None)
 
 
 class Tally:
-    """What one client did, in memory that outlives it. Only its own process writes it."""
+    """Counts of one client, in shared memory that outlives it; only the client writes them."""
 
-    TRIES, ACCEPTED, REFUSED, WRONG, DEADLOCKS, IN_FLIGHT = range(6)
+    TRIES, ACCEPTED, REFUSED, UNEXPECTED, DEADLOCKS, IN_FLIGHT = range(6)
 
     def __init__(self) -> None:
         self.numbers: Any = RawArray("q", 6)
@@ -44,19 +44,19 @@ class Tally:
     def add(self, what: int, number: int = 1) -> None:
         self.numbers[what] += number
 
-    def ask(self, users: int) -> None:
-        """About to ask for so many users: killed now, any of them may have come in."""
+    def start(self, users: int) -> None:
+        """Note an addition of so many users; if the client is killed now, its result is unknown."""
         self.numbers[self.IN_FLIGHT] = users
         self.add(self.TRIES)
 
-    def answered(self, *, accepted: int) -> None:
+    def finish(self, *, accepted: int) -> None:
         self.add(self.ACCEPTED, accepted)
         self.numbers[self.IN_FLIGHT] = 0
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the race takes place."""
+    """The provider of the race, its Owner and its organizations."""
 
     provider: Provider
     owner: User
@@ -65,7 +65,7 @@ class Stage:
 
 @dataclass
 class Racer:
-    """One client: adds in its own way, and now and then removes."""
+    """One client: adds users in one way, sometimes removes users or changes a cap."""
 
     number: int
     stage: Stage
@@ -80,29 +80,29 @@ class Racer:
         return self.dice.choice(self.stage.organization_ids)
 
     def rows(self) -> list[tuple[int, str]]:
-        """Users to ask for: of one organization, or of several at once."""
+        """Users to add, of one organization or of several."""
         return [
             (self.organization_id, next(self.names))
             for _ in range(self.dice.randint(1, LARGEST_BULK))
         ]
 
-    def dawdle(self) -> None:
-        """Stay inside the transaction now and then: this is where a kill hurts."""
+    def pause(self) -> None:
+        """Sometimes stay inside the transaction, so that a kill hits it open."""
         if self.dice.random() < 0.1:
             time.sleep(self.dice.random() * 0.02)
 
     def by_form(self) -> int:
-        self.tally.ask(1)
+        self.tally.start(1)
         url = f"/organizations/{self.organization_id}/users/add/"
         answer = self.browser.post(url, {"email": next(self.names), "name": "Racer"})
         if answer.status_code not in (ADDED_BY_FORM, REFUSED_BY_FORM):
-            self.tally.add(Tally.WRONG)
+            self.tally.add(Tally.UNEXPECTED)
         if answer.status_code != ADDED_BY_FORM:
             raise Refused
         return 1
 
     def by_domain_call(self) -> int:
-        self.tally.ask(1)
+        self.tally.start(1)
         organization = Organization.objects.get(pk=self.organization_id)
         with transaction.atomic():
             add_member(
@@ -111,67 +111,67 @@ class Racer:
                 via=Via.FORM,
                 now=timezone.now(),
             )
-            self.dawdle()
+            self.pause()
         return 1
 
     def by_bulk_create(self) -> int:
         rows = self.rows()
-        self.tally.ask(len(rows))
+        self.tally.start(len(rows))
         with transaction.atomic():
             ManagedUser.objects.bulk_create(
                 ManagedUser(organization_id=organization_id, email=email)
                 for organization_id, email in rows
             )
-            self.dawdle()
+            self.pause()
         return len(rows)
 
     def by_raw_sql(self) -> int:
         rows = self.rows()
-        self.tally.ask(len(rows))
+        self.tally.start(len(rows))
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO tenants_manageduser (organization_id, email)"
                 " SELECT * FROM unnest(%s::bigint[], %s::text[]) ON CONFLICT DO NOTHING",
                 [list(column) for column in zip(*rows, strict=True)],
             )
-            self.dawdle()
+            self.pause()
         return len(rows)
 
     def by_copy(self) -> int:
         rows = self.rows()
-        self.tally.ask(len(rows))
+        self.tally.start(len(rows))
         into = "COPY tenants_manageduser (organization_id, email) FROM STDIN"
         with transaction.atomic(), connection.cursor() as cursor:
             with cursor.copy(into) as copy:
                 for row in rows:
                     copy.write_row(row)
-            self.dawdle()
+            self.pause()
         return len(rows)
 
     def remove_some(self) -> None:
-        """Make room, past the domain: some of the longest there."""
-        leaving = (
+        """Remove the oldest users by an update, without the domain call."""
+        oldest = (
             ManagedUser.objects.filter(organization_id=self.organization_id, removed_at=None)
             .order_by("id")
             .select_for_update(skip_locked=True)[: self.dice.randint(1, LARGEST_BULK)]
         )
         with transaction.atomic():
-            ids = [user.pk for user in leaving]
+            ids = [user.pk for user in oldest]
             ManagedUser.objects.filter(pk__in=ids, removed_at=None).update(
                 removed_at=timezone.now()
             )
-            self.dawdle()
+            self.pause()
 
     def change_cap(self) -> None:
-        """Another cap, and from which event on it holds, in one transaction.
+        """Set another cap, and note the last event before it in the same transaction.
 
-        A changed cap waits for the adders before it, so the last event is certain.
+        A cap change waits for running additions, so the last event is certain.
         """
         organization = Organization.objects.get(pk=self.organization_id)
         cap = self.dice.choice(CAPS)
         with transaction.atomic(), connection.cursor() as cursor:
             set_user_cap(organization=organization, cap=cap, actor=SYSTEM_ACTOR, now=timezone.now())
-            self.dawdle()
+            self.pause()
             cursor.execute(
                 "INSERT INTO proof_cap (organization_id, user_cap, after_event_id)"
                 " SELECT %(id)s, (SELECT user_cap FROM tenants_organization WHERE id = %(id)s),"
@@ -181,10 +181,10 @@ class Racer:
 
     def race(self) -> None:
         """Add, remove and change caps until killed."""
-        ways = (
+        additions = (
             self.by_form, self.by_domain_call, self.by_bulk_create, self.by_raw_sql, self.by_copy
         )  # fmt: skip
-        add = ways[self.number % len(ways)]
+        add = additions[self.number % len(additions)]
         self.browser = Client(raise_request_exception=False)
         self.browser.force_login(self.stage.owner)
         while True:
@@ -205,12 +205,12 @@ class Racer:
             self.tally.add(Tally.REFUSED)
         except (DatabaseError, psycopg.Error) as error:
             self._refused_by_database(error)
-        self.tally.answered(accepted=accepted)
+        self.tally.finish(accepted=accepted)
 
-    def _try(self, work: Callable[[], None]) -> None:
+    def _try(self, change: Callable[[], None]) -> None:
         try:
             with provider_schema(self.stage.provider):
-                work()
+                change()
         except (DatabaseError, psycopg.Error) as error:
             self._refused_by_database(error)
 
@@ -221,15 +221,15 @@ class Racer:
         elif code == DEADLOCK:
             self.tally.add(Tally.DEADLOCKS)
         else:
-            self.tally.add(Tally.WRONG)
+            self.tally.add(Tally.UNEXPECTED)
 
 
 class Refused(Exception):
-    """The form said no."""
+    """The form refused the addition."""
 
 
 def start(racer_number: int, *, stage: Stage, tally: Tally, seed: int) -> int:
-    """Fork a client; gives its process id. The parent must hold no open connections."""
+    """Fork a client; returns its process id. Closes the parent's connections first."""
     connections.close_all()
     caches.close_all()
     pid = os.fork()
@@ -239,5 +239,5 @@ def start(racer_number: int, *, stage: Stage, tally: Tally, seed: int) -> int:
     try:
         Racer(racer_number, stage, tally, random.Random(seed)).race()
     finally:
-        # Nothing of the parent's may be flushed, closed or tidied up by its child.
+        # Skip exit handlers: the child must not flush or close files of the parent.
         os._exit(1)

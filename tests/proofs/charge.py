@@ -1,11 +1,11 @@
 """Proof that a debt is charged once: `make prove-charge`, `python -m tests.proofs.charge`.
 
 Each try closes three months of a provider and lets three workers charge the invoices at once. Each
-dies at one of seven points of a charge (`charge_worker`), while the stand-in loses answers that it
-acted on, keeps failures under the key, is busy, slow or in conflict, the bank declines for a while,
-events arrive twice and out of order, and a new card is put on file against the close. Then one
-worker is left alone, and the books are compared with what the stand-in took. The last line is one
-JSON object.
+worker is killed at one of seven points of a charge (`charge_worker`). Meanwhile the stand-in loses
+responses, saves failures under the idempotency key, is busy, slow or in conflict; the bank declines
+for a while; events arrive twice and out of order; a new card is added during the close. Then one
+worker finishes without faults, and the invoices are compared with the stand-in's charges. The last
+line is one JSON object.
 """
 
 import os
@@ -19,13 +19,13 @@ from itertools import islice
 from typing import Any
 
 from billing.models import PaymentMethod
-from tests.proofs.run import Run, main, stripe_of_its_own
+from tests.proofs.run import Run, main, separate_stripe
 
 FIRST_MONTH = (2020, 1)
 WORKERS = 3
 WAVES = 3
 MONTHS = 3
-# Cards in turn: a new one pays what the old one left.
+# Each new card is the other one, and is charged what the previous one left unpaid.
 CARDS = ("pm_card_mastercard", "pm_card_visa")
 DECLINES = ("insufficient_funds", "do_not_honor", "processing_error")
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -43,26 +43,26 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 def prove(run: Run) -> dict[str, Any]:
-    """Hold the proof with providers and a stand-in of its own; what it came to."""
+    """Run the proof with two providers and a separate stand-in; returns its result."""
     from core.months import Month
-    from tests.proofs.close_stage import set_stage, take_down
+    from tests.proofs.close_stage import create_stage, drop_stage
 
     stages: list[Any] = []
     kills: Counter[str] = Counter()
     faults: Counter[str] = Counter()
-    with stripe_of_its_own(run) as stripe:
+    with separate_stripe(run) as stripe:
         try:
-            stages = [set_stage(stripe, is_committed=committed) for committed in (False, True)]
+            stages = [create_stage(stripe, is_committed=committed) for committed in (False, True)]
             for stage in stages:
-                months = _from(Month(*FIRST_MONTH))
+                months = _months_from(Month(*FIRST_MONTH))
                 for _ in range(run.tries // len(stages)):
                     three = list(islice(months, MONTHS))
                     _one_try(run, stage, three, kills=kills, faults=faults)
                 _reconcile(run, stage, next(months))
         finally:
             for stage in stages:
-                take_down(stage)
-    told = run.told(
+                drop_stage(stage)
+    result = run.result(
         "charged_twice",
         "lost",
         "books_differ",
@@ -73,10 +73,10 @@ def prove(run: Run) -> dict[str, Any]:
         "cards_replaced",
         "events",
     )
-    return told | {"kills": _by_point(kills), "faults": dict(sorted(faults.items()))}
+    return result | {"kills": _by_point(kills), "faults": dict(sorted(faults.items()))}
 
 
-def _from(month: Any) -> Iterator[Any]:
+def _months_from(month: Any) -> Iterator[Any]:
     while True:
         yield month
         month = month.next
@@ -94,52 +94,52 @@ def _one_try(
     from tests.proofs.close_worker import Task, close_and_deliver, fork
 
     for each in months:
-        stage.join_someone(each)
+        stage.add_user(each)
     now = months[-1].ends_at(stage.zone) + timedelta(minutes=run.dice.randrange(1, 3000))
     tasks = [Task(provider=stage.provider, month=each, now=now) for each in months]
-    # The last month is closed by the workers themselves, against each other and a new card.
+    # The workers close the last month, racing each other and a new card.
     for task in tasks[:-1]:
         _wait_for(run, {fork(partial(close_and_deliver, task, minutes=())): None}, kills)
-    ordered = _order_faults(run, stage)
+    planned = _plan_faults(run, stage)
     card = _decline_for_a_while(run, stage)
     for _ in range(WAVES):
-        _let_all_work(run, stage, tasks[-1], kills)
+        _run_workers(run, stage, tasks[-1], kills)
         if run.dice.random() < 0.5:
             _send_events(run, stage, tasks[-1])
-    _note_faults(stage, ordered, faults)
+    _count_faults(stage, planned, faults)
     if card:
         stage.stripe.control("POST", "cards", payment_method=card, answer=None)
-    # Left alone: whoever died, this is what the next days do.
+    # No more faults: one worker does the work of the following days.
     for days in (0, 2, 4):
         later = replace(tasks[-1], now=now + timedelta(days=days))
         _wait_for(run, {fork(partial(close_and_deliver, later)): None}, kills)
-        _give_back(stage)
+        _release_leases(stage)
         if days == 0:
             _send_events(run, stage, later)
     for each in months:
-        run.violations += [f"{each}: {found}" for found in stage.wrong_books(each, run.counts)]
+        run.violations += [f"{each}: {error}" for error in stage.errors(each, run.counts)]
 
 
-def _order_faults(run: Run, stage: Any) -> Counter[str]:
+def _plan_faults(run: Run, stage: Any) -> Counter[str]:
     stage.stripe.control("DELETE", "faults")
-    ordered: Counter[str] = Counter()
+    planned: Counter[str] = Counter()
     for fault in run.dice.sample(FAULTS, run.dice.randrange(4)):
         stage.stripe.fault(**fault, path="/v1/payment_intents", skip=run.dice.randrange(3))
-        ordered[fault["kind"]] += fault.get("times", 1)
-    return ordered
+        planned[fault["kind"]] += fault.get("times", 1)
+    return planned
 
 
-def _note_faults(stage: Any, ordered: Counter[str], faults: Counter[str]) -> None:
-    """Count those that a request met."""
+def _count_faults(stage: Any, planned: Counter[str], faults: Counter[str]) -> None:
+    """Add the planned faults that a request met to `faults`."""
     left: Counter[str] = Counter()
     for fault in stage.stripe.control("GET", "faults")["faults"]:
         left[fault["kind"]] += fault["times"]
-    faults.update(ordered - left)
+    faults.update(planned - left)
     stage.stripe.control("DELETE", "faults")
 
 
 def _decline_for_a_while(run: Run, stage: Any) -> str:
-    """Now and then the bank of the card on file says no; which card, or none."""
+    """Sometimes let the bank decline the current card; returns the card's id, or an empty text."""
     from core.schema import provider_schema
 
     if run.dice.random() > 0.25:
@@ -155,8 +155,8 @@ def _decline_for_a_while(run: Run, stage: Any) -> str:
     return reference
 
 
-def _let_all_work(run: Run, stage: Any, task: Any, kills: Counter[str]) -> None:
-    """Several workers at once; most die somewhere, and one may bring a new card."""
+def _run_workers(run: Run, stage: Any, task: Any, kills: Counter[str]) -> None:
+    """Run several workers at once; most are killed, and one may add a new card."""
     from tests.proofs import charge_worker
     from tests.proofs.close_worker import fork
 
@@ -169,11 +169,11 @@ def _let_all_work(run: Run, stage: Any, task: Any, kills: Counter[str]) -> None:
             action = partial(charge_worker.replace_card, task, fate, setup_intent_id=intent)
         started[fork(action)] = fate.point
     _wait_for(run, started, kills)
-    _give_back(stage)
+    _release_leases(stage)
 
 
 def draw_fate(run: Run) -> Any:
-    """Where a worker dies: mostly somewhere."""
+    """Draw the point at which a worker is killed, or none in one case of ten."""
     from tests.proofs.charge_worker import Fate, Point
 
     if run.dice.random() < 0.1:
@@ -182,7 +182,7 @@ def draw_fate(run: Run) -> Any:
 
 
 def _new_card(run: Run, stage: Any) -> str:
-    """A card that its holder has just entered in the browser: its SetupIntent."""
+    """Enter a new card as a browser does; returns the id of its SetupIntent."""
     from billing.gateway import client as gateway
     from billing.payments.cards import begin_card_setup
     from core.actors import SYSTEM_ACTOR
@@ -198,7 +198,7 @@ def _new_card(run: Run, stage: Any) -> str:
 
 
 def _wait_for(run: Run, started: dict[int, Any], kills: Counter[str]) -> None:
-    """Wait for these processes, which die where they were told or end well."""
+    """Wait until these processes are killed at their point or end with status 0."""
     for pid, point in started.items():
         _, status = os.waitpid(pid, 0)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and point:
@@ -207,10 +207,10 @@ def _wait_for(run: Run, started: dict[int, Any], kills: Counter[str]) -> None:
             run.violations.append(f"a worker ended with status {status}")
 
 
-def _give_back(stage: Any) -> None:
-    from tests.proofs.close_worker import give_back_leases
+def _release_leases(stage: Any) -> None:
+    from tests.proofs.close_worker import release_leases
 
-    give_back_leases(stage.provider)
+    release_leases(stage.provider)
 
 
 def _send_events(run: Run, stage: Any, task: Any) -> None:
@@ -220,13 +220,13 @@ def _send_events(run: Run, stage: Any, task: Any) -> None:
 
 
 def _reconcile(run: Run, stage: Any, month: Any) -> None:
-    """The product's own comparison of the books finds nothing either."""
+    """Check that the product's reconciliation with Stripe finds no difference."""
     from billing.reconciliation import reconcile
 
     stage.provider.refresh_from_db()
-    found = reconcile(provider=stage.provider, now=month.ends_at(stage.zone))
-    run.counts["books_differ"] += len(found)
-    run.violations += [f"the books differ: {difference}" for difference in found]
+    differences = reconcile(provider=stage.provider, now=month.ends_at(stage.zone))
+    run.counts["books_differ"] += len(differences)
+    run.violations += [f"reconciliation: {difference}" for difference in differences]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The providers whose months the close's proof closes, and how their books should look."""
+"""The providers of the close proof and the charge proof, and the checks of their invoices."""
 
 import secrets
 from collections import Counter
@@ -23,12 +23,12 @@ from tests.sandbox_fixtures import StripeStandIn
 PRICE = 700
 COMMITTED = 5
 BEGAN = datetime(2019, 12, 1, tzinfo=UTC)
-CARD_GIVEN = datetime(2020, 1, 2, tzinfo=UTC)
+CARD_ADDED_AT = datetime(2020, 1, 2, tzinfo=UTC)
 
 
 @dataclass
 class Stage:
-    """One provider, a user more in each of its months."""
+    """One provider, which gets one more user in each month."""
 
     provider: Provider
     stripe: StripeStandIn
@@ -39,8 +39,8 @@ class Stage:
     peaks: dict[Month, int] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
 
-    def join_someone(self, month: Month) -> None:
-        """One more user, at noon of the month's fifth day."""
+    def add_user(self, month: Month) -> None:
+        """Add a user at noon of the month's fifth day."""
         with provider_schema(self.provider):
             self.users += 1
             self.peaks[month] = self.users
@@ -51,25 +51,25 @@ class Stage:
             )
 
     def expected(self, month: Month) -> dict[str, int]:
-        """Kinds and totals of the invoices of a month with this many users at its peak."""
+        """Expected invoices of the month, as totals by kind."""
         users = self.peaks[month]
         if not self.is_committed:
             return {"usage": users * PRICE}
         over = users - COMMITTED
         return {"commitment": COMMITTED * PRICE} | ({"overage": over * PRICE} if over > 0 else {})
 
-    def wrong_books(self, month: Month, counts: Counter[str]) -> Iterator[str]:
-        """What is not as it must be after a month was closed and delivered."""
+    def errors(self, month: Month, counts: Counter[str]) -> Iterator[str]:
+        """Errors in the month's invoices, payments and messages after everything was delivered."""
         with provider_schema(self.provider):
             yield from self._wrong_invoices(month)
             for invoice in Invoice.objects.filter(month=month.first_day):
                 counts["invoices"] += 1
                 yield from self._wrong_payment(invoice, counts)
-        left = OutboxMessage.objects.filter(
+        unfinished = OutboxMessage.objects.filter(
             schema_name=self.provider.schema_name, finished_at=None
         ).values_list("topic", "last_error")
-        for topic, error in left:
-            yield f"{topic} was never done: {error}"
+        for topic, error in unfinished:
+            yield f"{topic} is unfinished: {error}"
 
     def _wrong_invoices(self, month: Month) -> Iterator[str]:
         issued = {
@@ -86,7 +86,7 @@ class Stage:
             yield "numbers have gaps"
 
     def _wrong_payment(self, invoice: Invoice, counts: Counter[str]) -> Iterator[str]:
-        """Exactly one charge of exactly this amount, or a definite failure and none."""
+        """There must be one charge of the whole amount, or a final failure and no charge."""
         charged = self.stripe.charges(**{"metadata[invoice]": invoice.number})
         counts["charges"] += charged["succeeded"]
         counts["charged_twice"] += max(0, charged["succeeded"] - 1)
@@ -103,8 +103,8 @@ class Stage:
         elif attempts[-1:] != [ChargeAttempt.State.SUCCEEDED]:
             counts["lost"] += 1
             yield f"{invoice.number} was not charged: {attempts}"
-        # A saved error without its work: nothing was taken, a day later that is certain, and the
-        # schedule tries again.
+        # After a saved error without a charge, the result is certain a day later, and the schedule
+        # retries.
         counts["tried_again"] += len(attempts) - 1
         mails = OutboxMessage.objects.filter(
             schema_name=self.provider.schema_name,
@@ -112,11 +112,11 @@ class Stage:
             payload__subject__endswith=invoice.number,
         ).count()
         if mails != len(attempts):
-            yield f"{invoice.number} brought {mails} mails for {attempts}"
+            yield f"{invoice.number} has {mails} mails for {attempts}"
 
 
-def set_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
-    """A provider with two organizations, a contract since 2020 and a card."""
+def create_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
+    """Create a provider with two organizations, a contract since 2020 and a card."""
     suffix = secrets.token_hex(2).upper()
     zone = "Pacific/Auckland" if is_committed else "America/St_Johns"
     provider = open_provider(canary=f"Close{suffix}", prefix=f"CL{suffix}", billing_time_zone=zone)
@@ -141,7 +141,7 @@ def set_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
         secret = begin_card_setup(provider=provider, actor=SYSTEM_ACTOR)
         intent = secret.partition("_secret_")[0]
         gateway.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
-        adopt_card(provider=provider, setup_intent_id=intent, now=CARD_GIVEN)
+        adopt_card(provider=provider, setup_intent_id=intent, now=CARD_ADDED_AT)
     return Stage(
         provider=provider,
         stripe=stripe,
@@ -151,6 +151,6 @@ def set_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
     )
 
 
-def take_down(stage: Stage) -> None:
-    """Drop the provider with all that belongs to it."""
+def drop_stage(stage: Stage) -> None:
+    """Drop the provider and everything that belongs to it."""
     close_provider(stage.provider)

@@ -1,8 +1,7 @@
-"""The worker of the close's proof: a process of its own that dies at a chosen step.
+"""The worker of the close proof: a separate process that is killed at a chosen step.
 
-A step is a statement sent to the database, a commit, or a request to Stripe; each is counted before
-it happens and after. Killed before a commit nothing of the transaction may stay, killed after it
-everything must.
+A step is a database statement, a commit, or a request to Stripe, counted before and after it. A kill
+before a commit must leave nothing of the transaction, a kill after it everything.
 """
 
 import hashlib
@@ -29,19 +28,19 @@ from core.months import Month
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 
-# Far past any wait: from half a minute to the day after which Stripe forgets a key.
+# Minutes that exceed every postponement, up to a day, after which Stripe forgets a key.
 LATER = (0, 1, 10, 60, 12 * 60, 23 * 60 + 30, 25 * 60, 27 * 60)
 FAILED = 1
 
 
 class Steps:
-    """Counts steps in memory that outlives the process, and kills it at one of them."""
+    """Counts steps in shared memory that outlives the process, and kills it at one of them."""
 
     def __init__(self) -> None:
         self.taken: Any = RawArray("q", 1)
 
     def arm(self, kill_at: int) -> None:
-        """Start from nought; 0 never kills."""
+        """Reset the count and set the step to kill at; 0 never kills."""
         self.taken[0] = 0
         self.kill_at = kill_at
 
@@ -51,7 +50,7 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, action: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Do it, with a step before and one after."""
+        """Call `action`, with a step before and one after."""
         self.step()
         result = action(*arguments, **named)
         self.step()
@@ -60,7 +59,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Task:
-    """A month of a provider to be closed and delivered, at the story's instant."""
+    """A provider's month to close and deliver, at the simulated instant `now`."""
 
     provider: Provider
     month: Month
@@ -68,12 +67,12 @@ class Task:
 
 
 def start(task: Task, *, steps: Steps) -> int:
-    """Start a worker; its process id."""
+    """Start a worker; returns its process id."""
     return fork(partial(_work, task, steps=steps))
 
 
 def fork(work: Callable[[], None]) -> int:
-    """Start a process that does this work and ends, by 1 where it raised; its process id."""
+    """Start a process that calls `work`; returns its process id. It exits with 1 after an error."""
     connections.close_all()
     pid = os.fork()
     if pid:
@@ -81,10 +80,10 @@ def fork(work: Callable[[], None]) -> int:
     code = FAILED
     try:
         connections.close_all()
-        documents.render_documents = _quick_documents
+        documents.render_documents = _store_empty_documents
         work()
         code = 0
-    except BaseException:  # noqa: BLE001 - the process ends here, whatever it was
+    except BaseException:  # noqa: BLE001 - the process ends here after any error
         traceback.print_exc()
     finally:
         os._exit(code)
@@ -102,7 +101,7 @@ def _work(task: Task, *, steps: Steps) -> None:
 
 
 def close_and_deliver(task: Task, *, minutes: Sequence[int] = LATER) -> None:
-    """What the scheduler and a worker do, at these minutes after the task's instant."""
+    """Close the month, then deliver due messages at these minutes after the task's instant."""
     with suppress(MonthAlreadyClosed):
         close_month(provider=task.provider, month=task.month, now=task.now)
     for later in minutes:
@@ -112,8 +111,8 @@ def close_and_deliver(task: Task, *, minutes: Sequence[int] = LATER) -> None:
             pass
 
 
-def _quick_documents(*, invoice: Any, now: datetime) -> None:
-    """In place of rendering, which is another proof's: it only has to be there."""
+def _store_empty_documents(*, invoice: Any, now: datetime) -> None:
+    """Replaces rendering, which would take most of the time and is tested elsewhere."""
     for document_format in InvoiceDocument.Format:
         InvoiceDocument.objects.get_or_create(
             invoice=invoice,
@@ -126,8 +125,8 @@ def _quick_documents(*, invoice: Any, now: datetime) -> None:
         )
 
 
-def give_back_leases(provider: Provider) -> None:
-    """What the passing of time does to the messages of a killed worker."""
+def release_leases(provider: Provider) -> None:
+    """Release the leases of killed workers, as their expiry does."""
     OutboxMessage.objects.filter(schema_name=provider.schema_name, finished_at=None).update(
         leased_until=None
     )

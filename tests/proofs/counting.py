@@ -1,10 +1,10 @@
-"""Proof that every month is counted and explained as it was: `make prove-counting`.
+"""Proof that every month is counted and explained correctly: `make prove-counting`.
 
-Random sequences of users coming and going, each an organization of its own, whole batches of them
-in one provider: instants at, a second beside and around where months begin, nights on which clocks
-change, UTC+14 and UTC-12, months closed in the middle. Every high-water mark and every explanation
-is compared with a naive replay of the same sequence, and so is who was active in which month. The
-last line is one JSON object.
+Random sequences of additions and removals, one organization each, in batches of one provider. Their
+instants are at the begin of months, a second or some hours beside it, and in nights of daylight
+saving changes, in zones from UTC-12 to UTC+14; months are closed in between. Each high-water mark,
+each explanation and the active users of each month are compared with a naive replay. The last line
+is one JSON object.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from zoneinfo import ZoneInfo
 BATCH = 250
 PROCESSES = 2
 ROUNDS = (3, 9)
-TELLING = 0.2
-# Rules of 2025 are disputed by no table. Clocks change in Berlin, New York, Santiago, Lord Howe.
+REPORTING = 0.2
+# All versions of tzdata agree on 2025. Berlin, New York, Santiago and Lord Howe change clocks.
 ZONES = (
     "UTC",
     "Europe/Berlin",
@@ -42,7 +42,7 @@ LONG_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Sequence:
-    """One organization's comings and goings, and what a naive replay makes of them."""
+    """Additions and removals of one organization, with their naive replay."""
 
     organization: Any
     naive: Any
@@ -52,7 +52,7 @@ class Sequence:
 
 @dataclass
 class Batch:
-    """Sequences that share a provider, its zone and the closes of its months."""
+    """Sequences of one provider, with its time zone and closed months."""
 
     dice: random.Random
     zone: ZoneInfo
@@ -60,7 +60,7 @@ class Batch:
     counts: Counter[str] = field(default_factory=Counter)
 
     def instant(self) -> datetime:
-        """An instant at, beside or anywhere around a month's begin in the zone."""
+        """An instant at or near a month's begin in the zone, or anywhere in the months."""
         from core.months import Month
 
         begins = Month(2025, self.dice.randint(FIRST, LAST)).starts_at(self.zone)
@@ -73,7 +73,7 @@ class Batch:
                 return START + timedelta(hours=self.dice.randint(0, 90 * 24))
 
     def play(self, sequences: list[Sequence]) -> None:
-        """Rounds in which each sequence moves for itself, and now and then a month is closed."""
+        """Play several rounds: close a month or not, remove users, add users, report activity."""
         from core.months import Month
         from usage.ledger.month_freeze import freeze_month
 
@@ -85,14 +85,14 @@ class Batch:
                 for sequence in sequences:
                     sequence.naive.close(month)
                     sequence.active.close(month)
-            going = {id(s): self._leavers(s) for s in sequences}
-            _remove([leaver for leavers in going.values() for leaver in leavers])
+            removals = {id(s): self._leavers(s) for s in sequences}
+            _remove([leaver for leavers in removals.values() for leaver in leavers])
             for sequence in sequences:
-                leavers = going[id(sequence)]
+                leavers = removals[id(sequence)]
                 sequence.naive.happen([(when, user.pk) for user, when in leavers], -1)
                 self.counts["removals"] += len(leavers)
-            self._add(sequences, swapped={key for key, leavers in going.items() if leavers})
-            self._tell(sequences)
+            self._add(sequences, swapped={key for key, leavers in removals.items() if leavers})
+            self._report_activity(sequences)
 
     def _leavers(self, sequence: Sequence) -> list[tuple[Any, datetime]]:
         number = self.dice.choice((0, 0, 1, 1, 2, 3))
@@ -104,29 +104,29 @@ class Batch:
         from tenants.models import ManagedUser
         from tests.usage.counting import new_user
 
-        coming: list[tuple[Sequence, Any]] = []
+        added: list[tuple[Sequence, Any]] = []
         for sequence in sequences:
             number = self.dice.choice((0, 1, 1, 2, 4))
             instants = [self.instant() for _ in range(number)]
             if id(sequence) in swapped and self.dice.random() < 0.3:
-                # Another comes in the very instant in which one left.
+                # Add a user at the instant of a removal.
                 instants = [sequence.naive.log[-1][0]]
-            coming += [(sequence, new_user(sequence.organization, when)) for when in instants]
-        ManagedUser.objects.bulk_create([user for _, user in coming])
+            added += [(sequence, new_user(sequence.organization, when)) for when in instants]
+        ManagedUser.objects.bulk_create([user for _, user in added])
         moves: dict[int, list[tuple[datetime, int]]] = {}
-        for sequence, user in coming:
+        for sequence, user in added:
             sequence.live.append(user)
             moves.setdefault(id(sequence), []).append((user.added_at, user.pk))
         for sequence in sequences:
             sequence.naive.happen(moves.get(id(sequence), []), 1)
-        self.counts["additions"] += len(coming)
+        self.counts["additions"] += len(added)
 
-    def _tell(self, sequences: list[Sequence]) -> None:
-        """Now and then a sequence reports who of its users was active."""
+    def _report_activity(self, sequences: list[Sequence]) -> None:
+        """Report activity of some users, for some of the sequences."""
         from tests.usage.sightings import tell
 
         for sequence in sequences:
-            if not sequence.live or self.dice.random() > TELLING:
+            if not sequence.live or self.dice.random() > REPORTING:
                 continue
             seen = [
                 (self.dice.choice(sequence.live), self.instant())
@@ -137,7 +137,7 @@ class Batch:
             self.counts["sightings"] += len(seen)
 
     def compare(self, sequences: list[Sequence]) -> None:
-        """Every month of every sequence, against its replay."""
+        """Compare every month of every sequence with its replay."""
         from core.metrics import Metric
         from core.months import Month
         from tests.usage.naive import said
@@ -145,7 +145,7 @@ class Batch:
         from usage.ledger.month_peaks import high_water_marks
 
         for sequence in sequences:
-            if not _is_active_as_told(sequence):
+            if not _is_activity_correct(sequence):
                 self.differences.append(f"{self.zone.key} active: {sequence.active.first}")
         for month in (Month(2025, number) for number in range(FIRST, LAST + 1)):
             marks = {
@@ -166,22 +166,22 @@ class Batch:
                     self.differences.append(f"{self.zone.key} {month}: {sequence.naive.log}")
 
 
-def _is_active_as_told(sequence: Sequence) -> bool:
-    """Who was first seen when, the counters, and what came too late."""
+def _is_activity_correct(sequence: Sequence) -> bool:
+    """Whether first activity, counters and late reports equal the replay."""
     from tests.usage.sightings import active_of, first_seen
     from usage.models.active_users import LateActivity
 
-    told, organization = sequence.active, sequence.organization
+    replay, organization = sequence.active, sequence.organization
     late = LateActivity.objects.filter(organization=organization).values_list("month", "user_id")
     return (
-        first_seen(organization) == told.first
-        and active_of(organization) == {month: told.count(month) for month, _ in told.first}
-        and {(f"{month:%Y-%m}", user_id) for month, user_id in late} == told.late
+        first_seen(organization) == replay.first
+        and active_of(organization) == {month: replay.count(month) for month, _ in replay.first}
+        and {(f"{month:%Y-%m}", user_id) for month, user_id in late} == replay.late
     )
 
 
 def _remove(leavers: list[tuple[Any, datetime]]) -> None:
-    """All in one statement, each at its own instant."""
+    """Remove the users in one statement, each at its instant."""
     from django.db import connection
 
     if not leavers:
@@ -194,15 +194,15 @@ def _remove(leavers: list[tuple[Any, datetime]]) -> None:
         )
 
 
-def work(asked: tuple[int, int]) -> tuple[Counter[str], list[str]]:
-    """So many sequences with this seed, in a provider of their own."""
+def run_sequences(arguments: tuple[int, int]) -> tuple[Counter[str], list[str]]:
+    """Run so many sequences with this seed in a separate provider; returns counts and differences."""
     import django
 
     django.setup()
     from core.schema import provider_schema
     from tests.providers import close_provider, open_provider
 
-    sequences, seed = asked
+    sequences, seed = arguments
     suffix = secrets.token_hex(2).upper()
     provider = open_provider(canary=f"Count{suffix}", prefix=f"CNT{suffix}")
     dice, counts, differences = random.Random(seed), Counter[str](), list[str]()
@@ -210,7 +210,7 @@ def work(asked: tuple[int, int]) -> tuple[Counter[str], list[str]]:
         with provider_schema(provider):
             for number in _sizes(sequences):
                 batch = Batch(dice, ZoneInfo(dice.choice(ZONES)))
-                _hold(batch, number)
+                _run_batch(batch, number)
                 counts += batch.counts
                 differences += batch.differences
     finally:
@@ -219,12 +219,12 @@ def work(asked: tuple[int, int]) -> tuple[Counter[str], list[str]]:
 
 
 def _sizes(sequences: int) -> Iterator[int]:
-    for begun in range(0, sequences, BATCH):
-        yield min(BATCH, sequences - begun)
+    for first in range(0, sequences, BATCH):
+        yield min(BATCH, sequences - first)
 
 
-def _hold(batch: Batch, number: int) -> None:
-    """Play and compare one batch, and leave nothing of it."""
+def _run_batch(batch: Batch, number: int) -> None:
+    """Play and compare one batch, in a transaction that is rolled back."""
     from django.db import transaction
 
     from tenants.models import Organization
@@ -247,13 +247,13 @@ def _hold(batch: Batch, number: int) -> None:
 
 
 def prove(*, sequences: int, seed: int) -> dict[str, object]:
-    """Share the sequences among processes; what they found."""
+    """Run the sequences in several processes; returns the JSON object of the last line."""
     began = time.monotonic()
     share = -(-sequences // PROCESSES)
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        parts = pool.map(work, [(share, seed + number) for number in range(PROCESSES)])
+        parts = pool.map(run_sequences, [(share, seed + number) for number in range(PROCESSES)])
     counts = sum((part for part, _ in parts), Counter[str]())
-    differences = [difference for _, found in parts for difference in found]
+    differences = [difference for _, part in parts for difference in part]
     for difference in differences[:10]:
         sys.stderr.write(f"{difference}\n")
     return {
@@ -265,21 +265,21 @@ def prove(*, sequences: int, seed: int) -> dict[str, object]:
 
 
 def main() -> int:
-    """0 when nothing differed."""
+    """Run the proof with the arguments of the command line; returns 1 if there are differences."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--sequences", type=int, default=50_000, help="how many (50,000)")
-    parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
-    asked = parser.parse_args()
-    seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
-    result = prove(sequences=asked.sequences, seed=seed)
+    parser.add_argument("--seed", type=int, default=None, help="of the random numbers (random)")
+    arguments = parser.parse_args()
+    seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
+    result = prove(sequences=arguments.sequences, seed=seed)
     sys.stdout.write(json.dumps(result) + "\n")
     return 1 if result["differences"] else 0
 
 
 if __name__ == "__main__":
-    from tests.own_database import database_of_its_own, set_up
+    from tests.own_database import fresh_database, set_up
 
-    with database_of_its_own():
+    with fresh_database():
         set_up()
         from django.db import connections
 

@@ -1,4 +1,4 @@
-"""Stripe's events as a bad network brings them: some twice, in any order."""
+"""Delivers Stripe's events as an unreliable network does: some twice, in any order."""
 
 import json
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from tests.sandbox_fixtures import StripeStandIn
 
 
 def send_events(run: Run, stripe: StripeStandIn, *, now: datetime) -> None:
-    """The stand-in's latest events, shuffled and half of them twice, through the portal's door."""
-    found = stripe.client().v1.events.list({"limit": 20}).to_dict()["data"]
-    for event in run.dice.sample(found, len(found)) + run.dice.sample(found, len(found) // 2):
+    """Post the stand-in's latest events to the webhook, shuffled and half of them twice."""
+    events = stripe.client().v1.events.list({"limit": 20}).to_dict()["data"]
+    for event in run.dice.sample(events, len(events)) + run.dice.sample(events, len(events) // 2):
         status = post(event)
         run.counts["events"] += 1
         if status not in (200, 400):
             run.violations.append(f"an event was answered {status}")
-    # The door notes the real time; the workers live in the story's.
+    # The webhook stores the real time; the workers run at the simulated time.
     OutboxMessage.objects.filter(topic="billing.stripe_event", finished_at=None).update(due_at=now)
 
 
 def post(event: Mapping[str, Any]) -> int:
-    """Deliver one event, signed; the status it was answered with."""
+    """Post one signed event to the webhook; returns the status of the response."""
     body = json.dumps(event)
     signature = sdk.WebhookSignature.generate_signature_header(body, settings.STRIPE_WEBHOOK_SECRET)
     answer = Client().post(

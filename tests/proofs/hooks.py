@@ -1,17 +1,17 @@
 """Proof that the order of Stripe's events does not matter: `make prove-hooks`.
 
-Two stories of six events each, from a payment begun at a link to a dispute decided, come in in all
-720 orders: once, each twice with its work done twice, and all again under other ids; with Stripe as
-it stands at the end, and as early as each event can be there. Every order has to end in the same
-books, and in the right ones. `python -m tests.proofs.hooks [--tries ORDERS]` tells one JSON object
-last.
+Two stories of six events each, from a payment started at a link to a decided dispute, arrive in all
+720 orders: once, each twice and handled twice, and all again with other ids. Stripe answers with its
+final state, or with its state at the earliest time the event can arrive. Every order must end with
+the same correct records. The last line of `python -m tests.proofs.hooks [--tries ORDERS]` is one JSON
+object.
 """
 
 from collections.abc import Callable, Mapping
 from itertools import permutations
 from typing import Any
 
-from tests.proofs.run import Run, main, stripe_of_its_own
+from tests.proofs.run import Run, main, separate_stripe
 
 ALL = 720
 MONTH = (2020, 1)
@@ -24,12 +24,12 @@ def once(order: Events) -> Events:
 
 
 def each_twice(order: Events) -> Events:
-    """Each event again right after itself, as when an answer was lost."""
+    """Each event twice in a row, as after a lost response."""
     return [event for event in order for _ in range(2)]
 
 
 def all_again(order: Events) -> Events:
-    """All events, and then all backwards under ids of their own: the same news told otherwise."""
+    """All events, then all in reverse order with other ids but the same content."""
     again = [(step, {**event, "id": f"{event['id']}_again"}) for step, event in reversed(order)]
     return [*order, *again]
 
@@ -43,22 +43,22 @@ PATTERNS: dict[str, Callable[[Events], Events]] = {
 
 
 def prove(run: Run) -> dict[str, Any]:
-    """Hold the proof with a provider and a stand-in of its own; what it came to."""
+    """Run the proof with a provider and a separate stand-in; returns its result."""
     from core.months import Month
     from tests.proofs import hooks_stage
-    from tests.proofs.close_stage import set_stage, take_down
+    from tests.proofs.close_stage import create_stage, drop_stage
 
-    with stripe_of_its_own(run) as stripe:
-        for tell in (hooks_stage.taken_back, hooks_stage.left_alone):
-            stage = set_stage(stripe, is_committed=False)
+    with separate_stripe(run) as stripe:
+        for play in (hooks_stage.refunded_and_lost, hooks_stage.refund_failed_and_won):
+            stage = create_stage(stripe, is_committed=False)
             try:
-                _tell(run, stage, tell(stage, Month(*MONTH)))
+                _run_orders(run, stage, play(stage, Month(*MONTH)))
             finally:
-                take_down(stage)
-    return run.told("orders", "runs", "events", "repeated", "different_ends", "wrong_ends")
+                drop_stage(stage)
+    return run.result("orders", "runs", "events", "repeated", "different_ends", "wrong_ends")
 
 
-def _tell(run: Run, stage: Any, story: Any) -> None:
+def _run_orders(run: Run, stage: Any, story: Any) -> None:
     orders = list(permutations(story.events))
     if run.tries < len(orders):
         orders = run.dice.sample(orders, run.tries)
@@ -66,10 +66,10 @@ def _tell(run: Run, stage: Any, story: Any) -> None:
     for name, pattern in PATTERNS.items():
         ends: dict[str, Any] = {}
         for order in orders:
-            # A refund heard of before it failed left a credit note, which stays once it is issued.
-            told = _heard_early(order) if name == "as_it_happens" else ""
-            end = _run(run, stage, story, pattern(list(order)), name)
-            expected = ends.setdefault(told, end)
+            # A refund that is handled before it failed has a credit note, which stays.
+            group = _refund_order(order) if name == "as_it_happens" else ""
+            end = _run_order(run, stage, story, pattern(list(order)), name)
+            expected = ends.setdefault(group, end)
             if end != expected:
                 run.counts["different_ends"] += 1
                 run.violations.append(f"{story.name}, {name}: {end} and not {expected}")
@@ -77,8 +77,8 @@ def _tell(run: Run, stage: Any, story: Any) -> None:
             _check_end(run, story, end)
 
 
-def _heard_early(order: tuple[tuple[int, Mapping[str, Any]], ...]) -> str:
-    """Whether a refund that failed later was heard of while it still stood."""
+def _refund_order(order: tuple[tuple[int, Mapping[str, Any]], ...]) -> str:
+    """ "early" if a refund that fails later is handled before its failure, else an empty text."""
     for _, event in order:
         if event["type"] == "refund.created":
             return "early"
@@ -87,36 +87,36 @@ def _heard_early(order: tuple[tuple[int, Mapping[str, Any]], ...]) -> str:
     return ""
 
 
-def _run(run: Run, stage: Any, story: Any, arrivals: Events, pattern: str) -> dict[str, Any]:
-    """One order from the beginning, undone afterwards; the books at its end.
+def _run_order(run: Run, stage: Any, story: Any, arrivals: Events, pattern: str) -> dict[str, Any]:
+    """Deliver one order and roll it back; returns the records at its end.
 
-    Messages are done as they come: leases, mails and documents are other proofs'.
+    Handlers are called directly; other proofs cover leases, mails and documents.
     """
     from django.db import transaction
 
-    from tests.proofs.hooks_stage import books, repeated_words
+    from tests.proofs.hooks_stage import records, repeated_entries
 
     now_at = [0 if pattern == "as_it_happens" else len(story.answers) - 1]
-    with transaction.atomic(), story.told_as_after(lambda: now_at[0]):
+    with transaction.atomic(), story.answers_after(lambda: now_at[0]):
         for step, event in arrivals:
             now_at[0] = seen_at(now_at[0], step)
             run.counts["events"] += 1
-            run.counts["repeated"] += not _arrive(stage, event)
-            _work(stage, again=pattern == "each_twice")
-        end = books(stage, story)
-        run.violations += [f"{story.name}, {pattern}: {told}" for told in repeated_words(stage)]
+            run.counts["repeated"] += not _receive(stage, event)
+            _handle(stage, twice=pattern == "each_twice")
+        end = records(stage, story)
+        run.violations += [f"{story.name}, {pattern}: {entry}" for entry in repeated_entries(stage)]
         transaction.set_rollback(True)
     run.counts["runs"] += 1
     return end
 
 
 def seen_at(before: int, step: int) -> int:
-    """Where Stripe's history stands when an event of this step is acted on: it is asked anew."""
+    """The step of Stripe's state when an event of this step is handled, by a fresh query."""
     return max(before, step)
 
 
-def _arrive(stage: Any, event: Mapping[str, Any]) -> bool:
-    """The event at the portal's door, signed; whether it was new."""
+def _receive(stage: Any, event: Mapping[str, Any]) -> bool:
+    """Receive the signed event at the webhook; returns whether it is new."""
     import json
 
     import stripe as sdk
@@ -126,8 +126,8 @@ def _arrive(stage: Any, event: Mapping[str, Any]) -> bool:
 
     body = json.dumps(event)
     signature = sdk.WebhookSignature.generate_signature_header(body, settings.STRIPE_WEBHOOK_SECRET)
-    told = verified_event(body=body.encode(), signature=signature)
-    return receive(event=told, now=_now(stage))
+    verified = verified_event(body=body.encode(), signature=signature)
+    return receive(event=verified, now=_now(stage))
 
 
 def _now(stage: Any) -> Any:
@@ -138,8 +138,8 @@ def _now(stage: Any) -> Any:
     return Month(*MONTH).ends_at(stage.zone) + timedelta(hours=2)
 
 
-def _work(stage: Any, *, again: bool) -> None:
-    """What came in is done; with `again` by a worker that dies after it, and by another."""
+def _handle(stage: Any, *, twice: bool) -> None:
+    """Handle the received events; with `twice`, as after a kill before the acknowledgement."""
     from contextlib import nullcontext
 
     from billing import topics
@@ -150,14 +150,14 @@ def _work(stage: Any, *, again: bool) -> None:
     for topic in (topics.STRIPE_EVENT_OWNER, topics.STRIPE_EVENT):
         for message in OutboxMessage.objects.filter(topic=topic, finished_at=None):
             schema = message.schema_name
-            for _ in range(1 + again):
+            for _ in range(1 + twice):
                 with schema_named(schema) if schema else nullcontext():
                     topic_named(topic).handler(message.payload, _now(stage))
             OutboxMessage.objects.filter(pk=message.pk).update(finished_at=_now(stage))
 
 
 def _check_end(run: Run, story: Any, end: dict[str, Any]) -> None:
-    """The end that all orders share is the right one."""
+    """Check that the common end of all orders is correct."""
     is_right = (
         end["amounts"][2] == story.owed
         and len(end["payments"]) == 1

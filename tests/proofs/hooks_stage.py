@@ -1,8 +1,7 @@
-"""The stories whose events the hooks' proof shuffles, and what the books say of them.
+"""The stories of the webhook proof: payments with their events, and the records they leave.
 
-Each story happens at the stand-in once, step by step, and after every step what Stripe answers is
-written down by the real SDK: history can't be wound back there, and each order of the events starts
-from its beginning.
+Each story is played once at the stand-in, step by step, and Stripe's answers after each step are
+read with the real SDK and stored, because each order of events starts from the first step again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,13 +34,13 @@ from core.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.proofs.close_stage import PRICE, Stage
 
-BACK = 100
+REFUND = 100
 Answers = dict[tuple[str, str], Any]
 
 
 @dataclass
 class Story:
-    """Six events of one payment, each with the step it came from, and Stripe's answers by step."""
+    """Six events of one payment, each with the number of its step, and Stripe's answers by step."""
 
     name: str
     invoice_id: int
@@ -51,11 +50,11 @@ class Story:
     answers: list[Answers] = field(default_factory=list)
 
     @contextmanager
-    def told_as_after(self, step: Callable[[], int]) -> Iterator[None]:
-        """Inside, Stripe answers as it did after the step that `step` names at the time."""
+    def answers_after(self, step: Callable[[], int]) -> Iterator[None]:
+        """Within the block, Stripe answers as after the step that `step()` returns."""
 
         def answer(kind: str, name: str) -> Callable[..., Any]:
-            return lambda **asked: self.answers[step()][kind, asked[name]]
+            return lambda **arguments: self.answers[step()][kind, arguments[name]]
 
         with (
             patch.object(gateway, "payment", answer("payment", "payment_intent_id")),
@@ -66,10 +65,10 @@ class Story:
             yield
 
 
-def taken_back(stage: Stage, month: Month) -> Story:
-    """Declined at the link, paid there, partly refunded in the dashboard, contested and lost."""
-    story = _begun(stage, month, name="taken_back", owed=PRICE - BACK)
-    wanted = (
+def refunded_and_lost(stage: Stage, month: Month) -> Story:
+    """A payment declined, then paid, partly refunded in the dashboard, disputed and lost."""
+    story = _started(stage, month, name="refunded_and_lost", owed=PRICE - REFUND)
+    types = (
         "payment_intent.payment_failed",
         "payment_intent.succeeded",
         "refund.created",
@@ -81,17 +80,17 @@ def taken_back(stage: Stage, month: Month) -> Story:
     steps: tuple[Callable[[], Any], ...] = (
         lambda: _confirm(story, "pm_card_chargeDeclined"),
         lambda: _confirm(story, "pm_card_visa"),
-        lambda: _back(stage, story, "refunds", amount=BACK),
-        lambda: disputes.append(_back(stage, story, "disputes", amount=PRICE - BACK)),
+        lambda: _create(stage, story, "refunds", amount=REFUND),
+        lambda: disputes.append(_create(stage, story, "disputes", amount=PRICE - REFUND)),
         lambda: _decide(stage, disputes[0], "lost"),
     )
-    return _told(stage, story, steps, wanted)
+    return _play(stage, story, steps, types)
 
 
-def left_alone(stage: Stage, month: Month) -> Story:
-    """Processed for a while, paid, a refund that its bank sent back, contested and won."""
-    story = _begun(stage, month, name="left_alone", owed=0)
-    wanted = (
+def refund_failed_and_won(stage: Stage, month: Month) -> Story:
+    """A payment processed for a while, paid, with a failed refund, disputed and won."""
+    story = _started(stage, month, name="refund_failed_and_won", owed=0)
+    types = (
         "payment_intent.processing",
         "payment_intent.succeeded",
         "refund.created",
@@ -102,64 +101,64 @@ def left_alone(stage: Stage, month: Month) -> Story:
     made: list[str] = []
     control = stage.stripe.control
     steps: tuple[Callable[[], Any], ...] = (
-        lambda: _processed(stage, story),
+        lambda: _confirm_slowly(stage, story),
         lambda: control("POST", "payments/settle", payment_intent=story.intent),
-        lambda: made.append(_back(stage, story, "refunds", amount=BACK)),
+        lambda: made.append(_create(stage, story, "refunds", amount=REFUND)),
         lambda: control("POST", "refunds/fail", refund=made[0]),
-        lambda: made.append(_back(stage, story, "disputes")),
+        lambda: made.append(_create(stage, story, "disputes")),
         lambda: _decide(stage, made[1], "won"),
     )
-    return _told(stage, story, steps, wanted)
+    return _play(stage, story, steps, types)
 
 
-def _begun(stage: Stage, month: Month, *, name: str, owed: int) -> Story:
-    """An invoice of one user's month whose payment somebody has begun at its link."""
+def _started(stage: Stage, month: Month, *, name: str, owed: int) -> Story:
+    """An invoice for one user, with a payment that was started at its link."""
     stage.join_someone(month)
     now = month.ends_at(stage.zone) + timedelta(hours=1)
     close_month(provider=stage.provider, month=month, now=now)
     with provider_schema(stage.provider):
         invoice = Invoice.objects.get(month=month.first_day)
-        begun = begin_on_session(invoice_id=invoice.pk, now=now)
+        payment = begin_on_session(invoice_id=invoice.pk, now=now)
     OutboxMessage.objects.all().delete()
-    return Story(name, invoice.pk, begun.client_secret.partition("_secret_")[0], owed)
+    return Story(name, invoice.pk, payment.client_secret.partition("_secret_")[0], owed)
 
 
 def _confirm(story: Story, card: str) -> None:
-    # A decline is a step of the story too.
+    # A decline is one of the steps.
     with suppress(stripe.CardError):
         gateway.client().v1.payment_intents.confirm(story.intent, {"payment_method": card})
 
 
-def _processed(stage: Stage, story: Story) -> None:
+def _confirm_slowly(stage: Stage, story: Story) -> None:
     stage.stripe.control("POST", "payments/hold", times=1)
     _confirm(story, "pm_card_visa")
 
 
-def _back(stage: Stage, story: Story, lever: str, **order: Any) -> str:
-    made = stage.stripe.control("POST", lever, payment_intent=story.intent, **order)
-    return str(made["id"])
+def _create(stage: Stage, story: Story, kind: str, **arguments: Any) -> str:
+    created = stage.stripe.control("POST", kind, payment_intent=story.intent, **arguments)
+    return str(created["id"])
 
 
 def _decide(stage: Stage, dispute: str, outcome: str) -> None:
     stage.stripe.control("POST", "disputes/close", dispute=dispute, outcome=outcome)
 
 
-def _told(
-    stage: Stage, story: Story, steps: tuple[Callable[[], Any], ...], wanted: tuple[str, ...]
+def _play(
+    stage: Stage, story: Story, steps: tuple[Callable[[], Any], ...], types: tuple[str, ...]
 ) -> Story:
-    """Let the story happen; its events, and after each step Stripe's word of everything."""
+    """Play the steps, and store the events and answers of each."""
     seen: set[str] = set()
     for number, step in enumerate(steps):
         step()
-        found = stage.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
-        for event in reversed(found):
+        latest = stage.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
+        for event in reversed(latest):
             about = event["data"]["object"]
             is_ours = story.intent in (about["id"], about.get("payment_intent"))
-            if event["id"] not in seen and is_ours and event["type"] in wanted:
+            if event["id"] not in seen and is_ours and event["type"] in types:
                 story.events.append((number, event))
             seen.add(event["id"])
         story.answers.append(_answers(stage, story.intent))
-    assert sorted(event["type"] for _, event in story.events) == sorted(wanted)
+    assert sorted(event["type"] for _, event in story.events) == sorted(types)
     return story
 
 
@@ -171,13 +170,12 @@ def _answers(stage: Stage, intent: str) -> Answers:
     for refund in refunds:
         answers["refund", refund.stripe_refund_id] = refund
     for dispute in client.disputes.list({"payment_intent": intent}).data:
-        told = stripe_disputes.dispute(stripe_dispute_id=dispute.id)
-        answers["dispute", dispute.id] = told
+        answers["dispute", dispute.id] = stripe_disputes.dispute(stripe_dispute_id=dispute.id)
     return answers
 
 
-def books(stage: Stage, story: Story) -> dict[str, Any]:
-    """Everything that is recorded of the payment, without ids and instants of its recording."""
+def records(stage: Stage, story: Story) -> dict[str, Any]:
+    """The records of the payment, without ids and instants."""
     with provider_schema(stage.provider):
         invoice = Invoice.objects.get(pk=story.invoice_id)
         amounts = invoice.amounts
@@ -198,8 +196,8 @@ def _rows(model: Any, *names: str) -> list[tuple[Any, ...]]:
     return sorted(model.objects.values_list(*names))
 
 
-def repeated_words(stage: Stage) -> Iterator[str]:
-    """Mails and audit rows that say the same thing twice."""
+def repeated_entries(stage: Stage) -> Iterator[str]:
+    """Audit entries that exist twice."""
     with provider_schema(stage.provider):
         actions = list(
             AuditEntry.objects.filter(

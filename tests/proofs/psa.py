@@ -1,11 +1,10 @@
 """Proof that a PSA holds exactly what it should: `make prove-psa`, `python -m tests.proofs.psa`.
 
-Plays nights of the sync against the Autotask stand-in, with faults at random: the change is made
-and the connection dropped or reset, a 502 comes after it, the answer is cut, Itgenatr005, the
-hourly threshold reached, slow answers, a person's edit before the run and between its read and its
-write, and the worker killed at a step: a statement, a commit or a call, before and after. After
-each night the stand-in's own rows are compared with what the organizations had. The last line is
-JSON.
+Plays nights of the sync against the Autotask stand-in, with random faults: a connection that is
+dropped or reset after the change, status 502 after it, a truncated response, Itgenatr005, the hourly
+threshold, slow responses, a person's edit before the run or between its read and its write, and a
+worker that is killed before or after a statement, commit or call. After each night the stand-in's
+rows are compared with the organizations' users. The last line is one JSON object.
 """
 
 import argparse
@@ -42,13 +41,13 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "bad_gateway_after", "path": "Contracts/query"},
     {"kind": "refuse", "path": UNITS, "status": 429, "retryAfter": 0},
 )
-# Seconds that the client waits for an answer in the proof: below the slow ones above.
-PATIENCE = 0.5
+# Seconds until the client gives up on a response; shorter than the slow responses above.
+TIMEOUT = 0.5
 
 
 @dataclass
 class Run:
-    """One proof: its dice and what came of it."""
+    """One run of the proof: its random numbers, counts and violations."""
 
     nights: int
     seed: int
@@ -60,7 +59,7 @@ class Run:
 
 
 def prove(run: Run) -> dict[str, Any]:
-    """Hold the proof with a provider and a stand-in of its own; what it came to."""
+    """Run the proof with a provider and a separate stand-in; returns the JSON object."""
     from tests.autotask_fixtures import start_autotask_stand_in, stop_autotask_stand_in
     from tests.providers import close_provider, open_provider
 
@@ -68,8 +67,8 @@ def prove(run: Run) -> dict[str, Any]:
     began = time.monotonic()
     provider = open_provider(canary="Proof", prefix="PSA")
     try:
-        with _impatient():
-            _play_against(run, provider, url)
+        with _short_timeout():
+            _play_with_stand_in(run, provider, url)
     finally:
         close_provider(provider)
         stop_autotask_stand_in(process)
@@ -90,33 +89,33 @@ def prove(run: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    """Calls that give up before the slow answers come, and try again soon."""
+def _short_timeout() -> Iterator[None]:
+    """Let calls give up before slow responses arrive, and retry soon."""
     import httpx
 
     from integrations.autotask.api import client
 
-    patience, pause = client.TIMEOUT, client.FIRST_PAUSE
-    client.TIMEOUT, client.FIRST_PAUSE = httpx.Timeout(PATIENCE), 0.01
+    timeout, pause = client.TIMEOUT, client.FIRST_PAUSE
+    client.TIMEOUT, client.FIRST_PAUSE = httpx.Timeout(TIMEOUT), 0.01
     try:
         yield
     finally:
-        client.TIMEOUT, client.FIRST_PAUSE = patience, pause
+        client.TIMEOUT, client.FIRST_PAUSE = timeout, pause
 
 
-def _play_against(run: Run, provider: Any, url: str) -> None:
+def _play_with_stand_in(run: Run, provider: Any, url: str) -> None:
     import httpx
     from django.test import override_settings
 
     from tests.autotask_fixtures import HEADERS, AutotaskStandIn
-    from tests.proofs.psa_stage import set_stage
+    from tests.proofs.psa_stage import create_stage
 
     base_url = f"{url}/zone3/ATServicesRest/V1.0/"
     with (
         override_settings(AUTOTASK_BASE_URL=f"{url}/atservicesrest"),
         httpx.Client(base_url=base_url, headers=HEADERS, timeout=30) as api,
     ):
-        played = set_stage(provider, AutotaskStandIn(url=url, api=api), run.dice)
+        played = create_stage(provider, AutotaskStandIn(url=url, api=api), run.dice)
         _play(run, played)
         run.counts.update(played.counts)
 
@@ -132,7 +131,7 @@ def _play(run: Run, played: Any) -> None:
             forget_limits()
             played.stage.stand_in.control("DELETE", "faults")
             played.stage.stand_in.control("POST", "limits", {"requestsInTimeframe": 0})
-            played.live_a_day()
+            played.change_users()
             _one_night(run, played)
 
 
@@ -143,28 +142,28 @@ def _one_night(run: Run, played: Any) -> None:
 
     stand_in = played.stage.stand_in
     if run.dice.random() < 0.12:
-        played.edit_before()
-    _order_faults(run, played)
+        played.edit_before_run()
+    _set_faults(run, played)
     job = request_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=played.stage.now)
     for _ in range(run.dice.randrange(3)):
         _work_until_killed(run, played, job)
     _count_faults(run, stand_in)
-    _quiet(stand_in)
+    _end_threshold(stand_in)
     finished = played.finish(job)
-    played.note_what_fired()
+    played.note_applied_edits()
     run.violations += [
-        (kind, f"{played.stage.now:%F}: {what}") for kind, what in played.wrong(finished)
+        (kind, f"{played.stage.now:%F}: {what}") for kind, what in played.errors(finished)
     ]
     stand_in.control("DELETE", "faults")
     run.violations += [
-        (kind, f"{played.stage.now:%F}: {what}") for kind, what in played.decide_some()
+        (kind, f"{played.stage.now:%F}: {what}") for kind, what in played.decide_drifts()
     ]
 
 
-def _order_faults(run: Run, played: Any) -> None:
+def _set_faults(run: Run, played: Any) -> None:
     stand_in = played.stage.stand_in
     if run.dice.random() < 0.2:
-        played.order_edit_between()
+        played.set_edit_before_push()
     for _ in range(run.dice.choice((0, 1, 1, 2))):
         stand_in.fault(**run.dice.choice(FAULTS), after=run.dice.randrange(2))
     if run.dice.random() < 0.05:
@@ -179,8 +178,8 @@ def _count_faults(run: Run, stand_in: Any) -> None:
         run.counts["faults"] += 1
 
 
-def _quiet(stand_in: Any) -> None:
-    """Faults that have not come yet may still come; the hour with the threshold is over."""
+def _end_threshold(stand_in: Any) -> None:
+    """End the hour in which the threshold is reached; other faults stay set."""
     from tests.proofs.psa_stage import forget_limits
 
     forget_limits()
@@ -188,7 +187,7 @@ def _quiet(stand_in: Any) -> None:
 
 
 def _work_until_killed(run: Run, played: Any, job: Any) -> None:
-    """A worker of its own that dies at some step, or comes to the end of its slice."""
+    """Run a worker process that is killed at some step or finishes its slice."""
     from tests.proofs.close_worker import Steps, fork
 
     steps = Steps()
@@ -217,16 +216,16 @@ def _work(schema: str, run_id: int, now: Any, steps: Any) -> None:
 
 
 def main() -> int:
-    """Run the proof that the command line asks for."""
+    """Run the proof with the arguments of the command line; returns 1 if there are violations."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--nights", type=int, default=500, help="nights played (500)")
-    parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
-    asked = parser.parse_args()
-    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    from tests.own_database import database_of_its_own, set_up
+    parser.add_argument("--seed", type=int, default=None, help="of the random numbers (random)")
+    arguments = parser.parse_args()
+    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
+    from tests.own_database import fresh_database, set_up
 
-    run = Run(nights=asked.nights, seed=seed)
-    with database_of_its_own():
+    run = Run(nights=arguments.nights, seed=seed)
+    with fresh_database():
         set_up()
         try:
             result = prove(run)

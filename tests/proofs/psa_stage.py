@@ -57,7 +57,7 @@ class PsaStage:
     def schema(self) -> str:
         return self.stage.provider.schema_name
 
-    def live_a_day(self) -> None:
+    def change_users(self) -> None:
         """People come and go, at noon before the night."""
         noon = self.stage.now - timedelta(hours=13)
         for mapping in ServiceMapping.objects.select_related("organization"):
@@ -74,14 +74,14 @@ class PsaStage:
                 mapping.non_billable_users = self.dice.randint(0, 3)
                 mapping.save(update_fields=["non_billable_users"])
 
-    def edit_before(self) -> None:
+    def edit_before_run(self) -> None:
         """Somebody sets a number in Autotask, before the run."""
         number = self.dice.randrange(LINES)
         before = self.stage.units(number)
         self._note_edit(number, before, self.dice.randint(0, 40), is_between=False)
         self.stage.set_units(self.edits[-1].units, number)
 
-    def order_edit_between(self) -> None:
+    def set_edit_before_push(self) -> None:
         """Somebody sets a number in the instant before our push of the same service arrives."""
         number = self.dice.randrange(LINES)
         before = self.stage.units(number)
@@ -114,7 +114,7 @@ class PsaStage:
             time.sleep(LATE_SECONDS)
         self.stage.now = later
 
-    def note_what_fired(self) -> None:
+    def note_applied_edits(self) -> None:
         """Whether the edit between read and write took place. No fault comes after this."""
         control = self.stage.stand_in.control
         self.has_fired = any(
@@ -122,7 +122,7 @@ class PsaStage:
         )
         control("DELETE", "faults")
 
-    def wrong(self, run: SyncRun) -> Iterator[tuple[str, str]]:
+    def errors(self, run: SyncRun) -> Iterator[tuple[str, str]]:
         """What must not be after a night: its kind and its words."""
         if run.finished_at is None or run.failure:
             yield "wrong_quantities", f"the run is not over: {run.failure or run.slices}"
@@ -193,7 +193,7 @@ class PsaStage:
             if count > 1:
                 yield "double_deltas", f"line {line}: {count} adjustments of {month} in one night"
 
-    def decide_some(self) -> Iterator[tuple[str, str]]:
+    def decide_drifts(self) -> Iterator[tuple[str, str]]:
         """A person decides on what drifted, and Autotask must follow."""
         from integrations.autotask.sync.drift_resolution import decide
 
@@ -223,7 +223,7 @@ class PsaStage:
         self.seen_adjustments = len(self.stage.adjustments())
 
 
-def set_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) -> PsaStage:
+def create_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) -> PsaStage:
     """Three organizations that were synced once, without any fault."""
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
@@ -245,4 +245,4 @@ def forget_limits() -> None:
         cache.delete(f"autotask:{GOOD.customer_database}:{name}")
 
 
-__all__ = ["PsaStage", "ServiceCheck", "forget_limits", "set_stage"]
+__all__ = ["PsaStage", "ServiceCheck", "forget_limits", "create_stage"]

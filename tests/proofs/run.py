@@ -1,4 +1,4 @@
-"""What the proofs have in common: their dice, the Stripe stand-in, and how they are asked for."""
+"""Shared by the proofs: the run with its random numbers, the Stripe stand-in, the command line."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from typing import Any
 
 @dataclass
 class Run:
-    """One proof: its dice and what came of it."""
+    """One run of a proof: its random numbers, counts and violations."""
 
     tries: int
     seed: int
@@ -28,8 +28,8 @@ class Run:
         self.dice = random.Random(self.seed)
         self.began = time.monotonic()
 
-    def told(self, *names: str) -> dict[str, Any]:
-        """These counts between the verdict and what it takes to repeat the proof."""
+    def result(self, *names: str) -> dict[str, Any]:
+        """The JSON object of the last line: violations, these counts, and the seed to repeat the run."""
         return {
             "violations": len(self.violations),
             "tries": self.tries,
@@ -40,8 +40,8 @@ class Run:
 
 
 @contextmanager
-def stripe_of_its_own(run: Run) -> Iterator[Any]:
-    """A stand-in in a process of its own, as the portal's Stripe."""
+def separate_stripe(run: Run) -> Iterator[Any]:
+    """A stand-in in a separate process, as the portal's Stripe."""
     from django.test import override_settings
 
     from tests.sandbox_fixtures import StripeStandIn, start_stripe_stand_in
@@ -57,26 +57,27 @@ def stripe_of_its_own(run: Run) -> Iterator[Any]:
 
 
 def main(prove: Callable[[Run], dict[str, Any]], *, about: str, unit: str, tries: int) -> int:
-    """Hold the proof that the command line asks for, in a database of its own.
+    """Run the proof with the arguments of the command line, in a separate database.
 
-    No worker of a running portal takes part. The last line printed is one JSON object.
+    Workers of a running portal take no part. The last line printed is one JSON object. Returns the
+    exit code: 1 if there are violations.
     """
     parser = argparse.ArgumentParser(description=about.split("\n", maxsplit=1)[0])
     parser.add_argument("--tries", type=int, default=tries, help=f"{unit} ({tries})")
-    parser.add_argument("--seed", type=int, default=None, help="of the dice; random without it")
-    asked = parser.parse_args()
-    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    from tests.own_database import database_of_its_own, set_up
+    parser.add_argument("--seed", type=int, default=None, help="of the random numbers (random)")
+    arguments = parser.parse_args()
+    seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
+    from tests.own_database import fresh_database, set_up
 
-    with database_of_its_own():
+    with fresh_database():
         set_up()
         from django.db import connections
         from django.test.utils import setup_test_environment
 
         setup_test_environment()
-        # One line per request would hide the verdict.
+        # Otherwise a log line per request hides the result.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        run = Run(tries=asked.tries, seed=seed)
+        run = Run(tries=arguments.tries, seed=seed)
         try:
             result = prove(run)
         finally:

@@ -1,4 +1,4 @@
-"""The proof of the cap, short: 64 clients by form, domain call, bulk, raw SQL and COPY."""
+"""A short run of the cap proof: 64 clients by form, domain call, bulk, raw SQL and COPY."""
 
 import json
 import os
@@ -12,15 +12,15 @@ from django.db import connection
 
 
 def database_url() -> str:
-    """The test database, for processes of their own."""
-    of = connection.settings_dict
-    host = f"{of['HOST']}:{of['PORT']}" if of["PORT"] else of["HOST"]
-    return f"postgres://{quote(of['USER'])}:{quote(of['PASSWORD'])}@{host}/{of['NAME']}"
+    """The URL of the test database, for other processes."""
+    database = connection.settings_dict
+    host = f"{database['HOST']}:{database['PORT']}" if database["PORT"] else database["HOST"]
+    return f"postgres://{quote(database['USER'])}:{quote(database['PASSWORD'])}@{host}/{database['NAME']}"
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("organizations", [1, 3])
-def test_no_client_passes_the_cap(committed: None, organizations: int) -> None:
+def test_no_client_adds_a_user_above_the_cap(committed: None, organizations: int) -> None:
     size = ["--seconds", "4", "--tries", "200", "--organizations", str(organizations)]
     ran = subprocess.run(
         [sys.executable, "-m", "tests.proofs.cap", *size],
@@ -35,5 +35,5 @@ def test_no_client_passes_the_cap(committed: None, organizations: int) -> None:
     result = json.loads(ran.stdout.splitlines()[-1])
     assert result["violations"] == 0
     assert result["clients"] == 64
-    for happened in ("accepted", "refused", "killed", "events"):
-        assert result[happened] > 0, result
+    for name in ("accepted", "refused", "killed", "events"):
+        assert result[name] > 0, result

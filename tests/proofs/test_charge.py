@@ -1,4 +1,4 @@
-"""A small run of the proof of charging; `make prove-charge` runs the whole of it."""
+"""A short run of the charge proof; `make prove-charge` runs the whole."""
 
 import uuid
 
@@ -25,17 +25,17 @@ def test_killed_workers_charge_each_invoice_once(committed):
 
 
 @pytest.mark.proof
-def test_the_proof_sees_a_charge_without_its_key(committed, monkeypatch):
+def test_the_proof_detects_a_charge_without_idempotency_key(committed, monkeypatch):
     call = gateway.call
 
-    def without_key(ask, *arguments):
+    def call_without_key(function, *arguments):
         options = arguments[-1]
         if isinstance(options, dict) and options.get("idempotency_key", "").startswith("charge-"):
             arguments = (*arguments[:-1], {"idempotency_key": uuid.uuid4().hex})
-        return call(ask, *arguments)
+        return call(function, *arguments)
 
-    monkeypatch.setattr(gateway, "call", without_key)
-    # Dying where the key alone tells that Stripe has acted.
+    monkeypatch.setattr(gateway, "call", call_without_key)
+    # At this point, only the key shows that Stripe has charged.
     monkeypatch.setattr(proof, "draw_fate", lambda _: Fate(Point.AFTER_ANSWER))
     run = Run(tries=2, seed=20261123)
 

@@ -1,4 +1,4 @@
-"""The proof of counting, short: every month of a few hundred sequences against a naive replay."""
+"""A short run of the counting proof: months of 200 sequences against a naive replay."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.proofs.test_cap import database_url
 
 
 @pytest.mark.proof
-def test_every_month_is_counted_and_explained_as_it_was(committed: None) -> None:
+def test_every_month_equals_its_naive_replay(committed: None) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.proofs.counting", "--sequences", "200"],
         cwd=Path(__file__).resolve().parent.parent.parent,

@@ -1,4 +1,4 @@
-"""A small run of the proof of Stripe's events; `make prove-hooks` runs the whole of it."""
+"""A short run of the webhook proof; `make prove-hooks` runs the whole."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.proofs.run import Run
 
 
 @pytest.mark.proof
-def test_any_order_of_stripes_events_ends_in_the_same_books(committed):
+def test_any_order_of_events_ends_with_the_same_records(committed):
     run = Run(tries=6, seed=20261122)
 
     result = hooks.prove(run)
@@ -18,7 +18,7 @@ def test_any_order_of_stripes_events_ends_in_the_same_books(committed):
 
 
 @pytest.mark.proof
-def test_the_proof_sees_an_event_that_is_believed_instead_of_asked_about(committed, monkeypatch):
+def test_the_proof_detects_an_event_that_is_trusted_without_a_query(committed, monkeypatch):
     monkeypatch.setattr(hooks, "seen_at", lambda _before, step: step)
     monkeypatch.setattr(hooks, "PATTERNS", {"as_it_happens": hooks.once})
     run = Run(tries=6, seed=20261122)

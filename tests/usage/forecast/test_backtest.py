@@ -1,8 +1,8 @@
 """Forecasts of past months, tried on the demo's own population of fourteen months."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +14,7 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import provider_schema
 from mtp.demo.companies import DEMO
-from mtp.demo.population import Change, Story
+from mtp.demo.population import Change, Move, monthly_moves
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import remove_organization
 from tests.usage.counting import set_policy
@@ -28,23 +28,19 @@ NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
 
 
-def live(organization: Organization, story: Story, months: list[Month]) -> None:
-    """The story's users come and go, through the counting triggers."""
-    for month in months:
-        for change, run in groupby(story.moves(month=month, now=NOW), key=lambda m: m.change):
-            moves = list(run)
-            if change == Change.JOINED:
-                ManagedUser.objects.bulk_create(
-                    ManagedUser(
-                        organization=organization, email=move.person.email, added_at=move.at
-                    )
-                    for move in moves
-                )
-                continue
-            for move in moves:
-                ManagedUser.objects.filter(
-                    organization=organization, email=move.person.email, removed_at=None
-                ).update(removed_at=move.at)
+def apply(organization: Organization, moves: Iterable[Move]) -> None:
+    """Add and remove the demo's users through the counting triggers."""
+    for change, group in groupby(moves, key=lambda move: move.change):
+        if change == Change.JOINED:
+            ManagedUser.objects.bulk_create(
+                ManagedUser(organization=organization, email=move.person.email, added_at=move.at)
+                for move in group
+            )
+            continue
+        for move in group:
+            ManagedUser.objects.filter(
+                organization=organization, email=move.person.email, removed_at=None
+            ).update(removed_at=move.at)
 
 
 @pytest.fixture
@@ -59,8 +55,8 @@ def demo(north: Provider) -> Iterator[list[Month]]:
             organization = Organization.objects.create(
                 name=one.name, created_at=months[0].starts_at(DEMO.zone)
             )
-            story = Story(organization=one, months=months, zone=DEMO.zone, has_churn=True)
-            live(organization, story, months)
+            history = monthly_moves(one, months=months, zone=DEMO.zone, has_churn=True, now=NOW)
+            apply(organization, chain.from_iterable(history))
         yield months
 
 

@@ -1,4 +1,4 @@
-"""`manage.py load_demo`: the demo providers, once; prints who can sign in."""
+"""`manage.py load_demo`: loads the demo providers once and prints their logins."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from mtp.demo.load import load_demo, logins
 
 
 class Command(BaseCommand):
-    """Loads what is missing of the demo and lists its logins."""
+    """Loads the demo providers that are missing and lists all logins."""
 
-    help = "Loads the demo providers once, and prints who can sign in."
+    help = "Loads the demo providers that are missing, and prints their logins."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         """Load, then print one login a line."""
         now = timezone.now()
-        load_demo(now=now, say=self.stdout.write)
+        load_demo(now=now, report=self.stdout.write)
         for role, email, provider in logins():
             self.stdout.write(f"{role:<28}{email:<26}{provider}")
-        self.stdout.write(f"Password of all of them: {PASSWORD}")
+        self.stdout.write(f"Password of all logins: {PASSWORD}")
         month = Month.of(now, DEMO.zone).previous
         self.stdout.write(
-            f"Left for you to close: manage.py close_month --provider demo --month {month}"
+            f"To close the last month: manage.py close_month --provider demo --month {month}"
         )
