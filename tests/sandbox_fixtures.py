@@ -58,7 +58,7 @@ class StripeStandIn:
         self.control("POST", "faults", kind=kind, **properties)
 
     def charges(self, **filters: Any) -> Any:
-        """Counts and sums of charges: succeeded, failed, amount_charged, amount_refunded, charges."""
+        """Sums of matching charges: succeeded, failed, amount_charged, amount_refunded, charges."""
         return self.control("GET", "charges", account=self.account, **filters)
 
     def calm(self) -> None:

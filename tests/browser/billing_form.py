@@ -1,10 +1,10 @@
-"""Billing Information filled in a browser."""
+"""Filling the Billing Information form in a browser."""
 
 from playwright.sync_api import Page
 
 
 def complete(page: Page) -> None:
-    """Fill what the page asks for, as a person of Denver would, and accept the terms."""
+    """Fill the required fields with an address in Denver, and accept the terms."""
     page.get_by_label("Country*").first.select_option("US")
     page.get_by_label("State*").select_option("CO")
     page.get_by_label("Street address*").fill("500 Example Street")

@@ -1,4 +1,4 @@
-"""Pages in a real browser: `open_page(address, theme=…, width=…)` and `violations(page)` by axe."""
+"""Pages in Chromium: `open_page(address, theme=…, width=…)`, and `violations(page)` by axe."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,14 +16,14 @@ from tests.sandbox_fixtures import StripeStandIn
 
 DESKTOP = 1280
 PHONE = 390
-# Stripe's frame is of another origin: axe would talk to it in vain.
-OUR_FRAME = {"resultTypes": ["violations"], "iframes": False}
+# Without iframes: axe can't read Stripe's frame, which has another origin.
+AXE_OPTIONS = {"resultTypes": ["violations"], "iframes": False}
 
 
-def session_of(person: User, *, address: str) -> dict[str, str]:
-    """The cookie of a session for the person, without the form."""
+def session_of(user: User, *, address: str) -> dict[str, str]:
+    """The cookie of a session for the user, without the sign-in form."""
     client = Client()
-    client.force_login(person)
+    client.force_login(user)
     name = settings.SESSION_COOKIE_NAME
     host = str(urlsplit(address).hostname)
     return {"name": name, "value": client.cookies[name].value, "domain": host, "path": "/"}
@@ -31,7 +31,7 @@ def session_of(person: User, *, address: str) -> dict[str, str]:
 
 @pytest.fixture
 def stripe_of_portal(stripe_account: StripeStandIn, settings: Any) -> StripeStandIn:
-    """The stand-in as the Stripe of the running portal: of its server, and of its pages' policy."""
+    """The stand-in as Stripe of the running portal, in its server and its security policy."""
     directives = dict(settings.CONTENT_SECURITY_POLICY["DIRECTIVES"])
     for name in ("connect-src", "script-src"):
         directives[name] = [SELF, stripe_account.url]
@@ -49,22 +49,22 @@ def stripe_of_portal(stripe_account: StripeStandIn, settings: Any) -> StripeStan
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """`open_page(address)`: a page in a fresh context; complaints of its console fail the test.
+    """`open_page(address)`: a page in a new context; console errors and warnings fail the test.
 
-    `theme` light or dark as the system prefers, `width` in pixels, `scripts` False for none,
-    `person` who is signed in.
+    `theme` is the system's preference, light or dark, `width` is in pixels, `scripts` turns
+    JavaScript off, and `person` is the signed-in user.
     """
     contexts = []
-    complaints: list[str] = []
+    messages: list[str] = []
 
-    def listen(message: Any) -> None:
+    def record(message: Any) -> None:
         is_refused_page = "Failed to load" in message.text and "/static/" not in str(
             message.location
         )
         if message.type in {"error", "warning"} and not is_refused_page:
-            complaints.append(f"{message.location.get('url', '')}: {message.text}")
+            messages.append(f"{message.location.get('url', '')}: {message.text}")
 
-    def open_one(
+    def open_page(
         address: str,
         *,
         theme: str = "light",
@@ -76,7 +76,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
             viewport={"width": width, "height": 900},
             color_scheme=theme,
             java_script_enabled=scripts,
-            # Half-way through a change of colours nothing has its contrast.
+            # During a transition of colors, contrast is too low.
             reduced_motion="reduce",
         )
         contexts.append(context)
@@ -84,23 +84,23 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
             context.add_cookies([session_of(person, address=address)])
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.on("console", listen)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", record)
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.goto(address)
         return page
 
-    yield open_one
+    yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert messages == []
 
 
 @pytest.fixture
 def violations() -> Callable[[Page], list[str]]:
-    """`violations(page)`: what axe finds, a line for each place."""
+    """`violations(page)`: accessibility violations that axe reports, one line per element."""
 
-    def find(page: Page) -> list[str]:
-        found = Axe().run(page, options=OUR_FRAME).response["violations"]
-        return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
+    def violations(page: Page) -> list[str]:
+        rules = Axe().run(page, options=AXE_OPTIONS).response["violations"]
+        return [f"{rule['id']}: {node['html']}" for rule in rules for node in rule["nodes"]]
 
-    return find
+    return violations

@@ -1,7 +1,8 @@
-"""The page "Alerts" in a real browser: legible, filtered step by step, acknowledged and undone."""
+"""The alert pages in Chromium: accessibility, filters, acknowledging and undoing it."""
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -37,24 +38,24 @@ def olive(own_provider: Callable[..., Provider]) -> User:
     )
 
 
-@pytest.mark.parametrize("look", [("light", 1280), ("dark", 390)])
-def test_pages_are_legible(
+@pytest.mark.parametrize("view", [{"width": 1280}, {"theme": "dark", "width": 390}])
+def test_the_alert_pages_are_accessible(
     open_page: OpenPage,
     portal: str,
     olive: User,
     violations: Callable[[Page], list[str]],
-    look: tuple[str, int],
+    view: dict[str, Any],
 ) -> None:
     with provider_schema(olive.provider):  # type: ignore[union-attr]
         alert = Alert.objects.first()
     assert alert is not None
     for path in ("/alerts/", f"/alerts/{alert.pk}/", "/alerts/mail/"):
-        page = open_page(portal + path, theme=look[0], width=look[1], person=olive)
+        page = open_page(portal + path, **view, person=olive)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert violations(page) == []
 
 
-def test_each_filter_keeps_the_others_and_all_are_ticked_at_once(
+def test_a_filter_keeps_the_others_and_one_checkbox_selects_all_alerts(
     open_page: OpenPage, portal: str, olive: User
 ) -> None:
     page = open_page(f"{portal}/alerts/", person=olive)

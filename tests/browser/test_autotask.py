@@ -1,4 +1,4 @@
-"""The wizard of Autotask walked through by a person, from credentials to a synced service."""
+"""The Autotask wizard in Chromium, from credentials to a synced service."""
 
 import os
 from collections.abc import Callable
@@ -20,9 +20,14 @@ from tests.autotask_fixtures import HEADERS, AutotaskStandIn
 from tests.personas import create_persona
 
 pytestmark = pytest.mark.browser
-NAMES = ("Beacon Dental Group, Inc.", "Willow Creek Medical", "Harborview Realty", "Nobody Else")
-Look = Callable[[Page, str], None]
-LOOKS = (("light", 1280), ("dark", 1280), ("light", 390))
+NAMES = (
+    "Beacon Dental Group, Inc.",
+    "Willow Creek Medical",
+    "Harborview Realty",
+    "Unlisted Client",
+)
+Check = Callable[[Page, str], None]
+VIEWS = (("light", 1280), ("dark", 1280), ("light", 390))
 
 
 @pytest.fixture
@@ -49,16 +54,17 @@ def msp(
 
 
 @pytest.fixture
-def look(violations: Callable[[Page], list[str]]) -> Look:
-    """`look(page, name)`: nothing that hinders anybody; a picture where somebody wants one.
+def check(violations: Callable[[Page], list[str]]) -> Check:
+    """`check(page, name)`: asserts that the page is accessible and fits the screen.
 
-    What hinders is looked for once for each page, which takes most of a look.
+    Axe runs once per page name, because it takes most of the time. With `LOOK_AT`, a folder, each
+    page is saved there as a picture.
     """
-    looked_at: set[str] = set()
+    checked: set[str] = set()
 
     def check(page: Page, name: str) -> None:
-        if name not in looked_at:
-            looked_at.add(name)
+        if name not in checked:
+            checked.add(name)
             assert violations(page) == []
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
         _picture(page, name)
@@ -76,19 +82,19 @@ def _picture(page: Page, name: str) -> None:
         page.screenshot(path=path, full_page=True)
 
 
-def work(msp: Provider) -> None:
-    """What the worker does."""
+def run_sync(msp: Provider) -> None:
+    """Do the work of the Celery worker."""
     with provider_schema(msp):
         for run in SyncRun.objects.filter(finished_at=None):
             run_slice(run_id=run.pk, now=timezone.now())
 
 
-def test_from_credentials_to_a_synced_service(
+def test_an_administrator_connects_maps_and_syncs(
     portal: str,
     msp: Provider,
     autotask_stand_in: AutotaskStandIn,
     open_page: Callable[..., Page],
-    look: Look,
+    check: Check,
 ) -> None:
     bill = create_persona(
         provider=msp, role=Role.BILLING_ADMIN, name="Bill Walker", email="bill@walker.example"
@@ -100,32 +106,30 @@ def test_from_credentials_to_a_synced_service(
     page.get_by_label("Tracking identifier").fill(HEADERS["ApiIntegrationCode"])
     page.get_by_role("button", name="Connect").click()
     page.get_by_text("refuses its secret").first.wait_for()
-    look(page, "credentials")
+    check(page, "credentials")
     page.get_by_label("Password (secret)").fill(HEADERS["Secret"])
     page.get_by_label("Tracking identifier").fill(HEADERS["ApiIntegrationCode"])
     page.get_by_role("button", name="Connect").click()
     page.get_by_role("heading", name="Company types").wait_for()
-    look(page, "company-types")
+    check(page, "company-types")
     page.get_by_role("button", name="Save and map").click()
     page.get_by_role("link", name="Confirm Beacon Dental Group").click()
     page.get_by_label("Non-billable users").fill("2")
-    look(page, "map-service")
+    check(page, "map-service")
     page.get_by_role("button", name="Confirm").click()
     page.get_by_text("1 of 4").first.wait_for()
-    page.get_by_role("link", name="Map Nobody Else").click()
+    page.get_by_role("link", name="Map Unlisted Client").click()
     page.get_by_role("searchbox", name="Search companies").fill("cobalt marine")
     page.get_by_role("link", name="Choose Cobalt Marine").wait_for()
-    look(page, "map-company")
-    _sync_and_decide(page, portal, msp, autotask_stand_in)
-    _looked_at(open_page, look, portal, bill)
+    check(page, "map-company")
+    _sync_twice(page, portal, msp, autotask_stand_in)
+    _check_pages(open_page, check, portal, bill)
 
 
-def _sync_and_decide(
-    page: Page, portal: str, msp: Provider, autotask_stand_in: AutotaskStandIn
-) -> None:
+def _sync_twice(page: Page, portal: str, msp: Provider, autotask_stand_in: AutotaskStandIn) -> None:
     page.goto(f"{portal}/integrations/autotask/")
     page.get_by_role("button", name="Sync now").click()
-    work(msp)
+    run_sync(msp)
     page.get_by_text("Clean").first.wait_for()
     line = next(
         row["id"] for row in autotask_stand_in.rows("ContractServices") if row["contractID"] == 3001
@@ -135,19 +139,19 @@ def _sync_and_decide(
     autotask_stand_in.control("POST", "units", edit)
     page.goto(f"{portal}/integrations/autotask/")
     page.get_by_role("button", name="Sync now").click()
-    work(msp)
+    run_sync(msp)
     page.get_by_text("With exceptions").first.wait_for()
     with provider_schema(msp):
         assert Drift.objects.get().observed_units == 21
 
 
-def _looked_at(open_page: Callable[..., Page], look: Look, portal: str, bill: User) -> None:
-    for theme, width in LOOKS:
+def _check_pages(open_page: Callable[..., Page], check: Check, portal: str, bill: User) -> None:
+    for theme, width in VIEWS:
         page = open_page(f"{portal}/integrations/autotask/", person=bill, theme=theme, width=width)
-        look(page, "autotask")
+        check(page, "autotask")
         for name in ("mapping", "runs", "changes"):
             page.goto(f"{portal}/integrations/autotask/{name}/")
-            look(page, name)
+            check(page, name)
         page.goto(f"{portal}/integrations/autotask/runs/")
         page.get_by_role("row").nth(1).get_by_role("link").click()
-        look(page, "run")
+        check(page, "run")

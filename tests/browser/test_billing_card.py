@@ -1,4 +1,4 @@
-"""A card entered in a real browser under the portal's own policy, without passing its server."""
+"""Adding a card in Chromium, with the portal's security policy and past its server."""
 
 from collections.abc import Callable
 
@@ -18,12 +18,12 @@ from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
 DECLINED = "4000000000000002"
-ASKS_ITS_HOLDER = "4000002500003155"
+NEEDS_CONFIRMATION = "4000002500003155"
 
 
 @pytest.fixture
 def stripe_settings(stripe_account: StripeStandIn):
-    """The portal's settings for this stand-in, its policy's sources included."""
+    """The portal's settings for this stand-in, with the sources of its security policy."""
     origin = stripe_account.url
     policy = settings.CONTENT_SECURITY_POLICY
     directives = {
@@ -43,7 +43,7 @@ def stripe_settings(stripe_account: StripeStandIn):
 
 
 @pytest.fixture
-def at_the_desk(
+def provider_and_session(
     own_provider: Callable[..., Provider], portal: str, stripe_settings: None
 ) -> tuple[Provider, dict[str, str]]:
     """A provider with a contract, and its billing administrator's session cookie."""
@@ -70,7 +70,7 @@ def at_the_desk(
 
 
 def type_card(page: Page, number: str) -> None:
-    """Type a card as a person would."""
+    """Type a card into Stripe's frame."""
     card = page.frame_locator("#card-element iframe")
     for field, text in {
         "#number": number,
@@ -88,24 +88,28 @@ def submit(page: Page) -> None:
 
 
 @pytest.fixture
-def desk(
-    at_the_desk: tuple[Provider, dict[str, str]], portal: str, open_page: Callable[..., Page]
+def open_billing(
+    provider_and_session: tuple[Provider, dict[str, str]],
+    portal: str,
+    open_page: Callable[..., Page],
 ) -> Callable[..., Page]:
-    """`desk(**view)`: Bill's browser at Billing Information."""
+    """`open_billing(**view)`: Billing Information, opened by Bill, a billing administrator."""
 
-    def open_one(**view: object) -> Page:
+    def open_billing(**view: object) -> Page:
         page = open_page(f"{portal}/accounts/login/", **view)
-        page.context.add_cookies([at_the_desk[1]])
+        page.context.add_cookies([provider_and_session[1]])
         page.goto(f"{portal}/account/billing/")
         return page
 
-    return open_one
+    return open_billing
 
 
-def test_a_card_is_declined_and_another_confirmed_with_its_bank(
-    at_the_desk: tuple[Provider, dict[str, str]], portal: str, desk: Callable[..., Page]
+def test_a_declined_card_is_replaced_by_one_that_its_bank_confirms(
+    provider_and_session: tuple[Provider, dict[str, str]],
+    portal: str,
+    open_billing: Callable[..., Page],
 ) -> None:
-    page = desk()
+    page = open_billing()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(f"{request.url} {request.post_data}"))
     missing = page.locator("#still-missing")
@@ -119,7 +123,7 @@ def test_a_card_is_declined_and_another_confirmed_with_its_bank(
     submit(page)
     expect(page.locator("#card-error")).to_have_text("Your card was declined.")
 
-    type_card(page, ASKS_ITS_HOLDER)
+    type_card(page, NEEDS_CONFIRMATION)
     submit(page)
     bank = page.frame_locator('iframe[title="Authentication by your bank"]')
     bank.get_by_role("button", name="Fail").click()
@@ -128,18 +132,18 @@ def test_a_card_is_declined_and_another_confirmed_with_its_bank(
     bank.get_by_role("button", name="Complete").click()
     expect(page.locator("main")).to_contain_text("ending in 3155 is on file")
 
-    with provider_schema(at_the_desk[0]):
+    with provider_schema(provider_and_session[0]):
         assert BillingProfile.objects.get().address_lines[-1] == "Denver, CO 80202"
         assert TermsAcceptance.objects.count() == 1
     ours = [request for request in sent if request.startswith(portal)]
     assert ours
-    assert not [request for request in ours if ASKS_ITS_HOLDER in request or DECLINED in request]
+    assert not [request for request in ours if NEEDS_CONFIRMATION in request or DECLINED in request]
 
 
-def test_a_card_is_replaced_and_kept_in_the_books(
-    at_the_desk: tuple[Provider, dict[str, str]], desk: Callable[..., Page]
+def test_a_replaced_card_stays_in_the_records(
+    provider_and_session: tuple[Provider, dict[str, str]], open_billing: Callable[..., Page]
 ) -> None:
-    page = desk()
+    page = open_billing()
     complete(page)
     type_card(page, "4242424242424242")
     submit(page)
@@ -148,14 +152,16 @@ def test_a_card_is_replaced_and_kept_in_the_books(
     submit(page)
     expect(page.locator("main")).to_contain_text("ending in 4444 is on file")
 
-    with provider_schema(at_the_desk[0]):
+    with provider_schema(provider_and_session[0]):
         cards = PaymentMethod.objects.order_by("pk")
         assert [card.last_four for card in cards] == ["4242", "4444"]
         assert [bool(card.replaced_at) for card in cards] == [True, False]
 
 
-def test_another_country_brings_its_fields_and_loses_nothing(desk: Callable[..., Page]) -> None:
-    page = desk()
+def test_a_change_of_country_replaces_its_fields_and_keeps_the_others(
+    open_billing: Callable[..., Page],
+) -> None:
+    page = open_billing()
     complete(page)
     hint = page.locator("#id_tax_id_helptext")
     expect(hint).to_contain_text("EIN")
@@ -170,8 +176,8 @@ def test_another_country_brings_its_fields_and_loses_nothing(desk: Callable[...,
     expect(page.get_by_label("State*")).to_have_value("CO")
 
 
-def test_a_refusal_of_the_server_is_shown_by_its_field(desk: Callable[..., Page]) -> None:
-    page = desk()
+def test_an_error_of_the_server_is_beside_its_field(open_billing: Callable[..., Page]) -> None:
+    page = open_billing()
     complete(page)
     page.get_by_label("ZIP code*").fill("10001")
     type_card(page, "4242424242424242")
@@ -184,10 +190,10 @@ def test_a_refusal_of_the_server_is_shown_by_its_field(desk: Callable[..., Page]
     expect(page.frame_locator("#card-element iframe").locator("#cvc")).to_have_value("123")
 
 
-def test_without_scripts_a_country_shows_its_fields_and_all_but_the_card_is_saved(
-    at_the_desk: tuple[Provider, dict[str, str]], desk: Callable[..., Page]
+def test_without_scripts_everything_but_the_card_is_saved(
+    provider_and_session: tuple[Provider, dict[str, str]], open_billing: Callable[..., Page]
 ) -> None:
-    page = desk(scripts=False)
+    page = open_billing(scripts=False)
     expect(page.locator("#still-missing")).to_contain_text("Country, acceptance of the terms")
     expect(page.get_by_role("button", name="Submit Payment Information")).to_be_disabled()
     page.get_by_label("Country*").first.select_option("CH")
@@ -201,16 +207,16 @@ def test_without_scripts_a_country_shows_its_fields_and_all_but_the_card_is_save
     page.get_by_role("button", name="Save without a card").click()
 
     expect(page.locator("body")).to_contain_text("Your billing information is saved.")
-    with provider_schema(at_the_desk[0]):
+    with provider_schema(provider_and_session[0]):
         assert BillingProfile.objects.get().address_lines[-1] == "CH-8001 Zürich"
 
 
-def test_the_pages_have_no_barrier(
-    desk: Callable[..., Page], portal: str, violations: Callable[[Page], list[str]]
+def test_billing_pages_are_accessible(
+    open_billing: Callable[..., Page], portal: str, violations: Callable[[Page], list[str]]
 ) -> None:
     for theme in ("light", "dark"):
         for width in (DESKTOP, PHONE):
-            page = desk(theme=theme, width=width)
+            page = open_billing(theme=theme, width=width)
             page.locator("#card-element iframe").wait_for()
             assert violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width

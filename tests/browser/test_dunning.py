@@ -1,4 +1,4 @@
-"""The banners and the modal of an outstanding balance, in both themes, at a desk and on a phone."""
+"""Banners and modal of an outstanding balance, in both themes, on desktop and phone."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -29,8 +29,8 @@ def bill(own_provider: Callable[..., Provider]) -> User:
     )
 
 
-def owe(provider: Provider, *, days: int) -> None:
-    """An invoice that was due so many days ago."""
+def make_overdue(provider: Provider, *, days: int) -> None:
+    """Issue an invoice that was due `days` ago, and update dunning."""
     now = timezone.now()
     due = now.astimezone(provider.billing_zone()).date() - timedelta(days=days)
     with provider_schema(provider):
@@ -39,8 +39,8 @@ def owe(provider: Provider, *, days: int) -> None:
         update_dunning(now=now)
 
 
-def settle(provider: Provider) -> None:
-    """The transfer arrives."""
+def pay(provider: Provider) -> None:
+    """Record a bank transfer of the whole invoice."""
     from billing.models import Invoice
 
     with provider_schema(provider):
@@ -55,14 +55,14 @@ def settle(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("days", PAGES)
-def test_each_step_without_barriers(
+def test_the_banner_of_each_step_is_accessible(
     days: int,
     bill: User,
     portal: str,
     open_page: OpenPage,
     violations: Callable[[Page], list[str]],
 ) -> None:
-    owe(bill.provider, days=days)
+    make_overdue(bill.provider, days=days)
     for theme in ("light", "dark"):
         for width in (DESKTOP, PHONE):
             page = open_page(portal + PAGES[days], theme=theme, width=width, person=bill)
@@ -76,10 +76,10 @@ def test_each_step_without_barriers(
     assert plain.get_by_role("link", name="Update").first.is_visible()
 
 
-def test_the_modal_holds_until_the_money_is_there(
+def test_the_modal_stays_until_the_invoice_is_paid(
     bill: User, portal: str, stripe_of_portal: StripeStandIn, open_page: OpenPage
 ) -> None:
-    owe(bill.provider, days=45)
+    make_overdue(bill.provider, days=45)
     page = open_page(portal + "/organizations/", person=bill)
     modal = page.get_by_role("dialog", name="Your account is suspended")
     page.keyboard.press("Escape")
@@ -93,16 +93,16 @@ def test_the_modal_holds_until_the_money_is_there(
     page.get_by_role("link", name="Organizations").click()
     modal.wait_for()
 
-    settle(bill.provider)
+    pay(bill.provider)
     page.reload()
     assert modal.count() == 0
     assert page.locator(".shell-banners .banner").count() == 0
 
 
-def test_a_search_typed_into_a_page_of_before_leads_to_the_modal(
+def test_a_search_on_a_page_loaded_before_the_suspension_shows_the_modal(
     bill: User, portal: str, open_page: OpenPage
 ) -> None:
     page = open_page(portal + "/account/usage/", person=bill)
-    owe(bill.provider, days=60)
+    make_overdue(bill.provider, days=60)
     page.evaluate("htmx.ajax('GET', '/account/usage/?q=a', {target: '#content'})")
     page.get_by_role("dialog", name="Your account is suspended").wait_for()

@@ -1,4 +1,4 @@
-"""The whole course of an unpaid invoice in the browser: banners, modal, card, restoration."""
+"""An unpaid invoice in Chromium, step by step: banners, modal, new card, restored access."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,12 +24,12 @@ from tests.personas import create_persona
 from tests.sandbox_fixtures import StripeStandIn
 
 pytestmark = pytest.mark.browser
-# The other two, and what a screen reader meets, are tests/browser/test_dunning.py's.
+# tests/browser/test_dunning.py has the other two combinations, and accessibility.
 VIEWS = (("light", DESKTOP), ("dark", PHONE))
 
 
-class Course:
-    """Bill's browsers while his provider's invoice grows old."""
+class Story:
+    """The pages of Bill, a billing administrator, while an invoice becomes overdue."""
 
     def __init__(self, provider: Provider, open_page: Callable[..., Page], portal: str) -> None:
         self.provider, self.portal, self._open = provider, portal, open_page
@@ -37,19 +37,19 @@ class Course:
             provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@wegwerf.example"
         )
 
-    def due(self, *, days_ago: int) -> None:
-        """So many days later."""
+    def make_due(self, *, days_ago: int) -> None:
+        """Move the invoice's due date, and update dunning."""
         now = timezone.now()
         with provider_schema(self.provider):
             Invoice.objects.update(due_date=(now - timedelta(days=days_ago)).date())
             update_dunning(now=now)
 
     def open(self, path: str, *, person: User | None = None, **view: object) -> Page:
-        """A page as Bill sees it, or somebody else."""
+        """Open a page as Bill or as another user."""
         return self._open(self.portal + path, person=person or self.bill, **view)
 
-    def is_over_and_told(self) -> bool:
-        """Whether no step holds any more, and a mail says that access is restored."""
+    def is_restored_and_announced(self) -> bool:
+        """Whether no dunning step is open and a mail about restored access is queued."""
         with provider_schema(self.provider):
             is_over = not DunningStep.objects.filter(ended_at=None).exists()
         mails = OutboxMessage.objects.filter(
@@ -59,8 +59,8 @@ class Course:
         )
         return is_over and mails.exists()
 
-    def look(self, path: str, name: str, *, to: Path) -> None:
-        """The page at a desk and on a phone: nothing hangs out, and it is kept as a picture."""
+    def check(self, path: str, name: str, *, to: Path) -> None:
+        """Check that the page fits a desktop and a phone, and save a picture of each."""
         for theme, width in VIEWS:
             page = self.open(path, theme=theme, width=width)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -68,68 +68,70 @@ class Course:
 
 
 @pytest.fixture
-def course(
+def story(
     own_provider: Callable[..., Provider],
     stripe_of_portal: StripeStandIn,
     portal: str,
     open_page: Callable[..., Page],
-) -> Course:
+) -> Story:
     provider = own_provider()
     scenario = BillingScenario(provider=provider, stripe=stripe_of_portal)
     with provider_schema(provider):
         scenario.contract(starts_on="2026-01-01")
         scenario.invoice(collection=Collection.BY_INVOICE)
-    return Course(provider, open_page, portal)
+    return Story(provider, open_page, portal)
 
 
-def test_from_outstanding_to_suspended_and_back(course: Course, tmp_path: Path) -> None:
-    course.due(days_ago=1)
-    page = course.open("/organizations/")
+def test_a_suspended_provider_pays_by_a_new_card_and_is_restored(
+    story: Story, tmp_path: Path
+) -> None:
+    story.make_due(days_ago=1)
+    page = story.open("/organizations/")
     expect(page.locator(".shell-banners .banner")).to_contain_text("$330.00")
-    course.look("/organizations/", "1-outstanding", to=tmp_path)
+    story.check("/organizations/", "1-outstanding", to=tmp_path)
 
-    course.due(days_ago=30)
+    story.make_due(days_ago=30)
     page.reload()
     expect(page.locator(".shell-banners .banner-danger")).to_contain_text("30 days")
-    course.look("/organizations/", "2-thirty-days", to=tmp_path)
+    story.check("/organizations/", "2-thirty-days", to=tmp_path)
 
-    course.due(days_ago=45)
+    story.make_due(days_ago=45)
     page.reload()
     modal = page.get_by_role("dialog", name="Your account is suspended")
     expect(modal).to_be_visible()
-    course.look("/organizations/", "3-suspended", to=tmp_path)
+    story.check("/organizations/", "3-suspended", to=tmp_path)
 
     modal.get_by_role("link", name="Update").click()
     expect(page.get_by_role("heading", name="Outstanding balance")).to_be_visible()
-    course.look("/account/billing/", "4-update", to=tmp_path)
+    story.check("/account/billing/", "4-update", to=tmp_path)
     complete(page)
     type_card(page, "4242424242424242")
     submit(page)
     expect(page.locator("#card-charges")).to_contain_text("Waiting for its turn")
 
-    deliver_due(now=timezone.now(), schema=course.provider.schema_name)
+    deliver_due(now=timezone.now(), schema=story.provider.schema_name)
     expect(page.locator("#card-charges")).to_contain_text("Paid in full")
-    course.look(page.url.removeprefix(course.portal), "5-paid", to=tmp_path)
+    story.check(page.url.removeprefix(story.portal), "5-paid", to=tmp_path)
 
-    page.goto(course.portal + "/organizations/")
+    page.goto(story.portal + "/organizations/")
     expect(page.get_by_role("heading", name="Organizations", exact=True)).to_be_visible()
     expect(page.locator("dialog")).to_have_count(0)
     expect(page.locator(".shell-banners .banner")).to_have_count(0)
-    course.look("/organizations/", "6-restored", to=tmp_path)
-    assert course.is_over_and_told()
+    story.check("/organizations/", "6-restored", to=tmp_path)
+    assert story.is_restored_and_announced()
 
 
-def test_without_billing_update_says_who_may_not(course: Course) -> None:
+def test_an_administrator_without_billing_gets_no_payment_page(story: Story) -> None:
     adam = create_persona(
-        provider=course.provider, role=Role.ADMIN, name="Adam", email="adam@wegwerf.example"
+        provider=story.provider, role=Role.ADMIN, name="Adam", email="adam@wegwerf.example"
     )
-    course.due(days_ago=1)
-    page = course.open("/organizations/", person=adam)
+    story.make_due(days_ago=1)
+    page = story.open("/organizations/", person=adam)
     page.locator(".shell-banners").get_by_role("link", name="Update").click()
     expect(page.locator("main")).to_contain_text("permission to see payment information")
 
-    course.due(days_ago=45)
-    page.goto(course.portal + "/organizations/")
+    story.make_due(days_ago=45)
+    page.goto(story.portal + "/organizations/")
     modal = page.get_by_role("dialog", name="Your account is suspended")
     modal.get_by_role("link", name="Update").click()
     expect(page.locator("main")).to_contain_text("permission to see payment information")

@@ -1,4 +1,4 @@
-"""Why this number and the twelve months in a real browser: legible, unclipped, searchable."""
+"""Explanation of a peak and usage history in Chromium: accessible, not clipped, searchable."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.usage.counting import add, add_devices, remove
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
-# Every text of a drawing lies within the drawing and what is beside it.
+# Texts of charts that lie outside their card.
 CLIPPED = """() => [...document.querySelectorAll(".chart text")].filter(text => {
     const box = text.getBoundingClientRect();
     const card = text.closest(".card").getBoundingClientRect();
@@ -26,7 +26,7 @@ CLIPPED = """() => [...document.querySelectorAll(".chart text")].filter(text => 
 
 @pytest.fixture
 def bakery(own_provider: Callable[..., Provider]) -> tuple[Organization, User]:
-    """An organization with a year behind it, a peak on its month's first days, and a device."""
+    """An organization with a year of usage, a peak early in the month, and a device."""
     provider = own_provider(canary="Warum", prefix="WHY")
     now = timezone.now()
     with provider_schema(provider):
@@ -45,7 +45,7 @@ def bakery(own_provider: Callable[..., Provider]) -> tuple[Organization, User]:
 
 
 @pytest.mark.parametrize("look", [("light", 1280), ("dark", 390)])
-def test_the_pages_are_legible_and_nothing_is_cut(
+def test_explanation_and_history_are_accessible_and_not_clipped(
     open_page: OpenPage,
     portal: str,
     bakery: tuple[Organization, User],
@@ -64,7 +64,7 @@ def test_the_pages_are_legible_and_nothing_is_cut(
         assert violations(page) == []
 
 
-def test_searching_who_was_counted_stays_with_the_metric(
+def test_a_search_among_counted_users_keeps_the_metric(
     open_page: OpenPage, portal: str, bakery: tuple[Organization, User]
 ) -> None:
     organization, person = bakery

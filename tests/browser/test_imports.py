@@ -1,4 +1,4 @@
-"""An import in Chromium: with scripts the page moves on by itself, without them by itself too."""
+"""An import in Chromium: the page refreshes itself with scripts and without."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def own_page(portal: str, open_page: OpenPage, own_provider: Callable[..., Provider]) -> OpenPage:
-    """`own_page(…)`: the users of an organization's own pages, seen by its admin."""
+    """`own_page(…)`: the user list of an organization, opened by its admin."""
     provider = own_provider(canary="Einfuhr")
     with provider_schema(provider):
         organization = Organization.objects.create(name="Acme Einfuhr", user_cap=2)
@@ -50,36 +50,36 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def work() -> None:
-    """What a worker does."""
+def deliver() -> None:
+    """Do the work of the Celery worker."""
     deliver_due(now=timezone.now())
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_from_the_file_to_the_users(own_page: OpenPage, file: Path, scripts: bool) -> None:
+def test_a_file_is_checked_and_imported(own_page: OpenPage, file: Path, scripts: bool) -> None:
     page = own_page(scripts=scripts)
     page.get_by_role("link", name="Import").click()
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_text("Checking 4 lines")).to_be_visible()
-    work()
+    deliver()
     expect(page.get_by_text("Not an e-mail address").first).to_be_visible()
     expect(page.get_by_text("contact your MSP administrator, Connie Einfuhr")).to_be_visible()
     page.get_by_role("button", name="Import 2 good lines").click()
-    work()
+    deliver()
     expect(page.get_by_text("2 users were added; 2 lines were refused.")).to_be_visible()
     page.get_by_role("link", name="Show users").click()
     expect(page.get_by_role("rowheader", name="bo@acme.example")).to_be_visible()
 
 
-def test_what_was_found_has_no_barriers(
+def test_the_result_of_a_check_is_accessible(
     own_page: OpenPage, file: Path, violations: Callable[[Page], list[str]]
 ) -> None:
     page = own_page()
     page.get_by_role("link", name="Import").click()
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Check the file").click()
-    work()
+    deliver()
     expect(page.get_by_text("Refused lines")).to_be_visible()
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)

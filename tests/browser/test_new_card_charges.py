@@ -1,4 +1,4 @@
-"""The page after a card was submitted: it tells by itself what becomes of each invoice."""
+"""The page after adding a card in Chromium: it refreshes until each invoice has a result."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.sandbox_fixtures import StripeStandIn
 pytestmark = pytest.mark.browser
 
 
-def test_the_page_follows_the_charges(
+def test_the_page_shows_the_result_of_each_charge(
     own_provider: Callable[..., Provider],
     stripe_of_portal: StripeStandIn,
     portal: str,

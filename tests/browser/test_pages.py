@@ -1,4 +1,4 @@
-"""Every page of the portal in Chromium; a new one joins from the URL configuration by itself."""
+"""Every page of the portal in Chromium; the URL configuration lists them, so none is left out."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,24 +21,27 @@ from tests.test_isolation import ROWS_BY_PARAMETER, VALUES_BY_PARAMETER
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
 Violations = Callable[[Page], list[str]]
-# One long word, one long sentence, and one written from right to left.
+# A long word, a long sentence, and a name written from right to left.
 LONG_NAMES = ("Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk" * 2, "Acme & Sons " * 16)
 HEBREW = "אקדמיית אלון ירושלים"
 
 
 @pytest.fixture
-def house(own_provider: Callable[..., Provider]) -> Provider:
+def provider(own_provider: Callable[..., Provider]) -> Provider:
     """A provider with rows on each of its pages."""
     return own_provider(canary="Langhaus")
 
 
 @pytest.fixture
-def norms(house: Provider) -> dict[str, Any]:
-    """Ids for the parameters of addresses; beside them rows with names that are hard to lay out."""
+def ids(provider: Provider) -> dict[str, Any]:
+    """Ids for the parameters of routes; further rows have names that are hard to lay out."""
     create_persona(
-        provider=house, role=Role.BILLING_ADMIN, name="Bill Langhaus", email="bill@langhaus.example"
+        provider=provider,
+        role=Role.BILLING_ADMIN,
+        name="Bill Langhaus",
+        email="bill@langhaus.example",
     )
-    with provider_schema(house):
+    with provider_schema(provider):
         organization = Organization.objects.create(name=HEBREW, user_cap=10)
         ids = {name: make(organization).pk for name, make in ROWS_BY_PARAMETER.items()}
         for name in LONG_NAMES:
@@ -47,7 +50,7 @@ def norms(house: Provider) -> dict[str, Any]:
 
 
 def pages_of(person: User, values: dict[str, Any]) -> Iterator[str]:
-    """The addresses that answer this person with a page of the portal's own."""
+    """Paths at which this user gets a page of the portal, without pages of libraries."""
     client = Client()
     client.force_login(person)
     for route in all_routes():
@@ -62,11 +65,11 @@ def pages_of(person: User, values: dict[str, Any]) -> Iterator[str]:
             yield address
 
 
-def faults(page: Page, address: str, violations: Violations) -> list[str]:
-    """What is wrong with a page at either width and in either theme."""
+def defects(page: Page, address: str, violations: Violations) -> list[str]:
+    """Accessibility violations and overflow of a page: light on a desktop, dark on a phone."""
     found = []
     for theme, width in (("light", DESKTOP), ("dark", PHONE)):
-        # Loaded anew in each: what changes its colours in place is measured half-way now and then.
+        # Reload: colors that change in place are sometimes measured during the change.
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.goto(address)
@@ -77,57 +80,59 @@ def faults(page: Page, address: str, violations: Violations) -> list[str]:
         if wide > width:
             found.append(f"{wide} px wide at {width}")
         found += [f"{theme}: {violation}" for violation in violations(page)]
-    return [f"{page.url} {fault}" for fault in found]
+    return [f"{page.url} {each}" for each in found]
 
 
-Look = Callable[[User, list[str]], None]
+Check = Callable[[User, list[str]], None]
 
 
 @pytest.fixture
-def look(portal: str, open_page: OpenPage, violations: Violations) -> Look:
-    """`look(person, addresses)`: asserts that all these pages of the person are without fault."""
+def check(portal: str, open_page: OpenPage, violations: Violations) -> Check:
+    """`check(user, paths)`: asserts that these pages of the user have no defects."""
 
-    def at(person: User, addresses: list[str]) -> None:
+    def check(person: User, addresses: list[str]) -> None:
         page = open_page(portal + addresses[0], person=person)
         found = []
         for address in addresses:
-            found += faults(page, portal + address, violations)
+            found += defects(page, portal + address, violations)
         assert found == []
 
-    return at
+    return check
 
 
-def test_pages_of_a_provider(
-    house: Provider, norms: dict[str, int], look: Look, stripe_of_portal: StripeStandIn
+def test_every_page_of_a_provider_is_accessible(
+    provider: Provider, ids: dict[str, int], check: Check, stripe_of_portal: StripeStandIn
 ) -> None:
     owner = create_persona(
-        provider=house, role=Role.OWNER, name="Olive Langhaus", email="olive@langhaus.example"
+        provider=provider, role=Role.OWNER, name="Olive Langhaus", email="olive@langhaus.example"
     )
-    addresses = list(pages_of(owner, norms))
-    one = f"/organizations/{norms['organization_id']}/"
+    addresses = list(pages_of(owner, ids))
+    one = f"/organizations/{ids['organization_id']}/"
     assert {"/account/usage/", "/account/billing/card/", one, f"{one}users/"} <= set(addresses)
-    look(owner, addresses)
+    check(owner, addresses)
 
 
-def test_pages_of_an_organization(house: Provider, norms: dict[str, int], look: Look) -> None:
+def test_every_page_of_an_organization_is_accessible(
+    provider: Provider, ids: dict[str, int], check: Check
+) -> None:
     otto = create_persona(
-        provider=house,
+        provider=provider,
         role=Role.ORGANIZATION_ADMIN,
         name="Otto Langhaus",
         email="otto@langhaus.example",
-        organization_id=norms["organization_id"],
+        organization_id=ids["organization_id"],
     )
-    addresses = list(pages_of(otto, norms))
+    addresses = list(pages_of(otto, ids))
     assert {"/organization/", "/organization/users/", "/organization/devices/add/"} <= set(
         addresses
     )
-    look(otto, addresses)
+    check(otto, addresses)
 
 
-def test_empty_and_refused_pages(house: Provider, look: Look) -> None:
+def test_empty_and_refused_pages_are_accessible(provider: Provider, check: Check) -> None:
     rita = create_persona(
-        provider=house, role=Role.READ_ONLY, name="Rita Langhaus", email="rita@langhaus.example"
+        provider=provider, role=Role.READ_ONLY, name="Rita Langhaus", email="rita@langhaus.example"
     )
     refused, missing = "/account/billing/", "/nowhere/"
-    empty = ["/organizations/", "/account/usage/", "/account/usage/?q=nobody"]
-    look(rita, [*empty, refused, missing])
+    empty = ["/organizations/", "/account/usage/", "/account/usage/?q=nothing"]
+    check(rita, [*empty, refused, missing])

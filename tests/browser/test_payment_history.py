@@ -1,4 +1,4 @@
-"""Payment History and an invoice's page in both themes, at a desk and on a phone."""
+"""Payment History and an invoice's page in both themes, on desktop and phone."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 1, 0, 6, tzinfo=UTC)
 
 
 def invoices() -> Invoice:
-    """Thirteen months, the last but one paid in part, and the newest with its documents."""
+    """Invoices of thirteen months: the last but one partially paid, the newest with documents."""
     for month in range(1, 13):
         older = issued(
             count=2, number=f"NORTH-{month:06d}", month=date(2025, month, 1), issued_at=NOW
@@ -40,7 +40,7 @@ def invoices() -> Invoice:
     return newest
 
 
-def test_no_barrier_and_nothing_wider_than_the_screen(
+def test_payment_pages_are_accessible_and_fit_the_screen(
     own_provider: Callable[..., Provider],
     portal: str,
     open_page: OpenPage,

@@ -1,4 +1,4 @@
-"""A payment link in a real browser, under the portal's own policy and without signing in."""
+"""A payment link in Chromium, with the portal's security policy and without signing in."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def desk(
+def scenario(
     own_provider: Callable[..., Provider], stripe_of_portal: StripeStandIn, settings: Any
 ) -> Iterator[BillingScenario]:
-    """A committed provider's books with a contract."""
+    """Billing of a committed provider with a contract."""
     cache.clear()
     provider = own_provider()
     scenario = BillingScenario(provider=provider, stripe=stripe_of_portal)
@@ -35,8 +35,8 @@ def desk(
         yield scenario
 
 
-def asked_for_its_holder(scenario: BillingScenario) -> Invoice:
-    """An invoice charged to 4000 0027 6000 3184, whose bank wants the holder every time."""
+def unconfirmed_invoice(scenario: BillingScenario) -> Invoice:
+    """An invoice charged to 4000 0027 6000 3184, whose bank wants each payment confirmed."""
     secret = begin_card_setup(provider=scenario.provider, actor=BILL)
     intent = secret.partition("_secret_")[0]
     gateway.client().v1.setup_intents.confirm(
@@ -53,14 +53,14 @@ def asked_for_its_holder(scenario: BillingScenario) -> Invoice:
 
 
 def link(invoice: Invoice, portal: str) -> str:
-    there = payment_link(invoice_id=invoice.pk, now=timezone.now())
-    return portal + there.removeprefix("http://testserver")
+    url = payment_link(invoice_id=invoice.pk, now=timezone.now())
+    return portal + url.removeprefix("http://testserver")
 
 
-def test_the_holder_confirms_the_same_payment_at_the_link(
-    desk: BillingScenario, portal: str, open_page: Callable[..., Page]
+def test_the_card_holder_confirms_the_same_payment_at_the_link(
+    scenario: BillingScenario, portal: str, open_page: Callable[..., Page]
 ) -> None:
-    invoice = asked_for_its_holder(desk)
+    invoice = unconfirmed_invoice(scenario)
     page = open_page("about:blank")
     referrers: list[str] = []
     page.on(
@@ -83,17 +83,17 @@ def test_the_holder_confirms_the_same_payment_at_the_link(
     attempt = ChargeAttempt.objects.get()
     assert attempt.state == ChargeAttempt.State.SUCCEEDED
     assert Payment.objects.get().stripe_payment_intent_id == attempt.stripe_payment_intent_id
-    assert desk.stripe.charges(customer=desk.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
     assert referrers
-    assert not [told for told in referrers if "/pay/" in told]
+    assert not [referrer for referrer in referrers if "/pay/" in referrer]
     page.goto(address)
     expect(page.get_by_role("heading")).to_have_text("This payment link is no longer valid")
 
 
-def test_a_holder_who_refuses_may_pay_with_another_card(
-    desk: BillingScenario, portal: str, open_page: Callable[..., Page]
+def test_a_card_holder_who_refuses_can_pay_with_another_card(
+    scenario: BillingScenario, portal: str, open_page: Callable[..., Page]
 ) -> None:
-    invoice = asked_for_its_holder(desk)
+    invoice = unconfirmed_invoice(scenario)
     page = open_page(link(invoice, portal))
 
     page.get_by_role("button", name="Continue to payment").click()
@@ -104,13 +104,13 @@ def test_a_holder_who_refuses_may_pay_with_another_card(
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
 
     assert ChargeAttempt.objects.get().state == ChargeAttempt.State.SUCCEEDED
-    assert desk.stripe.charges(customer=desk.customer())["succeeded"] == 1
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_an_open_invoice_is_paid_with_a_card_entered_there(
-    desk: BillingScenario, portal: str, open_page: Callable[..., Page]
+def test_an_open_invoice_is_paid_with_a_card_entered_at_the_link(
+    scenario: BillingScenario, portal: str, open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(link(desk.invoice(collection="by_invoice"), portal))
+    page = open_page(link(scenario.invoice(collection="by_invoice"), portal))
 
     page.get_by_role("button", name="Continue to payment").click()
     enter(page, "4242424242424242")
@@ -120,7 +120,7 @@ def test_an_open_invoice_is_paid_with_a_card_entered_there(
 
 
 def enter(page: Page, number: str) -> None:
-    """Type a card as a person would, and send it."""
+    """Type a card key by key, and submit it."""
     card = page.frame_locator("#card-element iframe")
     typed = {"#number": number, "#expiry": "1239", "#cvc": "123", "#postal": "80202"}
     for field, text in typed.items():
@@ -131,13 +131,13 @@ def enter(page: Page, number: str) -> None:
     button.click()
 
 
-def test_the_page_has_no_barrier(
-    desk: BillingScenario,
+def test_the_payment_page_is_accessible(
+    scenario: BillingScenario,
     portal: str,
     open_page: Callable[..., Page],
     violations: Callable[[Page], list[str]],
 ) -> None:
-    address = link(desk.invoice(), portal)
+    address = link(scenario.invoice(), portal)
     for theme in ("light", "dark"):
         for width in (DESKTOP, PHONE):
             page = open_page(address, theme=theme, width=width)

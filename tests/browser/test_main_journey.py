@@ -1,4 +1,4 @@
-"""The portal's main job through real clicks: from a cap to a paid invoice in one's hands."""
+"""The portal's main journey in Chromium: from setting a cap to downloading a paid invoice."""
 
 import io
 import re
@@ -26,13 +26,13 @@ from tests.sandbox_fixtures import FINE, StripeStandIn
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
 DECLINED = "4000000000000002"
-ASKS_ITS_HOLDER = "4000002500003155"
+NEEDS_CONFIRMATION = "4000002500003155"
 NAMES = ("Alder Dental Group", "Birchwood Legal", "Cedar Ridge Clinic")
 
 
 @pytest.fixture
-def house(own_provider: Callable[..., Provider]) -> Provider:
-    """A provider with three empty organizations, on the free allowance, and a price list."""
+def provider(own_provider: Callable[..., Provider]) -> Provider:
+    """A provider with three empty organizations, the free allowance, and a price list."""
     provider = own_provider(canary="Wanderer", prefix="WALK")
     with provider_schema(provider):
         for name in NAMES:
@@ -48,10 +48,10 @@ def house(own_provider: Callable[..., Provider]) -> Provider:
 
 
 @pytest.fixture
-def olive(house: Provider) -> User:
-    """Its owner."""
+def olive(provider: Provider) -> User:
+    """The Owner of the provider."""
     return create_persona(
-        provider=house, role=Role.OWNER, name="Olive Wanderer", email="olive@wanderer.example"
+        provider=provider, role=Role.OWNER, name="Olive Wanderer", email="olive@wanderer.example"
     )
 
 
@@ -67,7 +67,7 @@ def to_usage(page: Page) -> None:
 
 
 def cap(page: Page, organization: str, number: int) -> None:
-    """Caps the organization in the dialog over the usage page."""
+    """Set the organization's cap in the dialog on the usage page."""
     page.get_by_role("link", name=f"Edit cap of {organization}").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Cap users at").click()
@@ -77,7 +77,7 @@ def cap(page: Page, organization: str, number: int) -> None:
 
 
 def add_users(page: Page, *names: str) -> None:
-    """Adds users one after the other, from the form itself."""
+    """Add users one after the other, with the form."""
     for name in names:
         page.get_by_label("E-mail").fill(f"{name.lower()}@customer.example")
         page.get_by_label("Name", exact=True).fill(name)
@@ -85,7 +85,7 @@ def add_users(page: Page, *names: str) -> None:
 
 
 def enter_card(page: Page, number: str) -> None:
-    """Types a card into Stripe's frame and submits it."""
+    """Type a card into Stripe's frame, and submit it."""
     card = page.frame_locator("#card-element iframe")
     for field, text in (
         ("#number", number),
@@ -106,9 +106,9 @@ def noon(month: Month, day: int) -> datetime:
     return datetime(month.year, month.month, day, 12, tzinfo=UTC)
 
 
-def test_from_a_cap_to_a_paid_invoice(
+def test_an_owner_sets_a_cap_adds_users_and_downloads_the_paid_invoice(
     portal: str,
-    house: Provider,
+    provider: Provider,
     olive: User,
     open_page: OpenPage,
     stripe_of_portal: StripeStandIn,
@@ -118,19 +118,19 @@ def test_from_a_cap_to_a_paid_invoice(
         page = open_page(portal)
         sign_in(page, olive)
         to_usage(page)
-        search_cap_and_fill(page)
+        set_cap_and_add_users(page)
         put_card_on_file(page, stripe_of_portal)
 
     with time_machine.travel(noon(month.next, 1)):
-        said = io.StringIO()
-        call_command("close_month", provider="WALK", month=str(month), stdout=said)
-        assert "charged to the card" in said.getvalue()
+        output = io.StringIO()
+        call_command("close_month", provider="WALK", month=str(month), stdout=output)
+        assert "charged to the card" in output.getvalue()
         page = open_page(f"{portal}/account/payments/", person=olive)
-        see_and_download(page)
+        download_invoice(page)
     assert stripe_of_portal.charges()["amount_charged"] == 3 * 350
 
 
-def search_cap_and_fill(page: Page) -> None:
+def set_cap_and_add_users(page: Page) -> None:
     page.get_by_label("Search organizations").press_sequentially("ridge", delay=30)
     expect(page.get_by_role("link", name="Alder Dental Group")).to_have_count(0)
     assert page.url.endswith("?q=ridge")
@@ -160,7 +160,7 @@ def put_card_on_file(page: Page, stripe: StripeStandIn) -> None:
     expect(page.get_by_text("Without a card on file")).to_have_count(0)
 
 
-def see_and_download(page: Page) -> None:
+def download_invoice(page: Page) -> None:
     row = page.get_by_role("row", name="WALK-000001")
     expect(row.get_by_text("Paid in Full")).to_be_visible()
     expect(row.get_by_text("$10.50").first).to_be_visible()
@@ -174,15 +174,15 @@ def see_and_download(page: Page) -> None:
     expect(page.get_by_role("row", name="Cedar Ridge Clinic")).to_contain_text("$10.50")
 
 
-def test_an_organization_admin_is_told_whom_to_ask(
-    portal: str, house: Provider, open_page: OpenPage
+def test_an_organization_admin_at_the_cap_sees_the_contact(
+    portal: str, provider: Provider, open_page: OpenPage
 ) -> None:
-    with provider_schema(house):
+    with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.get(name="Birchwood Legal")
         Organization.objects.filter(pk=organization.pk).update(user_cap=1)
     otto = create_persona(
-        provider=house,
+        provider=provider,
         role=Role.ORGANIZATION_ADMIN,
         name="Otto Wanderer",
         email="otto@wanderer.example",
@@ -191,15 +191,15 @@ def test_an_organization_admin_is_told_whom_to_ask(
     page = open_page(portal, person=otto)
     page.get_by_role("link", name="Add user").click()
     add_users(page, "Ada", "Ben")
-    told = page.get_by_text("contact your MSP administrator, Connie Wanderer")
-    expect(told).to_be_visible()
-    link = told.get_by_role("link", name="billing@wanderer.example")
+    message = page.get_by_text("contact your MSP administrator, Connie Wanderer")
+    expect(message).to_be_visible()
+    link = message.get_by_role("link", name="billing@wanderer.example")
     expect(link).to_have_attribute("href", "mailto:billing@wanderer.example")
 
 
-def test_a_declined_card_is_told_and_a_careful_bank_is_satisfied(
+def test_a_declined_card_shows_an_error_and_a_confirmed_card_is_saved(
     portal: str,
-    house: Provider,
+    provider: Provider,
     olive: User,
     open_page: OpenPage,
     stripe_of_portal: StripeStandIn,
@@ -208,13 +208,13 @@ def test_a_declined_card_is_told_and_a_careful_bank_is_satisfied(
     complete(page)
     enter_card(page, DECLINED)
     expect(page.locator("#card-error")).to_contain_text("declined")
-    assert cards_on_file(house) == []
+    assert cards_on_file(provider) == []
 
-    enter_card(page, ASKS_ITS_HOLDER)
+    enter_card(page, NEEDS_CONFIRMATION)
     page.frame_locator("iframe[title='Authentication by your bank']").locator("#complete").click()
     page.wait_for_url(re.compile(r"/account/billing/$"))
     expect(page.get_by_text("Visa ending in 3155").first).to_be_visible()
-    assert cards_on_file(house) == ["3155"]
+    assert cards_on_file(provider) == ["3155"]
 
 
 def cards_on_file(provider: Provider) -> list[str]:
@@ -224,7 +224,9 @@ def cards_on_file(provider: Provider) -> list[str]:
         )
 
 
-def test_without_scripts(portal: str, house: Provider, olive: User, open_page: OpenPage) -> None:
+def test_cap_search_and_users_work_without_scripts(
+    portal: str, provider: Provider, olive: User, open_page: OpenPage
+) -> None:
     page = open_page(f"{portal}/account/usage/", person=olive, scripts=False)
     page.get_by_label("Search organizations").fill("birch")
     page.get_by_label("Search organizations").press("Enter")
@@ -245,8 +247,8 @@ def test_without_scripts(portal: str, house: Provider, olive: User, open_page: O
     expect(page.get_by_text("was added to Birchwood Legal")).to_be_visible()
 
 
-def test_the_cap_dialog_by_keyboard(
-    portal: str, house: Provider, olive: User, open_page: OpenPage
+def test_the_cap_dialog_works_by_keyboard(
+    portal: str, provider: Provider, olive: User, open_page: OpenPage
 ) -> None:
     page = open_page(f"{portal}/account/usage/?sort=name", person=olive)
     opener = page.get_by_role("link", name="Edit cap of Alder Dental Group")
@@ -273,8 +275,8 @@ def test_the_cap_dialog_by_keyboard(
     expect(page.get_by_text("User cap of Alder Dental Group: 40 users.")).to_be_visible()
 
 
-def test_the_first_tab_skips_the_menu(
-    portal: str, house: Provider, olive: User, open_page: OpenPage
+def test_the_first_tab_stop_skips_the_menu(
+    portal: str, provider: Provider, olive: User, open_page: OpenPage
 ) -> None:
     page = open_page(f"{portal}/organizations/", person=olive)
     page.keyboard.press("Tab")

@@ -1,4 +1,4 @@
-"""The components and the sign-in page: readable in both themes, by phone and by keyboard."""
+"""The style guide and the sign-in pages in both themes, on a phone and by keyboard."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ DIALOG = "/styleguide/?dialog=open"
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
-def test_no_barrier_and_nothing_wider_than_the_screen(
+def test_components_and_sign_in_are_accessible_and_fit_the_screen(
     portal: str,
     open_page: OpenPage,
     violations: Callable[[Page], list[str]],
@@ -28,7 +28,9 @@ def test_no_barrier_and_nothing_wider_than_the_screen(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_dialog_by_keyboard_keeps_address_and_focus(portal: str, open_page: OpenPage) -> None:
+def test_a_dialog_closed_by_keyboard_restores_url_and_focus(
+    portal: str, open_page: OpenPage
+) -> None:
     page = open_page(f"{portal}{GUIDE}?sort=name&filter=near")
     opener = page.get_by_role("link", name="Open the dialog")
     opener.focus()
@@ -44,14 +46,16 @@ def test_dialog_by_keyboard_keeps_address_and_focus(portal: str, open_page: Open
     assert page.url.endswith("?sort=name&filter=near")
 
 
-def test_dialog_at_its_own_address(portal: str, open_page: OpenPage) -> None:
+def test_a_dialog_opened_by_url_closes_to_its_page(portal: str, open_page: OpenPage) -> None:
     page = open_page(portal + DIALOG)
     page.wait_for_selector("dialog:modal")
     page.get_by_role("dialog").get_by_role("link", name="Cancel").click()
     assert page.url == portal + GUIDE
 
 
-def test_chosen_theme_comes_with_the_next_page(portal: str, open_page: OpenPage) -> None:
+def test_the_server_renders_the_next_page_in_the_chosen_theme(
+    portal: str, open_page: OpenPage
+) -> None:
     page = open_page(f"{portal}/accounts/login/", theme="light")
     page.get_by_role("button", name="Dark").click()
     response = page.reload()
@@ -64,13 +68,13 @@ def test_chosen_theme_comes_with_the_next_page(portal: str, open_page: OpenPage)
     assert "data-theme=" not in response.text()
 
 
-def test_search_keeps_sort_and_filter(portal: str, open_page: OpenPage) -> None:
+def test_a_search_keeps_sorting_and_filter(portal: str, open_page: OpenPage) -> None:
     page = open_page(f"{portal}{GUIDE}?sort=name&filter=near&page=2")
     page.get_by_label("Search organizations").press_sequentially("ald", delay=20)
     page.wait_for_url(f"{portal}{GUIDE}?sort=name&filter=near&q=ald")
 
 
-def test_without_scripts_menu_and_dialog_work(portal: str, open_page: OpenPage) -> None:
+def test_menu_and_dialog_work_without_scripts(portal: str, open_page: OpenPage) -> None:
     page = open_page(portal + DIALOG, width=PHONE, scripts=False)
     expect(page.get_by_role("dialog").get_by_label("User cap")).to_be_visible()
     expect(page.locator("#sidebar")).to_be_hidden()
@@ -78,7 +82,7 @@ def test_without_scripts_menu_and_dialog_work(portal: str, open_page: OpenPage) 
     expect(page.locator("#sidebar")).to_be_visible()
 
 
-def test_unanswered_request_is_told(portal: str, open_page: OpenPage) -> None:
+def test_a_request_without_answer_shows_a_message(portal: str, open_page: OpenPage) -> None:
     page = open_page(portal + GUIDE)
     page.evaluate("document.body.dispatchEvent(new CustomEvent('htmx:sendError', {bubbles: true}))")
     expect(page.get_by_text("The portal did not answer.")).to_be_visible()
