@@ -15,7 +15,7 @@ def fresh_database() -> Iterator[None]:
     """Create an empty database on the server of DATABASE_URL, and point DATABASE_URL to it."""
     importlib.import_module("tests.environment")
     url = urlsplit(os.environ["DATABASE_URL"])
-    # The process in its name: two proofs may run side by side.
+    # Named by the process, so that two proofs can run at once.
     path = f"{url.path}_own_{os.getpid()}"
     name = sql.Identifier(path.strip("/"))
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:

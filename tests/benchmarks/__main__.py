@@ -1,4 +1,4 @@
-"""Runs the benchmarks of this folder in a database of their own, which is dropped afterwards.
+"""Runs the benchmarks of this folder in a separate database, which is dropped afterwards.
 
 `python -m tests.benchmarks [--full] [--only NAME …]`; each module `bench_*.py` has
 `run(*, full: bool) -> list[Result]`. One line per result: name, ratio, floor, limit.
@@ -14,7 +14,7 @@ from tests.own_database import fresh_database, set_up
 
 
 def main() -> int:
-    """Run what was asked for; 1 when any ratio is over its limit."""
+    """Run the chosen benchmarks; returns 1 if any ratio exceeds its limit."""
     there = [
         name.removeprefix("bench_")
         for _, name, _ in pkgutil.iter_modules(tests.benchmarks.__path__)

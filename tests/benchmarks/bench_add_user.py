@@ -1,7 +1,7 @@
-"""The database's share of adding a user, against the fastest statement written by hand.
+"""Adding a user in the database, against the fastest statement written by hand.
 
-Both do the same under pgbench: check the cap, count, log, raise the month's mark, insert the user.
-Ours is the plain INSERT with its triggers; the floor is one statement over tables without any.
+Both run under pgbench and check the cap, count, log, raise the high-water mark and insert the user.
+The measured one is a plain INSERT with its triggers; the floor is one statement without triggers.
 """
 
 import importlib.util
@@ -68,7 +68,7 @@ WITHOUT_TRIGGERS = settings.BASE_DIR / "usage/migrations/sql/0002_metering_rever
 
 
 def run(*, full: bool) -> list[Result]:
-    """Alternating rounds of both, 10 s each in full, 3 s otherwise."""
+    """Alternate both, 10 s per round if `full`, else 3 s."""
     ours, by_hand = _provider("OURS"), _provider("BYHAND")
     with provider_schema(by_hand), connection.cursor() as cursor:
         cursor.execute(WITHOUT_TRIGGERS.read_text())
@@ -96,7 +96,7 @@ def _provider(prefix: str) -> Provider:
 
 
 def _milliseconds(provider: Provider, script: str, seconds: int) -> float:
-    """The average time of a transaction, as pgbench says."""
+    """The average milliseconds of a transaction, from pgbench's report."""
     with provider_schema(provider), connection.cursor() as cursor:
         cursor.execute("SELECT min(id), max(id) FROM tenants_organization")
         first, last = cursor.fetchone()

@@ -1,9 +1,8 @@
 """Charging due invoices by two workers, against the bare SDK in two processes.
 
-By turns, a slice of the invoices and as many bare charges, with the same parameters at the same
-stand-in: what else the machine does touches both alike. Figures are of the median slice. The
-stand-in answers a charge after 200 ms, sooner than Stripe does; what the portal costs where it
-answers at once is told beside it.
+Alternates a slice of the invoices with as many bare charges, with the same parameters and stand-in,
+so that other load affects both alike. Figures are those of the median slice. The stand-in answers
+after 200 ms, sooner than Stripe; a further result has the figure for a stand-in without delay.
 """
 
 import json
@@ -48,7 +47,7 @@ NOW = datetime(2026, 11, 1, 0, 10, tzinfo=UTC)
 
 
 def run(*, full: bool) -> list[Result]:
-    """1,000 invoices of ten providers in full, 100 of them otherwise."""
+    """Charge 1,000 invoices of ten providers if `full`, else 100."""
     count = 1000 if full else 100
     process, url = start_stripe_stand_in()
     stripe = StripeStandIn(url, account="bench")
@@ -69,7 +68,7 @@ def run(*, full: bool) -> list[Result]:
     OutboxMessage.objects.all().delete()
     name = f"{count}_invoices_charged_by_two_workers_to_the_sdk_alone"
     return [
-        # Time between charges: 0.8 times as many a second is 1/0.8 of it.
+        # Time per charge: 0.8 times the rate is 1/0.8 of the time.
         Result(name, *later, "ms", 1 / LEAST_RATE),
         Result(f"{name}_where_stripe_answers_at_once", *at_once, "ms"),
     ]
@@ -100,10 +99,10 @@ def _provider(number: int) -> Provider:
 def _measured(
     stripe: StripeStandIn, providers: list[Provider], *, count: int
 ) -> tuple[float, float]:
-    """Milliseconds from one charge to the next: ours and bare, of the median slice."""
+    """Milliseconds per charge of the portal and of the SDK, in the median slice."""
     ours, bare = [], []
     with _workers("ours", stripe) as portal, _workers("bare", stripe) as sdk:
-        # The first slice only warms what the others are to find warm.
+        # The first slice only fills caches.
         for number in range(SLICES + 1):
             OutboxMessage.objects.all().delete()
             made = count if number else WARM
@@ -116,7 +115,7 @@ def _measured(
 
 
 def _issue(provider: Provider, *, count: int, first: int) -> None:
-    """So many due invoices, and the messages that have them charged."""
+    """Create so many due invoices, and the messages that charge them."""
     with provider_schema(provider):
         number = Invoice.objects.count()
         invoices = Invoice.objects.bulk_create(
@@ -126,7 +125,7 @@ def _issue(provider: Provider, *, count: int, first: int) -> None:
             NewMessage(topics.CHARGE, f"invoice:{invoice.pk}", {"invoice_id": invoice.pk})
             for invoice in invoices
         ]
-        # Before what charging them orders: those messages are not counted.
+        # Due before the messages that charging creates, which are not measured.
         enqueue_all(messages=orders, now=NOW - timedelta(hours=1, minutes=first))
 
 
@@ -203,18 +202,18 @@ def _line(worker: "subprocess.Popen[str]") -> str:
     return line
 
 
-def _seconds(workers: list["subprocess.Popen[str]"], order: dict[str, Any]) -> float:
-    """From the order to the last worker's end."""
+def _seconds(workers: list["subprocess.Popen[str]"], job: dict[str, Any]) -> float:
+    """Seconds until all workers have finished the job."""
     began = time.time()
     for worker in workers:
         assert worker.stdin is not None
-        worker.stdin.write(json.dumps(order) + "\n")
+        worker.stdin.write(json.dumps(job) + "\n")
         worker.stdin.flush()
     return max(float(_line(worker)) for worker in workers) - began
 
 
 def _check(providers: list[Provider], *, count: int) -> None:
-    """Everything was charged, and once."""
+    """Check that each invoice was charged exactly once."""
     paid = 0
     for provider in providers:
         with provider_schema(provider):

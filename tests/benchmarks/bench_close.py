@@ -1,4 +1,4 @@
-"""Closing a month of many providers, against bare SQL that computes and keeps the same amounts."""
+"""Closing a month of many providers, against plain SQL that stores the same amounts."""
 
 import time
 from datetime import UTC, datetime
@@ -31,8 +31,8 @@ FILL = """
         SELECT o.id, n || '@bench.example', %(created)s
         FROM tenants_organization o, generate_series(1, 3) n;
 """
-# What has to be worked out and kept for a month, in as few statements as can be: the frozen rows of
-# the metric that had none, and an invoice's lines with the event of each peak.
+# The minimum for a month in one statement: frozen rows of organizations without one, and an invoice
+# with its lines and the event of each peak.
 AMOUNTS = """
     WITH frozen AS (
         INSERT INTO usage_monthlyusage
@@ -58,7 +58,7 @@ AMOUNTS = """
                sum(amount), now(), now(), now(), now(), 'UTC', '{}', '{}', '{}'
         FROM lines
         RETURNING id, total_minor
-    ), kept AS (
+    ), stored AS (
         INSERT INTO billing_invoiceline
             (invoice_id, position, kind, description, organization_id, organization_name, metric,
              quantity, unit_price, amount_minor, peak_event_id, peak_at, peak_count_before,
@@ -74,10 +74,10 @@ AMOUNTS = """
 
 
 def run(*, full: bool) -> list[Result]:
-    """1,000 providers of 100 organizations in full, 100 of them otherwise.
+    """Close 1,000 providers of 100 organizations if `full`, else 100.
 
-    Bare and closed by turns, each provider a twin of its own: what else the machine does, and what
-    a connection remembers of a schema, touches both alike. Figures are of the median provider.
+    Alternates the close of a provider with plain SQL in an equal one, so that other load and cached
+    catalogs affect both alike. Figures are those of the median provider.
     """
     count = 1000 if full else 100
     bare = [_filled(f"B{number}") for number in range(count)]
@@ -125,7 +125,7 @@ def _filled(prefix: str) -> Provider:
 
 
 def _floor(provider: Provider) -> tuple[float, int]:
-    """Seconds of the bare statement in its transaction, and the total it came to."""
+    """Seconds of the plain statement in its transaction, and its total amount."""
     began = time.perf_counter()
     with (
         provider_schema(provider),
@@ -138,7 +138,7 @@ def _floor(provider: Provider) -> tuple[float, int]:
 
 
 def _close(provider: Provider) -> float:
-    """Seconds of closing, as the hourly task does it."""
+    """Seconds of a close, as in the hourly task."""
     began = time.perf_counter()
     if close_due_months(provider=provider, now=NOW) != 1:
         raise RuntimeError(f"{provider} did not close one month.")

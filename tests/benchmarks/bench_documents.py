@@ -1,7 +1,7 @@
-"""Documents: their cost against WeasyPrint's own, and how they grow with lines and processes.
+"""Rendering documents, against WeasyPrint alone, and its growth with lines and processes.
 
-Each figure is taken in fresh processes that render as a worker does. One fifth of the names are in
-scripts that the annex sets more slowly.
+Each figure is measured in new processes that render as a worker does. One fifth of the names are in
+scripts that the annex renders more slowly.
 """
 
 import json
@@ -22,7 +22,7 @@ LEAST_GROWTH = 1.8
 
 
 def run(*, full: bool) -> list[Result]:
-    """The four figures of the issue; `full` takes longer and is disturbed less."""
+    """Measure the four figures; `full` takes longer and is disturbed less."""
     floor = _measured("floor", 25 if full else 15)
     long = _measured("long", 3 if full else 1)
     one, two = _growth(seconds=15 if full else 5, rounds=3)
@@ -42,7 +42,7 @@ def run(*, full: bool) -> list[Result]:
             MOST_FOR_LONG,
         ),
         Result("memory_for_2000_lines_to_300_MB", long["peak_mb"], MOST_MEMORY_MB, "MB", 1.0),
-        # Time between documents: 1.8 times as many a second is 1/1.8 of it.
+        # Time per document: 1.8 times the rate is 1/1.8 of the time.
         Result(
             "time_a_document_with_two_processes_to_one",
             1000 / two,
@@ -62,7 +62,7 @@ def _measured(what: str, rounds: int) -> dict[str, float]:
 
 
 def _growth(*, seconds: int, rounds: int) -> tuple[float, float]:
-    """Documents a second of one process and of two, medians of rounds in turns."""
+    """Documents per second of one process and of two, medians of alternating rounds."""
     pairs = [
         (_rate(processes=1, seconds=seconds), _rate(processes=2, seconds=seconds))
         for _ in range(rounds)
@@ -83,7 +83,7 @@ def _rate(*, processes: int, seconds: int) -> float:
         for _ in range(processes)
     ]
     try:
-        # All are warm before any begins.
+        # All processes are warm before the first one starts.
         for worker in workers:
             assert worker.stdout is not None
             worker.stdout.readline()

@@ -1,4 +1,4 @@
-"""Explaining a month in a long log, against the bare scan of the index over the same events."""
+"""Explaining a month in a long log, against a plain index scan over the same events."""
 
 import itertools
 import statistics
@@ -28,11 +28,11 @@ EVENTS_OF_ONE = 2_000
 ROUNDS, ORGANIZATIONS_ASKED = 15, 12
 ZONE = ZoneInfo("Europe/Berlin")
 START = datetime(2025, 9, 1, tzinfo=UTC)
-# 2,000 events of an organization are 14 months, 142 a month; this one is the last but one.
+# 2,000 events of an organization span 14 months, 142 each; this is the last month but one.
 MONTH = Month(2026, 9)
 
-# In the order of time over all organizations, as they come to a real log: an organization's events
-# lie apart. Of four, three are additions and the fourth removes the first of them.
+# Ordered by time over all organizations, as in a real log, so that an organization's events are far
+# apart. Of four events, three are additions and the fourth removes the first of them.
 FILL = """
     INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
                                   subject_id, subject_name, actor_id, actor_name, via)
@@ -46,7 +46,7 @@ FILL = """
          (SELECT id, row_number() OVER (ORDER BY id) AS number FROM tenants_organization) o
     ORDER BY n, o.number
 """
-# What any answer to "who was counted?" has to read, and nothing done with it.
+# Reads the events that every list of counted users needs, and does nothing with them.
 FLOOR = """
     SELECT count(subject_name) FROM usage_usageevent
     WHERE organization_id = %(organization_id)s AND metric = 'users' AND at < %(end)s
@@ -54,14 +54,14 @@ FLOOR = """
 
 
 def run(*, full: bool) -> list[Result]:
-    """10 million events of 5,000 organizations in full, 200,000 of 100 otherwise."""
+    """Explain in 10 million events of 5,000 organizations if `full`, else in 200,000 of 100."""
     organizations = 5_000 if full else 100
     provider = open_provider(canary="EXPLAIN", prefix="EXPLAIN")
     with provider_schema(provider):
         ids = _fill(provider, organizations)
         floors, times = [], []
         for organization_id in ids[:: max(1, organizations // ORGANIZATIONS_ASKED)]:
-            floor, measured = _by_turns(
+            floor, measured = _alternate(
                 lambda pk=organization_id: _scan(pk), lambda pk=organization_id: _explain(pk)
             )
             floors.append(floor)
@@ -87,7 +87,7 @@ def _fill(provider: Provider, organizations: int) -> list[int]:
             " SELECT 'Organization ' || n, %s FROM generate_series(1, %s) n",
             [START, organizations],
         )
-        # Ten million additions one after the other would take hours: the log is written directly.
+        # The log is written directly, because ten million additions would take hours.
         cursor.execute("ALTER TABLE usage_usageevent DISABLE TRIGGER USER")
         cursor.execute(FILL, {"start": START, "events": EVENTS_OF_ONE})
         cursor.execute("ALTER TABLE usage_usageevent ENABLE TRIGGER USER")
@@ -97,7 +97,7 @@ def _fill(provider: Provider, organizations: int) -> list[int]:
 
 
 def _statements_of_page(provider: Provider, organization_id: int) -> int:
-    """Statements of the whole page in the provider's schema: the organization and policy too."""
+    """Number of statements of the whole page in the provider's schema."""
     browser = browser_in(provider)
     address = f"/account/usage/{organization_id}/why/{MONTH}/"
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
@@ -111,16 +111,16 @@ def _statements_of_page(provider: Provider, organization_id: int) -> int:
     )
 
 
-def _by_turns(*doings: Callable[[], object]) -> list[float]:
-    """The medians of the seconds of each, taken in turn."""
-    times: list[list[float]] = [[] for _ in doings]
+def _alternate(*actions: Callable[[], object]) -> list[float]:
+    """The median seconds of each action, measured alternately."""
+    times: list[list[float]] = [[] for _ in actions]
     for number in range(ROUNDS + 2):
-        for doing, kept in zip(doings, times, strict=True):
+        for action, seconds in zip(actions, times, strict=True):
             began = time.perf_counter()
-            doing()
+            action()
             if number >= 2:
-                kept.append(time.perf_counter() - began)
-    return [statistics.median(kept) for kept in times]
+                seconds.append(time.perf_counter() - began)
+    return [statistics.median(seconds) for seconds in times]
 
 
 def _scan(organization_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Forecast and cap what-if of 5,000 organizations with a year of comings and goings."""
+"""Forecast and cap simulation of 5,000 organizations with a year of additions and removals."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,9 +22,9 @@ from tests.providers import open_provider
 
 ORGANIZATIONS = 5_000
 STATEMENTS = 8
-FORECAST, WHAT_IF = "/account/usage/forecast/", "/account/cap-simulation/"
+FORECAST, CAP_SIMULATION = "/account/usage/forecast/", "/account/cap-simulation/"
 ACTIVE = f"{FORECAST}?metric=mau"
-# Twenty at once a year ago, then one a fortnight; one of them leaves again after half a year.
+# Twenty users a year ago, then one every two weeks; every third leaves after half a year.
 JOIN = """
     INSERT INTO tenants_manageduser (organization_id, email, added_at)
     SELECT o.id, n || '@bench.example',
@@ -36,7 +36,7 @@ LEAVE = """
     UPDATE tenants_manageduser SET removed_at = added_at + interval '180 days'
     WHERE id %% 3 = 0 AND added_at < %(begin)s + interval '185 days'
 """
-# Twenty of each organization are active in each of the last seven months, one more every day.
+# Twenty users of each organization are active in each of the last seven months, one more each day.
 LIVE = """
     INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at, reported_at)
     SELECT u.organization_id, m, u.id, seen.at, seen.at
@@ -52,7 +52,7 @@ LIVE = """
 
 
 def run(*, full: bool) -> list[Result]:
-    """5,000 organizations in any case; `full` only takes more rounds."""
+    """Measure with 5,000 organizations; `full` only adds rounds."""
     rounds = 10 if full else 3
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
     with override_settings(
@@ -71,7 +71,7 @@ def run(*, full: bool) -> list[Result]:
             lambda: expect(200, browser.get("/empty-page/")),
             lambda: expect(200, browser.get(FORECAST)),
             lambda: expect(200, browser.get(ACTIVE)),
-            lambda: expect(200, browser.get(WHAT_IF)),
+            lambda: expect(200, browser.get(CAP_SIMULATION)),
             rounds=rounds,
         )
         asked = max(
@@ -85,9 +85,9 @@ def run(*, full: bool) -> list[Result]:
     ]
 
 
-def _statements(look: Callable[[], object]) -> int:
+def _statements(open_page: Callable[[], object]) -> int:
     with CaptureQueriesContext(connection) as statements:
-        look()
+        open_page()
     return len(statements)
 
 

@@ -1,4 +1,4 @@
-"""The page of twelve months, of 5,000 organizations, against the same shell around nothing."""
+"""The usage history of 5,000 organizations, against an empty page with the same shell."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from usage.ledger.months_table import last_months
 CPU_LIMIT = 2.0
 STATEMENTS = 4
 ADDRESS = "/account/usage/history/"
-# Ten closed months of twelve have their rows; the level of the others has to be found.
+# Ten of twelve months have rows; the counts of the others are derived.
 ROWLESS = 2
 
 FILL = """
@@ -34,7 +34,7 @@ FILL = """
 
 
 def run(*, full: bool) -> list[Result]:
-    """5,000 organizations in any case; `full` only takes more rounds."""
+    """Measure with 5,000 organizations; `full` only adds rounds."""
     rounds = 300 if full else 40
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
     with override_settings(ROOT_URLCONF=bench_pages.__name__, ALLOWED_HOSTS=hosts):

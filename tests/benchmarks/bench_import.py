@@ -31,7 +31,7 @@ COPY = """
 
 
 def run(*, full: bool) -> list[Result]:
-    """50,000 users in full, 10,000 otherwise; the import from the kept bytes to the audit entry."""
+    """Import 50,000 users if `full`, else 10,000, from the stored file to the audit entry."""
     count = USERS if full else USERS // 5
     provider = open_provider(canary="Import", prefix="IMPORT")
     floors, results = [], []
@@ -74,12 +74,12 @@ def _copy(name: str, count: int, now: datetime) -> float:
         with cursor.copy(COPY) as copy:
             copy.write(rows)
         measured = time.perf_counter() - began
-    _look(organization, count)
+    _check(organization, count)
     return measured
 
 
 def _import(name: str, mode: ImportRun.Mode, count: int, now: datetime) -> tuple[float, float]:
-    """Seconds of the dry run, and of the import itself."""
+    """Seconds of the dry run and of the import."""
     organization = Organization.objects.create(name=name)
     content = io.StringIO()
     content.write("E-mail,Name,State\n")
@@ -100,11 +100,11 @@ def _import(name: str, mode: ImportRun.Mode, count: int, now: datetime) -> tuple
     confirmed = time.perf_counter()
     apply_import({"run_id": run.pk}, now)
     applied = time.perf_counter()
-    _look(organization, count)
+    _check(organization, count)
     return checked - began, applied - confirmed
 
 
-def _look(organization: Organization, count: int) -> None:
+def _check(organization: Organization, count: int) -> None:
     there = ManagedUser.objects.filter(organization=organization).count()
     if there != count:
         raise RuntimeError(f"{there} users came in instead of {count}.")

@@ -1,4 +1,4 @@
-"""Pages against pages that do nothing: processor time of this process, and wall time, by turns."""
+"""Pages against empty pages: processor time of this process and wall time, measured alternately."""
 
 import itertools
 import statistics
@@ -27,13 +27,13 @@ Do = Callable[[], object]
 
 @signed_in
 def empty_page(request: HttpRequest) -> HttpResponse:
-    """The shell around nothing."""
+    """A page with the shell and no content."""
     return render(request, "base.html")
 
 
 @signed_in
 def empty_answer(request: HttpRequest) -> HttpResponse:
-    """Not even a shell."""
+    """A response without a page."""
     return HttpResponse()
 
 
@@ -44,24 +44,27 @@ urlpatterns = [
 ]
 
 
-def by_turns(*doings: Do, rounds: int) -> list[tuple[float, float]]:
-    """Medians of (wall, processor) milliseconds of each doing, taken in turn."""
-    times: list[list[tuple[float, float]]] = [[] for _ in doings]
+def by_turns(*actions: Do, rounds: int) -> list[tuple[float, float]]:
+    """Median (wall, processor) milliseconds of each action, measured alternately."""
+    times: list[list[tuple[float, float]]] = [[] for _ in actions]
     for number in range(rounds + 5):
-        for doing, kept in zip(doings, times, strict=True):
+        for action, samples in zip(actions, times, strict=True):
             wall, cpu = time.perf_counter(), time.process_time()
-            doing()
+            action()
             spent = (time.perf_counter() - wall, time.process_time() - cpu)
             if number >= 5:
-                kept.append(spent)
+                samples.append(spent)
     return [
-        (statistics.median(w for w, _ in kept) * 1000, statistics.median(c for _, c in kept) * 1000)
-        for kept in times
+        (
+            statistics.median(w for w, _ in samples) * 1000,
+            statistics.median(c for _, c in samples) * 1000,
+        )
+        for samples in times
     ]
 
 
 def browser_in(provider: Provider) -> Client:
-    """An administrator's browser in the provider."""
+    """A client signed in as an administrator of the provider."""
     user = User.objects.create_user(
         email=f"bench@{provider.invoice_prefix.lower()}.example",
         password=PASSWORD,
@@ -75,7 +78,7 @@ def browser_in(provider: Provider) -> Client:
 
 
 def provider_with(prefix: str, *, organizations: int) -> Provider:
-    """A provider past its free allowance, of so many organizations."""
+    """Create a provider above its free allowance, with so many organizations."""
     provider = open_provider(canary=prefix, prefix=prefix)
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
@@ -87,14 +90,14 @@ def provider_with(prefix: str, *, organizations: int) -> Provider:
 
 
 def expect(status: int, answer: HttpResponse) -> HttpResponse:
-    """The answer, if it is what the benchmark is about."""
+    """Return the response; raises AssertionError if it has another status."""
     if answer.status_code != status:
         raise RuntimeError(f"{answer.status_code} instead of {status}")
     return answer
 
 
 def adding_a_user(*, rounds: int) -> list[Result]:
-    """The whole page: session, CSRF, permission, cap, event, high-water mark."""
+    """Add a user by the page: session, CSRF, permission, cap, event, high-water mark."""
     provider = provider_with("BADD", organizations=20)
     with provider_schema(provider):
         ids = itertools.cycle(list(Organization.objects.values_list("pk", flat=True)))
@@ -119,7 +122,7 @@ def adding_a_user(*, rounds: int) -> list[Result]:
 
 
 def the_usage_page(*, organizations: int, rounds: int) -> list[Result]:
-    """5,000 organizations, 50 shown, against the same shell with an empty table."""
+    """Open the usage page of 5,000 organizations, 50 per page, against an empty table."""
     full = browser_in(provider_with("BFULL", organizations=organizations))
     empty = browser_in(provider_with("BNONE", organizations=0))
     of_empty, of_full = by_turns(
@@ -136,7 +139,7 @@ def the_usage_page(*, organizations: int, rounds: int) -> list[Result]:
 
 
 def run(*, full: bool) -> list[Result]:
-    """Both pages; the sizes are the real ones, `full` only takes more rounds."""
+    """Measure both pages; `full` only adds rounds."""
     rounds = 400 if full else 80
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
     with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=hosts, MENU_CACHE_SECONDS=20):

@@ -1,6 +1,6 @@
 """Rendering the usage page and the dashboard of 40 organizations, against escaping and joining.
 
-The floor takes the page's own pieces, escapes each and joins them: what no engine can leave out.
+The floor escapes the pieces of the page and joins them, which every template engine must do.
 """
 
 import re
@@ -20,13 +20,13 @@ PAGES = {"usage": "/account/usage/", "dashboard": "/dashboard/"}
 
 
 class Rendering:
-    """A page's template with the context and the request that its view gave it."""
+    """A page's template, with the context and the request of its view."""
 
     def __init__(self, browser: Client, address: str) -> None:
         self.text = ""
         render = Template.render
 
-        def caught(
+        def capture(
             template: Template,
             context: dict[str, Any] | None = None,
             request: HttpRequest | None = None,
@@ -38,7 +38,7 @@ class Rendering:
             text: str = render(template, context, request)
             return text
 
-        Template.render = caught
+        Template.render = capture
         try:
             expect(200, browser.get(address))
         finally:
@@ -46,17 +46,17 @@ class Rendering:
         self.pieces = re.split(r"(<[^>]*>)", self.text)
 
     def again(self) -> str:
-        """Render it once more, context processors included."""
+        """Render the page again, with context processors."""
         text: str = self.template.render(dict(self.context), self.request)
         return text
 
     def floor(self) -> str:
-        """Escape and join what came out."""
+        """Escape and join the pieces of the page."""
         return "".join([escape(piece) for piece in self.pieces])
 
 
 def run(*, full: bool) -> list[Result]:
-    """Both pages; `full` only takes more rounds."""
+    """Render both pages; `full` only adds rounds."""
     rounds = 400 if full else 80
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
     with override_settings(ALLOWED_HOSTS=hosts, MENU_CACHE_SECONDS=20):

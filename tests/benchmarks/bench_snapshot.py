@@ -19,7 +19,7 @@ from usage.ledger.verify import verify_ledger
 LIMIT = 3.0
 ORGANIZATIONS = 100
 ROUNDS = 6
-# Portions are tasks of their own: a worker has as many processes as the machine has cores.
+# Each batch is a task: a worker has as many processes as the machine has cores.
 WORKERS = 2
 CREATED = datetime(2026, 10, 1, tzinfo=UTC)
 FIRST_NIGHT = datetime(2026, 10, 2, 0, 10, tzinfo=UTC)
@@ -33,7 +33,7 @@ FILL = """
     INSERT INTO tenants_device (organization_id, name, serial_number, added_at)
         SELECT id, 'Laptop', 'A1', %(created)s FROM tenants_organization;
 """
-# What one set of tables shared by all providers would take: the same figures of the same rows.
+# The same figures from one set of tables that all providers share.
 FLOOR = """
     INSERT INTO usage_dailysnapshot
         (organization_id, day, users, devices, users_high_water_mark, devices_high_water_mark)
@@ -52,7 +52,7 @@ FLOOR = """
 
 
 def run(*, full: bool) -> list[Result]:
-    """1,000 schemas of 100 organizations in full, 60 of them otherwise."""
+    """Snapshot 1,000 schemas of 100 organizations if `full`, else 60."""
     schemas = 1000 if full else 60
     providers = [_filled(f"S{number}", ORGANIZATIONS) for number in range(schemas)]
     shared = _filled("SHARED", schemas * ORGANIZATIONS)
@@ -67,7 +67,7 @@ def run(*, full: bool) -> list[Result]:
     size = f"{schemas * ORGANIZATIONS}_organizations_in_{schemas}_schemas"
     return [
         Result(f"snapshot_of_{size}", min(nights), min(floors), "s", LIMIT),
-        Result(f"check_of_the_books_of_{size}", _check(providers), min(floors), "s"),
+        Result(f"check_of_the_ledger_of_{size}", _check(providers), min(floors), "s"),
     ]
 
 
@@ -91,20 +91,20 @@ def _floor(shared: Provider, now: datetime) -> float:
 
 
 def _night(workers: ProcessPoolExecutor, providers: list[Provider], now: datetime) -> float:
-    """Seconds until two workers have taken all snapshots, in portions as the task has them."""
+    """Seconds until two workers have taken all snapshots, in batches as the task does."""
     size = min(PROVIDERS_PER_TASK, len(providers) // WORKERS)
-    portions = [providers[first : first + size] for first in range(0, len(providers), size)]
+    batches = [providers[first : first + size] for first in range(0, len(providers), size)]
     began = time.perf_counter()
-    taken = sum(workers.map(_take, portions, [now] * len(portions)))
+    taken = sum(workers.map(_take, batches, [now] * len(batches)))
     seconds = time.perf_counter() - began
     if taken != len(providers):
         raise RuntimeError(f"{taken} snapshots of {len(providers)} providers were taken.")
     return seconds
 
 
-def _take(portion: list[Provider], now: datetime) -> int:
+def _take(batch: list[Provider], now: datetime) -> int:
     try:
-        return take_snapshots(due=due_snapshots(providers=portion, now=now), now=now)
+        return take_snapshots(due=due_snapshots(providers=batch, now=now), now=now)
     finally:
         connection.close()
 
@@ -114,5 +114,5 @@ def _check(providers: list[Provider]) -> float:
     for provider in providers:
         with provider_schema(provider):
             if verify_ledger():
-                raise RuntimeError(f"The books of {provider.schema_name} are wrong.")
+                raise RuntimeError(f"The ledger of {provider.schema_name} differs.")
     return time.perf_counter() - began

@@ -1,9 +1,9 @@
-"""A process that charges, as the portal's worker does or by the SDK alone.
+"""A process that charges, as the portal's worker or with the SDK alone.
 
     python -m tests.benchmarks.charging_worker ours|bare
 
-Prints "ready" and then takes orders, one JSON line each: `ours` delivers that many messages of the
-outbox, `bare` sends these parameters. Each is answered by the instant it was done.
+Prints "ready", then reads jobs, one JSON line each: `ours` delivers that many outbox messages,
+`bare` sends these parameters. The answer to each is the instant at which it was finished.
 """
 
 import json
@@ -18,25 +18,25 @@ from typing import Any
 import django
 
 
-def ours(order: Any) -> None:
-    """Deliver messages that are due, as many as were ordered, as `send_due` does."""
+def ours(job: Any) -> None:
+    """Deliver as many due messages as the job says, as `send_due` does."""
     from core.outbox.delivery import batch_wakeups, deliver_due
 
     with batch_wakeups():
-        deliver_due(now=datetime.fromisoformat(order["now"]), limit=order["count"])
+        deliver_due(now=datetime.fromisoformat(job["now"]), limit=job["count"])
 
 
-def bare(order: Any) -> None:
-    """Charge with nothing around it but a key."""
+def bare(job: Any) -> None:
+    """Charge with an idempotency key and nothing else."""
     from billing.gateway import client as gateway
 
     create = gateway.client().v1.payment_intents.create
-    for _ in range(order["count"]):
-        create(order["parameters"], {"idempotency_key": uuid.uuid4().hex})
+    for _ in range(job["count"]):
+        create(job["parameters"], {"idempotency_key": uuid.uuid4().hex})
 
 
 def main(work: Callable[[Any], None]) -> None:
-    """Take orders until there are no more."""
+    """Do the jobs of standard input until it ends."""
     print("ready", flush=True)
     for line in sys.stdin:
         work(json.loads(line))

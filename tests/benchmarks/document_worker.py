@@ -1,4 +1,4 @@
-"""A process that renders invoices, as a worker does: what `bench_documents` measures.
+"""A process that renders invoices as a worker does, for `bench_documents`.
 
     python -m tests.benchmarks.document_worker floor|long|rate [rounds or seconds]
 
@@ -21,8 +21,8 @@ SHORT, LONG = 20, 2000
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """The CPU time of this process for one call."""
-    # Neither pays for what the other left behind.
+    """Seconds of CPU time of this process for one call."""
+    # Collect garbage first, which an earlier call left.
     gc.collect()
     before = time.process_time()
     work()
@@ -30,7 +30,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 def render(count: int) -> Callable[[], bytes]:
-    """A call that makes the whole document of so many lines, from rows to bytes."""
+    """A function that renders a document of so many lines, from rows to bytes."""
     from billing.documents.invoice_pdf import invoice_pdf
     from tests.billing.invoice_contents import invoice_with
 
@@ -39,7 +39,7 @@ def render(count: int) -> Callable[[], bytes]:
 
 
 def straight(count: int) -> Callable[[], bytes]:
-    """The renderer alone on the same page, its fonts and styles reused: the floor."""
+    """A function that only runs the renderer, on the same HTML and with fonts and styles reused."""
     import weasyprint
 
     from billing.documents.fonts import font_configuration
@@ -61,7 +61,7 @@ def straight(count: int) -> Callable[[], bytes]:
 
 
 def floor(rounds: int) -> dict[str, float]:
-    """The short document and its floor, in turns: the least disturbed of each, in ms of CPU."""
+    """The short document and its floor, measured alternately: the minimum of each, in ms of CPU."""
     ours, bare = render(SHORT), straight(SHORT)
     ours()
     bare()
@@ -73,7 +73,7 @@ def floor(rounds: int) -> dict[str, float]:
 
 
 def long(rounds: int) -> dict[str, float]:
-    """The long document against the short one, and the most memory it ever took."""
+    """The long document against the short one, and its peak memory."""
     short, annexed = render(SHORT), render(LONG)
     short()
     short_ms = 1000 * min(cpu_seconds(short) for _ in range(5 * rounds))
@@ -83,7 +83,7 @@ def long(rounds: int) -> dict[str, float]:
 
 
 def rate(seconds: int) -> dict[str, float]:
-    """Short documents a second, once told to begin."""
+    """Short documents per second, from a line on standard input on."""
     work = render(SHORT)
     work()
     print("ready", flush=True)

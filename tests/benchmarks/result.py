@@ -1,13 +1,13 @@
-"""What a benchmark says."""
+"""The result of a benchmark."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Result:
-    """A figure beside its floor; `limit` is the highest ratio that is good enough.
+    """A measured figure and its floor, in the same unit; `limit` is the highest accepted ratio.
 
-    `floor` and `measured` are of the same unit. Without a limit it is only told.
+    Without a limit, the result is only printed.
     """
 
     name: str
@@ -26,5 +26,5 @@ class Result:
 
     def __str__(self) -> str:
         limit = "-" if self.limit is None else f"{self.limit:g}"
-        verdict = "" if self.is_within else "  OVER THE LIMIT"
-        return f"{self.name} {self.ratio:.2f} {self.floor:.4g}{self.unit} {limit}{verdict}"
+        note = "" if self.is_within else "  OVER THE LIMIT"
+        return f"{self.name} {self.ratio:.2f} {self.floor:.4g}{self.unit} {limit}{note}"

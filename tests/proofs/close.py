@@ -74,7 +74,7 @@ def _try_all(run: Run, stages: list[Any]) -> None:
             points[id(stage)] = []
             months[id(stage)] = month.next.next
             month = month.next
-            stage.steps = all_steps
+            stage.steps = list(range(1, steps.taken[0] + 1))
         if not points[id(stage)]:
             points[id(stage)] = run.dice.sample(stage.steps, len(stage.steps))
         _one_try(run, stage, month, steps=steps, kill_at=points[id(stage)].pop())

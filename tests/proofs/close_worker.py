@@ -1,7 +1,7 @@
 """The worker of the close proof: a separate process that is killed at a chosen step.
 
-A step is a database statement, a commit, or a request to Stripe, counted before and after it. A kill
-before a commit must leave nothing of the transaction, a kill after it everything.
+A step is a database statement, a commit, or a request to Stripe, counted before and after it. A
+kill before a commit must leave nothing of the transaction, a kill after it everything.
 """
 
 import hashlib

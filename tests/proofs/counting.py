@@ -195,7 +195,7 @@ def _remove(leavers: list[tuple[Any, datetime]]) -> None:
 
 
 def run_sequences(arguments: tuple[int, int]) -> tuple[Counter[str], list[str]]:
-    """Run so many sequences with this seed in a separate provider; returns counts and differences."""
+    """Run so many sequences with this seed in a separate provider; returns counts, differences."""
     import django
 
     django.setup()

@@ -1,10 +1,9 @@
 """Proof that the order of Stripe's events does not matter: `make prove-hooks`.
 
-Two stories of six events each, from a payment started at a link to a decided dispute, arrive in all
-720 orders: once, each twice and handled twice, and all again with other ids. Stripe answers with its
-final state, or with its state at the earliest time the event can arrive. Every order must end with
-the same correct records. The last line of `python -m tests.proofs.hooks [--tries ORDERS]` is one JSON
-object.
+Two stories of six events each, from a payment started at a link to a decided dispute, arrive in
+all 720 orders: once, each twice and handled twice, and all again with other ids. Stripe answers
+with its final state, or with its state at the earliest time the event can arrive. Every order must
+end with the same correct records. The last line is one JSON object; `--tries` limits the orders.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,10 +1,10 @@
 """Proof that a PSA holds exactly what it should: `make prove-psa`, `python -m tests.proofs.psa`.
 
 Plays nights of the sync against the Autotask stand-in, with random faults: a connection that is
-dropped or reset after the change, status 502 after it, a truncated response, Itgenatr005, the hourly
-threshold, slow responses, a person's edit before the run or between its read and its write, and a
-worker that is killed before or after a statement, commit or call. After each night the stand-in's
-rows are compared with the organizations' users. The last line is one JSON object.
+dropped or reset after the change, status 502 after it, a truncated response, Itgenatr005, the
+hourly threshold, slow responses, a person's edit before the run or between its read and its write,
+and a worker that is killed before or after a statement, commit or call. After each night the
+stand-in's rows are compared with the organizations' users. The last line is one JSON object.
 """
 
 import argparse
@@ -138,13 +138,13 @@ def _play(run: Run, played: Any) -> None:
 def _one_night(run: Run, played: Any) -> None:
     from integrations.autotask.sync.runs import request_run
     from integrations.models import SyncRun
-    from tests.proofs.psa_stage import SOMEONE
+    from tests.proofs.psa_stage import ADMINISTRATOR
 
     stand_in = played.stage.stand_in
     if run.dice.random() < 0.12:
         played.edit_before_run()
     _set_faults(run, played)
-    job = request_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=played.stage.now)
+    job = request_run(kind=SyncRun.Kind.MANUAL, actor=ADMINISTRATOR, now=played.stage.now)
     for _ in range(run.dice.randrange(3)):
         _work_until_killed(run, played, job)
     _count_faults(run, stand_in)

@@ -1,4 +1,4 @@
-"""The provider whose nights the PSA's proof plays, and what must be true after each."""
+"""The provider of the PSA proof, its changes by day, and the checks after each night."""
 
 import random
 import time
@@ -15,7 +15,7 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import provider_schema
 from integrations.autotask.sync.runs import request_run, run_slice
-from integrations.models import Drift, ServiceCheck, ServiceMapping, SyncRun
+from integrations.models import Drift, ServiceMapping, SyncRun
 from integrations.models.runs import Outcome
 from tenants.models import ManagedUser, MeteringPolicy
 from tests.autotask_fixtures import AutotaskStandIn
@@ -24,16 +24,16 @@ from usage.ledger.month_peaks import high_water_marks
 
 LINES = 3
 FIRST_NIGHT = datetime(2026, 3, 2, 1, tzinfo=UTC)
-SOMEONE = Actor(id=1, name="Somebody")
-# A night may come back for services that rest; each time this is enough of it.
+ADMINISTRATOR = Actor(id=1, name="Adam")
+# A run continues later for services that wait; this many slices are always enough.
 MOST_SLICES = 12
-# By then a call that the client gave up on (tests.proofs.psa) has been carried out.
+# After this time, Autotask has finished a call that the client gave up on (tests.proofs.psa).
 LATE_SECONDS = 0.6
 
 
 @dataclass
 class Edit:
-    """A number that a person set in Autotask: before the run, or between its read and its write."""
+    """A quantity that a person set in Autotask: before the run, or between its read and write."""
 
     number: int
     units: int
@@ -44,21 +44,21 @@ class Edit:
 
 @dataclass
 class PsaStage:
-    """Three mapped organizations; `stage.now` is the night that is played."""
+    """Three mapped organizations; `stage.now` is the instant of the current night."""
 
     stage: PsaScenario
     dice: random.Random
     counts: Counter[str] = field(default_factory=Counter)
     edits: list[Edit] = field(default_factory=list)
     seen_adjustments: int = 0
-    has_fired: bool = False
+    has_edit_before_push: bool = False
 
     @property
     def schema(self) -> str:
         return self.stage.provider.schema_name
 
     def change_users(self) -> None:
-        """People come and go, at noon before the night."""
+        """Add and remove users at noon before the night."""
         noon = self.stage.now - timedelta(hours=13)
         for mapping in ServiceMapping.objects.select_related("organization"):
             if self.dice.random() < 0.4:
@@ -68,21 +68,21 @@ class PsaStage:
                     organization=mapping.organization, removed_at=None
                 )
                 ids = list(users.values_list("pk", flat=True))
-                gone = self.dice.sample(ids, min(len(ids) // 3, self.dice.randint(1, 5)))
-                ManagedUser.objects.filter(pk__in=gone).update(removed_at=noon)
+                removed = self.dice.sample(ids, min(len(ids) // 3, self.dice.randint(1, 5)))
+                ManagedUser.objects.filter(pk__in=removed).update(removed_at=noon)
             if self.dice.random() < 0.03:
                 mapping.non_billable_users = self.dice.randint(0, 3)
                 mapping.save(update_fields=["non_billable_users"])
 
     def edit_before_run(self) -> None:
-        """Somebody sets a number in Autotask, before the run."""
+        """Set a quantity in Autotask before the run, as a person does."""
         number = self.dice.randrange(LINES)
         before = self.stage.units(number)
         self._note_edit(number, before, self.dice.randint(0, 40), is_between=False)
         self.stage.set_units(self.edits[-1].units, number)
 
     def set_edit_before_push(self) -> None:
-        """Somebody sets a number in the instant before our push of the same service arrives."""
+        """Have a quantity set in Autotask just before the push to the same service arrives."""
         number = self.dice.randrange(LINES)
         before = self.stage.units(number)
         self._note_edit(number, before, self.dice.randint(0, 40), is_between=True)
@@ -99,7 +99,7 @@ class PsaStage:
         self.edits.append(Edit(number, units, before, drifts, is_between))
 
     def finish(self, run: SyncRun) -> SyncRun:
-        """What the hours bring: no more faults, until the run is over."""
+        """Run the remaining slices, each at its due time, until the run is finished."""
         for _ in range(MOST_SLICES):
             again_at = run_slice(run_id=run.pk, now=self.stage.now)
             if again_at is None:
@@ -108,32 +108,32 @@ class PsaStage:
         return SyncRun.objects.get(pk=run.pk)
 
     def _pass_until(self, later: datetime) -> None:
-        """A quarter of an hour is no time here: what was late at Autotask is over by then."""
+        """Move the clock; wait in real time only for slow calls that Autotask still executes."""
         faults = self.stage.stand_in.control("GET", "faults")
         if any(fault["kind"].startswith("slow") and fault["hits"] for fault in faults):
             time.sleep(LATE_SECONDS)
         self.stage.now = later
 
     def note_applied_edits(self) -> None:
-        """Whether the edit between read and write took place. No fault comes after this."""
+        """Note whether the edit before the push happened, then remove all faults."""
         control = self.stage.stand_in.control
-        self.has_fired = any(
+        self.has_edit_before_push = any(
             fault["kind"] == "person_edit" and fault["hits"] for fault in control("GET", "faults")
         )
         control("DELETE", "faults")
 
     def errors(self, run: SyncRun) -> Iterator[tuple[str, str]]:
-        """What must not be after a night: its kind and its words."""
+        """Violations after a night, as kind and text."""
         if run.finished_at is None or run.failure:
             yield "wrong_quantities", f"the run is not over: {run.failure or run.slices}"
             return
         for mapping in ServiceMapping.objects.order_by("pk"):
             number = mapping.company_id - 29_683_500
-            yield from self._wrong_line(run, mapping, number, self._wanted(mapping))
+            yield from self._wrong_line(run, mapping, number, self._expected(mapping))
         yield from self._lost_edits()
-        yield from self._doubled()
+        yield from self._double_adjustments()
 
-    def _wanted(self, mapping: ServiceMapping) -> int:
+    def _expected(self, mapping: ServiceMapping) -> int:
         marks = {
             level.organization_id: level.high_water_mark
             for level in high_water_marks(month=self._month, metrics=[Metric.USERS])
@@ -145,7 +145,7 @@ class PsaStage:
         return Month.of_day(self.stage.now.date())
 
     def _wrong_line(
-        self, run: SyncRun, mapping: ServiceMapping, number: int, wanted: int
+        self, run: SyncRun, mapping: ServiceMapping, number: int, expected: int
     ) -> Iterator[tuple[str, str]]:
         units = self.stage.units(number, day=self._month.last_day)
         check = run.checks.filter(mapping=mapping, month=self._month.first_day).first()
@@ -154,9 +154,9 @@ class PsaStage:
             return
         self.counts[f"checks_{check.outcome}"] += 1
         is_right = {
-            Outcome.UNCHANGED: units == wanted,
-            Outcome.CHANGED: units == wanted,
-            Outcome.WAITS: units > wanted,
+            Outcome.UNCHANGED: units == expected,
+            Outcome.CHANGED: units == expected,
+            Outcome.WAITS: units > expected,
             Outcome.KEPT: units == mapping.accepted_units,
             Outcome.DRIFT: Drift.objects.filter(
                 mapping=mapping, decided_at=None, observed_units=units
@@ -165,13 +165,13 @@ class PsaStage:
         if not is_right:
             yield (
                 "wrong_quantities",
-                f"line {number} has {units}, wanted {wanted}: {check.outcome} {check.reason}",
+                f"line {number} has {units}, expected {expected}: {check.outcome} {check.reason}",
             )
 
     def _lost_edits(self) -> Iterator[tuple[str, str]]:
-        """Edits that left no trace: neither a drift nor the number itself."""
+        """Edits without a trace: no drift was opened and the quantity is another."""
         for edit in self.edits:
-            if edit.is_between and not self.has_fired:
+            if edit.is_between and not self.has_edit_before_push:
                 continue
             self.counts["edits"] += 1
             units = self.stage.units(edit.number, day=self._month.last_day)
@@ -183,8 +183,8 @@ class PsaStage:
                 )
         self.edits.clear()
 
-    def _doubled(self) -> Iterator[tuple[str, str]]:
-        """More adjustments taken for a line in this run than months it had to set."""
+    def _double_adjustments(self) -> Iterator[tuple[str, str]]:
+        """Lines with more than one adjustment for a month in this run."""
         taken = self.stage.adjustments()[self.seen_adjustments :]
         self.seen_adjustments += len(taken)
         self.counts["adjustments"] += len(taken)
@@ -194,7 +194,7 @@ class PsaStage:
                 yield "double_deltas", f"line {line}: {count} adjustments of {month} in one night"
 
     def decide_drifts(self) -> Iterator[tuple[str, str]]:
-        """A person decides on what drifted, and Autotask must follow."""
+        """Decide most open drifts, and check that Autotask has the chosen quantity."""
         from integrations.autotask.sync.drift_resolution import decide
 
         for drift in Drift.objects.filter(decided_at=None).select_related("mapping"):
@@ -205,7 +205,7 @@ class PsaStage:
                 drift=drift,
                 decision=decision,
                 seen_units=drift.observed_units,
-                actor=SOMEONE,
+                actor=ADMINISTRATOR,
                 now=self.stage.now,
             )
             self.counts[f"drifts_{decided.decision}"] += 1
@@ -213,18 +213,18 @@ class PsaStage:
                 self.finish(run)
             number = drift.mapping.company_id - 29_683_500
             units = self.stage.units(number, day=Month.of_day(drift.month).last_day)
-            should = (
+            expected = (
                 drift.theirs_units
                 if decision == Drift.Decision.ACCEPT
-                else self._wanted(drift.mapping)
+                else self._expected(drift.mapping)
             )
-            if units != should and drift.month == self._month.first_day:
+            if units != expected and drift.month == self._month.first_day:
                 yield "wrong_quantities", f"line {number} has {units} after {decided.decision}"
         self.seen_adjustments = len(self.stage.adjustments())
 
 
 def create_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) -> PsaStage:
-    """Three organizations that were synced once, without any fault."""
+    """Create three organizations and sync them once, without faults."""
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         stage = PsaScenario(provider=provider, stand_in=stand_in, now=FIRST_NIGHT)
@@ -233,16 +233,13 @@ def create_stage(provider: Any, stand_in: AutotaskStandIn, dice: random.Random) 
         for number in range(LINES):
             stage.organization(10 + 5 * number, number=number)
         played = PsaStage(stage=stage, dice=dice)
-        run = request_run(kind=SyncRun.Kind.MANUAL, actor=SOMEONE, now=stage.now)
+        run = request_run(kind=SyncRun.Kind.MANUAL, actor=ADMINISTRATOR, now=stage.now)
         played.finish(run)
         played.seen_adjustments = len(stage.adjustments())
         return played
 
 
 def forget_limits() -> None:
-    """The nights are an hour apart for Redis, not a day."""
+    """Delete the call limits from Redis, which did not see a day pass."""
     for name in ("used", "limit"):
         cache.delete(f"autotask:{GOOD.customer_database}:{name}")
-
-
-__all__ = ["PsaStage", "ServiceCheck", "forget_limits", "create_stage"]

@@ -1,4 +1,4 @@
-"""Shared by the proofs: the run with its random numbers, the Stripe stand-in, the command line."""
+"""Shared by the proofs: the run and its result, the Stripe stand-in, the command line."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ class Run:
         self.began = time.monotonic()
 
     def result(self, *names: str) -> dict[str, Any]:
-        """The JSON object of the last line: violations, these counts, and the seed to repeat the run."""
+        """The JSON object of the last line: violations, these counts, the seed to repeat it."""
         return {
             "violations": len(self.violations),
             "tries": self.tries,

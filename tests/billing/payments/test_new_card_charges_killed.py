@@ -17,7 +17,7 @@ from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
 from tests.proofs.close import FAULTS
-from tests.proofs.close_worker import LATER, Steps, give_back_leases
+from tests.proofs.close_worker import LATER, Steps, release_leases
 
 TRIES = 8
 CARDS = ("pm_card_visa", "pm_card_mastercard")
@@ -45,7 +45,7 @@ def work(scenario, steps):
         finally:
             os._exit(code)
     _, status = os.waitpid(pid, 0)
-    give_back_leases(scenario.provider)
+    release_leases(scenario.provider)
     return status
 
 
