@@ -1,7 +1,7 @@
 # Each target creates .venv and everything else that it needs; see docs/running.md.
 # ARGS passes more to pytest, a benchmark or a proof: make test ARGS="-k caps"
 SUPERVISOR = @sh mtp/supervisor/start.sh
-# A test process per core, each with databases of its own; the tests of one file stay together.
+# A test process per core, each with separate databases; the tests of one file stay together.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
 .PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting css icons

@@ -19,16 +19,16 @@ OURS = sorted(
 )
 COMPONENTS = (FOLDER / "components" / "ui.html").read_text()
 COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
-# Documents, mails and the operations admin: neither the portal's policy nor its styles reach them.
+# Documents, mails and the operations admin have neither the portal's policy nor its styles.
 APART = {"admin", "documents", "mail", "email"}
 FORBIDDEN = {
     "a style attribute": re.compile(r"<[a-z][^>]*\sstyle\s*=", re.IGNORECASE),
     "a style element": re.compile(r"<style\b", re.IGNORECASE),
-    "a script of its own": re.compile(r"<script\b(?![^>]*\ssrc=)", re.IGNORECASE),
+    "an inline script": re.compile(r"<script\b(?![^>]*\ssrc=)", re.IGNORECASE),
     "a handler in an attribute": re.compile(
         r"<[a-z][^>]*\s(on[a-z]+|hx-on[:a-z-]*)\s*=", re.IGNORECASE
     ),
-    "a class name put together": re.compile(r'class="[^"]*[a-z]-\{\{', re.IGNORECASE),
+    "a concatenated class name": re.compile(r'class="[^"]*[a-z]-\{\{', re.IGNORECASE),
 }
 
 
