@@ -1,80 +1,96 @@
-"""What billing has to say to a person: licenses running out, charges refused, balances, cards."""
+"""The alert rules of billing: licenses, allowance, refused charges, balance, card."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Subquery, Sum
 from django.urls import reverse
 
 from accounts.providers import current_provider
-from billing.contracts.licenses import CommitmentUsage, Licenses, licenses, this_month
+from billing.contracts.licenses import NEAR_PERCENT, CommitmentUsage, licenses, this_month
 from billing.dunning.status import dunning_status
 from billing.dunning.summary import DunningSummary
-from billing.formatting import date_text
+from billing.formatting import date_text, local_date
+from billing.invoicing.pack_allowance import allowance_months
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.money import format_money
-from core.months import Month
+from billing.reminders import Expiry, expiry_of, last_day
 from tenants.alerts.rules import Condition, rule
 from tenants.models import Severity
 from tenants.models.alerts import Kind
+from usage.models import ActiveMonth
 
 REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)
-# From so many days before the end of its last month on, a card should be replaced.
-CARD_WARNING_DAYS = 30
 
 
 @rule("licenses")
 def licenses_left(*, now: datetime) -> Iterator[Condition]:
-    """A commitment that is nearly used up, or exceeded. They are two causes."""
+    """Alert when a commitment is nearly used up, and with another cause when it is exceeded."""
     current = licenses(month=this_month(now=now))
     if current is None or current.usage is CommitmentUsage.WITHIN:
         return
-    if current.usage is CommitmentUsage.OVER:
-        yield _over(current)
-    else:
-        yield Condition(
-            cause="licenses-near",
-            kind=Kind.LICENSES,
-            severity=Severity.WARNING,
-            title="Licenses are running out",
-            text=f"{_in_use(current)}: {current.left:,} left.",
-            link=reverse("licenses"),
-        )
-
-
-def _over(current: Licenses) -> Condition:
-    return Condition(
-        cause="licenses-over",
+    is_over = current.usage is CommitmentUsage.OVER
+    in_use = f"{current.in_use:,} of {current.committed:,} {current.unit} in use"
+    yield Condition(
+        cause="licenses-over" if is_over else "licenses-near",
         kind=Kind.LICENSES,
-        severity=Severity.CRITICAL,
-        title=f"{current.over:,} {current.unit} above your commitment",
-        text=f"{_in_use(current)}. The month's highest count above it is billed as overage.",
+        severity=Severity.CRITICAL if is_over else Severity.WARNING,
+        title=f"{current.over:,} {current.unit} above your commitment"
+        if is_over
+        else "Licenses are running out",
+        text=f"{in_use}. The month's highest count above it is billed as overage."
+        if is_over
+        else f"{in_use}: {current.left:,} left.",
         link=reverse("licenses"),
     )
 
 
-def _in_use(current: Licenses) -> str:
-    return f"{current.in_use:,} of {current.committed:,} {current.unit} in use"
+@rule("allowance")
+def allowance(*, now: datetime) -> Iterator[Condition]:
+    """Alert when this month's active users reach 95 % of the allowance, and when they exceed it.
+
+    These are two causes for each month.
+    """
+    month = this_month(now=now)
+    counts = ActiveMonth.objects.filter(month=month.first_day).aggregate(active=Sum("count"))
+    (current,) = allowance_months(months=[month], active=[counts["active"] or 0])
+    if not current.allowance or 100 * current.active < NEAR_PERCENT * current.allowance:
+        return
+    is_over = current.overage > 0
+    in_use = (
+        f"{current.active:,} active users in {month.first_day:%B %Y}, "
+        f"{current.allowance:,} are covered"
+    )
+    yield Condition(
+        cause=f"allowance-{'over' if is_over else 'near'}:{month}",
+        kind=Kind.ALLOWANCE,
+        severity=Severity.CRITICAL if is_over else Severity.WARNING,
+        title=f"{current.overage:,} active users above your allowance"
+        if is_over
+        else "The allowance of active users is running out",
+        text=f"{in_use}." if is_over else f"{in_use}: {current.left:,} left.",
+        link=reverse("active_users"),
+    )
 
 
 @rule("charges")
 def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
-    """Each unpaid invoice whose last charge the bank refused, or wants confirmed by the holder."""
+    """Alert for each unpaid invoice whose last charge failed or waits for the card holder."""
     last = ChargeAttempt.objects.filter(invoice=OuterRef("pk")).order_by("-pk")
     refused = (
         Invoice.objects.outstanding()
         .annotate(
             last_state=Subquery(last.values("state")[:1]),
-            said=Subquery(last.values("failure_message")[:1]),
+            last_message=Subquery(last.values("failure_message")[:1]),
         )
         .filter(last_state__in=REFUSED)
         .oldest_first()
     )
-    for number, pk, state, said, owed, currency in refused.values_list(
-        "number", "pk", "last_state", "said", "owed_total", "currency"
+    for number, pk, state, message, owed, currency in refused.values_list(
+        "number", "pk", "last_state", "last_message", "owed_total", "currency"
     ):
         waits_for_holder = state == ChargeAttempt.State.NEEDS_CONFIRMATION
-        why = "The bank asks the card holder to confirm it." if waits_for_holder else said
+        why = "The bank asks the card holder to confirm it." if waits_for_holder else message
         amount = format_money(owed, currency)
         yield Condition(
             cause=f"charge-refused:{pk}",
@@ -88,7 +104,7 @@ def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - 
 
 @rule("dunning")
 def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
-    """A balance that is overdue: one alert, which gets worse with its steps."""
+    """Alert while a balance is overdue: one cause, whose severity rises with the dunning stage."""
     provider = current_provider()
     status = dunning_status(provider=provider, now=now)
     if not status.stage:
@@ -112,25 +128,20 @@ def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
 
 @rule("card")
 def expiring_card(*, now: datetime) -> Iterator[Condition]:
-    """The card on file, when its last month is nearly over, and when it is over.
-
-    A card is good through the last day of the month printed on it.
-    """
+    """Alert when the card on file expires soon, and with another cause when it has expired."""
     card = PaymentMethod.objects.current()
     if card is None:
         return
-    zone = current_provider().billing_zone()
-    today = now.astimezone(zone).date()
-    last_day = Month(card.expiry_year, card.expiry_month).last_day
-    if today + timedelta(days=CARD_WARNING_DAYS) < last_day:
+    expiry = expiry_of(card, today=local_date(now, current_provider().billing_zone()))
+    if expiry is Expiry.FAR:
         return
-    is_over = today > last_day
+    is_over = expiry is Expiry.OVER
     yield Condition(
         cause=f"card-expired:{card.pk}" if is_over else f"card-expires:{card.pk}",
         kind=Kind.PAYMENT,
         severity=Severity.CRITICAL if is_over else Severity.WARNING,
         title=f"The card {card} {'has expired' if is_over else 'expires soon'}",
-        text=f"It {'was' if is_over else 'is'} good through {date_text(last_day)}. "
+        text=f"It {'was' if is_over else 'is'} good through {date_text(last_day(card))}. "
         "Put another card on file before the next invoice.",
         link=reverse("card_replace"),
     )

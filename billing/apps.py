@@ -14,4 +14,3 @@ class BillingConfig(AppConfig):
         """Register the outbox handlers and the alert rules of billing."""
         importlib.import_module("billing.outbox_handlers")
         importlib.import_module("billing.alerts")
-        importlib.import_module("billing.allowance_alerts")

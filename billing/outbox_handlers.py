@@ -1,4 +1,4 @@
-"""Who does billing's durable work: each handler is safe to run twice for one message."""
+"""The handlers of billing's outbox messages; each is safe to run twice for one message."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.providers import current_provider
 from billing import documents, topics
-from billing.corrections import mails, refund_sending
+from billing.corrections import mails, refunds
 from billing.documents.contract_documents import render_contract_document
 from billing.documents.credit_note import render_credit_note
 from billing.documents.invoice_mails import send_document_mail
@@ -15,86 +15,78 @@ from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Chargeback, Contract, CreditNote, Invoice, Refund
 from billing.payments import cards, charging, new_card_charges
 from billing.payments import mails as payment_mails
-from billing.payments.chargeback_mails import queue_chargeback_mails
 from billing.webhooks import handlers
 from billing.webhooks.inbox import Event
 from core.outbox.topics import Postpone, handler
 from tenants.alerts.schedule import check_soon
 
-SOON = timedelta(seconds=5)
-FIRST_LOOK = timedelta(seconds=30)
-SLOWEST_LOOK = timedelta(hours=1)
+SHORTEST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(hours=1)
 
 
 @handler(topics.CHARGE)
 def charge(payload: Mapping[str, Any], now: datetime) -> None:
-    """Charge an invoice; come back for an outcome that is not known yet."""
-    with _patience(now=now):
+    """Charge an invoice; postpone while the outcome is unknown."""
+    with _postponed_without_answer(now=now):
         attempt = charging.charge_invoice(
             invoice_id=payload["invoice_id"],
             cause=payload.get("cause", charging.CLOSE),
             card_id=payload.get("card_id"),
             now=now,
         )
-    _come_back(attempt, now=now)
+    _postpone_if_unfinished(attempt, now=now)
 
 
 @handler(topics.NEW_CARD_CHARGES)
 def charge_for_new_card(payload: Mapping[str, Any], now: datetime) -> None:
-    """Charge a new card with the next of the outstanding invoices."""
-    with _patience(now=now):
+    """Charge a new card for the next outstanding invoice."""
+    with _postponed_without_answer(now=now):
         attempt = new_card_charges.charge_next(
             card_id=payload["card_id"], position=payload["position"], now=now
         )
-    _come_back(attempt, now=now)
+    _postpone_if_unfinished(attempt, now=now)
 
 
 @contextmanager
-def _patience(*, now: datetime) -> Iterator[None]:
-    """Stripe being busy or silent is no failure of the message, however long it lasts."""
+def _postponed_without_answer(*, now: datetime) -> Iterator[None]:
+    """Postpone while Stripe is busy or does not answer; that is no failure of the message."""
     try:
         yield
-    except (gateway.NotDone, gateway.OutcomeUnknown) as away:
-        raise Postpone(now + FIRST_LOOK) from away
+    except (gateway.NotDone, gateway.OutcomeUnknown) as error:
+        raise Postpone(now + SHORTEST_WAIT) from error
 
 
-def _come_back(attempt: ChargeAttempt | None, *, now: datetime) -> None:
+def _postpone_if_unfinished(attempt: ChargeAttempt | None, *, now: datetime) -> None:
+    """Wait as long again as the attempt has been open: half a minute to an hour."""
     check_soon()
-    if attempt is not None and attempt.state in (
-        ChargeAttempt.State.UNKNOWN,
-        ChargeAttempt.State.PROCESSING,
-    ):
-        raise Postpone(now + _wait(attempt, now=now))
-
-
-def _wait(attempt: ChargeAttempt, *, now: datetime) -> timedelta:
-    """As long again as it has been open, from half a minute to an hour."""
-    return max(FIRST_LOOK, min(now - attempt.created_at, SLOWEST_LOOK))
+    unfinished = (ChargeAttempt.State.UNKNOWN, ChargeAttempt.State.PROCESSING)
+    if attempt is not None and attempt.state in unfinished:
+        raise Postpone(now + max(SHORTEST_WAIT, min(now - attempt.created_at, LONGEST_WAIT)))
 
 
 @handler(topics.REFUND)
-def give_back(payload: Mapping[str, Any], now: datetime) -> None:
-    """Have Stripe give an ordered refund back; come back for an outcome that is not known yet."""
-    refund_sending.send_refund(refund_id=payload["refund_id"], now=now)
+def send_refund(payload: Mapping[str, Any], now: datetime) -> None:
+    """Send an ordered refund to Stripe; postpone while the outcome is unknown."""
+    refunds.send_refund(refund_id=payload["refund_id"], now=now)
 
 
 @handler(topics.CARD_SETTLED)
-def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - one for all
-    """Tell Stripe which card is the default and take the replaced ones off."""
+def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
+    """Make the current card Stripe's default, and detach replaced cards."""
     if not cards.settle_cards_at_stripe(provider=current_provider(), now=now):
-        raise Postpone(now + SLOWEST_LOOK)
+        raise Postpone(now + LONGEST_WAIT)
 
 
 @handler(topics.STRIPE_EVENT)
 def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
-    """Act on a kept event."""
+    """Apply a stored event."""
     handlers.apply_event(event_id=payload["event_id"], provider=current_provider(), now=now)
     check_soon()
 
 
 @handler(topics.STRIPE_EVENT_OWNER)
 def find_owner(payload: Mapping[str, Any], now: datetime) -> None:
-    """Ask Stripe whose event this is, and keep it there."""
+    """Find the provider of an event that names no customer, and store the event there."""
     event = Event(
         id=payload["event_id"],
         type=payload["type"],
@@ -106,50 +98,43 @@ def find_owner(payload: Mapping[str, Any], now: datetime) -> None:
 
 @handler(topics.CHARGEBACK_MAIL)
 def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
-    """Tell operations of a contested payment, and the billing contacts of a lost one."""
+    """Mail a chargeback to operations, and a lost one to the billing contacts."""
     chargeback = Chargeback.objects.select_related("payment__invoice").get(
         pk=payload["chargeback_id"]
     )
     if chargeback.state == payload["state"]:
-        queue_chargeback_mails(chargeback=chargeback, provider=current_provider(), now=now)
+        payment_mails.queue_chargeback_mails(
+            chargeback=chargeback, provider=current_provider(), now=now
+        )
 
 
 @handler(topics.DOCUMENTS)
 def render_documents_of_invoice(payload: Mapping[str, Any], now: datetime) -> None:
-    """Render an issued invoice's PDF and CSV and keep their bytes."""
+    """Render and store an issued invoice's PDF and CSV."""
     documents.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
 
 
 @handler(topics.INVOICE_MAIL)
 def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
-    """Mail an issued invoice once its PDF is there."""
-    try:
-        payment_mails.queue_invoice_mail(invoice_id=payload["invoice_id"], now=now)
-    except payment_mails.DocumentsNotReady as waiting:
-        raise Postpone(now + SOON) from waiting
+    """Mail an issued invoice; postpone until its PDF is rendered."""
+    payment_mails.queue_invoice_mail(invoice_id=payload["invoice_id"], now=now)
 
 
 @handler(topics.RECEIPT_MAIL)
 def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
-    """Mail the copy of a paid invoice once its PDF is there."""
-    try:
-        payment_mails.queue_receipt_mail(attempt_id=payload["attempt_id"], now=now)
-    except payment_mails.DocumentsNotReady as waiting:
-        raise Postpone(now + SOON) from waiting
+    """Mail the receipt of a paid invoice; postpone until its PDF is rendered."""
+    payment_mails.queue_receipt_mail(attempt_id=payload["attempt_id"], now=now)
 
 
 @handler(topics.CHARGE_FAILED_MAIL)
 def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
-    """Tell the billing contacts that a card was not charged, with the invoice."""
-    try:
-        payment_mails.queue_charge_failed_mail(attempt_id=payload["attempt_id"], now=now)
-    except payment_mails.DocumentsNotReady as waiting:
-        raise Postpone(now + SOON) from waiting
+    """Mail a failed charge, with the invoice; postpone until its PDF is rendered."""
+    payment_mails.queue_charge_failed_mail(attempt_id=payload["attempt_id"], now=now)
 
 
 @handler(topics.CREDIT_NOTE)
 def render_credit_note_document(payload: Mapping[str, Any], now: datetime) -> None:
-    """Render an issued credit note, keep its bytes and mail it."""
+    """Render, store and mail an issued credit note."""
     note = CreditNote.objects.select_related("invoice").get(pk=payload["credit_note_id"])
     render_credit_note(note=note, now=now)
     mails.queue_credit_note_mail(note=note, now=now)
@@ -157,7 +142,7 @@ def render_credit_note_document(payload: Mapping[str, Any], now: datetime) -> No
 
 @handler(topics.REFUND_MAIL)
 def mail_refund(payload: Mapping[str, Any], now: datetime) -> None:
-    """Tell the billing contacts of money given back."""
+    """Mail a refund to the billing contacts."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
     mails.queue_refund_mail(refund=refund, now=now)
 
@@ -170,7 +155,7 @@ def mail_document(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: A
 
 @handler(topics.CONTRACT_DOCUMENT)
 def render_document_of_contract(payload: Mapping[str, Any], now: datetime) -> None:
-    """Render an agreed contract and keep its bytes."""
+    """Render and store an agreed contract."""
     render_contract_document(
         contract=Contract.objects.get(pk=payload["contract_id"]),
         provider=current_provider(),
@@ -180,6 +165,6 @@ def render_document_of_contract(payload: Mapping[str, Any], now: datetime) -> No
 
 @handler(topics.REFUND_FAILED_MAIL)
 def mail_failed_refund(payload: Mapping[str, Any], now: datetime) -> None:
-    """Tell operations of money that did not go back."""
+    """Mail a failed refund to operations."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
     mails.queue_refund_failed_mail(refund=refund, provider=current_provider(), now=now)

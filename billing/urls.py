@@ -1,4 +1,4 @@
-"""Addresses of billing."""
+"""The URLs of billing."""
 
 from django.urls import include, path
 

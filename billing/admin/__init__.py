@@ -1,4 +1,4 @@
-"""Operations' pages of billing; importing them registers them."""
+"""Operations' pages of billing; importing this package registers them."""
 
 from billing.admin import contracts, dunning, payments, verification
 from billing.admin.corrections import records

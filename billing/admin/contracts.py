@@ -1,4 +1,4 @@
-"""Operations: contracts and tax of the chosen provider."""
+"""Operations' pages of a provider's contracts and tax."""
 
 from datetime import date
 from typing import Any
@@ -18,16 +18,12 @@ from billing.contracts.contracts import MonthsClosed, agree_contract
 from billing.contracts.duration import is_whole_terms
 from billing.contracts.renewals import TERM_MONTHS
 from billing.customer.profile import OWN_FIELDS, profile_or_draft
-from billing.models import (
-    BillingProfile,
-    Contract,
-    MonthClose,
-)
+from billing.models import BillingProfile, Contract, MonthClose
 from core.actors import actor_of
 from core.months import MONTHS_OF_A_YEAR, Month
 from tenants import audit
 
-# Further away a due date may be none that a calendar has, and the month could never be closed.
+# With more days, a due date could lie outside the calendar, and the month could not be closed.
 LONGEST_TERMS_DAYS = 365
 
 
@@ -60,7 +56,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
         self.fields["package"].queryset = Package.objects.order_by("name")  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Committed contracts name their quantity, others none; months are whole."""
+        """Require a quantity for committed contracts only, and whole months and terms."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         is_committed = cleaned.get("kind") == ContractKind.COMMITTED
         if is_committed != bool(cleaned.get("committed_quantity")):
@@ -94,7 +90,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def _ask_about_past_months(self, starts_on: date) -> None:
-        """The scheduler would close all of them within the hour, which nobody may have meant."""
+        """Require a confirmation: the scheduler would close these months within the hour."""
         zone = current_provider().billing_zone()
         first, running = Month.of_day(starts_on), Month.of(timezone.now(), zone)
         over = (running.year - first.year) * MONTHS_OF_A_YEAR + running.month - first.month
@@ -109,7 +105,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Contract)
 class ContractAdmin(BillingAdmin):
-    """Agreed by hand, never changed: another contract follows it from a later month on."""
+    """Contracts are added, never changed: another contract follows from a later month on."""
 
     may_add = True
     form = ContractForm
@@ -131,7 +127,7 @@ class ContractAdmin(BillingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """A month that was closed while the form was open is told, and nothing is kept."""
+        """Show an error if a month was closed while the form was open; nothing is saved then."""
         try:
             answer: HttpResponse = super().changeform_view(
                 request, object_id, form_url, extra_context
@@ -142,7 +138,7 @@ class ContractAdmin(BillingAdmin):
         return answer
 
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
-        """Through the domain: the copy of the package, the allowance, the audit log."""
+        """Call the domain, which copies the package, lifts the allowance and logs."""
         agree_contract(
             contract=obj,
             package=form.cleaned_data["package"],
@@ -154,24 +150,21 @@ class ContractAdmin(BillingAdmin):
 
 @admin.register(BillingProfile)
 class BillingProfileAdmin(BillingAdmin):
-    """The tax is operations' to set; the rest is the provider's own."""
+    """Operations set the tax; the provider sets the rest."""
 
     may_add = True
     may_change = True
     list_display = ("legal_name", "country", "tax_id", "tax_name", "tax_rate")
-    readonly_fields = (
-        "id",
-        *OWN_FIELDS,
-    )
+    readonly_fields = ("id", *OWN_FIELDS)
 
     def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        """Only before the provider has saved its own part: its first invoice has a tax already."""
+        """Only before the provider saved its part, so that its first invoice has the tax."""
         return super().has_add_permission(request, obj) and not BillingProfile.objects.exists()
 
     def save_model(
         self, request: HttpRequest, obj: BillingProfile, form: Any, change: bool
     ) -> None:
-        """Keep the change and who made it."""
+        """Save the tax and log who changed it."""
         if not change:
             known = profile_or_draft(provider=current_provider())
             obj.legal_name, obj.contact_emails = known.legal_name, known.contact_emails

@@ -1,4 +1,4 @@
-"""Operations: the steps of an outstanding balance, and suspensions put off."""
+"""Operations' pages of dunning steps and of deferred suspensions."""
 
 from datetime import date
 from typing import Any
@@ -21,7 +21,7 @@ from core.text import plain_text
 
 @admin.register(DunningStep)
 class DunningStepAdmin(BillingAdmin):
-    """Each step as it was reached, mailed and left."""
+    """Each dunning step: when it was reached, mailed and left."""
 
     list_display = ("step", "invoice", "since", "at", "mailed_at", "ended_at")
     list_filter = ("step",)
@@ -30,7 +30,7 @@ class DunningStepAdmin(BillingAdmin):
 
 
 class DeferralForm(ModelForm):  # type: ignore[type-arg]
-    """How long, and why."""
+    """The last day of a deferral, and its reason."""
 
     reason = forms.CharField(
         max_length=500,
@@ -45,14 +45,14 @@ class DeferralForm(ModelForm):  # type: ignore[type-arg]
     today: date
 
     def clean_last_day(self) -> date:
-        """A day that is not over in the billing time zone."""
+        """Accept today or a later day, in the billing time zone."""
         day: date = self.cleaned_data["last_day"]
         if day < self.today:
             raise forms.ValidationError("This day is over already.")
         return day
 
     def clean_reason(self) -> str:
-        """One line that can be read."""
+        """Join it to one line, without unreadable characters."""
         reason = " ".join(self.cleaned_data["reason"].split())
         plain_text(reason)
         return reason
@@ -60,7 +60,7 @@ class DeferralForm(ModelForm):  # type: ignore[type-arg]
 
 @admin.register(SuspensionDeferral)
 class SuspensionDeferralAdmin(BillingAdmin):
-    """Made and withdrawn, never changed."""
+    """Deferrals are made and withdrawn, never changed."""
 
     may_add = True
     form = DeferralForm
@@ -71,7 +71,7 @@ class SuspensionDeferralAdmin(BillingAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """A form that knows which day it is for the provider."""
+        """Give the form today's date in the provider's billing zone."""
         form = super().get_form(request, obj, change=change, **kwargs)
         form.today = local_date(timezone.now(), current_provider().billing_zone())
         return form
@@ -83,7 +83,7 @@ class SuspensionDeferralAdmin(BillingAdmin):
         form: Any,
         change: bool,  # noqa: ARG002 - Django's signature
     ) -> None:
-        """Through the domain: the log, and the access at once."""
+        """Call the domain, which logs the deferral and restores access at once."""
         made = defer_suspension(
             provider=current_provider(),
             reason=form.cleaned_data["reason"],
@@ -93,9 +93,9 @@ class SuspensionDeferralAdmin(BillingAdmin):
         )
         obj.pk = made.pk
 
-    @admin.action(description="Withdraw: suspend as if it had never been put off")
+    @admin.action(description="Withdraw: suspend as without a deferral")
     def withdraw(self, request: HttpRequest, queryset: QuerySet[SuspensionDeferral]) -> None:
-        """End the chosen ones now."""
+        """Withdraw the selected deferrals now."""
         count = sum(
             withdraw_deferral(deferral=deferral, actor=actor_of(request), now=timezone.now())
             for deferral in queryset

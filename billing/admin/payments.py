@@ -1,20 +1,14 @@
-"""Operations: a look at the charges of the chosen provider."""
+"""Operations' pages of charges, cards, payment differences and chargebacks."""
 
 from django.contrib import admin
 
-from billing.admin.base import BillingAdmin
-from billing.models import (
-    ChargeAttempt,
-    Chargeback,
-    PaymentDifference,
-    PaymentMethod,
-)
-from billing.money import format_money
+from billing.admin.base import BillingAdmin, money_column
+from billing.models import ChargeAttempt, Chargeback, PaymentDifference, PaymentMethod
 
 
 @admin.register(ChargeAttempt)
 class ChargeAttemptAdmin(BillingAdmin):
-    """Every attempt to charge, to see a stuck one."""
+    """Every charge attempt, to find one that is stuck."""
 
     list_display = ("invoice", "cause", "state", "decline_code", "created_at", "finished_at")
     list_filter = ("state",)
@@ -25,7 +19,7 @@ class ChargeAttemptAdmin(BillingAdmin):
 
 @admin.register(PaymentMethod)
 class PaymentMethodAdmin(BillingAdmin):
-    """Cards on file, now and before."""
+    """The card on file and replaced cards."""
 
     list_display = ("__str__", "added_by_name", "became_default_at", "replaced_at", "detached_at")
     ordering = ("-became_default_at",)
@@ -33,7 +27,7 @@ class PaymentMethodAdmin(BillingAdmin):
 
 @admin.register(PaymentDifference)
 class PaymentDifferenceAdmin(BillingAdmin):
-    """Where Stripe's books and ours differ; a row is settled by the day both agree again."""
+    """Differences between Stripe's payments and ours; settled when both agree again."""
 
     list_display = (
         "kind",
@@ -47,38 +41,22 @@ class PaymentDifferenceAdmin(BillingAdmin):
     list_filter = ("kind", ("settled_at", admin.EmptyFieldListFilter))
     search_fields = ("stripe_payment_intent_id", "invoice_number")
     ordering = ("-found_at", "-id")
-
-    @admin.display(description="At Stripe")
-    def at_stripe(self, difference: PaymentDifference) -> str:
-        """As an amount."""
-        return _amount(difference.stripe_minor, difference.currency)
-
-    @admin.display(description="Booked")
-    def booked(self, difference: PaymentDifference) -> str:
-        """As an amount."""
-        return _amount(difference.recorded_minor, difference.currency)
+    at_stripe = money_column("At Stripe", "stripe_minor")
+    booked = money_column("Booked", "recorded_minor")
 
 
 @admin.register(Chargeback)
 class ChargebackAdmin(BillingAdmin):
-    """Payments that a bank contests or took back, as Stripe says; answered in its dashboard."""
+    """Payments that a bank contests or took back; they are answered in Stripe's dashboard."""
 
     list_display = ("invoice", "amount", "reason", "state", "evidence_due_at", "opened_at")
     list_filter = ("state",)
     list_select_related = ("payment__invoice",)
     search_fields = ("stripe_dispute_id", "payment__invoice__number")
     ordering = ("-opened_at", "-id")
+    amount = money_column("Amount", "amount_minor")
 
     @admin.display(description="Invoice")
     def invoice(self, chargeback: Chargeback) -> str:
-        """Whose payment it is."""
+        """The number of the payment's invoice."""
         return str(chargeback.payment.invoice.number)
-
-    @admin.display(description="Amount")
-    def amount(self, chargeback: Chargeback) -> str:
-        """As an amount."""
-        return format_money(chargeback.amount_minor, chargeback.currency)
-
-
-def _amount(minor: int | None, currency: str) -> str:
-    return "nothing" if minor is None else format_money(minor, currency)

@@ -1,4 +1,4 @@
-"""Operations: each month's close as it ran, and its verification."""
+"""Operations' pages of month closes and of their verification."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ from core.months import Month
 
 @admin.register(MonthClose)
 class MonthCloseAdmin(BillingAdmin):
-    """Each month's close as it ran; one without an end is resumed by the next hour."""
+    """Each month's close; an unfinished one is resumed within the hour."""
 
     list_display = ("month", "started_at", "issued_at", "invoices", "outcome")
     ordering = ("-month",)
     change_form_outer_before_template = "admin/billing/verify_link.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own, and the verification of one month."""
+        """Add the verification of one month."""
         verify = path(
             "<int:pk>/verify/",
             self.admin_site.admin_view(require_safe(self.verify)),
@@ -41,7 +41,7 @@ class MonthCloseAdmin(BillingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The close, with the way to its verification once it is issued."""
+        """Add a link to the verification of an issued close."""
         run = self.get_object(request, object_id)
         is_closed = run is not None and run.issued_at is not None
         verify_url = (
@@ -52,19 +52,20 @@ class MonthCloseAdmin(BillingAdmin):
         return answer
 
     def verify(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The month worked out anew and compared, now. PDFs by their hash: a web process never
-        renders (docs/decisions/0007).
+        """Recompute the month and compare it.
+
+        PDFs are compared by hash only: a web process never renders (docs/decisions/0007).
         """
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = get_object_or_404(MonthClose, pk=pk, issued_at__isnull=False)
         provider = current_provider()
         month = Month.of_day(run.month)
-        found = verify_month(provider=provider, month=month, renders=False)
+        verification = verify_month(provider=provider, month=month, renders=False)
         context = {
             **self.admin_site.each_context(request),
             "title": f"Verification of {run.month:%B %Y}",
-            "found": found,
+            "verification": verification,
             "run": run,
             "opts": self.opts,
             "command": f"manage.py verify_month --provider {provider.invoice_prefix.lower()} "

@@ -1,1 +1,1 @@
-"""What operations correct after issue; an issued invoice itself never changes (decision 0018)."""
+"""Corrections by operations; an issued invoice itself never changes (docs/decisions/0018)."""

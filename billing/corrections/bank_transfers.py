@@ -1,4 +1,4 @@
-"""Operations record money that came to the bank: all that is owed, or a part of it."""
+"""Bank transfers, recorded by operations: all that an invoice owes, or a part of it."""
 
 from datetime import date, datetime
 
@@ -21,13 +21,13 @@ def record_transfer(
     now: datetime,
     seen: Amounts | None = None,
 ) -> Payment:
-    """Book a bank transfer that came in on a day of the billing time zone.
+    """Book a bank transfer that was received on a day in the billing time zone.
 
-    Also on a written-off invoice. Raises `CorrectionRefused` for more than is unpaid, for a void
-    invoice, for a transfer that is booked already, and while a charge is under way.
+    Possible on a written-off invoice too. Raises `CorrectionRefused` above the unpaid amount, for
+    a void invoice, for a transfer that is booked already, and while a charge runs.
     """
 
-    def act(invoice: Invoice) -> Payment:
+    def book(invoice: Invoice) -> Payment:
         zone = invoice.billing_zone()
         _check_day(invoice, received_on, today=now.astimezone(zone).date())
         _check_amount(invoice, amount_minor)
@@ -44,19 +44,29 @@ def record_transfer(
             recorded_by_id=actor.id,
             recorded_by_name=actor.name[:200],
         )
-        _log(payment, actor=actor, now=now)
+        audit.record(
+            actor=actor,
+            action="payment.recorded",
+            subject=invoice.number,
+            after={
+                "amount": format_money(amount_minor, invoice.currency),
+                "received": received_at.isoformat(),
+                "reference": payment.reference,
+            },
+            now=now,
+        )
         return payment
 
-    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(book, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def _check_day(invoice: Invoice, received_on: date, *, today: date) -> None:
     if received_on > today:
-        raise CorrectionRefused("This day is yet to come.", field="received_on")
+        raise CorrectionRefused("This day is in the future.", field="received_on")
     issued_on = invoice.issued_at.astimezone(invoice.billing_zone()).date()
     if received_on < issued_on:
         raise CorrectionRefused(
-            f"{invoice.number} was issued on {issued_on:%-d %B %Y}: nobody could pay it before.",
+            f"{invoice.number} was issued on {issued_on:%-d %B %Y}. Enter that day or a later one.",
             field="received_on",
         )
 
@@ -67,7 +77,7 @@ def _check_amount(invoice: Invoice, amount_minor: int) -> None:
             f"{invoice.number} is void. Record the transfer on the invoice that replaces it."
         )
     if amount_minor <= 0:
-        raise CorrectionRefused("Enter the amount that came in.", field="amount")
+        raise CorrectionRefused("Enter the amount that was received.", field="amount")
     left = invoice.amounts.unpaid_minor
     if amount_minor > left:
         too_much = format_money(amount_minor - left, invoice.currency)
@@ -90,17 +100,3 @@ def _check_it_is_new(
             "This transfer is recorded already: same day, amount and reference.",
             field="reference",
         )
-
-
-def _log(payment: Payment, *, actor: Actor, now: datetime) -> None:
-    audit.record(
-        actor=actor,
-        action="payment.recorded",
-        subject=payment.invoice.number,
-        after={
-            "amount": format_money(payment.amount_minor, payment.currency),
-            "received": payment.received_at.isoformat(),
-            "reference": payment.reference,
-        },
-        now=now,
-    )

@@ -1,8 +1,7 @@
-"""How much a credit note takes back, and how much of that is tax: arithmetic on minor units.
+"""The amounts of a credit note, before tax and tax: pure arithmetic on minor units.
 
-The tax follows the invoice's own in proportion, rounded once per note by the one rounding function
-against what all notes up to it come to. So several notes that take back everything take back
-exactly its tax, whatever each of them was rounded to.
+The tax is the invoice's tax in proportion. It is rounded once per note, on the sum of all notes so
+far, so that notes over the whole invoice together credit exactly its tax.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from billing.money import major, round_minor
 
 
 class MoreThanIsLeft(Exception):
-    """A credit note would take back more than the invoice still carries."""
+    """The credit note would be above what can still be credited of the invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Split:
 
     @property
     def total_minor(self) -> int:
-        """Both together."""
+        """The amount with its tax."""
         return self.subtotal_minor + self.tax_minor
 
     def __add__(self, other: "Split") -> "Split":
@@ -35,9 +34,9 @@ class Split:
 
 
 def credit_of_total(*, invoice: Split, credited: Split, total_minor: int, currency: str) -> Split:
-    """An amount including tax, split as the invoice is; `credited` is what went before.
+    """Split an amount that includes tax like the invoice; `credited` is the sum of earlier notes.
 
-    Raises `MoreThanIsLeft`, and ValueError for nothing.
+    Raises `MoreThanIsLeft`, and ValueError if the amount is not positive.
     """
     left = invoice - credited
     _check(total_minor, left.total_minor)
@@ -51,9 +50,9 @@ def credit_of_total(*, invoice: Split, credited: Split, total_minor: int, curren
 def credit_of_subtotal(
     *, invoice: Split, credited: Split, subtotal_minor: int, currency: str
 ) -> Split:
-    """An amount before tax (lines of the invoice) with its tax; `credited` is what went before.
+    """Add the tax to an amount before tax (lines); `credited` is the sum of earlier notes.
 
-    Raises `MoreThanIsLeft`, and ValueError for nothing.
+    Raises `MoreThanIsLeft`, and ValueError if the amount is not positive.
     """
     left = invoice - credited
     _check(subtotal_minor, left.subtotal_minor)
@@ -63,10 +62,10 @@ def credit_of_subtotal(
     return Split(subtotal_minor=subtotal_minor, tax_minor=tax)
 
 
-def _check(wanted: int, left: int) -> None:
-    if wanted <= 0:
-        raise ValueError("A credit note takes something back.")
-    if wanted > left:
+def _check(amount: int, left: int) -> None:
+    if amount <= 0:
+        raise ValueError("A credit note has a positive amount.")
+    if amount > left:
         raise MoreThanIsLeft
 
 

@@ -1,4 +1,4 @@
-"""A credit note comes to be: numbered without gaps, everything it says copied onto it for good."""
+"""Issue of credit notes: numbered without gaps, with a copy of everything that they state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,14 @@ from core.outbox.delivery import enqueue
 from tenants import audit
 
 CREDIT_NOTE_NUMBERS = "credit_note"
+COPIED_FROM_INVOICE = (
+    "currency", "tax_name", "tax_rate", "billing_time_zone", "seller", "buyer",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A line of a note to be issued, before tax; `line` where it takes back one of the invoice."""
+class NoteLine:
+    """A line of a note to issue, in minor units before tax; `line` is the credited invoice line."""
 
     description: str
     amount_minor: int
@@ -29,12 +32,12 @@ class Taken:
 
 
 def split_of(invoice: Invoice) -> Split:
-    """The invoice as issued, before tax and tax."""
+    """Return the invoice's issued amounts."""
     return Split(subtotal_minor=invoice.subtotal_minor, tax_minor=invoice.tax_minor)
 
 
 def credited_split(invoice: Invoice) -> Split:
-    """What its credit notes took back so far."""
+    """Return the sum of the invoice's credit notes."""
     sums = invoice.credit_notes.aggregate(subtotal=Sum("subtotal_minor"), tax=Sum("tax_minor"))
     return Split(subtotal_minor=sums["subtotal"] or 0, tax_minor=sums["tax"] or 0)
 
@@ -43,17 +46,29 @@ def issue_note(
     *,
     invoice: Invoice,
     split: Split,
-    taken: Sequence[Taken],
+    note_lines: Sequence[NoteLine],
     reason: str,
     actor: Actor,
     now: datetime,
 ) -> CreditNote:
-    """Issue a note of the locked invoice in the running transaction; its PDF and mail follow.
+    """Issue a note of the locked invoice in the running transaction; queue its PDF and mail.
 
-    The number is taken here and nowhere earlier: a transaction that is rolled back leaves no gap.
-    `split` comes from `credit_amounts`, which goes no further than what the invoice carries.
+    The number is taken in this transaction: a rollback leaves no gap. `split` comes from
+    `credit_amounts`, which checks it against what can still be credited.
     """
-    note = _numbered(invoice, split, reason=reason, actor=actor, now=now)
+    number = take_numbers(name=CREDIT_NOTE_NUMBERS, count=1)
+    note = CreditNote.objects.create(
+        number=f"{current_provider().invoice_prefix}-CN-{number:06d}",
+        invoice=invoice,
+        **{name: getattr(invoice, name) for name in COPIED_FROM_INVOICE},
+        subtotal_minor=split.subtotal_minor,
+        tax_minor=split.tax_minor,
+        total_minor=split.total_minor,
+        reason=reason,
+        issued_at=now,
+        issued_by_id=actor.id,
+        issued_by_name=actor.name[:200],
+    )
     CreditNoteLine.objects.bulk_create(
         CreditNoteLine(
             credit_note=note,
@@ -62,7 +77,7 @@ def issue_note(
             description=line.description[:500],
             amount_minor=line.amount_minor,
         )
-        for position, line in enumerate(taken, start=1)
+        for position, line in enumerate(note_lines, start=1)
     )
     enqueue(
         topic=topics.CREDIT_NOTE,
@@ -70,42 +85,15 @@ def issue_note(
         payload={"credit_note_id": note.pk},
         now=now,
     )
-    _log(note, actor=actor, now=now)
-    return note
-
-
-def _numbered(
-    invoice: Invoice, split: Split, *, reason: str, actor: Actor, now: datetime
-) -> CreditNote:
-    number = take_numbers(name=CREDIT_NOTE_NUMBERS, count=1)
-    return CreditNote.objects.create(
-        number=f"{current_provider().invoice_prefix}-CN-{number:06d}",
-        invoice=invoice,
-        currency=invoice.currency,
-        subtotal_minor=split.subtotal_minor,
-        tax_name=invoice.tax_name,
-        tax_rate=invoice.tax_rate,
-        tax_minor=split.tax_minor,
-        total_minor=split.total_minor,
-        reason=reason,
-        issued_at=now,
-        billing_time_zone=invoice.billing_time_zone,
-        seller=invoice.seller,
-        buyer=invoice.buyer,
-        issued_by_id=actor.id,
-        issued_by_name=actor.name[:200],
-    )
-
-
-def _log(note: CreditNote, *, actor: Actor, now: datetime) -> None:
     audit.record(
         actor=actor,
         action="credit_note.issued",
         subject=note.number,
         after={
-            "invoice": note.invoice.number,
+            "invoice": invoice.number,
             "amount": format_money(note.total_minor, note.currency),
-            "reason": note.reason,
+            "reason": reason,
         },
         now=now,
     )
+    return note

@@ -1,4 +1,4 @@
-"""Operations take part of an invoice back: chosen lines, or an amount."""
+"""Credits of an invoice by operations: chosen lines, or an amount."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -11,7 +11,7 @@ from billing.corrections.credit_amounts import (
     credit_of_subtotal,
     credit_of_total,
 )
-from billing.corrections.credit_notes import Taken, credited_split, issue_note, split_of
+from billing.corrections.credit_notes import NoteLine, credited_split, issue_note, split_of
 from billing.corrections.refunds import refund_overpayment
 from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.models.invoice_amounts import Amounts
@@ -29,20 +29,31 @@ def credit_amount(
     now: datetime,
     seen: Amounts | None = None,
 ) -> CreditNote:
-    """Credit an amount, its tax included; what was paid of it already is refunded.
+    """Credit an amount that includes tax; the part that was paid already is refunded.
 
-    Raises `CorrectionRefused`, also while a charge of the invoice is under way.
+    Raises `CorrectionRefused`, also while a charge of the invoice runs.
     """
 
-    def act(invoice: Invoice) -> CreditNote:
+    def credit_invoice(invoice: Invoice) -> CreditNote:
         _check(invoice, reason)
         if total_minor <= 0:
             raise CorrectionRefused("Enter the amount to credit.", field="amount")
-        split = _split_of_total(invoice, total_minor)
-        taken = [Taken(description=reason.strip(), amount_minor=split.subtotal_minor)]
-        return credit(invoice, split, taken, reason=reason, actor=actor, now=now)
+        try:
+            split = credit_of_total(
+                invoice=split_of(invoice),
+                credited=credited_split(invoice),
+                total_minor=total_minor,
+                currency=invoice.currency,
+            )
+        except MoreThanIsLeft as error:
+            left = format_money(invoice.amounts.creditable_minor, invoice.currency)
+            raise CorrectionRefused(
+                f"No more than {left} of {invoice.number} is left to be credited.", field="amount"
+            ) from error
+        note_lines = [NoteLine(description=reason.strip(), amount_minor=split.subtotal_minor)]
+        return credit(invoice, split, note_lines, reason=reason, actor=actor, now=now)
 
-    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(credit_invoice, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def credit_lines(
@@ -54,20 +65,20 @@ def credit_lines(
     now: datetime,
     seen: Amounts | None = None,
 ) -> CreditNote:
-    """Credit what is left of these lines, with its tax; what was paid of it already is refunded.
+    """Credit the remaining amounts of these lines with tax; the part paid already is refunded.
 
-    Raises `CorrectionRefused`, also while a charge of the invoice is under way.
+    Raises `CorrectionRefused`, also while a charge of the invoice runs.
     """
 
-    def act(invoice: Invoice) -> CreditNote:
+    def credit_invoice(invoice: Invoice) -> CreditNote:
         _check(invoice, reason)
         lines = list(invoice.lines.filter(pk__in=line_ids).order_by("position"))
         if not lines or len(lines) != len(set(line_ids)):
             raise CorrectionRefused("Choose lines of this invoice.", field="lines")
-        taken, split = taken_of_lines(invoice, lines)
-        return credit(invoice, split, taken, reason=reason, actor=actor, now=now)
+        note_lines, split = note_for_lines(invoice, lines)
+        return credit(invoice, split, note_lines, reason=reason, actor=actor, now=now)
 
-    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(credit_invoice, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def _check(invoice: Invoice, reason: str) -> None:
@@ -77,71 +88,59 @@ def _check(invoice: Invoice, reason: str) -> None:
         raise CorrectionRefused("Give the reason: it is printed on the note.", field="reason")
 
 
-def _split_of_total(invoice: Invoice, total_minor: int) -> Split:
-    try:
-        return credit_of_total(
-            invoice=split_of(invoice),
-            credited=credited_split(invoice),
-            total_minor=total_minor,
-            currency=invoice.currency,
-        )
-    except MoreThanIsLeft as error:
-        raise _beyond(invoice) from error
-
-
-def _beyond(invoice: Invoice) -> CorrectionRefused:
-    left = format_money(invoice.amounts.creditable_minor, invoice.currency)
-    return CorrectionRefused(
-        f"No more than {left} of {invoice.number} is left to be credited.", field="amount"
-    )
-
-
-def left_of_line(line: InvoiceLine) -> int:
-    """What no credit note took back of a line yet; minor units before tax."""
+def _left_of_line(line: InvoiceLine) -> int:
     credited = line.credits.aggregate(credited=Sum("amount_minor"))["credited"] or 0
     return max(0, line.amount_minor - credited)
 
 
 def left_to_credit(invoice: Invoice, line: InvoiceLine) -> int:
-    """As `left_of_line`, and no more than the whole invoice still carries before tax."""
-    room = (split_of(invoice) - credited_split(invoice)).subtotal_minor
-    return min(left_of_line(line), room)
+    """Return what can still be credited of a line and of its invoice; minor units before tax."""
+    left = (split_of(invoice) - credited_split(invoice)).subtotal_minor
+    return min(_left_of_line(line), left)
 
 
-def taken_of_lines(invoice: Invoice, lines: Collection[InvoiceLine]) -> tuple[list[Taken], Split]:
-    """What a note for these lines of the locked invoice takes back.
+def note_for_lines(
+    invoice: Invoice, lines: Collection[InvoiceLine]
+) -> tuple[list[NoteLine], Split]:
+    """Return the lines and amounts of a note that credits these lines of the locked invoice.
 
-    Notes of an amount count against every line: never more than the invoice carries. Raises
-    `CorrectionRefused` where nothing is left of one of them.
+    Earlier notes over an amount reduce what is left for every line. Raises `CorrectionRefused` if
+    nothing is left of a line.
     """
     credited = credited_split(invoice)
-    room = (split_of(invoice) - credited).subtotal_minor
-    taken = []
+    left = (split_of(invoice) - credited).subtotal_minor
+    note_lines = []
     for line in lines:
-        amount = min(left_of_line(line), room)
+        amount = min(_left_of_line(line), left)
         if amount <= 0:
             raise CorrectionRefused(
                 f"Nothing is left to be credited of line {line.position}.", field="lines"
             )
-        room -= amount
-        taken.append(Taken(description=line.description, amount_minor=amount, line=line))
+        left -= amount
+        note_lines.append(NoteLine(description=line.description, amount_minor=amount, line=line))
     split = credit_of_subtotal(
         invoice=split_of(invoice),
         credited=credited,
-        subtotal_minor=sum(line.amount_minor for line in taken),
+        subtotal_minor=sum(line.amount_minor for line in note_lines),
         currency=invoice.currency,
     )
-    return taken, split
+    return note_lines, split
 
 
 def credit(
-    invoice: Invoice, split: Split, taken: list[Taken], *, reason: str, actor: Actor, now: datetime
+    invoice: Invoice,
+    split: Split,
+    note_lines: list[NoteLine],
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
 ) -> CreditNote:
-    """Issue the note of the locked invoice and order refunds of what was paid of it already."""
+    """Issue the note of the locked invoice and order refunds of the part paid already."""
     require_no_charge(invoice)
     reason = reason.strip()
     note = issue_note(
-        invoice=invoice, split=split, taken=taken, reason=reason, actor=actor, now=now
+        invoice=invoice, split=split, note_lines=note_lines, reason=reason, actor=actor, now=now
     )
     refund_overpayment(invoice=invoice, note=note, reason=reason, actor=actor, now=now)
     return note

@@ -1,6 +1,7 @@
-"""A billing admin does not accept a line; until operations answer it is neither charged nor dunned.
+"""Line disputes: a billing admin does not accept a line of an invoice.
 
-Accepted, it is credited. Declined, what is open of it is due again from the day of the answer.
+The line is neither charged nor dunned until operations answer. If they accept, it is credited. If
+they decline, its unpaid part is due again from the day of the answer.
 """
 
 from datetime import datetime
@@ -11,7 +12,7 @@ from accounts.providers import current_provider
 from billing import topics
 from billing.choices import Collection
 from billing.corrections import mails
-from billing.corrections.credits import credit, left_to_credit, taken_of_lines
+from billing.corrections.credits import credit, left_to_credit, note_for_lines
 from billing.dunning.status import update_dunning
 from billing.models import Invoice, InvoiceLine, LineDispute, PaymentMethod
 from billing.money import format_money
@@ -25,10 +26,11 @@ State = LineDispute.State
 
 @transaction.atomic
 def open_dispute(*, line: InvoiceLine, reason: str, actor: Actor, now: datetime) -> LineDispute:
-    """Dispute a line of an invoice, paid or not; operations are mailed.
+    """Dispute a line of an invoice, paid or not, and mail operations.
 
-    What it still comes to, with its tax, is set aside. Raises `CorrectionRefused` without a reason,
-    for a line that costs nothing or was disputed before, and for a void invoice.
+    The disputed amount is what can still be credited of the line, with tax. Raises
+    `CorrectionRefused` without a reason, for a line without an amount, a line that was disputed
+    before, and a void invoice.
     """
     invoice = Invoice.objects.select_for_update().get(pk=line.invoice_id)
     if not reason.strip():
@@ -50,52 +52,58 @@ def open_dispute(*, line: InvoiceLine, reason: str, actor: Actor, now: datetime)
 
 
 def disputable_minor(line: InvoiceLine, *, invoice: Invoice) -> int:
-    """What a line still comes to, with its tax; raises `CorrectionRefused` if not disputable."""
+    """Return the line's remaining amount with tax; raises `CorrectionRefused` if not disputable."""
     if invoice.voided_at:
         raise CorrectionRefused(f"{invoice.number} is void: nothing of it is to be paid.")
     if invoice.written_off_at:
-        raise CorrectionRefused(f"Nobody asks for {invoice.number} any more.")
+        raise CorrectionRefused(f"{invoice.number} is written off: nothing of it is to be paid.")
     if line.disputes.exists():
         raise CorrectionRefused("This line was disputed before.")
-    _, split = taken_of_lines(invoice, [line])
+    _, split = note_for_lines(invoice, [line])
     return split.total_minor
 
 
 def accept_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime) -> LineDispute:
-    """Credit what other notes left of the disputed line, if anything, and mail the answer.
+    """Credit the remaining amount of the disputed line, if any, and mail the answer.
 
-    Raises `CorrectionRefused`, also while a charge of the invoice is under way.
+    Raises `CorrectionRefused`, also while a charge of the invoice runs.
     """
 
-    def act(invoice: Invoice) -> LineDispute:
+    def accept(invoice: Invoice) -> LineDispute:
         dispute = _open(dispute_id)
-        told = answer.strip() or "The line was credited."
+        reason = answer.strip() or "The line was credited."
         if left_to_credit(invoice, dispute.line):
-            taken, split = taken_of_lines(invoice, [dispute.line])
+            note_lines, split = note_for_lines(invoice, [dispute.line])
             dispute.credit_note = credit(
-                invoice, split, taken, reason=told[:500], actor=actor, now=now
+                invoice, split, note_lines, reason=reason[:500], actor=actor, now=now
             )
-        _answer(dispute, State.ACCEPTED, told, actor=actor, now=now)
-        mails.queue_dispute_answer_mail(dispute=dispute, now=now)
+        _answer(dispute, State.ACCEPTED, reason, actor=actor, now=now)
         return dispute
 
-    return change_balance(act, invoice_id=_invoice_id(dispute_id), now=now)
+    return change_balance(accept, invoice_id=_invoice_id(dispute_id), now=now)
 
 
 @transaction.atomic
 def decline_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime) -> LineDispute:
-    """Leave the line as it is: mail the answer, and ask for the money again.
+    """Keep the line: mail the answer, and charge and dun its unpaid part again.
 
-    What an automatic charge left out is charged now. Raises `CorrectionRefused` without an answer.
+    Raises `CorrectionRefused` without an answer.
     """
     invoice = Invoice.objects.select_for_update().get(pk=_invoice_id(dispute_id))
     dispute = _open(dispute_id)
     if not answer.strip():
         raise CorrectionRefused("Give the answer: the provider reads it.", field="answer")
     _answer(dispute, State.DECLINED, answer.strip(), actor=actor, now=now)
-    mails.queue_dispute_answer_mail(dispute=dispute, now=now)
     update_dunning(now=now)
-    _charge_again(invoice, cause=f"dispute:{dispute.pk}", now=now)
+    has_card = PaymentMethod.objects.current() is not None
+    if invoice.collection == Collection.AUTOMATIC and has_card and invoice.amounts.due_minor:
+        cause = f"dispute:{dispute.pk}"
+        enqueue(
+            topic=topics.CHARGE,
+            key=f"{cause}:{invoice.pk}",
+            payload={"invoice_id": invoice.pk, "cause": cause},
+            now=now,
+        )
     return dispute
 
 
@@ -121,27 +129,16 @@ def _answer(
     dispute.answered_at = now
     dispute.save()
     _log(dispute, f"dispute.{state}", {"answer": dispute.answer}, actor=actor, now=now)
-
-
-def _charge_again(invoice: Invoice, *, cause: str, now: datetime) -> None:
-    is_automatic = invoice.collection == Collection.AUTOMATIC
-    has_card = PaymentMethod.objects.current() is not None
-    if is_automatic and has_card and invoice.amounts.due_minor:
-        enqueue(
-            topic=topics.CHARGE,
-            key=f"{cause}:{invoice.pk}",
-            payload={"invoice_id": invoice.pk, "cause": cause},
-            now=now,
-        )
+    mails.queue_dispute_answer_mail(dispute=dispute, now=now)
 
 
 def _log(
-    dispute: LineDispute, action: str, told: dict[str, str], *, actor: Actor, now: datetime
+    dispute: LineDispute, action: str, text: dict[str, str], *, actor: Actor, now: datetime
 ) -> None:
     audit.record(
         actor=actor,
         action=action,
         subject=f"{dispute.invoice.number}, line {dispute.line.position}",
-        after={"amount": format_money(dispute.amount_minor, dispute.currency), **told},
+        after={"amount": format_money(dispute.amount_minor, dispute.currency), **text},
         now=now,
     )

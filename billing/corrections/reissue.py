@@ -1,4 +1,4 @@
-"""A voided invoice is issued again: the same frozen month, with what was wrong put right."""
+"""Reissue of a voided invoice: the same frozen month, with corrected terms."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from tenants import audit
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """What the new invoice is billed by. `unit_price` in major units, `tax_rate` a percentage.
+    """The corrected terms: `unit_price` in major units, `tax_rate` in percent.
 
-    `committed_quantity` is None where nothing is committed. The buyer is the provider's billing
-    information as it is now.
+    `committed_quantity` is None without a commitment. The buyer is not part of the terms: it is
+    read from the provider's current billing information.
     """
 
     unit_price: Decimal
@@ -35,7 +35,7 @@ class Corrected:
 
 
 def terms_as_issued(invoice: Invoice) -> Corrected:
-    """What the voided invoice was billed by: where a correction starts from."""
+    """Return the terms of the voided invoice, as first values of a correction."""
     summary = invoice.contract_summary
     return Corrected(
         unit_price=Decimal(summary["unit_price"]),
@@ -45,11 +45,11 @@ def terms_as_issued(invoice: Invoice) -> Corrected:
 
 
 def check_reissuable(invoice: Invoice) -> None:
-    """Raises `CorrectionRefused` where no other invoice can take this one's place."""
+    """Raise `CorrectionRefused` if no other invoice can replace this one."""
     if not invoice.voided_at:
         raise CorrectionRefused(f"{invoice.number} is not void. Void it first.")
     if invoice.kind == InvoiceKind.ORDER:
-        raise CorrectionRefused(f"{invoice.number} bills an order: the provider orders anew.")
+        raise CorrectionRefused(f"{invoice.number} bills an order: the provider orders again.")
     replacement = Invoice.objects.filter(replaces=invoice).first()
     if replacement is not None:
         raise CorrectionRefused(f"{invoice.number} was issued again as {replacement.number}.")
@@ -59,9 +59,9 @@ def check_reissuable(invoice: Invoice) -> None:
 
 
 def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
-    """What the new invoice would say, by the frozen month; raises `CorrectionRefused` for nothing.
+    """Draft the new invoice from the frozen month; raises `CorrectionRefused` if it has no lines.
 
-    Lines that were told late of earlier months are taken over as they were.
+    Usage adjustments of earlier months are copied from the voided invoice.
     """
     contract, profile = _as_corrected(invoice, corrected)
     month = Month.of_day(invoice.month)
@@ -70,7 +70,10 @@ def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
         terms=terms,
         quantities=billed_quantities(month=month, metric=terms.metric),
         month_name=f"{month.first_day:%B %Y}",
-        adjustments=[_taken_over(line) for line in _late_lines(invoice)],
+        adjustments=[
+            _copied(line)
+            for line in invoice.lines.filter(adjusted_month__isnull=False).order_by("position")
+        ],
     )
     for draft in drafts:
         if draft.kind.value == invoice.kind:
@@ -79,10 +82,10 @@ def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
 
 
 def _as_corrected(invoice: Invoice, corrected: Corrected) -> tuple[Contract, BillingProfile]:
-    """The month's contract and the profile as this one invoice has them; neither is saved."""
+    """Return the month's contract and the profile with the corrected terms; neither is saved."""
     contract = Contract.objects.current(Month.of_day(invoice.month))
     if contract is None:
-        raise CorrectionRefused("No contract is in force for this month any more.")
+        raise CorrectionRefused("No contract is active for this month any more.")
     contract = copy(contract)
     contract.unit_price = corrected.unit_price
     contract.committed_quantity = corrected.committed_quantity
@@ -92,11 +95,7 @@ def _as_corrected(invoice: Invoice, corrected: Corrected) -> tuple[Contract, Bil
     return contract, profile
 
 
-def _late_lines(invoice: Invoice) -> list[InvoiceLine]:
-    return list(invoice.lines.filter(adjusted_month__isnull=False).order_by("position"))
-
-
-def _taken_over(line: InvoiceLine) -> LineDraft:
+def _copied(line: InvoiceLine) -> LineDraft:
     return LineDraft(
         kind=LineKind(line.kind),
         description=line.description,
@@ -120,12 +119,12 @@ def _taken_over(line: InvoiceLine) -> LineDraft:
 
 
 def reissue(*, invoice_id: int, corrected: Corrected, actor: Actor, now: datetime) -> Invoice:
-    """Issue a voided invoice again under a new number; documents, mail and charge follow.
+    """Issue a voided invoice again under a new number; queue documents, mail and charge.
 
-    Due dates count from today. Raises `CorrectionRefused`.
+    Its due date is counted from `now`. Raises `CorrectionRefused`.
     """
 
-    def act(void: Invoice) -> Invoice:
+    def issue(void: Invoice) -> Invoice:
         check_reissuable(void)
         draft = draft_again(void, corrected)
         contract, profile = _as_corrected(void, corrected)
@@ -140,28 +139,22 @@ def reissue(*, invoice_id: int, corrected: Corrected, actor: Actor, now: datetim
         issued.replaces = void
         issued.save(update_fields=["replaces"])
         enqueue_all(messages=deliveries_of(issued), now=now)
-        _log(void, issued, corrected, actor=actor, now=now)
+        audit.record(
+            actor=actor,
+            action="invoice.reissued",
+            subject=issued.number,
+            before=_summary(void, terms_as_issued(void)),
+            after=_summary(issued, corrected),
+            now=now,
+        )
         return issued
 
-    return change_balance(act, invoice_id=invoice_id, now=now)
+    return change_balance(issue, invoice_id=invoice_id, now=now)
 
 
-def _log(
-    void: Invoice, issued: Invoice, corrected: Corrected, *, actor: Actor, now: datetime
-) -> None:
-    before = terms_as_issued(void)
-    audit.record(
-        actor=actor,
-        action="invoice.reissued",
-        subject=issued.number,
-        before={"invoice": void.number, **_told(void, before)},
-        after={"invoice": issued.number, **_told(issued, corrected)},
-        now=now,
-    )
-
-
-def _told(invoice: Invoice, terms: Corrected) -> dict[str, str]:
+def _summary(invoice: Invoice, terms: Corrected) -> dict[str, str]:
     return {
+        "invoice": invoice.number,
         "total": format_money(invoice.total_minor, invoice.currency),
         "unit_price": str(terms.unit_price),
         "committed_quantity": str(terms.committed_quantity or ""),

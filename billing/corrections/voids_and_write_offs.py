@@ -1,4 +1,4 @@
-"""Operations ask for an invoice no more: void, as if it had never been, or written off."""
+"""Voids and write-offs: operations cancel an invoice, or give up what is owed on it."""
 
 from datetime import datetime
 
@@ -9,22 +9,17 @@ from billing.payments.balance_lock import CorrectionRefused, change_balance, req
 from core.actors import Actor
 from tenants import audit
 
-LONGEST_REASON = 500
-
 
 def void_invoice(
     *, invoice_id: int, reason: str, actor: Actor, now: datetime, seen: Amounts | None = None
 ) -> Invoice:
-    """Void an invoice on which nothing is paid; its number stays, and its month may be billed anew.
+    """Void an invoice without payments; its number stays, and its month can be issued again.
 
-    Its open disputes are settled with it. Raises `CorrectionRefused`, also while a charge is under
-    way.
+    Its open disputes are accepted. Raises `CorrectionRefused`, also while a charge runs.
     """
 
-    def act(invoice: Invoice) -> Invoice:
-        _check_it_stands(invoice, reason)
-        if invoice.written_off_at:
-            raise CorrectionRefused(f"{invoice.number} is written off already.")
+    def void(invoice: Invoice) -> Invoice:
+        _require_active(invoice, reason)
         paid = invoice.amounts.paid_minor
         if paid:
             raise CorrectionRefused(
@@ -35,25 +30,29 @@ def void_invoice(
         invoice.voided_at, invoice.void_reason = now, reason.strip()
         invoice.voided_by_id, invoice.voided_by_name = actor.id, actor.name[:200]
         invoice.save(update_fields=["voided_at", "void_reason", "voided_by_id", "voided_by_name"])
-        _settle_disputes(invoice, actor=actor, now=now)
+        invoice.disputes.filter(state=LineDispute.State.OPEN).update(
+            state=LineDispute.State.ACCEPTED,
+            answer="The whole invoice was voided.",
+            answered_by_id=actor.id,
+            answered_by_name=actor.name[:200],
+            answered_at=now,
+        )
         _log(invoice, "invoice.voided", reason, actor=actor, now=now)
         return invoice
 
-    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(void, invoice_id=invoice_id, now=now, seen=seen)
 
 
 def write_off(
     *, invoice_id: int, reason: str, actor: Actor, now: datetime, seen: Amounts | None = None
 ) -> Invoice:
-    """Stop asking for what is owed; what comes in later all the same is still booked.
+    """Give up what is owed; a transfer that arrives later is still booked.
 
-    Raises `CorrectionRefused`, also while a charge is under way.
+    Raises `CorrectionRefused`, also while a charge runs.
     """
 
-    def act(invoice: Invoice) -> Invoice:
-        _check_it_stands(invoice, reason)
-        if invoice.written_off_at:
-            raise CorrectionRefused(f"{invoice.number} is written off already.")
+    def write_off_invoice(invoice: Invoice) -> Invoice:
+        _require_active(invoice, reason)
         if invoice.owed_minor == 0:
             raise CorrectionRefused(f"Nothing is owed on {invoice.number}.")
         require_no_charge(invoice)
@@ -70,33 +69,24 @@ def write_off(
         _log(invoice, "invoice.written_off", reason, actor=actor, now=now)
         return invoice
 
-    return change_balance(act, invoice_id=invoice_id, now=now, seen=seen)
+    return change_balance(write_off_invoice, invoice_id=invoice_id, now=now, seen=seen)
 
 
-def _check_it_stands(invoice: Invoice, reason: str) -> None:
+def _require_active(invoice: Invoice, reason: str) -> None:
     if invoice.voided_at:
         raise CorrectionRefused(f"{invoice.number} is void already.")
     if not reason.strip():
         raise CorrectionRefused("Give the reason: it is kept with the invoice.", field="reason")
-
-
-def _settle_disputes(invoice: Invoice, *, actor: Actor, now: datetime) -> None:
-    invoice.disputes.filter(state=LineDispute.State.OPEN).update(
-        state=LineDispute.State.ACCEPTED,
-        answer="The whole invoice was voided.",
-        answered_by_id=actor.id,
-        answered_by_name=actor.name[:200],
-        answered_at=now,
-    )
+    if invoice.written_off_at:
+        raise CorrectionRefused(f"{invoice.number} is written off already.")
 
 
 def _log(invoice: Invoice, action: str, reason: str, *, actor: Actor, now: datetime) -> None:
-    amounts = invoice.amounts
     audit.record(
         actor=actor,
         action=action,
         subject=invoice.number,
-        before={"owed": format_money(amounts.cancelled_minor, invoice.currency)},
+        before={"owed": format_money(invoice.amounts.cancelled_minor, invoice.currency)},
         after={"reason": reason.strip()},
         now=now,
     )

@@ -26,11 +26,13 @@ class LateActiveUsersMonth:
     late: tuple[tuple[int, str, int], ...]
 
 
-def late_active_users_months(*, told_before: datetime | None = None) -> list[LateActiveUsersMonth]:
+def late_active_users_months(
+    *, reported_before: datetime | None = None
+) -> list[LateActiveUsersMonth]:
     """Each month that somebody was told of late, before an instant where one is given; by month."""
     kept = LateActivity.objects.all()
-    if told_before is not None:
-        kept = kept.filter(reported_at__lte=told_before)
+    if reported_before is not None:
+        kept = kept.filter(reported_at__lte=reported_before)
     told = (
         kept.order_by("month", "organization_id")
         .values_list("month", "organization_id", "organization__name")

@@ -97,7 +97,7 @@ class PreviewPage:
             card_risks=rehearsal.card.risks,
             is_card_charged=bool(rehearsal.charged),
             adjustments=[_adjustment(line, currency) for line in rehearsal.adjustments],
-            told_late=[_told(change, zone) for change in rehearsal.told_late],
+            told_late=[_told(change, zone) for change in rehearsal.late_events],
         )
 
 

@@ -1,1 +1,1 @@
-"""Money that comes in: cards, charges, retries, payment links, chargebacks."""
+"""Payments: cards, charges, retries, payment links, chargebacks."""

@@ -1,7 +1,7 @@
-"""How a correction is made: alone with the invoice, and with no charge of it under way.
+"""Changes of an invoice's balance, under a lock and while no charge runs.
 
-Whatever lowers what an invoice owes must not race a charge of the old amount: an attempt that waits
-for a person is withdrawn first, and any other has to end before.
+A change that lowers what an invoice owes must not race a charge of the old amount. An attempt that
+waits for the card holder is withdrawn first; any other attempt has to finish first.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,10 @@ _MOST_WITHDRAWALS = 3
 
 
 class CorrectionRefused(Exception):
-    """Nothing was changed; the message is for people. `field` names what has to be changed."""
+    """The correction is not possible and nothing was changed.
+
+    The message is shown to the person; `field` names the form field to change.
+    """
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
@@ -32,7 +35,7 @@ class CorrectionRefused(Exception):
 
 
 class ChargeIsRunning(CorrectionRefused):
-    """A charge of the invoice is under way whose outcome is not known yet."""
+    """A charge of the invoice is running and its outcome is not known yet."""
 
 
 class _MustWithdraw(Exception):
@@ -42,38 +45,36 @@ class _MustWithdraw(Exception):
 
 
 def change_balance(
-    act: Callable[[Invoice], T], *, invoice_id: int, now: datetime, seen: Amounts | None = None
+    change: Callable[[Invoice], T], *, invoice_id: int, now: datetime, seen: Amounts | None = None
 ) -> T:
-    """Run `act` with the locked invoice in a transaction of its own, and what follows from it.
+    """Run `change` with the locked invoice in one transaction, then update dunning and charges.
 
-    `act` calls `require_no_charge` once it has nothing left to refuse. `seen` are the amounts that
-    the person decided by: where others hold now, nothing is done. Raises `CorrectionRefused`.
+    `change` calls `require_no_charge` after its own checks. `seen` are the amounts on which the
+    person decided: if the invoice has other amounts now, nothing changes. Raises
+    `CorrectionRefused`.
     """
     for _ in range(_MOST_WITHDRAWALS):
         try:
             with transaction.atomic():
                 invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-                _require_unchanged(invoice, seen)
-                done = act(invoice)
-                after_balance_change(invoice, now=now)
-                return done
+                if seen is not None and invoice.amounts != seen:
+                    raise CorrectionRefused(
+                        f"The amounts of {invoice.number} changed since this page was opened. "
+                        "Look at them again before you decide."
+                    )
+                result = change(invoice)
+                _after_change(invoice, now=now)
+                return result
         except _MustWithdraw as waiting:
             _withdraw(waiting.attempt, now=now)
     raise ChargeIsRunning(f"{invoice.number} is being paid right now. Look again in a minute.")
 
 
-def _require_unchanged(invoice: Invoice, seen: Amounts | None) -> None:
-    if seen is not None and invoice.amounts != seen:
-        raise CorrectionRefused(
-            f"The amounts of {invoice.number} changed since this page was opened. "
-            "Look at them again before you decide."
-        )
-
-
 def require_no_charge(invoice: Invoice) -> None:
-    """Refuse while a charge of the locked invoice runs; one that waits for a person is withdrawn.
+    """Refuse while a charge of the locked invoice runs.
 
-    Raises `ChargeIsRunning`, or what makes `change_balance` withdraw the attempt and begin anew.
+    Raises `ChargeIsRunning`. For an attempt that waits for the card holder, it makes
+    `change_balance` withdraw that attempt and start again.
     """
     attempt: ChargeAttempt | None = invoice.attempts.filter(finished_at=None).first()
     if attempt is None:
@@ -89,15 +90,15 @@ def require_no_charge(invoice: Invoice) -> None:
 def _withdraw(attempt: ChargeAttempt, *, now: datetime) -> None:
     try:
         charging.withdraw(attempt, now=now)
-    except gateway.GatewayError as away:
+    except gateway.GatewayError as error:
         raise ChargeIsRunning(
             "A payment of this invoice waits for its card holder, and Stripe did not answer when "
             "it was to be withdrawn. Try again in a minute."
-        ) from away
+        ) from error
 
 
-def after_balance_change(invoice: Invoice, *, now: datetime) -> None:
-    """What a change of the amounts brings: the standing, and a withdrawn charge begun anew."""
+def _after_change(invoice: Invoice, *, now: datetime) -> None:
+    """Update the dunning status, and charge again what a withdrawn attempt was to charge."""
     update_dunning(now=now)
     last: ChargeAttempt | None = invoice.attempts.order_by("-pk").first()
     is_withdrawn = last is not None and last.decline_code == WITHDRAWN and not last.is_on_session

@@ -1,4 +1,4 @@
-"""The one card on file: put there in the browser, believed only when Stripe says so itself."""
+"""The card on file: entered in the browser, accepted only after Stripe confirms it."""
 
 from datetime import datetime
 
@@ -20,13 +20,14 @@ from usage.ledger.month_freeze import LOCK_LEDGER
 
 
 class CardNotAccepted(Exception):
-    """The card did not become the default; nothing was changed. The message is for people."""
+    """The card did not become the default; nothing was changed. The message is shown."""
 
 
 def customer_of(provider: Provider) -> str:
-    """The provider's customer id at Stripe, created once.
+    """Return the provider's customer id at Stripe; create the customer on the first call.
 
-    Two who ask at once send the same key and get the same customer; raises `gateway.GatewayError`.
+    Two concurrent calls send the same idempotency key and get the same customer. Raises
+    `gateway.GatewayError`.
     """
     if not provider.stripe_customer_id:
         created = gateway.create_customer(provider_id=str(provider.provider_id))
@@ -38,9 +39,9 @@ def customer_of(provider: Provider) -> str:
 
 
 def begin_card_setup(*, provider: Provider, actor: Actor) -> str:
-    """The client secret with which the browser gives a card to Stripe.
+    """Return the client secret with which the browser sends a card to Stripe.
 
-    Raises `gateway.GatewayError`; nothing was changed then.
+    Raises `gateway.GatewayError`.
     """
     return gateway.create_setup_intent(
         customer_id=customer_of(provider),
@@ -53,15 +54,19 @@ def begin_card_setup(*, provider: Provider, actor: Actor) -> str:
 def adopt_card(*, provider: Provider, setup_intent_id: str, now: datetime) -> PaymentMethod:
     """Make the card of a SetupIntent the default, in the provider's schema.
 
-    Stripe is asked itself: the intent must have succeeded, for this provider's customer, with a
-    card attached to it. In the same transaction the free allowance is lifted and the charge of
-    every outstanding invoice is ordered. Doing it again returns the card as it stands: a replaced
-    one never comes back by an old intent. Raises `CardNotAccepted` and `gateway.GatewayError`.
+    Reads the intent from Stripe: it must have succeeded, for this provider's customer, with a card
+    attached to it. In the same transaction the free allowance is lifted and the charge of every
+    outstanding invoice is queued. A repeated call returns the card as it is now: an old intent
+    never makes a replaced card the default again. Raises `CardNotAccepted` and
+    `gateway.GatewayError`.
     """
     known = PaymentMethod.objects.filter(stripe_setup_intent_id=setup_intent_id).first()
     if known:
         return known
-    facts = _setup(setup_intent_id)
+    try:
+        facts = gateway.setup_intent(setup_intent_id=setup_intent_id)
+    except gateway.Refused as refusal:
+        raise CardNotAccepted("Stripe knows nothing of this card. Enter it again.") from refusal
     card = _accepted_card(facts, provider=provider)
     actor = Actor(id=facts.actor_id, name=facts.actor_name) if facts.actor_id else SYSTEM_ACTOR
     return _make_default(
@@ -69,17 +74,10 @@ def adopt_card(*, provider: Provider, setup_intent_id: str, now: datetime) -> Pa
     )
 
 
-def _setup(setup_intent_id: str) -> SetupFacts:
-    try:
-        return gateway.setup_intent(setup_intent_id=setup_intent_id)
-    except gateway.Refused as refusal:
-        raise CardNotAccepted("Stripe knows nothing of this card. Enter it again.") from refusal
-
-
 def _accepted_card(facts: SetupFacts, *, provider: Provider) -> CardFacts:
     ours = (str(provider.provider_id), provider.stripe_customer_id)
     if (facts.provider_id, facts.customer_id) != ours:
-        # Said as for an unknown one: what belongs to another provider does not exist here.
+        # The same message as for an unknown intent: another provider's data does not exist here.
         raise CardNotAccepted("Stripe knows nothing of this card. Enter it again.")
     if not facts.has_succeeded or facts.card is None:
         raise CardNotAccepted("Your bank has not confirmed this card. Enter it again.")
@@ -92,7 +90,7 @@ def _accepted_card(facts: SetupFacts, *, provider: Provider) -> CardFacts:
 def _make_default(
     card: CardFacts, *, setup_intent_id: str, provider: Provider, actor: Actor, now: datetime
 ) -> PaymentMethod:
-    # One card at a time, and none while a month is being closed: the same lock, taken first.
+    # The lock of the month close: one card at a time, and no card during a close.
     with connection.cursor() as cursor:
         cursor.execute(LOCK_LEDGER)
     known = PaymentMethod.objects.filter(stripe_setup_intent_id=setup_intent_id).first()
@@ -125,22 +123,18 @@ def _make_default(
         now=now,
     )
     check_soon()
-    _settle_at_stripe(method, now=now)
-    start_new_card_charges(method, now=now)
-    return method
-
-
-def _settle_at_stripe(method: PaymentMethod, *, now: datetime) -> None:
     enqueue(
         topic=topics.CARD_SETTLED,
         key=f"card:{method.pk}",
         payload={"payment_method_id": method.pk},
         now=now,
     )
+    start_new_card_charges(method, now=now)
+    return method
 
 
 def _ensure_contract(provider: Provider, *, actor: Actor, now: datetime) -> None:
-    """A provider without a contract begins to pay as it goes, from this month's first day."""
+    """Give a provider without a contract a pay-as-you-go contract from this month's first day."""
     local = now.astimezone(provider.billing_zone())
     month = Month.of_day(local.date())
     if Contract.objects.current(month):
@@ -163,10 +157,10 @@ def _ensure_contract(provider: Provider, *, actor: Actor, now: datetime) -> None
 
 
 def settle_cards_at_stripe(*, provider: Provider, now: datetime) -> bool:
-    """Make Stripe's default the card that is ours now, then detach those replaced.
+    """Make the current card Stripe's default, then detach the replaced cards there.
 
-    A card that an unfinished attempt may still charge stays attached: False says that one is left
-    for later. Safe to repeat; raises `gateway.GatewayError`.
+    A card that an unfinished attempt may still charge stays attached. Returns False if such a card
+    is left. Safe to repeat; raises `gateway.GatewayError`.
     """
     card = PaymentMethod.objects.current()
     if card is not None:

@@ -1,7 +1,7 @@
-"""Chargebacks are booked as they are at Stripe (docs/decisions/0005).
+"""Chargebacks, booked as they are at Stripe (docs/decisions/0005).
 
-An open one changes no amount: the payment still counts. A lost one takes its amount back, is owed
-again from that day on, and is left to be paid by whoever owes it, never charged by itself.
+An open chargeback changes no amount: the payment still counts. The amount of a lost one is owed
+again from that day on. It is never charged automatically: the provider pays it.
 """
 
 from datetime import datetime
@@ -25,11 +25,11 @@ AT_THE_BANK = Actor(id=None, name="The card's bank")
 
 @transaction.atomic
 def book_chargeback(*, facts: DisputeFacts, now: datetime) -> Chargeback | None:
-    """Record a dispute as it is at Stripe: the one door for webhooks and reconciliation.
+    """Record a dispute as it is at Stripe; webhooks and the reconciliation both call this.
 
-    Repeating it changes nothing, and one that was decided is never open again. None where the
-    payment is not ours, or where no money moved and none had. Raises `PaymentMismatch` for another
-    payment or currency than the one booked, and for more than was paid.
+    Safe to repeat; a decided chargeback is never open again. Returns None if the payment is not
+    ours, or if the dispute never moved money. Raises `PaymentMismatch` if payment or currency
+    differ from the booked ones, or if the amount is above the payment's.
     """
     payment = Payment.objects.filter(stripe_payment_intent_id=facts.payment_intent_id).first()
     if payment is None or not facts.payment_intent_id:
@@ -64,13 +64,13 @@ def _open(payment: Payment, facts: DisputeFacts, *, now: datetime) -> Chargeback
         evidence_due_at=facts.evidence_due_at,
         opened_at=facts.opened_at,
     )
-    _tell(chargeback, now=now)
+    _announce(chargeback, now=now)
     check_soon()
     return chargeback
 
 
 def _move(chargeback: Chargeback, facts: DisputeFacts, *, now: datetime) -> None:
-    """The chargeback's new state with what follows; under the invoice's lock."""
+    """Record the chargeback's new state and its consequences, under the invoice's lock."""
     state = facts.state or State.WON
     is_changed = (chargeback.state, chargeback.amount_minor) != (state, facts.amount_minor)
     if not is_changed or (chargeback.state != State.OPEN and state == State.OPEN):
@@ -82,13 +82,13 @@ def _move(chargeback: Chargeback, facts: DisputeFacts, *, now: datetime) -> None
         chargeback.closed_at = chargeback.closed_at if was_decided_so else now
     chargeback.save()
     if not was_decided_so:
-        _tell(chargeback, now=now)
+        _announce(chargeback, now=now)
     update_dunning(now=now)
     check_soon()
 
 
-def _tell(chargeback: Chargeback, *, now: datetime) -> None:
-    """The step in the audit log and, once each, to operations and whom it concerns."""
+def _announce(chargeback: Chargeback, *, now: datetime) -> None:
+    """Record the new state in the audit log and queue its mails, once per state."""
     audit.record(
         actor=AT_THE_BANK,
         action=f"chargeback.{chargeback.state}",

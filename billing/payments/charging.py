@@ -1,8 +1,8 @@
-"""Charging an invoice once, whatever dies on the way (docs/decisions/0005).
+"""Charging an invoice exactly once, even if a process is killed (docs/decisions/0005).
 
-The attempt's row, with its key and frozen amount, commits before Stripe is asked. While it is
-unfinished no other attempt of the invoice is made. Its answer, a webhook or a later look-up all
-settle it through the same door, under the invoice's lock.
+The attempt's row, with its key and fixed amount, commits before the call to Stripe. While it is
+unfinished, no other attempt of the invoice starts. Stripe's answer, a webhook and a later look-up
+all finish it through `settle`, under the invoice's lock.
 """
 
 import uuid
@@ -23,7 +23,7 @@ from billing.payments.retries import plan_retry
 from core.outbox.delivery import enqueue
 
 CLOSE = "close"
-# Stripe may forget a key after 24 hours; sent once more after that, it would charge again.
+# Stripe may forget an idempotency key after 24 hours: sending it later would charge again.
 RESEND_WITHIN = timedelta(hours=23)
 KEY_IS_FORGOTTEN = timedelta(hours=24)
 
@@ -37,7 +37,7 @@ _STATES = {
 
 
 class PaymentMismatch(Exception):
-    """Stripe's payment is not the one this attempt asked for; nothing was recorded."""
+    """Stripe's payment is not that of this attempt; nothing was recorded."""
 
 
 def charge_invoice(
@@ -45,17 +45,17 @@ def charge_invoice(
 ) -> ChargeAttempt | None:
     """Charge what is due to the default card, once for this `cause`.
 
-    Returns the attempt as it stands, which may be unfinished (unknown, processing, to be
-    confirmed), or None where nothing is due, a bank took a payment of it back, or no card is on
-    file, or another than `card_id`. An unfinished attempt of another cause is pursued first; one
-    that waits for the holder of a replaced card is withdrawn. Raises `gateway.NotDone` and
-    `gateway.Misconfigured`, with the attempt kept for the next run.
+    Returns the attempt, which may be unfinished (unknown, processing, to be confirmed). Returns
+    None if nothing is due, if a chargeback of the invoice was lost, if no card is on file, or if
+    it is not `card_id`. An unfinished attempt of another cause is continued first; one that waits
+    for the holder of a replaced card is withdrawn. Raises `gateway.NotDone` and
+    `gateway.Misconfigured`; the next run continues the attempt.
     """
     while True:
         attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause, card_id=card_id)
         if attempt is None or attempt.finished_at:
             return attempt
-        if _is_in_the_way(attempt, cause=cause):
+        if _must_be_withdrawn(attempt, cause=cause):
             attempt = withdraw(attempt, now=now)
         else:
             attempt = pursue(attempt, now=now)
@@ -67,9 +67,9 @@ def charge_invoice(
 def _open_attempt(
     *, invoice_id: int, now: datetime, cause: str, card_id: int | None
 ) -> ChargeAttempt | None:
-    """The attempt to pursue: the unfinished one, else this cause's own, else a new one."""
+    """Return the attempt to continue: the unfinished one, else this cause's, else a new one."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-    attempts = sorted(invoice.attempts.all(), key=lambda one: one.finished_at is not None)
+    attempts = sorted(invoice.attempts.all(), key=lambda each: each.finished_at is not None)
     for known in attempts:
         if known.finished_at is None or known.cause == cause:
             return known
@@ -77,8 +77,8 @@ def _open_attempt(
     due_minor = invoice.amounts.due_minor
     if due_minor == 0 or card is None or card_id not in (None, card.pk):
         return None
-    if any(one.state == State.SUCCEEDED for one in attempts) and _was_taken_back(invoice):
-        return None
+    if any(each.state == State.SUCCEEDED for each in attempts) and _has_lost_chargeback(invoice):
+        return None  # A second charge would end in a second chargeback.
     return ChargeAttempt.objects.create(
         invoice=invoice,
         cause=cause,
@@ -91,36 +91,35 @@ def _open_attempt(
     )
 
 
-def _was_taken_back(invoice: Invoice) -> bool:
-    """Whether a bank took a payment of it back: charged once more, it would do so again."""
+def _has_lost_chargeback(invoice: Invoice) -> bool:
     lost = Chargeback.objects.filter(payment__invoice=invoice, state=Chargeback.State.LOST)
     return lost.exists()
 
 
-def _is_in_the_way(attempt: ChargeAttempt, *, cause: str) -> bool:
-    """Whether it waits for a person who is not waited for: left open, both could be paid."""
+def _must_be_withdrawn(attempt: ChargeAttempt, *, cause: str) -> bool:
+    """Whether it waits for a confirmation that is no longer needed; left open, both can be paid."""
     return attempt.state == State.NEEDS_CONFIRMATION and (
         attempt.has_replaced_card() or (attempt.is_on_session and attempt.cause != cause)
     )
 
 
 def withdraw(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
-    """Cancel an attempt that waits for a person; paid meanwhile it has succeeded instead.
+    """Cancel an attempt that waits for the card holder; if it was just paid, it succeeds instead.
 
-    Raises `gateway.GatewayError`, with the attempt as it was.
+    Raises `gateway.GatewayError`; the attempt is unchanged then.
     """
     facts = gateway.cancel_payment(payment_intent_id=attempt.stripe_payment_intent_id)
     return settle(attempt_id=attempt.pk, facts=facts, now=now)
 
 
 def pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
-    """Bring an unfinished attempt as far as it goes now; raises as `charge_invoice`."""
+    """Continue an unfinished attempt as far as possible; raises as `charge_invoice`."""
     if attempt.stripe_payment_intent_id:
-        # Stripe knows it already: asked about, never sent again.
+        # Stripe has it already: read it, never send it again.
         facts = gateway.payment(payment_intent_id=attempt.stripe_payment_intent_id)
         return settle(attempt_id=attempt.pk, facts=facts, now=now)
     if attempt.sent_at and now - attempt.sent_at >= RESEND_WITHIN:
-        return _reconcile(attempt, now=now)
+        return _settle_or_expire(attempt, now=now)
     return _send(attempt, now=now)
 
 
@@ -128,18 +127,28 @@ def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
     was_sent_before = attempt.sent_at is not None
     _mark_sent(attempt, now=now)
     try:
-        facts = gateway.charge(_request(attempt))
+        facts = gateway.charge(
+            gateway.ChargeRequest(
+                attempt_key=attempt.idempotency_key,
+                amount_minor=attempt.amount_minor,
+                currency=attempt.currency,
+                customer_id=attempt.stripe_customer_id,
+                payment_method_id=attempt.stripe_payment_method_id,
+                provider_id=str(current_provider().provider_id),
+                invoice_number=attempt.invoice.number,
+            )
+        )
     except gateway.OutcomeUnknown:
         return _look_up(attempt, now=now) or attempt
     except gateway.Refused as refusal:
-        found = _look_up(attempt, now=now) if was_sent_before else None
-        return found or _fail(attempt, code=refusal.code, message=str(refusal), now=now)
+        earlier = _look_up(attempt, now=now) if was_sent_before else None
+        return earlier or _fail(attempt, code=refusal.code, message=str(refusal), now=now)
     return settle(attempt_id=attempt.pk, facts=facts, now=now)
 
 
 def _mark_sent(attempt: ChargeAttempt, *, now: datetime) -> None:
-    # Before the call: a process killed inside it leaves "unknown" behind, never "not sent yet".
-    # Conditional, so that a webhook's word that came first stays.
+    # Before the call: a process that is killed during it leaves "unknown", never "not sent yet".
+    # Conditional, so that the state from an earlier webhook stays.
     attempt.sent_at = attempt.sent_at or now
     attempt.state = State.UNKNOWN if attempt.state == State.PENDING else attempt.state
     is_pending = When(state=State.PENDING, then=Value(State.UNKNOWN))
@@ -149,36 +158,23 @@ def _mark_sent(attempt: ChargeAttempt, *, now: datetime) -> None:
         )
 
 
-def _request(attempt: ChargeAttempt) -> gateway.ChargeRequest:
-    return gateway.ChargeRequest(
-        attempt_key=attempt.idempotency_key,
-        amount_minor=attempt.amount_minor,
-        currency=attempt.currency,
-        customer_id=attempt.stripe_customer_id,
-        payment_method_id=attempt.stripe_payment_method_id,
-        provider_id=str(current_provider().provider_id),
-        invoice_number=attempt.invoice.number,
-    )
+def _payment_at_stripe(attempt: ChargeAttempt) -> PaymentFacts | None:
+    held = gateway.payments_of(customer_id=attempt.stripe_customer_id)
+    return next((facts for facts in held if facts.attempt_key == attempt.idempotency_key), None)
 
 
 def _look_up(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt | None:
-    """Settle by what Stripe holds for this attempt; None where it holds nothing or can't say."""
+    """Settle with Stripe's payment of this attempt; None if there is none or Stripe can't say."""
     try:
-        for facts in gateway.payments_of(customer_id=attempt.stripe_customer_id):
-            if facts.attempt_key == attempt.idempotency_key:
-                return settle(attempt_id=attempt.pk, facts=facts, now=now)
+        facts = _payment_at_stripe(attempt)
     except (gateway.OutcomeUnknown, gateway.NotDone):
         return None
-    return None
+    return settle(attempt_id=attempt.pk, facts=facts, now=now) if facts else None
 
 
-def _reconcile(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
-    """After the time for sending again: only what Stripe holds counts."""
-    held = {
-        facts.attempt_key: facts
-        for facts in gateway.payments_of(customer_id=attempt.stripe_customer_id)
-    }
-    facts = held.get(attempt.idempotency_key)
+def _settle_or_expire(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
+    """Settle with Stripe's payment; fail once Stripe can no longer receive the sent request."""
+    facts = _payment_at_stripe(attempt)
     if facts:
         return settle(attempt_id=attempt.pk, facts=facts, now=now)
     if attempt.sent_at and now - attempt.sent_at >= KEY_IS_FORGOTTEN:
@@ -188,16 +184,16 @@ def _reconcile(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
 
 @transaction.atomic
 def settle(*, attempt_id: int, facts: PaymentFacts, now: datetime) -> ChargeAttempt:
-    """Record what became of an attempt: the one door for answers, webhooks and look-ups.
+    """Record an attempt's outcome; answers, webhooks and look-ups all call this.
 
-    Repeating it changes nothing, and a success is never taken back by word that comes late. Raises
-    `PaymentMismatch` where provider, customer, amount, currency or attempt is another one.
+    Safe to repeat; a late report never undoes a success. Raises `PaymentMismatch` if provider,
+    customer, amount, currency or attempt differ.
     """
     attempt = _locked(attempt_id)
     _check_it_is_ours(attempt, facts)
     state = _STATES[facts.outcome]
     if state == State.FAILED and attempt.secret_given_at and not facts.is_canceled:
-        # Whoever has the secret may still confirm it: no other attempt beside it.
+        # The holder of the client secret can still confirm it: no other attempt may start.
         state = State.NEEDS_CONFIRMATION
     if attempt.state == State.SUCCEEDED or (attempt.finished_at and state != State.SUCCEEDED):
         return attempt
@@ -223,7 +219,7 @@ def _fail(attempt: ChargeAttempt, *, code: str, message: str, now: datetime) -> 
 
 
 def _locked(attempt_id: int) -> ChargeAttempt:
-    # The invoice first, as whoever opens an attempt does: two paths to one debt meet here.
+    # Lock the invoice first, in the same order as `_open_attempt`: no deadlock, no second charge.
     invoice = Invoice.objects.select_for_update(of=("self",)).get(attempts=attempt_id)
     attempt = ChargeAttempt.objects.get(pk=attempt_id)
     attempt.invoice = invoice
@@ -238,7 +234,7 @@ def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:
         "amount": (facts.amount_minor, attempt.amount_minor),
         "currency": (facts.currency, attempt.currency),
     }
-    different = [name for name, (told, ours) in expected.items() if told != ours]
+    different = [name for name, (stripe, ours) in expected.items() if stripe != ours]
     if different:
         raise PaymentMismatch(
             f"{facts.payment_intent_id} is not attempt {attempt.pk}: another {', '.join(different)}"
@@ -248,8 +244,8 @@ def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:
 def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) -> bool:
     """Record the attempt's new state and its consequences, under the invoice's lock.
 
-    A failure plans the next attempt and updates the dunning, a success records the payment.
-    Returns whether the state is another than before.
+    A failure plans the next attempt and updates the dunning; a success records the payment.
+    Returns whether the state changed.
     """
     has_changed = attempt.state != state
     attempt.state = state
@@ -264,15 +260,20 @@ def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime
 
 
 def _announce(attempt: ChargeAttempt, *, now: datetime) -> None:
-    """Mail the new state to the billing contacts: a receipt, or what went wrong."""
+    """Mail the new state to the billing contacts: a receipt, or the failure."""
     if attempt.state == State.SUCCEEDED:
-        _queue_mail(topics.RECEIPT_MAIL, attempt, now=now)
+        topic = topics.RECEIPT_MAIL
     elif attempt.is_on_session or (
         attempt.decline_code == WITHDRAWN and attempt.has_replaced_card()
     ):
         return  # The payer sees the error on the page, or the new card will be charged.
     elif attempt.state in (State.FAILED, State.NEEDS_CONFIRMATION):
-        _queue_mail(topics.CHARGE_FAILED_MAIL, attempt, now=now)
+        topic = topics.CHARGE_FAILED_MAIL
+    else:
+        return
+    # The state is in the key: an attempt that needs confirmation and then fails sends two mails.
+    key = f"attempt:{attempt.pk}:{attempt.state}"
+    enqueue(topic=topic, key=key, payload={"attempt_id": attempt.pk}, now=now)
 
 
 def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
@@ -286,9 +287,3 @@ def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
         stripe_payment_intent_id=attempt.stripe_payment_intent_id,
     )
     after_payment(now=now)
-
-
-def _queue_mail(topic: str, attempt: ChargeAttempt, *, now: datetime) -> None:
-    # An attempt may need confirmation first and fail later: each is mailed, once.
-    key = f"attempt:{attempt.pk}:{attempt.state}"
-    enqueue(topic=topic, key=key, payload={"attempt_id": attempt.pk}, now=now)

@@ -1,144 +1,193 @@
-"""Mails to the billing contacts: the invoice, the copy of a paid one, a card that was not charged.
+"""Mails about an invoice's payment: the invoice, its receipt, failed charges, chargebacks.
 
-Each is queued once per cause, with the invoice as issued attached.
+Each mail is queued once per cause.
 """
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from accounts.models import Provider
 from billing.documents.invoice_mails import AttachedDocument, DocumentKind, queue_document_mail
-from billing.formatting import date_text, instant_text
-from billing.models import ChargeAttempt, Invoice, InvoiceDocument
+from billing.formatting import date_text, instant_text, local_date, month_text
+from billing.models import ChargeAttempt, Chargeback, Invoice, InvoiceDocument
 from billing.models.payments import WITHDRAWN
 from billing.money import format_money
 from billing.payments.payment_links import payment_link
+from core.mail import queue_mail
+from core.outbox.topics import Postpone
+
+RENDERED_SOON = timedelta(seconds=5)
+CHARGEBACK_SUBJECTS = {
+    Chargeback.State.OPEN: "{provider}: payment of invoice {number} contested",
+    Chargeback.State.WON: "{provider}: contested payment of invoice {number} stays",
+    Chargeback.State.LOST: "{provider}: payment of invoice {number} taken back",
+}
 
 
-class DocumentsNotReady(Exception):
-    """The invoice's PDF is not rendered yet; the mail waits for it."""
+def queue_mail_about(
+    invoice: Invoice,
+    template: str,
+    *,
+    key: str,
+    subject: str,
+    context: Mapping[str, Any],
+    now: datetime,
+    to: Sequence[str] = (),
+    attached: AttachedDocument | None = None,
+) -> None:
+    """Queue `billing/mail/<template>` once for each `key`, to the billing contacts or to `to`.
+
+    The context has the invoice's month and total, and links to its page and its payment.
+    """
+    full_context = {
+        "subject": subject,
+        "invoice": invoice,
+        "month": month_text(invoice.month),
+        "total": format_money(invoice.total_minor, invoice.currency),
+        "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
+        "pay_url": payment_link(invoice_id=invoice.pk, now=now),
+        "support_email": settings.SUPPORT_EMAIL,
+        **context,
+    }
+    mail: dict[str, Any] = {
+        "key": key,
+        "to": list(to or invoice.buyer["emails"]),
+        "subject": subject,
+        "text": render_to_string(f"billing/mail/{template}.txt", full_context),
+        "html": render_to_string(f"billing/mail/{template}.html", full_context),
+        "now": now,
+    }
+    if attached is None:
+        queue_mail(**mail)
+    else:
+        queue_document_mail(attached=attached, **mail)
 
 
 def queue_invoice_mail(*, invoice_id: int, now: datetime) -> None:
-    """Mail an invoice that is to be paid by transfer. Raises `DocumentsNotReady`."""
+    """Mail an invoice that is paid by transfer; raises `Postpone` until its PDF is rendered."""
     invoice = Invoice.objects.get(pk=invoice_id)
-    _queue(
+    total = format_money(invoice.total_minor, invoice.currency)
+    _queue_with_invoice(
+        invoice,
         "invoice",
         key=f"invoice:{invoice.pk}",
-        subject=f"Invoice {invoice.number} over {_money(invoice)}",
-        invoice=invoice,
+        subject=f"Invoice {invoice.number} over {total}",
         now=now,
     )
 
 
 def queue_receipt_mail(*, attempt_id: int, now: datetime) -> None:
-    """Mail the copy of an invoice that the card paid. Raises `DocumentsNotReady`."""
+    """Mail the receipt of a charged invoice; raises `Postpone` until its PDF is rendered."""
     attempt = ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
-    _queue(
+    _queue_with_invoice(
+        attempt.invoice,
         "receipt",
         key=f"receipt:{attempt.pk}",
         subject=f"Payment received for invoice {attempt.invoice.number}",
-        invoice=attempt.invoice,
         attempt=attempt,
         now=now,
     )
 
 
 def queue_charge_failed_mail(*, attempt_id: int, now: datetime) -> None:
-    """Say that the card was not charged, why, and what to do; with a link where its bank asks.
+    """Mail the reason of a failed charge and what to do; a link if the bank wants a confirmation.
 
-    Nothing where it was paid meanwhile, or taken back as another amount is due now. Raises
-    `DocumentsNotReady`.
+    Sends nothing if the attempt has succeeded since, or if a correction withdrew it because
+    another amount is due now. Raises `Postpone` until the invoice's PDF is rendered.
     """
     attempt = ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
-    number = attempt.invoice.number
-    template, subject = "charge_failed", f"Your card could not be charged for invoice {number}"
-    if attempt.state == ChargeAttempt.State.SUCCEEDED or _was_taken_back(attempt):
+    invoice = attempt.invoice
+    is_corrected = (
+        attempt.decline_code == WITHDRAWN and invoice.amounts.due_minor != attempt.amount_minor
+    )
+    if attempt.state == ChargeAttempt.State.SUCCEEDED or is_corrected:
         return
-    if attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION:
-        template, subject = "charge_confirm", f"Confirm the payment of invoice {number}"
-    _queue(
-        template,
+    needs_confirmation = attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
+    _queue_with_invoice(
+        invoice,
+        "charge_confirm" if needs_confirmation else "charge_failed",
         key=f"charge-failed:{attempt.pk}:{attempt.state}",
-        subject=subject,
-        invoice=attempt.invoice,
+        subject=f"Confirm the payment of invoice {invoice.number}"
+        if needs_confirmation
+        else f"Your card could not be charged for invoice {invoice.number}",
         attempt=attempt,
         now=now,
     )
 
 
-def _was_taken_back(attempt: ChargeAttempt) -> bool:
-    """Whether a correction withdrew the attempt: no bank refused anything."""
-    is_withdrawn = attempt.decline_code == WITHDRAWN
-    return is_withdrawn and attempt.invoice.amounts.due_minor != attempt.amount_minor
-
-
-def _queue(
+def _queue_with_invoice(
+    invoice: Invoice,
     template: str,
     *,
     key: str,
     subject: str,
-    invoice: Invoice,
     now: datetime,
     attempt: ChargeAttempt | None = None,
 ) -> None:
-    context: dict[str, Any] = {
-        "subject": subject,
-        "invoice": invoice,
-        "month": f"{invoice.month:%B %Y}",
-        "total": _money(invoice),
-        "owed": _owed(invoice),
+    zone = invoice.billing_zone()
+    owed = invoice.owed_minor
+    context = {
+        "owed": format_money(owed, invoice.currency) if owed else "",
         "attempt": attempt,
         "charged": format_money(attempt.amount_minor, attempt.currency) if attempt else "",
-        "paid_on": _paid_on(attempt, zone=invoice.billing_zone()) if attempt else "",
-        "next_attempt": _instant(invoice, attempt.retry_at) if attempt and attempt.retry_at else "",
-        "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
-        "pay_url": payment_link(invoice_id=invoice.pk, now=now),
+        "paid_on": date_text(local_date(attempt.finished_at, zone))
+        if attempt and attempt.finished_at
+        else "",
+        "next_attempt": instant_text(attempt.retry_at, zone)
+        if attempt and attempt.retry_at
+        else "",
         "billing_url": settings.SITE_URL + reverse("billing_information"),
-        "support_email": settings.SUPPORT_EMAIL,
     }
-    queue_document_mail(
+    pdfs = invoice.documents.filter(format=InvoiceDocument.Format.PDF)
+    pdf_id = pdfs.values_list("pk", flat=True).first()
+    if pdf_id is None:
+        raise Postpone(now + RENDERED_SOON)
+    queue_mail_about(
+        invoice,
+        template,
         key=key,
-        to=invoice.buyer["emails"],
         subject=subject,
-        text=render_to_string(f"billing/mail/{template}.txt", context),
-        html=render_to_string(f"billing/mail/{template}.html", context),
-        attached=_pdf(invoice),
+        context=context,
+        attached=AttachedDocument(DocumentKind.INVOICE, pdf_id, f"{invoice.number}.pdf"),
         now=now,
     )
 
 
-def _paid_on(attempt: ChargeAttempt, *, zone: ZoneInfo) -> str:
-    """The date in the billing zone: in UTC a first of the month would often be the day before."""
-    if attempt.finished_at is None:
-        return ""
-    return date_text(attempt.finished_at.astimezone(zone).date())
-
-
-def _pdf(invoice: Invoice) -> AttachedDocument:
-    stored = (
-        invoice.documents.filter(format=InvoiceDocument.Format.PDF)
-        .values_list("pk", flat=True)
-        .first()
+def queue_chargeback_mails(*, chargeback: Chargeback, provider: Provider, now: datetime) -> None:
+    """Mail a chargeback's state to operations, and a lost one to the billing contacts."""
+    invoice = chargeback.payment.invoice
+    zone = invoice.billing_zone()
+    due_at = chargeback.evidence_due_at
+    owed = invoice.owed_minor
+    context = {
+        "chargeback": chargeback,
+        "provider": provider,
+        "amount": format_money(chargeback.amount_minor, chargeback.currency),
+        "owed": format_money(owed, invoice.currency),
+        "paid_on": date_text(local_date(chargeback.payment.received_at, zone)),
+        "evidence_due": instant_text(due_at, zone) if due_at else "",
+    }
+    state = Chargeback.State(chargeback.state)
+    queue_mail_about(
+        invoice,
+        "chargeback_operations",
+        key=f"chargeback_operations:{chargeback.pk}:{state}",
+        to=[settings.SUPPORT_EMAIL],
+        subject=CHARGEBACK_SUBJECTS[state].format(provider=provider.name, number=invoice.number),
+        context=context,
+        now=now,
     )
-    if stored is None:
-        raise DocumentsNotReady(f"Invoice {invoice.number} has no PDF yet.")
-    return AttachedDocument(DocumentKind.INVOICE, stored, f"{invoice.number}.pdf")
-
-
-def _instant(invoice: Invoice, at: datetime) -> str:
-    return instant_text(at, invoice.billing_zone())
-
-
-def _owed(invoice: Invoice) -> str:
-    """What is left to pay; empty where nothing is."""
-    minor = invoice.owed_minor
-    return format_money(minor, invoice.currency) if minor else ""
-
-
-def _money(invoice: Invoice) -> str:
-    return format_money(invoice.total_minor, invoice.currency)
+    if state == Chargeback.State.LOST and owed:
+        queue_mail_about(
+            invoice,
+            "chargeback_lost",
+            key=f"chargeback_lost:{chargeback.pk}:{state}",
+            subject=f"The payment of invoice {invoice.number} was taken back by your bank",
+            context=context,
+            now=now,
+        )

@@ -1,15 +1,13 @@
-"""A new card pays what is outstanding: every invoice, oldest first, each once.
+"""New-card charges: a new card is charged for every outstanding invoice, oldest first, each once.
 
-The invoices are fixed when the card becomes the default. They are charged one after the other; one
-whose earlier attempt still runs waits for it and holds up no other. A decline ends only that
-invoice's turn, unless the bank refuses the card for good: then no further invoice is tried.
+The list of invoices is fixed when the card becomes the default. They are charged one after the
+other. An invoice whose earlier attempt still runs waits for that attempt; the next one is charged
+meanwhile. After a decline the next invoice follows, unless the bank refuses the card for good.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-
-from django.db.models import QuerySet
 
 from billing import topics
 from billing.models import ChargeAttempt, Chargeback, Invoice, PaymentMethod
@@ -21,23 +19,19 @@ State = ChargeAttempt.State
 
 
 def invoices_to_charge() -> list[int]:
-    """The invoices that a new card is to pay, oldest first: none that a bank took back."""
-    owed = Invoice.objects.outstanding().exclude(pk__in=_taken_back())
+    """Return the ids of the outstanding invoices without a lost chargeback, oldest first."""
+    lost = Chargeback.objects.filter(state=Chargeback.State.LOST)
+    owed = Invoice.objects.outstanding().exclude(pk__in=lost.values("payment__invoice_id"))
     return list(owed.oldest_first().values_list("pk", flat=True))
 
 
-def _taken_back() -> QuerySet[Chargeback, int]:
-    lost = Chargeback.objects.filter(state=Chargeback.State.LOST)
-    return lost.values_list("payment__invoice_id", flat=True)
-
-
 def start_new_card_charges(card: PaymentMethod, *, now: datetime) -> None:
-    """Order the charges of a card that became the default, in the running transaction."""
+    """Queue the charges of a card that became the default, in the running transaction."""
     if card.invoices_to_charge:
-        _order(card, position=0, now=now)
+        _enqueue(card, position=0, now=now)
 
 
-def _order(card: PaymentMethod, *, position: int, now: datetime) -> None:
+def _enqueue(card: PaymentMethod, *, position: int, now: datetime) -> None:
     enqueue(
         topic=topics.NEW_CARD_CHARGES,
         key=f"card:{card.pk}:{position}",
@@ -47,34 +41,26 @@ def _order(card: PaymentMethod, *, position: int, now: datetime) -> None:
 
 
 def charge_next(*, card_id: int, position: int, now: datetime) -> ChargeAttempt | None:
-    """Charge the card's invoice at this position, and order the next one's turn.
+    """Charge the card's invoice at this position, and queue the next one.
 
-    Returns the attempt as it stands, perhaps an unfinished one of the card before; None where
+    Returns the attempt, which may be an unfinished one of the previous card. Returns None if
     nothing is owed or the card was replaced. Safe to repeat; raises as `charging.charge_invoice`.
     """
     card = PaymentMethod.objects.get(pk=card_id)
     invoice_id = card.invoices_to_charge[position]
-    attempt = _tried_already(card, invoice_id) or charging.charge_invoice(
-        invoice_id=invoice_id, cause=cause_of(card), card_id=card.pk, now=now
-    )
-    is_refused = attempt is not None and _is_refused_for_good(attempt, card)
-    if not is_refused and position + 1 < len(card.invoices_to_charge):
-        _order(card, position=position + 1, now=now)
-    return attempt
-
-
-def cause_of(card: PaymentMethod) -> str:
-    """What attempts say that this card's coming asked for."""
-    return f"card:{card.pk}"
-
-
-def _tried_already(card: PaymentMethod, invoice_id: int) -> ChargeAttempt | None:
-    """A finished attempt with this very card: the close came first, or the message came twice."""
-    return ChargeAttempt.objects.filter(
+    # Finished with this card already: the close charged it first, or the message came twice.
+    earlier = ChargeAttempt.objects.filter(
         invoice_id=invoice_id,
         stripe_payment_method_id=card.stripe_payment_method_id,
         finished_at__isnull=False,
     ).first()
+    attempt = earlier or charging.charge_invoice(
+        invoice_id=invoice_id, cause=f"card:{card.pk}", card_id=card.pk, now=now
+    )
+    is_refused = attempt is not None and _is_refused_for_good(attempt, card)
+    if not is_refused and position + 1 < len(card.invoices_to_charge):
+        _enqueue(card, position=position + 1, now=now)
+    return attempt
 
 
 def _is_refused_for_good(attempt: ChargeAttempt, card: PaymentMethod) -> bool:
@@ -86,7 +72,7 @@ def _is_refused_for_good(attempt: ChargeAttempt, card: PaymentMethod) -> bool:
 
 
 class Outcome(Enum):
-    """What happened, or is happening, to one invoice of a card's round."""
+    """The state of one invoice among a new card's charges."""
 
     PAID = "paid"
     NOT_OWED = "not_owed"
@@ -99,7 +85,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ChargeResult:
-    """One invoice of a card's round; `next_attempt_at` only after a decline that is retried."""
+    """An invoice of a new card's charges; `next_attempt_at` only after a decline to be retried."""
 
     invoice: Invoice
     outcome: Outcome
@@ -108,29 +94,29 @@ class ChargeResult:
 
     @property
     def is_open(self) -> bool:
-        """Whether the answer is still to come by itself."""
+        """Whether the outcome is still open and needs no action of a person."""
         return self.outcome in (Outcome.RUNNING, Outcome.WAITING)
 
 
 def charge_results(card: PaymentMethod) -> list[ChargeResult]:
-    """What became of each invoice that the card was to pay, oldest first."""
+    """Return the state of each invoice that the card was to pay, oldest first."""
     invoices = {
         invoice.pk: invoice
         for invoice in Invoice.objects.with_paid()
         .filter(pk__in=card.invoices_to_charge)
         .prefetch_related("attempts")
     }
-    found: list[ChargeResult] = []
+    results: list[ChargeResult] = []
     is_refused = False
     for invoice_id in card.invoices_to_charge:
         invoice = invoices[invoice_id]
         attempts = sorted(invoice.attempts.all(), key=lambda row: (row.created_at, row.pk))
-        found.append(_turn(invoice, attempts, card=card, is_refused=is_refused))
+        results.append(_result(invoice, attempts, card=card, is_refused=is_refused))
         is_refused = is_refused or any(_is_refused_for_good(row, card) for row in attempts)
-    return found
+    return results
 
 
-def _turn(
+def _result(
     invoice: Invoice, attempts: list[ChargeAttempt], *, card: PaymentMethod, is_refused: bool
 ) -> ChargeResult:
     last = attempts[-1] if attempts else None
@@ -138,7 +124,7 @@ def _turn(
         is_paid = invoice.status == Invoice.Status.PAID
         return ChargeResult(invoice, Outcome.PAID if is_paid else Outcome.NOT_OWED)
     if last and last.stripe_payment_method_id == card.stripe_payment_method_id:
-        return _tried(invoice, last)
+        return _result_of_attempt(invoice, last)
     if card.replaced_at:
         return ChargeResult(invoice, Outcome.NOT_TRIED, "A newer card has taken over.")
     if last and last.finished_at is None:
@@ -150,7 +136,7 @@ def _turn(
     return ChargeResult(invoice, Outcome.WAITING)
 
 
-def _tried(invoice: Invoice, attempt: ChargeAttempt) -> ChargeResult:
+def _result_of_attempt(invoice: Invoice, attempt: ChargeAttempt) -> ChargeResult:
     if attempt.state == State.FAILED:
         return ChargeResult(
             invoice, Outcome.DECLINED, attempt.failure_message, next_attempt_at(invoice)
@@ -158,6 +144,6 @@ def _tried(invoice: Invoice, attempt: ChargeAttempt) -> ChargeResult:
     if attempt.state == State.NEEDS_CONFIRMATION:
         return ChargeResult(invoice, Outcome.TO_CONFIRM, attempt.failure_message)
     if attempt.state == State.SUCCEEDED:
-        # It was paid in its turn; what is owed again came later.
+        # The card paid it; the amount that is owed now became due later.
         return ChargeResult(invoice, Outcome.PAID)
     return ChargeResult(invoice, Outcome.RUNNING)

@@ -1,7 +1,7 @@
-"""Paying while somebody is there: the bank's question to the holder, or a card entered on the spot.
+"""On-session payments: the card holder confirms a charge, or enters a card, at a payment link.
 
-Both use the invoice's one unfinished attempt, so that no other charge runs beside it. From the
-moment its secret is given out only Stripe's own word that it is cancelled counts as a failure.
+Both use the invoice's one unfinished attempt, so that no other charge runs beside it. Once the
+client secret was given out, only a payment that Stripe reports as cancelled counts as failed.
 """
 
 import uuid
@@ -20,36 +20,38 @@ State = ChargeAttempt.State
 
 
 class NothingToPay(Exception):
-    """Nothing is due on the invoice, or somebody just paid it."""
+    """Nothing is due on the invoice; it may just have been paid."""
 
 
-class ChargeIsRunning(Exception):
-    """A charge of this invoice is under way; it has to end first."""
+class PaymentInProgress(Exception):
+    """A charge of this invoice is running; it has to finish first."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnSession:
-    """What the browser needs; `payment_method_id` only to confirm the card on file."""
+    """Values for the browser; `payment_method_id` only to confirm the card on file."""
 
     client_secret: str
     payment_method_id: str
 
 
 def begin_on_session(*, invoice_id: int, now: datetime) -> OnSession:
-    """Let the browser confirm the invoice's payment, which is made when there is none.
+    """Let the browser confirm the invoice's payment; create the payment if there is none.
 
-    Raises `NothingToPay`, `ChargeIsRunning` and `gateway.GatewayError`.
+    Raises `NothingToPay`, `PaymentInProgress` and `gateway.GatewayError`.
     """
     customer_id = customer_of(current_provider())
     attempt = _open(invoice_id=invoice_id, customer_id=customer_id, now=now)
-    if _has_another_amount(attempt):
+    is_waiting = attempt.state == State.NEEDS_CONFIRMATION
+    if is_waiting and attempt.amount_minor != attempt.invoice.amounts.due_minor:
+        # Part of the invoice was paid, credited or disputed since.
         charging.withdraw(attempt, now=now)
         attempt = _open(invoice_id=invoice_id, customer_id=customer_id, now=now)
     attempt = charging.pursue(attempt, now=now)
     if attempt.state == State.SUCCEEDED:
         raise NothingToPay
     if attempt.state != State.NEEDS_CONFIRMATION:
-        raise ChargeIsRunning
+        raise PaymentInProgress
     asks_holder = attempt.decline_code == "authentication_required"
     return OnSession(
         client_secret=gateway.payment_secret(payment_intent_id=attempt.stripe_payment_intent_id),
@@ -59,7 +61,7 @@ def begin_on_session(*, invoice_id: int, now: datetime) -> OnSession:
 
 @transaction.atomic(durable=True)
 def _open(*, invoice_id: int, customer_id: str, now: datetime) -> ChargeAttempt:
-    """The attempt to confirm, noted as given out before anybody gets its secret."""
+    """Return the attempt to confirm; `secret_given_at` commits before the secret is given out."""
     invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
     due_minor = invoice.amounts.due_minor
     if due_minor == 0:
@@ -78,25 +80,17 @@ def _open(*, invoice_id: int, customer_id: str, now: datetime) -> ChargeAttempt:
             created_at=now,
         )
     if attempt.state != State.NEEDS_CONFIRMATION and not attempt.is_on_session:
-        raise ChargeIsRunning
+        raise PaymentInProgress
     if attempt.secret_given_at is None:
         attempt.secret_given_at = now
         attempt.save(update_fields=["secret_given_at"])
     return attempt
 
 
-def _has_another_amount(attempt: ChargeAttempt) -> bool:
-    """Whether part of the invoice was settled or disputed since the attempt was made."""
-    return (
-        attempt.state == State.NEEDS_CONFIRMATION
-        and attempt.amount_minor != attempt.invoice.amounts.due_minor
-    )
-
-
 def settle_return(*, invoice: Invoice, payment_intent_id: str, now: datetime) -> State | None:
-    """What Stripe itself says of the payment a browser comes back from; None if it is not ours.
+    """Settle the payment from which a browser returns; None if it is not a payment of `invoice`.
 
-    Raises `gateway.GatewayError`.
+    Reads the payment from Stripe. Raises `gateway.GatewayError`.
     """
     attempt = invoice.attempts.filter(stripe_payment_intent_id=payment_intent_id).first()
     if attempt is None or not payment_intent_id:

@@ -1,6 +1,6 @@
-"""Links that open one invoice for payment, without signing in: signed, expiring, dead once paid.
+"""Payment links: signed, expiring links to pay one invoice without signing in.
 
-What a link names is signed and not secret: the provider's public id and the invoice's row.
+A link contains the provider's public id and the invoice's row id: signed, not secret.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,14 @@ SALT = "billing.payment-link"
 
 
 class LinkIsDead(Exception):
-    """The link is not ours or has expired, or nothing is owed on its invoice any more."""
+    """The link's signature is wrong, it has expired, or its provider or invoice does not exist."""
 
 
 def payment_link(*, invoice_id: int, now: datetime) -> str:
-    """The absolute address at which whoever has it can pay this invoice of the current provider."""
+    """Return the absolute address at which this invoice of the current provider can be paid.
+
+    Everyone who has the address can pay.
+    """
     provider = current_provider()
     ends_at = now + timedelta(days=settings.PAYMENT_LINK_DAYS)
     token = Signer(salt=SALT).sign_object(
@@ -36,9 +39,9 @@ def payment_link(*, invoice_id: int, now: datetime) -> str:
 
 @contextmanager
 def linked_invoice(*, token: str, now: datetime) -> Iterator[Invoice]:
-    """The invoice of a link, with its provider's schema entered; raises `LinkIsDead`.
+    """Yield a link's invoice, in its provider's schema; raises `LinkIsDead`.
 
-    An invoice that is paid is given all the same: who just paid it is told so.
+    A paid invoice is yielded too: the page then says that it is paid.
     """
     provider_id, invoice_id = _read(token, now=now)
     provider = Provider.objects.filter(provider_id=provider_id, state=Provider.State.ACTIVE).first()

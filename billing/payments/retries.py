@@ -1,7 +1,7 @@
-"""When a declined card is tried again: by the kind of decline, on days counted from the first.
+"""Retries of declined charges: by the kind of decline, on days counted from the first failure.
 
-A card's first failure on an invoice starts a row of retries; each failure orders the next one only,
-so that a card reported lost is left alone from then on. A new card starts a row of its own.
+A card's first failure on an invoice starts its schedule. Each failure queues only the next retry,
+so that a card that is later reported lost is not tried again. A new card has its own schedule.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.models.payments import WITHDRAWN
 from core.outbox.delivery import enqueue
 
-# Stripe's hard declines: the bank says never, and asking again counts against us.
+# Stripe's hard declines: the bank will never accept, and retries harm our acceptance rate.
 NEVER_AGAIN = frozenset(
     {
         "lost_card",
@@ -27,7 +27,7 @@ NEVER_AGAIN = frozenset(
         "revocation_of_authorization",
         "revocation_of_all_authorizations",
         "transaction_not_allowed",
-        # Only its holder can change the answer, with the link that was mailed.
+        # Only the holder can confirm it, with the mailed link.
         "authentication_required",
         WITHDRAWN,
     }
@@ -37,10 +37,9 @@ NEVER_AGAIN = frozenset(
 def next_retry(
     *, decline_code: str, first_failed_at: datetime, now: datetime, days: Sequence[int]
 ) -> tuple[int, datetime] | None:
-    """The next day of the schedule and its instant after `now`; None when it is over.
+    """Return the next day of the schedule and its instant after `now`; None after the last day.
 
-    Days are of 24 hours from the first failure. Days that passed unused are not caught up: one
-    attempt now tells as much as three.
+    A day is 24 hours, counted from the first failure. Missed days are not caught up.
     """
     if decline_code in NEVER_AGAIN:
         return None
@@ -52,9 +51,9 @@ def next_retry(
 
 
 def plan_retry(attempt: ChargeAttempt, *, now: datetime) -> datetime | None:
-    """Order the next attempt after a failed one, in the running transaction; its instant.
+    """Queue the retry of a failed attempt, in the running transaction; return its instant.
 
-    None for a decline that is final, after the last day, and for a card that was replaced.
+    Returns None for a hard decline, after the last day, and for a replaced card.
     """
     card = PaymentMethod.objects.filter(
         stripe_payment_method_id=attempt.stripe_payment_method_id, replaced_at=None
@@ -66,15 +65,15 @@ def plan_retry(attempt: ChargeAttempt, *, now: datetime) -> datetime | None:
         stripe_payment_method_id=attempt.stripe_payment_method_id,
         state=ChargeAttempt.State.FAILED,
     ).aggregate(first=Min("finished_at"))
-    found = next_retry(
+    retry = next_retry(
         decline_code=attempt.decline_code,
         first_failed_at=failed["first"] or now,
         now=now,
         days=settings.RETRY_DAYS,
     )
-    if found is None:
+    if retry is None:
         return None
-    day, at = found
+    day, at = retry
     enqueue(
         topic=topics.CHARGE,
         key=f"retry:{attempt.invoice_id}:{card.pk}:{day}",
@@ -90,7 +89,7 @@ def plan_retry(attempt: ChargeAttempt, *, now: datetime) -> datetime | None:
 
 
 def next_attempt_at(invoice: Invoice) -> datetime | None:
-    """The instant of the next automatic attempt, or None where none is to come."""
+    """Return the instant of the invoice's next automatic attempt; None without one."""
     last = invoice.attempts.order_by("-created_at", "-pk").first()
     if last is None or last.retry_at is None or invoice.amounts.due_minor == 0:
         return None

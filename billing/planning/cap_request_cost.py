@@ -1,9 +1,8 @@
-"""Requests for a higher cap with what they would cost: seen beside the answer to be given."""
+"""The cost of cap requests, shown to the administrator who answers them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.choices import ContractKind
@@ -17,15 +16,13 @@ from usage.forecast.months import Instant, days_of, month_of
 from usage.forecast.tracks import tracked
 from usage.ledger.month_peaks import organizations_with_usage
 
-Usage = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class CapCost:
-    """What the asked cap can add to a month's bill before tax: nothing where users are not billed.
+    """The most that the requested cap can add to a month's bill, before tax.
 
-    `added` is how many more users there could be; `amount` and `unit_price` are empty without a
-    contract or where it bills devices only.
+    `added` is the number of further users it allows. `amount` and `unit_price` are empty without a
+    contract, or if the contract does not bill users.
     """
 
     added: int
@@ -36,8 +33,10 @@ class CapCost:
 
 @dataclass(frozen=True, slots=True)
 class RequestOutlook:
-    """This month's expected peak of users, and when the cap of now and the asked one would be
-    passed; None when not within thirteen weeks. Not `is_known`: too new to look ahead.
+    """This month's expected peak of users, and the days on which either cap is exceeded.
+
+    A day is None if not within thirteen weeks. `is_known` is false for an organization that is too
+    new for a forecast.
     """
 
     expected: int
@@ -46,12 +45,12 @@ class RequestOutlook:
     is_known: bool
     is_at_cap: bool
     cap_day: date | None
-    asked_cap_day: date | None
+    requested_cap_day: date | None
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """A request beside its organization's users and this month's high-water mark so far."""
+    """A request with its organization's users and this month's high-water mark so far."""
 
     request: CapRequest
     users: int
@@ -59,11 +58,9 @@ class RequestRow:
     cost: CapCost
 
 
-def cap_cost(*, asked: int, cap: int | None, users: int, contract: Contract | None) -> CapCost:
-    """Contract price times the users who could be added: those above the cap, or above the present
-    count where that lies over the cap. Never less than nothing.
-    """
-    added = 0 if cap is None else max(0, asked - max(cap, users))
+def cap_cost(*, requested: int, cap: int | None, users: int, contract: Contract | None) -> CapCost:
+    """Multiply the unit price by the users above the present cap, or above the count if higher."""
+    added = 0 if cap is None else max(0, requested - max(cap, users))
     if contract is None or Metric.USERS not in Metric(contract.metric).counted:
         return CapCost(added)
     amount = round_minor(added * contract.unit_price, contract.currency)
@@ -78,7 +75,7 @@ def cap_cost(*, asked: int, cap: int | None, users: int, contract: Contract | No
 def request_rows(
     requests: Iterable[CapRequest], *, zone: ZoneInfo, now: datetime
 ) -> list[RequestRow]:
-    """The requests with usage and cost of the running month, in three statements."""
+    """Return the requests with usage and cost of the current month, in three statements."""
     month = Month.of(now, zone)
     contract = Contract.objects.current(month)
     listed = list(requests)
@@ -87,34 +84,38 @@ def request_rows(
         pk__in={request.organization_id for request in listed}
     )
     usage = {row["pk"]: row for row in organizations.values(*columns)}
-    return [_row(request, usage[request.organization_id], contract) for request in listed]
+    rows = []
+    for request in listed:
+        row = usage[request.organization_id]
+        users = row["users"]
+        cost = cap_cost(
+            requested=request.requested_cap, cap=row["user_cap"], users=users, contract=contract
+        )
+        rows.append(RequestRow(request, users, row["this_month_hwm"], cost))
+    return rows
 
 
 def request_outlook(*, request: CapRequest, zone: ZoneInfo, now: datetime) -> RequestOutlook | None:
-    """Where the organization's users are heading, beside what it asks for; in one statement.
+    """Forecast the organization's users against both caps, in one statement.
 
-    None for an organization that is no more.
+    Returns None for an organization that does not exist any more.
     """
     instant = Instant.of(now, zone)
-    found = tracked(at=now, month=instant.month, zone=zone, organization_id=request.organization_id)
-    if not found:
+    tracks = tracked(
+        at=now, month=instant.month, zone=zone, organization_id=request.organization_id
+    )
+    if not tracks:
         return None
-    forecast = month_of(found, instant=instant, basis=Metric.USERS, free_user_limit=None)
-    (one,) = forecast.organizations
-    days = days_until_over(days_of(found[0], Metric.USERS), limit=request.requested_cap)
+    forecast = month_of(tracks, instant=instant, basis=Metric.USERS, free_user_limit=None)
+    (organization,) = forecast.organizations
+    outlook = organization.outlook
+    days = days_until_over(days_of(tracks[0], Metric.USERS), limit=request.requested_cap)
     return RequestOutlook(
-        expected=one.outlook.expected,
-        low=one.outlook.low,
-        high=one.outlook.high,
-        is_known=one.outlook.spans >= FEWEST_SPANS,
-        is_at_cap=one.is_at_limit,
-        cap_day=one.cap_day,
-        asked_cap_day=None if days is None else instant.day_after(days),
+        expected=outlook.expected,
+        low=outlook.low,
+        high=outlook.high,
+        is_known=outlook.spans >= FEWEST_SPANS,
+        is_at_cap=organization.is_at_limit,
+        cap_day=organization.cap_day,
+        requested_cap_day=None if days is None else instant.day_after(days),
     )
-
-
-def _row(request: CapRequest, usage: Usage, contract: Contract | None) -> RequestRow:
-    cost = cap_cost(
-        asked=request.requested_cap, cap=usage["user_cap"], users=usage["users"], contract=contract
-    )
-    return RequestRow(request, usage["users"], usage["this_month_hwm"], cost)

@@ -1,4 +1,4 @@
-"""What a draft of caps would have saved, and the most that the running month can still cost."""
+"""The amounts of a cap simulation: savings in past months, and the most this month can cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from usage.cap_simulation.simulation import SimulatedCap
 
 @dataclass(frozen=True, slots=True)
 class MonthSaved:
-    """A month as it was and under the draft; amounts in minor units with tax, None unbilled."""
+    """A month as billed and under the drafted caps; minor units with tax, None if not billed."""
 
     month: Month
     blocked: int
@@ -25,7 +25,7 @@ class MonthSaved:
 
     @property
     def saved_minor(self) -> int:
-        """What the draft would have kept off this month's bill."""
+        """The difference between the two bills; 0 if the month is not billed."""
         if self.billed_minor is None or self.drafted_minor is None:
             return 0
         return self.billed_minor - self.drafted_minor
@@ -33,10 +33,9 @@ class MonthSaved:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """The most that the running month can cost while caps hold, in minor units with tax.
+    """The most that the current month can cost under the caps, in minor units with tax.
 
-    `unbounded` organizations have no cap: they are counted at their peak so far, and nothing stops
-    them.
+    `unbounded` is the number of organizations without a cap; they count with their peak so far.
     """
 
     total_minor: int
@@ -47,9 +46,9 @@ class Exposure:
 def money_saved(
     *, months: Sequence[Month], pasts: Sequence[SimulatedCap], blocked: Sequence[int]
 ) -> list[MonthSaved]:
-    """Each month rated as it was and under the draft, by the contract that bills it.
+    """Rate each month as it was and under the draft, by the contract that bills it.
 
-    `blocked` is how many additions the draft would have refused in each month. In five statements.
+    `blocked` is the number of additions that the draft refuses in each month. Five statements.
     """
     terms_by_month = _terms(months)
     saved = []
@@ -58,8 +57,8 @@ def money_saved(
         if terms is None:
             saved.append(MonthSaved(month, blocked[number], None, None, ""))
             continue
-        billed = [_quantity(terms, one.users[number], one.devices[number]) for one in pasts]
-        drafted = [_quantity(terms, one.drafted[number], one.devices[number]) for one in pasts]
+        billed = [_quantity(terms, each.users[number], each.devices[number]) for each in pasts]
+        drafted = [_quantity(terms, each.drafted[number], each.devices[number]) for each in pasts]
         saved.append(
             MonthSaved(
                 month,
@@ -75,9 +74,9 @@ def money_saved(
 def exposure(
     *, month: Month, pasts: Sequence[SimulatedCap], caps: Mapping[int, int | None]
 ) -> Exposure | None:
-    """The most that the running month can cost under these caps of living organizations.
+    """Return the most that the current month can cost; `caps` are of existing organizations.
 
-    Devices have no cap: they count with their peaks so far. None where nothing is billed.
+    Devices have no cap: they count with their peaks so far. None if nothing is billed.
     """
     terms = _terms([month])[month]
     if terms is None:
@@ -97,16 +96,16 @@ def exposure(
 
 def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
     profile = BillingProfile.objects.current()
-    known: dict[int, Terms] = {}
-    found: dict[Month, Terms | None] = {}
+    by_contract: dict[int, Terms] = {}
+    by_month: dict[Month, Terms | None] = {}
     for month, contract in billed_contracts(months).items():
         if contract is None or not Metric(contract.metric).counted:
-            found[month] = None
+            by_month[month] = None
             continue
-        if contract.pk not in known:
-            known[contract.pk] = terms_of(contract, profile, has_card=False)
-        found[month] = known[contract.pk]
-    return found
+        if contract.pk not in by_contract:
+            by_contract[contract.pk] = terms_of(contract, profile, has_card=False)
+        by_month[month] = by_contract[contract.pk]
+    return by_month
 
 
 def _quantity(terms: Terms, users: int, devices: int) -> int:

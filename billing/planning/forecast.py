@@ -1,13 +1,11 @@
-"""What a running month is expected to cost, and when a commitment would be passed."""
+"""The forecast of the current month's bill, and the day on which a commitment is exceeded."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from billing.choices import ContractKind
 from billing.models import BillingProfile, Contract
-from billing.rating.estimates import Estimate, estimate
-from billing.rating.rate_month import Terms
+from billing.rating.estimates import estimate
 from billing.rating.terms import terms_of
 from core.months import Month
 from usage.forecast.active_users_months import ActiveForecast
@@ -17,10 +15,9 @@ from usage.forecast.months import Instant, MonthForecast
 
 @dataclass(frozen=True, slots=True)
 class BillForecast:
-    """A month's bill in minor units, tax included: locked in already, low, expected and high.
+    """A month's bill in minor units with tax: the part locked in already, low, expected and high.
 
-    `avoidable_minor` is what of the expected is not locked in yet. `overage` is how many units
-    above a commitment are expected.
+    `overage` is the expected number of units above the commitment.
     """
 
     currency: str
@@ -32,14 +29,15 @@ class BillForecast:
 
     @property
     def avoidable_minor(self) -> int:
-        """What can still be kept off the bill."""
+        """The part of the expected bill that is not locked in yet."""
         return self.expected_minor - self.locked_in_minor
 
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """Committed licenses beside those in use; `day` is when they would be passed, None when not
-    within thirteen weeks. `day` is today when they are passed already.
+    """Committed licenses and those in use; `day` is the day on which they are exceeded.
+
+    `day` is today if they are exceeded already, and None if not within thirteen weeks.
     """
 
     committed: int
@@ -48,7 +46,7 @@ class Commitment:
 
 
 def running_contract(*, month: Month, free_user_limit: int | None) -> Contract | None:
-    """The contract that will bill a month that is not over; None inside the free allowance."""
+    """Return the contract that will bill the current month; None within the free allowance."""
     contract = Contract.objects.current(month)
     if contract is None or contract.kind == ContractKind.COMMITTED:
         return contract
@@ -58,16 +56,18 @@ def running_contract(*, month: Month, free_user_limit: int | None) -> Contract |
 def bill_forecast(
     *, forecast: MonthForecast, contract: Contract, prepaid_quantity: int = 0
 ) -> BillForecast:
-    """The month rated as it stands, and after each of the compared spans; in one statement.
+    """Rate the month with its quantities so far, and with each forecast end; one statement.
 
-    `forecast` is of the contract's basis and of all organizations. `prepaid_quantity` are the packs
-    that hold in the month, where active users are billed.
+    `forecast` is of the contract's metric and of all organizations. `prepaid_quantity` are the
+    prepaid active users of the month.
     """
     profile = BillingProfile.objects.current()
     agreed = terms_of(contract, profile, has_card=False)
     terms = replace(agreed, prepaid_quantity=prepaid_quantity)
-    locked_in = _bill(terms, [one.outlook.locked_in for one in forecast.organizations])
-    bills = [_bill(terms, quantities) for quantities in forecast.ends]
+    locked_in = estimate(
+        terms=terms, quantities=[each.outlook.locked_in for each in forecast.organizations]
+    )
+    bills = [estimate(terms=terms, quantities=quantities) for quantities in forecast.ends]
     totals = outlook(locked_in=locked_in.total_minor, ends=[bill.total_minor for bill in bills])
     over = max(0, forecast.total.expected - terms.covered_quantity)
     return BillForecast(
@@ -81,7 +81,7 @@ def bill_forecast(
 
 
 def commitment(*, days: Days, instant: Instant, contract: Contract) -> Commitment | None:
-    """When the licenses in use would pass the commitment; None without one."""
+    """Return the day on which licenses in use exceed the commitment; None without one."""
     if contract.committed_quantity is None:
         return None
     ahead = days_until_over(days, limit=contract.committed_quantity)
@@ -94,9 +94,10 @@ def commitment(*, days: Days, instant: Instant, contract: Contract) -> Commitmen
 
 @dataclass(frozen=True, slots=True)
 class AllowanceAhead:
-    """The allowance of active users beside those expected; `day` is when it would be passed, today
-    when it is already, None when not in this month or where nothing is covered. Too few past
-    months and it is not `is_known`.
+    """The allowance of active users, and the active users of this month so far and expected.
+
+    `day` is the day on which the allowance is exceeded: today if it is already, None if not in
+    this month or without an allowance. `is_known` is false with too few past months.
     """
 
     allowance: int
@@ -107,17 +108,17 @@ class AllowanceAhead:
 
     @property
     def is_passed(self) -> bool:
-        """More are active than are covered."""
+        """Whether more users are active than the allowance covers."""
         return bool(self.allowance) and self.active > self.allowance
 
     @property
     def overage(self) -> int:
-        """How many above the allowance are expected."""
+        """The expected number of active users above the allowance."""
         return max(0, self.expected - self.allowance) if self.allowance else 0
 
 
 def allowance_ahead(*, forecast: ActiveForecast, allowance: int) -> AllowanceAhead:
-    """When the running month's allowance would be passed; `forecast` is of all organizations."""
+    """Return the outlook of this month's allowance; `forecast` is of all organizations."""
     total = forecast.whole.total
     return AllowanceAhead(
         allowance=allowance,
@@ -126,7 +127,3 @@ def allowance_ahead(*, forecast: ActiveForecast, allowance: int) -> AllowanceAhe
         day=forecast.day_over(allowance) if allowance else None,
         is_known=total.spans > 0,
     )
-
-
-def _bill(terms: Terms, quantities: Sequence[int]) -> Estimate:
-    return estimate(terms=terms, quantities=quantities)

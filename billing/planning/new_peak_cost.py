@@ -1,6 +1,5 @@
-"""What a new peak costs: told before the addition that makes it (docs/facts/product.md, Usage)."""
+"""The cost of a new peak, shown before it is made (docs/facts/product.md, Usage)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
@@ -17,9 +16,8 @@ from core.metrics import Metric
 from core.months import Month
 from tenants.users.new_peak import Addition, NewPeak
 
-# One look decides most additions: the month turns in the billing zone, which the policy keeps, and
-# without a contract nothing is billed.
-_STANDING = """
+# One statement is enough for most additions: they stay below the peak, or there is no contract.
+_USAGE = """
     SELECT c.metric, c.count, coalesce(m.high_water_mark, c.count),
            EXISTS (SELECT FROM billing_contract b
                    WHERE b.starts_on <= p.month AND (b.ends_on IS NULL OR b.ends_on > p.month))
@@ -32,22 +30,19 @@ _STANDING = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """An organization's counts and this month's marks so far, by metric."""
-
-    counts: dict[Metric, int]
-    marks: dict[Metric, int]
-    has_contract: bool
-
-
 def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
-    """The new peak with its cost for the whole month, by the contract in force; None where the
-    bill stays the same. One statement where nothing is billed or the month's mark is not passed.
+    """Return the new peak with its cost for the whole month; None if the bill stays the same.
+
+    Takes one statement without a contract, or below the month's high-water mark.
     """
-    standing = _standing(addition, now)
-    level = standing.counts[addition.metric] + addition.how_many
-    if level <= standing.marks[addition.metric] or not standing.has_contract:
+    with connection.cursor() as cursor:
+        cursor.execute(_USAGE, [now, addition.organization.pk])
+        rows = cursor.fetchall()
+    counts = {Metric(metric): count for metric, count, *_ in rows}
+    marks = {Metric(metric): mark for metric, _, mark, *_ in rows}
+    has_contract = rows[0][3]
+    level = counts[addition.metric] + addition.how_many
+    if level <= marks[addition.metric] or not has_contract:
         return None
     month = Month.of(now, current_provider().billing_zone())
     contract = billed_contract(month)
@@ -56,11 +51,15 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     metrics = Metric(contract.metric).counted
     if addition.metric not in metrics:
         return None
-    peak = max(standing.marks[metric] for metric in metrics)
+    peak = max(marks[metric] for metric in metrics)
     if level <= peak:
         return None
     terms = terms_of(contract, BillingProfile.objects.current(), has_card=False)
-    before, after = _bills(terms, month, organization_id=addition.organization.pk, level=level)
+    billed = billed_quantities(month=month, metric=terms.metric)
+    quantities = {each.organization_id: each.quantity for each in billed}
+    before = estimate(terms=terms, quantities=quantities.values())
+    quantities[addition.organization.pk] = level
+    after = estimate(terms=terms, quantities=quantities.values())
     if after.total_minor <= before.total_minor:
         return None
     return NewPeak(
@@ -75,28 +74,6 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     )
 
 
-def _standing(addition: Addition, now: datetime) -> _Standing:
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDING, [now, addition.organization.pk])
-        rows = cursor.fetchall()
-    return _Standing(
-        counts={Metric(metric): count for metric, count, *_ in rows},
-        marks={Metric(metric): mark for metric, _, mark, *_ in rows},
-        has_contract=rows[0][3],
-    )
-
-
-def _bills(
-    terms: Terms, month: Month, *, organization_id: int, level: int
-) -> tuple[Estimate, Estimate]:
-    """The month as it stands, and with the organization at its new level."""
-    billed = billed_quantities(month=month, metric=terms.metric)
-    quantities = {each.organization_id: each.quantity for each in billed}
-    before = estimate(terms=terms, quantities=quantities.values())
-    quantities[organization_id] = level
-    return before, estimate(terms=terms, quantities=quantities.values())
-
-
 def _billed_units(terms: Terms, bill: Estimate) -> int:
-    """Those that are paid for one by one: above a commitment, or all of them."""
+    """Return the units billed one by one: those above the commitment, or all."""
     return max(0, bill.quantity - terms.committed_quantity)

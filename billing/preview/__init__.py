@@ -1,1 +1,1 @@
-"""Month-end rehearsal: the close of a month worked out and shown, without any effect."""
+"""The invoice preview: a month's close computed without any effect."""

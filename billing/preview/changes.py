@@ -1,4 +1,4 @@
-"""What changed against last month, by organization, and what of it is unusual. Pure."""
+"""Changes against last month by organization, and which of them are unusual. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from statistics import median
 from billing.rating.rate_month import BilledQuantity, Terms
 from core.metrics import Metric
 
-# The last months a quantity is compared with, and how far apart it must be to be worth a look: more
-# than double or less than half of their median, and by so many.
+# A quantity is unusual if it is more than double or less than half of the median of the last
+# months, and differs from it by at least UNUSUAL_LEAST.
 COMPARED_MONTHS = 6
 UNUSUAL_FACTOR = 2
 UNUSUAL_LEAST = 5
 
 
 class Kind(StrEnum):
-    """How an organization's quantity moved."""
+    """How an organization's quantity changed."""
 
     NEW = "new"
     GONE = "gone"
@@ -27,9 +27,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One organization, last month and this; amounts without tax, None under a commitment.
+    """One organization, last month and this; amounts in minor units before tax.
 
-    `usual` is the median of what it had before where the quantity is unusual, else None.
+    Amounts are None under a commitment. `usual` is the median of earlier months if the quantity is
+    unusual, else None.
     """
 
     organization_id: int
@@ -54,7 +55,7 @@ class Change:
 
     @property
     def more_minor(self) -> int | None:
-        """By how much its amount rose; negative where it fell."""
+        """By how much its amount rose; negative if it fell."""
         if self.now_minor is None and self.before_minor is None:
             return None
         return (self.now_minor or 0) - (self.before_minor or 0)
@@ -62,31 +63,31 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class RatedMonth:
-    """A month's billed quantities by organization, and the terms; None where nothing is billed."""
+    """A month's billed quantities by organization, and the terms; None if nothing is billed."""
 
     quantities: Mapping[int, BilledQuantity]
     terms: Terms | None
 
     def amount(self, organization_id: int) -> int | None:
-        """What its line comes to, without tax; None where it has none of its own.
+        """Return its line's amount before tax, in minor units; None if it has no separate line.
 
-        Under a commitment, and with packs prepaid, what all have together is billed.
+        Under a commitment, or with prepaid packs, the sum of all organizations is billed.
         """
         if self.terms is None or not self.terms.charges_each_organization:
             return None
         return self.terms.amount_minor(self.quantity(organization_id))
 
     def quantity(self, organization_id: int) -> int:
-        """What it had; 0 where nothing."""
+        """Return its billed quantity, or 0."""
         billed = self.quantities.get(organization_id)
         return billed.quantity if billed else 0
 
 
 def changes(*, this: RatedMonth, history: Sequence[RatedMonth]) -> list[Change]:
-    """Everyone billed in this month or the last, by name; `history` is the last month first."""
+    """Return every organization billed in this or last month, by name; `history`: latest first."""
     last = history[0]
     either = {**last.quantities, **this.quantities}
-    found = [
+    compared = [
         Change(
             organization_id=pk,
             name=billed.organization_name,
@@ -99,18 +100,17 @@ def changes(*, this: RatedMonth, history: Sequence[RatedMonth]) -> list[Change]:
         )
         for pk, billed in either.items()
     ]
-    return sorted(found, key=lambda change: (change.name.casefold(), change.organization_id))
+    return sorted(compared, key=lambda change: (change.name.casefold(), change.organization_id))
 
 
 def unusual(quantity: int, *, before: Sequence[int]) -> float | None:
-    """The median of the months before in which there was anyone, where the quantity is far from it.
+    """Return the median of earlier months above zero if the quantity is far from it, else None.
 
-    Far is more than double or less than half, and at least five apart. Without such a month nothing
-    is usual yet: None.
+    Far means more than double or less than half, and a difference of at least five.
     """
-    there = [mark for mark in before if mark > 0]
-    if not there:
+    earlier = [each for each in before if each > 0]
+    if not earlier:
         return None
-    usual = median(there)
+    usual = median(earlier)
     is_far = quantity > usual * UNUSUAL_FACTOR or quantity * UNUSUAL_FACTOR < usual
     return float(usual) if is_far and abs(quantity - usual) >= UNUSUAL_LEAST else None

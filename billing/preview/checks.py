@@ -1,7 +1,7 @@
-"""What else a rehearsal looks at, answered by rooms above billing, which pass their checks to it.
+"""Checks of a preview that apps above billing pass to it.
 
-A check runs in the provider's schema inside a transaction that can't write. It reads what is kept
-here and calls nobody.
+A check runs in the provider's schema, in a read-only transaction. It reads the database and calls
+no other system.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from billing.rating.rate_month import BilledQuantity
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a person should look at before the month ends; `url` is where, or empty."""
+    """Something an administrator should look at before the month ends; `url` may be empty."""
 
     title: str
     detail: str = ""
@@ -22,7 +22,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check found. Where nothing could be checked, `is_connected` is false: never clean."""
+    """A check's findings. With `is_connected` false nothing was checked: that is never "fine"."""
 
     title: str
     is_connected: bool
@@ -31,15 +31,9 @@ class CheckResult:
 
 
 Check = Callable[[Sequence[BilledQuantity], datetime], CheckResult]
+# The result of a preview without checks.
 NOT_CONNECTED = CheckResult(
     "Autotask PSA",
     is_connected=False,
     summary="Not connected: no organization’s mapping was checked.",
 )
-
-
-def run_checks(
-    *, checks: Sequence[Check], quantities: Sequence[BilledQuantity], now: datetime
-) -> tuple[CheckResult, ...]:
-    """Each check's answer; where there is no check, one that says so."""
-    return tuple(register_check(quantities, now) for register_check in checks) or (NOT_CONNECTED,)

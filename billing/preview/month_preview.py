@@ -1,14 +1,13 @@
-"""The close of a month rehearsed: the same plan as the real one, and what to look at before it.
+"""The preview of a month's close: the plan of the real close, and what to look at before it.
 
-Runs in a transaction that PostgreSQL itself keeps from writing and that is rolled back: no number
-is taken, nothing is queued, nobody waits for a lock.
+It runs in a read-only transaction that is rolled back: no invoice number is taken, nothing is
+queued, no lock is held.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -18,10 +17,9 @@ from billing.contracts.free_allowance import billed_contract, was_free
 from billing.customer.profile import buyer
 from billing.invoicing.month_close import due_months, first_month
 from billing.invoicing.month_plan import MonthPlan, plan_month
-from billing.models import MonthClose
-from billing.preview.card_risk import CardOutlook, card_outlook
+from billing.models import ChargeAttempt, MonthClose, PaymentMethod
 from billing.preview.changes import COMPARED_MONTHS, Change, RatedMonth, changes
-from billing.preview.checks import Check, CheckResult, run_checks
+from billing.preview.checks import NOT_CONNECTED, Check, CheckResult
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import BilledQuantity, InvoiceDraft, LineDraft
 from billing.rating.terms import terms_of
@@ -30,18 +28,28 @@ from core.months import Month
 from core.schema import provider_schema
 from usage.ledger.late_usage import LateUsageEvent, late_usage_events
 
+REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)
+
 
 class CannotPreview(Exception):
-    """There is nothing to preview_month for this month; the message is for people."""
+    """There is nothing to preview for this month; the message is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardOutlook:
+    """The card on file, None without one, and as sentences why its charge is likely to fail."""
+
+    card: PaymentMethod | None
+    risks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MonthPreview:
-    """What the close would do if it ran now, and what changed. `charge_day` is its local day.
+    """The result of the close if it ran at `now`, and the changes against last month.
 
-    `due_day` is when an invoice by mail is due, `recipients` who gets it. `adjustments` are the
-    lines for what was told late, `told_late` whatever was told late and is counted in this month
-    first, billed or not.
+    `charge_day` is the local day of the close, `due_day` the due day of a mailed invoice,
+    `recipients` its addresses. `late_events` are the late usage events that are counted in this
+    month first, billed or not.
     """
 
     provider: Provider
@@ -57,36 +65,39 @@ class MonthPreview:
     last_total_minor: int | None
     card: CardOutlook
     checks: tuple[CheckResult, ...]
-    told_late: tuple[LateUsageEvent, ...]
+    late_events: tuple[LateUsageEvent, ...]
 
     @property
     def currency(self) -> str:
-        """Of all amounts."""
+        """The currency of all amounts."""
         return self.plan.contract.currency if self.plan.contract else self.provider.currency
 
     @property
     def has_money(self) -> bool:
-        """Whether an organization has an amount of its own: not under a commitment."""
+        """Whether organizations have separate amounts: not under a commitment."""
         return any(change.more_minor is not None for change in self.changes)
 
     @property
     def charged(self) -> list[InvoiceDraft]:
-        """The invoices that the card would be charged for."""
-        return [d for d in self.plan.drafts if d.collection is Collection.AUTOMATIC]
+        """The drafts that the card would be charged for."""
+        return [draft for draft in self.plan.drafts if draft.collection is Collection.AUTOMATIC]
 
     @property
     def unusual(self) -> list[Change]:
-        """Quantities far from what the organization used to have."""
+        """Quantities far from the organization's usual ones."""
         return [change for change in self.changes if change.usual is not None]
 
     @property
     def adjustments(self) -> list[LineDraft]:
-        """Lines for months closed before."""
+        """The usage adjustments of months that are closed already."""
         return [line for draft in self.plan.drafts for line in draft.lines if line.adjusted_month]
 
 
 def months_to_preview(*, provider: Provider, now: datetime) -> list[Month]:
-    """Those over and not closed, oldest first, and the running one; in the provider's schema."""
+    """Return the months over and not closed, oldest first, and the current one.
+
+    Runs in the provider's schema.
+    """
     running = Month.of(now, provider.billing_zone())
     return [*due_months(provider=provider, now=now), running]
 
@@ -94,21 +105,18 @@ def months_to_preview(*, provider: Provider, now: datetime) -> list[Month]:
 def preview_month(
     *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check] = ()
 ) -> MonthPreview:
-    """Work out the month's close as it would be at `now`, changing nothing.
+    """Compute the month's close at `now` without any effect; of the current month, its part so far.
 
-    `checks` are run on the organizations that it would bill.
-
-    A running month is taken as far as it went. Raises `CannotPreview` for a month that is closed,
-    that has not begun, or that lies before the provider's first.
+    `checks` run on the quantities that it would bill. Raises `CannotPreview` for a month that is
+    closed, has not begun, or lies before the provider's first month.
     """
-    with provider_schema(provider), without_effect():
-        _refuse_others(provider=provider, month=month, now=now)
-        return _rehearsed(provider=provider, month=month, now=now, checks=checks)
+    with provider_schema(provider), _read_only():
+        _require_open(provider=provider, month=month, now=now)
+        return _previewed(provider=provider, month=month, now=now, checks=checks)
 
 
 @contextmanager
-def without_effect() -> Iterator[None]:
-    """Nothing in the block is kept: the database refuses to write, and takes all of it back."""
+def _read_only() -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
@@ -116,7 +124,7 @@ def without_effect() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def _refuse_others(*, provider: Provider, month: Month, now: datetime) -> None:
+def _require_open(*, provider: Provider, month: Month, now: datetime) -> None:
     running = Month.of(now, provider.billing_zone())
     if month > running:
         raise CannotPreview(f"{month} has not begun for {provider.name}.")
@@ -128,7 +136,7 @@ def _refuse_others(*, provider: Provider, month: Month, now: datetime) -> None:
         raise CannotPreview(f"{month} of {provider.name} is closed: {closed.outcome}.")
 
 
-def _rehearsed(
+def _previewed(
     *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check]
 ) -> MonthPreview:
     zone = provider.billing_zone()
@@ -148,16 +156,38 @@ def _rehearsed(
         recipients=tuple(buyer(provider=provider, profile=plan.profile)["emails"]),
         changes=tuple(_changes(plan)),
         last_total_minor=_last_total(month),
-        card=card_outlook(charge_day=charge_day),
-        checks=run_checks(checks=checks, quantities=plan.quantities, now=now),
-        told_late=tuple(_told_late(month, zone)),
+        card=_card_outlook(charge_day),
+        checks=tuple(check(plan.quantities, now) for check in checks) or (NOT_CONNECTED,),
+        late_events=tuple(
+            event for event in late_usage_events() if Month.of(event.counted_at, zone) == month
+        ),
     )
 
 
 def _why_nothing(plan: MonthPlan) -> str:
     if plan.contract is not None:
         return "Nothing is owed"
-    return "Free allowance" if was_free(plan.month) else "No contract in force"
+    return "Free allowance" if was_free(plan.month) else "No active contract"
+
+
+def _card_outlook(charge_day: date) -> CardOutlook:
+    """Assess the card on file as of the day of its charge. It is valid through its month."""
+    card = PaymentMethod.objects.current()
+    if card is None:
+        return CardOutlook(None, risks=())
+    risks = []
+    expires, charged = (card.expiry_year, card.expiry_month), (charge_day.year, charge_day.month)
+    on = f"{card.expiry_month:02d}/{card.expiry_year}"
+    if expires < charged:
+        risks.append(f"It is good through {on} and will have expired by {charge_day:%-d %B %Y}.")
+    elif expires == charged:
+        risks.append(f"It expires in the month of the charge ({on}): a retry may come too late.")
+    attempts = ChargeAttempt.objects.filter(stripe_payment_method_id=card.stripe_payment_method_id)
+    last = attempts.order_by("-pk").first()
+    if last is not None and last.state in REFUSED:
+        why = last.failure_message or last.get_state_display()
+        risks.append(f"The last charge of it, on {last.created_at:%-d %B %Y}, was refused: {why}")
+    return CardOutlook(card, risks=tuple(risks))
 
 
 def _changes(plan: MonthPlan) -> list[Change]:
@@ -185,14 +215,7 @@ def _by_organization(quantities: Iterable[BilledQuantity]) -> dict[int, BilledQu
 
 
 def _last_total(month: Month) -> int | None:
-    """What the month before was closed with; None where it was not."""
+    """Return the total of the previous month's close; None if it is not closed."""
     totals = MonthClose.objects.filter(month=month.previous.first_day, issued_at__isnull=False)
     total: int | None = totals.values_list("total_minor", flat=True).first()
     return total
-
-
-def _told_late(month: Month, zone: ZoneInfo) -> Iterator[LateUsageEvent]:
-    """What was told late and is counted in the rehearsed month for the first time."""
-    for change in late_usage_events():
-        if Month.of(change.counted_at, zone) == month:
-            yield change

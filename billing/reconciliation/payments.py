@@ -1,55 +1,60 @@
-"""One provider's payments of the last weeks, compared with Stripe's."""
+"""The reconciliation of one provider's recent payments, with their refunds and chargebacks."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+
+from django.db.models import Sum
 
 from accounts.models import Provider
 from billing.gateway import client as gateway
+from billing.gateway import disputes as stripe_disputes
+from billing.gateway import refunds as stripe_refunds
 from billing.gateway.objects import PaymentFacts, PaymentOutcome
-from billing.models import ChargeAttempt, Payment, PaymentDifference
+from billing.models import ChargeAttempt, Chargeback, Payment, PaymentDifference, Refund
 from billing.payments import charging
-from billing.reconciliation.differences import Difference, keep, of_payment
-from billing.reconciliation.refunds_and_chargebacks import ask_about_open_chargebacks, compared_back
+from billing.webhooks.handlers import book_dispute, book_refunds
 from core.schema import provider_schema
 
 logger = logging.getLogger(__name__)
 
-# A month and its retries; what an earlier run could not settle is in it again.
+# Longer than a month and its retries. A difference that one run leaves is read again by the next.
 LOOK_BACK = timedelta(days=40)
 
 Kind = PaymentDifference.Kind
 
 
-def reconcile(*, provider: Provider, now: datetime) -> list[Difference]:
-    """Compare the provider's payments of the last 40 days; what differs now.
+def reconcile(*, provider: Provider, now: datetime) -> list[PaymentDifference]:
+    """Compare the provider's payments of the last 40 days; return the remaining differences.
 
-    Raises `gateway.GatewayError` where Stripe can't be asked; the rows stay as they were then.
+    Raises `gateway.GatewayError` if Stripe does not answer; the stored rows are unchanged then.
     """
     with provider_schema(provider):
-        _ask_about_unfinished(now=now)
+        _continue_unfinished_attempts(now=now)
         if not provider.stripe_customer_id:
             return []
-        ask_about_open_chargebacks(now=now)
+        _update_open_chargebacks(now=now)
         since = now - LOOK_BACK
-        # Stripe first: what is booked while it answers is not missed here.
+        # Read Stripe first: a payment that is booked meanwhile is then not missing here.
         held = list(gateway.payments_since(customer_id=provider.stripe_customer_id, since=since))
-        found = [difference for facts in held for difference in _compared(facts, now=now)]
+        differences = [difference for facts in held for difference in _compared(facts, now=now)]
         compared = {facts.payment_intent_id for facts in held}
-        for payment in _booked_but_not_listed(compared, since=since):
+        cards = Payment.objects.filter(method=Payment.Method.CARD, received_at__gte=since)
+        unlisted = cards.exclude(stripe_payment_intent_id__in=compared)
+        for payment in unlisted.select_related("invoice"):
             compared.add(str(payment.stripe_payment_intent_id))
-            found += _looked_up(payment, now=now)
-        keep(found, compared=compared, provider=provider, now=now)
-        return found
+            differences += _compared_by_id(payment, now=now)
+        _store(differences, compared=compared, provider=provider, now=now)
+        return differences
 
 
-def _ask_about_unfinished(*, now: datetime) -> None:
-    """Bring every unfinished attempt as far as it goes; one that cannot is left for tomorrow."""
+def _continue_unfinished_attempts(*, now: datetime) -> None:
+    """Continue every unfinished attempt; one that fails is logged and left for the next run."""
     for attempt in ChargeAttempt.objects.filter(finished_at=None).select_related("invoice"):
         waits = attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
         try:
             if waits and attempt.invoice.amounts.due_minor == 0:
-                # Paid otherwise: its link must not be paid on top.
+                # Paid another way: its link must not be paid on top.
                 charging.withdraw(attempt, now=now)
             else:
                 charging.pursue(attempt, now=now)
@@ -57,31 +62,33 @@ def _ask_about_unfinished(*, now: datetime) -> None:
             logger.warning("%s could not be settled: %s", attempt, error)
 
 
-def _compared(facts: PaymentFacts, *, now: datetime) -> Iterator[Difference]:
-    """What differs on a payment that Stripe holds."""
+def _update_open_chargebacks(*, now: datetime) -> None:
+    """Read every open chargeback from Stripe, however old its payment is."""
+    open_ones = Chargeback.objects.filter(state=Chargeback.State.OPEN)
+    for dispute_id in open_ones.values_list("stripe_dispute_id", flat=True):
+        _book_dispute(stripe_disputes.dispute(stripe_dispute_id=dispute_id), now=now)
+
+
+def _compared(facts: PaymentFacts, *, now: datetime) -> Iterator[PaymentDifference]:
+    """Compare a payment that Stripe lists; one of our attempts is booked first."""
     if facts.outcome is not PaymentOutcome.SUCCEEDED:
         return
-    payment = _payment(facts) or _settled(facts, now=now)
+    attempt = None
+    payment = _payment(facts)
     if payment is None:
-        named = ChargeAttempt.objects.filter(idempotency_key=facts.attempt_key).first()
-        yield Difference(
-            Kind.NOT_BOOKED,
-            facts.payment_intent_id,
-            named.invoice.number if named else "",
-            facts.currency,
+        attempt = ChargeAttempt.objects.filter(idempotency_key=facts.attempt_key).first()
+    if attempt is not None and facts.attempt_key:
+        payment = _settled(attempt, facts, now=now)
+    if payment is None:
+        yield PaymentDifference(
+            kind=Kind.NOT_BOOKED,
+            stripe_payment_intent_id=facts.payment_intent_id,
+            invoice_number=attempt.invoice.number if attempt else "",
+            currency=facts.currency,
             stripe_minor=facts.amount_minor,
-            recorded_minor=None,
         )
-        return
-    yield from _on_both_sides(payment, facts, now=now)
-
-
-def _on_both_sides(payment: Payment, facts: PaymentFacts, *, now: datetime) -> Iterator[Difference]:
-    if (payment.amount_minor, payment.currency) != (facts.amount_minor, facts.currency):
-        yield of_payment(
-            Kind.AMOUNT, payment, stripe=facts.amount_minor, booked=payment.amount_minor
-        )
-    yield from compared_back(payment, facts, now=now)
+    else:
+        yield from _compared_with(payment, facts, now=now)
 
 
 def _payment(facts: PaymentFacts) -> Payment | None:
@@ -92,11 +99,8 @@ def _payment(facts: PaymentFacts) -> Payment | None:
     )
 
 
-def _settled(facts: PaymentFacts, *, now: datetime) -> Payment | None:
-    """The payment, booked now, of an attempt of ours whose success nobody told us."""
-    attempt = ChargeAttempt.objects.filter(idempotency_key=facts.attempt_key).first()
-    if attempt is None or not facts.attempt_key:
-        return None
+def _settled(attempt: ChargeAttempt, facts: PaymentFacts, *, now: datetime) -> Payment | None:
+    """Book the payment of an attempt whose success no answer and no webhook reported."""
     try:
         charging.settle(attempt_id=attempt.pk, facts=facts, now=now)
     except charging.PaymentMismatch:
@@ -105,18 +109,117 @@ def _settled(facts: PaymentFacts, *, now: datetime) -> Payment | None:
     return _payment(facts)
 
 
-def _booked_but_not_listed(listed: set[str], *, since: datetime) -> Iterator[Payment]:
-    cards = Payment.objects.filter(method=Payment.Method.CARD, received_at__gte=since)
-    yield from cards.exclude(stripe_payment_intent_id__in=listed).select_related("invoice")
-
-
-def _looked_up(payment: Payment, *, now: datetime) -> Iterator[Difference]:
-    """What differs on a payment of ours that was begun before the listed days, or never."""
+def _compared_by_id(payment: Payment, *, now: datetime) -> Iterator[PaymentDifference]:
+    """Compare a payment that Stripe does not list: it began earlier, or does not exist there."""
     try:
         facts = gateway.payment_with_charge(payment_intent_id=str(payment.stripe_payment_intent_id))
     except gateway.Refused:
         facts = None
     if facts is None or facts.outcome is not PaymentOutcome.SUCCEEDED:
-        yield of_payment(Kind.NOT_AT_STRIPE, payment, stripe=None, booked=payment.amount_minor)
+        yield _difference(Kind.NOT_AT_STRIPE, payment, stripe=None, recorded=payment.amount_minor)
     else:
-        yield from _on_both_sides(payment, facts, now=now)
+        yield from _compared_with(payment, facts, now=now)
+
+
+def _compared_with(
+    payment: Payment, facts: PaymentFacts, *, now: datetime
+) -> Iterator[PaymentDifference]:
+    """Compare a payment of both sides; `facts` include the charge.
+
+    Single refunds and disputes are read from Stripe only if its sums differ from ours.
+    """
+    if (payment.amount_minor, payment.currency) != (facts.amount_minor, facts.currency):
+        yield _difference(
+            Kind.AMOUNT, payment, stripe=facts.amount_minor, recorded=payment.amount_minor
+        )
+    if facts.refunded_minor != _refunded_at_stripe(payment):
+        yield from _compared_refunds(payment, now=now)
+    if facts.is_disputed or payment.chargebacks.exists():
+        yield from _compared_chargebacks(payment, now=now)
+
+
+def _compared_refunds(payment: Payment, *, now: datetime) -> Iterator[PaymentDifference]:
+    intent = str(payment.stripe_payment_intent_id)
+    refunds = list(stripe_refunds.refunds_of(payment_intent_id=intent))
+    for refund in refunds:
+        try:
+            book_refunds([refund], now=now)
+        except charging.PaymentMismatch as error:
+            logger.warning("A refund was not booked: %s", error)
+    held = sum(facts.amount_minor for facts in refunds if facts.state != Refund.State.FAILED)
+    recorded = _refunded_at_stripe(payment)
+    if held != recorded:
+        yield _difference(Kind.REFUND, payment, stripe=held, recorded=recorded)
+
+
+def _refunded_at_stripe(payment: Payment) -> int:
+    """Sum our refunds with an id of Stripe; an ordered refund that did not reach it has none."""
+    refunds = payment.refunds.exclude(state=Refund.State.FAILED).exclude(stripe_refund_id=None)
+    return refunds.aggregate(refunded=Sum("amount_minor"))["refunded"] or 0
+
+
+def _compared_chargebacks(payment: Payment, *, now: datetime) -> Iterator[PaymentDifference]:
+    taken = (Chargeback.State.OPEN, Chargeback.State.LOST)
+    intent = str(payment.stripe_payment_intent_id)
+    disputes = list(stripe_disputes.disputes_of(payment_intent_id=intent))
+    for facts in disputes:
+        _book_dispute(facts, now=now)
+    held = {each.stripe_dispute_id: each.amount_minor for each in disputes if each.state in taken}
+    recorded = dict(
+        payment.chargebacks.filter(state__in=taken).values_list("stripe_dispute_id", "amount_minor")
+    )
+    if held != recorded:
+        yield _difference(
+            Kind.CHARGEBACK, payment, stripe=sum(held.values()), recorded=sum(recorded.values())
+        )
+
+
+def _book_dispute(facts: stripe_disputes.DisputeFacts, *, now: datetime) -> None:
+    try:
+        book_dispute(facts, now=now)
+    except charging.PaymentMismatch as error:
+        logger.warning("A dispute was not booked: %s", error)
+
+
+def _difference(
+    kind: PaymentDifference.Kind, payment: Payment, *, stripe: int | None, recorded: int
+) -> PaymentDifference:
+    return PaymentDifference(
+        kind=kind,
+        stripe_payment_intent_id=str(payment.stripe_payment_intent_id),
+        invoice_number=payment.invoice.number,
+        currency=payment.currency,
+        stripe_minor=stripe,
+        recorded_minor=recorded,
+    )
+
+
+def _store(
+    differences: Sequence[PaymentDifference],
+    *,
+    compared: set[str],
+    provider: Provider,
+    now: datetime,
+) -> None:
+    """Store new differences, and settle stored ones on which both sides agree again."""
+    stored = {
+        (row.kind, row.stripe_payment_intent_id): row
+        for row in PaymentDifference.objects.filter(settled_at=None)
+    }
+    differing = {(str(each.kind), each.stripe_payment_intent_id) for each in differences}
+    for difference in differences:
+        if (str(difference.kind), difference.stripe_payment_intent_id) not in stored:
+            logger.error("Payments of %s at Stripe and here differ: %s", provider, difference)
+            difference.found_at = now
+            difference.save()
+    agreed = [
+        row.pk
+        for key, row in stored.items()
+        if key not in differing and (key[1] in compared or _payment_is_gone(row))
+    ]
+    PaymentDifference.objects.filter(pk__in=agreed).update(settled_at=now)
+
+
+def _payment_is_gone(row: PaymentDifference) -> bool:
+    payments = Payment.objects.filter(stripe_payment_intent_id=row.stripe_payment_intent_id)
+    return row.kind == Kind.NOT_AT_STRIPE and not payments.exists()

@@ -1,1 +1,1 @@
-"""A closed month worked out anew from its events and contracts, and compared with what is kept."""
+"""Verification of closed months: recomputed from events and contracts, and compared."""

@@ -1,4 +1,4 @@
-"""What a closed month should have been billed, from the replayed log and the contracts."""
+"""The expected invoices of a closed month, from the replayed event log and the contracts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ Replayed = Mapping[tuple[int, Metric], ReplayedMonth]
 
 @dataclass(frozen=True, slots=True)
 class ExpectedMonth:
-    """A month's contract, and its invoices as they should be; none without a contract."""
+    """A month's contract and the data of its expected invoices; no invoices without a contract."""
 
     contract: Contract | None
     quantities: tuple[BilledQuantity, ...]
@@ -43,14 +43,15 @@ class ExpectedMonth:
     month: Month
 
     def draft_of(self, invoice: Invoice) -> InvoiceDraft | None:
-        """What this invoice should say; None where nothing of its kind was owed.
+        """Return the expected draft of this invoice; None if its kind was not to be billed.
 
-        The tax rate is that of its issue. One that replaces a voided one is billed by the terms it
-        was corrected to, and takes over what that one billed late.
+        The tax rate is the invoice's own. A reissued invoice is rated with its corrected terms, and
+        has the usage adjustments of the voided one.
         """
         if self.contract is None:
             return None
-        terms = replace(self._terms(), tax_rate=invoice.tax_rate)
+        terms = terms_of(self.contract, None, month=self.month)
+        terms = replace(terms, tax_rate=invoice.tax_rate)
         if invoice.replaces_id is not None:
             summary = invoice.contract_summary
             terms = replace(
@@ -61,13 +62,10 @@ class ExpectedMonth:
         return self._drafts(terms).get(invoice.kind)
 
     def kinds(self) -> set[str]:
-        """The kinds of invoices that were owed."""
-        return set(self._drafts(self._terms())) if self.contract else set()
-
-    def _terms(self) -> Terms:
+        """Return the expected kinds of invoices."""
         if self.contract is None:
-            raise ValueError("Without a contract there are no terms.")
-        return terms_of(self.contract, None, month=self.month)
+            return set()
+        return set(self._drafts(terms_of(self.contract, None, month=self.month)))
 
     def _drafts(self, terms: Terms) -> dict[str, InvoiceDraft]:
         drafts = rate_month(
@@ -80,7 +78,7 @@ class ExpectedMonth:
 
 
 def expected_month(*, run: MonthClose, replayed: Replayed) -> ExpectedMonth:
-    """What the close `run` should have issued; `replayed` is its month."""
+    """Return the expected invoices of the close `run`; `replayed` is its month."""
     month = Month.of_day(run.month)
     contract = billed_contract(month)
     quantities = [] if contract is None else _quantities(replayed, month, Metric(contract.metric))
@@ -89,11 +87,11 @@ def expected_month(*, run: MonthClose, replayed: Replayed) -> ExpectedMonth:
 
 
 def _quantities(replayed: Replayed, month: Month, metric: Metric) -> list[BilledQuantity]:
-    """Active users are not events of the log: their rows are the source."""
     if metric is Metric.ACTIVE_USERS:
+        # Active users are not in the event log: their rows are the source.
         return billed_quantities(month=month, metric=metric)
     names = dict(Organization.objects.values_list("pk", "name"))
-    found = [
+    quantities = [
         BilledQuantity(
             each.organization_id,
             names.get(each.organization_id, ""),
@@ -109,16 +107,23 @@ def _quantities(replayed: Replayed, month: Month, metric: Metric) -> list[Billed
         )
         for each in replayed.values()
     ]
-    return billed_by(metric=metric, quantities=found)
+    return billed_by(metric=metric, quantities=quantities)
 
 
 def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
-    """What was told late of months closed before, as far as this close could know it."""
-    active = _activity_adjustments(run=run, currency=currency)
-    if run.last_event_id is None:
+    """Return the adjustments for usage reported late, as far as this close could know of it."""
+    closed_days = _closed_before(run)
+    first_invoice = _first_invoice(run)
+    active = _active_user_adjustments(
+        run=run, currency=currency, closed_days=closed_days, first_invoice=first_invoice
+    )
+    last_event_id = run.last_event_id
+    if last_event_id is None or not any(
+        event.event_id <= last_event_id for event in late_usage_events()
+    ):
         return active
     lines: list[LineDraft] = []
-    for month in _months_told_late_of(run):
+    for month in map(Month.of_day, closed_days):
         contract = billed_contract(month)
         if contract is None or contract.currency != currency:
             continue
@@ -126,38 +131,32 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
         if metric is Metric.ACTIVE_USERS:
             continue
         counted = replay_month(month=month)
-        really = replay_month(month=month, through_event=run.last_event_id, as_it_was=True)
+        restated = replay_month(month=month, through_event=last_event_id, as_it_was=True)
         lines += usage_adjustment_lines(
             LateUsageMonth(
                 first_day=month.first_day,
                 terms=terms_of(contract, None),
                 counted=_quantities(counted, month, metric),
-                corrected=_quantities(really, month, metric),
-                billed=billed_adjustments(month=month, before_invoice=_first_invoice(run)),
+                corrected=_quantities(restated, month, metric),
+                billed=billed_adjustments(month=month, before_invoice=first_invoice),
                 reasons={},
             )
         )
     return lines + active
 
 
-def _activity_adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
-    closed = set(_closed_before(run))
+def _active_user_adjustments(
+    *, run: MonthClose, currency: str, closed_days: list[date], first_invoice: int | None
+) -> list[LineDraft]:
     lines: list[LineDraft] = []
-    for activity in late_active_users_months(told_before=run.issued_at):
-        if activity.month.first_day not in closed:
+    for activity in late_active_users_months(reported_before=run.issued_at):
+        if activity.month.first_day not in closed_days:
             continue
-        billed = billed_adjustments(month=activity.month, before_invoice=_first_invoice(run))
+        billed = billed_adjustments(month=activity.month, before_invoice=first_invoice)
         rated = rated_activity_month(activity=activity, billed=billed)
         if rated is not None and rated.terms.currency == currency:
             lines += usage_adjustment_lines(replace(rated, reasons={}))
     return lines
-
-
-def _months_told_late_of(run: MonthClose) -> list[Month]:
-    told = [change for change in late_usage_events() if change.event_id <= (run.last_event_id or 0)]
-    if not told:
-        return []
-    return [Month.of_day(day) for day in _closed_before(run)]
 
 
 def _closed_before(run: MonthClose) -> list[date]:
@@ -167,11 +166,11 @@ def _closed_before(run: MonthClose) -> list[date]:
 
 
 def _first_invoice(run: MonthClose) -> int | None:
-    found: int | None = (
+    invoice_id: int | None = (
         Invoice.objects.filter(month=run.month)
         .exclude(kind=InvoiceKind.ORDER)
         .order_by("pk")
         .values_list("pk", flat=True)
         .first()
     )
-    return found
+    return invoice_id

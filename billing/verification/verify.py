@@ -1,21 +1,26 @@
-"""Verifying a closed month: its rows, invoices and documents against its events and contracts.
+"""Verification of a closed month: rows, invoices and documents against events and contracts.
 
-Changes nothing. What was told late after the close is no difference: the next one bills it.
+It changes nothing. Usage that was reported after the close is no difference: the next close bills
+it.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.models import Provider
 from billing.choices import InvoiceKind
-from billing.models import Invoice, InvoiceLine, MonthClose
+from billing.documents.fingerprint import fingerprint
+from billing.documents.store import rendered
+from billing.models import CreditNoteDocument, Invoice, InvoiceDocument, InvoiceLine, MonthClose
 from billing.money import format_money
 from billing.rating.rate_month import InvoiceDraft, LineDraft
-from billing.verification.differences import Verification
-from billing.verification.documents import verify_documents
 from billing.verification.expected import ExpectedMonth, Replayed, expected_month
 from core.months import Month
 from core.schema import provider_schema
+from usage.formatting import counted_noun
 from usage.ledger.replay import replay_month
 from usage.models import MonthlyUsage
 
@@ -23,21 +28,59 @@ AGREED = ("kind", "metric", "unit_price", "committed_quantity", "starts_on")
 
 
 class NotClosed(Exception):
-    """There is nothing to verify: the month is not closed. The message is for people."""
+    """The month is not closed, so there is nothing to verify. The message is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A stored value that does not follow from the events and contracts."""
+
+    where: str
+    what: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.where}, {self.what}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(slots=True)
+class Verification:
+    """A month's differences, how much was checked, and remarks on what could not be checked."""
+
+    month: Month
+    differences: list[Difference] = field(default_factory=list)
+    checked: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+
+    def compare(self, where: str, what: str, *, expected: object, found: object) -> None:
+        """Add a difference if the two are not equal."""
+        if expected != found:
+            self.differences.append(Difference(where, what, _text(expected), _text(found)))
+
+    @property
+    def summary(self) -> str:
+        """What was checked, such as "3 invoices, 120 lines, 6 documents"."""
+        parts = [counted_noun(number, what) for what, number in self.checked.items()]
+        return ", ".join(parts) or "nothing"
+
+
+def _text(value: object) -> str:
+    return "nothing" if value is None or value == "" else str(value)
 
 
 def closed_months(*, provider: Provider) -> list[Month]:
-    """The provider's closed months, oldest first."""
+    """Return the provider's closed months, oldest first."""
     with provider_schema(provider):
         closed = MonthClose.objects.filter(issued_at__isnull=False).order_by("month")
         return [Month.of_day(day) for day in closed.values_list("month", flat=True)]
 
 
 def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verification:
-    """Everything of a closed month compared; raises `NotClosed`.
+    """Compare everything of a closed month; raises `NotClosed`.
 
-    With `renders` documents that were typeset as this process does are rendered anew and compared,
-    which takes a worker's libraries and about a second each; their stored hash is checked anyway.
+    With `renders`, documents of the current layout version are rendered again and compared. This
+    needs a worker's libraries and about a second for each. Stored hashes are always checked.
     """
     with provider_schema(provider):
         run = MonthClose.objects.filter(month=month.first_day, issued_at__isnull=False).first()
@@ -52,18 +95,18 @@ def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verifica
             .exclude(kind=InvoiceKind.ORDER)
             .order_by("pk")
         )
-        _verify_run(run, invoices, into=verification)
-        _verify_kinds(expected, invoices, into=verification)
+        _verify_close(run, expected, invoices, into=verification)
         for invoice in invoices:
             verification.checked["invoices"] += 1
             if not invoice.voided_at:
                 _verify_invoice(invoice, expected, into=verification)
-            verify_documents(invoice, renders=renders, into=verification)
+            _verify_documents(invoice, renders=renders, into=verification)
+            _verify_credit_notes(invoice, into=verification)
         return verification
 
 
 def _verify_rows(replayed: Replayed, *, month: Month, into: Verification) -> None:
-    """The month's rows of high-water marks: the log's projection that it was billed by."""
+    """Compare the month's high-water marks, which were billed, with the replayed event log."""
     rows = {
         (row.organization_id, row.metric): row
         for row in MonthlyUsage.objects.filter(month=month.first_day)
@@ -73,7 +116,7 @@ def _verify_rows(replayed: Replayed, *, month: Month, into: Verification) -> Non
         row = rows.pop((organization_id, metric.value), None)
         into.checked["monthly rows"] += 1
         if row is None:
-            # A month closed out of turn has rows only of what happened in it.
+            # A month that was closed out of order has rows only for organizations with events.
             if expected.had_events:
                 into.compare(where, "monthly row", expected="one", found=None)
             continue
@@ -89,22 +132,14 @@ def _verify_rows(replayed: Replayed, *, month: Month, into: Verification) -> Non
         into.compare(where, "high water mark", expected=0, found=row.high_water_mark)
 
 
-def _verify_run(run: MonthClose, invoices: Iterable[Invoice], *, into: Verification) -> None:
-    issued = [invoice for invoice in invoices if invoice.replaces_id is None]
-    into.compare("the close", "invoices", expected=len(issued), found=run.invoices)
-    into.compare(
-        "the close",
-        "total",
-        expected=sum(invoice.total_minor for invoice in issued),
-        found=run.total_minor,
-    )
-
-
-def _verify_kinds(
-    expected: ExpectedMonth, invoices: Iterable[Invoice], *, into: Verification
+def _verify_close(
+    run: MonthClose, expected: ExpectedMonth, invoices: Iterable[Invoice], *, into: Verification
 ) -> None:
-    there = {invoice.kind: invoice for invoice in invoices}
-    for kind in sorted(expected.kinds() - set(there)):
+    issued = [invoice for invoice in invoices if invoice.replaces_id is None]
+    total_minor = sum(invoice.total_minor for invoice in issued)
+    into.compare("the close", "invoices", expected=len(issued), found=run.invoices)
+    into.compare("the close", "total", expected=total_minor, found=run.total_minor)
+    for kind in sorted(expected.kinds() - {invoice.kind for invoice in invoices}):
         into.compare(f"the {kind} invoice", "issued", expected="one", found=None)
 
 
@@ -134,17 +169,19 @@ def _verify_invoice(invoice: Invoice, expected: ExpectedMonth, *, into: Verifica
 
 
 def _verify_lines(invoice: Invoice, draft: InvoiceDraft, *, into: Verification) -> None:
-    kept = {_of_line(line): line for line in invoice.lines.order_by("position")}
-    into.checked["lines"] += len(kept)
+    stored = {_line_key(line): line for line in invoice.lines.order_by("position")}
+    into.checked["lines"] += len(stored)
     for line in draft.lines:
-        found = kept.pop(_of_draft(line), None)
-        where = f"invoice {invoice.number}, {_named(line)}"
+        found = stored.pop(_line_key(line), None)
+        where = f"invoice {invoice.number}, {line.organization_name or line.description}"
         if found is None:
             into.compare(where, "line", expected=f"{line.quantity:,}", found=None)
             continue
-        for what, expected, is_kept in _facts(line, found):
-            into.compare(f"{where} (line {found.position})", what, expected=expected, found=is_kept)
-    for left in kept.values():
+        for what, expected_value, value in _line_values(line, found):
+            into.compare(
+                f"{where} (line {found.position})", what, expected=expected_value, found=value
+            )
+    for left in stored.values():
         into.compare(
             f"invoice {invoice.number}, line {left.position}",
             left.description,
@@ -153,27 +190,65 @@ def _verify_lines(invoice: Invoice, draft: InvoiceDraft, *, into: Verification) 
         )
 
 
-def _facts(line: LineDraft, kept: InvoiceLine) -> list[tuple[str, object, object]]:
+def _line_key(line: LineDraft | InvoiceLine) -> tuple[Any, ...]:
+    return str(line.kind), line.organization_id, line.metric, line.adjusted_month
+
+
+def _line_values(line: LineDraft, stored: InvoiceLine) -> list[tuple[str, object, object]]:
     return [
-        ("quantity", line.quantity, int(kept.quantity)),
-        ("unit price", line.unit_price.normalize(), kept.unit_price.normalize()),
-        ("amount in minor units", line.amount_minor, kept.amount_minor),
-        ("peak event", line.peak.event_id, kept.peak_event_id),
-        ("instant of the peak", line.peak.at, kept.peak_at),
-        ("count before the peak", line.peak.count_before, kept.peak_count_before),
-        ("who was added", line.peak.subject_name, kept.peak_subject_name),
-        ("added by", line.peak.actor_name, kept.peak_actor_name),
-        ("billed before", line.adjusted_from, kept.adjusted_from),
+        ("quantity", line.quantity, int(stored.quantity)),
+        ("unit price", line.unit_price.normalize(), stored.unit_price.normalize()),
+        ("amount in minor units", line.amount_minor, stored.amount_minor),
+        ("peak event", line.peak.event_id, stored.peak_event_id),
+        ("instant of the peak", line.peak.at, stored.peak_at),
+        ("count before the peak", line.peak.count_before, stored.peak_count_before),
+        ("who was added", line.peak.subject_name, stored.peak_subject_name),
+        ("added by", line.peak.actor_name, stored.peak_actor_name),
+        ("billed before", line.adjusted_from, stored.adjusted_from),
     ]
 
 
-def _of_draft(line: LineDraft) -> tuple[Any, ...]:
-    return line.kind.value, line.organization_id, line.metric, line.adjusted_month
+def _verify_documents(invoice: Invoice, *, renders: bool, into: Verification) -> None:
+    """Compare an invoice's stored documents with their hashes and with a new rendering."""
+    stored = {document.format: document for document in invoice.documents.order_by("format")}
+    for document_format in InvoiceDocument.Format:
+        document = stored.get(document_format)
+        where = f"invoice {invoice.number}, {document_format.label}"
+        if document is None:
+            into.remarks.append(f"{where} is not rendered yet.")
+            continue
+        into.checked["documents"] += 1
+        sha256 = hashlib.sha256(bytes(document.content)).hexdigest()
+        into.compare(where, "SHA-256", expected=document.sha256, found=sha256)
+        if not renders and document_format is InvoiceDocument.Format.PDF:
+            continue
+        if document.fingerprint != fingerprint(document_format):
+            into.remarks.append(
+                f"{where} was rendered with another layout version, renderer or site address: its "
+                "bytes are kept and were not compared with a new rendering."
+            )
+            continue
+        lines = list(invoice.lines.order_by("position"))
+        rendering = rendered(document_format, invoice=invoice, lines=lines)
+        into.checked["renderings"] += 1
+        into.compare(
+            where, "rendered again", expected=hashlib.sha256(rendering).hexdigest(), found=sha256
+        )
 
 
-def _of_line(line: InvoiceLine) -> tuple[Any, ...]:
-    return line.kind, line.organization_id, line.metric, line.adjusted_month
-
-
-def _named(line: LineDraft) -> str:
-    return line.organization_name or line.description
+def _verify_credit_notes(invoice: Invoice, *, into: Verification) -> None:
+    for note in invoice.credit_notes.prefetch_related("lines").order_by("pk"):
+        where = f"credit note {note.number}"
+        into.checked["credit notes"] += 1
+        into.compare(
+            where,
+            "subtotal in minor units",
+            expected=sum(line.amount_minor for line in note.lines.all()),
+            found=note.subtotal_minor,
+        )
+        document = CreditNoteDocument.objects.filter(credit_note=note).first()
+        if document is None:
+            into.remarks.append(f"{where} is not rendered yet.")
+            continue
+        sha256 = hashlib.sha256(bytes(document.content)).hexdigest()
+        into.compare(where, "SHA-256", expected=document.sha256, found=sha256)

@@ -20,7 +20,7 @@ from billing.customer.terms_of_use import accepted_terms
 from billing.formatting import local_date
 from billing.models import Contract, Invoice, PaymentMethod
 from billing.money import format_money
-from billing.reminders.expiring_cards import expiry_of
+from billing.reminders import expiry_of
 from core.actors import actor_of
 from core.months import Month
 from tenants.models import MeteringPolicy

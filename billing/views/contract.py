@@ -18,7 +18,7 @@ from billing.documents.contract_documents import contract_document, contract_ref
 from billing.formatting import date_text, local_date
 from billing.models import Contract
 from billing.money import format_money, format_unit_price
-from billing.reminders.renewals import is_near
+from billing.reminders import is_near
 from billing.views.stored_documents import stored_document
 from core.months import Month
 

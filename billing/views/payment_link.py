@@ -16,8 +16,8 @@ from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice
 from billing.money import format_money
 from billing.payments.on_session import (
-    ChargeIsRunning,
     NothingToPay,
+    PaymentInProgress,
     begin_on_session,
     settle_return,
 )
@@ -95,7 +95,7 @@ def pay_begin(request: HttpRequest, token: str) -> HttpResponse:  # noqa: ARG001
             payment = begin_on_session(invoice_id=invoice.pk, now=now)
     except (LinkIsDead, NothingToPay):
         return JsonResponse({"error": "This payment link is no longer valid."}, status=NOT_FOUND)
-    except ChargeIsRunning:
+    except PaymentInProgress:
         return JsonResponse({"error": RUNNING}, status=CONFLICT)
     except gateway.GatewayError:
         return JsonResponse({"error": AWAY}, status=STRIPE_IS_AWAY)

@@ -1,1 +1,1 @@
-"""Stripe's events: verified, kept once, and applied."""
+"""Stripe's events: verified, stored once, and applied."""

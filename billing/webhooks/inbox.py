@@ -1,8 +1,7 @@
-"""Stripe's word: verified, matched to a provider, kept once, and only then acted on.
+"""The inbox of Stripe's events: each is verified, matched to a provider and stored once.
 
-An event is a hint that something changed. What is recorded comes from asking Stripe again
-(`billing.webhooks.handlers`), so the order in which events arrive does not matter
-(docs/facts/stripe.md, Webhooks).
+An event only says that an object changed. `billing.webhooks.handlers` reads the object from Stripe
+again, so the order of events does not matter (docs/facts/stripe.md, Webhooks).
 """
 
 import json
@@ -27,7 +26,7 @@ from core.schema import provider_schema
 logger = logging.getLogger(__name__)
 
 LARGEST_BODY = 256 * 1024
-# Seconds that an event may lie between Stripe and here; each delivery is signed anew.
+# The age in seconds up to which a signature is accepted; Stripe signs each delivery again.
 TOLERANCE = 300
 LONGEST_ID = 255
 
@@ -42,7 +41,7 @@ PAYMENT_EVENTS = frozenset(
 )
 SETUP_EVENTS = frozenset({"setup_intent.succeeded"})
 REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed"})
-# About a charge, known by its payment: which refunds it has is asked.
+# The object is a charge: all refunds of its payment are read.
 REFUNDED_EVENTS = frozenset({"charge.refunded"})
 DISPUTE_EVENTS = frozenset(
     {
@@ -53,9 +52,9 @@ DISPUTE_EVENTS = frozenset(
         "charge.dispute.funds_reinstated",
     }
 )
-BACK_EVENTS = REFUND_EVENTS | REFUNDED_EVENTS | DISPUTE_EVENTS
+REVERSAL_EVENTS = REFUND_EVENTS | REFUNDED_EVENTS | DISPUTE_EVENTS
 
-# What a body of any shape, or a signature that is not ASCII, can make the reading of it raise.
+# Exceptions that a malformed body, or a signature that is not ASCII, can cause.
 _UNREADABLE = (
     ValueError,
     KeyError,
@@ -68,12 +67,12 @@ _UNREADABLE = (
 
 
 class EventRefused(Exception):
-    """The event is not believed or not ours; nothing was changed."""
+    """The event is not authentic or not ours; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A verified event: its id, type, instant, and the object it is about as it was then."""
+    """A verified event; `subject` is the object that changed, as it was at `created_at`."""
 
     id: str
     type: str
@@ -82,7 +81,7 @@ class Event:
 
 
 def verified_event(*, body: bytes, signature: str) -> Event:
-    """The event in a signed body. Raises `EventRefused` for anything else."""
+    """Return the event of a signed body. Raises `EventRefused` if the signature or body is bad."""
     if len(body) > LARGEST_BODY:
         raise EventRefused("The event is too large.")
     try:
@@ -98,16 +97,16 @@ def verified_event(*, body: bytes, signature: str) -> Event:
         raise EventRefused("The event cannot be read.") from error
 
 
-def _event(told: Any) -> Event:
-    plain = json.dumps(told, ensure_ascii=False)
+def _event(body: Any) -> Event:
+    plain = json.dumps(body, ensure_ascii=False)
     plain.encode()
     if "\\u0000" in plain:
-        raise ValueError("no database keeps this character")
-    subject = told["data"]["object"]
+        raise ValueError("PostgreSQL cannot store this character")
+    subject = body["data"]["object"]
     event = Event(
-        id=_text(told["id"], LONGEST_ID),
-        type=_text(told["type"], 100),
-        created_at=datetime.fromtimestamp(int(told["created"]), tz=UTC),
+        id=_text(body["id"], LONGEST_ID),
+        type=_text(body["type"], 100),
+        created_at=datetime.fromtimestamp(int(body["created"]), tz=UTC),
         subject=subject,
     )
     _text(subject["id"], LONGEST_ID)
@@ -121,27 +120,27 @@ def _text(value: Any, longest: int) -> str:
 
 
 def receive(*, event: Event, now: datetime) -> bool:
-    """Keep a verified event for its provider and have it acted on; True when it was new.
+    """Store a verified event for its provider and queue its work; True if it was new.
 
-    Events of kinds we don't use are passed over. Raises `EventRefused` where the customer is not a
-    provider's, or provider, amount or currency are not those of the attempt it names.
+    Events of other types are ignored. Raises `EventRefused` if the customer is not a provider's,
+    or if provider, amount or currency are not those of the named attempt.
     """
-    if event.type not in PAYMENT_EVENTS | SETUP_EVENTS | BACK_EVENTS:
+    if event.type not in PAYMENT_EVENTS | SETUP_EVENTS | REVERSAL_EVENTS:
         return False
-    if event.type in BACK_EVENTS and not _reference(event.subject.get("customer")):
-        return _ask_whose(event, now=now)
+    if event.type in REVERSAL_EVENTS and not _reference(event.subject.get("customer")):
+        return _queue_owner_search(event, now=now)
     provider = _provider_of(event)
     with provider_schema(provider), transaction.atomic():
-        if event.type in PAYMENT_EVENTS and not _concerns_an_attempt(event, provider):
+        if event.type in PAYMENT_EVENTS and not _is_of_an_attempt(event, provider):
             return False
-        return keep(event, now=now)
+        return store(event, now=now)
 
 
-def _ask_whose(event: Event, *, now: datetime) -> bool:
-    """Have a worker ask Stripe: disputes, and most refunds, name their payment and no customer."""
+def _queue_owner_search(event: Event, *, now: datetime) -> bool:
+    """Let a worker read the payment: disputes and most refunds name no customer."""
     payment_intent_id = _reference(event.subject.get("payment_intent"))
     if not payment_intent_id:
-        # Of a charge without a PaymentIntent: none of ours.
+        # A charge without a PaymentIntent is not ours.
         return False
     payload = {
         "event_id": event.id,
@@ -156,20 +155,20 @@ def _ask_whose(event: Event, *, now: datetime) -> bool:
 
 
 def object_of(event: Event) -> str:
-    """What to ask Stripe about: the object, or a refunded charge's payment."""
+    """Return the id to read at Stripe: the object's, or the payment's of a refunded charge."""
     if event.type in REFUNDED_EVENTS:
         return _reference(event.subject.get("payment_intent")) or str(event.subject["id"])
     return str(event.subject["id"])
 
 
-def _reference(told: Any) -> str:
-    """The id of what is named, expanded or not; empty for anything else."""
-    named = told.get("id") if isinstance(told, Mapping) else told
-    return named if isinstance(named, str) and len(named) <= LONGEST_ID else ""
+def _reference(value: Any) -> str:
+    """Return the id of a referenced object, expanded or not; empty for other values."""
+    object_id = value.get("id") if isinstance(value, Mapping) else value
+    return object_id if isinstance(object_id, str) and len(object_id) <= LONGEST_ID else ""
 
 
 def provider_of_customer(customer_id: str) -> Provider | None:
-    """The active provider whose customer at Stripe this is."""
+    """Return the active provider with this customer id at Stripe."""
     if not customer_id:
         return None
     provider: Provider | None = Provider.objects.filter(
@@ -183,16 +182,16 @@ def _provider_of(event: Event) -> Provider:
     if provider is None:
         raise EventRefused("The customer is not one of ours.")
     metadata = event.subject.get("metadata") or {}
-    named = metadata.get("provider") if isinstance(metadata, Mapping) else None
-    if named is not None and named != str(provider.provider_id):
+    provider_id = metadata.get("provider") if isinstance(metadata, Mapping) else None
+    if provider_id is not None and provider_id != str(provider.provider_id):
         raise EventRefused("The event names another provider than its customer's.")
     return provider
 
 
-def _concerns_an_attempt(event: Event, provider: Provider) -> bool:
-    """Whether a payment is one of our attempts, and then the very one it says it is.
+def _is_of_an_attempt(event: Event, provider: Provider) -> bool:
+    """Whether a payment is one of our attempts; raises `EventRefused` if it only claims to be.
 
-    A payment made by hand at Stripe's dashboard names no attempt and is left alone.
+    A payment made in Stripe's dashboard names no attempt and is ignored.
     """
     try:
         facts = payment_facts(event.subject)
@@ -204,19 +203,19 @@ def _concerns_an_attempt(event: Event, provider: Provider) -> bool:
     attempt = attempt_named(facts.attempt_key)
     if attempt is None:
         raise EventRefused("The payment names an attempt that does not exist.")
-    told = (facts.amount_minor, facts.currency, facts.provider_id)
-    if told != (attempt.amount_minor, attempt.currency, str(provider.provider_id)):
+    stripe_facts = (facts.amount_minor, facts.currency, facts.provider_id)
+    if stripe_facts != (attempt.amount_minor, attempt.currency, str(provider.provider_id)):
         raise EventRefused("Amount, currency or provider are not those of the attempt.")
     return True
 
 
 def attempt_named(key: str) -> ChargeAttempt | None:
-    """The current provider's attempt with this idempotency key."""
+    """Return the current provider's attempt with this idempotency key."""
     return ChargeAttempt.objects.filter(idempotency_key=key).first()
 
 
-def keep(event: Event, *, now: datetime) -> bool:
-    """Keep an event of the entered provider, once, and order the work; True when it was new."""
+def store(event: Event, *, now: datetime) -> bool:
+    """Store an event of the current provider once, and queue its work; True if it was new."""
     if WebhookEvent.objects.filter(event_id=event.id).exists():
         return False
     WebhookEvent.objects.bulk_create(

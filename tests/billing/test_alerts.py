@@ -1,4 +1,4 @@
-"""What billing tells: licenses, refused charges, an outstanding balance, a card that expires."""
+"""Billing's alerts: licenses, refused charges, outstanding balance, expiring card."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -28,25 +28,25 @@ def acme(north: Provider) -> Iterator[Organization]:
         yield Organization.objects.create(name="Acme")
 
 
-def told(now: datetime = MARCH_3) -> list[tuple[str, str]]:
+def alerts_at(now: datetime = MARCH_3) -> list[tuple[str, str]]:
     evaluate_rules(now=now)
     found = Alert.objects.open().filter(kind__in=("licenses", "payment")).order_by("cause")
     return [(alert.get_severity_display(), alert.title) for alert in found]
 
 
-def test_licences_run_out_and_are_exceeded(acme: Organization) -> None:
+def test_licenses_alert_when_near_and_when_exceeded(acme: Organization) -> None:
     contract(kind=ContractKind.COMMITTED, committed_quantity=20).save()
     users = add(acme, *[at("2026-03-01")] * 18)
-    assert told() == []
+    assert alerts_at() == []
     users += add(acme, at("2026-03-02"))
-    assert told() == [("Warning", "Licenses are running out")]
+    assert alerts_at() == [("Warning", "Licenses are running out")]
     assert Alert.objects.open().get().text == "19 of 20 users in use: 1 left."
     users += add(acme, at("2026-03-02"))
-    assert told() == [("Warning", "Licenses are running out")]
+    assert alerts_at() == [("Warning", "Licenses are running out")]
     users += add(acme, *[at("2026-03-02")] * 3)
-    assert told() == [("Critical", "3 users above your commitment")]
+    assert alerts_at() == [("Critical", "3 users above your commitment")]
     remove(users[:9], MARCH_3)
-    assert told() == []
+    assert alerts_at() == []
 
 
 def attempt(invoice: Invoice, state: ChargeAttempt.State, number: int) -> ChargeAttempt:
@@ -66,20 +66,20 @@ def attempt(invoice: Invoice, state: ChargeAttempt.State, number: int) -> Charge
     )
 
 
-def test_a_refused_charge_waits_until_it_is_paid(acme: Organization) -> None:
+def test_a_refused_charge_alerts_until_it_is_paid(acme: Organization) -> None:
     invoice = make_invoice(acme)
-    assert told() == []
+    assert alerts_at() == []
     attempt(invoice, ChargeAttempt.State.FAILED, 1)
     title = f"Invoice {invoice.number} could not be charged"
-    assert told() == [("Critical", title)]
+    assert alerts_at() == [("Critical", title)]
     assert "$1.00 is still to be paid. Your card has" in Alert.objects.open().get().text
     latest = attempt(invoice, ChargeAttempt.State.PENDING, 2)
-    assert told() == []
+    assert alerts_at() == []
     ChargeAttempt.objects.filter(pk=latest.pk).update(state=ChargeAttempt.State.NEEDS_CONFIRMATION)
-    assert told() == [("Critical", title)]
+    assert alerts_at() == [("Critical", title)]
     assert "asks the card holder" in Alert.objects.open().get().text
     pay(invoice, MARCH_3)
-    assert told() == []
+    assert alerts_at() == []
 
 
 def test_an_outstanding_balance_is_one_alert_that_gets_worse(acme: Organization) -> None:
@@ -89,7 +89,7 @@ def test_an_outstanding_balance_is_one_alert_that_gets_worse(acme: Organization)
     for day in ("2026-03-01", "2026-03-02", "2026-03-31", "2026-04-15"):
         now = at(f"{day} 12:00")
         update_dunning(now=now)
-        titles.append(told(now))
+        titles.append(alerts_at(now))
     assert titles == [
         [],
         [("Warning", "$1.00 is outstanding")],
@@ -98,7 +98,7 @@ def test_an_outstanding_balance_is_one_alert_that_gets_worse(acme: Organization)
     ]
     assert Alert.objects.filter(cause="outstanding-balance").count() == 1
     pay(invoice, at("2026-04-15 13:00"))
-    assert told(at("2026-04-15 13:00")) == []
+    assert alerts_at(at("2026-04-15 13:00")) == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_an_outstanding_balance_is_one_alert_that_gets_worse(acme: Organization)
 def test_a_card_is_good_through_the_last_day_of_its_month(
     acme: Organization, local: str, expected: list[Severity]
 ) -> None:
-    """In the billing zone, an hour behind UTC. Warned of are the last thirty days."""
+    """Days are those of the billing zone, an hour behind UTC; the last thirty days alert."""
     set_policy(billing_time_zone="Etc/GMT+1")
     make_card(acme)
     PaymentMethod.objects.update(expiry_month=12, expiry_year=2026)
@@ -121,9 +121,9 @@ def test_a_card_is_good_through_the_last_day_of_its_month(
     assert [alert.severity for alert in Alert.objects.open()] == expected
 
 
-def test_another_card_ends_it(acme: Organization) -> None:
+def test_a_new_card_ends_the_alert(acme: Organization) -> None:
     make_card(acme)
     PaymentMethod.objects.update(expiry_month=3, expiry_year=2026)
-    assert told() == [("Warning", "The card Nordlicht ending in 4242 expires soon")]
+    assert alerts_at() == [("Warning", "The card Nordlicht ending in 4242 expires soon")]
     PaymentMethod.objects.update(expiry_year=2030)
-    assert told() == []
+    assert alerts_at() == []

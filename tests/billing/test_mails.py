@@ -1,6 +1,6 @@
-"""Every mail of billing, walked: both its forms, nothing left unfilled, links that lead somewhere.
+"""Every mail of billing: text and HTML, no unfilled value, links to existing pages.
 
-The list of kinds is the folder of templates: a new mail that nobody walks here fails.
+The kinds of mails are read from the folder of templates: a mail without a test here fails.
 """
 
 import re
@@ -30,9 +30,13 @@ from billing.models import (
     Refund,
 )
 from billing.payments import charging
-from billing.payments.chargeback_mails import queue_chargeback_mails
-from billing.payments.mails import queue_charge_failed_mail, queue_invoice_mail, queue_receipt_mail
-from billing.reminders.daily import remind
+from billing.payments.mails import (
+    queue_charge_failed_mail,
+    queue_chargeback_mails,
+    queue_invoice_mail,
+    queue_receipt_mail,
+)
+from billing.reminders import remind
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
@@ -53,7 +57,7 @@ GAP = re.compile(r" [.,;:](?:\s|$)|^\w[\w ]*:[ \t]*$", re.MULTILINE)
 
 @pytest.fixture
 def rendered() -> Iterator[set[str]]:
-    """The names of the templates that were rendered meanwhile."""
+    """Collect the names of the rendered templates."""
     names: set[str] = set()
 
     def note(template: Any = None, **_: Any) -> None:
@@ -65,12 +69,12 @@ def rendered() -> Iterator[set[str]]:
 
 
 def issued(scenario: BillingScenario, month: int, **changes: Any) -> Invoice:
-    """An invoice of a month of 2026, as the database gives it."""
+    """Create an invoice of a month of 2026 and read it from the database."""
     return Invoice.objects.get(pk=scenario.invoice(month=date(2026, month, 1), **changes).pk)
 
 
 def invoices_and_charges(scenario: BillingScenario) -> None:
-    """An invoice to pay, a receipt, a decline, and a card whose holder is asked."""
+    """Queue the mails of an invoice, a receipt, a decline and a confirmation."""
     scenario.contract()
     by_mail = issued(scenario, 10, collection="by_invoice")
     render_documents(invoice=by_mail, now=NOVEMBER)
@@ -89,7 +93,7 @@ def invoices_and_charges(scenario: BillingScenario) -> None:
 
 
 def a_balance_and_its_end(scenario: BillingScenario) -> None:
-    """Each step of an outstanding balance, and the way back."""
+    """Queue the mails of each dunning step and of restored access."""
     issued(scenario, 2)
     for instant in (DUE_OVER, THIRTY, FORTY_FIVE):
         hourly(scenario, instant)
@@ -99,7 +103,7 @@ def a_balance_and_its_end(scenario: BillingScenario) -> None:
 
 
 def corrections(scenario: BillingScenario) -> None:
-    """A note with a refund, a dispute and its answer, and a chargeback that is lost."""
+    """Queue the mails of a credit note with a refund, a dispute and its answer, and chargebacks."""
     scenario.card()
     invoice = issued(scenario, 1)
     line = InvoiceLine.objects.create(
@@ -127,7 +131,7 @@ def corrections(scenario: BillingScenario) -> None:
 
 
 def reminders(scenario: BillingScenario) -> None:
-    """A card that expires and one that has; a contract that renews and one that ends."""
+    """Queue the mails of an expiring and an expired card, of a renewal and of an end."""
     for month in (11, 10):
         PaymentMethod.objects.filter(replaced_at=None).update(
             expiry_month=month, expiry_year=2026, expiry_mailed_at=None
@@ -151,7 +155,7 @@ def is_a_page(address: str) -> bool:
     return True
 
 
-def test_every_mail_has_both_forms_and_nothing_unfilled(
+def test_every_mail_has_text_and_html_without_unfilled_values(
     scenario: BillingScenario, rendered: set[str]
 ) -> None:
     invoices_and_charges(scenario)

@@ -1,4 +1,4 @@
-"""What is mailed ahead: a card that expires, a contract that renews or ends; each once."""
+"""Reminders: an expiring card, a contract that renews or ends; each mailed once."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -6,9 +6,7 @@ import pytest
 
 from billing.choices import ContractKind
 from billing.models import Contract, PaymentMethod, RenewalNotice
-from billing.reminders.daily import remind
-from billing.reminders.expiring_cards import Expiry, expiry_of, last_day
-from billing.reminders.renewals import give_notice
+from billing.reminders import Expiry, expiry_of, give_notice, last_day, remind
 from billing.tasks import send_all_reminders
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
@@ -45,7 +43,7 @@ def days(scenario, first: date, last: date, *, every: int = 1) -> None:
 
 @pytest.fixture
 def card(scenario):
-    """A card that is good to the end of March 2027."""
+    """A card that is valid to the end of March 2027."""
     method = scenario.card()
     PaymentMethod.objects.update(expiry_month=3, expiry_year=2027)
     method.refresh_from_db()
@@ -61,12 +59,12 @@ def card(scenario):
         (date(2027, 4, 1), Expiry.OVER),
     ],
 )
-def test_a_card_is_good_to_the_last_day_of_its_month(card, day, expiry):
+def test_a_card_is_valid_to_the_last_day_of_its_month(card, day, expiry):
     assert last_day(card) == date(2027, 3, 31)
     assert expiry_of(card, today=day) is expiry
 
 
-def test_a_card_is_warned_of_thirty_days_ahead_and_once(scenario, card):
+def test_an_expiring_card_is_mailed_once_thirty_days_ahead(scenario, card):
     days(scenario, date(2027, 2, 20), date(2027, 2, 28))
     assert mails(scenario) == []
 
@@ -76,14 +74,14 @@ def test_a_card_is_warned_of_thirty_days_ahead_and_once(scenario, card):
     assert card.expiry_mailed_at == noon(date(2027, 3, 1))
 
 
-def test_days_that_were_missed_are_caught_up(scenario, card):
+def test_missed_days_are_caught_up(scenario, card):
     remind(provider=scenario.provider, now=noon(date(2027, 2, 20)))
     remind(provider=scenario.provider, now=noon(date(2027, 4, 5)))
 
     assert mails(scenario) == ["Your Visa ending in 4242 has expired"]
 
 
-def test_the_next_card_is_warned_of_anew_and_a_replaced_one_is_not(scenario, card):
+def test_a_new_card_is_mailed_again_and_a_replaced_one_is_not(scenario, card):
     days(scenario, date(2027, 3, 1), date(2027, 3, 2))
     scenario.card("pm_card_mastercard")
     PaymentMethod.objects.filter(replaced_at=None).update(expiry_month=5, expiry_year=2027)
@@ -92,7 +90,7 @@ def test_the_next_card_is_warned_of_anew_and_a_replaced_one_is_not(scenario, car
     assert mails(scenario)[1:] == ["Your Mastercard ending in 4444 expires soon"]
 
 
-def test_an_annual_contract_says_a_month_ahead_that_it_renews_every_year_once(scenario):
+def test_the_renewal_of_an_annual_contract_is_mailed_once_a_year(scenario):
     scenario.contract(**ANNUAL)
     days(scenario, date(2026, 11, 25), date(2026, 12, 10))
     days(scenario, date(2026, 12, 11), date(2028, 1, 2), every=10)
@@ -108,7 +106,7 @@ def test_an_annual_contract_says_a_month_ahead_that_it_renews_every_year_once(sc
     assert give_notice(provider=scenario.provider, now=noon(date(2027, 12, 30))) is None
 
 
-def test_an_end_is_told_and_missed_days_are_caught_up_until_it(scenario):
+def test_the_end_of_a_contract_is_mailed_until_its_day(scenario):
     scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
     remind(provider=scenario.provider, now=noon(date(2026, 11, 1)))
     remind(provider=scenario.provider, now=noon(date(2026, 12, 31)))
@@ -117,7 +115,7 @@ def test_an_end_is_told_and_missed_days_are_caught_up_until_it(scenario):
     assert mails(scenario) == ["Your contract ends on 1 January 2027"]
 
 
-def test_a_monthly_contract_and_one_that_is_followed_are_no_news(scenario):
+def test_a_monthly_or_followed_contract_is_not_mailed(scenario):
     contract = scenario.contract(term=Contract.Term.MONTHLY)
     days(scenario, date(2026, 11, 1), date(2027, 2, 1), every=7)
     contract.delete()
@@ -133,7 +131,7 @@ def test_the_schedule_reminds_daily():
     assert BEAT_SCHEDULE["reminders"]["schedule"].hour == {8}
 
 
-def test_the_page_says_that_a_card_expires(client, people, scenario, card):
+def test_the_page_shows_that_a_card_expires(client, people, scenario, card):
     client.force_login(people.bill)
     with provider_schema(scenario.provider):
         PaymentMethod.objects.update(expiry_month=1, expiry_year=2020)

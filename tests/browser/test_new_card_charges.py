@@ -13,7 +13,7 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER, BillingScenario
-from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_charging import set_card_answer
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.personas import create_persona
 from tests.sandbox_fixtures import StripeStandIn
@@ -39,7 +39,7 @@ def test_the_page_shows_the_result_of_each_charge(
                 month=f"2026-{9 - number:02d}-01", issued_at=NOVEMBER - timedelta(days=30 * number)
             )
         card = scenario.card()
-        tell_last_card(scenario, "insufficient_funds")
+        set_card_answer(scenario, "insufficient_funds")
     address = f"{portal}/account/billing/card/{card.pk}/charges/"
     page = open_page(address, person=person)
     expect(page.locator("#card-charges")).to_contain_text("Waiting for its turn")
@@ -47,7 +47,7 @@ def test_the_page_shows_the_result_of_each_charge(
     OutboxMessage.objects.filter(topic__contains="mail").delete()
     deliver_due(now=timezone.now(), schema=provider.schema_name, limit=2)
     with provider_schema(provider):
-        tell_last_card(scenario, "approve")
+        set_card_answer(scenario, "approve")
     deliver_due(now=timezone.now(), schema=provider.schema_name)
 
     expect(page.locator("#card-charges")).to_contain_text("Every invoice has its answer")

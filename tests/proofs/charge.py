@@ -221,7 +221,7 @@ def _send_events(run: Run, stage: Any, task: Any) -> None:
 
 def _reconcile(run: Run, stage: Any, month: Any) -> None:
     """Check that the product's reconciliation with Stripe finds no difference."""
-    from billing.reconciliation import reconcile
+    from billing.reconciliation.payments import reconcile
 
     stage.provider.refresh_from_db()
     differences = reconcile(provider=stage.provider, now=month.ends_at(stage.zone))

@@ -1,1 +1,1 @@
-"""Operations' pages of corrections: a form, a confirmation of what can't be undone, and the act."""
+"""Operations' pages of corrections: a form, a confirmation, then the correction itself."""

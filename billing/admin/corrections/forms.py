@@ -1,20 +1,25 @@
-"""What operations enter for a correction, each field checked with words of its own."""
+"""The forms of corrections."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, astuple
 from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSingleDateWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
+from accounts.providers import current_provider
 from billing.corrections.credits import left_to_credit
 from billing.corrections.refunds import refundable_minor
+from billing.corrections.reissue import Corrected, draft_again, terms_as_issued
+from billing.customer.profile import buyer, profile_or_draft
 from billing.models import Invoice, LineDispute, Payment, Refund
 from billing.models.invoice_amounts import Amounts
 from billing.money import exponent, format_money, major, round_minor
@@ -25,7 +30,7 @@ LARGEST = Decimal(10) ** 12
 
 
 class MoneyField(forms.DecimalField):
-    """An amount in major units of a currency that is known later; cleaned to minor units."""
+    """An amount in major units, cleaned to minor units; `set_currency` sets the currency."""
 
     widget = UnfoldAdminDecimalFieldWidget
     currency = "USD"
@@ -35,13 +40,13 @@ class MoneyField(forms.DecimalField):
         super().__init__(max_value=LARGEST, **kwargs)
 
     def set_currency(self, currency: str) -> None:
-        """Say which, so that the label tells it and no smaller unit is accepted."""
+        """Set the currency, which the label then names, and its smallest step."""
         self.currency = currency
         self.label = f"{self.label} ({currency})"
         self.widget.attrs |= {"step": str(Decimal(1).scaleb(-exponent(currency)))}
 
     def clean(self, value: Any) -> int | None:
-        """Minor units; refused where the currency has no such amount."""
+        """Return minor units; refuse an amount that the currency does not have."""
         amount = super().clean(value)
         if amount is None:
             return None
@@ -57,7 +62,7 @@ class MoneyField(forms.DecimalField):
 
 
 class OneLineField(forms.CharField):
-    """Words kept as one line that can be read."""
+    """A text that is stored as one line."""
 
     widget = UnfoldAdminTextareaWidget
 
@@ -66,37 +71,37 @@ class OneLineField(forms.CharField):
         self.widget.attrs |= {"rows": 3}
 
     def clean(self, value: Any) -> str:
-        """Without line breaks; refused with characters that can't be seen."""
+        """Join the lines; refuse invisible characters."""
         text = " ".join(str(super().clean(value)).split())
         plain_text(text)
         return text
 
 
 class CorrectionForm(forms.Form):
-    """A form about one record, its `subject`."""
+    """A form about one record, the `subject`."""
 
     def __init__(self, *args: Any, subject: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.subject = subject
 
-    def price(self, name: str, *, currency: str, at_most: int, words: str) -> None:
-        """Give an amount its currency and its limit, which is said beside it."""
+    def set_limit(self, name: str, *, currency: str, at_most: int, help_text: str) -> None:
+        """Set an amount's currency and its limit, which `help_text` shows at `{}`."""
         field = cast("MoneyField", self.fields[name])
         field.set_currency(currency)
         field.at_most = at_most
-        field.help_text = words.format(format_money(at_most, currency))
+        field.help_text = help_text.format(format_money(at_most, currency))
 
     def refuse(self, refusal: CorrectionRefused) -> None:
-        """Show a refusal at its field."""
+        """Show a refusal at its field, or above the form."""
         self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
 
     def summary(self) -> list[str]:
-        """What will be done, in sentences; the form is valid."""
+        """Describe in sentences what the valid form will do."""
         return []
 
 
 class InvoiceForm(CorrectionForm):
-    """A form about an invoice; `seen` are the amounts that the person decided by."""
+    """A form about an invoice; `seen` are the amounts on which the person decides."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -106,28 +111,21 @@ class InvoiceForm(CorrectionForm):
         self.fields["seen"].initial = _token(subject.amounts)
 
     def amounts_seen(self) -> Amounts | None:
-        """As the form was opened with; None is never taken for "nothing changed"."""
+        """Return the amounts shown when the form was opened; impossible ones if they changed."""
         now = self.invoice.amounts
         return now if self.cleaned_data["seen"] == _token(now) else Amounts(-1, 0, 0)
 
     def money(self, minor: int) -> str:
-        """An amount in the invoice's currency."""
+        """Format an amount in the invoice's currency."""
         return format_money(minor, self.invoice.currency)
 
 
 def _token(amounts: Amounts) -> str:
-    parts = (
-        amounts.credited_minor,
-        amounts.paid_minor,
-        amounts.disputed_minor,
-        int(amounts.is_void),
-        int(amounts.is_written_off),
-    )
-    return "-".join(map(str, parts))
+    return "-".join(str(int(part)) for part in astuple(amounts))
 
 
 class TransferForm(InvoiceForm):
-    """Money that came to the bank."""
+    """A received bank transfer."""
 
     amount = MoneyField(label="Amount received")
     received_on = forms.DateField(
@@ -139,20 +137,20 @@ class TransferForm(InvoiceForm):
         max_length=140,
         widget=UnfoldAdminTextInputWidget,
         validators=[plain_text],
-        help_text="What the statement says: it tells this transfer from any other.",
+        help_text="The reference on the bank statement, which identifies this transfer.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.price(
+        self.set_limit(
             "amount",
             currency=self.invoice.currency,
             at_most=self.invoice.amounts.unpaid_minor,
-            words="{} is unpaid.",
+            help_text="{} is unpaid.",
         )
 
     def summary(self) -> list[str]:
-        """What is booked, and what is left."""
+        """The booked and the remaining amount."""
         amount = self.cleaned_data["amount"]
         left = self.invoice.amounts.unpaid_minor - amount
         return [
@@ -162,12 +160,12 @@ class TransferForm(InvoiceForm):
 
 
 class CreditForm(InvoiceForm):
-    """Chosen lines, or an amount."""
+    """A credit of chosen lines, or of an amount."""
 
     lines = forms.MultipleChoiceField(
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget,
-        help_text="What is left of each chosen line is credited, with its tax.",
+        help_text="The rest of each chosen line is credited, with its tax.",
     )
     amount = MoneyField(label="Or an amount", required=False)
     reason = OneLineField(help_text="Printed on the credit note and mailed with it.")
@@ -175,11 +173,11 @@ class CreditForm(InvoiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["lines"].choices = self._lines()  # type: ignore[attr-defined]
-        self.price(
+        self.set_limit(
             "amount",
             currency=self.invoice.currency,
             at_most=self.invoice.amounts.creditable_minor,
-            words="Tax included; {} at most.",
+            help_text="Tax included; {} at most.",
         )
 
     def _lines(self) -> list[tuple[str, str]]:
@@ -192,40 +190,40 @@ class CreditForm(InvoiceForm):
         ]
 
     def clean(self) -> dict[str, Any]:
-        """One of the two."""
+        """Require lines or an amount, not both."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if bool(cleaned.get("lines")) == bool(cleaned.get("amount")) and not self.errors:
             self.add_error("lines", "Choose lines, or enter an amount: one of the two.")
         return cleaned
 
     def summary(self) -> list[str]:
-        """What is credited; exact amounts are those of the note."""
+        """The credited lines or amount; the note computes the exact amounts."""
         names = dict(self._lines())
         chosen: Sequence[str] = self.cleaned_data["lines"]
-        what = (
+        credited = (
             [f"Credited with its tax: {names[pk]}" for pk in chosen]
             if chosen
             else [f"{self.money(self.cleaned_data['amount'])} is credited, tax included."]
         )
         return [
-            *what,
+            *credited,
             "The credit note takes the next number and is mailed to the billing contacts.",
-            "What was paid of it already is refunded the way it was paid.",
+            "The part that was paid already is refunded the way it was paid.",
         ]
 
 
 class ReasonForm(InvoiceForm):
-    """Nothing but why."""
+    """The reason of a void or a write-off."""
 
     reason = OneLineField(help_text="Kept with the invoice and in the provider's audit log.")
 
     def summary(self) -> list[str]:
-        """What nobody asks for any more."""
-        return [f"{self.money(self.invoice.owed_minor)} is asked for no more."]
+        """The amount that is no longer owed."""
+        return [f"{self.money(self.invoice.owed_minor)} is no longer owed."]
 
 
 class RefundForm(CorrectionForm):
-    """A part of a payment, or all of it."""
+    """A refund of a payment, in full or in part."""
 
     amount = MoneyField(label="Amount to refund")
     reason = OneLineField(help_text="Printed on the credit note and mailed to the provider.")
@@ -233,47 +231,47 @@ class RefundForm(CorrectionForm):
     def __init__(self, *args: Any, subject: Payment, **kwargs: Any) -> None:
         super().__init__(*args, subject=subject, **kwargs)
         self.payment = subject
-        self.price(
+        self.set_limit(
             "amount",
             currency=subject.currency,
             at_most=refundable_minor(subject),
-            words="{} at most.",
+            help_text="{} at most.",
         )
 
     def money(self, minor: int) -> str:
-        """An amount in the payment's currency."""
+        """Format an amount in the payment's currency."""
         return format_money(minor, self.payment.currency)
 
     def summary(self) -> list[str]:
-        """What goes back, and what is credited with it."""
+        """The refunded amount, and the credit note with it."""
         amount = self.cleaned_data["amount"]
         credited = max(0, amount - self.payment.invoice.amounts.overpaid_minor)
         is_card = self.payment.method == Payment.Method.CARD
         where = "to the card that was charged" if is_card else "by a transfer that you make by hand"
-        told = [f"{self.money(amount)} goes back {where}."]
+        sentences = [f"{self.money(amount)} is refunded {where}."]
         if credited:
-            told.append(
+            sentences.append(
                 f"A credit note over {self.money(credited)} is issued with it, so that nothing is "
                 "owed again."
             )
-        return told
+        return sentences
 
 
 class PayoutForm(CorrectionForm):
-    """A refund that was transferred by hand."""
+    """The payout of a bank transfer's refund."""
 
     reference = forms.CharField(
         max_length=140,
         widget=UnfoldAdminTextInputWidget,
         validators=[plain_text],
-        help_text="What the bank knows the transfer by; the provider reads it.",
+        help_text="The reference of the transfer at the bank; the provider sees it.",
     )
 
     def summary(self) -> list[str]:
-        """What is booked."""
+        """The booked payout."""
         refund: Refund = self.subject
         amount = format_money(refund.amount_minor, refund.currency)
-        return [f"{amount} is booked as paid out, and the billing contacts are told."]
+        return [f"{amount} is booked as paid out, and the billing contacts are notified."]
 
 
 class AnswerForm(CorrectionForm):
@@ -282,7 +280,67 @@ class AnswerForm(CorrectionForm):
     answer = OneLineField(max_length=1000, help_text="Mailed to the billing contacts and shown.")
 
     def summary(self) -> list[str]:
-        """What is disputed, by whom and why."""
+        """The disputed amount, the person and the reason."""
         dispute: LineDispute = self.subject
         amount = format_money(dispute.amount_minor, dispute.currency)
         return [f"{amount}, disputed by {dispute.opened_by_name}: {dispute.reason}"]
+
+
+class ReissueForm(CorrectionForm):
+    """The corrected terms of a voided invoice; the buyer is the provider's current profile."""
+
+    unit_price = forms.DecimalField(
+        min_value=Decimal(0),
+        max_digits=12,
+        decimal_places=4,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+    committed_quantity = forms.IntegerField(
+        min_value=1, max_value=10_000_000, widget=UnfoldAdminIntegerFieldWidget
+    )
+    tax_rate = forms.DecimalField(
+        label="Tax in percent",
+        min_value=Decimal(0),
+        max_value=Decimal(100),
+        max_digits=6,
+        decimal_places=3,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+
+    def __init__(self, *args: Any, subject: Invoice, **kwargs: Any) -> None:
+        super().__init__(*args, subject=subject, **kwargs)
+        for name, value in asdict(terms_as_issued(subject)).items():
+            self.fields[name].initial = value
+        self.fields["unit_price"].label = f"Unit price ({subject.currency})"
+        if self.fields["committed_quantity"].initial is None:
+            del self.fields["committed_quantity"]
+
+    def corrected(self) -> Corrected:
+        """Return the entered terms."""
+        return Corrected(
+            unit_price=self.cleaned_data["unit_price"],
+            committed_quantity=self.cleaned_data.get("committed_quantity"),
+            tax_rate=self.cleaned_data["tax_rate"],
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Draft the new invoice, which must bill something."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                self.draft = draft_again(self.subject, self.corrected())
+            except CorrectionRefused as refusal:
+                self.refuse(refusal)
+        return cleaned
+
+    def summary(self) -> list[str]:
+        """The buyer, and the new total beside the old one."""
+        provider = current_provider()
+        name = buyer(provider=provider, profile=profile_or_draft(provider=provider))["name"]
+        before, currency = self.subject.total_minor, self.subject.currency
+        total = format_money(self.draft.total_minor, currency)
+        return [
+            f"Made out to {name}, with the billing information as it is now.",
+            f"{total} instead of {format_money(before, currency)}.",
+            "It is charged or mailed like any new invoice.",
+        ]

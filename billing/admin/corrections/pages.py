@@ -1,29 +1,158 @@
-"""Every correction that operations can make, as a page."""
+"""The correction pages of operations: the form, a confirmation, then the correction."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Any
 
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from billing.admin.base import BillingAdmin
 from billing.admin.corrections.forms import (
     AnswerForm,
+    CorrectionForm,
     CreditForm,
     PayoutForm,
     ReasonForm,
     RefundForm,
+    ReissueForm,
     TransferForm,
 )
-from billing.admin.corrections.page import CorrectionPage
-from billing.admin.corrections.reissue_form import ReissueForm
 from billing.corrections.bank_transfers import record_transfer
 from billing.corrections.credits import credit_amount, credit_lines
 from billing.corrections.line_disputes import accept_dispute, decline_dispute
-from billing.corrections.refund_booking import book_payout
-from billing.corrections.refunds import order_refund, refundable_minor
+from billing.corrections.refunds import book_payout, order_refund, refundable_minor
 from billing.corrections.reissue import check_reissuable, reissue
 from billing.corrections.voids_and_write_offs import void_invoice, write_off
 from billing.models import Invoice, LineDispute, Payment, Refund
 from billing.models.invoice_amounts import Status
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused
-from core.actors import Actor
+from core.actors import Actor, actor_of
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionPage:
+    """One correction of a record: its texts, its form and the function that makes it.
+
+    `correct` takes the valid form and the record, and returns the message of success. `is_offered`
+    decides whether the record can be corrected so.
+    """
+
+    title: str
+    button: str
+    effect: str
+    form: type[CorrectionForm]
+    correct: Callable[[Any, Any, Actor, datetime], str]
+    is_offered: Callable[[Any], bool]
+
+
+class CorrectingAdmin(BillingAdmin):
+    """A record that is never changed by hand, with one page for each correction."""
+
+    change_form_outer_before_template = "admin/billing/corrections.html"
+    corrections: Mapping[str, CorrectionPage] = {}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add one page for each correction."""
+        pages = [
+            path(
+                f"<int:pk>/{verb}/",
+                self.admin_site.admin_view(partial(_correct, self, verb)),
+                name=self.url_name(verb),
+            )
+            for verb in self.corrections
+        ]
+        return [*pages, *super().get_urls()]
+
+    def url_name(self, verb: str) -> str:
+        """Return the name of a correction's URL, without the admin's namespace."""
+        return f"{self.opts.app_label}_{self.opts.model_name}_{verb.replace('-', '_')}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Add links to the corrections that are possible now."""
+        record = self.get_object(request, object_id)
+        offered = [
+            (page.title, reverse(f"admin:{self.url_name(verb)}", args=[record.pk]))
+            for verb, page in self.corrections.items()
+            if record is not None and self.may_correct(request) and page.is_offered(record)
+        ]
+        context = {
+            **(extra_context or {}),
+            "corrections": offered,
+            "figures": self.figures(record) if record else [],
+        }
+        answer: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return answer
+
+    def may_correct(self, request: HttpRequest) -> bool:
+        """Whether the user may change records of this model, inside a provider."""
+        may = f"{self.opts.app_label}.change_{self.opts.model_name}"
+        return self.has_view_permission(request) and request.user.has_perm(may)
+
+    def figures(self, record: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - subclasses use it
+        """The amounts on which a person decides: pairs of name and text."""
+        return []
+
+
+def _correct(
+    model_admin: CorrectingAdmin, verb: str, request: HttpRequest, pk: int
+) -> HttpResponse:
+    return _page(request, model_admin=model_admin, page=model_admin.corrections[verb], pk=pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def _page(
+    request: HttpRequest, *, model_admin: CorrectingAdmin, page: CorrectionPage, pk: int
+) -> HttpResponse:
+    if not model_admin.may_correct(request):
+        raise PermissionDenied
+    record = get_object_or_404(model_admin.model, pk=pk)
+    back = reverse(
+        f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_change", args=[pk]
+    )
+    if not page.is_offered(record):
+        messages.error(request, f"{page.title}: not possible for {record} any more.")
+        return redirect(back)
+    form = page.form(request.POST or None, subject=record)
+    is_confirming = request.method == "POST" and form.is_valid() and "change" not in request.POST
+    if is_confirming and "confirmed" in request.POST:
+        try:
+            done = page.correct(form, record, actor_of(request), timezone.now())
+        except CorrectionRefused as refusal:
+            form.refuse(refusal)
+            is_confirming = False
+        else:
+            messages.success(request, done)
+            return redirect(back)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": page.title,
+        "page": page,
+        "form": form,
+        "is_confirming": is_confirming,
+        "subject": record,
+        "figures": model_admin.figures(record),
+        "opts": model_admin.opts,
+        "back_url": back,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return TemplateResponse(request, "admin/billing/correction.html", context, status=status)
 
 
 def _record(form: TransferForm, invoice: Invoice, actor: Actor, now: datetime) -> str:
@@ -92,28 +221,28 @@ INVOICE_PAGES = {
     "record-transfer": CorrectionPage(
         title="Record a bank transfer",
         button="Record the transfer",
-        effect="Books money that came to the bank: all that is unpaid, or a part of it.",
+        effect="Records a bank transfer that pays the invoice, in full or in part.",
         form=TransferForm,
-        act=_record,
+        correct=_record,
         is_offered=lambda invoice: not invoice.voided_at and invoice.amounts.unpaid_minor > 0,
     ),
     "credit": CorrectionPage(
         title="Issue a credit note",
         button="Issue the credit note",
-        effect="Takes back lines or an amount. The invoice itself stays as issued.",
+        effect="Credits lines or an amount. The invoice itself stays as issued.",
         form=CreditForm,
-        act=_credit,
+        correct=_credit,
         is_offered=lambda invoice: not invoice.voided_at and invoice.amounts.creditable_minor > 0,
     ),
     "void": CorrectionPage(
         title="Void the invoice",
         button="Void it",
         effect=(
-            "As if it had never been issued; its number stays. Only without payments: refund them "
-            "first. The month can then be billed again with corrections."
+            "Cancels the invoice; its number stays. Only without payments: refund them first. The "
+            "month can then be billed again with corrections."
         ),
         form=ReasonForm,
-        act=_void,
+        correct=_void,
         is_offered=lambda invoice: (
             not (invoice.voided_at or invoice.written_off_at or invoice.paid_minor)
         ),
@@ -123,18 +252,18 @@ INVOICE_PAGES = {
         button="Issue the new invoice",
         effect="A new invoice with a new number, from the same frozen month.",
         form=ReissueForm,
-        act=_reissue,
+        correct=_reissue,
         is_offered=_is_reissuable,
     ),
     "write-off": CorrectionPage(
         title="Write off what is owed",
         button="Write it off",
         effect=(
-            "The debt is given up: no charge, no dunning, no suspension. What comes in later all "
-            "the same is booked as a transfer."
+            "Gives up what is owed: no charge, no dunning, no suspension. A payment that arrives "
+            "later can be booked as a transfer."
         ),
         form=ReasonForm,
-        act=_write_off,
+        correct=_write_off,
         is_offered=lambda invoice: invoice.status in (Status.OPEN, Status.PARTIALLY_PAID),
     ),
 }
@@ -158,9 +287,9 @@ PAYMENT_PAGES = {
     "refund": CorrectionPage(
         title="Refund",
         button="Refund it",
-        effect="Gives money back, with a credit note for what the invoice carried of it.",
+        effect="Refunds a payment, with a credit note for the part that was not overpaid.",
         form=RefundForm,
-        act=_refund,
+        correct=_refund,
         is_offered=lambda payment: refundable_minor(payment) > 0,
     )
 }
@@ -175,9 +304,9 @@ REFUND_PAGES = {
     "pay-out": CorrectionPage(
         title="Book the payout",
         button="Book it",
-        effect="For a bank transfer that was given back by hand.",
+        effect="Records that you paid out the refund of a bank transfer.",
         form=PayoutForm,
-        act=_pay_out,
+        correct=_pay_out,
         is_offered=lambda refund: (
             refund.state == Refund.State.PENDING
             and refund.payment.method == Payment.Method.BANK_TRANSFER
@@ -207,9 +336,9 @@ DISPUTE_PAGES = {
     "accept": CorrectionPage(
         title="Accept: credit the line",
         button="Accept and credit it",
-        effect="Issues a credit note over what is left of the line, and refunds what was paid.",
+        effect="Issues a credit note over the rest of the line, and refunds what was paid.",
         form=AnswerForm,
-        act=_accept,
+        correct=_accept,
         is_offered=_is_open,
     ),
     "decline": CorrectionPage(
@@ -217,7 +346,7 @@ DISPUTE_PAGES = {
         button="Decline it",
         effect="The amount is charged and dunned again, from today on.",
         form=AnswerForm,
-        act=_decline,
+        correct=_decline,
         is_offered=_is_open,
     ),
 }

@@ -1,4 +1,4 @@
-"""What operations see of corrections, and where each is made."""
+"""Operations' pages of invoices, payments, refunds, credit notes and line disputes."""
 
 from typing import Any
 
@@ -8,30 +8,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from unfold.admin import TabularInline
 
-from billing.admin.base import BillingAdmin
-from billing.admin.corrections.inlines import (
-    AttemptInline,
-    CreditNoteInline,
-    DisputeInline,
-    LineInline,
-    NoteLineInline,
-    PaymentInline,
-    RefundInline,
-)
-from billing.admin.corrections.page import CorrectingAdmin
+from billing.admin.base import BillingAdmin, money_column
 from billing.admin.corrections.pages import (
     DISPUTE_PAGES,
     INVOICE_PAGES,
     PAYMENT_PAGES,
     REFUND_PAGES,
+    CorrectingAdmin,
 )
 from billing.corrections.refunds import refundable_minor
 from billing.documents import DocumentDamaged, DocumentNotReady
 from billing.documents.credit_note import credit_note_document
 from billing.models import (
+    ChargeAttempt,
     CreditNote,
+    CreditNoteLine,
     Invoice,
+    InvoiceLine,
     LineDispute,
     Payment,
     Refund,
@@ -39,9 +34,84 @@ from billing.models import (
 from billing.money import format_money
 
 
+class ReadInline(TabularInline):  # type: ignore[misc]  # unfold has no types
+    """Read-only rows."""
+
+    can_delete = False
+    extra = 0
+    max_num = 0
+    show_change_link = False
+
+
+class LineInline(ReadInline):
+    """An invoice's lines as issued."""
+
+    model = InvoiceLine
+    fields = ("position", "kind", "description", "quantity", "unit_price", "amount")
+    readonly_fields = fields
+    amount = money_column("Amount", "amount_minor", currency="invoice.currency")
+
+
+class AttemptInline(ReadInline):
+    """An invoice's charge attempts."""
+
+    model = ChargeAttempt
+    fields = ("cause", "state", "amount", "decline_code", "created_at", "finished_at")
+    readonly_fields = fields
+    amount = money_column("Amount", "amount_minor")
+
+
+class PaymentInline(ReadInline):
+    """An invoice's payments, with links to the page that refunds them."""
+
+    model = Payment
+    fields = ("method", "amount", "received_at", "reference", "recorded_by_name")
+    readonly_fields = fields
+    show_change_link = True
+    amount = money_column("Amount", "amount_minor")
+
+
+class CreditNoteInline(ReadInline):
+    """An invoice's credit notes."""
+
+    model = CreditNote
+    fields = ("number", "total", "reason", "issued_at", "issued_by_name")
+    readonly_fields = fields
+    show_change_link = True
+    total = money_column("Total", "total_minor")
+
+
+class DisputeInline(ReadInline):
+    """An invoice's line disputes."""
+
+    model = LineDispute
+    fields = ("line", "state", "reason", "opened_by_name", "opened_at", "answer")
+    readonly_fields = fields
+    show_change_link = True
+
+
+class RefundInline(ReadInline):
+    """A payment's refunds."""
+
+    model = Refund
+    fields = ("state", "amount", "reason", "ordered_by_name", "ordered_at", "failure_message")
+    readonly_fields = fields
+    show_change_link = True
+    amount = money_column("Amount", "amount_minor")
+
+
+class NoteLineInline(ReadInline):
+    """A credit note's lines as issued, before tax."""
+
+    model = CreditNoteLine
+    fields = ("position", "description", "amount")
+    readonly_fields = fields
+    amount = money_column("Amount", "amount_minor", currency="credit_note.currency")
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(CorrectingAdmin):
-    """Invoices as issued, and every correction of one."""
+    """Invoices as issued, with their corrections."""
 
     corrections = INVOICE_PAGES
     list_display = ("number", "kind", "month", "collection", "total", "status", "due_date")
@@ -59,37 +129,33 @@ class InvoiceAdmin(CorrectingAdmin):
         "replaces",
     )
     readonly_fields = ("status", "buyer_name")
-    of_the_void = (("voided_at", "voided_by_name"), "void_reason")
-    of_the_write_off = (("written_off_at", "written_off_by_name"), "write_off_reason")
+    total = money_column("Total", "total_minor")
+    void_fields = (("voided_at", "voided_by_name"), "void_reason")
+    write_off_fields = (("written_off_at", "written_off_by_name"), "write_off_reason")
 
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> Any:  # noqa: ARG002 - Django's signature
-        """What operations decided is shown once they have."""
-        void = self.of_the_void if obj and obj.voided_at else ()
-        written_off = self.of_the_write_off if obj and obj.written_off_at else ()
+        """Add the void or write-off, if there is one."""
+        void = self.void_fields if obj and obj.voided_at else ()
+        written_off = self.write_off_fields if obj and obj.written_off_at else ()
         return (*self.fields, *void, *written_off)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:  # noqa: ARG002 - Django's signature
-        """With its amounts, so that the status costs nothing."""
+        """With amounts, so that the status needs no statement."""
         return Invoice.objects.with_paid().order_by(*self.ordering)
-
-    @admin.display(description="Total")
-    def total(self, invoice: Invoice) -> str:
-        """As printed on it."""
-        return format_money(invoice.total_minor, invoice.currency)
 
     @admin.display(description="Status")
     def status(self, invoice: Invoice) -> str:
-        """As the provider sees it."""
+        """The status that the provider sees."""
         return str(invoice.status.label)
 
     @admin.display(description="Bill to")
     def buyer_name(self, invoice: Invoice) -> str:
-        """As printed on it."""
+        """The buyer printed on the invoice."""
         return str(invoice.buyer["name"])
 
-    def figures(self, found: Invoice) -> list[tuple[str, str]]:
-        """The amounts a correction starts from; those of nothing left out, but for what is owed."""
-        amounts = found.amounts
+    def figures(self, record: Invoice) -> list[tuple[str, str]]:
+        """The amounts above zero, and the owed amount in any case."""
+        amounts = record.amounts
         named = {
             "Billed": amounts.billed_minor,
             "Credited": amounts.credited_minor,
@@ -99,14 +165,14 @@ class InvoiceAdmin(CorrectingAdmin):
             "Given up": amounts.cancelled_minor,
         }
         texts = [
-            (name, format_money(minor, found.currency)) for name, minor in named.items() if minor
+            (name, format_money(minor, record.currency)) for name, minor in named.items() if minor
         ]
-        return [*texts, ("Owed", format_money(amounts.owed_minor, found.currency))]
+        return [*texts, ("Owed", format_money(amounts.owed_minor, record.currency))]
 
 
 @admin.register(Payment)
 class PaymentAdmin(CorrectingAdmin):
-    """Money that came in."""
+    """Payments, and their refunds."""
 
     corrections = PAYMENT_PAGES
     list_display = ("invoice", "method", "amount", "received_at", "reference")
@@ -123,23 +189,19 @@ class PaymentAdmin(CorrectingAdmin):
         "recorded_by_name",
         "stripe_payment_intent_id",
     )
+    amount = money_column("Amount", "amount_minor")
 
-    @admin.display(description="Amount")
-    def amount(self, payment: Payment) -> str:
-        """As people read it."""
-        return format_money(payment.amount_minor, payment.currency)
-
-    def figures(self, found: Payment) -> list[tuple[str, str]]:
-        """What came in, and what can go back."""
+    def figures(self, record: Payment) -> list[tuple[str, str]]:
+        """The received and the refundable amount."""
         return [
-            ("Received", format_money(found.amount_minor, found.currency)),
-            ("Can be refunded", format_money(refundable_minor(found), found.currency)),
+            ("Received", format_money(record.amount_minor, record.currency)),
+            ("Can be refunded", format_money(refundable_minor(record), record.currency)),
         ]
 
 
 @admin.register(Refund)
 class RefundAdmin(CorrectingAdmin):
-    """Money given back; a transfer's refund waits here until it is paid out."""
+    """Refunds; that of a bank transfer waits here until operations pay it out."""
 
     corrections = REFUND_PAGES
     list_display = ("payment_of", "amount", "state", "method", "ordered_by_name", "ordered_at")
@@ -160,20 +222,16 @@ class RefundAdmin(CorrectingAdmin):
         "stripe_refund_id",
     )
     readonly_fields = ("payment_of", "amount")
+    amount = money_column("Amount", "amount_minor")
 
     @admin.display(description="Invoice")
     def payment_of(self, refund: Refund) -> str:
         """The invoice's number."""
         return str(refund.payment.invoice.number)
 
-    @admin.display(description="Amount")
-    def amount(self, refund: Refund) -> str:
-        """As people read it."""
-        return format_money(refund.amount_minor, refund.currency)
-
     @admin.display(description="Method")
     def method(self, refund: Refund) -> str:
-        """How the money had come."""
+        """The method of the refunded payment."""
         return refund.payment.get_method_display()
 
 
@@ -188,38 +246,34 @@ class CreditNoteAdmin(BillingAdmin):
     inlines = (NoteLineInline,)
     fields = ("number", "pdf", "invoice", "total", "reason", ("issued_at", "issued_by_name"))
     readonly_fields = ("pdf", "total")
-
-    @admin.display(description="Total")
-    def total(self, note: CreditNote) -> str:
-        """As printed on it."""
-        return format_money(note.total_minor, note.currency)
+    total = money_column("Total", "total_minor")
 
     @admin.display(description="PDF")
     def pdf(self, note: CreditNote) -> str:
-        """The document as the provider downloads it."""
+        """A link to the PDF that the provider downloads."""
         address = reverse("admin:billing_creditnote_pdf", args=[note.pk])
         return format_html('<a class="text-primary-600" href="{}">{}.pdf</a>', address, note.number)
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own, and the document."""
+        """Add the download of the PDF."""
         view = self.admin_site.admin_view(self.download)
         own = path("<int:pk>/pdf/", view, name="billing_creditnote_pdf")
         return [own, *super().get_urls()]
 
     def download(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The stored bytes."""
+        """Return the stored PDF."""
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
         note = get_object_or_404(CreditNote, pk=pk)
         try:
-            kept = credit_note_document(note=note)
+            document = credit_note_document(note=note)
         except DocumentNotReady:
             return HttpResponse("The PDF is being rendered. Try again in a minute.", status=202)
         except DocumentDamaged as damage:
             return HttpResponse(str(damage), status=409)
         disposition = f'attachment; filename="{note.number}.pdf"'
         return HttpResponse(
-            kept.content,
+            document.content,
             content_type="application/pdf",
             headers={"Content-Disposition": disposition},
         )
@@ -227,7 +281,7 @@ class CreditNoteAdmin(BillingAdmin):
 
 @admin.register(LineDispute)
 class LineDisputeAdmin(CorrectingAdmin):
-    """Lines that providers do not accept, to be answered."""
+    """Line disputes, which operations answer."""
 
     corrections = DISPUTE_PAGES
     list_display = ("invoice", "line", "amount", "state", "opened_by_name", "opened_at")
@@ -245,15 +299,11 @@ class LineDisputeAdmin(CorrectingAdmin):
         ("answered_by_name", "answered_at"),
         "credit_note",
     )
+    amount = money_column("Amount", "amount_minor")
 
-    @admin.display(description="Amount")
-    def amount(self, dispute: LineDispute) -> str:
-        """With its tax."""
-        return format_money(dispute.amount_minor, dispute.currency)
-
-    def figures(self, found: Any) -> list[tuple[str, str]]:
-        """What is at stake."""
+    def figures(self, record: Any) -> list[tuple[str, str]]:
+        """The disputed amount and the person who disputed it."""
         return [
-            ("Disputed", format_money(found.amount_minor, found.currency)),
-            ("By", found.opened_by_name),
+            ("Disputed", format_money(record.amount_minor, record.currency)),
+            ("By", record.opened_by_name),
         ]

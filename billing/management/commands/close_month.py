@@ -1,4 +1,4 @@
-"""Close one provider's month by hand: what the first of the month does by itself."""
+"""Close one provider's month by command; the scheduler does the same on the first."""
 
 import time
 from argparse import ArgumentParser
@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Provider
+from accounts.providers import NoSuchProvider, find_provider
 from billing.choices import Collection
 from billing.invoicing.month_close import CloseRefused, close_month
 from billing.models import ChargeAttempt, Invoice
@@ -19,8 +20,8 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 
-# How long the command itself waits for documents and charges; a worker goes on after that.
-PATIENCE = timedelta(minutes=3)
+# How long the command delivers documents and charges; after that, a worker continues.
+LONGEST_DELIVERY = timedelta(minutes=3)
 PAUSE_SECONDS = 0.3
 
 OUTCOMES = {
@@ -39,10 +40,8 @@ class Command(BaseCommand):
     help = "Close a month of one provider: issue its invoices, render, charge or mail them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which provider and month."""
-        parser.add_argument(
-            "--provider", required=True, help="Its invoice prefix, schema or name, in any case."
-        )
+        """Add the provider and the month."""
+        parser.add_argument("--provider", required=True, help="Its invoice prefix or schema.")
         parser.add_argument("--month", required=True, help="The billing month, such as 2026-10.")
         parser.add_argument(
             "--no-wait",
@@ -51,11 +50,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, provider: str, month: str, no_wait: bool, **_: Any) -> None:
-        """Close, follow the invoices until they are delivered, and say what became of each."""
-        chosen = _provider(provider)
+        """Close the month, deliver its invoices, and print the state of each."""
         try:
+            chosen = find_provider(name=provider)
+            if chosen.state != Provider.State.ACTIVE:
+                raise CommandError(f"{chosen.name} is not ready: {chosen.get_state_display()}.")
             run = close_month(provider=chosen, month=Month.parse(month), now=timezone.now())
-        except (CloseRefused, ValueError) as refusal:
+        except (NoSuchProvider, CloseRefused, ValueError) as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(self.style.SUCCESS(f"{chosen.name}, {month}: {run.outcome}."))
         if not run.invoices:
@@ -67,9 +68,9 @@ class Command(BaseCommand):
         self._report(chosen, Month.parse(month))
 
     def _deliver(self, provider: Provider, *, since: datetime) -> None:
-        """Do what is due here, beside the workers, until nothing of this provider is left."""
+        """Deliver the provider's due messages, beside the workers, until none is left."""
         last_left = -1
-        while timezone.now() - since < PATIENCE:
+        while timezone.now() - since < LONGEST_DELIVERY:
             left = _due_messages(provider)
             if left == 0:
                 return
@@ -87,7 +88,7 @@ class Command(BaseCommand):
                 total = format_money(invoice.total_minor, invoice.currency)
                 self.stdout.write(
                     f"  {invoice.number}  {invoice.get_kind_display():<10}  {total:>14}  "
-                    f"{invoice.status.label}: {_what_became(invoice)}"
+                    f"{invoice.status.label}: {_delivery_state(invoice)}"
                 )
 
 
@@ -101,7 +102,7 @@ def _due_messages(provider: Provider) -> int:
     )
 
 
-def _what_became(invoice: Invoice) -> str:
+def _delivery_state(invoice: Invoice) -> str:
     if invoice.collection == Collection.BY_INVOICE:
         return f"sent to {', '.join(invoice.buyer['emails'])}, due {invoice.due_date:%-d %B %Y}"
     attempt = invoice.attempts.order_by("-pk").first()
@@ -109,22 +110,3 @@ def _what_became(invoice: Invoice) -> str:
         return "waits to be charged"
     reason = f" ({attempt.failure_message})" if attempt.failure_message else ""
     return OUTCOMES[ChargeAttempt.State(attempt.state)] + reason
-
-
-def _provider(named: str) -> Provider:
-    """The active provider of an invoice prefix, a schema or a name; CommandError for none."""
-    found = Provider.objects.filter(
-        Q(invoice_prefix__iexact=named) | Q(schema_name__iexact=named) | Q(name__iexact=named)
-    )
-    if len(found) == 1:
-        provider: Provider = found[0]
-        if provider.state != Provider.State.ACTIVE:
-            raise CommandError(f"{provider.name} is not ready: {provider.get_state_display()}.")
-        return provider
-    if found:
-        prefixes = ", ".join(sorted(provider.invoice_prefix for provider in found))
-        raise CommandError(f"Several providers are called {named!r}: use a prefix ({prefixes}).")
-    known = ", ".join(
-        Provider.objects.order_by("invoice_prefix").values_list("invoice_prefix", flat=True)[:20]
-    )
-    raise CommandError(f"There is no provider {named!r}. Known: {known or 'none yet'}.")

@@ -1,4 +1,4 @@
-"""Operations inside one provider: contracts and tax by hand, the rest to look at."""
+"""Operations' pages inside one provider: contracts, tax and verification."""
 
 from datetime import UTC, date, datetime
 
@@ -48,7 +48,7 @@ def contract(offered, **changes):
     }
 
 
-def test_every_page_shows_what_is_there(operations, scenario):
+def test_every_page_shows_its_records(operations, scenario):
     scenario.card()
     scenario.invoice()
     MonthClose.objects.create(month="2026-10-01", started_at=NOVEMBER)
@@ -64,7 +64,7 @@ def test_every_page_shows_what_is_there(operations, scenario):
         assert answer.status_code == 200, page
 
 
-def test_outside_a_provider_there_is_nothing(client, people):
+def test_pages_outside_a_provider_are_refused(client, people):
     client.force_login(people.staff)
 
     for page in PAGES:
@@ -99,9 +99,7 @@ def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operation
         ({"package": "0"}, "package"),
     ],
 )
-def test_a_contract_that_makes_no_sense_is_refused_by_its_field(
-    operations, scenario, changes, field
-):
+def test_an_invalid_contract_is_refused_at_its_field(operations, scenario, changes, field):
     package = Package.objects.create(name="Agreed")
     MonthClose.objects.create(month=date(2026, 10, 1), started_at=NOVEMBER)
 
@@ -130,33 +128,35 @@ def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, scena
 
 @time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
 @pytest.mark.parametrize(
-    ("starts_on", "said"),
+    ("starts_on", "expected"),
     [("2026-10-01", "the month that is over since 2026-10"), ("2024-01-01", "the 34 months")],
 )
-def test_months_that_a_contract_would_close_are_named_first(operations, scenario, starts_on, said):
+def test_a_contract_that_closes_past_months_needs_a_confirmation(
+    operations, scenario, starts_on, expected
+):
     package = Package.objects.create(name="Agreed")
-    asked = contract(package, starts_on=starts_on, closes_past_months="")
+    fields = contract(package, starts_on=starts_on, closes_past_months="")
 
-    answer = operations.post(reverse("admin:billing_contract_add"), asked)
+    answer = operations.post(reverse("admin:billing_contract_add"), fields)
 
-    (told,) = answer.context["adminform"].form.errors["closes_past_months"]
-    assert said in told
+    (error,) = answer.context["adminform"].form.errors["closes_past_months"]
+    assert expected in error
     answer = operations.post(
-        reverse("admin:billing_contract_add"), {**asked, "closes_past_months": "on"}
+        reverse("admin:billing_contract_add"), {**fields, "closes_past_months": "on"}
     )
     assert answer.status_code == 302
 
 
 @time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
-def test_a_contract_of_this_month_or_a_later_one_asks_nothing(operations, scenario):
+def test_a_contract_from_this_month_on_needs_no_confirmation(operations, scenario):
     package = Package.objects.create(name="Agreed")
 
     for starts_on in ("2026-11-01", "2026-12-01"):
-        asked = contract(package, starts_on=starts_on, closes_past_months="")
-        assert operations.post(reverse("admin:billing_contract_add"), asked).status_code == 302
+        fields = contract(package, starts_on=starts_on, closes_past_months="")
+        assert operations.post(reverse("admin:billing_contract_add"), fields).status_code == 302
 
 
-def test_a_month_closed_while_the_form_was_open_is_told(operations, scenario, monkeypatch):
+def test_a_month_closed_while_the_form_was_open_is_an_error(operations, scenario, monkeypatch):
     package = Package.objects.create(name="Agreed")
     MonthClose.objects.create(month="2026-11-01", started_at=NOVEMBER, issued_at=NOVEMBER)
     monkeypatch.setattr(ContractForm, "clean", ModelForm.clean)
@@ -168,7 +168,7 @@ def test_a_month_closed_while_the_form_was_open_is_told(operations, scenario, mo
         assert Contract.objects.count() == 0
 
 
-def test_agreeing_waits_for_a_close_and_holds_off_the_next(scenario):
+def test_a_contract_and_a_close_wait_for_each_other(scenario):
     agreed = agree_contract(
         contract=Contract(
             kind="pay_as_you_go",

@@ -1,4 +1,4 @@
-"""Operations put a suspension off and take that back, with a reason that is kept."""
+"""Operations defer suspensions and withdraw deferrals, with a stored reason."""
 
 from datetime import UTC, datetime
 
@@ -37,7 +37,7 @@ def north_stands(scenario: BillingScenario) -> DunningStage:
 
 
 @time_machine.travel(NOW, tick=False)
-def test_deferred_and_withdrawn_with_who_and_why(
+def test_a_deferral_and_its_withdrawal_are_logged(
     operations: Client, scenario: BillingScenario
 ) -> None:
     add = reverse("admin:billing_suspensiondeferral_add")
@@ -66,7 +66,7 @@ def test_deferred_and_withdrawn_with_who_and_why(
         ("reason", "a\u202eb", "can&#x27;t be seen"),
     ],
 )
-def test_what_cannot_be_is_refused_with_words(
+def test_an_invalid_deferral_is_refused_with_a_reason(
     field: str, value: str, words: str, operations: Client, scenario: BillingScenario
 ) -> None:
     sent = {"last_day": "2026-12-31", "reason": "x", field: value}
@@ -77,9 +77,7 @@ def test_what_cannot_be_is_refused_with_words(
 
 
 @time_machine.travel(NOW, tick=False)
-def test_steps_are_there_to_look_at_and_never_to_change(
-    operations: Client, scenario: BillingScenario
-) -> None:
+def test_dunning_steps_are_read_only(operations: Client, scenario: BillingScenario) -> None:
     page = operations.get(reverse("admin:billing_dunningstep_changelist"))
     assert "Outstanding for 30 days" in page.content.decode()
     with provider_schema(scenario.provider):

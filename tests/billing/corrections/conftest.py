@@ -31,7 +31,7 @@ def pay(scenario: BillingScenario, invoice: Invoice) -> Invoice:
 
 
 def payment_of(invoice: Invoice) -> Payment:
-    """Its one payment."""
+    """Return the invoice's only payment."""
     return invoice.payments.get()
 
 

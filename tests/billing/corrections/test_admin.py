@@ -1,4 +1,4 @@
-"""Operations' pages: asked for, shown what it will do, confirmed; refused at the field."""
+"""Operations' correction pages: form, confirmation, correction; refusals at the field."""
 
 import pytest
 import time_machine
@@ -13,7 +13,7 @@ from tests.billing.corrections.conftest import LATER, pay, with_lines
 
 @pytest.fixture
 def operations(client, people, scenario):
-    """Staff signed in and working in north, on the day of the story."""
+    """Staff signed in and working in north, on the day of the test."""
     with time_machine.travel(LATER, tick=False):
         client.force_login(people.staff)
         session = client.session
@@ -24,7 +24,7 @@ def operations(client, people, scenario):
 
 @pytest.fixture
 def here(scenario):
-    """Look at north's books between requests."""
+    """Enter north's schema between requests."""
 
     def enter():
         return provider_schema(scenario.provider)
@@ -37,14 +37,14 @@ def page_of(model, verb, found):
 
 
 def send(operations, address, **fields):
-    """The form, the confirmation, and the act; the answer to the last."""
+    """Send the form, then its confirmation; return the last response."""
     shown = operations.get(address).context["form"]
     if "seen" in shown.fields:
         fields["seen"] = shown["seen"].value()
-    asked = operations.post(address, fields)
-    if asked.status_code != 200:
-        return asked
-    assert "can’t be undone" in asked.content.decode()
+    form = operations.post(address, fields)
+    if form.status_code != 200:
+        return form
+    assert "can’t be undone" in form.content.decode()
     return operations.post(address, {**fields, "confirmed": "1"})
 
 
@@ -52,7 +52,7 @@ def words(response):
     return response.content.decode()
 
 
-def test_a_transfer_is_recorded_after_a_second_look(operations, scenario, here):
+def test_a_transfer_is_recorded_after_the_confirmation(operations, scenario, here):
     invoice = scenario.invoice()
     address = page_of("invoice", "record_transfer", invoice)
     fields = {"amount": "100.00", "received_on": "2026-11-02", "reference": "Statement 12"}
@@ -60,10 +60,10 @@ def test_a_transfer_is_recorded_after_a_second_look(operations, scenario, here):
     assert "$330.00 is unpaid" in words(shown)
     fields["seen"] = shown.context["form"]["seen"].value()
 
-    asked = operations.post(address, fields)
+    form = operations.post(address, fields)
     with here():
-        assert not Payment.objects.exists(), "asked is not done"
-    assert "$100.00 is booked as paid" in words(asked)
+        assert not Payment.objects.exists(), "nothing is recorded before the confirmation"
+    assert "$100.00 is booked as paid" in words(form)
     done = operations.post(address, {**fields, "confirmed": "1"}, follow=True)
 
     assert "$100.00 is booked on" in words(done)
@@ -77,7 +77,7 @@ def test_a_transfer_is_recorded_after_a_second_look(operations, scenario, here):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("amount", "330.01", "This is more than $330.00."),
         ("amount", "0", "above zero"),
@@ -86,19 +86,19 @@ def test_a_transfer_is_recorded_after_a_second_look(operations, scenario, here):
         ("amount", "1e400", "Enter a number|less than or equal|more than"),
         ("amount", "NaN", "Enter a number"),
         ("amount", "", "This field is required."),
-        ("received_on", "2026-11-09", "yet to come"),
+        ("received_on", "2026-11-09", "in the future"),
         ("received_on", "soon", "Enter a valid date."),
         ("reference", "", "This field is required."),
         ("reference", "a\u202eb", "can&#x27;t be seen"),
     ],
 )
-def test_what_cannot_be_is_said_at_its_field(operations, scenario, field, value, told):
+def test_an_impossible_value_is_refused_at_its_field(operations, scenario, field, value, message):
     fields = {"amount": "1", "received_on": "2026-11-02", "reference": "x", field: value}
 
     refused = send(operations, page_of("invoice", "record_transfer", scenario.invoice()), **fields)
 
     assert refused.status_code == 422
-    assert any(part in words(refused) for part in told.split("|"))
+    assert any(part in words(refused) for part in message.split("|"))
     with provider_schema(scenario.provider):
         assert not Payment.objects.exists()
 
@@ -123,7 +123,7 @@ def test_lines_are_credited_and_what_was_paid_is_refunded(operations, scenario, 
 
 
 @pytest.mark.parametrize("chosen", [{}, {"lines": ["1"], "amount": "1"}, {"lines": ["999"]}])
-def test_lines_or_an_amount(operations, scenario, here, chosen):
+def test_a_credit_needs_lines_or_an_amount(operations, scenario, here, chosen):
     refused = send(
         operations, page_of("invoice", "credit", scenario.invoice()), reason="Goodwill", **chosen
     )
@@ -133,7 +133,7 @@ def test_lines_or_an_amount(operations, scenario, here, chosen):
         assert not CreditNote.objects.exists()
 
 
-def test_void_and_issued_again(operations, scenario, here):
+def test_an_invoice_is_voided_and_issued_again(operations, scenario, here):
     scenario.contract()
     invoice = with_lines(
         scenario, 3_300, contract_summary={"unit_price": "11", "committed_quantity": None}
@@ -151,7 +151,7 @@ def test_void_and_issued_again(operations, scenario, here):
         assert invoice.void_reason == "Wrong"
 
 
-def test_a_refund_and_its_limit(operations, scenario, here, paid):
+def test_a_refund_is_limited_to_the_payment(operations, scenario, here, paid):
     with here():
         payment = paid.payments.get()
     address = page_of("payment", "refund", payment)
@@ -210,7 +210,7 @@ def test_a_dispute_is_answered(operations, scenario, here, verb, state):
     assert operations.get(address).status_code == 302
 
 
-def test_written_off(operations, scenario, here):
+def test_an_invoice_is_written_off(operations, scenario, here):
     invoice = scenario.invoice()
 
     assert send(operations, page_of("invoice", "write_off", invoice), reason="Insolvent")
@@ -219,7 +219,7 @@ def test_written_off(operations, scenario, here):
         assert Invoice.objects.get().status == "uncollectible"
 
 
-def test_only_staff_at_work_in_the_provider_and_with_the_right(client, people, scenario):
+def test_a_correction_needs_staff_with_the_permission_in_the_provider(client, people, scenario):
     address = page_of("invoice", "void", scenario.invoice())
     for person in (people.olive, people.bill):
         client.force_login(person)

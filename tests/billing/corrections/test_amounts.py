@@ -1,4 +1,4 @@
-"""What is billed is paid, credited, owed or dropped, to the cent, whatever happens in any order."""
+"""Billed amounts equal paid, credited, owed and cancelled ones after any sequence of changes."""
 
 from datetime import date
 
@@ -39,7 +39,7 @@ def adds_up(amounts):
         is_written_off=st.booleans(),
     )
 )
-def test_any_amounts_add_up(amounts):
+def test_amounts_add_up(amounts):
     assert adds_up(amounts)
     assert 0 <= amounts.due_minor <= amounts.owed_minor <= amounts.billed_minor
     assert min(amounts.overpaid_minor, amounts.cancelled_minor, amounts.unpaid_minor) >= 0
@@ -109,7 +109,7 @@ ENDS = (void, give_up)
         st.tuples(st.sampled_from((*ACTS, *ACTS, *ENDS)), st.integers(1, 20_000)), max_size=8
     )
 )
-def test_any_story_of_an_invoice_adds_up(scenario, acts):
+def test_amounts_add_up_after_any_sequence_of_changes(scenario, acts):
     if not scenario.provider.stripe_customer_id:
         scenario.card()
     number = Invoice.objects.count()
@@ -145,7 +145,7 @@ def test_any_story_of_an_invoice_adds_up(scenario, acts):
     assert moved[0] - moved[1] == kept
 
 
-def test_amounts_read_alone_are_those_read_with_a_list(
+def test_amounts_of_one_invoice_equal_those_in_a_list(
     scenario: BillingScenario, paid: Invoice
 ) -> None:
     """Refunds, chargebacks and disputes of every state count alike in both."""

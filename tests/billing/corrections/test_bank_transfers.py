@@ -1,4 +1,4 @@
-"""Bank transfers: what came in is booked once, and never more than was unpaid."""
+"""Bank transfers: booked once, and never above the unpaid amount."""
 
 from datetime import date, timedelta
 
@@ -13,7 +13,7 @@ from billing.payments.mails import queue_charge_failed_mail
 from core.outbox.models import OutboxMessage
 from tenants.models import AuditEntry
 from tests.billing.corrections.conftest import LATER, STAFF
-from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_charging import set_card_answer
 
 DAY = date(2026, 11, 2)
 
@@ -32,7 +32,7 @@ def transfer(invoice, amount_minor=33_000, **more):
     )
 
 
-def test_parts_add_up_to_the_whole(scenario):
+def test_partial_transfers_pay_the_invoice_in_full(scenario):
     invoice = scenario.invoice()
 
     first = transfer(invoice, 10_000)
@@ -45,7 +45,7 @@ def test_parts_add_up_to_the_whole(scenario):
     assert entries.count() == 2
 
 
-def test_more_than_is_unpaid_is_refused_with_the_figures(scenario):
+def test_a_transfer_above_the_unpaid_amount_is_refused(scenario):
     invoice = scenario.invoice()
     transfer(invoice, 30_000)
 
@@ -71,17 +71,17 @@ def test_the_same_transfer_is_booked_once(scenario):
     [
         ({"amount_minor": 0}, "Enter the amount"),
         ({"amount_minor": -1}, "Enter the amount"),
-        ({"received_on": date(2026, 11, 4)}, "yet to come"),
+        ({"received_on": date(2026, 11, 4)}, "in the future"),
         ({"received_on": date(2026, 10, 31)}, "issued on 1 November 2026"),
         ({"reference": " "}, "reference"),
     ],
 )
-def test_what_cannot_be_is_refused(scenario, changes, words):
+def test_an_impossible_transfer_is_refused(scenario, changes, words):
     with pytest.raises(CorrectionRefused, match=words):
         transfer(scenario.invoice(), **changes)
 
 
-def test_a_void_invoice_takes_no_money(scenario):
+def test_a_transfer_on_a_void_invoice_is_refused(scenario):
     invoice = scenario.invoice()
     void_invoice(invoice_id=invoice.pk, reason="Wrong buyer", actor=STAFF, now=LATER)
 
@@ -89,7 +89,7 @@ def test_a_void_invoice_takes_no_money(scenario):
         transfer(invoice)
 
 
-def test_what_comes_after_the_write_off_is_booked_all_the_same(scenario):
+def test_a_transfer_after_the_write_off_is_booked(scenario):
     invoice = scenario.invoice()
     write_off(invoice_id=invoice.pk, reason="Insolvent", actor=STAFF, now=LATER)
     invoice.refresh_from_db()
@@ -103,7 +103,7 @@ def test_what_comes_after_the_write_off_is_booked_all_the_same(scenario):
         transfer(invoice, 1, reference="Statement 13")
 
 
-def test_a_card_that_is_being_charged_is_waited_for(scenario):
+def test_a_transfer_is_refused_while_a_charge_runs(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
@@ -119,9 +119,9 @@ def test_a_card_that_is_being_charged_is_waited_for(scenario):
     assert invoice.amounts.overpaid_minor == 0
 
 
-def test_the_link_to_confirm_is_dead_once_the_money_came(scenario):
+def test_the_confirmation_link_is_dead_after_the_transfer(scenario):
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
 
@@ -139,9 +139,9 @@ def test_the_link_to_confirm_is_dead_once_the_money_came(scenario):
     assert charge_invoice(invoice_id=invoice.pk, now=LATER, cause="retry:1:1") is None
 
 
-def test_a_stripe_that_is_away_leaves_everything_as_it_was(scenario):
+def test_a_transfer_changes_nothing_without_an_answer_of_stripe(scenario):
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
     scenario.stripe.fault("timeout", path="/v1/payment_intents/*", method="*", times=3)
@@ -153,13 +153,13 @@ def test_a_stripe_that_is_away_leaves_everything_as_it_was(scenario):
     assert (attempt.state, Payment.objects.count()) == ("needs_confirmation", 0)
 
 
-def test_a_retry_charges_what_the_transfer_left(scenario):
+def test_a_retry_charges_the_rest_after_a_transfer(scenario):
     scenario.card()
-    tell_last_card(scenario, "insufficient_funds")
+    set_card_answer(scenario, "insufficient_funds")
     invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=LATER)
     transfer(invoice, 30_000)
-    tell_last_card(scenario, "approve")
+    set_card_answer(scenario, "approve")
 
     again = charge_invoice(invoice_id=invoice.pk, now=LATER + timedelta(days=1), cause="retry:1:1")
 

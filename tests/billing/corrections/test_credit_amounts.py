@@ -1,4 +1,4 @@
-"""How much a credit note takes back: several notes add up to the invoice exactly."""
+"""The amounts of credit notes: several notes add up to the invoice exactly."""
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ def test_an_amount_is_split_as_the_invoice_is():
     assert split == Split(1_000, 190)
 
 
-def test_a_line_takes_its_tax_along():
+def test_a_credited_line_includes_its_tax():
     invoice = Split(10_000, 1_900)
 
     split = credit_of_subtotal(
@@ -39,7 +39,7 @@ def test_a_line_takes_its_tax_along():
     assert split == Split(333, 63)
 
 
-def test_three_thirds_are_the_whole_tax():
+def test_notes_over_three_thirds_credit_the_whole_tax():
     invoice, credited = Split(300, 1), NOTHING
     for _ in range(3):
         credited += credit_of_subtotal(
@@ -50,7 +50,7 @@ def test_three_thirds_are_the_whole_tax():
 
 
 @pytest.mark.parametrize("credit", [credit_of_total, credit_of_subtotal])
-def test_no_note_takes_back_more_than_is_left(credit):
+def test_a_note_above_the_rest_is_refused(credit):
     name = "total_minor" if credit is credit_of_total else "subtotal_minor"
     invoice, credited = Split(10_000, 1_900), Split(9_000, 1_710)
     left = getattr(invoice - credited, name)
@@ -64,8 +64,8 @@ def test_no_note_takes_back_more_than_is_left(credit):
 
 
 @pytest.mark.parametrize("minor", [0, -5])
-def test_a_note_takes_something_back(minor):
-    with pytest.raises(ValueError, match="something"):
+def test_a_note_without_an_amount_is_refused(minor):
+    with pytest.raises(ValueError, match="positive"):
         credit_of_total(invoice=Split(100, 0), credited=NOTHING, total_minor=minor, currency="USD")
 
 
@@ -75,11 +75,11 @@ def test_a_note_takes_something_back(minor):
     currency=currencies,
     shares=st.lists(st.tuples(st.booleans(), st.integers(1, 200_000)), max_size=8),
 )
-def test_any_notes_stay_within_the_invoice_and_the_last_takes_exactly_the_rest(
+def test_notes_stay_within_the_invoice_and_the_last_credits_the_rest(
     subtotal, rate, currency, shares
 ):
     invoice, credited = issued(subtotal, rate, currency), NOTHING
-    for by_line, wanted in shares:
+    for by_line, share in shares:
         left = invoice - credited
         whole = left.subtotal_minor if by_line else left.total_minor
         if not whole:
@@ -87,9 +87,9 @@ def test_any_notes_stay_within_the_invoice_and_the_last_takes_exactly_the_rest(
         credit = credit_of_subtotal if by_line else credit_of_total
         name = "subtotal_minor" if by_line else "total_minor"
         note = credit(
-            invoice=invoice, credited=credited, currency=currency, **{name: min(wanted, whole)}
+            invoice=invoice, credited=credited, currency=currency, **{name: min(share, whole)}
         )
-        assert getattr(note, name) == min(wanted, whole)
+        assert getattr(note, name) == min(share, whole)
         assert min(note.subtotal_minor, note.tax_minor) >= 0
         credited += note
         assert credited.subtotal_minor <= invoice.subtotal_minor

@@ -1,4 +1,4 @@
-"""Credit notes: never more than the invoice carries, numbered without gaps, refunded where paid."""
+"""Credit notes: never above the invoice, numbered without gaps, refunded if paid."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from billing.payments.charging import charge_invoice
 from core.outbox.models import OutboxMessage
 from tenants.models import AuditEntry
 from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines
-from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_charging import set_card_answer
 from tests.billing.payments.test_payment_links import holder_confirms
 
 
@@ -46,7 +46,7 @@ def test_a_credit_lowers_what_is_owed_and_says_who(scenario):
     assert entry.after["invoice"] == invoice.number
 
 
-def test_the_invoice_itself_is_as_it_was(scenario):
+def test_a_credit_leaves_the_invoice_unchanged(scenario):
     invoice = with_lines(scenario, 20_000, 10_000, tax_minor=6_000)
     before = type(invoice).objects.filter(pk=invoice.pk).values().get()
 
@@ -67,7 +67,7 @@ def test_chosen_lines_are_credited_with_their_tax(scenario):
         credit_of(invoice, 2)
 
 
-def test_a_line_of_another_invoice_is_no_line_of_this_one(scenario):
+def test_a_line_of_another_invoice_is_refused(scenario):
     invoice, other = with_lines(scenario, 5_000), with_lines(scenario, 5_000, month="2026-09-01")
 
     with pytest.raises(CorrectionRefused, match="lines of this invoice"):
@@ -80,7 +80,7 @@ def test_a_line_of_another_invoice_is_no_line_of_this_one(scenario):
         )
 
 
-def test_lines_and_amounts_together_never_pass_the_invoice(scenario):
+def test_credited_lines_and_amounts_never_exceed_the_invoice(scenario):
     invoice = with_lines(scenario, 20_000, 10_000, tax_minor=6_000)
     credit(invoice, 30_000)
 
@@ -92,7 +92,7 @@ def test_lines_and_amounts_together_never_pass_the_invoice(scenario):
         credit(invoice, 1)
 
 
-def test_no_credit_beyond_the_invoice(scenario):
+def test_a_credit_above_the_invoice_is_refused(scenario):
     invoice = scenario.invoice()
 
     with pytest.raises(CorrectionRefused, match=r"No more than \$330.00") as refused:
@@ -103,12 +103,12 @@ def test_no_credit_beyond_the_invoice(scenario):
 
 
 @pytest.mark.parametrize(("amount", "reason"), [(0, "Goodwill"), (-5, "Goodwill"), (100, "  ")])
-def test_a_credit_has_an_amount_and_a_reason(scenario, amount, reason):
+def test_a_credit_without_amount_or_reason_is_refused(scenario, amount, reason):
     with pytest.raises(CorrectionRefused):
         credit(scenario.invoice(), amount, reason=reason)
 
 
-def test_numbers_have_no_gaps_also_after_one_that_failed(scenario):
+def test_numbers_have_no_gap_after_a_failed_credit(scenario):
     invoice = scenario.invoice()
     prefix = scenario.provider.invoice_prefix
     credit(invoice, 100)
@@ -123,7 +123,7 @@ def test_numbers_have_no_gaps_also_after_one_that_failed(scenario):
     assert NumberSequence.objects.get(name="credit_note").last_number == 2
 
 
-def test_what_was_paid_of_it_is_refunded_in_the_same_act(scenario, paid):
+def test_a_credit_of_a_paid_invoice_is_refunded(scenario, paid):
     note = credit(paid, 5_000)
 
     refund = Refund.objects.get()
@@ -132,7 +132,7 @@ def test_what_was_paid_of_it_is_refunded_in_the_same_act(scenario, paid):
     assert CreditNote.objects.count() == 1, "a refund of a credit is credited once"
 
 
-def test_only_the_surplus_of_a_partly_paid_invoice_is_refunded(scenario):
+def test_only_the_overpaid_part_of_an_invoice_is_refunded(scenario):
     invoice = scenario.invoice()
     invoice.payments.create(
         method="bank_transfer", amount_minor=20_000, currency="USD", received_at=LATER
@@ -144,7 +144,7 @@ def test_only_the_surplus_of_a_partly_paid_invoice_is_refunded(scenario):
     assert (invoice.owed_minor, invoice.amounts.overpaid_minor) == (0, 0)
 
 
-def test_the_newest_payments_go_back_first(scenario):
+def test_the_newest_payments_are_refunded_first(scenario):
     invoice = scenario.invoice()
     for day, amount in enumerate((20_000, 13_000)):
         invoice.payments.create(
@@ -160,7 +160,7 @@ def test_the_newest_payments_go_back_first(scenario):
     assert list(refunds) == [(13_000, 13_000), (20_000, 2_000)]
 
 
-def test_two_tabs_see_the_same_amounts_and_one_acts(scenario):
+def test_a_correction_on_outdated_amounts_is_refused(scenario):
     invoice = scenario.invoice()
     seen = invoice.amounts
     credit(invoice, 100, seen=seen)
@@ -171,7 +171,7 @@ def test_two_tabs_see_the_same_amounts_and_one_acts(scenario):
     assert CreditNote.objects.count() == 1
 
 
-def test_a_void_invoice_has_nothing_to_credit(scenario):
+def test_a_credit_of_a_void_invoice_is_refused(scenario):
     invoice = scenario.invoice(voided_at=LATER)
 
     with pytest.raises(CorrectionRefused, match="void"):
@@ -179,7 +179,7 @@ def test_a_void_invoice_has_nothing_to_credit(scenario):
 
 
 @pytest.mark.parametrize("kind", ["timeout", "commit_then_timeout"])
-def test_a_charge_under_way_has_to_end_first(scenario, kind):
+def test_a_credit_is_refused_while_a_charge_runs(scenario, kind):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault(kind, path="/v1/payment_intents")
@@ -195,9 +195,9 @@ def test_a_charge_under_way_has_to_end_first(scenario, kind):
     assert (invoice.amounts.paid_minor, invoice.amounts.overpaid_minor) == (32_900, 0)
 
 
-def test_a_payment_that_waits_for_its_holder_is_withdrawn_and_begun_anew(scenario):
+def test_an_attempt_that_waits_for_its_holder_is_replaced(scenario):
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
     assert attempt.state == "needs_confirmation"
@@ -211,9 +211,9 @@ def test_a_payment_that_waits_for_its_holder_is_withdrawn_and_begun_anew(scenari
     assert again.amount_minor == 30_000
 
 
-def test_paid_in_the_moment_it_was_withdrawn_it_is_refunded(scenario):
+def test_a_payment_during_the_withdrawal_is_refunded(scenario):
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)
     holder_confirms(scenario, attempt)
@@ -226,13 +226,13 @@ def test_paid_in_the_moment_it_was_withdrawn_it_is_refunded(scenario):
     assert (invoice.owed_minor, invoice.amounts.overpaid_minor) == (0, 0)
 
 
-def test_a_refund_that_failed_is_ordered_again_without_another_note(scenario, paid):
+def test_a_failed_refund_is_ordered_again_without_another_note(scenario, paid):
     credit(paid, 5_000)
     Refund.objects.update(state="failed", finished_at=LATER)
     assert paid.amounts.overpaid_minor == 5_000
 
     pay_back = credit(paid, 1_000)
 
-    assert paid.amounts.overpaid_minor == 0, "the whole surplus goes back with the next note"
+    assert paid.amounts.overpaid_minor == 0, "the next note refunds the whole overpaid amount"
     assert pay_back.refunds.get().amount_minor == 6_000
     assert pay(scenario, scenario.invoice(month="2026-09-01")).amounts.overpaid_minor == 0

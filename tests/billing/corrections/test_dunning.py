@@ -1,4 +1,4 @@
-"""What corrections do to dunning: it pauses, resumes and ends at once."""
+"""Corrections pause, resume and end dunning at once."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -71,7 +71,7 @@ def test_a_credit_note_restores_access_at_once(scenario):
     assert restored_mails() == 1
 
 
-def test_void_and_written_off_invoices_keep_nobody_out(scenario):
+def test_void_and_written_off_invoices_do_not_suspend(scenario):
     first = suspended(scenario)
     second = with_lines(scenario, 5_000, collection=BY_INVOICE, month="2026-09-01")
 
@@ -101,7 +101,7 @@ def test_a_disputed_line_counts_for_no_step_until_it_is_answered(scenario):
     assert stage_on(scenario, 60 + 45) == DunningStage.SUSPENDED
 
 
-def test_the_rest_of_a_disputed_invoice_is_dunned_as_ever(scenario):
+def test_the_undisputed_rest_of_an_invoice_is_dunned(scenario):
     invoice = suspended(scenario, 20_000, 10_000)
 
     dispute = open_dispute(

@@ -1,4 +1,4 @@
-"""A disputed line is set aside until operations answer: credited, or due again."""
+"""Line disputes: not charged until operations answer, then credited or due again."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def mails(template):
     return OutboxMessage.objects.filter(topic="mail.send", key__startswith=f"{template}:")
 
 
-def test_operations_are_told_what_and_why(scenario, invoice, settings):
+def test_a_dispute_is_mailed_to_operations(scenario, invoice, settings):
     opened = dispute(invoice)
 
     assert opened.amount_minor == 12_000, "with its tax"
@@ -49,7 +49,7 @@ def test_operations_are_told_what_and_why(scenario, invoice, settings):
     assert AuditEntry.objects.get(action="dispute.opened").actor_name == BILL.name
 
 
-def test_a_charge_leaves_out_what_is_disputed(scenario, invoice):
+def test_a_disputed_line_is_not_charged(scenario, invoice):
     scenario.card()
     dispute(invoice)
 
@@ -60,7 +60,7 @@ def test_a_charge_leaves_out_what_is_disputed(scenario, invoice):
     assert charge_invoice(invoice_id=invoice.pk, now=LATER, cause="retry:1:1") is None
 
 
-def test_a_payment_link_asks_for_the_rest_only(scenario, invoice):
+def test_a_payment_link_charges_the_undisputed_rest(scenario, invoice):
     scenario.card()
     dispute(invoice, 1)
     begin_on_session(invoice_id=invoice.pk, now=LATER)
@@ -71,7 +71,7 @@ def test_a_payment_link_asks_for_the_rest_only(scenario, invoice):
         begin_on_session(invoice_id=invoice.pk, now=LATER)
 
 
-def test_accepted_it_is_credited_and_the_answer_mailed(scenario, invoice):
+def test_an_accepted_dispute_is_credited_and_mailed(scenario, invoice):
     opened = dispute(invoice)
 
     answered = accept(opened)
@@ -85,7 +85,7 @@ def test_accepted_it_is_credited_and_the_answer_mailed(scenario, invoice):
     assert note.number in mail.payload["text"]
 
 
-def test_paid_already_it_is_refunded(scenario, invoice):
+def test_an_accepted_dispute_of_a_paid_line_is_refunded(scenario, invoice):
     pay(scenario, invoice)
     opened = dispute(invoice)
 
@@ -94,7 +94,7 @@ def test_paid_already_it_is_refunded(scenario, invoice):
     assert Refund.objects.get().amount_minor == 12_000
 
 
-def test_declined_the_card_is_charged_with_it_now(scenario, invoice):
+def test_a_declined_dispute_is_charged_now(scenario, invoice):
     scenario.card()
     opened = dispute(invoice)
     charge_invoice(invoice_id=invoice.pk, now=LATER)
@@ -108,13 +108,13 @@ def test_declined_the_card_is_charged_with_it_now(scenario, invoice):
     assert (attempt.amount_minor, attempt.state, invoice.owed_minor) == (12_000, "succeeded", 0)
 
 
-def test_declined_without_an_answer_is_no_answer(invoice):
+def test_a_dispute_is_not_declined_without_an_answer(invoice):
     with pytest.raises(CorrectionRefused, match="answer"):
         decline(dispute(invoice), " ")
 
 
 @pytest.mark.parametrize("answer", [accept, decline])
-def test_two_people_answer_once(invoice, answer):
+def test_a_dispute_is_answered_once(invoice, answer):
     opened = dispute(invoice)
     accept(opened)
 
@@ -131,7 +131,7 @@ def test_a_line_is_disputed_once(scenario, invoice):
         dispute(invoice)
 
 
-def test_what_costs_nothing_cannot_be_disputed(scenario, invoice):
+def test_a_line_without_an_amount_cannot_be_disputed(scenario, invoice):
     line = invoice.lines.get(position=2)
     credit_lines(
         invoice_id=invoice.pk, line_ids=[line.pk], reason="Goodwill", actor=STAFF, now=LATER
@@ -144,12 +144,12 @@ def test_what_costs_nothing_cannot_be_disputed(scenario, invoice):
         dispute(invoice, 1)
 
 
-def test_without_a_reason_there_is_no_dispute(invoice):
+def test_a_dispute_without_a_reason_is_refused(invoice):
     with pytest.raises(CorrectionRefused, match="wrong"):
         dispute(invoice, reason=" ")
 
 
-def test_credited_meanwhile_it_is_accepted_without_another_note(invoice):
+def test_a_credited_line_is_accepted_without_another_note(invoice):
     opened = dispute(invoice)
     credit_lines(
         invoice_id=invoice.pk,
@@ -163,7 +163,7 @@ def test_credited_meanwhile_it_is_accepted_without_another_note(invoice):
     assert CreditNote.objects.count() == 1
 
 
-def test_a_void_invoice_settles_its_disputes(invoice):
+def test_voiding_an_invoice_accepts_its_disputes(invoice):
     opened = dispute(invoice)
     void_invoice(invoice_id=invoice.pk, reason="Billed twice", actor=STAFF, now=LATER)
 

@@ -1,4 +1,4 @@
-"""What the provider sees of corrections, downloads, and disputes; and who must not."""
+"""A provider's pages of corrections and disputes, and the users who may not see them."""
 
 import hashlib
 from io import BytesIO
@@ -40,7 +40,7 @@ def credited(scenario, invoice):
 
 @pytest.fixture
 def as_bill(client, people):
-    """The billing admin, signed in on the day of the story."""
+    """The billing admin, signed in on the day of the test."""
     with time_machine.travel(LATER, tick=False):
         client.force_login(people.bill)
         yield client
@@ -63,7 +63,7 @@ def mail_with(subject_part):
     return next(mail.payload for mail in mails if subject_part in mail.payload["subject"])
 
 
-def test_the_page_tells_of_note_refund_and_amounts(as_bill, credited):
+def test_the_invoice_page_shows_note_refund_and_amounts(as_bill, credited):
     page = as_bill.get(detail(credited.invoice)).content.decode()
 
     for words in (credited.number, "Never used", "$120.00", "$240.00", "Refunded", "Credited"):
@@ -74,7 +74,7 @@ def test_the_page_tells_of_note_refund_and_amounts(as_bill, credited):
     assert "360.00,120.00,240.00,0.00" in rows
 
 
-def test_the_pdf_says_what_was_taken_back_and_is_kept(as_bill, credited):
+def test_the_pdf_of_a_credit_note_is_stored(as_bill, credited):
     answer = as_bill.get(pdf_page(credited))
 
     assert answer["Content-Type"] == "application/pdf"
@@ -92,7 +92,7 @@ def test_the_pdf_says_what_was_taken_back_and_is_kept(as_bill, credited):
         assert words in text
 
 
-def test_damaged_bytes_are_withheld(as_bill, scenario, credited):
+def test_a_damaged_pdf_is_not_served(as_bill, scenario, credited):
     with provider_schema(scenario.provider):
         kept = CreditNoteDocument.objects.get()
         assert hashlib.sha256(bytes(kept.content)).hexdigest() == kept.sha256
@@ -104,7 +104,7 @@ def test_damaged_bytes_are_withheld(as_bill, scenario, credited):
     assert "withheld" in answer.content.decode()
 
 
-def test_a_note_that_is_not_rendered_yet_is_waited_for(as_bill, scenario, credited):
+def test_a_note_without_a_pdf_answers_that_it_is_being_rendered(as_bill, scenario, credited):
     with provider_schema(scenario.provider):
         CreditNoteDocument.objects.all().delete()
 
@@ -113,7 +113,7 @@ def test_a_note_that_is_not_rendered_yet_is_waited_for(as_bill, scenario, credit
     assert (answer.status_code, answer["Refresh"]) == (202, "3")
 
 
-def test_the_mails_carry_the_pdf_and_say_where_the_money_goes(credited):
+def test_the_mails_have_the_pdf_and_the_refund_method(credited):
     payload = mail_with(credited.number)
     assert payload["attached"]["name"] == f"{credited.number}.pdf"
     for text in (payload["text"], payload["html"]):
@@ -126,7 +126,7 @@ def test_the_mails_carry_the_pdf_and_say_where_the_money_goes(credited):
     assert payload["to"] == refund_mail["to"] == credited.invoice.buyer["emails"]
 
 
-def test_a_line_is_disputed_on_a_page_of_its_own(as_bill, scenario, invoice):
+def test_a_line_is_disputed_on_its_page(as_bill, scenario, invoice):
     assert f'href="{dispute_page(invoice)}"' in as_bill.get(detail(invoice)).content.decode()
     shown = as_bill.get(dispute_page(invoice)).content.decode()
     assert "$120.00" in shown
@@ -146,7 +146,7 @@ def test_a_line_is_disputed_on_a_page_of_its_own(as_bill, scenario, invoice):
     assert "disputed before" in again.content.decode()
 
 
-def test_the_answer_is_shown(as_bill, scenario, invoice):
+def test_the_page_shows_the_answer_to_a_dispute(as_bill, scenario, invoice):
     with provider_schema(scenario.provider):
         line = invoice.lines.get(position=2)
         opened = open_dispute(line=line, reason="They left", actor=BILL, now=LATER)
@@ -158,7 +158,7 @@ def test_the_answer_is_shown(as_bill, scenario, invoice):
     assert "Accepted" in page
 
 
-def test_a_void_invoice_says_so_and_offers_no_dispute(as_bill, scenario):
+def test_the_page_of_a_void_invoice_offers_no_dispute(as_bill, scenario):
     invoice = with_lines(scenario, 5_000)
     void_invoice(invoice_id=invoice.pk, reason="Billed twice.", actor=STAFF, now=LATER)
 
@@ -169,7 +169,7 @@ def test_a_void_invoice_says_so_and_offers_no_dispute(as_bill, scenario):
     assert "Pay now" not in page
 
 
-def test_no_line_is_no_page(as_bill, invoice):
+def test_a_missing_line_has_no_dispute_page(as_bill, invoice):
     assert as_bill.get(dispute_page(invoice, 99)).status_code == 404
 
 
@@ -182,7 +182,7 @@ def test_outsiders_get_nothing(client, people, credited, name):
     assert client.post(dispute_page(credited.invoice, 1), {"reason": "x"}).status_code in (403, 404)
 
 
-def test_a_note_is_found_under_its_own_invoice_only(as_bill, scenario, credited):
+def test_a_note_has_a_page_under_its_invoice_only(as_bill, scenario, credited):
     with provider_schema(scenario.provider):
         other = with_lines(scenario, 5_000, month="2026-09-01")
         assert CreditNote.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Two at once: whoever comes second sees what the first has done."""
+"""Concurrent corrections: the second one sees the result of the first."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ ROUNDS = 4
 
 
 def at_once(scenario, *acts: Callable[[], object]) -> list[object]:
-    """What each gives, or the refusal it gets."""
+    """Run the functions concurrently; return the result or refusal of each."""
     barrier = Barrier(len(acts))
 
     def run(act: Callable[[], object]) -> object:
@@ -44,7 +44,7 @@ def refused(outcomes):
     return [outcome for outcome in outcomes if isinstance(outcome, CorrectionRefused)]
 
 
-def test_two_tabs_refund_at_once(committed_scenario):
+def test_concurrent_refunds_never_exceed_the_payment(committed_scenario):
     scenario = committed_scenario
     invoice = pay(scenario, scenario.invoice())
     payment = payment_of(invoice)
@@ -62,7 +62,7 @@ def test_two_tabs_refund_at_once(committed_scenario):
     assert (invoice.amounts.paid_minor, invoice.amounts.credited_minor) == (13_000, 20_000)
 
 
-def test_two_credit_notes_never_pass_the_invoice(committed_scenario):
+def test_concurrent_credit_notes_never_exceed_the_invoice(committed_scenario):
     scenario = committed_scenario
     invoice = scenario.invoice()
 
@@ -77,7 +77,7 @@ def test_two_credit_notes_never_pass_the_invoice(committed_scenario):
     assert CreditNote.objects.get().number.endswith("-CN-000001")
 
 
-def test_a_transfer_and_a_card_never_pay_both(committed_scenario):
+def test_a_transfer_and_a_charge_never_both_pay(committed_scenario):
     scenario = committed_scenario
     scenario.card()
     for month in range(1, ROUNDS + 1):
@@ -121,12 +121,12 @@ def test_a_voided_invoice_is_never_paid(committed_scenario):
         assert (current.status == "void") == (current.paid_minor == 0)
 
 
-def test_a_credit_while_stripe_is_asked_waits_for_the_answer(committed_scenario, monkeypatch):
-    """The attempt is committed and the request on its way: nothing may lower the debt now."""
+def test_a_credit_is_refused_while_stripe_charges(committed_scenario, monkeypatch):
+    """The attempt is committed and its request is sent: nothing may lower the amount now."""
     scenario = committed_scenario
     scenario.card()
     invoice = scenario.invoice()
-    asked = gateway.charge
+    real_charge = gateway.charge
     seen: list[object] = []
 
     def charge(request):
@@ -136,7 +136,7 @@ def test_a_credit_while_stripe_is_asked_waits_for_the_answer(committed_scenario,
             )
         except CorrectionRefused as refusal:
             seen.append(refusal)
-        return asked(request)
+        return real_charge(request)
 
     monkeypatch.setattr(gateway, "charge", charge)
     attempt = charge_invoice(invoice_id=invoice.pk, now=LATER)

@@ -1,4 +1,4 @@
-"""Giving money back once: what Stripe answers, loses or repeats, against the stand-in."""
+"""Refunding exactly once with answers, lost answers and repeats of the Stripe stand-in."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
-from billing.corrections import refund_booking, refund_sending, refunds
+from billing.corrections import refunds
 from billing.gateway import refunds as stripe_refunds
 from billing.gateway.refunds import RefundFacts
 from billing.models import CreditNote, Refund
@@ -37,14 +37,14 @@ def refunded_at_stripe(scenario):
     return scenario.stripe.charges(customer=scenario.customer())["amount_refunded"]
 
 
-def test_a_refund_is_made_once_and_credited_in_the_same_act(scenario, paid):
+def test_a_refund_is_made_and_credited_once(scenario, paid):
     refund = order(paid)
     before = paid.amounts
-    assert refund.state == State.PENDING, "Stripe is asked by a worker, after the row is there"
+    assert refund.state == State.PENDING, "a worker sends it to Stripe after the row commits"
     assert refunded_at_stripe(scenario) == 0
 
     work(scenario)
-    refund_sending.send_refund(refund_id=refund.pk, now=LATER)
+    refunds.send_refund(refund_id=refund.pk, now=LATER)
 
     refund.refresh_from_db()
     assert (refund.state, refunded_at_stripe(scenario)) == (State.SUCCEEDED, 10_000)
@@ -59,7 +59,7 @@ def test_a_refund_is_made_once_and_credited_in_the_same_act(scenario, paid):
     assert (paid.owed_minor, paid.amounts.overpaid_minor, paid.status) == (0, 0, "paid")
 
 
-def test_no_more_is_given_back_than_was_paid(scenario, paid):
+def test_a_refund_above_the_payment_is_refused(scenario, paid):
     order(paid, 30_000)
 
     with pytest.raises(CorrectionRefused, match=r"No more than \$30.00"):
@@ -72,12 +72,12 @@ def test_no_more_is_given_back_than_was_paid(scenario, paid):
 
 
 @pytest.mark.parametrize("amount", [0, -1])
-def test_nothing_is_no_refund(paid, amount):
+def test_a_refund_without_an_amount_is_refused(paid, amount):
     with pytest.raises(CorrectionRefused):
         order(paid, amount)
 
 
-def test_a_refund_has_a_reason(paid):
+def test_a_refund_without_a_reason_is_refused(paid):
     with pytest.raises(CorrectionRefused, match="reason"):
         order(paid, reason="  ")
 
@@ -96,7 +96,7 @@ def test_a_lost_answer_is_never_a_second_refund(scenario, paid, kind):
 
 
 @pytest.mark.parametrize("did_its_work", [True, False])
-def test_a_saved_error_is_settled_by_what_stripe_holds(scenario, paid, did_its_work):
+def test_a_saved_error_of_a_refund_is_settled_by_a_look_up(scenario, paid, did_its_work):
     refund = order(paid)
     scenario.stripe.fault("saved_500", path="/v1/refunds", work=did_its_work)
 
@@ -111,7 +111,7 @@ def test_a_saved_error_is_settled_by_what_stripe_holds(scenario, paid, did_its_w
         assert paid.amounts.overpaid_minor == 10_000, "it is still to be given back"
 
 
-def test_what_may_have_arrived_is_not_sent_again_after_a_day(scenario, paid):
+def test_a_sent_refund_is_not_sent_again_after_a_day(scenario, paid):
     refund = order(paid)
     scenario.stripe.fault("commit_then_timeout", path="/v1/refunds")
     work(scenario)
@@ -123,7 +123,7 @@ def test_what_may_have_arrived_is_not_sent_again_after_a_day(scenario, paid):
     assert (refund.state, refunded_at_stripe(scenario)) == (State.SUCCEEDED, 10_000)
 
 
-def test_a_busy_stripe_is_asked_again(scenario, paid):
+def test_a_busy_stripe_postpones_the_refund(scenario, paid):
     refund = order(paid)
     scenario.stripe.fault("rate_limit", path="/v1/refunds")
 
@@ -134,7 +134,7 @@ def test_a_busy_stripe_is_asked_again(scenario, paid):
     assert (refund.state, refunded_at_stripe(scenario)) == (State.SUCCEEDED, 10_000)
 
 
-def test_a_refused_refund_has_failed_and_is_to_be_given_back(scenario, paid):
+def test_a_refused_refund_fails_and_stays_overpaid(scenario, paid):
     refund = order(paid, 33_000)
     scenario.stripe.control(
         "POST", "disputes", payment_intent=payment_of(paid).stripe_payment_intent_id
@@ -153,15 +153,15 @@ def test_a_refused_refund_has_failed_and_is_to_be_given_back(scenario, paid):
     assert refunds.refundable_minor(payment_of(paid)) == 33_000, "it never went back"
 
 
-def test_a_refund_that_the_bank_sends_back_has_failed_for_good(scenario, paid):
+def test_a_refund_returned_by_the_bank_stays_failed(scenario, paid):
     refund = order(paid)
     work(scenario)
     refund.refresh_from_db()
     scenario.stripe.control("POST", "refunds/fail", refund=refund.stripe_refund_id)
 
     facts = stripe_refunds.refund(stripe_refund_id=refund.stripe_refund_id)
-    refund_booking.book(facts=facts, now=LATER)
-    again = refund_booking.book_refund(facts=replace(facts, state=State.SUCCEEDED), now=LATER)
+    refunds.book_refund(facts=facts, now=LATER)
+    again = refunds.book_refund(facts=replace(facts, state=State.SUCCEEDED), now=LATER)
 
     assert again.state == State.FAILED
     assert paid.amounts.overpaid_minor == 10_000
@@ -178,8 +178,8 @@ def dashboard_refund(scenario, invoice, amount):
 def test_a_refund_at_the_dashboard_is_booked_once_with_a_credit_note(scenario, paid):
     facts = dashboard_refund(scenario, paid, 4_000)
 
-    first = refund_booking.book(facts=facts, now=LATER)
-    again = refund_booking.book(facts=facts, now=LATER)
+    first = refunds.book_refund(facts=facts, now=LATER)
+    again = refunds.book_refund(facts=facts, now=LATER)
 
     assert first == again
     assert (paid.amounts.paid_minor, paid.owed_minor) == (29_000, 0)
@@ -187,7 +187,7 @@ def test_a_refund_at_the_dashboard_is_booked_once_with_a_credit_note(scenario, p
     assert OutboxMessage.objects.filter(topic="billing.refund_mail").count() == 1
 
 
-def test_a_webhook_that_comes_before_the_answer_books_the_same_refund(scenario, paid):
+def test_a_webhook_before_the_answer_records_the_same_refund(scenario, paid):
     refund = order(paid)
     scenario.stripe.fault("commit_then_timeout", path="/v1/refunds")
     work(scenario)
@@ -195,7 +195,7 @@ def test_a_webhook_that_comes_before_the_answer_books_the_same_refund(scenario, 
         payment_intent_id=payment_of(paid).stripe_payment_intent_id
     )
 
-    assert refund_booking.book(facts=facts, now=LATER) == refund
+    assert refunds.book_refund(facts=facts, now=LATER) == refund
     work(scenario, LATER + timedelta(minutes=1))
 
     assert Refund.objects.get().state == State.SUCCEEDED
@@ -214,11 +214,11 @@ def refund_facts_with(*, payment_intent_id, amount_minor, refund_key=""):
     )
 
 
-def test_another_amount_is_another_refund(scenario, paid):
+def test_a_refund_with_another_amount_is_a_mismatch(scenario, paid):
     refund = order(paid)
 
     with pytest.raises(PaymentMismatch):
-        refund_booking.book_refund(
+        refunds.book_refund(
             facts=refund_facts_with(
                 payment_intent_id=payment_of(paid).stripe_payment_intent_id,
                 amount_minor=9_999,
@@ -228,16 +228,16 @@ def test_another_amount_is_another_refund(scenario, paid):
         )
 
 
-def test_a_payment_of_somebody_else_is_not_ours(scenario):
+def test_a_refund_of_another_accounts_payment_is_ignored(scenario):
     assert (
-        refund_booking.book_refund(
+        refunds.book_refund(
             facts=refund_facts_with(payment_intent_id="pi_unknown", amount_minor=100), now=LATER
         )
         is None
     )
 
 
-def test_a_transfer_is_given_back_by_hand(scenario):
+def test_the_refund_of_a_transfer_is_paid_out_by_operations(scenario):
     invoice = scenario.invoice()
     payment = invoice.payments.create(
         method="bank_transfer", amount_minor=33_000, currency="USD", received_at=LATER
@@ -245,21 +245,19 @@ def test_a_transfer_is_given_back_by_hand(scenario):
     refund = order(invoice, 33_000)
     work(scenario)
     refund.refresh_from_db()
-    assert refund.state == State.PENDING, "nobody but a person pays it out"
+    assert refund.state == State.PENDING, "only operations pay it out"
 
     with pytest.raises(CorrectionRefused, match="reference"):
-        refund_booking.book_payout(refund=refund, reference=" ", actor=STAFF, now=LATER)
-    booked = refund_booking.book_payout(
-        refund=refund, reference="SEPA 4711", actor=STAFF, now=LATER
-    )
+        refunds.book_payout(refund=refund, reference=" ", actor=STAFF, now=LATER)
+    booked = refunds.book_payout(refund=refund, reference="SEPA 4711", actor=STAFF, now=LATER)
 
     assert (booked.state, booked.reference) == (State.SUCCEEDED, "SEPA 4711")
     assert refunds.refundable_minor(payment) == 0
     with pytest.raises(CorrectionRefused, match="does not wait"):
-        refund_booking.book_payout(refund=refund, reference="again", actor=STAFF, now=LATER)
+        refunds.book_payout(refund=refund, reference="again", actor=STAFF, now=LATER)
 
 
-def test_a_contested_payment_is_not_refunded_on_top(scenario, paid):
+def test_a_contested_payment_is_not_refunded(scenario, paid):
     payment = payment_of(paid)
     payment.chargebacks.create(
         stripe_dispute_id="dp_1", amount_minor=33_000, currency="USD", opened_at=LATER
@@ -269,7 +267,7 @@ def test_a_contested_payment_is_not_refunded_on_top(scenario, paid):
         order(paid, 100)
 
 
-def test_a_second_invoice_knows_nothing_of_it(scenario, paid):
+def test_a_refund_changes_no_other_invoice(scenario, paid):
     other = pay(scenario, scenario.invoice(month="2026-09-01"))
     order(paid, 33_000)
 

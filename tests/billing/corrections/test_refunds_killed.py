@@ -1,4 +1,4 @@
-"""Workers killed while money goes back: Stripe's books and ours agree, and nothing goes twice."""
+"""Refunds with killed workers: one refund at Stripe, and the same amount here."""
 
 import os
 import random
@@ -33,7 +33,7 @@ def refunded_at_stripe(scenario, invoice):
 
 
 @pytest.mark.proof
-def test_a_killed_worker_gives_back_once(committed_scenario):
+def test_a_killed_worker_refunds_once(committed_scenario):
     scenario = committed_scenario
     dice = random.Random(20261122)
     steps = Steps()

@@ -1,4 +1,4 @@
-"""A voided invoice is issued again: same frozen month, new number, corrected buyer and price."""
+"""Reissue of voided invoices: the same frozen month, a new number, corrected terms."""
 
 from decimal import Decimal
 
@@ -40,7 +40,7 @@ def again(invoice, **changes):
     return reissue(invoice_id=invoice.pk, corrected=Corrected(**terms), actor=STAFF, now=LATER)
 
 
-def test_the_same_peaks_at_the_corrected_price(scenario, voided):
+def test_a_reissue_has_the_same_peaks_at_the_corrected_price(scenario, voided):
     before = Invoice.objects.filter(pk=voided.pk).values().get()
 
     issued = again(voided)
@@ -56,7 +56,7 @@ def test_the_same_peaks_at_the_corrected_price(scenario, voided):
     assert Invoice.objects.filter(pk=voided.pk).values().get() == before
 
 
-def test_it_is_delivered_like_any_other(voided):
+def test_a_reissue_is_delivered_like_any_invoice(voided):
     issued = again(voided)
 
     topics = OutboxMessage.objects.filter(key=f"invoice:{issued.pk}").values_list(
@@ -68,7 +68,7 @@ def test_it_is_delivered_like_any_other(voided):
     assert (entry.before["unit_price"], entry.after["unit_price"]) == ("11.0000", "9.0000")
 
 
-def test_the_buyer_is_the_one_of_today(scenario, voided):
+def test_a_reissue_has_the_current_buyer(scenario, voided):
     BillingProfile.objects.create(legal_name="Northern Lights GmbH", country="DE", tax_name="VAT")
 
     issued = again(voided, unit_price=Decimal(11), tax_rate=Decimal(19))
@@ -90,7 +90,7 @@ def test_a_commitment_is_corrected_for_its_kind_only(scenario):
     assert terms_as_issued(issued).committed_quantity == 12
 
 
-def test_lines_told_late_are_taken_over(voided):
+def test_a_reissue_copies_usage_adjustments(voided):
     InvoiceLine.objects.create(
         invoice=voided,
         position=99,
@@ -103,41 +103,41 @@ def test_lines_told_late_are_taken_over(voided):
         organization_id=1,
         adjusted_month="2026-09-01",
         adjusted_from=1,
-        reason="Told late",
+        reason="Reported late",
     )
 
     issued = again(voided)
 
     late = issued.lines.get(kind=LineKind.ADJUSTMENT)
-    assert (late.amount_minor, late.reason) == (2_200, "Told late")
+    assert (late.amount_minor, late.reason) == (2_200, "Reported late")
     assert issued.total_minor == 13_500 + 2_200
 
 
-def test_once_only(voided):
+def test_an_invoice_is_reissued_once(voided):
     again(voided)
 
     with pytest.raises(CorrectionRefused, match="issued again as"):
         again(voided)
 
 
-def test_the_database_bills_a_month_once_whoever_asks(scenario, voided):
+def test_the_database_refuses_a_second_invoice_of_a_month(scenario, voided):
     again(voided)
 
     with pytest.raises(IntegrityError, match="billing_invoice_once_a_month"), transaction.atomic():
         scenario.invoice(number="X-2")
 
 
-def test_nothing_takes_the_place_of_an_invoice_that_stands(scenario):
+def test_an_invoice_that_is_not_void_is_not_reissued(scenario):
     with pytest.raises(CorrectionRefused, match="not void"):
         again(scenario.invoice())
 
 
-def test_terms_that_bill_nothing_leave_it_void(voided):
+def test_terms_without_an_amount_leave_the_invoice_void(voided):
     with pytest.raises(CorrectionRefused, match="nothing would be billed"):
         again(voided, unit_price=Decimal(0))
 
 
-def test_the_replacement_can_be_voided_and_issued_again_in_turn(voided):
+def test_a_reissued_invoice_can_be_voided_and_reissued(voided):
     second = again(voided)
     void_invoice(invoice_id=second.pk, reason="Still wrong", actor=STAFF, now=LATER)
     second.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Void and written off: only what may be dropped is, with who and why."""
+"""Voids and write-offs: their conditions and their log entries."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def drop(request):
     return act
 
 
-def test_nobody_asks_for_it_any_more_and_the_log_says_why(scenario, drop):
+def test_a_cancelled_invoice_is_not_owed_and_its_reason_is_logged(scenario, drop):
     invoice = scenario.invoice()
 
     dropped = drop(invoice)
@@ -34,7 +34,7 @@ def test_nobody_asks_for_it_any_more_and_the_log_says_why(scenario, drop):
     assert entry.before["owed"] == "$330.00"
 
 
-def test_not_twice_and_not_without_a_reason(scenario, drop):
+def test_a_second_cancellation_or_a_missing_reason_is_refused(scenario, drop):
     invoice = scenario.invoice()
     with pytest.raises(CorrectionRefused, match="reason"):
         drop(invoice, "  ")
@@ -43,7 +43,7 @@ def test_not_twice_and_not_without_a_reason(scenario, drop):
         drop(invoice)
 
 
-def test_a_card_is_charged_no_more(scenario, drop):
+def test_a_cancelled_invoice_is_not_charged(scenario, drop):
     scenario.card()
     invoice = scenario.invoice()
     drop(invoice)
@@ -52,7 +52,7 @@ def test_a_card_is_charged_no_more(scenario, drop):
     assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 0
 
 
-def test_a_paid_invoice_is_not_voided_before_the_money_is_back(scenario, paid):
+def test_a_paid_invoice_is_voided_only_after_its_refund(scenario, paid):
     with pytest.raises(CorrectionRefused, match=r"\$330.00 is paid .* Refund it first"):
         void_invoice(invoice_id=paid.pk, reason="Wrong buyer", actor=STAFF, now=LATER)
 
@@ -77,7 +77,7 @@ def test_a_partly_paid_invoice_is_written_off_for_the_rest(scenario):
     assert (invoice.status, invoice.amounts.cancelled_minor) == ("uncollectible", 3_000)
 
 
-def test_what_is_settled_is_not_written_off(scenario):
+def test_an_invoice_without_a_balance_is_not_written_off(scenario):
     invoice = scenario.invoice()
     credit_amount(
         invoice_id=invoice.pk, total_minor=33_000, reason="Goodwill", actor=STAFF, now=LATER

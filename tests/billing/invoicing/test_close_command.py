@@ -25,7 +25,7 @@ def test_the_command_closes_charges_and_says_what_became_of_it(committed_scenari
 @pytest.mark.parametrize(
     ("provider", "month", "message"),
     [
-        ("nobody", "2026-10", "There is no provider 'nobody'"),
+        ("nobody", "2026-10", "There is no provider “nobody”"),
         ("NORTH", "2026-13", "there is no such month"),
         ("NORTH", "soon", "write it like 2026-10"),
         ("north", "2999-01", "2999-01 is not over"),

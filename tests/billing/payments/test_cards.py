@@ -1,4 +1,4 @@
-"""The card on file: believed when Stripe says so, replaced and never deleted."""
+"""Cards: adopted after Stripe confirms them, replaced and never deleted."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -42,7 +42,7 @@ def price_list(north):
     return package
 
 
-def test_a_first_card_lifts_the_free_allowance_at_once_and_begins_a_contract(scenario, price_list):
+def test_a_first_card_lifts_the_free_allowance_and_begins_a_contract(scenario, price_list):
     organization = Organization.objects.create(name="Acme")
     for number in range(10):
         join(organization, number)
@@ -56,8 +56,8 @@ def test_a_first_card_lifts_the_free_allowance_at_once_and_begins_a_contract(sce
     contract = Contract.objects.get()
     assert (contract.kind, contract.unit_price) == ("pay_as_you_go", Decimal("10.5000"))
     assert contract.starts_on == date(2026, 11, 1)
-    told = AuditEntry.objects.filter(actor_name="Bill").values_list("action", flat=True)
-    assert {"card.added", "free_allowance.lifted", "contract.begun"} <= set(told)
+    actions = AuditEntry.objects.filter(actor_name="Bill").values_list("action", flat=True)
+    assert {"card.added", "free_allowance.lifted", "contract.begun"} <= set(actions)
 
 
 def join(organization, number):
@@ -77,7 +77,7 @@ def test_without_a_price_list_nothing_is_changed(scenario):
     assert MeteringPolicy.objects.current().free_user_limit == 10
 
 
-def test_a_new_card_replaces_the_old_which_is_detached_last(scenario):
+def test_a_replaced_card_is_detached_after_the_new_one_is_default(scenario):
     old, new = scenario.card(), scenario.card("pm_card_mastercard")
     old.refresh_from_db()
 
@@ -113,7 +113,7 @@ def test_a_card_that_an_unfinished_attempt_uses_stays_attached(scenario):
     assert gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
 
 
-def test_an_intent_is_used_once_and_an_old_one_brings_no_old_card_back(scenario):
+def test_an_old_intent_does_not_restore_the_replaced_card(scenario):
     old = scenario.card()
     new = scenario.card("pm_card_mastercard")
 
@@ -127,7 +127,7 @@ def test_an_intent_is_used_once_and_an_old_one_brings_no_old_card_back(scenario)
     assert PaymentMethod.objects.current() == new
 
 
-def test_a_card_that_no_bank_confirmed_is_not_taken(scenario):
+def test_a_card_without_confirmation_is_not_accepted(scenario):
     intent = set_up(scenario, card=None)
 
     with pytest.raises(CardNotAccepted, match="not confirmed"):
@@ -138,7 +138,7 @@ def test_a_card_that_no_bank_confirmed_is_not_taken(scenario):
     assert PaymentMethod.objects.count() == 0
 
 
-def test_another_providers_intent_is_as_good_as_none(scenario, south):
+def test_another_providers_intent_is_refused_like_an_unknown_one(scenario, south):
     intent = set_up(scenario, provider=south)
     set_up(scenario)
 
@@ -146,7 +146,7 @@ def test_another_providers_intent_is_as_good_as_none(scenario, south):
         adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
 
 
-def test_a_card_detached_meanwhile_is_not_taken(scenario):
+def test_a_card_detached_meanwhile_is_not_accepted(scenario):
     intent = set_up(scenario)
     facts = gateway.setup_intent(setup_intent_id=intent)
     gateway.detach_card(payment_method_id=facts.card.payment_method_id)
@@ -164,7 +164,7 @@ def test_the_customer_is_created_once(scenario):
 
 
 @pytest.mark.proof
-def test_two_tabs_at_once_leave_one_default(committed_scenario):
+def test_two_concurrent_tabs_leave_one_default_card(committed_scenario):
     scenario = committed_scenario
     scenario.contract()
     intents = [set_up(scenario), set_up(scenario, card="pm_card_mastercard")]

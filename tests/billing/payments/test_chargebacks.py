@@ -1,4 +1,4 @@
-"""Payments contested at Stripe: booked by its word, owed again when lost, never charged anew."""
+"""Chargebacks: booked as at Stripe, owed again when lost, never charged automatically."""
 
 from datetime import timedelta
 
@@ -42,17 +42,17 @@ def close(scenario, dispute, outcome):
     scenario.stripe.control("POST", "disputes/close", dispute=dispute, outcome=outcome)
 
 
-def hear(scenario, *types):
-    """Every event of these types comes in, and what follows is done."""
+def receive_events(scenario, *types):
+    """Post every event of these types and deliver the queued work, except charges."""
     found = scenario.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
     for event in reversed(found):
         if event["type"].startswith(types):
             assert post(event) == 200
-    keep_charges_out()
+    discard_charges()
     deliver_due(now=timezone.now())
 
 
-def keep_charges_out():
+def discard_charges():
     OutboxMessage.objects.filter(
         topic__in=("billing.charge", "billing.new_card_charges", "billing.receipt_mail")
     ).delete()
@@ -72,7 +72,7 @@ def mails():
 def test_a_contested_payment_still_counts(scenario, paid):
     dispute = contest(scenario, paid, reason="product_not_received")
 
-    hear(scenario, "charge.dispute")
+    receive_events(scenario, "charge.dispute")
 
     with provider_schema(scenario.provider):
         row = Chargeback.objects.get()
@@ -92,9 +92,9 @@ def test_a_contested_payment_still_counts(scenario, paid):
     ]
 
 
-def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(scenario, paid):
+def test_a_lost_chargeback_is_owed_from_that_day_and_never_charged(scenario, paid):
     close(scenario, contest(scenario, paid), "lost")
-    hear(scenario, "charge.dispute")
+    receive_events(scenario, "charge.dispute")
 
     with provider_schema(scenario.provider):
         row = Chargeback.objects.get()
@@ -120,11 +120,11 @@ def test_a_lost_one_is_owed_again_from_that_day_on_and_never_charged(scenario, p
     ]
 
 
-def test_a_won_one_changes_nothing(scenario, paid):
+def test_a_won_chargeback_changes_nothing(scenario, paid):
     dispute = contest(scenario, paid)
-    hear(scenario, "charge.dispute")
+    receive_events(scenario, "charge.dispute")
     close(scenario, dispute, "won")
-    hear(scenario, "charge.dispute")
+    receive_events(scenario, "charge.dispute")
 
     with provider_schema(scenario.provider):
         assert Chargeback.objects.get().state == State.WON
@@ -136,15 +136,15 @@ def test_a_won_one_changes_nothing(scenario, paid):
         ]
 
 
-def test_a_part_of_a_payment_is_taken_back(scenario, paid):
+def test_a_chargeback_of_a_part_lowers_the_paid_amount(scenario, paid):
     close(scenario, contest(scenario, paid, amount=5_000), "lost")
-    hear(scenario, "charge.dispute")
+    receive_events(scenario, "charge.dispute")
 
     with provider_schema(scenario.provider):
         assert (paid.paid_minor, paid.owed_minor) == (28_000, 5_000)
 
 
-def test_late_word_never_opens_a_decided_one_again(scenario, paid):
+def test_a_late_report_never_opens_a_decided_chargeback(scenario, paid):
     dispute = contest(scenario, paid)
     early = stripe_disputes.dispute(stripe_dispute_id=dispute)
     close(scenario, dispute, "lost")
@@ -157,7 +157,7 @@ def test_late_word_never_opens_a_decided_one_again(scenario, paid):
         assert paid.owed_minor == 33_000
 
 
-def test_word_of_a_dispute_before_word_of_its_payment_books_both(scenario):
+def test_a_dispute_event_before_its_payment_event_records_both(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
@@ -167,14 +167,14 @@ def test_word_of_a_dispute_before_word_of_its_payment_books_both(scenario):
     (intent,) = scenario.stripe.client().v1.payment_intents.list().data
     scenario.stripe.control("POST", "disputes", payment_intent=intent.id)
 
-    hear(scenario, "charge.dispute")
+    receive_events(scenario, "charge.dispute")
 
     with provider_schema(scenario.provider):
         assert Payment.objects.get().amount_minor == 33_000
         assert Chargeback.objects.get().payment == Payment.objects.get()
 
 
-def test_more_than_was_paid_or_another_payment_is_not_booked(scenario, paid):
+def test_a_chargeback_above_the_payment_is_not_booked(scenario, paid):
     dispute = contest(scenario, paid, amount=33_001)
     with pytest.raises(PaymentMismatch):
         book(scenario, dispute)
@@ -183,7 +183,7 @@ def test_more_than_was_paid_or_another_payment_is_not_booked(scenario, paid):
         assert not Chargeback.objects.exists()
 
 
-def test_a_dispute_of_somebody_elses_payment_is_passed_over(scenario):
+def test_a_dispute_of_another_accounts_payment_is_ignored(scenario):
     client = scenario.stripe.client().v1
     customer, method = scenario.stripe.customer_with()
     intent = client.payment_intents.create(
@@ -198,7 +198,7 @@ def test_a_dispute_of_somebody_elses_payment_is_passed_over(scenario):
     )
     scenario.stripe.control("POST", "disputes", payment_intent=intent.id)
 
-    hear(scenario, "charge.dispute")
+    receive_events(scenario, "charge.dispute")
 
     for provider in Provider.objects.filter(state=Provider.State.ACTIVE):
         with provider_schema(provider):
@@ -210,7 +210,7 @@ def test_a_dispute_of_somebody_elses_payment_is_passed_over(scenario):
 
 
 def test_an_inquiry_moves_no_money(scenario, paid):
-    told = {
+    inquiry = {
         "id": "du_inquiry",
         "payment_intent": paid.payments.get().stripe_payment_intent_id,
         "amount": 33_000,
@@ -220,5 +220,5 @@ def test_an_inquiry_moves_no_money(scenario, paid):
         "reason": "fraudulent",
     }
 
-    assert book_chargeback(facts=stripe_disputes.dispute_facts(told), now=timezone.now()) is None
+    assert book_chargeback(facts=stripe_disputes.dispute_facts(inquiry), now=timezone.now()) is None
     assert not Chargeback.objects.exists()

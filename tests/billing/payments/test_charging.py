@@ -1,4 +1,4 @@
-"""Charging once: what Stripe answers, loses or repeats, against the stand-in."""
+"""Charging exactly once with answers, lost answers and repeats of the Stripe stand-in."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.billing.conftest import NOVEMBER
 State = ChargeAttempt.State
 
 
-def test_a_card_is_charged_once_however_often_it_is_asked_for(scenario):
+def test_a_repeated_charge_charges_the_card_once(scenario):
     scenario.card()
     invoice = scenario.invoice()
 
@@ -31,9 +31,9 @@ def test_a_card_is_charged_once_however_often_it_is_asked_for(scenario):
     assert OutboxMessage.objects.filter(topic="billing.receipt_mail").count() == 1
 
 
-def test_a_decline_is_kept_with_its_reason_and_its_cause_never_tries_again(scenario):
+def test_a_decline_is_stored_and_its_cause_does_not_charge_again(scenario):
     scenario.card()
-    tell_last_card(scenario, "insufficient_funds")
+    set_card_answer(scenario, "insufficient_funds")
     invoice = scenario.invoice()
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -47,12 +47,12 @@ def test_a_decline_is_kept_with_its_reason_and_its_cause_never_tries_again(scena
     assert OutboxMessage.objects.filter(topic="billing.charge_failed_mail").count() == 1
 
 
-def test_another_cause_may_try_after_a_definite_failure(scenario):
+def test_another_cause_charges_after_a_definite_failure(scenario):
     scenario.card()
-    tell_last_card(scenario, "insufficient_funds")
+    set_card_answer(scenario, "insufficient_funds")
     invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    tell_last_card(scenario, "approve")
+    set_card_answer(scenario, "approve")
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1")
 
@@ -60,9 +60,9 @@ def test_another_cause_may_try_after_a_definite_failure(scenario):
     assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_bank_that_wants_its_holder_leaves_the_attempt_to_be_confirmed(scenario):
+def test_an_attempt_waits_if_the_bank_wants_a_confirmation(scenario):
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
 
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -85,7 +85,7 @@ def test_a_lost_answer_is_never_a_second_charge(scenario, kind):
     assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_what_is_sent_again_is_sent_with_the_same_key(scenario):
+def test_a_request_is_sent_again_with_the_same_key(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
@@ -113,7 +113,7 @@ def test_an_unknown_outcome_blocks_another_attempt(scenario):
 
 
 @pytest.mark.parametrize("did_its_work", [True, False])
-def test_a_saved_error_is_settled_by_looking_up_what_stripe_holds(scenario, did_its_work):
+def test_a_saved_error_is_settled_by_a_look_up_at_stripe(scenario, did_its_work):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("saved_500", path="/v1/payment_intents", work=did_its_work)
@@ -162,7 +162,7 @@ def test_too_many_requests_keep_the_attempt_for_later(scenario):
     assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_payment_in_processing_is_asked_about_and_not_repeated(scenario):
+def test_a_processing_payment_is_read_and_not_repeated(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.control("POST", "payments/hold", times=1)
@@ -200,7 +200,7 @@ def test_nothing_is_charged_without_a_debt_or_a_card(scenario):
         {"attempt_key": "charge-other"},
     ],
 )
-def test_word_of_another_payment_settles_nothing(scenario, wrong):
+def test_facts_of_another_payment_settle_nothing(scenario, wrong):
     scenario.card()
     invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -214,7 +214,7 @@ def test_word_of_another_payment_settles_nothing(scenario, wrong):
     assert Payment.objects.count() == 0
 
 
-def test_a_success_is_never_taken_back(scenario):
+def test_a_late_report_never_undoes_a_success(scenario):
     scenario.card()
     invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
@@ -228,7 +228,7 @@ def test_a_success_is_never_taken_back(scenario):
     assert Payment.objects.count() == 1
 
 
-def tell_last_card(scenario, answer):
+def set_card_answer(scenario, answer):
     scenario.stripe.control(
         "POST",
         "cards",

@@ -1,4 +1,4 @@
-"""What the billing contacts get by mail, through the outbox, with the invoice attached."""
+"""Mails of payments, sent through the outbox with the invoice attached."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,7 @@ def only_mail():
     return sent, html, attached
 
 
-def test_an_invoice_to_be_transferred_is_mailed_with_its_pdf(scenario):
+def test_an_invoice_paid_by_transfer_is_mailed_with_its_pdf(scenario):
     scenario.contract()
     scenario.organization(users=30)
 
@@ -54,7 +54,7 @@ def test_an_invoice_to_be_transferred_is_mailed_with_its_pdf(scenario):
         assert content == bytes(InvoiceDocument.objects.get(format="pdf").content)
 
 
-def test_a_paid_invoice_comes_as_a_copy(scenario):
+def test_a_receipt_is_mailed_for_a_paid_invoice(scenario):
     scenario.card()
     scenario.organization(users=30)
 
@@ -82,7 +82,7 @@ def test_a_receipt_is_dated_in_the_billing_zone(scenario):
         assert "31 October" not in queued.payload[part]
 
 
-def test_a_failed_charge_says_why_and_where_to_mend_it(scenario):
+def test_the_mail_of_a_failed_charge_has_the_reason_and_a_link(scenario):
     card = scenario.card()
     scenario.stripe.control(
         "POST",
@@ -102,7 +102,7 @@ def test_a_failed_charge_says_why_and_where_to_mend_it(scenario):
         assert "/account/billing/" in body
 
 
-def test_a_charge_that_first_needs_its_holder_and_then_fails_is_told_twice(scenario):
+def test_a_charge_that_needs_confirmation_and_then_fails_is_mailed_twice(scenario):
     card = scenario.card()
     wish = {"payment_method": card.stripe_payment_method_id}
     scenario.stripe.control("POST", "cards", **wish, answer="authentication_required")
@@ -117,15 +117,15 @@ def test_a_charge_that_first_needs_its_holder_and_then_fails_is_told_twice(scena
 
     deliver(scenario, now=NOVEMBER)
 
-    told = [sent.subject for sent in mail.outbox if "outstanding balance" not in sent.subject]
+    subjects = [sent.subject for sent in mail.outbox if "outstanding balance" not in sent.subject]
     number = f"{scenario.provider.invoice_prefix}-000001"
-    assert told == [
+    assert subjects == [
         f"Confirm the payment of invoice {number}",
         f"Your card could not be charged for invoice {number}",
     ]
 
 
-def test_names_are_text_in_a_mail(scenario):
+def test_names_are_escaped_in_a_mail(scenario):
     scenario.contract()
     scenario.organization(users=30)
     close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
@@ -153,7 +153,7 @@ def test_a_mail_waits_for_its_document(scenario):
 
 
 @pytest.mark.parametrize(("minutes", "waits"), [(0, 0.5), (30, 30), (600, 60)])
-def test_an_unknown_outcome_is_looked_at_again_ever_more_slowly(scenario, minutes, waits):
+def test_an_unknown_outcome_is_read_again_after_growing_waits(scenario, minutes, waits):
     scenario.card()
     invoice = scenario.invoice()
     with provider_schema(scenario.provider):

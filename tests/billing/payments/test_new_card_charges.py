@@ -1,4 +1,4 @@
-"""A new card pays what is outstanding: in order, once, and with an answer for each invoice."""
+"""New-card charges: in order, once, and with a result for each invoice."""
 
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -19,7 +19,7 @@ from core.outbox.topics import Postpone
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
 from tests.billing.payments.test_cards import set_up
-from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_charging import set_card_answer
 
 State = ChargeAttempt.State
 
@@ -69,12 +69,12 @@ def test_every_outstanding_invoice_is_charged_oldest_first(scenario):
         assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 3
 
 
-def test_a_decline_ends_only_that_invoices_turn(scenario):
+def test_after_a_decline_the_next_invoice_is_charged(scenario):
     invoices(scenario)
     scenario.card()
-    tell_last_card(scenario, "insufficient_funds")
+    set_card_answer(scenario, "insufficient_funds")
     charge_for_new_card({"card_id": PaymentMethod.objects.current().pk, "position": 0}, NOVEMBER)
-    tell_last_card(scenario, "approve")
+    set_card_answer(scenario, "approve")
 
     turns = work(scenario)
 
@@ -83,10 +83,10 @@ def test_a_decline_ends_only_that_invoices_turn(scenario):
     assert turns[0].next_attempt_at == NOVEMBER + timedelta(days=1)
 
 
-def test_a_card_refused_for_good_is_tried_once_and_the_rest_says_so(scenario):
+def test_a_hard_decline_stops_the_charges_of_the_card(scenario):
     invoices(scenario)
     scenario.card()
-    tell_last_card(scenario, "stolen_card")
+    set_card_answer(scenario, "stolen_card")
 
     turns = work(scenario)
 
@@ -97,10 +97,10 @@ def test_a_card_refused_for_good_is_tried_once_and_the_rest_says_so(scenario):
         assert scenario.stripe.charges(customer=scenario.customer())["failed"] == 1
 
 
-def test_a_message_that_comes_again_charges_nothing_again(scenario):
+def test_a_repeated_message_charges_nothing_again(scenario):
     invoices(scenario)
     scenario.card()
-    tell_last_card(scenario, "insufficient_funds")
+    set_card_answer(scenario, "insufficient_funds")
     message = {"card_id": PaymentMethod.objects.current().pk, "position": 0}
 
     for _ in range(3):
@@ -110,10 +110,10 @@ def test_a_message_that_comes_again_charges_nothing_again(scenario):
     assert OutboxMessage.objects.filter(topic="billing.new_card_charges").count() == 2
 
 
-def test_a_card_that_the_close_tried_already_is_not_tried_again_at_once(scenario):
+def test_a_card_that_the_close_charged_is_not_charged_again_at_once(scenario):
     invoices(scenario, count=1)
     card = scenario.card()
-    tell_last_card(scenario, "insufficient_funds")
+    set_card_answer(scenario, "insufficient_funds")
     closed = charge_invoice(invoice_id=card.invoices_to_charge[0], now=NOVEMBER)
 
     charge_for_new_card({"card_id": card.pk, "position": 0}, NOVEMBER)
@@ -123,7 +123,7 @@ def test_a_card_that_the_close_tried_already_is_not_tried_again_at_once(scenario
 
 
 def running(scenario, *, kind):
-    """An attempt of the old card that is not over yet."""
+    """An unfinished attempt of the old card."""
     scenario.card()
     invoice = scenario.invoice()
     if kind == "processing":
@@ -134,7 +134,7 @@ def running(scenario, *, kind):
 
 
 @pytest.mark.parametrize("answer", ["approve", "insufficient_funds"])
-def test_the_old_cards_running_attempt_is_waited_for(scenario, answer):
+def test_a_running_attempt_of_the_old_card_finishes_first(scenario, answer):
     attempt = running(scenario, kind="processing")
     assert attempt.state == State.PROCESSING
     other = scenario.invoice(month="2026-09-01", issued_at=NOVEMBER + timedelta(seconds=1))
@@ -179,9 +179,9 @@ def test_an_unknown_outcome_of_the_old_card_blocks_the_new_one(scenario):
         )
 
 
-def test_what_waits_for_the_old_cards_holder_is_withdrawn_and_then_charged(scenario):
+def test_an_attempt_that_waits_for_the_old_cards_holder_is_replaced(scenario):
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
     old = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     scenario.card("pm_card_mastercard")
@@ -197,12 +197,12 @@ def test_what_waits_for_the_old_cards_holder_is_withdrawn_and_then_charged(scena
         assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_holder_who_confirms_before_it_is_withdrawn_has_paid(scenario):
+def test_a_confirmation_before_the_withdrawal_pays_the_invoice(scenario):
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
     old = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    tell_last_card(scenario, "approve")
+    set_card_answer(scenario, "approve")
     scenario.stripe.client().v1.payment_intents.confirm(
         old.stripe_payment_intent_id, {"payment_method": old.stripe_payment_method_id}
     )
@@ -217,7 +217,7 @@ def test_a_holder_who_confirms_before_it_is_withdrawn_has_paid(scenario):
 @pytest.mark.parametrize(
     "kind", ["commit_then_timeout", "saved_500", "unsaved_500", "conflict", "rate_limit"]
 )
-def test_a_disturbed_round_charges_each_once(scenario, kind):
+def test_lost_answers_charge_each_invoice_once(scenario, kind):
     invoices(scenario)
     scenario.card()
     more = {"work": True} if kind == "saved_500" else {}
@@ -232,7 +232,7 @@ def test_a_disturbed_round_charges_each_once(scenario, kind):
 
 
 @pytest.mark.parametrize("kind", ["rate_limit", "timeout"])
-def test_a_stripe_that_is_busy_or_silent_costs_the_message_no_attempt(scenario, kind):
+def test_a_busy_or_silent_stripe_postpones_the_message(scenario, kind):
     running(scenario, kind="processing")
     new = scenario.card("pm_card_mastercard")
     scenario.stripe.fault(kind, path="/v1/payment_intents/*", method="GET")
@@ -241,7 +241,7 @@ def test_a_stripe_that_is_busy_or_silent_costs_the_message_no_attempt(scenario, 
         charge_for_new_card({"card_id": new.pk, "position": 0}, NOVEMBER)
 
 
-def test_a_card_that_was_replaced_in_its_turn_charges_no_more(scenario):
+def test_a_replaced_card_charges_no_further_invoice(scenario):
     invoices(scenario)
     first = scenario.card()
     second = scenario.card("pm_card_mastercard")

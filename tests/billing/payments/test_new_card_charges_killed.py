@@ -1,4 +1,4 @@
-"""Workers killed while a new card pays what is outstanding: each invoice is charged once."""
+"""New-card charges with killed workers: each invoice is charged once."""
 
 import os
 import random
@@ -24,7 +24,7 @@ CARDS = ("pm_card_visa", "pm_card_mastercard")
 
 
 def work(scenario, steps):
-    """One worker in a process of its own, for three days of the story; how it ended."""
+    """Run one worker process for three days of the test; return its exit code."""
     connections.close_all()
     pid = os.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""Paying while somebody is there, beside everything that charges by itself."""
+"""On-session payments beside automatic charges."""
 
 import pytest
 from django.core.cache import cache
@@ -7,11 +7,11 @@ from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Payment
 from billing.outbox_handlers import charge
 from billing.payments.charging import charge_invoice
-from billing.payments.on_session import ChargeIsRunning, NothingToPay, begin_on_session
+from billing.payments.on_session import NothingToPay, PaymentInProgress, begin_on_session
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
-from tests.billing.payments.test_payment_links import asked, holder_confirms, path_of
+from tests.billing.payments.test_payment_links import holder_confirms, invoice_to_confirm, path_of
 
 State = ChargeAttempt.State
 
@@ -21,15 +21,15 @@ def _no_limit_yet():
     cache.clear()
 
 
-def test_any_open_invoice_can_be_paid_with_a_card_entered_on_the_spot(client, scenario):
+def test_an_open_invoice_is_paid_with_a_card_entered_at_the_link(client, scenario):
     invoice = scenario.invoice(collection="by_invoice")
     path = path_of(invoice)
 
-    told = client.post(f"{path}begin/").json()
+    begun = client.post(f"{path}begin/").json()
     again = client.post(f"{path}begin/").json()
-    intent = told["client_secret"].partition("_secret_")[0]
-    assert told == again, "two tabs share one payment"
-    assert told["payment_method"] == ""
+    intent = begun["client_secret"].partition("_secret_")[0]
+    assert begun == again, "two tabs share one payment"
+    assert begun["payment_method"] == ""
     scenario.stripe.client().v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"})
     done = client.get(f"{path}return/", {"payment_intent": intent})
 
@@ -41,7 +41,7 @@ def test_any_open_invoice_can_be_paid_with_a_card_entered_on_the_spot(client, sc
         assert not mails.exists()
 
 
-def test_a_payment_begun_and_left_does_not_hold_up_an_automatic_charge(scenario):
+def test_an_abandoned_link_payment_does_not_block_an_automatic_charge(scenario):
     scenario.card()
     invoice = scenario.invoice()
     begun = begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
@@ -55,7 +55,7 @@ def test_a_payment_begun_and_left_does_not_hold_up_an_automatic_charge(scenario)
     assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_payment_over_another_amount_than_is_owed_now_is_made_anew(scenario):
+def test_a_payment_is_replaced_when_another_amount_is_due(scenario):
     invoice = scenario.invoice()
     first = begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
     Payment.objects.create(
@@ -76,20 +76,20 @@ def test_a_payment_over_another_amount_than_is_owed_now_is_made_anew(scenario):
     assert intents[1].amount_minor == 3_000
 
 
-def test_nothing_is_begun_beside_a_running_charge(scenario):
+def test_a_link_payment_is_refused_while_a_charge_runs(scenario):
     scenario.card()
     scenario.stripe.control("POST", "payments/hold", times=1)
     invoice = scenario.invoice()
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
-    with pytest.raises(ChargeIsRunning):
+    with pytest.raises(PaymentInProgress):
         begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
     attempt.refresh_from_db()
     assert attempt.secret_given_at is None, "a decline of it is a definite failure"
 
 
-def test_what_was_paid_in_another_tab_is_not_begun_again(scenario):
-    invoice, attempt = asked(scenario)
+def test_an_invoice_paid_in_another_tab_is_not_charged_again(scenario):
+    invoice, attempt = invoice_to_confirm(scenario)
     begin_on_session(invoice_id=invoice.pk, now=NOVEMBER)
     holder_confirms(scenario, attempt)
 
@@ -99,7 +99,7 @@ def test_what_was_paid_in_another_tab_is_not_begun_again(scenario):
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "conflict", "rate_limit"])
-def test_a_disturbed_beginning_makes_one_payment(client, scenario, kind):
+def test_a_lost_answer_at_the_beginning_makes_one_payment(client, scenario, kind):
     invoice = scenario.invoice()
     scenario.customer()
     path = path_of(invoice)

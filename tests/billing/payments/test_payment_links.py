@@ -1,4 +1,4 @@
-"""A link that pays one invoice: what it shows, when it is dead, and that nothing is paid twice."""
+"""Payment links: their page, their expiry, and no double payment."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from billing.payments.payment_links import LinkIsDead, linked_invoice, payment_l
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
-from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_charging import set_card_answer
 
 State = ChargeAttempt.State
 
@@ -33,17 +33,17 @@ def path_of(invoice, *, now=None):
     )
 
 
-def asked(scenario):
+def invoice_to_confirm(scenario):
     """An invoice whose charge waits for the holder of the card."""
     scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     invoice = scenario.invoice()
     return invoice, charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
 
 
 def holder_confirms(scenario, attempt, *, answer="approve"):
     with provider_schema(scenario.provider):
-        tell_last_card(scenario, answer)
+        set_card_answer(scenario, answer)
     intent = attempt.stripe_payment_intent_id
     try:
         scenario.stripe.client().v1.payment_intents.confirm(
@@ -56,7 +56,7 @@ def holder_confirms(scenario, attempt, *, answer="approve"):
 
 
 def test_the_page_shows_the_invoices_number_amount_and_payee_and_nothing_else(client, scenario):
-    invoice, attempt = asked(scenario)
+    invoice, attempt = invoice_to_confirm(scenario)
 
     answer = client.get(path_of(invoice))
     page = answer.content.decode()
@@ -83,14 +83,14 @@ def test_the_page_shows_the_invoices_number_amount_and_payee_and_nothing_else(cl
     assert "unsafe" not in answer["Content-Security-Policy"]
 
 
-def test_the_holder_confirms_the_same_payment_and_the_server_asks_stripe_itself(client, scenario):
-    invoice, attempt = asked(scenario)
+def test_a_confirmation_is_read_from_stripe_not_from_the_browser(client, scenario):
+    invoice, attempt = invoice_to_confirm(scenario)
     path = path_of(invoice)
 
-    told = client.post(f"{path}begin/").json()
+    begun = client.post(f"{path}begin/").json()
     early = client.get(f"{path}return/", {"payment_intent": attempt.stripe_payment_intent_id})
-    assert told["client_secret"].startswith(f"{attempt.stripe_payment_intent_id}_secret_")
-    assert told["payment_method"] == attempt.stripe_payment_method_id
+    assert begun["client_secret"].startswith(f"{attempt.stripe_payment_intent_id}_secret_")
+    assert begun["payment_method"] == attempt.stripe_payment_method_id
     assert early.status_code == 302, "what the browser says is not believed"
     intent = holder_confirms(scenario, attempt)
     done = client.get(f"{path}return/", {"payment_intent": intent})
@@ -103,7 +103,7 @@ def test_the_holder_confirms_the_same_payment_and_the_server_asks_stripe_itself(
 
 
 def test_after_payment_or_void_the_link_is_dead(client, scenario):
-    invoice, attempt = asked(scenario)
+    invoice, attempt = invoice_to_confirm(scenario)
     path = path_of(invoice)
     invoice.voided_at = NOVEMBER
     invoice.save()
@@ -147,8 +147,8 @@ def test_a_link_of_a_closed_provider_is_dead(client, scenario):
     assert client.get(path).status_code == 404
 
 
-def test_a_link_opens_its_own_invoice_for_whoever_is_signed_in(client, scenario, people):
-    """Another provider's administrator sees what anyone sees, and stays in their own schema."""
+def test_a_link_shows_its_invoice_to_another_providers_administrator(client, scenario, people):
+    """Their session keeps its own schema."""
     client.force_login(people.sofia)
     invoice = scenario.invoice()
 
@@ -158,8 +158,8 @@ def test_a_link_opens_its_own_invoice_for_whoever_is_signed_in(client, scenario,
     assert scenario.provider.name not in page
 
 
-def test_another_payment_named_at_the_return_settles_nothing(client, scenario):
-    _, attempt = asked(scenario)
+def test_the_return_with_another_payment_settles_nothing(client, scenario):
+    _, attempt = invoice_to_confirm(scenario)
     other = scenario.invoice(month="2026-09-01")
     path = path_of(other)
     holder_confirms(scenario, attempt)
@@ -179,14 +179,14 @@ def test_too_many_calls_from_one_address_are_refused(client, scenario):
     assert answers[60] == 429
 
 
-def test_beginning_needs_the_pages_own_token(scenario):
+def test_a_payment_without_the_pages_csrf_token_is_refused(scenario):
     strict = Client(enforce_csrf_checks=True)
 
     assert strict.post(f"{path_of(scenario.invoice())}begin/").status_code == 403
 
 
 def test_a_decline_on_session_stays_with_the_same_payment(client, scenario):
-    invoice, attempt = asked(scenario)
+    invoice, attempt = invoice_to_confirm(scenario)
     path = path_of(invoice)
     client.post(f"{path}begin/")
     holder_confirms(scenario, attempt, answer="insufficient_funds")
@@ -203,8 +203,8 @@ def test_a_decline_on_session_stays_with_the_same_payment(client, scenario):
         assert charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1") == attempt
 
 
-def test_the_mail_brings_the_link_and_none_after_payment(scenario):
-    invoice, attempt = asked(scenario)
+def test_the_mailed_link_is_dead_after_payment(scenario):
+    invoice, attempt = invoice_to_confirm(scenario)
     invoice.refresh_from_db()
     render_documents(invoice=invoice, now=NOVEMBER)
 

@@ -1,4 +1,4 @@
-"""When a declined card is tried again, and when it is left alone."""
+"""Retries of declined cards, and the declines that are not retried."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
-from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_charging import set_card_answer
 
 State = ChargeAttempt.State
 DAYS = [1, 3, 5, 7]
@@ -50,7 +50,7 @@ def test_the_next_day_of_the_schedule_counts_from_the_first_failure(hours, day):
         ("withdrawn", False),
     ],
 )
-def test_what_the_bank_means_for_good_is_not_asked_again(code, is_retried):
+def test_a_hard_decline_is_not_retried(code, is_retried):
     found = next_retry(decline_code=code, first_failed_at=NOVEMBER, now=NOVEMBER, days=DAYS)
 
     assert bool(found) == is_retried
@@ -61,7 +61,7 @@ def retries():
 
 
 def work(scenario, *, until):
-    """Workers that look every half hour, as the beat does."""
+    """Deliver due work every half hour, like the scheduler."""
     OutboxMessage.objects.exclude(topic="billing.charge").delete()
     for half in range(int((until - NOVEMBER) / timedelta(minutes=30)) + 1):
         while deliver_due(now=NOVEMBER + half * timedelta(minutes=30)):
@@ -70,7 +70,7 @@ def work(scenario, *, until):
 
 def declined(scenario, answer="insufficient_funds", **changes):
     scenario.card()
-    tell_last_card(scenario, answer)
+    set_card_answer(scenario, answer)
     invoice = scenario.invoice(**changes)
     charge({"invoice_id": invoice.pk}, NOVEMBER)
     return invoice
@@ -84,7 +84,7 @@ def attempts(scenario):
         ]
 
 
-def test_each_day_of_the_schedule_is_tried_once_and_then_no_more(scenario):
+def test_each_day_of_the_schedule_has_one_retry(scenario):
     declined(scenario)
 
     work(scenario, until=NOVEMBER + timedelta(days=9))
@@ -96,7 +96,7 @@ def test_each_day_of_the_schedule_is_tried_once_and_then_no_more(scenario):
 
 def test_a_retry_that_succeeds_ends_the_schedule(scenario):
     invoice = declined(scenario)
-    tell_last_card(scenario, "approve")
+    set_card_answer(scenario, "approve")
 
     work(scenario, until=NOVEMBER + timedelta(days=9))
 
@@ -105,9 +105,9 @@ def test_a_retry_that_succeeds_ends_the_schedule(scenario):
         assert next_attempt_at(invoice) is None
 
 
-def test_a_card_reported_lost_meanwhile_is_left_alone_from_then_on(scenario):
+def test_a_card_reported_lost_is_not_retried_any_more(scenario):
     declined(scenario)
-    tell_last_card(scenario, "lost_card")
+    set_card_answer(scenario, "lost_card")
 
     work(scenario, until=NOVEMBER + timedelta(days=9))
 
@@ -115,7 +115,7 @@ def test_a_card_reported_lost_meanwhile_is_left_alone_from_then_on(scenario):
 
 
 @pytest.mark.parametrize("what", ["voided_at", "written_off_at"])
-def test_what_is_not_owed_any_more_is_not_tried(scenario, what):
+def test_an_invoice_that_is_not_owed_is_not_retried(scenario, what):
     invoice = declined(scenario)
     setattr(invoice, what, NOVEMBER)
     invoice.save()
@@ -139,9 +139,9 @@ def test_a_retry_delivered_twice_is_one_attempt(scenario):
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "saved_500", "conflict", "rate_limit"])
-def test_a_disturbed_retry_charges_once(scenario, kind):
+def test_a_retry_with_a_lost_answer_charges_once(scenario, kind):
     declined(scenario)
-    tell_last_card(scenario, "approve")
+    set_card_answer(scenario, "approve")
     work_at = {"work": True} if kind == "saved_500" else {}
     scenario.stripe.fault(kind, path="/v1/payment_intents", **work_at)
 
@@ -152,7 +152,7 @@ def test_a_disturbed_retry_charges_once(scenario, kind):
         assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_bank_that_wants_its_holder_is_not_asked_again_behind_his_back(scenario):
+def test_a_charge_that_needs_confirmation_is_not_retried(scenario):
     declined(scenario, answer="authentication_required")
 
     work(scenario, until=NOVEMBER + timedelta(days=9))
@@ -172,7 +172,7 @@ def test_a_replaced_card_is_not_retried(scenario):
     assert next_attempt_at(invoice) is None
 
 
-def test_the_invoice_page_tells_the_instant_of_the_next_attempt(client, people, scenario):
+def test_the_invoice_page_shows_the_next_attempt(client, people, scenario):
     invoice = declined(scenario, billing_time_zone="Europe/Berlin")
     client.force_login(people.bill)
 
@@ -181,14 +181,14 @@ def test_the_invoice_page_tells_the_instant_of_the_next_attempt(client, people, 
     assert "Next attempt: 2 Nov 2026, 01:10:00 UTC+01:00" in page
 
 
-def test_the_days_are_a_setting(scenario, settings):
+def test_the_retry_days_are_a_setting(scenario, settings):
     settings.RETRY_DAYS = [2]
     declined(scenario)
 
     assert [message.due_at - NOVEMBER for message in retries()] == [timedelta(days=2)]
 
 
-def test_another_close_never_repeats_a_failed_one(scenario):
+def test_a_repeated_close_does_not_charge_again(scenario):
     invoice = declined(scenario)
 
     again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=1))

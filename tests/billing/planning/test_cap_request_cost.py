@@ -1,4 +1,4 @@
-"""Requests for a higher cap: the pages, from the refusal to the raised cap and back."""
+"""Cap requests: the pages, from the refusal to the raised cap and back."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -101,7 +101,7 @@ def test_declining_needs_a_text_and_changes_no_cap(
         ("5", "x" * 1001),
     ],
 )
-def test_bad_requests_are_explained(
+def test_an_invalid_request_is_refused_with_a_reason(
     as_otto: Client, north: Provider, capped: Organization, cap: str, reason: str
 ) -> None:
     answer = as_otto.post(OWN, {"cap": cap, "reason": reason})
@@ -127,7 +127,7 @@ def test_approving_never_lowers_a_cap(
 
 @time_machine.travel(NOW, tick=False)
 @pytest.mark.parametrize("day", ["2026-03-02", "2030-01-01", "9999-12-31", "31.3.", "0000-00-00"])
-def test_days_that_make_no_sense_are_refused(
+def test_invalid_last_days_are_refused(
     as_bill: Client, people: Personas, capped: Organization, day: str
 ) -> None:
     with provider_schema(people.north):
@@ -137,7 +137,7 @@ def test_days_that_make_no_sense_are_refused(
 
 
 @time_machine.travel(NOW, tick=False)
-def test_the_former_cap_comes_back_after_the_last_day(
+def test_the_former_cap_returns_after_the_last_day(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
@@ -159,7 +159,7 @@ def test_the_former_cap_comes_back_after_the_last_day(
         assert cap_of(capped) == 5
 
 
-def test_who_may_not_change_caps_sees_no_requests(
+def test_an_administrator_without_permission_sees_no_requests(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
@@ -198,10 +198,12 @@ def test_requests_of_removed_organizations_are_gone(
 def test_the_cost_is_price_times_added_users(
     cap: int, users: int, changes: dict[str, object], amount: str
 ) -> None:
-    assert cap_cost(asked=30, cap=cap, users=users, contract=contract(**changes)).amount == amount
+    assert (
+        cap_cost(requested=30, cap=cap, users=users, contract=contract(**changes)).amount == amount
+    )
 
 
-def test_who_asked_may_withdraw_and_ask_anew(
+def test_an_organization_admin_withdraws_and_requests_again(
     as_otto: Client, as_bill: Client, north: Provider, capped: Organization
 ) -> None:
     as_otto.post(OWN, {"cap": "5", "reason": "Cooks"})

@@ -1,4 +1,4 @@
-"""Cap what-if: from a draft over its outcome to caps in force."""
+"""Cap simulation: drafts, their results, and applying them."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -99,7 +99,7 @@ def test_the_draft_is_replayed_over_the_past_month_by_month(
     assert caps(north) == {"Acme": None, "Bravo": None}
 
 
-def test_what_the_month_can_cost_at_most(bill: Client, acme: Organization) -> None:
+def test_the_page_shows_the_most_that_the_month_can_cost(bill: Client, acme: Organization) -> None:
     assert "$88.00, and whatever 2 without a cap still add" in bill.get(PAGE).text
     draft(bill, acme, "20")
     page = bill.get(PAGE).text
@@ -107,7 +107,7 @@ def test_what_the_month_can_cost_at_most(bill: Client, acme: Organization) -> No
     assert "and whatever 1 without a cap still adds" in page
 
 
-def test_applying_sets_all_and_notes_each(
+def test_applying_a_draft_sets_and_logs_every_cap(
     bill: Client, acme: Organization, north: Provider, people: Personas
 ) -> None:
     with provider_schema(north):
@@ -122,16 +122,16 @@ def test_applying_sets_all_and_notes_each(
     with provider_schema(north):
         assert not DraftCap.objects.exists()
         noted = AuditEntry.objects.filter(action="organization.user_cap_changed").order_by("-pk")
-        told = {one.subject: (one.before, one.after, one.actor_name) for one in noted[:2]}
+        logged = {one.subject: (one.before, one.after, one.actor_name) for one in noted[:2]}
     name = people.bill.name
-    assert told == {
+    assert logged == {
         "Acme": ({"user_cap": None}, {"user_cap": 5}, name),
         "Bravo": ({"user_cap": 9}, {"user_cap": None}, name),
     }
     assert bill.post(f"{PAGE}apply/").status_code == 302
 
 
-def test_a_cap_changed_meanwhile_stops_all_of_it_until_it_is_seen(
+def test_a_cap_changed_meanwhile_stops_the_whole_draft(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
     with provider_schema(north):
@@ -148,7 +148,7 @@ def test_a_cap_changed_meanwhile_stops_all_of_it_until_it_is_seen(
     assert caps(north) == {"Acme": 5, "Bravo": 3}
 
 
-def test_a_mistake_is_said_at_its_row_and_keeps_nothing(
+def test_an_invalid_cap_is_refused_at_its_row(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
     page = draft(bill, acme, "20000", status=422)
@@ -158,7 +158,7 @@ def test_a_mistake_is_said_at_its_row_and_keeps_nothing(
         assert not DraftCap.objects.exists()
 
 
-def test_what_is_typed_is_kept_before_the_page_is_left(bill: Client, acme: Organization) -> None:
+def test_typed_caps_are_saved_before_the_page_is_left(bill: Client, acme: Organization) -> None:
     answer = bill.post(
         PAGE, {f"cap-{acme.pk}": "7", "cap-1": "many"}, headers={"HX-Request": "true"}
     )
@@ -166,7 +166,7 @@ def test_what_is_typed_is_kept_before_the_page_is_left(bill: Client, acme: Organ
     assert 'value="7"' in bill.get("/account/cap-simulation/?filter=draft").text
 
 
-def test_an_empty_cell_leaves_the_cap_and_one_in_force_is_no_draft(
+def test_an_empty_cell_or_the_current_cap_is_no_draft(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
     draft(bill, acme, "5")
@@ -176,7 +176,7 @@ def test_an_empty_cell_leaves_the_cap_and_one_in_force_is_no_draft(
         assert not DraftCap.objects.exists()
 
 
-def test_a_rule_and_a_list_fill_the_draft(
+def test_a_rule_or_a_list_fills_the_draft(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
     rule = {"base": "twelve_months", "percent": "10", "whom": "all"}
@@ -184,9 +184,9 @@ def test_a_rule_and_a_list_fill_the_draft(
     with provider_schema(north):
         drafted = dict(DraftCap.objects.values_list("organization__name", "cap"))
     assert drafted == {"Acme": 8, "Bravo": 2}
-    wrong = bill.post(f"{PAGE}list/", {"caps": "Acme,12\nNobody,3"})
+    wrong = bill.post(f"{PAGE}list/", {"caps": "Acme,12\nUnknown,3"})
     assert wrong.status_code == 422
-    assert "Line 2: there is no organization “Nobody”." in wrong.text
+    assert "Line 2: there is no organization “Unknown”." in wrong.text
     assert bill.post(f"{PAGE}list/", {"caps": "acme;12"}).status_code == 302
     with provider_schema(north):
         drafted = dict(DraftCap.objects.values_list("organization__name", "cap"))
@@ -196,7 +196,7 @@ def test_a_rule_and_a_list_fill_the_draft(
     assert bill.post(f"{PAGE}rule/", rule | {"percent": "x"}).status_code == 422
 
 
-def test_a_draft_is_its_makers_own(
+def test_a_draft_is_visible_to_its_author_only(
     bill: Client, acme: Organization, sign_in: SignIn, people: Personas
 ) -> None:
     draft(bill, acme, "5")
@@ -206,7 +206,7 @@ def test_a_draft_is_its_makers_own(
     assert adam.post(f"{PAGE}apply/").status_code == 403
 
 
-def test_months_are_rated_by_the_contract_of_their_time(
+def test_each_month_is_rated_by_its_contract(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
     with provider_schema(north):
@@ -226,7 +226,7 @@ def saved(bill: Client) -> str:
     return after.split('stat-value">')[1].split("<")[0]
 
 
-def test_many_caps_are_set_or_none(acme: Organization, north: Provider) -> None:
+def test_either_all_caps_are_set_or_none(acme: Organization, north: Provider) -> None:
     with provider_schema(north):
         bravo = Organization.objects.get(name="Bravo")
         changes = [CapChange(acme.pk, None, 5), CapChange(bravo.pk, 7, 5)]

@@ -1,4 +1,4 @@
-"""Adding by form says what a new peak costs before it is made."""
+"""The forms that add users show the cost of a new peak first."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -62,36 +62,36 @@ def users(north: Provider) -> int:
         return ManagedUser.objects.filter(removed_at=None).count()
 
 
-def test_a_new_peak_is_told_with_its_cost_and_added_when_confirmed(
+def test_a_new_peak_is_shown_with_its_cost_and_added_after_confirmation(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     bill = sign_in(client, people.bill)
     form = {"email": "new@acme.example", "name": "New"}
-    told = bill.post(address(acme), form)
-    assert told.status_code == 200
-    assert "new peak of the month" in told.text
-    assert "rises from 3 to 4" in told.text
-    assert "$11.00" in told.text
-    assert 'name="seen_peak" value="4"' in told.text
-    assert 'value="new@acme.example"' in told.text
-    assert "costs nothing" in told.text
+    answer = bill.post(address(acme), form)
+    assert answer.status_code == 200
+    assert "new peak of the month" in answer.text
+    assert "rises from 3 to 4" in answer.text
+    assert "$11.00" in answer.text
+    assert 'name="seen_peak" value="4"' in answer.text
+    assert 'value="new@acme.example"' in answer.text
+    assert "costs nothing" in answer.text
     assert users(north) == 3
     assert bill.post(address(acme), form | {"seen_peak": "4"}).status_code == 302
     assert users(north) == 4
 
 
 @pytest.mark.parametrize("seen", ["", "3", "-4", "four", "٤", "4" * 30])
-def test_whoever_was_not_told_of_this_peak_is_asked(
+def test_a_confirmation_of_another_peak_is_shown_the_new_one(
     seen: str, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
-    """Somebody else added one meanwhile: what was confirmed was another, lower peak."""
+    """Another user was added meanwhile, so the confirmed peak was a lower one."""
     bill = sign_in(Client(), people.bill)
     answer = bill.post(address(acme), {"email": "new@acme.example", "seen_peak": seen})
     assert "new peak" in answer.text
     assert users(north) == 3
 
 
-def test_replacing_a_leaver_asks_nothing(
+def test_replacing_a_removed_user_needs_no_confirmation(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -103,7 +103,7 @@ def test_replacing_a_leaver_asks_nothing(
 
 
 @pytest.mark.parametrize("person", ["adam", "otto"])
-def test_who_may_not_see_money_is_told_without_it(
+def test_an_administrator_without_billing_permission_sees_no_cost(
     person: str, client: Client, sign_in: SignIn, people: Personas, acme: Organization
 ) -> None:
     who = getattr(people, person)
@@ -117,7 +117,7 @@ def test_who_may_not_see_money_is_told_without_it(
     assert "11.00" not in answer.text
 
 
-def test_at_the_cap_the_cap_is_told_and_no_cost(
+def test_at_the_cap_the_page_shows_the_cap_and_no_cost(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -127,7 +127,9 @@ def test_at_the_cap_the_cap_is_told_and_no_cost(
     assert "new peak" not in answer.text
 
 
-def told(north: Provider, organization: Organization, how_many: int = 1) -> tuple[str, int, bool]:
+def cost_of(
+    north: Provider, organization: Organization, how_many: int = 1
+) -> tuple[str, int, bool]:
     with provider_schema(north):
         peak = cost_of_peak(Addition(organization, Metric.USERS, how_many), NOW)
     return (peak.cost, peak.added, peak.starts_overage) if peak else ("", 0, False)
@@ -137,27 +139,27 @@ def test_a_commitment_is_used_up_before_anything_costs(north: Provider, acme: Or
     with provider_schema(north):
         Contract.objects.all().delete()
         contract(kind="committed", committed_quantity=5).save()
-    assert told(north, acme, 2) == ("", 0, False)
-    assert told(north, acme, 3) == ("$11.00", 1, True)
-    assert told(north, acme, 5) == ("$33.00", 3, True)
+    assert cost_of(north, acme, 2) == ("", 0, False)
+    assert cost_of(north, acme, 3) == ("$11.00", 1, True)
+    assert cost_of(north, acme, 5) == ("$33.00", 3, True)
     with provider_schema(north):
         for number in range(3, 7):
             add(acme, number, NOW)
-    assert told(north, acme) == ("$11.00", 1, False)
+    assert cost_of(north, acme) == ("$11.00", 1, False)
 
 
 def test_the_cost_is_of_the_whole_month_with_its_tax(north: Provider, acme: Organization) -> None:
     with provider_schema(north):
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
-    assert told(north, acme) == ("$13.09", 1, False)
+    assert cost_of(north, acme) == ("$13.09", 1, False)
     with time_machine.travel(datetime(2026, 3, 31, 23, tzinfo=UTC)):
-        assert told(north, acme) == ("$13.09", 1, False)
+        assert cost_of(north, acme) == ("$13.09", 1, False)
 
 
-def test_only_what_is_billed_costs(north: Provider, acme: Organization) -> None:
+def test_only_billed_metrics_have_a_cost(north: Provider, acme: Organization) -> None:
     with provider_schema(north):
         Contract.objects.update(metric="devices")
-    assert told(north, acme) == ("", 0, False)
+    assert cost_of(north, acme) == ("", 0, False)
     with provider_schema(north):
         device = cost_of_peak(Addition(acme, Metric.DEVICES, 2), NOW)
         assert device is not None
@@ -171,20 +173,22 @@ def test_only_what_is_billed_costs(north: Provider, acme: Organization) -> None:
                 via=Via.DEMO,
                 now=NOW,
             )
-    assert told(north, acme, 2) == ("", 0, False)
-    assert told(north, acme, 3) == ("$11.00", 1, False)
+    assert cost_of(north, acme, 2) == ("", 0, False)
+    assert cost_of(north, acme, 3) == ("$11.00", 1, False)
     with provider_schema(north):
         Contract.objects.all().delete()
-    assert told(north, acme, 9) == ("", 0, False)
+    assert cost_of(north, acme, 9) == ("", 0, False)
 
 
 def test_inside_the_free_allowance_nothing_costs(north: Provider, acme: Organization) -> None:
     with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=10)
-    assert told(north, acme) == ("", 0, False)
+    assert cost_of(north, acme) == ("", 0, False)
 
 
-def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organization) -> None:
+def test_an_addition_below_the_peak_takes_one_statement(
+    north: Provider, acme: Organization
+) -> None:
     with provider_schema(north):
         user = ManagedUser.objects.get(email="u0@acme.example")
         remove_member(member=user, actor=SYSTEM_ACTOR, now=NOW)
@@ -193,7 +197,7 @@ def test_an_addition_below_the_peak_takes_one_look(north: Provider, acme: Organi
         assert len(statements) == 1
 
 
-def test_an_import_tells_before_it_is_confirmed(
+def test_an_import_shows_the_cost_before_it_is_confirmed(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):

@@ -1,4 +1,4 @@
-"""What a rehearsal draws attention to: unusual quantities, the card, what is not mapped."""
+"""The warnings of a preview: unusual quantities, the card, missing checks."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from billing.preview.changes import unusual
 from billing.preview.checks import CheckResult, Finding
 from core.metrics import Metric
 from tenants.models import MeteringPolicy
-from tests.billing.preview.test_month_preview import rehearsed
+from tests.billing.preview.test_month_preview import previewed
 
 MID_OCTOBER = datetime(2026, 10, 15, tzinfo=UTC)
 
@@ -30,17 +30,17 @@ MID_OCTOBER = datetime(2026, 10, 15, tzinfo=UTC)
         (12, [0, 0, 5], 5),
     ],
 )
-def test_far_from_the_median_is_unusual(quantity, before, usual):
+def test_a_quantity_far_from_the_median_is_unusual(quantity, before, usual):
     assert unusual(quantity, before=before) == usual
 
 
-def test_the_card_is_looked_at_as_on_the_day_of_the_charge(scenario):
+def test_the_card_is_assessed_as_of_the_day_of_the_charge(scenario):
     card = scenario.card()
     scenario.organization(users=3)
 
     def risks(year, month, now=MID_OCTOBER):
         PaymentMethod.objects.filter(pk=card.pk).update(expiry_year=year, expiry_month=month)
-        return rehearsed(scenario, now=now).card.risks
+        return previewed(scenario, now=now).card.risks
 
     assert risks(2026, 12) == ()
     assert "will have expired by 1 November 2026" in risks(2026, 10)[0]
@@ -66,24 +66,24 @@ def test_without_a_card_the_invoice_goes_by_mail(scenario):
     scenario.contract()
     scenario.organization(users=3)
 
-    found = rehearsed(scenario)
+    found = previewed(scenario)
 
     assert (found.card.card, found.charged) == (None, [])
     assert found.recipients == (scenario.provider.contact_email,)
 
 
-def test_the_free_allowance_says_why_there_is_nothing(scenario):
+def test_a_preview_names_the_free_allowance(scenario):
     scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
     scenario.organization(users=3)
 
-    assert rehearsed(scenario).why_nothing == "Free allowance"
+    assert previewed(scenario).why_nothing == "Free allowance"
 
 
-def test_nothing_checked_is_never_clean(scenario):
+def test_a_preview_without_checks_says_so(scenario):
     scenario.contract()
     acme = scenario.organization(users=3)
-    assert [result.is_connected for result in rehearsed(scenario).checks] == [False]
+    assert [result.is_connected for result in previewed(scenario).checks] == [False]
 
     def mapping(quantities, now):
         (billed,) = quantities
@@ -92,5 +92,5 @@ def test_nothing_checked_is_never_clean(scenario):
         return CheckResult("Autotask", is_connected=True, summary="", findings=(Finding("Acme"),))
 
     assert [
-        finding.title for finding in rehearsed(scenario, checks=[mapping]).checks[0].findings
+        finding.title for finding in previewed(scenario, checks=[mapping]).checks[0].findings
     ] == ["Acme"]

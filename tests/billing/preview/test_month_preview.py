@@ -1,4 +1,4 @@
-"""The rehearsal of a month: the close to the cent, and nothing of it kept."""
+"""The preview of a month: equal to the close, and without effect."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ MID_OCTOBER = datetime(2026, 10, 15, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, 0, 10, tzinfo=UTC)
 
 
-def rehearsed(scenario, month=OCTOBER, now=NOVEMBER, checks=()):
+def previewed(scenario, month=OCTOBER, now=NOVEMBER, checks=()):
     return preview_month(provider=scenario.provider, month=month, now=now, checks=checks)
 
 
@@ -40,7 +40,7 @@ def add(organization, when, number):
 
 
 def as_issued(invoice):
-    """An invoice's amounts and lines, as a draft has them."""
+    """Return an invoice's amounts and lines in the form of `as_drafted`."""
     return (
         invoice.kind,
         invoice.collection,
@@ -81,7 +81,7 @@ KINDS = {"pay_as_you_go": {}, "committed": {"kind": "committed", "committed_quan
 
 @pytest.fixture(params=KINDS)
 def two_months(scenario, request):
-    """October is closed, something of it was told late, November is over."""
+    """October is closed, some of its usage was reported late, and November is over."""
     scenario.contract(**KINDS[request.param])
     BillingProfile.objects.create(
         legal_name="North GmbH",
@@ -98,8 +98,8 @@ def two_months(scenario, request):
     return scenario
 
 
-def test_the_close_issues_exactly_what_was_rehearsed(two_months):
-    plan = rehearsed(two_months, OCTOBER.next, DECEMBER).plan
+def test_the_close_issues_exactly_the_previewed_invoices(two_months):
+    plan = previewed(two_months, OCTOBER.next, DECEMBER).plan
     drafts = [as_drafted(draft) for draft in plan.drafts]
 
     run = close(two_months, OCTOBER.next, DECEMBER)
@@ -110,19 +110,19 @@ def test_the_close_issues_exactly_what_was_rehearsed(two_months):
     assert InvoiceLine.objects.filter(kind="adjustment").exists()
 
 
-def test_a_rehearsal_changes_nothing_at_all(two_months):
+def test_a_preview_changes_nothing(two_months):
     schema = two_months.provider.schema_name
     before = everything(schema)
 
-    rehearsed(two_months, OCTOBER.next, DECEMBER)
-    rehearsed(two_months, OCTOBER.next, datetime(2026, 11, 15, tzinfo=UTC))
+    previewed(two_months, OCTOBER.next, DECEMBER)
+    previewed(two_months, OCTOBER.next, datetime(2026, 11, 15, tzinfo=UTC))
 
     assert everything(schema) == before
-    # And who comes next may write again.
+    # The next transaction can write again.
     assert close(two_months, OCTOBER.next, DECEMBER).issued_at
 
 
-def test_the_database_itself_refuses_what_a_rehearsal_would_write(scenario):
+def test_the_database_refuses_writes_of_a_preview(scenario):
     scenario.contract()
     scenario.organization(users=3)
 
@@ -131,14 +131,14 @@ def test_the_database_itself_refuses_what_a_rehearsal_would_write(scenario):
         return CheckResult("PSA", is_connected=True, summary="")
 
     with pytest.raises(DatabaseError, match="read-only"):
-        rehearsed(scenario, checks=[writes])
+        previewed(scenario, checks=[writes])
 
 
-def test_the_running_month_is_rehearsed_as_far_as_it_went(scenario):
+def test_a_preview_of_the_current_month_has_its_usage_so_far(scenario):
     scenario.contract()
     scenario.organization(users=3)
 
-    running = rehearsed(scenario, now=MID_OCTOBER)
+    running = previewed(scenario, now=MID_OCTOBER)
 
     assert (running.is_running, running.plan.total_minor) == (True, 3_300)
     assert (running.charge_day.isoformat(), running.due_day.isoformat()) == (
@@ -147,7 +147,7 @@ def test_the_running_month_is_rehearsed_as_far_as_it_went(scenario):
     )
 
 
-def test_months_to_rehearse_are_those_over_and_the_running_one(scenario):
+def test_months_to_preview_are_the_open_ones_and_the_current_one(scenario):
     scenario.contract(starts_on="2026-10-01")
     scenario.organization(users=3)
     ask = {"provider": scenario.provider, "now": DECEMBER}
@@ -163,20 +163,20 @@ def test_months_to_rehearse_are_those_over_and_the_running_one(scenario):
 
 
 @pytest.mark.parametrize(
-    ("month", "said"),
+    ("month", "expected"),
     [
         (OCTOBER, "is closed: 1 invoice"),
         (Month(2019, 1), "nothing to close in 2019-01"),
         (Month(2027, 1), "has not begun"),
     ],
 )
-def test_other_months_are_refused(scenario, month, said):
+def test_a_closed_or_future_month_is_not_previewed(scenario, month, expected):
     scenario.contract()
     scenario.organization(users=3)
     close(scenario)
 
-    with pytest.raises(CannotPreview, match=said):
-        rehearsed(scenario, month)
+    with pytest.raises(CannotPreview, match=expected):
+        previewed(scenario, month)
 
 
 def test_each_organization_is_compared_with_last_month(scenario):
@@ -192,7 +192,7 @@ def test_each_organization_is_compared_with_last_month(scenario):
     add(grows, datetime(2026, 12, 5, tzinfo=UTC), 4)
     add(scenario.organization(users=0, name="New"), datetime(2026, 12, 5, tzinfo=UTC), 2)
 
-    found = rehearsed(scenario, Month(2026, 12), DECEMBER + timedelta(days=20))
+    found = previewed(scenario, Month(2026, 12), DECEMBER + timedelta(days=20))
 
     assert {change.name: (change.kind, change.before, change.now) for change in found.changes} == {
         "Grows": (Kind.MORE, 3, 7),
@@ -207,7 +207,7 @@ def test_each_organization_is_compared_with_last_month(scenario):
     assert stays.pk in {change.organization_id for change in found.changes}
 
 
-def test_the_command_tells_and_changes_nothing(scenario):
+def test_the_command_prints_the_preview_and_changes_nothing(scenario):
     scenario.contract()
     scenario.organization(users=3)
     before, out = everything(scenario.provider.schema_name), StringIO()
@@ -222,4 +222,4 @@ def test_the_command_tells_and_changes_nothing(scenario):
     with pytest.raises(CommandError, match="not a month"):
         call_command("preview_close", month="October")
     with pytest.raises(CommandError, match="no provider"):
-        call_command("preview_close", provider="nobody")
+        call_command("preview_close", provider="unknown")

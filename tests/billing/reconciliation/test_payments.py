@@ -1,4 +1,4 @@
-"""The daily reconciliation: unknowns settled, and what either side lacks told once."""
+"""The reconciliation of payments: unknown outcomes are settled, differences stored once."""
 
 import logging
 from datetime import timedelta
@@ -12,7 +12,7 @@ from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Payment, PaymentDifference
 from billing.payments.charging import charge_invoice
 from billing.payments.on_session import begin_on_session
-from billing.reconciliation import LOOK_BACK, reconcile
+from billing.reconciliation.payments import LOOK_BACK, reconcile
 from mtp.schedule import BEAT_SCHEDULE
 
 State = ChargeAttempt.State
@@ -39,7 +39,7 @@ def kinds():
     return [(row.kind, row.stripe_minor, row.recorded_minor, bool(row.settled_at)) for row in rows]
 
 
-def test_books_that_agree_bring_no_row(scenario, now, caplog):
+def test_equal_payments_make_no_row(scenario, now, caplog):
     paid(scenario)
 
     assert reconcile(provider=scenario.provider, now=now) == []
@@ -48,7 +48,7 @@ def test_books_that_agree_bring_no_row(scenario, now, caplog):
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_an_unknown_outcome_is_asked_about(scenario, now):
+def test_an_unknown_outcome_is_settled(scenario, now):
     scenario.card()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
     scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
@@ -62,7 +62,7 @@ def test_an_unknown_outcome_is_asked_about(scenario, now):
     assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
 
 
-def test_a_payment_by_hand_at_stripe_is_told_once(scenario, now, caplog):
+def test_a_dashboard_payment_is_one_difference(scenario, now, caplog):
     card = scenario.card()
     scenario.stripe.client().v1.payment_intents.create(
         {
@@ -80,11 +80,11 @@ def test_a_payment_by_hand_at_stripe_is_told_once(scenario, now, caplog):
 
     assert difference.kind == Kind.NOT_BOOKED
     assert kinds() == [(Kind.NOT_BOOKED, 4_200, None, False)]
-    told = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert len(told) == 1
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
 
 
-def test_a_success_that_nobody_told_us_is_booked(scenario, now):
+def test_an_unreported_success_is_booked(scenario, now):
     attempt = paid(scenario)
     Payment.objects.all().delete()
     ChargeAttempt.objects.update(state=State.FAILED, finished_at=now)
@@ -96,7 +96,7 @@ def test_a_success_that_nobody_told_us_is_booked(scenario, now):
     assert Payment.objects.get().amount_minor == 33_000
 
 
-def test_a_payment_that_stripe_does_not_know_is_told_and_settled_when_it_is_gone(scenario, now):
+def test_a_payment_unknown_to_stripe_is_a_difference_until_it_is_gone(scenario, now):
     attempt = paid(scenario)
     booked = Payment.objects.create(
         invoice=attempt.invoice,
@@ -104,7 +104,7 @@ def test_a_payment_that_stripe_does_not_know_is_told_and_settled_when_it_is_gone
         amount_minor=500,
         currency="USD",
         received_at=now,
-        stripe_payment_intent_id="pi_nobody",
+        stripe_payment_intent_id="pi_unknown",
     )
 
     reconcile(provider=scenario.provider, now=now)
@@ -117,7 +117,7 @@ def test_a_payment_that_stripe_does_not_know_is_told_and_settled_when_it_is_gone
     assert kinds() == [(Kind.NOT_AT_STRIPE, None, 500, True)]
 
 
-def test_another_amount_is_told_and_settled_when_it_is_right_again(scenario, now):
+def test_another_amount_is_a_difference_until_it_is_corrected(scenario, now):
     paid(scenario)
     Payment.objects.update(amount_minor=30_000)
 
@@ -129,7 +129,7 @@ def test_another_amount_is_told_and_settled_when_it_is_right_again(scenario, now
     assert kinds() == [(Kind.AMOUNT, 33_000, 30_000, True)]
 
 
-def test_a_payment_begun_before_the_listed_days_is_looked_up_itself(scenario, now):
+def test_a_payment_begun_before_the_listed_days_is_read_by_its_id(scenario, now):
     paid(scenario)
     later = now + LOOK_BACK + timedelta(days=1)
     Payment.objects.update(received_at=later)
@@ -137,7 +137,7 @@ def test_a_payment_begun_before_the_listed_days_is_looked_up_itself(scenario, no
     assert reconcile(provider=scenario.provider, now=later) == []
 
 
-def test_a_link_of_an_invoice_that_was_paid_otherwise_cannot_be_paid_on_top(scenario, now):
+def test_the_link_payment_of_a_paid_invoice_is_withdrawn(scenario, now):
     invoice = scenario.invoice()
     begun = begin_on_session(invoice_id=invoice.pk, now=now)
     Payment.objects.create(
@@ -154,7 +154,7 @@ def test_a_link_of_an_invoice_that_was_paid_otherwise_cannot_be_paid_on_top(scen
     assert gateway.payment(payment_intent_id=intent).is_canceled
 
 
-def test_when_stripe_does_not_answer_nothing_is_settled(scenario, now):
+def test_no_difference_is_settled_without_an_answer_of_stripe(scenario, now):
     paid(scenario)
     Payment.objects.update(amount_minor=30_000)
     reconcile(provider=scenario.provider, now=now)
@@ -167,9 +167,7 @@ def test_when_stripe_does_not_answer_nothing_is_settled(scenario, now):
     assert kinds() == [(Kind.AMOUNT, 33_000, 30_000, False)]
 
 
-def test_the_beat_reconciles_every_day_and_one_failure_holds_up_no_other(
-    scenario, north, south, monkeypatch
-):
+def test_reconciliation_continues_after_one_provider_fails(scenario, north, south, monkeypatch):
     seen = []
 
     def fail_first(*, provider, now):
@@ -185,7 +183,7 @@ def test_the_beat_reconciles_every_day_and_one_failure_holds_up_no_other(
     assert BEAT_SCHEDULE["reconciliation"]["task"] == tasks.reconcile_all.name
 
 
-def test_operations_see_the_rows(client, people, scenario, now):
+def test_operations_see_the_differences(client, people, scenario, now):
     paid(scenario)
     Payment.objects.update(amount_minor=30_000)
     reconcile(provider=scenario.provider, now=now)

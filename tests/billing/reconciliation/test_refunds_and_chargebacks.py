@@ -1,4 +1,4 @@
-"""The daily reconciliation of what was given or taken back, on either side."""
+"""The reconciliation of refunds and chargebacks."""
 
 from datetime import timedelta
 
@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from billing import tasks
 from billing.models import Chargeback, CreditNote, Payment, PaymentDifference, Refund
-from billing.reconciliation import LOOK_BACK, book_recent, reconcile
+from billing.reconciliation.payments import LOOK_BACK, reconcile
+from billing.reconciliation.recent import book_recent
 from core.schema import provider_schema
 from tests.billing.reconciliation.test_payments import kinds, paid
 
@@ -25,7 +26,7 @@ def at_stripe(scenario, name, attempt, **order):
     return scenario.stripe.control("POST", name, payment_intent=intent, **order)["id"]
 
 
-def test_a_dashboards_refund_that_nobody_told_us_is_booked_with_its_note(scenario, now):
+def test_an_unreported_dashboard_refund_is_booked_with_its_note(scenario, now):
     attempt = paid(scenario)
     at_stripe(scenario, "refunds", attempt, amount=1_000)
 
@@ -37,7 +38,7 @@ def test_a_dashboards_refund_that_nobody_told_us_is_booked_with_its_note(scenari
     assert kinds() == []
 
 
-def test_a_refund_that_stripe_has_not_is_told_and_settled_when_it_is_gone(scenario, now):
+def test_a_refund_unknown_to_stripe_is_a_difference_until_it_is_gone(scenario, now):
     attempt = paid(scenario)
     row = Refund.objects.create(
         payment=Payment.objects.get(attempt=attempt),
@@ -45,8 +46,8 @@ def test_a_refund_that_stripe_has_not_is_told_and_settled_when_it_is_gone(scenar
         amount_minor=700,
         currency="USD",
         reason="By hand",
-        idempotency_key="refund-nobody",
-        stripe_refund_id="re_nobody",
+        idempotency_key="refund-unknown",
+        stripe_refund_id="re_unknown",
         ordered_at=now,
         finished_at=now,
     )
@@ -75,7 +76,7 @@ def test_an_ordered_refund_that_is_not_sent_yet_is_no_difference(scenario, now):
 
 
 @pytest.mark.parametrize("outcome", ["", "won", "lost"])
-def test_a_chargeback_that_nobody_told_us_is_booked(scenario, now, outcome):
+def test_an_unreported_chargeback_is_booked(scenario, now, outcome):
     attempt = paid(scenario)
     dispute = at_stripe(scenario, "disputes", attempt)
     if outcome:
@@ -87,11 +88,11 @@ def test_a_chargeback_that_nobody_told_us_is_booked(scenario, now, outcome):
     assert attempt.invoice.owed_minor == (33_000 if outcome == "lost" else 0)
 
 
-def test_a_chargeback_that_stripe_has_not_is_told(scenario, now):
+def test_a_chargeback_unknown_to_stripe_is_a_difference(scenario, now):
     attempt = paid(scenario)
     Chargeback.objects.create(
         payment=Payment.objects.get(attempt=attempt),
-        stripe_dispute_id="du_nobody",
+        stripe_dispute_id="du_unknown",
         amount_minor=33_000,
         currency="USD",
         state=Chargeback.State.LOST,
@@ -105,7 +106,7 @@ def test_a_chargeback_that_stripe_has_not_is_told(scenario, now):
     assert kinds() == [(Kind.CHARGEBACK, 0, 33_000, False)]
 
 
-def test_a_decision_on_a_payment_of_long_ago_is_asked_about(scenario, now):
+def test_the_decision_on_an_old_payments_chargeback_is_booked(scenario, now):
     attempt = paid(scenario)
     dispute = at_stripe(scenario, "disputes", attempt)
     reconcile(provider=scenario.provider, now=now)
@@ -117,7 +118,7 @@ def test_a_decision_on_a_payment_of_long_ago_is_asked_about(scenario, now):
     assert Chargeback.objects.get().state == Chargeback.State.LOST
 
 
-def test_what_came_lately_for_an_old_payment_is_booked_once(scenario, now):
+def test_recent_refunds_and_disputes_of_old_payments_are_booked_once(scenario, now):
     first, second = paid(scenario), paid(scenario, month="2026-09-01")
     at_stripe(scenario, "refunds", first, amount=1_000)
     at_stripe(scenario, "disputes", second)
@@ -130,7 +131,7 @@ def test_what_came_lately_for_an_old_payment_is_booked_once(scenario, now):
         assert Chargeback.objects.get().payment.attempt == second
 
 
-def test_the_daily_task_asks_for_what_came_lately_first(scenario, now, monkeypatch):
+def test_the_daily_task_starts_with_recent_refunds(scenario, now, monkeypatch):
     attempt = paid(scenario)
     at_stripe(scenario, "refunds", attempt, amount=1_000)
     monkeypatch.setattr(tasks.reconcile_payments_of, "delay", lambda _: None)

@@ -1,4 +1,4 @@
-"""Verifying a closed month: right as it is, and each thing tampered with is named."""
+"""Verification of closed months: each manipulated value is a difference."""
 
 import hashlib
 import re
@@ -37,12 +37,12 @@ def verify(scenario, month=OCTOBER, *, renders=False):
     return verify_month(provider=scenario.provider, month=month, renders=renders)
 
 
-def told(verification):
+def texts(verification):
     return [str(difference) for difference in verification.differences]
 
 
 def tamper(statement, *tables):
-    """What only a superuser could do: behind the back of every trigger."""
+    """Change rows as only a superuser can, with triggers disabled."""
     for name, part in PARTS.items():
         statement = statement.replace(name, part)
     with connection.cursor() as cursor:
@@ -63,7 +63,7 @@ def add(organization, when, number=1):
 
 
 def two_months(scenario, terms):
-    """October is closed, something of it told late, and November closed."""
+    """October is closed, some of its usage was reported late, and November is closed."""
     scenario.contract(**terms)
     acme = scenario.organization(users=3, name="Acme")
     scenario.organization(users=5, name="Bolt")
@@ -85,7 +85,7 @@ def committed(scenario):
 
 
 def render_documents_of_invoice(invoice):
-    """The CSV as it is, and something quicker than a PDF."""
+    """Store the real CSV, and a short text in place of the PDF."""
     content = {
         "csv": rendered(InvoiceDocument.Format.CSV, invoice=invoice, lines=invoice.lines.all())
     }
@@ -102,7 +102,7 @@ def render_documents_of_invoice(invoice):
 
 
 @pytest.mark.parametrize("terms", [{}, COMMITTED])
-def test_months_that_nobody_touched_are_right(scenario, terms):
+def test_an_unchanged_month_has_no_difference(scenario, terms):
     closed = two_months(scenario, terms)
     for invoice in Invoice.objects.all():
         render_documents(invoice=invoice, now=NOVEMBER)
@@ -110,7 +110,7 @@ def test_months_that_nobody_touched_are_right(scenario, terms):
 
     for month in closed_months(provider=closed.provider):
         found = verify(closed, month, renders=True)
-        assert told(found) == []
+        assert texts(found) == []
         assert found.remarks == []
         assert found.checked["documents"] == found.checked["renderings"] > 0
         assert found.checked["lines"] > 1
@@ -118,11 +118,11 @@ def test_months_that_nobody_touched_are_right(scenario, terms):
     assert everything(closed.provider.schema_name) == before
 
 
-def test_what_is_told_late_after_the_close_is_no_difference(closed):
+def test_usage_reported_after_the_close_is_no_difference(closed):
     acme = closed.organization(users=0, name="Calm")
     add(acme, at("2026-10-02"), 4)
 
-    assert told(verify(closed)) == told(verify(closed, OCTOBER.next)) == []
+    assert texts(verify(closed)) == texts(verify(closed, OCTOBER.next)) == []
 
 
 # Statement, and what the verification says then; the table is the one it names first.
@@ -191,76 +191,76 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("what", TAMPERED)
-def test_what_was_tampered_with_is_named(closed, what):
+def test_a_manipulated_value_is_a_difference(closed, what):
     statement, named = TAMPERED[what]
     for invoice in Invoice.objects.filter(month="2026-10-01"):
         render_documents_of_invoice(invoice)
-    assert told(verify(closed)) == []
+    assert texts(verify(closed)) == []
 
     tamper(statement, re.search(r"(?:usage|billing)_[a-z]+", statement)[0])
 
-    found = told(verify(closed))
+    found = texts(verify(closed))
     assert any(named in difference for difference in found), found
 
 
-def test_an_adjustment_that_was_changed_is_named(closed):
+def test_a_manipulated_adjustment_is_a_difference(closed):
     tamper(
         "UPDATE billing_invoiceline SET quantity = 1 WHERE kind = 'adjustment'",
         "billing_invoiceline",
     )
 
     assert any(
-        "quantity: expected 2, found 1" in text for text in told(verify(closed, OCTOBER.next))
+        "quantity: expected 2, found 1" in text for text in texts(verify(closed, OCTOBER.next))
     )
 
 
-def test_a_claim_that_was_changed_is_named(closed):
+def test_a_manipulated_effective_instant_is_a_difference(closed):
     tamper(
         "UPDATE usage_usageevent SET effective_at = NULL WHERE effective_at IS NOT NULL",
         "usage_usageevent",
     )
 
-    found = told(verify(closed, OCTOBER.next))
+    found = texts(verify(closed, OCTOBER.next))
     assert any("instead of" in text or "more above" in text for text in found), found
 
 
-def test_an_invoice_that_is_gone_is_named(closed):
+def test_a_missing_invoice_is_a_difference(closed):
     tamper("DELETE FROM billing_invoiceline", "billing_invoiceline")
     tamper("DELETE FROM billing_invoice", "billing_invoice")
 
     assert any(
-        "invoice, issued: expected one, found nothing" in text for text in told(verify(closed))
+        "invoice, issued: expected one, found nothing" in text for text in texts(verify(closed))
     )
 
 
-def test_a_voided_and_an_issued_again_invoice_are_right(committed):
+def test_voided_and_reissued_invoices_have_no_difference(committed):
     closed = committed
     invoice = Invoice.objects.filter(month="2026-11-01").latest("pk")
     Invoice.objects.filter(pk=invoice.pk).update(voided_at=DECEMBER, void_reason="wrong address")
-    assert told(verify(closed, OCTOBER.next)) == []
+    assert texts(verify(closed, OCTOBER.next)) == []
 
     invoice.refresh_from_db()
     reissue(invoice_id=invoice.pk, corrected=terms_as_issued(invoice), actor=BILL, now=DECEMBER)
 
-    assert told(verify(closed, OCTOBER.next)) == []
+    assert texts(verify(closed, OCTOBER.next)) == []
 
 
-def test_a_document_of_another_version_is_said_not_to_be_compared(closed):
+def test_a_document_of_another_layout_version_is_a_remark(closed):
     render_documents_of_invoice(Invoice.objects.get(month="2026-10-01"))
     InvoiceDocument.objects.update(fingerprint="other")
 
     found = verify(closed, renders=True)
 
-    assert (told(found), found.checked["renderings"]) == ([], 0)
+    assert (texts(found), found.checked["renderings"]) == ([], 0)
     assert "another layout version" in found.remarks[0]
 
 
-def test_a_month_that_is_open_cant_be_verified(scenario):
+def test_an_open_month_is_not_verified(scenario):
     with pytest.raises(NotClosed, match=r"2026-10 of .* is not closed"):
         verify(scenario)
 
 
-def test_the_command_says_what_it_looked_at_and_fails_on_a_difference(closed):
+def test_the_command_prints_what_it_checked_and_fails_on_a_difference(closed):
     name, out = closed.provider.invoice_prefix, StringIO()
     call_command("verify_month", provider=name, no_render=True, stdout=out)
     assert "Nothing differs in 2 months" in out.getvalue()
@@ -273,16 +273,18 @@ def test_the_command_says_what_it_looked_at_and_fails_on_a_difference(closed):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("options", "message"),
     [
         ({}, "--all"),
-        ({"provider": "nobody"}, "no provider"),
+        ({"provider": "unknown"}, "no provider"),
         ({"provider": "{}", "month": "May"}, "not a month"),
         ({"provider": "{}", "month": "2020-01"}, "is not closed"),
         ({"provider": "{}"}, "nothing was verified"),
     ],
 )
-def test_the_command_refuses_what_it_cant_do(scenario, asked, said):
-    asked = {name: value.format(scenario.provider.invoice_prefix) for name, value in asked.items()}
-    with pytest.raises(CommandError, match=said):
-        call_command("verify_month", **asked, stdout=StringIO())
+def test_the_command_refuses_invalid_arguments(scenario, options, message):
+    options = {
+        name: value.format(scenario.provider.invoice_prefix) for name, value in options.items()
+    }
+    with pytest.raises(CommandError, match=message):
+        call_command("verify_month", **options, stdout=StringIO())

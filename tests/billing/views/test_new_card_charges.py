@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from billing.payments.new_card_charges import Outcome
 from tests.billing.payments.test_cards import set_up
-from tests.billing.payments.test_charging import tell_last_card
+from tests.billing.payments.test_charging import set_card_answer
 from tests.billing.payments.test_new_card_charges import invoices, outcomes, work
 
 
@@ -29,7 +29,7 @@ def test_the_page_after_submitting_says_what_happens_to_each(client, people, sce
 def test_the_page_leads_to_the_bank_where_its_holder_is_asked(client, people, scenario):
     invoices(scenario, count=1)
     card = scenario.card()
-    tell_last_card(scenario, "authentication_required")
+    set_card_answer(scenario, "authentication_required")
     turns = work(scenario)
     assert outcomes(turns) == [Outcome.TO_CONFIRM]
     client.force_login(people.bill)

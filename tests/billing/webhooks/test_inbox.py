@@ -1,4 +1,4 @@
-"""Stripe's events: what is believed, refused, repeated, late or nonsense."""
+"""Stripe's events: accepted, refused, repeated, late and malformed ones."""
 
 import json
 import time
@@ -53,7 +53,7 @@ def event(subject, *, kind="payment_intent.succeeded", ident="evt_1"):
 
 @pytest.fixture
 def payment(scenario):
-    """A payment that Stripe took and whose answer was lost, as its event shows it."""
+    """The event's object of a payment whose answer was lost."""
     scenario.card()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
     scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
@@ -68,7 +68,7 @@ def deliver_events():
     deliver_due(now=timezone.now())
 
 
-def test_an_event_settles_the_attempt_by_asking_stripe_again(scenario, payment):
+def test_an_event_settles_the_attempt_with_the_payment_read_from_stripe(scenario, payment):
     assert post(event(payment)).content == b"kept"
     deliver_events()
 
@@ -78,7 +78,7 @@ def test_an_event_settles_the_attempt_by_asking_stripe_again(scenario, payment):
         assert WebhookEvent.objects.get().applied_at
 
 
-def test_a_repeated_event_is_answered_and_does_nothing(scenario, payment):
+def test_a_repeated_event_changes_nothing(scenario, payment):
     post(event(payment))
     deliver_events()
 
@@ -90,7 +90,7 @@ def test_a_repeated_event_is_answered_and_does_nothing(scenario, payment):
         assert (WebhookEvent.objects.count(), Payment.objects.count()) == (1, 1)
 
 
-def test_events_out_of_order_end_at_what_is_true(scenario, payment):
+def test_events_in_any_order_have_the_same_result(scenario, payment):
     failed = {**payment, "status": "requires_payment_method"}
     post(event(payment, ident="evt_2"))
     deliver_events()
@@ -102,7 +102,7 @@ def test_events_out_of_order_end_at_what_is_true(scenario, payment):
         assert Payment.objects.count() == 1
 
 
-def test_a_card_given_in_a_tab_that_was_closed_is_adopted_by_its_event(scenario):
+def test_a_card_entered_in_a_closed_tab_is_adopted_by_its_event(scenario):
     scenario.contract()
     intent = scenario.stripe.client().v1.setup_intents.retrieve(set_up(scenario)).to_dict()
 
@@ -114,7 +114,7 @@ def test_a_card_given_in_a_tab_that_was_closed_is_adopted_by_its_event(scenario)
         assert (card.last_four, card.added_by_name) == ("4242", "Bill")
 
 
-def test_late_word_of_an_older_card_does_not_replace_the_newer(scenario):
+def test_a_late_event_of_an_older_card_does_not_replace_the_newer(scenario):
     scenario.contract()
     intent = scenario.stripe.client().v1.setup_intents.retrieve(set_up(scenario)).to_dict()
     late = event(intent, kind="setup_intent.succeeded")
@@ -145,34 +145,34 @@ def test_late_word_of_an_older_card_does_not_replace_the_newer(scenario):
         ({"id": None}, "cannot be read"),
     ],
 )
-def test_an_event_that_does_not_fit_is_refused(scenario, payment, changes, reason):
+def test_an_event_with_other_facts_is_refused(scenario, payment, changes, reason):
     refused = post(event({**payment, **changes}))
 
     assert refused.status_code == 400
     assert reason in refused.content.decode()
-    assert_nothing_kept(scenario)
+    assert_nothing_stored(scenario)
 
 
-def test_an_attempt_that_does_not_exist_is_refused(scenario, payment):
+def test_an_event_of_an_unknown_attempt_is_refused(scenario, payment):
     metadata = {**payment["metadata"], "attempt": "charge-none"}
 
     assert post(event({**payment, "metadata": metadata})).status_code == 400
-    assert_nothing_kept(scenario)
+    assert_nothing_stored(scenario)
 
 
 def test_another_providers_customer_with_our_attempt_is_refused(scenario, south, payment):
     Provider.objects.filter(pk=south.pk).update(stripe_customer_id="cus_south")
 
     assert post(event({**payment, "customer": "cus_south"})).status_code == 400
-    assert_nothing_kept(scenario)
+    assert_nothing_stored(scenario)
 
 
-def test_a_payment_made_by_hand_is_left_alone(scenario, payment):
+def test_a_dashboard_payment_is_ignored(scenario, payment):
     assert post(event({**payment, "metadata": {}})).content == b"nothing to do"
-    assert_nothing_kept(scenario)
+    assert_nothing_stored(scenario)
 
 
-def test_kinds_of_event_we_do_not_use_are_passed_over(scenario):
+def test_unused_event_types_are_ignored(scenario):
     assert post(event({"id": "ch_1"}, kind="charge.updated")).content == b"nothing to do"
 
 
@@ -184,7 +184,7 @@ def test_unsigned_wrongly_signed_and_stale_events_are_refused(scenario, payment)
     assert post(body, signature=f"t={int(time.time())},v1={'0' * 64}").status_code == 400
     stale = post(body, sent=int(time.time()) - 301)
     assert (stale.status_code, stale.content) == (400, b"The event is too old.")
-    assert_nothing_kept(scenario)
+    assert_nothing_stored(scenario)
 
 
 def test_a_body_too_large_is_refused(scenario):
@@ -195,24 +195,24 @@ def test_a_body_too_large_is_refused(scenario):
 
 @pytest.mark.parametrize("character", ["\x00", "\ud800"])
 @pytest.mark.parametrize("place", ["event", "subject", "customer", "attempt"])
-def test_characters_that_no_database_keeps_are_refused(scenario, payment, place, character):
+def test_characters_that_postgresql_cannot_store_are_refused(scenario, payment, place, character):
     bad = f"evt_{character}"
-    told = {
+    sent_event = {
         "event": event(payment, ident=bad),
         "subject": event({**payment, "id": bad}),
         "customer": event({**payment, "customer": bad}),
         "attempt": event({**payment, "metadata": {**payment["metadata"], "attempt": bad}}),
     }[place]
 
-    assert post(told).content == b"The event cannot be read."
-    assert_nothing_kept(scenario)
+    assert post(sent_event).content == b"The event cannot be read."
+    assert_nothing_stored(scenario)
 
 
-def test_only_posting_is_allowed(client, db):
+def test_the_webhook_accepts_only_post(client, db):
     assert client.get("/webhooks/stripe/").status_code == 405
 
 
-def assert_nothing_kept(scenario):
+def assert_nothing_stored(scenario):
     with provider_schema(scenario.provider):
         assert WebhookEvent.objects.count() == 0
         assert ChargeAttempt.objects.get().state == State.UNKNOWN
@@ -253,7 +253,7 @@ REAL_SHAPE = st.builds(
 @hypothesis_settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_signed_body_of_any_shape_is_an_error_of_ours(north, body):
+def test_no_signed_body_causes_a_server_error(north, body):
     Provider.objects.filter(pk=north.pk).update(stripe_customer_id="cus_fuzz")
 
     assert post(body).status_code in (200, 400)
@@ -263,7 +263,7 @@ def test_no_signed_body_of_any_shape_is_an_error_of_ours(north, body):
 @hypothesis_settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_bytes_and_no_signature_are_an_error_of_ours(db, raw, signature):
+def test_no_unsigned_bytes_cause_a_server_error(db, raw, signature):
     signature = signature.replace("\n", "").replace("\r", "").replace("\x00", "")
 
     assert post(raw, signature=signature).status_code == 400

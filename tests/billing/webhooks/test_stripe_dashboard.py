@@ -1,4 +1,4 @@
-"""Refunds made in Stripe's dashboard: heard of, asked about, booked once with their credit note."""
+"""Refunds made in Stripe's dashboard: booked once, with their credit note."""
 
 import pytest
 from django.utils import timezone
@@ -7,7 +7,7 @@ from accounts.models import Provider
 from billing.models import ChargeAttempt, CreditNote, Payment, Refund, WebhookEvent
 from billing.payments.charging import charge_invoice
 from core.schema import provider_schema
-from tests.billing.payments.test_chargebacks import hear
+from tests.billing.payments.test_chargebacks import receive_events
 
 State = Refund.State
 
@@ -21,7 +21,7 @@ def paid(scenario):
     return invoice
 
 
-def give_back(scenario, invoice, **order):
+def refund_at_stripe(scenario, invoice, **order):
     payment = invoice.payments.get()
     order["payment_intent"] = payment.stripe_payment_intent_id
     return scenario.stripe.control("POST", "refunds", **order)["id"]
@@ -29,10 +29,10 @@ def give_back(scenario, invoice, **order):
 
 @pytest.mark.parametrize("types", ["refund.", "charge.refunded"])
 def test_a_dashboards_refund_is_booked_once_with_a_credit_note(scenario, paid, types):
-    refund = give_back(scenario, paid, amount=3_000)
+    refund = refund_at_stripe(scenario, paid, amount=3_000)
 
-    hear(scenario, types)
-    hear(scenario, "refund.", "charge.refunded")
+    receive_events(scenario, types)
+    receive_events(scenario, "refund.", "charge.refunded")
 
     with provider_schema(scenario.provider):
         row = Refund.objects.get()
@@ -46,10 +46,10 @@ def test_a_dashboards_refund_is_booked_once_with_a_credit_note(scenario, paid, t
 
 
 def test_several_refunds_of_a_payment_are_each_booked(scenario, paid):
-    give_back(scenario, paid, amount=1_000)
-    give_back(scenario, paid, amount=2_000)
+    refund_at_stripe(scenario, paid, amount=1_000)
+    refund_at_stripe(scenario, paid, amount=2_000)
 
-    hear(scenario, "charge.refunded")
+    receive_events(scenario, "charge.refunded")
 
     with provider_schema(scenario.provider):
         amounts = sorted(Refund.objects.values_list("amount_minor", flat=True))
@@ -57,18 +57,18 @@ def test_several_refunds_of_a_payment_are_each_booked(scenario, paid):
         assert (paid.paid_minor, paid.owed_minor) == (30_000, 0)
 
 
-def test_a_refund_that_the_bank_sent_back_counts_no_more(scenario, paid):
-    refund = give_back(scenario, paid, amount=3_000)
-    hear(scenario, "refund.created")
+def test_a_refund_returned_by_the_bank_does_not_count(scenario, paid):
+    refund = refund_at_stripe(scenario, paid, amount=3_000)
+    receive_events(scenario, "refund.created")
     scenario.stripe.control("POST", "refunds/fail", refund=refund)
-    hear(scenario, "refund.failed")
+    receive_events(scenario, "refund.failed")
 
     with provider_schema(scenario.provider):
         assert Refund.objects.get().state == State.FAILED
         assert paid.paid_minor == 33_000
 
 
-def test_word_of_a_refund_before_word_of_its_payment_books_both(scenario):
+def test_a_refund_event_before_its_payment_event_records_both(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
@@ -78,7 +78,7 @@ def test_word_of_a_refund_before_word_of_its_payment_books_both(scenario):
     (intent,) = scenario.stripe.client().v1.payment_intents.list().data
     scenario.stripe.control("POST", "refunds", payment_intent=intent.id)
 
-    hear(scenario, "charge.refunded")
+    receive_events(scenario, "charge.refunded")
 
     with provider_schema(scenario.provider):
         assert Payment.objects.get().amount_minor == 33_000
@@ -86,7 +86,7 @@ def test_word_of_a_refund_before_word_of_its_payment_books_both(scenario):
         assert invoice.owed_minor == 0
 
 
-def test_a_refund_of_a_payment_made_by_hand_is_left_alone(scenario):
+def test_a_refund_of_a_dashboard_payment_is_ignored(scenario):
     card = scenario.card()
     intent = scenario.stripe.client().v1.payment_intents.create(
         {
@@ -100,7 +100,7 @@ def test_a_refund_of_a_payment_made_by_hand_is_left_alone(scenario):
     )
     scenario.stripe.control("POST", "refunds", payment_intent=intent.id)
 
-    hear(scenario, "refund.", "charge.refunded")
+    receive_events(scenario, "refund.", "charge.refunded")
 
     with provider_schema(scenario.provider):
         assert not Refund.objects.exists()
@@ -108,9 +108,9 @@ def test_a_refund_of_a_payment_made_by_hand_is_left_alone(scenario):
 
 
 def test_another_providers_refund_is_booked_there_only(scenario, paid, south):
-    give_back(scenario, paid, amount=3_000)
+    refund_at_stripe(scenario, paid, amount=3_000)
 
-    hear(scenario, "refund.", "charge.refunded")
+    receive_events(scenario, "refund.", "charge.refunded")
 
     with provider_schema(south):
         assert not Refund.objects.exists()
