@@ -1,4 +1,4 @@
-"""The audit log of a provider: a row for every change, written in the change's transaction."""
+"""The audit log of a provider: one row for each change, written in the change's transaction."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Keep who did what to which subject at `now`; `action` reads like `organization.created`."""
+    """Append an entry at `now`; `action` has the form `organization.created`."""
     return AuditEntry.objects.create(
         at=now,
         actor_id=actor.id,
@@ -34,5 +34,5 @@ def record(
 
 
 def record_all(*, entries: Sequence[AuditEntry]) -> None:
-    """Keep many at once, each as `record` would have."""
+    """Append many entries in one statement."""
     AuditEntry.objects.bulk_create(entries)

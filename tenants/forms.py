@@ -1,4 +1,4 @@
-"""What is typed in about organizations, their users and devices."""
+"""Forms of organizations, users, devices and locations."""
 
 import re
 from typing import Any, cast
@@ -17,7 +17,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}", re.ASCII)
 
 
 class MauLimitField(forms.CharField):
-    """A threshold of monthly active users as people type it; empty for any number."""
+    """A limit of active users a month; empty for any number."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -33,7 +33,7 @@ class MauLimitField(forms.CharField):
         )
 
     def clean(self, value: Any) -> Any:
-        """The number, or None. Only whole ones in range are taken, also written 1,000."""
+        """The number or None; whole numbers in range are accepted, with or without commas."""
         typed = super().clean(value)
         if not typed:
             return None
@@ -47,7 +47,7 @@ class MauLimitField(forms.CharField):
 
 
 class MauLimitForm(forms.Form):
-    """An organization's threshold of monthly active users."""
+    """An organization's limit of active users."""
 
     mau_limit = MauLimitField()
 
@@ -58,12 +58,12 @@ class OrganizationForm(forms.Form):
     name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
 
     def refuse_name(self) -> None:
-        """Another living organization has this name."""
+        """Report that another living organization has this name."""
         self.add_error("name", "You already have an organization of this name.")
 
 
 class NewOrganizationForm(OrganizationForm):
-    """A new organization's name and threshold (docs/facts/product.md, Organizations)."""
+    """A new organization's name and limit of active users."""
 
     mau_limit = MauLimitField()
 
@@ -74,16 +74,14 @@ class UserForm(forms.Form):
     email = forms.EmailField(max_length=254, label="E-mail")
     name = forms.CharField(max_length=200, validators=[plain_text], required=False, label="Name")
 
-    subject_field = "email"
-
     def clean_email(self) -> str:
-        """Addresses are kept in lower case: one mailbox, one user."""
+        """Addresses are stored in lower case, so that one mailbox is one user."""
         email: str = self.cleaned_data["email"].lower()
         plain_text(email)
         return email
 
     def refuse_duplicate(self) -> None:
-        """The organization has a live user of this address."""
+        """Report that the organization has a living user with this address."""
         self.add_error("email", "This organization already has a user with this e-mail.")
 
 
@@ -93,10 +91,8 @@ class DeviceForm(forms.Form):
     name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
     serial_number = forms.CharField(max_length=100, validators=[plain_text], label="Serial number")
 
-    subject_field = "name"
-
     def refuse_duplicate(self) -> None:
-        """The organization has a live device of this serial number."""
+        """Report that the organization has a living device with this serial number."""
         self.add_error(
             "serial_number", "This organization already has a device with this serial number."
         )
@@ -115,12 +111,12 @@ class LocationForm(forms.Form):
     )
 
     def refuse_name(self) -> None:
-        """The organization has another location of this name."""
+        """Report that the organization has another location with this name."""
         self.add_error("name", "This organization already has a location of this name.")
 
 
 class DeviceLocationForm(forms.Form):
-    """Where a device stands."""
+    """The location of a device."""
 
     location = forms.ModelChoiceField(
         queryset=Location.objects.none(),
@@ -136,7 +132,7 @@ class DeviceLocationForm(forms.Form):
 
 
 class RemovalForm(forms.Form):
-    """Confirms a removal by typing the name: it can't be undone."""
+    """Confirms a removal, which can't be undone, by typing the name."""
 
     typed_name = forms.CharField(max_length=200, label="Name of the organization")
 
@@ -146,7 +142,7 @@ class RemovalForm(forms.Form):
         self.fields["typed_name"].help_text = "Type its name to confirm."
 
     def clean_typed_name(self) -> str:
-        """Only the exact name confirms."""
+        """Only the exact name confirms the removal."""
         typed: str = self.cleaned_data["typed_name"]
         if typed.strip() != self.name:
             raise forms.ValidationError("This is not the organization's name.")

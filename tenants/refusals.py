@@ -1,4 +1,4 @@
-"""What the counting triggers refuse, as Python says it (metering.sql and active_users.sql)."""
+"""The refusals of the counting triggers as exceptions (`usage/migrations/sql/`)."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MONTH_CLOSED = "MT005"
 
 
 class Because(StrEnum):
-    """Which limit stopped an addition."""
+    """The limit that an addition would pass."""
 
     CAP = "cap"
     FREE_ALLOWANCE = "free_allowance"
@@ -25,7 +25,7 @@ class Because(StrEnum):
 
 @dataclass
 class UserCapReached(Exception):
-    """Adding `asked` users to an organization of `count` would pass its limit `cap`."""
+    """Adding `asked` users to the `count` of the organization would pass `cap`."""
 
     organization_id: int
     cap: int
@@ -55,18 +55,16 @@ class MauLimitReached(Exception):
 
 
 class CountedRowChangeRefused(Exception):
-    """A counted row was to be changed in a way that would falsify the log."""
+    """The change of a counted row would contradict the usage ledger."""
 
 
 class OrganizationRemoved(Exception):
-    """Something was to be added to an organization that is no more."""
+    """The organization of the addition was removed."""
 
 
 @contextmanager
 def translated_refusals() -> Iterator[None]:
-    """Run the block in a transaction, or a savepoint of the one that runs; raise the database's
-    refusal as an exception of this module.
-    """
+    """Run the block in a transaction or savepoint and raise a trigger's refusal as an exception."""
     try:
         with transaction.atomic():
             yield

@@ -170,7 +170,7 @@ def mau_limit_edit(request: PortalRequest, organization_id: int) -> HttpResponse
         threshold = form.cleaned_data["mau_limit"]
         set_mau_limit(
             organization=organization,
-            threshold=threshold,
+            limit=threshold,
             actor=actor_of(request),
             now=timezone.now(),
         )

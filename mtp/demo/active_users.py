@@ -93,7 +93,7 @@ def set_active_user_limits(
             organization = organizations[index]
             set_mau_limit(
                 organization=organization,
-                threshold=max(1, min(counts.get(organization.pk, 0) + below_limit, LARGE_LIMIT)),
+                limit=max(1, min(counts.get(organization.pk, 0) + below_limit, LARGE_LIMIT)),
                 actor=SYSTEM_ACTOR,
                 now=now,
             )

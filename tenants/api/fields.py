@@ -1,4 +1,4 @@
-"""What the API takes and gives: texts that can be seen, pages by id, and its ways to say no."""
+"""Field types of the API's requests and responses, and pages of rows by id."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
@@ -22,20 +22,20 @@ Out = TypeVar("Out")
 
 
 def accepted_by(check: Callable[[str], None]) -> AfterValidator:
-    """Refuse what a Django validator refuses, with its words."""
+    """Apply a Django validator and pass on its message."""
 
     def validate(value: str) -> str:
         try:
             check(value)
-        except ValidationError as refusal:
-            raise ValueError(" ".join(refusal.messages)) from refusal
+        except ValidationError as error:
+            raise ValueError(" ".join(error.messages)) from error
         return value
 
     return AfterValidator(validate)
 
 
 def _text(longest: int, *, shortest: int = 1) -> Any:
-    # The description says what the checks below refuse: at least one letter, none unseen.
+    # The schema states what `plain_text` checks: no control characters, and a visible one.
     shape = f"^{_SEEN}*$" if shortest == 0 else f"^{_SEEN}*{_LETTER}{_SEEN}*$"
     return Annotated[
         str,
@@ -46,7 +46,7 @@ def _text(longest: int, *, shortest: int = 1) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """JSON knows one kind of number: 5.0 is 5."""
+    """In JSON, 5.0 is the integer 5."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -66,18 +66,16 @@ Email = Annotated[
 
 
 class Body(Schema):
-    """What a request sends. Members it does not know are refused, so that none is lost silently,
-    and `true` is no number.
-    """
+    """The body of a request. Unknown members are refused, and types are strict: `true` is not 1."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class PageQuery(Schema):
-    """Which page: rows come in order of id."""
+    """A page of rows in order of id."""
 
-    after: int = Field(0, ge=0, le=LARGEST_ID, description="Rows behind this id.")
-    limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="So many rows at most.")
+    after: int = Field(0, ge=0, le=LARGEST_ID, description="Rows after this id.")
+    limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="The most rows of the page.")
 
 
 Paging = Annotated[PageQuery, Query()]
@@ -91,7 +89,7 @@ class Page(Schema, Generic[Out]):
 
 
 def page_of(rows: QuerySet[Any], paging: PageQuery) -> dict[str, Any]:
-    """The rows of a page in order of id: stable while others add and remove."""
-    found = list(rows.filter(pk__gt=paging.after).order_by("pk")[: paging.limit + 1])
-    items = found[: paging.limit]
-    return {"items": items, "next": items[-1].pk if len(found) > paging.limit else None}
+    """The rows of a page in order of id, stable while rows are added and removed."""
+    rows_and_next = list(rows.filter(pk__gt=paging.after).order_by("pk")[: paging.limit + 1])
+    items = rows_and_next[: paging.limit]
+    return {"items": items, "next": items[-1].pk if len(rows_and_next) > paging.limit else None}

@@ -56,7 +56,7 @@ class DeviceOut(Schema):
 
 
 class NewUser(Body):
-    """A user to be there. With an external id, asking twice adds once."""
+    """A user to add. With an external id, a repeated request adds once."""
 
     email: Email
     name: OptionalName = ""
@@ -64,7 +64,7 @@ class NewUser(Body):
 
 
 class NewDevice(Body):
-    """A device to be there. With an external id, asking twice adds once."""
+    """A device to add. With an external id, a repeated request adds once."""
 
     serial_number: SerialNumber
     name: Name
@@ -72,40 +72,40 @@ class NewDevice(Body):
 
 
 class NewUsers(Body):
-    """Users to be there, all or none."""
+    """Users to add, all or none."""
 
     users: list[NewUser] = Field(min_length=1, max_length=LARGEST_BULK)
 
 
 class NewDevices(Body):
-    """Devices to be there, all or none."""
+    """Devices to add, all or none."""
 
     devices: list[NewDevice] = Field(min_length=1, max_length=LARGEST_BULK)
 
 
 class EnsuredUsers(Schema):
-    """All of them in the order asked for; `added` of them are new."""
+    """All of them in the order of the request; `added` of them are new."""
 
     added: int
     items: list[UserOut]
 
 
 class EnsuredDevices(Schema):
-    """All of them in the order asked for; `added` of them are new."""
+    """All of them in the order of the request; `added` of them are new."""
 
     added: int
     items: list[DeviceOut]
 
 
 class UserChange(Body):
-    """What to change; members left out stay."""
+    """The changes; a member that is left out is not changed."""
 
     state: Literal["active", "suspended"] | None = None
     external_id: ExternalId | None = None
 
 
 class MemberQuery(PageQuery):
-    """A page, or the one of an external id."""
+    """A page of members, or the one with this external id."""
 
     external_id: ExternalId | None = None
 
@@ -172,17 +172,17 @@ def list_users(
 
 @users.post(USERS, response={200: UserOut, 201: UserOut}, summary="Add a user")
 def add_user(request: ApiRequest, organization_id: int, body: NewUser) -> Status[Any]:
-    """201 when added; 200 when the user of this external id is there already.
+    """201 when added; 200 when a user with this external id exists.
 
-    409 when the user cap is reached (with the cap and whom to contact), and when the e-mail or the
-    external id is another user's.
+    409 when the user cap is reached (with the cap and the contact), and when another user has the
+    e-mail or the external id.
     """
     return _add(request, ManagedUser, organization_id, body)
 
 
 @users.post(USERS + "/bulk", response=EnsuredUsers, summary="Add many users")
 def add_users(request: ApiRequest, organization_id: int, body: NewUsers) -> dict[str, Any]:
-    """Up to 1,000 in one statement, all or none; who is there already is left as it is."""
+    """Up to 1,000 in one statement, all or none; existing users are left unchanged."""
     return _add_many(request, ManagedUser, organization_id, body.users)
 
 
@@ -190,7 +190,7 @@ def add_users(request: ApiRequest, organization_id: int, body: NewUsers) -> dict
 def change_user(
     request: ApiRequest, organization_id: int, user_id: int, body: UserChange
 ) -> ManagedUser:
-    """State and external id. A suspended user still counts; a removed one is gone."""
+    """State and external id. A suspended user still counts; a removed one is a 404."""
     organization = organization_or_404(organization_id=organization_id)
     user = owned_or_404(ManagedUser, organization=organization, pk=user_id)
     if user.removed_at is not None:
@@ -223,13 +223,13 @@ def list_devices(
 
 @devices.post(DEVICES, response={200: DeviceOut, 201: DeviceOut}, summary="Add a device")
 def add_device(request: ApiRequest, organization_id: int, body: NewDevice) -> Status[Any]:
-    """201 when added; 200 when the device of this external id is there already."""
+    """201 when added; 200 when a device with this external id exists."""
     return _add(request, Device, organization_id, body)
 
 
 @devices.post(DEVICES + "/bulk", response=EnsuredDevices, summary="Add many devices")
 def add_devices(request: ApiRequest, organization_id: int, body: NewDevices) -> dict[str, Any]:
-    """Up to 1,000 in one statement, all or none; what is there already is left as it is."""
+    """Up to 1,000 in one statement, all or none; existing devices are left unchanged."""
     return _add_many(request, Device, organization_id, body.devices)
 
 

@@ -25,9 +25,9 @@ router = Router(tags=["Organizations"])
 
 
 class OrganizationOut(Schema):
-    """An organization with what is counted in it now; `user_cap` null is no cap.
+    """An organization with its present numbers of users and devices; `user_cap` null is no cap.
 
-    `mau_limit` is how many users may be active in a month, null for any number.
+    `mau_limit` is the most active users of a month, null for any number.
     """
 
     id: int

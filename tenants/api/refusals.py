@@ -1,4 +1,4 @@
-"""Refusals of the domain as the API says them; a 409 names what is full and whom to ask."""
+"""Refusals as the API's problems; a 409 at a limit has the limit and the contact."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ CONFLICT = 409
 
 
 def contact_of(provider: Provider) -> dict[str, str]:
-    """Whom an answer sends to: the provider's contact."""
+    """The provider's contact, who can raise a limit."""
     return {"name": provider.contact_name, "email": provider.contact_email}
 
 
@@ -60,7 +60,7 @@ def _conflicts(_request: ApiRequest, refusal: Conflicts) -> Problem:
     return Problem(
         CONFLICT,
         "entries-clash",
-        "Nothing was added: entries clash with each other, or with what is there.",
+        "Nothing was added: entries clash with each other, or with existing ones.",
         places=refusal.places,
     )
 

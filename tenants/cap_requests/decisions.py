@@ -1,4 +1,4 @@
-"""The provider's answer to a request, and the end of one that was approved until a day."""
+"""The provider's answer to a cap request, and the end of a temporary approval."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ END_TOPIC = "tenants.cap_request_end"
 
 
 class AlreadyDecided(Exception):
-    """Somebody else was first; `request` says who, when and how."""
+    """The request is decided; `request` has the decision, its time and its administrator."""
 
     def __init__(self, request: CapRequest) -> None:
         super().__init__(f"{request.decided_by_name} {request.state} this request.")
@@ -28,7 +28,7 @@ class AlreadyDecided(Exception):
 
 
 class CapAlreadyHigher(Exception):
-    """The cap was raised or lifted meanwhile: approving would lower it. `cap` None is no cap."""
+    """The cap was raised or removed since the request; `cap` is the present one, None for none."""
 
     def __init__(self, cap: int | None) -> None:
         super().__init__(f"the cap is {cap} already")
@@ -37,7 +37,7 @@ class CapAlreadyHigher(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """A temporary approval: its last day, and that day's end (aware) in the billing zone."""
+    """The end of a temporary approval: its last day, and that day's end in the billing zone."""
 
     last_day: date
     ends_at: datetime
@@ -47,9 +47,9 @@ class Until:
 def approve(
     *, request: CapRequest, until: Until | None, answer: str, actor: Actor, now: datetime
 ) -> CapRequest:
-    """Set the cap that was asked for, for good or until a day, and mail who asked.
+    """Set the requested cap, permanently or until a day, and mail the requester.
 
-    Raises `AlreadyDecided` when somebody was first and `CapAlreadyHigher` when the cap is no lower.
+    Raises `AlreadyDecided`, and `CapAlreadyHigher` when the present cap is as high or higher.
     """
     organization, current = _locked_open(request)
     present = organization.user_cap
@@ -72,7 +72,7 @@ def approve(
 
 @transaction.atomic
 def decline(*, request: CapRequest, answer: str, actor: Actor, now: datetime) -> CapRequest:
-    """Leave the cap as it is and mail `answer` to who asked. Raises `AlreadyDecided`."""
+    """Leave the cap unchanged and mail `answer` to the requester. Raises `AlreadyDecided`."""
     _, current = _locked_open(request)
     _decide(current, CapRequest.State.DECLINED, answer=answer, actor=actor, now=now)
     return current
@@ -81,7 +81,7 @@ def decline(*, request: CapRequest, answer: str, actor: Actor, now: datetime) ->
 @handler(END_TOPIC)
 @transaction.atomic
 def end_approval(payload: Mapping[str, Any], now: datetime) -> None:
-    """Bring the former cap back, once, unless the cap was changed after the approval."""
+    """Restore the former cap, once, unless the cap was changed after the approval."""
     organization_id = CapRequest.objects.values_list("organization_id", flat=True).get(
         pk=payload["request_id"]
     )
@@ -99,7 +99,7 @@ def end_approval(payload: Mapping[str, Any], now: datetime) -> None:
 
 
 def _locked(organization_id: int) -> Organization:
-    # One decision or end of an organization at a time; its requests need no lock of their own.
+    # The organization's lock serializes its decisions and ends; its requests need no lock.
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
@@ -113,15 +113,15 @@ def _locked_open(request: CapRequest) -> tuple[Organization, CapRequest]:
 
 
 def _former_cap(organization: Organization, *, until: Until | None, now: datetime) -> int | None:
-    """The cap to come back to: not one that is itself to end before the new approval does.
+    """The cap to restore when the new approval ends.
 
-    Earlier approvals that this one outlasts are ended here: their cap was overtaken.
+    An earlier approval that ends first is ended here, and the cap before it is taken instead.
     """
     former = organization.user_cap
-    earlier_ones = organization.cap_requests.running_out()
+    replaced = organization.cap_requests.temporary()
     if until is not None:
-        earlier_ones = earlier_ones.filter(ends_at__lte=until.ends_at)
-    for earlier in earlier_ones.order_by("-ends_at"):
+        replaced = replaced.filter(ends_at__lte=until.ends_at)
+    for earlier in replaced.order_by("-ends_at"):
         if earlier.requested_cap == former:
             former = earlier.former_cap
         earlier.ended_at = now

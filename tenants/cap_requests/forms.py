@@ -1,4 +1,4 @@
-"""What is typed in to ask for a higher cap, and to answer."""
+"""The forms of a cap request and of its decision."""
 
 from datetime import date, timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ LONGEST_APPROVAL = timedelta(days=731)
 
 
 class CapRequestForm(forms.Form):
-    """A higher cap, and why."""
+    """A higher cap and the reason for it."""
 
     cap = forms.IntegerField(max_value=LARGEST_USER_CAP, label="Users you need in all")
     reason = forms.CharField(
@@ -33,14 +33,14 @@ class CapRequestForm(forms.Form):
 
 
 class Decision(StrEnum):
-    """Which button was pressed."""
+    """The button of the form that was pressed."""
 
     APPROVE = "approve"
     DECLINE = "decline"
 
 
 class DecisionForm(forms.Form):
-    """Approve, for good or until a day, or decline with a text."""
+    """Approve, permanently or until a day, or decline with a reason."""
 
     decision = forms.ChoiceField(choices=[(each.value, each.value) for each in Decision])
     last_day = forms.DateField(
@@ -64,14 +64,14 @@ class DecisionForm(forms.Form):
         self.fields["last_day"].widget.attrs["min"] = today.isoformat()
 
     def clean_last_day(self) -> date | None:
-        """Today at the earliest, two years ahead at the latest."""
+        """The day is today or later, at most two years ahead."""
         day: date | None = self.cleaned_data["last_day"]
         if day is not None and not self.today <= day <= self.today + LONGEST_APPROVAL:
             raise forms.ValidationError("Choose a day from today on, at most two years ahead.")
         return day
 
     def clean(self) -> dict[str, Any]:
-        """Who declines says why."""
+        """A declined request needs a reason."""
         cleaned = super().clean() or self.cleaned_data
         declines = cleaned.get("decision") == Decision.DECLINE
         if declines and not cleaned.get("answer") and "answer" not in self.errors:

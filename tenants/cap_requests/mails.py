@@ -1,4 +1,4 @@
-"""What is mailed about requests for a higher cap: to those who may grant it, and back."""
+"""Mails about cap requests: to the administrators who decide, and to the requester."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ DECIDING_ROLES = [
 
 
 def mail_request(*, request: CapRequest, provider: Provider, now: datetime) -> None:
-    """Tell everyone who may change caps; the provider's contact where nobody may."""
+    """Mail the administrators who may change caps; without one, the provider's contact."""
     deciders = User.objects.filter(provider=provider, is_active=True, role__in=DECIDING_ROLES)
     addresses = list(deciders.order_by("pk").values_list("email", flat=True))
     _queue(
@@ -32,22 +32,22 @@ def mail_request(*, request: CapRequest, provider: Provider, now: datetime) -> N
 
 
 def mail_decision(*, request: CapRequest, now: datetime) -> None:
-    """Tell who asked, unless their login is gone."""
-    said = "approved" if request.state == CapRequest.State.APPROVED else "declined"
-    _mail_back("decided", request=request, subject=f"Your request was {said}", now=now)
+    """Mail the decision to the requester, unless the login was removed."""
+    subject = f"Your request was {request.state}"
+    _mail_requester("decided", request=request, subject=subject, now=now)
 
 
 def mail_ended(*, request: CapRequest, now: datetime) -> None:
-    """Tell who asked that the former cap is back."""
+    """Mail the requester that the former cap is restored."""
     subject = f"Your user cap is {request.former_cap:,} again"
-    _mail_back("ended", request=request, subject=subject, now=now)
+    _mail_requester("ended", request=request, subject=subject, now=now)
 
 
-def _mail_back(event: str, *, request: CapRequest, subject: str, now: datetime) -> None:
-    asker = User.objects.filter(pk=request.requested_by_id, is_active=True).first()
-    if asker is not None:
+def _mail_requester(event: str, *, request: CapRequest, subject: str, now: datetime) -> None:
+    requester = User.objects.filter(pk=request.requested_by_id, is_active=True).first()
+    if requester is not None:
         url = reverse("own_cap_request")
-        _queue(event, request=request, to=[asker.email], subject=subject, url=url, now=now)
+        _queue(event, request=request, to=[requester.email], subject=subject, url=url, now=now)
 
 
 def _queue(

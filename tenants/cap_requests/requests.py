@@ -1,4 +1,4 @@
-"""An organization asks for a higher cap, or takes its question back."""
+"""An organization's request for a higher cap, and its withdrawal."""
 
 from datetime import datetime
 
@@ -12,19 +12,19 @@ from tenants.models import CapRequest, Organization
 
 
 class CapRequestRefused(Exception):
-    """The request can't be made; the text is for people."""
+    """The request can't be made; the text is shown on the page."""
 
 
 class AlreadyRequested(CapRequestRefused):
-    """The organization's last request is not answered yet."""
+    """The organization's last request is still open."""
 
 
 class NothingToRequest(CapRequestRefused):
-    """The organization may have as many users already."""
+    """The organization has no cap, or one that is as high as requested."""
 
 
 class NothingToWithdraw(Exception):
-    """No request is open: it was answered or withdrawn meanwhile."""
+    """No request is open: it was answered or withdrawn in the meantime."""
 
 
 @transaction.atomic
@@ -37,10 +37,10 @@ def request_cap(
     by: User,
     now: datetime,
 ) -> CapRequest:
-    """Ask for a cap of `cap` users and mail those who may grant it.
+    """Request a cap of `cap` users and mail the administrators who may change caps.
 
     Raises `NothingToRequest` without a cap or for one that is not higher, and `AlreadyRequested`
-    while an earlier request is open, also when two ask at the same instant.
+    while another request is open, also when two are sent at the same instant.
     """
     present = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
     if present is None:
@@ -56,7 +56,13 @@ def request_cap(
         requested_by_id=by.pk,
         requested_by_name=by.name,
     )
-    _save_as_only_one(request)
+    try:
+        with transaction.atomic():
+            request.save(force_insert=True)
+    except IntegrityError as error:
+        raise AlreadyRequested(
+            "A request is open already. It has to be answered before you can ask again."
+        ) from error
     audit.record(
         actor=Actor(id=by.pk, name=by.name),
         action="cap_request.made",
@@ -72,11 +78,11 @@ def request_cap(
 
 @transaction.atomic
 def withdraw_request(*, organization: Organization, by: User, now: datetime) -> CapRequest:
-    """Take the organization's open request back: the cap stays, and another may be made.
+    """Withdraw the organization's open request; the cap is unchanged.
 
-    Raises `NothingToWithdraw`, also when the answer came first.
+    Raises `NothingToWithdraw`, also when the request was answered at the same instant.
     """
-    # As the answer does: whoever comes second finds it decided.
+    # The same lock as for an answer: the second transaction finds the request decided.
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     request = CapRequest.objects.filter(organization=organization).open().first()
     if request is None:
@@ -94,13 +100,3 @@ def withdraw_request(*, organization: Organization, by: User, now: datetime) -> 
         now=now,
     )
     return request
-
-
-def _save_as_only_one(request: CapRequest) -> None:
-    try:
-        with transaction.atomic():
-            request.save(force_insert=True)
-    except IntegrityError as error:
-        raise AlreadyRequested(
-            "A request is open already. It has to be answered before you can ask again."
-        ) from error

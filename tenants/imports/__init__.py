@@ -1,1 +1,1 @@
-"""Users and devices from a CSV file: read, judged line by line, confirmed, added in batches."""
+"""Imports of CSV files: read, checked line by line, confirmed, added in batches."""

@@ -1,4 +1,4 @@
-"""The worker's part of an import: adding the good lines, each exactly once."""
+"""The worker's second step of an import: it adds the good lines, each exactly once."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core.outbox.topics import Payload, handler
-from tenants.imports.dry_run import keep_refused
+from tenants.imports.dry_run import save_refused_lines
 from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import ImportLine, all_refused, import_kind
 from tenants.imports.runs import APPLY_TOPIC, finish_import
@@ -18,10 +18,10 @@ LINES_PER_BATCH = 5_000
 
 @handler(APPLY_TOPIC)
 def apply_import(payload: Payload, now: datetime) -> None:
-    """Add the good lines of a confirmed import; a second time changes nothing.
+    """Add the good lines of a confirmed import; a repeated call changes nothing.
 
-    Good lines only: batch by batch, each in one transaction with its progress, so that whoever
-    takes over from a killed worker goes on behind the last batch. All or nothing: one batch.
+    "Good lines only" adds batches, each in one transaction with its progress, so that the next
+    worker continues after the last batch of a killed one. "All or nothing" is one transaction.
     """
     run = ImportRun.objects.get(pk=payload["run_id"])
     if run.state != ImportRun.State.APPLYING:
@@ -35,7 +35,7 @@ def apply_import(payload: Payload, now: datetime) -> None:
 
 
 def good_lines(*, run: ImportRun) -> list[ImportLine]:
-    """The lines of the kept file that were not refused, read anew."""
+    """The lines of the stored file that were not refused."""
     table = read_table(bytes(run.content))
     kind = import_kind(run.kind)
     columns = kind.columns_of(header=table.header)
@@ -48,8 +48,10 @@ def good_lines(*, run: ImportRun) -> list[ImportLine]:
 
 
 def _locked(run_id: int) -> ImportRun:
-    """The run, held until the transaction ends; imports of one organization wait for each other,
-    or two files with the same people in another order could block each other for good.
+    """The run, locked until the transaction ends.
+
+    The organization is locked too: two imports of the same users in different orders would
+    otherwise deadlock.
     """
     organizations = Organization.objects.select_for_update(no_key=True, of=("self",))
     organization = organizations.get(importrun=run_id)
@@ -60,9 +62,7 @@ def _locked(run_id: int) -> ImportRun:
 
 @transaction.atomic
 def apply_next_batch(*, run_id: int, lines: Sequence[ImportLine], now: datetime) -> bool:
-    """Add the lines behind the last batch, in one transaction with the progress; whether any are
-    left.
-    """
+    """Add the next batch in one transaction with the progress; return True when lines are left."""
     run = _locked(run_id)
     if run.state != ImportRun.State.APPLYING:
         return False
@@ -74,7 +74,7 @@ def apply_next_batch(*, run_id: int, lines: Sequence[ImportLine], now: datetime)
     if recorded.stopped:
         refused = refused + all_refused(rest, recorded.stopped)
         rest = []
-    keep_refused(run=run, refused=refused)
+    save_refused_lines(run=run, refused=refused)
     run.added += recorded.count
     run.refused += len(refused)
     if batch:
@@ -87,7 +87,7 @@ def apply_next_batch(*, run_id: int, lines: Sequence[ImportLine], now: datetime)
 
 @transaction.atomic
 def _apply_whole(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> None:
-    """Add all lines, or none when any of them can't be added any more."""
+    """Add all lines, or none when one of them can no longer be added."""
     run = _locked(run_id)
     if run.state != ImportRun.State.APPLYING:
         return
@@ -95,7 +95,7 @@ def _apply_whole(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> 
     refused = import_kind(run.kind).record_all(run=run, lines=lines, now=now)
     if refused:
         transaction.savepoint_rollback(before)
-        keep_refused(run=run, refused=refused)
+        save_refused_lines(run=run, refused=refused)
         run.refused += len(refused)
         finish_import(run=run, state=ImportRun.State.NOTHING_IMPORTED, now=now)
     else:

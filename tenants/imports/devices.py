@@ -1,4 +1,4 @@
-"""Devices from a file."""
+"""The import of devices."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,12 +28,12 @@ _SOURCES = (
 
 
 class DeviceImport(MemberImport):
-    """How an import handles devices: known by their serial number, without a limit."""
+    """Devices are identified by serial number and have no limit."""
 
     model = Device
 
     def columns_of(self, *, header: Sequence[str]) -> Columns:
-        """Where the file keeps serial numbers and names; `NotReadable` without both."""
+        """The columns of serial numbers and names. Raises `NotReadable` without both."""
         titles = Header(header)
         keys, names = titles.find(_SERIAL_NUMBERS), titles.find(_DEVICE_NAMES)
         if not keys or not names:
@@ -44,13 +44,13 @@ class DeviceImport(MemberImport):
         )
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
-        """The device of a line."""
+        """The device of the line."""
         return ImportLine(
             number, first_filled(cells, columns.keys), first_filled(cells, columns.names)
         )
 
     def flaws(self, line: ImportLine) -> Iterator[Reason]:
-        """What is wrong with a line, whatever else the file or the organization has."""
+        """The reasons to refuse the line on its own."""
         if not line.key:
             yield Reason.NO_SERIAL_NUMBER
         if not line.name:

@@ -1,4 +1,4 @@
-"""The worker's part of the dry run."""
+"""The worker's first step of an import: the dry run."""
 
 from datetime import datetime
 
@@ -15,9 +15,9 @@ _ROWS_A_STATEMENT = 5_000
 
 @handler(CHECK_TOPIC)
 def check_import(payload: Payload, now: datetime) -> None:
-    """Judge every line of an import that is being checked; a second time changes nothing.
+    """Check every line of an import in state CHECKING; a repeated call changes nothing.
 
-    What was found is written at once at the end: a worker killed before leaves nothing behind.
+    The result is written in one transaction at the end, so a killed worker leaves no part of it.
     """
     run = ImportRun.objects.select_related("organization").get(pk=payload["run_id"])
     if run.state != ImportRun.State.CHECKING:
@@ -27,7 +27,7 @@ def check_import(payload: Payload, now: datetime) -> None:
         pk=run.pk, state=ImportRun.State.CHECKING, checks=run.checks
     )
     kind = import_kind(run.kind)
-    verdict = kind.judge(
+    checked = kind.check(
         table=table,
         columns=kind.columns_of(header=table.header),
         organization=run.organization,
@@ -38,16 +38,16 @@ def check_import(payload: Payload, now: datetime) -> None:
         if not checking.select_for_update().defer("content").first():
             return
         RefusedLine.objects.filter(run=run).delete()
-        keep_refused(run=run, refused=verdict.refused)
+        save_refused_lines(run=run, refused=checked.refused)
         checking.update(
             state=ImportRun.State.CHECKED,
             checked_lines=run.lines,
-            refused=len(verdict.refused),
+            refused=len(checked.refused),
         )
 
 
-def keep_refused(*, run: ImportRun, refused: list[Refusal]) -> None:
-    """Write the refused lines of an import."""
+def save_refused_lines(*, run: ImportRun, refused: list[Refusal]) -> None:
+    """Save the refused lines of an import."""
     RefusedLine.objects.bulk_create(
         (
             RefusedLine(

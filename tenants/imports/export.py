@@ -1,4 +1,4 @@
-"""Users and devices as CSV that can be imported again."""
+"""The export of users and devices as CSV, and of an import's refused lines."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""From the bytes of an uploaded file to its header and lines."""
+"""Reading an uploaded CSV file: encoding, separator, header and lines."""
 
 import csv
 import io
@@ -18,19 +18,19 @@ _OTHER_FILES = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF"),
 )
-# A cell of a field this wide or wider is no user's; csv's own limit, said here for the message.
+# The limit of the csv module, for the message.
 _LONGEST_CELL = 131_072
 
 
 class NotReadable(ValueError):
-    """The file is refused as a whole; the text says why to the person who uploaded it."""
+    """The file is refused; the text for the page says why."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file as read. `records` are all lines behind the header, blank ones too.
+    """A CSV file. `records` are all lines after the header, empty ones too.
 
-    `first_number` is the number of the first of them, as a spreadsheet numbers rows.
+    `first_number` is the row number of the first record in a spreadsheet.
     """
 
     header: list[str]
@@ -39,17 +39,17 @@ class Table:
     encoding: str
 
     def lines(self) -> Iterator[tuple[int, list[str]]]:
-        """Each line with anything in it, and its number."""
+        """Each line that is not empty, with its number."""
         for number, cells in enumerate(self.records, self.first_number):
             if any(cells):
                 yield number, cells
 
 
 def read_table(content: bytes) -> Table:
-    """The file's table, whatever of the usual encodings and separators it has.
+    """Read a file in one of the usual encodings and with one of the usual separators.
 
-    Raises `NotReadable` when it is too large, empty, not text, not CSV, without a line behind the
-    header, or with more than 50,000.
+    Raises `NotReadable` when it is too large, empty, not text, not CSV, or has no line after the
+    header or more than 50,000.
     """
     if len(content) > LARGEST_FILE:
         raise NotReadable("The file is larger than 10 MB. Split it into several.")
@@ -76,12 +76,12 @@ def read_table(content: bytes) -> Table:
 def _decoded(content: bytes) -> tuple[str, str]:
     """Text without its byte order mark, and the encoding's name.
 
-    Without a mark it is UTF-16 where every second byte is zero, else UTF-8, else Windows-1252: what
-    Excel saves as "CSV" on a Western Windows. Any other old code page can't be told from it.
+    Without a mark it is UTF-16 when every second byte is zero, else UTF-8, else Windows-1252, in
+    which Excel saves "CSV" on a Western Windows. Other code pages can't be distinguished from it.
     """
-    for beginning, what in _OTHER_FILES:
+    for beginning, file_type in _OTHER_FILES:
         if content.startswith(beginning):
-            raise NotReadable(f"This is {what}, not a CSV file. Save it as “CSV UTF-8” first.")
+            raise NotReadable(f"This is {file_type}, not a CSV file. Save it as “CSV UTF-8” first.")
     for mark, codec, name in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
             return _text(content, codec, name), name
@@ -120,8 +120,8 @@ def _utf16_without_mark(content: bytes) -> str:
 
 
 def _separator_of(text: str) -> tuple[str, str]:
-    """The text and its separator: the one named by a first line "sep=;", else what gives the
-    header the most cells.
+    """The text and its separator: from a first line "sep=;", else the one that gives the header
+    the most cells.
     """
     first, _, rest = text.partition("\n")
     named = first.strip().strip('"').lower()
@@ -156,7 +156,7 @@ def _records(text: str, separator: str) -> list[list[str]]:
 
 
 def _reader(text: str, separator: str) -> Iterator[list[str]]:
-    # Strict: a quotation mark that is never closed would swallow the lines behind it unseen.
+    # Strict, because an unclosed quotation mark would silently swallow the following lines.
     return csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
     )

@@ -1,4 +1,4 @@
-"""What is asked for an import."""
+"""Forms of an import."""
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -8,7 +8,7 @@ from tenants.models import ImportRun
 
 
 class UploadForm(forms.Form):
-    """A file to be imported; whether it is a table of users or devices is seen when it is read."""
+    """A file to import; its columns are checked when it is read."""
 
     file = forms.FileField(
         label="CSV file",
@@ -30,6 +30,6 @@ class UploadForm(forms.Form):
 
 
 class ConfirmationForm(forms.Form):
-    """How a checked file is imported."""
+    """The mode in which a checked file is imported."""
 
     mode = forms.ChoiceField(choices=ImportRun.Mode)

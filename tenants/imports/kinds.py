@@ -1,6 +1,6 @@
-"""What an import does with lines of one kind, and what passes between its steps.
+"""The interface of an import kind, and the values that its steps exchange.
 
-Users and devices are kinds of this floor; a higher floor registers its own (usage: activity).
+Users and devices are kinds of this app; `usage` registers the kind of activity.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ LINES_PER_STEP = 5_000
 
 @dataclass(frozen=True, slots=True)
 class ImportLine:
-    """A line of the file as it would be added; `key` is the e-mail address or serial number."""
+    """A line of the file; `key` is the e-mail address or serial number."""
 
     number: int
     key: str
@@ -25,8 +25,8 @@ class ImportLine:
     state: ManagedUser.State = ManagedUser.State.ACTIVE
 
     @property
-    def shown(self) -> str:
-        """What a refused line is known by, safe to show: unprintable characters are escaped."""
+    def subject(self) -> str:
+        """The key or name of a refused line, with unprintable characters escaped."""
         text = self.key or self.name
         return "".join(
             character if character.isprintable() else f"\\u{ord(character):04x}"
@@ -36,7 +36,7 @@ class ImportLine:
 
 @dataclass(frozen=True)
 class Columns:
-    """Positions of the columns that are used; of each group a line takes the first filled one."""
+    """The positions of the columns in use; a line takes the first filled column of each group."""
 
     keys: tuple[int, ...]
     names: tuple[int, ...]
@@ -49,7 +49,7 @@ class Columns:
     enabled: tuple[int, ...] = ()
 
     def used(self) -> list[int]:
-        """Every position that is read, in the file's order."""
+        """Every position that is read, in the order of the file."""
         return sorted(
             {
                 *self.keys,
@@ -65,7 +65,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A line that can't be imported."""
+    """A line that can't be imported, and the reason."""
 
     line: int
     reason: Reason
@@ -75,17 +75,17 @@ class Refusal:
     @classmethod
     def of(cls, line: ImportLine, reason: Reason, *, first_line: int | None = None) -> "Refusal":
         """The refusal of this line."""
-        return cls(line.number, reason, line.shown, first_line)
+        return cls(line.number, reason, line.subject, first_line)
 
 
 def all_refused(lines: Sequence[ImportLine], reason: Reason) -> list[Refusal]:
-    """The refusals of these lines, all for the same reason."""
+    """The refusals of these lines for one reason."""
     return [Refusal.of(line, reason) for line in lines]
 
 
 @dataclass
-class Verdict:
-    """Every line of a file, in order: the good and the refused."""
+class CheckResult:
+    """The lines of a file in order: the good ones and the refused ones."""
 
     good: list[ImportLine] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -93,9 +93,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How many lines of a batch were recorded and which were refused.
+    """The number of recorded lines of a batch, and the refused lines.
 
-    `stopped` is the reason why no later line can be recorded either; None where later ones can.
+    `stopped` is the reason why no later line can be recorded, None when later lines can.
     """
 
     count: int
@@ -104,17 +104,17 @@ class Recorded:
 
 
 class ImportKind(Protocol):
-    """The rules of one kind of lines: how they are read, judged and recorded."""
+    """How lines of one kind are read, checked and recorded."""
 
     def columns_of(self, *, header: Sequence[str]) -> Columns:
-        """Where the file keeps what is needed; raises `NotReadable`."""
+        """Find the columns of the file. Raises `NotReadable`."""
         ...
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
-        """What the line says, before it is judged. Missing cells count as empty."""
+        """Read a line without checking it. Missing cells are empty."""
         ...
 
-    def judge(
+    def check(
         self,
         *,
         table: Table,
@@ -122,21 +122,21 @@ class ImportKind(Protocol):
         organization: Organization,
         progress: Callable[[int], object],
         now: datetime,
-    ) -> Verdict:
-        """Say of each line whether it could be recorded now, without recording it.
+    ) -> CheckResult:
+        """Check whether each line could be recorded now, without recording it.
 
-        `progress` is called with the number of lines judged, every `LINES_PER_STEP`.
+        `progress` is called with the number of checked lines, every `LINES_PER_STEP`.
         """
         ...
 
     def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
-        """Record as many of the lines as can be, in the running transaction."""
+        """Record as many of the lines as possible in the running transaction."""
         ...
 
     def record_all(
         self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
     ) -> list[Refusal]:
-        """Record all of the lines; the caller rolls back where any are returned as refused."""
+        """Record all lines and return the refused ones, on which the caller rolls back."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What imports of users and of devices have in common: they add members to an organization."""
+"""The base of the imports of users and devices, which add members to an organization."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +13,12 @@ from core.text import plain_text
 from tenants.imports.file_reading import Table
 from tenants.imports.kinds import (
     LINES_PER_STEP,
+    CheckResult,
     Columns,
     ImportKind,
     ImportLine,
     Recorded,
     Refusal,
-    Verdict,
     all_refused,
 )
 from tenants.imports.remaining_seats import RemainingSeats
@@ -37,13 +37,13 @@ _PRESENT = """
 
 
 class MemberImport(ImportKind, ABC):
-    """An import whose lines become members of the organization, each known by a key."""
+    """An import whose lines become users or devices, identified by their key."""
 
     model: ClassVar[type[CountedRow]]
 
     @abstractmethod
     def flaws(self, line: ImportLine) -> Iterator[Reason]:
-        """What is wrong with a line, whatever else the file or the organization has."""
+        """The reasons to refuse the line on its own."""
 
     def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
         """Add the lines in one statement and return the keys of those added.
@@ -59,21 +59,21 @@ class MemberImport(ImportKind, ABC):
             now=now,
         )
 
-    def room(self, organization: Organization) -> RemainingSeats | None:  # noqa: ARG002 - for those that have a limit
-        """How many more members the organization may have; None without a limit."""
+    def seats(self, organization: Organization) -> RemainingSeats | None:  # noqa: ARG002 - users have a limit
+        """The seats that are left in the organization; None without a limit."""
         return None
 
-    def judge(
+    def check(
         self,
         *,
         table: Table,
         columns: Columns,
         organization: Organization,
         progress: Callable[[int], object],
-        now: datetime,  # noqa: ARG002 - members are added now, other kinds have an instant of their line
-    ) -> Verdict:
-        """Each line alone, then against the lines before it, the members and the room left."""
-        sound = Verdict()
+        now: datetime,  # noqa: ARG002 - only lines of activity have an instant
+    ) -> CheckResult:
+        """Check each line on its own, against earlier lines, the members and the seats left."""
+        sound = CheckResult()
         first_lines: dict[str, int] = {}
         for count, (number, cells) in enumerate(table.lines(), 1):
             line = self.read_line(number=number, cells=cells, columns=columns)
@@ -88,41 +88,39 @@ class MemberImport(ImportKind, ABC):
                 sound.refused.append(Refusal.of(line, reason, first_line=first_line))
             if count % LINES_PER_STEP == 0:
                 progress(count)
-        verdict = self._against_organization(sound.good, organization)
-        verdict.refused = sorted(
-            [*sound.refused, *verdict.refused], key=lambda refusal: refusal.line
-        )
-        return verdict
+        result = self._against_organization(sound.good, organization)
+        result.refused = sorted([*sound.refused, *result.refused], key=lambda refusal: refusal.line)
+        return result
 
     def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
-        """Add the lines, or as many of them as there is room for."""
+        """Add the lines, or as many as there are seats for."""
         added, refused = 0, list[Refusal]()
-        wanted = len(lines)
+        size = len(lines)
         while lines:
             try:
-                added_keys = self.add(run=run, lines=lines[:wanted], now=now)
+                added_keys = self.add(run=run, lines=lines[:size], now=now)
             except UserCapReached as reached:
-                wanted, reason = _room_of(reached), _over_limit(reached.because)
+                size, reason = _seats_left(reached), _over_limit(reached.because)
             except OrganizationRemoved:
-                wanted, reason = 0, Reason.ORGANIZATION_REMOVED
+                size, reason = 0, Reason.ORGANIZATION_REMOVED
             else:
                 added += len(added_keys)
-                refused += _not_added(lines[:wanted], added_keys)
-                lines = lines[wanted:]
-                wanted = len(lines)
+                refused += _not_added(lines[:size], added_keys)
+                lines = lines[size:]
+                size = len(lines)
                 continue
-            if not wanted:
+            if not size:
                 return Recorded(added, refused + all_refused(lines, reason), reason)
         return Recorded(added, refused)
 
     def record_all(
         self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
     ) -> list[Refusal]:
-        """Add all of the lines in one statement; those that can't be added, with why."""
+        """Add all lines in one statement; return those that can't be added."""
         try:
             added_keys = self.add(run=run, lines=lines, now=now)
         except UserCapReached as reached:
-            return all_refused(lines[_room_of(reached) :], _over_limit(reached.because))
+            return all_refused(lines[_seats_left(reached) :], _over_limit(reached.because))
         except OrganizationRemoved:
             return all_refused(lines, Reason.ORGANIZATION_REMOVED)
         return _not_added(lines, added_keys)
@@ -132,20 +130,22 @@ class MemberImport(ImportKind, ABC):
             return Reason.TOO_MANY_CELLS
         return next(self.flaws(line), None)
 
-    def _against_organization(self, lines: list[ImportLine], organization: Organization) -> Verdict:
-        """The lines against the members, then against the room that is left, in order."""
-        verdict = Verdict()
+    def _against_organization(
+        self, lines: list[ImportLine], organization: Organization
+    ) -> CheckResult:
+        """Check the lines against the members, then against the seats left, in order."""
+        result = CheckResult()
         present = self._present([line.key for line in lines], organization)
-        room = self.room(organization)
-        left = room.left if room else None
+        seats = self.seats(organization)
+        left = seats.left if seats else None
         for line in lines:
             if line.key in present:
-                verdict.refused.append(Refusal.of(line, Reason.ALREADY_THERE))
-            elif room and left is not None and len(verdict.good) >= left:
-                verdict.refused.append(Refusal.of(line, _over_limit(room.because)))
+                result.refused.append(Refusal.of(line, Reason.ALREADY_THERE))
+            elif seats and left is not None and len(result.good) >= left:
+                result.refused.append(Refusal.of(line, _over_limit(seats.because)))
             else:
-                verdict.good.append(line)
-        return verdict
+                result.good.append(line)
+        return result
 
     def _present(self, keys: list[str], organization: Organization) -> set[str]:
         with connection.cursor() as cursor:
@@ -157,7 +157,7 @@ class MemberImport(ImportKind, ABC):
 
 
 def has_unseen(text: str) -> bool:
-    """Whether the text has characters that can't be seen and mean nothing in a name."""
+    """Return True for characters that are invisible and mean nothing in a name."""
     if text.isprintable():
         return False
     try:
@@ -171,8 +171,8 @@ def _over_limit(because: Because) -> Reason:
     return Reason.OVER_CAP if because == Because.CAP else Reason.OVER_ALLOWANCE
 
 
-def _room_of(reached: UserCapReached) -> int:
-    """How many could still be added: fewer than were to be added."""
+def _seats_left(reached: UserCapReached) -> int:
+    """The number of users that could still be added; fewer than the refused number."""
     return max(0, reached.cap - reached.count)
 
 

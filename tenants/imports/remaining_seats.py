@@ -1,4 +1,4 @@
-"""How many more users an organization may have."""
+"""The number of users that can still be added to an organization."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from tenants.refusals import Because
 
 @dataclass(frozen=True, slots=True)
 class RemainingSeats:
-    """An organization's `count` of users against its `limit`, None when nothing limits it."""
+    """An organization's present `count` of users and its `limit`, None without one."""
 
     count: int
     limit: int | None
@@ -16,12 +16,12 @@ class RemainingSeats:
 
     @property
     def left(self) -> int | None:
-        """How many may still be added, 0 also when the count is past the limit; None: any."""
+        """The users that can still be added; 0 above the limit, None without one."""
         return None if self.limit is None else max(0, self.limit - self.count)
 
 
 def remaining_user_seats(*, organization: Organization) -> RemainingSeats:
-    """As it is now; the triggers (0002_metering.sql) decide again when a user is added."""
+    """The present seats; the triggers (0002_metering.sql) decide again at each addition."""
     cap = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
     allowance = MeteringPolicy.objects.current().free_user_limit
     count = ManagedUser.objects.filter(organization=organization, removed_at=None).count()

@@ -1,4 +1,4 @@
-"""An import from the upload to the decision: what a person does with it."""
+"""The steps of an import that an administrator takes: upload, check again, confirm, discard."""
 
 import csv
 import io
@@ -19,15 +19,15 @@ APPLY_TOPIC = "tenants.import.apply"
 
 
 class AlreadyDecided(Exception):
-    """The import no longer waits for a decision."""
+    """The import is confirmed or discarded, or not checked yet."""
 
 
 class LinesRefused(Exception):
-    """All or nothing was asked of a file of which lines are refused."""
+    """The file has refused lines, so it can't be imported as a whole."""
 
 
 class NothingToImport(Exception):
-    """Not one line of the file is good."""
+    """All lines of the file are refused."""
 
 
 @transaction.atomic
@@ -40,8 +40,9 @@ def start_import(
     actor: Actor,
     now: datetime,
 ) -> ImportRun:
-    """Keep the file and have a worker check it. Raises `NotReadable` for one that is no table of
-    users or devices. Columns of passwords are emptied before the file is kept.
+    """Store the file, without passwords, and have a worker check it.
+
+    Raises `NotReadable` for a file without the columns of its kind.
     """
     table = read_table(content)
     columns = import_kind(kind).columns_of(header=table.header)
@@ -52,33 +53,33 @@ def start_import(
         content=_without_secrets(table, columns) if columns.secrets else content,
         encoding=table.encoding,
         source=columns.source,
-        columns_used=[table.header[at][:100] for at in columns.used()],
+        columns_used=[table.header[position][:100] for position in columns.used()],
         lines=sum(1 for _ in table.lines()),
         started_at=now,
         started_by_id=actor.id,
         started_by_name=actor.name,
     )
-    _have_checked(run, now=now)
+    _enqueue_check(run, now=now)
     return run
 
 
 @transaction.atomic
 def check_again(*, run: ImportRun, now: datetime) -> None:
-    """Check the file anew: a cap was raised, users were removed. Raises `AlreadyDecided`."""
+    """Check the file again, against the present members and cap. Raises `AlreadyDecided`."""
     locked = _waiting(run)
     locked.state = ImportRun.State.CHECKING
     locked.checks += 1
     locked.checked_lines = 0
     locked.save(update_fields=["state", "checks", "checked_lines"])
-    _have_checked(locked, now=now)
+    _enqueue_check(locked, now=now)
 
 
 @transaction.atomic
 def confirm_import(*, run: ImportRun, mode: ImportRun.Mode, actor: Actor, now: datetime) -> None:
     """Have a worker add the good lines.
 
-    Raises `AlreadyDecided`, `NothingToImport`, and `LinesRefused` for all or nothing of a file with
-    refused lines.
+    Raises `AlreadyDecided`, `NothingToImport`, and `LinesRefused` for "all or nothing" of a file
+    with refused lines.
     """
     locked = _waiting(run)
     if not locked.good_lines:
@@ -93,7 +94,7 @@ def confirm_import(*, run: ImportRun, mode: ImportRun.Mode, actor: Actor, now: d
 
 @transaction.atomic
 def discard_import(*, run: ImportRun, actor: Actor, now: datetime) -> None:
-    """Import nothing of the file. Raises `AlreadyDecided`."""
+    """Discard the file. Raises `AlreadyDecided`."""
     locked = _waiting(run)
     locked.state = ImportRun.State.DISCARDED
     locked.finished_at = now
@@ -101,7 +102,7 @@ def discard_import(*, run: ImportRun, actor: Actor, now: datetime) -> None:
 
 
 def finish_import(*, run: ImportRun, state: ImportRun.State, now: datetime) -> None:
-    """Close an import that was applied, with its audit entry; the caller saves in a transaction."""
+    """Set the final state and write the audit entry; the caller saves in a transaction."""
     check_soon()
     run.state = state
     run.finished_at = now
@@ -115,7 +116,7 @@ def finish_import(*, run: ImportRun, state: ImportRun.State, now: datetime) -> N
     )
 
 
-def _have_checked(run: ImportRun, *, now: datetime) -> None:
+def _enqueue_check(run: ImportRun, *, now: datetime) -> None:
     key = f"{run.pk}.{run.checks}"
     enqueue(topic=CHECK_TOPIC, key=key, payload={"run_id": run.pk}, now=now)
 
@@ -144,13 +145,13 @@ def _decide(run: ImportRun, *, actor: Actor, now: datetime) -> None:
 
 
 def _without_secrets(table: Table, columns: Columns) -> bytes:
-    """The file as UTF-8, every line at its place, the cells of passwords empty."""
+    """The file as UTF-8 with the same line numbers and empty cells of passwords."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerows([] for _ in range(table.first_number - 2))
     writer.writerow(table.header)
     for cells in table.records:
         writer.writerow(
-            "" if place in columns.secrets else cell for place, cell in enumerate(cells)
+            "" if position in columns.secrets else cell for position, cell in enumerate(cells)
         )
     return buffer.getvalue().encode()

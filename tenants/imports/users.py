@@ -1,4 +1,4 @@
-"""Users from a file."""
+"""The import of users."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,9 +15,9 @@ from tenants.models.imports import Reason
 
 LONGEST_EMAIL = 254
 
-# Names as `plain_name` leaves them; of several that a file has, a line takes the first filled.
+# Names as `plain_name` returns them; a line takes the first filled column of a group.
 _EMAILS = ("mail", "email", "emailaddress", "primaryemail", "userprincipalname", "upn")
-# Only where there is no other: elsewhere it is a short name.
+# Used only without one of the above, because most directories have a short name in it.
 _USER_NAMES = ("username", "login")
 _FULL_NAMES = ("displayname", "fullname", "namefullname", "name")
 _FIRST_NAMES = ("firstname", "givenname", "namegivenname")
@@ -40,12 +40,12 @@ _SOURCES = (
 
 
 class UserImport(MemberImport):
-    """How an import handles users: known by their e-mail address, limited by the user cap."""
+    """Users are identified by e-mail address and limited by the user cap or free allowance."""
 
     model = ManagedUser
 
     def columns_of(self, *, header: Sequence[str]) -> Columns:
-        """Where the file keeps addresses, names and states; `NotReadable` without addresses."""
+        """The columns of addresses, names and states. Raises `NotReadable` without addresses."""
         titles = Header(header)
         keys = titles.find(_EMAILS) or titles.find(_USER_NAMES)
         if not keys:
@@ -63,7 +63,7 @@ class UserImport(MemberImport):
         )
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
-        """The user of a line; the name may be in two columns, the state in any of three."""
+        """The user of the line; the name may be in two columns, the state in one of three."""
         name = first_filled(cells, columns.names)
         if not name and (columns.first_names or columns.last_names):
             parts = (
@@ -80,12 +80,12 @@ class UserImport(MemberImport):
         return ImportLine(number, first_filled(cells, columns.keys).lower(), name, state)
 
     def flaws(self, line: ImportLine) -> Iterator[Reason]:
-        """What is wrong with a line, whatever else the file or the organization has."""
+        """The reasons to refuse the line on its own."""
         if not line.key:
             yield Reason.NO_EMAIL
         if len(line.key) > LONGEST_EMAIL or len(line.name) > LONGEST_NAME:
             yield Reason.TOO_LONG
-        # Stricter than for names: in an address nothing unseen has a meaning.
+        # Stricter than for names: no invisible character has a meaning in an address.
         if not line.key.isprintable() or has_unseen(line.name):
             yield Reason.UNSEEN_CHARACTERS
         try:
@@ -93,8 +93,8 @@ class UserImport(MemberImport):
         except ValidationError:
             yield Reason.BAD_EMAIL
 
-    def room(self, organization: Organization) -> RemainingSeats | None:
-        """Up to the user cap or the free allowance."""
+    def seats(self, organization: Organization) -> RemainingSeats | None:
+        """The seats up to the user cap or the free allowance."""
         return remaining_user_seats(organization=organization)
 
 

@@ -1,4 +1,4 @@
-"""Organizations, who is counted in them, alerts, requests, imports: one provider's schema."""
+"""Models of organizations, members, alerts, cap requests and imports, in a provider's schema."""
 
 from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailPreference, Severity
 from tenants.models.audit import AuditEntry

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class AuditEntry(models.Model):
-    """Who changed what, when: written with the change, never changed or deleted."""
+    """One change with its time, actor and subject; never changed or deleted."""
 
     at = models.DateTimeField()
     actor_id = models.BigIntegerField(null=True)

@@ -1,4 +1,4 @@
-"""A request for a higher user cap, with its answer and what becomes of it."""
+"""Requests for a higher user cap and their decisions."""
 
 from typing import ClassVar
 
@@ -9,33 +9,32 @@ from tenants.models.organizations import LARGEST_USER_CAP, SMALLEST_USER_CAP, Or
 
 
 class CapRequestQuerySet(models.QuerySet["CapRequest"]):
-    """Requests, asked in the domain's words."""
+    """Queries for cap requests."""
 
     def visible(self) -> "CapRequestQuerySet":
-        """Those of living organizations that the person of this request may see."""
+        """Requests of living organizations that the signed-in person may see."""
         requests = self.filter(organization__removed_at=None)
         ids = visible_organizations()
         return requests if ids is None else requests.filter(organization_id__in=ids)
 
     def open(self) -> "CapRequestQuerySet":
-        """Those nobody has answered."""
+        """Requests that are neither decided nor withdrawn."""
         return self.filter(state=CapRequest.State.OPEN)
 
-    def running_out(self) -> "CapRequestQuerySet":
-        """Approved ones whose former cap is still to come back."""
+    def temporary(self) -> "CapRequestQuerySet":
+        """Approved requests whose former cap is still to be restored."""
         return self.filter(state=CapRequest.State.APPROVED, ended_at=None).exclude(ends_at=None)
 
 
 class CapRequest(models.Model):
-    """An organization asks for `requested_cap` users; its provider approves or declines, once,
-    unless the organization withdraws it first.
+    """A request for `requested_cap` users, approved, declined or withdrawn once.
 
-    Approved until a day, `ends_at` is that day's end in the billing zone, and `ended_at` when the
-    cap of before (`former_cap`) came back or was found to be overtaken by a newer one.
+    `ends_at` is the end of a temporary approval's last day in the billing zone. `ended_at` is when
+    `former_cap` was restored, or when a newer cap made that unnecessary.
     """
 
     class State(models.TextChoices):
-        """What became of it."""
+        """Open, or how it ended."""
 
         OPEN = "open", "Open"
         APPROVED = "approved", "Approved"

@@ -1,4 +1,4 @@
-"""An import and the lines of it that were refused."""
+"""Imports and their refused lines."""
 
 from typing import ClassVar
 
@@ -8,23 +8,23 @@ from tenants.models.organizations import Organization
 
 
 class ImportRun(models.Model):
-    """One uploaded file on its way in.
+    """One uploaded file, from its check to its result.
 
-    `checked_lines` and `applied_through` (the number of the last line decided) are its progress;
-    the second is written in the transaction that adds the lines, so that a worker that takes over
-    goes on where the last one stopped. `lines` counts those with anything in them. Lines are
-    numbered as a spreadsheet numbers its rows.
+    `checked_lines` and `applied_through` (the number of the last added or refused line) are its
+    progress. The latter is written in the transaction that adds the lines, so that another worker
+    continues where a killed one stopped. `lines` counts lines that are not empty. Lines are
+    numbered like the rows of a spreadsheet.
     """
 
     class Kind(models.TextChoices):
-        """What the lines are."""
+        """The content of the lines."""
 
         USERS = "users", "Users"
         DEVICES = "devices", "Devices"
         ACTIVITY = "activity", "Activity"
 
     class State(models.TextChoices):
-        """Where it stands; the last three are final."""
+        """The state; the last three are final."""
 
         CHECKING = "checking", "Being checked"
         CHECKED = "checked", "Waiting for confirmation"
@@ -34,7 +34,7 @@ class ImportRun(models.Model):
         DISCARDED = "discarded", "Discarded"
 
     class Mode(models.TextChoices):
-        """What happens to the good lines when others are refused."""
+        """The treatment of good lines when others are refused."""
 
         ALL_OR_NOTHING = "all_or_nothing", "All or nothing"
         GOOD_LINES = "good_lines", "Good lines only"
@@ -72,37 +72,37 @@ class ImportRun(models.Model):
 
     @property
     def noun(self) -> str:
-        """What one line is: user, device, activity."""
+        """The content of one line: user, device, activity."""
         return {"users": "user", "devices": "device"}.get(self.kind, "activity")
 
     @property
     def nouns(self) -> str:
-        """The same of several."""
+        """The plural of `noun`."""
         return {"activity": "activities"}.get(self.noun, f"{self.noun}s")
 
     @property
     def done(self) -> str:
-        """What becomes of a good line: added, recorded."""
+        """The participle for an imported line: added, recorded."""
         return "recorded" if self.kind == self.Kind.ACTIVITY else "added"
 
     @property
     def is_working(self) -> bool:
-        """Whether a worker has to do something."""
+        """True while a worker checks or applies the file."""
         return self.state in (self.State.CHECKING, self.State.APPLYING)
 
     @property
     def good_lines(self) -> int:
-        """Lines that were not refused."""
+        """The number of lines that were not refused."""
         return self.lines - self.refused
 
     @property
     def decided_lines(self) -> int:
-        """Lines added or refused so far, while it is applied."""
+        """The number of lines added or refused so far, while the file is applied."""
         return self.added + self.refused
 
 
 class Reason(models.TextChoices):
-    """Why a line is refused."""
+    """The reason why a line is refused."""
 
     NO_EMAIL = "no_email", "No e-mail address"
     BAD_EMAIL = "bad_email", "Not an e-mail address"
@@ -129,8 +129,7 @@ class Reason(models.TextChoices):
 class RefusedLine(models.Model):
     """A line that was not, or would not be, imported.
 
-    `subject` is its e-mail address or serial number as far as it can be shown; `first_line` where
-    the same one stands first.
+    `subject` is its e-mail address or serial number, `first_line` the line with the same one.
     """
 
     run = models.ForeignKey(

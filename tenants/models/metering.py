@@ -1,4 +1,4 @@
-"""What the counting triggers read besides the rows that they count."""
+"""The metering policy, which the counting triggers read."""
 
 from typing import ClassVar
 
@@ -6,21 +6,21 @@ from django.db import models
 
 
 class MeteringPolicyQuerySet(models.QuerySet["MeteringPolicy"]):
-    """The policy row of the current provider."""
+    """Queries for the one policy row of a provider."""
 
     def current(self) -> "MeteringPolicy":
-        """The one row; every provider's schema has it from its first moment."""
+        """The current provider's row, which is created with the schema."""
         return self.get(pk=1)
 
 
 class MeteringPolicy(models.Model):
-    """The one row the counting triggers read (id 1).
+    """The one row (id 1) that the counting triggers read.
 
-    `free_user_limit` is the allowance of each organization while there is neither a card nor an
-    invoice agreement, None once there is; `free_until` is when that came. `closed_through` is the
-    end of the last closed month: no event is ever recorded before it. `billing_time_zone` is a copy
-    for SQL, written once with the schema: the source is the provider, whose zone never changes.
-    Python reads `Provider.billing_zone()`.
+    `free_user_limit` is the allowance of each organization while the provider has neither a card
+    nor an invoice agreement, None afterwards; `free_until` is when that changed. `closed_through`
+    is the end of the last closed month: no event is recorded before it. `billing_time_zone` is a
+    copy for SQL of the provider's zone, which never changes; Python reads
+    `Provider.billing_zone()`.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)

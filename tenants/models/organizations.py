@@ -1,4 +1,4 @@
-"""Organizations and their caps."""
+"""Organizations and their limits."""
 
 from typing import ClassVar
 
@@ -16,24 +16,24 @@ LARGEST_MAU_LIMIT = 10_000_000
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
-    """Organizations, asked in the domain's words."""
+    """Queries for organizations."""
 
     def living(self) -> "OrganizationQuerySet":
-        """Those that are not removed."""
+        """Organizations that are not removed."""
         return self.filter(removed_at=None)
 
     def visible(self) -> "OrganizationQuerySet":
-        """Living ones that the person of this request may see: pages show no others."""
+        """Living organizations that the signed-in person may see; pages show no others."""
         ids = visible_organizations()
         return self.living() if ids is None else self.living().filter(pk__in=ids)
 
 
 class Organization(models.Model):
-    """A client of the provider. Removed ones keep their row: old invoices name them.
+    """A client of the provider. A removed one keeps its row, because old invoices name it.
 
-    `user_cap` None is "No User Cap". It may lie below the present count: then nobody is added until
-    the count falls below it (docs/facts/product.md, User caps). `mau_limit` is how many
-    users may be active in a month, None for any number (docs/facts/product.md, Organizations).
+    `user_cap` None is "No User Cap". It may be below the present count: then no user can be added
+    until the count falls below it (docs/facts/product.md, User caps). `mau_limit` is the most
+    active users of a month, None for any number (docs/facts/product.md, Organizations).
     """
 
     name = models.CharField(max_length=200)

@@ -1,4 +1,4 @@
-"""Many organizations' caps at once: all of them, or none."""
+"""Caps of many organizations in one transaction: all are set, or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SET = """
 
 @dataclass(frozen=True, slots=True)
 class CapChange:
-    """A cap to be set, None to lift it; `expected` is what it is believed to be now."""
+    """A cap to set, None to remove it; `expected` is the present cap as the caller read it."""
 
     organization_id: int
     expected: int | None
@@ -27,7 +27,7 @@ class CapChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangedMeanwhile:
-    """An organization whose cap is no longer what was expected, or that was removed."""
+    """An organization that was removed, or whose cap is no longer the expected one."""
 
     organization_id: int
     name: str
@@ -37,7 +37,7 @@ class ChangedMeanwhile:
 
 
 class CapsChanged(Exception):
-    """Some caps are not what they were believed to be; nothing was set."""
+    """Some caps are not the expected ones; none was set."""
 
     def __init__(self, conflicts: Sequence[ChangedMeanwhile]) -> None:
         super().__init__(f"{len(conflicts)} caps were changed meanwhile")
@@ -46,31 +46,31 @@ class CapsChanged(Exception):
 
 @transaction.atomic
 def set_user_caps(*, changes: Sequence[CapChange], actor: Actor, now: datetime) -> int:
-    """Set all caps, each with its entry in the audit log; gives how many were changed.
+    """Set all caps, each with its entry in the audit log, and return how many were changed.
 
-    Raises `CapsChanged`, with nothing set, where another cap is in force than was expected.
-    Like `set_user_cap`, a cap below the present count is allowed.
+    Raises `CapsChanged`, with none set, where a present cap is not the expected one. Like
+    `set_user_cap`, a cap below the present count is allowed.
     """
-    asked = {change.organization_id: change for change in changes}
-    # Only against other changes, and in one order: two that set the same caps wait for each other.
+    by_id = {change.organization_id: change for change in changes}
+    # Locked in one order, so that two callers with the same organizations do not deadlock.
     locked = list(
-        Organization.objects.select_for_update(no_key=True).filter(pk__in=asked).order_by("pk")
+        Organization.objects.select_for_update(no_key=True).filter(pk__in=by_id).order_by("pk")
     )
     conflicts = [
         ChangedMeanwhile(
-            one.pk, one.name, asked[one.pk].expected, one.user_cap, one.removed_at is not None
+            one.pk, one.name, by_id[one.pk].expected, one.user_cap, one.removed_at is not None
         )
         for one in locked
-        if one.user_cap != asked[one.pk].expected or one.removed_at is not None
+        if one.user_cap != by_id[one.pk].expected or one.removed_at is not None
     ]
     if conflicts:
         raise CapsChanged(conflicts)
-    changed = [one for one in locked if one.user_cap != asked[one.pk].cap]
+    changed = [one for one in locked if one.user_cap != by_id[one.pk].cap]
     if not changed:
         return 0
     with connection.cursor() as cursor:
         ids = [one.pk for one in changed]
-        cursor.execute(_SET, [ids, [asked[pk].cap for pk in ids]])
+        cursor.execute(_SET, [ids, [by_id[pk].cap for pk in ids]])
     audit.record_all(
         entries=[
             AuditEntry(
@@ -81,7 +81,7 @@ def set_user_caps(*, changes: Sequence[CapChange], actor: Actor, now: datetime) 
                 organization_id=one.pk,
                 subject=one.name[: audit.LONGEST_SUBJECT],
                 before={"user_cap": one.user_cap},
-                after={"user_cap": asked[one.pk].cap},
+                after={"user_cap": by_id[one.pk].cap},
             )
             for one in changed
         ]

@@ -1,17 +1,17 @@
-"""Creating, capping and removing organizations."""
+"""Creating, renaming and removing organizations, and their limits."""
 
 from datetime import datetime
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from core.actors import Actor
 from tenants import audit
-from tenants.models import Device, ManagedUser, Organization
+from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
 from tenants.refusals import OrganizationRemoved, translated_refusals
 
 
 class OrganizationLimitReached(Exception):
-    """The provider has as many organizations as it may have."""
+    """The provider has as many organizations as its agreement allows."""
 
     def __init__(self, *, limit: int) -> None:
         super().__init__(f"all {limit} organizations are in use")
@@ -30,12 +30,13 @@ class OrganizationInUse(Exception):
 def create_organization(
     *, name: str, limit: int, actor: Actor, now: datetime, mau_limit: int | None = None
 ) -> Organization:
-    """A new organization without users or cap, with a threshold of monthly active users or none.
+    """Create an organization without users or cap; `mau_limit` None is no limit.
 
     Raises `OrganizationLimitReached` at the provider's `limit`, also under concurrent creation,
     and `NameTaken`.
     """
-    _lock_creation()
+    # Without this lock, two transactions that count at once could both create the last one.
+    MeteringPolicy.objects.select_for_update().get(pk=1)
     if Organization.objects.filter(removed_at=None).count() >= limit:
         raise OrganizationLimitReached(limit=limit)
     organization = Organization(name=name, created_at=now, mau_limit=mau_limit)
@@ -59,15 +60,9 @@ def _save_name(organization: Organization) -> None:
         raise NameTaken from error
 
 
-def _lock_creation() -> None:
-    # Two creators counting at once would both see room for the last one.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM tenants_meteringpolicy WHERE id = 1 FOR UPDATE")
-
-
 def _locked(organization: Organization) -> Organization:
-    # Only against other changes: whoever adds users waits for nothing but the counter, which this
-    # change waits for in turn. A full lock would stop their foreign key, and both for ever.
+    # Without a key lock: an addition checks its foreign key to this row while it holds the counter
+    # that this change waits for. A full lock would be a deadlock.
     return Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
 
 
@@ -75,50 +70,41 @@ def _locked(organization: Organization) -> Organization:
 def set_user_cap(
     *, organization: Organization, cap: int | None, actor: Actor, now: datetime
 ) -> Organization:
-    """Cap the organization's users at `cap` (1 to 10,000), or lift the cap with None.
+    """Cap the organization's users at `cap` (1 to 10,000), or remove the cap with None.
 
-    A cap below the present count is allowed: nobody is added until the count falls below it.
+    A cap below the present count is allowed: no user can be added until the count falls below it.
     """
-    locked = _locked(organization)
-    before = locked.user_cap
-    if before == cap:
-        return locked
-    locked.user_cap = cap
-    locked.save(update_fields=["user_cap"])
-    audit.record(
-        actor=actor,
-        action="organization.user_cap_changed",
-        subject=locked.name,
-        organization=locked,
-        before={"user_cap": before},
-        after={"user_cap": cap},
-        now=now,
-    )
-    return locked
+    return _set_limit("user_cap", organization=organization, value=cap, actor=actor, now=now)
 
 
 @transaction.atomic
 def set_mau_limit(
-    *, organization: Organization, threshold: int | None, actor: Actor, now: datetime
+    *, organization: Organization, limit: int | None, actor: Actor, now: datetime
 ) -> Organization:
-    """Let at most `threshold` users (1 to 10,000,000) be active in a month; any number with None.
+    """Limit the active users of a month to `limit` (1 to 10,000,000), or to any number with None.
 
-    In force at once, in the running month too: one below the present number turns away whoever is
-    new to the month, and nobody who was active in it before.
+    It applies at once, in the running month too: with a limit below the present number, further
+    users are refused and those who were active before stay counted.
     """
+    return _set_limit("mau_limit", organization=organization, value=limit, actor=actor, now=now)
+
+
+def _set_limit(
+    field: str, *, organization: Organization, value: int | None, actor: Actor, now: datetime
+) -> Organization:
     locked = _locked(organization)
-    before = locked.mau_limit
-    if before == threshold:
+    before = getattr(locked, field)
+    if before == value:
         return locked
-    locked.mau_limit = threshold
-    locked.save(update_fields=["mau_limit"])
+    setattr(locked, field, value)
+    locked.save(update_fields=[field])
     audit.record(
         actor=actor,
-        action="organization.mau_limit_changed",
+        action=f"organization.{field}_changed",
         subject=locked.name,
         organization=locked,
-        before={"mau_limit": before},
-        after={"mau_limit": threshold},
+        before={field: before},
+        after={field: value},
         now=now,
     )
     return locked
@@ -128,7 +114,7 @@ def set_mau_limit(
 def rename_organization(
     *, organization: Organization, name: str, actor: Actor, now: datetime
 ) -> Organization:
-    """Give it another name; invoices already issued keep the old one. Raises `NameTaken`."""
+    """Change the name; issued invoices keep the old one. Raises `NameTaken`."""
     locked = _locked(organization)
     before = locked.name
     if before == name:
@@ -148,10 +134,10 @@ def rename_organization(
 
 
 def remove_organization(*, organization: Organization, actor: Actor, now: datetime) -> None:
-    """Remove it with all its users and devices; its name stays on usage and old invoices.
+    """Remove the organization with all its users and devices; usage and invoices keep its name.
 
-    What it used this month is still billed: a peak never falls. Raises `OrganizationInUse` when
-    somebody adds to it at the same moment.
+    Its usage of the running month is still billed, because a peak never falls. Raises
+    `OrganizationInUse` when a user or device is added at the same moment.
     """
     try:
         with translated_refusals():
@@ -164,9 +150,9 @@ def _remove(organization: Organization, *, actor: Actor, now: datetime) -> None:
     locked = _locked(organization)
     if locked.removed_at is not None:
         return
-    gone = {"removed_at": now, "removed_by_id": actor.id, "removed_by_name": actor.name}
-    users = ManagedUser.objects.filter(organization=locked, removed_at=None).update(**gone)
-    devices = Device.objects.filter(organization=locked, removed_at=None).update(**gone)
+    removal = {"removed_at": now, "removed_by_id": actor.id, "removed_by_name": actor.name}
+    users = ManagedUser.objects.filter(organization=locked, removed_at=None).update(**removal)
+    devices = Device.objects.filter(organization=locked, removed_at=None).update(**removal)
     locked.removed_at = now
     locked.save(update_fields=["removed_at"])
     audit.record(

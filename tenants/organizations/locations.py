@@ -1,4 +1,4 @@
-"""An organization's locations, and which device stands where."""
+"""The locations of an organization, and the location of a device."""
 
 from datetime import datetime
 from typing import Any
@@ -15,17 +15,17 @@ class LocationNameTaken(Exception):
 
 
 class NotOfThisOrganization(ValueError):
-    """A device can't stand at a location of another organization."""
+    """The location belongs to another organization than the device."""
 
 
 @transaction.atomic
 def add_location(
     *, organization: Organization, name: str, address: str, actor: Actor, now: datetime
 ) -> Location:
-    """A new location without devices. Raises `LocationNameTaken`."""
+    """Add a location without devices. Raises `LocationNameTaken`."""
     location = Location(organization=organization, name=name, address=address)
     _save(location)
-    _record("location.added", location, actor=actor, after=_said(location), now=now)
+    _record("location.added", location, actor=actor, after=_values(location), now=now)
     return location
 
 
@@ -33,21 +33,23 @@ def add_location(
 def change_location(
     *, location: Location, name: str, address: str, actor: Actor, now: datetime
 ) -> Location:
-    """Another name or address; its devices stay. Raises `LocationNameTaken`."""
+    """Change the name or address; its devices stay. Raises `LocationNameTaken`."""
     current = Location.objects.select_for_update().get(pk=location.pk)
-    before = _said(current)
+    before = _values(current)
     current.name, current.address = name, address
-    if _said(current) == before:
+    if _values(current) == before:
         return current
     _save(current)
-    _record("location.changed", current, actor=actor, before=before, after=_said(current), now=now)
+    _record(
+        "location.changed", current, actor=actor, before=before, after=_values(current), now=now
+    )
     return current
 
 
 @transaction.atomic
 def remove_location(*, location: Location, actor: Actor, now: datetime) -> None:
-    """Remove the location; its devices stay with the organization, without one."""
-    _record("location.removed", location, actor=actor, before=_said(location), now=now)
+    """Remove the location; its devices stay with the organization, without a location."""
+    _record("location.removed", location, actor=actor, before=_values(location), now=now)
     location.delete()
 
 
@@ -55,7 +57,7 @@ def remove_location(*, location: Location, actor: Actor, now: datetime) -> None:
 def set_device_location(
     *, device: Device, location: Location | None, actor: Actor, now: datetime
 ) -> None:
-    """Say where a device stands, or with None that nobody knows; its count is untouched.
+    """Change a device's location, None for an unknown one; no count depends on it.
 
     Raises `NotOfThisOrganization`.
     """
@@ -86,7 +88,7 @@ def _save(location: Location) -> None:
         raise LocationNameTaken from error
 
 
-def _said(location: Location) -> dict[str, str]:
+def _values(location: Location) -> dict[str, str]:
     return {"name": location.name, "address": location.address}
 
 

@@ -1,1 +1,1 @@
-"""A provider's administrators, its organizations' admins, and its API key, with their audit."""
+"""A provider's administrators, its organization admins and its API key."""

@@ -1,7 +1,7 @@
-"""Changing the role, the limit and the access of those who sign in for a provider.
+"""Changes of an administrator's role, limit and access.
 
-Each call locks the provider's people first, so that of two who would leave it without an Owner
-the second is refused; roles are read anew with every request, so each bites on the next one.
+Each call first locks the provider's people: of two changes at once that would leave it without an
+Owner, the second is refused. Roles are read with every request, so a change applies to the next.
 """
 
 from datetime import datetime
@@ -19,8 +19,8 @@ from tenants.people.rules import (
     RoleTooHigh,
     begin,
     check_grant,
+    invitations_above,
     limit_of,
-    revoke_what_is_above,
 )
 
 CHANGED = ("role", "limited_to", "may_extend_allowance")
@@ -36,11 +36,11 @@ def change_administrator(
     by: User,
     now: datetime,
 ) -> User:
-    """Give an administrator another role or limit (organization ids; None for all).
+    """Change an administrator's role and limit (organization ids; None for all).
 
-    `may_extend` lets them order packs for the allowance; it counts for an administrator who sees
-    all organizations, and goes with another role. Raises `RoleTooHigh`, and `ChangeRefused` when
-    the last Owner or Administrator with Billing would be gone.
+    `may_extend` allows ordering packs for the allowance; only an administrator who sees all
+    organizations can have it. Raises `RoleTooHigh`, and `ChangeRefused` when the provider would
+    lose its last Owner or Administrator with Billing.
     """
     by, current = _locked(administrator, by=by)
     if Role.ORGANIZATION_ADMIN in {role, current.role}:
@@ -48,7 +48,7 @@ def change_administrator(
     check_grant(by=by, role=role)
     limit = limit_of(role=role, limited_to=limited_to)
     before = _state(current)
-    _keep_the_last(current, role=role, is_active=True)
+    _refuse_losing_the_last(current, role=role, is_active=True)
     current.role, current.limited_to = role, limit
     current.may_extend_allowance = may_extend and role in EXTENDING_ROLES and limit is None
     current.save(update_fields=CHANGED)
@@ -60,14 +60,14 @@ def change_administrator(
 
 @transaction.atomic
 def remove_administrator(*, administrator: User, by: User, now: datetime) -> None:
-    """End a login: whoever uses it is signed out with the next request. It can be reinstated.
+    """End a login, which can be reinstated. The next request of its sessions is signed out.
 
     A second removal changes nothing. Raises `RoleTooHigh` and `ChangeRefused`.
     """
     by, current = _locked(administrator, by=by)
     if not current.is_active:
         return
-    _keep_the_last(current, role=Role(current.role), is_active=False)
+    _refuse_losing_the_last(current, role=Role(current.role), is_active=False)
     current.is_active = False
     current.save(update_fields=["is_active"])
     _record(by, "administrator.removed", current, before=_state(current), now=now)
@@ -76,7 +76,7 @@ def remove_administrator(*, administrator: User, by: User, now: datetime) -> Non
 
 @transaction.atomic
 def reinstate_administrator(*, administrator: User, by: User, now: datetime) -> None:
-    """Let a removed login in again, with the role and the password it had. Raises `RoleTooHigh`."""
+    """Reinstate a removed login with its role and password. Raises `RoleTooHigh`."""
     by, current = _locked(administrator, by=by)
     if current.is_active:
         return
@@ -87,9 +87,10 @@ def reinstate_administrator(*, administrator: User, by: User, now: datetime) -> 
 
 @transaction.atomic
 def transfer_ownership(*, successor: User, by: User, now: datetime) -> None:
-    """Make an administrator Owner; who gave it away stays as Administrator with Billing.
+    """Make an administrator the Owner; the former Owner becomes Administrator with Billing.
 
-    Raises `RoleTooHigh` unless `by` is Owner, `ChangeRefused` for somebody who can't follow.
+    Raises `RoleTooHigh` unless `by` is Owner, and `ChangeRefused` unless the successor is another
+    active administrator.
     """
     by, current = _locked(successor, by=by)
     if by.role != Role.OWNER:
@@ -107,7 +108,7 @@ def transfer_ownership(*, successor: User, by: User, now: datetime) -> None:
 
 
 def _locked(person: User, *, by: User) -> tuple[User, User]:
-    """Who acts and who is changed, as they are now that nobody else changes them."""
+    """Lock the provider's people; return the acting and the changed user as they are now."""
     if by.provider is None or person.provider_id != by.provider_id:
         raise RoleTooHigh
     by = begin(provider=by.provider, by=by)
@@ -116,14 +117,14 @@ def _locked(person: User, *, by: User) -> tuple[User, User]:
     return by, current
 
 
-def _keep_the_last(person: User, *, role: Role, is_active: bool) -> None:
+def _refuse_losing_the_last(person: User, *, role: Role, is_active: bool) -> None:
     after = {"role": role, "is_active": is_active}
     for text in refuse_losing_the_last(before=person, after=after).values():
         raise ChangeRefused(text)
 
 
 def _withdraw_invitations(person: User, *, role: Role | None, by: User, now: datetime) -> None:
-    for invitation in revoke_what_is_above(person=person, now_role=role):
+    for invitation in invitations_above(person=person, role=role):
         invitation.revoked_at = now
         invitation.save(update_fields=["revoked_at"])
         audit.record(

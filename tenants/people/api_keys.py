@@ -1,4 +1,4 @@
-"""Generating and revoking the provider's API key."""
+"""Generating and revoking a provider's API key."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from tenants import audit
 
 
 class Overlap(models.TextChoices):
-    """How long the old key lives on beside a new one."""
+    """How long the old key works beside a new one."""
 
     NONE = "none", "Stops at once"
     HOUR = "hour", "Works for one more hour"
@@ -23,7 +23,7 @@ class Overlap(models.TextChoices):
 
     @property
     def span(self) -> timedelta:
-        """As a span of time."""
+        """The duration."""
         return {
             Overlap.NONE: timedelta(0),
             Overlap.HOUR: timedelta(hours=1),
@@ -34,7 +34,7 @@ class Overlap(models.TextChoices):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NewKey:
-    """A key with its secret, which nobody can ever show again."""
+    """A key with its secret. Only the hash is stored, so it can't be shown again."""
 
     key: ApiKey
     secret: str
@@ -42,9 +42,9 @@ class NewKey:
 
 @transaction.atomic
 def generate_key(*, provider: Provider, overlap: Overlap, actor: Actor, now: datetime) -> NewKey:
-    """Make the provider's new key; the one before stops at once or after the overlap.
+    """Generate the provider's new key; the old one stops at once or after the overlap.
 
-    Only its hash is kept. Two who generate at once get one after the other: the later key stays.
+    Only its hash is stored. Of two keys that are generated at once, the later one is current.
     """
     lock_people(provider_id=provider.pk)
     before = ApiKey.objects.current().filter(provider=provider).first()
@@ -76,7 +76,7 @@ def generate_key(*, provider: Provider, overlap: Overlap, actor: Actor, now: dat
 
 @transaction.atomic
 def revoke_key(*, key: ApiKey, actor: Actor, now: datetime) -> None:
-    """Stop the key at once; a second revocation changes nothing."""
+    """Revoke the key at once; a second revocation changes nothing."""
     if ApiKey.objects.alive(now).filter(pk=key.pk).update(revoked_at=now):
         audit.record(actor=actor, action="api_key.revoked", subject=str(key), now=now)
 

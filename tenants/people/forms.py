@@ -1,4 +1,4 @@
-"""What is typed in about administrators, invitations and the API key."""
+"""Forms of administrators, invitations and the API key."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ ROLE_HELP = {
 
 
 class OverlapForm(forms.Form):
-    """What becomes of the old key."""
+    """The choice how long the old key works."""
 
     overlap = forms.ChoiceField(
         choices=Overlap, initial=Overlap.NONE, widget=forms.RadioSelect, label="The old key"
@@ -55,7 +55,7 @@ class _LimitForm(forms.Form):
             field.queryset = Organization.objects.visible().order_by("name")
 
     def clean(self) -> dict[str, Any]:
-        """A limit names organizations and goes with a role that can have one."""
+        """A limit has organizations, and a role that can be limited."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("is_limited") and "role" in cleaned:
             if cleaned["role"] not in LIMITABLE_ROLES:
@@ -85,8 +85,8 @@ class AdministratorForm(_LimitForm):
     )
 
     @classmethod
-    def showing(cls, person: User) -> "AdministratorForm":
-        """The form as the person is now."""
+    def of(cls, person: User) -> "AdministratorForm":
+        """The form with the person's present values."""
         return cls(
             initial={
                 "role": person.role,
@@ -97,7 +97,7 @@ class AdministratorForm(_LimitForm):
         )
 
     def clean(self) -> dict[str, Any]:
-        """The right goes with a role that can have it, and without a limit."""
+        """The permission needs a role that can have it, and no limit."""
         cleaned = super().clean()
         if cleaned.get("may_extend") and "role" in cleaned:
             if cleaned["role"] == Role.OWNER:
@@ -110,24 +110,24 @@ class AdministratorForm(_LimitForm):
 
 
 class _PersonForm(forms.Form):
-    """Whom to invite."""
+    """The name and e-mail address of an invited person."""
 
     name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
     email = forms.EmailField(max_length=254, validators=[plain_text], label="E-mail")
 
 
 class InviteOrganizationAdminForm(_PersonForm):
-    """Somebody to administer one organization."""
+    """An invitation to administer one organization."""
 
 
 class InviteAdministratorForm(_LimitForm, _PersonForm):
-    """Somebody to administer the provider."""
+    """An invitation to administer the provider."""
 
     field_order = ("name", "email", "role", "is_limited", "organizations")
 
 
 class AcceptForm(forms.Form):
-    """One's own name and password."""
+    """The name and password of an invited person."""
 
     name = forms.CharField(max_length=200, validators=[plain_text], label="Your name")
     password = forms.CharField(
@@ -143,7 +143,7 @@ class AcceptForm(forms.Form):
         self.email = email
 
     def clean(self) -> dict[str, Any]:
-        """A password that is neither short, nor common, nor the person's own name."""
+        """The password is not short, not common and not the person's name."""
         cleaned: dict[str, Any] = super().clean() or {}
         if "password" in cleaned:
             person = User(email=self.email, name=cleaned.get("name", ""))

@@ -1,7 +1,7 @@
-"""Invitations: mailed, valid once and for a while, sent again or revoked, accepted by a login.
+"""Invitations: sent by mail, resent, revoked, and accepted once within seven days.
 
-Whether an address signs in to the portal for somebody else's provider is not for the inviter to
-learn: they invite it like any other, and only who opens the link is told.
+An inviter must not learn that an address already has a login with another provider. Such an address
+is invited like any other; only the page behind the link reports it.
 """
 
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ LONGEST_TOKEN = 100
 
 
 class InvitationOver(Exception):
-    """The link was used, revoked, replaced by a newer one, or is too old."""
+    """The link was used, revoked or replaced, or it expired."""
 
 
 class AddressTaken(Exception):
-    """Somebody signs in to the portal with this address already."""
+    """The address already has a login in the portal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invitee:
-    """Who is invited, to what; `organization` only for an organization admin."""
+    """The invited person and role; `organization` only for an organization admin."""
 
     email: str
     name: str
@@ -48,12 +48,12 @@ class Invitee:
 
 @transaction.atomic
 def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> Invitation:
-    """Invite a person and mail them the link. Raises `RoleTooHigh` and `AlreadyHere`."""
+    """Invite a person and mail the link. Raises `RoleTooHigh` and `AlreadyHere`."""
     by = begin(provider=provider, by=by)
     check_grant(by=by, role=invitee.role)
     email = invitee.email.strip().lower()
-    _refuse_known(provider=provider, email=email)
-    _replace_useless(provider=provider, email=email, by=by, now=now)
+    _refuse_existing_login(provider=provider, email=email)
+    _replace_unusable(provider=provider, email=email, by=by, now=now)
     secret = new_secret()
     invitation = Invitation(
         provider=provider,
@@ -82,15 +82,15 @@ def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> 
 
 @transaction.atomic
 def resend(*, invitation: Invitation, by: User, now: datetime) -> None:
-    """Mail a new link, valid anew; the old one stops working.
+    """Mail a new link with a new validity; the old link stops working.
 
-    Raises `RoleTooHigh`, and `InvitationOver` when it was accepted or revoked meanwhile.
+    Raises `RoleTooHigh`, and `InvitationOver` when it was accepted or revoked in the meantime.
     """
     by, current, organization = _locked_open(invitation, by=by)
     secret = new_secret()
     current.digest = digest(secret)
     current.sent_at, current.expires_at = now, now + VALID_FOR
-    # Who sends it again answers for it: the first inviter may be gone.
+    # The sender becomes the inviter, because the first inviter may have been removed.
     current.invited_by_id, current.invited_by_name = by.pk, by.name
     current.save()
     _mail(current, secret=secret, organization=organization, now=now)
@@ -100,7 +100,7 @@ def resend(*, invitation: Invitation, by: User, now: datetime) -> None:
 
 @transaction.atomic
 def revoke(*, invitation: Invitation, by: User, now: datetime) -> None:
-    """Make the link useless. Raises `RoleTooHigh`, and `InvitationOver` when it was accepted."""
+    """Revoke the invitation. Raises `RoleTooHigh`, and `InvitationOver` when it was accepted."""
     by, current, organization = _locked_open(invitation, by=by)
     current.revoked_at = now
     current.save(update_fields=["revoked_at"])
@@ -121,10 +121,10 @@ def invitation_of(*, token: str, now: datetime) -> Invitation:
 
 
 def accept(*, token: str, name: str, password: str, now: datetime) -> User:
-    """Make the login the invitation is for, with the password the person chose.
+    """Create the invited login with this name and password.
 
-    The link works once, also when it is opened twice at the same instant. Raises `InvitationOver`,
-    and `AddressTaken` when the address signs in already.
+    The link works once, also when it is opened twice at the same instant. Raises `InvitationOver`
+    and `AddressTaken`.
     """
     provider = invitation_of(token=token, now=now).provider
     with transaction.atomic():
@@ -157,18 +157,18 @@ def accept(*, token: str, name: str, password: str, now: datetime) -> User:
     return user
 
 
-def _refuse_known(*, provider: Provider, email: str) -> None:
+def _refuse_existing_login(*, provider: Provider, email: str) -> None:
     known = User.objects.filter(provider=provider, email=email).first()
     if known is not None and known.is_active:
-        raise AlreadyHere("Somebody of your provider already signs in with this address.")
+        raise AlreadyHere("An administrator of your provider already signs in with this address.")
     if known is not None:
         raise AlreadyHere("The login of this address was removed. It can be reinstated instead.")
 
 
-def _replace_useless(*, provider: Provider, email: str, by: User, now: datetime) -> None:
-    """Revoke the address's invitation that expired, or whose organization is gone.
+def _replace_unusable(*, provider: Provider, email: str, by: User, now: datetime) -> None:
+    """Revoke the address's invitation when it expired or its organization was removed.
 
-    Raises `AlreadyHere` for one that still works, with the place where it is found.
+    Raises `AlreadyHere` for one that still works, with the organization if the inviter may see it.
     """
     former = Invitation.objects.open().filter(provider=provider, email=email).first()
     if former is None:
@@ -177,10 +177,10 @@ def _replace_useless(*, provider: Provider, email: str, by: User, now: datetime)
     is_orphaned = former.organization_id is not None and organization is None
     if former.is_open(now) and not is_orphaned:
         visible = Organization.objects.visible()
-        is_shown = organization is not None and visible.filter(pk=organization.pk).exists()
-        place = f" to {organization}" if is_shown else ""
+        is_visible = organization is not None and visible.filter(pk=organization.pk).exists()
+        target = f" to {organization}" if is_visible else ""
         raise AlreadyHere(
-            f"This address is invited already{place}. Send that invitation again, or revoke it."
+            f"This address is invited already{target}. Send that invitation again, or revoke it."
         )
     former.revoked_at = now
     former.save(update_fields=["revoked_at"])
@@ -203,7 +203,7 @@ def _locked_open(
 
 
 def _organization(invitation: Invitation) -> Organization | None:
-    """The living organization an admin is invited to; in the provider's schema."""
+    """The living organization that an admin is invited to; call it in the provider's schema."""
     if invitation.organization_id is None:
         return None
     return Organization.objects.living().filter(pk=invitation.organization_id).first()
@@ -239,7 +239,7 @@ def _mail(
         "days": VALID_FOR.days,
     }
     queue_mail(
-        # The link's own hash: each link is mailed once, and a new link is a new mail.
+        # The hash of the link: each link is mailed once.
         key=f"invitation:{invitation.digest}",
         to=[invitation.email],
         subject=f"{invitation.invited_by_name} invites you to {place}",

@@ -1,4 +1,4 @@
-"""What stops a change of people, as exceptions whose texts a person can act on."""
+"""Rules for changes of people, and the exceptions whose texts are shown on pages."""
 
 from django.db import transaction
 
@@ -8,45 +8,45 @@ from accounts.user_rules import lock_people
 
 
 class ChangeRefused(Exception):
-    """The change would break a rule of docs/facts/product.md, People; the text says which."""
+    """The change is against a rule of docs/facts/product.md, People; the text says which."""
 
 
 class RoleTooHigh(ChangeRefused):
-    """Nobody grants, takes or changes a role above their own."""
+    """The role is above the own role of the acting administrator."""
 
     def __init__(self) -> None:
         super().__init__("Your own role does not let you give or take this role.")
 
 
 class AlreadyHere(ChangeRefused):
-    """The provider has a login or an open invitation of this address."""
+    """The provider has a login or an open invitation with this address."""
 
 
 def begin(*, provider: Provider, by: User) -> User:
-    """Lock the provider's people and read who acts anew: they may have lost their role meanwhile.
+    """Lock the provider's people and return the acting user as stored now.
 
-    Raises `RoleTooHigh` for somebody who is no longer active, TransactionManagementError outside
+    Raises `RoleTooHigh` when the user is no longer active, and TransactionManagementError outside
     of a transaction.
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("People are changed inside a transaction.")
     lock_people(provider_id=provider.pk)
-    fresh = User.objects.filter(pk=by.pk, provider=provider, is_active=True).first()
-    if fresh is None:
+    current = User.objects.filter(pk=by.pk, provider=provider, is_active=True).first()
+    if current is None:
         raise RoleTooHigh
-    return fresh
+    return current
 
 
 def check_grant(*, by: User, role: Role) -> None:
-    """Raises `RoleTooHigh` unless this person may give the role to others."""
+    """Raise `RoleTooHigh` unless the user may grant the role."""
     if not by.role or not may_grant(by=Role(by.role), role=role):
         raise RoleTooHigh
 
 
 def limit_of(*, role: Role, limited_to: list[int] | None) -> list[int] | None:
-    """The limit as it is kept: none for roles that see money, sorted otherwise.
+    """The limit as stored: sorted, and None for roles that see all organizations.
 
-    Raises `ChangeRefused` for a limit to no organization at all.
+    Raises `ChangeRefused` for an empty limit.
     """
     if role not in LIMITABLE_ROLES or limited_to is None:
         return None
@@ -55,14 +55,16 @@ def limit_of(*, role: Role, limited_to: list[int] | None) -> list[int] | None:
     return sorted(set(limited_to))
 
 
-def revoke_what_is_above(*, person: User, now_role: Role | None) -> list[Invitation]:
-    """The person's open invitations that their present role (None: no login) could not grant.
+def invitations_above(*, person: User, role: Role | None) -> list[Invitation]:
+    """The person's open invitations that the new role (None: no login) could not grant.
 
-    Call after `begin`; the caller revokes them.
+    Call it after `begin`; the caller revokes them.
     """
-    theirs = Invitation.objects.open().filter(provider=person.provider, invited_by_id=person.pk)
+    invitations = Invitation.objects.open().filter(
+        provider=person.provider, invited_by_id=person.pk
+    )
     return [
         invitation
-        for invitation in theirs
-        if now_role is None or not may_grant(by=now_role, role=Role(invitation.role))
+        for invitation in invitations
+        if role is None or not may_grant(by=role, role=Role(invitation.role))
     ]

@@ -1,4 +1,4 @@
-"""Opening an invitation's link: the one page of the portal that makes a login."""
+"""The page of an invitation's link, on which the invited person creates a login."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +20,7 @@ from tenants.people.invitations import AddressTaken, InvitationOver, accept, inv
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
-    """Asks for a name and a password, makes the login, and leads to signing in with it."""
+    """Ask for a name and a password, create the login, and redirect to signing in."""
     now = timezone.now()
     try:
         invitation = invitation_of(token=token, now=now)
@@ -29,7 +29,7 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
         )
         if form.is_valid():
             accept(token=token, **form.cleaned_data, now=now)
-            # Signing in is left to the one place that knows limits, log and second factors.
+            # Only the sign-in page has the rate limit, the log and second factors.
             messages.success(request, "Your login is ready. Sign in with your new password.")
             return redirect("account_login")
     except InvitationOver:

@@ -19,7 +19,7 @@ from tenants.people.forms import OverlapForm
 @requires(Permission.VIEW_ACCOUNT)
 @require_safe
 def account_overview(request: PortalRequest) -> HttpResponse:
-    """Who the provider is here, and the keys of its systems."""
+    """The provider's data and its API keys."""
     may_manage = request.user.may(Permission.MANAGE_API_KEY)
     keys = ApiKey.objects.alive(timezone.now()).filter(provider=request.provider)
     context = {
@@ -36,7 +36,7 @@ def account_overview(request: PortalRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def api_key_generate(request: PortalRequest) -> HttpResponse:
-    """Asks what becomes of the old key, then shows the new one, this once."""
+    """Ask how long the old key works, then show the new key once."""
     current = ApiKey.objects.current().filter(provider=request.provider).first()
     form = OverlapForm(request.POST or None)
     if current is None:
@@ -48,7 +48,7 @@ def api_key_generate(request: PortalRequest) -> HttpResponse:
             actor=actor_of(request),
             now=timezone.now(),
         )
-        # Never a redirect: the secret would have to be kept somewhere on the way.
+        # No redirect: the secret would have to be stored for the next request.
         return render(request, "tenants/api_key_shown.html", {"new": new, "before": current})
     status = 422 if request.method == "POST" else 200
     context = {"form": form, "current": current, "zone": request.provider.billing_zone()}
@@ -58,7 +58,7 @@ def api_key_generate(request: PortalRequest) -> HttpResponse:
 @requires(Permission.MANAGE_API_KEY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def api_key_revoke(request: PortalRequest, key_id: int) -> HttpResponse:
-    """Asks, then stops the key."""
+    """Ask, then revoke the key."""
     key = ApiKey.objects.filter(pk=key_id, provider=request.provider).first()
     if key is None:
         raise Http404

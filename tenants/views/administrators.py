@@ -20,7 +20,7 @@ from tenants.people.rules import ChangeRefused
 
 owners_only = requires(Permission.MANAGE_ADMINISTRATORS)
 IN_ORDER_OF_ROLES = Case(
-    *(When(role=role, then=Value(place)) for place, role in enumerate(PROVIDER_ROLES))
+    *(When(role=role, then=Value(position)) for position, role in enumerate(PROVIDER_ROLES))
 )
 
 
@@ -36,7 +36,7 @@ def _person_or_404(request: PortalRequest, administrator_id: int) -> User:
 
 
 def _invitation_or_404(request: PortalRequest, invitation_id: int) -> Invitation:
-    """An open invitation of the provider that this person may send again and revoke."""
+    """An open invitation of the provider that the signed-in person may resend and revoke."""
     rows = Invitation.objects.open().select_related("provider").filter(provider=request.provider)
     if not request.user.may(Permission.MANAGE_ADMINISTRATORS):
         rows = rows.filter(role=Role.ORGANIZATION_ADMIN)
@@ -51,13 +51,15 @@ def _invitation_or_404(request: PortalRequest, invitation_id: int) -> Invitation
 @owners_only
 @require_safe
 def administrator_list(request: PortalRequest) -> HttpResponse:
-    """Who signs in for the provider, who is invited, and who was removed."""
-    chosen = "removed" if request.GET.get("filter") == "removed" else ""
+    """The administrators and their invitations; with a filter, the removed administrators."""
+    filter_name = "removed" if request.GET.get("filter") == "removed" else ""
     now = timezone.now()
     invited = Invitation.objects.open().filter(provider=request.provider, role__in=PROVIDER_ROLES)
     context = {
-        "filter": chosen,
-        "people": _people(request).filter(is_active=not chosen).order_by(IN_ORDER_OF_ROLES, "name"),
+        "filter": filter_name,
+        "people": _people(request)
+        .filter(is_active=not filter_name)
+        .order_by(IN_ORDER_OF_ROLES, "name"),
         "invitations": [(one, one.is_open(now)) for one in invited.order_by("-sent_at")],
         "zone": request.provider.billing_zone(),
     }
@@ -67,7 +69,7 @@ def administrator_list(request: PortalRequest) -> HttpResponse:
 @owners_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def administrator_invite(request: PortalRequest) -> HttpResponse:
-    """An invitation by mail, with a role and, where the role allows, a limit."""
+    """Invite an administrator by mail, with a role and possibly a limit."""
     form = InviteAdministratorForm(request.POST or None, initial={"role": Role.ADMIN})
     if form.is_valid():
         invitee = invitations.Invitee(
@@ -92,9 +94,9 @@ def administrator_invite(request: PortalRequest) -> HttpResponse:
 @owners_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def administrator_edit(request: PortalRequest, administrator_id: int) -> HttpResponse:
-    """Another role or limit, in force with the person's next request."""
+    """Change the role or limit, from the person's next request on."""
     person = _person_or_404(request, administrator_id)
-    form = AdministratorForm(request.POST) if request.POST else AdministratorForm.showing(person)
+    form = AdministratorForm(request.POST) if request.POST else AdministratorForm.of(person)
     if form.is_bound and form.is_valid():
         try:
             administrators.change_administrator(
@@ -116,9 +118,9 @@ def administrator_edit(request: PortalRequest, administrator_id: int) -> HttpRes
 
 
 def _confirm(
-    request: PortalRequest, person: User, act: Callable[[], None], template: str, said: str
+    request: PortalRequest, person: User, act: Callable[[], None], template: str, confirmation: str
 ) -> HttpResponse:
-    """Asks; on POST does it and says so, or shows why not."""
+    """Ask for confirmation; on POST act and redirect, or show the refusal."""
     context: dict[str, Any] = {
         "person": person,
         "is_self": person.pk == request.user.pk,
@@ -134,14 +136,14 @@ def _confirm(
         act()
     except ChangeRefused as refusal:
         return render(request, template, context | {"refusal": str(refusal)}, status=409)
-    messages.success(request, said)
+    messages.success(request, confirmation)
     return redirect("home" if person.pk == request.user.pk else "administrator_list")
 
 
 @owners_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def administrator_remove(request: PortalRequest, administrator_id: int) -> HttpResponse:
-    """Asks, then ends the login."""
+    """Ask, then end the login."""
     person = _person_or_404(request, administrator_id)
 
     def act() -> None:
@@ -149,22 +151,22 @@ def administrator_remove(request: PortalRequest, administrator_id: int) -> HttpR
             administrator=person, by=request.user, now=timezone.now()
         )
 
-    said = f"{person.name} was removed."
-    return _confirm(request, person, act, "tenants/administrator_remove.html", said)
+    confirmation = f"{person.name} was removed."
+    return _confirm(request, person, act, "tenants/administrator_remove.html", confirmation)
 
 
 @owners_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def ownership_transfer(request: PortalRequest, administrator_id: int) -> HttpResponse:
-    """Asks, then makes the person Owner and oneself Administrator with Billing."""
+    """Ask, then make the person Owner and the present Owner Administrator with Billing."""
     person = _person_or_404(request, administrator_id)
 
     def act() -> None:
         administrators.transfer_ownership(successor=person, by=request.user, now=timezone.now())
 
-    said = f"{person.name} is now Owner; you are Administrator with Billing."
-    response = _confirm(request, person, act, "tenants/ownership_transfer.html", said)
-    # The list is for Owners, and this person no longer is one.
+    confirmation = f"{person.name} is now Owner; you are Administrator with Billing."
+    response = _confirm(request, person, act, "tenants/ownership_transfer.html", confirmation)
+    # The list is for Owners only, and the user is no longer one.
     is_done = response.status_code == 302  # noqa: PLR2004 - a redirect
     return redirect("account_overview") if is_done else response
 
@@ -172,7 +174,7 @@ def ownership_transfer(request: PortalRequest, administrator_id: int) -> HttpRes
 @owners_only
 @require_POST
 def administrator_reinstate(request: PortalRequest, administrator_id: int) -> HttpResponse:
-    """Lets a removed login in again."""
+    """Reinstate a removed login."""
     person = _person_or_404(request, administrator_id)
     try:
         administrators.reinstate_administrator(
@@ -192,7 +194,7 @@ def _to_list(invitation: Invitation) -> HttpResponse:
 
 
 def _change_invitation(
-    request: PortalRequest, invitation_id: int, act: Callable[..., None], said: str
+    request: PortalRequest, invitation_id: int, act: Callable[..., None], confirmation: str
 ) -> HttpResponse:
     invitation = _invitation_or_404(request, invitation_id)
     try:
@@ -202,21 +204,21 @@ def _change_invitation(
     except ChangeRefused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, said.format(invitation.email))
+        messages.success(request, confirmation.format(invitation.email))
     return _to_list(invitation)
 
 
 @requires(Permission.MANAGE_ADMINISTRATORS, Permission.MANAGE_ORGANIZATION_ADMINS)
 @require_POST
 def invitation_resend(request: PortalRequest, invitation_id: int) -> HttpResponse:
-    """A new link; the old one stops working."""
-    said = "A new link is on its way to {}. The old one no longer works."
-    return _change_invitation(request, invitation_id, invitations.resend, said)
+    """Send a new link; the old one stops working."""
+    confirmation = "A new link is on its way to {}. The old one no longer works."
+    return _change_invitation(request, invitation_id, invitations.resend, confirmation)
 
 
 @requires(Permission.MANAGE_ADMINISTRATORS, Permission.MANAGE_ORGANIZATION_ADMINS)
 @require_POST
 def invitation_revoke(request: PortalRequest, invitation_id: int) -> HttpResponse:
-    """The link stops working."""
-    said = "The invitation of {} is revoked."
-    return _change_invitation(request, invitation_id, invitations.revoke, said)
+    """Revoke the invitation."""
+    confirmation = "The invitation of {} is revoked."
+    return _change_invitation(request, invitation_id, invitations.revoke, confirmation)

@@ -1,4 +1,4 @@
-"""An organization's request for a higher user cap: asking, and what was answered before."""
+"""The page on which an organization requests a higher user cap, and its earlier requests."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -19,24 +19,24 @@ from tenants.views.organization_scope import OrganizationScope, own_pages
 
 CONFLICT = 409
 UNPROCESSABLE = 422
-SHOWN = 20
+MOST_EARLIER = 20
 
 
 @own_pages
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_cap_request(request: PortalRequest) -> HttpResponse:
-    """The own organization's cap, a form to ask for a higher one, and earlier requests."""
-    place = OrganizationScope.of_own(request)
-    cap = place.organization.user_cap
+    """The own organization's cap, the form to request a higher one, and earlier requests."""
+    scope = OrganizationScope.of_own(request)
+    cap = scope.organization.user_cap
     form = CapRequestForm(request.POST or None, present=cap or 0)
     status = 200
     if request.method == "POST" and not form.is_valid():
         status = UNPROCESSABLE
     elif request.method == "POST":
         try:
-            asked = request_cap(
+            cap_request = request_cap(
                 provider=request.provider,
-                organization=place.organization,
+                organization=scope.organization,
                 **form.cleaned_data,
                 by=request.user,
                 now=timezone.now(),
@@ -45,18 +45,20 @@ def own_cap_request(request: PortalRequest) -> HttpResponse:
             form.add_error(None, str(refusal))
             status = CONFLICT
         else:
-            messages.success(request, f"Your request for {asked.requested_cap:,} users was sent.")
+            messages.success(
+                request, f"Your request for {cap_request.requested_cap:,} users was sent."
+            )
             return redirect("own_cap_request")
-    return _render(request, place, form, status=status)
+    return _render(request, scope, form, status=status)
 
 
 @own_pages
 @require_POST
 def own_cap_request_withdraw(request: PortalRequest) -> HttpResponse:
-    """Take the own organization's open request back."""
-    place = OrganizationScope.of_own(request)
+    """Withdraw the own organization's open request."""
+    scope = OrganizationScope.of_own(request)
     try:
-        withdraw_request(organization=place.organization, by=request.user, now=timezone.now())
+        withdraw_request(organization=scope.organization, by=request.user, now=timezone.now())
     except NothingToWithdraw:
         messages.info(request, "No request is open any more: it was answered meanwhile.")
     else:
@@ -65,21 +67,17 @@ def own_cap_request_withdraw(request: PortalRequest) -> HttpResponse:
 
 
 def _render(
-    request: PortalRequest, place: OrganizationScope, form: CapRequestForm, *, status: int
+    request: PortalRequest, scope: OrganizationScope, form: CapRequestForm, *, status: int
 ) -> HttpResponse:
-    requests = place.organization.cap_requests.order_by("-requested_at", "-pk")
-    cap = place.organization.user_cap
+    requests = scope.organization.cap_requests.order_by("-requested_at", "-pk")
+    cap = scope.organization.user_cap
     open_request = requests.open().first()
-    context = {
-        "form": form,
-        "place": place,
-        "organization": place.organization,
-        "users": ManagedUser.objects.filter(
-            organization=place.organization, removed_at=None
-        ).count(),
-        "open_request": open_request,
-        "may_ask": cap is not None and cap < LARGEST_USER_CAP and open_request is None,
-        "earlier": requests.exclude(state="open")[:SHOWN],
-        "zone": request.provider.billing_zone(),
-    }
+    context = scope.context(
+        form=form,
+        users=ManagedUser.objects.living().filter(organization=scope.organization).count(),
+        open_request=open_request,
+        may_ask=cap is not None and cap < LARGEST_USER_CAP and open_request is None,
+        earlier=requests.exclude(state="open")[:MOST_EARLIER],
+        zone=request.provider.billing_zone(),
+    )
     return render(request, "tenants/cap_request.html", context, status=status)

@@ -1,4 +1,4 @@
-"""Logging in to an organization as its provider, and back: always under one's own identity."""
+"""Impersonation: an administrator opens an organization's own pages, under the own identity."""
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -29,7 +29,7 @@ def _log(request: PortalRequest, *, action: str, organization: Organization) -> 
 @require_POST
 @transaction.atomic
 def impersonation_start(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """Open the organization's own pages; logged."""
+    """Open the organization's own pages, with an audit entry."""
     organization = organization_or_404(organization_id=organization_id)
     request.session[IMPERSONATED_ORGANIZATION_KEY] = organization.pk
     _log(request, action="organization.entered", organization=organization)
@@ -40,7 +40,7 @@ def impersonation_start(request: PortalRequest, organization_id: int) -> HttpRes
 @require_POST
 @transaction.atomic
 def impersonation_end(request: PortalRequest) -> HttpResponse:
-    """Back to the provider's pages; logged. Harmless when no organization was entered."""
+    """Return to the provider's pages, with an audit entry; without impersonation, only redirect."""
     organization_id = request.session.pop(IMPERSONATED_ORGANIZATION_KEY, None)
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is None:

@@ -1,4 +1,4 @@
-"""An organization's own admins: invited for it, removed from it."""
+"""The admins of an organization: list, invite, remove and reinstate."""
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -32,7 +32,7 @@ def _admins(request: PortalRequest, organization: Organization) -> QuerySet[User
 @managing
 @require_safe
 def organization_admin_list(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """Who administers the organization, and who is invited to."""
+    """The organization's admins and their invitations."""
     organization = organization_or_404(organization_id=organization_id)
     now = timezone.now()
     invited = Invitation.objects.open().filter(
@@ -50,7 +50,7 @@ def organization_admin_list(request: PortalRequest, organization_id: int) -> Htt
 @managing
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_admin_invite(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """An invitation by mail to administer this organization."""
+    """Invite an admin of this organization by mail."""
     organization = organization_or_404(organization_id=organization_id)
     form = InviteOrganizationAdminForm(request.POST or None)
     if form.is_valid():
@@ -79,7 +79,7 @@ def organization_admin_invite(request: PortalRequest, organization_id: int) -> H
 def organization_admin_remove(
     request: PortalRequest, organization_id: int, admin_id: int
 ) -> HttpResponse:
-    """Asks, then ends the login; or lets a removed one in again."""
+    """Ask, then end the login, or reinstate a removed one."""
     organization = organization_or_404(organization_id=organization_id)
     people = _admins(request, organization).select_related("provider")
     person = people.filter(pk=admin_id).first()
@@ -94,6 +94,6 @@ def organization_admin_remove(
     except ChangeRefused as refusal:
         messages.error(request, str(refusal))
     else:
-        said = "was removed" if person.is_active else "may sign in again"
-        messages.success(request, f"{person.name} {said}.")
+        outcome = "was removed" if person.is_active else "may sign in again"
+        messages.success(request, f"{person.name} {outcome}.")
     return redirect("organization_admin_list", organization_id=organization.pk)

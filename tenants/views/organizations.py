@@ -1,4 +1,4 @@
-"""The provider's organizations: list, create, rename, remove."""
+"""The provider's organizations: list, create, rename and remove."""
 
 from typing import Any
 
@@ -39,9 +39,9 @@ def _organizations(listing: Listing) -> QuerySet[Organization]:
 
 
 def table_context(request: PortalRequest) -> dict[str, Any]:
-    """The table of organizations as the address asks for it, on any page that has it.
+    """The context of the table of organizations, for every page that has the table.
 
-    Whoever is limited to some organizations is told of no others, nor of how many there may be.
+    An administrator who is limited to some organizations does not see how many there may be.
     """
     listing = Listing.of(request, sorts=SORTS, default_sort="name")
     in_use = Organization.objects.visible().count()
@@ -63,7 +63,7 @@ def table_context(request: PortalRequest) -> dict[str, Any]:
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
 def organization_list(request: PortalRequest) -> HttpResponse:
-    """The provider's organizations; only the table when htmx asks."""
+    """The provider's organizations; only the table for a request by htmx."""
     partial = request.htmx.target == "organizations"
     template = "tenants/_organizations.html" if partial else "tenants/organization_list.html"
     return render(request, template, table_context(request))
@@ -72,7 +72,7 @@ def organization_list(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_ORGANIZATIONS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_create(request: PortalRequest) -> HttpResponse:
-    """A new organization, refused at the provider's limit."""
+    """Create an organization, unless the provider's limit is reached."""
     if request.user.limited_to is not None:
         raise PermissionDenied("You are limited to some organizations and can't create others.")
     form = NewOrganizationForm(request.POST or None)
@@ -103,7 +103,7 @@ def organization_create(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_ORGANIZATIONS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_rename(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """Another name for the organization."""
+    """Rename the organization."""
     organization = organization_or_404(organization_id=organization_id)
     form = OrganizationForm(request.POST or None, initial={"name": organization.name})
     if request.method == "POST" and form.is_valid():
@@ -127,7 +127,7 @@ def organization_rename(request: PortalRequest, organization_id: int) -> HttpRes
 @requires(Permission.CHANGE_ORGANIZATIONS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_remove(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """Remove it with everybody in it, confirmed by typing its name."""
+    """Remove the organization with its members, confirmed by typing its name."""
     organization = organization_or_404(organization_id=organization_id)
     form = RemovalForm(request.POST or None, name=organization.name)
     if request.method == "POST" and form.is_valid():
@@ -142,8 +142,8 @@ def organization_remove(request: PortalRequest, organization_id: int) -> HttpRes
     context = {
         "form": form,
         "organization": organization,
-        "users": ManagedUser.objects.filter(organization=organization, removed_at=None).count(),
-        "devices": Device.objects.filter(organization=organization, removed_at=None).count(),
+        "users": ManagedUser.objects.living().filter(organization=organization).count(),
+        "devices": Device.objects.living().filter(organization=organization).count(),
     }
     status = 422 if form.is_bound else 200
     return render(request, "tenants/organization_remove.html", context, status=status)

@@ -1,4 +1,4 @@
-"""Uploading, checking and confirming, as short as the tests of imports want it."""
+"""Helpers that upload, check and confirm files in the tests of imports."""
 
 from datetime import UTC, datetime
 
@@ -88,6 +88,6 @@ def cap(organization: Organization, users: int | None) -> None:
 
 
 def living(organization: Organization) -> list[str]:
-    """Addresses of the users, in the order they came."""
+    """The addresses of the living users, in the order of their addition."""
     users = ManagedUser.objects.filter(organization=organization, removed_at=None)
     return list(users.order_by("id").values_list("email", flat=True))

@@ -12,12 +12,12 @@ from tenants.imports.columns import Header, first_filled
 from tenants.imports.file_reading import NotReadable, Table
 from tenants.imports.kinds import (
     LINES_PER_STEP,
+    CheckResult,
     Columns,
     ImportKind,
     ImportLine,
     Recorded,
     Refusal,
-    Verdict,
     all_refused,
     register_import_kind,
 )
@@ -128,7 +128,7 @@ class ActivityImport(ImportKind):
             named_by=columns.named_by if isinstance(columns, ActivityColumns) else "email",
         )
 
-    def judge(
+    def check(
         self,
         *,
         table: Table,
@@ -136,9 +136,9 @@ class ActivityImport(ImportKind):
         organization: Organization,
         progress: Callable[[int], object],
         now: datetime,
-    ) -> Verdict:
+    ) -> CheckResult:
         """Each line by itself, then against the users, then against the threshold, in order."""
-        verdict, zone = Verdict(), _zone()
+        result, zone = CheckResult(), _zone()
         sound: list[ActivityLine] = []
         for number, cells in table.lines():
             line = self.read_line(number=number, cells=cells, columns=columns)
@@ -146,19 +146,19 @@ class ActivityImport(ImportKind):
             if reason is None:
                 sound.append(line)
             else:
-                verdict.refused.append(Refusal.of(line, reason))
-        checked = len(verdict.refused)
+                result.refused.append(Refusal.of(line, reason))
+        checked = len(result.refused)
         room = _Room(organization)
         for begin in range(0, len(sound), LINES_PER_STEP):
             batch = sound[begin : begin + LINES_PER_STEP]
             refused = _against_users(batch, organization, room, zone=zone, now=now)
-            verdict.refused += refused
+            result.refused += refused
             gone = {refusal.line for refusal in refused}
-            verdict.good += [line for line in batch if line.number not in gone]
+            result.good += [line for line in batch if line.number not in gone]
             checked += len(batch)
             progress(checked)
-        verdict.refused.sort(key=lambda refusal: refusal.line)
-        return verdict
+        result.refused.sort(key=lambda refusal: refusal.line)
+        return result
 
     def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
         """Record the lines whose users can still be recorded."""

@@ -1,4 +1,4 @@
-"""Organizations, users and devices over the API: the same rules as on the pages."""
+"""Organizations, users and devices by API follow the same rules as on the pages."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +46,7 @@ def test_the_organization_limit_holds(system: System, north: Provider) -> None:
     assert refused["contact"]["email"] == north.contact_email
 
 
-def test_lists_come_in_pages(system: System) -> None:
+def test_lists_are_paged(system: System) -> None:
     ids = [system.post("/organizations", {"name": f"O{n}"}).json()["id"] for n in range(5)]
     seen, after = [], 0
     while after is not None:
@@ -103,9 +103,9 @@ def test_an_external_id_adds_once(system: System, bakery: str, north: Provider) 
     for clash in (ann | {"email": "bob@x.example"}, ann | {"external_id": "hr-2"}):
         assert problem(system.post(f"{bakery}/users", clash), 409)["code"] == "already-there"
     system.delete(f"{bakery}/users/{first.json()['id']}")
-    anew = system.post(f"{bakery}/users", ann)
-    assert anew.status_code == 201
-    assert anew.json()["id"] != first.json()["id"]
+    again = system.post(f"{bakery}/users", ann)
+    assert again.status_code == 201
+    assert again.json()["id"] != first.json()["id"]
     with provider_schema(north):
         assert AuditEntry.objects.filter(action="user.added").count() == 2
 
@@ -142,7 +142,7 @@ def test_many_are_added_all_or_none(system: System, bakery: str, north: Provider
         assert AuditEntry.objects.filter(action="users.added").count() == 2
 
 
-def test_devices_come_and_go_alike(system: System, bakery: str, north: Provider) -> None:
+def test_a_device_is_added_and_removed(system: System, bakery: str, north: Provider) -> None:
     laptop = {"serial_number": "SN-1", "name": "Laptop", "external_id": "mdm-1"}
     first = system.post(f"{bakery}/devices", laptop)
     assert first.status_code == 201
@@ -155,7 +155,7 @@ def test_devices_come_and_go_alike(system: System, bakery: str, north: Provider)
         assert Device.objects.filter(removed_at=None).count() == 1
 
 
-def test_a_user_is_suspended_and_named(system: System, bakery: str) -> None:
+def test_a_user_is_suspended_and_gets_an_external_id(system: System, bakery: str) -> None:
     ann = system.post(f"{bakery}/users", {"email": "ann@x.example"}).json()
     bob = system.post(f"{bakery}/users", {"email": "b@x.example", "external_id": "b"}).json()
     changed = system.patch(
@@ -190,12 +190,14 @@ def test_a_cap_is_a_number_in_its_range(cap: object, system: System) -> None:
         "text",
     ],
 )
-def test_what_can_not_be_taken_is_refused(body: object, system: System, bakery: str) -> None:
+def test_an_invalid_body_is_refused(body: object, system: System, bakery: str) -> None:
     problem(system.post(f"{bakery}/users", body), 422)
 
 
 @pytest.mark.proof
-def test_asked_at_once_an_external_id_adds_one(own_provider: Callable[..., Provider]) -> None:
+def test_concurrent_requests_with_one_external_id_add_one(
+    own_provider: Callable[..., Provider],
+) -> None:
     provider = own_provider()
     system = System.of(provider)
     organization = system.post("/organizations", {"name": "Bakery"}).json()["id"]

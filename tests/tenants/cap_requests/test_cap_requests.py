@@ -1,4 +1,4 @@
-"""Requests for a higher cap: one at a time, decided once, ended once."""
+"""Cap requests: one open at a time, decided once, ended once."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -30,7 +30,9 @@ def capped(people: Personas) -> Organization:
     return otto_at_the_cap(people)
 
 
-def test_a_mail_has_text_and_html(people: Personas, north: Provider, capped: Organization) -> None:
+def test_each_mail_has_text_and_html(
+    people: Personas, north: Provider, capped: Organization
+) -> None:
     with provider_schema(north):
         request = ask(capped, people.otto)
         decline(request=request, answer="Not <this> year", actor=BILL, now=NOW)
@@ -42,7 +44,7 @@ def test_a_mail_has_text_and_html(people: Personas, north: Provider, capped: Org
     assert "Not &lt;this&gt; year" in payloads[1]["html"]
 
 
-def test_one_open_request_of_an_organization(
+def test_a_second_open_request_is_refused(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
@@ -54,7 +56,7 @@ def test_one_open_request_of_an_organization(
     assert "open already" in answer.text
 
 
-def test_only_a_higher_cap_can_be_asked_for(
+def test_only_a_higher_cap_can_be_requested(
     people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
@@ -65,7 +67,7 @@ def test_only_a_higher_cap_can_be_asked_for(
             ask(capped, people.otto)
 
 
-def test_a_cap_changed_meanwhile_stays(
+def test_the_end_of_an_approval_keeps_a_cap_changed_since(
     people: Personas, north: Provider, capped: Organization
 ) -> None:
     with provider_schema(north):
@@ -81,14 +83,14 @@ def test_a_cap_changed_meanwhile_stays(
     ("days", "afterwards"),
     [((10, 20), (8, 2)), ((20, 10), (5, 2)), ((10, None), (8, 8))],
 )
-def test_two_approvals_after_one_another_come_back_to_the_lasting_cap(
+def test_the_end_of_two_approvals_restores_the_right_cap(
     people: Personas,
     north: Provider,
     capped: Organization,
     days: tuple[int, int | None],
     afterwards: tuple[int, int],
 ) -> None:
-    """Until the first day of March 5 users, until the second 8: caps after the 10th and 20th."""
+    """A cap of 5 until the first day of March, of 8 until the second: the caps after both days."""
     first, second = days
     with provider_schema(north):
         one = ask(capped, people.otto)
@@ -96,44 +98,44 @@ def test_two_approvals_after_one_another_come_back_to_the_lasting_cap(
         two = ask(capped, people.otto, cap=8)
         end = until(date(2026, 3, second)) if second else None
         approve(request=two, until=end, answer="", actor=BILL, now=NOW)
-        seen = []
+        caps = []
         for day in (11, 21):
             deliver_due(now=datetime(2026, 3, day, tzinfo=UTC), schema=north.schema_name)
-            seen.append(cap_of(capped))
-        assert tuple(seen) == afterwards
+            caps.append(cap_of(capped))
+        assert tuple(caps) == afterwards
 
 
 @pytest.mark.proof
-def test_the_first_answer_wins_and_the_second_is_told(
+def test_the_first_of_two_answers_wins_and_the_second_is_refused(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider(canary="Racer")
-    asker = create_persona(
+    requester = create_persona(
         provider=provider, role=Role.OWNER, name="Owner Racer", email="owner@racer.example"
     )
     with provider_schema(provider):
         organization = Organization.objects.create(name="Raced")
-    for round_ in range(12):
+    for attempt in range(12):
         with provider_schema(provider):
             set_user_cap(organization=organization, cap=2, actor=SYSTEM_ACTOR, now=NOW)
-            request = ask(organization, asker)
-        told = race(provider, request)
+            request = ask(organization, requester)
+        refused = race(provider, request)
         with provider_schema(provider):
             request.refresh_from_db()
-            assert len(told) == 1, round_
+            assert len(refused) == 1, attempt
             assert cap_of(organization) == (5 if request.state == "approved" else 2)
 
 
 def race(provider: Provider, request: CapRequest) -> list[AlreadyDecided]:
-    barrier, told = Barrier(2), []
+    barrier, refused = Barrier(2), []
 
     def answer(act: Callable[[], object]) -> None:
         try:
             with provider_schema(provider):
                 barrier.wait()
                 act()
-        except AlreadyDecided as first:
-            told.append(first)
+        except AlreadyDecided as error:
+            refused.append(error)
         finally:
             connection.close()
 
@@ -146,4 +148,4 @@ def race(provider: Provider, request: CapRequest) -> list[AlreadyDecided]:
         thread.start()
     for thread in threads:
         thread.join()
-    return told
+    return refused

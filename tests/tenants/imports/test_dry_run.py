@@ -1,4 +1,4 @@
-"""What the dry run of an import says, what may be decided then, and what is exported."""
+"""The dry run of an import, the decision about it, and the export."""
 
 from collections.abc import Iterator
 
@@ -45,7 +45,7 @@ def acme(north: Provider) -> Iterator[Organization]:
         yield Organization.objects.create(name="Acme Nordlicht")
 
 
-def test_the_dry_run_names_every_line_it_would_refuse(acme: Organization) -> None:
+def test_the_dry_run_reports_every_line_that_would_be_refused(acme: Organization) -> None:
     lift_allowance()
     add(acme, "There@acme.example".lower())
     run = checked(
@@ -53,7 +53,7 @@ def test_the_dry_run_names_every_line_it_would_refuse(acme: Organization) -> Non
         "email,name\n"
         "ann@acme.example,Ann\n"
         "THERE@acme.example,Theo\n"
-        ",Nobody\n"
+        ",Anonymous\n"
         "not an address,Bo\n"
         "ANN@acme.example,Ann again\n"
         f"long@acme.example,{'x' * 201}\n"
@@ -79,15 +79,15 @@ def test_the_dry_run_names_every_line_it_would_refuse(acme: Organization) -> Non
     ]
     assert (run.lines, run.refused, run.checked_lines, run.good_lines) == (12, 10, 12, 2)
     assert run.refused_lines.get(line=6).explanation == "Twice in this file, first in line 2"
-    assert living(acme) == ["there@acme.example"], "a dry run adds nobody"
+    assert living(acme) == ["there@acme.example"], "a dry run adds no user"
 
 
-def test_the_first_good_one_of_two_equal_lines_counts(acme: Organization) -> None:
+def test_the_first_good_line_of_two_with_one_address_is_imported(acme: Organization) -> None:
     run = checked(acme, f"email,name\na@acme.example,{'x' * 201}\na@acme.example,Ann")
     assert refusals(run) == [(2, "too_long")]
 
 
-def test_lines_over_the_room_are_refused_in_the_order_of_the_file(acme: Organization) -> None:
+def test_lines_over_the_cap_are_refused_in_the_order_of_the_file(acme: Organization) -> None:
     lift_allowance()
     cap(acme, 3)
     add(acme, "there@acme.example")
@@ -101,14 +101,14 @@ def test_lines_over_the_room_are_refused_in_the_order_of_the_file(acme: Organiza
     assert (run.state, run.refused) == (State.CHECKED, 1)
 
 
-def test_without_a_card_the_free_allowance_is_the_room(acme: Organization) -> None:
+def test_without_a_card_the_free_allowance_limits_an_import(acme: Organization) -> None:
     run = checked(acme, emails(12))
     assert refusals(run) == [(12, "over_allowance"), (13, "over_allowance")]
     assert applied(run).added == 10
     assert len(living(acme)) == 10
 
 
-def test_what_may_be_decided_and_when(acme: Organization) -> None:
+def test_an_import_is_decided_once_after_its_check(acme: Organization) -> None:
     run = checked(acme, "email\nbad\na@acme.example")
     with pytest.raises(LinesRefused):
         confirmed(run, ALL_OR_NOTHING)
@@ -129,7 +129,7 @@ def test_what_may_be_decided_and_when(acme: Organization) -> None:
     assert (hopeless.state, living(acme)) == (State.DISCARDED, [])
 
 
-def test_devices_come_in_beyond_any_user_cap(acme: Organization) -> None:
+def test_devices_are_imported_above_the_user_cap(acme: Organization) -> None:
     cap(acme, 1)
     text = "Name,Serial number\nLaptop,SN-1\nOther,sn-1\n,SN-3\nPhone,\nTablet,SN-5\n"
     run = checked(acme, text, DEVICES)
@@ -156,7 +156,7 @@ def test_an_exported_file_can_be_imported(acme: Organization) -> None:
         assert list(exported_rows(kind=kind, organization=other)) == exported
 
 
-def test_passwords_are_not_kept(acme: Organization) -> None:
+def test_passwords_are_not_stored(acme: Organization) -> None:
     run = checked(
         acme, "\n\nEmail Address [Required],Password [Required],First Name\na@acme.example,pa55,Ann"
     )
@@ -165,7 +165,7 @@ def test_passwords_are_not_kept(acme: Organization) -> None:
     assert ManagedUser.objects.get().name == "Ann"
 
 
-def test_a_file_is_judged_the_same_however_often(acme: Organization) -> None:
+def test_a_repeated_check_has_the_same_result(acme: Organization) -> None:
     run = checked(acme, emails(12))
     first = refusals(run)
     ImportRun.objects.filter(pk=run.pk).update(state=State.CHECKING)

@@ -1,4 +1,4 @@
-"""Reading the files that people have: encodings, separators, the columns of common exports."""
+"""Reading uploaded files: encodings, separators and the columns of common exports."""
 
 from contextlib import suppress
 
@@ -55,7 +55,7 @@ def lines_of(content: bytes, kind: str = "users") -> list[ImportLine]:
         (PLAIN, ""),
     ],
 )
-def test_users_of_common_exports(text: str, source: str) -> None:
+def test_common_exports_of_users_are_recognized(text: str, source: str) -> None:
     ann, bo = lines_of(text.encode())
     assert (ann.key, ann.name, ann.state) == ("ann@acme.example", "Ann Lee", "active")
     assert (bo.key, bo.name, bo.state) == ("bo@acme.example", "Bo Diaz", "suspended")
@@ -74,7 +74,7 @@ def test_users_of_common_exports(text: str, source: str) -> None:
         ("Name;Serial no.\nLaptop;SN-1", ""),
     ],
 )
-def test_devices_of_common_exports(text: str, source: str) -> None:
+def test_common_exports_of_devices_are_recognized(text: str, source: str) -> None:
     (laptop,) = lines_of(text.encode(), kind="devices")
     assert (laptop.key, laptop.name) == ("SN-1", "Laptop")
     assert (
@@ -93,13 +93,13 @@ def test_devices_of_common_exports(text: str, source: str) -> None:
         ("cp1252", "Windows-1252"),
     ],
 )
-def test_encodings(codec: str, name: str) -> None:
+def test_encodings_are_recognized(codec: str, name: str) -> None:
     content = "email;name\nzoe@acme.example;Zoë Müller – Größe".encode(codec)
     assert read_table(content).encoding == name
     assert lines_of(content)[0].name == "Zoë Müller – Größe"
 
 
-def test_names_in_any_script_and_over_several_lines_of_text() -> None:
+def test_names_in_any_script_and_over_several_lines_are_read() -> None:
     content = 'email,name,note\r\na@acme.example,"李, 雷","two\r\nlines"\r\n\r\nb@acme.example,ليلى'
     ann, bo = lines_of(content.encode())
     assert (ann.number, ann.name) == (2, "李, 雷")
@@ -107,7 +107,7 @@ def test_names_in_any_script_and_over_several_lines_of_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "empty"),
         (b" \r\n\r\n", "empty"),
@@ -128,8 +128,10 @@ def test_names_in_any_script_and_over_several_lines_of_text() -> None:
         (b"email\n" + b"a\n" * (MOST_LINES + 1), "50,001 lines"),
     ],
 )
-def test_what_can_not_be_read_says_why(content: bytes, said: str) -> None:
-    with pytest.raises(NotReadable, match=said):
+def test_a_file_that_can_not_be_read_is_refused_with_the_reason(
+    content: bytes, reason: str
+) -> None:
+    with pytest.raises(NotReadable, match=reason):
         lines_of(content)
 
 
@@ -142,7 +144,7 @@ def test_a_device_file_needs_both_columns() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
-def test_no_bytes_break_the_reader(content: bytes) -> None:
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with suppress(NotReadable):
         lines_of(content)
 
@@ -152,13 +154,13 @@ cells = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"])
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(cells, cells), min_size=1))
-def test_what_is_exported_is_read_back_as_it_was(rows: list[tuple[str, str]]) -> None:
+def test_an_exported_file_reads_back_equal(rows: list[tuple[str, str]]) -> None:
     content = "".join(csv_lines(header=["E-mail", "Name"], rows=rows)).encode()
     read = [(line.key, line.name) for line in lines_of(content)]
     assert read == [(email.lower(), name) for email, name in rows]
 
 
 @given(st.text())
-def test_a_neutralized_cell_gives_back_what_it_was(text: str) -> None:
+def test_an_escaped_cell_reads_back_equal(text: str) -> None:
     assert read_cell(str(safe_cell(text))) == text
     assert not str(safe_cell(text)).startswith(("=", "+", "-", "@", "\t", "\r"))

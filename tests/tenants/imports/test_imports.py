@@ -1,4 +1,4 @@
-"""What an import adds, refuses and leaves alone."""
+"""Applying an import: the lines it adds and the lines it refuses."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,7 @@ def acme(north: Provider) -> Iterator[Organization]:
         yield Organization.objects.create(name="Acme Nordlicht")
 
 
-def test_good_lines_come_in_once_and_are_counted(acme: Organization) -> None:
+def test_good_lines_are_added_once_and_counted(acme: Organization) -> None:
     lift_allowance()
     run = applied(checked(acme, "email,name\nb@acme.example,Bo\nbad\na@acme.example,Ann"))
     assert (run.state, run.added, run.refused) == (State.IMPORTED, 2, 1)
@@ -60,7 +60,7 @@ def test_good_lines_come_in_once_and_are_counted(acme: Organization) -> None:
     assert verify_ledger() == []
 
 
-def test_a_message_delivered_twice_adds_nobody_twice(acme: Organization) -> None:
+def test_a_message_delivered_twice_adds_no_user_twice(acme: Organization) -> None:
     lift_allowance()
     run = applied(checked(acme, emails(3)))
     remove_member(member=ManagedUser.objects.get(email="user1@acme.example"), actor=ADAM, now=NOW)
@@ -72,10 +72,10 @@ def test_a_message_delivered_twice_adds_nobody_twice(acme: Organization) -> None
     assert AuditEntry.objects.filter(action="users.imported").count() == 1
 
 
-def test_whoever_takes_over_goes_on_behind_the_last_batch(
+def test_the_next_worker_continues_after_the_last_batch(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker died after its first batch; somebody of it was removed before the next one came."""
+    """A worker died after its first batch, and a user of that batch was removed since."""
     lift_allowance()
     monkeypatch.setattr("tenants.imports.apply.LINES_PER_BATCH", 2)
     run = confirmed(checked(acme, emails(5)))
@@ -89,7 +89,7 @@ def test_whoever_takes_over_goes_on_behind_the_last_batch(
     assert len(living(acme)) == 4
 
 
-def test_a_cap_that_falls_meanwhile_stops_the_rest(
+def test_a_cap_lowered_since_the_check_refuses_the_rest(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lift_allowance()
@@ -102,8 +102,8 @@ def test_a_cap_that_falls_meanwhile_stops_the_rest(
     assert len(living(acme)) == 6
 
 
-def test_who_came_meanwhile_takes_no_room(acme: Organization) -> None:
-    """Three of the file are there already when it is applied: they use up nobody's place."""
+def test_users_added_since_the_check_use_no_seat_twice(acme: Organization) -> None:
+    """Three users of the file exist when it is applied; the others still fit below the cap."""
     lift_allowance()
     run = checked(acme, emails(6))
     for number in range(3):
@@ -119,16 +119,14 @@ def test_who_came_meanwhile_takes_no_room(acme: Organization) -> None:
     assert len(living(acme)) == 5
 
 
-def test_all_or_nothing_is_all(acme: Organization) -> None:
+def test_all_or_nothing_adds_all_good_lines(acme: Organization) -> None:
     lift_allowance()
     run = applied(checked(acme, emails(LINES_PER_BATCH // 100)), ALL_OR_NOTHING)
     assert (run.state, run.added) == (State.IMPORTED, len(living(acme)))
 
 
 @pytest.mark.parametrize("change", ["cap", "twin", "organization"])
-def test_all_or_nothing_is_nothing_when_one_line_became_impossible(
-    acme: Organization, change: str
-) -> None:
+def test_all_or_nothing_adds_none_when_one_line_is_refused(acme: Organization, change: str) -> None:
     lift_allowance()
     run = checked(acme, emails(5))
     if change == "cap":

@@ -1,4 +1,4 @@
-"""Workers killed in the middle of an import: every line comes in, and none twice."""
+"""Workers killed during an import: every line is added, and none twice."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ from usage.models import UsageEvent
 
 LINES = 2_000
 KILLS = 3
-PATIENCE = 60.0  # seconds
+TIMEOUT_SECONDS = 60.0
 
 
 def start_worker(schema: str, run: ImportRun) -> "subprocess.Popen[bytes]":
@@ -44,16 +44,16 @@ def start_worker(schema: str, run: ImportRun) -> "subprocess.Popen[bytes]":
 
 
 def wait_for_progress(worker: "subprocess.Popen[bytes]", run: ImportRun, beyond: int) -> None:
-    """Until the worker committed a batch, or ended."""
-    patient_until = time.monotonic() + PATIENCE
-    while worker.poll() is None and time.monotonic() < patient_until:
+    """Wait until the worker has committed a batch or has ended."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while worker.poll() is None and time.monotonic() < deadline:
         if ImportRun.objects.values_list("added", flat=True).get(pk=run.pk) > beyond:
             return
         time.sleep(0.01)
 
 
 @pytest.mark.proof
-def test_killed_workers_lose_nothing_and_repeat_nothing(
+def test_killed_workers_lose_no_line_and_repeat_none(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider(canary="Gekillt", prefix="KILL")
@@ -70,13 +70,13 @@ def test_killed_workers_lose_nothing_and_repeat_nothing(
             run.refresh_from_db()
         assert killed == KILLS
         assert 0 < run.added < LINES, "killed in the middle, not before or after"
-        assert run.added == ManagedUser.objects.count(), "progress is what is there"
-        assert start_worker(provider.schema_name, run).wait(PATIENCE) == 0
+        assert run.added == ManagedUser.objects.count(), "the progress equals the users"
+        assert start_worker(provider.schema_name, run).wait(TIMEOUT_SECONDS) == 0
         assert_whole(run)
 
 
 @pytest.mark.proof
-def test_all_or_nothing_is_nothing_after_a_kill_and_all_after_the_next(
+def test_all_or_nothing_adds_none_when_killed_and_all_when_repeated(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider(canary="Gekillt", prefix="KILL")
@@ -85,7 +85,7 @@ def test_all_or_nothing_is_nothing_after_a_kill_and_all_after_the_next(
         acme = Organization.objects.create(name="Acme Gekillt")
         run = confirmed(checked(acme, emails(LINES)), ALL_OR_NOTHING)
         with connection.cursor() as cursor:
-            # Holds the worker where everything is inserted and nothing is committed.
+            # Holds the worker after its inserts and before its commit.
             connection.set_autocommit(False)
             cursor.execute("LOCK TABLE tenants_auditentry IN EXCLUSIVE MODE")
             worker = start_worker(provider.schema_name, run)
@@ -95,13 +95,13 @@ def test_all_or_nothing_is_nothing_after_a_kill_and_all_after_the_next(
             connection.rollback()
             connection.set_autocommit(True)
         assert ManagedUser.objects.count() == 0
-        assert start_worker(provider.schema_name, run).wait(PATIENCE) == 0
+        assert start_worker(provider.schema_name, run).wait(TIMEOUT_SECONDS) == 0
         assert_whole(run)
 
 
 def wait_until_blocked(cursor: object) -> None:
-    patient_until = time.monotonic() + PATIENCE
-    while time.monotonic() < patient_until:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
         cursor.execute(  # type: ignore[attr-defined]
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass",
             ["tenants_auditentry"],
@@ -109,7 +109,7 @@ def wait_until_blocked(cursor: object) -> None:
         if cursor.fetchone()[0]:  # type: ignore[attr-defined]
             return
         time.sleep(0.02)
-    raise AssertionError("The worker never came to the audit log.")
+    raise AssertionError("The worker never wrote to the audit log.")
 
 
 def assert_whole(run: ImportRun) -> None:
@@ -124,12 +124,12 @@ def assert_whole(run: ImportRun) -> None:
 
 @pytest.mark.proof
 def test_two_workers_at_once_add_every_line_once(own_provider: Callable[..., Provider]) -> None:
-    """The lease of the first ran out while it was still at work."""
+    """The lease of the first worker expired while it was still running."""
     provider = own_provider(canary="Doppelt", prefix="TWICE")
     with provider_schema(provider):
         lift_allowance()
         acme = Organization.objects.create(name="Acme Doppelt")
         run = confirmed(checked(acme, emails(LINES)), GOOD_LINES)
         workers = [start_worker(provider.schema_name, run) for _ in range(2)]
-        assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
+        assert [worker.wait(TIMEOUT_SECONDS) for worker in workers] == [0, 0]
         assert_whole(run)

@@ -1,4 +1,4 @@
-"""The pages of an import, from the upload to the result, for everybody who may see them."""
+"""The pages of an import, from the upload to the result."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def work() -> None:
     deliver_due(now=timezone.now())
 
 
-def test_from_the_upload_to_the_result(
+def test_an_import_goes_from_the_upload_to_the_result(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     address = f"/organizations/{acme.pk}"
@@ -70,7 +70,7 @@ def test_from_the_upload_to_the_result(
     assert "users.csv" in as_adam.get(f"{address}/users/import/").text
 
 
-def test_what_htmx_asks_for_is_only_the_part(as_adam: Client, acme: Organization) -> None:
+def test_an_htmx_request_gets_only_the_partial(as_adam: Client, acme: Organization) -> None:
     started = as_adam.post(f"/organizations/{acme.pk}/users/import/", upload(emails(2)))
     part = as_adam.get(
         started["Location"], headers={"HX-Request": "true", "HX-Target": "import-run"}
@@ -99,7 +99,7 @@ def test_all_or_nothing_is_offered_for_a_good_file_only(
     assert "All 2 users were added" in as_adam.get(f"{pages}{good.pk}/").text
 
 
-def test_refused_lines_by_page_reason_and_as_csv(
+def test_refused_lines_are_listed_by_page_and_reason_and_as_csv(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     text = "E-mail;Note\n" + "".join(f"bad {n};=run({n})\n" for n in range(60))
@@ -120,7 +120,7 @@ def test_refused_lines_by_page_reason_and_as_csv(
     assert len(lines) == 62
 
 
-def test_a_reached_cap_is_said_and_checked_again(
+def test_a_reached_cap_is_reported_and_the_file_checked_again(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -137,7 +137,7 @@ def test_a_reached_cap_is_said_and_checked_again(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "The file is empty"),
         (b"name\nAnn", "No column with the e-mail address"),
@@ -148,17 +148,17 @@ def test_a_reached_cap_is_said_and_checked_again(
         (b"a" * (10 * 1024 * 1024 + 1), "larger than 10 MB"),
     ],
 )
-def test_files_that_can_not_be_read_are_refused_at_once(
-    as_adam: Client, north: Provider, acme: Organization, content: bytes, said: str
+def test_a_file_that_can_not_be_read_is_refused_at_once(
+    as_adam: Client, north: Provider, acme: Organization, content: bytes, reason: str
 ) -> None:
     answer = as_adam.post(f"/organizations/{acme.pk}/users/import/", upload(content))
     assert answer.status_code == 422
-    assert said in answer.text
+    assert reason in answer.text
     with provider_schema(north):
         assert not ImportRun.objects.exists()
 
 
-def test_no_file_at_all(as_adam: Client, acme: Organization) -> None:
+def test_a_missing_file_is_refused(as_adam: Client, acme: Organization) -> None:
     for fields in ({}, {"file": "text"}):
         answer = as_adam.post(f"/organizations/{acme.pk}/devices/import/", fields)
         assert answer.status_code == 422
@@ -192,7 +192,7 @@ contents = st.one_of(
     ),
     kind=st.sampled_from(["users", "devices"]),
 )
-def test_no_upload_breaks_anything(
+def test_any_upload_is_answered(
     as_adam: Client, acme: Organization, content: bytes, name: str, kind: str
 ) -> None:
     address = f"/organizations/{acme.pk}/{kind}/import/"
@@ -209,7 +209,7 @@ def test_no_upload_breaks_anything(
         assert as_adam.get(f"/organizations/{acme.pk}/{kind}.csv").status_code == 200
 
 
-def test_an_organization_admin_imports_into_their_own_only(
+def test_an_organization_admin_imports_only_into_the_own_organization(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -234,7 +234,7 @@ def test_an_organization_admin_imports_into_their_own_only(
     assert foreign.state == ImportRun.State.CHECKED
 
 
-def test_a_read_only_administrator_looks_and_decides_nothing(
+def test_a_read_only_administrator_can_not_decide_an_import(
     client: Client, sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -249,7 +249,7 @@ def test_a_read_only_administrator_looks_and_decides_nothing(
     assert rita.get(f"/organizations/{acme.pk}/users.csv").status_code == 200
 
 
-def test_an_import_of_one_organization_is_none_of_another(
+def test_an_import_is_not_found_in_another_organization(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):

@@ -1,4 +1,4 @@
-"""Locations of an organization, and its devices at them; counting never notices."""
+"""Locations of an organization and of its devices; they change no count."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def office(organization: Organization, name: str = "Office") -> Location:
     )
 
 
-def test_a_location_comes_changes_and_goes(
+def test_a_location_is_added_changed_and_removed(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     address = f"/organizations/{acme.pk}/locations/"
@@ -77,7 +77,7 @@ def test_a_location_comes_changes_and_goes(
         ("A", "\x07"),
     ],
 )
-def test_bad_locations_change_nothing(
+def test_an_invalid_location_is_refused(
     as_adam: Client, north: Provider, acme: Organization, name: str, address: str
 ) -> None:
     form = {"name": name, "address": address}
@@ -86,7 +86,7 @@ def test_bad_locations_change_nothing(
         assert not Location.objects.exists()
 
 
-def test_a_name_is_taken_once_in_an_organization(
+def test_a_location_name_is_unique_in_its_organization(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -100,7 +100,7 @@ def test_a_name_is_taken_once_in_an_organization(
         assert "already has a location of this name" in answer.text
 
 
-def test_a_device_is_placed_and_outlives_its_location_uncounted_anew(
+def test_a_device_keeps_its_count_when_its_location_is_set_and_removed(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -126,7 +126,7 @@ def test_a_device_is_placed_and_outlives_its_location_uncounted_anew(
         assert (placed.before, placed.after) == ({"location": None}, {"location": "Office"})
 
 
-def test_a_device_stands_at_no_location_of_another_organization(
+def test_a_location_of_another_organization_is_refused(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):
@@ -142,7 +142,7 @@ def test_a_device_stands_at_no_location_of_another_organization(
     assert as_adam.post(address, {"location": ""}).status_code == 302
 
 
-def test_own_locations_and_no_others(
+def test_an_organization_admin_sees_only_own_locations(
     sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     otto = sign_in(Client(), people.otto)
@@ -158,7 +158,7 @@ def test_own_locations_and_no_others(
     assert otto.post(f"/organization/locations/{own.pk}/", {"name": "Bar"}).status_code == 302
 
 
-def test_read_only_looks_and_changes_nothing(
+def test_a_read_only_administrator_can_not_change_locations(
     sign_in: SignIn, people: Personas, north: Provider, acme: Organization
 ) -> None:
     with provider_schema(north):

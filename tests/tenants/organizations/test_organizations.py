@@ -1,4 +1,4 @@
-"""Creating, renaming, removing and entering organizations, through the pages."""
+"""The pages that create, rename, remove and impersonate organizations."""
 
 import time
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def test_an_organization_is_created_with_an_audit_row(as_adam: Client, north: Pr
         ("bell\x07", "characters that can&#x27;t be seen (U+0007)"),
     ],
 )
-def test_a_name_that_cannot_be_kept_is_refused_by_its_field(
+def test_an_invalid_name_is_refused_at_its_field(
     as_adam: Client, north: Provider, name: str, message: str
 ) -> None:
     answer = as_adam.post("/organizations/new/", {"name": name})
@@ -68,16 +68,14 @@ def test_a_name_that_cannot_be_kept_is_refused_by_its_field(
 
 
 @pytest.mark.parametrize("name", ["مؤسسة الشمال", "בית דפוס", "株式会社北光", "<b>Bold & Co</b>"])
-def test_names_of_any_script_are_kept_and_shown_as_text(as_adam: Client, name: str) -> None:
+def test_names_in_any_script_are_stored_and_escaped(as_adam: Client, name: str) -> None:
     as_adam.post("/organizations/new/", {"name": name})
     page = as_adam.get("/organizations/").content.decode()
     assert name.replace("<", "&lt;").replace(">", "&gt;").replace("&lt;", "&lt;")[:5] in page
     assert "<b>Bold" not in page
 
 
-def test_a_second_living_organization_of_the_name_is_refused(
-    as_adam: Client, north: Provider
-) -> None:
+def test_a_name_of_another_living_organization_is_refused(as_adam: Client, north: Provider) -> None:
     in_north(north, "Acme")
     answer = as_adam.post("/organizations/new/", {"name": "ACME"})
     assert answer.status_code == 422
@@ -93,7 +91,7 @@ def test_the_providers_limit_is_refused_with_its_reason(as_adam: Client, north: 
     assert "Organization limit reached" in as_adam.get("/organizations/").content.decode()
 
 
-def test_racing_creators_never_pass_the_limit(own_provider: Callable[..., Provider]) -> None:
+def test_concurrent_creations_never_pass_the_limit(own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
 
     def create(number: int) -> bool:
@@ -113,7 +111,7 @@ def test_racing_creators_never_pass_the_limit(own_provider: Callable[..., Provid
         assert Organization.objects.count() == 3
 
 
-def test_removing_takes_the_typed_name_and_everybody_in_it(
+def test_a_removal_needs_the_typed_name_and_removes_the_members(
     as_adam: Client, north: Provider
 ) -> None:
     organization = in_north(north)
@@ -131,7 +129,7 @@ def test_removing_takes_the_typed_name_and_everybody_in_it(
     assert as_adam.get(f"/organizations/{organization.pk}/").status_code == 404
 
 
-def test_a_removal_that_somebody_adds_to_is_refused_with_words(
+def test_a_removal_concurrent_with_an_addition_is_refused(
     client: Client, own_provider: Callable[..., Provider]
 ) -> None:
     provider = own_provider()
@@ -166,7 +164,7 @@ def test_a_removal_that_somebody_adds_to_is_refused_with_words(
 
 
 def wait_until_blocked() -> None:
-    """Until another session of this database waits for a lock."""
+    """Wait until another session of this database waits for a lock."""
     for _ in range(200):
         with connection.cursor() as cursor:
             cursor.execute(
@@ -176,10 +174,10 @@ def wait_until_blocked() -> None:
             if cursor.fetchone():
                 return
         time.sleep(0.02)
-    raise AssertionError("Nobody waited.")
+    raise AssertionError("No session waited for a lock.")
 
 
-def test_the_admin_of_a_removed_organization_is_told_whom_to_ask(
+def test_the_admin_of_a_removed_organization_sees_whom_to_contact(
     client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     otto = sign_in(client, people.otto)
@@ -191,7 +189,7 @@ def test_the_admin_of_a_removed_organization_is_told_whom_to_ask(
     assert north.contact_email in answer.content.decode()
 
 
-def test_entering_keeps_ones_identity_shows_a_bar_and_is_logged(
+def test_impersonation_keeps_the_identity_shows_a_bar_and_is_logged(
     as_adam: Client, north: Provider
 ) -> None:
     organization = in_north(north)
@@ -214,7 +212,7 @@ def test_entering_keeps_ones_identity_shows_a_bar_and_is_logged(
     ]
 
 
-def test_entering_needs_a_post_and_the_right(
+def test_impersonation_needs_a_post_and_the_permission(
     client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     organization = in_north(north)
@@ -244,13 +242,13 @@ def test_the_list_searches_sorts_and_pages(as_adam: Client, north: Provider) -> 
     ["q=%00", "q=" + "x" * 5000, "sort=password", "sort=-", "page=-1", "page=1e9", "page=%00",
      "filter=%00", "q=%25_%5C'\"", "sort=%00", "page=99999999999999999999"],
 )  # fmt: skip
-def test_no_query_breaks_a_list(as_adam: Client, north: Provider, query: str) -> None:
+def test_any_query_is_answered(as_adam: Client, north: Provider, query: str) -> None:
     organization = in_north(north)
     for path in ("/organizations/", f"/organizations/{organization.pk}/users/"):
         assert as_adam.get(f"{path}?{query}").status_code == 200
 
 
-def test_htmx_gets_only_the_table(as_adam: Client, north: Provider) -> None:
+def test_an_htmx_request_gets_only_the_table(as_adam: Client, north: Provider) -> None:
     in_north(north)
     headers = {"HX-Request": "true", "HX-Target": "organizations"}
     partial = as_adam.get("/organizations/", headers=headers).content.decode()

@@ -1,4 +1,4 @@
-"""Administrators: changed and removed with effect on the next request, the last ones protected."""
+"""Administrators: a change applies to the next request; the last Owner can't be removed."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def actions(north: Provider) -> list[str]:
         return list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
 
 
-def test_a_demotion_bites_on_the_next_request(
+def test_a_demotion_applies_to_the_next_request(
     as_olive: Client, sign_in: SignIn, people: Personas
 ) -> None:
     create_persona(
@@ -47,7 +47,7 @@ def test_a_demotion_bites_on_the_next_request(
     assert "administrator.changed" in actions(people.north)
 
 
-def test_a_removal_bites_on_the_next_request(
+def test_a_removal_applies_to_the_next_request(
     as_olive: Client, sign_in: SignIn, people: Personas
 ) -> None:
     adams = sign_in(Client(), people.adam)
@@ -64,23 +64,29 @@ def test_a_removal_bites_on_the_next_request(
     assert actions(people.north) == ["administrator.removed", "administrator.reinstated"]
 
 
-@pytest.mark.parametrize(("name", "said"), [("olive", "last Owner"), ("bill", "last Admin")])
-def test_the_last_ones_stay(name: str, said: str, as_olive: Client, people: Personas) -> None:
+@pytest.mark.parametrize(("name", "expected"), [("olive", "last Owner"), ("bill", "last Admin")])
+def test_the_last_owner_and_billing_administrator_can_not_be_removed(
+    name: str, expected: str, as_olive: Client, people: Personas
+) -> None:
     person = getattr(people, name)
-    assert said in edit(as_olive, person, role="read_only")
+    assert expected in edit(as_olive, person, role="read_only")
     response = as_olive.post(f"/account/administrators/{person.pk}/remove/")
     assert response.status_code == 409
-    assert said in response.text
+    assert expected in response.text
     assert User.objects.get(pk=person.pk).is_active
     assert actions(people.north) == []
 
 
-def test_a_removed_one_does_not_count_as_another(as_olive: Client, people: Personas) -> None:
+def test_a_removed_owner_does_not_count_as_another_owner(
+    as_olive: Client, people: Personas
+) -> None:
     User.objects.filter(pk=people.bill.pk).update(role=Role.OWNER, is_active=False)
     assert "last Owner" in edit(as_olive, people.olive, role="admin")
 
 
-def test_the_last_one_with_billing_may_become_owner(as_olive: Client, people: Personas) -> None:
+def test_the_last_billing_administrator_may_become_owner(
+    as_olive: Client, people: Personas
+) -> None:
     assert edit(as_olive, people.bill, role="owner") == ""
     assert User.objects.get(pk=people.bill.pk).role == Role.OWNER
 
@@ -95,7 +101,7 @@ def test_ownership_is_transferred(as_olive: Client, people: Personas) -> None:
     assert actions(people.north) == ["ownership.transferred"]
 
 
-def test_ownership_goes_to_nobody_else(as_olive: Client, people: Personas) -> None:
+def test_ownership_goes_only_to_another_administrator(as_olive: Client, people: Personas) -> None:
     assert (
         as_olive.post(f"/account/administrators/{people.olive.pk}/make-owner/").status_code == 409
     )
@@ -104,7 +110,7 @@ def test_ownership_goes_to_nobody_else(as_olive: Client, people: Personas) -> No
         assert as_olive.post(address).status_code == 404
 
 
-def test_nobody_grants_a_role_above_their_own(people: Personas) -> None:
+def test_a_role_above_the_own_can_not_be_granted(people: Personas) -> None:
     now = timezone.now()
     invitee = Invitee(email="a@b.example", name="A", role=Role.OWNER)
     with provider_schema(people.north):
@@ -119,7 +125,7 @@ def test_nobody_grants_a_role_above_their_own(people: Personas) -> None:
                 invite(provider=people.north, invitee=invitee, by=giver, now=now)
 
 
-def test_whoever_acts_is_read_anew(people: Personas) -> None:
+def test_the_acting_user_is_read_from_the_database(people: Personas) -> None:
     stale = people.olive
     User.objects.filter(pk=stale.pk).update(role=Role.ADMIN)
     with provider_schema(people.north), pytest.raises(RoleTooHigh):
@@ -132,7 +138,7 @@ def test_whoever_acts_is_read_anew(people: Personas) -> None:
         )
 
 
-def test_another_providers_people_are_out_of_reach(people: Personas) -> None:
+def test_an_administrator_of_another_provider_can_not_be_changed(people: Personas) -> None:
     outsider = create_persona(
         provider=people.south, role=Role.ADMIN, name="Sven Suedwind", email="sven@s.example"
     )
@@ -176,7 +182,7 @@ def bakery(north: Provider) -> Organization:
         return Organization.objects.create(name="Bakery Nordlicht")
 
 
-def test_a_limited_administrator_sees_only_theirs(
+def test_a_limited_administrator_sees_only_their_organizations(
     as_olive: Client, sign_in: SignIn, people: Personas, bakery: Organization
 ) -> None:
     adams = sign_in(Client(), people.adam)
@@ -197,7 +203,7 @@ def test_a_limited_administrator_sees_only_theirs(
     assert "1 of them" in as_olive.get("/account/administrators/").text
 
 
-def test_an_entered_organization_closes_with_the_limit(
+def test_a_new_limit_ends_the_impersonation(
     as_olive: Client, sign_in: SignIn, people: Personas, bakery: Organization
 ) -> None:
     with provider_schema(people.north):
@@ -210,10 +216,12 @@ def test_an_entered_organization_closes_with_the_limit(
 
 
 @pytest.mark.parametrize(
-    ("role", "said"), [("owner", "name all organizations"), ("admin", "Choose at least one")]
+    ("role", "expected"), [("owner", "name all organizations"), ("admin", "Choose at least one")]
 )
-def test_a_limit_must_make_sense(role: str, said: str, as_olive: Client, people: Personas) -> None:
-    assert said in edit(as_olive, people.adam, role=role, is_limited="on")
+def test_an_invalid_limit_is_refused(
+    role: str, expected: str, as_olive: Client, people: Personas
+) -> None:
+    assert expected in edit(as_olive, people.adam, role=role, is_limited="on")
 
 
 def test_a_promotion_ends_the_limit(

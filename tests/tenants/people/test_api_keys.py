@@ -1,4 +1,4 @@
-"""The API key: shown once, kept as a hash, replaced at once or after an overlap, revoked."""
+"""The API key: shown once, stored as a hash, replaced at once or after an overlap, revoked."""
 
 import hashlib
 import re
@@ -31,7 +31,7 @@ def generate(client: Client, overlap: str = "none") -> str:
     return found[1]
 
 
-def test_a_key_is_shown_once_and_kept_as_a_hash(as_bill: Client, north: Provider) -> None:
+def test_a_key_is_shown_once_and_stored_as_a_hash(as_bill: Client, north: Provider) -> None:
     secret = generate(as_bill)
     key = ApiKey.objects.get()
     assert key.provider == north
@@ -47,7 +47,7 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(as_bill: Client, north: Provider
     assert entry.actor_name == "Bill Nordlicht"
 
 
-def test_the_page_with_the_secret_is_never_stored(as_bill: Client) -> None:
+def test_the_page_with_the_secret_is_not_cached(as_bill: Client) -> None:
     response = as_bill.post("/account/api-key/", {})
     assert "no-store" in response["Cache-Control"]
 
@@ -61,7 +61,7 @@ def test_the_page_with_the_secret_is_never_stored(as_bill: Client) -> None:
         ("week", timedelta(days=7)),
     ],
 )
-def test_the_old_key_lives_as_long_as_was_chosen(
+def test_the_old_key_works_for_the_chosen_time(
     overlap: str, lives: timedelta, as_bill: Client
 ) -> None:
     with time_machine.travel(NOON, tick=False):
@@ -73,7 +73,7 @@ def test_the_old_key_lives_as_long_as_was_chosen(
         assert find_key(secret=old, now=NOON + lives - timedelta(microseconds=1))
 
 
-def test_regenerating_needs_the_choice(as_bill: Client) -> None:
+def test_generating_again_needs_the_choice(as_bill: Client) -> None:
     old = generate(as_bill)
     assert "refused as soon as it stops" in as_bill.get("/account/api-key/").text
     assert as_bill.post("/account/api-key/", {}).status_code == 422
@@ -104,7 +104,7 @@ def test_another_providers_key_can_not_be_revoked(
 
 
 @pytest.mark.parametrize("name", ["adam", "rita"])
-def test_without_the_permission_there_is_no_key_to_see(
+def test_the_keys_need_the_permission(
     name: str, client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     sign_in(client, getattr(people, name))
@@ -114,13 +114,13 @@ def test_without_the_permission_there_is_no_key_to_see(
     assert client.post("/account/api-key/", {}).status_code == 403
 
 
-def test_the_provider_id_is_hidden_until_asked_for(as_bill: Client, north: Provider) -> None:
+def test_the_provider_id_is_hidden_until_it_is_requested(as_bill: Client, north: Provider) -> None:
     page = as_bill.get("/account/").text
     hidden = page[page.index("<details>") :].partition("</details>")[0]
     assert page.count(str(north.provider_id)) == hidden.count(str(north.provider_id))
 
 
-def test_use_is_noted_at_most_once_a_minute(
+def test_the_last_use_is_stored_at_most_once_a_minute(
     as_bill: Client, django_assert_num_queries: Callable[..., object]
 ) -> None:
     secret = generate(as_bill)
@@ -136,5 +136,5 @@ def test_use_is_noted_at_most_once_a_minute(
 
 
 @pytest.mark.parametrize("text", ["", "mtp_", "x" * 5000, "mtp_\0", "ключ"])
-def test_any_other_text_is_no_key(text: str, db: None) -> None:
+def test_any_other_text_is_refused_as_a_key(text: str, db: None) -> None:
     assert find_key(secret=text, now=NOON) is None

@@ -1,4 +1,4 @@
-"""Invitations: one use, a while, one link at a time; nobody learns who signs in elsewhere."""
+"""Invitations: a link works once, for seven days, and only the newest; other logins stay secret."""
 
 import re
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def invite(client: Client, **changed: object) -> str:
     return mailed_link()
 
 
-def test_an_invited_person_makes_a_login_once(as_olive: Client, people: Personas) -> None:
+def test_an_invited_person_creates_one_login(as_olive: Client, people: Personas) -> None:
     link = invite(as_olive)
     assert mail.outbox[-1].to == ["nina@new.example"]
     stranger = Client()
@@ -62,20 +62,20 @@ def test_an_invited_person_makes_a_login_once(as_olive: Client, people: Personas
     ]
 
 
-def test_the_token_is_kept_as_a_hash(as_olive: Client) -> None:
+def test_the_token_is_stored_as_a_hash(as_olive: Client) -> None:
     token = invite(as_olive).split("/")[2]
     kept = " ".join(str(value) for value in Invitation.objects.values().get().values())
     assert token not in kept
 
 
-def test_an_old_link_is_over(as_olive: Client) -> None:
+def test_an_expired_link_is_refused(as_olive: Client) -> None:
     link = invite(as_olive)
     with time_machine.travel(datetime.now(UTC) + timedelta(days=7, seconds=1)):
         assert Client().get(link).status_code == 410
         assert Client().post(link, CHOSEN).status_code == 410
 
 
-def test_sent_again_the_first_link_is_over(as_olive: Client) -> None:
+def test_a_resent_invitation_ends_the_first_link(as_olive: Client) -> None:
     first = invite(as_olive)
     as_olive.post(f"/account/invitations/{Invitation.objects.get().pk}/resend/")
     second = mailed_link()
@@ -84,7 +84,7 @@ def test_sent_again_the_first_link_is_over(as_olive: Client) -> None:
     assert Client().get(second).status_code == 200
 
 
-def test_revoked_the_link_is_over(as_olive: Client) -> None:
+def test_a_revoked_invitation_ends_the_link(as_olive: Client) -> None:
     link = invite(as_olive)
     invitation = Invitation.objects.get()
     as_olive.post(f"/account/invitations/{invitation.pk}/revoke/")
@@ -101,11 +101,13 @@ def test_a_weak_password_is_refused(as_olive: Client) -> None:
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 300, "%00", "ключ"])
-def test_other_links_open_nothing(token: str, client: Client, db: None) -> None:
+def test_an_unknown_token_is_refused(token: str, client: Client, db: None) -> None:
     assert client.get(f"/invitation/{token}/").status_code == 410
 
 
-def test_own_people_and_open_invitations_are_known(as_olive: Client, people: Personas) -> None:
+def test_existing_administrators_and_open_invitations_are_refused(
+    as_olive: Client, people: Personas
+) -> None:
     address = "/account/administrators/invite/"
     again = as_olive.post(address, NEW | {"email": people.adam.email})
     assert "already signs in" in again.text
@@ -113,7 +115,9 @@ def test_own_people_and_open_invitations_are_known(as_olive: Client, people: Per
     assert "invited already" in as_olive.post(address, NEW).text
 
 
-def test_nobody_learns_who_signs_in_elsewhere(as_olive: Client, people: Personas) -> None:
+def test_an_inviter_does_not_learn_of_a_login_with_another_provider(
+    as_olive: Client, people: Personas
+) -> None:
     link = invite(as_olive, email=people.sofia.email)
     page = Client().post(link, CHOSEN)
     assert page.status_code == 409
@@ -144,7 +148,7 @@ def test_an_organization_admin_is_invited_for_one_organization(
     assert ninas.get("/organization/").status_code == 200
 
 
-def test_the_admin_of_a_removed_organization_does_not_come_in(
+def test_the_invitation_to_a_removed_organization_is_refused(
     client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     organization = people.otto_organization
@@ -156,7 +160,7 @@ def test_the_admin_of_a_removed_organization_does_not_come_in(
     assert Client().post(link, CHOSEN).status_code == 410
 
 
-def test_administrators_invitations_are_the_owners(
+def test_only_owners_change_the_invitations_of_administrators(
     as_olive: Client, sign_in: SignIn, people: Personas
 ) -> None:
     invite(as_olive)
@@ -166,7 +170,7 @@ def test_administrators_invitations_are_the_owners(
     assert Invitation.objects.get().revoked_at is None
 
 
-def test_an_invitation_nobody_can_use_stands_in_nobodys_way(
+def test_an_unusable_invitation_is_replaced(
     client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     first = people.otto_organization
@@ -187,16 +191,16 @@ def test_an_invitation_nobody_can_use_stands_in_nobodys_way(
     assert Invitation.objects.open().count() == 1
 
 
-def test_where_somebody_is_invited_is_not_told_to_those_who_may_not_see_it(
+def test_a_refusal_does_not_name_an_organization_that_the_inviter_may_not_see(
     client: Client, sign_in: SignIn, people: Personas
 ) -> None:
     hidden = people.otto_organization
     with provider_schema(people.north):
-        shown = Organization.objects.create(name="Foundry")
+        visible = Organization.objects.create(name="Foundry")
     olives = sign_in(client, people.olive)
     olives.post(f"/organizations/{hidden.pk}/administrators/invite/", NEW)
-    User.objects.filter(pk=people.adam.pk).update(limited_to=[shown.pk])
+    User.objects.filter(pk=people.adam.pk).update(limited_to=[visible.pk])
     adams = sign_in(Client(), people.adam)
-    answer = adams.post(f"/organizations/{shown.pk}/administrators/invite/", NEW)
+    answer = adams.post(f"/organizations/{visible.pk}/administrators/invite/", NEW)
     assert "invited already. Send" in answer.text
     assert hidden.name not in answer.text

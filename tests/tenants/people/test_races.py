@@ -1,4 +1,4 @@
-"""Two who act at the same instant: an Owner stays, and an invitation works once."""
+"""Concurrent changes of people: an Owner remains, and an invitation works once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +24,7 @@ ROUNDS = 12
 
 
 def at_once(provider: Provider, *acts: Callable[[], object]) -> list[Exception]:
-    """Run the acts in threads that start together; what they raised."""
+    """Run the acts in threads that start together and return the exceptions they raised."""
     barrier = Barrier(len(acts))
     raised: list[Exception] = []
 
@@ -47,7 +47,7 @@ def at_once(provider: Provider, *acts: Callable[[], object]) -> list[Exception]:
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.BILLING_ADMIN])
-def test_one_of_the_last_two_stays(role: Role, own_provider: Callable[..., Provider]) -> None:
+def test_one_of_the_last_two_remains(role: Role, own_provider: Callable[..., Provider]) -> None:
     provider = own_provider()
     boss = create_persona(
         provider=provider, role=Role.OWNER, name="Boss", email="boss@race.example"
@@ -70,7 +70,9 @@ def test_one_of_the_last_two_stays(role: Role, own_provider: Callable[..., Provi
         assert User.objects.filter(provider=provider, role=role, is_active=True).count() == 1
 
 
-def test_two_owners_who_give_away_at_once(own_provider: Callable[..., Provider]) -> None:
+def test_two_owners_who_transfer_at_once_leave_an_owner(
+    own_provider: Callable[..., Provider],
+) -> None:
     provider = own_provider()
     pair = [
         create_persona(provider=provider, role=Role.OWNER, name=f"P{n}", email=f"p{n}@race.example")
@@ -87,7 +89,9 @@ def test_two_owners_who_give_away_at_once(own_provider: Callable[..., Provider])
         assert User.objects.filter(provider=provider, role=Role.OWNER).count() >= 1
 
 
-def test_a_link_opened_twice_makes_one_login(own_provider: Callable[..., Provider]) -> None:
+def test_a_link_opened_twice_at_once_creates_one_login(
+    own_provider: Callable[..., Provider],
+) -> None:
     provider = own_provider()
     for number in range(ROUNDS):
         token = f"token-{number}"

@@ -1,4 +1,4 @@
-"""Users and devices coming and going, on the provider's pages and the organization's own."""
+"""Users and devices on the provider's pages and on the organization's own."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ def fill(north: Provider, organization: Organization, count: int) -> None:
             )
 
 
-def test_a_user_is_added_removed_and_added_anew(
+def test_a_removed_user_can_be_added_again(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     address = f"/organizations/{acme.pk}/users/"
@@ -87,7 +87,7 @@ def test_a_second_user_of_the_address_is_refused(
         ("x" * 300 + "@acme.example", ""),
     ],
 )
-def test_bad_users_change_nothing(
+def test_an_invalid_user_is_refused(
     as_adam: Client, north: Provider, acme: Organization, email: str, name: str
 ) -> None:
     answer = as_adam.post(f"/organizations/{acme.pk}/users/add/", {"email": email, "name": name})
@@ -97,7 +97,7 @@ def test_bad_users_change_nothing(
         assert not ManagedUser.objects.exists()
 
 
-def test_whoever_is_stopped_by_a_cap_is_told_whom_to_contact(
+def test_a_refusal_at_the_cap_names_the_contact(
     client: Client, sign_in: SignIn, north: Provider, people: Personas
 ) -> None:
     organization = people.otto_organization
@@ -129,7 +129,7 @@ def test_the_free_allowance_stops_at_ten_until_lifted(
     assert as_adam.post(address, {"email": "eleventh@acme.example"}).status_code == 302
 
 
-def test_a_cap_below_the_count_lets_nobody_in_until_the_count_falls_below(
+def test_a_cap_below_the_count_refuses_until_the_count_falls_below(
     as_adam: Client, north: Provider, acme: Organization
 ) -> None:
     fill(north, acme, 5)
@@ -159,7 +159,9 @@ def test_suspending_changes_no_count(as_adam: Client, north: Provider, acme: Org
     assert "No user matches" in as_adam.get(f"{address}?filter=suspended").content.decode()
 
 
-def test_devices_come_and_go(as_adam: Client, north: Provider, acme: Organization) -> None:
+def test_a_device_is_added_and_removed(
+    as_adam: Client, north: Provider, acme: Organization
+) -> None:
     address = f"/organizations/{acme.pk}/devices/"
     as_adam.post(f"{address}add/", {"name": "Laptop", "serial_number": "SN-1"})
     again = as_adam.post(f"{address}add/", {"name": "Other", "serial_number": "sn-1"})
@@ -170,7 +172,7 @@ def test_devices_come_and_go(as_adam: Client, north: Provider, acme: Organizatio
     assert "Laptop" in as_adam.get(f"{address}?filter=removed").content.decode()
 
 
-def test_a_read_only_administrator_sees_and_changes_nothing(
+def test_a_read_only_administrator_can_not_change_members(
     client: Client, sign_in: SignIn, people: Personas, acme: Organization
 ) -> None:
     rita = sign_in(client, people.rita)
@@ -196,7 +198,7 @@ def test_an_organization_admin_reaches_no_other_organization(
     assert foreign.removed_at is None
 
 
-def test_adding_another_stays_on_the_form(as_adam: Client, acme: Organization) -> None:
+def test_add_another_returns_to_the_form(as_adam: Client, acme: Organization) -> None:
     address = f"/organizations/{acme.pk}/users/add/"
     answer = as_adam.post(address, {"email": "a@acme.example", "another": "1"})
     assert answer["Location"] == address

@@ -94,7 +94,7 @@ def test_a_threshold_waits_for_who_is_being_counted_and_holds_off_the_next(
 
     def lower() -> None:
         with provider_schema(provider), transaction.atomic():
-            set_mau_limit(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
+            set_mau_limit(organization=acme, limit=1, actor=SYSTEM_ACTOR, now=NOON)
             lowered.set()
         connection.close()
 

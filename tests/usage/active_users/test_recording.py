@@ -59,7 +59,7 @@ def test_months_are_those_of_the_billing_zone(acme: Organization, zone: str) -> 
 
 def test_the_threshold_refuses_the_next_new_user_and_no_repeated_one(acme: Organization) -> None:
     anna, ben, carl = add(acme, MAY, MAY, MAY)
-    set_mau_limit(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, limit=2, actor=SYSTEM_ACTOR, now=NOON)
     tell(acme, (anna, NOON), (ben, NOON))
     with pytest.raises(MauLimitReached) as caught:
         tell(acme, (anna, NOON), (carl, NOON))
@@ -74,14 +74,14 @@ def test_the_threshold_refuses_the_next_new_user_and_no_repeated_one(acme: Organ
 def test_a_threshold_below_the_count_turns_away_only_new_ones(acme: Organization) -> None:
     anna, ben, carl = add(acme, MAY, MAY, MAY)
     tell(acme, (anna, NOON), (ben, NOON))
-    set_mau_limit(organization=acme, threshold=1, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, limit=1, actor=SYSTEM_ACTOR, now=NOON)
     told = tell(acme, (anna, NOON), (carl, NOON), is_whole=False)
     assert (told.repeated, told.refused) == ((0,), {1: Refused.OVER_THRESHOLD})
 
 
 def test_good_lines_are_counted_up_to_the_threshold_in_order(acme: Organization) -> None:
     users = add(acme, *[MAY] * 5)
-    set_mau_limit(organization=acme, threshold=3, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, limit=3, actor=SYSTEM_ACTOR, now=NOON)
     tell(acme, (users[4], NOON))
     seen = [(user, NOON) for user in users] + [(users[0], NOON), (users[3], NOON)]
     told = tell(acme, *seen, is_whole=False)
@@ -93,7 +93,7 @@ def test_good_lines_are_counted_up_to_the_threshold_in_order(acme: Organization)
 
 def test_raw_sql_is_counted_and_refused_alike(acme: Organization) -> None:
     users = add(acme, *[MAY] * 3)
-    set_mau_limit(organization=acme, threshold=2, actor=SYSTEM_ACTOR, now=NOON)
+    set_mau_limit(organization=acme, limit=2, actor=SYSTEM_ACTOR, now=NOON)
     insert = (
         "INSERT INTO usage_activeuser (organization_id, month, user_id, first_seen_at, reported_at)"
         " SELECT %s, '2026-06-01', u, '2026-06-10 12:00Z', now() FROM unnest(%s::bigint[]) u"
