@@ -14,7 +14,8 @@ from billing.customer.addresses import country_name
 from billing.money import format_amounts, format_money, format_unit_price
 from core.templating.addresses import attributes, querystring, url
 from core.templating.icons import icon
-from core.templating.values import day, instant, plural, quantity
+from core.templating.values import day, instant, plural, quantity, signed
+from usage.explain.links import explanation_path
 
 
 def environment(**options: Any) -> Environment:
@@ -38,6 +39,7 @@ def environment(**options: Any) -> Environment:
         "instant": instant,
         "quantity": quantity,
         "plural": plural,
+        "signed": signed,
         "icon": icon,
         "capfirst": capfirst,
         "linebreaksbr": linebreaksbr,
@@ -50,5 +52,6 @@ def environment(**options: Any) -> Environment:
         "attributes": attributes,
         "htmx_script": htmx_script,
         "licenses_left": licenses_left,
+        "explanation_path": explanation_path,
     }
     return made

@@ -54,6 +54,16 @@ class Change:
         return Kind.MORE if self.now > self.before else Kind.LESS
 
     @property
+    def difference(self) -> int:
+        """By how many the quantity rose; negative where it fell."""
+        return self.now - self.before
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether the quantity is far from what the organization had in the months before."""
+        return self.usual is not None
+
+    @property
     def more_minor(self) -> int | None:
         """By how much its amount rose; negative if it fell."""
         if self.now_minor is None and self.before_minor is None:

@@ -78,6 +78,13 @@ class MonthPreview:
         return any(change.more_minor is not None for change in self.changes)
 
     @property
+    def more_minor(self) -> int | None:
+        """How much more than the month before this one comes to; None where that is not closed."""
+        if self.last_total_minor is None:
+            return None
+        return self.plan.total_minor - self.last_total_minor
+
+    @property
     def charged(self) -> list[InvoiceDraft]:
         """The drafts that the card would be charged for."""
         return [draft for draft in self.plan.drafts if draft.collection is Collection.AUTOMATIC]

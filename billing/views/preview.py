@@ -1,4 +1,4 @@
-"""Month-end rehearsal: what the close would issue now, what changed, and what to look at before."""
+"""Invoice preview: what the close would issue now, what changed, and what to look at before."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
-from billing.pages.preview import FILTERS, SORTS, PreviewPage, change_rows, changes_asked, tabs
+from billing.pages.preview import FILTERS, SORTS, listed_changes, tabs
 from billing.preview.changes import Change
 from billing.preview.checks import Check
 from billing.preview.month_preview import (
@@ -25,6 +25,7 @@ from billing.preview.month_preview import (
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
+from tenants.models import Organization
 
 CSV_HEADER = (
     "Organization ID",
@@ -40,19 +41,19 @@ CSV_HEADER = (
 )
 
 
-def _rehearsal(
+def _previewed(
     request: PortalRequest, checks: Sequence[Check] = ()
 ) -> tuple[MonthPreview, list[Month]]:
-    """The asked month's, or the next to be closed; 404 for a month that can't be rehearsed."""
+    """Of the requested month, or of the next to close; 404 for one that cannot be previewed."""
     now = timezone.now()
     months = months_to_preview(provider=request.provider, now=now)
     try:
-        asked = request.GET.get("month")
-        month = Month.parse(asked) if asked else months[0]
-        rehearsal = preview_month(provider=request.provider, month=month, now=now, checks=checks)
+        requested = request.GET.get("month")
+        month = Month.parse(requested) if requested else months[0]
+        preview = preview_month(provider=request.provider, month=month, now=now, checks=checks)
     except (ValueError, CannotPreview):
         raise Http404 from None
-    return rehearsal, months
+    return preview, months
 
 
 def _listing(request: HttpRequest) -> Listing:
@@ -62,27 +63,28 @@ def _listing(request: HttpRequest) -> Listing:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def invoice_preview(request: PortalRequest, checks: Sequence[Check]) -> HttpResponse:
-    """The rehearsal, with `checks`; only its table of changes when htmx asks for it."""
-    rehearsal, months = _rehearsal(request, checks)
+    """The preview, with `checks`; only its table of changes when htmx asks for it."""
+    preview, months = _previewed(request, checks)
     listing = _listing(request)
-    found = changes_asked(rehearsal.changes, listing=listing)
-    page: Page[Change] = Paginator(found, ROWS_PER_PAGE).get_page(listing.page)
+    matching = listed_changes(preview.changes, listing=listing)
+    page: Page[Change] = Paginator(matching, ROWS_PER_PAGE).get_page(listing.page)
     query = request.GET.urlencode()
     context: dict[str, Any] = {
-        "rehearsal": rehearsal,
+        "preview": preview,
         "listing": listing,
         "page": page,
-        "rows": change_rows(page.object_list, rehearsal=rehearsal),
-        "tabs": tabs(rehearsal.changes),
-        "has_money": rehearsal.has_money,
+        "existing": set(
+            Organization.objects.living()
+            .filter(pk__in=[change.organization_id for change in page.object_list])
+            .values_list("pk", flat=True)
+        ),
+        "tabs": tabs(preview.changes),
+        "has_money": preview.has_money,
         "query": f"?{query}" if query else "",
     }
     if request.htmx.target == "changes":
         return render(request, "billing/_preview_changes.html", context)
-    context["sheet"] = PreviewPage.of(rehearsal)
-    context["months"] = [
-        (str(month), month.first_day, month == rehearsal.month) for month in months
-    ]
+    context["months"] = months
     return render(request, "billing/invoice_preview.html", context)
 
 
@@ -90,8 +92,8 @@ def invoice_preview(request: PortalRequest, checks: Sequence[Check]) -> HttpResp
 @require_safe
 def invoice_preview_csv(request: PortalRequest) -> HttpResponse:
     """All changes that are searched and filtered, in the page's order."""
-    rehearsal, _ = _rehearsal(request)
-    currency = rehearsal.currency
+    preview, _ = _previewed(request)
+    currency = preview.currency
 
     def money(minor: int | None) -> object:
         return "" if minor is None else plain_money(minor, currency)
@@ -103,6 +105,6 @@ def invoice_preview_csv(request: PortalRequest) -> HttpResponse:
             currency,
             "" if change.usual is None else f"{change.usual:g}",
         )
-        for change in changes_asked(rehearsal.changes, listing=_listing(request))
+        for change in listed_changes(preview.changes, listing=_listing(request))
     )
-    return csv_response(filename=f"rehearsal-{rehearsal.month}.csv", header=CSV_HEADER, rows=rows)
+    return csv_response(filename=f"preview-{preview.month}.csv", header=CSV_HEADER, rows=rows)

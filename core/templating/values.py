@@ -98,3 +98,10 @@ def plural(value: int | Sized, one: str = "", many: str = "s") -> str:
     """`one` for a count, or a collection, of exactly one; `many` for every other."""
     count: Any = len(value) if isinstance(value, Sized) else value
     return one if count == 1 else many
+
+
+def signed(number: int, amount: str) -> str:
+    """`amount`, the text of the number without its sign, with it: "+5"; a dash for 0."""
+    if number == 0:
+        return "\N{EN DASH}"
+    return f"+{amount}" if number > 0 else f"\N{MINUS SIGN}{amount}"
