@@ -41,7 +41,7 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     counts = {Metric(metric): count for metric, count, *_ in rows}
     marks = {Metric(metric): mark for metric, _, mark, *_ in rows}
     has_contract = rows[0][3]
-    level = counts[addition.metric] + addition.how_many
+    level = counts[addition.metric] + addition.count
     if level <= marks[addition.metric] or not has_contract:
         return None
     month = Month.of(now, current_provider().billing_zone())

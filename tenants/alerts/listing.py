@@ -58,7 +58,7 @@ class AlertListing:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether search, kind, severity or organization select some of the alerts."""
+        """True when search, kind, severity or organization narrow the list."""
         return bool(self.listing.search or self.kind or self.severity or self.organization)
 
     def of_any_state(self, alerts: AlertQuerySet) -> AlertQuerySet:

@@ -75,5 +75,5 @@ class DecisionForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         declines = cleaned.get("decision") == Decision.DECLINE
         if declines and not cleaned.get("answer") and "answer" not in self.errors:
-            self.add_error("answer", "Say why: it is mailed to who asked.")
+            self.add_error("answer", "Give a reason: it is mailed to the requester.")
         return cleaned

@@ -24,7 +24,7 @@ def remaining_user_seats(*, organization: Organization) -> RemainingSeats:
     """The present seats; the triggers (0002_metering.sql) decide again at each addition."""
     cap = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
     allowance = MeteringPolicy.objects.current().free_user_limit
-    count = ManagedUser.objects.filter(organization=organization, removed_at=None).count()
+    count = ManagedUser.objects.living().filter(organization=organization).count()
     if allowance is not None and (cap is None or allowance < cap):
         return RemainingSeats(count, allowance, Because.FREE_ALLOWANCE)
     return RemainingSeats(count, cap, Because.CAP)

@@ -64,7 +64,7 @@ class ManagedUser(CountedRow):
     """A user of an organization. A suspended user still counts; a removed one does not."""
 
     class State(models.TextChoices):
-        """Whether the user can work; no effect on the count."""
+        """A user can be suspended, which does not change the count."""
 
         ACTIVE = "active", "Active"
         SUSPENDED = "suspended", "Suspended"

@@ -37,7 +37,7 @@ def create_organization(
     """
     # Without this lock, two transactions that count at once could both create the last one.
     MeteringPolicy.objects.select_for_update().get(pk=1)
-    if Organization.objects.filter(removed_at=None).count() >= limit:
+    if Organization.objects.living().count() >= limit:
         raise OrganizationLimitReached(limit=limit)
     organization = Organization(name=name, created_at=now, mau_limit=mau_limit)
     _save_name(organization)
@@ -151,8 +151,8 @@ def _remove(organization: Organization, *, actor: Actor, now: datetime) -> None:
     if locked.removed_at is not None:
         return
     removal = {"removed_at": now, "removed_by_id": actor.id, "removed_by_name": actor.name}
-    users = ManagedUser.objects.filter(organization=locked, removed_at=None).update(**removal)
-    devices = Device.objects.filter(organization=locked, removed_at=None).update(**removal)
+    users = ManagedUser.objects.living().filter(organization=locked).update(**removal)
+    devices = Device.objects.living().filter(organization=locked).update(**removal)
     locked.removed_at = now
     locked.save(update_fields=["removed_at"])
     audit.record(

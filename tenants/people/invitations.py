@@ -230,10 +230,10 @@ def _record(
 def _mail(
     invitation: Invitation, *, secret: str, organization: Organization | None, now: datetime
 ) -> None:
-    place = organization.name if organization else invitation.provider.name
+    inviting = organization.name if organization else invitation.provider.name
     context = {
         "invitation": invitation,
-        "place": place,
+        "inviting": inviting,
         "role": Role(invitation.role).label,
         "url": settings.SITE_URL + reverse("invitation_accept", kwargs={"token": secret}),
         "days": VALID_FOR.days,
@@ -242,7 +242,7 @@ def _mail(
         # The hash of the link: each link is mailed once.
         key=f"invitation:{invitation.digest}",
         to=[invitation.email],
-        subject=f"{invitation.invited_by_name} invites you to {place}",
+        subject=f"{invitation.invited_by_name} invites you to {inviting}",
         text=render_to_string("tenants/mail/invitation.txt", context),
         html=render_to_string("tenants/mail/invitation.html", context),
         now=now,

@@ -1,4 +1,4 @@
-"""Whether an addition of users or devices makes a new peak of the month, and what that costs."""
+"""The new peak of the month that an addition would make, and its cost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,20 +10,21 @@ from tenants.models import Organization
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """So many users or devices (`metric`) that are to be added to an organization."""
+    """A number of users or devices (`metric`) to be added to an organization."""
 
     organization: Organization
     metric: Metric
-    how_many: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class NewPeak:
-    """An addition that raises what is billed for the running month.
+    """An addition that raises the billed quantity of the running month.
 
-    `peak` is the month's high-water mark so far and `level` what it would become. `cost` is what
-    the month's bill grows by, tax included, as text; `added` units more at `unit_price` before tax.
-    `starts_overage`: the first to lie above the commitment; `committed` is None without one.
+    `peak` is the month's high-water mark so far, `level` the one after the addition. `cost` is the
+    increase of the month's bill including tax, as text, for `added` units at `unit_price` before
+    tax. `starts_overage` is True for the first addition above the commitment; `committed` is None
+    without one.
     """
 
     metric: Metric
@@ -36,6 +37,6 @@ class NewPeak:
     starts_overage: bool = False
 
 
-# The new peak that an addition would make and that costs something, or None. Pages that add users
-# or devices get one with their route, from the floor that knows what a peak costs (billing).
+# Returns the new peak of an addition at an instant, or None when it costs nothing. Pages that add
+# users or devices get it with their route from billing, the app above that computes costs.
 NewPeakOf = Callable[[Addition, datetime], NewPeak | None]

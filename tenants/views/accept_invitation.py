@@ -40,14 +40,15 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "form": form,
         "invitation": invitation,
-        "place": _place(invitation),
+        "inviting": _inviting(invitation),
         "role": Role(invitation.role).label,
     }
     status = 422 if form.errors else 200
     return render(request, "tenants/invitation_accept.html", context, status=status)
 
 
-def _place(invitation: Invitation) -> str:
+def _inviting(invitation: Invitation) -> str:
+    """The name of the organization or provider that the invitation is for."""
     if invitation.organization_id is None:
         return invitation.provider.name
     with provider_schema(invitation.provider):

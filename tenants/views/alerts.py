@@ -44,7 +44,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
     may_handle = request.user.may(Permission.HANDLE_ALERTS)
     page = selection.listing.page_of(selection.rows(visible))
     return {
-        "asked": selection,
+        "selection": selection,
         "listing": selection.listing,
         "page": page,
         "tabs": [

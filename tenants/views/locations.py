@@ -65,7 +65,7 @@ def location_form(
             form.refuse_name()
         else:
             messages.success(request, f"{saved} is saved.")
-            return redirect(scope.location_list_url)
+            return redirect(scope.url("location_list"))
     context = scope.context(form=form, location=location)
     status = 422 if form.errors else 200
     return render(request, "tenants/location_form.html", context, status=status)
@@ -81,7 +81,7 @@ def location_remove(
     if request.method == "POST":
         remove_location(location=location, actor=actor_of(request), now=timezone.now())
         messages.success(request, f"{location} was removed.")
-        return redirect(scope.location_list_url)
+        return redirect(scope.url("location_list"))
     devices = Device.objects.living().filter(location=location).count()
     context = scope.context(location=location, devices=devices)
     return render(request, "tenants/location_remove.html", context)
@@ -105,7 +105,7 @@ def device_location(
             device=device, location=location, actor=actor_of(request), now=timezone.now()
         )
         messages.success(request, f"{device}: {location or 'no location'}.")
-        return redirect(scope.device_list_url)
+        return redirect(scope.url("device_list"))
     context = scope.context(form=form, device=device)
     status = 422 if form.errors else 200
     return render(request, "tenants/device_location.html", context, status=status)

@@ -37,7 +37,7 @@ LONGEST_NUMBER = 10
 
 @dataclass(frozen=True, slots=True)
 class MemberPages:
-    """What the pages of users and of devices differ in."""
+    """The differences between the pages of users and of devices."""
 
     model: type[CountedRow]
     form: type[UserForm | DeviceForm]

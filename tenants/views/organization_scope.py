@@ -53,7 +53,7 @@ class OrganizationScope:
 
     def context(self, **values: Any) -> dict[str, Any]:
         """The context of a page in this scope, with these values."""
-        return {"place": self, "organization": self.organization, **values}
+        return {"scope": self, "organization": self.organization, **values}
 
     def url(self, name: str, **parameters: int) -> str:
         """The address of a page (`user_list`, `device_add`, …) in this scope."""
@@ -66,64 +66,9 @@ class OrganizationScope:
         """The organization's first page in this scope."""
         return reverse("own_organization") if self.is_own else self.url("organization_detail")
 
-    @property
-    def user_list_url(self) -> str:
-        """The list of users."""
-        return self.url("user_list")
-
-    @property
-    def user_add_url(self) -> str:
-        """The form that adds a user."""
-        return self.url("user_add")
-
-    @property
-    def device_list_url(self) -> str:
-        """The list of devices."""
-        return self.url("device_list")
-
-    @property
-    def device_add_url(self) -> str:
-        """The form that adds a device."""
-        return self.url("device_add")
-
-    @property
-    def user_import_url(self) -> str:
-        """The upload of a file of users."""
-        return self.url("user_import")
-
-    @property
-    def device_import_url(self) -> str:
-        """The upload of a file of devices."""
-        return self.url("device_import")
-
-    @property
-    def user_export_url(self) -> str:
-        """The users as CSV."""
-        return self.url("user_export")
-
-    @property
-    def device_export_url(self) -> str:
-        """The devices as CSV."""
-        return self.url("device_export")
-
-    @property
-    def import_list_url(self) -> str:
-        """The list of imports; the addresses of single imports begin with it."""
-        return self.url("import_list")
-
-    @property
-    def location_list_url(self) -> str:
-        """The list of locations."""
-        return self.url("location_list")
-
-    @property
-    def location_add_url(self) -> str:
-        """The form that adds a location."""
-        return self.url("location_add")
-
 
 def scoped(view: View) -> View:
-    """Pass the scope of the request to the view, in place of the `organization_id` of the route."""
+    """Pass the scope of the request to the view, instead of the `organization_id` of the route."""
 
     @wraps(view)
     def page(

@@ -42,22 +42,22 @@ CSV_HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Where the pages of one organization's active users are, in its place."""
+    """Where the pages of one organization's active users are, in its scope."""
 
-    place: OrganizationScope
+    scope: OrganizationScope
     zone: ZoneInfo
     now: datetime
 
     @classmethod
-    def of(cls, request: PortalRequest, place: OrganizationScope) -> "Seen":
-        """The place with the provider's billing zone."""
-        return cls(place, request.provider.billing_zone(), timezone.now())
+    def of(cls, request: PortalRequest, scope: OrganizationScope) -> "Seen":
+        """The scope with the provider's billing zone."""
+        return cls(scope, request.provider.billing_zone(), timezone.now())
 
     def url(self, name: str, **parameters: Any) -> str:
-        """The address of one of the pages of active users (`active_users_of`, …) in this place."""
-        if self.place.is_own:
+        """The address of one of the pages of active users (`active_users_of`, …) in this scope."""
+        if self.scope.is_own:
             return reverse(f"own_{name}", kwargs=parameters)
-        return reverse(name, kwargs={"organization_id": self.place.organization.pk, **parameters})
+        return reverse(name, kwargs={"organization_id": self.scope.organization.pk, **parameters})
 
     def month_or_404(self, text: str) -> Month:
         """404 for what is no month, and for one that has not begun."""
@@ -70,19 +70,19 @@ class Seen:
         return month
 
 
-def _of(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
-    seen = Seen.of(request, place)
+def _of(request: PortalRequest, scope: OrganizationScope) -> HttpResponse:
+    seen = Seen.of(request, scope)
     months = last_months(month=Month.of(seen.now, seen.zone))
-    table = activity_table(months=months, organization_id=place.organization.pk)
+    table = activity_table(months=months, organization_id=scope.organization.pk)
     counts = table.totals
-    organization = place.organization
+    organization = scope.organization
     threshold = organization.mau_limit
     context = {
-        "place": place,
+        "scope": scope,
         "organization": organization,
         "row": table.rows[0] if table.rows else None,
         "active": counts[-1],
-        "import_url": place.url("activity_import"),
+        "import_url": scope.url("activity_import"),
         "left": None if threshold is None else max(0, threshold - counts[-1]),
         "month": months[-1].first_day,
         "zone": seen.zone.key,
@@ -95,9 +95,9 @@ def _of(request: PortalRequest, place: OrganizationScope) -> HttpResponse:
     return render(request, "usage/active_users_of.html", context)
 
 
-def _why(request: PortalRequest, place: OrganizationScope, text: str) -> HttpResponse:
-    seen = Seen.of(request, place)
-    month, organization = seen.month_or_404(text), place.organization
+def _why(request: PortalRequest, scope: OrganizationScope, text: str) -> HttpResponse:
+    seen = Seen.of(request, scope)
+    month, organization = seen.month_or_404(text), scope.organization
     listing = Listing.of(request, sorts=SORTS, default_sort="seen")
     rows = active_rows(
         organization_id=organization.pk, month=month, search=listing.search, sort=listing.sort
@@ -108,7 +108,7 @@ def _why(request: PortalRequest, place: OrganizationScope, text: str) -> HttpRes
     latest = told.latest
     is_over = month.ends_at(seen.zone) <= seen.now
     context = {
-        "place": place,
+        "scope": scope,
         "organization": organization,
         "month": month.first_day,
         "is_running": not is_over,
@@ -134,9 +134,9 @@ def _beside(seen: Seen, month: Month) -> tuple[Any, str]:
     return month.first_day, seen.url("active_users_explanation", month=str(month))
 
 
-def _csv(request: PortalRequest, place: OrganizationScope, text: str) -> HttpResponse:
-    seen = Seen.of(request, place)
-    month, organization = seen.month_or_404(text), place.organization
+def _csv(request: PortalRequest, scope: OrganizationScope, text: str) -> HttpResponse:
+    seen = Seen.of(request, scope)
+    month, organization = seen.month_or_404(text), scope.organization
 
     def local(at: datetime | None) -> str:
         return "" if at is None else at.astimezone(seen.zone).isoformat()
@@ -156,7 +156,7 @@ def _csv(request: PortalRequest, place: OrganizationScope, text: str) -> HttpRes
     return csv_response(filename=name, header=CSV_HEADER, rows=rows)
 
 
-def _provider_place(request: PortalRequest, organization_id: int) -> OrganizationScope:
+def _provider_scope(request: PortalRequest, organization_id: int) -> OrganizationScope:
     organization = metered_organization_or_404(organization_id=organization_id)
     return OrganizationScope.of_provider(request, organization)
 
@@ -165,7 +165,7 @@ def _provider_place(request: PortalRequest, organization_id: int) -> Organizatio
 @require_safe
 def active_users_of(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Twelve months of one organization; also of a removed one."""
-    return _of(request, _provider_place(request, organization_id))
+    return _of(request, _provider_scope(request, organization_id))
 
 
 @requires(Permission.VIEW_USAGE)
@@ -174,7 +174,7 @@ def active_users_explanation(
     request: PortalRequest, organization_id: int, month: str
 ) -> HttpResponse:
     """Who was active in a month, and first seen when."""
-    return _why(request, _provider_place(request, organization_id), month)
+    return _why(request, _provider_scope(request, organization_id), month)
 
 
 @requires(Permission.VIEW_USAGE)
@@ -183,7 +183,7 @@ def active_users_explanation_csv(
     request: PortalRequest, organization_id: int, month: str
 ) -> HttpResponse:
     """Everyone counted in the month, in the order in which they were first seen."""
-    return _csv(request, _provider_place(request, organization_id), month)
+    return _csv(request, _provider_scope(request, organization_id), month)
 
 
 @own_pages

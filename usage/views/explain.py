@@ -34,14 +34,14 @@ from usage.formatting import exact_instant, way_in
 class Asked:
     """What an address asks for: a month of an organization, and of which metric."""
 
-    place: OrganizationScope
+    scope: OrganizationScope
     month: Month
     metric: Metric
     zone: ZoneInfo
     now: datetime
 
     @classmethod
-    def of(cls, request: PortalRequest, place: OrganizationScope, month: str) -> "Asked":
+    def of(cls, request: PortalRequest, scope: OrganizationScope, month: str) -> "Asked":
         """404 for what is no month, and for one that has not begun."""
         now, zone = timezone.now(), request.provider.billing_zone()
         try:
@@ -52,12 +52,12 @@ class Asked:
             raise Http404
         is_devices = request.GET.get("metric") == Metric.DEVICES
         metric = Metric.DEVICES if is_devices else Metric.USERS
-        return cls(place, asked_month, metric, zone, now)
+        return cls(scope, asked_month, metric, zone, now)
 
     def explained(self) -> Explanation:
         """The month's explanation."""
         return explain_month(
-            organization_id=self.place.organization.pk,
+            organization_id=self.scope.organization.pk,
             metric=self.metric,
             month=self.month,
             zone=self.zone,
@@ -66,9 +66,9 @@ class Asked:
     def url(self, name: str, *, month: Month | None = None, metric: Metric | None = None) -> str:
         """The address of this page, or of its CSV, for a month and metric."""
         parameters: dict[str, Any] = {"month": str(month or self.month)}
-        if not self.place.is_own:
-            parameters["organization_id"] = self.place.organization.pk
-        address = reverse(f"own_{name}" if self.place.is_own else name, kwargs=parameters)
+        if not self.scope.is_own:
+            parameters["organization_id"] = self.scope.organization.pk
+        address = reverse(f"own_{name}" if self.scope.is_own else name, kwargs=parameters)
         wanted = metric or self.metric
         return address if wanted == Metric.USERS else f"{address}?metric={wanted.value}"
 
@@ -88,7 +88,7 @@ class Asked:
         if self.metric != Metric.USERS or not self.is_running:
             return None
         free = MeteringPolicy.objects.current().free_user_limit
-        limits = [each for each in (self.place.organization.user_cap, free) if each is not None]
+        limits = [each for each in (self.scope.organization.user_cap, free) if each is not None]
         return min(limits, default=None)
 
 
@@ -120,11 +120,11 @@ def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
     listing = Listing.of(request, sorts=SORTS, default_sort="-added")
     explanation = asked.explained()
     page = _counted_page(listing, explanation)
-    organization, now = asked.place.organization, asked.now
+    organization, now = asked.scope.organization, asked.now
     has_previous = asked.month > Month.of(organization.created_at, asked.zone)
     peak, second = explanation.peak, explanation.second_peak
     return {
-        "place": asked.place,
+        "scope": asked.scope,
         "organization": organization,
         "asked": asked,
         "explanation": explanation,
@@ -153,18 +153,18 @@ def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _page(request: PortalRequest, place: OrganizationScope, month: str) -> HttpResponse:
+def _page(request: PortalRequest, scope: OrganizationScope, month: str) -> HttpResponse:
     partial = request.htmx.target == "counted"
     template = "usage/_counted_at_peak.html" if partial else "usage/explain.html"
-    return render(request, template, _context(request, Asked.of(request, place, month)))
+    return render(request, template, _context(request, Asked.of(request, scope, month)))
 
 
-def _csv(request: PortalRequest, place: OrganizationScope, month: str) -> HttpResponse:
-    asked = Asked.of(request, place, month)
+def _csv(request: PortalRequest, scope: OrganizationScope, month: str) -> HttpResponse:
+    asked = Asked.of(request, scope, month)
     explanation = asked.explained()
     counted, _ = counted_at_peak(explanation=explanation, sort="added")
     peak, zone = explanation.peak, asked.zone
-    organization = asked.place.organization
+    organization = asked.scope.organization
     whole = (
         *(organization.pk, organization.name, str(asked.month), asked.metric.value),
         *(peak.level, _iso(peak.at, zone), peak.event.count_before if peak.event else peak.level),
@@ -205,7 +205,7 @@ def _iso(at: datetime | None, zone: ZoneInfo) -> str:
     return "" if at is None else at.astimezone(zone).isoformat()
 
 
-def _provider_place(request: PortalRequest, organization_id: int) -> OrganizationScope:
+def _provider_scope(request: PortalRequest, organization_id: int) -> OrganizationScope:
     organization = metered_organization_or_404(organization_id=organization_id)
     return OrganizationScope.of_provider(request, organization)
 
@@ -214,14 +214,14 @@ def _provider_place(request: PortalRequest, organization_id: int) -> Organizatio
 @require_safe
 def usage_explanation(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
     """Why an organization's number of a month is what it is; also of a removed organization."""
-    return _page(request, _provider_place(request, organization_id), month)
+    return _page(request, _provider_scope(request, organization_id), month)
 
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
 def usage_explanation_csv(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
     """Everyone counted at the peak, in the order in which they came."""
-    return _csv(request, _provider_place(request, organization_id), month)
+    return _csv(request, _provider_scope(request, organization_id), month)
 
 
 @own_pages

@@ -19,20 +19,20 @@ from usage.ledger.month_peaks import organizations_with_usage
 from usage.ledger.user_months import user_months
 
 
-def _context(request: PortalRequest, place: OrganizationScope) -> dict[str, Any]:
+def _context(request: PortalRequest, scope: OrganizationScope) -> dict[str, Any]:
     zone = request.provider.billing_zone()
     month = Month.of(timezone.now(), zone)
-    usage = organizations_with_usage(month=month).get(pk=place.organization.pk)
+    usage = organizations_with_usage(month=month).get(pk=scope.organization.pk)
     free_user_limit = MeteringPolicy.objects.current().free_user_limit
     limits = [limit for limit in (usage.user_cap, free_user_limit) if limit is not None]
     return {
-        "place": place,
-        "organization": place.organization,
+        "scope": scope,
+        "organization": scope.organization,
         "usage": usage,
         "limit": min(limits, default=None),
         "free_user_limit": free_user_limit,
         "badge": badge(users=usage.users, cap=usage.user_cap, free_user_limit=free_user_limit),
-        "months": user_months(organization=place.organization, month=month, zone=zone),
+        "months": user_months(organization=scope.organization, month=month, zone=zone),
         "zone": request.provider.billing_zone(),
     }
 

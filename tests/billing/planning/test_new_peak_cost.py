@@ -127,11 +127,9 @@ def test_at_the_cap_the_page_shows_the_cap_and_no_cost(
     assert "new peak" not in answer.text
 
 
-def cost_of(
-    north: Provider, organization: Organization, how_many: int = 1
-) -> tuple[str, int, bool]:
+def cost_of(north: Provider, organization: Organization, count: int = 1) -> tuple[str, int, bool]:
     with provider_schema(north):
-        peak = cost_of_peak(Addition(organization, Metric.USERS, how_many), NOW)
+        peak = cost_of_peak(Addition(organization, Metric.USERS, count), NOW)
     return (peak.cost, peak.added, peak.starts_overage) if peak else ("", 0, False)
 
 

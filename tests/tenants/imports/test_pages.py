@@ -31,7 +31,7 @@ def as_adam(client: Client, sign_in: SignIn, people: Personas) -> Client:
 
 
 def work() -> None:
-    """What a worker does."""
+    """Run the worker's part of the import."""
     deliver_due(now=timezone.now())
 
 
