@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import ordinal
 from django.template.defaultfilters import linebreaksbr
 from django.templatetags.static import static
 from django.utils.text import capfirst
@@ -14,7 +15,7 @@ from billing.customer.addresses import country_name
 from billing.money import format_amounts, format_money, format_unit_price
 from core.templating.addresses import attributes, querystring, url
 from core.templating.icons import icon
-from core.templating.values import day, instant, plural, quantity, signed
+from core.templating.values import day, instant, mean_error, plural, quantity, signed
 from usage.explain.links import explanation_path
 
 
@@ -43,6 +44,8 @@ def environment(**options: Any) -> Environment:
         "icon": icon,
         "capfirst": capfirst,
         "linebreaksbr": linebreaksbr,
+        "ordinal": ordinal,
+        "mean_error": mean_error,
         "timesince": timesince,
     }
     made.globals |= {

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import JSONObject
 
 from billing.choices import ContractKind
+from billing.money import round_minor
 from core.metrics import Metric
 from core.months import Month
 
@@ -140,6 +141,10 @@ class Contract(models.Model):
     def unit(self) -> str:
         """What its quantities count, in the plural and short: users, devices, seats, MAU."""
         return Metric(self.metric).short_unit
+
+    def price_of(self, average: float) -> int:
+        """Minor units without tax for an average quantity, which is rounded to hundredths first."""
+        return round_minor(round(average * 100) * self.unit_price / 100, self.currency)
 
     def summary(self) -> dict[str, Any]:
         """What an invoice keeps of its contract; the unit price as a decimal text."""

@@ -16,11 +16,10 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.pages.forecast import ForecastRequest, ForecastResult
-from billing.pages.forecast_text import bill_texts, limit_text, trial_rows, trial_sentence
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from tenants.access import organization_or_404
-from usage.forecast.backtest import accuracies
+from usage.forecast.backtest import accuracies, accuracy_near
 from usage.forecast.months import MonthForecast, OrganizationForecast
 
 SORTS = ("name", "present", "locked_in", "expected", "rise", "limit_day")
@@ -65,10 +64,6 @@ def forecast(request: PortalRequest) -> HttpResponse:
         "asked": asked,
         "listing": listing,
         "page": page,
-        "rows": [
-            (one, limit_text(one), one.outlook.high - one.outlook.locked_in)
-            for one in page.object_list
-        ],
         "suffix": f"?metric={asked.basis}",
     }
     if request.htmx.target == "forecast":
@@ -91,11 +86,12 @@ def _summary(asked: ForecastRequest, told: ForecastResult, *, sees_all: bool) ->
         "total": told.whole.total,
         "month": asked.instant.month.first_day,
         "zone": asked.instant.zone.key,
-        "bill": bill_texts(bill) if bill else None,
+        "bill": bill,
         "committed": told.commitment(price) if price else None,
         "allowance": told.allowance_ahead(asked.allowance) if sees_all else None,
-        "trials": trial_rows(known, contract=price),
-        "trial_sentence": trial_sentence(known, day=day, noun=asked.noun),
+        "trials": known,
+        "accuracy": accuracy_near(day, known),
+        "priced_by": price,
     }
 
 
@@ -150,8 +146,7 @@ def forecast_organization(request: PortalRequest, organization_id: int) -> HttpR
         "asked": asked,
         "organization": organization,
         "one": one,
-        "limit_text": limit_text(one),
-        "bill": bill_texts(bill) if bill else None,
+        "bill": bill,
         "month": asked.instant.month.first_day,
         "zone": asked.instant.zone.key,
         "chart": told.chart(noun=asked.noun),

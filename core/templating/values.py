@@ -39,6 +39,8 @@ INSTANTS = {
     "exact": "d MMM y, HH:mm:ss 'UTC'xxx",
 }
 
+TWO_DIGITS = 10
+
 
 def _zone(context: Context, named: str | ZoneInfo | None) -> ZoneInfo:
     """The named zone, or the billing zone of the request's provider.
@@ -105,3 +107,8 @@ def signed(number: int, amount: str) -> str:
     if number == 0:
         return "\N{EN DASH}"
     return f"+{amount}" if number > 0 else f"\N{MINUS SIGN}{amount}"
+
+
+def mean_error(value: float) -> str:
+    """An average distance with one decimal below ten, and none from there on: "1.5", "1,234"."""
+    return f"{value:,.1f}" if value < TWO_DIGITS else f"{value:,.0f}"
