@@ -38,6 +38,14 @@ def _log(request: HttpRequest, provider: Provider, text: str) -> None:
     )
 
 
+class PermanentModelAdmin(ModelAdmin):  # type: ignore[misc]
+    """The admin of rows that are never deleted."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never."""
+        return False
+
+
 class ProviderModelAdmin(ModelAdmin):  # type: ignore[misc]
     """The admin of a model in provider schemas, with permissions inside a provider only."""
 

@@ -1,7 +1,8 @@
-"""Addresses of the integrations."""
+"""Routes of the integrations. A page of Autotask has the name of its view."""
 
-from django.urls import path
+from django.urls import URLPattern, path
 
+from accounts.policies import View
 from billing.views import preview
 from integrations.preview_checks import psa
 from integrations.views import (
@@ -13,67 +14,35 @@ from integrations.views import (
     statement,
 )
 
-PSA = "integrations/autotask/"
+
+def _page(address: str, view: View) -> URLPattern:
+    return path(f"integrations/autotask/{address}", view, name=view.__name__)
+
 
 urlpatterns = [
     # A page of billing with the check of the PSA, which billing may not import.
     path(
         "account/next-invoice/", preview.invoice_preview, {"checks": [psa]}, name="invoice_preview"
     ),
-    path(
-        "integrations/autotask/statement/",
-        statement.autotask_statement,
-        name="autotask_statement",
-    ),
-    path(
-        "integrations/autotask/statement.csv",
-        statement.autotask_statement_csv,
-        name="autotask_statement_csv",
-    ),
-]
-
-urlpatterns += [
-    path(PSA, autotask.autotask, name="autotask"),
-    path(f"{PSA}credentials/", autotask.autotask_credentials, name="autotask_credentials"),
-    path(f"{PSA}pause/", autotask.autotask_pause, name="autotask_pause"),
-    path(f"{PSA}resume/", autotask.autotask_resume, name="autotask_resume"),
-    path(f"{PSA}disconnect/", autotask.autotask_disconnect, name="autotask_disconnect"),
-    path(f"{PSA}dates/", autotask.autotask_date_policy, name="autotask_date_policy"),
-    path(f"{PSA}run/", autotask.autotask_run, name="autotask_run"),
-    path(
-        f"{PSA}company-types/",
-        autotask_mapping.autotask_company_types,
-        name="autotask_company_types",
-    ),
-    path(f"{PSA}mapping/", autotask_mapping.autotask_mapping, name="autotask_mapping"),
-    path(
-        f"{PSA}mapping/<int:organization_id>/",
-        autotask_mapping.autotask_map,
-        name="autotask_map",
-    ),
-    path(
-        f"{PSA}mapping/<int:organization_id>/remove/",
-        autotask_mapping.autotask_unmap,
-        name="autotask_unmap",
-    ),
-    path(f"{PSA}tickets/", autotask_tickets.autotask_tickets, name="autotask_tickets"),
-    path(f"{PSA}runs/", autotask_runs.autotask_run_list, name="autotask_run_list"),
-    path(f"{PSA}runs.csv", autotask_runs.autotask_runs_csv, name="autotask_runs_csv"),
-    path(f"{PSA}pushes.csv", autotask_runs.autotask_pushes_csv, name="autotask_pushes_csv"),
-    path(
-        f"{PSA}runs/<int:sync_run_id>/",
-        autotask_runs.autotask_run_detail,
-        name="autotask_run_detail",
-    ),
-    path(f"{PSA}changes/", autotask_drifts.autotask_drift_list, name="autotask_drift_list"),
-    path(
-        f"{PSA}changes/<int:drift_id>/accept/",
-        autotask_drifts.autotask_drift_accept,
-        name="autotask_drift_accept",
-    ),
-    path(
-        f"{PSA}changes/<int:drift_id>/overwrite/",
-        autotask_drifts.autotask_drift_overwrite,
-        name="autotask_drift_overwrite",
-    ),
+    _page("", autotask.autotask),
+    _page("credentials/", autotask.autotask_credentials),
+    _page("pause/", autotask.autotask_pause),
+    _page("resume/", autotask.autotask_resume),
+    _page("disconnect/", autotask.autotask_disconnect),
+    _page("dates/", autotask.autotask_date_policy),
+    _page("run/", autotask.autotask_run),
+    _page("company-types/", autotask_mapping.autotask_company_types),
+    _page("mapping/", autotask_mapping.autotask_mapping),
+    _page("mapping/<int:organization_id>/", autotask_mapping.autotask_map),
+    _page("mapping/<int:organization_id>/remove/", autotask_mapping.autotask_unmap),
+    _page("tickets/", autotask_tickets.autotask_tickets),
+    _page("runs/", autotask_runs.autotask_run_list),
+    _page("runs.csv", autotask_runs.autotask_runs_csv),
+    _page("pushes.csv", autotask_runs.autotask_pushes_csv),
+    _page("runs/<int:sync_run_id>/", autotask_runs.autotask_run_detail),
+    _page("changes/", autotask_drifts.autotask_drift_list),
+    _page("changes/<int:drift_id>/accept/", autotask_drifts.autotask_drift_accept),
+    _page("changes/<int:drift_id>/overwrite/", autotask_drifts.autotask_drift_overwrite),
+    _page("statement/", statement.autotask_statement),
+    _page("statement.csv", statement.autotask_statement_csv),
 ]

@@ -109,9 +109,9 @@ def make_drift(organization: Organization) -> Drift:
         month=date(2026, 3, 1),
         expected_units=1,
         observed_units=2,
-        theirs_units=2,
+        persons_units=2,
         desired_units=1,
-        found_at=NOON,
+        detected_at=NOON,
     )
 
 
@@ -188,7 +188,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "sync_run_id": lambda _: SyncRun.objects.create(
         kind=SyncRun.Kind.MANUAL,
         day=date(2026, 3, 2),
-        ordered_by_name=CANARY,
+        requested_by_name=CANARY,
         created_at=NOON,
         failure=CANARY,
     ),

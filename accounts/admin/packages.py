@@ -1,10 +1,10 @@
 """The admin of packages and packs, with their list prices."""
 
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from accounts.models import Offer, OfferPrice, Package, PackagePrice
+from accounts.operations import PermanentModelAdmin
 
 
 class PriceInline(TabularInline):  # type: ignore[misc]
@@ -15,17 +15,13 @@ class PriceInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Package)
-class PackageAdmin(ModelAdmin):  # type: ignore[misc]
-    """Packages. One that contracts name is withdrawn, not deleted."""
+class PackageAdmin(PermanentModelAdmin):
+    """Packages. A package is withdrawn, not deleted: contracts name it by id."""
 
     list_display = ("name", "metric", "is_offered")
     list_filter = ("is_offered", "metric")
     search_fields = ("name",)
     inlines = (PriceInline,)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Package | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never: contracts name packages by id."""
-        return False
 
 
 class OfferPriceInline(TabularInline):  # type: ignore[misc]
@@ -36,14 +32,10 @@ class OfferPriceInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Offer)
-class OfferAdmin(ModelAdmin):  # type: ignore[misc]
-    """Packs of active users. One that was ordered is withdrawn, not deleted."""
+class OfferAdmin(PermanentModelAdmin):
+    """Packs of active users. A pack is withdrawn, not deleted: orders name it by id."""
 
     list_display = ("name", "quantity", "months", "is_offered")
     list_filter = ("is_offered",)
     search_fields = ("name",)
     inlines = (OfferPriceInline,)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never: orders name offers by id."""
-        return False

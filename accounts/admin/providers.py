@@ -9,17 +9,17 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 
 from accounts import operations
 from accounts.models import Provider
+from accounts.operations import PermanentModelAdmin
 from accounts.provisioning.new_provider import request_schema, retry_schema, schema_name_of
 
 NEVER_CHANGES = ("invoice_prefix", "billing_time_zone", "currency")
 
 
 @admin.register(Provider)
-class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
+class ProviderAdmin(PermanentModelAdmin):
     """Providers. They are never deleted, because their invoices stay."""
 
     list_display = ("name", "invoice_prefix", "state", "schema_name", "billing_time_zone")
@@ -73,10 +73,6 @@ class ProviderAdmin(ModelAdmin):  # type: ignore[misc]
     ) -> HttpResponse:
         """Redirect to the progress page."""
         return redirect("admin:accounts_provider_progress", obj.pk)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Provider | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never: issued invoices are kept."""
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's routes, and those of one provider."""

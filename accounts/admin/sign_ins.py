@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from accounts.models import SignInEvent
+from accounts.operations import PermanentModelAdmin
 
 
 @admin.register(SignInEvent)
-class SignInEventAdmin(ModelAdmin):  # type: ignore[misc]
+class SignInEventAdmin(PermanentModelAdmin):
     """Sign-ins and refused attempts, with address and browser."""
 
     list_display = ("at", "email", "outcome", "ip_address", "user_agent")
@@ -23,9 +23,5 @@ class SignInEventAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never: the log is append-only."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Never: the log is append-only."""
         return False

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from accounts.models import User
+from accounts.operations import PermanentModelAdmin
 from accounts.roles import LIMITABLE_ROLES
 from accounts.user_rules import lock_people, refuse_losing_the_last
 
@@ -53,7 +53,7 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin):  # type: ignore[misc]
+class UserAdmin(PermanentModelAdmin):
     """Logins. They are deactivated and never deleted, because records name them."""
 
     form = UserForm
@@ -75,7 +75,3 @@ class UserAdmin(ModelAdmin):  # type: ignore[misc]
         if obj.role not in LIMITABLE_ROLES:
             obj.limited_to = None
         super().save_model(request, obj, form, change)
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never: logins are deactivated."""
-        return False

@@ -143,8 +143,8 @@ def choose_company_types(
 
     Raises `TypeUnknown`, `AutotaskError`, `NotConnected`.
     """
-    known = {choice.value for choice in company_types(client)}
-    if not types or not set(types) <= known:
+    existing = {choice.value for choice in company_types(client)}
+    if not types or not set(types) <= existing:
         raise TypeUnknown("Choose at least one of the company types that Autotask has.")
     with transaction.atomic():
         settings = _locked()

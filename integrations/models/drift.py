@@ -10,7 +10,7 @@ from integrations.models.mapping import ServiceMapping
 class Drift(models.Model):
     """A service with other units, or another cost, than those confirmed last.
 
-    `expected_units` were confirmed, `observed_units` are in Autotask. `theirs_units` is the number
+    `expected_units` were confirmed, `observed_units` are in Autotask. `persons_units` is the number
     that the person set: less than observed where our own change came on top. `desired_units` is the
     organization's own quantity. Open until `decided_at`; one open per mapping. `decided_serial` is
     the mapping's last push before the decision: a later push carries the decision out.
@@ -28,11 +28,11 @@ class Drift(models.Model):
     month = models.DateField()
     expected_units = models.IntegerField()
     observed_units = models.IntegerField()
-    theirs_units = models.IntegerField()
+    persons_units = models.IntegerField()
     desired_units = models.IntegerField()
     expected_unit_cost = models.DecimalField(max_digits=12, decimal_places=4, null=True)
     observed_cost_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)
-    found_at = models.DateTimeField()
+    detected_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     decided_serial = models.PositiveIntegerField(null=True)
     decision = models.CharField(max_length=12, choices=Decision, blank=True)

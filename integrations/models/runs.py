@@ -72,7 +72,7 @@ class SyncRun(models.Model):
     kind = models.CharField(max_length=10, choices=Kind)
     day = models.DateField()
     mapping = models.ForeignKey(ServiceMapping, on_delete=models.PROTECT, null=True, db_index=False)
-    ordered_by_name = models.CharField(max_length=200, blank=True)
+    requested_by_name = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     services = models.PositiveIntegerField(default=0)

@@ -24,7 +24,7 @@ def autotask_drift_list(request: PortalRequest) -> HttpResponse:
     """Open drifts, and below them the decided ones."""
     drifts = Drift.objects.select_related("mapping__organization")
     context = {
-        "open": drifts.filter(decided_at=None).order_by("-found_at"),
+        "open": drifts.filter(decided_at=None).order_by("-detected_at"),
         "page": Listing.of(request).page_of(
             drifts.exclude(decided_at=None).order_by("-decided_at", "-pk")
         ),

@@ -36,7 +36,7 @@ from tenants.models import Organization
 
 # There are thousands, they change rarely, and each page of the mapping compares all of them.
 COMPANIES_KEY, COMPANIES_SECONDS = "autotask:companies", 300
-MOST_FOUND = 20
+MOST_LISTED = 20
 FILTERS = {"open": "Not mapped", "mapped": "Mapped", "trouble": "With a problem"}
 ERRORS = (AutotaskError, NotConnected, SecretsUnreadable)
 
@@ -183,12 +183,12 @@ def _offer_companies(
 ) -> HttpResponse:
     listing = Listing.of(request)
     words = listing.search.casefold().split()
-    found = [one for one in companies if all(word in one.name.casefold() for word in words)]
+    matches = [one for one in companies if all(word in one.name.casefold() for word in words)]
     context |= {
         "listing": listing,
         "suggestions": Names(companies).suggestions(context["organization"].name),
-        "found": sorted(found, key=lambda one: one.name.casefold())[:MOST_FOUND],
-        "found_count": len(found),
+        "matches": sorted(matches, key=lambda one: one.name.casefold())[:MOST_LISTED],
+        "match_count": len(matches),
         "path": request.path,
     }
     is_partial = request.htmx.target == "companies"

@@ -19,8 +19,8 @@ RUN_HEADER = (
 )  # fmt: skip
 PUSH_HEADER = (
     "Push", "Run", "Organization", "Month", "Contract", "Contract service", "Effective date",
-    "Units before", "Units wanted", "Change", "Unit cost", "Sent", "Answer", "Words",
-    "Units read back", "Verdict", "Read back at",
+    "Units before", "Units desired", "Change", "Unit cost", "Sent", "Answer", "Answer text",
+    "Units read back", "Outcome", "Read back at",
 )  # fmt: skip
 TABS = {
     "changed": (Outcome.CHANGED, Outcome.WOULD_CHANGE),
@@ -101,7 +101,7 @@ def autotask_pushes_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
 
 def _run_row(run: Any) -> tuple[object, ...]:
     return (
-        *(run.pk, run.get_kind_display(), run.day.isoformat(), run.ordered_by_name),
+        *(run.pk, run.get_kind_display(), run.day.isoformat(), run.requested_by_name),
         *(_instant(run.created_at), _instant(run.finished_at)),
         *(run.services, run.checked, run.changed, run.unchanged, run.would_change),
         *(run.other_good, run.not_done, run.calls, f"{run.worked_ms / 1000:.1f}", run.failure),

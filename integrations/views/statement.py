@@ -1,7 +1,6 @@
 """The statement per client: the charge of a month, Autotask's price for it, and the margin."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -14,13 +13,10 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
-from billing.money import format_money
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
-from core.metrics import Metric
 from core.months import MONTHS_OF_A_YEAR, Month
 from integrations.statement.month import ClientRow, Statement, statement_of
-from usage.explain.links import explanation_path
 
 FILTERS = {
     "decide": "For a person",
@@ -53,18 +49,6 @@ CSV_HEADER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StatementRow:
-    """A row with its texts. `why` is the path of the count's explanation."""
-
-    row: ClientRow
-    charged: str
-    price: str
-    margin: str
-    is_loss: bool
-    why: str
-
-
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def autotask_statement(request: PortalRequest) -> HttpResponse:
@@ -80,10 +64,7 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
         "month": str(statement.month),
         "listing": listing,
         "page": page,
-        "rows": [_row(row, statement) for row in page.object_list],
         "tabs": [("", "All"), *FILTERS.items()],
-        "charged": format_money(statement.charged_minor, statement.currency),
-        "margin": format_money(statement.margin_minor, statement.currency),
         "query": f"?{query}" if query else "",
         "path": request.path,
     }
@@ -138,24 +119,6 @@ def _passes(row: ClientRow, filter_name: str) -> bool:
             return row.mapped is None
         case _:
             return True
-
-
-def _row(row: ClientRow, statement: Statement) -> StatementRow:
-    def money(minor: int | None) -> str:
-        return "" if minor is None else format_money(minor, statement.currency)
-
-    return StatementRow(
-        row=row,
-        charged=money(row.charged.minor if row.charged else None),
-        price=money(row.price_minor),
-        margin=money(row.margin_minor),
-        is_loss=(row.margin_minor or 0) < 0,
-        why=explanation_path(
-            organization_id=row.organization_id,
-            month=statement.month.first_day,
-            metric=Metric.USERS,
-        ),
-    )
 
 
 def _csv_row(row: ClientRow, statement: Statement) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from sandbox.autotask.stand_in import StandIn
 
 
 def main() -> int:
-    """Serve until told to stop. Returns 0 after a clean stop and 1 when it could not start."""
+    """Serve until a signal stops it. Returns 0 after a clean stop and 1 if it could not start."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.autotask", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="0 takes a free port")
     parser.add_argument("--state", type=Path, help="a file that keeps the database between runs")

@@ -22,7 +22,7 @@ class _Change:
 
 
 def create_adjustment(world: World, body: Row, *, parent_contract: int | None) -> int:
-    """Carry out one adjustment whole, or refuse it and change nothing. Returns its id.
+    """Apply one adjustment completely, or refuse it and change nothing. Returns its id.
 
     A line that is missing from the contract is created without a word. Raises Refused.
     """
@@ -41,7 +41,7 @@ def create_adjustment(world: World, body: Row, *, parent_contract: int | None) -
     changed = _changed_rows(rows, change, zero_allowed=world.settings.zero_units_allowed)
     if line is None:
         line = _create_line(world, given)
-    # Only the rows of a new line lack one. Rows carried over from an old system keep their null
+    # Only the rows of a new line are missing. Rows from an old system keep their null
     # contractServiceID.
     names = {"_line": line["id"], "contractServiceID": line["id"]}
     for row in changed:
@@ -53,7 +53,7 @@ def create_adjustment(world: World, body: Row, *, parent_contract: int | None) -
 def set_units(
     world: World, *, line_id: int, day: date, units: int, unit_cost: Decimal | None = None
 ) -> None:
-    """What a person's edit leaves: these units in the period of `day` and all later ones.
+    """Apply a person's edit: these units in the period of `day` and in all later ones.
 
     Raises Refused when the line has no such period.
     """

@@ -1,4 +1,4 @@
-"""The API itself: zones, sign-in, permissions, and the way from a path to an entity."""
+"""The API: zones, sign-in, permissions, and the entity of a path."""
 
 import hmac
 import re
@@ -105,7 +105,7 @@ class Api:
             hmac.compare_digest(have.encode(), want.encode())
             for have, want in zip(given, (user.secret, user.integration_code), strict=True)
         )
-        # A tenant lives in one zone; every other one, and no zone at all, knows nobody.
+        # A customer is in one zone; other zones, and addresses without a zone, know no user.
         if user is None or wrong or zone != str(self.world.settings.zone):
             raise Refused("Unauthorized", status=401)
         return user
@@ -176,7 +176,7 @@ def _read(request: Request, reader: Reader, tail: str) -> Row:
 
 
 def _target(rest: str) -> tuple[Entity | None, str, int | None]:
-    """The entity of a path, what follows it, and the id of the parent; no entity is thresholds."""
+    """The entity of a path, the rest of the path, and the parent's id; no entity: thresholds."""
     if rest.lower() == "thresholdinformation":
         return None, "", None
     child = re.fullmatch(r"contracts/(\d{1,18})/serviceadjustments", rest, re.IGNORECASE)

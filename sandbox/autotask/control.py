@@ -1,4 +1,4 @@
-"""The control API under /_control/: faults, settings, rows, and what was asked."""
+"""The control API under /_control/: faults, settings, rows, and the journal."""
 
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -24,7 +24,7 @@ from sandbox.autotask.world import ApiUser, Settings
 
 PREFIX = "/_control/"
 
-# What a person may add or change; the rest follows from these.
+# Entities whose rows a person may add or change; other rows follow from these.
 _ADDABLE = ("Companies", "Contracts", "Services", "ContractServices")
 _CHANGEABLE = (*_ADDABLE, "Tickets")
 _LONGEST_CONTRACT = timedelta(days=50 * 366)
@@ -64,7 +64,7 @@ class Control:
         }
 
     def respond(self, request: Request) -> Answer:
-        """Answer one control request; what is wrong with it is a 400 that says so."""
+        """Answer one control request; an error in it is a 400 with the reason."""
         name = request.path.removeprefix(PREFIX)
         try:
             body = decode_object(request.body) if request.body else {}

@@ -18,8 +18,8 @@ CUSTOMER, PROSPECT, VENDOR = 1, 3, 7
 RECURRING_SERVICE, TIME_AND_MATERIALS = 7, 1
 FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2035, 12, 31)
 
-# The organizations of the portal's demo, so that mapping has something to suggest. Some are spelt
-# a little differently on purpose, and one has a near-twin: a match by name needs a person.
+# The organizations of the portal's demo, so that the mapping has suggestions. Some are spelled
+# differently on purpose, and one has a similar twin: a match by name needs a person.
 CUSTOMERS = (
     "Alder & Finch Architects", "Beacon Dental Group", "Birchwood Legal", "Blue Heron Logistics",
     "Bright Oak Academy", "Calloway Brewing", "Cedar Ridge Clinic", "Clearwater Foods",
@@ -34,7 +34,7 @@ CUSTOMERS = (
     "Willow Creek Medical",
 )  # fmt: skip
 
-# So many companies in all: more than two pages of the largest size.
+# All companies: more than two pages of the largest size.
 COMPANIES = 1200
 _FIRST_WORDS = (
     "Amber", "Aspen", "Autumn", "Azure", "Bayside", "Brookside", "Canyon", "Cascade", "Cobalt",

@@ -1,4 +1,4 @@
-"""Faults: what goes wrong with which request, how often. Switched on through the control API."""
+"""Faults: kind, requests and number of times. The control API switches them on."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from sandbox.autotask.world import World
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. "Before" means nothing was done, "after" that it was done for good."""
+    """The kind of a fault. "Before": the request was not applied; "after": it was."""
 
     REFUSE = "refuse"
     NO_PERMISSION = "no_permission"
@@ -40,12 +40,12 @@ _DELIVERIES = {
 
 
 class Dropped(Exception):
-    """The connection ends before anything was done."""
+    """The connection ends before the request is applied."""
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """One fault. It skips the first `after` matching requests and then bites `times` times."""
+    """One fault. It skips the first `after` matching requests, then applies `times` times."""
 
     kind: FaultKind
     method: str = ""
@@ -60,11 +60,11 @@ class Fault:
     hits: int = 0
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether the fault is meant for such requests: method and part of the path, if given."""
+        """Whether the fault applies to a request: by method and part of the path, if given."""
         return self.method.upper() in {"", method} and self.path.lower() in path.lower()
 
     def before(self, world: World) -> None:
-        """What happens ahead of the request. Raises Refused or Dropped."""
+        """Apply the fault before the request. Raises Refused or Dropped."""
         match self.kind:
             case FaultKind.REFUSE:
                 raise Refused(*self.errors, status=self.status, retry_after=self.retry_after)
@@ -82,7 +82,7 @@ class Fault:
                 pass
 
     def after_answer(self, answer: Answer) -> tuple[Answer, Delivery]:
-        """What becomes of the answer."""
+        """The answer after the fault."""
         match self.kind:
             case FaultKind.SLOW_AFTER:
                 time.sleep(self.seconds)
@@ -122,7 +122,7 @@ class FaultBook:
             return list(self._faults)
 
     def take(self, method: str, path: str) -> list[Fault]:
-        """The faults that bite this request; each counts it."""
+        """The faults that apply to this request; each counts it."""
         biting = []
         with self._lock:
             for fault in self._faults:
@@ -136,7 +136,7 @@ class FaultBook:
 
 
 def permission_refusal(status: int) -> Refused:
-    """The refusal of an API user whose security level lacks something."""
+    """The refusal of an API user without the permission."""
     return Refused("The logged in Resource does not have the adequate permissions.", status=status)
 
 

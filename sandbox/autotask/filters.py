@@ -1,4 +1,4 @@
-"""The filter language of a query: operators, groups, and values compared by their field's type."""
+"""The filters of a query: operators, groups, and values compared by the field's type."""
 
 from collections.abc import Callable
 from typing import Any

@@ -23,7 +23,7 @@ class Limits:
     def admitted(
         self, *, endpoint: str, integration_code: str, settings: Settings
     ) -> Iterator[float]:
-        """Hold one thread of an endpoint; gives the seconds of latency to add. Raises Refused."""
+        """Hold one thread of an endpoint; returns the seconds of latency to add. Raises Refused."""
         key = (endpoint, integration_code)
         retry_after = settings.retry_after or None
         with self._lock:
@@ -62,7 +62,7 @@ class Limits:
             self._seen = deque([time.monotonic()] * count)
 
     def forget(self) -> None:
-        """Start counting anew. Requests that are running keep their threads."""
+        """Reset the counts. Running requests keep their threads."""
         with self._lock:
             self._seen.clear()
             self._peaks.clear()

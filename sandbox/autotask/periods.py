@@ -1,4 +1,4 @@
-"""Service periods: which a contract has, and what a number of units costs in one."""
+"""Service periods of a contract, and the cost of units in a period."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from sandbox.autotask.wire import Row, format_day, parse_instant
 
 
 def day_of(text: str) -> date:
-    """The day a stored date names."""
+    """The day of a stored date."""
     return parse_instant(text).date()
 
 
@@ -52,7 +52,7 @@ def with_totals(row: Row) -> Row:
 
 
 def split(row: Row, day: date) -> tuple[Row | None, Row | None]:
-    """What lies before `day` and what begins on it; either may be missing.
+    """The parts of a row before `day` and from it on; either may be missing.
 
     The earlier part keeps the row's id, the later one has none yet.
     """

@@ -1,4 +1,4 @@
-"""Reading: query, its next pages, count, one row, and what the fields of an entity are."""
+"""Reading: query with pages, count, one row, and the fields of an entity."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ _BEFORE_ALL = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Who reads what: the world, the entity, and whether costs may be seen."""
+    """A read access: the world, the entity, and whether the user can read costs."""
 
     world: World
     entity: Entity
@@ -67,7 +67,7 @@ class Reader:
     def _matching(self, asked: Row) -> list[Row]:
         test = compile_filter(self.entity, asked.get("filter"))
         rows = self.world.rows[self.entity.name]
-        # What is hidden can't be searched by either; a copy of each row is only made for that.
+        # A hidden field can't be searched either; rows are copied only in that case.
         hides = not self.can_read_costs and bool(self.entity.costs)
         ordered = (rows[row_id] for row_id in sorted(rows))
         return [row for row in ordered if test(self._shown(row, None) if hides else row)]
@@ -116,7 +116,7 @@ def _read_token(token: str, asked: Row) -> list[int]:
     except (ValueError, TypeError, KeyError):
         raise Refused("The paging value is not one this API gave out.") from None
     if not cursors or content.get("query") != _digest(asked):
-        raise Refused("The next page must be asked for with the body of the first.")
+        raise Refused("The next page must be requested with the body of the first.")
     return cursors
 
 

@@ -14,7 +14,7 @@ from sandbox.autotask.wire import Refused, Row, decode, parse_instant
 
 
 class Operation(StrEnum):
-    """What an entity can be asked for."""
+    """The operations of an entity."""
 
     QUERY = "query"
     CREATE = "create"

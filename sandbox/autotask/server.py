@@ -1,4 +1,4 @@
-"""HTTP on loopback, with answers that end as faults want."""
+"""HTTP on loopback, with answers that faults can cut."""
 
 import socket
 import struct
@@ -38,7 +38,7 @@ class Server(ThreadingHTTPServer):
             return Refused(f"The stand-in is defect: {defect!r}").answer(), Delivery.WHOLE
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news; anything else is shown."""
+        """Ignore clients that closed the connection; print every other error."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: the journal keeps what was asked."""
+        """Print nothing: the journal has the requests."""
 
     def _read(self) -> Request:
         length = self.headers.get("Content-Length", "0")

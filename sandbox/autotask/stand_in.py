@@ -1,4 +1,4 @@
-"""One customer database with its API, faults, limits and a journal of what was asked."""
+"""One customer database with its API, faults, limits and a journal of requests."""
 
 import time
 from collections import deque
@@ -15,7 +15,7 @@ _LONGEST_JOURNAL = 20_000
 
 
 class StandIn:
-    """Everything one process holds.
+    """The state of one process.
 
     With a state file the database outlives it: the file is written before a change is answered.
     Raises OSError, ValueError, KeyError or TypeError when the state file can't be read.
@@ -37,7 +37,7 @@ class StandIn:
                 self.world.save(self._state_file)
 
     def respond(self, request: Request) -> tuple[Answer, Delivery]:
-        """Answer a request to the API and keep it in the journal, without its secret."""
+        """Answer a request to the API and add it to the journal, without its secret."""
         entry = _journal_entry(request)
         with self.world.lock:
             self.journal.append(entry)

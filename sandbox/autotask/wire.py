@@ -1,4 +1,4 @@
-"""What travels: requests, answers, refusals, and JSON that keeps amounts exact."""
+"""Requests, answers, refusals, and JSON with exact amounts."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, before it is sent or spoiled by a fault."""
+    """One answer, before it is sent or changed by a fault."""
 
     status: int
     body: bytes = b""
@@ -35,7 +35,7 @@ class Answer:
 
 
 class Delivery(StrEnum):
-    """What the client gets to see of an answer."""
+    """How an answer reaches the client."""
 
     WHOLE = "whole"
     DROPPED = "dropped"
@@ -44,7 +44,7 @@ class Delivery(StrEnum):
 
 
 class Refused(Exception):
-    """The API says no. Autotask answers most refusals with 500 and an array of errors."""
+    """A refusal by the API. Autotask answers most with 500 and an array of errors."""
 
     def __init__(self, *errors: str, status: int = 500, retry_after: int | None = None) -> None:
         super().__init__(*errors)

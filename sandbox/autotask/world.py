@@ -1,4 +1,4 @@
-"""Everything one Autotask customer database holds, and how it outlives the process."""
+"""The content of one Autotask customer database, and its state file."""
 
 import threading
 from dataclasses import asdict, dataclass, field
@@ -11,7 +11,7 @@ from sandbox.autotask.wire import Row, decode, encode, parse_instant
 
 @dataclass
 class Settings:
-    """How the stand-in behaves; changed through the control API, never by a client."""
+    """The settings of the stand-in, changed through the control API only."""
 
     zone: int = 3
     # Requests per rolling timeframe of this many minutes, for the whole customer database.
@@ -26,7 +26,7 @@ class Settings:
     thread_status: int = 429
     # Seconds in the Retry-After header of both refusals; 0 sends none.
     retry_after: int = 5
-    # Live systems answer 403 or 500 to the same lack of permission.
+    # Live systems answer a missing permission with 403 or with 500.
     permission_status: int = 403
     # Whether Autotask accepts a total of 0 units is not known.
     zero_units_allowed: bool = True
@@ -34,7 +34,7 @@ class Settings:
     now: str = ""
 
     def instant(self) -> datetime:
-        """The stand-in's present."""
+        """The current instant of the stand-in."""
         return parse_instant(self.now) if self.now else datetime.now(UTC)
 
 
@@ -51,7 +51,7 @@ class ApiUser:
 
 @dataclass
 class World:
-    """The rows by entity and id, and what stands around them. Hold `lock` for every use."""
+    """The rows by entity and id, with users and settings. Hold `lock` for every use."""
 
     settings: Settings = field(default_factory=Settings)
     users: dict[str, ApiUser] = field(default_factory=dict)

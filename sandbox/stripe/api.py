@@ -19,7 +19,7 @@ PRIVATE_TO_SERVERS = ("metadata", "customer", "latest_charge", "application")
 
 @dataclass(frozen=True)
 class Request:
-    """What came in. `form` is the query of a GET and the body of a POST."""
+    """A request. `form` is the query of a GET and the body of a POST."""
 
     method: str
     path: str
@@ -42,14 +42,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key it is: sk_test_ and pk_test_ with the same ending are one account."""
+    """The account of a key: sk_test_ and pk_test_ with the same ending are one account."""
 
     account: str
     publishable: bool
 
 
 def caller(headers: Message, params: Json) -> Caller:
-    """Who asks. Raises a StripeError of status 401 without a usable key."""
+    """The caller. Raises a StripeError of status 401 without a usable key."""
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     key = str(params.pop("key", ""))
     if scheme.lower() == "bearer":
@@ -85,7 +85,7 @@ class Api:
         return int(time.time()) + int(self.store.setting("clock_shift", 0))
 
     def answer(self, request: Request) -> Answer:
-        """Do what is asked; never raises for a caller's mistake."""
+        """Answer a request; never raises for a caller's mistake."""
         request_id = identifier("req")
         try:
             return self._answer(request, request_id)
@@ -173,7 +173,7 @@ class Work:
     fault: Fault | None
 
     def lost(self, answer: Answer) -> Answer:
-        """The answer, or silence where a fault swallows it after the work is done."""
+        """The answer, or silence if a fault drops it after the work."""
         if self.fault is None or self.fault.kind is not Kind.COMMIT_THEN_TIMEOUT:
             return answer
         return replace(answer, silent=True, hang=self.fault.seconds)

@@ -1,4 +1,4 @@
-"""Stripe's test cards: which number does what."""
+"""Stripe's test cards and their behavior."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sandbox.stripe.errors import Json, StripeError
 
 
 class Answer(StrEnum):
-    """What the card's bank says."""
+    """The answer of the card's bank."""
 
     APPROVE = "approve"
     AUTHENTICATE = "authenticate"
@@ -28,7 +28,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Decline:
-    """How a refusal is worded."""
+    """The texts of a refusal."""
 
     code: str
     message: str = "Your card was declined."
@@ -64,7 +64,7 @@ DECLINES = {
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a card's bank answers on each occasion."""
+    """The answers of a card's bank by occasion."""
 
     setup: Answer = Answer.APPROVE
     on_session: Answer = Answer.APPROVE

@@ -1,4 +1,4 @@
-"""Taking the money of a PaymentIntent: approved, declined, or asked of the holder."""
+"""Charging a PaymentIntent: approved, declined, or to be authenticated by the holder."""
 
 from sandbox.stripe import cards, disputes, intents, payment_methods
 from sandbox.stripe.cards import Answer
@@ -26,7 +26,7 @@ NOTHING_OF_A_CHARGE: Json = dict.fromkeys(
 
 
 def confirm(session: Session, intent: Json, params: Json) -> Json:
-    """Ask the card's bank and act on the answer.
+    """Get the bank's answer and act on it.
 
     Raises a StripeError of status 402 that carries the intent when the bank refuses.
     """
@@ -54,7 +54,7 @@ def _three_d_secure_wanted(intent: Json, params: Json) -> bool:
 
 
 def authenticated(session: Session, intent: Json, *, passed: bool) -> Json:
-    """Go on after the holder's challenge. A refusal is recorded, not raised."""
+    """Continue after the holder's challenge. A refusal is recorded, not raised."""
     method = session.fetch("payment_method", intent["payment_method"])
     intent["next_action"] = None
     if not passed:
@@ -96,7 +96,7 @@ def _settle_ownership(session: Session, intent: Json, method: Json) -> None:
 
 
 def succeed(session: Session, intent: Json, method: Json) -> Json:
-    """Record the charge: the money is taken, once and for good."""
+    """Record the successful charge."""
     charge = _charge(session, intent, method)
     intent.update(
         status="succeeded",

@@ -1,4 +1,4 @@
-"""The control API under /_control/: what only a test or a demo may do."""
+"""The control API under /_control/, for tests and the demo only."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ MOST_SHIFT = 20 * 366 * 86_400
 
 @dataclass
 class Control:
-    """The levers of one stand-in."""
+    """The control of one stand-in."""
 
     api: Api
     deliveries: Deliveries
@@ -38,7 +38,7 @@ class Control:
 
 
 def reset(control: Control, order: Json) -> Json:  # noqa: ARG001
-    """Forget all objects, keys, faults and the clock's shift; the webhook's address stays."""
+    """Delete all objects, keys, faults and the clock's shift; the webhook's address stays."""
     control.api.store.empty()
     control.api.faults.clear()
     control.deliveries.forget()
@@ -53,18 +53,18 @@ def order_fault(control: Control, order: Json) -> Json:
 
 
 def show_faults(control: Control, order: Json) -> Json:  # noqa: ARG001
-    """The faults not used up."""
+    """The remaining faults."""
     return {"faults": [asdict(fault) for fault in control.api.faults.orders]}
 
 
 def clear_faults(control: Control, order: Json) -> Json:  # noqa: ARG001
-    """No more faults."""
+    """Delete all faults."""
     control.api.faults.orders.clear()
     return {}
 
 
 def shift_clock(control: Control, order: Json) -> Json:
-    """Set the clock off by so many seconds: keys age, cards expire, events are dated then."""
+    """Shift the clock by seconds: keys age, cards expire, events have that date."""
     shift = int(order["shift_seconds"])
     if abs(shift) > MOST_SHIFT:
         raise ValueError(f"shift_seconds is at most {MOST_SHIFT} either way")
@@ -74,19 +74,19 @@ def shift_clock(control: Control, order: Json) -> Json:
 
 
 def expire_keys(control: Control, order: Json) -> Json:
-    """Forget one idempotency key, one account's, or all."""
+    """Delete one idempotency key, one account's keys, or all."""
     with control.api.store.transaction():
         return {"expired": control.api.keys.expire(**{"account": None, "key": None, **order})}
 
 
 def set_webhook(control: Control, order: Json) -> Json:
-    """Address, secret, held, copies, shuffle, retry_seconds: what is given changes."""
+    """Change the given ones of address, secret, held, copies, shuffle, retry_seconds."""
     control.deliveries.configure(**order)
     return show_webhook(control, {})
 
 
 def show_webhook(control: Control, order: Json) -> Json:  # noqa: ARG001
-    """The webhook as set, and how many deliveries are in which state."""
+    """The webhook's settings, and the number of deliveries by state."""
     rows = control.api.store.rows("SELECT state, count(*) FROM deliveries GROUP BY state")
     known = asdict(control.deliveries.webhook)
     known["secret"] = bool(known["secret"])
@@ -94,7 +94,7 @@ def show_webhook(control: Control, order: Json) -> Json:  # noqa: ARG001
 
 
 def drop_events(control: Control, order: Json) -> Json:
-    """Lose the next events of a type."""
+    """Drop the next events of a type."""
     drop = Drop(**order)
     control.deliveries.drops.append(drop)
     return asdict(drop)
@@ -120,15 +120,15 @@ def show_deliveries(control: Control, order: Json) -> Json:
     return {"deliveries": [dict(zip(names, row, strict=True)) for row in rows]}
 
 
-def tell_card(control: Control, order: Json) -> Json:
-    """From now on this card's bank gives this answer; null: as its number says."""
+def set_card_answer(control: Control, order: Json) -> Json:
+    """Set the answer of this card's bank; null: the answer of its number."""
     session = control.session_for(order["payment_method"])
-    told = order["answer"]
+    answer = order["answer"]
     with session.store.transaction():
         method = session.fetch("payment_method", order["payment_method"])
-        method["_told"] = None if told is None else BankAnswer(told).value
+        method["_set_answer"] = None if answer is None else BankAnswer(answer).value
         session.save(method)
-    return {"payment_method": method["id"], "answer": method["_told"]}
+    return {"payment_method": method["id"], "answer": method["_set_answer"]}
 
 
 def hold_payments(control: Control, order: Json) -> Json:
@@ -156,7 +156,7 @@ def settle_payment(control: Control, order: Json) -> Json:
 
 
 def authenticate(control: Control, order: Json) -> Json:
-    """What the holder does in the challenge, without a browser."""
+    """Complete the challenge as the holder, without a browser."""
     intent = finish_challenge(
         control.session_for(order["intent"]), order["intent"], passed=order["outcome"] == "complete"
     )
@@ -222,7 +222,7 @@ def close_dispute(control: Control, order: Json) -> Json:
 
 
 def health(control: Control, order: Json) -> Json:  # noqa: ARG001
-    """Alive."""
+    """Answer that the stand-in runs."""
     return {"status": "ok", "now": control.api.now()}
 
 
@@ -251,7 +251,7 @@ LEVERS: dict[tuple[str, str], Callable[[Control, Json], Json]] = {
     ("GET", "webhook/deliveries"): show_deliveries,
     ("GET", "charges"): count_charges,
     ("GET", "counters"): count_all,
-    ("POST", "cards"): tell_card,
+    ("POST", "cards"): set_card_answer,
     ("POST", "payments/hold"): hold_payments,
     ("POST", "payments/settle"): settle_payment,
     ("POST", "authentications"): authenticate,

@@ -1,4 +1,4 @@
-"""What a test asks at the end: how often was whom charged?"""
+"""Counters of charges and requests, for tests."""
 
 import json
 from typing import Any

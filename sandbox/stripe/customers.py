@@ -91,7 +91,7 @@ def create(session: Session, params: Json) -> Json:
 
 
 def update(session: Session, params: Json, reference: str) -> Json:
-    """Change what is given and say what it was before."""
+    """Change the given fields and return their previous values."""
     customer = _living(session, reference)
     before = {name: customer[name] for name in params if name in customer}
     settings = params.pop("invoice_settings", None)
@@ -143,7 +143,7 @@ def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: A
 
 
 def delete(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
-    """Delete for good; its cards are detached."""
+    """Delete a customer and detach its cards."""
     customer = _living(session, reference)
     for row in payment_methods.listed(session, {"customer": reference, "limit": 100})["data"]:
         payment_methods.detach(session, {}, row["id"])

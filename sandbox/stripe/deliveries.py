@@ -1,4 +1,4 @@
-"""Events on their way to the webhook: signed, retried, and disturbed on order."""
+"""Deliveries of events to the webhook: signed, retried, with faults on request."""
 
 import hashlib
 import hmac
@@ -33,7 +33,7 @@ UPDATE deliveries SET state = 'sending', attempts = attempts + 1 WHERE id = (
 
 @dataclass
 class Webhook:
-    """Where events go and how. `copies` sends each that often; `shuffle` mixes their order."""
+    """The webhook. `copies`: how often each event is sent; `shuffle`: in random order."""
 
     url: str = ""
     secret: str = ""
@@ -45,7 +45,7 @@ class Webhook:
 
 @dataclass
 class Drop:
-    """Events to lose: the next `times` whose type matches."""
+    """Events to drop: the next `times` of a type."""
 
     type: str = "*"
     times: int = 1
@@ -69,7 +69,7 @@ class Deliveries:
     _bell: threading.Condition = field(default_factory=threading.Condition)
 
     def start(self) -> None:
-        """Go on where the last process stopped; the environment names the webhook."""
+        """Continue where the last process stopped; the environment names the webhook."""
         self.webhook = Webhook(**self.store.setting("webhook", {}))
         self.configure(
             url=os.environ.get("STRIPE_STANDIN_WEBHOOK_URL", self.webhook.url),
@@ -81,7 +81,7 @@ class Deliveries:
             threading.Thread(target=self._run, daemon=True).start()
 
     def configure(self, **changes: Any) -> None:
-        """Change the webhook. Raises TypeError or ValueError for what it doesn't know."""
+        """Change the webhook. Raises TypeError or ValueError for unknown settings."""
         changed = Webhook(**{**asdict(self.webhook), **changes})
         address = urlsplit(changed.url)
         if changed.url and (address.scheme not in ("http", "https") or not address.hostname):
@@ -97,12 +97,12 @@ class Deliveries:
         self.wake()
 
     def forget(self) -> None:
-        """Undisturbed again: address and secret stay."""
+        """Reset all settings but address and secret."""
         self.drops.clear()
         self.configure(held=False, copies=1, shuffle=False, retry_seconds=1.0)
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Wake the senders."""
         if self.webhook.url:
             with self._bell:
                 self._bell.notify_all()

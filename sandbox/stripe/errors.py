@@ -37,7 +37,7 @@ class StripeError(Exception):
 
 
 def missing(kind: str, identifier: str, *, param: str = "id", status: int = 404) -> StripeError:
-    """Nothing of that kind has this id in the caller's account."""
+    """The caller's account has no such object with this id."""
     name = kind.replace("_", " ").replace(" ", "") if kind != "payment_method" else "PaymentMethod"
     return StripeError(
         f"No such {name}: '{identifier}'", status=status, code="resource_missing", param=param

@@ -19,7 +19,7 @@ DEEPEST = 4
 
 
 def rendered(session: Session, thing: Json, paths: list[str]) -> Json:
-    """The answer without private notes, with every asked path expanded."""
+    """The answer without private fields, with every requested path expanded."""
     if thing["object"] == "list":
         thing = {**thing, "data": [visible(entry) for entry in thing["data"]]}
     else:

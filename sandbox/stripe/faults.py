@@ -1,4 +1,4 @@
-"""Faults to order: what goes wrong with the next requests."""
+"""Faults of the next requests."""
 
 import threading
 from collections import Counter
@@ -10,7 +10,7 @@ from sandbox.stripe.errors import Json
 
 
 class Kind(StrEnum):
-    """What goes wrong."""
+    """The kind of a fault."""
 
     COMMIT_THEN_TIMEOUT = "commit_then_timeout"
     TIMEOUT = "timeout"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 @dataclass
 class Fault:
-    """One order. Paths may hold `*`; `seconds` is how long a request hangs before it is cut off
+    """One fault. Paths may hold `*`; `seconds` is how long a request hangs before it is cut off
     (or answered, for a slow one); `work` says that a saved 500 did its work before failing."""
 
     kind: Kind
@@ -36,7 +36,7 @@ class Fault:
 
 
 def read(order: Json) -> Fault:
-    """A fault from its JSON. Raises ValueError or TypeError for what it doesn't know."""
+    """A fault from its JSON. Raises ValueError or TypeError for unknown fields."""
     fault = Fault(**{**order, "kind": Kind(order.get("kind", ""))})
     if not (fault.times > 0 and fault.skip >= 0 and 0 <= fault.seconds <= 120):
         raise ValueError("times must be positive, skip not negative, seconds between 0 and 120")
@@ -45,14 +45,14 @@ def read(order: Json) -> Fault:
 
 @dataclass
 class Faults:
-    """The orders not yet used up, and how often each URL was called."""
+    """The remaining faults, and the number of calls by URL."""
 
     orders: list[Fault] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault that this request meets; used up once `times` requests have met it."""
+        """The fault of this request; it ends after `times` requests."""
         with self._lock:
             for fault in self.orders:
                 if fault.method not in (method, "*") or not fnmatchcase(path, fault.path):
@@ -67,17 +67,17 @@ class Faults:
         return None
 
     def count(self, method: str, pattern: str) -> None:
-        """One more request for this URL."""
+        """Count a request for this URL."""
         with self._lock:
             self.requests[f"{method} {pattern}"] += 1
 
     def add(self, fault: Fault) -> None:
-        """Order a fault."""
+        """Add a fault."""
         with self._lock:
             self.orders.append(fault)
 
     def clear(self) -> None:
-        """Everything works again, and counts from nought."""
+        """Delete all faults and counts."""
         with self._lock:
             self.orders.clear()
             self.requests.clear()

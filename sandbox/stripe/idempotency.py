@@ -14,7 +14,7 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class Saved:
-    """The answer kept under a key."""
+    """The answer saved for a key."""
 
     status: int
     body: bytes
@@ -32,7 +32,7 @@ class Keys:
 
     @contextmanager
     def held(self, account: str, key: str) -> Iterator[None]:
-        """Hold a key while its request works.
+        """Hold a key while its request runs.
 
         Raises a StripeError of status 409 when another request holds it.
         """
@@ -82,7 +82,7 @@ class Keys:
         return Saved(status=status, body=body, request_id=request_id)
 
     def save(self, account: str, key: str, *, fingerprint: str, now: int, answer: Saved) -> None:
-        """Keep an answer, within the transaction that did the work."""
+        """Save an answer, in the transaction of its work."""
         self.store.rows(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)",
             account,
@@ -95,7 +95,7 @@ class Keys:
         )
 
     def expire(self, *, account: str | None, key: str | None) -> int:
-        """Forget the keys that match, all if nothing is named; how many were known."""
+        """Delete the keys that match, all by default; returns their number."""
         gone = self.store.rows(
             "DELETE FROM idempotency WHERE account = coalesce(?, account)"
             " AND key = coalesce(?, key) RETURNING key",

@@ -1,4 +1,4 @@
-"""What payment and setup intents share: state guards, the card to use, the challenge."""
+"""Shared parts of payment and setup intents: state guards, the card, the challenge."""
 
 from sandbox.stripe import payment_methods
 from sandbox.stripe.errors import Json, StripeError
@@ -35,7 +35,7 @@ CARD_OPTIONS = shape(
 
 
 def method_fields(params: Json) -> Json:
-    """How the answer repeats which kinds of payment are allowed."""
+    """The allowed kinds of payment, as the answer has them."""
     allowed = params.get("allowed_payment_method_types")
     automatic = params.get("automatic_payment_methods")
     if automatic is None and allowed is None:
@@ -112,7 +112,7 @@ def card_for(session: Session, intent: Json, params: Json) -> Json:
 
 
 def guard_return_url(session: Session, intent: Json, params: Json) -> None:
-    """A server that confirms on-session must say where redirects come back, or forbid them."""
+    """A server that confirms on-session needs a return URL, or must forbid redirects."""
     automatic = intent["automatic_payment_methods"]
     redirects = automatic and automatic["enabled"] and automatic["allow_redirects"] == "always"
     if session.publishable or not redirects:
@@ -133,7 +133,7 @@ def guard_return_url(session: Session, intent: Json, params: Json) -> None:
 
 
 def ask_holder(session: Session, intent: Json, params: Json) -> None:
-    """Leave the intent waiting for its holder's authentication."""
+    """Set the intent to wait for its holder's authentication."""
     url = f"{session.origin}/v3/challenge.html?client_secret={intent['client_secret']}"
     return_url = params.get("return_url")
     if return_url and not session.publishable and not params.get("use_stripe_sdk"):
@@ -153,7 +153,7 @@ def ask_holder(session: Session, intent: Json, params: Json) -> None:
 
 
 def cancel(session: Session, intent: Json, params: Json) -> Json:
-    """Give up an intent that has not finished."""
+    """Cancel an intent that has not finished."""
     name = NAMES[intent["object"]]
     if intent["status"] in ("succeeded", "canceled", "processing"):
         raise unexpected(

@@ -34,7 +34,7 @@ def page(session: Session, kind: str, params: Json, *, url: str) -> Json:
 
 
 def empty(*, url: str) -> Json:
-    """A list of nothing."""
+    """An empty list."""
     return {"object": "list", "data": [], "has_more": False, "url": url}
 
 

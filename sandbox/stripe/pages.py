@@ -1,4 +1,4 @@
-"""What browsers load: the script in place of Stripe.js, the card form, the challenge."""
+"""Files for browsers: the script in place of Stripe.js, the card form, the challenge."""
 
 from pathlib import Path
 from urllib.parse import parse_qsl

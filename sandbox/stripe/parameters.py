@@ -45,7 +45,7 @@ def _scalar(value: Any, name: str, kind: str) -> str:
 
 
 def text(value: Any, name: str) -> str:
-    """Anything but nothing, up to 5,000 characters."""
+    """A text of 1 to 5,000 characters."""
     found = _scalar(value, name, "string")
     if not found:
         raise StripeError(
@@ -84,7 +84,7 @@ def integer(value: Any, name: str) -> int:
 
 
 def amount(value: Any, name: str) -> int:
-    """Minor units, from 1 to what Stripe charges at most."""
+    """Minor units, from 1 to Stripe's maximum."""
     found = integer(value, name)
     if found < 1:
         raise StripeError(

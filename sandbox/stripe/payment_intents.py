@@ -197,7 +197,7 @@ def update(session: Session, params: Json, reference: str) -> Json:
 
 
 def confirm(session: Session, params: Json, reference: str) -> Json:
-    """Try to take the money."""
+    """Confirm the intent, which charges the card."""
     intent = intents.fetch(session, "payment_intent", reference, params.get("client_secret"))
     intents.guard_confirmation(intent)
     intents.guard_return_url(session, intent, params)
@@ -208,7 +208,7 @@ def confirm(session: Session, params: Json, reference: str) -> Json:
 
 
 def cancel(session: Session, params: Json, reference: str) -> Json:
-    """Give it up."""
+    """Cancel the intent."""
     return intents.cancel(session, session.fetch("payment_intent", reference), params)
 
 

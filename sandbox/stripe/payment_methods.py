@@ -1,4 +1,4 @@
-"""Cards as payment methods: made, attached to one customer, detached for good."""
+"""Cards as payment methods: created, attached to one customer, detached for good."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -166,10 +166,10 @@ def refuse_spent(method: Json) -> None:
 
 
 def behaviour(session: Session, method: Json) -> Behaviour:
-    """What the card's bank will say, as its number, its expiry or the control API decide."""
-    told = method.get("_told")
-    if told is not None:
-        answer = Answer(told)
+    """The answers of the card's bank, by the control API, its expiry or its number."""
+    set_answer = method.get("_set_answer")
+    if set_answer is not None:
+        answer = Answer(set_answer)
         if answer is Answer.AUTHENTICATE:
             return Behaviour(answer, answer, answer)
         return Behaviour(answer, answer, answer, once_authenticated=answer)
@@ -191,7 +191,7 @@ def join(session: Session, method: Json, customer: str) -> Json:
 
 
 def attach(session: Session, params: Json, reference: str) -> Json:
-    """Put a card on file; its bank is asked, as Stripe does."""
+    """Attach a card after its bank has approved it, as Stripe does."""
     method = find(session, reference, param=None)
     session.fetch("customer", params["customer"], param="customer")
     refuse_spent(method)
@@ -209,7 +209,7 @@ def attach(session: Session, params: Json, reference: str) -> Json:
 
 
 def detach(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
-    """Take a card off its customer; it can never be used again."""
+    """Detach a card from its customer; it can never be used again."""
     method = session.fetch("payment_method", reference)
     customer = method["customer"]
     if customer is None:

@@ -1,4 +1,4 @@
-"""Charges seen again, and money given back, never more than was taken."""
+"""Charges and refunds. Refunds never exceed their charge."""
 
 from sandbox.stripe import listing
 from sandbox.stripe.errors import Json, StripeError
@@ -19,7 +19,7 @@ CHARGES: Rules = {**listing.RULES, "customer": text, "payment_intent": text}
 
 
 def create(session: Session, params: Json) -> Json:
-    """Give back all that is left of a charge, or a part of it."""
+    """Refund the rest of a charge, or a part of it."""
     charge = _refundable(session, params)
     left = charge["amount"] - charge["amount_refunded"]
     minor = params.get("amount", left)
@@ -96,7 +96,7 @@ def _refundable(session: Session, params: Json) -> Json:
 
 
 def fail(session: Session, reference: str) -> Json:
-    """The bank sends a refund back: the charge owes it no longer."""
+    """Fail a refund as the bank: the charge no longer counts it."""
     refund = session.fetch("refund", reference)
     if refund["status"] != "succeeded":
         raise StripeError(f"Refund {reference} has already failed.")

@@ -1,4 +1,4 @@
-"""Stripe's URLs: which function answers, with which parameters."""
+"""Stripe's URLs with their functions and parameters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from sandbox.stripe.parameters import EXPAND, Rules, text
 
 Answering = Callable[..., Json]
 SECRET: Rules = {"client_secret": text}
-# What Stripe's script sends along; accepted from browsers only.
+# Additional parameters of Stripe's script; accepted from browsers only.
 BROWSER: Rules = {**SECRET, "key": text}
 
 

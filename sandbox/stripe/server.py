@@ -36,7 +36,7 @@ class Server(ThreadingHTTPServer):
         self.control = control
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """A client that hung up is no news."""
+        """Ignore clients that closed the connection."""
         log.debug("a connection from %s ended early", client_address)
 
 

@@ -1,4 +1,4 @@
-"""What one request works with: its account, its instant, the objects it may see."""
+"""The session of one request: its account, its instant, its objects."""
 
 import secrets
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Session:
         return found
 
     def save(self, thing: Json) -> Json:
-        """Keep the object as it is now."""
+        """Save the object."""
         self.store.save(thing, account=self.account)
         return thing
 
@@ -65,10 +65,10 @@ def identifier(prefix: str) -> str:
 
 
 def client_secret(owner: str) -> str:
-    """What lets a browser act on this one intent."""
+    """The client secret, with which a browser can act on this one intent."""
     return f"{owner}_secret_{secrets.token_hex(12)}"
 
 
 def visible(thing: Json) -> Json:
-    """The object without the stand-in's own notes."""
+    """The object without the stand-in's private fields."""
     return {name: value for name, value in thing.items() if not name.startswith("_")}

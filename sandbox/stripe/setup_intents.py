@@ -1,4 +1,4 @@
-"""SetupIntents: putting a card on file for charges without its holder."""
+"""SetupIntents: attach a card for charges without its holder."""
 
 from sandbox.stripe import cards, intents, listing, payment_methods
 from sandbox.stripe.cards import Answer
@@ -126,7 +126,7 @@ def update(session: Session, params: Json, reference: str) -> Json:
 
 
 def confirm(session: Session, params: Json, reference: str) -> Json:
-    """Put the card on file if its bank agrees."""
+    """Attach the card if its bank approves."""
     intent = intents.fetch(session, "setup_intent", reference, params.get("client_secret"))
     intents.guard_confirmation(intent)
     intents.guard_return_url(session, intent, params)
@@ -149,7 +149,7 @@ def _confirm(session: Session, intent: Json, params: Json) -> Json:
 
 
 def authenticated(session: Session, intent: Json, *, passed: bool) -> Json:
-    """Go on after the holder's challenge. A refusal is recorded, not raised."""
+    """Continue after the holder's challenge. A refusal is recorded, not raised."""
     method = session.fetch("payment_method", intent["payment_method"])
     intent["next_action"] = None
     if passed:
@@ -187,7 +187,7 @@ def _fail(session: Session, intent: Json, problem: StripeError) -> Json:
 
 
 def cancel(session: Session, params: Json, reference: str) -> Json:
-    """Give it up."""
+    """Cancel the intent."""
     return intents.cancel(session, session.fetch("setup_intent", reference), params)
 
 

@@ -1,4 +1,4 @@
-"""Everything the stand-in remembers, in one SQLite file (or in memory)."""
+"""The state of the stand-in, in one SQLite file or in memory."""
 
 import json
 import sqlite3
@@ -65,7 +65,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, one at a time."""
+        """One transaction at a time, committed or rolled back."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -77,7 +77,7 @@ class Store:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """A part of a transaction that can be undone by itself."""
+        """A part of a transaction that can be rolled back alone."""
         self._connection.execute("SAVEPOINT part")
         try:
             yield
@@ -130,7 +130,7 @@ class Store:
         self.rows("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, json.dumps(value))
 
     def empty(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self.transaction():
             for table in TABLES:
                 self.rows(f"DELETE FROM {table}")  # noqa: S608 - names from the constant above

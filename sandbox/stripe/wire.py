@@ -48,6 +48,6 @@ def _place(tree: Json, path: list[str], value: str, *, name: str) -> None:
 
 
 def fingerprint(*, method: str, path: str, form: str) -> str:
-    """Equal for two requests that ask for the same thing, whatever the order of parameters."""
+    """Equal for two requests with the same parameters, in any order."""
     pairs = sorted(parse_qsl(form, keep_blank_values=True))
     return hashlib.sha256(repr((method, path, pairs)).encode()).hexdigest()

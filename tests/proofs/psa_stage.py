@@ -214,7 +214,7 @@ class PsaStage:
             number = drift.mapping.company_id - 29_683_500
             units = self.stage.units(number, day=Month.of_day(drift.month).last_day)
             expected = (
-                drift.theirs_units
+                drift.persons_units
                 if decision == Drift.Decision.ACCEPT
                 else self._expected(drift.mapping)
             )

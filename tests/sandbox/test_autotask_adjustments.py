@@ -1,4 +1,4 @@
-"""Units of the stand-in: one adjustment, what it leaves, and everything that is refused."""
+"""Units of the stand-in: adjustments, their rows, and refusals."""
 
 from typing import Any
 
@@ -85,7 +85,9 @@ def test_rows_exist_for_every_period_past_and_future(autotask_stand_in: Autotask
     assert rows[-1]["endDate"] == "2035-12-31T00:00:00Z"
 
 
-def test_rows_carried_over_name_no_line_and_go_on_so(autotask_stand_in: AutotaskStandIn) -> None:
+def test_rows_from_an_old_system_keep_their_missing_line(
+    autotask_stand_in: AutotaskStandIn,
+) -> None:
     line = line_of(autotask_stand_in, 3105)["id"]
     answer = adjust(
         autotask_stand_in, 3105, contractServiceID=line, effectiveDate="2026-03-15", unitChange=1
@@ -148,7 +150,7 @@ def test_a_second_adjustment_of_the_same_line_and_day_is_refused(
 
 
 @pytest.mark.parametrize(("allowed", "status"), [(True, 200), (False, 500)])
-def test_zero_units_are_taken_or_refused(
+def test_zero_units_are_accepted_or_refused_by_setting(
     autotask_stand_in: AutotaskStandIn, allowed: bool, status: int
 ) -> None:
     autotask_stand_in.settings(zeroUnitsAllowed=allowed)
@@ -160,7 +162,7 @@ def test_zero_units_are_taken_or_refused(
     assert answer.status_code == status
 
 
-def test_a_missing_line_is_created_without_a_word(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_missing_line_is_created_without_notice(autotask_stand_in: AutotaskStandIn) -> None:
     answer = adjust(autotask_stand_in, 3101, serviceID=42, effectiveDate="2026-03-01", unitChange=3)
     assert answer.status_code == 200
     line = line_of(autotask_stand_in, 3101)
@@ -178,7 +180,7 @@ def test_a_refused_adjustment_creates_no_line(autotask_stand_in: AutotaskStandIn
     assert autotask_stand_in.query("ContractServices", condition).json()["items"] == []
 
 
-def test_the_same_service_again_needs_to_be_asked_for(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_second_line_of_a_service_needs_a_flag(autotask_stand_in: AutotaskStandIn) -> None:
     body = {"serviceID": 41, "effectiveDate": "2026-03-01", "unitChange": 1}
     assert adjust(autotask_stand_in, 3001, **body).status_code == 200
     assert adjust(autotask_stand_in, 3001, **body, allowRepeatService=True).status_code == 200
@@ -186,7 +188,7 @@ def test_the_same_service_again_needs_to_be_asked_for(autotask_stand_in: Autotas
     assert len(autotask_stand_in.query("ContractServices", condition).json()["items"]) == 2
 
 
-def test_property_names_tolerate_case(autotask_stand_in: AutotaskStandIn) -> None:
+def test_property_names_ignore_case(autotask_stand_in: AutotaskStandIn) -> None:
     line = line_of(autotask_stand_in)["id"]
     body = {"ContractServiceId": line, "EFFECTIVEDATE": "2026-03-01", "UnitChange": 1}
     assert autotask_stand_in.api.post("ContractServiceAdjustments", json=body).status_code == 200

@@ -1,4 +1,4 @@
-"""The stand-in's zones, sign-in, permissions, reading and limits, as a client meets them."""
+"""The stand-in's zones, sign-in, permissions, reading and limits, over HTTP."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ EVERY = {"op": "exist", "field": "id"}
 DISCOVERY = "/atservicesrest/v1.0/zoneInformation"
 
 
-def test_health(autotask_address: str) -> None:
+def test_the_health_check_answers(autotask_address: str) -> None:
     assert httpx.get(f"{autotask_address}/health").status_code == 200
 
 
@@ -33,7 +33,7 @@ def test_a_zone_is_found_without_signing_in(autotask_stand_in: AutotaskStandIn) 
     }
 
 
-@pytest.mark.parametrize("user", ["", "nobody@autotask.example"])
+@pytest.mark.parametrize("user", ["", "unknown@autotask.example"])
 def test_an_unknown_user_has_no_zone(autotask_stand_in: AutotaskStandIn, user: str) -> None:
     answer = httpx.get(autotask_stand_in.url + DISCOVERY, params={"user": user})
     assert answer.status_code == 500
@@ -61,7 +61,7 @@ def test_each_header_is_needed(
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_a_lacking_permission_is_403_or_500(
+def test_a_missing_permission_is_403_or_500(
     autotask_stand_in: AutotaskStandIn, status: int
 ) -> None:
     autotask_stand_in.settings(permissionStatus=status)
@@ -72,7 +72,7 @@ def test_a_lacking_permission_is_403_or_500(
     assert "adequate permissions" in answer.json()["errors"][0]
 
 
-def test_who_cannot_read_costs_gets_none(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_user_without_the_permission_gets_no_costs(autotask_stand_in: AutotaskStandIn) -> None:
     headers = {"UserName": "nocosts@autotask.example"}
     item = autotask_stand_in.api.get("ContractServiceUnits/1", headers=headers).json()["item"]
     assert item["cost"] is None
@@ -142,7 +142,9 @@ def test_company_0_exists_and_a_missing_one_is_a_null_item(
         ]}, 2),
     ],
 )  # fmt: skip
-def test_filters(autotask_stand_in: AutotaskStandIn, condition: dict[str, Any], found: int) -> None:
+def test_each_filter_finds_its_rows(
+    autotask_stand_in: AutotaskStandIn, condition: dict[str, Any], found: int
+) -> None:
     body = {"filter": [condition]}
     counted = autotask_stand_in.api.post("Companies/query/count", json=body)
     assert counted.json() == {"queryCount": found}
@@ -165,7 +167,9 @@ def test_filters(autotask_stand_in: AutotaskStandIn, condition: dict[str, Any], 
         [],
     ],
 )
-def test_a_wrong_query_is_a_500_with_errors(autotask_stand_in: AutotaskStandIn, body: Any) -> None:
+def test_an_invalid_query_is_a_500_with_errors(
+    autotask_stand_in: AutotaskStandIn, body: Any
+) -> None:
     answer = autotask_stand_in.api.post("Companies/query", json=body)
     assert answer.status_code == 500
     assert answer.json()["errors"][0]
@@ -194,7 +198,7 @@ def test_picklist_values_are_text_and_row_values_numbers(
         ("GET", "Companies/one", 404),
     ],
 )
-def test_what_the_api_does_not_offer(
+def test_unsupported_requests_are_refused(
     autotask_stand_in: AutotaskStandIn, method: str, path: str, status: int
 ) -> None:
     answer = autotask_stand_in.api.request(method, path, json={"Filter": [EVERY]})
@@ -241,7 +245,7 @@ def test_the_hourly_threshold_slows_and_then_blocks(autotask_stand_in: AutotaskS
     assert autotask_stand_in.api.get("Companies/0").status_code == 429
 
 
-def test_the_state_file_outlives_a_killed_process(tmp_path: Path) -> None:
+def test_the_state_file_survives_a_killed_process(tmp_path: Path) -> None:
     state = str(tmp_path / "autotask.json")
     process, url = start_autotask_stand_in("--state", state)
     try:

@@ -1,4 +1,4 @@
-"""Faults of the stand-in: what the client sees, and what was done behind its back."""
+"""Faults of the stand-in: the client's error, and the effect on the rows."""
 
 import json
 import time
@@ -28,7 +28,7 @@ def units_now(stand_in: AutotaskStandIn) -> int:
         ("cut_body", httpx.RemoteProtocolError, True),
     ],
 )
-def test_a_lost_answer_says_nothing_about_the_change(
+def test_a_lost_answer_does_not_show_the_outcome(
     autotask_stand_in: AutotaskStandIn, kind: str, error: type[Exception], done: bool
 ) -> None:
     before = units_now(autotask_stand_in)
@@ -40,14 +40,14 @@ def test_a_lost_answer_says_nothing_about_the_change(
     assert autotask_stand_in.api.get("Companies/0").status_code == 200
 
 
-def test_a_502_after_the_change(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_502_can_come_after_the_change(autotask_stand_in: AutotaskStandIn) -> None:
     autotask_stand_in.fault("bad_gateway_after", path="ServiceAdjustments")
     answer = autotask_stand_in.api.post(PATH, json=BODY)
     assert (answer.status_code, answer.headers["Content-Type"]) == (502, "text/html")
     assert len(autotask_stand_in.rows("ContractServiceAdjustments")) == 1
 
 
-def test_truncated_json(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_fault_truncates_the_json(autotask_stand_in: AutotaskStandIn) -> None:
     autotask_stand_in.fault("truncated_json", path="Companies")
     answer = autotask_stand_in.api.get("Companies/0")
     assert answer.status_code == 200
@@ -56,7 +56,7 @@ def test_truncated_json(autotask_stand_in: AutotaskStandIn) -> None:
 
 
 @pytest.mark.parametrize("kind", ["slow_before", "slow_after"])
-def test_a_slow_answer_outlasts_the_client_and_still_lands(
+def test_a_request_is_applied_after_its_client_timed_out(
     autotask_stand_in: AutotaskStandIn, kind: str
 ) -> None:
     autotask_stand_in.fault(kind, path="ServiceAdjustments", seconds=0.6)
@@ -68,14 +68,14 @@ def test_a_slow_answer_outlasts_the_client_and_still_lands(
     assert len(autotask_stand_in.rows("ContractServiceAdjustments")) == 1
 
 
-def test_success_with_a_null_item_id(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_success_can_have_a_null_item_id(autotask_stand_in: AutotaskStandIn) -> None:
     autotask_stand_in.fault("null_item_id", path="ServiceAdjustments")
     answer = autotask_stand_in.api.post(PATH, json=BODY)
     assert (answer.status_code, answer.json()) == (200, {"itemId": None})
     assert len(autotask_stand_in.rows("ContractServiceAdjustments")) == 1
 
 
-def test_a_person_edits_between_read_and_write(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_fault_edits_units_between_reading_and_push(autotask_stand_in: AutotaskStandIn) -> None:
     edit = {"contractServiceID": 1, "day": "2026-03-10", "units": 50, "unitCost": 1}
     autotask_stand_in.fault("person_edit", path="ServiceAdjustments", edit=edit)
     assert autotask_stand_in.api.post(PATH, json=BODY).status_code == 200
@@ -91,7 +91,7 @@ def test_a_person_edits_between_read_and_write(autotask_stand_in: AutotaskStandI
         ({"kind": "thread_threshold"}, 429, "Itgenatr005"),
     ],
 )
-def test_refusals(
+def test_each_refusal_has_its_status_and_text(
     autotask_stand_in: AutotaskStandIn, fault: dict[str, Any], status: int, text: str
 ) -> None:
     autotask_stand_in.fault(**fault, path="ServiceAdjustments")
@@ -103,7 +103,7 @@ def test_refusals(
                                                  "5" if status == 429 else None)  # fmt: skip
 
 
-def test_a_fault_waits_bites_and_is_used_up(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_fault_starts_after_its_skips_and_ends(autotask_stand_in: AutotaskStandIn) -> None:
     autotask_stand_in.fault("refuse", path="Companies", after=1, times=2)
     statuses = [autotask_stand_in.api.get("Companies/0").status_code for _ in range(4)]
     assert statuses == [200, 500, 500, 200]
@@ -111,7 +111,7 @@ def test_a_fault_waits_bites_and_is_used_up(autotask_stand_in: AutotaskStandIn) 
     assert fault["hits"] == 4
 
 
-def test_the_journal_keeps_what_was_asked_but_no_secret(
+def test_the_journal_has_the_requests_without_secrets(
     autotask_stand_in: AutotaskStandIn,
 ) -> None:
     autotask_stand_in.fault("drop_after", path="ServiceAdjustments")
@@ -168,7 +168,7 @@ def test_the_journal_keeps_what_was_asked_but_no_secret(
         ("POST", "rows/ContractServices", {"contractID": 9, "serviceID": 41}),
     ],
 )
-def test_a_wrong_control_is_a_400(
+def test_an_invalid_control_request_is_a_400(
     autotask_stand_in: AutotaskStandIn, method: str, name: str, body: Any
 ) -> None:
     answer = httpx.request(method, f"{autotask_stand_in.url}/_control/{name}", json=body)
@@ -176,7 +176,7 @@ def test_a_wrong_control_is_a_400(
     assert answer.json()["errors"][0]
 
 
-def test_rows_of_ones_own_can_be_added(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_test_can_add_rows(autotask_stand_in: AutotaskStandIn) -> None:
     company = {"companyName": "New & Co", "companyType": 1, "isActive": True}
     added = autotask_stand_in.control("POST", "rows/Companies", company)
     contract = {

@@ -30,7 +30,7 @@ def test_a_ticket_is_created_and_found_by_its_external_id(
     assert TICKET.items() <= ticket.items()
 
 
-def test_nothing_stops_a_second_ticket_with_the_same_external_id(
+def test_a_second_ticket_with_the_same_external_id_is_accepted(
     autotask_stand_in: AutotaskStandIn,
 ) -> None:
     ids = {autotask_stand_in.api.post("Tickets", json=TICKET).json()["itemId"] for _ in range(2)}
@@ -58,7 +58,7 @@ def test_nothing_stops_a_second_ticket_with_the_same_external_id(
         ({"colour": "red"}, "Unable to find colour"),
     ],
 )
-def test_a_wrong_ticket_is_refused(
+def test_an_invalid_ticket_is_refused(
     autotask_stand_in: AutotaskStandIn, changes: dict[str, Any], error: str
 ) -> None:
     answer = autotask_stand_in.api.post("Tickets", json={**TICKET, **changes})
@@ -73,7 +73,7 @@ def test_a_resource_with_one_of_its_roles_is_enough(autotask_stand_in: AutotaskS
     assert answer.status_code == 200
 
 
-def test_patch_changes_what_is_named_and_nothing_else(autotask_stand_in: AutotaskStandIn) -> None:
+def test_a_patch_changes_the_named_fields_only(autotask_stand_in: AutotaskStandIn) -> None:
     ticket = autotask_stand_in.api.post("Tickets", json=TICKET).json()["itemId"]
     answer = autotask_stand_in.api.patch("Tickets", json={"id": ticket, "status": 5})
     assert answer.json() == {"itemId": ticket}
@@ -84,7 +84,9 @@ def test_patch_changes_what_is_named_and_nothing_else(autotask_stand_in: Autotas
 @pytest.mark.parametrize(
     "body", [{}, {"id": 1}, {"id": 7000, "title": ""}, {"id": 7000, "status": 77}]
 )
-def test_a_wrong_patch_is_refused(autotask_stand_in: AutotaskStandIn, body: dict[str, Any]) -> None:
+def test_an_invalid_patch_is_refused(
+    autotask_stand_in: AutotaskStandIn, body: dict[str, Any]
+) -> None:
     before = autotask_stand_in.rows("Tickets")
     assert autotask_stand_in.api.patch("Tickets", json=body).status_code == 500
     assert autotask_stand_in.rows("Tickets") == before

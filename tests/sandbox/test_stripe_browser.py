@@ -96,7 +96,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def enter(page: Page, number: str, *, cvc: str = "123") -> FrameLocator:
-    """Type a card as a person would: the form goes on to the next field by itself."""
+    """Type a card as a person does: the form moves to the next field automatically."""
     card = page.frame_locator("#card iframe")
     card.locator("#number").click()
     page.keyboard.type(number)
@@ -144,28 +144,28 @@ def test_a_card_is_saved_and_the_host_never_sees_it(
 
 
 @pytest.mark.parametrize(
-    ("press", "told"),
+    ("press", "outcome"),
     [
         ("#complete", ("succeeded", "succeeded")),
         ("#fail", ("unable to authenticate", "requires_payment_method")),
     ],
 )
-def test_a_card_that_asks_its_holder(
-    stripe_account: StripeStandIn, shop: Shop, page: Page, press: str, told: tuple[str, str]
+def test_a_card_can_need_its_holders_authentication(
+    stripe_account: StripeStandIn, shop: Shop, page: Page, press: str, outcome: tuple[str, str]
 ) -> None:
     intent = new_setup(stripe_account)
     page.goto(f"{shop.url}#{intent.client_secret}")
     enter(page, "4000002500003155")
     page.locator("#save").click()
     page.frame_locator("iframe[title='Authentication by your bank']").locator(press).click()
-    shown, status = told
+    shown, status = outcome
     assert shown in result(page)
     assert page.locator("iframe").count() == 1
     client = stripe_account.client().v1
     assert client.setup_intents.retrieve(intent.id).status == status
 
 
-def test_wrong_and_declined_cards_are_told_at_their_field(
+def test_invalid_and_declined_cards_have_an_error_at_their_field(
     stripe_account: StripeStandIn, shop: Shop, page: Page
 ) -> None:
     intent = new_setup(stripe_account)
@@ -189,7 +189,7 @@ def test_wrong_and_declined_cards_are_told_at_their_field(
     assert card.locator("#number-problem").inner_text() == "Your card has insufficient funds."
 
 
-def test_the_browser_goes_back_where_it_was_told(
+def test_the_browser_returns_to_the_return_url(
     stripe_account: StripeStandIn, shop: Shop, page: Page
 ) -> None:
     intent = new_setup(stripe_account)
@@ -222,7 +222,7 @@ def test_a_payment_refused_off_session_is_confirmed_by_its_holder(
     assert stripe_account.charges(customer=customer)["amount_charged"] == 2500
 
 
-def test_a_redirect_to_the_bank_comes_back(
+def test_a_redirect_to_the_bank_returns_to_the_portal(
     stripe_account: StripeStandIn, shop: Shop, page: Page
 ) -> None:
     customer, card = stripe_account.customer_with("pm_card_authenticationRequired")

@@ -1,4 +1,4 @@
-"""Every test card does what Stripe says it does."""
+"""Every test card behaves as Stripe documents it."""
 
 import pytest
 import stripe
@@ -35,7 +35,7 @@ def set_up(stand_in: StripeStandIn, number: str) -> tuple[str, stripe.SetupInten
 
 
 @pytest.mark.parametrize("number", cards.FINE_NUMBERS)
-def test_fine_cards_are_set_up_and_charged(stripe_account: StripeStandIn, number: str) -> None:
+def test_good_cards_are_set_up_and_charged(stripe_account: StripeStandIn, number: str) -> None:
     customer, intent = set_up(stripe_account, number)
     assert intent.status == "succeeded"
     paid = stripe_account.client().v1.payment_intents.create(
@@ -63,7 +63,7 @@ def test_fine_cards_are_set_up_and_charged(stripe_account: StripeStandIn, number
         ("4000000000000119", "processing_error", "processing_error"),
     ],
 )
-def test_declined_cards(
+def test_each_declined_card_has_its_code(
     stripe_account: StripeStandIn, number: str, code: str, decline_code: str
 ) -> None:
     client = stripe_account.client().v1
@@ -89,7 +89,7 @@ def test_declined_cards(
     assert failed.value.error.setup_intent.status == "requires_payment_method"
 
 
-def test_a_card_that_attaches_but_is_declined_when_charged(stripe_account: StripeStandIn) -> None:
+def test_a_card_can_attach_and_be_declined_when_charged(stripe_account: StripeStandIn) -> None:
     customer, card = stripe_account.customer_with("pm_card_chargeCustomerFail")
     refused = charge(stripe_account, customer, card)
     assert refused.error is not None
@@ -128,7 +128,7 @@ def test_a_failed_authentication_sets_nothing_up(stripe_account: StripeStandIn) 
     assert client.customers.payment_methods.list(customer).data == []
 
 
-def test_an_off_session_charge_that_needs_its_holder(stripe_account: StripeStandIn) -> None:
+def test_an_off_session_charge_can_need_authentication(stripe_account: StripeStandIn) -> None:
     customer, intent = set_up(stripe_account, "4000002760003184")
     stripe_account.control("POST", "authentications", intent=intent.id, outcome="complete")
     card = str(intent.payment_method)
@@ -153,7 +153,7 @@ def test_an_off_session_charge_that_needs_its_holder(stripe_account: StripeStand
         client.payment_intents.confirm(payment.id, {"payment_method": card, "off_session": True})
 
 
-def test_authenticated_and_still_without_funds(stripe_account: StripeStandIn) -> None:
+def test_an_authenticated_card_can_lack_funds(stripe_account: StripeStandIn) -> None:
     customer, intent = set_up(stripe_account, "4000008260003178")
     stripe_account.control("POST", "authentications", intent=intent.id, outcome="complete")
     refused = charge(stripe_account, customer, str(intent.payment_method))
@@ -173,7 +173,7 @@ def test_authenticated_and_still_without_funds(stripe_account: StripeStandIn) ->
         ({"number": "4111111111111111"}, "card_declined"),
     ],
 )
-def test_what_is_entered_is_checked(
+def test_entered_card_details_are_checked(
     stripe_account: StripeStandIn, card: dict[str, object], code: str
 ) -> None:
     with pytest.raises(stripe.CardError) as refused:
@@ -188,7 +188,7 @@ def test_a_card_expires_with_the_clock(stripe_account: StripeStandIn) -> None:
 
 
 @pytest.mark.parametrize("answer", ["lost_card", "insufficient_funds", "do_not_honor"])
-def test_a_card_on_file_can_be_told_to_fail(stripe_account: StripeStandIn, answer: str) -> None:
+def test_an_attached_card_can_be_set_to_fail(stripe_account: StripeStandIn, answer: str) -> None:
     customer, card = stripe_account.customer_with()
     stripe_account.control("POST", "cards", payment_method=card, answer=answer)
     refused = charge(stripe_account, customer, card)
@@ -199,7 +199,7 @@ def test_a_card_on_file_can_be_told_to_fail(stripe_account: StripeStandIn, answe
         charge(stripe_account, customer, card)
 
 
-def test_confirming_on_session_needs_a_way_back(stripe_account: StripeStandIn) -> None:
+def test_confirming_on_session_needs_a_return_url(stripe_account: StripeStandIn) -> None:
     client = stripe_account.client().v1.payment_intents
     params = {"amount": 900, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
     with pytest.raises(stripe.InvalidRequestError, match="return_url"):

@@ -1,4 +1,4 @@
-"""Timeouts after the work, dead processes: what a client must survive."""
+"""Faults of the stand-in: timeouts after the work, killed processes."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ def charge(stand_in: StripeStandIn, key: str, *, retries: int = 0) -> stripe.Pay
     )
 
 
-def test_the_answer_is_lost_after_the_money_is_taken(stripe_account: StripeStandIn) -> None:
+def test_an_answer_can_be_lost_after_the_charge(stripe_account: StripeStandIn) -> None:
     stripe_account.customer_with()
     stripe_account.fault("commit_then_timeout", path="/v1/payment_intents", times=2)
     for _ in range(2):
@@ -41,7 +41,7 @@ def test_the_answer_is_lost_after_the_money_is_taken(stripe_account: StripeStand
     assert listed.metadata.to_dict() == {"invoice": "9", "attempt": "a-1"}
 
 
-def test_a_timeout_before_the_work_takes_nothing(stripe_account: StripeStandIn) -> None:
+def test_a_timeout_before_the_work_charges_nothing(stripe_account: StripeStandIn) -> None:
     stripe_account.customer_with()
     stripe_account.fault("timeout", path="/v1/payment_intents", seconds=0.2)
     with pytest.raises(stripe.APIConnectionError):
@@ -58,7 +58,7 @@ def test_the_sdk_retries_through_a_fault(stripe_account: StripeStandIn) -> None:
     assert stripe_account.charges()["succeeded"] == 1
 
 
-def test_faults_meet_only_what_they_name(stripe_account: StripeStandIn) -> None:
+def test_faults_apply_to_the_named_requests_only(stripe_account: StripeStandIn) -> None:
     stripe_account.customer_with()
     stripe_account.fault("unsaved_500", method="GET", path="/v1/customers/*", skip=1)
     client = stripe_account.client().v1
@@ -71,13 +71,15 @@ def test_faults_meet_only_what_they_name(stripe_account: StripeStandIn) -> None:
 
 
 @pytest.mark.parametrize("order", [{"kind": "flood"}, {"kind": "slow", "times": 0}, {"type": "x"}])
-def test_a_wrong_order_is_refused(stripe_account: StripeStandIn, order: dict[str, object]) -> None:
+def test_an_invalid_fault_is_refused(
+    stripe_account: StripeStandIn, order: dict[str, object]
+) -> None:
     with pytest.raises(AssertionError, match="error"):
         stripe_account.control("POST", "faults", **order)
 
 
 @pytest.mark.proof
-def test_a_killed_stand_in_forgets_nothing(tmp_path: Path) -> None:
+def test_a_killed_stand_in_keeps_its_state(tmp_path: Path) -> None:
     state = str(tmp_path / "stripe.sqlite")
     process, url = start_stripe_stand_in("--state", state)
     stand_in = StripeStandIn(url, account="durable")

@@ -1,4 +1,4 @@
-"""One key, one answer."""
+"""Idempotency keys: one key, one answer."""
 
 import threading
 import time
@@ -101,7 +101,7 @@ def test_a_rate_limit_is_not_kept_under_the_key(shop: StripeStandIn) -> None:
 
 
 @pytest.mark.parametrize(("work", "charged"), [(True, 1), (False, 0)])
-def test_a_saved_500_stays_whatever_it_did(shop: StripeStandIn, work: bool, charged: int) -> None:
+def test_a_saved_500_is_replayed(shop: StripeStandIn, work: bool, charged: int) -> None:
     shop.fault("saved_500", path="/v1/payment_intents", work=work)
     for _ in range(2):
         with pytest.raises(stripe.APIError) as failed:
@@ -110,7 +110,7 @@ def test_a_saved_500_stays_whatever_it_did(shop: StripeStandIn, work: bool, char
     assert shop.charges()["succeeded"] == charged
 
 
-def test_an_unsaved_500_may_be_tried_again(shop: StripeStandIn) -> None:
+def test_an_unsaved_500_can_be_tried_again(shop: StripeStandIn) -> None:
     shop.fault("unsaved_500", path="/v1/payment_intents")
     with pytest.raises(stripe.APIError):
         charge(shop, "attempt-1")
@@ -134,7 +134,7 @@ def test_a_key_in_flight_is_a_conflict(shop: StripeStandIn) -> None:
     assert shop.charges()["succeeded"] == 1
 
 
-def test_a_key_is_forgotten_after_a_day_or_on_order(shop: StripeStandIn) -> None:
+def test_a_key_is_deleted_after_a_day_or_on_request(shop: StripeStandIn) -> None:
     first = charge(shop, "attempt-1")
     shop.control("POST", "clock", shift_seconds=86_000)
     assert charge(shop, "attempt-1").id == first.id

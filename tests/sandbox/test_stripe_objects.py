@@ -1,4 +1,4 @@
-"""The stand-in refuses what Stripe refuses: parameters, owners, spent cards."""
+"""The stand-in refuses the same requests as Stripe: parameters, owners, detached cards."""
 
 import ast
 import inspect
@@ -43,7 +43,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize(("url", "known"), KNOWN.items(), ids=str)
-def test_takes_no_parameter_that_the_api_version_lacks(
+def test_parameters_outside_of_the_api_version_are_refused(
     url: tuple[str, str], known: type[object]
 ) -> None:
     route = next(route for route in routes.ROUTES if (route.method, route.pattern) == url)
@@ -53,7 +53,7 @@ def test_takes_no_parameter_that_the_api_version_lacks(
     assert set(route.rules) <= fields
 
 
-def test_asks_for_what_the_sdk_says_is_required() -> None:
+def test_parameters_that_the_sdk_requires_are_required() -> None:
     source = ast.parse(inspect.getsource(inspect.getmodule(sdk.PaymentIntentCreateParams)))
     (body,) = [
         node.body
@@ -91,7 +91,7 @@ def test_asks_for_what_the_sdk_says_is_required() -> None:
         ({"amount": 500, "currency": "usd", "customer": "cus_no"}, "resource_missing", "customer"),
     ],
 )
-def test_refuses_wrong_parameters(
+def test_invalid_parameters_are_refused(
     stripe_account: StripeStandIn, params: dict[str, object], code: str, param: str
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -122,7 +122,7 @@ def test_unknown_urls_keys_and_ids_are_refused(stripe_account: StripeStandIn) ->
         stripe_account.client().v1.customers.retrieve("cus_x")
 
 
-def test_accounts_see_nothing_of_each_other(stripe_account: StripeStandIn) -> None:
+def test_accounts_do_not_see_each_others_objects(stripe_account: StripeStandIn) -> None:
     customer, card = stripe_account.customer_with()
     other = stripe_account.client("sk_test_elsewhere").v1
     assert other.customers.list().data == []
@@ -132,7 +132,7 @@ def test_accounts_see_nothing_of_each_other(stripe_account: StripeStandIn) -> No
         other.payment_methods.detach(card)
 
 
-def test_customers_keep_and_clear_what_they_are_told(stripe_account: StripeStandIn) -> None:
+def test_customer_fields_are_stored_and_cleared(stripe_account: StripeStandIn) -> None:
     customers = stripe_account.client().v1.customers
     made = customers.create(
         {
@@ -201,7 +201,7 @@ def test_a_foreign_or_detached_card_cannot_be_charged(stripe_account: StripeStan
     assert stripe_account.charges()["succeeded"] == 1
 
 
-def test_lists_go_page_by_page_both_ways(stripe_account: StripeStandIn) -> None:
+def test_lists_have_pages_in_both_directions(stripe_account: StripeStandIn) -> None:
     client = stripe_account.client().v1
     customer, _ = stripe_account.customer_with()
     made = [

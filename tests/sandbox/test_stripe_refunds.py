@@ -1,4 +1,4 @@
-"""Money given back and contested, never more than was taken."""
+"""Refunds and disputes, which never exceed their charge."""
 
 import pytest
 import stripe
@@ -21,7 +21,7 @@ def paid(stripe_account: StripeStandIn) -> stripe.PaymentIntent:
     )
 
 
-def test_refunds_stop_at_the_charge(
+def test_refunds_never_exceed_the_charge(
     stripe_account: StripeStandIn, paid: stripe.PaymentIntent
 ) -> None:
     client = stripe_account.client().v1
@@ -58,7 +58,7 @@ def test_refunds_need_one_successful_charge(
         refunds.create({"payment_intent": unpaid.id})
 
 
-def test_the_dashboard_refunds_and_the_bank_sends_it_back(
+def test_a_refund_from_the_dashboard_can_fail_at_the_bank(
     stripe_account: StripeStandIn, paid: stripe.PaymentIntent
 ) -> None:
     made = stripe_account.control("POST", "refunds", payment_intent=paid.id, amount=300)

@@ -1,4 +1,4 @@
-"""Events arrive signed, again after a failure, and disturbed on order."""
+"""Webhook events: signed, delivered again after a failure, with faults on request."""
 
 import json
 
@@ -54,7 +54,7 @@ def test_events_verify_with_the_real_sdk(stripe_account: StripeStandIn, heard: L
     assert logged.type == "payment_intent.succeeded"
 
 
-def test_a_refused_event_comes_again(stripe_account: StripeStandIn, heard: Listener) -> None:
+def test_a_refused_event_is_delivered_again(stripe_account: StripeStandIn, heard: Listener) -> None:
     heard.refuse = 3
     stripe_account.client().v1.customers.create({})
     heard.wait_for(lambda heard: len(heard.received) == 4)
@@ -70,14 +70,16 @@ def test_held_events_wait_for_their_release(stripe_account: StripeStandIn, heard
     heard.wait_for(lambda heard: "payment_intent.succeeded" in heard.types())
 
 
-def test_events_come_twice_on_order(stripe_account: StripeStandIn, heard: Listener) -> None:
+def test_events_are_delivered_twice_on_request(
+    stripe_account: StripeStandIn, heard: Listener
+) -> None:
     stripe_account.control("POST", "webhook", copies=2)
     stripe_account.client().v1.customers.create({})
     heard.wait_for(lambda heard: len(heard.received) == 2)
     assert heard.received[0][0] == heard.received[1][0]
 
 
-def test_events_come_in_another_order_on_order(
+def test_events_are_delivered_in_another_order_on_request(
     stripe_account: StripeStandIn, heard: Listener
 ) -> None:
     stripe_account.control("POST", "webhook", held=True, shuffle=True)
@@ -100,7 +102,7 @@ def test_a_dropped_event_can_be_sent_again(stripe_account: StripeStandIn, heard:
     assert lost.id in {delivery["event"] for delivery in dropped}
 
 
-def test_what_was_before_is_told(stripe_account: StripeStandIn) -> None:
+def test_an_update_event_has_the_previous_values(stripe_account: StripeStandIn) -> None:
     client = stripe_account.client().v1
     customer = client.customers.create({"name": "Before"})
     client.customers.update(customer.id, {"name": "After"})

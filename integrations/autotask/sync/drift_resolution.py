@@ -41,9 +41,9 @@ def decide(
     current.decided_serial = last_serials(mappings=[mapping]).get(mapping.pk, 0)
     current.save(update_fields=["decided_at", "decision", "decided_by_name", "decided_serial"])
     if is_accepted:
-        mapping.accepted_units, mapping.accepted_month = current.theirs_units, current.month
+        mapping.accepted_units, mapping.accepted_month = current.persons_units, current.month
         mapping.save(update_fields=["accepted_units", "accepted_month"])
-    if not is_accepted or current.theirs_units != current.observed_units:
+    if not is_accepted or current.persons_units != current.observed_units:
         request_run(kind=SyncRun.Kind.MANUAL, actor=actor, now=now, mapping=mapping)
     audit.record(
         actor=actor,
@@ -51,7 +51,7 @@ def decide(
         subject=f"{mapping.company_name}, {mapping.service_name}",
         organization=mapping.organization,
         before={"expected": current.expected_units, "observed": current.observed_units},
-        after={"units": current.theirs_units if is_accepted else current.desired_units},
+        after={"units": current.persons_units if is_accepted else current.desired_units},
         now=now,
     )
     return current

@@ -121,9 +121,9 @@ def open_drift(
         month=month.first_day,
         expected_units=expected_units,
         observed_units=row.units,
-        theirs_units=persons_units,
+        persons_units=persons_units,
         desired_units=desired_units,
         expected_unit_cost=mapping.confirmed_unit_cost,
         observed_cost_total=row.cost,
-        found_at=now,
+        detected_at=now,
     )

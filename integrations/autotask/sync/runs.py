@@ -61,7 +61,7 @@ def request_run(
         kind=kind,
         day=last_finished_day(now=now, zone=current_provider().billing_zone()),
         mapping=mapping,
-        ordered_by_name=actor.name,
+        requested_by_name=actor.name,
         created_at=now,
     )
     _enqueue(run, now=now)

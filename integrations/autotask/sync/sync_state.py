@@ -110,7 +110,7 @@ def _resolution(drift: Drift | None, pushes: Sequence[Push]) -> DriftResolution 
         is_done = reading is not None and reading.outcome != PushOutcome.NOT_APPLIED
         if is_done and push.serial > drift.decided_serial:
             return None
-    target = drift.theirs_units if drift.decision == Decision.ACCEPT else None
+    target = drift.persons_units if drift.decision == Decision.ACCEPT else None
     if target == drift.observed_units:
         return None
     return DriftResolution(drift.observed_units, drift.observed_cost_total, target)

@@ -1,4 +1,4 @@
-// The card form inside its frame: formats, checks, and confirms the intent by itself.
+// The card form inside its frame: it formats, checks, and confirms the intent itself.
 "use strict";
 
 const HOST = new URLSearchParams(location.search).get("host") || location.origin;
@@ -156,13 +156,13 @@ function paintPostal() {
   measure();
 }
 
-// The host hears of a change only when there is one, as from Stripe.
-let told = "";
+// Report a change to the host only when there is one, as Stripe does.
+let reported = "";
 function changed() {
   const complete = ids.every((field) => !problem(field));
   const empty = ["number", "expiry", "cvc"].every((field) => !inputs[field].value);
-  if (told === `${complete} ${empty}`) return;
-  told = `${complete} ${empty}`;
+  if (reported === `${complete} ${empty}`) return;
+  reported = `${complete} ${empty}`;
   say("change", { event: { complete, empty, collapsed: false, value: { type: "card" } } });
 }
 

@@ -125,7 +125,7 @@ def test_an_edit_between_reading_and_push_becomes_a_drift(
     assert scenario.check(scenario.sync()).outcome == "drift"
     assert scenario.units() == 46
     # Only an answer proves that our own change is in the units.
-    assert drift.theirs_units == (46 if lost_answer else 20)
+    assert drift.persons_units == (46 if lost_answer else 20)
     assert len(scenario.adjustments()) == 1
 
 
@@ -164,5 +164,5 @@ def test_a_refused_duplicate_reveals_an_edit_that_hid_our_change(scenario: PsaSc
     scenario.stand_in.fault("drop_after", path="ServiceAdjustments")
     run = scenario.sync(slices=6)
     assert scenario.check(run).outcome == "drift"
-    assert Drift.objects.get().theirs_units == 69
+    assert Drift.objects.get().persons_units == 69
     assert len(scenario.adjustments()) == 1
