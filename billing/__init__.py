@@ -1,1 +1,1 @@
-"""Contracts, invoices, charging, documents: one provider's schema."""
+"""Billing of providers: contracts, invoices, documents, payments and dunning."""

@@ -1,4 +1,4 @@
-"""The choices that billing's arithmetic and its models share. No ORM."""
+"""Choices shared by rating and the models. No ORM."""
 
 from django.db.models import TextChoices
 
@@ -11,7 +11,7 @@ class ContractKind(TextChoices):
 
 
 class InvoiceKind(TextChoices):
-    """Why an invoice is issued; one of each for a month at most, but for orders."""
+    """Why an invoice is issued. A month has one invoice of each kind, and any number of orders."""
 
     USAGE = "usage", "Usage"
     COMMITMENT = "commitment", "Commitment"
@@ -27,7 +27,7 @@ class LineKind(TextChoices):
     OVERAGE = "overage", "The quantity above the commitment"
     PACK = "pack", "A pack of monthly active users, as ordered"
     BASIS = "basis", "An organization's high-water mark, covered or counted elsewhere"
-    ADJUSTMENT = "adjustment", "Told late, for a month closed before"
+    ADJUSTMENT = "adjustment", "Reported late"
 
 
 class Collection(TextChoices):

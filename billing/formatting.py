@@ -1,4 +1,4 @@
-"""How billing writes dates, instants and quantities, on pages and in documents."""
+"""Texts of dates, instants and quantities on pages and in documents."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 
 def date_text(day: date) -> str:
-    """A date nobody mistakes: 1 November 2026."""
+    """A date in full: 1 November 2026."""
     return f"{day.day} {day:%B %Y}"
 
 
@@ -27,13 +27,13 @@ def instant_text(at: datetime, zone: ZoneInfo) -> str:
 
 
 def sortable_instant(at: datetime, zone: ZoneInfo) -> str:
-    """The same for a column: 2026-10-14 09:31:07 +02:00."""
+    """An instant for a CSV column: 2026-10-14 09:31:07 +02:00."""
     local = at.astimezone(zone)
     return f"{local:%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
 
 
 def quantity_text(quantity: Decimal, unit: str) -> str:
-    """A quantity without idle decimals, with its unit: 1,234 users."""
+    """A quantity without trailing zeros, with its unit: 1,234 users."""
     number = f"{quantity:,f}"
     number = number.rstrip("0").rstrip(".") if "." in number else number
     return f"{number} {unit.removesuffix('s') if number == '1' else unit}"

@@ -1,4 +1,4 @@
-"""Money in integer minor units: exponents, the one rounding function, the one way to print it."""
+"""Money in integer minor units: exponents, rounding and formatting."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -14,29 +14,29 @@ _STRIPE_EXPONENTS = dict.fromkeys(
     ),
     2,
 )
-# Stripe charges these only in multiples of so many minor units.
+# Stripe charges these currencies only in multiples of this many minor units.
 _SMALLEST_STEP = {
     **dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 10),
     **dict.fromkeys(("ISK", "UGX"), 100),
 }
-# Quantities of 14 and prices of 12 digits multiplied, with room for tax.
+# Enough for a quantity of 14 digits times a price of 12, with tax.
 _PRECISION = 60
 
 
 @lru_cache
 def exponent(currency: str) -> int:
-    """How many decimals the minor unit of an ISO 4217 currency has, as Stripe counts them.
+    """The decimals of an ISO 4217 currency's minor unit at Stripe.
 
-    Babel's figures (CLDR), corrected where Stripe's minor unit is another one.
+    From Babel (CLDR), corrected for the currencies where Stripe differs.
     """
     return _STRIPE_EXPONENTS.get(currency, get_currency_precision(currency))
 
 
 def round_minor(amount: Decimal, currency: str) -> int:
-    """The amount (in major units) as minor units, rounded half away from zero.
+    """Convert an amount in major units to minor units, rounded half away from zero.
 
-    The only place where money is rounded. The result is one that can be charged: three-decimal
-    currencies in steps of ten minor units, ISK and UGX in whole units (Stripe, Currencies).
+    The only place where money is rounded. The result can be charged: currencies with three decimals
+    in steps of ten minor units, ISK and UGX in whole units (Stripe, Currencies).
     """
     step = _SMALLEST_STEP.get(currency, 1)
     with localcontext(prec=_PRECISION, rounding=ROUND_HALF_UP):
@@ -45,13 +45,13 @@ def round_minor(amount: Decimal, currency: str) -> int:
 
 
 def major(minor: int, currency: str) -> Decimal:
-    """Minor units as a Decimal in major units, exactly: 123450 of USD is 1234.50."""
+    """Convert minor units to major units exactly: 123450 in USD is 1234.50."""
     with localcontext(prec=_PRECISION):
         return Decimal(minor).scaleb(-exponent(currency))
 
 
 def format_money(minor: int, currency: str) -> str:
-    """Minor units as people read them, with every decimal of the currency: "$1,234.50"."""
+    """Minor units as text with all decimals of the currency: "$1,234.50"."""
     decimals = exponent(currency)
     pattern = "¤#,##0" + ("." + "0" * decimals if decimals else "")
     return format_currency(
@@ -66,7 +66,7 @@ def format_amounts(minor_by_currency: Mapping[str, int]) -> str:
 
 
 def format_unit_price(price: Decimal, currency: str) -> str:
-    """A unit price with its currency's decimals, and up to four where it has more: "$0.0125"."""
+    """A unit price in major units, with the currency's decimals up to four: "$0.0125"."""
     decimals = exponent(currency)
     pattern = "¤#,##0" + ("." if decimals < _UNIT_PRICE_DECIMALS else "")
     pattern += "0" * decimals + "#" * (_UNIT_PRICE_DECIMALS - decimals)

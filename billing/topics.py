@@ -1,4 +1,4 @@
-"""Names of billing's durable work; `effects` registers who does it."""
+"""Outbox topics of billing; `billing.outbox_handlers` registers their handlers."""
 
 DOCUMENTS = "billing.documents"
 CHARGE = "billing.charge"

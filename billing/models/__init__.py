@@ -1,4 +1,4 @@
-"""Money owed, asked for and received: one provider's schema."""
+"""Models of contracts, invoices, payments and corrections, in each provider's schema."""
 
 from billing.models.chargebacks import Chargeback
 from billing.models.contract_documents import ContractDocument, RenewalNotice, TermsAcceptance

@@ -1,4 +1,4 @@
-"""Payments contested by the card's holder: what the bank took back, and how it ended."""
+"""Chargebacks: payments that the card holder disputes at the bank."""
 
 from typing import ClassVar
 
@@ -8,15 +8,15 @@ from billing.models.payments import Payment
 
 
 class Chargeback(models.Model):
-    """A dispute of a payment at Stripe, known by its id there.
+    """A dispute of a payment at Stripe; rows copy Stripe's state and are never edited by hand.
 
-    While it is open the payment still counts. Lost, its amount is owed again from `closed_at` on,
-    and is never charged automatically; won, nothing has changed. Written from what Stripe says
-    when asked, never by hand. Amounts are in minor units of `currency`.
+    While it is open the payment still counts. If it is lost, its amount is owed again from
+    `closed_at` on and is never charged automatically; if it is won, nothing changes. Amounts are in
+    minor units of `currency`.
     """
 
     class State(models.TextChoices):
-        """Whether the bank has decided."""
+        """The decision of the bank."""
 
         OPEN = "open", "Contested"
         WON = "won", "Payment stays"

@@ -1,4 +1,4 @@
-"""What was agreed, as it can be shown: the contract's document, its notices, the accepted terms."""
+"""Records of a contract: its document, its renewal notices, the accepted terms of service."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from billing.models.contracts import Contract
 
 
 class ContractDocument(models.Model):
-    """A contract's PDF as rendered, with the parties it names: kept for good with its SHA-256."""
+    """The PDF of a contract with its parties and SHA-256: rendered once, never deleted."""
 
     contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="document")
     seller = models.JSONField()
@@ -22,7 +22,7 @@ class ContractDocument(models.Model):
 
 
 class RenewalNotice(models.Model):
-    """That a contract renews or ends on a day, mailed ahead: once for each such day."""
+    """A mailed notice that a contract renews or ends on a day; one for each day."""
 
     contract = models.ForeignKey(
         Contract, on_delete=models.PROTECT, related_name="renewal_notices", db_index=False
@@ -43,7 +43,7 @@ class RenewalNotice(models.Model):
 
 
 class TermsAcceptance(models.Model):
-    """Which version of the terms was accepted, when and by whom: the first time of each version."""
+    """The first acceptance of a version of the terms of service."""
 
     version = models.CharField(max_length=40, unique=True)
     accepted_at = models.DateTimeField()

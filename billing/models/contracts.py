@@ -1,4 +1,4 @@
-"""What was agreed: who pays, at which price, with which terms."""
+"""The billing profile of a provider and its contracts."""
 
 from datetime import date
 from typing import Any, ClassVar
@@ -19,17 +19,17 @@ class BillingProfileQuerySet(models.QuerySet["BillingProfile"]):
     """The billing profile of the current provider."""
 
     def current(self) -> "BillingProfile | None":
-        """The one row; None until the provider or operations saved it first."""
+        """The one row; None until the provider or operations first save it."""
         return self.filter(pk=1).first()
 
 
 class BillingProfile(models.Model):
-    """Whom invoices are made out to and where they go (id 1); copied onto each at issue.
+    """The name, address and contacts on a provider's invoices; copied to each invoice at issue.
 
-    `tax_rate` is a percentage, set by operations. `contact_emails` get invoices and notices.
-    `address` and `mailing_address` hold the parts that `billing.customer.addresses` knows, of
-    the country beside them; `address_lines` is the former in that country's own form, as invoices
-    show it. Empty parts beside lines: typed before there were parts, and still good for invoices.
+    One row, id 1. `tax_rate` is a percentage, set by operations. `contact_emails` receive invoices
+    and notices. `address` and `mailing_address` hold the parts of `billing.customer.addresses` for
+    `country` and `mailing_country`. `address_lines` is `address` in the country's format, as
+    invoices print it; a profile saved before parts existed has only these lines.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
@@ -67,7 +67,7 @@ class ContractQuerySet(models.QuerySet["Contract"]):
     """Contracts of the current provider."""
 
     def current(self, month: Month) -> "Contract | None":
-        """The contract that covers the month's first day; it bills the whole month."""
+        """The contract that covers the month's first day, and so bills the month, or None."""
         day = month.first_day
         return (
             self.filter(models.Q(ends_on=None) | models.Q(ends_on__gt=day), starts_on__lte=day)
@@ -77,16 +77,16 @@ class ContractQuerySet(models.QuerySet["Contract"]):
 
 
 class Contract(models.Model):
-    """A price agreed from a month on: pay-as-you-go, or a number of committed seats.
+    """A price agreed from a month on: pay as you go, or for a committed quantity.
 
-    Package name, metric and price are copied: a later change of the offer changes no contract.
-    A month is billed by the contract in force on its first day. `invoice_agreement` means invoices
-    by mail instead of the card; below `automatic_limit_minor` a card is charged by itself. Without
-    `ends_on` it renews itself, term after term (`billing.contracts.duration`).
+    Package name, metric and price are copied, so a later change of the package changes no contract.
+    The contract that is active on the first day of a month bills the month. `invoice_agreement`:
+    invoices are mailed, not charged to a card. Invoices below `automatic_limit_minor` are charged
+    automatically. Without `ends_on` it renews after each term (`billing.contracts.renewals`).
     """
 
     class Term(models.TextChoices):
-        """For how long it is agreed at a time."""
+        """The length of a term."""
 
         MONTHLY = "monthly", "Monthly"
         ANNUAL = "annual", "Annual"
@@ -134,12 +134,12 @@ class Contract(models.Model):
         return f"{self.package_name} from {self.starts_on}"
 
     def covers(self, day: date) -> bool:
-        """Whether the contract holds on this day; `ends_on` is the first day after it."""
+        """Whether the contract is active on this day; `ends_on` is the first day after it."""
         return self.starts_on <= day and (self.ends_on is None or self.ends_on > day)
 
     @property
     def unit(self) -> str:
-        """What its quantities count, in the plural and short: users, devices, seats, MAU."""
+        """The short plural unit of its quantities: users, devices, seats, MAU."""
         return Metric(self.metric).short_unit
 
     def price_of(self, average: float) -> int:
@@ -147,7 +147,7 @@ class Contract(models.Model):
         return round_minor(round(average * 100) * self.unit_price / 100, self.currency)
 
     def summary(self) -> dict[str, Any]:
-        """What an invoice keeps of its contract; the unit price as a decimal text."""
+        """The copy that an invoice keeps of its contract; the unit price is a decimal string."""
         return {
             "id": self.pk,
             "kind": self.kind,

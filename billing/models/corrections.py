@@ -1,4 +1,4 @@
-"""What corrects an issued invoice, which itself never changes: credit notes, refunds, disputes."""
+"""Corrections of an issued invoice, which never changes: credit notes, refunds, disputes."""
 
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -10,11 +10,11 @@ from billing.money import format_money
 
 
 class CreditNote(models.Model):
-    """Part of an invoice taken back, as issued; it never changes either.
+    """A reduction of an invoice; like the invoice, it never changes after issue.
 
-    Money is in minor units of `currency` and positive. Numbers are `PREFIX-CN-000001` without gaps
-    per provider. Parties and tax are those of the invoice. All notes of an invoice together are
-    never more than the invoice.
+    Amounts are positive, in minor units of `currency`. Numbers are `PREFIX-CN-000001`, without gaps
+    per provider. Parties and tax rate are those of the invoice. The credit notes of an invoice
+    never exceed its total.
     """
 
     number = models.CharField(max_length=30, unique=True)
@@ -51,12 +51,12 @@ class CreditNote(models.Model):
         return self.number
 
     def billing_zone(self) -> ZoneInfo:
-        """The provider's billing zone as it was at issue: all of its dates are of this zone."""
+        """The provider's billing zone at issue; all dates of the credit note are in it."""
         return ZoneInfo(self.billing_time_zone)
 
 
 class CreditNoteLine(models.Model):
-    """One line as issued, before tax; of an invoice's line, or of the invoice as a whole."""
+    """A line before tax; it credits a line of the invoice, or the invoice as a whole."""
 
     credit_note = models.ForeignKey(
         CreditNote, on_delete=models.PROTECT, related_name="lines", db_index=False
@@ -80,7 +80,7 @@ class CreditNoteLine(models.Model):
 
 
 class CreditNoteDocument(models.Model):
-    """The bytes of a credit note's PDF and their SHA-256 (hex): rendered once, kept for good."""
+    """The PDF of a credit note and its SHA-256 (hex): rendered once, never deleted."""
 
     credit_note = models.OneToOneField(
         CreditNote, on_delete=models.PROTECT, related_name="document"
@@ -94,15 +94,15 @@ class CreditNoteDocument(models.Model):
 
 
 class Refund(models.Model):
-    """Money of a payment given back; the row commits before Stripe is asked.
+    """A refund of a payment; the row commits before the request to Stripe.
 
-    From its order on it counts as given back, so that two orders never return more than was paid;
-    only a failed one counts no more. `credit_note` is None where the payment had come on top of
-    what was owed. A bank transfer is given back by hand: booked as succeeded, with its reference.
+    It reduces the paid amount as soon as it is ordered, so two orders never refund more than was
+    paid; a failed refund no longer does. `credit_note` is None if the payment was an overpayment.
+    Operations refund a bank transfer by hand and record it as succeeded, with its reference.
     """
 
     class State(models.TextChoices):
-        """Where the refund stands."""
+        """The progress of the refund."""
 
         PENDING = "pending", "On its way"
         SUCCEEDED = "succeeded", "Refunded"
@@ -145,15 +145,15 @@ class Refund(models.Model):
 
 
 class LineDispute(models.Model):
-    """A line that the billing admin does not accept; open until operations answer.
+    """A billing admin's dispute of an invoice line; open until operations answer.
 
-    While it is open, `amount_minor` (the line's, with its tax, when it was disputed) is neither
-    charged automatically nor dunned. Accepted means credited with `credit_note`. A declined line
-    is not disputed again.
+    While it is open, `amount_minor` (the line with its tax at the time) is neither charged
+    automatically nor dunned. An accepted dispute is credited with `credit_note`. A line whose
+    dispute was declined can't be disputed again.
     """
 
     class State(models.TextChoices):
-        """What operations answered."""
+        """The answer of operations."""
 
         OPEN = "open", "Waits for an answer"
         ACCEPTED = "accepted", "Accepted"

@@ -1,9 +1,9 @@
-"""What an invoice comes to: arithmetic on minor units, the same for pages, charges and dunning.
+"""The amounts of an invoice, in minor units, for pages, charges and dunning alike.
 
-    billed + surplus = paid + credited + owed + dropped
+    billed + overpaid = paid + credited + owed + cancelled
 
-`paid` is what came in and stayed: payments less refunds (from their order on, unless they failed)
-less lost chargebacks. A void or written-off invoice owes nothing: what it would owe is dropped.
+`paid` is the sum of payments less refunds (from their order on, unless they failed) less lost
+chargebacks. A void or written-off invoice owes nothing: its unpaid amount is cancelled.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """Where an invoice stands (docs/facts/product.md, Billing); always derived from amounts."""
+    """The status of an invoice (docs/facts/product.md, Billing); always derived from amounts."""
 
     OPEN = "open", "Open"
     PARTIALLY_PAID = "partially_paid", "Partially Paid"
@@ -25,7 +25,7 @@ class Status(models.TextChoices):
 class Amounts:
     """An invoice's amounts in minor units of its currency.
 
-    `disputed_minor` is the sum of its lines under dispute, each with its tax.
+    `disputed_minor` is the sum of its disputed lines, each with its tax.
     """
 
     billed_minor: int
@@ -37,33 +37,33 @@ class Amounts:
 
     @property
     def unpaid_minor(self) -> int:
-        """What neither money nor a credit note has settled, whoever still asks for it."""
+        """The amount that neither payments nor credit notes cover, also if it is no longer owed."""
         return max(0, self._net_billed_minor - self.paid_minor)
 
     @property
     def owed_minor(self) -> int:
-        """What is still to be paid; never negative."""
+        """The amount still to be paid; never negative."""
         return 0 if self.is_void or self.is_written_off else self.unpaid_minor
 
     @property
     def due_minor(self) -> int:
-        """What is asked for now: not what is disputed until operations have answered."""
+        """The amount to be paid now: without open disputes."""
         return max(0, self.owed_minor - self.disputed_minor)
 
     @property
     def cancelled_minor(self) -> int:
-        """What nobody asks for any more, the invoice being void or written off."""
-        dropped = self.creditable_minor - self._net_billed_minor
-        return dropped + self.unpaid_minor - self.owed_minor
+        """The amount that is no longer owed because the invoice is void or written off."""
+        voided = self.creditable_minor - self._net_billed_minor
+        return voided + self.unpaid_minor - self.owed_minor
 
     @property
     def overpaid_minor(self) -> int:
-        """What came in on top of what the invoice carries, to be refunded: all of a void one."""
+        """The amount paid above the billed one, to be refunded; all of it for a void invoice."""
         return max(0, self.paid_minor - self._net_billed_minor)
 
     @property
     def creditable_minor(self) -> int:
-        """What the invoice still carries: no further credit note goes beyond it."""
+        """The billed amount less credit notes: the most that can still be credited."""
         return self.billed_minor - self.credited_minor
 
     @property
@@ -72,7 +72,7 @@ class Amounts:
 
     @property
     def status(self) -> Status:
-        """Settled in full comes before anything but void."""
+        """The status: "paid" takes precedence over every other one but "void"."""
         if self.is_void:
             return Status.VOID
         if self.unpaid_minor == 0:

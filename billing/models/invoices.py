@@ -1,4 +1,4 @@
-"""Invoices as issued: a snapshot that never changes, and its documents."""
+"""Invoices, their lines and documents: snapshots that never change after issue."""
 
 from datetime import date
 from typing import ClassVar
@@ -14,7 +14,7 @@ from core.metrics import Metric
 
 
 class NumberSequence(models.Model):
-    """The last number taken of a kind of document; its row is locked at issue: no gaps."""
+    """The last number of a kind of document; issuing locks the row, so numbers have no gaps."""
 
     name = models.CharField(max_length=20, primary_key=True)
     last_number = models.PositiveIntegerField(default=0)
@@ -24,10 +24,10 @@ class NumberSequence(models.Model):
 
 
 class Invoice(models.Model):
-    """An invoice as issued. Parties, prices, lines and totals never change afterwards.
+    """An issued invoice. Parties, prices, lines and totals never change.
 
-    Money is in minor units of `currency`. `month` is the billed month's first day. What was paid is
-    the sum of `payments` less what went back; the status is derived from amounts.
+    Money is in minor units of `currency`. `month` is the first day of the billed month. The paid
+    amount and the status are derived from payments and corrections (`amounts`).
     """
 
     Status = InvoiceStatus
@@ -67,7 +67,7 @@ class Invoice(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            # What makes a month billable once only, whoever closes it and however often.
+            # Concurrent or repeated closes can't bill a month twice.
             models.UniqueConstraint(
                 fields=["month", "kind"],
                 name="billing_invoice_once_a_month",
@@ -84,14 +84,14 @@ class Invoice(models.Model):
         return self.number
 
     def billing_zone(self) -> ZoneInfo:
-        """The provider's billing zone as it was at issue: all of its dates are of this zone."""
+        """The provider's billing zone at issue; all dates of the invoice are in it."""
         return ZoneInfo(self.billing_time_zone)
 
     @property
     def amounts(self) -> Amounts:
-        """What it comes to, from `with_paid()` or else asked of the database now.
+        """The invoice's amounts, from `with_paid()` or else read from the database now.
 
-        Asked under the invoice's lock it sees what whoever held that before has written.
+        Read under the invoice's lock, they include every change of earlier holders of the lock.
         """
         names = ("credited_total", "paid_total", "disputed_total")
         annotated = [getattr(self, name, None) for name in names]
@@ -109,31 +109,31 @@ class Invoice(models.Model):
 
     @property
     def paid_minor(self) -> int:
-        """What came in so far and stayed."""
+        """Payments less refunds and lost chargebacks."""
         return self.amounts.paid_minor
 
     @property
     def owed_minor(self) -> int:
-        """What is still to be paid; nothing of a void or written-off invoice, never negative."""
+        """The amount still to be paid: 0 for a void or written-off invoice, never negative."""
         return self.amounts.owed_minor
 
     @property
     def status(self) -> InvoiceStatus:
-        """Derived from what was paid and credited and from what operations decided."""
+        """The status derived from payments, corrections, voids and write-offs."""
         return self.amounts.status
 
     def is_overdue(self, *, today: date) -> bool:
-        """Whether something is owed after the due date; `today` is in the billing zone."""
+        """Whether an amount is owed after the due date; `today` is in the billing zone."""
         return self.due_date < today and self.owed_minor > 0
 
 
 class InvoiceLine(models.Model):
-    """One line as issued, with the event that made its quantity (`usage.UsageEvent` id).
+    """An issued line, with the peak event of its quantity (`usage.UsageEvent` id).
 
-    A line of kind `basis` is shown and not charged: an organization's share of the peak that a
-    commitment covers. `peak_at` None means the level was carried in and never passed. A line of
-    kind `adjustment` charges for an earlier, closed month (`adjusted_month`, its first day) what
-    was told late: `quantity` above the `adjusted_from` that were billed, for the `reason` given.
+    A line of kind `basis` is printed and not charged: an organization's quantity that a commitment
+    covers. `peak_at` is None if the high-water mark was carried in from the month before. A line of
+    kind `adjustment` charges late usage of a closed month (`adjusted_month`, its first day):
+    `quantity` above `adjusted_from`, the quantity already billed; `reason` says why.
     """
 
     invoice = models.ForeignKey(
@@ -169,19 +169,19 @@ class InvoiceLine(models.Model):
 
     @property
     def unit(self) -> str:
-        """What its quantity counts, in the plural and short; the line of an order counts packs."""
+        """The short plural unit of its quantity; packs on the line of an order."""
         return Metric(self.metric).short_unit if self.metric in Metric.values else self.metric
 
 
 class InvoiceDocument(models.Model):
-    """The bytes of an issued document and their SHA-256 (hex): rendered once, kept for good.
+    """A document of an invoice and its SHA-256 (hex): rendered once, never deleted.
 
-    `fingerprint` is the fingerprint of everything else that decided the bytes
-    (`billing.documents.fingerprint`): while it is today's, rendering again gives the same bytes.
+    `fingerprint` identifies the templates, fonts and libraries it was rendered with
+    (`billing.documents.fingerprint`): while they are unchanged, rendering gives the same bytes.
     """
 
     class Format(models.TextChoices):
-        """What can be downloaded of an invoice."""
+        """The formats of an invoice document."""
 
         PDF = "pdf", "PDF"
         CSV = "csv", "CSV"

@@ -1,14 +1,14 @@
-"""The close of a month as it ran."""
+"""Month closes."""
 
 from django.db import models
 
 
 class MonthClose(models.Model):
-    """One month's close of this provider: started once, resumed where it stopped.
+    """The close of a month of this provider; a close that was interrupted resumes its row.
 
-    `issued_at` is set in the one transaction that freezes the month, rates it and issues its
-    invoices; documents, mail and charges follow from the outbox. `last_event_id` is the last
-    `usage.UsageEvent` there was then: what was told later could not be billed.
+    `issued_at` is set in the transaction that freezes the month, rates it and issues its invoices;
+    documents, mails and charges follow from the outbox. `last_event_id` is the last
+    `usage.UsageEvent` of that moment: later events of the month are late usage.
     """
 
     month = models.DateField(unique=True)

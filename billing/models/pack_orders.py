@@ -1,4 +1,4 @@
-"""Packs of monthly active users as ordered."""
+"""Orders of packs of monthly active users."""
 
 from typing import ClassVar
 
@@ -8,12 +8,13 @@ from billing.models.invoices import Invoice
 
 
 class PackOrder(models.Model):
-    """A pack that was ordered: it raises the allowance by `quantity` from `starts_on` to `ends_on`.
+    """An ordered pack: it raises the allowance by `quantity` from `starts_on` to `ends_on`.
 
-    Both are first days of billing months, the second of the first one not covered; of the month of
-    the order it holds from `ordered_at`. Name, quantity and term are the offer's at that instant.
-    One whose invoice was voided raises nothing. `follows` is the id of the order that was the last
-    when this one was confirmed, 0 for none: confirmed twice, it is ordered once.
+    Both are first days of billing months; `ends_on` is of the first month that is not covered. In
+    the month of the order the pack counts from `ordered_at`. Name, quantity and term are copied
+    from the offer. An order whose invoice is void raises nothing. `follows` is the id of the last
+    order when this one was confirmed, 0 for none; it is unique, so a repeated confirmation orders
+    once.
     """
 
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="pack_order")

@@ -1,4 +1,4 @@
-"""The card on file, each attempt to charge it, what came in, and Stripe's word of it."""
+"""Cards on file, charge attempts, payments and Stripe's webhook events."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 from billing.money import format_money
 
-# Decline code of our own, for a payment that was cancelled before it was confirmed.
+# Our decline code of a payment that we cancelled before it was confirmed.
 WITHDRAWN = "withdrawn"
 
 
@@ -14,15 +14,15 @@ class PaymentMethodQuerySet(models.QuerySet["PaymentMethod"]):
     """Cards of the current provider."""
 
     def current(self) -> "PaymentMethod | None":
-        """The card on file, which every automatic charge goes to; None without one."""
+        """The card on file, which automatic charges use; None without one."""
         return self.filter(replaced_at=None).first()
 
 
 class PaymentMethod(models.Model):
-    """A card as Stripe keeps it: brand and last four only. Replaced, never deleted.
+    """A card stored at Stripe; the portal has its brand and last four digits. Never deleted.
 
-    The default is the one row with `became_default_at` set and `replaced_at` None. A replaced card
-    is detached at Stripe last, once nothing can still be charged to it (`detached_at`).
+    The card on file is the row with `replaced_at` None. A replaced card is detached at Stripe
+    (`detached_at`) once no charge of it can be running.
     """
 
     stripe_payment_method_id = models.CharField(max_length=255, unique=True)
@@ -34,11 +34,11 @@ class PaymentMethod(models.Model):
     added_by_id = models.BigIntegerField(null=True)
     added_by_name = models.CharField(max_length=200, blank=True)
     became_default_at = models.DateTimeField()
-    # Ids of the invoices that were outstanding then, oldest first: what it was put on file to pay.
+    # Ids of the invoices outstanding at that time, oldest first: the card is to pay these.
     invoices_to_charge = models.JSONField(default=list)
     replaced_at = models.DateTimeField(null=True)
     detached_at = models.DateTimeField(null=True)
-    # When its holder was warned that it expires: once, however many days were missed.
+    # When the mail about its expiry was queued; it is sent once.
     expiry_mailed_at = models.DateTimeField(null=True)
 
     objects = PaymentMethodQuerySet.as_manager()
@@ -57,20 +57,20 @@ class PaymentMethod(models.Model):
 
 
 class ChargeAttempt(models.Model):
-    """One attempt to charge an invoice, with frozen parameters, committed before the call.
+    """An attempt to charge an invoice; it commits, with its parameters, before the call to Stripe.
 
-    `idempotency_key` is what Stripe sees. At most one attempt of an invoice is unfinished; a new
-    one is made only when the last is definitely finished. `cause` says what asked for it (the
-    close, a replaced card, a retry): the same cause never makes a second attempt, however often its
-    message is delivered. From `secret_given_at` on somebody's browser may confirm it: only a
-    cancelled payment is a definite failure then. A failed one is tried again at `retry_at`.
+    Stripe gets `idempotency_key`. An invoice has at most one unfinished attempt; the next is made
+    only after the last has finished. `cause` names the trigger (the close, a replaced card, a
+    retry): a cause makes one attempt, however often its message is delivered. From
+    `secret_given_at` on a browser may confirm the payment, so only a cancelled payment has
+    definitely failed. A failed attempt is retried at `retry_at`.
     """
 
-    # How the cause of an attempt begins that a payment link began.
+    # Prefix of the cause of an attempt that a payment link started.
     ON_SESSION = "link:"
 
     class State(models.TextChoices):
-        """Where the attempt stands; the first four block another attempt."""
+        """The progress of the attempt; the first four states block another attempt."""
 
         PENDING = "pending", "Not sent yet"
         PROCESSING = "processing", "Being processed"
@@ -108,7 +108,7 @@ class ChargeAttempt(models.Model):
             models.UniqueConstraint(
                 fields=["invoice", "cause"], name="billing_one_attempt_per_cause"
             ),
-            # The one unfinished state is no end: money may still move.
+            # In every other state money may still move, so the attempt blocks the next one.
             models.CheckConstraint(
                 name="billing_attempt_finished_iff_final",
                 condition=models.Q(state__in=["succeeded", "failed"], finished_at__isnull=False)
@@ -121,24 +121,24 @@ class ChargeAttempt(models.Model):
 
     @property
     def is_on_session(self) -> bool:
-        """Whether somebody at a payment link enters the card, and no automatic charge waits."""
+        """Whether the card is entered at a payment link; automatic charges don't wait for that."""
         return self.cause.startswith(self.ON_SESSION)
 
     def has_replaced_card(self) -> bool:
-        """Whether its card was replaced since; one query."""
+        """Whether its card has been replaced; one query."""
         return PaymentMethod.objects.filter(
             stripe_payment_method_id=self.stripe_payment_method_id, replaced_at__isnull=False
         ).exists()
 
 
 class Payment(models.Model):
-    """Money that came in for an invoice; the sum of these is what was paid.
+    """A payment of an invoice.
 
-    A bank transfer is booked by operations (`recorded_by_…`), with what the bank said of it.
+    Operations record a bank transfer (`recorded_by_…`), with the bank's `reference`.
     """
 
     class Method(models.TextChoices):
-        """How it came."""
+        """How it was paid."""
 
         CARD = "card", "Card"
         BANK_TRANSFER = "bank_transfer", "Bank transfer"
@@ -168,7 +168,7 @@ class Payment(models.Model):
 
 
 class WebhookEvent(models.Model):
-    """An event of Stripe that was verified to be ours, kept before it is acted on."""
+    """A webhook event with a verified signature, stored before it is processed."""
 
     event_id = models.CharField(max_length=255, unique=True)
     type = models.CharField(max_length=100)

@@ -1,4 +1,4 @@
-"""Where Stripe's books and ours differ: rows for operations."""
+"""Differences between Stripe's records and ours, for operations."""
 
 from typing import ClassVar
 
@@ -6,14 +6,14 @@ from django.db import models
 
 
 class PaymentDifference(models.Model):
-    """A payment, refund or chargeback that one side has and the other lacks, or has otherwise.
+    """A payment, refund or chargeback that is missing on one side or has another amount there.
 
-    Written by the daily reconciliation, and settled by it (`settled_at`) when both agree again.
-    Amounts are in minor units of `currency`; `None` where that side has nothing.
+    The daily reconciliation writes it, and sets `settled_at` when both sides agree again. Amounts
+    are in minor units of `currency`; None if that side has no record.
     """
 
     class Kind(models.TextChoices):
-        """Which way the books differ."""
+        """The kind of difference."""
 
         NOT_BOOKED = "not_booked", "Paid at Stripe, not booked here"
         NOT_AT_STRIPE = "not_at_stripe", "Booked here, not paid at Stripe"
