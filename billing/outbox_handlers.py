@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.providers import current_provider
-from billing import documents, topics
+from billing import topics
 from billing.corrections import mails, refunds
-from billing.documents.contract_documents import render_contract_document
+from billing.documents import store
+from billing.documents.contract import render_contract_document
 from billing.documents.credit_note import render_credit_note
 from billing.documents.invoice_mails import send_document_mail
 from billing.gateway import client as gateway
@@ -111,7 +112,7 @@ def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
 @handler(topics.DOCUMENTS)
 def render_documents_of_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Render and store an issued invoice's PDF and CSV."""
-    documents.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
+    store.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
 
 
 @handler(topics.INVOICE_MAIL)

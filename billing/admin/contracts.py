@@ -15,8 +15,7 @@ from accounts.providers import current_provider
 from billing.admin.base import BillingAdmin
 from billing.choices import ContractKind
 from billing.contracts.contracts import MonthsClosed, agree_contract
-from billing.contracts.duration import is_whole_terms
-from billing.contracts.renewals import TERM_MONTHS
+from billing.contracts.renewals import TERM_MONTHS, is_whole_terms
 from billing.customer.profile import OWN_FIELDS, profile_or_draft
 from billing.models import BillingProfile, Contract, MonthClose
 from core.actors import actor_of

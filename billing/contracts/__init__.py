@@ -1,1 +1,1 @@
-"""Contracts as agreed: their terms, their document, and the way they renew or end."""
+"""Contracts: agreement, terms and renewal, the free allowance, licenses and packs."""

@@ -1,4 +1,4 @@
-"""Which contract holds for a month, and how one comes about: agreed, or with a first card."""
+"""Making contracts: pay as you go with the first card, or as operations agreed one."""
 
 from datetime import date, datetime
 
@@ -18,7 +18,7 @@ from usage.ledger.month_freeze import LOCK_LEDGER
 
 
 class MonthsClosed(Exception):
-    """The contract would begin in a month that is closed by now. The message is for people."""
+    """The contract would begin in a closed month. The message is shown to the user."""
 
 
 class NothingOffered(Exception):
@@ -28,10 +28,10 @@ class NothingOffered(Exception):
 def begin_pay_as_you_go(
     *, month: Month, currency: str, today: date, actor: Actor, now: datetime
 ) -> Contract:
-    """A contract at today's list price of the default package, from the month's first day.
+    """Make a contract at today's list price of the default package, from the month's first day.
 
-    The default is the first offered package with a price in the currency. The month in which a
-    provider gives a card is billed as a whole, at its high-water mark. Raises `NothingOffered`.
+    The default is the first offered package with a price in the currency. The month in which the
+    first card is put on file is billed as a whole, by its high-water mark. Raises `NothingOffered`.
     """
     price = (
         PackagePrice.objects.filter(
@@ -67,10 +67,10 @@ def begin_pay_as_you_go(
 def agree_contract(
     *, contract: Contract, package: Package, currency: str, actor: Actor, now: datetime
 ) -> Contract:
-    """Keep a contract that operations agreed with the provider, with a copy of its package.
+    """Save a contract that operations agreed with the provider, with a copy of its package.
 
-    An invoice agreement lifts the free allowance at once, as a card does. A month that is being
-    closed is waited for: raises `MonthsClosed` when the contract would have billed it.
+    An invoice agreement lifts the free allowance at once, as a card does. Waits for a running close
+    and raises `MonthsClosed` if the contract would have billed a closed month.
     """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_LEDGER)
@@ -100,9 +100,9 @@ def agree_contract(
 
 @transaction.atomic
 def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
-    """Let organizations grow past the free users: someone pays now. Repeating changes nothing."""
+    """Remove the limit of free users, because the provider now pays. Safe to repeat."""
     with connection.cursor() as cursor:
-        # In the order of a month's close, which changes the same row: books first.
+        # A close changes the same row: lock in its order, the ledger first.
         cursor.execute(LOCK_LEDGER)
     policy = MeteringPolicy.objects.current()
     if policy.free_user_limit is None:
@@ -121,7 +121,7 @@ def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
 
 
 def request_contract_document(*, contract: Contract, now: datetime) -> None:
-    """Have a worker render the contract; a second order of the same contract is none."""
+    """Queue the rendering of the contract's document, once."""
     enqueue(
         topic=topics.CONTRACT_DOCUMENT,
         key=f"contract:{contract.pk}",

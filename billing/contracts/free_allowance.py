@@ -1,4 +1,4 @@
-"""Which contract bills a month: none while the provider is inside the free allowance."""
+"""The contract that bills a month: none inside the free allowance."""
 
 from collections.abc import Iterable
 
@@ -12,8 +12,8 @@ from tenants.models import MeteringPolicy
 def billed_contract(month: Month) -> Contract | None:
     """The contract that bills the month; None inside the free allowance.
 
-    Without a card and without an invoice agreement nothing is owed but a commitment. A month that
-    ended before either came stays free, however late it is closed.
+    Without a card or an invoice agreement, only a commitment is owed. A month that ended before
+    either existed stays free, however late it is closed.
     """
     contract = Contract.objects.current(month)
     if contract is None or contract.kind == ContractKind.COMMITTED:
@@ -22,23 +22,20 @@ def billed_contract(month: Month) -> Contract | None:
 
 
 def billed_contracts(months: Iterable[Month]) -> dict[Month, Contract | None]:
-    """The same for several months, in two statements."""
+    """The contracts that bill several months, in two statements."""
     contracts = list(Contract.objects.order_by("-starts_on"))
     policy = MeteringPolicy.objects.current()
-    found: dict[Month, Contract | None] = {}
+    billed: dict[Month, Contract | None] = {}
     for month in months:
         contract = next((one for one in contracts if one.covers(month.first_day)), None)
         is_owed = contract is not None and contract.kind == ContractKind.COMMITTED
-        found[month] = contract if is_owed or not _was_free(policy, month) else None
-    return found
+        billed[month] = contract if is_owed or not was_free(month, policy) else None
+    return billed
 
 
-def was_free(month: Month) -> bool:
-    """Whether the provider was inside the free allowance until the month was over."""
-    return _was_free(MeteringPolicy.objects.current(), month)
-
-
-def _was_free(policy: MeteringPolicy, month: Month) -> bool:
+def was_free(month: Month, policy: MeteringPolicy | None = None) -> bool:
+    """Whether the provider was inside the free allowance until the month ended."""
+    policy = policy or MeteringPolicy.objects.current()
     if policy.free_user_limit is not None:
         return True
     month_ends_at = month.ends_at(current_provider().billing_zone())

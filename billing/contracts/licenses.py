@@ -1,4 +1,4 @@
-"""Committed licenses and how many of them are in use: live, at every look."""
+"""Committed licenses and how many of them are in use now."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from core.metrics import Metric
 from core.months import Month
 from usage.models import ActiveMonth, OrganizationCounter
 
-# From this share of the commitment on, somebody should look: 95 of 100.
+# Percentage of the commitment from which its use is `NEAR`.
 NEAR_PERCENT = 95
 
 
@@ -30,7 +30,7 @@ class CommitmentUsage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Licenses:
-    """What was committed and what is in use now, in the contract's unit (users, devices, seats)."""
+    """The committed and the used quantity, in the contract's unit (users, devices, seats)."""
 
     contract: Contract
     committed: int
@@ -38,7 +38,7 @@ class Licenses:
 
     @property
     def left(self) -> int:
-        """How many may still come before overage; below zero when over."""
+        """How many can be added before overage; negative when over."""
         return self.committed - self.in_use
 
     @property
@@ -48,7 +48,7 @@ class Licenses:
 
     @property
     def unit(self) -> str:
-        """What a license is for."""
+        """The unit of a license."""
         return self.contract.unit
 
     @property
@@ -58,7 +58,7 @@ class Licenses:
 
     @property
     def usage(self) -> CommitmentUsage:
-        """OVER above the commitment, NEAR from 95 % of it on; all in use is near, not over."""
+        """OVER above the commitment, NEAR from 95 % of it to all of it."""
         if self.in_use > self.committed:
             return CommitmentUsage.OVER
         is_near = 100 * self.in_use >= NEAR_PERCENT * self.committed
@@ -66,7 +66,7 @@ class Licenses:
 
 
 def licenses(*, month: Month) -> Licenses | None:
-    """The commitment that bills the month beside what is in use now; None without one."""
+    """The commitment that bills the month and its use now; None without a commitment."""
     contract = Contract.objects.current(month)
     if contract is None or contract.committed_quantity is None:
         return None
@@ -94,14 +94,14 @@ def licenses_left(user: User) -> Licenses | None:
 
 
 def _in_use(contract: Contract, month: Month) -> int:
-    """Present counts of all organizations; the greater of an organization's two where so agreed.
+    """The sum of the organizations' current counts; of each its greatest metric that is billed.
 
-    Of active users, those of the running month.
+    For active users, those of the month.
     """
     metric = Metric(contract.metric)
     if metric is Metric.ACTIVE_USERS:
         active = ActiveMonth.objects.filter(month=month.first_day)
         return active.aggregate(total=Sum("count"))["total"] or 0
     counters = OrganizationCounter.objects.order_by().filter(metric__in=metric.counted)
-    each = counters.values("organization").annotate(seats=Max("count"))
-    return each.aggregate(total=Sum("seats"))["total"] or 0
+    each = counters.values("organization").annotate(quantity=Max("count"))
+    return each.aggregate(total=Sum("quantity"))["total"] or 0

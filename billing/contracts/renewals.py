@@ -1,13 +1,16 @@
-"""Where a contract stands in its course: the running term, and what happens at its end."""
+"""Terms of contracts: the running one, and its end or renewal. Dates are firsts of months.
+
+A contract without an end renews after each term. A contract that begins later replaces it.
+"""
 
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from billing.contracts.duration import MONTHS_A_YEAR, Span, term_of
 from billing.models import Contract
+from core.months import MONTHS_OF_A_YEAR, Month
 
-TERM_MONTHS = {Contract.Term.MONTHLY: 1, Contract.Term.ANNUAL: MONTHS_A_YEAR}
+TERM_MONTHS = {Contract.Term.MONTHLY: 1, Contract.Term.ANNUAL: MONTHS_OF_A_YEAR}
 
 
 class TermEnd(StrEnum):
@@ -19,10 +22,18 @@ class TermEnd(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
-    """A contract's running term, and the day on which `outcome` happens.
+class Span:
+    """A term: from `starts_on` until before `ends_on`."""
 
-    FOLLOWED: `successor` begins on `on`, at or before the contract's own end.
+    starts_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A contract's running term, and the day `on` which it renews, ends or is followed.
+
+    If it is followed, `successor` begins on that day, at or before the contract's own end.
     """
 
     contract: Contract
@@ -32,11 +43,24 @@ class Renewal:
     successor: Contract | None = None
 
 
-def renewal_of(contract: Contract, *, today: date) -> Renewal:
-    """The contract's course as of a day in the billing zone.
+def term_of(*, starts_on: date, months: int, today: date) -> Span:
+    """The term that contains `today`; the first term before the contract begins."""
+    passed = (today.year - starts_on.year) * MONTHS_OF_A_YEAR + today.month - starts_on.month
+    begun = max(0, passed) // months * months
+    first = Month.of_day(starts_on).plus(months=begun)
+    return Span(first.first_day, first.plus(months=months).first_day)
 
-    A renewing monthly contract renews on the next first; who follows it on an agreed day or ends
-    goes before that.
+
+def is_whole_terms(*, starts_on: date, ends_on: date, months: int) -> bool:
+    """Whether the contract ends at the end of a term."""
+    length = (ends_on.year - starts_on.year) * MONTHS_OF_A_YEAR + ends_on.month - starts_on.month
+    return length > 0 and length % months == 0
+
+
+def renewal_of(contract: Contract, *, today: date) -> Renewal:
+    """The contract's next renewal or end, seen from `today` in the billing zone.
+
+    A successor or an agreed end takes precedence over a renewal.
     """
     months = TERM_MONTHS[Contract.Term(contract.term)]
     term = term_of(starts_on=contract.starts_on, months=months, today=today)

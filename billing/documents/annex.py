@@ -1,8 +1,8 @@
 """The annex of a long invoice: one preformatted line for each organization.
 
-A table of 2,000 rows costs the renderer ten times as much (docs/facts/performance.md, Documents),
+A table of 2,000 rows takes the renderer ten times as long (docs/facts/performance.md, Documents),
 so the columns are cells of a monospaced font. A text with characters of another font has another
-width: it is marked, and the page gives it a box of the column's width.
+width; it is marked as foreign, and the page sets it in a box of the column's width.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _POSITION, _QUANTITY, _REACHED, _PERSON = 4, 14, 26, 21
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Widths that differ, in cells of half an em: invoice.css gives foreign names the same."""
+    """Widths of columns in cells of half an em; invoice.css has the same for foreign texts."""
 
     name: int
     unit_price: int
@@ -27,15 +27,15 @@ class Columns:
 
 
 CHARGES = Columns(name=36, unit_price=13, amount=14)
-# What a commitment covers has no price: the room goes to the names.
+# Lines that a commitment covers have no price, so the names get its width.
 SHARES = Columns(name=63, unit_price=0, amount=0)
 
 
 @dataclass(frozen=True, slots=True)
 class AnnexLine:
-    """Texts set one after the other; those with `foreign_…` need a box.
+    """The texts of a line in their order; a `foreign_…` flag marks one that needs a box.
 
-    `why_url` is the whole address of what explains the line, behind its position; empty for none.
+    `why_url` is the address of the page that explains the quantity, linked from `position`, or "".
     """
 
     indent: str
@@ -51,7 +51,7 @@ class AnnexLine:
 def annex_line(
     line: InvoiceLine, *, columns: Columns, currency: str, zone: ZoneInfo, why_url: str
 ) -> AnnexLine:
-    """One line; names are cut with an ellipsis at their column's width."""
+    """The texts of a line; a longer name ends in an ellipsis at the width of its column."""
     name = printable(line.organization_name or line.description)
     if line.adjusted_month is not None:
         name = f"{line.adjusted_month:%b %Y}: {name}"
@@ -75,7 +75,7 @@ def annex_line(
 
 
 def annex_heading(columns: Columns) -> str:
-    """The names of the columns, in the same cells."""
+    """The headings of the columns, in the same cells."""
     has_price = columns.unit_price > 0
     price, amount = ("Unit price", "Amount") if has_price else ("", "")
     figures = _figures(columns, "HWM", price, amount, "Reached")
@@ -83,7 +83,7 @@ def annex_heading(columns: Columns) -> str:
 
 
 def annex_sum(amount: str) -> str:
-    """The last line of an annex of charges: what its amounts add up to."""
+    """The last line of an annex of charges: the sum of its amounts."""
     before = CHARGES.name + _QUANTITY + CHARGES.unit_price
     return f"{'':{_POSITION}} {'Subtotal':<{before}}{amount:>{CHARGES.amount}}"
 

@@ -1,4 +1,4 @@
-"""From an invoice's line to the explanation of its number."""
+"""Links from a line of an invoice to the page that explains its quantity."""
 
 from datetime import date
 
@@ -9,9 +9,9 @@ from usage.explain.links import explanation_path
 
 
 def explanation_of_line(line: InvoiceLine, *, month: date) -> str:
-    """The path of the page that explains the line's peak; empty for a line of no organization.
+    """The path of the page that explains the line's peak; empty without an organization.
 
-    `month` is the invoice's; a line that adjusts an earlier one is explained by that one.
+    `month` is the invoice's; an adjustment is explained by the month that it adjusts.
     """
     if line.organization_id is None:
         return ""
@@ -23,6 +23,6 @@ def explanation_of_line(line: InvoiceLine, *, month: date) -> str:
 
 
 def explanation_url(line: InvoiceLine, *, month: date) -> str:
-    """The same as a whole address, for documents that leave the portal (setting SITE_URL)."""
+    """The absolute address of that page (setting SITE_URL), for documents."""
     path = explanation_of_line(line, month=month)
     return f"{settings.SITE_URL}{path}" if path else ""

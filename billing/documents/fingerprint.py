@@ -1,7 +1,7 @@
-"""The fingerprint of a document: everything that decides its bytes besides the invoice itself.
+"""The fingerprint of a document: the layout, site address and renderer that decide its bytes.
 
-A stored document with the current fingerprint can be rendered again to the same bytes
-(docs/decisions/0007); verification does that and compares them.
+A stored document with the current fingerprint renders to the same bytes again
+(docs/decisions/0007); verification renders it and compares.
 """
 
 import hashlib
@@ -12,14 +12,14 @@ from django.conf import settings
 
 from billing.models import InvoiceDocument
 
-# Raise it in the same commit as any change of what a document says or looks like: its template,
-# styles, fonts, texts or number formats. tests/billing/test_golden_documents.py fails until then.
+# Raise it in the same commit as any visible change of a document: template, styles, fonts, texts or
+# number formats. tests/billing/test_golden_documents.py fails until then.
 LAYOUT_VERSION = 1
 RENDERERS = ("weasyprint", "pydyf", "tinycss2", "fonttools", "pillow")
 
 
 def fingerprint(document_format: InvoiceDocument.Format) -> str:
-    """The fingerprint (SHA-256, hex) of documents that this process renders in this format."""
+    """The fingerprint (SHA-256, hex) of documents of this format that this process renders."""
     parts = [f"layout {LAYOUT_VERSION}", settings.SITE_URL]
     if document_format is InvoiceDocument.Format.PDF:
         parts += _renderers()
@@ -28,7 +28,7 @@ def fingerprint(document_format: InvoiceDocument.Format) -> str:
 
 @cache
 def _renderers() -> tuple[str, ...]:
-    from weasyprint.text.ffi import pango  # noqa: PLC0415 - 40 MB that only a renderer has
+    from weasyprint.text.ffi import pango  # noqa: PLC0415 - 40 MB that only a renderer needs
 
     return (
         *(f"{name} {version(name)}" for name in RENDERERS),

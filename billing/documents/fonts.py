@@ -1,4 +1,4 @@
-"""The documents' own fonts: which characters they have, and the renderer's view of them."""
+"""The fonts of the documents: their characters and the configuration of the renderer."""
 
 import os
 import threading
@@ -16,8 +16,8 @@ _environment = threading.Lock()
 
 @cache
 def font_configuration() -> FontConfiguration:
-    """The renderer's fonts, ours and no other of this machine; made once per process."""
-    # fontconfig looks the variable up when the configuration is made, and only then.
+    """The font configuration of the renderer: only our fonts, none of the machine's. Cached."""
+    # fontconfig reads the variable only while it creates a configuration.
     with _environment:
         before = os.environ.get("FONTCONFIG_FILE")
         os.environ["FONTCONFIG_FILE"] = str(FONTS / "fonts.conf")
@@ -32,13 +32,13 @@ def font_configuration() -> FontConfiguration:
 
 @cache
 def printable_characters() -> frozenset[str]:
-    """Every character that one of our fonts has a glyph for."""
+    """The characters with a glyph in at least one of our fonts."""
     return _characters_of("*.ttf")
 
 
 @cache
 def monospaced_characters() -> frozenset[str]:
-    """Those of the annex' font: each half an em wide."""
+    """The characters of the annex's font, each half an em wide."""
     return _characters_of(f"{MONOSPACED}-*.ttf")
 
 

@@ -1,6 +1,6 @@
-"""What an invoice's document says, as texts: from the issued snapshot and nothing else.
+"""The content of an invoice document as texts. It depends only on the issued invoice.
 
-Payment is told as at issue: a document never changes, so it cannot know what came in later.
+A document never changes, so it shows nothing as paid.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +16,6 @@ from billing.documents.annex import (
     CHARGES,
     SHARES,
     AnnexLine,
-    Columns,
     annex_heading,
     annex_line,
     annex_sum,
@@ -29,12 +28,12 @@ from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
 from core.metrics import Metric
 
-# Up to so many lines a page's table is handsome and quick; a longer one becomes an annex.
+# More lines than this go to an annex: a longer table is slow to render and hard to read.
 LONGEST_TABLE = 40
-# 90 pages; beyond that nobody reads, and a worker would take minutes and gigabytes.
+# 90 pages; a longer annex would take a worker minutes and gigabytes.
 LONGEST_ANNEX = 5000
 MOST_LATE_LINES = 10
-# A link costs as much as the line it stands in.
+# A link takes the renderer as long as its line.
 LONGEST_LINKED_ANNEX = 400
 _LONGEST_ADDRESS_LINE = 90
 _MOST_ADDRESS_LINES = 8
@@ -42,7 +41,7 @@ _MOST_ADDRESS_LINES = 8
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """The seller or the buyer, as kept with the invoice."""
+    """The seller or the buyer."""
 
     name: str
     address_lines: tuple[str, ...]
@@ -51,7 +50,7 @@ class Party:
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> "Party":
-        """From an invoice's `seller` or `buyer`; the country is written out as its last line."""
+        """Read the `seller` or `buyer` of a document; the name of the country is the last line."""
         lines = [*snapshot.get("address_lines", [])][:_MOST_ADDRESS_LINES]
         country = str(snapshot.get("country", ""))
         if country:
@@ -68,7 +67,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceContent:
-    """One invoice, ready to be set: every value a text. `facts` are pairs of name and value."""
+    """The content of an invoice document; every value is a text. `facts` are names and values."""
 
     number: str
     month: str
@@ -97,10 +96,10 @@ class InvoiceContent:
 
 
 def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> InvoiceContent:
-    """The document's content; `lines` are the invoice's own, in order.
+    """The content of the document; `lines` are the invoice's, in order.
 
-    Up to 40 lines all are in tables on the first pages; above that the charges are summed up by
-    price and each line is in the annex, and above 5,000 only in the invoice's CSV.
+    Up to 40 lines are in tables on the first pages. More charges are summed up by price there and
+    listed in the annex; more than 5,000 lines are only in the invoice's CSV.
     """
     zone = invoice.billing_zone()
     lines = list(lines)
@@ -110,6 +109,7 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
     is_summary = len(charged) > LONGEST_TABLE
     has_annex = is_long and len(lines) <= LONGEST_ANNEX
     annexed = (charged if is_summary else basis) if has_annex else []
+    has_links = len(annexed) <= LONGEST_LINKED_ANNEX
     columns = CHARGES if is_summary else SHARES
     currency = invoice.currency
     in_table = partial(charge, currency=currency, zone=zone, month=invoice.month)
@@ -131,8 +131,17 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
         annex_title=_annex_title(annexed, is_charged=is_summary),
         is_only_in_csv=is_long and not has_annex,
         annex_heading=annex_heading(columns),
-        has_links=len(annexed) <= LONGEST_LINKED_ANNEX,
-        annex=_annex(annexed, invoice=invoice, columns=columns),
+        has_links=has_links,
+        annex=tuple(
+            annex_line(
+                line,
+                columns=columns,
+                currency=currency,
+                zone=zone,
+                why_url=explanation_url(line, month=invoice.month) if has_links else "",
+            )
+            for line in annexed
+        ),
         annex_sum=annex_sum(format_money(invoice.subtotal_minor, currency)) if is_summary else "",
         totals=_totals(invoice),
         total=format_money(invoice.total_minor, currency),
@@ -141,27 +150,10 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
     )
 
 
-def _annex(
-    lines: list[InvoiceLine], *, invoice: Invoice, columns: Columns
-) -> tuple[AnnexLine, ...]:
-    has_links = len(lines) <= LONGEST_LINKED_ANNEX
-    zone = invoice.billing_zone()
-    return tuple(
-        annex_line(
-            line,
-            columns=columns,
-            currency=invoice.currency,
-            zone=zone,
-            why_url=explanation_url(line, month=invoice.month) if has_links else "",
-        )
-        for line in lines
-    )
-
-
 def _charges(
     lines: list[InvoiceLine], in_table: Callable[[InvoiceLine], Charge], *, currency: str
 ) -> Iterator[Charge]:
-    """Each line, or the sums by price; those told late by themselves while they are few."""
+    """A row for each line, or sums by price; up to ten adjustments have a row each."""
     if len(lines) <= LONGEST_TABLE:
         yield from map(in_table, lines)
         return
@@ -209,7 +201,7 @@ def _totals(invoice: Invoice) -> tuple[tuple[str, str], ...]:
 
 
 def rate_text(rate: Decimal) -> str:
-    """A percentage without idle zeros: 19 or 7.7."""
+    """A percentage without trailing zeros: 19 or 7.7."""
     text = f"{rate:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -235,6 +227,6 @@ def _basis_heading(invoice: Invoice) -> str:
 def _annex_title(lines: list[InvoiceLine], *, is_charged: bool) -> str:
     if not lines:
         return ""
-    what = "charges" if is_charged else "high-water marks"
+    content = "charges" if is_charged else "high-water marks"
     organizations = {line.organization_id for line in lines}
-    return f"Annex: {what} of {len(organizations):,} organizations"
+    return f"Annex: {content} of {len(organizations):,} organizations"

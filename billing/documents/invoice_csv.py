@@ -1,4 +1,4 @@
-"""The CSV of an invoice: every line in full, for spreadsheets and programs."""
+"""The CSV of an invoice, for spreadsheets and programs."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -29,18 +29,18 @@ HEADER = (
     "Who was added",
     "Added by",
     "Why this number",
-    "Told late of month",
+    "Reported late for month",
     "Billed for it before",
     "Reason",
 )
 
 
 def invoice_csv(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> bytes:
-    """All lines in order, and the tax as the last: the amounts add up to the invoice's total.
+    """All lines in order and the tax as the last, so the amounts add up to the invoice's total.
 
-    UTF-8 with a byte order mark and CR LF. Money is a plain decimal in major units with the
-    currency beside it. Instants are ISO 8601 in the invoice's billing zone with its offset; a peak
-    without one was carried in from the month before. Names are whole.
+    UTF-8 with a byte order mark and CR LF. Money is a plain decimal in major units next to the
+    currency. Instants are ISO 8601 with the offset of the invoice's billing zone; a peak without an
+    instant was carried in from the month before. Names are not cut.
     """
     return "".join(csv_lines(header=HEADER, rows=_rows(invoice, lines))).encode()
 
@@ -75,12 +75,12 @@ def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[obje
 
 
 def plain_money(minor: int, currency: str) -> Decimal:
-    """An amount in major units with all decimals of its currency, and nothing else: 1234.50."""
+    """An amount in major units with all decimals of its currency: 1234.50."""
     return major(minor, currency).quantize(Decimal(1).scaleb(-exponent(currency)))
 
 
 def plain_decimal(number: Decimal, *, decimals: int = 0) -> str:
-    """A number without idle zeros, but with at least so many decimals."""
+    """A number without trailing zeros, but with at least this many decimals."""
     whole, _, fraction = f"{number:f}".partition(".")
     fraction = fraction.rstrip("0").ljust(decimals, "0")
     return f"{whole}.{fraction}" if fraction else whole

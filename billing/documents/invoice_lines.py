@@ -1,4 +1,4 @@
-"""An invoice's lines as the document's tables show them."""
+"""The rows of the tables in an invoice document."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from billing.documents.text_fitting import printable
 from billing.formatting import instant_text, month_text, quantity_text
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
-from billing.rating.line_texts import counted_as
+from billing.rating.rate_month import counted_as
 from core.metrics import Metric
 from usage.formatting import counted_noun
 
 _LONGEST_PERSON = 60
-# Sorts before every month that was.
+# Sorts before every month.
 NOT_LATE = date.min
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One row of a table; `note` says when and by whom the quantity was reached.
+    """A row of a table; `note` says when and by whom the quantity was reached.
 
-    `why_url` is the whole address of the page that explains it, empty for a row of none.
+    `why_url` is the address of the page that explains it, or "".
     """
 
     name: str
@@ -38,7 +38,7 @@ class Charge:
 
 
 def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> Charge:
-    """A line by itself; a basis line has neither price nor amount."""
+    """The row of one line; a basis line has no price and no amount."""
     is_free = line.kind == LineKind.BASIS
     is_late = line.adjusted_month is not None
     name = line.description if is_late else line.organization_name or line.description
@@ -53,15 +53,16 @@ def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> 
 
 
 def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator[Charge]:
-    """The lines summed up: a row for each metric and unit price, and each month told late."""
+    """A row with the sum of the lines of each metric, unit price and late month."""
     ordered = sorted(lines, key=_metric_and_price)
     for (late, metric, price), members in groupby(ordered, key=_metric_and_price):
         group = list(members)
-        what = _capitalized(counted_as(Metric(metric)))
+        quantity = counted_as(Metric(metric))
+        text = quantity[0].upper() + quantity[1:]
         if late != NOT_LATE:
-            what = f"{what}, told late of {month_text(late)},"
+            text = f"{text}, reported late for {month_text(late)},"
         yield Charge(
-            name=f"{what} in {counted_noun(len(group), 'organizations')}",
+            name=f"{text} in {counted_noun(len(group), 'organizations')}",
             note="The sum of their lines, each with its own amount",
             quantity=quantity_text(
                 sum((line.quantity for line in group), Decimal(0)), group[0].unit
@@ -71,18 +72,14 @@ def charges_by_price(lines: Iterable[InvoiceLine], *, currency: str) -> Iterator
         )
 
 
-def _capitalized(phrase: str) -> str:
-    return phrase[0].upper() + phrase[1:]
-
-
 def _metric_and_price(line: InvoiceLine) -> tuple[date, str, Decimal]:
     return line.adjusted_month or NOT_LATE, line.metric, line.unit_price
 
 
 def peak_note(line: InvoiceLine, *, zone: ZoneInfo) -> str:
-    """When an organization's peak was reached and by whom; empty for a line of no organization.
+    """When an organization's peak was reached and by whom; empty without an organization.
 
-    Whom they added is not said: an invoice goes to people with no need to know a client's staff.
+    It does not name the added user: the readers of an invoice need not know a client's staff.
     """
     if line.organization_id is None:
         return ""

@@ -1,7 +1,4 @@
-"""Mails with one of our documents.
-
-The document's bytes are read when the mail is sent, and checked as those of a download.
-"""
+"""Mails with a document, whose bytes are read and checked when the mail is sent."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +13,7 @@ from core.mail import File, queue_mail, send
 
 
 class DocumentKind(StrEnum):
-    """Whose PDF it is."""
+    """The kind of document."""
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
@@ -24,7 +21,7 @@ class DocumentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttachedDocument:
-    """A stored PDF and the name that it has in the mail."""
+    """A stored PDF and its file name in the mail."""
 
     kind: DocumentKind
     document_id: int
@@ -44,7 +41,7 @@ def queue_document_mail(
     html: str,
     now: datetime,
 ) -> None:
-    """As `queue_mail`, with a document."""
+    """Queue a mail as `queue_mail` does, with a document attached."""
     queue_mail(
         key=key,
         to=to,
@@ -58,7 +55,7 @@ def queue_document_mail(
 
 
 def send_document_mail(payload: Mapping[str, Any]) -> None:
-    """Send such a mail. Raises `DocumentDamaged` and what the mail server answers."""
+    """Send a mail with its document. Raises `DocumentDamaged` and the mail server's errors."""
     attached = AttachedDocument(**payload["attached"])
     content = _READERS[DocumentKind(attached.kind)](document_id=attached.document_id)
     send(payload, files=[File(attached.name, content, "application/pdf")])

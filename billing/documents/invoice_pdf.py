@@ -10,13 +10,13 @@ from billing.models import Invoice, InvoiceLine
 
 
 def invoice_html(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> str:
-    """The page that becomes the PDF; `lines` are the invoice's own, in order."""
-    sheet = invoice_content(invoice=invoice, lines=lines)
+    """The page that becomes the PDF; `lines` are the invoice's, in order."""
+    content = invoice_content(invoice=invoice, lines=lines)
     return render_to_string(
         "billing/documents/invoice.html",
         {
-            "sheet": sheet,
-            "parties": (("From", sheet.seller), ("Bill to", sheet.buyer)),
+            "content": content,
+            "parties": (("From", content.seller), ("Bill to", content.buyer)),
             "zone": invoice.billing_zone(),
         },
     )

@@ -1,4 +1,4 @@
-"""HTML to PDF/A-3b: same input, same bytes; nothing is fetched from anywhere."""
+"""Rendering of HTML to PDF/A-3b. The same input gives the same bytes; nothing is fetched."""
 
 import threading
 from functools import cache
@@ -12,23 +12,23 @@ from billing.documents.fonts import font_configuration
 
 STYLES = Path(__file__).parent / "invoice.css"
 
-# Pango's font map serves one thread at a time.
+# Pango's font map is not thread-safe.
 _one_at_a_time = threading.Lock()
 
 
 class RefusedAddress(ValueError):
-    """A document named something outside itself."""
+    """A document refers to an address."""
 
 
-class RefusingFetcher(URLFetcher):  # type: ignore[misc]
-    """Fetches nothing: fonts come by configuration, styles by value, and there are no images.
+class RefusingFetcher(URLFetcher):  # type: ignore[misc] # untyped base class
+    """Fetches nothing: fonts are configured, styles passed as text, and there are no images.
 
-    The stock one embeds `<link rel=attachment href=file:///…>` (docs/facts/peers.md, PDF).
+    The default fetcher embeds `<link rel=attachment href=file:///…>` (docs/facts/peers.md, PDF).
     """
 
-    def fetch(self, url: str, headers: object = None) -> NoReturn:  # noqa: ARG002 - its signature
-        """Refuse, whatever the scheme; raises `RefusedAddress`."""
-        raise RefusedAddress(f"Documents fetch nothing, and not {url[:100]!r}.")
+    def fetch(self, url: str, headers: object = None) -> NoReturn:  # noqa: ARG002 - as inherited
+        """Raise `RefusedAddress` for every address."""
+        raise RefusedAddress(f"Documents fetch nothing: {url[:100]!r} is refused.")
 
 
 _refusing = RefusingFetcher()
@@ -36,7 +36,7 @@ _refusing = RefusingFetcher()
 
 @cache
 def stylesheet() -> weasyprint.CSS:
-    """The documents' styles, parsed once per process."""
+    """The styles of the documents, parsed once per process."""
     return weasyprint.CSS(
         string=STYLES.read_text(encoding="utf-8"),
         url_fetcher=_refusing,
@@ -45,9 +45,9 @@ def stylesheet() -> weasyprint.CSS:
 
 
 def pdf_of(*, html: str, identifier: str) -> bytes:
-    """The page as PDF/A-3b; `identifier` names the document for good (its number).
+    """Render a page as PDF/A-3b; `identifier` is the number of the document.
 
-    The dates inside are those of the page's `dcterms` metadata: no clock is read.
+    The dates in the PDF come from the page's `dcterms` metadata; no clock is read.
     """
     with _one_at_a_time:
         document = weasyprint.HTML(string=html, url_fetcher=_refusing)

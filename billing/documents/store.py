@@ -1,37 +1,45 @@
-"""An invoice's documents as kept: rendered once, and handed out only as they were rendered."""
+"""Stored documents: rendered once, and delivered only if the bytes are unchanged."""
 
 import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import TypeVar
 
 from django.conf import settings
 
 from billing import topics
 from billing.documents.fingerprint import fingerprint
 from billing.documents.invoice_csv import invoice_csv
-from billing.models import Invoice, InvoiceDocument, InvoiceLine
+from billing.models import (
+    ContractDocument,
+    CreditNoteDocument,
+    Invoice,
+    InvoiceDocument,
+    InvoiceLine,
+)
 from core.outbox.delivery import enqueue
 from core.schema import require_provider_schema
 
 logger = logging.getLogger(__name__)
 Format = InvoiceDocument.Format
+Stored = TypeVar("Stored", InvoiceDocument, CreditNoteDocument, ContractDocument)
 
 
 class DocumentNotReady(Exception):
-    """The invoice is issued and its documents are still to be rendered."""
+    """The document has not been rendered yet."""
 
 
 class DocumentDamaged(Exception):
-    """The stored bytes are not those that were rendered: their SHA-256 is another one."""
+    """The stored bytes have changed since rendering: their SHA-256 differs."""
 
 
 class BeforeCutoff(Exception):
-    """The invoice is of a time whose documents are not kept here."""
+    """The invoice was issued before the portal stored documents."""
 
 
 def request_documents(*, invoice: Invoice, now: datetime) -> None:
-    """Have a worker render the documents; a second order of the same invoice is none."""
+    """Queue the rendering of an invoice's documents, once."""
     enqueue(
         topic=topics.DOCUMENTS,
         key=f"invoice:{invoice.pk}",
@@ -41,85 +49,78 @@ def request_documents(*, invoice: Invoice, now: datetime) -> None:
 
 
 def render_documents(*, invoice: Invoice, now: datetime) -> None:
-    """Render what is not there yet and store it with its SHA-256.
+    """Render and store the documents that are not stored yet.
 
-    Safe to run twice and by two workers at once: the first stored bytes stay, for good.
+    Safe to repeat and to run concurrently: the first stored bytes are kept.
     """
-    kept = set(invoice.documents.values_list("format", flat=True))
-    missing = [document_format for document_format in Format if document_format not in kept]
+    stored = set(invoice.documents.values_list("format", flat=True))
+    missing = [document_format for document_format in Format if document_format not in stored]
     if not missing:
         return
     lines = list(invoice.lines.order_by("position"))
     for document_format in missing:
-        content = rendered(document_format, invoice=invoice, lines=lines)
-        InvoiceDocument.objects.bulk_create(
-            [
-                InvoiceDocument(
-                    invoice=invoice,
-                    format=document_format,
-                    content=content,
-                    sha256=hashlib.sha256(content).hexdigest(),
-                    fingerprint=fingerprint(document_format),
-                    rendered_at=now,
-                )
-            ],
-            ignore_conflicts=True,
+        row = InvoiceDocument(
+            invoice=invoice, format=document_format, fingerprint=fingerprint(document_format)
         )
+        store_once(row, content=rendered(document_format, invoice=invoice, lines=lines), now=now)
 
 
 def rendered(document_format: Format, *, invoice: Invoice, lines: Sequence[InvoiceLine]) -> bytes:
-    """The document's bytes as this process makes them; stores nothing."""
+    """Render a document of an invoice; stores nothing."""
     if document_format is Format.CSV:
         return invoice_csv(invoice=invoice, lines=lines)
-    # A web process never renders, and the renderer takes 40 MB and half a second to load.
+    # Imported late: the renderer takes 40 MB and half a second, and no web process renders.
     from billing.documents.invoice_pdf import invoice_pdf  # noqa: PLC0415
 
     return invoice_pdf(invoice=invoice, lines=lines)
 
 
-def document(*, invoice: Invoice, format: str) -> InvoiceDocument:  # noqa: A002 - the field's name
-    """The stored document, its bytes checked against their SHA-256.
+def store_once(row: Stored, *, content: bytes, now: datetime) -> None:
+    """Store rendered bytes with their SHA-256, unless another process has stored them first."""
+    row.content, row.rendered_at = content, now
+    row.sha256 = hashlib.sha256(content).hexdigest()
+    type(row).objects.bulk_create([row], ignore_conflicts=True)
 
-    Raises `BeforeCutoff`, `DocumentNotReady`, and `DocumentDamaged`, which is logged as an error
-    for operations to look at. Never renders.
+
+def document(*, invoice: Invoice, format: str) -> InvoiceDocument:  # noqa: A002 - the field's name
+    """The stored document, checked; never renders.
+
+    Raises `BeforeCutoff`, `DocumentNotReady` or `DocumentDamaged`.
     """
     if is_before_cutoff(invoice):
         raise BeforeCutoff
-    kept = invoice.documents.filter(format=format).first()
-    if kept is None:
-        raise DocumentNotReady
-    kept.content = _checked(kept, number=invoice.number)
-    return kept
+    stored = invoice.documents.filter(format=format).first()
+    return checked(stored, name=f"{format} of invoice {invoice.number}")
 
 
 def document_bytes(*, document_id: int) -> bytes:
-    """The stored bytes for a mail, checked like a download's. Raises `DocumentDamaged`."""
-    kept = InvoiceDocument.objects.select_related("invoice").get(pk=document_id)
-    return _checked(kept, number=kept.invoice.number)
-
-
-def _checked(kept: InvoiceDocument, *, number: str) -> bytes:
-    return checked(
-        bytes(kept.content), sha256=kept.sha256, what=f"{kept.format} of invoice {number}"
+    """The bytes of a stored document, checked. Raises `DocumentDamaged`."""
+    stored = InvoiceDocument.objects.select_related("invoice").get(pk=document_id)
+    return bytes(
+        checked(stored, name=f"{stored.format} of invoice {stored.invoice.number}").content
     )
 
 
-def checked(content: bytes, *, sha256: str, what: str) -> bytes:
-    """The stored bytes of a document, if they are those that were rendered.
+def checked(stored: Stored | None, *, name: str) -> Stored:
+    """The stored document, if its bytes are those that were rendered.
 
-    Raises `DocumentDamaged`, which is logged as an error for operations to look at.
+    Raises `DocumentNotReady` for None, and `DocumentDamaged`, which is logged as an error for
+    operations.
     """
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    if stored is None:
+        raise DocumentNotReady
+    stored.content = content = bytes(stored.content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != stored.sha256:
         logger.error(
             "The %s in %s is damaged: SHA-256 is %s and was %s when rendered.",
-            what,
+            name,
             require_provider_schema(),
-            found,
             sha256,
+            stored.sha256,
         )
-        raise DocumentDamaged(f"The stored {what} is not the one rendered.")
-    return content
+        raise DocumentDamaged(f"The stored {name} is not the one rendered.")
+    return stored
 
 
 def cutoff_date() -> date:
@@ -128,6 +129,5 @@ def cutoff_date() -> date:
 
 
 def is_before_cutoff(invoice: Invoice) -> bool:
-    """Whether the invoice was finalized before the cut-off, by the date in its billing zone."""
-    finalized = invoice.issued_at.astimezone(invoice.billing_zone()).date()
-    return finalized < cutoff_date()
+    """Whether the invoice was issued before the cut-off, by the date in its billing zone."""
+    return invoice.issued_at.astimezone(invoice.billing_zone()).date() < cutoff_date()

@@ -1,4 +1,4 @@
-"""Names as a document may show them: whatever was typed, in our fonts and in its columns."""
+"""Typed texts in documents: limited to the characters of our fonts and the width of a column."""
 
 import unicodedata
 
@@ -7,16 +7,16 @@ from billing.documents.fonts import monospaced_characters, printable_characters
 ELLIPSIS = "…"
 MISSING = "\ufffd"
 LONGEST_NAME = 120
-# Letters of some scripts join by them; like all format characters they have no glyph of their own.
+# Some scripts need these to join letters; like all format characters they have no glyph.
 _JOINERS = "\u200c\u200d"
 _MOST_MARKS = 3
 
 
 def printable(text: str, *, longest: int = LONGEST_NAME) -> str:
-    """The text as a document may show it: one line, no control or direction character.
+    """The text on one line, without control and direction characters.
 
     A character without a glyph in our fonts becomes U+FFFD, more than three marks on a letter are
-    dropped, and what is longer than `longest` characters ends in an ellipsis.
+    dropped, and a text of more than `longest` characters ends in an ellipsis.
     """
     if not (text.isascii() and text.isprintable()):
         text = _visible(unicodedata.normalize("NFC", text))
@@ -25,25 +25,25 @@ def printable(text: str, *, longest: int = LONGEST_NAME) -> str:
 
 
 def _visible(text: str) -> str:
-    shown: list[str] = []
+    visible: list[str] = []
     marks = 0
     for character in text:
         category = unicodedata.category(character)
         marks = marks + 1 if category in {"Mn", "Me"} else 0
         if character.isspace():
-            shown.append(" ")
+            visible.append(" ")
         elif character in _JOINERS:
-            shown.append(character)
+            visible.append(character)
         elif category not in {"Cc", "Cf", "Cs"} and marks <= _MOST_MARKS:
-            shown.append(character if character in printable_characters() else MISSING)
-    return "".join(shown)
+            visible.append(character if character in printable_characters() else MISSING)
+    return "".join(visible)
 
 
 def is_monospaced(text: str) -> bool:
-    """Whether the annex' font has every character, so that its width is its length."""
+    """Whether the annex's font has every character, so that the width is the length."""
     return text.isascii() or monospaced_characters().issuperset(text)
 
 
 def fitted(text: str, cells: int) -> str:
-    """A monospaced text in exactly so many cells: filled with spaces, or cut with an ellipsis."""
+    """A monospaced text of exactly `cells` cells: padded, or cut with an ellipsis."""
     return text.ljust(cells) if len(text) <= cells else text[: cells - 1] + ELLIPSIS

@@ -1,1 +1,1 @@
-"""Late changes billed: what a closed month lacked becomes lines of the next invoice."""
+"""Invoicing: the month close, late usage, pack orders and the issue of invoices."""

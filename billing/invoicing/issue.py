@@ -1,8 +1,7 @@
-"""Issuing: numbers without gaps, and everything an invoice says copied onto it for good."""
+"""Issue of invoices: numbers without gaps, and a copy of everything that an invoice prints."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -39,20 +38,33 @@ def issue_invoices(
 ) -> list[Invoice]:
     """Issue the drafts of a month, numbered in their order, in the running transaction.
 
-    Their period ends with `last_month` where they are for several. The sequence stays locked until
-    the transaction ends: one that is rolled back leaves no gap. Dates are those of the provider's
-    billing zone.
+    Their period ends with `last_month` if they cover several months. The number sequence is locked
+    until the transaction ends, so a rollback leaves no gap. Dates are in the provider's billing
+    zone.
     """
     if not drafts:
         return []
     first = take_numbers(name=INVOICE_NUMBERS, count=len(drafts))
-    shared = _shared_fields(
-        provider=provider, contract=contract, profile=profile, month=month, now=now
-    )
-    today = now.astimezone(provider.billing_zone()).date()
-    if last_month is not None:
-        zone = provider.billing_zone()
-        shared["period_ends_at"] = last_month.ends_at(zone)
+    zone = provider.billing_zone()
+    shared = {
+        "month": month.first_day,
+        "currency": contract.currency,
+        "tax_name": profile.tax_name if profile else "",
+        "tax_rate": profile.tax_rate if profile else 0,
+        "issued_at": now,
+        "period_starts_at": month.starts_at(zone),
+        "period_ends_at": (last_month or month).ends_at(zone),
+        "billing_time_zone": provider.billing_time_zone,
+        "seller": settings.SELLER,
+        "buyer": buyer(provider=provider, profile=profile),
+        "contract_summary": contract.summary(),
+    }
+    today = now.astimezone(zone).date()
+    # A charge to the card is due at once.
+    days_to_pay = {
+        Collection.AUTOMATIC: 0,
+        Collection.BY_INVOICE: contract.payment_terms_days,
+    }
     invoices = [
         Invoice(
             **shared,
@@ -62,7 +74,7 @@ def issue_invoices(
             subtotal_minor=draft.subtotal_minor,
             tax_minor=draft.tax_minor,
             total_minor=draft.total_minor,
-            due_date=today + _time_to_pay(draft, contract),
+            due_date=today + timedelta(days=days_to_pay[draft.collection]),
         )
         for index, draft in enumerate(drafts)
     ]
@@ -76,7 +88,7 @@ def issue_invoices(
 
 
 def deliveries_of(invoice: Invoice) -> list[NewMessage]:
-    """What follows an invoice once it is issued: its documents, then the card or the mail."""
+    """The messages of an issued invoice: its documents, then the charge or the mail."""
     collects = topics.CHARGE if invoice.collection == Collection.AUTOMATIC else topics.INVOICE_MAIL
     return [
         NewMessage(topic=topic, key=f"invoice:{invoice.pk}", payload={"invoice_id": invoice.pk})
@@ -84,38 +96,8 @@ def deliveries_of(invoice: Invoice) -> list[NewMessage]:
     ]
 
 
-def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:
-    """None by card, the agreed days by transfer."""
-    is_charged = draft.collection is Collection.AUTOMATIC
-    return timedelta(days=0 if is_charged else contract.payment_terms_days)
-
-
-def _shared_fields(
-    *,
-    provider: Provider,
-    contract: Contract,
-    profile: BillingProfile | None,
-    month: Month,
-    now: datetime,
-) -> dict[str, Any]:
-    zone = provider.billing_zone()
-    return {
-        "month": month.first_day,
-        "currency": contract.currency,
-        "tax_name": profile.tax_name if profile else "",
-        "tax_rate": profile.tax_rate if profile else 0,
-        "issued_at": now,
-        "period_starts_at": month.starts_at(zone),
-        "period_ends_at": month.ends_at(zone),
-        "billing_time_zone": provider.billing_time_zone,
-        "seller": settings.SELLER,
-        "buyer": buyer(provider=provider, profile=profile),
-        "contract_summary": contract.summary(),
-    }
-
-
 def _copy_lines(numbered: Iterable[tuple[Invoice, int, LineDraft]]) -> None:
-    """Write lines by COPY: for hundreds of them the ORM's insert is half the cost of a close."""
+    """Write lines by COPY: of hundreds of lines, an insert is half the cost of a close."""
     with connection.cursor() as cursor, cursor.copy(COPY_LINES) as copy:
         for invoice, position, line in numbered:
             copy.write_row(

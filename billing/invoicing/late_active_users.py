@@ -1,4 +1,4 @@
-"""Closed months that were billed by active users, with those who were told late."""
+"""Late usage of closed months that were billed by active users."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Count
 
 from billing.contracts.free_allowance import billed_contract
-from billing.invoicing.late_usage_lines import BilledUntilNow, LateUsageMonth
+from billing.invoicing.late_usage_lines import AlreadyBilled, LateUsageMonth
 from billing.models import BillingProfile
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import BilledQuantity
@@ -20,36 +20,39 @@ from usage.models.active_users import LateActivity
 
 @dataclass(frozen=True, slots=True)
 class LateActiveUsersMonth:
-    """How many users each organization had active in a closed month without being counted."""
+    """The active users of a closed month that were reported late.
+
+    `late` has the id, the name and the number of users of each organization.
+    """
 
     month: Month
     late: tuple[tuple[int, str, int], ...]
 
 
 def late_active_users_months(
-    *, reported_before: datetime | None = None
+    *, reported_until: datetime | None = None
 ) -> list[LateActiveUsersMonth]:
-    """Each month that somebody was told of late, before an instant where one is given; by month."""
-    kept = LateActivity.objects.all()
-    if reported_before is not None:
-        kept = kept.filter(reported_at__lte=reported_before)
-    told = (
-        kept.order_by("month", "organization_id")
+    """The months with active users reported late, up to an instant if one is given; by month."""
+    reported = LateActivity.objects.all()
+    if reported_until is not None:
+        reported = reported.filter(reported_at__lte=reported_until)
+    counts = (
+        reported.order_by("month", "organization_id")
         .values_list("month", "organization_id", "organization__name")
         .annotate(users=Count("pk"))
     )
     months: dict[Month, list[tuple[int, str, int]]] = {}
-    for month, organization_id, name, users in told:
+    for month, organization_id, name, users in counts:
         months.setdefault(Month.of_day(month), []).append((organization_id, name, users))
     return [LateActiveUsersMonth(month, tuple(late)) for month, late in months.items()]
 
 
 def rated_activity_month(
-    *, activity: LateActiveUsersMonth, billed: BilledUntilNow
+    *, activity: LateActiveUsersMonth, billed: AlreadyBilled
 ) -> LateUsageMonth | None:
-    """The month as it was counted and as it would have been; None where active users are free.
+    """The month with its late usage; None if its active users are free.
 
-    `billed` is what adjustments brought it to.
+    `billed` are the quantities that earlier adjustments charged.
     """
     contract = billed_contract(activity.month)
     if contract is None or contract.metric != Metric.ACTIVE_USERS:
@@ -64,7 +67,7 @@ def rated_activity_month(
         corrected=_corrected(counted, activity.late),
         billed=billed,
         reasons={
-            pk: f"Told after {name} was closed: {counted_noun(users, 'active users')}."
+            pk: f"Reported after {name} was closed: {counted_noun(users, 'active users')}."
             for pk, _, users in activity.late
         },
     )

@@ -1,4 +1,4 @@
-"""Which closed months owe something for what was told late, read from the current schema."""
+"""Late usage of closed months of the current provider, billed by the next close."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,22 +31,22 @@ REASON_LENGTH = 300
 
 
 def late_usage_lines(*, currency: str) -> list[LineDraft]:
-    """What the next close bills for months closed before it; by month, then by organization.
+    """The usage adjustments of the next close, by month, then by organization.
 
-    A month inside the free allowance owes nothing. One billed in another currency than `currency`
-    waits for an invoice in its own.
+    A month inside the free allowance has none. A month that was billed in another currency than
+    `currency` waits for an invoice in its own.
     """
-    changes, activities = late_usage_events(), late_active_users_months()
+    events = late_usage_events()
     zone = current_provider().billing_zone()
     closed = set(MonthClose.objects.filter(issued_at__isnull=False).values_list("month", flat=True))
     lines: list[LineDraft] = []
-    for late, group in groupby(restated_months(), key=lambda corrected: corrected.month):
-        if late.first_day not in closed:
+    for month, restated in groupby(restated_months(), key=lambda restated: restated.month):
+        if month.first_day not in closed:
             continue
-        rated = _late_month(month=late, corrected=list(group), changes=changes, zone=zone)
+        rated = _late_month(month=month, restated=list(restated), events=events, zone=zone)
         if rated is not None and rated.terms.currency == currency:
             lines += usage_adjustment_lines(rated)
-    for activity in activities:
+    for activity in late_active_users_months():
         if activity.month.first_day in closed:
             billed = billed_adjustments(month=activity.month)
             rated = rated_activity_month(activity=activity, billed=billed)
@@ -58,8 +58,8 @@ def late_usage_lines(*, currency: str) -> list[LineDraft]:
 def _late_month(
     *,
     month: Month,
-    corrected: Sequence[RestatedMonth],
-    changes: list[LateUsageEvent],
+    restated: Sequence[RestatedMonth],
+    events: list[LateUsageEvent],
     zone: ZoneInfo,
 ) -> LateUsageMonth | None:
     contract = billed_contract(month)
@@ -69,16 +69,17 @@ def _late_month(
         first_day=month.first_day,
         terms=terms_of(contract, BillingProfile.objects.current()),
         counted=billed_quantities(month=month, metric=Metric(contract.metric)),
-        corrected=[_quantity(each) for each in corrected],
+        corrected=[_quantity(each) for each in restated],
         billed=billed_adjustments(month=month),
-        reasons=_reasons(changes, month=month, zone=zone),
+        reasons=_reasons(events, month=month, zone=zone),
     )
 
 
 def billed_adjustments(*, month: Month, before_invoice: int | None = None) -> dict[int | None, int]:
-    """What adjustments brought a month to, of all invoices or those issued before one.
+    """The quantities of a month that adjustments have billed, by organization (`AlreadyBilled`).
 
-    A void invoice counts too: its lines were issued, and were taken back or issued again together.
+    Of all invoices, or of those issued before `before_invoice`. A void invoice counts too: its
+    reissue copies the adjustments.
     """
     lines = InvoiceLine.objects.filter(kind=LineKind.ADJUSTMENT, adjusted_month=month.first_day)
     if before_invoice is not None:
@@ -86,7 +87,7 @@ def billed_adjustments(*, month: Month, before_invoice: int | None = None) -> di
     reached = lines.values_list("organization_id").annotate(
         reached=Max(F("adjusted_from") + F("quantity"))
     )
-    return {organization_id: int(level) for organization_id, level in reached}
+    return {organization_id: int(quantity) for organization_id, quantity in reached}
 
 
 def _quantity(month: RestatedMonth) -> BilledQuantity:
@@ -106,29 +107,30 @@ def _quantity(month: RestatedMonth) -> BilledQuantity:
     )
 
 
-def _reasons(changes: list[LateUsageEvent], *, month: Month, zone: ZoneInfo) -> dict[int, str]:
-    of: dict[int, list[LateUsageEvent]] = defaultdict(list)
-    for change in changes:
-        if change.concerns(month, zone):
-            of[change.organization_id].append(change)
+def _reasons(events: list[LateUsageEvent], *, month: Month, zone: ZoneInfo) -> dict[int, str]:
+    late: dict[int, list[LateUsageEvent]] = defaultdict(list)
+    for event in events:
+        if event.concerns(month, zone):
+            late[event.organization_id].append(event)
     return {
-        pk: late_usage_reason(told, month=month.first_day, zone=zone) for pk, told in of.items()
+        pk: late_usage_reason(of_one, month=month.first_day, zone=zone)
+        for pk, of_one in late.items()
     }
 
 
-def late_usage_reason(changes: Sequence[LateUsageEvent], *, month: date, zone: ZoneInfo) -> str:
-    """What an organization's month lacked, as a sentence; `changes` in the order of their instants.
+def late_usage_reason(events: Sequence[LateUsageEvent], *, month: date, zone: ZoneInfo) -> str:
+    """A sentence about an organization's late usage in a month; `events` ordered by `effective_at`.
 
-    Names nobody: an invoice goes to people with no need to know a client's staff.
+    It names no user: the readers of an invoice need not know a client's staff.
     """
-    came = [change for change in changes if change.delta > 0]
-    went = len(changes) - len(came)
+    added = [event for event in events if event.delta > 0]
+    removals = len(events) - len(added)
     parts = []
-    if came:
-        first = instant_text(came[0].effective_at, zone)
-        of = f"{len(came):,} additions, the first of" if len(came) > 1 else "1 addition of"
+    if added:
+        first = instant_text(added[0].effective_at, zone)
+        of = f"{len(added):,} additions, the first of" if len(added) > 1 else "1 addition of"
         parts.append(f"{of} {first}")
-    if went:
-        parts.append(f"{went:,} removals" if went > 1 else "1 removal")
-    sentence = f"Told after {month:%B %Y} was closed: {' and '.join(parts)}."
+    if removals:
+        parts.append(f"{removals:,} removals" if removals > 1 else "1 removal")
+    sentence = f"Reported after {month:%B %Y} was closed: {' and '.join(parts)}."
     return sentence[:REASON_LENGTH]

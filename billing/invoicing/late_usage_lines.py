@@ -1,47 +1,54 @@
-"""Lines for what was told late: from a closed month and what it would have been, without ORM.
+"""Usage adjustments: lines that charge late usage of a closed month. No ORM.
 
-Each says how much more than was billed until now, so a month rated again after its lines were
-issued gives none: nothing has to be marked as done. Less than billed gives none either: whoever
-told a removal late had the seat billed, and money back is a credit note (docs/decisions/0016).
+A line charges what exceeds the quantity already billed. After it is issued, the same month gives no
+line again, so no late usage has to be marked as billed. A lower quantity gives no line: a removal
+that was reported late is refunded by a credit note, if at all (docs/decisions/0016).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 
 from billing.choices import LineKind
-from billing.rating.line_texts import counted_as, together_as
-from billing.rating.rate_month import BilledQuantity, LineDraft, Terms, billed_by
+from billing.rating.rate_month import (
+    BilledQuantity,
+    LineDraft,
+    Terms,
+    billed_by,
+    charged_line,
+    counted_as,
+    organization_line,
+    together_as,
+)
 
-# What adjustments of a month bring it to so far: by organization, or None for all above a
-# commitment together.
-BilledUntilNow = Mapping[int | None, int]
+# The quantities that earlier adjustments have billed of a month, by organization; None stands for
+# the sum above a commitment.
+AlreadyBilled = Mapping[int | None, int]
 
 
 @dataclass(frozen=True, slots=True)
 class LateUsageMonth:
-    """A closed month: as it was counted, what it would have been, and what was billed late so far.
+    """A closed month: the quantities counted at its close and those with late usage.
 
-    `terms` are those of the contract that billed it. `counted` has one quantity per organization.
-    `reasons` say for each organization what was reported late, as a sentence.
+    `terms` are of the contract that billed it. `counted` has one quantity per organization and
+    `billed` what earlier adjustments charged. `reasons` say what was reported late by organization.
     """
 
     first_day: date
     terms: Terms
     counted: Sequence[BilledQuantity]
     corrected: Sequence[BilledQuantity]
-    billed: BilledUntilNow
+    billed: AlreadyBilled
     reasons: Mapping[int, str]
 
     @property
     def name(self) -> str:
-        """As lines print it: September 2026."""
+        """The month as lines print it: September 2026."""
         return f"{self.first_day:%B %Y}"
 
 
 def usage_adjustment_lines(month: LateUsageMonth) -> list[LineDraft]:
-    """What the month costs beyond what was billed for it, at its own contract's price."""
+    """The lines that charge what was not billed yet, at the price of the month's own contract."""
     before = {each.organization_id: each.quantity for each in month.counted}
     after = billed_by(metric=month.terms.metric, quantities=(*month.counted, *month.corrected))
     if month.terms.charges_each_organization:
@@ -54,11 +61,11 @@ def _of_each(
 ) -> Iterator[LineDraft]:
     for each in after:
         pk = each.organization_id
-        until_now = max(before.get(pk, 0), month.billed.get(pk, 0))
-        more = each.quantity - until_now
+        billed_before = max(before.get(pk, 0), month.billed.get(pk, 0))
+        more = each.quantity - billed_before
         if more > 0:
             yield replace(
-                _of_organization(month, each, adjusted_from=until_now),
+                _of_organization(month, each, adjusted_from=billed_before),
                 kind=LineKind.ADJUSTMENT,
                 unit_price=month.terms.unit_price,
                 amount_minor=month.terms.amount_minor(more),
@@ -68,27 +75,28 @@ def _of_each(
 def _of_all_together(
     month: LateUsageMonth, *, before: Mapping[int, int], after: Sequence[BilledQuantity]
 ) -> list[LineDraft]:
-    """One line for what all organizations together pass the commitment by, and their shares."""
+    """One line for the sum above the commitment, and a basis line for each organization."""
     covered = month.terms.covered_quantity
     was = sum(before.values())
     is_now = sum(each.quantity for each in after)
-    until_now = max(was - covered, 0, month.billed.get(None, 0))
-    more = is_now - covered - until_now
+    billed_before = max(was - covered, 0, month.billed.get(None, 0))
+    more = is_now - covered - billed_before
     if more <= 0:
         return []
-    charged = LineDraft(
+    charged = charged_line(
+        month.terms,
         kind=LineKind.ADJUSTMENT,
         description=(
             f"{more:,} more above the {covered:,} {month.terms.covered_as}, {month.name} "
             f"({together_as(month.terms.metric)}: {is_now:,} instead of {was:,})"
         ),
-        metric=month.terms.metric,
         quantity=more,
-        unit_price=month.terms.unit_price,
-        amount_minor=month.terms.amount_minor(more),
+    )
+    charged = replace(
+        charged,
         adjusted_month=month.first_day,
-        adjusted_from=until_now,
-        reason=f"Told after {month.name} was closed; the organizations are named below.",
+        adjusted_from=billed_before,
+        reason=f"Reported after {month.name} was closed; the organizations are named below.",
     )
     shares = [
         _of_organization(month, each, adjusted_from=known)
@@ -102,19 +110,16 @@ def _of_all_together(
 def _of_organization(
     month: LateUsageMonth, billed: BilledQuantity, *, adjusted_from: int
 ) -> LineDraft:
-    return LineDraft(
-        kind=LineKind.BASIS,
+    line = organization_line(
+        billed,
         description=(
             f"{billed.organization_name}: {counted_as(billed.metric)}, {month.name}, "
             f"{billed.quantity:,} instead of {adjusted_from:,}"
         ),
-        metric=billed.metric,
+    )
+    return replace(
+        line,
         quantity=billed.quantity - adjusted_from,
-        unit_price=Decimal(0),
-        amount_minor=0,
-        organization_id=billed.organization_id,
-        organization_name=billed.organization_name,
-        peak=billed.peak,
         adjusted_month=month.first_day,
         adjusted_from=adjusted_from,
         reason=month.reasons.get(billed.organization_id, ""),

@@ -1,6 +1,5 @@
-"""Closing a month: freeze it, rate it, issue its invoices, once (docs/decisions/0006)."""
+"""The close of a month: freeze it, rate it and issue its invoices once (docs/decisions/0006)."""
 
-from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain
 
@@ -9,7 +8,7 @@ from django.db import connection, transaction
 from accounts.models import Provider
 from billing.contracts.free_allowance import was_free
 from billing.invoicing.issue import deliveries_of, issue_invoices
-from billing.invoicing.month_plan import MonthPlan, plan_month
+from billing.invoicing.month_plan import plan_month
 from billing.models import Contract, Invoice, MonthClose
 from billing.money import format_money
 from core.months import Month
@@ -18,7 +17,7 @@ from core.schema import provider_schema
 from usage.formatting import counted_noun
 from usage.ledger.month_freeze import freeze_month
 
-# Its commit need not reach the disk: a run row that a crash of the server takes is written again.
+# The commit need not reach the disk: if a crash loses the row, the next run writes it again.
 START_RUN = """
     INSERT INTO billing_monthclose (month, started_at, invoices, total_minor, outcome)
     SELECT %(month)s, %(now)s, 0, 0, ''
@@ -33,27 +32,28 @@ FIRST_AND_CLOSED = """
 
 
 class CloseRefused(Exception):
-    """The month can't be closed; nothing was changed. The message is for people."""
+    """The month can't be closed; nothing has changed. The message is shown to the user."""
 
 
 class MonthNotOver(CloseRefused):
-    """The month still runs in the provider's billing zone."""
+    """The month has not ended in the provider's billing zone."""
 
 
 class MonthAlreadyClosed(CloseRefused):
-    """Its invoices were issued before, perhaps by another process just now."""
+    """The invoices were already issued, perhaps just now by another process."""
 
 
-class NothingHappenedYet(CloseRefused):
-    """The month lies before the provider's first metered or contracted one."""
+class BeforeFirstMonth(CloseRefused):
+    """The month is before the first one with usage or a contract."""
 
 
 def close_month(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
-    """Close a month of the provider and issue its invoices; documents, mail and charges follow.
+    """Close a month of the provider and issue its invoices.
 
-    The run's row commits first and the rest in one transaction, so that a close that was killed is
-    resumed by closing again, and of two at once one waits and finds it done. Raises `MonthNotOver`,
-    `MonthAlreadyClosed` or `NothingHappenedYet`.
+    The outbox then renders documents, sends mails and charges cards. The `MonthClose` row commits
+    first and the rest in one transaction: a killed close resumes when it is called again, and of
+    two concurrent closes one waits and raises `MonthAlreadyClosed`. Raises also `MonthNotOver` and
+    `BeforeFirstMonth`.
     """
     zone = provider.billing_zone()
     if now < month.ends_at(zone):
@@ -64,14 +64,14 @@ def close_month(*, provider: Provider, month: Month, now: datetime) -> MonthClos
     with provider_schema(provider):
         first = first_month()
         if first and month < first:
-            raise NothingHappenedYet(
+            raise BeforeFirstMonth(
                 f"{provider.name} has nothing to close in {month}: its first month is {first}."
             )
         return _close(provider=provider, month=month, now=now)
 
 
 def close_due_months(*, provider: Provider, now: datetime) -> int:
-    """Close each due month of a provider, oldest first; returns how many were closed here."""
+    """Close each due month of a provider, oldest first; returns how many this call closed."""
     closed = 0
     with provider_schema(provider):
         for month in due_months(provider=provider, now=now):
@@ -90,16 +90,21 @@ def _close(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
 
 
 def due_months(*, provider: Provider, now: datetime) -> list[Month]:
-    """Months over in the provider's zone and not closed, oldest first; in its schema."""
+    """Months that ended in the current provider's zone and are not closed, oldest first."""
     first, closed = _first_and_closed()
     if first is None:
         return []
     running = Month.of(now, provider.billing_zone())
-    return [month for month in _months(first, running) if month.first_day not in closed]
+    due, month = [], first
+    while month < running:
+        if month.first_day not in closed:
+            due.append(month)
+        month = month.next
+    return due
 
 
 def first_month() -> Month | None:
-    """The current provider's first metered or contracted month; None when it has neither."""
+    """The current provider's first month with usage or a contract; None without either."""
     return _first_and_closed()[0]
 
 
@@ -110,22 +115,24 @@ def _first_and_closed() -> tuple[Month | None, set[date]]:
     return Month.of_day(first) if first else None, set(closed)
 
 
-def _months(first: Month, end: Month) -> Iterator[Month]:
-    month = first
-    while month < end:
-        yield month
-        month = month.next
-
-
 @transaction.atomic(durable=True)
 def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
-    zone = provider.billing_zone()
     run = MonthClose.objects.select_for_update().get(month=month.first_day)
     if run.issued_at:
         raise MonthAlreadyClosed(f"{month} of {provider.name} is closed: {run.outcome}")
-    freeze_month(month=month, zone=zone)
+    freeze_month(month=month, zone=provider.billing_zone())
     plan = plan_month(month=month)
-    invoices = _issue(provider=provider, plan=plan, now=now)
+    invoices: list[Invoice] = []
+    if plan.contract is not None:
+        invoices = issue_invoices(
+            provider=provider,
+            contract=plan.contract,
+            profile=plan.profile,
+            drafts=plan.drafts,
+            month=month,
+            now=now,
+        )
+        enqueue_all(messages=chain.from_iterable(map(deliveries_of, invoices)), now=now)
     run.issued_at = now
     run.invoices = len(invoices)
     run.total_minor = sum(invoice.total_minor for invoice in invoices)
@@ -137,24 +144,9 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
 
 def _outcome(run: MonthClose, contract: Contract | None) -> str:
     if contract is None:
-        reason = "Free allowance" if was_free(Month.of_day(run.month)) else "No contract in force"
+        reason = "Free allowance" if was_free(Month.of_day(run.month)) else "No active contract"
         return f"{reason}, nothing to invoice"
     if not run.invoices:
         return "Nothing is owed, nothing to invoice"
     amount = format_money(run.total_minor, contract.currency)
     return f"{counted_noun(run.invoices, 'invoices')}, {amount}"
-
-
-def _issue(*, provider: Provider, plan: MonthPlan, now: datetime) -> list[Invoice]:
-    if plan.contract is None:
-        return []
-    invoices = issue_invoices(
-        provider=provider,
-        contract=plan.contract,
-        profile=plan.profile,
-        drafts=plan.drafts,
-        month=plan.month,
-        now=now,
-    )
-    enqueue_all(messages=chain.from_iterable(map(deliveries_of, invoices)), now=now)
-    return invoices

@@ -1,11 +1,13 @@
-"""What the close of a month issues, worked out and not written; the invoice preview is the same.
+"""The plan of a month: the invoices that its close issues, calculated and not written.
 
-Everything that decides an invoice is read here; `billing.invoicing.month_close` only freezes the
-month before and writes the result after. Reads the current provider's schema.
+Everything that decides an invoice is read here, so the invoice preview and the cost of the running
+month use the same plan. `billing.invoicing.month_close` freezes the month before and writes the
+invoices after.
 """
 
 from dataclasses import dataclass
 
+from billing.choices import InvoiceKind
 from billing.contracts.free_allowance import billed_contract
 from billing.invoicing.late_usage import late_usage_lines
 from billing.models import BillingProfile, Contract
@@ -20,8 +22,8 @@ from usage.ledger.late_usage import log_state
 class MonthPlan:
     """The invoices of a month to be issued; amounts in minor units of the contract's currency.
 
-    Without a contract (the free allowance, or no active contract) there are none. `quantities` are
-    by name; `last_event_id` is the last of the log that was read.
+    Without a contract (in the free allowance, or no active contract) there are none. `quantities`
+    are ordered by name; `last_event_id` is the last event of the ledger at that time.
     """
 
     month: Month
@@ -33,14 +35,24 @@ class MonthPlan:
 
     @property
     def total_minor(self) -> int:
-        """All of it, tax included."""
+        """The total of all invoices, with tax."""
         return sum(draft.total_minor for draft in self.drafts)
+
+    @property
+    def overage_minor(self) -> int:
+        """The total of the overage invoice, with tax; 0 without one."""
+        return sum(draft.total_minor for draft in self.drafts if draft.kind is InvoiceKind.OVERAGE)
+
+    @property
+    def quantity(self) -> int:
+        """The sum of all organizations' quantities, which a commitment is compared with."""
+        return sum(each.quantity for each in self.quantities)
 
 
 def plan_month(*, month: Month) -> MonthPlan:
-    """The month's invoices by its quantities now, with what was told late of months closed before.
+    """Plan the invoices of a month by its current quantities, with late usage of closed months.
 
-    A frozen month's quantities are final; those of a running one are what happened up to now.
+    The quantities of a frozen month are final; those of a running month can only rise.
     """
     contract, log = billed_contract(month), log_state()
     if contract is None:

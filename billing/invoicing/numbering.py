@@ -1,4 +1,4 @@
-"""Numbers of documents, without gaps."""
+"""Document numbers without gaps."""
 
 from django.db import connection
 
@@ -10,9 +10,9 @@ TAKE_NUMBERS = """
 
 
 def take_numbers(*, name: str, count: int) -> int:
-    """The first of `count` consecutive numbers of a kind of document.
+    """Take `count` consecutive numbers of a kind of document; returns the first.
 
-    Its row stays locked until the running transaction ends: one that is rolled back leaves no gap.
+    The sequence is locked until the running transaction ends, so a rollback leaves no gap.
     """
     with connection.cursor() as cursor:
         cursor.execute(TAKE_NUMBERS, {"name": name, "count": count})

@@ -1,4 +1,4 @@
-"""The allowance of months beside who was active in them."""
+"""The allowance of active users, by month."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,7 @@ from core.months import Month
 
 @dataclass(frozen=True, slots=True)
 class AllowanceMonth:
-    """A month's active users and how many are covered: committed by contract, and by packs.
-
-    Nothing was agreed where neither covers any.
-    """
+    """A month's active users, and how many of them the commitment and packs cover."""
 
     month: Month
     active: int
@@ -22,25 +19,25 @@ class AllowanceMonth:
 
     @property
     def allowance(self) -> int:
-        """All that is covered."""
+        """The number covered; 0 if nothing was agreed."""
         return self.committed + self.packs
 
     @property
     def overage(self) -> int:
-        """Active users above the allowance; none where there is no allowance."""
+        """Active users above the allowance; 0 without an allowance."""
         return max(0, self.active - self.allowance) if self.allowance else 0
 
     @property
     def left(self) -> int:
-        """How many more may be active before overage."""
+        """How many more users can be active before overage."""
         return max(0, self.allowance - self.active)
 
 
 def allowance_months(*, months: Sequence[Month], active: Sequence[int]) -> list[AllowanceMonth]:
-    """The months, whose active users are `active`, with what covered them; in two statements.
+    """The allowances of months with these numbers of active users, in two statements.
 
-    A commitment counts in months that its contract bills by active users. A pack covers each of its
-    months as a whole, that of the order too: the number of active users is one for the month.
+    A commitment counts in the months that its contract bills by active users. A pack covers each of
+    its months as a whole, also the month of the order.
     """
     contracts = list(Contract.objects.order_by("starts_on"))
     orders = PackOrder.objects.filter(
@@ -61,12 +58,7 @@ def allowance_months(*, months: Sequence[Month], active: Sequence[int]) -> list[
 
 
 def _committed(contracts: Sequence[Contract], month: Month) -> int:
-    day = month.first_day
-    in_force = [
-        contract
-        for contract in contracts
-        if contract.starts_on <= day and (contract.ends_on is None or contract.ends_on > day)
-    ]
-    if not in_force or in_force[-1].metric != Metric.ACTIVE_USERS:
+    active = [contract for contract in contracts if contract.covers(month.first_day)]
+    if not active or active[-1].metric != Metric.ACTIVE_USERS:
         return 0
-    return in_force[-1].committed_quantity or 0
+    return active[-1].committed_quantity or 0

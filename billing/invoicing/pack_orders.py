@@ -1,4 +1,4 @@
-"""Ordering a pack: priced, confirmed, and invoiced in one transaction, once."""
+"""Orders of packs: quoted, confirmed, and invoiced once in one transaction."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,23 +19,23 @@ from tenants import audit
 
 
 class OrderRefused(Exception):
-    """The pack can't be ordered; nothing was. The message is for people."""
+    """The pack can't be ordered; nothing has changed. The message is shown to the user."""
 
 
 class OfferChanged(OrderRefused):
-    """The price is another than the one confirmed, or the pack is no longer offered."""
+    """The offer differs from the confirmed one, or the pack is no longer offered."""
 
 
 @dataclass
 class AlreadyOrdered(Exception):
-    """The same confirmation was sent before, or another order came between."""
+    """This confirmation was already used, by the same or by another order."""
 
     order: PackOrder
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What a person saw and said yes to: pack, term, total with tax, and the order before."""
+    """The values that a user confirmed: pack, term, total with tax, and the previous order."""
 
     quantity: int
     months: int
@@ -45,9 +45,9 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A pack as it would be ordered now; amounts in minor units of `currency`.
+    """A pack at its current price; amounts in minor units of `currency`.
 
-    It covers `first` up to `last`. `follows` is the order that was the last when it was made.
+    It covers the months `first` to `last`. `follows` is the id of the last order so far, or 0.
     """
 
     offer: Offer
@@ -59,7 +59,7 @@ class Quote:
 
     @property
     def to_be_confirmed(self) -> Confirmed:
-        """What is to be seen before it is ordered."""
+        """The values that the user has to confirm."""
         return Confirmed(
             self.offer.quantity, self.offer.months, self.draft.total_minor, self.follows
         )
@@ -71,12 +71,12 @@ class Quote:
 
     @property
     def currency(self) -> str:
-        """The contract's."""
+        """The contract's currency."""
         return self.terms.currency
 
 
 def offered(*, currency: str) -> list[OfferPrice]:
-    """The packs on offer that have a price in the currency, the smallest first."""
+    """The offered packs with a price in the currency, smallest first."""
     prices = OfferPrice.objects.filter(currency=currency, offer__is_offered=True)
     return list(prices.select_related("offer").order_by("offer__quantity", "offer__months"))
 
@@ -87,7 +87,10 @@ def last_order_id() -> int:
 
 
 def ordering_contract(*, provider: Provider, now: datetime) -> Contract:
-    """The contract an order is invoiced under. Raises `OrderRefused` where nobody could pay."""
+    """The contract that an order is invoiced under.
+
+    Raises `OrderRefused` without a contract, or without a card or an invoice agreement.
+    """
     month = Month.of(now, provider.billing_zone())
     contract = Contract.objects.current(month)
     if contract is None:
@@ -99,10 +102,10 @@ def ordering_contract(*, provider: Provider, now: datetime) -> Contract:
 
 
 def quote(*, provider: Provider, offer_id: int, now: datetime) -> Quote:
-    """What the pack costs and covers, ordered at `now`. Raises `OrderRefused`, `OfferChanged`."""
+    """Quote a pack ordered at `now`. Raises `OrderRefused` or `OfferChanged`."""
     contract = ordering_contract(provider=provider, now=now)
     price = next(
-        (one for one in offered(currency=contract.currency) if one.offer_id == offer_id), None
+        (each for each in offered(currency=contract.currency) if each.offer_id == offer_id), None
     )
     if price is None:
         raise OfferChanged("This pack is no longer offered.")
@@ -144,11 +147,11 @@ def order_pack(
     actor: Actor,
     now: datetime,
 ) -> PackOrder:
-    """Order the pack as it was shown and confirmed.
+    """Order the pack as quoted and confirmed: raise the allowance and issue the invoice.
 
-    The allowance is up and the invoice is issued when this returns; its documents follow, and the
-    card or the mail. Confirmed again it raises `AlreadyOrdered` with the order that came of it.
-    Raises `OfferChanged` where something of it is another now, and `OrderRefused`.
+    The outbox then renders the documents and charges the card or mails the invoice. Raises
+    `AlreadyOrdered` with the order if this confirmation was already used, `OfferChanged` if the
+    offer differs from the confirmed one, and `OrderRefused`.
     """
     try:
         with transaction.atomic():
@@ -160,11 +163,11 @@ def order_pack(
                 now=now,
             )
     except IntegrityError as error:
-        # Another confirmation of the same look was first: its order stands, and only that.
-        known = PackOrder.objects.filter(follows=confirmed.follows).first()
-        if known is None:
+        # Two confirmations of the same quote: only the first one orders.
+        earlier = PackOrder.objects.filter(follows=confirmed.follows).first()
+        if earlier is None:
             raise
-        raise AlreadyOrdered(known) from error
+        raise AlreadyOrdered(earlier) from error
 
 
 def _order(
@@ -175,9 +178,9 @@ def _order(
     actor: Actor,
     now: datetime,
 ) -> PackOrder:
-    known = PackOrder.objects.filter(follows=confirmed.follows).first()
-    if known is not None:
-        raise AlreadyOrdered(known)
+    earlier = PackOrder.objects.filter(follows=confirmed.follows).first()
+    if earlier is not None:
+        raise AlreadyOrdered(earlier)
     if confirmed != quoted.to_be_confirmed:
         raise OfferChanged("The offer changed since you looked. Look at it again.")
     offer = quoted.offer
@@ -204,11 +207,6 @@ def _order(
         ordered_by_name=actor.name,
     )
     enqueue_all(messages=deliveries_of(invoice), now=now)
-    _record(order, number=invoice.number, actor=actor, now=now)
-    return order
-
-
-def _record(order: PackOrder, *, number: str, actor: Actor, now: datetime) -> None:
     audit.record(
         actor=actor,
         action="allowance.extended",
@@ -217,7 +215,8 @@ def _record(order: PackOrder, *, number: str, actor: Actor, now: datetime) -> No
             "quantity": order.quantity,
             "starts_on": order.starts_on.isoformat(),
             "ends_on": order.ends_on.isoformat(),
-            "invoice": number,
+            "invoice": invoice.number,
         },
         now=now,
     )
+    return order

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import F, OuterRef, Q, Subquery
 
-from billing.documents import is_before_cutoff
 from billing.documents.invoice_csv import plain_money
+from billing.documents.store import is_before_cutoff
 from billing.formatting import local_date, month_text, short_date_text
 from billing.models import Chargeback, Invoice
 from billing.models.invoice_queries import InvoiceQuerySet

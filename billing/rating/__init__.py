@@ -1,1 +1,1 @@
-"""What a month costs: billed quantities and terms to invoice drafts."""
+"""Rating: billed quantities and terms to invoice drafts and estimates."""

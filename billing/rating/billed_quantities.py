@@ -7,7 +7,7 @@ from core.metrics import Metric
 from core.months import Month
 from usage.ledger.month_peaks import LEVELS
 
-# One statement for all of it: a close is mostly round trips.
+# One statement, because round trips take most of the time of a close.
 HIGH_WATER_MARKS = f"""
     SELECT level.organization_id, o.name, level.metric, level.high_water_mark,
            level.peak_event_id, level.peak_at, e.count_after - e.delta,
@@ -31,11 +31,11 @@ ACTIVE_USERS = """
 
 
 def billed_quantities(*, month: Month, metric: Metric) -> list[BilledQuantity]:
-    """What a contract of this metric bills each organization for in a month, by name.
+    """The quantities of a month that a contract of this metric bills, ordered by organization.
 
-    In one statement; organizations that had nothing are left out. Reads the month by the rule of
-    `usage.ledger.month_peaks`, so also a month that was closed out of turn, and a running one as
-    far as it went. A peak without an event was carried in.
+    One statement; organizations with a quantity of 0 are left out. `usage.ledger.month_peaks` reads
+    the month, so it may have been closed before an earlier one, or be running. A peak without an
+    event was carried in.
     """
     statement = HIGH_WATER_MARKS if metric.counted else ACTIVE_USERS
     with connection.cursor() as cursor:

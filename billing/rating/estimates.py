@@ -1,7 +1,7 @@
-"""What a month of given quantities would cost: the total of its invoices, without drafting them.
+"""Estimates: the total of a month with given quantities, without drafts of invoices. Pure.
 
-Charges are those of `billing.rating.rate_month`. For forecasts and cap simulations, which rate a
-month many times: equal quantities are rated once.
+Uses the charges of `billing.rating.rate_month`. Forecasts and cap simulations rate a month many
+times, so equal quantities are rated once.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from billing.rating.rate_month import Terms, charges
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Amounts in minor units, tax included; `quantity` is that of all organizations together."""
+    """Amounts in minor units with tax; `quantity` is the sum of all organizations."""
 
     quantity: int
     total_minor: int
@@ -22,7 +22,7 @@ class Estimate:
 
 
 def estimate(*, terms: Terms, quantities: Iterable[int]) -> Estimate:
-    """The month's total for these billed quantities, one for each organization."""
+    """The total of a month with these billed quantities, one for each organization."""
     billed = list(quantities)
     totals = {
         charge.kind: _total_minor(terms, charge.quantities)
@@ -36,6 +36,6 @@ def estimate(*, terms: Terms, quantities: Iterable[int]) -> Estimate:
 
 
 def _total_minor(terms: Terms, quantities: Sequence[int]) -> int:
-    counted = Counter(quantities)
-    subtotal = sum(times * terms.amount_minor(each) for each, times in counted.items())
+    rated = Counter(quantities).items()
+    subtotal = sum(times * terms.amount_minor(quantity) for quantity, times in rated)
     return subtotal + terms.tax_minor(subtotal)

@@ -1,7 +1,7 @@
-"""What a month costs: from billed quantities and a price to invoice drafts, without the database.
+"""Rating of a month: billed quantities and terms to invoice drafts. Pure.
 
-Amounts are minor units of the contract's currency; each line is rounded once, the tax once for its
-invoice, and totals are sums of what is printed.
+Amounts are in minor units of the contract's currency. Each line is rounded once and the tax once
+for its invoice; totals are sums of the printed amounts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,12 @@ from decimal import Decimal
 
 from billing.choices import Collection, ContractKind, InvoiceKind, LineKind
 from billing.money import major, round_minor
-from billing.rating.line_texts import counted_as, covered_as, together_as
 from core.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The event that made a high-water mark; an all-None peak was the level carried in."""
+    """The event that made a high-water mark; all None if the mark was carried in."""
 
     event_id: int | None = None
     at: datetime | None = None
@@ -31,10 +30,10 @@ CARRIED_IN = Peak()
 
 @dataclass(frozen=True, slots=True)
 class BilledQuantity:
-    """One organization's quantity of a month: a high-water mark, or how many users were active.
+    """An organization's quantity of a month: a high-water mark or its number of active users.
 
-    `metric` says what was counted. The peak of active users is the instant when the last of them
-    was first seen.
+    `metric` is what was counted. The peak of active users is the instant when the last of them was
+    first seen.
     """
 
     organization_id: int
@@ -46,9 +45,9 @@ class BilledQuantity:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was agreed for the month. `tax_rate` is a percentage; `unit_price` in major units.
+    """The terms that bill a month. `tax_rate` is a percentage; `unit_price` is in major units.
 
-    `prepaid_quantity` are active users of packs that were ordered and paid apart.
+    `prepaid_quantity` is the number of active users of packs, which have their own invoices.
     """
 
     kind: ContractKind
@@ -65,13 +64,14 @@ class Terms:
 
     @property
     def covered_quantity(self) -> int:
-        """What is charged nothing more for: committed and prepaid."""
+        """The quantity without a further charge: committed and prepaid."""
         return self.committed_quantity + self.prepaid_quantity
 
     @property
     def covered_as(self) -> str:
-        """What that is made of: committed, prepaid, or both."""
-        return covered_as(committed=self.committed_quantity, prepaid=self.prepaid_quantity)
+        """The covered quantity in words: committed, prepaid, or both."""
+        parts = {"committed": self.committed_quantity, "prepaid": self.prepaid_quantity}
+        return " and ".join(name for name, quantity in parts.items() if quantity) or "committed"
 
     @property
     def charges_each_organization(self) -> bool:
@@ -82,7 +82,7 @@ class Terms:
         return self.kind is ContractKind.PAY_AS_YOU_GO and not self.prepaid_quantity
 
     def amount_minor(self, quantity: int) -> int:
-        """What a quantity costs before tax, rounded once."""
+        """The price of a quantity before tax, rounded once."""
         return round_minor(quantity * self.unit_price, self.currency)
 
     def tax_minor(self, subtotal_minor: int) -> int:
@@ -92,9 +92,9 @@ class Terms:
         )
 
     def collection(self, total_minor: int) -> Collection:
-        """The card while the total is under the automatic limit, by mail at or over it.
+        """Automatic while the total is below the automatic limit, by invoice at or above it.
 
-        By mail too where invoices were agreed or there is no card (docs/facts/faq.md, "How am I
+        By invoice too if that was agreed or there is no card (docs/facts/faq.md, "How am I
         billed?").
         """
         if self.invoice_agreement or not self.has_card:
@@ -105,7 +105,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One invoice of a month: the quantities it charges, each at the contract's price."""
+    """The quantities that one invoice of a month charges, each at the contract's price."""
 
     kind: InvoiceKind
     quantities: Sequence[int]
@@ -115,7 +115,8 @@ class Charge:
 class LineDraft:
     """A line to be issued; a `basis` line is printed and costs nothing.
 
-    An adjustment is of `adjusted_month` (its first day): above the `adjusted_from` billed for it.
+    An adjustment charges the quantity above `adjusted_from`, the quantity already billed for
+    `adjusted_month` (its first day).
     """
 
     kind: LineKind
@@ -134,7 +135,7 @@ class LineDraft:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDraft:
-    """An invoice to be issued: subtotal of its lines, tax of the subtotal, total of both."""
+    """An invoice to be issued: the subtotal of its lines, the tax on that, and their total."""
 
     kind: InvoiceKind
     lines: tuple[LineDraft, ...]
@@ -144,12 +145,22 @@ class InvoiceDraft:
     collection: Collection
 
 
-def charges(*, terms: Terms, quantities: Sequence[int]) -> list[Charge]:
-    """What a month of these billed quantities, one per organization, is charged for.
+def counted_as(metric: Metric) -> str:
+    """What lines call an organization's quantity: highest number of users, monthly active users."""
+    return f"highest number of {metric.unit}" if metric.counted else metric.unit
 
-    The one rule for invoices and estimates. Pay-as-you-go: each organization's own quantity; with
-    prepaid packs, what all have together above the packs. Committed: the commitment, and on a
-    separate invoice what all have together above it.
+
+def together_as(metric: Metric) -> str:
+    """What lines call the sum of all organizations' quantities."""
+    return "highest numbers together" if metric.counted else "all together"
+
+
+def charges(*, terms: Terms, quantities: Sequence[int]) -> list[Charge]:
+    """The charges of a month with these billed quantities, one per organization.
+
+    Invoices and estimates share this rule. Pay as you go: the quantity of each organization; with
+    prepaid packs, the sum of all above the packs. Committed: the commitment, and on a separate
+    invoice the sum of all above it.
     """
     if terms.charges_each_organization:
         return [Charge(InvoiceKind.USAGE, quantities)]
@@ -168,15 +179,22 @@ def rate_month(
     month_name: str,
     adjustments: Sequence[LineDraft] = (),
 ) -> list[InvoiceDraft]:
-    """The month's invoices, in the order they are numbered; none where nothing is owed.
+    """The month's invoices in the order of their numbers; none if nothing is owed.
 
-    `quantities` are those of `billed_by`: one per organization, by name. Each invoice has the lines
-    of its charge; then `adjustments`, the lines of earlier months, but not on the invoice of the
-    commitment; then, where all organizations are charged together, what each of them had
-    (docs/facts/faq.md, "How am I billed?": contracted 14, peak 17, an invoice for 3). `month_name`
-    is what lines print, such as "October 2026".
+    `quantities` come from `billed_by`: one per organization, by name. An invoice has the lines of
+    its charge; then `adjustments`, the lines of earlier months, except on the invoice of the
+    commitment; then, if all organizations are charged together, a basis line for each
+    (docs/facts/faq.md, "How am I billed?": contracted 14, peak 17, an invoice for 3). Lines print
+    `month_name`, such as "October 2026".
     """
-    basis = [] if terms.charges_each_organization else [_basis_line(each) for each in quantities]
+    basis = []
+    if not terms.charges_each_organization:
+        basis = [
+            organization_line(
+                each, description=f"{each.organization_name}: {counted_as(each.metric)}"
+            )
+            for each in quantities
+        ]
     drafts = []
     for charge in charges(terms=terms, quantities=[each.quantity for each in quantities]):
         lines = _charged_lines(charge, terms, quantities, month_name)
@@ -188,31 +206,20 @@ def rate_month(
 def billed_by(*, metric: Metric, quantities: Iterable[BilledQuantity]) -> list[BilledQuantity]:
     """The quantities that a contract of this metric bills: one per organization, by name.
 
-    Each organization's largest of the metrics that this one is made of; its users' where two are
-    equal. Those of zero are left out. The order of `quantities` changes nothing.
+    It is the organization's largest of the metrics that this one is made of; of equal ones, the
+    number of users. Quantities of 0 are left out. The order of `quantities` does not matter.
     """
     counted = metric.counted or (metric,)
-    largest: dict[int, BilledQuantity] = {}
-    for each in quantities:
-        if each.metric not in counted:
-            continue
-        known = largest.get(each.organization_id)
-        if known is None or _outranks(each, known):
-            largest[each.organization_id] = each
+    candidates = (each for each in quantities if each.metric in counted and each.quantity > 0)
+    rising = sorted(candidates, key=lambda each: (each.quantity, each.metric is Metric.USERS))
+    largest = {each.organization_id: each for each in rising}
     return sorted(
-        (each for each in largest.values() if each.quantity > 0),
-        key=lambda each: (each.organization_name.casefold(), each.organization_id),
+        largest.values(), key=lambda each: (each.organization_name.casefold(), each.organization_id)
     )
 
 
-def _outranks(one: BilledQuantity, other: BilledQuantity) -> bool:
-    if one.quantity != other.quantity:
-        return one.quantity > other.quantity
-    return one.metric is Metric.USERS
-
-
 def draft_invoice(kind: InvoiceKind, lines: tuple[LineDraft, ...], *, terms: Terms) -> InvoiceDraft:
-    """The invoice of these lines: their sum, its tax, and how the total is collected."""
+    """The invoice of these lines: subtotal, tax, total and collection."""
     subtotal = sum(line.amount_minor for line in lines)
     tax = terms.tax_minor(subtotal)
     return InvoiceDraft(
@@ -226,7 +233,7 @@ def draft_invoice(kind: InvoiceKind, lines: tuple[LineDraft, ...], *, terms: Ter
 
 
 def tax_minor(*, subtotal_minor: int, tax_rate: Decimal, currency: str) -> int:
-    """The tax of one invoice, rounded once: never the sum of the lines' roundings."""
+    """The tax of an invoice, rounded once: not a sum of taxes of its lines."""
     return round_minor(major(subtotal_minor, currency) * tax_rate / 100, currency)
 
 
@@ -235,34 +242,36 @@ def _charged_lines(
 ) -> list[LineDraft]:
     if terms.charges_each_organization:
         return [
-            _usage_line(terms, each, quantity, month_name)
-            for each, quantity in zip(quantities, charge.quantities, strict=True)
+            organization_line(
+                each,
+                kind=LineKind.USAGE,
+                description=f"{each.organization_name}: {counted_as(each.metric)}, {month_name}",
+                unit_price=terms.unit_price,
+                amount_minor=terms.amount_minor(each.quantity),
+            )
+            for each in quantities
         ]
-    if charge.kind is InvoiceKind.COMMITMENT:
-        return [_commitment_line(terms, quantity, month_name) for quantity in charge.quantities]
-    total = sum(each.quantity for each in quantities)
-    return [_overage_line(terms, over, total, month_name) for over in charge.quantities]
+    lines, unit = [], terms.metric.unit
+    for quantity in charge.quantities:
+        if charge.kind is InvoiceKind.COMMITMENT:
+            kind = LineKind.COMMITMENT
+            text = f"{terms.package_name}: {quantity:,} committed {unit}, {month_name}"
+        else:
+            kind = LineKind.OVERAGE
+            total = sum(each.quantity for each in quantities)
+            text = (
+                f"{quantity:,} {unit} above the {terms.covered_quantity:,} {terms.covered_as}, "
+                f"{month_name} ({together_as(terms.metric)}: {total:,})"
+            )
+        lines.append(charged_line(terms, kind=kind, description=text, quantity=quantity))
+    return lines
 
 
-def _usage_line(terms: Terms, billed: BilledQuantity, quantity: int, month_name: str) -> LineDraft:
+def charged_line(terms: Terms, *, kind: LineKind, description: str, quantity: int) -> LineDraft:
+    """A line of no organization that charges a quantity at the contract's price."""
     return LineDraft(
-        kind=LineKind.USAGE,
-        description=f"{billed.organization_name}: {counted_as(billed.metric)}, {month_name}",
-        metric=billed.metric,
-        quantity=quantity,
-        unit_price=terms.unit_price,
-        amount_minor=terms.amount_minor(quantity),
-        organization_id=billed.organization_id,
-        organization_name=billed.organization_name,
-        peak=billed.peak,
-    )
-
-
-def _commitment_line(terms: Terms, quantity: int, month_name: str) -> LineDraft:
-    unit = terms.metric.unit
-    return LineDraft(
-        kind=LineKind.COMMITMENT,
-        description=f"{terms.package_name}: {quantity:,} committed {unit}, {month_name}",
+        kind=kind,
+        description=description,
         metric=terms.metric,
         quantity=quantity,
         unit_price=terms.unit_price,
@@ -270,28 +279,22 @@ def _commitment_line(terms: Terms, quantity: int, month_name: str) -> LineDraft:
     )
 
 
-def _overage_line(terms: Terms, over: int, total: int, month_name: str) -> LineDraft:
+def organization_line(
+    billed: BilledQuantity,
+    *,
+    description: str,
+    kind: LineKind = LineKind.BASIS,
+    unit_price: Decimal = Decimal(0),
+    amount_minor: int = 0,
+) -> LineDraft:
+    """A line of an organization's quantity, with its peak; by default it costs nothing."""
     return LineDraft(
-        kind=LineKind.OVERAGE,
-        description=(
-            f"{over:,} {terms.metric.unit} above the {terms.covered_quantity:,} "
-            f"{terms.covered_as}, {month_name} ({together_as(terms.metric)}: {total:,})"
-        ),
-        metric=terms.metric,
-        quantity=over,
-        unit_price=terms.unit_price,
-        amount_minor=terms.amount_minor(over),
-    )
-
-
-def _basis_line(billed: BilledQuantity) -> LineDraft:
-    return LineDraft(
-        kind=LineKind.BASIS,
-        description=f"{billed.organization_name}: {counted_as(billed.metric)}",
+        kind=kind,
+        description=description,
         metric=billed.metric,
         quantity=billed.quantity,
-        unit_price=Decimal(0),
-        amount_minor=0,
+        unit_price=unit_price,
+        amount_minor=amount_minor,
         organization_id=billed.organization_id,
         organization_name=billed.organization_name,
         peak=billed.peak,

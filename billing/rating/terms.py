@@ -1,4 +1,4 @@
-"""A contract's terms as rating takes them."""
+"""The terms of a contract, as input of rating."""
 
 from billing.choices import ContractKind
 from billing.contracts.prepaid import prepaid_active_users
@@ -15,10 +15,10 @@ def terms_of(
     month: Month | None = None,
     has_card: bool | None = None,
 ) -> Terms:
-    """The contract's terms, with the card and the tax as they are now.
+    """The contract's terms, with the current card and tax.
 
-    With the `month`, also the packs that hold in it, where active users are billed. The card is
-    looked up unless `has_card` says; it decides how money is collected, never how much.
+    With `month`, they include the packs that cover it if active users are billed. The card is read
+    unless `has_card` is given; it decides how an invoice is collected, not its amount.
     """
     if has_card is None:
         has_card = PaymentMethod.objects.current() is not None

@@ -149,7 +149,7 @@ def _active_user_adjustments(
     *, run: MonthClose, currency: str, closed_days: list[date], first_invoice: int | None
 ) -> list[LineDraft]:
     lines: list[LineDraft] = []
-    for activity in late_active_users_months(reported_before=run.issued_at):
+    for activity in late_active_users_months(reported_until=run.issued_at):
         if activity.month.first_day not in closed_days:
             continue
         billed = billed_adjustments(month=activity.month, before_invoice=first_invoice)

@@ -13,8 +13,8 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.contracts.contracts import request_contract_document
 from billing.contracts.renewals import renewal_of
-from billing.documents import DocumentDamaged, DocumentNotReady
-from billing.documents.contract_documents import contract_document, contract_reference
+from billing.documents.contract import contract_document, contract_reference
+from billing.documents.store import DocumentDamaged, DocumentNotReady
 from billing.formatting import date_text, local_date
 from billing.models import Contract
 from billing.money import format_money, format_unit_price

@@ -12,7 +12,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.contracts.licenses import licenses
-from billing.invoicing.month_so_far import month_so_far
+from billing.invoicing.month_plan import plan_month
 from billing.money import format_money
 from billing.pages.attention import attention_items
 from core.metrics import Metric
@@ -66,11 +66,11 @@ def _alerts(*, sees_money: bool) -> dict[str, int]:
 def _money(request: PortalRequest) -> dict[str, Any]:
     """This month's bill up to now, and the users allowed before overage."""
     month = Month.of(timezone.now(), request.provider.billing_zone())
-    so_far = month_so_far(month=month)
+    plan = plan_month(month=month)
     committed = licenses(month=month)
     counts_users = committed is not None and committed.contract.metric == Metric.USERS
     return {
         "month": month.first_day,
-        "bill": format_money(so_far.total_minor, so_far.contract.currency) if so_far else "",
+        "bill": format_money(plan.total_minor, plan.contract.currency) if plan.contract else "",
         "committed_users": committed.committed if committed and counts_users else None,
     }

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing import documents
+from billing.documents import store
 from billing.documents.credit_note import credit_note_document
 from billing.formatting import date_text
 from billing.models import CreditNote, Invoice, InvoiceDocument
@@ -46,9 +46,9 @@ def credit_note_pdf(request: PortalRequest, invoice_id: int, note_id: int) -> Ht
     note = get_object_or_404(CreditNote, pk=note_id, invoice=invoice)
     try:
         kept = credit_note_document(note=note)
-    except documents.DocumentDamaged:
+    except store.DocumentDamaged:
         return _unavailable(request, note, reason="damaged", status=HTTPStatus.CONFLICT)
-    except documents.DocumentNotReady:
+    except store.DocumentNotReady:
         return _preparing(request, note)
     return stored_document(
         request, kept, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF]
@@ -58,13 +58,13 @@ def credit_note_pdf(request: PortalRequest, invoice_id: int, note_id: int) -> Ht
 def _download(request: PortalRequest, *, invoice_id: int, document_format: Format) -> HttpResponse:
     invoice = invoice_or_404(invoice_id=invoice_id)
     try:
-        kept = documents.document(invoice=invoice, format=document_format)
-    except documents.BeforeCutoff:
+        kept = store.document(invoice=invoice, format=document_format)
+    except store.BeforeCutoff:
         return _unavailable(request, invoice, reason="before_cutoff", status=HTTPStatus.GONE)
-    except documents.DocumentDamaged:
+    except store.DocumentDamaged:
         return _unavailable(request, invoice, reason="damaged", status=HTTPStatus.CONFLICT)
-    except documents.DocumentNotReady:
-        documents.request_documents(invoice=invoice, now=timezone.now())
+    except store.DocumentNotReady:
+        store.request_documents(invoice=invoice, now=timezone.now())
         return _preparing(request, invoice)
     name = f"{invoice.number}.{document_format}"
     return stored_document(request, kept, name=name, content_type=CONTENT_TYPES[document_format])
@@ -86,7 +86,7 @@ def _unavailable(
         "back_url": reverse("invoice_detail", args=[invoice.pk]),
         "back_name": invoice.number,
         "reason": reason,
-        "cutoff": date_text(documents.cutoff_date()),
+        "cutoff": date_text(store.cutoff_date()),
         "support_email": settings.SUPPORT_EMAIL,
     }
     response = render(request, "billing/document_unavailable.html", context, status=status)

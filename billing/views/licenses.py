@@ -10,7 +10,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.contracts.licenses import CommitmentUsage, Licenses, this_month
 from billing.contracts.licenses import licenses as current_licenses
-from billing.invoicing.month_so_far import month_so_far
+from billing.invoicing.month_plan import plan_month
 from billing.money import format_money, format_unit_price
 from core.charts import Chart, Part, Tone, donut_chart
 
@@ -27,18 +27,18 @@ def licenses(request: PortalRequest) -> HttpResponse:
     """The page of a provider with a committed contract; 404 for any other."""
     month = this_month(now=timezone.now())
     current = current_licenses(month=month)
-    so_far = month_so_far(month=month)
-    if current is None or so_far is None:
+    plan = plan_month(month=month)
+    if current is None or plan.contract is None:
         raise Http404
     contract = current.contract
-    peaks = so_far.quantity
+    peaks = plan.quantity
     context = {
         "licenses": current,
         "chart": usage_chart(current),
         "month": month.first_day,
         "peaks": peaks,
         "peaks_over": max(0, peaks - current.committed),
-        "overage": format_money(so_far.overage_minor, contract.currency),
+        "overage": format_money(plan.overage_minor, contract.currency),
         "unit_price": format_unit_price(contract.unit_price, contract.currency),
         "zone": request.provider.billing_zone(),
     }

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.documents import cutoff_date
+from billing.documents.store import cutoff_date
 from billing.formatting import date_text, local_date
 from billing.models import Invoice, InvoiceLine
 from billing.pages.access import invoice_or_404

@@ -1,6 +1,6 @@
-"""Documents of a fixed invoice, credit-free and unsaved, as this release renders them.
+"""The golden documents: fixed, unsaved invoices and a contract, as this release renders them.
 
-After a change that is meant to be seen: raise LAYOUT_VERSION, then
+After an intended change of a document, raise LAYOUT_VERSION, then
 
     python -m tests.billing.golden_documents
 
@@ -26,21 +26,21 @@ def folder() -> Path:
 
 
 def rendered_documents() -> dict[str, str]:
-    """File name to content: each document as text, and the digest of styles and fonts."""
+    """The documents as text by file name, and the digests of styles and fonts."""
     from billing.documents.invoice_csv import invoice_csv
     from billing.documents.invoice_pdf import invoice_html
     from tests.billing.invoice_contents import invoice_with
 
-    found = {"styles_and_fonts.sha256": _styles_and_fonts(), "contract.html": _contract()}
+    documents = {"styles_and_fonts.sha256": _styles_and_fonts(), "contract.html": _contract()}
     for name, count, kind in (
         ("usage", 12, "usage"),
         ("overage", 12, "overage"),
         ("annex", 45, "usage"),
     ):
         invoice, lines = invoice_with(count=count, kind=kind)
-        found[f"{name}.html"] = invoice_html(invoice=invoice, lines=lines)
-        found[f"{name}.csv"] = invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig")
-    return found
+        documents[f"{name}.html"] = invoice_html(invoice=invoice, lines=lines)
+        documents[f"{name}.csv"] = invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig")
+    return documents
 
 
 def _styles_and_fonts() -> str:
@@ -55,7 +55,7 @@ def _styles_and_fonts() -> str:
 
 def _contract() -> str:
     from billing.choices import ContractKind
-    from billing.documents.contract_pdf import contract_html
+    from billing.documents.contract import contract_html
     from billing.models import Contract
     from tests.billing.invoice_contents import invoice_with
 

@@ -19,7 +19,7 @@ from billing.choices import LineKind
 from billing.corrections.credits import credit_amount
 from billing.corrections.line_disputes import decline_dispute, open_dispute
 from billing.corrections.mails import queue_refund_failed_mail
-from billing.documents import render_documents
+from billing.documents.store import render_documents
 from billing.models import (
     ChargeAttempt,
     Chargeback,

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from accounts.models import Provider
 from accounts.roles import Role
-from billing import documents
+from billing.documents import store
 from billing.models import Invoice, Payment
 from core.schema import provider_schema
 from tests.billing.invoice_contents import issued
@@ -36,7 +36,7 @@ def invoices() -> Invoice:
             received_at=NOW,
         )
     newest = issued(count=60, number="NORTH-000013", issued_at=datetime(2026, 11, 2, tzinfo=UTC))
-    documents.render_documents(invoice=newest, now=NOW)
+    store.render_documents(invoice=newest, now=NOW)
     return newest
 
 

@@ -20,7 +20,7 @@ from django.db import connection, connections
 from django.test import override_settings
 
 from accounts.models import Provider
-from billing import documents
+from billing.documents import store
 from billing.gateway import client as gateway
 from billing.invoicing.month_close import MonthAlreadyClosed, close_month
 from billing.models import InvoiceDocument
@@ -80,7 +80,7 @@ def fork(work: Callable[[], None]) -> int:
     code = FAILED
     try:
         connections.close_all()
-        documents.render_documents = _store_empty_documents
+        store.render_documents = _store_empty_documents
         work()
         code = 0
     except BaseException:  # noqa: BLE001 - the process ends here after any error

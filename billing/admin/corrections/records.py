@@ -19,8 +19,8 @@ from billing.admin.corrections.pages import (
     CorrectingAdmin,
 )
 from billing.corrections.refunds import refundable_minor
-from billing.documents import DocumentDamaged, DocumentNotReady
 from billing.documents.credit_note import credit_note_document
+from billing.documents.store import DocumentDamaged, DocumentNotReady
 from billing.models import (
     ChargeAttempt,
     CreditNote,

@@ -15,7 +15,7 @@ from django.test import Client
 from pypdf import PdfReader
 
 from accounts.models import Provider
-from billing import documents
+from billing.documents import store
 from billing.models import Invoice, InvoiceDocument
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
@@ -46,7 +46,7 @@ def address(invoice: Invoice, kind: str) -> str:
 def kept_invoice(provider: Provider, **changes: object) -> Invoice:
     with provider_schema(provider):
         invoice = issued(**changes)
-        documents.render_documents(invoice=invoice, now=NOW)
+        store.render_documents(invoice=invoice, now=NOW)
     return invoice
 
 
@@ -56,7 +56,7 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 def test_both_are_stored_with_their_hash_and_stay_as_they_are(in_north: Provider) -> None:
     invoice = issued()
-    documents.render_documents(invoice=invoice, now=NOW)
+    store.render_documents(invoice=invoice, now=NOW)
     first = {kept.format: kept for kept in invoice.documents.all()}
     assert set(first) == {"pdf", "csv"}
     for kept in first.values():
@@ -65,7 +65,7 @@ def test_both_are_stored_with_their_hash_and_stay_as_they_are(in_north: Provider
     # Whatever the row says afterwards, the documents say what was issued.
     invoice.buyer["name"] = "Somebody else"
     invoice.save()
-    documents.render_documents(invoice=invoice, now=LATER)
+    store.render_documents(invoice=invoice, now=LATER)
     again = {kept.format: kept for kept in invoice.documents.all()}
     assert {name: (kept.pk, kept.sha256) for name, kept in again.items()} == {
         name: (kept.pk, kept.sha256) for name, kept in first.items()
@@ -74,10 +74,10 @@ def test_both_are_stored_with_their_hash_and_stay_as_they_are(in_north: Provider
 
 def test_a_lost_one_is_rendered_to_the_same_bytes(in_north: Provider) -> None:
     invoice = issued()
-    documents.render_documents(invoice=invoice, now=NOW)
+    store.render_documents(invoice=invoice, now=NOW)
     before = dict(invoice.documents.values_list("format", "sha256"))
     invoice.documents.filter(format="pdf").delete()
-    documents.render_documents(invoice=Invoice.objects.get(pk=invoice.pk), now=LATER)
+    store.render_documents(invoice=Invoice.objects.get(pk=invoice.pk), now=LATER)
     assert dict(invoice.documents.values_list("format", "sha256")) == before
 
 
@@ -89,7 +89,7 @@ def test_workers_at_once_store_one_of_each(own_provider: Callable[..., Provider]
     def render(_: int) -> None:
         try:
             with provider_schema(provider):
-                documents.render_documents(invoice=Invoice.objects.get(pk=invoice.pk), now=NOW)
+                store.render_documents(invoice=Invoice.objects.get(pk=invoice.pk), now=NOW)
         finally:
             connection.close()
 
@@ -101,8 +101,8 @@ def test_workers_at_once_store_one_of_each(own_provider: Callable[..., Provider]
 
 def test_the_outbox_renders_and_a_second_order_is_none(in_north: Provider) -> None:
     invoice = issued()
-    documents.request_documents(invoice=invoice, now=NOW)
-    documents.request_documents(invoice=invoice, now=NOW)
+    store.request_documents(invoice=invoice, now=NOW)
+    store.request_documents(invoice=invoice, now=NOW)
     messages = OutboxMessage.objects.filter(topic="billing.documents", finished_at=None)
     assert [message.payload for message in messages] == [{"invoice_id": invoice.pk}]
     deliver_due(now=NOW)
@@ -148,8 +148,8 @@ def test_a_changed_byte_is_withheld_and_told_to_operations(
     assert "This document is withheld" in response.content.decode()
     assert bytes(content) not in response.content
     assert "is damaged" in caplog.text
-    with provider_schema(north), pytest.raises(documents.DocumentDamaged):
-        documents.document_bytes(document_id=kept.pk)
+    with provider_schema(north), pytest.raises(store.DocumentDamaged):
+        store.document_bytes(document_id=kept.pk)
     assert "NORTH-000007" in caplog.text
     assert kept.sha256 in caplog.text
 
@@ -218,8 +218,8 @@ def test_nobody_else_downloads(
 
 def test_the_csv_has_every_line_in_full_and_adds_up(in_north: Provider) -> None:
     invoice = issued(count=45)
-    documents.render_documents(invoice=invoice, now=NOW)
-    content = documents.document(invoice=invoice, format="csv").content
+    store.render_documents(invoice=invoice, now=NOW)
+    content = store.document(invoice=invoice, format="csv").content
     assert content.startswith(b"\xef\xbb\xbfInvoice,Month,Line,")
     assert content.count(b"\r\n") == 45 + 2
     rows = rows_of(content)
@@ -249,8 +249,8 @@ def test_the_csv_has_every_line_in_full_and_adds_up(in_north: Provider) -> None:
 def test_no_name_becomes_a_formula(in_north: Provider, name: str) -> None:
     invoice = issued(count=1, names=())
     invoice.lines.update(organization_name=name, peak_actor_name=name, peak_subject_name=name)
-    documents.render_documents(invoice=invoice, now=NOW)
-    content = documents.document(invoice=invoice, format="csv").content
+    store.render_documents(invoice=invoice, now=NOW)
+    content = store.document(invoice=invoice, format="csv").content
     row = rows_of(content)[0]
     for column in ("Organization", "Added by", "Who was added"):
         assert row[column][0] not in "=+-@\t\r＝"
@@ -260,17 +260,14 @@ def test_names_of_any_script_are_whole_in_the_csv(in_north: Provider) -> None:
     invoice = issued(count=1, names=())
     name = 'Müller, "株式会社" ' + "x" * 150
     invoice.lines.update(organization_name=name)
-    documents.render_documents(invoice=invoice, now=NOW)
-    assert (
-        rows_of(documents.document(invoice=invoice, format="csv").content)[0]["Organization"]
-        == name
-    )
+    store.render_documents(invoice=invoice, now=NOW)
+    assert rows_of(store.document(invoice=invoice, format="csv").content)[0]["Organization"] == name
 
 
 def test_the_pdf_is_that_of_the_invoice(in_north: Provider) -> None:
     invoice = issued(count=2, names=())
-    documents.render_documents(invoice=invoice, now=NOW)
-    content = documents.document(invoice=invoice, format="pdf").content
+    store.render_documents(invoice=invoice, now=NOW)
+    content = store.document(invoice=invoice, format="pdf").content
     text = PdfReader(io.BytesIO(content)).pages[0].extract_text()
     assert "NORTH-000007" in text
     assert "Organization 0002" in text

@@ -32,7 +32,7 @@ def test_the_package_is_named_on_the_page_and_on_the_pdf(scenario):
 @pytest.mark.parametrize(
     ("terms", "outcome"),
     [
-        ({"ends_on": "2026-10-01"}, "No contract in force, nothing to invoice"),
+        ({"ends_on": "2026-10-01"}, "No active contract, nothing to invoice"),
         ({"unit_price": Decimal(0)}, "Nothing is owed, nothing to invoice"),
     ],
 )

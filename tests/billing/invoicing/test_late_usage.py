@@ -87,7 +87,7 @@ def test_an_addition_of_a_closed_month_is_a_line_of_the_next_invoice(october):
     assert (line.peak_at, line.peak_event_id) == (at("2026-10-20 09:00"), event.pk)
     assert line.peak_count_before == 3
     assert line.reason == (
-        "Told after October 2026 was closed: 1 addition of 20 Oct 2026, 09:00:00 UTC+00:00."
+        "Reported after October 2026 was closed: 1 addition of 20 Oct 2026, 09:00:00 UTC+00:00."
     )
     assert line.description == ("Acme: highest number of users, October 2026, 4 instead of 3")
     november = Invoice.objects.get(month="2026-11-01")
@@ -100,13 +100,15 @@ def test_the_line_is_explained_in_csv_and_pdf_and_on_the_page(october, client, p
     close(october, OCTOBER.next, DECEMBER)
     invoice = Invoice.objects.get(month="2026-11-01")
     lines = list(invoice.lines.order_by("position"))
-    reason = "Told after October 2026 was closed: 1 addition of 20 Oct 2026, 09:00:00 UTC+00:00."
+    reason = (
+        "Reported after October 2026 was closed: 1 addition of 20 Oct 2026, 09:00:00 UTC+00:00."
+    )
     why = f"/account/usage/{october.acme.pk}/why/2026-10/"
 
     *_, told = csv.DictReader(
         invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig").splitlines()
     )
-    assert (told["Told late of month"], told["Billed for it before"]) == ("2026-10", "3")
+    assert (told["Reported late for month"], told["Billed for it before"]) == ("2026-10", "3")
     assert (told["Quantity"], told["Count after"], told["Reason"]) == ("1", "4", reason)
     assert told["Why this number"].endswith(why)
     html = invoice_html(invoice=invoice, lines=lines)

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 
 from billing.invoicing.month_close import (
+    BeforeFirstMonth,
     MonthAlreadyClosed,
     MonthNotOver,
-    NothingHappenedYet,
     close_due_months,
     close_month,
     due_months,
@@ -182,7 +182,7 @@ def test_a_month_is_closed_once(scenario):
 def test_a_month_before_anything_happened_is_refused(scenario):
     scenario.organization(users=3)
 
-    with pytest.raises(NothingHappenedYet, match="first month is 2026-10"):
+    with pytest.raises(BeforeFirstMonth, match="first month is 2026-10"):
         close(scenario, Month(2019, 1))
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core import mail
 
-from billing.documents import render_documents
+from billing.documents.store import render_documents
 from billing.gateway import client as gateway
 from billing.invoicing.month_close import close_month
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument, PaymentMethod

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Provider
-from billing.documents import render_documents
+from billing.documents.store import render_documents
 from billing.models import ChargeAttempt, Payment, PaymentMethod
 from billing.payments.charging import charge_invoice
 from billing.payments.mails import queue_charge_failed_mail

@@ -11,9 +11,8 @@ from pypdf import PdfReader
 from accounts.models import Package
 from billing.admin.contracts import ContractForm
 from billing.choices import ContractKind
-from billing.contracts.duration import Span, is_whole_terms, term_of
-from billing.contracts.renewals import TermEnd, renewal_of
-from billing.documents.contract_documents import render_contract_document
+from billing.contracts.renewals import Span, TermEnd, is_whole_terms, renewal_of, term_of
+from billing.documents.contract import render_contract_document
 from billing.models import BillingProfile, Contract, ContractDocument
 from core.outbox.delivery import deliver_due
 from core.schema import provider_schema

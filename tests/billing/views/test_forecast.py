@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Provider
 from accounts.roles import Role
-from billing.invoicing.month_so_far import month_so_far
+from billing.invoicing.month_plan import plan_month
 from billing.models import BillingProfile, Contract
 from core.actors import SYSTEM_ACTOR
 from core.metrics import Metric
@@ -66,9 +66,8 @@ def test_locked_in_expected_and_money(
     """34 + 5 are locked in at 11 dollars; one more Thursday comes in August after the 20th."""
     page = sign_in(Client(), people.bill).get(PAGE).text
     with provider_schema(north):
-        so_far = month_so_far(month=Month(2026, 8))
-    assert so_far is not None
-    assert so_far.total_minor == 39 * 1100
+        plan = plan_month(month=Month(2026, 8))
+    assert plan.total_minor == 39 * 1100
     assert "$429.00" in page
     assert "$440.00" in page
     assert "1 more users, expected" in page

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Provider
-from billing import documents
+from billing.documents import store
 from billing.models import ChargeAttempt, Invoice, Payment
 from core.schema import provider_schema
 from tenants.models import Organization
@@ -62,7 +62,7 @@ def invoice_with_everything() -> Invoice:
         created_at=NOW,
         finished_at=NOW,
     )
-    documents.render_documents(invoice=invoice, now=NOW)
+    store.render_documents(invoice=invoice, now=NOW)
     return invoice
 
 
