@@ -1,1 +1,1 @@
-"""Billing Information: addresses, tax ids, terms and the card, as one page asks for them."""
+"""Billing Information: addresses, tax ids, contacts and the terms of service."""

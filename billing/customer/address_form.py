@@ -1,4 +1,4 @@
-"""The form of one address: the fields, names, regions and postal codes of its country."""
+"""The form of an address, with the fields, labels and regions of its country."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from core.text import plain_lines, plain_text
 
 MOST_STREET_LINES = 3
 LONGEST_PART = 100
-# What was typed for another country: kept in the page, in case that country comes back.
+# The region typed for another country: kept in the page in case that country is chosen again.
 _ELSEWHERE = "elsewhere"
 _AUTOCOMPLETE = {
     "street_address": "street-address",
@@ -32,14 +32,14 @@ _AUTOCOMPLETE = {
 
 
 class AddressForm(forms.Form):
-    """An address in its country's own fields; `prefix` is which of the page's addresses it is.
+    """An address with the fields of its country; `prefix` distinguishes the page's addresses.
 
-    A part that the country has not, or a region of another, stays in the page unseen: choosing the
-    former country again brings it back.
+    Parts that the country does not have, and a region of another country, are hidden fields:
+    choosing the former country again shows them.
     """
 
     def __init__(self, posted: Any, *, prefix: str, values: Mapping[str, str]) -> None:
-        """Bound to what was posted; or showing `values`, by part, unjudged."""
+        """Bind the form to the posted values, or show `values` by part without validation."""
         typed = values if posted is None else typed_address(posted, prefix=prefix)
         super().__init__(posted, prefix=prefix, initial=dict(typed))
         country = typed.get("country", "")
@@ -48,7 +48,7 @@ class AddressForm(forms.Form):
         self.fields["country"] = self._country_field(prefix)
         for field in self.rules.fields:
             self.fields[field.name] = _form_field(field, prefix=prefix)
-        self._keep_what_is_hidden(typed)
+        self._add_hidden_fields(typed)
 
     def _country_field(self, prefix: str) -> forms.ChoiceField:
         return forms.ChoiceField(
@@ -65,27 +65,22 @@ class AddressForm(forms.Form):
             ),
         )
 
-    def _keep_what_is_hidden(self, typed: Mapping[str, str]) -> None:
-        regions = self._regions()
+    def _add_hidden_fields(self, typed: Mapping[str, str]) -> None:
+        field = self.rules.field("country_area")
         region, elsewhere = typed.get("country_area", ""), typed.get(_ELSEWHERE, "")
-        if regions:
-            offered = dict(regions)
+        if field and field.choices:
+            offered = dict(field.choices)
             if region not in offered and elsewhere in offered:
                 self.initial["country_area"], elsewhere = elsewhere, region
             elif region and region not in offered:
                 elsewhere = region
-        hidden = [name for name in PARTS if name not in self.fields]
-        for name in hidden:
-            self.fields[name] = forms.CharField(required=False, widget=forms.HiddenInput)
         self.initial[_ELSEWHERE] = elsewhere
-        self.fields[_ELSEWHERE] = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def _regions(self) -> tuple[tuple[str, str], ...]:
-        field = self.rules.field("country_area")
-        return field.choices if field else ()
+        for name in (*PARTS, _ELSEWHERE):
+            if name not in self.fields:
+                self.fields[name] = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
-        """The postal code fits the country, and the region where one was chosen."""
+        """Check that the postal code exists in the country and in the chosen region."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         postal_code = cleaned.get("postal_code", "")
         if postal_code and self.rules.field("postal_code"):
@@ -100,7 +95,7 @@ class AddressForm(forms.Form):
         return cleaned
 
     def parts(self) -> dict[str, str]:
-        """The cleaned parts that the country has and that hold something."""
+        """The cleaned parts of the country that are not empty."""
         return {
             field.name: self.cleaned_data[field.name]
             for field in self.rules.fields
@@ -109,7 +104,7 @@ class AddressForm(forms.Form):
 
 
 def typed_address(posted: Any, *, prefix: str) -> dict[str, str]:
-    """What was typed into the address of this prefix, its unseen parts included."""
+    """The values typed into the address of this prefix, including hidden parts."""
     names = ("country", *PARTS, _ELSEWHERE)
     return {name: str(posted.get(f"{prefix}-{name}", "")) for name in names}
 

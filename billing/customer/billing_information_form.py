@@ -1,4 +1,4 @@
-"""Billing Information as one form: two addresses, whom bills are for, and the terms."""
+"""The form of Billing Information: two addresses, names and contacts, and the terms."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ MAILING, BILLING = "mailing", "billing"
 
 
 class DetailsForm(forms.Form):
-    """Whom letters and invoices are for, and where invoices go."""
+    """The recipients of letters and invoices, and the billing contacts."""
 
     mailing_name = forms.CharField(
         max_length=200,
@@ -31,7 +31,7 @@ class DetailsForm(forms.Form):
     is_same_as_mailing = forms.BooleanField(
         required=False,
         label="The billing address is the mailing address",
-        # Another country may hold for the tax id then.
+        # The country of the tax id may change with it.
         widget=forms.CheckboxInput(
             attrs={
                 "hx-post": reverse_lazy("billing_address"),
@@ -60,7 +60,7 @@ class DetailsForm(forms.Form):
     )
 
     def clean_contact_emails(self) -> list[str]:
-        """Each address once, in lower case; the message names the one that is none."""
+        """The e-mail addresses in lower case without duplicates; an error names the invalid one."""
         lines = self.cleaned_data["contact_emails"].lower().replace(",", "\n").splitlines()
         emails = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
         if not emails:
@@ -76,7 +76,7 @@ class DetailsForm(forms.Form):
 
 
 class TermsForm(forms.Form):
-    """The terms, where their present version is still to be accepted."""
+    """The acceptance of the terms, if the current version is not accepted yet."""
 
     terms = forms.BooleanField(
         error_messages={"required": "Accept the terms of service to put a card on file."},
@@ -91,7 +91,7 @@ class TermsForm(forms.Form):
 
 @dataclass(frozen=True)
 class InformationForms:
-    """The parts of the page's one form; `terms` None where nothing is to be accepted."""
+    """The parts of the page's form; `terms` is None if they are accepted."""
 
     mailing: AddressForm
     billing: AddressForm
@@ -99,8 +99,13 @@ class InformationForms:
     terms: TermsForm | None
 
     def __post_init__(self) -> None:
-        """The tax id's field says what one of the country looks like."""
-        self.details.fields["tax_id"].help_text = self.tax_id_hint()
+        """Set the help text of the tax id for the billing country."""
+        kind = kind_of(self.billing_country)
+        self.details.fields["tax_id"].help_text = (
+            f"Your {kind.name}, for example {kind.example}."
+            if kind
+            else "Shown on invoices as you type it."
+        )
 
     @classmethod
     def of(
@@ -111,8 +116,8 @@ class InformationForms:
         typed: Any = None,
         terms: TermsForm | None = None,
     ) -> "InformationForms":
-        """The profile's; or judging what was posted, or showing what was typed so far."""
-        mailing, billing, details = _kept(profile) if typed is None else _typed(typed)
+        """Show the profile or the values typed so far, or validate the posted ones."""
+        mailing, billing, details = _saved(profile) if typed is None else _typed(typed)
         return cls(
             mailing=AddressForm(posted, prefix=MAILING, values=mailing),
             billing=AddressForm(posted, prefix=BILLING, values=billing),
@@ -121,26 +126,19 @@ class InformationForms:
         )
 
     @property
-    def shown(self) -> list[forms.Form]:
-        """The forms that count: not the billing address where it is the mailing one."""
-        forms_shown = [self.mailing, self.details, *([] if self._is_same() else [self.billing])]
-        return [*forms_shown, *([self.terms] if self.terms else [])]
+    def active_forms(self) -> list[forms.Form]:
+        """The forms that are validated: not the billing address if it is the mailing address."""
+        active = [self.mailing, self.details, *([] if self._is_same() else [self.billing])]
+        return [*active, *([self.terms] if self.terms else [])]
 
     @property
     def billing_country(self) -> str:
-        """The country whose tax id is asked for, as typed so far."""
+        """The country of the tax id, as typed so far."""
         return (self.mailing if self._is_same() else self.billing).rules.country
 
-    def tax_id_hint(self) -> str:
-        """What the tax id of the country looks like."""
-        kind = kind_of(self.billing_country)
-        if kind is None:
-            return "Shown on invoices as you type it."
-        return f"Your {kind.name}, for example {kind.example}."
-
     def is_valid(self) -> bool:
-        """Whether everything holds; each field that does not says why."""
-        are_valid = all([form.is_valid() for form in self.shown])  # noqa: C419 - all of them speak
+        """Whether every form is valid; each invalid field has an error."""
+        are_valid = all([form.is_valid() for form in self.active_forms])  # noqa: C419 - every form collects its errors
         typed = self.details.cleaned_data.get("tax_id", "")
         try:
             tax_id = checked_tax_id(country=self.billing_country, typed=typed)
@@ -151,16 +149,16 @@ class InformationForms:
         return are_valid
 
     def missing(self) -> list[str]:
-        """The names of the required fields that hold nothing yet, in the page's order."""
+        """The labels of the empty required fields, in the order of the page."""
         return [
             "acceptance of the terms" if form is self.terms else str(bound.label)
-            for form in self.shown
+            for form in self.active_forms
             for bound in form
             if bound.field.required and not bound.value()
         ]
 
     def changes(self) -> dict[str, Any]:
-        """The cleaned fields by their names on the profile."""
+        """The cleaned values by field of the profile."""
         is_same = self._is_same()
         billing = self.mailing if is_same else self.billing
         country, parts = billing.cleaned_data["country"], billing.parts()
@@ -178,8 +176,8 @@ class InformationForms:
         return bool(self.details["is_same_as_mailing"].value())
 
 
-def _kept(profile: BillingProfile) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]:
-    """What was typed before there were parts is in the street's field, to be told apart there."""
+def _saved(profile: BillingProfile) -> tuple[dict[str, str], dict[str, str], dict[str, Any]]:
+    """The saved values; an address without parts is shown in the street's field, to be split."""
     parts = profile.address or {"street_address": "\n".join(profile.address_lines)}
     details = {
         "mailing_name": profile.mailing_name or profile.legal_name,

@@ -1,4 +1,4 @@
-"""A mail to the billing contacts about the account, as HTML and as plain text."""
+"""Mails to the billing contacts about the account, as HTML and plain text."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,8 +22,8 @@ def mail_contacts(
     context: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    """Queue `billing/mail/<template>` in the running transaction; once for each key."""
-    shown: dict[str, Any] = {
+    """Queue the mail of `billing/mail/<template>` in the running transaction, once per key."""
+    values: dict[str, Any] = {
         "subject": subject,
         "provider": provider,
         "billing_url": settings.SITE_URL + reverse("billing_information"),
@@ -36,7 +36,7 @@ def mail_contacts(
         key=key,
         to=contacts,
         subject=subject,
-        text=render_to_string(f"billing/mail/{template}.txt", shown),
-        html=render_to_string(f"billing/mail/{template}.html", shown),
+        text=render_to_string(f"billing/mail/{template}.txt", values),
+        html=render_to_string(f"billing/mail/{template}.html", values),
         now=now,
     )

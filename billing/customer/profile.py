@@ -1,4 +1,4 @@
-"""Whom invoices are made out to: changed by the provider, kept on every invoice as it was."""
+"""The billing profile: saved by the provider, copied to each invoice at issue."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from billing.models import BillingProfile
 from core.actors import Actor
 from tenants import audit
 
-# Tax is operations' to set; these are the provider's own.
+# The fields that a provider can change; operations set the tax.
 OWN_FIELDS = (
     "mailing_name",
     "mailing_country",
@@ -28,9 +28,8 @@ OWN_FIELDS = (
 
 
 def profile_or_draft(*, provider: Provider) -> BillingProfile:
-    """The provider's profile, or an unsaved one with what is known of it."""
-    known = BillingProfile.objects.current()
-    return known or BillingProfile(
+    """The provider's profile, or an unsaved one with its name and contact."""
+    return BillingProfile.objects.current() or BillingProfile(
         legal_name=provider.name, contact_emails=[provider.contact_email]
     )
 
@@ -39,11 +38,11 @@ def profile_or_draft(*, provider: Provider) -> BillingProfile:
 def save_profile(
     *, provider: Provider, changes: Mapping[str, Any], actor: Actor, now: datetime
 ) -> BillingProfile:
-    """Keep the provider's own fields that `changes` names; issued invoices stay as they are.
+    """Save those of the `OWN_FIELDS` that `changes` contains; issued invoices don't change.
 
-    What really changed is in the audit log; saving the same again leaves nothing there.
+    The audit log records the fields whose value changed.
     """
-    # The first of two first savings makes the row, and the other waits for it.
+    # Of two concurrent first saves one creates the row and the other waits for it.
     BillingProfile.objects.bulk_create([profile_or_draft(provider=provider)], ignore_conflicts=True)
     profile = BillingProfile.objects.select_for_update().get(pk=1)
     before = _own(profile)
@@ -69,7 +68,7 @@ def _own(profile: BillingProfile) -> dict[str, Any]:
 
 
 def buyer(*, provider: Provider, profile: BillingProfile | None) -> dict[str, Any]:
-    """Whom an invoice is made out to now; the provider's own name and contact without a profile."""
+    """The buyer of an invoice issued now; the provider's name and contact without a profile."""
     if profile is None:
         profile = BillingProfile(
             legal_name=provider.name, contact_emails=[provider.contact_email], country=""

@@ -1,4 +1,4 @@
-"""Tax ids checked by the rules of the country that gave them (python-stdnum); nobody is asked."""
+"""Tax ids, checked by the rules of their country (python-stdnum), without a request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from billing.customer.addresses import country_name
 
 
 class NoTaxId(ValueError):
-    """What was typed is no tax id of the country. The message is for people."""
+    """The text is not a tax id of the country. The message is shown to the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a country calls its tax id, what one looks like, and who checks and writes it."""
+    """A kind of tax id: its name, an example, and the function that checks and formats it."""
 
     name: str
     example: str
@@ -35,7 +35,7 @@ class Kind:
 
 
 def kind_of(country: str) -> Kind | None:
-    """The kind that is checked; None for a country whose ids are taken as they are typed."""
+    """The kind of a country's tax id; None if the ids of the country are not checked."""
     if country.lower() in eu_vat.MEMBER_STATES:
         prefix = "EL" if country == "GR" else country
         example = _EU_EXAMPLES.get(country, f"{prefix} and its digits")
@@ -44,7 +44,7 @@ def kind_of(country: str) -> Kind | None:
 
 
 def checked_tax_id(*, country: str, typed: str) -> str:
-    """The id as it is written there; what was typed where the country's are not checked.
+    """The tax id in the format of its country; as typed if the country's are not checked.
 
     Raises `NoTaxId`.
     """
@@ -78,7 +78,7 @@ def _with_prefix(module: ModuleType, prefix: str) -> Callable[[str], str]:
 
 
 def _formatted(*modules: ModuleType) -> Callable[[str], str]:
-    """By the first of these kinds that it is one of."""
+    """Format by the first of these modules that accepts the id."""
 
     def read(typed: str) -> str:
         for module in modules[:-1]:

@@ -1,4 +1,4 @@
-"""The terms that whoever puts a card on file accepts: which version, when and by whom."""
+"""Acceptance of the terms of service, required to put a card on file."""
 
 from datetime import datetime
 
@@ -11,13 +11,13 @@ from tenants import audit
 
 
 def accepted_terms() -> TermsAcceptance | None:
-    """The acceptance of the version that holds now (setting TERMS_VERSION), if there is one."""
+    """The acceptance of the current version (setting TERMS_VERSION), or None."""
     return TermsAcceptance.objects.filter(version=settings.TERMS_VERSION).first()
 
 
 @transaction.atomic
 def accept_terms(*, actor: Actor, now: datetime) -> None:
-    """Keep that the present version was accepted; only its first acceptance is kept and logged."""
+    """Record the first acceptance of the current version; later ones change nothing."""
     _, is_first = TermsAcceptance.objects.get_or_create(
         version=settings.TERMS_VERSION,
         defaults={

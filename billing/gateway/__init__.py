@@ -1,1 +1,1 @@
-"""Stripe: every call the portal makes, and what its answers mean."""
+"""The gateway to Stripe: every request of the portal and the reading of its answers."""

@@ -1,6 +1,7 @@
-"""Stripe, as little of it as is used: every call with a timeout, every write with our own key.
+"""Requests to Stripe: each with a timeout, each write with an idempotency key.
 
-The SDK never retries by itself: who calls knows what is safe to send again (docs/facts/stripe.md).
+The SDK does not retry: only the caller knows which request is safe to repeat
+(docs/facts/stripe.md).
 """
 
 import os
@@ -26,28 +27,28 @@ from billing.gateway.objects import (
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
 
-# Seconds to connect and to wait for an answer: together well under the outbox' lease.
+# Seconds to connect and to wait for an answer; together well below the lease of the outbox.
 TIMEOUT = (5.0, 40.0)
 
 
 class GatewayError(Exception):
-    """Stripe did not do what was asked."""
+    """Stripe did not carry out the request."""
 
 
 class NotDone(GatewayError):
-    """Nothing happened, and the same request may be sent again later (429)."""
+    """Nothing happened; the same request may be repeated later (429)."""
 
 
 class Misconfigured(GatewayError):
-    """Stripe does not accept our API key: nothing works until operations mend it."""
+    """Stripe rejects our API key; every request fails until operations fix it."""
 
 
 class OutcomeUnknown(GatewayError):
-    """It may have happened or not: no answer, or an answer that does not say."""
+    """The request may have been carried out: no answer, or an unclear one."""
 
 
 class Refused(GatewayError):
-    """Stripe refused for good: nothing happened and asking again would not help."""
+    """Stripe refused the request: nothing happened, and repeating it would not help."""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
@@ -55,7 +56,7 @@ class Refused(GatewayError):
 
 
 def client() -> stripe.StripeClient:
-    """The client of this process; a forked worker makes its own connections."""
+    """The client of this process; a forked worker opens its own connections."""
     return _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, os.getpid())
 
 
@@ -70,7 +71,7 @@ def _client(api_key: str, base: str, _process: int) -> stripe.StripeClient:
 
 
 def create_customer(*, provider_id: str) -> str:
-    """The id of the provider's customer: created once, whoever asks and however often."""
+    """Create the provider's customer and return its id; safe to repeat and to run concurrently."""
     customer = call(
         client().v1.customers.create,
         {"metadata": {"provider": provider_id}},
@@ -80,7 +81,7 @@ def create_customer(*, provider_id: str) -> str:
 
 
 def update_customer(*, customer_id: str, payment_method_id: str, name: str, email: str) -> None:
-    """Make the card the customer's default at Stripe too, with the name people know it by."""
+    """Make the card the customer's default at Stripe, and update the name and e-mail address."""
     call(
         client().v1.customers.update,
         customer_id,
@@ -96,7 +97,7 @@ def update_customer(*, customer_id: str, payment_method_id: str, name: str, emai
 def create_setup_intent(
     *, customer_id: str, provider_id: str, actor_id: int | None, actor_name: str
 ) -> str:
-    """A new SetupIntent's client secret, for the browser to put a card on file with."""
+    """Create a SetupIntent and return its client secret, for the card form in the browser."""
     intent = call(
         client().v1.setup_intents.create,
         {
@@ -115,19 +116,19 @@ def create_setup_intent(
 
 
 def setup_intent(*, setup_intent_id: str) -> SetupFacts:
-    """A SetupIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
+    """The state of a SetupIntent. Raises `Refused` (resource_missing) for an unknown one."""
     return setup_facts(
         call(client().v1.setup_intents.retrieve, setup_intent_id, {"expand": ["payment_method"]})
     )
 
 
 def card(*, payment_method_id: str) -> CardFacts:
-    """A card as Stripe keeps it now; its `customer_id` is empty once it was detached."""
+    """The current state of a card; `customer_id` is empty if it is detached."""
     return card_facts(call(client().v1.payment_methods.retrieve, payment_method_id))
 
 
 def detach_card(*, payment_method_id: str) -> None:
-    """Take a replaced card off its customer; one that is off already stays so."""
+    """Detach a replaced card from its customer, if it is attached."""
     try:
         call(
             client().v1.payment_methods.detach,
@@ -142,9 +143,9 @@ def detach_card(*, payment_method_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
-    """An attempt as Stripe is asked for it: the same for each sending, or its key is refused.
+    """The parameters of a charge; a repeated request must send the same ones with its key.
 
-    Without a payment method it is left to be confirmed in a browser, with a card entered there.
+    Without a payment method, the payment is confirmed in a browser, with a card entered there.
     """
 
     attempt_key: str
@@ -179,7 +180,7 @@ class ChargeRequest:
 
 
 def charge(request: ChargeRequest) -> PaymentFacts:
-    """Charge the card off-session, once for the attempt's key; a decline is an outcome, no error.
+    """Charge the card off-session, once per attempt key. A decline is an outcome, not an error.
 
     Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`.
     """
@@ -199,26 +200,26 @@ def charge(request: ChargeRequest) -> PaymentFacts:
 
 
 def payment(*, payment_intent_id: str) -> PaymentFacts:
-    """A PaymentIntent as it is now. Raises `Refused` (resource_missing) for an unknown one."""
+    """The state of a PaymentIntent. Raises `Refused` (resource_missing) for an unknown one."""
     return payment_facts(call(client().v1.payment_intents.retrieve, payment_intent_id))
 
 
 def payment_with_charge(*, payment_intent_id: str) -> PaymentFacts:
-    """As `payment`, with what was refunded and whether it is disputed."""
+    """As `payment`, with the refunded amount and whether it is disputed."""
     return payment_facts(
         call(client().v1.payment_intents.retrieve, payment_intent_id, {"expand": ["latest_charge"]})
     )
 
 
 def payment_secret(*, payment_intent_id: str) -> str:
-    """What a browser needs to confirm the payment; it is never kept."""
+    """The client secret that a browser needs to confirm the payment; it is never stored."""
     return str(call(client().v1.payment_intents.retrieve, payment_intent_id)["client_secret"])
 
 
 def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
-    """Cancel a PaymentIntent so that nobody can confirm it; how it is afterwards.
+    """Cancel a PaymentIntent so that it can't be confirmed any more; returns its new state.
 
-    One that cannot be cancelled, as it succeeded or is being processed, is given as it stands.
+    One that succeeded or is being processed can't be cancelled; its state is returned unchanged.
     """
     try:
         return payment_facts(
@@ -234,12 +235,12 @@ def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
 
 
 def payments_of(*, customer_id: str) -> Iterator[PaymentFacts]:
-    """Every PaymentIntent of the customer, newest first."""
+    """The PaymentIntents of the customer, newest first."""
     return _payments({"customer": customer_id, "limit": 100})
 
 
 def payments_since(*, customer_id: str, since: datetime) -> Iterator[PaymentFacts]:
-    """The customer's PaymentIntents made at or after `since`, each with its charge."""
+    """The customer's PaymentIntents created at or after `since`, with their charges."""
     return _payments(
         {
             "customer": customer_id,
@@ -254,10 +255,10 @@ def _payments(parameters: "PaymentIntentListParams") -> Iterator[PaymentFacts]:
     return map(payment_facts, pages(client().v1.payment_intents.list, parameters))
 
 
-def pages(ask: Any, parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Everything that a list at Stripe holds, page by page; raises as `call`."""
+def pages(method: Any, parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list at Stripe, read page by page; raises as `call` does."""
     while True:
-        page = call(ask, parameters)
+        page = call(method, parameters)
         yield from page["data"]
         if not page["has_more"]:
             return
@@ -265,18 +266,19 @@ def pages(ask: Any, parameters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]
 
 
 def _fresh_key() -> str:
-    # For writes that may be done twice without harm: a saved answer must not hide a later change.
+    # For writes that are safe to repeat: with a fixed key, Stripe would return the saved answer and
+    # ignore a later change.
     return uuid.uuid4().hex
 
 
-def call(ask: Any, *arguments: Any) -> dict[str, Any]:
-    """What Stripe answers to a method of its client, as plain data.
+def call(method: Any, *arguments: Any) -> dict[str, Any]:
+    """Call a method of Stripe's client and return its answer as plain data.
 
-    Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`. A `stripe.CardError` passes:
-    it carries an outcome.
+    Raises `NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`, and lets `stripe.CardError`
+    pass, which carries an outcome.
     """
     try:
-        answer: dict[str, Any] = ask(*arguments).to_dict()
+        answer: dict[str, Any] = method(*arguments).to_dict()
     except stripe.CardError:
         raise
     except stripe.RateLimitError as error:
@@ -286,6 +288,6 @@ def call(ask: Any, *arguments: Any) -> dict[str, Any]:
     except stripe.InvalidRequestError as error:
         raise Refused(str(error.user_message or error), code=error.code or "") from error
     except stripe.StripeError as error:
-        # An idempotency error too: the key is known there with something we did not expect.
+        # Also an idempotency error: Stripe knows the key with other parameters.
         raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
     return answer

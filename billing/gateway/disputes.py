@@ -1,4 +1,4 @@
-"""Disputes at Stripe: what it says of one, and those of a payment."""
+"""Disputes of payments at Stripe."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from billing.gateway import client as gateway
+from billing.gateway.objects import id_of
 from billing.models import Chargeback
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 State = Chargeback.State
 
-# An inquiry (`warning_…`) and a dispute that was prevented move no money.
+# An inquiry (`warning_…`) and a prevented dispute move no money.
 _STATES = {
     "needs_response": State.OPEN,
     "under_review": State.OPEN,
@@ -24,7 +25,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class DisputeFacts:
-    """A dispute. `currency` in capitals; `state` is None where no money moved."""
+    """A dispute. `currency` is in capitals; `state` is None if no money moved."""
 
     stripe_dispute_id: str
     payment_intent_id: str
@@ -37,7 +38,7 @@ class DisputeFacts:
 
 
 def dispute(*, stripe_dispute_id: str) -> DisputeFacts:
-    """A dispute as it is now. Raises `gateway.Refused` (resource_missing) for an unknown one."""
+    """The state of a dispute. Raises `gateway.Refused` (resource_missing) for an unknown one."""
     return dispute_facts(gateway.call(gateway.client().v1.disputes.retrieve, stripe_dispute_id))
 
 
@@ -48,7 +49,7 @@ def disputes_of(*, payment_intent_id: str) -> Iterator[DisputeFacts]:
 
 
 def disputes_since(*, since: datetime) -> Iterator[Mapping[str, Any]]:
-    """Every dispute of the account opened at or after `since`, as told, with its payment."""
+    """The account's disputes opened at or after `since`, as Stripe sends them, with payments."""
     parameters: DisputeListParams = {
         "limit": 100,
         "created": {"gte": int(since.timestamp())},
@@ -57,17 +58,16 @@ def disputes_since(*, since: datetime) -> Iterator[Mapping[str, Any]]:
     return gateway.pages(gateway.client().v1.disputes.list, parameters)
 
 
-def dispute_facts(told: Mapping[str, Any]) -> DisputeFacts:
+def dispute_facts(dispute: Mapping[str, Any]) -> DisputeFacts:
     """Read a dispute."""
-    intent = told.get("payment_intent")
-    due = (told.get("evidence_details") or {}).get("due_by")
+    due = (dispute.get("evidence_details") or {}).get("due_by")
     return DisputeFacts(
-        stripe_dispute_id=str(told["id"]),
-        payment_intent_id=str(intent["id"] if isinstance(intent, Mapping) else intent or ""),
-        amount_minor=int(told["amount"]),
-        currency=str(told["currency"]).upper(),
-        reason=str(told.get("reason") or "").replace("_", " "),
-        state=_STATES.get(str(told["status"])),
+        stripe_dispute_id=str(dispute["id"]),
+        payment_intent_id=id_of(dispute.get("payment_intent")),
+        amount_minor=int(dispute["amount"]),
+        currency=str(dispute["currency"]).upper(),
+        reason=str(dispute.get("reason") or "").replace("_", " "),
+        state=_STATES.get(str(dispute["status"])),
         evidence_due_at=datetime.fromtimestamp(int(due), tz=UTC) if due else None,
-        opened_at=datetime.fromtimestamp(int(told["created"]), tz=UTC),
+        opened_at=datetime.fromtimestamp(int(dispute["created"]), tz=UTC),
     )

@@ -1,4 +1,4 @@
-"""What Stripe said, reduced to what the portal decides by."""
+"""Stripe's objects, reduced to the facts that the portal uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Json = Mapping[str, Any]
 
 
 class PaymentOutcome(Enum):
-    """What became of an attempt to charge."""
+    """The outcome of a charge attempt."""
 
     SUCCEEDED = "succeeded"
     PROCESSING = "processing"
@@ -19,10 +19,10 @@ class PaymentOutcome(Enum):
 
 @dataclass(frozen=True)
 class PaymentFacts:
-    """A PaymentIntent. `currency` in capitals; `attempt_key` is the idempotency key we sent.
+    """A PaymentIntent. `currency` is in capitals; `attempt_key` is our idempotency key.
 
-    One that failed and is not cancelled can still be confirmed by whoever has its client secret.
-    `refunded_minor` and `is_disputed` are known only where the charge was asked for too.
+    A failed payment that is not cancelled can still be confirmed with its client secret.
+    `refunded_minor` and `is_disputed` are only set if the charge was expanded.
     """
 
     payment_intent_id: str
@@ -41,7 +41,7 @@ class PaymentFacts:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """A card as Stripe keeps it for a customer."""
+    """A card of a customer at Stripe."""
 
     payment_method_id: str
     customer_id: str
@@ -53,7 +53,7 @@ class CardFacts:
 
 @dataclass(frozen=True)
 class SetupFacts:
-    """A SetupIntent: whose card, put on file by whom; `card` once it succeeded."""
+    """A SetupIntent: its provider, the user who started it, and `card` once it succeeded."""
 
     setup_intent_id: str
     has_succeeded: bool
@@ -75,7 +75,7 @@ def payment_facts(intent: Json) -> PaymentFacts:
         outcome=_outcome(status=str(intent["status"]), error=error),
         amount_minor=int(intent["amount"]),
         currency=str(intent["currency"]).upper(),
-        customer_id=_id(intent.get("customer")),
+        customer_id=id_of(intent.get("customer")),
         provider_id=str(metadata.get("provider", "")),
         attempt_key=str(metadata.get("attempt", "")),
         decline_code=str(error.get("decline_code") or error.get("code") or ""),
@@ -95,19 +95,19 @@ def _outcome(*, status: str, error: Json) -> PaymentOutcome:
         return PaymentOutcome.NEEDS_CONFIRMATION
     if status == "requires_payment_method" and error.get("code") == "authentication_required":
         return PaymentOutcome.NEEDS_CONFIRMATION
-    # Canceled, declined or never confirmed: no money moves unless we ask again.
+    # Cancelled, declined or never confirmed: no money moves without another request.
     return PaymentOutcome.FAILED
 
 
 def setup_facts(intent: Json) -> SetupFacts:
-    """Read a SetupIntent whose payment method was expanded."""
+    """Read a SetupIntent with an expanded payment method."""
     metadata = intent.get("metadata") or {}
     method = intent.get("payment_method")
     actor = str(metadata.get("actor_id", ""))
     return SetupFacts(
         setup_intent_id=str(intent["id"]),
         has_succeeded=intent["status"] == "succeeded",
-        customer_id=_id(intent.get("customer")),
+        customer_id=id_of(intent.get("customer")),
         provider_id=str(metadata.get("provider", "")),
         actor_id=int(actor) if actor.isdecimal() else None,
         actor_name=str(metadata.get("actor_name", "")),
@@ -120,7 +120,7 @@ def card_facts(method: Json) -> CardFacts:
     card = method["card"]
     return CardFacts(
         payment_method_id=str(method["id"]),
-        customer_id=_id(method.get("customer")),
+        customer_id=id_of(method.get("customer")),
         brand=str(card["brand"]),
         last_four=str(card["last4"]),
         expiry_month=int(card["exp_month"]),
@@ -128,7 +128,8 @@ def card_facts(method: Json) -> CardFacts:
     )
 
 
-def _id(reference: Any) -> str:
+def id_of(reference: Any) -> str:
+    """The id of a reference, which Stripe sends as an id or as an expanded object; "" for None."""
     if isinstance(reference, Mapping):
         return str(reference["id"])
     return str(reference or "")

@@ -1,4 +1,4 @@
-"""Refunds at Stripe: made, seen again, and what Stripe says of one."""
+"""Refunds at Stripe."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from billing.gateway import client as gateway
+from billing.gateway.objects import id_of
 from billing.models import Refund
 
 if TYPE_CHECKING:
     from stripe.params import RefundCreateParams, RefundListParams
 
-# What Stripe calls pending may ask something of the customer: money has not moved either way.
+# Every other state is pending at Stripe: the money has not moved yet.
 _STATES = {
     "succeeded": Refund.State.SUCCEEDED,
     "failed": Refund.State.FAILED,
@@ -21,7 +22,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class RefundFacts:
-    """A refund. `currency` in capitals; `refund_key` is the idempotency key we sent, if we did."""
+    """A refund. `currency` is in capitals; `refund_key` is our idempotency key, or empty."""
 
     stripe_refund_id: str
     payment_intent_id: str
@@ -40,7 +41,7 @@ def make_refund(
     invoice_number: str,
     refund_key: str,
 ) -> RefundFacts:
-    """Give back a part of a payment, once for this key; the parameters are the same each time.
+    """Refund a part of a payment, once per key; a repeated call must pass the same parameters.
 
     Raises `gateway.NotDone`, `Misconfigured`, `OutcomeUnknown` or `Refused`.
     """
@@ -57,18 +58,18 @@ def make_refund(
 
 
 def refund(*, stripe_refund_id: str) -> RefundFacts:
-    """A refund as it is now. Raises `gateway.Refused` (resource_missing) for an unknown one."""
+    """The state of a refund. Raises `gateway.Refused` (resource_missing) for an unknown one."""
     return refund_facts(gateway.call(gateway.client().v1.refunds.retrieve, stripe_refund_id))
 
 
 def refunds_of(*, payment_intent_id: str) -> Iterator[RefundFacts]:
-    """Every refund of a payment, newest first, also those that failed."""
+    """The refunds of a payment, newest first, including failed ones."""
     parameters: RefundListParams = {"payment_intent": payment_intent_id, "limit": 100}
     yield from map(refund_facts, gateway.pages(gateway.client().v1.refunds.list, parameters))
 
 
 def refunds_since(*, since: datetime) -> Iterator[Mapping[str, Any]]:
-    """Every refund of the account made at or after `since`, as told, with its payment."""
+    """The account's refunds created at or after `since`, as Stripe sends them, with payments."""
     parameters: RefundListParams = {
         "limit": 100,
         "created": {"gte": int(since.timestamp())},
@@ -80,10 +81,9 @@ def refunds_since(*, since: datetime) -> Iterator[Mapping[str, Any]]:
 def refund_facts(refund: Mapping[str, Any]) -> RefundFacts:
     """Read a refund."""
     metadata = refund.get("metadata") or {}
-    intent = refund.get("payment_intent")
     return RefundFacts(
         stripe_refund_id=str(refund["id"]),
-        payment_intent_id=str(intent["id"] if isinstance(intent, Mapping) else intent or ""),
+        payment_intent_id=id_of(refund.get("payment_intent")),
         amount_minor=int(refund["amount"]),
         currency=str(refund["currency"]).upper(),
         state=_STATES.get(str(refund["status"]), Refund.State.PENDING),

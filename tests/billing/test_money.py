@@ -33,7 +33,7 @@ def test_minor_units_are_those_that_stripe_charges(currency, decimals):
         ("99999999999999.995", "USD", 10000000000000000),
     ],
 )
-def test_rounds_half_away_from_zero_to_what_can_be_charged(amount, currency, minor):
+def test_amounts_round_half_away_from_zero_to_a_chargeable_step(amount, currency, minor):
     assert round_minor(Decimal(amount), currency) == minor
 
 
@@ -48,7 +48,7 @@ def test_rounding_moves_by_half_a_step_at_most_and_gives_an_integer(amount, curr
 
 
 @given(minor=st.integers(-(10**15), 10**15), currency=CURRENCIES)
-def test_minor_units_survive_the_way_to_major_and_back(minor, currency):
+def test_minor_units_survive_conversion_to_major_and_back(minor, currency):
     minor -= minor % STEPS.get(currency, 1)
 
     assert round_minor(major(minor, currency), currency) == minor
@@ -71,7 +71,7 @@ def test_more_money_never_rounds_to_less(one, other, currency):
         (250000, "EUR", "€2,500.00"),
     ],
 )
-def test_people_see_every_decimal_of_the_currency(minor, currency, text):
+def test_formatted_money_has_every_decimal_of_the_currency(minor, currency, text):
     assert format_money(minor, currency).replace("\xa0", "") == text
 
 

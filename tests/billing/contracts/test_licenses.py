@@ -1,4 +1,4 @@
-"""Licenses: live against the commitment, billed by the month's peaks, shown to whom money is."""
+"""Licenses in use against the commitment, their page and its permission."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 PAGE = "/account/licenses/"
 
 
-def commit(quantity: int = 14, **changes: object) -> None:
+def commit_to(quantity: int = 14, **changes: object) -> None:
     MeteringPolicy.objects.update(free_user_limit=None)
     agreed = {"kind": ContractKind.COMMITTED, "committed_quantity": quantity}
     contract(**{**agreed, "package_contents": ["Backup", "Support"], **changes}).save()
@@ -47,37 +47,37 @@ def olive(sign_in: SignIn, people: Personas) -> Client:
 
 
 @time_machine.travel(NOW)
-def test_three_above_fourteen_are_overage_also_after_they_left(
+def test_three_users_above_the_commitment_stay_overage_after_users_are_removed(
     olive: Client, north: Provider
 ) -> None:
-    """Contracted 14, peaks of 12 and 5: three at 11 dollars, whoever leaves afterwards."""
+    """Committed 14, peaks of 12 and 5: 3 at 11 dollars, also after 5 users are removed."""
     with provider_schema(north):
-        commit()
-        ten, five = (Organization.objects.create(name=f"O{n}") for n in range(2))
-        grow(ten, 12)
-        grow(five, 5)
+        commit_to()
+        large, small = (Organization.objects.create(name=f"O{n}") for n in range(2))
+        grow(large, 12)
+        grow(small, 5)
     page = olive.get(PAGE).text
     assert "3 users above your commitment of 14" in page
     assert "$33.00" in page
     assert "Support" in page
-    assert "3 over your licenses" in olive.get(f"/organizations/{ten.pk}/users/").text
+    assert "3 over your licenses" in olive.get(f"/organizations/{large.pk}/users/").text
     with provider_schema(north):
-        for user in ManagedUser.objects.filter(organization=ten)[:5]:
+        for user in ManagedUser.objects.filter(organization=large)[:5]:
             remove_member(member=user, actor=SYSTEM_ACTOR, now=NOW)
     response = olive.get(PAGE)
     assert response.context["licenses"].left == 2
     assert (response.context["peaks"], response.context["overage"]) == (17, "$33.00")
-    assert "2 licenses left" in olive.get(f"/organizations/{ten.pk}/users/").text
+    assert "2 licenses left" in olive.get(f"/organizations/{large.pk}/users/").text
 
 
 @time_machine.travel(NOW)
 @pytest.mark.parametrize(("metric", "in_use"), [("users", 6), ("devices", 4), ("greater", 7)])
-def test_what_counts_is_the_contracts_metric(
+def test_licenses_in_use_are_counted_by_the_metric_of_the_contract(
     olive: Client, north: Provider, metric: str, in_use: int
 ) -> None:
     """One organization of 4 users and 1 device, one of 2 and 3."""
     with provider_schema(north):
-        commit(metric=metric)
+        commit_to(metric=metric)
         for users, devices in ((4, 1), (2, 3)):
             organization = Organization.objects.create(name=f"O{users}")
             grow(organization, users)
@@ -103,7 +103,7 @@ def test_what_counts_is_the_contracts_metric(
         (14, 14, CommitmentUsage.NEAR),
     ],
 )
-def test_orange_from_95_percent_and_red_above(
+def test_the_chart_warns_from_95_percent_and_is_red_above_the_commitment(
     in_use: int, committed: int, usage: CommitmentUsage
 ) -> None:
     current = Licenses(contract(), committed=committed, in_use=in_use)
@@ -118,7 +118,7 @@ def test_orange_from_95_percent_and_red_above(
 
 
 @time_machine.travel(NOW)
-def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Provider) -> None:
+def test_the_page_exists_only_with_a_committed_contract(olive: Client, north: Provider) -> None:
     assert olive.get(PAGE).status_code == 404
     with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
@@ -128,7 +128,7 @@ def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Prov
     assert PAGE not in olive.get("/organizations/").text
     assert "license" not in olive.get(f"/organizations/{organization.pk}/users/").text
     with provider_schema(north):
-        commit(starts_on="2026-04-01")
+        commit_to(starts_on="2026-04-01")
     assert olive.get(PAGE).status_code == 404
     with time_machine.travel(datetime(2026, 4, 1, tzinfo=UTC)):
         assert olive.get(PAGE).status_code == 200
@@ -136,11 +136,11 @@ def test_only_with_a_committed_contract_of_this_month(olive: Client, north: Prov
 
 
 @time_machine.travel(NOW)
-def test_who_may_not_see_billing_sees_no_licences(
+def test_a_role_without_billing_sees_no_licenses(
     sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
     with provider_schema(north):
-        commit()
+        commit_to()
         organization = Organization.objects.create(name="Acme")
     for person in (people.adam, people.rita, people.otto):
         visitor = sign_in(Client(), person)

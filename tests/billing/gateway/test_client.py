@@ -1,4 +1,4 @@
-"""What we send to Stripe, checked against the SDK's own description of its parameters."""
+"""Requests to Stripe, checked against the SDK's types, and the reading of its answers."""
 
 import inspect
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ ATTEMPT = {
     "invoice_number": "NORTH-000001",
     "attempt_key": "charge-1",
 }
-# Each function of the gateway that sends parameters, an example, and what describes them.
+# Each function that sends parameters, example arguments, and the SDK's type of its parameters.
 REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
     "create_customer": ({"provider_id": "p"}, described.CustomerCreateParams),
     "update_customer": (
@@ -62,8 +62,8 @@ WITHOUT_PARAMETERS = {
 }
 
 
-def strictly(shape: type, parameters: Any) -> None:
-    """Fails on parameters that the SDK does not describe, misses or types otherwise."""
+def check_strictly(shape: type, parameters: Any) -> None:
+    """Fail on parameters that are unknown to the SDK's type, missing, or of another type."""
     shape.__pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
     adapter = TypeAdapter(shape)
     adapter.rebuild(_types_namespace=NAMED_BY_THE_SDK)
@@ -71,19 +71,19 @@ def strictly(shape: type, parameters: Any) -> None:
 
 
 class Sent(Exception):
-    """Instead of sending."""
+    """Raised instead of sending."""
 
 
 @pytest.fixture
 def sent(monkeypatch):
-    seen: list[Any] = []
+    sent_arguments: list[Any] = []
 
-    def keep(_ask, *arguments):
-        seen.extend(arguments)
+    def record(_method, *arguments):
+        sent_arguments.extend(arguments)
         raise Sent
 
-    monkeypatch.setattr(gateway, "call", keep)
-    return seen
+    monkeypatch.setattr(gateway, "call", record)
+    return sent_arguments
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -97,42 +97,42 @@ def test_stripe_knows_every_parameter_we_send(name, sent):
     (parameters,) = [
         value for value in sent if isinstance(value, dict) and "idempotency_key" not in value
     ]
-    strictly(shape, parameters)
+    check_strictly(shape, parameters)
     is_read = name in ("setup_intent", "payments_of", "payments_since", "payment_with_charge")
-    assert len(options) == (0 if is_read else 1), "every write has a key of ours"
+    assert len(options) == (0 if is_read else 1), "every write has an idempotency key"
 
 
 def test_stripe_knows_the_parameters_of_a_payment_on_session():
     parameters = gateway.ChargeRequest(**{**ATTEMPT, "payment_method_id": ""}).parameters()
 
-    strictly(described.PaymentIntentCreateParams, parameters)
+    check_strictly(described.PaymentIntentCreateParams, parameters)
     assert not {"confirm", "off_session", "payment_method"} & set(parameters)
 
 
-LATELY = datetime(2026, 11, 1, tzinfo=UTC)
+SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("ask", "shape"),
+    ("request_list", "shape"),
     [
         (partial(stripe_refunds.refunds_of, payment_intent_id="pi_1"), described.RefundListParams),
-        (partial(stripe_refunds.refunds_since, since=LATELY), described.RefundListParams),
+        (partial(stripe_refunds.refunds_since, since=SINCE), described.RefundListParams),
         (
             partial(stripe_disputes.disputes_of, payment_intent_id="pi_1"),
             described.DisputeListParams,
         ),
-        (partial(stripe_disputes.disputes_since, since=LATELY), described.DisputeListParams),
+        (partial(stripe_disputes.disputes_since, since=SINCE), described.DisputeListParams),
     ],
 )
-def test_stripe_knows_what_we_ask_of_refunds_and_disputes(ask, shape, sent):
+def test_stripe_knows_the_parameters_of_refund_and_dispute_lists(request_list, shape, sent):
     with pytest.raises(Sent):
-        list(ask())
+        list(request_list())
 
     (parameters,) = [value for value in sent if isinstance(value, dict)]
-    strictly(shape, parameters)
+    check_strictly(shape, parameters)
 
 
-def test_no_request_is_left_unchecked():
+def test_every_request_function_is_checked():
     functions = {
         name
         for name, thing in vars(gateway).items()
@@ -144,19 +144,19 @@ def test_no_request_is_left_unchecked():
     assert functions == set(REQUESTS) | WITHOUT_PARAMETERS
 
 
-def test_the_check_would_see_a_wrong_parameter():
+def test_the_check_refuses_a_wrong_parameter():
     good = gateway.ChargeRequest(**ATTEMPT).parameters()
     for bad in ({"payment_method_types": ["card"]}, {"amount": "33000"}):
         with pytest.raises(ValidationError):
-            strictly(described.PaymentIntentCreateParams, {**good, **bad})
+            check_strictly(described.PaymentIntentCreateParams, {**good, **bad})
 
 
-def test_the_sdk_repeats_nothing_by_itself_and_waits_no_longer_than_the_lease(settings):
+def test_the_sdk_does_not_retry_and_its_timeouts_are_shorter_than_the_lease(settings):
     client = gateway.client()
 
     assert client._requestor._options.max_network_retries == 0  # noqa: SLF001
     assert client._requestor._client._timeout == gateway.TIMEOUT  # noqa: SLF001
-    # Sending, then looking up: three calls at most under one lease.
+    # A delivery makes at most three calls under one lease.
     assert 3 * sum(gateway.TIMEOUT) < settings.OUTBOX_LEASE_SECONDS
 
 
@@ -183,13 +183,13 @@ def test_the_sdk_repeats_nothing_by_itself_and_waits_no_longer_than_the_lease(se
         ({"status": "canceled"}, PaymentOutcome.FAILED),
     ],
 )
-def test_a_payments_status_is_read_as_its_outcome(intent, outcome):
+def test_the_status_of_a_payment_gives_its_outcome(intent, outcome):
     facts = payment_facts({"id": "pi_1", "amount": 100, "currency": "usd", **intent})
 
     assert facts.outcome is outcome
 
 
-def test_stripes_own_fixture_is_read_whole():
+def test_an_expanded_payment_is_read():
     facts = payment_facts(
         {
             "id": "pi_1",

@@ -1,3 +1,5 @@
+"""Rating of a month: charges, lines, tax and collection."""
+
 from dataclasses import replace
 from decimal import Decimal
 
@@ -30,12 +32,12 @@ def devices(number, *, organization_id=1, name="Acme"):
     return BilledQuantity(organization_id, name, Metric.DEVICES, number)
 
 
-def rate(terms, *levels):
-    quantities = billed_by(metric=terms.metric, quantities=levels)
-    return rate_month(terms=terms, quantities=quantities, month_name="October 2026")
+def rate(terms, *quantities):
+    billed = billed_by(metric=terms.metric, quantities=quantities)
+    return rate_month(terms=terms, quantities=billed, month_name="October 2026")
 
 
-def test_thirty_all_month_without_an_event_bill_thirty():
+def test_a_carried_in_count_of_thirty_bills_thirty():
     (invoice,) = rate(PAY_AS_YOU_GO, users(30))
 
     (line,) = invoice.lines
@@ -43,7 +45,7 @@ def test_thirty_all_month_without_an_event_bill_thirty():
     assert invoice.total_minor == 33_000
 
 
-def test_seventeen_at_the_peak_of_fourteen_contracted_are_three_on_a_separate_invoice():
+def test_a_peak_of_seventeen_above_fourteen_committed_bills_three_on_a_separate_invoice():
     commitment, overage = rate(
         COMMITTED, users(9, organization_id=1), users(8, organization_id=2, name="Bolt")
     )
@@ -59,13 +61,13 @@ def test_seventeen_at_the_peak_of_fourteen_contracted_are_three_on_a_separate_in
 
 
 @pytest.mark.parametrize("peak", [0, 1, 13, 14])
-def test_the_commitment_is_owed_every_month_and_nothing_above_it_within(peak):
+def test_a_peak_within_the_commitment_bills_only_the_commitment(peak):
     (invoice,) = rate(COMMITTED, users(peak))
 
     assert (invoice.kind, invoice.total_minor) == (InvoiceKind.COMMITMENT, 15_400)
 
 
-def test_organizations_without_anyone_are_left_out():
+def test_organizations_without_a_quantity_have_no_line():
     (invoice,) = rate(PAY_AS_YOU_GO, users(0), users(2, organization_id=2, name="Bolt"))
 
     assert [line.organization_name for line in invoice.lines] == ["Bolt"]
@@ -81,21 +83,21 @@ def test_organizations_without_anyone_are_left_out():
         (Metric.GREATER, 9, "devices"),
     ],
 )
-def test_the_package_says_what_is_billed(metric, quantity, of):
+def test_the_metric_of_the_contract_decides_the_billed_quantity(metric, quantity, of):
     (invoice,) = rate(replace(PAY_AS_YOU_GO, metric=metric), users(5), devices(9))
 
     (line,) = invoice.lines
     assert (line.quantity, line.metric) == (quantity, of)
 
 
-@pytest.mark.parametrize("levels", [(users(7), devices(7)), (devices(7), users(7))])
-def test_of_two_equal_peaks_the_users_are_billed(levels):
-    (invoice,) = rate(replace(PAY_AS_YOU_GO, metric=Metric.GREATER), *levels)
+@pytest.mark.parametrize("quantities", [(users(7), devices(7)), (devices(7), users(7))])
+def test_users_are_billed_if_two_peaks_are_equal(quantities):
+    (invoice,) = rate(replace(PAY_AS_YOU_GO, metric=Metric.GREATER), *quantities)
 
     assert invoice.lines[0].metric == "users"
 
 
-def test_tax_is_rounded_once_for_the_invoice_and_not_for_each_line():
+def test_tax_is_rounded_once_for_an_invoice():
     terms = replace(PAY_AS_YOU_GO, unit_price=Decimal("0.07"), tax_rate=Decimal("7.5"))
 
     (invoice,) = rate(terms, *(users(1, organization_id=n, name=f"O{n}") for n in range(10)))
@@ -115,7 +117,7 @@ def test_tax_is_rounded_once_for_the_invoice_and_not_for_each_line():
         (33_000, "0", "USD", 0),
     ],
 )
-def test_tax_is_rounded_as_the_currency_is(subtotal, rate_percent, currency, tax):
+def test_tax_is_rounded_to_the_steps_of_the_currency(subtotal, rate_percent, currency, tax):
     assert (
         tax_minor(subtotal_minor=subtotal, tax_rate=Decimal(rate_percent), currency=currency) == tax
     )
@@ -133,13 +135,13 @@ def test_tax_is_rounded_as_the_currency_is(subtotal, rate_percent, currency, tax
         (363, {"tax_rate": Decimal(10)}, Collection.BY_INVOICE),
     ],
 )
-def test_the_card_is_charged_under_the_limit_only(quantity, change, expected):
+def test_the_card_is_charged_only_below_the_limit(quantity, change, expected):
     (invoice,) = rate(replace(PAY_AS_YOU_GO, **change), users(quantity))
 
     assert invoice.collection is expected
 
 
-LEVELS = st.lists(
+QUANTITIES = st.lists(
     st.tuples(st.integers(1, 60), st.sampled_from(COUNTED), st.integers(0, 20_000)),
     max_size=40,
     unique_by=lambda row: row[:2],
@@ -162,9 +164,9 @@ TERMS = st.builds(
 )
 
 
-@given(terms=TERMS, levels=LEVELS)
-def test_totals_are_sums_of_whole_minor_units(terms, levels):
-    for invoice in rate(terms, *levels):
+@given(terms=TERMS, quantities=QUANTITIES)
+def test_totals_are_sums_of_whole_minor_units(terms, quantities):
+    for invoice in rate(terms, *quantities):
         assert invoice.subtotal_minor == sum(line.amount_minor for line in invoice.lines)
         assert invoice.total_minor == invoice.subtotal_minor + invoice.tax_minor
         assert invoice.tax_minor == tax_minor(
@@ -178,29 +180,29 @@ def test_totals_are_sums_of_whole_minor_units(terms, levels):
             assert line.amount_minor == round_minor(line.quantity * line.unit_price, terms.currency)
 
 
-@given(terms=TERMS, levels=LEVELS, data=st.data())
-def test_the_order_of_organizations_changes_nothing(terms, levels, data):
-    shuffled = data.draw(st.permutations(levels))
+@given(terms=TERMS, quantities=QUANTITIES, data=st.data())
+def test_the_order_of_organizations_does_not_matter(terms, quantities, data):
+    shuffled = data.draw(st.permutations(quantities))
 
-    assert rate(terms, *shuffled) == rate(terms, *levels)
+    assert rate(terms, *shuffled) == rate(terms, *quantities)
 
 
-@given(terms=TERMS, levels=LEVELS.filter(bool), more=st.integers(1, 5_000), data=st.data())
-def test_a_higher_peak_never_costs_less(terms, levels, more, data):
-    chosen = data.draw(st.sampled_from(range(len(levels))))
-    higher = list(levels)
-    higher[chosen] = replace(levels[chosen], quantity=levels[chosen].quantity + more)
+@given(terms=TERMS, quantities=QUANTITIES.filter(bool), more=st.integers(1, 5_000), data=st.data())
+def test_a_higher_peak_never_costs_less(terms, quantities, more, data):
+    chosen = data.draw(st.sampled_from(range(len(quantities))))
+    higher = list(quantities)
+    higher[chosen] = replace(quantities[chosen], quantity=quantities[chosen].quantity + more)
 
     def total(some):
         return sum(invoice.total_minor for invoice in rate(terms, *some))
 
-    assert total(higher) >= total(levels)
+    assert total(higher) >= total(quantities)
 
 
-@given(terms=TERMS, levels=LEVELS)
-def test_what_is_shown_as_counted_explains_what_is_charged(terms, levels):
+@given(terms=TERMS, quantities=QUANTITIES)
+def test_the_basis_lines_add_up_to_the_charged_quantity(terms, quantities):
     terms = replace(terms, kind=ContractKind.COMMITTED)
-    for invoice in rate(terms, *levels):
+    for invoice in rate(terms, *quantities):
         if invoice.kind is InvoiceKind.OVERAGE:
             charged, *basis = invoice.lines
             counted = sum(line.quantity for line in basis)

@@ -36,7 +36,7 @@ def profile(scenario) -> BillingProfile:
 
 
 def errors_of(answer) -> dict[str, list[str]]:
-    shown = answer.context["information"].shown
+    shown = answer.context["information"].active_forms
     return {
         form.add_prefix(name): list(said) for form in shown for name, said in form.errors.items()
     }
