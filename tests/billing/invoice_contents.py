@@ -1,4 +1,4 @@
-"""Invoices as the close would issue them, unsaved: for documents, without the database."""
+"""Unsaved invoices as the close issues them, for tests of documents."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ UNIT_PRICE = Decimal("3.0000")
 def invoice_with(
     *, count: int, kind: str = "usage", names: tuple[str, ...] = UNUSUAL_NAMES, **changes: object
 ) -> tuple[Invoice, list[InvoiceLine]]:
-    """An invoice of October 2026 in Berlin and its lines for `count` organizations."""
+    """An invoice of October 2026 in the zone of Berlin, and its lines for `count` organizations."""
     is_overage = kind == "overage"
     lines = [
         _line(position, is_basis=is_overage, names=names)
@@ -39,13 +39,13 @@ def invoice_with(
         "tax_minor": tax,
         "total_minor": subtotal + tax,
     }
-    invoice = Invoice(**(_as_issued() | amounts | changes))
+    invoice = Invoice(**(_invoice_fields() | amounts | changes))
     for line in lines:
         line.invoice = invoice
     return invoice, lines
 
 
-def _as_issued() -> dict[str, object]:
+def _invoice_fields() -> dict[str, object]:
     return {
         "number": "NORTH-000007",
         "month": date(2026, 10, 1),
@@ -116,7 +116,7 @@ def _overage_line(total: Decimal) -> InvoiceLine:
 
 
 def issued(*, count: int = 3, kind: str = "usage", **changes: object) -> Invoice:
-    """The same, saved in the current provider's schema."""
+    """As `invoice_with`, saved in the current provider's schema."""
     invoice, lines = invoice_with(count=count, kind=kind, **changes)
     invoice.save()
     InvoiceLine.objects.bulk_create(lines)

@@ -1,4 +1,4 @@
-"""All that is kept of a provider, as hashes: what must not change, does not."""
+"""Hashes of a provider's tables, for tests that nothing changes."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def everything(schema):
-    """A fingerprint of each table, of the provider's schema and the public one."""
+    """The hash of each table and the value of each sequence, in this schema and in public."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
@@ -14,14 +14,14 @@ def everything(schema):
             [schema],
         )
         tables = [name for (name,) in cursor.fetchall()]
-        found = {}
+        hashes = {}
         for name in tables:
             cursor.execute(f"SELECT t::text FROM {name} t ORDER BY 1")  # noqa: S608
             rows = "\n".join(row for (row,) in cursor.fetchall())
-            found[name] = hashlib.sha256(rows.encode()).hexdigest()
+            hashes[name] = hashlib.sha256(rows.encode()).hexdigest()
         cursor.execute(
             "SELECT schemaname || sequencename, last_value FROM pg_sequences"
             " WHERE schemaname IN (%s, 'public')",
             [schema],
         )
-        return found | dict(cursor.fetchall())
+        return hashes | dict(cursor.fetchall())

@@ -1,9 +1,9 @@
-"""A document that would look or read otherwise than before needs a new layout version."""
+"""A visible change of a document needs a new layout version."""
 
 from tests.billing.golden_documents import folder, rendered_documents
 
 
-def test_documents_of_this_layout_version_are_rendered_as_before() -> None:
+def test_documents_of_the_current_layout_version_are_unchanged() -> None:
     golden = {file.name: file.read_bytes().decode() for file in folder().iterdir()}
     assert rendered_documents() == golden, (
         "Undo the change, or raise LAYOUT_VERSION and run "

@@ -1,3 +1,5 @@
+"""Money: exponents, rounding and formatting by currency."""
+
 from decimal import Decimal
 
 import pytest

@@ -1,4 +1,4 @@
-"""The invoice as PDF: what it says, that it fetches nothing, and that its bytes never differ."""
+"""The PDF of an invoice: its texts, its fonts, no fetched addresses, the same bytes."""
 
 import hashlib
 import io
@@ -37,7 +37,7 @@ def rendered(**kwargs: object) -> bytes:
     return invoice_pdf(invoice=invoice, lines=lines)
 
 
-def test_a_short_invoice_says_everything_on_one_page() -> None:
+def test_a_short_invoice_has_one_page() -> None:
     content = rendered(count=3, names=())
     text = " ".join(text_of(content).split())
     assert len(read(content).pages) == 1
@@ -70,19 +70,19 @@ def test_a_short_invoice_says_everything_on_one_page() -> None:
         assert said in text
 
 
-def test_a_level_carried_in_is_said_to_be() -> None:
+def test_a_carried_in_quantity_has_a_note() -> None:
     text = text_of(rendered(count=9, names=()))
     assert "Carried in from the month before and not passed" in text
 
 
-def test_a_card_on_file_and_a_total_of_nothing_are_told_differently() -> None:
+def test_a_charge_to_the_card_and_a_total_of_zero_have_their_own_texts() -> None:
     automatic = text_of(rendered(count=1, collection=Collection.AUTOMATIC))
     assert "is charged to the card on file; you need not do anything" in " ".join(automatic.split())
     nothing = text_of(rendered(count=1, subtotal_minor=0, tax_minor=0, total_minor=0))
     assert "There is nothing to pay on this invoice." in nothing
 
 
-def test_forty_lines_are_a_table_and_one_more_an_annex() -> None:
+def test_more_than_forty_lines_go_to_an_annex() -> None:
     table, annex = rendered(count=40, names=()), rendered(count=41, names=())
     assert "Annex" not in text_of(table)
     pages = [page.extract_text() for page in read(annex).pages]
@@ -94,7 +94,7 @@ def test_forty_lines_are_a_table_and_one_more_an_annex() -> None:
         assert f"Organization {number:04d} Dental Care" in text_of(table) or number == 41
 
 
-def test_an_overage_shows_the_marks_it_is_based_on_without_a_price() -> None:
+def test_an_overage_lists_its_high_water_marks_without_a_price() -> None:
     text = text_of(rendered(count=3, kind="overage", names=()))
     assert "48 users above the 1 committed" not in text
     assert "users above the 1 committed" in text
@@ -104,7 +104,7 @@ def test_an_overage_shows_the_marks_it_is_based_on_without_a_price() -> None:
     assert "Annex: high-water marks of 60 organizations" in text_of(long)
 
 
-def test_two_thousand_lines_are_numbered_pages_with_their_heading_on_each() -> None:
+def test_two_thousand_lines_have_numbered_pages_with_a_heading() -> None:
     content = rendered(count=2000)
     pages = [page.extract_text() for page in read(content).pages]
     total = len(pages)
@@ -120,7 +120,7 @@ def test_two_thousand_lines_are_numbered_pages_with_their_heading_on_each() -> N
     assert "2000 " in pages[-1]
 
 
-def test_it_is_pdf_a_with_dates_of_the_invoice_and_nothing_attached() -> None:
+def test_the_pdf_is_pdf_a_with_the_dates_of_the_invoice_and_no_attachment() -> None:
     reader = read(rendered(count=3))
     assert reader.metadata is not None
     assert reader.metadata.title == "Invoice NORTH-000007"
@@ -137,7 +137,7 @@ def test_it_is_pdf_a_with_dates_of_the_invoice_and_nothing_attached() -> None:
             assert "/FontFile2" in descendant["/FontDescriptor"]
 
 
-def test_bytes_are_the_same_in_another_process_without_the_machines_fonts(tmp_path: Path) -> None:
+def test_bytes_are_the_same_in_another_process_with_other_fonts(tmp_path: Path) -> None:
     """A process with another hash seed, another clock and another font configuration."""
     (tmp_path / "fonts.conf").write_text("<fontconfig></fontconfig>")
     script = (
@@ -166,13 +166,13 @@ def test_bytes_are_the_same_in_another_process_without_the_machines_fonts(tmp_pa
 @pytest.mark.parametrize(
     "address", ["file:///etc/passwd", "http://127.0.0.1:1/", "data:text/plain,hello", "ftp://x/y"]
 )
-def test_the_fetcher_refuses_everything(address: str) -> None:
+def test_the_fetcher_refuses_every_address(address: str) -> None:
     with pytest.raises(RefusedAddress):
         RefusingFetcher()(address)
 
 
-def test_a_page_that_names_a_file_gets_nothing_of_it(tmp_path: Path) -> None:
-    """The stock fetcher embeds it: proven here too, or this test would prove nothing."""
+def test_a_page_that_refers_to_a_file_does_not_embed_it(tmp_path: Path) -> None:
+    """The default fetcher embeds it, which this test shows first."""
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret")
     address = secret.as_uri()
@@ -188,7 +188,7 @@ def test_a_page_that_names_a_file_gets_nothing_of_it(tmp_path: Path) -> None:
     assert b"EmbeddedFile" not in content
 
 
-def test_names_are_text_and_never_markup() -> None:
+def test_names_are_escaped() -> None:
     hostile = "<link rel=attachment href=file:///etc/passwd><b>&amp;</b>{{ seller }}"
     for count in (3, 45):
         invoice, lines = invoice_with(count=count, names=())
@@ -203,7 +203,7 @@ def test_names_are_text_and_never_markup() -> None:
 
 
 @pytest.mark.parametrize("name", UNUSUAL_NAMES)
-def test_any_script_is_printed_with_our_own_fonts(name: str) -> None:
+def test_every_script_is_printed_with_our_fonts(name: str) -> None:
     assert MISSING not in printable(name)
     for count in (1, 41):
         content = rendered(count=count, names=(), buyer={"name": name})
@@ -227,15 +227,15 @@ def test_any_script_is_printed_with_our_own_fonts(name: str) -> None:
         ("", ""),
     ],
 )
-def test_what_cannot_be_printed_is_dropped_or_marked(typed: str, shown: str) -> None:
+def test_an_unprintable_character_is_dropped_or_marked(typed: str, shown: str) -> None:
     assert printable(typed) == shown
 
 
-def test_a_mark_of_a_missing_character_has_a_glyph() -> None:
+def test_the_replacement_character_has_a_glyph() -> None:
     assert MISSING in printable_characters()
 
 
-def test_a_column_is_always_as_wide_as_it_says() -> None:
+def test_a_column_has_a_fixed_width() -> None:
     assert fitted("Acme", 6) == "Acme  "
     assert fitted("Acme Dental", 6) == "Acme …"
     assert is_monospaced("Müller…")
@@ -244,7 +244,7 @@ def test_a_column_is_always_as_wide_as_it_says() -> None:
 
 def test_instants_are_in_the_billing_zone_with_their_offset() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    # The hour that comes twice: told apart by the offset alone.
+    # In the repeated hour, only the offset differs.
     assert instant_text(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), berlin).endswith("UTC+02:00")
     assert instant_text(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), berlin).endswith("UTC+01:00")
     kathmandu = ZoneInfo("Asia/Kathmandu")
@@ -252,7 +252,7 @@ def test_instants_are_in_the_billing_zone_with_their_offset() -> None:
     assert instant_text(at, kathmandu) == "1 Nov 2026, 00:00:00 UTC+05:45"
 
 
-def test_quantities_have_no_idle_decimals() -> None:
+def test_quantities_have_no_trailing_zeros() -> None:
     _, (line,) = invoice_with(count=1)
     assert quantity_text(line.quantity, "users") == "10 users"
     assert quantity_text(line.quantity * 100, "users") == "1,000 users"
@@ -266,7 +266,7 @@ def test_an_invoice_of_yen_has_no_decimals() -> None:
     assert "¥30.00" not in text
 
 
-def test_more_than_five_thousand_lines_are_left_to_the_csv() -> None:
+def test_more_than_five_thousand_lines_are_only_in_the_csv() -> None:
     for kind in ("usage", "overage"):
         content = rendered(count=5001, kind=kind, names=())
         text = " ".join(text_of(content).split())

@@ -1,4 +1,4 @@
-"""Every line of an organization leads to why its number is what it is: on the page, CSV and PDF."""
+"""Links from lines of an organization to the explanation, on the page, in CSV and PDF."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ def links_of_pdf(content: bytes) -> list[str]:
     ]
 
 
-def test_documents_name_the_page_under_the_sites_address(settings: Any) -> None:
+def test_documents_link_to_the_page_at_the_sites_address(settings: Any) -> None:
     settings.SITE_URL = SITE
     invoice, lines = invoice_with(count=2, names=())
     lines[1].metric = "devices"
@@ -43,7 +43,7 @@ def test_documents_name_the_page_under_the_sites_address(settings: Any) -> None:
     assert of_tax["Why this number"] == ""
 
 
-def test_a_line_of_no_organization_has_no_link(settings: Any) -> None:
+def test_a_line_without_an_organization_has_no_link(settings: Any) -> None:
     settings.SITE_URL = SITE
     invoice, lines = invoice_with(count=1, kind="overage", names=())
     links = links_of_pdf(invoice_pdf(invoice=invoice, lines=lines))
@@ -59,7 +59,7 @@ def test_the_same_site_gives_the_same_bytes(settings: Any) -> None:
     assert first != invoice_pdf(invoice=invoice, lines=lines)
 
 
-def test_the_invoices_page_leads_there_and_on(
+def test_the_page_of_an_invoice_links_to_the_explanation(
     client: Client, people: Personas, north: Provider
 ) -> None:
     client.force_login(people.bill)
@@ -71,11 +71,11 @@ def test_the_invoices_page_leads_there_and_on(
         page = client.get(f"/account/payments/{invoice.pk}/").text
         address = f"/account/usage/{gone.pk}/why/2026-10/"
         assert f'href="{address}"' in page
-        # The invoice outlives the organization, and so does its explanation.
+        # The explanation is available after the organization is removed.
         assert client.get(address).status_code == 200
 
 
-def test_an_annex_links_its_lines_while_it_is_short() -> None:
+def test_only_a_short_annex_has_links() -> None:
     invoice, lines = invoice_with(count=60)
     assert invoice_html(invoice=invoice, lines=lines).count("/why/2026-10/") == 60
 

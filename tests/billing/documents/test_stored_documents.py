@@ -1,4 +1,4 @@
-"""Documents as kept: stored once with their hash, and downloaded only as they were stored."""
+"""Stored documents: rendered once, downloaded unchanged."""
 
 import csv
 import hashlib
@@ -43,7 +43,7 @@ def address(invoice: Invoice, kind: str) -> str:
     return f"/account/payments/{invoice.pk}/invoice.{kind}"
 
 
-def kept_invoice(provider: Provider, **changes: object) -> Invoice:
+def invoice_with_documents(provider: Provider, **changes: object) -> Invoice:
     with provider_schema(provider):
         invoice = issued(**changes)
         store.render_documents(invoice=invoice, now=NOW)
@@ -54,7 +54,7 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
 
 
-def test_both_are_stored_with_their_hash_and_stay_as_they_are(in_north: Provider) -> None:
+def test_pdf_and_csv_are_stored_once_with_their_hash(in_north: Provider) -> None:
     invoice = issued()
     store.render_documents(invoice=invoice, now=NOW)
     first = {kept.format: kept for kept in invoice.documents.all()}
@@ -62,8 +62,8 @@ def test_both_are_stored_with_their_hash_and_stay_as_they_are(in_north: Provider
     for kept in first.values():
         assert hashlib.sha256(kept.content).hexdigest() == kept.sha256
         assert kept.rendered_at == NOW
-    # Whatever the row says afterwards, the documents say what was issued.
-    invoice.buyer["name"] = "Somebody else"
+    # A later change of the row does not change the documents.
+    invoice.buyer["name"] = "Another name"
     invoice.save()
     store.render_documents(invoice=invoice, now=LATER)
     again = {kept.format: kept for kept in invoice.documents.all()}
@@ -72,7 +72,7 @@ def test_both_are_stored_with_their_hash_and_stay_as_they_are(in_north: Provider
     }
 
 
-def test_a_lost_one_is_rendered_to_the_same_bytes(in_north: Provider) -> None:
+def test_a_lost_document_is_rendered_to_the_same_bytes(in_north: Provider) -> None:
     invoice = issued()
     store.render_documents(invoice=invoice, now=NOW)
     before = dict(invoice.documents.values_list("format", "sha256"))
@@ -81,7 +81,9 @@ def test_a_lost_one_is_rendered_to_the_same_bytes(in_north: Provider) -> None:
     assert dict(invoice.documents.values_list("format", "sha256")) == before
 
 
-def test_workers_at_once_store_one_of_each(own_provider: Callable[..., Provider]) -> None:
+def test_concurrent_workers_store_each_document_once(
+    own_provider: Callable[..., Provider],
+) -> None:
     provider = own_provider()
     with provider_schema(provider):
         invoice = issued()
@@ -99,7 +101,7 @@ def test_workers_at_once_store_one_of_each(own_provider: Callable[..., Provider]
         assert sorted(invoice.documents.values_list("format", flat=True)) == ["csv", "pdf"]
 
 
-def test_the_outbox_renders_and_a_second_order_is_none(in_north: Provider) -> None:
+def test_the_outbox_renders_once_for_two_requests(in_north: Provider) -> None:
     invoice = issued()
     store.request_documents(invoice=invoice, now=NOW)
     store.request_documents(invoice=invoice, now=NOW)
@@ -113,10 +115,10 @@ def test_the_outbox_renders_and_a_second_order_is_none(in_north: Provider) -> No
 @pytest.mark.parametrize(
     ("kind", "content_type"), [("pdf", "application/pdf"), ("csv", "text/csv; charset=utf-8")]
 )
-def test_a_download_is_the_stored_bytes(
+def test_a_download_has_the_stored_bytes(
     north: Provider, as_bill: Client, kind: str, content_type: str
 ) -> None:
-    invoice = kept_invoice(north)
+    invoice = invoice_with_documents(north)
     with provider_schema(north):
         kept = invoice.documents.get(format=kind)
     response = as_bill.get(address(invoice, kind))
@@ -133,10 +135,10 @@ def test_a_download_is_the_stored_bytes(
 
 
 @pytest.mark.parametrize("kind", ["pdf", "csv"])
-def test_a_changed_byte_is_withheld_and_told_to_operations(
+def test_a_damaged_document_is_withheld_and_logged(
     north: Provider, as_bill: Client, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    invoice = kept_invoice(north)
+    invoice = invoice_with_documents(north)
     with provider_schema(north):
         kept = invoice.documents.get(format=kind)
         content = bytearray(kept.content)
@@ -154,9 +156,7 @@ def test_a_changed_byte_is_withheld_and_told_to_operations(
     assert kept.sha256 in caplog.text
 
 
-def test_one_that_is_not_rendered_yet_is_ordered_and_waited_for(
-    north: Provider, as_bill: Client
-) -> None:
+def test_a_document_that_is_not_rendered_is_requested(north: Provider, as_bill: Client) -> None:
     with provider_schema(north):
         invoice = issued()
     response = as_bill.get(address(invoice, "pdf"))
@@ -172,12 +172,12 @@ def test_one_that_is_not_rendered_yet_is_ordered_and_waited_for(
     assert as_bill.get(address(invoice, "pdf")).content.startswith(b"%PDF")
 
 
-def test_before_the_cut_off_there_is_an_address_instead(north: Provider, as_bill: Client) -> None:
+def test_before_the_cutoff_the_page_shows_an_address(north: Provider, as_bill: Client) -> None:
     """1 January 2022 begins an hour earlier in Berlin than in UTC."""
-    before = kept_invoice(
+    before = invoice_with_documents(
         north, issued_at=datetime(2021, 12, 31, 22, 59, 59, tzinfo=UTC), number="NORTH-1"
     )
-    after = kept_invoice(
+    after = invoice_with_documents(
         north,
         issued_at=datetime(2021, 12, 31, 23, tzinfo=UTC),
         number="NORTH-2",
@@ -196,10 +196,10 @@ def test_before_the_cut_off_there_is_an_address_instead(north: Provider, as_bill
     )
 
 
-def test_nobody_else_downloads(
+def test_other_roles_and_providers_cannot_download(
     client: Client, sign_in: SignIn, people: Personas, north: Provider
 ) -> None:
-    invoice = kept_invoice(north)
+    invoice = invoice_with_documents(north)
     for kind in ("pdf", "csv"):
         assert client.get(address(invoice, kind)).status_code == 302
     for person in (people.adam, people.rita, people.otto):
@@ -216,7 +216,7 @@ def test_nobody_else_downloads(
         assert sofia.get(f"/account/payments/{10**30}/invoice.{kind}").status_code == 404
 
 
-def test_the_csv_has_every_line_in_full_and_adds_up(in_north: Provider) -> None:
+def test_the_csv_has_every_line_and_adds_up(in_north: Provider) -> None:
     invoice = issued(count=45)
     store.render_documents(invoice=invoice, now=NOW)
     content = store.document(invoice=invoice, format="csv").content
@@ -246,7 +246,7 @@ def test_the_csv_has_every_line_in_full_and_adds_up(in_north: Provider) -> None:
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
-def test_no_name_becomes_a_formula(in_north: Provider, name: str) -> None:
+def test_a_name_is_not_a_formula_in_the_csv(in_north: Provider, name: str) -> None:
     invoice = issued(count=1, names=())
     invoice.lines.update(organization_name=name, peak_actor_name=name, peak_subject_name=name)
     store.render_documents(invoice=invoice, now=NOW)
@@ -256,7 +256,7 @@ def test_no_name_becomes_a_formula(in_north: Provider, name: str) -> None:
         assert row[column][0] not in "=+-@\t\r＝"
 
 
-def test_names_of_any_script_are_whole_in_the_csv(in_north: Provider) -> None:
+def test_the_csv_has_names_of_every_script_in_full(in_north: Provider) -> None:
     invoice = issued(count=1, names=())
     name = 'Müller, "株式会社" ' + "x" * 150
     invoice.lines.update(organization_name=name)
@@ -264,7 +264,7 @@ def test_names_of_any_script_are_whole_in_the_csv(in_north: Provider) -> None:
     assert rows_of(store.document(invoice=invoice, format="csv").content)[0]["Organization"] == name
 
 
-def test_the_pdf_is_that_of_the_invoice(in_north: Provider) -> None:
+def test_the_stored_pdf_belongs_to_the_invoice(in_north: Provider) -> None:
     invoice = issued(count=2, names=())
     store.render_documents(invoice=invoice, now=NOW)
     content = store.document(invoice=invoice, format="pdf").content

@@ -1,4 +1,4 @@
-"""What a closed month says of itself, and what its invoice keeps of the contract."""
+"""Outcomes of a close without an invoice, and the package on an invoice."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -45,7 +45,7 @@ def test_a_month_without_an_invoice_says_why(scenario, terms, outcome):
     assert (run.invoices, run.outcome) == (0, outcome)
 
 
-def test_a_month_that_ended_before_there_was_a_card_stays_free_however_late_it_is_closed(scenario):
+def test_a_month_that_ended_before_the_first_card_stays_free_when_closed_late(scenario):
     scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
     scenario.organization(users=9)

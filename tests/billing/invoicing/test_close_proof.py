@@ -1,4 +1,4 @@
-"""A small run of the proof of closing and charging; `make prove-close` runs the whole of it."""
+"""A small run of the proof of closing and charging; `make prove-close` runs all of it."""
 
 import pytest
 

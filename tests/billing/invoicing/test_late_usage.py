@@ -1,4 +1,4 @@
-"""What is told late of a closed month: a line of the next invoice, once, and never another's."""
+"""Late usage of a closed month: it is billed once, by a line of the next invoice."""
 
 import csv
 from datetime import UTC, datetime
@@ -61,15 +61,15 @@ def october(scenario):
 
 
 @pytest.fixture(name="scenario")
-def changeable_books(scenario):
-    class Story:
+def extended_scenario(scenario):
+    class Extended:
         provider, contract, organization = (
             scenario.provider,
             scenario.contract,
             scenario.organization,
         )
 
-    return Story()
+    return Extended()
 
 
 def test_an_addition_of_a_closed_month_is_a_line_of_the_next_invoice(october):
@@ -105,12 +105,12 @@ def test_the_line_is_explained_in_csv_and_pdf_and_on_the_page(october, client, p
     )
     why = f"/account/usage/{october.acme.pk}/why/2026-10/"
 
-    *_, told = csv.DictReader(
+    *_, row = csv.DictReader(
         invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig").splitlines()
     )
-    assert (told["Reported late for month"], told["Billed for it before"]) == ("2026-10", "3")
-    assert (told["Quantity"], told["Count after"], told["Reason"]) == ("1", "4", reason)
-    assert told["Why this number"].endswith(why)
+    assert (row["Reported late for month"], row["Billed for it before"]) == ("2026-10", "3")
+    assert (row["Quantity"], row["Count after"], row["Reason"]) == ("1", "4", reason)
+    assert row["Why this number"].endswith(why)
     html = invoice_html(invoice=invoice, lines=lines)
     assert reason in html
     assert why in html
@@ -121,7 +121,7 @@ def test_the_line_is_explained_in_csv_and_pdf_and_on_the_page(october, client, p
     assert why in page
 
 
-def test_it_is_billed_once(october):
+def test_late_usage_is_billed_once(october):
     add(october.acme, at("2026-10-20 09:00"))
     close(october, OCTOBER.next, DECEMBER)
 
@@ -130,7 +130,7 @@ def test_it_is_billed_once(october):
     assert adjustments("2026-12-01") == []
 
 
-def test_what_is_told_later_still_bills_the_rest_only(october):
+def test_usage_reported_even_later_bills_only_the_difference(october):
     add(october.acme, at("2026-10-20 09:00"))
     close(october, OCTOBER.next, DECEMBER)
     add(october.acme, at("2026-10-20 10:00"), 2)
@@ -139,7 +139,7 @@ def test_what_is_told_later_still_bills_the_rest_only(october):
 
     first, second = adjustments("2026-12-01")
     assert (first.adjusted_month, first.adjusted_from, first.quantity) == (OCTOBER.first_day, 4, 2)
-    # They were there all November too, which had counted four.
+    # November counted four, and the two were users all November.
     assert (second.adjusted_month, second.adjusted_from, second.quantity) == (
         OCTOBER.next.first_day,
         4,
@@ -147,7 +147,7 @@ def test_what_is_told_later_still_bills_the_rest_only(october):
     )
 
 
-def test_each_closed_month_that_lacked_them_is_adjusted(october):
+def test_each_closed_month_with_late_usage_is_adjusted(october):
     close(october, OCTOBER.next, DECEMBER)
     add(october.bolt, at("2026-10-31 23:59"))
 
@@ -161,11 +161,11 @@ def test_each_closed_month_that_lacked_them_is_adjusted(october):
     assert lines[1].peak_at is None
 
 
-def test_below_the_mark_that_was_billed_nothing_is_owed(october):
+def test_late_usage_below_the_billed_peak_is_not_charged(october):
     gone = list(ManagedUser.objects.filter(organization=october.acme)[:2])
     remove(gone, at("2026-11-02"))
     close(october, OCTOBER.next, DECEMBER)
-    # On 10 November one was there: a second one made no new peak of three.
+    # One user was left on 10 November, so a second one did not exceed the peak of three.
     add(october.acme, at("2026-11-10"))
 
     close(october, Month(2026, 12), JANUARY)
@@ -173,7 +173,7 @@ def test_below_the_mark_that_was_billed_nothing_is_owed(october):
     assert adjustments("2026-12-01") == []
 
 
-def test_a_removal_told_late_brings_no_credit(october):
+def test_a_removal_reported_late_gives_no_credit(october):
     remove(list(ManagedUser.objects.filter(organization=october.bolt)), at("2026-10-04"))
 
     close(october, OCTOBER.next, DECEMBER)
@@ -182,7 +182,7 @@ def test_a_removal_told_late_brings_no_credit(october):
     assert Invoice.objects.get(month="2026-11-01").total_minor == (3 + 5) * 1_100
 
 
-def test_a_removal_told_late_makes_room_for_an_addition_told_late(october):
+def test_a_removal_reported_late_offsets_an_addition_reported_late(october):
     leaving = list(ManagedUser.objects.filter(organization=october.acme))[:1]
     remove(leaving, at("2026-10-10"))
     add(october.acme, at("2026-10-20"))
@@ -192,7 +192,7 @@ def test_a_removal_told_late_makes_room_for_an_addition_told_late(october):
     assert adjustments() == []
 
 
-def test_the_price_is_that_of_the_month_it_belongs_to(october):
+def test_an_adjustment_has_the_price_of_its_month(october):
     october.contract(starts_on="2026-11-01", unit_price=Decimal("20.0000"))
     add(october.acme, at("2026-10-20 09:00"))
 
@@ -202,7 +202,7 @@ def test_the_price_is_that_of_the_month_it_belongs_to(october):
     assert (line.unit_price, line.amount_minor) == (Decimal(11), 1_100)
 
 
-def test_a_free_month_owes_nothing_afterwards(scenario):
+def test_late_usage_of_a_free_month_is_not_charged(scenario):
     scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
     acme = scenario.organization(users=3)
@@ -226,7 +226,7 @@ def committed(scenario):
     return scenario
 
 
-def test_inside_a_commitment_nothing_more_is_owed(committed):
+def test_late_usage_within_the_commitment_is_not_charged(committed):
     add(committed.acme, at("2026-10-20"), 2)
 
     close(committed, OCTOBER.next, DECEMBER)
@@ -237,7 +237,7 @@ def test_inside_a_commitment_nothing_more_is_owed(committed):
     ]
 
 
-def test_above_a_commitment_only_what_passes_it_is_owed(committed):
+def test_late_usage_is_charged_only_above_the_commitment(committed):
     add(committed.acme, at("2026-10-20"), 4)
 
     close(committed, OCTOBER.next, DECEMBER)
@@ -247,7 +247,7 @@ def test_above_a_commitment_only_what_passes_it_is_owed(committed):
     assert (charged.adjusted_from, charged.organization_id) == (0, None)
     assert (share.kind, share.organization_name, share.quantity) == (KIND.BASIS, "Acme", 4)
     assert share.amount_minor == 0
-    # November counts them all month, and bills its own two above.
+    # November counts the users all month and bills its own two above the commitment.
     overage = Invoice.objects.get(month="2026-11-01", kind="overage")
     assert overage.total_minor == 4_400
 
@@ -258,7 +258,7 @@ def test_above_a_commitment_only_what_passes_it_is_owed(committed):
     assert charged.adjusted_from == 2
 
 
-def test_one_organization_lower_than_billed_makes_no_room_for_another(committed):
+def test_a_lower_count_of_one_organization_does_not_offset_another(committed):
     remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-10-06"))
     add(committed.acme, at("2026-10-20"), 4)
 
@@ -268,7 +268,7 @@ def test_one_organization_lower_than_billed_makes_no_room_for_another(committed)
     assert (charged.quantity, share.organization_name) == (2, "Acme")
 
 
-def test_an_adjustment_alone_is_an_overage_invoice(committed):
+def test_an_adjustment_without_overage_is_an_overage_invoice(committed):
     remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-11-15"))
     close(committed, OCTOBER.next, DECEMBER)
     add(committed.acme, at("2026-10-20"), 4)
@@ -285,7 +285,7 @@ def test_an_adjustment_alone_is_an_overage_invoice(committed):
     assert not invoice.lines.filter(kind=KIND.OVERAGE).exists()
 
 
-def test_one_told_late_while_an_earlier_month_is_open_waits_for_it(scenario):
+def test_late_usage_of_a_month_that_is_not_closed_waits_for_its_close(scenario):
     scenario.contract()
     acme = scenario.organization(users=3)
     add(acme, at("2026-11-03"))

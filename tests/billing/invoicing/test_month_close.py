@@ -1,4 +1,4 @@
-"""Closing a month: what is issued, refused, resumed, and done by one of two."""
+"""The close of a month: invoices, refusals, a resumed close, concurrent closes."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -59,7 +59,7 @@ def test_an_invoice_has_a_line_for_each_organization_linked_to_its_peak(scenario
     assert (second.organization_name, second.quantity) == ("Bolt", 12)
 
 
-def test_thirty_carried_through_a_month_without_an_event_bill_thirty(scenario):
+def test_a_count_of_thirty_carried_through_a_month_bills_thirty(scenario):
     scenario.contract()
     scenario.organization(users=30)
     close(scenario)
@@ -70,7 +70,7 @@ def test_thirty_carried_through_a_month_without_an_event_bill_thirty(scenario):
     assert (line.quantity, line.amount_minor, line.peak_event_id) == (30, 33_000, None)
 
 
-def test_a_month_closed_out_of_turn_bills_what_it_had(scenario):
+def test_a_month_closed_before_an_earlier_one_bills_its_own_peak(scenario):
     scenario.contract()
     scenario.organization(users=30)
     close(scenario, Month(2026, 12), datetime(2027, 1, 1, tzinfo=UTC))
@@ -80,7 +80,7 @@ def test_a_month_closed_out_of_turn_bills_what_it_had(scenario):
     assert Invoice.objects.get(month="2026-11-01").total_minor == 33_000
 
 
-def test_fourteen_contracted_and_seventeen_at_the_peak_bill_three_separately(scenario):
+def test_a_peak_of_seventeen_above_fourteen_committed_bills_three_separately(scenario):
     scenario.contract(kind="committed", committed_quantity=14)
     scenario.organization(users=10, name="Acme")
     scenario.organization(users=7, name="Bolt")
@@ -122,7 +122,7 @@ def test_tax_and_parties_are_copied_onto_the_invoice(scenario):
 @pytest.mark.parametrize(
     ("users", "topic"), [(363, "billing.charge"), (364, "billing.invoice_mail")]
 )
-def test_under_the_limit_the_card_is_charged_and_else_the_invoice_is_mailed(scenario, users, topic):
+def test_an_invoice_is_charged_below_the_limit_and_mailed_above_it(scenario, users, topic):
     scenario.contract()
     scenario.card()
     scenario.organization(users=users)
@@ -136,7 +136,7 @@ def test_under_the_limit_the_card_is_charged_and_else_the_invoice_is_mailed(scen
     ]
 
 
-def test_the_free_allowance_is_closed_without_an_invoice(scenario):
+def test_a_month_in_the_free_allowance_closes_without_an_invoice(scenario):
     scenario.contract()
     MeteringPolicy.objects.update(free_user_limit=10)
     scenario.organization(users=5)
@@ -149,7 +149,7 @@ def test_the_free_allowance_is_closed_without_an_invoice(scenario):
     assert MeteringPolicy.objects.current().closed_through == datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def test_a_month_that_is_not_over_is_refused_and_nothing_changes(scenario):
+def test_a_running_month_is_refused_without_a_change(scenario):
     scenario.organization(users=1)
 
     with pytest.raises(MonthNotOver, match="2026-11 is not over"):
@@ -158,7 +158,7 @@ def test_a_month_that_is_not_over_is_refused_and_nothing_changes(scenario):
     assert MonthClose.objects.count() == 0
 
 
-def test_a_month_is_over_by_the_providers_own_clock(north, scenario):
+def test_a_month_ends_in_the_providers_billing_zone(north, scenario):
     set_policy(billing_time_zone="Pacific/Kiritimati")
     north.billing_time_zone = "Pacific/Kiritimati"
     ends = datetime(2026, 10, 31, 10, 0, tzinfo=UTC)
@@ -179,20 +179,20 @@ def test_a_month_is_closed_once(scenario):
     assert Invoice.objects.count() == 1
 
 
-def test_a_month_before_anything_happened_is_refused(scenario):
+def test_a_month_before_the_first_one_is_refused(scenario):
     scenario.organization(users=3)
 
     with pytest.raises(BeforeFirstMonth, match="first month is 2026-10"):
         close(scenario, Month(2019, 1))
 
 
-def test_numbers_run_without_gaps_also_over_a_close_that_failed(scenario, monkeypatch):
+def test_numbers_have_no_gap_after_a_failed_close(scenario, monkeypatch):
     scenario.contract()
     scenario.organization(users=3)
     from billing.invoicing import month_close
 
     with monkeypatch.context() as broken:
-        broken.setattr(month_close, "enqueue_all", _break)
+        broken.setattr(month_close, "enqueue_all", _fail)
         with pytest.raises(ZeroDivisionError):
             close(scenario)
     assert Invoice.objects.count() == 0
@@ -208,7 +208,7 @@ def test_numbers_run_without_gaps_also_over_a_close_that_failed(scenario, monkey
     assert NumberSequence.objects.get().last_number == 2
 
 
-def _break(*_, **__):
+def _fail(*_, **__):
     raise ZeroDivisionError
 
 
@@ -228,7 +228,7 @@ def test_missed_months_are_closed_oldest_first(scenario):
     assert close_due_months(provider=scenario.provider, now=january) == 0
 
 
-def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
+def test_the_failure_of_one_provider_does_not_delay_another(north, south, monkeypatch):
     from billing import tasks
 
     seen = []
@@ -245,7 +245,7 @@ def test_one_providers_failure_holds_up_no_other(north, south, monkeypatch):
 
 
 @pytest.mark.proof
-def test_of_two_schedulers_at_once_one_closes(committed_scenario):
+def test_only_one_of_two_concurrent_schedulers_closes(committed_scenario):
     scenario = committed_scenario
     scenario.contract()
     scenario.organization(users=30)
@@ -255,8 +255,8 @@ def test_of_two_schedulers_at_once_one_closes(committed_scenario):
         try:
             start.wait()
             results.append(close(scenario))
-        except MonthAlreadyClosed as told:
-            results.append(told)
+        except MonthAlreadyClosed as refusal:
+            results.append(refusal)
         finally:
             connection.close()
 

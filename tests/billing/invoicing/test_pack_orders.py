@@ -1,4 +1,4 @@
-"""Months billed by active users, and packs: ordered once, in force at once."""
+"""Months billed by active users, and orders of packs."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -46,14 +46,14 @@ DECEMBER = datetime(2026, 12, 1, 1, tzinfo=UTC)
 def active(
     organization: Organization, number: int, at: datetime = SEEN, now: datetime = NOVEMBER
 ) -> None:
-    """So many of the organization's users were active, as told at `now`."""
+    """Report `number` active users of the organization at `now`."""
     users = ManagedUser.objects.filter(organization=organization).order_by("pk")[:number]
     tell(organization, *[(user, at) for user in users], now=max(at, now))
 
 
 @pytest.fixture
 def pack(db: None) -> Offer:
-    """100 more for a year, at 240 dollars."""
+    """100 more active users for a year, for 240 dollars."""
     return _pack()
 
 
@@ -63,8 +63,8 @@ def _pack() -> Offer:
     return offer
 
 
-def seen(scenario: BillingScenario, offer: Offer, now: datetime = MID_OCTOBER) -> Confirmed:
-    """What the page shows to be confirmed."""
+def confirmation(scenario: BillingScenario, offer: Offer, now: datetime = MID_OCTOBER) -> Confirmed:
+    """The values that the page shows for confirmation."""
     return quote(provider=scenario.provider, offer_id=offer.pk, now=now).to_be_confirmed
 
 
@@ -77,7 +77,7 @@ def order(
     return order_pack(
         provider=scenario.provider,
         offer_id=offer.pk,
-        confirmed=confirmed or seen(scenario, offer, now),
+        confirmed=confirmed or confirmation(scenario, offer, now),
         actor=BILL,
         now=now,
     )
@@ -91,7 +91,7 @@ def lines(month: str = "2026-10-01", kind: str = "usage") -> list[tuple[str, str
     ]
 
 
-def test_active_users_are_billed_not_those_who_were_only_there(scenario):
+def test_only_active_users_are_billed(scenario):
     scenario.contract(metric="mau")
     acme, bolt = (
         scenario.organization(users=9, name="Acme"),
@@ -110,7 +110,7 @@ def test_active_users_are_billed_not_those_who_were_only_there(scenario):
     assert (line.description, line.peak_at) == ("Acme: monthly active users, October 2026", SEEN)
 
 
-def test_a_commitment_of_active_users_and_the_packs_cover_all_together(scenario, pack):
+def test_the_commitment_and_packs_cover_all_organizations_together(scenario, pack):
     scenario.contract(
         metric="mau", kind=ContractKind.COMMITTED, committed_quantity=5, invoice_agreement=True
     )
@@ -133,7 +133,7 @@ def test_a_commitment_of_active_users_and_the_packs_cover_all_together(scenario,
     )
 
 
-def test_a_pack_covers_what_pay_as_you_go_would_bill(scenario, pack):
+def test_a_pack_covers_active_users_of_pay_as_you_go(scenario, pack):
     scenario.contract(metric="mau", invoice_agreement=True)
     order(scenario, pack)
     acme = scenario.organization(users=30)
@@ -143,7 +143,7 @@ def test_a_pack_covers_what_pay_as_you_go_would_bill(scenario, pack):
     assert Invoice.objects.get().kind == InvoiceKind.ORDER
 
 
-def test_activity_told_after_the_close_is_adjusted_on_the_next_invoice_once(scenario):
+def test_activity_reported_after_the_close_is_adjusted_once_on_the_next_invoice(scenario):
     scenario.contract(metric="mau")
     acme = scenario.organization(users=6)
     active(acme, 2)
@@ -163,7 +163,7 @@ def test_activity_told_after_the_close_is_adjusted_on_the_next_invoice_once(scen
         assert found.differences == []
 
 
-def test_an_order_is_invoiced_charged_and_in_force_at_once(scenario, pack):
+def test_an_order_is_invoiced_charged_and_active_at_once(scenario, pack):
     scenario.card()
     placed = order(scenario, pack)
 
@@ -185,18 +185,18 @@ def test_an_order_is_invoiced_charged_and_in_force_at_once(scenario, pack):
     )
 
 
-def test_tax_is_in_the_total_that_is_confirmed(scenario, pack):
+def test_the_confirmed_total_includes_tax(scenario, pack):
     scenario.contract(invoice_agreement=True)
     BillingProfile.objects.create(
         legal_name="North", country="DE", tax_name="VAT", tax_rate=Decimal(19)
     )
-    assert seen(scenario, pack).total_minor == 28_560
+    assert confirmation(scenario, pack).total_minor == 28_560
     assert order(scenario, pack).invoice.tax_minor == 4_560
 
 
 def test_the_same_confirmation_orders_once(scenario, pack):
     scenario.contract(invoice_agreement=True)
-    confirmed = seen(scenario, pack)
+    confirmed = confirmation(scenario, pack)
     placed = order(scenario, pack, confirmed)
     with pytest.raises(AlreadyOrdered) as caught:
         order(scenario, pack, confirmed)
@@ -205,7 +205,7 @@ def test_the_same_confirmation_orders_once(scenario, pack):
     assert Invoice.objects.count() == 2
 
 
-def test_two_orders_in_a_month_are_two_invoices_beside_the_months_own(scenario, pack):
+def test_two_orders_in_a_month_have_two_invoices_besides_the_months_own(scenario, pack):
     scenario.contract(invoice_agreement=True)
     scenario.organization(users=2)
     order(scenario, pack)
@@ -218,9 +218,9 @@ def test_two_orders_in_a_month_are_two_invoices_beside_the_months_own(scenario, 
 @pytest.mark.parametrize(
     "changes", [{"quantity": 90}, {"months": 1}, {"is_offered": False}, {"price": "241.00"}]
 )
-def test_an_offer_that_changed_is_looked_at_again(scenario, pack, changes):
+def test_a_changed_offer_must_be_confirmed_again(scenario, pack, changes):
     scenario.contract(invoice_agreement=True)
-    confirmed = seen(scenario, pack)
+    confirmed = confirmation(scenario, pack)
     if "price" in changes:
         pack.prices.update(**changes)
     else:
@@ -230,12 +230,12 @@ def test_an_offer_that_changed_is_looked_at_again(scenario, pack, changes):
     assert not Invoice.objects.exists()
 
 
-def test_nobody_orders_without_a_way_to_pay(scenario, pack):
+def test_an_order_without_a_card_or_agreement_is_refused(scenario, pack):
     with pytest.raises(OrderRefused):
-        seen(scenario, pack)
+        confirmation(scenario, pack)
     scenario.contract()
     with pytest.raises(OrderRefused):
-        seen(scenario, pack)
+        confirmation(scenario, pack)
 
 
 def test_a_pack_whose_invoice_is_void_covers_nothing(scenario, pack):
@@ -245,7 +245,7 @@ def test_a_pack_whose_invoice_is_void_covers_nothing(scenario, pack):
     assert prepaid_active_users(month=OCTOBER) == 0
 
 
-def test_the_allowance_of_months(scenario, pack):
+def test_the_allowance_is_listed_by_month(scenario, pack):
     scenario.contract(
         metric="mau", kind=ContractKind.COMMITTED, committed_quantity=5, invoice_agreement=True
     )
@@ -255,14 +255,14 @@ def test_the_allowance_of_months(scenario, pack):
     assert [(one.allowance, one.overage) for one in found] == [(5, 3), (105, 0), (5, 0)]
 
 
-def test_without_an_allowance_nothing_is_above_it(scenario):
+def test_without_an_allowance_there_is_no_overage(scenario):
     scenario.contract()
     (month,) = allowance_months(months=[OCTOBER], active=[8])
     assert (month.allowance, month.overage) == (0, 0)
 
 
 @pytest.mark.proof
-def test_tabs_that_confirm_at_the_same_instant_order_once(
+def test_concurrent_confirmations_order_once(
     own_provider: Callable[..., Provider],
 ) -> None:
     provider = own_provider()
@@ -279,7 +279,7 @@ def _race(provider: Provider, offer: Offer) -> None:
         MeteringPolicy.objects.update(free_user_limit=None)
         scenario = BillingScenario(provider=provider, stripe=None)  # type: ignore[arg-type]
         scenario.contract(invoice_agreement=True)
-        confirmed = seen(scenario, offer)
+        confirmed = confirmation(scenario, offer)
     barrier, refused = Barrier(tabs), list[AlreadyOrdered]()
 
     def confirm() -> None:
