@@ -32,8 +32,8 @@ def here(scenario):
     return enter
 
 
-def page_of(model, verb, found):
-    return reverse(f"admin:billing_{model}_{verb}", args=[found.pk])
+def page_of(model, verb, record):
+    return reverse(f"admin:billing_{model}_{verb}", args=[record.pk])
 
 
 def send(operations, address, **fields):

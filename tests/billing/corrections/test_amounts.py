@@ -137,12 +137,12 @@ def test_amounts_add_up_after_any_sequence_of_changes(scenario, acts):
             assert invoice.amounts.paid_minor >= 0
         deliver_due(now=LATER, schema=scenario.provider.schema_name)
     totals = scenario.stripe.charges(customer=scenario.customer())
-    kept = sum(
+    received = sum(
         payment.amount_minor - sum(refund.amount_minor for refund in payment.refunds.all())
         for payment in invoice.payments.filter(method="card")
     )
     moved = totals["amount_charged"] - charged_before, totals["amount_refunded"] - refunded_before
-    assert moved[0] - moved[1] == kept
+    assert moved[0] - moved[1] == received
 
 
 def test_amounts_of_one_invoice_equal_those_in_a_list(

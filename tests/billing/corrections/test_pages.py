@@ -94,8 +94,8 @@ def test_the_pdf_of_a_credit_note_is_stored(as_bill, credited):
 
 def test_a_damaged_pdf_is_not_served(as_bill, scenario, credited):
     with provider_schema(scenario.provider):
-        kept = CreditNoteDocument.objects.get()
-        assert hashlib.sha256(bytes(kept.content)).hexdigest() == kept.sha256
+        document = CreditNoteDocument.objects.get()
+        assert hashlib.sha256(bytes(document.content)).hexdigest() == document.sha256
         CreditNoteDocument.objects.update(content=b"%PDF-1.7 other")
 
     answer = as_bill.get(pdf_page(credited))

@@ -44,8 +44,8 @@ def close(scenario, dispute, outcome):
 
 def receive_events(scenario, *types):
     """Post every event of these types and deliver the queued work, except charges."""
-    found = scenario.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
-    for event in reversed(found):
+    rows = scenario.stripe.client().v1.events.list({"limit": 100}).to_dict()["data"]
+    for event in reversed(rows):
         if event["type"].startswith(types):
             assert post(event) == 200
     discard_charges()
@@ -65,8 +65,8 @@ def book(scenario, dispute):
 
 
 def mails():
-    found = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
-    return [(mail.payload["to"], mail.payload["subject"]) for mail in found]
+    rows = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
+    return [(mail.payload["to"], mail.payload["subject"]) for mail in rows]
 
 
 def test_a_contested_payment_still_counts(scenario, paid):

@@ -95,7 +95,7 @@ def test_the_mail_of_a_failed_charge_has_the_reason_and_a_link(scenario):
     close_and_deliver(scenario)
 
     # Beside the mail of the outstanding balance.
-    (sent,) = [one for one in mail.outbox if "could not be charged" in one.subject]
+    (sent,) = [each for each in mail.outbox if "could not be charged" in each.subject]
     (html,) = [body for body, kind in sent.alternatives if kind == "text/html"]
     for body in (sent.body, html):
         assert "Your card has insufficient funds." in body

@@ -23,14 +23,14 @@ DAYS = [1, 3, 5, 7]
     [(0, 1), (23, 1), (24, 3), (71, 3), (72, 5), (120, 7), (167, 7), (168, None), (999, None)],
 )
 def test_the_next_day_of_the_schedule_counts_from_the_first_failure(hours, day):
-    found = next_retry(
+    retry = next_retry(
         decline_code="insufficient_funds",
         first_failed_at=NOVEMBER,
         now=NOVEMBER + timedelta(hours=hours),
         days=DAYS,
     )
 
-    assert found == (day and (day, NOVEMBER + timedelta(days=day)))
+    assert retry == (day and (day, NOVEMBER + timedelta(days=day)))
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_the_next_day_of_the_schedule_counts_from_the_first_failure(hours, day):
     ],
 )
 def test_a_hard_decline_is_not_retried(code, is_retried):
-    found = next_retry(decline_code=code, first_failed_at=NOVEMBER, now=NOVEMBER, days=DAYS)
+    retry = next_retry(decline_code=code, first_failed_at=NOVEMBER, now=NOVEMBER, days=DAYS)
 
-    assert bool(found) == is_retried
+    assert bool(retry) == is_retried
 
 
 def retries():

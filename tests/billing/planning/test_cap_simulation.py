@@ -93,9 +93,9 @@ def test_the_draft_is_replayed_over_the_past_month_by_month(
         ["2026-02-05 12:00:00", f"u12@{acme.pk}.example"],
         ["2026-02-07 12:00:00", f"u20@{acme.pk}.example"],
     ]
-    one = bill.get(f"{PAGE}{acme.pk}/").text
-    assert "<strong>5</strong>" in one
-    assert f"u20@{acme.pk}.example" in one
+    page = bill.get(f"{PAGE}{acme.pk}/").text
+    assert "<strong>5</strong>" in page
+    assert f"u20@{acme.pk}.example" in page
     assert caps(north) == {"Acme": None, "Bravo": None}
 
 
@@ -122,7 +122,7 @@ def test_applying_a_draft_sets_and_logs_every_cap(
     with provider_schema(north):
         assert not DraftCap.objects.exists()
         noted = AuditEntry.objects.filter(action="organization.user_cap_changed").order_by("-pk")
-        logged = {one.subject: (one.before, one.after, one.actor_name) for one in noted[:2]}
+        logged = {each.subject: (each.before, each.after, each.actor_name) for each in noted[:2]}
     name = people.bill.name
     assert logged == {
         "Acme": ({"user_cap": None}, {"user_cap": 5}, name),
@@ -232,7 +232,7 @@ def test_either_all_caps_are_set_or_none(acme: Organization, north: Provider) ->
         changes = [CapChange(acme.pk, None, 5), CapChange(bravo.pk, 7, 5)]
         with pytest.raises(CapsChanged) as refused:
             set_user_caps(changes=changes, actor=SYSTEM_ACTOR, now=NOW)
-        assert [one.name for one in refused.value.conflicts] == ["Bravo"]
+        assert [each.name for each in refused.value.conflicts] == ["Bravo"]
         assert caps(north) == {"Acme": None, "Bravo": None}
         same = [CapChange(acme.pk, None, None)]
         assert set_user_caps(changes=same, actor=SYSTEM_ACTOR, now=NOW) == 0

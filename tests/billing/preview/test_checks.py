@@ -66,10 +66,10 @@ def test_without_a_card_the_invoice_goes_by_mail(scenario):
     scenario.contract()
     scenario.organization(users=3)
 
-    found = previewed(scenario)
+    preview = previewed(scenario)
 
-    assert (found.card.card, found.charged) == (None, [])
-    assert found.recipients == (scenario.provider.contact_email,)
+    assert (preview.card.card, preview.charged) == (None, [])
+    assert preview.recipients == (scenario.provider.contact_email,)
 
 
 def test_a_preview_names_the_free_allowance(scenario):

@@ -192,19 +192,21 @@ def test_each_organization_is_compared_with_last_month(scenario):
     add(grows, datetime(2026, 12, 5, tzinfo=UTC), 4)
     add(scenario.organization(users=0, name="New"), datetime(2026, 12, 5, tzinfo=UTC), 2)
 
-    found = previewed(scenario, Month(2026, 12), DECEMBER + timedelta(days=20))
+    preview = previewed(scenario, Month(2026, 12), DECEMBER + timedelta(days=20))
 
-    assert {change.name: (change.kind, change.before, change.now) for change in found.changes} == {
+    assert {
+        change.name: (change.kind, change.before, change.now) for change in preview.changes
+    } == {
         "Grows": (Kind.MORE, 3, 7),
         "Leaves": (Kind.GONE, 6, 0),
         "New": (Kind.NEW, 0, 2),
         "Shrinks": (Kind.LESS, 6, 4),
         "Stays": (Kind.SAME, 3, 3),
     }
-    money = {change.name: change.more_minor for change in found.changes}
+    money = {change.name: change.more_minor for change in preview.changes}
     assert (money["Grows"], money["Leaves"], money["Stays"]) == (4_400, -6_600, 0)
-    assert found.last_total_minor == (3 + 3 + 6 + 6) * 1_100
-    assert stays.pk in {change.organization_id for change in found.changes}
+    assert preview.last_total_minor == (3 + 3 + 6 + 6) * 1_100
+    assert stays.pk in {change.organization_id for change in preview.changes}
 
 
 def test_the_command_prints_the_preview_and_changes_nothing(scenario):

@@ -90,12 +90,12 @@ def render_documents_of_invoice(invoice):
         "csv": rendered(InvoiceDocument.Format.CSV, invoice=invoice, lines=invoice.lines.all())
     }
     for document_format in InvoiceDocument.Format:
-        kept = content.get(document_format, b"%PDF")
+        stored = content.get(document_format, b"%PDF")
         InvoiceDocument.objects.create(
             invoice=invoice,
             format=document_format,
-            content=kept,
-            sha256=hashlib.sha256(kept).hexdigest(),
+            content=stored,
+            sha256=hashlib.sha256(stored).hexdigest(),
             fingerprint=fingerprint(InvoiceDocument.Format.CSV),
             rendered_at=NOVEMBER,
         )
@@ -109,11 +109,11 @@ def test_an_unchanged_month_has_no_difference(scenario, terms):
     before = everything(closed.provider.schema_name)
 
     for month in closed_months(provider=closed.provider):
-        found = verify(closed, month, renders=True)
-        assert texts(found) == []
-        assert found.remarks == []
-        assert found.checked["documents"] == found.checked["renderings"] > 0
-        assert found.checked["lines"] > 1
+        result = verify(closed, month, renders=True)
+        assert texts(result) == []
+        assert result.remarks == []
+        assert result.checked["documents"] == result.checked["renderings"] > 0
+        assert result.checked["lines"] > 1
 
     assert everything(closed.provider.schema_name) == before
 
@@ -199,8 +199,8 @@ def test_a_manipulated_value_is_a_difference(closed, what):
 
     tamper(statement, re.search(r"(?:usage|billing)_[a-z]+", statement)[0])
 
-    found = texts(verify(closed))
-    assert any(named in difference for difference in found), found
+    result = texts(verify(closed))
+    assert any(named in difference for difference in result), result
 
 
 def test_a_manipulated_adjustment_is_a_difference(closed):
@@ -220,8 +220,8 @@ def test_a_manipulated_effective_instant_is_a_difference(closed):
         "usage_usageevent",
     )
 
-    found = texts(verify(closed, OCTOBER.next))
-    assert any("instead of" in text or "more above" in text for text in found), found
+    result = texts(verify(closed, OCTOBER.next))
+    assert any("instead of" in text or "more above" in text for text in result), result
 
 
 def test_a_missing_invoice_is_a_difference(closed):
@@ -249,10 +249,10 @@ def test_a_document_of_another_layout_version_is_a_remark(closed):
     render_documents_of_invoice(Invoice.objects.get(month="2026-10-01"))
     InvoiceDocument.objects.update(fingerprint="other")
 
-    found = verify(closed, renders=True)
+    result = verify(closed, renders=True)
 
-    assert (texts(found), found.checked["renderings"]) == ([], 0)
-    assert "another layout version" in found.remarks[0]
+    assert (texts(result), result.checked["renderings"]) == ([], 0)
+    assert "another layout version" in result.remarks[0]
 
 
 def test_an_open_month_is_not_verified(scenario):
