@@ -102,21 +102,24 @@ def member_add(
     """Add a user or a device by form; a new peak is confirmed first."""
     form = pages.form(request.POST or None)
     noun, status, peak = pages.model.noun, HTTPStatus.OK, None
+    list_url = scope.url(f"{noun}_list")
     if form.is_valid():
         now = timezone.now()
         peak = _unconfirmed_peak(request, scope, pages.model, new_peak, now=now)
         if peak is None:
             status = _add(request, scope, pages.model, form, now=now)
             if status == HTTPStatus.CREATED:
-                return redirect(
-                    scope.url(f"{noun}_{'add' if 'another' in request.POST else 'list'}")
-                )
+                return redirect(scope.url(f"{noun}_add") if "another" in request.POST else list_url)
     elif form.is_bound:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     context = scope.context(
-        form=form, peak=peak, sees_money=request.user.may(Permission.VIEW_BILLING)
+        form=form,
+        noun=noun,
+        list_url=list_url,
+        peak=peak,
+        sees_money=request.user.may(Permission.VIEW_BILLING),
     )
-    return render(request, f"tenants/{noun}_add.html", context, status=status)
+    return render(request, "tenants/member_add.html", context, status=status)
 
 
 def _add(
