@@ -1,1 +1,1 @@
-"""Metering, high-water marks, snapshots: one provider's schema."""
+"""Counting of usage: the ledger, high-water marks, active users, forecasts. In provider schemas."""

@@ -1,4 +1,4 @@
-"""The alerts of usage: caps that are reached or near."""
+"""The alerts of usage: organizations at their cap or free allowance, or near it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,10 +15,11 @@ from usage.models import OrganizationCounter
 
 
 @rule("caps")
-def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
-    """Every organization that is at its cap or free allowance, or within ten of its cap.
+def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - the signature of a rule
+    """A condition for every organization at its cap or free allowance, or within ten of its cap.
 
-    Reached and near are two causes: reaching a cap is news also for whoever knew that it was near.
+    Reached and near are separate causes: administrators who know that a cap is near still get the
+    alert that it is reached.
     """
     free_user_limit = MeteringPolicy.objects.current().free_user_limit
     counters = (
@@ -33,48 +34,28 @@ def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a rule's si
     for organization_id, name, users, cap in counters.values_list(
         "organization_id", "organization__name", "users", "user_cap"
     ):
-        said = badge(users=users, cap=cap, free_user_limit=free_user_limit)
-        if said is Badge.NEAR_LIMIT:
-            yield _near(organization_id, name, users=users, cap=cap)
+        is_near = badge(users=users, cap=cap, free_user_limit=free_user_limit) is Badge.NEAR_LIMIT
+        link = reverse("cap_edit", args=[organization_id])
+        if is_near:
+            cause, title = "cap-near", f"is near its user cap of {cap:,}"
+            text = f"{users:,} users: {cap - users:,} more can be added."
         elif cap is not None and users >= cap:
-            yield _at_cap(organization_id, name, users=users, cap=cap)
+            cause, title = "cap-reached", f"has reached its user cap of {cap:,}"
+            over = f"{users:,} users, {users - cap:,} above the cap. " if users > cap else ""
+            text = f"{over}No user can be added until users are removed or the cap is raised."
         else:
-            yield _at_allowance(organization_id, name, users=users, allowance=free_user_limit or 0)
-
-
-def _near(organization_id: int, name: str, *, users: int, cap: int) -> Condition:
-    room = cap - users
-    return Condition(
-        cause=f"cap-near:{organization_id}",
-        kind=Kind.CAPS,
-        severity=Severity.WARNING,
-        title=f"{name} is near its user cap of {cap:,}",
-        text=f"{users:,} users: room for {room:,} more.",
-        organization_id=organization_id,
-        link=reverse("cap_edit", args=[organization_id]),
-    )
-
-
-def _at_cap(organization_id: int, name: str, *, users: int, cap: int) -> Condition:
-    is_over = f"{users:,} users, {users - cap:,} above the cap." if users > cap else ""
-    return Condition(
-        cause=f"cap-reached:{organization_id}",
-        kind=Kind.CAPS,
-        severity=Severity.CRITICAL,
-        title=f"{name} has reached its user cap of {cap:,}",
-        text=f"{is_over} Nobody can be added until users leave or the cap is raised.".strip(),
-        organization_id=organization_id,
-        link=reverse("cap_edit", args=[organization_id]),
-    )
-
-
-def _at_allowance(organization_id: int, name: str, *, users: int, allowance: int) -> Condition:
-    return Condition(
-        cause=f"allowance-reached:{organization_id}",
-        kind=Kind.CAPS,
-        severity=Severity.CRITICAL,
-        title=f"{name} has used its free allowance of {allowance:,} users",
-        text=f"{users:,} users. Adding a card lifts the allowance of all organizations at once.",
-        organization_id=organization_id,
-        link=reverse("billing_information"),
-    )
+            cause = "allowance-reached"
+            title = f"has used its free allowance of {free_user_limit:,} users"
+            text = (
+                f"{users:,} users. Adding a card lifts the allowance of all organizations at once."
+            )
+            link = reverse("billing_information")
+        yield Condition(
+            cause=f"{cause}:{organization_id}",
+            kind=Kind.CAPS,
+            severity=Severity.WARNING if is_near else Severity.CRITICAL,
+            title=f"{name} {title}",
+            text=text,
+            organization_id=organization_id,
+            link=link,
+        )

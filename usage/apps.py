@@ -6,12 +6,12 @@ from django.apps import AppConfig
 
 
 class UsageConfig(AppConfig):
-    """Metering, high-water marks, snapshots: one provider's schema."""
+    """Usage, with its tables in each provider's schema."""
 
     name = "usage"
 
     def ready(self) -> None:
-        """Register what usage watches for."""
+        """Register the alert rules and the import kind."""
         importlib.import_module("usage.alerts")
         importlib.import_module("usage.active_users.alerts")
         importlib.import_module("usage.active_users.import_kind")

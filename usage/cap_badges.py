@@ -1,4 +1,4 @@
-"""What is said beside a cap, and the same rule for the database.
+"""Badges of an organization's distance from its cap, and the same rules as database conditions.
 
 Source: docs/facts/product.md, User caps.
 """
@@ -28,12 +28,12 @@ def badge(*, users: int, cap: int | None, free_user_limit: int | None) -> Badge:
 
 
 def limit_reached(*, free_user_limit: int | None) -> Q:
-    """The same LIMIT REACHED over rows annotated with `users`."""
+    """LIMIT REACHED as a condition on organizations annotated with `users`."""
     reached = Q(user_cap__lte=F("users"))
     return reached if free_user_limit is None else reached | Q(users__gte=free_user_limit)
 
 
 def near_limit(*, free_user_limit: int | None) -> Q:
-    """The same NEAR LIMIT over rows annotated with `users`."""
+    """NEAR LIMIT as a condition on organizations annotated with `users`."""
     near = Q(user_cap__lte=F("users") + NEAR)
     return near & ~limit_reached(free_user_limit=free_user_limit)

@@ -1,4 +1,4 @@
-"""How usage writes instants, durations and ways in, for people."""
+"""Texts for people: instants, durations, counts, and the way of an addition."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -7,25 +7,25 @@ from django.contrib.humanize.templatetags import humanize
 
 from tenants.users.membership import Via
 
-_WAYS = {
+_VIA_TEXTS = {
     Via.FORM.value: "by form",
     Via.IMPORT.value: "by import",
     Via.DEMO.value: "with the demonstration",
-    "api": "through the API",
-    "": "in a way that was not noted",
+    Via.API.value: "through the API",
+    "": "in a way that was not recorded",
 }
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _SHOWN_UNITS = 2
 
 
 def day_and_time(at: datetime, zone: ZoneInfo) -> str:
-    """An instant in the billing zone, for a sentence: 3 March 2026 at 14:30."""
+    """An instant in the billing zone, for a sentence: "3 March 2026 at 14:30"."""
     local = at.astimezone(zone)
     return f"{local.day} {local:%B %Y at %H:%M}"
 
 
 def exact_instant(at: datetime, zone: ZoneInfo) -> str:
-    """An instant in the billing zone with its offset: 3 Mar 2026, 14:30:05 UTC+01:00."""
+    """An instant in the billing zone with its offset: "3 Mar 2026, 14:30:05 UTC+01:00"."""
     local = at.astimezone(zone)
     return f"{local.day} {local:%b %Y, %H:%M:%S} UTC{local.isoformat()[-6:]}"
 
@@ -40,13 +40,13 @@ def counted_noun(number: int, noun: str) -> str:
     return f"{number:,} {noun.removesuffix('s') if number == 1 else noun}"
 
 
-def way_in(via: str) -> str:
-    """How something came in, after "added": by form."""
-    return _WAYS.get(via, f"by {via}")
+def via_text(via: str) -> str:
+    """The way of an addition or report, to follow "added": "by form"."""
+    return _VIA_TEXTS.get(via, f"by {via}")
 
 
 def duration(length: timedelta) -> str:
-    """The two largest units of a length: 2 days, 3 hours; "less than a second" below one."""
+    """The two largest units of a length: "2 days, 3 hours"; "less than a second" below one."""
     left = int(length.total_seconds())
     parts = []
     for seconds, unit in _UNITS:

@@ -1,4 +1,4 @@
-"""The cap dialog."""
+"""The form of the cap dialog."""
 
 import re
 from enum import StrEnum
@@ -12,14 +12,14 @@ _LONGEST = 9
 
 
 class Choice(StrEnum):
-    """Capped or not."""
+    """With or without a cap."""
 
     NO_CAP = "none"
     CAPPED = "capped"
 
 
 class CapForm(forms.Form):
-    """No User Cap, or a whole number from 1 to 10,000."""
+    """ "No User Cap", or a cap from 1 to 10,000 users."""
 
     choice = forms.ChoiceField(
         choices=[(Choice.NO_CAP, "No User Cap"), (Choice.CAPPED, "Cap users at")],
@@ -30,21 +30,15 @@ class CapForm(forms.Form):
         required=False,
         label="Number of users",
         max_length=20,
-        help_text=f"{SMALLEST_USER_CAP} to {LARGEST_USER_CAP:,}. May be below the present count: "
-        "nobody leaves, but nobody is added until the count falls below it.",
+        help_text=f"{SMALLEST_USER_CAP} to {LARGEST_USER_CAP:,}. If it is below the current count, "
+        "no user is removed, and none can be added until the count falls below it.",
         widget=forms.TextInput(
             attrs={"inputmode": "numeric", "autocomplete": "off", "data-chooses": Choice.CAPPED}
         ),
     )
 
-    @classmethod
-    def showing(cls, cap: int | None) -> "CapForm":
-        """The unbound form for an organization's present cap."""
-        choice = Choice.NO_CAP if cap is None else Choice.CAPPED
-        return cls(initial={"choice": choice, "cap": "" if cap is None else f"{cap}"})
-
     def clean(self) -> dict[str, object]:
-        """The number is asked for only with a cap."""
+        """Require a valid number only with a cap."""
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("choice") != Choice.CAPPED or "cap" in self.errors:
             return {**cleaned, "cap": None}
@@ -59,6 +53,6 @@ class CapForm(forms.Form):
 
     @property
     def user_cap(self) -> int | None:
-        """The cap of a valid form."""
+        """The cap of a valid form; None for "No User Cap"."""
         cap: int | None = self.cleaned_data["cap"]
         return cap

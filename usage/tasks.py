@@ -1,6 +1,4 @@
-"""The nightly round: snapshots of the day that ended, in every provider's own time zone."""
-
-from datetime import datetime
+"""Scheduled tasks: daily snapshots and backtests of forecasts, for all providers."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -14,22 +12,22 @@ from usage.ledger.snapshots import snapshot_providers
 
 @shared_task(name="usage.tasks.snapshot_due_providers")
 def snapshot_due_providers() -> int:
-    """Send every active provider's missing snapshots to workers; gives the number of tasks.
+    """Send tasks that take the missing snapshots of all active providers; returns their number.
 
-    Runs hourly: a day is recorded within the hour after its local midnight, and days that were
-    missed are made up.
+    Runs hourly: a day is recorded within an hour after its end in the billing zone, and missed days
+    later.
     """
     due = batches(active_providers())
-    for portion in due:
-        snapshot_batch.delay(portion)
+    for batch in due:
+        snapshot_batch.delay(batch)
     return len(due)
 
 
 @shared_task(name="usage.tasks.snapshot_batch")
 def snapshot_batch(provider_ids: list[int]) -> int:
-    """Take the snapshots these providers miss; gives how many were taken.
+    """Take the missing snapshots of these providers; returns their number.
 
-    Belongs to no single provider: it enters each one's schema itself.
+    Not a task of one provider: it enters each provider's schema itself.
     """
     try:
         providers = list(active_providers().filter(pk__in=provider_ids))
@@ -40,28 +38,28 @@ def snapshot_batch(provider_ids: list[int]) -> int:
 
 @shared_task(name="usage.tasks.backtest_forecasts")
 def backtest_forecasts() -> int:
-    """Have every active provider's forecasts of the months that are over tried; gives the tasks."""
+    """Send tasks that backtest finished months of all active providers; returns their number."""
     due = batches(active_providers())
-    for portion in due:
-        backtest_forecasts_of.delay(portion)
+    for batch in due:
+        backtest_forecasts_of.delay(batch)
     return len(due)
 
 
 @shared_task(name="usage.tasks.backtest_forecasts_of")
 def backtest_forecasts_of(provider_ids: list[int]) -> int:
-    """Try the months that these providers miss; gives how many were tried.
+    """Backtest the missing months of these providers; returns the number of months.
 
-    Belongs to no single provider: it enters each one's schema itself.
+    Not a task of one provider: it enters each provider's schema itself.
     """
-    tried: list[int] = []
+    months: list[int] = []
+
+    def backtest(provider: Provider) -> None:
+        with provider_schema(provider):
+            months.append(record_backtest(zone=provider.billing_zone(), now=timezone.now()))
+
     for_each_provider(
         provider_ids,
-        lambda provider: tried.append(_try_forecasts_of(provider, now=timezone.now())),
-        failed="Forecasts of %s could not be tried; with the next round again.",
+        backtest,
+        failed="The backtest of %s failed; the next scheduled task repeats it.",
     )
-    return sum(tried)
-
-
-def _try_forecasts_of(provider: Provider, *, now: datetime) -> int:
-    with provider_schema(provider):
-        return record_backtest(zone=provider.billing_zone(), now=now)
+    return sum(months)

@@ -1,8 +1,31 @@
-"""Addresses of usage."""
+"""The addresses of usage."""
 
-from django.urls import path
+from django.urls import include, path
 
+from accounts.policies import requires
+from accounts.roles import Permission
+from tenants.views.organization_scope import ScopedPage, own_pages, own_routes, provider_routes
 from usage.views import active_users, explain, history, organization, usage
+
+VIEW = Permission.VIEW_USAGE
+
+# On the provider's pages and on the organization's own.
+explanations = [
+    ScopedPage("why/<str:month>/", explain.usage_explanation, "usage_explanation", VIEW),
+    ScopedPage("why/<str:month>.csv", explain.usage_explanation_csv, "usage_explanation_csv", VIEW),
+]
+active_users_pages = [
+    ScopedPage("", active_users.active_users_of, "active_users_of", VIEW),
+    ScopedPage(
+        "why/<str:month>/", active_users.active_users_explanation, "active_users_explanation", VIEW
+    ),
+    ScopedPage(
+        "why/<str:month>.csv",
+        active_users.active_users_explanation_csv,
+        "active_users_explanation_csv",
+        VIEW,
+    ),
+]
 
 urlpatterns = [
     path("account/usage/", usage.usage, name="usage"),
@@ -10,56 +33,16 @@ urlpatterns = [
     path("account/usage/history/", history.usage_history, name="usage_history"),
     path("account/usage/history.csv", history.usage_history_csv, name="usage_history_csv"),
     path("account/usage/<int:organization_id>/cap/", usage.cap_edit, name="cap_edit"),
+    path("account/usage/<int:organization_id>/", include(provider_routes(explanations))),
     path(
-        "account/usage/<int:organization_id>/why/<str:month>/",
-        explain.usage_explanation,
-        name="usage_explanation",
+        "account/active-users/<int:organization_id>/", include(provider_routes(active_users_pages))
     ),
-    path(
-        "account/usage/<int:organization_id>/why/<str:month>.csv",
-        explain.usage_explanation_csv,
-        name="usage_explanation_csv",
-    ),
-    path(
-        "account/active-users/<int:organization_id>/",
-        active_users.active_users_of,
-        name="active_users_of",
-    ),
-    path(
-        "account/active-users/<int:organization_id>/why/<str:month>/",
-        active_users.active_users_explanation,
-        name="active_users_explanation",
-    ),
-    path(
-        "account/active-users/<int:organization_id>/why/<str:month>.csv",
-        active_users.active_users_explanation_csv,
-        name="active_users_explanation_csv",
-    ),
-    path(
-        "organization/active-users/", active_users.own_active_users_of, name="own_active_users_of"
-    ),
-    path(
-        "organization/active-users/why/<str:month>/",
-        active_users.own_active_users_explanation,
-        name="own_active_users_explanation",
-    ),
-    path(
-        "organization/active-users/why/<str:month>.csv",
-        active_users.own_active_users_explanation_csv,
-        name="own_active_users_explanation_csv",
-    ),
-    path(
-        "organization/why/<str:month>/", explain.own_usage_explanation, name="own_usage_explanation"
-    ),
-    path(
-        "organization/why/<str:month>.csv",
-        explain.own_usage_explanation_csv,
-        name="own_usage_explanation_csv",
-    ),
+    path("organization/active-users/", include(own_routes(active_users_pages))),
+    path("organization/", include(own_routes(explanations))),
     path(
         "organizations/<int:organization_id>/",
-        organization.organization_detail,
+        requires(Permission.VIEW_ORGANIZATIONS)(organization.organization_detail),
         name="organization_detail",
     ),
-    path("organization/", organization.own_organization, name="own_organization"),
+    path("organization/", own_pages(organization.organization_detail), name="own_organization"),
 ]

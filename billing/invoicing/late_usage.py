@@ -110,7 +110,7 @@ def _quantity(month: RestatedMonth) -> BilledQuantity:
 def _reasons(events: list[LateUsageEvent], *, month: Month, zone: ZoneInfo) -> dict[int, str]:
     late: dict[int, list[LateUsageEvent]] = defaultdict(list)
     for event in events:
-        if event.concerns(month, zone):
+        if event.is_missing_in(month, zone):
             late[event.organization_id].append(event)
     return {
         pk: late_usage_reason(of_one, month=month.first_day, zone=zone)

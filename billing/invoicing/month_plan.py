@@ -15,7 +15,7 @@ from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import BilledQuantity, InvoiceDraft, rate_month
 from billing.rating.terms import terms_of
 from core.months import Month
-from usage.ledger.late_usage import log_state
+from usage.ledger.late_usage import ledger_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def plan_month(*, month: Month) -> MonthPlan:
 
     The quantities of a frozen month are final; those of a running month can only rise.
     """
-    contract, log = billed_contract(month), log_state()
+    contract, log = billed_contract(month), ledger_state()
     if contract is None:
         return MonthPlan(
             month, None, None, quantities=(), drafts=(), last_event_id=log.last_event_id

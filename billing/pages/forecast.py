@@ -22,7 +22,6 @@ from core.charts import Chart, Limit
 from core.metrics import Metric
 from core.months import MONTHS_OF_A_YEAR
 from tenants.models import MeteringPolicy
-from usage.active_users.chart import activity_chart
 from usage.forecast.active_users_months import (
     ActiveForecast,
     ActiveFound,
@@ -32,6 +31,7 @@ from usage.forecast.active_users_months import (
 from usage.forecast.chart import forecast_chart
 from usage.forecast.months import Instant, MonthForecast, added_up, days_of, month_of
 from usage.forecast.tracks import Tracked, tracked
+from usage.months_chart import months_chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +168,13 @@ class ForecastResult:
             for each in found.organizations
             if each.organization_id == one.organization_id
         )
-        return activity_chart(
+        return months_chart(
+            title="Active users by month",
+            column="Active users",
             months=found.months[-MONTHS_OF_A_YEAR:],
-            counts=[month.final for month in months[-MONTHS_OF_A_YEAR:]],
+            values=[month.final for month in months[-MONTHS_OF_A_YEAR:]],
             limit=one.limit,
-            named="Threshold",
+            limit_name="Limit",
         )
 
 

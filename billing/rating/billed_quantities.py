@@ -5,18 +5,18 @@ from django.db import connection
 from billing.rating.rate_month import BilledQuantity, Peak, billed_by
 from core.metrics import Metric
 from core.months import Month
-from usage.ledger.month_peaks import LEVELS
+from usage.ledger.month_peaks import MONTH_PEAKS
 
 # One statement, because round trips take most of the time of a close.
 HIGH_WATER_MARKS = f"""
-    SELECT level.organization_id, o.name, level.metric, level.high_water_mark,
-           level.peak_event_id, level.peak_at, e.count_after - e.delta,
+    SELECT peak.organization_id, o.name, peak.metric, peak.high_water_mark,
+           peak.peak_event_id, peak.peak_at, e.count_after - e.delta,
            coalesce(e.subject_name, ''), coalesce(e.actor_name, '')
-    FROM ({LEVELS}) AS level
+    FROM ({MONTH_PEAKS}) AS peak
         (organization_id, metric, carried_in, high_water_mark, peak_at, peak_event_id)
-    JOIN tenants_organization o ON o.id = level.organization_id
-    LEFT JOIN usage_usageevent e ON e.id = level.peak_event_id
-    WHERE level.high_water_mark > 0
+    JOIN tenants_organization o ON o.id = peak.organization_id
+    LEFT JOIN usage_usageevent e ON e.id = peak.peak_event_id
+    WHERE peak.high_water_mark > 0
 """  # noqa: S608 - joined from constants
 
 

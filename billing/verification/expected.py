@@ -131,7 +131,7 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
         if metric is Metric.ACTIVE_USERS:
             continue
         counted = replay_month(month=month)
-        restated = replay_month(month=month, through_event=last_event_id, as_it_was=True)
+        restated = replay_month(month=month, through_event=last_event_id, with_late_usage=True)
         lines += usage_adjustment_lines(
             LateUsageMonth(
                 first_day=month.first_day,

@@ -23,7 +23,6 @@ from core.months import Month
 from tenants.access import organization_or_404
 from tenants.forms import MauLimitForm
 from tenants.organizations.lifecycle import set_mau_limit
-from usage.active_users.chart import activity_chart
 from usage.active_users.months_table import (
     FILTERS,
     SORTS,
@@ -33,6 +32,7 @@ from usage.active_users.months_table import (
 )
 from usage.cap_badges import Badge
 from usage.ledger.months_table import last_months
+from usage.months_chart import months_chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _row(row: OrganizationActivity, months: list[str], *, path: str) -> Activity
         organization_id=row.organization_id,
         name=row.name,
         is_removed=row.is_removed,
-        threshold="" if row.threshold is None else f"{row.threshold:,}",
+        threshold="" if row.mau_limit is None else f"{row.mau_limit:,}",
         badge=row.badge,
         cells=SafeString(cells),  # nosec B703
     )
@@ -107,7 +107,14 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "sees_all": sees_all,
         "allowance": covered[-1] if covered else None,
         "overage_note": overage_note(user=request.user, month=months[-1]) if sees_all else "",
-        "chart": activity_chart(months=months, counts=totals, limit=allowance, named="Allowance"),
+        "chart": months_chart(
+            title="Active users by month",
+            column="Active users",
+            months=months,
+            values=totals,
+            limit=allowance,
+            limit_name="Allowance",
+        ),
         "may_limit": request.user.may(Permission.CHANGE_CAPS),
         "may_extend": request.user.may(Permission.EXTEND_ALLOWANCE),
         "may_see_allowance": sees_all
@@ -143,7 +150,7 @@ def active_users_csv(request: PortalRequest) -> HttpResponse:
     rows: list[tuple[object, ...]] = [
         *(
             (
-                *(row.organization_id, row.name, row.threshold or "", row.badge.value),
+                *(row.organization_id, row.name, row.mau_limit or "", row.badge.value),
                 *row.counts,
             )
             for row in table.rows

@@ -55,7 +55,7 @@ class OrganizationScope:
         """The context of a page in this scope, with these values."""
         return {"scope": self, "organization": self.organization, **values}
 
-    def url(self, name: str, **parameters: int) -> str:
+    def url(self, name: str, **parameters: int | str) -> str:
         """The address of a page (`user_list`, `device_add`, …) in this scope."""
         if self.is_own:
             return reverse(f"own_{name}", kwargs=parameters)

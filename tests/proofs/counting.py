@@ -123,7 +123,7 @@ class Batch:
 
     def _report_activity(self, sequences: list[Sequence]) -> None:
         """Report activity of some users, for some of the sequences."""
-        from tests.usage.sightings import tell
+        from tests.usage.sightings import report
 
         for sequence in sequences:
             if not sequence.live or self.dice.random() > REPORTING:
@@ -132,15 +132,15 @@ class Batch:
                 (self.dice.choice(sequence.live), self.instant())
                 for _ in range(self.dice.randint(1, 4))
             ]
-            tell(sequence.organization, *seen)
-            sequence.active.tell([(user.pk, when) for user, when in seen])
+            report(sequence.organization, *seen)
+            sequence.active.report([(user.pk, when) for user, when in seen])
             self.counts["sightings"] += len(seen)
 
     def compare(self, sequences: list[Sequence]) -> None:
         """Compare every month of every sequence with its replay."""
         from core.metrics import Metric
         from core.months import Month
-        from tests.usage.naive import said
+        from tests.usage.naive import explained
         from usage.explain.peaks import explain_month
         from usage.ledger.month_peaks import high_water_marks
 
@@ -160,9 +160,12 @@ class Batch:
                     month=month,
                     zone=self.zone,
                 )
-                told = sequence.naive.told(month)
+                expected = sequence.naive.explanation(month)
                 self.counts["months"] += 1
-                if said(explanation) != told or marks.get(organization_id, 0) != told["peak"][0]:
+                if (
+                    explained(explanation) != expected
+                    or marks.get(organization_id, 0) != expected["peak"][0]
+                ):
                     self.differences.append(f"{self.zone.key} {month}: {sequence.naive.log}")
 
 

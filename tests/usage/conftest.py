@@ -11,18 +11,18 @@ from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
 from tests.personas import Personas
 from tests.usage.counting import set_policy
-from tests.usage.explain_story import Acme, at
+from tests.usage.explain_story import History, at
 
 
 @pytest.fixture
-def books(north: Provider) -> Iterator[MeteringPolicy]:
+def policy(north: Provider) -> Iterator[MeteringPolicy]:
     """North's schema entered; months in UTC, no free allowance."""
     with provider_schema(north):
         yield set_policy(billing_time_zone="UTC", free_user_limit=None)
 
 
 @pytest.fixture
-def acme(books: MeteringPolicy) -> Organization:
+def acme(policy: MeteringPolicy) -> Organization:
     """An organization without users."""
     return Organization.objects.create(name="Acme")
 
@@ -50,6 +50,6 @@ def bakery(north: Provider) -> Organization:
 
 
 @pytest.fixture
-def there(north: Provider, bakery: Organization) -> Acme:
+def history(north: Provider, bakery: Organization) -> History:
     """What happens in it."""
-    return Acme(north, bakery)
+    return History(north, bakery)

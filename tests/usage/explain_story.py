@@ -19,7 +19,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-class Acme:
+class History:
     """Comings and goings of one organization, in a line each."""
 
     def __init__(self, north: Provider, organization: Organization) -> None:

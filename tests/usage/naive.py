@@ -35,7 +35,7 @@ class Naive:
                 counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
         return counted
 
-    def told(self, month: Month) -> dict[str, object]:
+    def explanation(self, month: Month) -> dict[str, object]:
         """What a month's explanation should say, worked out one event after the other."""
         counted = self.before(month)
         states: list[tuple[datetime | None, int | None, list[int]]] = [(None, None, counted)]
@@ -67,7 +67,7 @@ class Naive:
         }
 
 
-def said(explanation: Explanation) -> dict[str, object]:
+def explained(explanation: Explanation) -> dict[str, object]:
     """The explanation in the same words."""
     peak, second = explanation.peak, explanation.second_peak
     counted, number = counted_at_peak(explanation=explanation)
@@ -104,10 +104,10 @@ class NaiveActivity:
     def count(self, month: str) -> int:
         return sum(of == month for of, _ in self.first)
 
-    def tell(self, told: list[tuple[int, datetime]]) -> bool:
+    def report(self, seen: list[tuple[int, datetime]]) -> bool:
         """Whether all of it fitted; nothing is told otherwise."""
         first, late = dict(self.first), set(self.late)
-        for person, when in told:
+        for person, when in seen:
             key = (str(Month.of(when, self.zone)), person)
             if when >= self.closed_through:
                 first[key] = min(when, first.get(key, when))

@@ -12,10 +12,10 @@ REPORTER = Reporter(name="API key mtp_test", via=Via.API)
 LATER = datetime.fromisoformat("2030-01-01T00:00+00:00")
 
 
-def tell(
+def report(
     organization: Organization,
     *seen: tuple[ManagedUser, datetime],
-    is_whole: bool = True,
+    is_all_or_nothing: bool = True,
     now: datetime = LATER,
 ) -> Recorded:
     """Users seen at instants, told in one report."""
@@ -23,7 +23,7 @@ def tell(
         organization=organization,
         sightings=[Sighting(at=when, user_id=user.pk) for user, when in seen],
         reporter=REPORTER,
-        is_whole=is_whole,
+        is_all_or_nothing=is_all_or_nothing,
         now=now,
     )
 

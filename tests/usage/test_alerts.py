@@ -26,7 +26,7 @@ def test_near_then_reached_then_over_it_then_room_again(acme: Organization) -> N
     assert told(1) == [("cap-near", "Acme is near its user cap of 12")]
     users += add(acme, *[at("2026-10-03")] * 9)
     assert told(1) == [("cap-near", "Acme is near its user cap of 12")]
-    assert Alert.objects.open().get().text == "11 users: room for 1 more."
+    assert Alert.objects.open().get().text == "11 users: 1 more can be added."
     users += add(acme, at("2026-10-04"))
     assert told(1) == [("cap-reached", "Acme has reached its user cap of 12")]
     Organization.objects.filter(pk=acme.pk).update(user_cap=5)
@@ -49,7 +49,7 @@ def test_the_free_allowance_is_a_limit_too(acme: Organization) -> None:
     told(1)
 
 
-@pytest.mark.usefixtures("books")
+@pytest.mark.usefixtures("policy")
 def test_a_removed_organization_needs_nobody() -> None:
     gone = Organization.objects.create(name="Gone", user_cap=5)
     told(1)
@@ -57,7 +57,7 @@ def test_a_removed_organization_needs_nobody() -> None:
     told(0)
 
 
-@pytest.mark.usefixtures("books")
+@pytest.mark.usefixtures("policy")
 def test_many_organizations_cost_one_statement(django_assert_max_num_queries: object) -> None:
     Organization.objects.bulk_create(
         Organization(name=f"Full {number}", user_cap=1) for number in range(300)

@@ -1,1 +1,1 @@
-"""Monthly active users: reported, counted once a month and organization, up to a threshold."""
+"""Monthly active users: reported, counted once a month and organization, up to a limit."""

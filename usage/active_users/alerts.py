@@ -1,4 +1,4 @@
-"""What active users have to say to a person: organizations at their threshold, or near it."""
+"""The alerts of active users: organizations at their active-user limit, or near it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,35 +16,30 @@ from usage.models import ActiveMonth
 
 
 @rule("active-users")
-def thresholds(*, now: datetime) -> Iterator[Condition]:
-    """Every organization at its threshold of this month's active users, or within ten of it.
+def active_user_limits(*, now: datetime) -> Iterator[Condition]:
+    """A condition for every organization at this month's active-user limit, or within ten of it.
 
-    Reached and near are two causes, and each month is one of its own.
+    Reached and near are separate causes, and so is each month.
     """
-    zone = current_provider().billing_zone()
-    month = Month.of(now, zone)
+    month = Month.of(now, current_provider().billing_zone())
     near = ActiveMonth.objects.filter(
         month=month.first_day,
         organization__removed_at=None,
         organization__mau_limit__lte=F("count") + NEAR,
     ).order_by("organization_id")
-    for organization_id, name, active, threshold in near.values_list(
+    for organization_id, name, active, limit in near.values_list(
         "organization_id", "organization__name", "count", "organization__mau_limit"
     ):
-        if threshold is None:
+        if limit is None:
             continue
-        is_reached = active >= threshold
+        is_reached = active >= limit
+        text = f"{active:,} active in {month.first_day:%B %Y}; the limit is {limit:,}"
         yield Condition(
             cause=f"active-users-{'reached' if is_reached else 'near'}:{organization_id}:{month}",
             kind=Kind.ALLOWANCE,
             severity=Severity.CRITICAL if is_reached else Severity.WARNING,
-            title=f"{name} {'is at' if is_reached else 'nears'} its threshold of active users",
-            text=_text(active, threshold, month),
+            title=f"{name} {'is at' if is_reached else 'is near'} its active-user limit",
+            text=f"{text}: the next new one is refused." if is_reached else f"{text}.",
             organization_id=organization_id,
             link=reverse("active_users_of", args=[organization_id]),
         )
-
-
-def _text(active: int, threshold: int, month: Month) -> str:
-    said = f"{active:,} active in {month.first_day:%B %Y}, {threshold:,} may be"
-    return f"{said}: the next new one is refused." if active >= threshold else f"{said}."

@@ -1,10 +1,10 @@
-"""Who was active in a month of an organization, and first seen when."""
+"""Explains an organization's number of active users in a month: the users counted."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
 from core.months import Month
@@ -16,7 +16,7 @@ SORTS = ("name", "seen")
 
 @dataclass(frozen=True, slots=True)
 class ActiveRow:
-    """One active user: e-mail and name of today, when first seen, and who told it how."""
+    """An active user with current e-mail and name, the first sighting, and its report."""
 
     user_id: int
     email: str
@@ -30,7 +30,7 @@ class ActiveRow:
 
 @dataclass(frozen=True, slots=True)
 class ActiveUsersExplanation:
-    """A month's number: how many, who came last and when, and how many were told too late."""
+    """A month's number, the user first seen last, and the number that was reported late."""
 
     count: int
     latest: ActiveRow | None
@@ -52,19 +52,18 @@ _COLUMNS = (
 def active_rows(
     *, organization_id: int, month: Month, search: str = "", sort: str = "seen"
 ) -> "QuerySet[ActiveUser, tuple[Any, ...]]":
-    """The active users of a month as columns of `ActiveRow`; `sort` falls after a minus."""
+    """The active users of a month as columns of `ActiveRow`; a minus before `sort`: descending."""
     rows = ActiveUser.objects.filter(organization_id=organization_id, month=month.first_day)
     if search:
         rows = rows.filter(Q(user__email__icontains=search) | Q(user__name__icontains=search))
-    name, falls = sort.removeprefix("-"), sort.startswith("-")
-    key: Any = Lower("user__email") if name == "name" else "first_seen_at"
-    if falls:
-        key = key.desc() if name == "name" else "-first_seen_at"
-    return rows.order_by(key, "-pk" if falls else "pk").values_list(*_COLUMNS)
+    key = Lower("user__email") if sort.removeprefix("-") == "name" else F("first_seen_at")
+    if sort.startswith("-"):
+        return rows.order_by(key.desc(), "-pk").values_list(*_COLUMNS)
+    return rows.order_by(key.asc(), "pk").values_list(*_COLUMNS)
 
 
 def explain_active_users(*, organization_id: int, month: Month) -> ActiveUsersExplanation:
-    """The month's number and what made it, in three statements."""
+    """The month's explanation, in three statements."""
     rows = active_rows(organization_id=organization_id, month=month, sort="-seen")
     latest = rows.first()
     return ActiveUsersExplanation(

@@ -1,4 +1,4 @@
-"""Whom a report of activity means: users by id, external id or e-mail, as sets."""
+"""Finds the users that reported activity names, by id, external id or e-mail; as sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from django.db import connection
 from tenants.models import Organization
 from usage.sql import statement
 
-LOOK_UP_LIVING, LOOK_UP_REMOVED = statement("look_up_living"), statement("look_up_removed")
-# Clocks of other systems go a little ahead.
-CLOCKS_DIFFER = timedelta(minutes=5)
+IDENTIFY_CURRENT, IDENTIFY_REMOVED = statement("identify_current"), statement("identify_removed")
+# Clocks of reporting systems may be ahead by this much.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Somebody seen active at an instant; exactly one of the three names the user."""
+    """A user seen active at an instant; exactly one of the other three fields names the user."""
 
     at: datetime
     user_id: int | None = None
@@ -26,24 +26,25 @@ class Sighting:
     email: str | None = None
 
 
-class Refused(StrEnum):
-    """Why an activity is not recorded."""
+class RefusalReason(StrEnum):
+    """The reason why a sighting is not recorded."""
 
     UNKNOWN_USER = "unknown-user"
     REMOVED_USER = "removed-user"
     IN_THE_FUTURE = "in-the-future"
     BEFORE_ORGANIZATION = "before-organization"
-    OVER_THRESHOLD = "threshold-reached"
+    OVER_LIMIT = "threshold-reached"
 
 
 @dataclass(frozen=True, slots=True)
-class IdentifiedUsers:
-    """A sighting whose user is known. `month` is the billing month's first day.
+class IdentifiedSighting:
+    """A sighting with its user. `month` is the first day of the billing month.
 
-    `is_closed`: the month is; `is_counted`: the user is counted in it already.
+    `position` is the sighting's index in the report, `is_closed` is of the month, and `is_counted`
+    says whether the user is counted in it already.
     """
 
-    place: int
+    position: int
     user_id: int
     at: datetime
     month: date
@@ -51,47 +52,49 @@ class IdentifiedUsers:
     is_counted: bool
 
 
-def look_up(
+def identify_users(
     *, organization: Organization, sightings: Sequence[Sighting], now: datetime
-) -> tuple[list[IdentifiedUsers], dict[int, Refused]]:
-    """The users meant, in order, and by place why others can't be recorded.
+) -> tuple[list[IdentifiedSighting], dict[int, RefusalReason]]:
+    """The identified sightings in order, and by position why others can't be recorded.
 
-    A suspended user is active like any other. One who was removed since counts up to that instant;
-    one who was added since counts too: systems report in their own order. In two statements.
+    Two statements at most. A suspended user counts like any other. A removed user counts for
+    instants before the removal, and a user for instants before the addition: systems may report
+    activity before they report the user.
     """
-    first_instant = organization.created_at
-    found: list[IdentifiedUsers] = []
-    refused: dict[int, Refused] = {}
-    rows = _ask(LOOK_UP_LIVING, organization, dict(enumerate(sightings)))
-    unknown = [place for place, user_id, *_ in rows if user_id is None]
+    identified: list[IdentifiedSighting] = []
+    refused: dict[int, RefusalReason] = {}
+    rows = _select(IDENTIFY_CURRENT, organization, dict(enumerate(sightings)))
+    unknown = {row[0]: sightings[row[0]] for row in rows if row[1] is None}
     if unknown:
-        removed = _ask(LOOK_UP_REMOVED, organization, {at: sightings[at] for at in unknown})
+        removed = _select(IDENTIFY_REMOVED, organization, unknown)
         rows = sorted([*(row for row in rows if row[1] is not None), *removed])
-    for place, user_id, removed_at, month, starts_at, is_closed, is_counted in rows:
-        at = sightings[place].at
+    for position, user_id, removed_at, month, first_month, is_closed, is_counted in rows:
+        at = sightings[position].at
         if user_id is None:
-            refused[place] = Refused.UNKNOWN_USER
+            refused[position] = RefusalReason.UNKNOWN_USER
         elif removed_at is not None and at >= removed_at:
-            refused[place] = Refused.REMOVED_USER
-        elif at > now + CLOCKS_DIFFER:
-            refused[place] = Refused.IN_THE_FUTURE
-        elif at < first_instant and month < starts_at:
-            refused[place] = Refused.BEFORE_ORGANIZATION
+            refused[position] = RefusalReason.REMOVED_USER
+        elif at > now + CLOCK_TOLERANCE:
+            refused[position] = RefusalReason.IN_THE_FUTURE
+        elif at < organization.created_at and month < first_month:
+            refused[position] = RefusalReason.BEFORE_ORGANIZATION
         else:
-            found.append(IdentifiedUsers(place, user_id, at, month, bool(is_closed), is_counted))
-    return found, refused
+            identified.append(
+                IdentifiedSighting(position, user_id, at, month, bool(is_closed), is_counted)
+            )
+    return identified, refused
 
 
-def _ask(
-    asked: str, organization: Organization, sightings: dict[int, Sighting]
+def _select(
+    sql: str, organization: Organization, sightings: dict[int, Sighting]
 ) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            asked,
+            sql,
             {
                 "organization": organization.pk,
                 "created_at": organization.created_at,
-                "places": list(sightings),
+                "positions": list(sightings),
                 "users": [one.user_id for one in sightings.values()],
                 "external_ids": [one.external_id for one in sightings.values()],
                 "emails": [one.email for one in sightings.values()],

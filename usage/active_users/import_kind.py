@@ -1,4 +1,4 @@
-"""Activity from a CSV file: whom a line means, when, and whether it can be recorded."""
+"""Import of activity from CSV files: reads the user and instant of each line, and records it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,12 @@ from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.refusals import OrganizationRemoved
 from tenants.users.membership import Via
-from usage.active_users.identification import IdentifiedUsers, Refused, Sighting, look_up
+from usage.active_users.identification import (
+    IdentifiedSighting,
+    RefusalReason,
+    Sighting,
+    identify_users,
+)
 from usage.active_users.recording import Reporter, record_activity
 from usage.models import ActiveMonth
 
@@ -51,31 +56,31 @@ _INSTANTS = (
 )
 _MOST_DIGITS = 18
 _REASONS = {
-    Refused.UNKNOWN_USER: Reason.UNKNOWN_USER,
-    Refused.REMOVED_USER: Reason.REMOVED_USER,
-    Refused.IN_THE_FUTURE: Reason.IN_THE_FUTURE,
-    Refused.BEFORE_ORGANIZATION: Reason.BEFORE_ORGANIZATION,
-    Refused.OVER_THRESHOLD: Reason.OVER_THRESHOLD,
+    RefusalReason.UNKNOWN_USER: Reason.UNKNOWN_USER,
+    RefusalReason.REMOVED_USER: Reason.REMOVED_USER,
+    RefusalReason.IN_THE_FUTURE: Reason.IN_THE_FUTURE,
+    RefusalReason.BEFORE_ORGANIZATION: Reason.BEFORE_ORGANIZATION,
+    RefusalReason.OVER_LIMIT: Reason.OVER_THRESHOLD,
 }
 
 
 @dataclass(frozen=True)
 class ActivityColumns(Columns):
-    """`named_by` is what of a user the key is."""
+    """`named_by` is the field of the user that the key column holds."""
 
     named_by: str = "email"
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityLine(ImportLine):
-    """`key` names the user, `name` is the instant as the file writes it."""
+    """`key` names the user, `name` is the instant as in the file."""
 
     named_by: str = "email"
 
     def sighting(self, zone: ZoneInfo) -> Sighting:
-        """As it is recorded. Raises `ValueError` for what is no instant or no id.
+        """The sighting to record; raises `ValueError` for an invalid instant.
 
-        A day is its first instant, and one without an offset from UTC is the billing zone's.
+        A day means its first instant. An instant without an offset is in the billing zone.
         """
         at = _instant(self.name, zone)
         if self.named_by == "email":
@@ -100,27 +105,30 @@ def _instant(text: str, zone: ZoneInfo) -> datetime:
 
 
 class ActivityImport(ImportKind):
-    """How an import handles activity."""
+    """The import kind of activity."""
 
     def columns_of(self, *, header: Sequence[str]) -> ActivityColumns:
-        """Who: e-mail, else external id, else id; and when. `NotReadable` without both."""
+        """The columns of the user (e-mail, else external id, else id) and of the instant.
+
+        Raises `NotReadable` unless the file has both.
+        """
         titles = Header(header)
-        who = {
+        users = {
             "email": titles.find(_EMAILS),
             "external_id": titles.find(_EXTERNAL_IDS),
             "user_id": titles.find(_USER_IDS),
         }
-        named_by = next((name for name, found in who.items() if found), "")
+        named_by = next((name for name, positions in users.items() if positions), "")
         instants = titles.find(_INSTANTS)
         if not named_by or not instants:
             missing = "with the day or instant" if named_by else "that names the user"
             raise NotReadable(titles.no_column(missing))
         return ActivityColumns(
-            keys=who[named_by], names=instants, source="", secrets=(), named_by=named_by
+            keys=users[named_by], names=instants, source="", secrets=(), named_by=named_by
         )
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ActivityLine:
-        """Who and when, as texts."""
+        """The user and the instant, as texts."""
         return ActivityLine(
             number,
             first_filled(cells, columns.keys),
@@ -137,24 +145,24 @@ class ActivityImport(ImportKind):
         progress: Callable[[int], object],
         now: datetime,
     ) -> CheckResult:
-        """Each line by itself, then against the users, then against the threshold, in order."""
-        result, zone = CheckResult(), _zone()
-        sound: list[ActivityLine] = []
+        """Check each line alone, then its user, then the active-user limit, in file order."""
+        result, zone = CheckResult(), current_provider().billing_zone()
+        valid: list[ActivityLine] = []
         for number, cells in table.lines():
             line = self.read_line(number=number, cells=cells, columns=columns)
-            reason = next(_flaws(line, cells, table.header, zone), None)
+            reason = next(_errors(line, cells, table.header, zone), None)
             if reason is None:
-                sound.append(line)
+                valid.append(line)
             else:
                 result.refused.append(Refusal.of(line, reason))
         checked = len(result.refused)
-        room = _Room(organization)
-        for begin in range(0, len(sound), LINES_PER_STEP):
-            batch = sound[begin : begin + LINES_PER_STEP]
-            refused = _against_users(batch, organization, room, zone=zone, now=now)
+        limit = _LimitCheck(organization)
+        for begin in range(0, len(valid), LINES_PER_STEP):
+            batch = valid[begin : begin + LINES_PER_STEP]
+            refused = _refused_in(batch, organization, limit, zone=zone, now=now)
             result.refused += refused
-            gone = {refusal.line for refusal in refused}
-            result.good += [line for line in batch if line.number not in gone]
+            numbers = {refusal.line for refusal in refused}
+            result.good += [line for line in batch if line.number not in numbers]
             checked += len(batch)
             progress(checked)
         result.refused.sort(key=lambda refusal: refusal.line)
@@ -168,53 +176,48 @@ class ActivityImport(ImportKind):
     def record_all(
         self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
     ) -> list[Refusal]:
-        """Record the lines; those that can't be recorded any more, with why."""
-        zone = _zone()
+        """Record the lines; returns those that can no longer be recorded, with their reason."""
+        zone = current_provider().billing_zone()
         reported = [line for line in lines if isinstance(line, ActivityLine)]
         try:
             recorded = record_activity(
                 organization=run.organization,
                 sightings=[line.sighting(zone) for line in reported],
                 reporter=Reporter(name=run.decided_by_name, via=Via.IMPORT),
-                is_whole=False,
+                is_all_or_nothing=False,
                 now=now,
             )
         except OrganizationRemoved:
             return all_refused(reported, Reason.ORGANIZATION_REMOVED)
         return [
-            Refusal.of(reported[place], _REASONS[reason])
-            for place, reason in sorted(recorded.refused.items())
+            Refusal.of(reported[position], _REASONS[reason])
+            for position, reason in sorted(recorded.refused.items())
         ]
 
 
-class _Room:
-    """How many new active users there is room for in each month; everyone already let in."""
+class _LimitCheck:
+    """Counts the file's new active users by month and compares them with the active-user limit."""
 
     def __init__(self, organization: Organization) -> None:
-        self.threshold = organization.mau_limit
+        self.limit = organization.mau_limit
         counts = ActiveMonth.objects.filter(organization=organization)
         self.counts: defaultdict[date, int] = defaultdict(int, counts.values_list("month", "count"))
-        self.let_in: set[tuple[int, date]] = set()
+        self.accepted: set[tuple[int, date]] = set()
 
-    def takes(self, found: IdentifiedUsers) -> bool:
-        """Whether there is room for it, which it takes."""
-        if found.is_counted or found.is_closed or self.threshold is None:
+    def accepts(self, sighting: IdentifiedSighting) -> bool:
+        """Count the sighting's user, unless the limit is reached."""
+        key = (sighting.user_id, sighting.month)
+        is_new = not (sighting.is_counted or sighting.is_closed or key in self.accepted)
+        if self.limit is None or not is_new:
             return True
-        key = (found.user_id, found.month)
-        if key in self.let_in:
-            return True
-        if self.counts[found.month] >= self.threshold:
+        if self.counts[sighting.month] >= self.limit:
             return False
-        self.counts[found.month] += 1
-        self.let_in.add(key)
+        self.counts[sighting.month] += 1
+        self.accepted.add(key)
         return True
 
 
-def _zone() -> ZoneInfo:
-    return current_provider().billing_zone()
-
-
-def _flaws(
+def _errors(
     line: ActivityLine, cells: list[str], header: list[str], zone: ZoneInfo
 ) -> Iterator[Reason]:
     if any(cells[len(header) :]):
@@ -233,21 +236,21 @@ def _flaws(
         yield Reason.BAD_INSTANT
 
 
-def _against_users(
+def _refused_in(
     batch: Sequence[ActivityLine],
     organization: Organization,
-    room: _Room,
+    limit: _LimitCheck,
     *,
     zone: ZoneInfo,
     now: datetime,
 ) -> list[Refusal]:
     sightings = [line.sighting(zone) for line in batch]
-    found, refused = look_up(organization=organization, sightings=sightings, now=now)
-    reasons = {place: _REASONS[reason] for place, reason in refused.items()}
-    for one in found:
-        if not room.takes(one):
-            reasons[one.place] = Reason.OVER_THRESHOLD
-    return [Refusal.of(batch[place], reason) for place, reason in sorted(reasons.items())]
+    identified, refused = identify_users(organization=organization, sightings=sightings, now=now)
+    reasons = {position: _REASONS[reason] for position, reason in refused.items()}
+    for one in identified:
+        if not limit.accepts(one):
+            reasons[one.position] = Reason.OVER_THRESHOLD
+    return [Refusal.of(batch[position], reason) for position, reason in sorted(reasons.items())]
 
 
 register_import_kind(ImportRun.Kind.ACTIVITY, ActivityImport())

@@ -1,4 +1,4 @@
-"""Active users of many organizations and months, in one statement."""
+"""A table of months by organization: active users and their sums."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _ORDERS: Final = {
     "id": "id",
     "name": "lower(name), id",
     "-name": "lower(name) DESC, id DESC",
-    "active": "now_active, id",
-    "-active": "now_active DESC, id DESC",
-    # Without a threshold there is the most room.
+    "active": "active, id",
+    "-active": "active DESC, id DESC",
+    # No limit sorts as the highest one.
     "threshold": "mau_limit NULLS LAST, id",
     "-threshold": "mau_limit DESC NULLS FIRST, id DESC",
 }
@@ -29,30 +29,30 @@ _ORDERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class OrganizationActivity:
-    """One organization's active users, in the order of the months asked for."""
+    """One organization's active users, in the order of the months."""
 
     organization_id: int
     name: str
     is_removed: bool
-    threshold: int | None
+    mau_limit: int | None
     counts: tuple[int, ...]
 
     @property
     def active(self) -> int:
-        """Those of the last month asked for."""
+        """The active users of the last month."""
         return self.counts[-1]
 
     @property
     def badge(self) -> Badge:
-        """How near the threshold they are; nothing is said of a removed organization."""
+        """The distance from the limit; none for a removed organization."""
         if self.is_removed:
             return Badge.NONE
-        return badge(users=self.active, cap=self.threshold, free_user_limit=None)
+        return badge(users=self.active, cap=self.mau_limit, free_user_limit=None)
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityTable:
-    """The asked organizations, and what all that match add up to in each month."""
+    """A page of organizations, and the sums over all matching ones by month."""
 
     months: tuple[Month, ...]
     matching: int
@@ -69,17 +69,18 @@ def activity_table(
     sort: str = "name",
     limit: int | None = None,
     offset: int = 0,
-    behind: int = 0,
+    after: int = 0,
 ) -> ActivityTable:
-    """Active users of each organization this person may see, of one, or of those chosen.
+    """Active users of each organization that the user may see, or of one, in one statement.
 
-    Removed ones too where anybody was active in these months. `search` is part of a name, `chosen`
-    one of `FILTERS`, `sort` one of `SORTS`, falling after a minus; both look at the last month.
-    Sums are over all that match, whatever `limit` and `offset`; `behind` is an id, for `sort` "id".
+    Includes removed organizations with active users in these months. `search` is a part of the
+    name, `chosen` one of `FILTERS`, `sort` one of `SORTS`, descending with a minus before it; both
+    use the last month. Sums are over all matching organizations, regardless of `limit` and
+    `offset`. With `sort` "id", the page begins after the id `after`.
     """
     require_provider_schema()
     ids = visible_organizations()
-    asked: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "months": [month.first_day for month in months],
         "month": months[-1].first_day,
         "visible": None if ids is None else sorted(ids),
@@ -89,17 +90,17 @@ def activity_table(
         "near": NEAR,
         "limit": limit,
         "offset": offset,
-        "behind": behind,
+        "after": after,
     }
     with connection.cursor() as cursor:
-        cursor.execute(ACTIVE_MONTHS.replace("{order}", _ORDERS[sort]), asked)
+        cursor.execute(ACTIVE_MONTHS.replace("{order}", _ORDERS[sort]), parameters)
         (matching, _, _, _, totals), *rows = cursor.fetchall()
     return ActivityTable(
         months=tuple(months),
         matching=matching,
         totals=tuple(int(total) for total in totals),
         rows=tuple(
-            OrganizationActivity(pk, name, is_removed, threshold, tuple(counts))
-            for pk, name, is_removed, threshold, counts in rows
+            OrganizationActivity(pk, name, is_removed, mau_limit, tuple(counts))
+            for pk, name, is_removed, mau_limit, counts in rows
         ),
     )

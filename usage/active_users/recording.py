@@ -1,4 +1,4 @@
-"""Recording who was active: each user once a month, all of a report in a few statements."""
+"""Records reported activity: each user once a month, a whole report in a few statements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,14 @@ from django.db import connection, transaction
 from tenants.models import Organization
 from tenants.refusals import MauLimitReached, translated_refusals
 from tenants.users.membership import Via
-from usage.active_users.identification import IdentifiedUsers, Refused, Sighting, look_up
+from usage.active_users.identification import (
+    IdentifiedSighting,
+    RefusalReason,
+    Sighting,
+    identify_users,
+)
 
-# Nothing is closed between looking which months are and recording in them.
+# No month can close between reading which months are closed and recording in them.
 HOLD_LEDGER_OPEN = "SELECT pg_advisory_xact_lock_shared('usage_usageevent'::regclass::oid::bigint)"
 RECORD = """
     INSERT INTO usage_activeuser AS a (organization_id, month, user_id, first_seen_at,
@@ -25,7 +30,7 @@ RECORD = """
         WHERE excluded.first_seen_at < a.first_seen_at
     RETURNING user_id, month, xmax = 0
 """
-KEEP_LATE = """
+RECORD_LATE = """
     INSERT INTO usage_lateactivity (organization_id, month, user_id, seen_at,
                                     reported_at, reported_by_name, via)
     SELECT %(organization)s, s.month, s.user_id, s.at, %(now)s, %(by)s, %(via)s
@@ -38,9 +43,9 @@ KEEP_LATE = """
 
 @dataclass
 class ActivityRefused(Exception):
-    """Nothing was recorded: some of what was told can't be. By place in the list, why."""
+    """Nothing was recorded, as some sightings can't be; the reasons by position in the report."""
 
-    reasons: dict[int, Refused]
+    reasons: dict[int, RefusalReason]
 
     def __str__(self) -> str:
         return f"{len(self.reasons)} reports are refused"
@@ -48,21 +53,21 @@ class ActivityRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a report: places in its list.
+    """The result of a report, as positions of its sightings.
 
-    `new` are users counted by it, `repeated` those who were counted before, `late` those of a month
-    that is closed: kept and not counted in it. `refused` says why of the others.
+    `new` count a user, `repeated` are of users who are counted already, `late` are of a closed
+    month: stored and not counted in it. `refused` has the reasons for the others.
     """
 
     new: tuple[int, ...]
     repeated: tuple[int, ...]
     late: tuple[int, ...]
-    refused: dict[int, Refused]
+    refused: dict[int, RefusalReason]
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who told it, and in which way."""
+    """The person or system that reports activity, and the way of the report."""
 
     name: str
     via: Via
@@ -74,81 +79,80 @@ def record_activity(
     organization: Organization,
     sightings: Sequence[Sighting],
     reporter: Reporter,
-    is_whole: bool,
+    is_all_or_nothing: bool,
     now: datetime,
 ) -> Recorded:
-    """Count the users told of, each once in its month; telling it again changes nothing.
+    """Count the reported users, each once in its month; a repeated report changes nothing.
 
-    `is_whole`: all or nothing. It raises `ActivityRefused` when any can't be recorded and
-    `MauLimitReached` when the new ones would pass the threshold; otherwise those are among the
-    refused, in order, and the rest is recorded. An earlier instant of an open month replaces the
-    one known. Raises `OrganizationRemoved`.
+    With `is_all_or_nothing`, raises `ActivityRefused` when any sighting can't be recorded and
+    `MauLimitReached` when the new users would exceed the active-user limit. Otherwise these are
+    refused, in order, and the rest is recorded. An earlier instant in an open month replaces the
+    stored one. Raises `OrganizationRemoved`.
     """
-    # Whoever else records in it waits: what is looked up stays so.
+    # Other reports of the organization wait, so what is read below stays true.
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     with connection.cursor() as cursor:
         cursor.execute(HOLD_LEDGER_OPEN)
-    found, refused = look_up(organization=organization, sightings=sightings, now=now)
-    if refused and is_whole:
+    identified, refused = identify_users(organization=organization, sightings=sightings, now=now)
+    if refused and is_all_or_nothing:
         raise ActivityRefused(refused)
-    told = _Told(organization, reporter, now)
-    late = [one for one in found if one.is_closed and not one.is_counted]
-    told.write(KEEP_LATE, _first_of_each(late))
-    current = [one for one in found if not one.is_closed]
-    if is_whole:
-        new = told.record(current)
+    report = _Report(organization, reporter, now)
+    late = [one for one in identified if one.is_closed and not one.is_counted]
+    report.write(RECORD_LATE, _first_of_each(late))
+    current = [one for one in identified if not one.is_closed]
+    if is_all_or_nothing:
+        new = report.record(current)
     else:
-        new, over = _record_while_room(told, current)
-        refused |= dict.fromkeys(over, Refused.OVER_THRESHOLD)
-    apart = {*new, *refused, *(one.place for one in late)}
-    repeated = tuple(place for place in range(len(sightings)) if place not in apart)
+        new, over = _record_up_to_limit(report, current)
+        refused |= dict.fromkeys(over, RefusalReason.OVER_LIMIT)
+    others = {*new, *refused, *(one.position for one in late)}
     return Recorded(
         new=tuple(new),
-        repeated=repeated,
-        late=tuple(one.place for one in late),
+        repeated=tuple(position for position in range(len(sightings)) if position not in others),
+        late=tuple(one.position for one in late),
         refused=refused,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Report:
     organization: Organization
     reporter: Reporter
     now: datetime
 
     def write(
-        self, statement: str, found: Sequence[IdentifiedUsers]
+        self, sql: str, identified: Sequence[IdentifiedSighting]
     ) -> list[tuple[int, date, bool]]:
-        if not found:
+        if not identified:
             return []
         with connection.cursor() as cursor:
             cursor.execute(
-                statement,
+                sql,
                 {
                     "organization": self.organization.pk,
                     "now": self.now,
                     "by": self.reporter.name,
                     "via": self.reporter.via.value,
-                    "users": [one.user_id for one in found],
-                    "months": [one.month for one in found],
-                    "instants": [one.at for one in found],
+                    "users": [one.user_id for one in identified],
+                    "months": [one.month for one in identified],
+                    "instants": [one.at for one in identified],
                 },
             )
-            return cursor.fetchall() if statement is RECORD else []
+            return cursor.fetchall() if sql is RECORD else []
 
-    def record(self, found: Sequence[IdentifiedUsers]) -> list[int]:
-        """Record them; the places of those that are newly counted, the first of each."""
-        first = _first_of_each(found)
+    def record(self, identified: Sequence[IdentifiedSighting]) -> list[int]:
+        """Record them; returns the first position of each user and month that is newly counted."""
+        first = _first_of_each(identified)
         with translated_refusals():
             written = self.write(RECORD, first)
         inserted = {(user_id, month) for user_id, month, is_new in written if is_new}
-        return [one.place for one in first if (one.user_id, one.month) in inserted]
+        return [one.position for one in first if (one.user_id, one.month) in inserted]
 
 
-def _first_of_each(found: Sequence[IdentifiedUsers]) -> list[IdentifiedUsers]:
-    """Each user and month once, at the place where it stands first and its earliest instant."""
-    first: dict[tuple[int, date], IdentifiedUsers] = {}
-    for one in found:
+def _first_of_each(identified: Sequence[IdentifiedSighting]) -> list[IdentifiedSighting]:
+    """Each user and month once, with its first position and its earliest instant."""
+    first: dict[tuple[int, date], IdentifiedSighting] = {}
+    for one in identified:
         key = (one.user_id, one.month)
         known = first.setdefault(key, one)
         if one.at < known.at:
@@ -156,25 +160,19 @@ def _first_of_each(found: Sequence[IdentifiedUsers]) -> list[IdentifiedUsers]:
     return list(first.values())
 
 
-def _record_while_room(
-    told: _Told, found: Sequence[IdentifiedUsers]
+def _record_up_to_limit(
+    report: _Report, identified: Sequence[IdentifiedSighting]
 ) -> tuple[list[int], list[int]]:
-    """Record those for whom there is room: newly counted places, and those over the threshold."""
-    kept, over = list(found), list[int]()
+    """Record users up to the limit; returns newly counted positions, and those over the limit."""
+    remaining, over = list(identified), list[int]()
     while True:
         try:
-            return told.record(kept), over
+            return report.record(remaining), over
         except MauLimitReached as reached:
-            room = max(0, reached.threshold - reached.count)
-            new = [
-                one
-                for one in _first_of_each(kept)
-                if one.month == reached.month and not one.is_counted
-            ]
-            turned_away = {one.user_id for one in new[room:]}
-            gone = [
-                one for one in kept if one.month == reached.month and one.user_id in turned_away
-            ]
-            over += [one.place for one in gone]
-            places = {one.place for one in gone}
-            kept = [one for one in kept if one.place not in places]
+            free = max(0, reached.threshold - reached.count)
+            in_month = [one for one in remaining if one.month == reached.month]
+            new = [one.user_id for one in _first_of_each(in_month) if not one.is_counted]
+            excess = set(new[free:])
+            refused = {one.position for one in in_month if one.user_id in excess}
+            over += sorted(refused)
+            remaining = [one for one in remaining if one.position not in refused]

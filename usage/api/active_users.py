@@ -1,4 +1,4 @@
-"""Who is active, told by a provider's own systems, and how many that makes."""
+"""Active users in the API: reports by a provider's systems, and the numbers by month."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -8,7 +8,7 @@ from ninja import Router, Schema
 from pydantic import BeforeValidator, Field, model_validator
 
 from accounts.api_access import ApiRequest, api_actor
-from core.months import YEARS, Month
+from core.months import YEARS
 from core.problems import Problem
 from tenants.access import organization_or_404
 from tenants.api.fields import (
@@ -18,7 +18,6 @@ from tenants.api.fields import (
     Email,
     ExternalId,
     Page,
-    PageQuery,
     Paging,
     Whole,
     page_of,
@@ -27,31 +26,29 @@ from tenants.api.refusals import CONFLICT, contact_of
 from tenants.refusals import MauLimitReached
 from tenants.users.membership import Via
 from usage.active_users.explain import explain_active_users
-from usage.active_users.identification import Refused, Sighting
+from usage.active_users.identification import RefusalReason, Sighting
 from usage.active_users.months_table import activity_table
 from usage.active_users.recording import ActivityRefused, Recorded, Reporter, record_activity
-from usage.api.month_parameter import MonthText, asked_month
+from usage.api.month_parameter import MonthText, requested_month
 from usage.models import ActiveUser
 
 router = Router(tags=["Activity"])
 DETAILS = {
-    Refused.UNKNOWN_USER: "The organization has no such user.",
-    Refused.REMOVED_USER: "The user was removed by then.",
-    Refused.IN_THE_FUTURE: "The instant has not come yet.",
-    Refused.BEFORE_ORGANIZATION: "The organization was created in a later month.",
-    Refused.OVER_THRESHOLD: "The organization is at its threshold of active users.",
+    RefusalReason.UNKNOWN_USER: "The organization has no such user.",
+    RefusalReason.REMOVED_USER: "The user was removed by then.",
+    RefusalReason.IN_THE_FUTURE: "The instant is in the future.",
+    RefusalReason.BEFORE_ORGANIZATION: "The organization was created in a later month.",
+    RefusalReason.OVER_LIMIT: "The organization is at its active-user limit.",
 }
 
 
 def _instant(value: Any) -> datetime:
-    if not isinstance(value, str):
-        raise ValueError("An instant is a text like 2026-10-14T09:31:07Z.")
     try:
         instant = datetime.fromisoformat(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise ValueError("An instant is a text like 2026-10-14T09:31:07Z.") from None
     if instant.tzinfo is None or instant.year not in YEARS[1:-1]:
-        raise ValueError("An instant has its offset from UTC, and lies in this age.")
+        raise ValueError("An instant needs an offset from UTC and a year from 1971 to 2998.")
     return instant
 
 
@@ -59,7 +56,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
 class ActivityIn(Body):
-    """A user seen active: named by one of id, external id or e-mail; `at` left out is now."""
+    """A user seen active, named by id, external id or e-mail; `at` is now by default."""
 
     user_id: Whole | None = Field(None, ge=1, le=LARGEST_ID)
     external_id: ExternalId | None = None
@@ -68,14 +65,14 @@ class ActivityIn(Body):
 
     @model_validator(mode="after")
     def names_one_user(self) -> Self:
-        """Two names could mean two users."""
+        """Require exactly one name: two names could belong to two users."""
         named = [self.user_id, self.external_id, self.email]
         if sum(name is not None for name in named) != 1:
             raise ValueError("Name the user by exactly one of user_id, external_id and email.")
         return self
 
     def sighting(self, now: datetime) -> Sighting:
-        """As the domain takes it."""
+        """The sighting to record."""
         return Sighting(
             at=self.at or now,
             user_id=self.user_id,
@@ -85,16 +82,14 @@ class ActivityIn(Body):
 
 
 class ActivitiesIn(Body):
-    """Up to 1,000 at once. `all_or_nothing`, or `good_ones`: what can't be recorded is left out and
-    listed.
-    """
+    """Up to 1,000 activities; `good_ones` skips and lists those that can't be recorded."""
 
     activities: list[ActivityIn] = Field(min_length=1, max_length=LARGEST_BULK)
     mode: Literal["all_or_nothing", "good_ones"] = "all_or_nothing"
 
 
 class RefusedOut(Schema):
-    """An activity that was not recorded: its place in the list, from 0."""
+    """An activity that was not recorded; `place` is its index in the list, from 0."""
 
     place: int
     code: str
@@ -102,9 +97,9 @@ class RefusedOut(Schema):
 
 
 class RecordedOut(Schema):
-    """What became of them: users counted by it, those counted before, and places of the rest.
+    """The numbers of users newly counted and counted before, and the places of the others.
 
-    `late` are of a month that is closed: kept, and not counted in it.
+    `late` are activities of a closed month: stored, and not counted in it.
     """
 
     new: int
@@ -114,7 +109,10 @@ class RecordedOut(Schema):
 
 
 class ActiveMonthOut(Schema):
-    """An organization's month; `threshold` null is any number. `late` were told after the close."""
+    """An organization's month; `threshold` is its active-user limit, null without one.
+
+    `late` users were reported after the month was closed.
+    """
 
     organization_id: int
     month: str
@@ -125,7 +123,7 @@ class ActiveMonthOut(Schema):
 
 
 class ActiveUserOut(Schema):
-    """One who was counted. Pages go by `id`."""
+    """A user who was counted. Pages are by `id`."""
 
     id: int
     user_id: int
@@ -134,7 +132,7 @@ class ActiveUserOut(Schema):
 
 
 class ActiveOrganizationOut(Schema):
-    """How many users of one organization were active in the month."""
+    """The number of active users of one organization in the month."""
 
     organization_id: int
     name: str
@@ -143,10 +141,10 @@ class ActiveOrganizationOut(Schema):
     threshold: int | None
 
 
-def _refused_out(reasons: dict[int, Refused]) -> list[dict[str, Any]]:
+def _refused_out(reasons: dict[int, RefusalReason]) -> list[dict[str, Any]]:
     return [
-        {"place": place, "code": reason.value, "detail": DETAILS[reason]}
-        for place, reason in sorted(reasons.items())
+        {"place": position, "code": reason.value, "detail": DETAILS[reason]}
+        for position, reason in sorted(reasons.items())
     ]
 
 
@@ -156,10 +154,10 @@ def _refused_out(reasons: dict[int, Refused]) -> list[dict[str, Any]]:
 def report_activity(
     request: ApiRequest, organization_id: int, body: ActivitiesIn
 ) -> dict[str, Any]:
-    """Each user counts once a month; telling it again changes nothing. The first instant is kept.
+    """Each user counts once a month; a repeated report changes nothing. Stores the first instant.
 
-    409 when a new user would pass the organization's threshold (with it and whom to contact), and
-    when any can't be recorded, unless only the good ones are asked for.
+    409 when a new user would exceed the organization's active-user limit (with the limit and a
+    contact), and when any activity can't be recorded, except in the mode `good_ones`.
     """
     organization = organization_or_404(organization_id=organization_id)
     now = timezone.now()
@@ -167,7 +165,7 @@ def report_activity(
         organization=organization,
         sightings=[one.sighting(now) for one in body.activities],
         reporter=Reporter(name=api_actor(request).name, via=Via.API),
-        is_whole=body.mode == "all_or_nothing",
+        is_all_or_nothing=body.mode == "all_or_nothing",
         now=now,
     )
     return {
@@ -184,17 +182,17 @@ def report_activity(
     summary="One organization's active users of a month",
 )
 def active_month(request: ApiRequest, organization_id: int, month: MonthText) -> dict[str, Any]:
-    """How many, beside the threshold."""
+    """The number of active users and the active-user limit."""
     organization = organization_or_404(organization_id=organization_id)
-    asked, zone, now = asked_month(request, month)
-    told = explain_active_users(organization_id=organization.pk, month=asked)
+    requested, zone, now = requested_month(request, month)
+    explanation = explain_active_users(organization_id=organization.pk, month=requested)
     return {
         "organization_id": organization.pk,
-        "month": str(asked),
-        "is_over": asked.ends_at(zone) <= now,
-        "active_users": told.count,
+        "month": str(requested),
+        "is_over": requested.ends_at(zone) <= now,
+        "active_users": explanation.count,
         "threshold": organization.mau_limit,
-        "late": told.late,
+        "late": explanation.late,
     }
 
 
@@ -206,10 +204,10 @@ def active_month(request: ApiRequest, organization_id: int, month: MonthText) ->
 def active_users_of(
     request: ApiRequest, organization_id: int, month: MonthText, paging: Paging
 ) -> dict[str, Any]:
-    """Everyone counted, and first seen when."""
+    """The users counted in the month, and when each was first seen."""
     organization = organization_or_404(organization_id=organization_id)
-    asked, _, _ = asked_month(request, month)
-    rows = ActiveUser.objects.filter(organization=organization, month=asked.first_day)
+    requested, _, _ = requested_month(request, month)
+    rows = ActiveUser.objects.filter(organization=organization, month=requested.first_day)
     page = page_of(rows.select_related("user"), paging)
     page["items"] = [
         {
@@ -229,34 +227,32 @@ def active_users_of(
     summary="Active users of all organizations",
 )
 def active_month_of_all(request: ApiRequest, month: MonthText, paging: Paging) -> dict[str, Any]:
-    """In order of organization id; removed ones where anybody was active."""
-    asked, _, _ = asked_month(request, month)
-    return _page(asked, paging)
-
-
-def _page(month: Month, paging: PageQuery) -> dict[str, Any]:
-    table = activity_table(months=[month], sort="id", behind=paging.after, limit=paging.limit + 1)
+    """By organization id; includes removed organizations that had active users."""
+    requested, _, _ = requested_month(request, month)
+    table = activity_table(
+        months=[requested], sort="id", after=paging.after, limit=paging.limit + 1
+    )
     items = [
         {
             "organization_id": row.organization_id,
             "name": row.name,
             "is_removed": row.is_removed,
             "active_users": row.active,
-            "threshold": row.threshold,
+            "threshold": row.mau_limit,
         }
         for row in table.rows[: paging.limit]
     ]
-    more = len(table.rows) > paging.limit
-    return {"items": items, "next": items[-1]["organization_id"] if more else None}
+    has_more = len(table.rows) > paging.limit
+    return {"items": items, "next": items[-1]["organization_id"] if has_more else None}
 
 
-def _threshold_reached(request: ApiRequest, refusal: MauLimitReached) -> Problem:
+def _limit_reached(request: ApiRequest, refusal: MauLimitReached) -> Problem:
     provider = request.provider
     return Problem(
         CONFLICT,
         "mau-threshold-reached",
-        f"The organization has {refusal.count} active users in {refusal.month:%Y-%m} and its "
-        f"threshold is {refusal.threshold}: {refusal.asked} more are refused. Contact "
+        f"The organization has {refusal.count} active users in {refusal.month:%Y-%m} and its limit "
+        f"is {refusal.threshold}: {refusal.asked} more are refused. Contact "
         f"{provider.contact_name}, {provider.contact_email}.",
         organization_id=refusal.organization_id,
         month=f"{refusal.month:%Y-%m}",
@@ -271,9 +267,9 @@ def _activity_refused(_request: ApiRequest, refusal: ActivityRefused) -> Problem
     return Problem(
         CONFLICT,
         "activity-refused",
-        "Nothing was recorded: some of it can't be.",
+        "Nothing was recorded: some activities can't be recorded.",
         refused=_refused_out(refusal.reasons),
     )
 
 
-PROBLEMS = {MauLimitReached: _threshold_reached, ActivityRefused: _activity_refused}
+PROBLEMS = {MauLimitReached: _limit_reached, ActivityRefused: _activity_refused}

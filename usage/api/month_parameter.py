@@ -1,4 +1,4 @@
-"""A month as the API is asked for it."""
+"""The month in an address of the API."""
 
 from datetime import datetime
 from typing import Annotated
@@ -17,8 +17,8 @@ MonthText = Annotated[
 ]
 
 
-def asked_month(request: ApiRequest, text: str) -> tuple[Month, ZoneInfo, datetime]:
-    """The month, its zone and now; raises `Problem` for one that has not begun."""
+def requested_month(request: ApiRequest, text: str) -> tuple[Month, ZoneInfo, datetime]:
+    """The month, the billing zone and now; raises `Problem` for a month that has not begun."""
     zone, now = request.provider.billing_zone(), timezone.now()
     month = Month.parse(text)
     if month > Month.of(now, zone):

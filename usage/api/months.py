@@ -1,4 +1,4 @@
-"""What organizations used in a month, and why: the peak, who made it, and the runner-up."""
+"""Usage by month in the API: high-water marks with the peak and the second-highest peak."""
 
 from datetime import datetime
 from typing import Any
@@ -8,9 +8,9 @@ from ninja import Router, Schema
 from accounts.api_access import ApiRequest
 from core.metrics import COUNTED
 from tenants.access import organization_or_404
-from tenants.api.fields import Page, PageQuery, Paging
+from tenants.api.fields import Page, Paging
 from tenants.models import Organization
-from usage.api.month_parameter import MonthText, asked_month
+from usage.api.month_parameter import MonthText, requested_month
 from usage.explain.peaks import LocalPeak, explain_month
 from usage.ledger.month_peaks import MonthPeak, high_water_marks
 
@@ -18,7 +18,7 @@ router = Router(tags=["Usage"])
 
 
 class AdditionOut(Schema):
-    """The addition that made a peak: who or what was added, by whom and how, and the counts."""
+    """The addition that made a peak: its subject, author and way, and the counts around it."""
 
     event_id: int
     at: datetime
@@ -31,7 +31,7 @@ class AdditionOut(Schema):
 
 
 class PeakOut(Schema):
-    """A level the count rose to; `addition` is null for the level the month began with."""
+    """A local peak; `addition` is null for the count carried in."""
 
     level: int
     at: datetime
@@ -41,7 +41,7 @@ class PeakOut(Schema):
 
 
 class WhyOut(Schema):
-    """A month's number: the level carried in, the peak that is billed, and the runner-up."""
+    """A month's number: the count carried in, the billed peak, and the second-highest peak."""
 
     high_water_mark: int
     carried_in: int
@@ -50,7 +50,7 @@ class WhyOut(Schema):
 
 
 class MonthOut(Schema):
-    """One organization's month; its bounds are half-open, in the billing time zone."""
+    """One organization's month; its bounds are half-open and follow the billing time zone."""
 
     organization_id: int
     month: str
@@ -63,7 +63,7 @@ class MonthOut(Schema):
 
 
 class MarkOut(Schema):
-    """A high-water mark and when it was first reached; null when it was carried in."""
+    """A high-water mark; `peak_at` is when it was first reached, null when it was carried in."""
 
     high_water_mark: int
     carried_in: int
@@ -71,7 +71,7 @@ class MarkOut(Schema):
 
 
 class OrganizationMonthOut(Schema):
-    """What one organization had in the month."""
+    """The high-water marks of one organization in the month."""
 
     organization_id: int
     name: str
@@ -111,49 +111,48 @@ def month_of_organization(
 ) -> dict[str, Any]:
     """The high-water marks of users and devices, each with the addition that made it."""
     organization = organization_or_404(organization_id=organization_id)
-    asked, zone, now = asked_month(request, month)
-    answer: dict[str, Any] = {
+    requested, zone, now = requested_month(request, month)
+    response: dict[str, Any] = {
         "organization_id": organization.pk,
-        "month": str(asked),
+        "month": str(requested),
         "time_zone": zone.key,
-        "starts_at": asked.starts_at(zone),
-        "ends_at": asked.ends_at(zone),
-        "is_over": asked.ends_at(zone) <= now,
+        "starts_at": requested.starts_at(zone),
+        "ends_at": requested.ends_at(zone),
+        "is_over": requested.ends_at(zone) <= now,
     }
     for metric in COUNTED:
-        why = explain_month(organization_id=organization.pk, metric=metric, month=asked, zone=zone)
-        answer[metric.value] = {
-            "high_water_mark": why.high_water_mark,
-            "carried_in": why.carried_in,
-            "peak": _peak(why.peak),
-            "second_peak": why.second_peak and _peak(why.second_peak),
+        explanation = explain_month(
+            organization_id=organization.pk, metric=metric, month=requested, zone=zone
+        )
+        second = explanation.second_peak
+        response[metric.value] = {
+            "high_water_mark": explanation.high_water_mark,
+            "carried_in": explanation.carried_in,
+            "peak": _peak(explanation.peak),
+            "second_peak": second and _peak(second),
         }
-    return answer
+    return response
 
 
 @router.get(
     "/usage/{month}", response=Page[OrganizationMonthOut], summary="All organizations of a month"
 )
 def month_of_all(request: ApiRequest, month: MonthText, paging: Paging) -> dict[str, Any]:
-    """High-water marks in order of organization id; removed ones too, they are still billed."""
-    asked, _, _ = asked_month(request, month)
-    marks: dict[int, dict[str, MonthPeak]] = {}
-    for level in high_water_marks(month=asked):
-        marks.setdefault(level.organization_id, {})[level.metric.value] = level
-    return _page(marks, paging)
-
-
-def _page(marks: dict[int, dict[str, MonthPeak]], paging: PageQuery) -> dict[str, Any]:
-    behind = [pk for pk in marks if pk > paging.after]
-    ids = behind[: paging.limit]
+    """By organization id; includes removed organizations, whose usage is still billed."""
+    requested, _, _ = requested_month(request, month)
+    peaks: dict[int, dict[str, MonthPeak]] = {}
+    for peak in high_water_marks(month=requested):
+        peaks.setdefault(peak.organization_id, {})[peak.metric.value] = peak
+    after = [pk for pk in peaks if pk > paging.after]
+    ids = after[: paging.limit]
     organizations = Organization.objects.in_bulk(ids)
     items = [
         {
             "organization_id": pk,
             "name": organizations[pk].name,
             "is_removed": organizations[pk].removed_at is not None,
-            **marks[pk],
+            **peaks[pk],
         }
         for pk in ids
     ]
-    return {"items": items, "next": ids[-1] if len(behind) > paging.limit else None}
+    return {"items": items, "next": ids[-1] if len(after) > paging.limit else None}

@@ -1,1 +1,1 @@
-"""What a draft set of caps would have done: replayed over the past, and applied as a whole."""
+"""Cap simulation: a draft of caps, tested against the past and applied as a whole."""

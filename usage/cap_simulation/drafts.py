@@ -1,4 +1,4 @@
-"""Making a draft of caps: one by one, by a rule, from a list; and applying it as a whole."""
+"""Drafts of caps: filled one by one, by a rule or from a list, and applied as a whole."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from usage.models import DraftCap
 
 
 class Base(StrEnum):
-    """What a rule adds its room to."""
+    """The high-water mark that a rule starts from."""
 
     THIS_MONTH = "this_month"
     TWELVE_MONTHS = "twelve_months"
 
 
 class Target(StrEnum):
-    """Which organizations a rule is for."""
+    """The organizations that a rule applies to."""
 
     ALL = "all"
     UNCAPPED = "uncapped"
@@ -31,17 +31,17 @@ class Target(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A cap for many: so many percent above a high-water mark."""
+    """A cap for many organizations: so many percent above a high-water mark."""
 
     base: Base
     percent: int
-    whom: Target
+    target: Target
 
     def cap(self, past: SimulatedCap) -> int:
-        """Rounded up, within the range of caps."""
-        mark = past.users[-1] if self.base is Base.THIS_MONTH else past.highest
-        wanted = -(-mark * (100 + self.percent) // 100)
-        return min(max(wanted, SMALLEST_USER_CAP), LARGEST_USER_CAP)
+        """The cap for an organization, rounded up and within the range of caps."""
+        high_water_mark = past.users[-1] if self.base is Base.THIS_MONTH else past.highest
+        cap = -(-high_water_mark * (100 + self.percent) // 100)
+        return min(max(cap, SMALLEST_USER_CAP), LARGEST_USER_CAP)
 
 
 class NothingDrafted(Exception):
@@ -55,16 +55,17 @@ def draft_of(*, user_id: int) -> dict[int, DraftCap]:
 
 @transaction.atomic
 def put(*, user_id: int, caps: Mapping[int, int | None]) -> int:
-    """Take these caps into the draft; gives how many differ from the caps in force.
+    """Add these caps to the draft; returns the number that differ from the current caps.
 
-    A cap that is in force already is no draft. Organizations that are not to be seen are left out.
+    A cap equal to the current one is not drafted. Organizations that the user may not see are
+    skipped.
     """
-    present = dict(Organization.objects.visible().filter(pk__in=caps).values_list("pk", "user_cap"))
-    DraftCap.objects.filter(user_id=user_id, organization_id__in=present).delete()
+    current = dict(Organization.objects.visible().filter(pk__in=caps).values_list("pk", "user_cap"))
+    DraftCap.objects.filter(user_id=user_id, organization_id__in=current).delete()
     drafts = [
-        DraftCap(user_id=user_id, organization_id=pk, cap=caps[pk], cap_when_drafted=present[pk])
-        for pk in sorted(present)
-        if caps[pk] != present[pk]
+        DraftCap(user_id=user_id, organization_id=pk, cap=caps[pk], cap_when_drafted=current[pk])
+        for pk in sorted(current)
+        if caps[pk] != current[pk]
     ]
     DraftCap.objects.bulk_create(
         drafts,
@@ -76,11 +77,11 @@ def put(*, user_id: int, caps: Mapping[int, int | None]) -> int:
 
 
 def put_by_rule(*, user_id: int, rule: Rule, pasts: Iterable[SimulatedCap]) -> int:
-    """Draft a cap for every living organization that the rule is for; gives how many differ."""
-    living = Organization.objects.visible()
-    if rule.whom is not Target.ALL:
-        living = living.filter(user_cap__isnull=rule.whom is Target.UNCAPPED)
-    ids = set(living.values_list("pk", flat=True))
+    """Draft a cap for every organization that the rule applies to; returns the number drafted."""
+    organizations = Organization.objects.visible()
+    if rule.target is not Target.ALL:
+        organizations = organizations.filter(user_cap__isnull=rule.target is Target.UNCAPPED)
+    ids = set(organizations.values_list("pk", flat=True))
     caps: dict[int, int | None] = {
         past.organization_id: rule.cap(past) for past in pasts if past.organization_id in ids
     }
@@ -88,21 +89,21 @@ def put_by_rule(*, user_id: int, rule: Rule, pasts: Iterable[SimulatedCap]) -> i
 
 
 def discard(*, user_id: int) -> None:
-    """Throw the draft away; caps stay as they are."""
+    """Delete the draft; caps do not change."""
     DraftCap.objects.filter(user_id=user_id).delete()
 
 
 def renew(*, user_id: int) -> int:
-    """Keep the drafted caps and take the caps in force now as those they replace."""
+    """Keep the drafted caps, based on the current caps; returns the number that still differ."""
     drafts = draft_of(user_id=user_id)
     return put(user_id=user_id, caps={pk: draft.cap for pk, draft in drafts.items()})
 
 
 @transaction.atomic
 def apply(*, user_id: int, actor: Actor, now: datetime) -> int:
-    """Set every cap of the draft and empty it, or nothing at all; gives how many were changed.
+    """Set all caps of the draft and delete it, or change nothing; returns the number changed.
 
-    Raises `NothingDrafted`, and `CapsChanged` where a cap is no longer what it was when drafted.
+    Raises `NothingDrafted`, and `CapsChanged` when a cap has changed since it was drafted.
     """
     drafts = list(DraftCap.objects.of(user_id=user_id))
     if not drafts:

@@ -1,4 +1,4 @@
-"""Caps as people type and paste them: a number, or "none" to lift. Pure."""
+"""Reads caps that people type or paste: a number, or "none" to lift the cap. Pure."""
 
 import csv
 import re
@@ -14,19 +14,19 @@ LONGEST_LINE = 1_000
 
 
 class NotACap(ValueError):
-    """Neither a whole number in the range of caps nor "none"; the text is for people."""
+    """Neither a whole number in the range of caps nor "none"; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastedCaps:
-    """What a pasted list says: caps by organization, and what is wrong with its lines."""
+    """A pasted list: caps by organization id, and messages about invalid lines."""
 
     caps: dict[int, int | None]
     mistakes: tuple[str, ...]
 
 
 def read_cap(text: str) -> int | None:
-    """The cap that was typed, None for "none". Raises `NotACap`."""
+    """The typed cap, None for "none". Raises `NotACap`."""
     typed = text.strip()
     if typed.casefold() in _LIFTED:
         return None
@@ -37,9 +37,9 @@ def read_cap(text: str) -> int | None:
 
 
 def read_list(text: str, *, organizations: Mapping[str, int], ids: Iterable[int]) -> PastedCaps:
-    """Lines of an organization's name or id and a cap, apart by comma, semicolon or tab.
+    """Read lines of an organization's name or id and a cap, separated by comma, semicolon or tab.
 
-    `organizations` are ids by casefolded name. A first line without a cap is taken as a header.
+    `organizations` are ids by casefolded name. A first line without a cap is a header.
     """
     known = set(ids)
     caps: dict[int, int | None] = {}
@@ -60,7 +60,7 @@ def read_list(text: str, *, organizations: Mapping[str, int], ids: Iterable[int]
         if len(named) == 1 or found is None:
             mistakes.append(f"Line {number}: there is no organization “{named[0][:80]}”.")
         elif found in caps:
-            mistakes.append(f"Line {number}: “{named[0][:80]}” stands there twice.")
+            mistakes.append(f"Line {number}: “{named[0][:80]}” is listed twice.")
         else:
             caps[found] = cap
     if not caps and not mistakes:
@@ -69,7 +69,7 @@ def read_list(text: str, *, organizations: Mapping[str, int], ids: Iterable[int]
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    # Line by line: a quote that nobody closes takes the rest of its own line only.
+    # Line by line: an unclosed quote affects the rest of its own line only.
     return next(csv.reader([line[:LONGEST_LINE]], delimiter=delimiter), [])
 
 

@@ -1,9 +1,8 @@
-"""One organization's past under another cap. Pure.
+"""Replays one organization's past under another cap. Pure.
 
-An addition that would have passed the cap is blocked: it never came, so it takes no room from those
-after it, its removal later removes nobody, and nobody tries again. Who was there when the span
-began stays. A higher cap than there was adds nobody: who was refused is not known
-(docs/decisions/0021).
+An addition that would have exceeded the cap is blocked: it does not count against later additions,
+its later removal removes no one, and it is not retried. Users from before the period stay. A cap
+higher than the actual one adds no user: refused additions are not recorded (docs/decisions/0021).
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,15 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-# One addition (+1) or removal (-1) in the order of the log: its instant in microseconds of the
-# epoch, the change, whose it is, and their name. A bare tuple, as the database gives it.
+# One addition (+1) or removal (-1) in the order of the events: instant in microseconds since 1970,
+# delta, id and name of the subject. A plain tuple, as read from the database.
 Step = tuple[int, int, int, str]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
 class Blocked(NamedTuple):
-    """An addition that the cap would have refused."""
+    """An addition that the cap would have blocked."""
 
     at: datetime
     subject_name: str
@@ -27,37 +26,37 @@ class Blocked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The high-water mark of each month under the cap, and who would not have come."""
+    """The high-water mark of each month under the cap, and the blocked additions."""
 
-    marks: tuple[int, ...]
+    high_water_marks: tuple[int, ...]
     blocked: tuple[Blocked, ...]
 
 
 def replay(*, opening: int, steps: Iterable[Step], cap: int, starts: Sequence[datetime]) -> Replay:
-    """The months that begin at `starts` (in order) gone through once more under `cap`.
+    """Replay the months that begin at `starts` (in order) under `cap`.
 
-    `opening` is how many there were when the first month began; a month begins at the level
-    carried in.
+    `opening` is the count at the start of the first month. A month starts with the count carried
+    in.
     """
-    level, month = opening, 0
-    marks = [opening] * len(starts)
+    count, month = opening, 0
+    high_water_marks = [opening] * len(starts)
     absent: set[int] = set()
     blocked: list[Blocked] = []
     begins = [(start - EPOCH) // MICROSECOND for start in starts]
     for at, delta, subject_id, subject_name in steps:
         while month + 1 < len(begins) and at >= begins[month + 1]:
             month += 1
-            marks[month] = level
+            high_water_marks[month] = count
         if delta < 0:
             if subject_id in absent:
                 absent.discard(subject_id)
             else:
-                level -= 1
-        elif level >= cap:
+                count -= 1
+        elif count >= cap:
             absent.add(subject_id)
             blocked.append(Blocked(EPOCH + at * MICROSECOND, subject_name))
         else:
-            level += 1
-            marks[month] = max(marks[month], level)
-    marks[month + 1 :] = [level] * (len(starts) - month - 1)
-    return Replay(tuple(marks), tuple(blocked))
+            count += 1
+            high_water_marks[month] = max(high_water_marks[month], count)
+    high_water_marks[month + 1 :] = [count] * (len(starts) - month - 1)
+    return Replay(tuple(high_water_marks), tuple(blocked))

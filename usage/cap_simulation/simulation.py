@@ -1,8 +1,8 @@
-"""What a draft would have done to every organization in the last twelve months."""
+"""Simulates a draft of caps over the last twelve months of every organization."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -15,7 +15,6 @@ from core.schema import require_provider_schema
 from usage.cap_simulation.replay import Blocked, replay
 from usage.ledger.months_table import last_months, months_table
 
-# Only where the draft lies below what there was can it have stopped anybody.
 _STEPS = """
     SELECT organization_id, count_after - delta,
            (extract(epoch FROM at) * 1000000)::bigint, delta, subject_id, subject_name
@@ -27,7 +26,7 @@ _STEPS = """
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCap:
-    """An organization's twelve months as they were, and its marks of users under the draft."""
+    """An organization's high-water marks of twelve months, and those of users under the draft."""
 
     organization_id: int
     name: str
@@ -39,51 +38,51 @@ class SimulatedCap:
 
     @property
     def highest(self) -> int:
-        """The highest mark of users of the twelve months."""
+        """The highest high-water mark of users in the twelve months."""
         return max(self.users)
 
 
 def simulate_caps(
     *, caps: Mapping[int, int | None], now: datetime, zone: ZoneInfo
 ) -> tuple[tuple[Month, ...], list[SimulatedCap]]:
-    """The last twelve months, the running one too, and every organization's past under `caps`.
+    """The last twelve months, the current one included, and every organization's past under `caps`.
 
-    Of the organizations this person may see; those without a draft cap, or with None, stay as they
-    were. In three statements, and one pass over the events of those that the draft concerns. `zone`
-    is the billing zone.
+    Covers the organizations that the user may see; those without a cap in `caps` stay as they were.
+    Three statements, the last of which reads the events of organizations that exceeded their draft
+    cap: only there could it have blocked anyone. `zone` is the billing zone.
     """
     require_provider_schema()
     months = last_months(month=Month.of(now, zone))
     users = months_table(months=months, metric=Metric.USERS).rows
     devices = {
-        row.organization_id: row.marks
+        row.organization_id: row.high_water_marks
         for row in months_table(months=months, metric=Metric.DEVICES).rows
     }
-    none = (0,) * len(months)
+    without = (0,) * len(months)
     pasts = {
         row.organization_id: SimulatedCap(
             row.organization_id,
             row.name,
             row.is_removed,
-            users=row.marks,
-            devices=devices.get(row.organization_id, none),
-            drafted=row.marks,
+            users=row.high_water_marks,
+            devices=devices.get(row.organization_id, without),
+            drafted=row.high_water_marks,
         )
         for row in users
     }
-    lower = {
+    exceeded = {
         pk: cap
         for pk, cap in caps.items()
         if cap is not None and pk in pasts and pasts[pk].highest > cap
     }
-    pasts.update(_replayed(pasts, lower, months, zone))
+    pasts.update(_replayed(pasts, exceeded, months, zone))
     return months, list(pasts.values())
 
 
 def blocked_by_month(
     pasts: Iterable[SimulatedCap], *, months: Sequence[Month], zone: ZoneInfo
 ) -> list[int]:
-    """How many additions of each month the draft would have refused."""
+    """The number of additions that the draft would have blocked, by month."""
     starts = [month.starts_at(zone) for month in months]
     counted = [0] * len(months)
     for past in pasts:
@@ -104,23 +103,18 @@ def _replayed(
     with connection.cursor() as cursor:
         cursor.execute(_STEPS, [list(caps), starts[0]])
         for organization_id, rows in groupby(cursor.fetchall(), key=lambda row: row[0]):
-            listed = list(rows)
-            past = pasts[organization_id]
-            done = replay(
-                opening=listed[0][1],
-                steps=[row[2:] for row in listed],
+            events = list(rows)
+            result = replay(
+                opening=events[0][1],
+                steps=[row[2:] for row in events],
                 cap=caps[organization_id],
                 starts=starts,
             )
             yield (
                 organization_id,
-                SimulatedCap(
-                    past.organization_id,
-                    past.name,
-                    past.is_removed,
-                    users=past.users,
-                    devices=past.devices,
-                    drafted=done.marks,
-                    blocked=done.blocked,
+                replace(
+                    pasts[organization_id],
+                    drafted=result.high_water_marks,
+                    blocked=result.blocked,
                 ),
             )

@@ -1,1 +1,1 @@
-"""Why a month's number is what it is: the peak, its event, and who was counted."""
+"""Explains a month's high-water mark: the peak, the event that made it, and who was counted."""

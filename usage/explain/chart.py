@@ -1,4 +1,4 @@
-"""The chart of a month: the level from its first instant to its last, peak and runner-up marked."""
+"""The chart of a month: the count over time, with the peak and the second-highest peak marked."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,48 +12,48 @@ _DAYS_BETWEEN_TICKS = 7
 
 
 def month_chart(*, explanation: Explanation, cap: int | None, now: datetime) -> Chart:
-    """The month's level in steps, a day a line in its table; `cap` is drawn when given."""
-    told = explanation
-    noun = told.metric.value
-    local_peaks = [told.peak, *([told.second_peak] if told.second_peak else [])]
+    """The month's count in steps, with a table of its days; `cap` is drawn when given."""
+    noun, zone = explanation.metric.value, explanation.zone
+    lowest = min([explanation.carried_in, *(hour.lowest for hour in explanation.hours)])
     return step_chart(
-        title=f"{told.metric.label} in {told.month.first_day:%B %Y}",
+        title=f"{explanation.metric.label} in {explanation.month.first_day:%B %Y}",
         description=(
-            f"Between {min([told.carried_in, *(hour.lowest for hour in told.hours)]):,} and "
-            f"{counted_noun(told.high_water_mark, noun)}; the table below has every day."
+            f"Between {lowest:,} and {counted_noun(explanation.high_water_mark, noun)}; "
+            "the table below has every day."
         ),
-        span=(told.starts_at, told.ends_at),
-        opening=told.carried_in,
-        moves=[Move(hour.at, hour.level, hour.highest, hour.lowest) for hour in told.hours],
-        until=min(max(now, told.starts_at), told.ends_at),
+        span=(explanation.starts_at, explanation.ends_at),
+        opening=explanation.carried_in,
+        moves=[
+            Move(hour.at, hour.closing, hour.highest, hour.lowest) for hour in explanation.hours
+        ],
+        until=min(max(now, explanation.starts_at), explanation.ends_at),
         ticks=[
-            (day_starts_at(day=day, zone=told.zone), f"{day.day} {day:%b}")
-            for day in told.month.days[::_DAYS_BETWEEN_TICKS]
+            (day_starts_at(day=day, zone=zone), f"{day.day} {day:%b}")
+            for day in explanation.month.days[::_DAYS_BETWEEN_TICKS]
         ],
         marks=[
             Mark(
                 peak.at,
                 peak.level,
-                f"{counted_noun(peak.level, noun)}, {exact_instant(peak.at, told.zone)}",
+                f"{counted_noun(peak.level, noun)}, {exact_instant(peak.at, zone)}",
             )
-            for peak in local_peaks
-            if peak.level
+            for peak in (explanation.peak, explanation.second_peak)
+            if peak and peak.level
         ],
         limit=None if cap is None else Limit(cap, "Cap"),
         header=("Day", "Highest", "Added", "Removed", "At the end"),
-        rows=list(_days(told, now)),
+        rows=list(_days(explanation, now)),
     )
 
 
-def _days(told: Explanation, now: datetime) -> Iterator[tuple[str, ...]]:
-    level, by_day = told.carried_in, told.days
-    today = now.astimezone(told.zone).date()
-    for day in told.month.days:
+def _days(explanation: Explanation, now: datetime) -> Iterator[tuple[str, ...]]:
+    count, by_day = explanation.carried_in, explanation.days
+    today = now.astimezone(explanation.zone).date()
+    for day in explanation.month.days:
         if day > today:
             return
         hours = by_day.get(day, [])
-        highest = max([level, *(hour.highest for hour in hours)])
-        level = hours[-1].level if hours else level
+        highest = max([count, *(hour.highest for hour in hours)])
+        count = hours[-1].closing if hours else count
         added, removed = sum(h.added for h in hours), sum(h.removed for h in hours)
-        name = f"{day.day} {day:%b}"
-        yield name, f"{highest:,}", f"{added:,}", f"{removed:,}", f"{level:,}"
+        yield f"{day.day} {day:%b}", f"{highest:,}", f"{added:,}", f"{removed:,}", f"{count:,}"

@@ -1,4 +1,4 @@
-"""Who was counted at the instant of a month's peak, by the names the log has of then."""
+"""The users or devices counted at a month's peak, with their names at that time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from core.schema import require_provider_schema
 from usage.explain.peaks import RULES_DIFFER, Explanation
 from usage.sql import statement
 
-COUNTED = statement("counted_at")
+COUNTED_AT_PEAK = statement("counted_at_peak")
 SORTS = ("name", "added")
 _ORDERS: Final = {
     "name": "lower(subject_name), id",
@@ -19,8 +19,8 @@ _ORDERS: Final = {
     "added": "id",
     "-added": "id DESC",
 }
-# The person's name and a removal since are of today: the log knows only what was typed then.
-_TODAY: Final = {
+# Events have the name at that time; a person's name and a later removal are read from the row.
+_CURRENT_ROW: Final = {
     Metric.USERS: "SELECT name, removed_at FROM tenants_manageduser",
     Metric.DEVICES: "SELECT serial_number AS name, removed_at FROM tenants_device",
 }
@@ -30,9 +30,9 @@ _TODAY: Final = {
 class Counted:
     """One user or device that was counted.
 
-    `name` is of then, `detail` of today: a user's own name, a device's serial number.
-    `removed_at` is when the row says that it left since. Before `added_at` of the peak, the removal
-    was entered later, when the month was closed already.
+    `name` is the one at that time; `detail` is current: a user's name or a device's serial number.
+    `removed_at` is a removal since; when it is before the peak, it was reported late, after the
+    month was closed.
     """
 
     subject_id: int
@@ -52,17 +52,17 @@ def counted_at_peak(
     limit: int | None = None,
     offset: int = 0,
 ) -> tuple[list[Counted], int]:
-    """Those counted at the instant of the peak whose name has `search` in it, and how many.
+    """The users or devices counted at the peak whose name contains `search`, and their number.
 
-    In one statement. The number is 0 when `offset` lies behind the last one. `sort` is one of
-    `SORTS`, falling after a minus.
+    One statement. The number is 0 when `offset` is beyond the last one. `sort` is one of `SORTS`,
+    descending with a minus before it.
     """
     require_provider_schema()
     event = explanation.peak.event
-    asked: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "organization_id": explanation.organization_id,
         "metric": explanation.metric.value,
-        # Right after the addition that made the peak; right before the month when carried in.
+        # Right after the addition that made the peak, or right before a month that carried it in.
         "at": event.at if event else explanation.starts_at + RULES_DIFFER,
         "id": event.event_id + 1 if event else 0,
         "before_day": None if event else explanation.month.first_day,
@@ -72,16 +72,12 @@ def counted_at_peak(
         "offset": offset,
     }
     order = _ORDERS[sort]
-    listed = COUNTED.format(
+    sql = COUNTED_AT_PEAK.format(
         order_of_all=order,
         order=order.replace("subject_name", "e.subject_name").replace("id", "e.id"),
-        today=_TODAY[explanation.metric],
+        current_row=_CURRENT_ROW[explanation.metric],
     )
     with connection.cursor() as cursor:
-        cursor.execute(listed, asked)
+        cursor.execute(sql, parameters)
         rows = cursor.fetchall()
-    counted = [
-        Counted(subject_id, name, added_at, added_by, via, detail or "", removed_at)
-        for subject_id, name, added_at, added_by, via, detail, removed_at, _ in rows
-    ]
-    return counted, rows[0][7] if rows else 0
+    return [Counted(*row[:7]) for row in rows], rows[0][7] if rows else 0

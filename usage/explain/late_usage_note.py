@@ -1,4 +1,4 @@
-"""What a month lacked because it was told late, in words."""
+"""The note on a month's page about usage that was reported late."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from usage.explain.peaks import Explanation
 from usage.formatting import counted_noun, exact_instant
 from usage.ledger.late_usage import LateUsageEvent, missing_usage
 
-SHOWN = 20
+LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class LateUsageNote:
-    """A sentence about the month, and who came or went when; `more` are not listed."""
+    """A sentence, and the late changes with their real instants; `more` are not listed."""
 
     sentence: str
     changes: tuple[tuple[str, str], ...]
@@ -19,33 +19,33 @@ class LateUsageNote:
 
 
 def late_usage_note(*, explanation: Explanation) -> LateUsageNote | None:
-    """The story of the explained month; None where nothing was told late of it."""
-    lacked = missing_usage(
+    """The note of the explained month; None without usage that was reported late."""
+    missing = missing_usage(
         organization_id=explanation.organization_id,
         metric=explanation.metric,
         month=explanation.month,
         zone=explanation.zone,
     )
-    if lacked is None:
+    if missing is None:
         return None
-    noun = explanation.metric.value
-    would, was = lacked.high_water_mark, explanation.high_water_mark
-    told = f"{counted_noun(len(lacked.changes), 'changes')} of this month came too late for its log"
-    end = "no more than was counted"
-    if would > was:
-        end = "the difference is a line of the next invoice"
-    end = f"With all of it the month would have had {would:,} {noun}: {end}."
+    number = counted_noun(len(missing.changes), "changes")
+    restated = f"{missing.high_water_mark:,} {explanation.metric.value}"
+    is_higher = missing.high_water_mark > explanation.high_water_mark
+    effect = (
+        "the difference is a line of the next invoice" if is_higher else "no more than was counted"
+    )
     return LateUsageNote(
-        sentence=f"{told}. {end}",
+        sentence=f"{number} of this month came too late to be counted in it. "
+        f"With all of it the month would have had {restated}: {effect}.",
         changes=tuple(
-            (_did(change), exact_instant(change.effective_at, explanation.zone))
-            for change in lacked.changes[:SHOWN]
+            (_change(change), exact_instant(change.effective_at, explanation.zone))
+            for change in missing.changes[:LISTED]
         ),
-        more=max(0, len(lacked.changes) - SHOWN),
+        more=max(0, len(missing.changes) - LISTED),
     )
 
 
-def _did(change: LateUsageEvent) -> str:
-    did = "added" if change.delta > 0 else "removed"
+def _change(change: LateUsageEvent) -> str:
+    verb = "added" if change.delta > 0 else "removed"
     by = f" by {change.actor_name}" if change.actor_name else ""
-    return f"{change.subject_name} {did}{by}"
+    return f"{change.subject_name} {verb}{by}"

@@ -1,4 +1,4 @@
-"""Where a number's explanation stands."""
+"""The address of a number's explanation."""
 
 from datetime import date
 
@@ -8,10 +8,9 @@ from core.metrics import Metric
 
 
 def explanation_path(*, organization_id: int, month: date, metric: str) -> str:
-    """The address, without the site, of why an organization's number of a month is what it is.
+    """The path of the page that explains an organization's number of a month.
 
-    `month` is its first day. Devices and active users have explanations; any other metric is
-    explained by its users.
+    `month` is its first day. Seats (`Metric.GREATER`) lead to the explanation of users.
     """
     if metric == Metric.ACTIVE_USERS:
         return reverse("active_users_explanation", args=[organization_id, f"{month:%Y-%m}"])

@@ -1,9 +1,8 @@
-"""Why a month's number is what it is: the addition that made the peak, and what came next to it.
+"""Explains a month's high-water mark: the addition that made the peak, and the second-highest peak.
 
-Definitions of local_peak, peak and runner-up: docs/decisions/0009.
+docs/decisions/0009 defines local peak, peak and second-highest peak.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,18 +14,17 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
 from usage.ledger.month_peaks import carried_in_of
-from usage.models import MonthlyUsage, UsageEvent
 from usage.sql import statement
 
 EXPLAIN_MONTH = statement("explain_month")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# No two tables of a zone's rules differ by more (month_freeze.py).
+# Two versions of tzdata differ by at most this (usage/ledger/month_freeze.py).
 RULES_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PeakEvent:
-    """Who was added when a level was reached, by whom, and the counts around it."""
+    """The addition that made a peak: its subject, its author, and the counts before and after."""
 
     event_id: int
     at: datetime
@@ -40,23 +38,12 @@ class PeakEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Peak:
-    """An organization's high-water mark of a month; `event` is None when it was carried in."""
-
-    organization_id: int
-    metric: Metric
-    carried_in: int
-    high_water_mark: int
-    event: PeakEvent | None
-
-
-@dataclass(frozen=True, slots=True)
 class LocalPeak:
-    """A level that the count rose to and did not pass before it fell, or the month ended.
+    """A count that additions reached and did not exceed before a removal or the month's end.
 
-    `event` is the addition that made it, None for the level the month began with. `until` is when
-    the next one left, None where nobody did. `together` additions were of the same instant, up to
-    this one. `times` is how many local_peaks of the month are of this level.
+    `event` is the addition that made it, None for the count carried in. `until` is the next
+    removal, None without one. `together` is the number of additions at the same instant up to this
+    one, `times` the number of local peaks of the month with this count.
     """
 
     level: int
@@ -68,10 +55,10 @@ class LocalPeak:
 
 
 class Hour(NamedTuple):
-    """The moves of one local hour: how high and low the count went and where it ended."""
+    """The events of one local hour: the count at its end, and the highest and lowest in it."""
 
     at: datetime
-    level: int
+    closing: int
     highest: int
     lowest: int
     added: int
@@ -80,9 +67,9 @@ class Hour(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A month of one organization: its peak, the runner-up, and all that moved.
+    """A month of one organization: its peak, the second-highest peak, and the hours with events.
 
-    Instants are of UTC; `ends_at` is the first one after the month.
+    Instants are in UTC; `ends_at` is the first one after the month.
     """
 
     organization_id: int
@@ -98,33 +85,33 @@ class Explanation:
 
     @property
     def high_water_mark(self) -> int:
-        """The most at any instant of the month."""
+        """The highest count at any instant of the month."""
         return self.peak.level
 
     @property
     def days(self) -> dict[date, list[Hour]]:
-        """The hours by local day; days without a move are left out."""
-        found: dict[date, list[Hour]] = {}
+        """The hours by local day; days without events are left out."""
+        days: dict[date, list[Hour]] = {}
         for hour in self.hours:
             day = hour.at.astimezone(self.zone).date()
-            # Every move of the month is on one of its days, whatever rules the zone has here.
+            # Python's tzdata may differ from the database's, which assigns events to months.
             day = min(max(day, self.month.first_day), self.month.last_day)
-            found.setdefault(day, []).append(hour)
-        return found
+            days.setdefault(day, []).append(hour)
+        return days
 
 
 def explain_month(
     *, organization_id: int, metric: Metric, month: Month, zone: ZoneInfo
 ) -> Explanation:
-    """Why the organization's high-water mark of the month is what it is.
+    """Explain the organization's high-water mark of the month.
 
-    Read from the event log alone, in one statement; in two for a month without a move, whose level
-    is the one carried in. A month that is not over is explained as far as it went. `zone` is the
-    billing zone. Source: docs/facts/product.md, Usage.
+    Reads the events alone, in one statement, or in two for a month without events, whose count is
+    the one carried in. The current month is explained up to now. `zone` is the billing zone.
+    Source: docs/facts/product.md, Usage.
     """
     require_provider_schema()
     starts_at, ends_at = month.starts_at(zone), month.ends_at(zone)
-    asked = {
+    parameters: dict[str, Any] = {
         "organization_id": organization_id,
         "metric": metric.value,
         "zone": zone.key,
@@ -133,7 +120,9 @@ def explain_month(
         "earliest": starts_at - RULES_DIFFER,
         "latest": ends_at + RULES_DIFFER,
     }
-    rows = _read_month(asked)
+    with connection.cursor() as cursor:
+        cursor.execute(EXPLAIN_MONTH, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
     local_peaks = [_local_peak(row) for row in rows if not row[0]]
     hours = tuple(
         Hour(EPOCH + timedelta(microseconds=row[10]), *row[3:8]) for row in rows if row[0]
@@ -161,27 +150,6 @@ def explain_month(
     )
 
 
-def peaks(
-    *, month: Month, metric: Metric, organization_ids: Iterable[int] | None = None
-) -> dict[int, Peak]:
-    """The peaks of a month by organization, in one statement.
-
-    Only organizations with a row: every one there was, once the month is closed; before, those
-    that changed in it.
-    """
-    rows = MonthlyUsage.objects.filter(month=month.first_day, metric=metric.value)
-    if organization_ids is not None:
-        rows = rows.filter(organization_id__in=organization_ids)
-    return {row.organization_id: _peak(row) for row in rows.select_related("peak_event")}
-
-
-def _read_month(asked: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(EXPLAIN_MONTH, asked)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
 def _local_peak(row: tuple[Any, ...]) -> LocalPeak:
     _, event_id, at, level, *_, until, times, together, subject_id, name, actor_id, actor, via = row
     event = PeakEvent(event_id, at, subject_id, name, actor_id, actor, via, level - 1, level)
@@ -189,47 +157,14 @@ def _local_peak(row: tuple[Any, ...]) -> LocalPeak:
 
 
 def _two_highest(local_peaks: list[LocalPeak]) -> tuple[LocalPeak, LocalPeak | None]:
-    """The peak and the runner-up: the highest first, the earlier of equals.
-
-    The opening one counts along with those of its level, which the database did not know.
-    """
-    opening = next((local_peak for local_peak in local_peaks if local_peak.event is None), None)
-    ranked = sorted(local_peaks, key=_rank)
-    if opening:
-        others = next((c.times for c in local_peaks if c.event and c.level == opening.level), 0)
+    """The two highest local peaks, the highest first; of equal ones the earlier first."""
+    # By id, not by instant: events that a close moved to the month's start share one instant.
+    ranked = sorted(local_peaks, key=lambda p: (-p.level, p.event.event_id if p.event else 0))
+    if opening := next((peak for peak in ranked if peak.event is None), None):
+        # The statement did not count the opening peak in the `times` of its level.
+        others = next((p.times for p in ranked if p.event and p.level == opening.level), 0)
         ranked = [
-            replace(local_peak, times=others + 1)
-            if local_peak.level == opening.level
-            else local_peak
-            for local_peak in ranked
+            replace(peak, times=others + 1) if peak.level == opening.level else peak
+            for peak in ranked
         ]
     return ranked[0], ranked[1] if len(ranked) > 1 else None
-
-
-def _rank(local_peak: LocalPeak) -> tuple[int, int]:
-    # By the log's order, not by instant: two may share one, after a month was closed.
-    return -local_peak.level, local_peak.event.event_id if local_peak.event else 0
-
-
-def _peak(row: MonthlyUsage) -> Peak:
-    return Peak(
-        organization_id=row.organization_id,
-        metric=Metric(row.metric),
-        carried_in=row.carried_in,
-        high_water_mark=row.high_water_mark,
-        event=None if row.peak_event is None else _peak_event(row.peak_event),
-    )
-
-
-def _peak_event(event: UsageEvent) -> PeakEvent:
-    return PeakEvent(
-        event_id=event.pk,
-        at=event.at,
-        subject_id=event.subject_id,
-        subject_name=event.subject_name,
-        actor_id=event.actor_id,
-        actor_name=event.actor_name,
-        via=event.via,
-        count_before=event.count_after - event.delta,
-        count_after=event.count_after,
-    )

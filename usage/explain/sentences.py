@@ -1,31 +1,31 @@
-"""A month's peak in plain sentences."""
+"""Sentences that explain a month's peak."""
 
 from datetime import datetime
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from usage.explain.peaks import Explanation, LocalPeak
-from usage.formatting import counted_noun, day_and_time, duration, ordinal, way_in
+from usage.explain.peaks import Explanation, PeakEvent
+from usage.formatting import counted_noun, day_and_time, duration, ordinal, via_text
 
 
 def peak_sentence(*, explanation: Explanation, organization: str, now: datetime) -> SafeString:
-    """Why the number is what it is, for somebody who has never heard of high-water marks."""
-    told, peak = explanation, explanation.peak
-    noun, month = told.metric.value, f"{told.month.first_day:%B %Y}"
+    """The explanation of the number, for readers who do not know what a high-water mark is."""
+    peak, noun = explanation.peak, explanation.metric.value
+    month = f"{explanation.month.first_day:%B %Y}"
     if peak.event:
         return format_html(
             "On {} {}: the {} {}{}.",
-            day_and_time(peak.at, told.zone),
-            _who_added_whom(peak),
+            day_and_time(peak.at, explanation.zone),
+            _addition(peak.event),
             ordinal(peak.level),
             noun.removesuffix("s"),
             ", and the last of {} added at once".format(f"{peak.together:,}")
             if peak.together > 1
             else "",
         )
-    is_over = told.ends_at <= now
-    if told.hours:
+    is_over = explanation.ends_at <= now
+    if explanation.hours:
         return format_html(
             "<bdi>{}</bdi> began {} with {} and {} more.",
             organization, month, counted_noun(peak.level, noun),
@@ -43,46 +43,42 @@ def peak_sentence(*, explanation: Explanation, organization: str, now: datetime)
     )  # fmt: skip
 
 
-def after_sentence(*, explanation: Explanation, now: datetime) -> str:
-    """How long the peak lasted, and whether it was reached again; empty where nothing moved."""
-    told, peak = explanation, explanation.peak
-    if not told.hours or not peak.level:
+def duration_sentence(*, explanation: Explanation, now: datetime) -> str:
+    """How long the peak lasted and how often it was reached; empty for a month without events."""
+    peak = explanation.peak
+    if not explanation.hours or not peak.level:
         return ""
-    until = peak.until or min(told.ends_at, now)
-    lasted = duration(until - peak.at)
+    lasted = duration((peak.until or min(explanation.ends_at, now)) - peak.at)
     if peak.until:
-        said = f"It lasted {lasted}, until {day_and_time(peak.until, told.zone)}."
-    elif told.ends_at <= now:
-        said = f"It lasted {lasted}, to the end of the month."
+        text = f"It lasted {lasted}, until {day_and_time(peak.until, explanation.zone)}."
+    elif explanation.ends_at <= now:
+        text = f"It lasted {lasted}, to the end of the month."
     else:
-        said = f"It has lasted {lasted}, and still does."
+        text = f"It has lasted {lasted} so far."
     if peak.times > 1:
-        said += f" {peak.level:,} was reached {peak.times:,} times; the first is shown."
-    return said
+        text += f" {peak.level:,} was reached {peak.times:,} times; the first is shown."
+    return text
 
 
 def second_peak_sentence(*, explanation: Explanation) -> SafeString:
-    """The highest level of another time, or why there is none."""
-    told, second = explanation, explanation.second_peak
-    if not told.hours:
-        return SafeString("There was none: nobody came or went.")
+    """The second-highest peak, or the reason why there is none."""
+    second, noun = explanation.second_peak, explanation.metric.value
+    if not explanation.hours:
+        return format_html("There was none: no {} were added or removed.", noun)
     if second is None:
         return SafeString("There was no second peak: the count rose to this one only.")
-    again = "Again " if second.level == told.peak.level else ""
-    level = f"{again}{counted_noun(second.level, told.metric.value)}"
+    again = "Again " if second.level == explanation.peak.level else ""
+    count = f"{again}{counted_noun(second.level, noun)}"
     if second.event is None:
-        return format_html("{}: the level that the month began with.", level)
-    return format_html(
-        "{} on {}, when {}.", level, day_and_time(second.at, told.zone), _who_added_whom(second)
-    )
+        return format_html("{}: the count that the month began with.", count)
+    at = day_and_time(second.at, explanation.zone)
+    return format_html("{} on {}, when {}.", count, at, _addition(second.event))
 
 
-def _who_added_whom(local_peak: LocalPeak) -> SafeString:
-    event = local_peak.event
-    assert event is not None  # noqa: S101 - the callers looked
+def _addition(event: PeakEvent) -> SafeString:
+    via = via_text(event.via)
     if not event.actor_name:
-        return format_html("<bdi>{}</bdi> was added {}", event.subject_name, way_in(event.via))
+        return format_html("<bdi>{}</bdi> was added {}", event.subject_name, via)
     return format_html(
-        "<bdi>{}</bdi> added <bdi>{}</bdi> {}",
-        event.actor_name, event.subject_name, way_in(event.via),
-    )  # fmt: skip
+        "<bdi>{}</bdi> added <bdi>{}</bdi> {}", event.actor_name, event.subject_name, via
+    )

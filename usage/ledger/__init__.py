@@ -1,1 +1,1 @@
-"""The append-only count log, its counters and its monthly rows."""
+"""The usage ledger: the append-only events, and the counters and months projected from them."""

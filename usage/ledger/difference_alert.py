@@ -1,4 +1,4 @@
-"""The alert about a usage ledger whose projections differ from its events."""
+"""The alert for a usage ledger whose projections differ from its events."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,35 +11,30 @@ from usage.formatting import counted_noun
 from usage.ledger.verify import Difference
 
 CAUSE = "ledger"
-# Differences that an alert spells out; the command lists them all.
-NAMED = 20
+# Differences in the alert's text; `manage.py verify_ledger` lists all.
+LISTED = 20
 
 
 def report_ledger_differences(*, differences: Sequence[Difference], now: datetime) -> None:
-    """Open the alert about the current provider's ledger, or resolve it when it agrees again.
+    """Open the alert for the current provider's ledger, or resolve it when there is no difference.
 
-    Repairs nothing: operations look at the differences before they run `manage.py rebuild_usage`.
+    Repairs nothing: operations read the differences before they run `manage.py rebuild_usage`.
     """
     if not differences:
         resolve_alert(cause=CAUSE, now=now)
         return
-    organizations = {difference.organization_id for difference in differences}
-    lines = [str(difference) for difference in differences[:NAMED]]
-    if len(differences) > NAMED:
-        lines.append(f"and {len(differences) - NAMED:,} more")
+    affected = len({difference.organization_id for difference in differences})
+    lines = [str(difference) for difference in differences[:LISTED]]
+    if len(differences) > LISTED:
+        lines.append(f"and {len(differences) - LISTED:,} more")
     raise_alert(
         condition=Condition(
             cause=CAUSE,
             kind=Kind.LEDGER,
             severity=Severity.CRITICAL,
-            title=_ledger_title(len(differences), len(organizations)),
+            title=f"The usage ledger of {counted_noun(affected, 'organizations')} does not agree: "
+            + counted_noun(len(differences), "differences"),
             text="\n".join(lines),
         ),
         now=now,
     )
-
-
-def _ledger_title(differences: int, organizations: int) -> str:
-    what = counted_noun(differences, "differences")
-    whose = counted_noun(organizations, "organizations")
-    return f"The usage ledger of {whose} does not agree: {what}"

@@ -1,7 +1,8 @@
-"""What was told late: additions and removals of a month that the log could not take any more.
+"""Usage reported late: events of a month that was closed, or had later events, when they arrived.
 
-The log places them in a later month (`UsageEvent.at`) and keeps what was claimed (`effective_at`).
-Closed months stay as they were billed; here is what they would have been (docs/decisions/0016).
+The ledger records them in a later month (`UsageEvent.at`) and stores their real instant
+(`effective_at`). Closed months stay as they were billed; this module computes what they would have
+been (docs/decisions/0016).
 """
 
 from dataclasses import dataclass
@@ -17,9 +18,7 @@ from usage.models import UsageEvent
 from usage.sql import statement
 
 RESTATED_MONTHS = statement("restated_months")
-
-
-LOG_STATE = """
+LEDGER_STATE = """
     SELECT (SELECT max(id) FROM usage_usageevent),
            EXISTS (SELECT FROM usage_usageevent WHERE effective_at IS NOT NULL)
                OR EXISTS (SELECT FROM usage_lateactivity)
@@ -27,24 +26,24 @@ LOG_STATE = """
 
 
 @dataclass(frozen=True, slots=True)
-class LogState:
-    """How far the log goes, None while it is empty, and whether anything was ever told late."""
+class LedgerState:
+    """The ledger's last event, None while it is empty, and whether anything was reported late."""
 
     last_event_id: int | None
     has_late: bool
 
 
-def log_state() -> LogState:
-    """The current provider's, in one statement; final while the books are locked."""
+def ledger_state() -> LedgerState:
+    """The current provider's state, in one statement; final while the ledger is locked."""
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(LOG_STATE)
-        return LogState(*cursor.fetchone())
+        cursor.execute(LEDGER_STATE)
+        return LedgerState(*cursor.fetchone())
 
 
 @dataclass(frozen=True, slots=True)
 class LateUsageEvent:
-    """One addition (+1) or removal (-1) told late: when it really was, and where it is counted."""
+    """An addition (+1) or removal (-1) reported late: its real instant and the recorded one."""
 
     event_id: int
     organization_id: int
@@ -56,17 +55,17 @@ class LateUsageEvent:
     subject_name: str
     actor_name: str
 
-    def concerns(self, month: Month, zone: ZoneInfo) -> bool:
-        """Whether the month lacked it: from the one it belongs to until it was counted."""
+    def is_missing_in(self, month: Month, zone: ZoneInfo) -> bool:
+        """Whether the month did not include it: from its real month until it was recorded."""
         return Month.of(self.effective_at, zone) <= month < Month.of(self.counted_at, zone)
 
 
 @dataclass(frozen=True, slots=True)
 class RestatedMonth:
-    """A month of one organization and metric with everything at its real instant.
+    """A month of one organization and metric with every event at its real instant.
 
-    `peak_…` say when and by whom the mark was first reached; None and empty when the month began
-    at it. It may lie below the mark that was counted: a removal was told late.
+    `peak_…` belong to the event that first reached the high-water mark; None and empty when it was
+    carried in. The mark may be below the counted one, when a removal was reported late.
     """
 
     organization_id: int
@@ -83,34 +82,33 @@ class RestatedMonth:
 def late_usage_events(
     *, organization_id: int | None = None, metric: Metric | None = None
 ) -> list[LateUsageEvent]:
-    """All there are in the current provider's log, or of one organization, as they really came."""
+    """The current provider's late events, or those of one organization, by their real instant."""
     require_provider_schema()
     events = UsageEvent.objects.filter(effective_at__isnull=False)
     if organization_id is not None:
         events = events.filter(organization=organization_id)
     if metric is not None:
         events = events.filter(metric=metric.value)
-    found = events.order_by("effective_at", "pk").values_list(
-        "pk",
-        "organization_id",
-        "organization__name",
-        "metric",
-        "delta",
-        "effective_at",
-        "at",
-        "subject_name",
-        "actor_name",
-    )
     return [
-        LateUsageEvent(pk, organization, name, Metric(of), delta, effective_at, at, subject, actor)
-        for pk, organization, name, of, delta, effective_at, at, subject, actor in found
-        if effective_at is not None
+        LateUsageEvent(
+            event.pk,
+            event.organization_id,
+            event.organization.name,
+            Metric(event.metric),
+            event.delta,
+            event.effective_at,
+            event.at,
+            event.subject_name,
+            event.actor_name,
+        )
+        for event in events.select_related("organization").order_by("effective_at", "pk")
+        if event.effective_at is not None
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class MissingUsage:
-    """What a month of one organization lacked, and the mark it would have had with it."""
+    """Late events that a month did not include, and its high-water mark with them."""
 
     changes: tuple[LateUsageEvent, ...]
     high_water_mark: int
@@ -119,53 +117,36 @@ class MissingUsage:
 def missing_usage(
     *, organization_id: int, metric: Metric, month: Month, zone: ZoneInfo
 ) -> MissingUsage | None:
-    """What was told late of an organization's month; None where nothing was, in one statement."""
-    told = [
+    """The late events that an organization's month did not include; None when there are none.
+
+    One statement when there are none, two otherwise.
+    """
+    changes = tuple(
         change
         for change in late_usage_events(organization_id=organization_id, metric=metric)
-        if change.concerns(month, zone)
-    ]
-    if not told:
+        if change.is_missing_in(month, zone)
+    )
+    if not changes:
         return None
-    marks = {
-        (each.organization_id, each.metric, each.month): each.high_water_mark
+    key = (organization_id, metric, month)
+    return next(
+        MissingUsage(changes, each.high_water_mark)
         for each in restated_months()
-    }
-    return MissingUsage(tuple(told), marks[organization_id, metric, month])
+        if (each.organization_id, each.metric, each.month) == key
+    )
 
 
 def restated_months() -> list[RestatedMonth]:
-    """Each month that lacked something told late, open or closed, as it would have been.
+    """Recompute every month affected by late usage events, open or closed, at their real instants.
 
-    In one statement over the logs of the organizations concerned; by month.
+    One statement over the events of the affected organizations; ordered by month.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
         cursor.execute(RESTATED_MONTHS)
-        return [_corrected(*row) for row in cursor.fetchall()]
-
-
-def _corrected(  # noqa: PLR0917 - the statement's columns
-    organization_id: int,
-    name: str,
-    metric: str,
-    month: datetime,
-    carried_in: int,
-    highest: int | None,
-    event_id: int | None,
-    at: datetime | None,
-    subject_name: str | None,
-    actor_name: str | None,
-) -> RestatedMonth:
-    was_passed = highest is not None and highest > carried_in
-    return RestatedMonth(
-        organization_id=organization_id,
-        organization_name=name,
-        metric=Metric(metric),
-        month=Month.of_day(month),
-        high_water_mark=highest if highest is not None and was_passed else carried_in,
-        peak_event_id=event_id if was_passed else None,
-        peak_at=at if was_passed else None,
-        peak_subject_name=(subject_name or "") if was_passed else "",
-        peak_actor_name=(actor_name or "") if was_passed else "",
-    )
+        return [
+            RestatedMonth(
+                organization_id, organization_name, Metric(metric), Month.of_day(month), *values
+            )
+            for organization_id, organization_name, metric, month, *values in cursor.fetchall()
+        ]

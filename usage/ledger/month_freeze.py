@@ -1,4 +1,4 @@
-"""Freezing a month: after it nothing is ever counted in that month again."""
+"""Freezes a month: afterwards no event is recorded in it."""
 
 import logging
 from datetime import datetime
@@ -14,12 +14,12 @@ from tenants.models import MeteringPolicy
 
 log = logging.getLogger(__name__)
 
-# Waits for whoever is counting, and holds off whoever comes next until the transaction ends.
+# Waits for transactions that are counting; later ones wait until this transaction ends.
 LOCK_LEDGER = "SELECT pg_advisory_xact_lock('usage_usageevent'::regclass::oid::bigint)"
 
 FILL_MONTH = """
     INSERT INTO usage_monthlyusage (organization_id, metric, month, carried_in, high_water_mark)
-    SELECT c.organization_id, c.metric, %(month)s, level.carried_in, level.carried_in
+    SELECT c.organization_id, c.metric, %(month)s, previous.carried_in, previous.carried_in
     FROM usage_organizationcounter c
     CROSS JOIN LATERAL (
         SELECT coalesce((
@@ -28,7 +28,7 @@ FILL_MONTH = """
                 AND l.month > %(month)s
             ORDER BY l.month LIMIT 1
         ), c.count) AS carried_in
-    ) level
+    ) previous
     WHERE NOT EXISTS (
         SELECT FROM usage_monthlyusage m
         WHERE m.organization_id = c.organization_id AND m.metric = c.metric
@@ -37,7 +37,7 @@ FILL_MONTH = """
     AND c.metric = ANY (%(metrics)s)
 """
 
-# Clocks are set by quarters of an hour; no two tables of rules differ by more than a day.
+# Clock changes are multiples of 15 minutes; two versions of tzdata differ by at most a day.
 FIRST_INSTANT = """
     SELECT min(i) FROM generate_series(
         %(end)s - interval '1 day', %(end)s + interval '1 day', interval '15 minutes') i
@@ -47,12 +47,12 @@ FIRST_INSTANT = """
 
 @transaction.atomic
 def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
-    """Close the books of a month; gives the instant they are closed through, the month's end.
+    """Close the ledger of a month; returns the month's end, through which it is closed.
 
-    Every organization has a row of both metrics afterwards. Events recorded from then on lie at the
-    month's end or later, whatever their rows say. Freezing a frozen month changes nothing. The lock
-    is held until the surrounding transaction ends, so that one should be short. Raises `ValueError`
-    for a zone that is not the billing zone.
+    Afterwards every organization has a row for both metrics, and new events are recorded at the
+    month's end or later, even when they happened earlier. Freezing a frozen month changes nothing.
+    The ledger stays locked until the surrounding transaction ends, so keep that short. Raises
+    `ValueError` for a zone that is not the billing zone.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
@@ -60,7 +60,7 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
         policy = MeteringPolicy.objects.current()
         if policy.billing_time_zone != zone.key:
             raise ValueError(f"Months are billed in {policy.billing_time_zone}, not in {zone.key}.")
-        end = _end_for_both(cursor, month=month, zone=zone)
+        end = _later_end(cursor, month=month, zone=zone)
         if policy.closed_through is not None and policy.closed_through >= end:
             return policy.closed_through
         cursor.execute(FILL_MONTH, {"month": month.first_day, "metrics": list(COUNTED)})
@@ -69,11 +69,12 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
     return end
 
 
-def _end_for_both(cursor: CursorWrapper, *, month: Month, zone: ZoneInfo) -> datetime:
+def _later_end(cursor: CursorWrapper, *, month: Month, zone: ZoneInfo) -> datetime:
     """The later of this process's and the database's end of the month.
 
-    Governments change clocks at short notice, and the two may know rules of different years. The
-    database decided in which month each event lies: closed before its end, it would add to it.
+    Governments change clocks at short notice, so the two may have different versions of tzdata. The
+    database assigns events to months: if the month closed before the database's end of it, later
+    events could still fall into it.
     """
     end = month.ends_at(zone)
     cursor.execute(FIRST_INSTANT, {"end": end, "zone": zone.key, "next": month.next.first_day})

@@ -1,10 +1,10 @@
-"""What organizations had in a month: peaks, levels carried in, and present counts, as sets.
+"""High-water marks, counts carried in and current counts of all organizations, as sets.
 
-The one rule of reading months: a month without a row had no event, so its level is the one that the
-next month with a row carried in, or the present count when there is none (docs/decisions/0004).
+The rule for months without a row: they had no event, so their count is the one that the next month
+with a row carried in, or the current count when there is none (docs/decisions/0004).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     class Usage(TypedDict):
-        """What `organizations_with_usage` adds to each."""
+        """The annotations of `organizations_with_usage`."""
 
         users: int
         devices: int
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     OrganizationWithUsage = WithAnnotations[Organization, Usage]
 
-LEVELS = """
+MONTH_PEAKS = """
     SELECT c.organization_id, c.metric,
            coalesce(m.carried_in, later.carried_in, c.count),
            coalesce(m.high_water_mark, later.carried_in, c.count),
@@ -57,8 +57,8 @@ LEVELS = """
 class MonthPeak:
     """One organization's month of one metric.
 
-    `peak_at` and `peak_event_id` say when and by whom the mark was first reached; both are None
-    when it was carried in.
+    `peak_at` and `peak_event_id` are those of the event that first reached the high-water mark;
+    None when it was carried in.
     """
 
     organization_id: int
@@ -70,49 +70,38 @@ class MonthPeak:
 
 
 def high_water_marks(*, month: Month, metrics: Sequence[Metric] = COUNTED) -> list[MonthPeak]:
-    """Every organization's level and peak of a month, of counted metrics, in one statement.
+    """Every organization's month for these counted metrics, in one statement.
 
-    Organizations come in order of id, removed ones too: what they had is still billed. A month
-    before an organization existed is 0; one that is not over counts what happened so far.
+    Organizations are ordered by id and include removed ones, whose usage is still billed. A month
+    before an organization existed is 0; the current month has the values so far.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(LEVELS, {"month": month.first_day, "metrics": list(metrics)})
-        return list(_read(cursor.fetchall()))
-
-
-def _read(
-    rows: list[tuple[int, str, int, int, datetime | None, int | None]],
-) -> Iterator[MonthPeak]:
-    for organization_id, metric, carried_in, high_water_mark, peak_at, peak_event_id in rows:
-        yield MonthPeak(
-            organization_id=organization_id,
-            metric=Metric(metric),
-            carried_in=carried_in,
-            high_water_mark=high_water_mark,
-            peak_at=peak_at,
-            peak_event_id=peak_event_id,
-        )
+        cursor.execute(MONTH_PEAKS, {"month": month.first_day, "metrics": list(metrics)})
+        return [
+            MonthPeak(organization_id, Metric(metric), *values)
+            for organization_id, metric, *values in cursor.fetchall()
+        ]
 
 
 def carried_in_of(*, organization_id: int, metric: Metric, month: Month) -> int:
-    """What an organization had when the month began, in one statement; 0 before it existed."""
+    """An organization's count at the start of the month, in one statement; 0 before it existed."""
     rows = MonthlyUsage.objects.filter(
         organization=OuterRef("organization"), metric=metric.value, month__gte=month.first_day
     ).order_by("month")
-    levels = OrganizationCounter.objects.annotate(
-        level=Coalesce(Subquery(rows.values("carried_in")[:1]), F("count"))
-    ).values_list("level", flat=True)
-    level: int = levels.get(organization=organization_id, metric=metric.value)
-    return level
+    counters = OrganizationCounter.objects.annotate(
+        carried_in=Coalesce(Subquery(rows.values("carried_in")[:1]), F("count"))
+    ).values_list("carried_in", flat=True)
+    carried_in: int = counters.get(organization=organization_id, metric=metric.value)
+    return carried_in
 
 
 def organizations_with_usage(*, month: Month) -> "QuerySet[OrganizationWithUsage]":
-    """The living organizations this person may see, with their usage as annotations.
+    """The current organizations that the user may see, annotated with their usage.
 
-    `users` and `devices` are the present counts; `this_month_hwm` and `last_month_hwm` the peaks of
-    users in `month` and in the month before, `this_month_devices_hwm` and `last_month_devices_hwm`
-    those of devices. All can be filtered and ordered by; nothing is counted per row.
+    `users` and `devices` are the current counts; `this_month_hwm` and `last_month_hwm` the
+    high-water marks of users in `month` and the month before, `this_month_devices_hwm` and
+    `last_month_devices_hwm` those of devices. Filters and ordering can use all of them.
     """
     organizations = Organization.objects.visible().alias(
         users_counter=_counter(Metric.USERS),
@@ -125,10 +114,12 @@ def organizations_with_usage(*, month: Month) -> "QuerySet[OrganizationWithUsage
     annotated = organizations.annotate(
         users=F("users_counter__count"),
         devices=F("devices_counter__count"),
-        last_month_hwm=_mark("users_last_month", Metric.USERS, month.previous),
-        this_month_hwm=_mark("users_this_month", Metric.USERS, month),
-        last_month_devices_hwm=_mark("devices_last_month", Metric.DEVICES, month.previous),
-        this_month_devices_hwm=_mark("devices_this_month", Metric.DEVICES, month),
+        last_month_hwm=_high_water_mark("users_last_month", Metric.USERS, month.previous),
+        this_month_hwm=_high_water_mark("users_this_month", Metric.USERS, month),
+        last_month_devices_hwm=_high_water_mark(
+            "devices_last_month", Metric.DEVICES, month.previous
+        ),
+        this_month_devices_hwm=_high_water_mark("devices_this_month", Metric.DEVICES, month),
     )
     return cast("QuerySet[OrganizationWithUsage]", annotated)
 
@@ -146,7 +137,7 @@ def _month(metric: Metric, month: Month) -> FilteredRelation:
     )
 
 
-def _mark(relation: str, metric: Metric, month: Month) -> Coalesce:
+def _high_water_mark(relation: str, metric: Metric, month: Month) -> Coalesce:
     later = MonthlyUsage.objects.filter(
         organization=OuterRef("pk"), metric=metric.value, month__gt=month.first_day
     ).order_by("month")

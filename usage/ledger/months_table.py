@@ -1,4 +1,4 @@
-"""Twelve months of many organizations: each one's high-water marks, and what they add up to."""
+"""A table of months by organization: high-water marks and their sums."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from core.schema import require_provider_schema
 from core.scope import visible_organizations
 from usage.sql import statement
 
-MONTH_MARKS = statement("month_marks")
+MONTHS_TABLE = statement("months_table")
 SORTS = ("name", "total")
 _ORDERS: Final = {
     "name": "lower(name), id",
@@ -24,18 +24,18 @@ _ORDERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class OrganizationMonths:
-    """One organization's marks, in the order of the months asked for; `total` is their sum."""
+    """One organization's high-water marks in the order of the months; `total` is their sum."""
 
     organization_id: int
     name: str
     is_removed: bool
-    marks: tuple[int, ...]
+    high_water_marks: tuple[int, ...]
     total: int
 
 
 @dataclass(frozen=True, slots=True)
 class MonthsTable:
-    """The asked organizations, and what all that match add up to, a month each and altogether."""
+    """A page of organizations, and the sums over all matching ones by month and in total."""
 
     months: tuple[Month, ...]
     matching: int
@@ -45,7 +45,7 @@ class MonthsTable:
 
 
 def last_months(*, month: Month, count: int = MONTHS_OF_A_YEAR) -> tuple[Month, ...]:
-    """So many months up to `month`, in order of time."""
+    """`count` months up to and including `month`, oldest first."""
     return tuple(month.plus(months=-back) for back in reversed(range(count)))
 
 
@@ -58,15 +58,15 @@ def months_table(
     limit: int | None = None,
     offset: int = 0,
 ) -> MonthsTable:
-    """The high-water marks of each organization this person may see, in one statement.
+    """The high-water marks of each organization that the user may see, in one statement.
 
-    Removed ones too where they had something in these months: it was billed. `search` is part of a
-    name; `sort` is one of `SORTS`, falling after a minus. Sums are over all that match, whatever
-    `limit` and `offset`.
+    Includes removed organizations that had usage in these months, as it was billed. `search` is a
+    part of the name; `sort` is one of `SORTS`, descending with a minus before it. Sums are over all
+    matching organizations, regardless of `limit` and `offset`.
     """
     require_provider_schema()
     ids = visible_organizations()
-    asked: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "months": [month.first_day for month in months],
         "metric": metric.value,
         "visible": None if ids is None else sorted(ids),
@@ -75,16 +75,16 @@ def months_table(
         "offset": offset,
     }
     with connection.cursor() as cursor:
-        cursor.execute(MONTH_MARKS.replace("{order}", _ORDERS[sort]), asked)
+        cursor.execute(MONTHS_TABLE.replace("{order}", _ORDERS[sort]), parameters)
         (matching, _, _, _, summed), *rows = cursor.fetchall()
-    totals = tuple(int(mark) for mark in summed or [0] * len(months))
+    totals = tuple(int(total) for total in summed or [0] * len(months))
     return MonthsTable(
         months=tuple(months),
         matching=matching,
         totals=totals,
         total=sum(totals),
         rows=tuple(
-            OrganizationMonths(pk, name, is_removed, tuple(marks), int(of_all))
-            for pk, name, is_removed, of_all, marks in rows
+            OrganizationMonths(pk, name, is_removed, tuple(high_water_marks), int(total))
+            for pk, name, is_removed, total, high_water_marks in rows
         ),
     )

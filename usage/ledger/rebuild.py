@@ -1,7 +1,7 @@
-"""Rebuilding what is projected from the event log: counters and monthly rows.
+"""Rebuilds the projections of the usage ledger: counters and months.
 
-The log is the truth and is never touched; nor are users and devices. What was billed of a closed
-month stays billed: its rows are rebuilt only where that is asked for by name.
+The events are the source of truth and stay unchanged, as do users and devices. A closed month was
+billed as it is: its rows are rebuilt only on explicit request.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ from django.db.backends.utils import CursorWrapper
 from core.actors import Actor
 from core.schema import require_provider_schema
 from tenants import audit
-from usage.active_users import rebuild
 from usage.ledger.difference_alert import report_ledger_differences
 from usage.ledger.month_freeze import LOCK_LEDGER
 from usage.ledger.verify import REPLAYED, Difference, verify_ledger
@@ -23,18 +22,21 @@ from usage.sql import statement
 
 REBUILD_COUNTERS = REPLAYED + statement("rebuild_counters")
 REBUILD_MONTHS = REPLAYED + statement("rebuild_months")
-# Refuse every statement that is not the counting's own (usage/migrations/sql/0002_metering.sql).
-GUARDS = rebuild.GUARDS | {
+# Also of closed months: the billed rows of active users never change, only their number could.
+REBUILD_ACTIVE_MONTHS = statement("rebuild_active_months")
+# Triggers that refuse statements other than those of the counting triggers.
+GUARDS = {
     "usage_organizationcounter": "usage_counter_by_counting",
     "usage_monthlyusage": "usage_month_by_counting",
+    "usage_activemonth": "usage_activemonth_by_counting",
 }
-# Differences that the audit log spells out.
-KEPT = 100
+# Differences that the audit entry lists.
+LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was wrong, how many rows were written anew, and what is still wrong."""
+    """The differences before and after, and the numbers of rows that were rewritten."""
 
     before: list[Difference]
     counters: int
@@ -44,11 +46,11 @@ class Rebuilt:
 
 @transaction.atomic
 def rebuild_usage(*, closed_too: bool, actor: Actor, now: datetime) -> Rebuilt:
-    """Write the current provider's counters and open months anew from the log.
+    """Rewrite the current provider's counters and open months from the events.
 
-    Holds the books' lock as closing a month does: whoever is counting is waited for, whoever comes
-    waits. Months that are closed stay as they were billed unless `closed_too`. Kept in the audit
-    log; the alert about the books is brought up to date. Books without a difference are left alone.
+    Locks the ledger as closing a month does: it waits for transactions that are counting, and later
+    ones wait for it. Closed months stay as they were billed unless `closed_too`. Writes an audit
+    entry and updates the alert. A ledger without differences is left unchanged.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
@@ -61,7 +63,9 @@ def rebuild_usage(*, closed_too: bool, actor: Actor, now: datetime) -> Rebuilt:
             cursor.execute(REBUILD_COUNTERS)
             counters = len(cursor.fetchall())
             cursor.execute(REBUILD_MONTHS, {"closed_too": closed_too})
-            months = len(cursor.fetchall()) + rebuild.rebuild_active_months(cursor)
+            months = len(cursor.fetchall())
+            cursor.execute(REBUILD_ACTIVE_MONTHS)
+            months += len(cursor.fetchall())
     after = verify_ledger()
     report_ledger_differences(differences=after, now=now)
     audit.record(
@@ -69,8 +73,8 @@ def rebuild_usage(*, closed_too: bool, actor: Actor, now: datetime) -> Rebuilt:
         action="usage.rebuilt",
         subject=f"{counters} counters and {months} months, {'with' if closed_too else 'without'} "
         "closed ones",
-        before={"differences": [str(each) for each in before[:KEPT]], "total": len(before)},
-        after={"differences": [str(each) for each in after[:KEPT]], "total": len(after)},
+        before={"differences": [str(each) for each in before[:LISTED]], "total": len(before)},
+        after={"differences": [str(each) for each in after[:LISTED]], "total": len(after)},
         now=now,
     )
     return Rebuilt(before, counters, months, after)
@@ -78,11 +82,11 @@ def rebuild_usage(*, closed_too: bool, actor: Actor, now: datetime) -> Rebuilt:
 
 @contextmanager
 def _unguarded(cursor: CursorWrapper) -> Iterator[None]:
-    """Let this transaction write what only counting writes; a rollback brings the guards back.
+    """Allow this transaction to write the projections; a rollback restores the triggers.
 
-    The tables are locked against every other writer from here to the end of the transaction.
+    The tables are locked against all other writers until the transaction ends.
     """
-    # Checks that are still to come would forbid changing the table.
+    # ALTER TABLE fails while deferred constraint checks are pending.
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     for table, guard in GUARDS.items():
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")

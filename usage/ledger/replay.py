@@ -1,13 +1,14 @@
-"""A month replayed from the event log alone, one event after the other: what verification trusts.
+"""Replays one month from the events alone, event by event, without any projection.
 
-Reads `delta`, the instants and the order of the log, and none of what the triggers projected from
-it: no count, no counter, no monthly row.
+Slow and simple on purpose: an independent computation of what triggers and SQL maintain. It does
+not read the counts in the events, the counters or the monthly rows.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -16,25 +17,18 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
 
-# In which month an instant lies is the database's to say (docs/decisions/0004).
-AS_COUNTED = """
-    SELECT e.organization_id, e.metric, e.id, e.delta, e.at,
-           date_trunc('month', e.at AT TIME ZONE p.billing_time_zone)::date,
+# The database assigns instants to months (docs/decisions/0004).
+EVENTS = """
+    SELECT e.organization_id, e.metric, e.id, e.delta, {at},
+           date_trunc('month', {at} AT TIME ZONE p.billing_time_zone)::date,
            e.subject_name, e.actor_name
     FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
     WHERE e.id <= coalesce(%(through)s, e.id)
-    ORDER BY e.organization_id, e.metric, e.id
+    ORDER BY e.organization_id, e.metric, {order}
 """
-AS_IT_WAS = """
-    SELECT e.organization_id, e.metric, e.id, e.delta, coalesce(e.effective_at, e.at),
-           date_trunc(
-               'month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone
-           )::date,
-           e.subject_name, e.actor_name
-    FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
-    WHERE e.id <= coalesce(%(through)s, e.id)
-    ORDER BY e.organization_id, e.metric, coalesce(e.effective_at, e.at), e.id
-"""
+BY_RECORDING = EVENTS.format(at="e.at", order="e.id")
+_REAL_INSTANT = "coalesce(e.effective_at, e.at)"
+BY_REAL_INSTANT = EVENTS.format(at=_REAL_INSTANT, order=f"{_REAL_INSTANT}, e.id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +47,41 @@ class ReplayedMonth:
 
 
 def replay_month(
-    *, month: Month, through_event: int | None = None, as_it_was: bool = False
+    *, month: Month, through_event: int | None = None, with_late_usage: bool = False
 ) -> dict[tuple[int, Metric], ReplayedMonth]:
-    """Each organization's month of each metric it ever had an event of, replayed.
+    """The replayed month of each organization and metric that ever had an event.
 
-    Up to the event `through_event`, or all of them. As the events were counted, or, `as_it_was`,
-    with those that were told late where they belong.
+    Reads the events up to `through_event`, or all. Late usage counts in the month that recorded it,
+    or, `with_late_usage`, at its real instant.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(AS_IT_WAS if as_it_was else AS_COUNTED, {"through": through_event})
+        cursor.execute(
+            BY_REAL_INSTANT if with_late_usage else BY_RECORDING, {"through": through_event}
+        )
         return {
             (organization_id, Metric(metric)): _replayed(
                 organization_id, Metric(metric), events, month.first_day
             )
-            for (organization_id, metric), events in groupby(_rows(cursor), key=_of_one)
+            for (organization_id, metric), events in groupby(cursor, key=itemgetter(0, 1))
         }
-
-
-def _rows(cursor: Any) -> Iterator[tuple[Any, ...]]:
-    while portion := cursor.fetchmany(5000):
-        yield from portion
-
-
-def _of_one(row: tuple[Any, ...]) -> tuple[int, str]:
-    return row[0], row[1]
 
 
 def _replayed(
     organization_id: int, metric: Metric, events: Iterator[tuple[Any, ...]], first_day: date
 ) -> ReplayedMonth:
-    level = 0
-    found: ReplayedMonth | None = None
+    count = 0
+    replayed: ReplayedMonth | None = None
     for _, _, event_id, delta, at, month, subject_name, actor_name in events:
         if month > first_day:
             break
-        if month == first_day and found is None:
-            found = ReplayedMonth(organization_id, metric, level, level, had_events=True)
-        level += delta
-        if found is not None and level > found.high_water_mark:
-            found = ReplayedMonth(
-                *(organization_id, metric, found.carried_in, level),
+        if month == first_day and replayed is None:
+            replayed = ReplayedMonth(organization_id, metric, count, count, had_events=True)
+        count += delta
+        if replayed is not None and count > replayed.high_water_mark:
+            replayed = ReplayedMonth(
+                *(organization_id, metric, replayed.carried_in, count),
                 *(event_id, at, subject_name, actor_name),
                 had_events=True,
             )
-    return found or ReplayedMonth(organization_id, metric, level, level)
+    return replayed or ReplayedMonth(organization_id, metric, count, count)

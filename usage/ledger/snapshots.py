@@ -1,4 +1,4 @@
-"""Daily snapshots: what every organization had at the end of each local day."""
+"""Daily snapshots of every organization's counts at the end of each local day."""
 
 import logging
 from collections.abc import Sequence
@@ -21,15 +21,16 @@ from usage.sql import statement
 
 log = logging.getLogger(__name__)
 
-TAKE_UNCHANGED, TAKE_CHANGED = statement("take_unchanged"), statement("take_changed")
+SNAPSHOT_UNCHANGED = statement("snapshot_unchanged")
+SNAPSHOT_CHANGED = statement("snapshot_changed")
 
-# How much of a longer gap one task makes up; the next hour's goes on from there.
+# After a longer gap, the next hourly task continues.
 DAYS_PER_TASK = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A provider's days that are over and have no snapshot yet, oldest first."""
+    """A provider's finished days without a snapshot, oldest first."""
 
     provider: Provider
     days: list[date]
@@ -37,7 +38,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a round over some providers did; failed are those without snapshot or check."""
+    """Snapshots taken for several providers; `failed_schemas` lack a snapshot or its check."""
 
     snapshots: int
     failed_schemas: list[str]
@@ -45,12 +46,13 @@ class Outcome:
 
 
 def take_snapshots(*, due: Sequence[Due], now: datetime) -> int:
-    """Record every organization of these providers at the end of the days that are due.
+    """Record every organization of these providers at the end of their due days.
 
-    One statement for each provider and day, all sent together in one transaction: the way there
-    and back would cost as much as the work. From the log where something happened since a day, so
-    one made up for shows its own figures. Gives how many days were recorded; one that was before is
-    left as it is. Raises `ValueError` for a day that is not over at `now`.
+    Sends one statement for each provider and day, all in one message and one transaction: separate
+    round trips would cost as much as the work. Organizations that changed after the day are read
+    from the events, so a late snapshot has the values of its day. Returns the number of days that
+    were recorded; existing snapshots are left unchanged. Raises `ValueError` for a day that is not
+    over at `now`.
     """
     days = [(each, day) for each in due for day in each.days]
     if not days:
@@ -58,15 +60,15 @@ def take_snapshots(*, due: Sequence[Due], now: datetime) -> int:
     taken = 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_script(cursor, days, now=now))
-        # The script bound schemas by itself: what the connection believes to be bound is not.
+        # The script changed the search path without the connection's knowledge: bind it again.
         connection.set_tenant(connection.tenant)
         for each, day in days:
-            cursor.nextset()  # that of SET LOCAL
+            cursor.nextset()  # skips the result of SET LOCAL
             run_id, changed_since = cursor.fetchone()
             cursor.nextset()
             if run_id is not None and changed_since:
                 with provider_schema(each.provider), connection.cursor() as own:
-                    own.execute(TAKE_CHANGED, _instants(each, day, now) | {"run_id": run_id})
+                    own.execute(SNAPSHOT_CHANGED, _instants(each, day, now) | {"run_id": run_id})
             taken += run_id is not None
     return taken
 
@@ -77,33 +79,33 @@ def _script(cursor: CursorWrapper, days: list[tuple[Due, date]], *, now: datetim
         for each, day in days
         for statement in (
             f"SET LOCAL search_path TO {connection.ops.quote_name(each.provider.schema_name)}",
-            cursor.mogrify(TAKE_UNCHANGED, _instants(each, day, now)),
+            cursor.mogrify(SNAPSHOT_UNCHANGED, _instants(each, day, now)),
         )
     )
 
 
 def _instants(due: Due, day: date, now: datetime) -> dict[str, date]:
-    if day > last_finished_day(now=now, zone=due.provider.billing_zone()):
-        raise ValueError(f"{day} is not over in {due.provider.billing_zone().key}.")
-    month = Month.of_day(day)
+    zone, month = due.provider.billing_zone(), Month.of_day(day)
+    if day > last_finished_day(now=now, zone=zone):
+        raise ValueError(f"{day} is not over in {zone.key}.")
     return {
         "day": day,
-        "start": day_starts_at(day=day, zone=due.provider.billing_zone()),
-        "end": day_ends_at(day=day, zone=due.provider.billing_zone()),
+        "start": day_starts_at(day=day, zone=zone),
+        "end": day_ends_at(day=day, zone=zone),
         "month": month.first_day,
-        "month_start": month.starts_at(due.provider.billing_zone()),
+        "month_start": month.starts_at(zone),
         "now": now,
     }
 
 
 def due_snapshots(*, providers: Sequence[Provider], now: datetime) -> list[Due]:
-    """The providers that miss days, from the day of their first organization on.
+    """The missing days of each provider, from the day of its first organization.
 
-    At most `DAYS_PER_TASK` days each, the oldest.
+    At most the oldest `DAYS_PER_TASK` days each; providers without missing days are left out.
     """
-    last = _ask_each(providers, "SELECT max(day) FROM", "usage_snapshotrun")
-    fresh = [provider for provider in providers if last[provider.schema_name] is None]
-    first = _ask_each(fresh, "SELECT min(created_at) FROM", "tenants_organization")
+    last = _select_from_each(providers, "SELECT max(day) FROM", "usage_snapshotrun")
+    without = [provider for provider in providers if last[provider.schema_name] is None]
+    first = _select_from_each(without, "SELECT min(created_at) FROM", "tenants_organization")
     due = []
     for provider in providers:
         schema, zone = provider.schema_name, provider.billing_zone()
@@ -113,18 +115,20 @@ def due_snapshots(*, providers: Sequence[Provider], now: datetime) -> list[Due]:
     return due
 
 
-def _ask_each(providers: Sequence[Provider], question: LiteralString, table: str) -> dict[str, Any]:
-    """One value from a table of every provider, in one statement."""
+def _select_from_each(
+    providers: Sequence[Provider], select: LiteralString, table: str
+) -> dict[str, Any]:
+    """The value that `select` reads from a table of every provider, by schema; one statement."""
     if not providers:
         return {}
-    ask = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {}, (" + question + " {})").format(
+    union = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {}, (" + select + " {})").format(
             sql.Literal(provider.schema_name), sql.Identifier(provider.schema_name, table)
         )
         for provider in providers
     )
     with connection.cursor() as cursor:
-        cursor.execute(ask)
+        cursor.execute(union)
         return dict(cursor.fetchall())
 
 
@@ -142,25 +146,25 @@ def _missing_days(
 
 
 def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outcome:
-    """Take all snapshots these providers miss, then check their books.
+    """Take the missing snapshots of these providers, then verify their ledgers.
 
-    All in one transaction, and in one for each provider when any of them fails: that one is logged
-    and left for the next round.
+    Runs in one transaction for all; if that fails, in one for each provider. A provider that fails
+    is logged and left to the next hourly task.
     """
     due = due_snapshots(providers=providers, now=now)
     try:
         taken = take_snapshots(due=due, now=now)
         failed: list[str] = []
     except DatabaseError:
-        log.warning("A snapshot failed: each of %s providers by itself", len(due))
+        log.warning("A snapshot failed: retrying each of %s providers alone", len(due))
         taken, failed = _take_one_by_one(due, now=now)
-    # Of those that failed too: wrong books may be why.
-    differences = {each.provider.schema_name: _check_ledger(each, now=now) for each in due}
-    unchecked = {schema for schema, found in differences.items() if found is None}
+    # Also for failed providers: a wrong ledger may be the cause.
+    differences = {each.provider.schema_name: _verify(each, now=now) for each in due}
+    unverified = {schema for schema, count in differences.items() if count is None}
     return Outcome(
         snapshots=taken,
-        failed_schemas=sorted(unchecked.union(failed)),
-        differences=sum(found or 0 for found in differences.values()),
+        failed_schemas=sorted(unverified.union(failed)),
+        differences=sum(count or 0 for count in differences.values()),
     )
 
 
@@ -176,21 +180,20 @@ def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, list[st
     return taken, failed
 
 
-def _check_ledger(due: Due, *, now: datetime) -> int | None:
-    """How many differences there are, None when nobody could look. An alert tells them, and nothing
-    is repaired.
+def _verify(due: Due, *, now: datetime) -> int | None:
+    """Verify the provider's ledger and update its alert.
+
+    Returns the number of differences, or None when verifying failed. Repairs nothing.
     """
     try:
         with provider_schema(due.provider), transaction.atomic():
             differences = verify_ledger()
             for difference in differences:
-                log.error("Books of %s: %s", due.provider.schema_name, difference)
+                log.error("Usage ledger of %s: %s", due.provider.schema_name, difference)
             if differences:
                 SnapshotRun.objects.filter(day=due.days[-1]).update(differences=len(differences))
             report_ledger_differences(differences=differences, now=now)
     except DatabaseError:
-        log.exception(
-            "The books of %s could not be checked; tomorrow again.", due.provider.schema_name
-        )
+        log.exception("The usage ledger of %s could not be verified", due.provider.schema_name)
         return None
     return len(differences)

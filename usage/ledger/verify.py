@@ -1,4 +1,4 @@
-"""Checking the books: the event log replayed against everything projected from it."""
+"""Verifies the usage ledger: replays the events and compares all projections with them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ VERIFY_LEDGER = REPLAYED + statement("verify_ledger")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A place where the log, replayed, and what is stored disagree."""
+    """A stored value that differs from the replayed events."""
 
     organization_id: int
     metric: Metric
@@ -30,11 +30,11 @@ class Difference:
 
 
 def verify_ledger() -> list[Difference]:
-    """Every difference in the current provider's books; an empty list when they are right.
+    """Every difference in the current provider's usage ledger; empty when it is correct.
 
-    Replays the whole log and compares counts, instants, counters, monthly rows with their peaks,
-    and the users and devices themselves. Changes nothing; sees one state of the database, so it may
-    run beside people at work.
+    Replays all events and compares counts, instants, counters, months with their peaks, and the
+    rows of users and devices. Changes nothing. One statement reads one state of the database, so it
+    is safe while people work.
     """
     require_provider_schema()
     with connection.cursor() as cursor:

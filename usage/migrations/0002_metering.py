@@ -6,7 +6,7 @@ from core.sql_migrations import run_sql_beside
 
 
 class Migration(migrations.Migration):
-    """Reversible; nothing is counted without it."""
+    """Reversible; without it nothing is counted."""
 
     dependencies = [("usage", "0001_initial"), ("tenants", "0001_initial")]
 

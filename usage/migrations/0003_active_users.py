@@ -6,7 +6,7 @@ from core.sql_migrations import run_sql_beside
 
 
 class Migration(migrations.Migration):
-    """Reversible; no active user is counted without it."""
+    """Reversible; without it no active user is counted."""
 
     dependencies = [("usage", "0002_metering")]
 

@@ -1,4 +1,4 @@
-"""The usage ledger, its projections, active users, forecasts and drafts: a provider's schema."""
+"""The usage ledger and its projections, active users, forecast trials and draft caps."""
 
 from usage.models.active_users import ActiveMonth, ActiveUser, LateActivity
 from usage.models.cap_drafts import DraftCap

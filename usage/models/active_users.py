@@ -1,4 +1,4 @@
-"""Who was active in a month, how many that makes, and what was told too late to count."""
+"""Active users of a month, their number, and activity that was reported after the close."""
 
 from typing import ClassVar
 
@@ -8,10 +8,10 @@ from tenants.models import ManagedUser, Organization
 
 
 class ReportedActivity(models.Model):
-    """A user seen in a month of an organization, and who told it in which way.
+    """A user who was active in a month, the reporter and the way of the report.
 
-    `month` is the first day of the billing month in the provider's billing zone. The user's row is
-    never deleted, and the trigger looked that it is of this organization.
+    `month` is the first day of the billing month in the provider's billing zone. The foreign key to
+    the user has no constraint: users are never deleted, and a trigger checks the organization.
     """
 
     organization = models.ForeignKey(
@@ -34,10 +34,10 @@ class ReportedActivity(models.Model):
 
 
 class ActiveUser(ReportedActivity):
-    """One active user of a month, counted once: the rows of a month are its number.
+    """One active user of an organization and month; the number of rows is what is billed.
 
-    `first_seen_at` is the earliest instant that was told before the month was closed. Counted by
-    triggers (usage/migrations/sql/0003_active_users.sql) on every way in; never deleted.
+    `first_seen_at` is the earliest instant reported before the month was closed. Triggers count the
+    rows on every insert (usage/migrations/sql/0003_active_users.sql); rows are never deleted.
     """
 
     first_seen_at = models.DateTimeField()
@@ -54,10 +54,10 @@ class ActiveUser(ReportedActivity):
 
 
 class ActiveMonth(models.Model):
-    """How many users of an organization were active in a month: the row that reporters lock.
+    """The number of active users of an organization and month; the row that reporters lock.
 
-    A projection of `ActiveUser`, written by its triggers only; a month without a row had nobody.
-    No first instant of the month lies after `latest_at`.
+    A projection of `ActiveUser` that only its triggers write. A month without a row has no active
+    users. `latest_at` is at or after every `first_seen_at` of the month.
     """
 
     organization = models.ForeignKey(
@@ -79,9 +79,9 @@ class ActiveMonth(models.Model):
 
 
 class LateActivity(ReportedActivity):
-    """A user told to have been active in a month that was closed by then, and not counted in it.
+    """Activity of a user in a month that was closed when it was reported; not counted in it.
 
-    The closed month keeps its number (docs/decisions/0006); this is only appended.
+    The closed month keeps its number (docs/decisions/0006). Append-only.
     """
 
     seen_at = models.DateTimeField()
@@ -94,4 +94,4 @@ class LateActivity(ReportedActivity):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} told late of {self.month:%Y-%m}"
+        return f"{self.user_id} active in {self.month:%Y-%m}, reported late"

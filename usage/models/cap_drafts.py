@@ -1,4 +1,4 @@
-"""The caps somebody is thinking about: kept until they are applied or thrown away."""
+"""Draft caps of an administrator, stored until they are applied or discarded."""
 
 from typing import ClassVar
 
@@ -10,19 +10,19 @@ from tenants.models import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
 
 
 class DraftCapQuerySet(models.QuerySet["DraftCap"]):
-    """Draft caps, asked in the domain's words."""
+    """Queries for draft caps."""
 
     def of(self, *, user_id: int) -> "DraftCapQuerySet":
-        """One administrator's draft, of living organizations that they may see."""
+        """One administrator's draft, limited to current organizations that they may see."""
         drafts = self.filter(user_id=user_id, organization__removed_at=None)
         ids = visible_organizations()
         return drafts if ids is None else drafts.filter(organization_id__in=ids)
 
 
 class DraftCap(models.Model):
-    """An organization's cap in an administrator's draft; None lifts it.
+    """An organization's cap in an administrator's draft; None lifts the cap.
 
-    `cap_when_drafted` is what the cap was then: applying tells when somebody has changed it since.
+    `cap_when_drafted` is the cap at that time: applying the draft fails when it has changed since.
     """
 
     user_id = models.BigIntegerField()

@@ -1,4 +1,4 @@
-"""How good forecasts of past months were: found by looking back, kept once a month is over."""
+"""Forecasts of past months beside the actual values, computed once after each month."""
 
 from typing import ClassVar
 
@@ -8,12 +8,12 @@ from core.metrics import Metric
 
 
 class ForecastTrial(models.Model):
-    """A past month as it would have been forecast on one of its days, beside what it came to.
+    """A past month's forecast as of one of its days, and the month's actual value.
 
-    Totals are of all organizations' high-water marks, or of their active users; the errors are sums
-    over the organizations of how far the forecast, the peak so far ("last value") and the mark of
-    the month before ("last month", never below the peak so far) were off. Nothing of the month
-    after that day was known.
+    Totals are sums of all organizations' high-water marks, or of their active users. The errors are
+    sums over the organizations of the absolute errors of the forecast, of the peak so far ("last
+    value") and of the previous month's value, but at least the peak so far ("last month"). The
+    forecast uses no data from after that day.
     """
 
     basis = models.CharField(max_length=10, choices=Metric)

@@ -1,4 +1,4 @@
-"""What the counting triggers write (usage/migrations/sql/0002_metering.sql)."""
+"""The usage ledger that triggers write (usage/migrations/sql/0002_metering.sql)."""
 
 from typing import ClassVar
 
@@ -9,9 +9,9 @@ from tenants.models import Organization
 
 
 class OrganizationCounter(models.Model):
-    """How many of a metric an organization has now: the row that adders lock.
+    """An organization's current count of a metric; the row that additions lock.
 
-    A projection of the event log, written by triggers only.
+    A projection of the events that only triggers write.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
@@ -31,11 +31,11 @@ class OrganizationCounter(models.Model):
 
 
 class UsageEvent(models.Model):
-    """One user or device that came (+1) or went (-1). Append-only, and the truth.
+    """The addition (+1) or removal (-1) of one user or device. Append-only; the source of truth.
 
-    Order within an organization and metric is that of `id`; `at` never falls along it.
-    `effective_at` is when it really happened, kept only where that lies in an earlier month than
-    `at`: usage reported late.
+    Events of an organization and metric are ordered by `id`, and `at` never decreases in this
+    order. `effective_at` is the real instant, set only when it is in an earlier month than `at`:
+    usage reported late.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)

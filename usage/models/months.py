@@ -1,4 +1,4 @@
-"""Peaks of months and daily snapshots, projected from the ledger."""
+"""Months and daily snapshots, projected from the ledger."""
 
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from usage.models.ledger import UsageEvent
 
 
 class MonthlyUsage(models.Model):
-    """An organization's month of one metric: level carried in, peak, and what made the peak.
+    """An organization's month of one metric: count carried in, high-water mark, and its event.
 
     `month` is the first day of the billing month in the provider's billing zone. A month without
-    events has a row only once it is closed: until then its level is the one carried in. The peak's
-    instant and event are the first at which it was reached; None when it was carried in.
+    events gets a row when it is closed; until then its count is the one carried in. `peak_at` and
+    `peak_event` are those that first reached the high-water mark; None when it was carried in.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
@@ -39,10 +39,10 @@ class MonthlyUsage(models.Model):
 
 
 class DailySnapshot(models.Model):
-    """An organization's counts at the end of a day in the billing zone, and its month's peaks.
+    """An organization's counts at the end of a local day, and the month's high-water marks so far.
 
-    `active_users` were active from the month's start to the day's end, as far as reported when the
-    snapshot was taken.
+    Days are those of the billing zone. `active_users` were active from the month's start to the
+    day's end, as far as reported when the snapshot was taken.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
@@ -63,9 +63,9 @@ class DailySnapshot(models.Model):
 
 
 class SnapshotRun(models.Model):
-    """One day's snapshot of this provider, never done twice.
+    """The snapshot of one day for this provider, taken once.
 
-    `differences` is how many places the check of the books after it found wrong.
+    `differences` is the number of errors that `verify_ledger` found after it.
     """
 
     day = models.DateField(unique=True)

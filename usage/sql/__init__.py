@@ -1,8 +1,8 @@
-"""SQL of usage that is too long to stand among Python."""
+"""Long SQL statements of usage, one file each."""
 
 from pathlib import Path
 
 
 def statement(name: str) -> str:
-    """The text of the file `name`.sql in this folder."""
+    """The content of `name`.sql in this folder."""
     return (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,5 +1,5 @@
--- One organization's month of one metric, read once: every local hour in which something moved, and
--- the two highest local_peaks that an addition made (docs/decisions/0009).
+-- One organization's month of one metric in one pass: every local hour with events, and the two highest
+-- local peaks that an addition made (docs/decisions/0009).
 WITH moves AS MATERIALIZED (
     SELECT id, at, delta, count_after, subject_id, subject_name, actor_id, actor_name, via,
            lead(delta) OVER in_order AS next_delta, lead(at) OVER in_order AS next_at,
@@ -7,14 +7,14 @@ WITH moves AS MATERIALIZED (
     FROM usage_usageevent
     WHERE organization_id = %(organization_id)s AND metric = %(metric)s
         AND at >= %(earliest)s AND at < %(latest)s
-        -- The database decided in which month each event lies, and may know other rules of the zone.
+        -- The database assigns events to months, and its tzdata may differ from Python's.
         AND at AT TIME ZONE %(zone)s >= %(first_day)s AND at AT TIME ZONE %(zone)s < %(next_first_day)s
     WINDOW in_order AS (ORDER BY at, id)
 ), hours AS (
     SELECT min(id) AS id, min(at) AS at,
            (min(ARRAY[id, count_after - delta]))[2] AS opening,
            (min(ARRAY[id, delta]))[2] AS first_delta,
-           (max(ARRAY[id, count_after]))[2] AS level,
+           (max(ARRAY[id, count_after]))[2] AS closing,
            max(count_after) AS highest, min(count_after) AS lowest,
            count(*) FILTER (WHERE delta = 1) AS added, count(*) FILTER (WHERE delta = -1) AS removed
     FROM moves GROUP BY date_trunc('hour', at AT TIME ZONE %(zone)s)
@@ -23,8 +23,8 @@ WITH moves AS MATERIALIZED (
     FROM moves WHERE delta = 1 AND next_delta IS DISTINCT FROM 1
     ORDER BY count_after DESC, id LIMIT 2
 )
--- Microseconds since 1970 of an hour: to read a month of instants would take longer than all this.
-SELECT true, id, NULL::timestamptz, level, highest, lowest, added, removed, opening, first_delta,
+-- Hours as microseconds since 1970: converting a month of timestamps would take longer than the query.
+SELECT true, id, NULL::timestamptz, closing, highest, lowest, added, removed, opening, first_delta,
        (extract(epoch FROM at) * 1000000)::bigint, NULL::timestamptz, NULL::bigint, NULL::bigint,
        NULL::bigint, NULL, NULL::bigint, NULL, NULL
 FROM hours

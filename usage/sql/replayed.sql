@@ -1,5 +1,5 @@
--- The log of the current schema replayed: what counters and months follow from it. The beginning of a
--- statement, for those that compare with it and those that write it.
+-- The counters and months that follow from the events of the current schema. The beginning of a
+-- statement that compares them with the stored ones, or writes them.
 WITH log AS (
     SELECT e.*, sum(e.delta) OVER in_order AS level, lag(e.at) OVER in_order AS previous_at,
            date_trunc('month', e.at AT TIME ZONE p.billing_time_zone)::date AS month
@@ -21,7 +21,7 @@ WITH log AS (
            CASE WHEN highest > carried_in THEN highest_id END AS peak_event_id
     FROM opened
     UNION ALL
-    -- A closed month without events holds the level before it.
+    -- A closed month without events has the count from before it.
     SELECT m.organization_id, m.metric, m.month, before.level, before.level, NULL, NULL
     FROM usage_monthlyusage m
     JOIN tenants_meteringpolicy p ON p.id = 1

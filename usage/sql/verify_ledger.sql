@@ -1,6 +1,6 @@
--- Behind replayed.sql: every place where something else says otherwise than the log:
--- (organization_id, metric, what, expected, found). One statement, so one snapshot.
-, rows_there AS (
+-- Follows replayed.sql: every stored value that differs from the events, as (organization_id, metric,
+-- what, expected, found). One statement, so one snapshot of the database.
+, subject_rows AS (
     SELECT 'users' AS metric, id, organization_id, removed_at FROM tenants_manageduser
     UNION ALL
     SELECT 'devices', id, organization_id, removed_at FROM tenants_device
@@ -35,7 +35,7 @@ SELECT coalesce(r.organization_id, s.organization_id), coalesce(r.metric, s.metr
               (r.id IS NOT NULL)::int, (r.removed_at IS NOT NULL)::int),
        format('organization %s: added %s, removed %s times', s.organization_id,
               coalesce(s.times_added, 0), coalesce(s.times_removed, 0))
-FROM subjects s FULL JOIN rows_there r ON r.metric = s.metric AND r.id = s.subject_id
+FROM subjects s FULL JOIN subject_rows r ON r.metric = s.metric AND r.id = s.subject_id
 WHERE (r.organization_id, r.organization_id, (r.id IS NOT NULL)::int, (r.removed_at IS NOT NULL)::int)
     IS DISTINCT FROM (s.organization_id, s.also_in, s.times_added, s.times_removed)
 UNION ALL

@@ -1,1 +1,1 @@
-"""Pages about usage: the provider's, and an organization's own."""
+"""The pages of usage."""

@@ -1,187 +1,26 @@
-"""Why a month's number is what it is: for the provider, and for an organization itself."""
+"""The page that explains a month's high-water mark, and its CSV file."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils import timezone
-from django.views.decorators.http import require_safe
 
-from accounts.policies import requires
 from accounts.requests import PortalRequest
-from accounts.roles import Permission
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
-from core.months import Month
-from tenants.access import metered_organization_or_404
 from tenants.models import MeteringPolicy
-from tenants.views.organization_scope import OrganizationScope, own_pages
+from tenants.views.organization_scope import OrganizationScope
 from usage.explain.chart import month_chart
 from usage.explain.counted_at_peak import SORTS, Counted, counted_at_peak
 from usage.explain.late_usage_note import late_usage_note
 from usage.explain.peaks import Explanation, explain_month
-from usage.explain.sentences import after_sentence, peak_sentence, second_peak_sentence
-from usage.formatting import exact_instant, way_in
+from usage.explain.sentences import duration_sentence, peak_sentence, second_peak_sentence
+from usage.formatting import exact_instant, via_text
+from usage.views.scoped import ScopedMonth, local_iso, metered
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What an address asks for: a month of an organization, and of which metric."""
-
-    scope: OrganizationScope
-    month: Month
-    metric: Metric
-    zone: ZoneInfo
-    now: datetime
-
-    @classmethod
-    def of(cls, request: PortalRequest, scope: OrganizationScope, month: str) -> "Asked":
-        """404 for what is no month, and for one that has not begun."""
-        now, zone = timezone.now(), request.provider.billing_zone()
-        try:
-            asked_month = Month.parse(month)
-        except ValueError:
-            raise Http404 from None
-        if asked_month > Month.of(now, zone):
-            raise Http404
-        is_devices = request.GET.get("metric") == Metric.DEVICES
-        metric = Metric.DEVICES if is_devices else Metric.USERS
-        return cls(scope, asked_month, metric, zone, now)
-
-    def explained(self) -> Explanation:
-        """The month's explanation."""
-        return explain_month(
-            organization_id=self.scope.organization.pk,
-            metric=self.metric,
-            month=self.month,
-            zone=self.zone,
-        )
-
-    def url(self, name: str, *, month: Month | None = None, metric: Metric | None = None) -> str:
-        """The address of this page, or of its CSV, for a month and metric."""
-        parameters: dict[str, Any] = {"month": str(month or self.month)}
-        if not self.scope.is_own:
-            parameters["organization_id"] = self.scope.organization.pk
-        address = reverse(f"own_{name}" if self.scope.is_own else name, kwargs=parameters)
-        wanted = metric or self.metric
-        return address if wanted == Metric.USERS else f"{address}?metric={wanted.value}"
-
-    def beside(self, months: int) -> tuple[date, str]:
-        """The month so many later, by its first day, and the address of its page."""
-        month = self.month.plus(months=months)
-        return month.first_day, self.url("usage_explanation", month=month)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the month is not over."""
-        return self.month.ends_at(self.zone) > self.now
-
-    @property
-    def cap(self) -> int | None:
-        """The limit in force, of the running month only: past ones are no part of the log."""
-        if self.metric != Metric.USERS or not self.is_running:
-            return None
-        free = MeteringPolicy.objects.current().free_user_limit
-        limits = [each for each in (self.scope.organization.user_cap, free) if each is not None]
-        return min(limits, default=None)
-
-
-def _counted_page(listing: Listing, explanation: Explanation) -> Page[Any]:
-    """The asked page, or the last there is; one statement unless a search has fewer pages."""
-    total, number = explanation.high_water_mark, 1
-    if total:
-        number = Paginator(range(total), ROWS_PER_PAGE).get_page(listing.page).number
-    rows, found = _counted(listing, explanation, number) if total else ([], 0)
-    if not rows and number > 1:
-        number = 1
-        rows, found = _counted(listing, explanation, number)
-    page: Page[Any] = Paginator(range(found), ROWS_PER_PAGE).page(number)
-    page.object_list = rows
-    return page
-
-
-def _counted(listing: Listing, explanation: Explanation, number: int) -> tuple[list[Counted], int]:
-    return counted_at_peak(
-        explanation=explanation,
-        search=listing.search,
-        sort=listing.sort,
-        limit=ROWS_PER_PAGE,
-        offset=(number - 1) * ROWS_PER_PAGE,
-    )
-
-
-def _context(request: PortalRequest, asked: Asked) -> dict[str, Any]:
-    listing = Listing.of(request, sorts=SORTS, default_sort="-added")
-    explanation = asked.explained()
-    page = _counted_page(listing, explanation)
-    organization, now = asked.scope.organization, asked.now
-    has_previous = asked.month > Month.of(organization.created_at, asked.zone)
-    peak, second = explanation.peak, explanation.second_peak
-    return {
-        "scope": asked.scope,
-        "organization": organization,
-        "asked": asked,
-        "explanation": explanation,
-        "is_running": asked.is_running,
-        "noun": asked.metric.value,
-        "month": asked.month.first_day,
-        "zone": asked.zone.key,
-        "why": peak_sentence(explanation=explanation, organization=organization.name, now=now),
-        "after": after_sentence(explanation=explanation, now=now),
-        "second_peak": second_peak_sentence(explanation=explanation),
-        "peak_at": exact_instant(peak.at, asked.zone),
-        "second_at": exact_instant(second.at, asked.zone) if second else "",
-        "way_in": way_in(peak.event.via) if peak.event else "",
-        "late": late_usage_note(explanation=explanation),
-        "chart": month_chart(explanation=explanation, cap=asked.cap, now=now),
-        "listing": listing,
-        "page": page,
-        "tabs": [
-            (metric.label, asked.url("usage_explanation", metric=metric)) for metric in COUNTED
-        ],
-        "path": request.path,
-        "here": asked.url("usage_explanation"),
-        "csv_url": asked.url("usage_explanation_csv"),
-        "previous": asked.beside(-1) if has_previous else None,
-        "next": None if asked.is_running else asked.beside(1),
-    }
-
-
-def _page(request: PortalRequest, scope: OrganizationScope, month: str) -> HttpResponse:
-    partial = request.htmx.target == "counted"
-    template = "usage/_counted_at_peak.html" if partial else "usage/explain.html"
-    return render(request, template, _context(request, Asked.of(request, scope, month)))
-
-
-def _csv(request: PortalRequest, scope: OrganizationScope, month: str) -> HttpResponse:
-    asked = Asked.of(request, scope, month)
-    explanation = asked.explained()
-    counted, _ = counted_at_peak(explanation=explanation, sort="added")
-    peak, zone = explanation.peak, asked.zone
-    organization = asked.scope.organization
-    whole = (
-        *(organization.pk, organization.name, str(asked.month), asked.metric.value),
-        *(peak.level, _iso(peak.at, zone), peak.event.count_before if peak.event else peak.level),
-    )
-    rows = (
-        (
-            *whole,
-            *(each.subject_id, each.name, each.detail, _iso(each.added_at, zone)),
-            *(each.added_by, each.via, _iso(each.removed_at, zone)),
-            "yes" if peak.event and peak.event.subject_id == each.subject_id else "",
-        )
-        for each in counted
-    )
-    name = f"why-{organization.pk}-{asked.month}-{asked.metric.value}.csv"
-    return csv_response(filename=name, header=CSV_HEADER, rows=rows)
-
-
+PAGE = "usage_explanation"
 CSV_HEADER = (
     "Organization ID",
     "Organization",
@@ -201,38 +40,108 @@ CSV_HEADER = (
 )
 
 
-def _iso(at: datetime | None, zone: ZoneInfo) -> str:
-    return "" if at is None else at.astimezone(zone).isoformat()
+@metered
+def usage_explanation(request: PortalRequest, scope: OrganizationScope, month: str) -> HttpResponse:
+    """The explanation of an organization's month; only its table for htmx."""
+    partial = request.htmx.target == "counted"
+    template = "usage/_counted_at_peak.html" if partial else "usage/explain.html"
+    return render(request, template, _context(request, ScopedMonth.of(request, scope, month)))
 
 
-def _provider_scope(request: PortalRequest, organization_id: int) -> OrganizationScope:
-    organization = metered_organization_or_404(organization_id=organization_id)
-    return OrganizationScope.of_provider(request, organization)
+@metered
+def usage_explanation_csv(
+    request: PortalRequest, scope: OrganizationScope, month: str
+) -> HttpResponse:
+    """All users or devices counted at the peak, in the order of their addition."""
+    requested = ScopedMonth.of(request, scope, month)
+    explanation = _explain(requested)
+    counted, _ = counted_at_peak(explanation=explanation, sort="added")
+    peak, zone, organization = explanation.peak, requested.zone, scope.organization
+    first_cells = (
+        *(organization.pk, organization.name, str(requested.month), requested.metric.value),
+        *(peak.level, local_iso(peak.at, zone)),
+        peak.event.count_before if peak.event else peak.level,
+    )
+    rows = (
+        (
+            *first_cells,
+            *(each.subject_id, each.name, each.detail, local_iso(each.added_at, zone)),
+            *(each.added_by, each.via, local_iso(each.removed_at, zone)),
+            "yes" if peak.event and peak.event.subject_id == each.subject_id else "",
+        )
+        for each in counted
+    )
+    name = f"why-{organization.pk}-{requested.month}-{requested.metric.value}.csv"
+    return csv_response(filename=name, header=CSV_HEADER, rows=rows)
 
 
-@requires(Permission.VIEW_USAGE)
-@require_safe
-def usage_explanation(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
-    """Why an organization's number of a month is what it is; also of a removed organization."""
-    return _page(request, _provider_scope(request, organization_id), month)
+def _explain(requested: ScopedMonth) -> Explanation:
+    return explain_month(
+        organization_id=requested.scope.organization.pk,
+        metric=requested.metric,
+        month=requested.month,
+        zone=requested.zone,
+    )
 
 
-@requires(Permission.VIEW_USAGE)
-@require_safe
-def usage_explanation_csv(request: PortalRequest, organization_id: int, month: str) -> HttpResponse:
-    """Everyone counted at the peak, in the order in which they came."""
-    return _csv(request, _provider_scope(request, organization_id), month)
+def _context(request: PortalRequest, requested: ScopedMonth) -> dict[str, Any]:
+    listing = Listing.of(request, sorts=SORTS, default_sort="-added")
+    explanation = _explain(requested)
+    organization, now = requested.scope.organization, requested.now
+    peak, second = explanation.peak, explanation.second_peak
+    return requested.scope.context(
+        explanation=explanation,
+        is_running=requested.is_running,
+        noun=requested.metric.value,
+        month=requested.month.first_day,
+        zone=requested.zone.key,
+        why=peak_sentence(explanation=explanation, organization=organization.name, now=now),
+        after=duration_sentence(explanation=explanation, now=now),
+        second_peak=second_peak_sentence(explanation=explanation),
+        peak_at=exact_instant(peak.at, requested.zone),
+        second_at=exact_instant(second.at, requested.zone) if second else "",
+        way_in=via_text(peak.event.via) if peak.event else "",
+        late=late_usage_note(explanation=explanation),
+        chart=month_chart(explanation=explanation, cap=_cap(requested), now=now),
+        listing=listing,
+        page=_counted_page(listing, explanation),
+        tabs=[(metric.label, requested.url(PAGE, metric=metric)) for metric in COUNTED],
+        path=request.path,
+        here=requested.url(PAGE),
+        csv_url=requested.url("usage_explanation_csv"),
+        **requested.neighbours(PAGE, since=organization.created_at),
+    )
 
 
-@own_pages
-@require_safe
-def own_usage_explanation(request: PortalRequest, month: str) -> HttpResponse:
-    """The same of the own organization."""
-    return _page(request, OrganizationScope.of_own(request), month)
+def _cap(requested: ScopedMonth) -> int | None:
+    """The active limit, for the current month only: the ledger has no past caps."""
+    if requested.metric != Metric.USERS or not requested.is_running:
+        return None
+    limits = (
+        requested.scope.organization.user_cap,
+        MeteringPolicy.objects.current().free_user_limit,
+    )
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
-@own_pages
-@require_safe
-def own_usage_explanation_csv(request: PortalRequest, month: str) -> HttpResponse:
-    """The same of the own organization."""
-    return _csv(request, OrganizationScope.of_own(request), month)
+def _counted_page(listing: Listing, explanation: Explanation) -> Page[Any]:
+    """The requested page, or the last one; one statement unless a search leaves fewer pages."""
+    total = explanation.high_water_mark
+    number = Paginator(range(total), ROWS_PER_PAGE).get_page(listing.page).number if total else 1
+    rows, matching = _counted(listing, explanation, number) if total else ([], 0)
+    if not rows and number > 1:
+        number = 1
+        rows, matching = _counted(listing, explanation, number)
+    page: Page[Any] = Paginator(range(matching), ROWS_PER_PAGE).page(number)
+    page.object_list = rows
+    return page
+
+
+def _counted(listing: Listing, explanation: Explanation, number: int) -> tuple[list[Counted], int]:
+    return counted_at_peak(
+        explanation=explanation,
+        search=listing.search,
+        sort=listing.sort,
+        limit=ROWS_PER_PAGE,
+        offset=(number - 1) * ROWS_PER_PAGE,
+    )

@@ -1,10 +1,10 @@
-"""Twelve months of the provider: a bar for each, and every organization's marks."""
+"""The usage of the last twelve months, in total and by organization."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +14,6 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from core.charts import Bar, Chart, bar_chart
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
@@ -26,55 +25,19 @@ from usage.ledger.months_table import (
     last_months,
     months_table,
 )
+from usage.months_chart import months_chart
+from usage.views.scoped import requested_metric
 
 
-def _metric(request: HttpRequest) -> Metric:
-    return Metric.DEVICES if request.GET.get("metric") == Metric.DEVICES else Metric.USERS
-
-
-def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...], Metric]:
+def _listing(request: PortalRequest) -> tuple[Listing, tuple[Month, ...], Metric]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name")
     month = Month.of(timezone.now(), request.provider.billing_zone())
-    return listing, last_months(month=month), _metric(request)
-
-
-def _table(
-    listing: Listing, months: tuple[Month, ...], metric: Metric
-) -> tuple[MonthsTable, Page[Any]]:
-    return listing.read_page(
-        lambda offset: months_table(
-            months=months,
-            metric=metric,
-            search=listing.search,
-            sort=listing.sort,
-            limit=ROWS_PER_PAGE,
-            offset=offset,
-        )
-    )
-
-
-def history_chart(*, months: tuple[Month, ...], marks: tuple[int, ...], metric: Metric) -> Chart:
-    """A bar for each month; the last one is running and may still grow."""
-    noun = metric.label.lower()
-    return bar_chart(
-        title=f"High-water marks of {noun} by month",
-        description=f"From {min(marks):,} to {max(marks):,}; the table below has every month.",
-        bars=[
-            Bar(
-                label=f"{month.first_day:%b}",
-                value=mark,
-                name=f"{month.first_day:%B %Y}{' so far' if month == months[-1] else ''}",
-                is_open=month == months[-1],
-            )
-            for month, mark in zip(months, marks, strict=True)
-        ],
-        columns=("Month", metric.label),
-    )
+    return listing, last_months(month=month), requested_metric(request)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One organization; `cells` are its months as table cells, each a link to why."""
+    """One organization; `cells` are its months as table cells that link to their explanation."""
 
     organization_id: int
     name: str
@@ -84,12 +47,12 @@ class HistoryRow:
 
 
 def _row(row: OrganizationMonths, months: list[str], *, usage_url: str, suffix: str) -> HistoryRow:
-    # Written here and not in the template: 600 links cost it more than the whole page around them.
-    # Numbers and addresses of ours only: nothing in them is to be escaped.
+    # Not in the template: rendering 600 links there costs more than the rest of the page. Only
+    # numbers and our own addresses, so nothing needs escaping.
     cells = "".join(
         f'<td class="num"><a href="{usage_url}{row.organization_id}/why/{month}/{suffix}">'
-        f"{mark:,}</a></td>"
-        for month, mark in zip(months, row.marks, strict=True)
+        f"{high_water_mark:,}</a></td>"
+        for month, high_water_mark in zip(months, row.high_water_marks, strict=True)
     )
     return HistoryRow(
         organization_id=row.organization_id,
@@ -101,8 +64,19 @@ def _row(row: OrganizationMonths, months: list[str], *, usage_url: str, suffix: 
 
 
 def _context(request: PortalRequest) -> dict[str, Any]:
-    listing, months, metric = _asked(request)
-    table, page = _table(listing, months, metric)
+    listing, months, metric = _listing(request)
+    table: MonthsTable
+    page: Page[Any]
+    table, page = listing.read_page(
+        lambda offset: months_table(
+            months=months,
+            metric=metric,
+            search=listing.search,
+            sort=listing.sort,
+            limit=ROWS_PER_PAGE,
+            offset=offset,
+        )
+    )
     query = request.GET.urlencode()
     suffix = "" if metric == Metric.USERS else f"?metric={metric.value}"
     keys, usage_url = [str(month) for month in months], reverse("usage")
@@ -115,7 +89,12 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "page": page,
         "months": [month.first_day for month in months],
         "zone": request.provider.billing_zone(),
-        "chart": history_chart(months=months, marks=table.totals, metric=metric),
+        "chart": months_chart(
+            title=f"High-water marks of {metric.label.lower()} by month",
+            column=metric.label,
+            months=months,
+            values=table.totals,
+        ),
         "suffix": suffix,
         "query": f"?{query}" if query else "",
     }
@@ -124,7 +103,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 def usage_history(request: PortalRequest) -> HttpResponse:
-    """The last twelve months, of all organizations or those searched for."""
+    """The last twelve months of all organizations or matching ones; only the table for htmx."""
     partial = request.htmx.target == "history"
     template = "usage/_history.html" if partial else "usage/history.html"
     return render(request, template, _context(request))
@@ -133,12 +112,12 @@ def usage_history(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 def usage_history_csv(request: PortalRequest) -> HttpResponse:
-    """Every organization that is searched for, a column for each month, and the sums."""
-    listing, months, metric = _asked(request)
+    """Every matching organization with a column for each month, and the sums."""
+    listing, months, metric = _listing(request)
     table = months_table(months=months, metric=metric, search=listing.search, sort=listing.sort)
     header = ("Organization ID", "Organization", *(str(month) for month in months), "Sum")
     rows: list[tuple[object, ...]] = [
-        *((row.organization_id, row.name, *row.marks, row.total) for row in table.rows),
+        *((row.organization_id, row.name, *row.high_water_marks, row.total) for row in table.rows),
         ("", "All organizations", *table.totals, table.total),
     ]
     name = f"usage-{months[0]}-to-{months[-1]}-{metric.value}.csv"

@@ -1,4 +1,4 @@
-"""The provider's usage: every organization's peaks, counts and cap, and the cap dialog."""
+"""The usage page with every organization's high-water marks, counts and cap; the cap dialog."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from tenants.access import organization_or_404
 from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from usage.cap_badges import Badge, badge, limit_reached, near_limit
-from usage.forms import CapForm
+from usage.forms import CapForm, Choice
 from usage.ledger.month_peaks import organizations_with_usage
 from usage.models import OrganizationCounter
 
@@ -35,7 +35,7 @@ COLUMNS = ("pk", "name", "last_month_hwm", "users", "devices", "this_month_hwm",
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """One organization, formatted for the page: figures as texts; `cap` empty without one."""
+    """One organization with formatted numbers; `cap` is empty without a cap."""
 
     pk: int
     name: str
@@ -61,7 +61,7 @@ def _organizations(
         rows = rows.filter(user_cap__isnull=listing.filter == "uncapped")
     column = listing.sort.removeprefix("-")
     key = Lower("name") if column == "name" else F(column)
-    # Without a cap there is the most room: it sorts above every number.
+    # No cap sorts as the highest one.
     order = key.desc(nulls_first=True) if listing.sort[0] == "-" else key.asc(nulls_last=True)
     return rows.order_by(order, "pk")
 
@@ -80,7 +80,7 @@ def _row(values: tuple[Any, ...], *, free_user_limit: int | None) -> UsageRow:
     )
 
 
-def _asked(request: PortalRequest) -> tuple[Listing, Month, int | None]:
+def _listing(request: PortalRequest) -> tuple[Listing, Month, int | None]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
     month = Month.of(timezone.now(), request.provider.billing_zone())
     free_user_limit = MeteringPolicy.objects.current().free_user_limit
@@ -88,7 +88,7 @@ def _asked(request: PortalRequest) -> tuple[Listing, Month, int | None]:
 
 
 def _context(request: PortalRequest) -> dict[str, Any]:
-    listing, month, free_user_limit = _asked(request)
+    listing, month, free_user_limit = _listing(request)
     organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
     page = listing.page_of(organizations.values_list(*COLUMNS))
     query = request.GET.urlencode()
@@ -109,7 +109,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 def usage(request: PortalRequest) -> HttpResponse:
-    """The usage page; only its table when htmx asks for it."""
+    """The usage page; only its table for htmx."""
     partial = request.htmx.target == "usage"
     template = "usage/_usage.html" if partial else "usage/usage.html"
     return render(request, template, _context(request))
@@ -118,8 +118,8 @@ def usage(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 def usage_csv(request: PortalRequest) -> HttpResponse:
-    """All rows of what is searched and filtered, in the page's order."""
-    listing, month, free_user_limit = _asked(request)
+    """All matching organizations, in the order of the page."""
+    listing, month, free_user_limit = _listing(request)
     organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
     header = (
         "Organization",
@@ -131,11 +131,13 @@ def usage_csv(request: PortalRequest) -> HttpResponse:
         "Badge",
     )
     rows = (
-        (name, last_month, users, devices, this_month, "" if cap is None else cap, mark)
+        (
+            *(name, last_month, users, devices, this_month, "" if cap is None else cap),
+            badge(users=users, cap=cap, free_user_limit=free_user_limit),
+        )
         for _, name, last_month, users, devices, this_month, cap in organizations.values_list(
             *COLUMNS
         ).iterator()
-        for mark in [badge(users=users, cap=cap, free_user_limit=free_user_limit)]
     )
     return csv_response(filename=f"usage-{month}.csv", header=header, rows=rows)
 
@@ -143,7 +145,7 @@ def usage_csv(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """The cap dialog over the usage page it was opened from."""
+    """The cap dialog, over the usage page with its search and filter."""
     organization = organization_or_404(organization_id=organization_id)
     back_url = reverse("usage")
     if query := request.GET.urlencode():
@@ -157,11 +159,13 @@ def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
                 actor=actor_of(request),
                 now=timezone.now(),
             )
-            said = "No User Cap" if form.user_cap is None else f"{form.user_cap:,} users"
-            messages.success(request, f"User cap of {organization.name}: {said}.")
+            text = "No User Cap" if form.user_cap is None else f"{form.user_cap:,} users"
+            messages.success(request, f"User cap of {organization.name}: {text}.")
             return redirect(back_url)
     else:
-        form = CapForm.showing(organization.user_cap)
+        cap = organization.user_cap
+        choice = Choice.NO_CAP if cap is None else Choice.CAPPED
+        form = CapForm(initial={"choice": choice, "cap": cap})
     dialog = {
         "form": form,
         "organization": organization,

@@ -36,7 +36,7 @@ from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
 from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
-from tests.usage.sightings import tell
+from tests.usage.sightings import report
 
 OCTOBER, SEEN = Month(2026, 10), datetime(2026, 10, 14, 9, tzinfo=UTC)
 MID_OCTOBER = datetime(2026, 10, 15, 9, tzinfo=UTC)
@@ -48,7 +48,7 @@ def active(
 ) -> None:
     """Report `number` active users of the organization at `now`."""
     users = ManagedUser.objects.filter(organization=organization).order_by("pk")[:number]
-    tell(organization, *[(user, at) for user in users], now=max(at, now))
+    report(organization, *[(user, at) for user in users], now=max(at, now))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tenants.people.administrators import change_administrator
 from tests.cap_requests import contract
 from tests.personas import Personas
 from tests.usage.counting import add, at, set_policy
-from tests.usage.sightings import tell
+from tests.usage.sightings import report
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 PAGE, ALLOWANCE = "/account/active-users/", "/account/active-users/allowance/"
@@ -45,8 +45,8 @@ def acme(north: Provider) -> Organization:
         contract(invoice_agreement=True).save()
         acme = Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
         users = add(acme, *[at("2026-01-15")] * 5)
-        tell(acme, *[(user, at("2026-02-10")) for user in users[:2]])
-        tell(acme, *[(user, at("2026-03-10")) for user in users[1:4]])
+        report(acme, *[(user, at("2026-02-10")) for user in users[:2]])
+        report(acme, *[(user, at("2026-03-10")) for user in users[1:4]])
         return acme
 
 
@@ -184,7 +184,7 @@ def test_a_limited_administrator_sees_their_organizations_and_no_allowance(
 ) -> None:
     with provider_schema(north):
         other = Organization.objects.create(name="Hidden", created_at=at("2026-01-10"))
-        tell(other, *[(user, at("2026-03-02")) for user in add(other, at("2026-02-01"))])
+        report(other, *[(user, at("2026-03-02")) for user in add(other, at("2026-02-01"))])
     User.objects.filter(pk=people.adam.pk).update(limited_to=[acme.pk])
     adam = as_(User.objects.get(pk=people.adam.pk))
     page = adam.get(PAGE).text

@@ -19,7 +19,7 @@ from core.schema import connection, provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.cap_requests import contract
 from tests.personas import Personas, create_persona
-from tests.usage.sightings import tell
+from tests.usage.sightings import report
 
 NOW = datetime(2026, 8, 10, 12, tzinfo=UTC)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ def live(name: str) -> Organization:
         for day, seen in ((2, people[:10]), (20, people[10:16])):
             at = datetime(2026, month, day, 9, tzinfo=UTC)
             if at < NOW:
-                tell(organization, *[(one, at) for one in seen], now=at)
+                report(organization, *[(one, at) for one in seen], now=at)
     return organization
 
 

@@ -14,7 +14,7 @@ from tenants.models.imports import Reason
 from tests.personas import Personas
 from tests.tenants.import_files import ALL_OR_NOTHING, NOW, applied, checked, confirmed, upload
 from tests.usage.counting import add, at, remove, set_policy
-from tests.usage.sightings import active_of, first_seen, tell
+from tests.usage.sightings import active_of, first_seen, report
 from usage.models import ActiveUser
 from usage.models.active_users import LateActivity
 
@@ -91,7 +91,7 @@ def test_every_refused_line_says_why_before_anything_is_recorded(acme: Organizat
 def test_the_dry_run_knows_the_threshold(acme: Organization) -> None:
     Organization.objects.update(mau_limit=2)
     acme.refresh_from_db()
-    tell(acme, (ManagedUser.objects.get(email="c@acme.example"), at("2026-02-05")))
+    report(acme, (ManagedUser.objects.get(email="c@acme.example"), at("2026-02-05")))
     lines = [f"{letter}@acme.example,2026-02-10" for letter in "abcda"]
     run = checked(acme, "\n".join(["email,at", *lines]), ACTIVITY)
     assert reasons(run) == {3: Reason.OVER_THRESHOLD, 5: Reason.OVER_THRESHOLD}

@@ -12,7 +12,7 @@ from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tenants.organizations.lifecycle import set_mau_limit
 from tests.usage.counting import add, at, execute, refused, set_policy
-from tests.usage.sightings import active_of, tell
+from tests.usage.sightings import active_of, report
 from usage.models import ActiveUser
 
 pytestmark = pytest.mark.proof
@@ -65,7 +65,7 @@ def test_the_threshold_is_exact(racing: tuple[Provider, Organization], is_raw: b
     acts: list[Callable[[], object]] = [
         (lambda user=user: execute(INSERT, acme.pk, user.pk))
         if is_raw
-        else (lambda user=user: tell(acme, (user, NOON)))
+        else (lambda user=user: report(acme, (user, NOON)))
         for user in users
     ]
     assert at_once(provider, *acts) == CLIENTS - 3
@@ -79,7 +79,7 @@ def test_the_same_report_sent_by_all_counts_once(racing: tuple[Provider, Organiz
     with provider_schema(provider):
         users = list(ManagedUser.objects.all()[:3])
     report = [(user, NOON) for user in users]
-    refused = at_once(provider, *[lambda: tell(acme, *report)] * CLIENTS)
+    refused = at_once(provider, *[lambda: report(acme, *report)] * CLIENTS)
     with provider_schema(provider):
         assert (refused, active_of(acme)) == (0, {"2026-06": 3})
 

@@ -12,7 +12,7 @@ from tenants.models import MeteringPolicy, Organization
 from tenants.refusals import MauLimitReached
 from tests.usage.counting import add, set_policy
 from tests.usage.naive import NaiveActivity
-from tests.usage.sightings import active_of, first_seen, tell
+from tests.usage.sightings import active_of, first_seen, report
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.verify import verify_ledger
 from usage.models.active_users import LateActivity
@@ -47,7 +47,7 @@ closes = st.tuples(st.just("close"), st.integers(9, 11))
     steps=st.lists(st.one_of(reports, reports, closes), min_size=1, max_size=10),
 )
 def test_months_and_first_instants_are_those_of_a_naive_replay(
-    books: MeteringPolicy,
+    policy: MeteringPolicy,
     zone: str,
     threshold: int | None,
     steps: list[tuple[str, object]],
@@ -73,11 +73,11 @@ def _replay(zone: str, threshold: int | None, steps: list[tuple[str, object]]) -
             continue
         assert isinstance(told, list)
         try:
-            tell(acme, *[(users[person], when) for person, when in told])
+            report(acme, *[(users[person], when) for person, when in told])
             fitted = True
         except MauLimitReached:
             fitted = False
-        assert fitted == naive.tell(told)
+        assert fitted == naive.report(told)
     numbers = {user.pk: number for number, user in enumerate(users)}
     found = {(month, numbers[pk]): when for (month, pk), when in first_seen(acme).items()}
     assert found == naive.first

@@ -11,8 +11,8 @@ from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_mau_limit
 from tenants.refusals import MauLimitReached, OrganizationRemoved
 from tests.usage.counting import add, at, execute, refused, remove, set_policy
-from tests.usage.sightings import REPORTER, active_of, first_seen, tell
-from usage.active_users.identification import Refused, Sighting
+from tests.usage.sightings import REPORTER, active_of, first_seen, report
+from usage.active_users.identification import RefusalReason, Sighting
 from usage.active_users.recording import ActivityRefused, record_activity
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.rebuild import rebuild_usage
@@ -24,25 +24,27 @@ MAY, JUNE, NOON = at("2026-05-01"), at("2026-06-01"), at("2026-06-10 12:00")
 
 
 @pytest.fixture
-def acme(books: MeteringPolicy) -> Organization:
+def acme(policy: MeteringPolicy) -> Organization:
     """An organization since January."""
     return Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
 
 
 def test_a_user_counts_once_a_month_however_often_seen(acme: Organization) -> None:
     anna, ben = add(acme, MAY, MAY)
-    told = tell(acme, (anna, at("2026-06-02")), (anna, at("2026-06-03")), (ben, at("2026-07-01")))
-    assert (told.new, told.repeated) == ((0, 2), (1,))
-    assert tell(acme, (anna, at("2026-06-20"))).repeated == (0,)
+    recorded = report(
+        acme, (anna, at("2026-06-02")), (anna, at("2026-06-03")), (ben, at("2026-07-01"))
+    )
+    assert (recorded.new, recorded.repeated) == ((0, 2), (1,))
+    assert report(acme, (anna, at("2026-06-20"))).repeated == (0,)
     assert active_of(acme) == {"2026-06": 1, "2026-07": 1}
 
 
 def test_the_earliest_instant_of_the_month_is_kept(acme: Organization) -> None:
     (anna,) = add(acme, MAY)
-    tell(acme, (anna, at("2026-06-20")), (anna, at("2026-06-12")))
+    report(acme, (anna, at("2026-06-20")), (anna, at("2026-06-12")))
     assert first_seen(acme) == {("2026-06", anna.pk): at("2026-06-12")}
-    tell(acme, (anna, at("2026-06-03")))
-    tell(acme, (anna, at("2026-06-28")))
+    report(acme, (anna, at("2026-06-03")))
+    report(acme, (anna, at("2026-06-28")))
     assert first_seen(acme) == {("2026-06", anna.pk): at("2026-06-03")}
 
 
@@ -51,43 +53,43 @@ def test_months_are_those_of_the_billing_zone(acme: Organization, zone: str) -> 
     set_policy(billing_time_zone=zone)
     starts_at = Month(2026, 11).starts_at(ZoneInfo(zone))
     (anna,) = add(acme, MAY)
-    tell(acme, (anna, starts_at))
+    report(acme, (anna, starts_at))
     assert active_of(acme) == {"2026-11": 1}
-    tell(acme, (anna, starts_at - timedelta(microseconds=1)))
+    report(acme, (anna, starts_at - timedelta(microseconds=1)))
     assert active_of(acme) == {"2026-10": 1, "2026-11": 1}
 
 
 def test_the_threshold_refuses_the_next_new_user_and_no_repeated_one(acme: Organization) -> None:
     anna, ben, carl = add(acme, MAY, MAY, MAY)
     set_mau_limit(organization=acme, limit=2, actor=SYSTEM_ACTOR, now=NOON)
-    tell(acme, (anna, NOON), (ben, NOON))
+    report(acme, (anna, NOON), (ben, NOON))
     with pytest.raises(MauLimitReached) as caught:
-        tell(acme, (anna, NOON), (carl, NOON))
+        report(acme, (anna, NOON), (carl, NOON))
     assert (caught.value.threshold, caught.value.count, caught.value.asked) == (2, 2, 1)
     assert caught.value.month == JUNE.date()
-    assert tell(acme, (anna, NOON), (ben, NOON)).repeated == (0, 1)
+    assert report(acme, (anna, NOON), (ben, NOON)).repeated == (0, 1)
     assert active_of(acme) == {"2026-06": 2}
-    tell(acme, (carl, at("2026-07-01")))
+    report(acme, (carl, at("2026-07-01")))
     assert active_of(acme) == {"2026-06": 2, "2026-07": 1}
 
 
 def test_a_threshold_below_the_count_turns_away_only_new_ones(acme: Organization) -> None:
     anna, ben, carl = add(acme, MAY, MAY, MAY)
-    tell(acme, (anna, NOON), (ben, NOON))
+    report(acme, (anna, NOON), (ben, NOON))
     set_mau_limit(organization=acme, limit=1, actor=SYSTEM_ACTOR, now=NOON)
-    told = tell(acme, (anna, NOON), (carl, NOON), is_whole=False)
-    assert (told.repeated, told.refused) == ((0,), {1: Refused.OVER_THRESHOLD})
+    recorded = report(acme, (anna, NOON), (carl, NOON), is_all_or_nothing=False)
+    assert (recorded.repeated, recorded.refused) == ((0,), {1: RefusalReason.OVER_LIMIT})
 
 
 def test_good_lines_are_counted_up_to_the_threshold_in_order(acme: Organization) -> None:
     users = add(acme, *[MAY] * 5)
     set_mau_limit(organization=acme, limit=3, actor=SYSTEM_ACTOR, now=NOON)
-    tell(acme, (users[4], NOON))
+    report(acme, (users[4], NOON))
     seen = [(user, NOON) for user in users] + [(users[0], NOON), (users[3], NOON)]
-    told = tell(acme, *seen, is_whole=False)
-    assert told.new == (0, 1)
-    assert told.repeated == (4, 5)
-    assert told.refused == dict.fromkeys((2, 3, 6), Refused.OVER_THRESHOLD)
+    recorded = report(acme, *seen, is_all_or_nothing=False)
+    assert recorded.new == (0, 1)
+    assert recorded.repeated == (4, 5)
+    assert recorded.refused == dict.fromkeys((2, 3, 6), RefusalReason.OVER_LIMIT)
     assert active_of(acme) == {"2026-06": 3}
 
 
@@ -146,8 +148,8 @@ def test_nobody_of_another_organization_is_counted(acme: Organization) -> None:
             reported_at=NOON,
         )
     with pytest.raises(ActivityRefused) as caught:
-        tell(acme, (stranger, NOON))
-    assert caught.value.reasons == {0: Refused.UNKNOWN_USER}
+        report(acme, (stranger, NOON))
+    assert caught.value.reasons == {0: RefusalReason.UNKNOWN_USER}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_nobody_of_another_organization_is_counted(acme: Organization) -> None:
 )
 def test_what_was_counted_stays(acme: Organization, statement: str) -> None:
     (anna,) = add(acme, MAY)
-    tell(acme, (anna, NOON))
+    report(acme, (anna, NOON))
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     with refused("MT002"):
         execute(statement)
@@ -177,9 +179,9 @@ def test_removed_and_suspended_users(acme: Organization) -> None:
     ben.state = "suspended"
     ben.save()
     with pytest.raises(ActivityRefused) as caught:
-        tell(acme, (anna, NOON))
-    assert caught.value.reasons == {0: Refused.REMOVED_USER}
-    assert tell(acme, (anna, at("2026-06-10 11:59")), (ben, NOON)).new == (0, 1)
+        report(acme, (anna, NOON))
+    assert caught.value.reasons == {0: RefusalReason.REMOVED_USER}
+    assert report(acme, (anna, at("2026-06-10 11:59")), (ben, NOON)).new == (0, 1)
 
 
 def test_users_by_e_mail_and_external_id_also_once_removed(acme: Organization) -> None:
@@ -191,14 +193,14 @@ def test_users_by_e_mail_and_external_id_also_once_removed(acme: Organization) -
     again.save()
 
     def seen(**named: str) -> tuple[int, ...]:
-        told = record_activity(
+        recorded = record_activity(
             organization=acme,
             sightings=[Sighting(at=at("2026-06-05"), **named)],  # type: ignore[arg-type]
             reporter=REPORTER,
-            is_whole=True,
+            is_all_or_nothing=True,
             now=NOON,
         )
-        return told.new
+        return recorded.new
 
     assert seen(external_id="a-1") == (0,)
     assert seen(email="ANNA@acme.example") == (0,)
@@ -211,18 +213,21 @@ def test_what_can_not_have_been_is_refused(acme: Organization) -> None:
     acme.save()
     (anna,) = add(acme, MAY)
     with pytest.raises(ActivityRefused) as caught:
-        tell(acme, (anna, at("2026-06-10 12:06")), (anna, at("2026-04-30")), now=NOON)
-    assert caught.value.reasons == {0: Refused.IN_THE_FUTURE, 1: Refused.BEFORE_ORGANIZATION}
+        report(acme, (anna, at("2026-06-10 12:06")), (anna, at("2026-04-30")), now=NOON)
+    assert caught.value.reasons == {
+        0: RefusalReason.IN_THE_FUTURE,
+        1: RefusalReason.BEFORE_ORGANIZATION,
+    }
 
 
 def test_activity_of_a_closed_month_is_kept_and_counts_nobody(
-    acme: Organization, books: MeteringPolicy
+    acme: Organization, policy: MeteringPolicy
 ) -> None:
     anna, ben = add(acme, MAY, MAY)
-    tell(acme, (anna, NOON))
+    report(acme, (anna, NOON))
     freeze_month(month=Month(2026, 6), zone=ZoneInfo("UTC"))
-    told = tell(acme, (anna, at("2026-06-02")), (ben, NOON), (ben, at("2026-06-12")))
-    assert (told.repeated, told.late) == ((0,), (1, 2))
+    recorded = report(acme, (anna, at("2026-06-02")), (ben, NOON), (ben, at("2026-06-12")))
+    assert (recorded.repeated, recorded.late) == ((0,), (1, 2))
     assert active_of(acme) == {"2026-06": 1}
     assert first_seen(acme) == {("2026-06", anna.pk): NOON}
     assert [(late.user_id, late.seen_at) for late in LateActivity.objects.all()] == [(ben.pk, NOON)]
@@ -235,13 +240,13 @@ def test_nobody_is_active_in_a_removed_organization(acme: Organization) -> None:
     remove([anna], NOON)
     Organization.objects.update(removed_at=NOON)
     with pytest.raises(OrganizationRemoved):
-        tell(acme, (anna, at("2026-06-05")))
+        report(acme, (anna, at("2026-06-05")))
     assert not ActiveMonth.objects.exists()
 
 
 def test_a_wrong_number_of_a_month_is_found_and_rebuilt(acme: Organization) -> None:
     (anna,) = add(acme, MAY)
-    tell(acme, (anna, NOON))
+    report(acme, (anna, NOON))
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     execute("ALTER TABLE usage_activemonth DISABLE TRIGGER usage_activemonth_by_counting")
     ActiveMonth.objects.update(count=7)

@@ -34,8 +34,10 @@ def users(north: Provider) -> list[ManagedUser]:
         return found
 
 
-def tell(system: System, users: list[ManagedUser], *told: dict[str, object], **more: object):
-    body = {"activities": list(told), **more}
+def report(
+    system: System, users: list[ManagedUser], *activities: dict[str, object], **more: object
+):
+    body = {"activities": list(activities), **more}
     with time_machine.travel(NOON, tick=False):
         return system.post(f"/organizations/{users[0].organization_id}/activity", body)
 
@@ -43,17 +45,17 @@ def tell(system: System, users: list[ManagedUser], *told: dict[str, object], **m
 def test_users_by_id_external_id_and_e_mail_count_once(
     system: System, users: list[ManagedUser]
 ) -> None:
-    told = [
+    activities = [
         {"user_id": users[0].pk, "at": "2026-06-03T10:00:00Z"},
         {"external_id": "e-1"},
         {"email": users[2].email.upper(), "at": "2026-06-30T23:59:59-02:00"},
     ]
-    response = tell(system, users, *told[:2], *told[:1])
+    response = report(system, users, *activities[:2], *activities[:1])
     assert response.json() == {"new": 2, "repeated": 1, "late": [], "refused": []}
-    assert tell(system, users, *told[:2]).json()["repeated"] == 2
-    refused = problem(tell(system, users, told[2]), 409)
+    assert report(system, users, *activities[:2]).json()["repeated"] == 2
+    refused = problem(report(system, users, activities[2]), 409)
     assert refused["refused"] == [
-        {"place": 0, "code": "in-the-future", "detail": "The instant has not come yet."}
+        {"place": 0, "code": "in-the-future", "detail": "The instant is in the future."}
     ]
 
 
@@ -61,7 +63,7 @@ def test_the_threshold_is_a_409_that_names_it_and_whom_to_ask(
     system: System, users: list[ManagedUser]
 ) -> None:
     everyone = [{"user_id": user.pk} for user in users]
-    answer = problem(tell(system, users, *everyone), 409)
+    answer = problem(report(system, users, *everyone), 409)
     assert (answer["code"], answer["threshold"], answer["count"], answer["asked"]) == (
         "mau-threshold-reached",
         3,
@@ -69,26 +71,28 @@ def test_the_threshold_is_a_409_that_names_it_and_whom_to_ask(
         5,
     )
     assert answer["contact"]["email"] == f"billing@{CANARIES['north']}.example".lower()
-    good = tell(system, users, *everyone, mode="good_ones").json()
+    good = report(system, users, *everyone, mode="good_ones").json()
     assert good["new"] == 3
     assert [(one["place"], one["code"]) for one in good["refused"]] == [
         (3, "threshold-reached"),
         (4, "threshold-reached"),
     ]
-    assert tell(system, users, *everyone[:3]).json()["repeated"] == 3
+    assert report(system, users, *everyone[:3]).json()["repeated"] == 3
 
 
 def test_what_can_not_be_is_listed_by_place_and_nothing_recorded(
     system: System, users: list[ManagedUser]
 ) -> None:
-    answer = problem(tell(system, users, {"user_id": users[0].pk}, {"email": "who@a.example"}), 409)
+    answer = problem(
+        report(system, users, {"user_id": users[0].pk}, {"email": "who@a.example"}), 409
+    )
     assert [(one["place"], one["code"]) for one in answer["refused"]] == [(1, "unknown-user")]
     month = system.get(f"/organizations/{users[0].organization_id}/activity/2026-06").json()
     assert (month["active_users"], month["threshold"]) == (0, 3)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "activity",
     [
         {},
         {"user_id": 1, "email": "a@b.example"},
@@ -100,18 +104,18 @@ def test_what_can_not_be_is_listed_by_place_and_nothing_recorded(
     ],
 )
 def test_what_is_no_activity_is_422(
-    system: System, users: list[ManagedUser], told: dict[str, object]
+    system: System, users: list[ManagedUser], activity: dict[str, object]
 ) -> None:
-    problem(tell(system, users, told), 422)
+    problem(report(system, users, activity), 422)
 
 
 def test_a_closed_month_keeps_its_number(
     north: Provider, system: System, users: list[ManagedUser]
 ) -> None:
-    tell(system, users, {"user_id": users[0].pk, "at": "2026-05-03T10:00:00Z"})
+    report(system, users, {"user_id": users[0].pk, "at": "2026-05-03T10:00:00Z"})
     with provider_schema(north):
         freeze_month(month=Month(2026, 5), zone=ZoneInfo("UTC"))
-    late = tell(system, users, {"user_id": users[1].pk, "at": "2026-05-04T10:00:00Z"}).json()
+    late = report(system, users, {"user_id": users[1].pk, "at": "2026-05-04T10:00:00Z"}).json()
     assert (late["new"], late["late"]) == (0, [0])
     organization = users[0].organization_id
     month = system.get(f"/organizations/{organization}/activity/2026-05").json()
@@ -123,7 +127,7 @@ def test_a_closed_month_keeps_its_number(
 def test_all_organizations_of_a_month_page_by_page(
     north: Provider, system: System, users: list[ManagedUser]
 ) -> None:
-    tell(system, users, {"user_id": users[0].pk})
+    report(system, users, {"user_id": users[0].pk})
     with provider_schema(north):
         Organization.objects.create(name="Bolt")
     first = system.get("/activity/2026-06?limit=1").json()

@@ -31,7 +31,7 @@ def test_who_would_have_passed_the_cap_never_came_nor_left() -> None:
         starts=STARTS,
     )
     assert blocked(done) == ["u8", "u9"]
-    assert done.marks == (3, 2, 2)
+    assert done.high_water_marks == (3, 2, 2)
 
 
 def test_a_place_that_becomes_free_is_taken_by_the_next() -> None:
@@ -42,22 +42,22 @@ def test_a_place_that_becomes_free_is_taken_by_the_next() -> None:
         starts=STARTS,
     )
     assert blocked(done) == ["u7", "u9"]
-    assert done.marks == (2, 2, 2)
+    assert done.high_water_marks == (2, 2, 2)
 
 
 def test_a_cap_below_the_present_count_removes_nobody() -> None:
     steps = [step(1, 1, 7), step(2, -1, 1), step(3, -1, 2), step(4, -1, 3), step(5, 1, 8)]
     done = replay(opening=5, steps=steps, cap=3, starts=STARTS)
     assert blocked(done) == ["u7"]
-    assert done.marks == (5, 3, 3)
+    assert done.high_water_marks == (5, 3, 3)
 
 
 def test_a_month_begins_with_what_is_carried_in_and_a_boundary_is_the_next_months() -> None:
     first = (micros(STARTS[1]), 1, 7, "u7")
     last = (micros(STARTS[1]) - 1, 1, 6, "u6")
     done = replay(opening=4, steps=[last, first], cap=9, starts=STARTS)
-    assert done.marks == (5, 6, 6)
-    assert replay(opening=4, steps=[], cap=1, starts=STARTS).marks == (4, 4, 4)
+    assert done.high_water_marks == (5, 6, 6)
+    assert replay(opening=4, steps=[], cap=1, starts=STARTS).high_water_marks == (4, 4, 4)
 
 
 def naive(opening: int, steps: list[Step], cap: int) -> tuple[tuple[int, ...], list[str]]:
@@ -102,7 +102,7 @@ def test_it_is_what_a_naive_replay_says() -> None:
         steps = story(chance, opening)
         cap = chance.randrange(1, 8)
         done = replay(opening=opening, steps=steps, cap=cap, starts=STARTS)
-        assert (done.marks, blocked(done)) == naive(opening, steps, cap), seed
+        assert (done.high_water_marks, blocked(done)) == naive(opening, steps, cap), seed
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_list_is_read_as_it_comes_from_a_spreadsheet() -> None:
     [
         ("brandt,5\nnobody,7", "Line 2: there is no organization “nobody”."),
         ("brandt,5\ncole,many", "Line 2: Enter a whole number"),
-        ("brandt,5\nBrandt,6", "Line 2: “Brandt” stands there twice."),
+        ("brandt,5\nBrandt,6", "Line 2: “Brandt” is listed twice."),
         ("brandt,5\n7", "Line 2: there is no organization"),
         ("Organization,cap", "There is no line"),
         ('brandt,5\n"cole,5', "Line 2:"),

@@ -16,7 +16,7 @@ from core.metrics import Metric
 from core.months import Month
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, new_user, remove, set_policy
-from tests.usage.naive import Naive, said
+from tests.usage.naive import Naive, explained
 from usage.explain.counted_at_peak import counted_at_peak
 from usage.explain.peaks import explain_month
 from usage.ledger.month_freeze import freeze_month
@@ -102,7 +102,7 @@ BERLIN_NIGHT = [
 @given(case=st.sampled_from(ZONES).flatmap(lambda zone: st.tuples(st.just(zone), sequences(zone))))
 @example(case=("Europe/Berlin", BERLIN_NIGHT))
 def test_any_month_is_explained_like_a_naive_replay(
-    books: MeteringPolicy, case: tuple[str, list[tuple]]
+    policy: MeteringPolicy, case: tuple[str, list[tuple]]
 ) -> None:
     zone, steps = case
     with transaction.atomic():
@@ -122,13 +122,13 @@ def test_any_month_is_explained_like_a_naive_replay(
             explanation = explain_month(
                 organization_id=acme.pk, metric=Metric.USERS, month=month, zone=naive.zone
             )
-            assert said(explanation) == naive.told(month)
+            assert explained(explanation) == naive.explanation(month)
             if month.first_day in marks:
                 assert explanation.high_water_mark == marks[month.first_day]
         transaction.set_rollback(True)
 
 
-def test_the_database_decides_in_which_month_an_event_lies(books: MeteringPolicy) -> None:
+def test_the_database_decides_in_which_month_an_event_lies(policy: MeteringPolicy) -> None:
     """A process with other rules of the same zone, as before an update, tells what is billed."""
     with ZONE_FILE.open("rb") as rules:
         other_utc = ZoneInfo.from_file(rules, key="UTC")

@@ -13,7 +13,7 @@ from core.months import Month
 from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import remove_organization
-from tests.usage.sightings import tell
+from tests.usage.sightings import report
 from usage.forecast.active_users_method import (
     ActivePart,
     active_ends,
@@ -91,26 +91,26 @@ def acme(north: Provider) -> Iterator[Organization]:
         for month in range(1, 8):
             for day, seen in ((2, people[:10]), (20, people[10:16])):
                 at = datetime(2026, month, day, 9, tzinfo=UTC)
-                tell(acme, *[(one, at) for one in seen], now=at)
+                report(acme, *[(one, at) for one in seen], now=at)
         at = datetime(2026, 8, 2, 9, tzinfo=UTC)
-        tell(acme, *[(one, at) for one in people[:10]], now=at)
+        report(acme, *[(one, at) for one in people[:10]], now=at)
         yield acme
 
 
 def august(day: int) -> tuple[ActiveForecast, OrganizationForecast]:
-    told = forecast_active_month(at=datetime(2026, 8, day, 12, tzinfo=UTC), zone=ZONE)
-    (one,) = told.whole.organizations
-    return told, one
+    forecast = forecast_active_month(at=datetime(2026, 8, day, 12, tzinfo=UTC), zone=ZONE)
+    (one,) = forecast.whole.organizations
+    return forecast, one
 
 
 def test_six_more_are_expected_until_they_have_come(acme: Organization) -> None:
-    told, one = august(10)
+    forecast, one = august(10)
     assert (one.outlook.locked_in, one.outlook.expected, one.outlook.spans) == (10, 16, 6)
-    assert told.whole.total.expected == 16
+    assert forecast.whole.total.expected == 16
     # As far into August as the 20th was into the shorter ones of those months.
-    assert told.day_over(15) == date(2026, 8, 21)
-    assert told.day_over(16) is None
-    assert told.day_over(9) == date(2026, 8, 10)
+    assert forecast.day_over(15) == date(2026, 8, 21)
+    assert forecast.day_over(16) is None
+    assert forecast.day_over(9) == date(2026, 8, 10)
     assert august(28)[1].outlook.expected == 10
 
 
@@ -118,10 +118,10 @@ def test_a_threshold_is_passed_on_a_day_and_nothing_is_expected_above_it(
     acme: Organization,
 ) -> None:
     Organization.objects.update(mau_limit=12)
-    told, one = august(10)
+    forecast, one = august(10)
     assert (one.limit, one.is_at_limit, one.cap_day) == (12, False, date(2026, 8, 21))
-    assert told.whole.total.expected == one.outlook.high == 12
-    assert told.day_over(12) is None
+    assert forecast.whole.total.expected == one.outlook.high == 12
+    assert forecast.day_over(12) is None
     Organization.objects.update(mau_limit=10)
     assert august(10)[1].is_at_limit
 
@@ -143,15 +143,15 @@ def test_nothing_seen_or_told_later_is_known(
     later = datetime(2026, 8, 12, tzinfo=UTC)
     new = ManagedUser.objects.create(organization=acme, email="new@acme.example", added_at=later)
     old = ManagedUser.objects.get(email="u19@acme.example")
-    tell(acme, (new, later), (old, later - timedelta(days=5)), now=later)
+    report(acme, (new, later), (old, later - timedelta(days=5)), now=later)
     assert august(10) == before
     assert august(13)[1].outlook.locked_in == 12
 
 
 def test_a_month_with_too_little_behind_it_says_what_is_locked_in(acme: Organization) -> None:
-    told = forecast_active_month(at=datetime(2026, 5, 10, tzinfo=UTC), zone=ZONE)
-    assert (told.whole.total.expected, told.whole.total.spans) == (10, 0)
-    assert told.day_over(12) is None
+    forecast = forecast_active_month(at=datetime(2026, 5, 10, tzinfo=UTC), zone=ZONE)
+    assert (forecast.whole.total.expected, forecast.whole.total.spans) == (10, 0)
+    assert forecast.day_over(12) is None
     may = {trial.basis for trial in try_month(month=Month(2026, 5), zone=ZONE)}
     june = [
         one

@@ -131,14 +131,14 @@ def test_peaks_and_levels_are_those_of_the_month_rows(acme: Organization) -> Non
 def test_one_statement_reads_all(acme: Organization, django_assert_num_queries: object) -> None:
     grow(acme)
     with django_assert_num_queries(1):  # type: ignore[operator]
-        told = forecast_month(
+        forecast = forecast_month(
             at=datetime(2026, 8, 30, tzinfo=UTC),
             zone=UTC_ZONE,
             basis=Metric.GREATER,
             free_user_limit=None,
         )
-    assert told.total.locked_in == 35
-    assert told.total.expected == 35
+    assert forecast.total.locked_in == 35
+    assert forecast.total.expected == 35
 
 
 @time_machine.travel("2026-09-02T00:00:00Z", tick=False)
@@ -146,8 +146,8 @@ def test_a_cap_is_passed_on_a_day(acme: Organization) -> None:
     grow(acme)
     Organization.objects.update(user_cap=36)
     at = datetime(2026, 8, 28, tzinfo=UTC)
-    told = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
-    (one,) = told.organizations
+    forecast = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
+    (one,) = forecast.organizations
     assert (one.limit, one.is_at_limit, one.will_pass) == (36, False, True)
     assert one.cap_day is not None
     assert date(2026, 9, 9) <= one.cap_day <= date(2026, 9, 11)
@@ -166,8 +166,8 @@ def test_a_removed_organization_does_not_grow(acme: Organization) -> None:
             added_at=datetime(2026, month, 10, tzinfo=UTC), removed_at=None
         ).update(removed_at=datetime(2026, month, 12, tzinfo=UTC))
     at = datetime(2026, 9, 5, tzinfo=UTC)
-    told = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
-    assert (told.total.locked_in, told.total.expected) == (1, 11)
+    forecast = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
+    assert (forecast.total.locked_in, forecast.total.expected) == (1, 11)
     remove_organization(organization=acme, actor=SYSTEM_ACTOR, now=at)
-    told = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
-    assert (told.total.locked_in, told.total.high) == (1, 1)
+    forecast = forecast_month(at=at, zone=UTC_ZONE, basis=Metric.USERS, free_user_limit=None)
+    assert (forecast.total.locked_in, forecast.total.high) == (1, 1)

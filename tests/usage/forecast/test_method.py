@@ -58,32 +58,32 @@ def test_steady_growth_goes_on_at_its_pace() -> None:
 @pytest.mark.parametrize("left", [0, 1, 7, 15, 30])
 def test_nothing_is_expected_below_what_is_locked_in(left: int) -> None:
     falling = track({age: 20 + age // 7 for age in range(0, HISTORY_DAYS, 7)}, opening=50, peak=48)
-    told = outlook(locked_in=48, ends=month_ends(falling, elapsed=5, left=left))
-    assert told.locked_in == told.low == told.expected == told.high == 48
+    month = outlook(locked_in=48, ends=month_ends(falling, elapsed=5, left=left))
+    assert month.locked_in == month.low == month.expected == month.high == 48
 
 
 def test_growth_from_far_below_the_peak_does_not_pass_it() -> None:
     """One more every week for half a year, then thirty leave at once."""
     weekly = {age: 40 + n for n, age in enumerate(range(180, 3, -7), start=1)}
     shrunk = track(weekly | {2: 35}, opening=40, peak=max(weekly.values()))
-    told = outlook(locked_in=shrunk.peak, ends=month_ends(shrunk, elapsed=10, left=20))
-    assert told.expected == told.high == shrunk.peak
+    month = outlook(locked_in=shrunk.peak, ends=month_ends(shrunk, elapsed=10, left=20))
+    assert month.expected == month.high == shrunk.peak
 
 
 def test_moving_in_is_not_repeated() -> None:
     """Nobody until 40 days ago, then 25 at once: spans from before say nothing."""
     new = track({40: 25}, opening=0)
     ends = month_ends(new, elapsed=0, left=14)
-    told = outlook(locked_in=25, ends=ends)
-    assert told.expected == told.high == 25
-    assert told.spans < len(ends)
+    month = outlook(locked_in=25, ends=ends)
+    assert month.expected == month.high == 25
+    assert month.spans < len(ends)
 
 
 def test_too_few_spans_say_nothing_but_what_is_locked_in() -> None:
     newer = track({20: 10, 10: 15, 1: 19}, opening=0)
-    told = outlook(locked_in=19, ends=month_ends(newer, elapsed=0, left=7))
-    assert told.spans < FEWEST_SPANS
-    assert (told.low, told.expected, told.high) == (19, 19, 19)
+    month = outlook(locked_in=19, ends=month_ends(newer, elapsed=0, left=7))
+    assert month.spans < FEWEST_SPANS
+    assert (month.low, month.expected, month.high) == (19, 19, 19)
 
 
 def test_a_removed_organization_is_final() -> None:

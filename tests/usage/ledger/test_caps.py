@@ -85,7 +85,7 @@ def test_a_cap_below_the_count_stops_additions_until_the_count_is_below(acme: Or
 
 
 def test_raising_or_lifting_a_limit_works_at_once(
-    books: MeteringPolicy, acme: Organization
+    policy: MeteringPolicy, acme: Organization
 ) -> None:
     cap(acme, 1)
     set_policy(free_user_limit=2)

@@ -106,7 +106,7 @@ def test_one_statement_over_several_months_and_organizations(acme: Organization)
     assert verify_ledger() == []
 
 
-def test_months_are_those_of_the_billing_zone(books: MeteringPolicy, acme: Organization) -> None:
+def test_months_are_those_of_the_billing_zone(policy: MeteringPolicy, acme: Organization) -> None:
     set_policy(billing_time_zone="Pacific/Kiritimati")  # UTC+14
     add(acme, at("2026-10-31 09:59:59.999999"), at("2026-10-31 10:00"))
     assert months_of(acme) == {
@@ -124,7 +124,7 @@ def test_an_instant_never_lies_before_the_last_event(acme: Organization) -> None
     assert events_of(acme, Metric.DEVICES) == [(at("2026-10-03"), 1, 1)]
 
 
-def test_nothing_is_recorded_in_a_closed_month(books: MeteringPolicy, acme: Organization) -> None:
+def test_nothing_is_recorded_in_a_closed_month(policy: MeteringPolicy, acme: Organization) -> None:
     set_policy(closed_through=at("2026-11-01"))
     users = add(acme, at("2026-10-31 23:59"))
     remove(users, at("2026-10-31 23:59:59"))
@@ -256,14 +256,14 @@ def test_what_would_falsify_the_books_is_refused(acme: Organization, statement: 
     assert verify_ledger() == []
 
 
-def test_a_closed_month_stays_closed(books: MeteringPolicy) -> None:
+def test_a_closed_month_stays_closed(policy: MeteringPolicy) -> None:
     set_policy(closed_through=at("2026-11-01"))
     for earlier in (at("2026-10-01"), None):
         with refused("MT002"):
             set_policy(closed_through=earlier)
 
 
-def test_an_unknown_time_zone_is_refused_at_once(books: MeteringPolicy) -> None:
+def test_an_unknown_time_zone_is_refused_at_once(policy: MeteringPolicy) -> None:
     with refused("22023"):
         set_policy(billing_time_zone="Europe/Atlantis")
 

@@ -110,7 +110,9 @@ def test_the_naive_replay_says_the_same(october):
     remove(users, at("2026-10-28"))
 
     for each in restated_months():
-        naive = replay_month(month=each.month, as_it_was=True)[each.organization_id, each.metric]
+        naive = replay_month(month=each.month, with_late_usage=True)[
+            each.organization_id, each.metric
+        ]
         assert (naive.high_water_mark, naive.peak_event_id, naive.peak_at) == (
             each.high_water_mark,
             each.peak_event_id,
@@ -128,7 +130,7 @@ def test_the_page_of_the_month_tells_what_came_too_late(north, bakery, as_rita, 
 
     page = as_rita.get(f"/account/usage/{organization.pk}/why/2026-02/").content.decode()
 
-    assert "1 change of this month came too late for its log" in page
+    assert "1 change of this month came too late to be counted in it" in page
     assert "would have had 2 users: the difference is a line of the next invoice" in page
     assert "10 Feb 2026" in page
     assert (

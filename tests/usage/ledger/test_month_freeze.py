@@ -48,7 +48,7 @@ def test_a_frozen_month_never_changes(acme: Organization) -> None:
     assert "2026-09" not in months_of(acme)
 
 
-def test_only_the_billing_zone_is_accepted(books: MeteringPolicy) -> None:
+def test_only_the_billing_zone_is_accepted(policy: MeteringPolicy) -> None:
     with pytest.raises(ValueError, match="billed in UTC"):
         freeze_month(month=OCTOBER, zone=ZoneInfo("Asia/Tokyo"))
 
@@ -68,7 +68,7 @@ def test_a_database_that_knows_other_rules_gets_nothing_into_the_closed_month(
 
 @pytest.mark.parametrize("name", ["America/Havana", "America/Santiago", "Asia/Kathmandu"])
 def test_the_end_is_the_first_instant_of_the_next_month(
-    books: MeteringPolicy, acme: Organization, name: str
+    policy: MeteringPolicy, acme: Organization, name: str
 ) -> None:
     set_policy(billing_time_zone=name)
     add(acme, at("2025-10-05"))

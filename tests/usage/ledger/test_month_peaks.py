@@ -8,7 +8,6 @@ from core.metrics import Metric
 from core.months import Month
 from tenants.models import MeteringPolicy, Organization
 from tests.usage.counting import add, add_devices, at, remove
-from usage.explain.peaks import peaks
 from usage.ledger.month_peaks import high_water_marks, organizations_with_usage
 from usage.models import UsageEvent
 
@@ -67,7 +66,7 @@ def test_both_metrics_of_all_organizations_in_one_statement(story: Organization)
 
 
 def test_the_page_can_filter_and_order_by_every_figure(
-    books: MeteringPolicy, story: Organization
+    policy: MeteringPolicy, story: Organization
 ) -> None:
     for number in range(1, 4):
         add(Organization.objects.create(name=f"Org {number}"), *[at("2026-12-20")] * number)
@@ -79,17 +78,3 @@ def test_the_page_can_filter_and_order_by_every_figure(
     assert rows.filter(users__gte=2, name__startswith="Org").count() == 2
     assert rows.filter(last_month_hwm=30).get() == story
     assert rows.filter(this_month_devices_hwm=1, last_month_devices_hwm=0).get() == story
-
-
-def test_why_a_peak_is_what_it_is(acme: Organization) -> None:
-    users = add(acme, at("2026-10-10"), at("2026-10-11"))
-    remove(users, at("2026-11-02"))
-    october = peaks(month=Month(2026, 10), metric=Metric.USERS)[acme.pk]
-    assert october.high_water_mark == 2
-    assert october.event is not None
-    assert (october.event.at, october.event.subject_name) == (at("2026-10-11"), users[1].email)
-    assert (october.event.count_before, october.event.count_after) == (1, 2)
-    november = peaks(month=Month(2026, 11), metric=Metric.USERS, organization_ids=[acme.pk])
-    assert november[acme.pk].event is None
-    assert november[acme.pk].carried_in == november[acme.pk].high_water_mark == 2
-    assert peaks(month=Month(2026, 10), metric=Metric.USERS, organization_ids=[]) == {}

@@ -79,7 +79,7 @@ class Naive:
     steps=st.lists(st.one_of(additions, additions, removals, closes), min_size=1, max_size=12),
 )
 def test_any_sequence_is_counted_like_a_naive_replay(
-    books: MeteringPolicy, zone: str, steps: list[tuple]
+    policy: MeteringPolicy, zone: str, steps: list[tuple]
 ) -> None:
     with transaction.atomic():
         set_policy(billing_time_zone=zone)

@@ -15,7 +15,7 @@ from accounts.providers import current_provider
 from core.schema import current_schema, provider_schema
 from tenants.models import Organization
 from tests.usage.counting import add, add_devices, at, execute, remove, set_policy
-from tests.usage.sightings import tell
+from tests.usage.sightings import report
 from usage import tasks
 from usage.ledger.snapshots import (
     DAYS_PER_TASK,
@@ -222,8 +222,8 @@ def test_two_schedulers_take_a_day_once(own_provider: Callable[..., Provider]) -
 def test_active_users_are_those_first_seen_by_the_end_of_the_day(story: Organization) -> None:
     story.refresh_from_db()
     anna, ben, carl = story.manageduser_set.order_by("pk")[:3]
-    tell(story, (anna, at("2026-10-02 11:00")), (ben, at("2026-10-04 11:00")))
-    tell(story, (carl, at("2026-11-01 11:00")), (ben, at("2026-10-31 11:00")))
+    report(story, (anna, at("2026-10-02 11:00")), (ben, at("2026-10-04 11:00")))
+    report(story, (carl, at("2026-11-01 11:00")), (ben, at("2026-10-31 11:00")))
     for day in ("2026-10-02", "2026-10-03", "2026-10-04", "2026-10-31", "2026-11-05"):
         take(day)
     rows = DailySnapshot.objects.order_by("day").values_list("day", "active_users")

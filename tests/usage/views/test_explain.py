@@ -12,18 +12,18 @@ from tenants.models import Device, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_member
 from tests.usage.counting import set_policy
-from tests.usage.explain_story import ADAM, Acme, at, page, rows
+from tests.usage.explain_story import ADAM, History, at, page, rows
 from usage.ledger.month_freeze import freeze_month
 
 pytestmark = pytest.mark.usefixtures("on_20_march")
 
 
 def test_the_addition_that_made_the_peak_is_named(
-    as_rita: Client, bakery: Organization, there: Acme
+    as_rita: Client, bakery: Organization, history: History
 ) -> None:
-    there.add("2026-02-10 09:00", "Bea", "Carl")
-    there.add("2026-03-03 14:30:05", "Ann")
-    there.remove("2026-03-05 14:30:05", "Bea")
+    history.add("2026-02-10 09:00", "Bea", "Carl")
+    history.add("2026-03-03 14:30:05", "Ann")
+    history.remove("2026-03-05 14:30:05", "Bea")
     text = page(as_rita, bakery)
     assert "Why 3?" in text
     assert (
@@ -40,12 +40,12 @@ def test_the_addition_that_made_the_peak_is_named(
 
 
 def test_a_zone_is_told_with_its_offset_and_bounds_the_month(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
     with provider_schema(north):
         set_policy(billing_time_zone="Pacific/Kiritimati")
-    there.add("2026-02-28 09:59:59", "Feb")
-    there.add("2026-02-28 10:00:00", "March")
+    history.add("2026-02-28 09:59:59", "Feb")
+    history.add("2026-02-28 10:00:00", "March")
     text = page(as_rita, bakery)
     assert "On 1 March 2026 at 00:00" in text
     assert "1 Mar 2026, 00:00:00 UTC+14:00" in text
@@ -54,11 +54,11 @@ def test_a_zone_is_told_with_its_offset_and_bounds_the_month(
 
 
 def test_a_peak_that_lasted_a_second_and_one_reached_twice(
-    as_rita: Client, bakery: Organization, there: Acme
+    as_rita: Client, bakery: Organization, history: History
 ) -> None:
-    there.add("2026-03-03 14:30:05", "Ann")
-    there.remove("2026-03-03 14:30:06", "Ann")
-    there.add("2026-03-04 08:00", "Bea")
+    history.add("2026-03-03 14:30:05", "Ann")
+    history.remove("2026-03-03 14:30:06", "Ann")
+    history.add("2026-03-04 08:00", "Bea")
     text = page(as_rita, bakery)
     assert "It lasted 1 second, until 3 March 2026 at 14:30." in text
     assert "1 was reached 2 times; the first is shown." in text
@@ -66,9 +66,11 @@ def test_a_peak_that_lasted_a_second_and_one_reached_twice(
     assert [row["Name then"] for row in rows(as_rita, bakery)] == ["ann@acme.example"]
 
 
-def test_a_peak_that_was_carried_in(as_rita: Client, bakery: Organization, there: Acme) -> None:
-    there.add("2026-02-10 09:00", "Ann", "Bea")
-    there.remove("2026-03-05 09:00", "Ann")
+def test_a_peak_that_was_carried_in(
+    as_rita: Client, bakery: Organization, history: History
+) -> None:
+    history.add("2026-02-10 09:00", "Ann", "Bea")
+    history.remove("2026-03-05 09:00", "Ann")
     text = page(as_rita, bakery)
     assert "<bdi>Acme</bdi> began March 2026 with 2 users and has not had more." in text
     assert "Counted at 1 Mar 2026, 00:00:00 UTC+00:00" in text
@@ -77,11 +79,11 @@ def test_a_peak_that_was_carried_in(as_rita: Client, bakery: Organization, there
 
 
 def test_a_month_in_which_nothing_happened(
-    as_rita: Client, bakery: Organization, there: Acme
+    as_rita: Client, bakery: Organization, history: History
 ) -> None:
     assert "<bdi>Acme</bdi> has had no users in March 2026." in page(as_rita, bakery)
     assert "Nobody was counted" in page(as_rita, bakery)
-    there.add("2026-01-15 09:00", "Ann")
+    history.add("2026-01-15 09:00", "Ann")
     assert "Nothing changed in March 2026 so far: <bdi>Acme</bdi> has 1 user." in page(
         as_rita, bakery
     )
@@ -93,8 +95,8 @@ def test_a_month_in_which_nothing_happened(
     assert 'rel="prev"' not in january
 
 
-def test_many_added_at_once(as_rita: Client, bakery: Organization, there: Acme) -> None:
-    there.add("2026-03-03 14:30:05", *(f"User{number}" for number in range(60)), via=Via.IMPORT)
+def test_many_added_at_once(as_rita: Client, bakery: Organization, history: History) -> None:
+    history.add("2026-03-03 14:30:05", *(f"User{number}" for number in range(60)), via=Via.IMPORT)
     text = page(as_rita, bakery)
     assert "by import: the 60th user, and the last of 60 added at once." in text
     assert "1–50" in text
@@ -107,9 +109,9 @@ def test_many_added_at_once(as_rita: Client, bakery: Organization, there: Acme) 
 
 
 def test_names_are_those_of_then(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
-    there.add("2026-03-03 14:30", "Ann")
+    history.add("2026-03-03 14:30", "Ann")
     with provider_schema(north):
         ManagedUser.objects.update(email="married@acme.example", name="Ann Married")
     assert rows(as_rita, bakery)[0] == {
@@ -133,22 +135,22 @@ def test_names_are_those_of_then(
 
 
 def test_who_left_before_the_close_and_was_entered_after_it_was_counted(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
-    there.add("2026-02-10 09:00", "Ann")
-    there.add("2026-02-20 09:00", "Bea")
+    history.add("2026-02-10 09:00", "Ann")
+    history.add("2026-02-20 09:00", "Bea")
     with provider_schema(north):
         freeze_month(month=Month(2026, 2), zone=ZoneInfo("UTC"))
-    there.remove("2026-02-15 09:00", "Ann")
+    history.remove("2026-02-15 09:00", "Ann")
     text = page(as_rita, bakery, "2026-02")
     assert "Why 2?" in text
     assert "Removed 15 Feb 2026, entered later" in text
 
 
 def test_devices_are_explained_by_themselves(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
-    there.add("2026-03-02 09:00", "Ann", "Bea")
+    history.add("2026-03-02 09:00", "Ann", "Bea")
     with provider_schema(north):
         add_member(
             member=Device(organization=bakery, name="Laptop", serial_number="SN1"),
@@ -163,9 +165,9 @@ def test_devices_are_explained_by_themselves(
 
 
 def test_the_cap_is_drawn_in_the_running_month_only(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
-    there.add("2026-02-02 09:00", "Ann", "Bea")
+    history.add("2026-02-02 09:00", "Ann", "Bea")
     with provider_schema(north):
         set_user_cap(organization=bakery, cap=4, actor=ADAM, now=at("2026-03-01"))
     assert "Cap 4" in page(as_rita, bakery)

@@ -13,7 +13,7 @@ from tenants.access import IMPERSONATED_ORGANIZATION_KEY
 from tenants.models import ManagedUser, Organization
 from tenants.organizations.lifecycle import remove_organization
 from tests.personas import Personas
-from tests.usage.explain_story import ADAM, Acme, at, page, rows
+from tests.usage.explain_story import ADAM, History, at, page, rows
 
 SignIn = Callable[..., Client]
 
@@ -30,19 +30,19 @@ def test_addresses_that_mean_nothing(as_rita: Client, bakery: Organization) -> N
 
 
 def test_a_removed_organization_still_has_its_answer(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
-    there.add("2026-02-10 09:00", "Ann")
-    there.remove("2026-03-02 09:00", "Ann")
+    history.add("2026-02-10 09:00", "Ann")
+    history.remove("2026-03-02 09:00", "Ann")
     with provider_schema(north):
         remove_organization(organization=bakery, actor=ADAM, now=at("2026-03-03"))
     assert "Acme</bdi> (removed)" in page(as_rita, bakery, "2026-02")
 
 
 def test_whoever_is_limited_to_others_sees_nothing_of_it(
-    client: Client, sign_in: SignIn, people: Personas, bakery: Organization, there: Acme
+    client: Client, sign_in: SignIn, people: Personas, bakery: Organization, history: History
 ) -> None:
-    there.add("2026-03-02 09:00", "Ann")
+    history.add("2026-03-02 09:00", "Ann")
     rita = people.rita
     rita.limited_to = [people.otto_organization.pk]
     rita.save()
@@ -56,11 +56,11 @@ def test_whoever_is_limited_to_others_sees_nothing_of_it(
 
 
 def test_an_organization_admin_sees_the_own_organization_only(
-    client: Client, sign_in: SignIn, people: Personas, bakery: Organization, there: Acme
+    client: Client, sign_in: SignIn, people: Personas, bakery: Organization, history: History
 ) -> None:
-    there.add("2026-03-02 09:00", "Ann")
-    there.organization = people.otto_organization
-    there.add("2026-03-03 09:00", "Olaf")
+    history.add("2026-03-02 09:00", "Ann")
+    history.organization = people.otto_organization
+    history.add("2026-03-03 09:00", "Olaf")
     visitor = sign_in(client, people.otto)
     text = visitor.get("/organization/why/2026-03/").text
     assert "olaf@acme.example" in text
@@ -75,7 +75,7 @@ def test_an_organization_admin_sees_the_own_organization_only(
 
 
 def test_names_are_shown_as_text_and_kept_from_spreadsheets(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
     with provider_schema(north):
         ManagedUser.objects.create(
@@ -91,8 +91,10 @@ def test_names_are_shown_as_text_and_kept_from_spreadsheets(
     assert rows(as_rita, bakery)[0]["Name then"] == "'=cmd@x.example"
 
 
-def test_the_table_alone_answers_htmx(as_rita: Client, bakery: Organization, there: Acme) -> None:
-    there.add("2026-03-03 14:30", "Ann")
+def test_the_table_alone_answers_htmx(
+    as_rita: Client, bakery: Organization, history: History
+) -> None:
+    history.add("2026-03-03 14:30", "Ann")
     answer = as_rita.get(
         f"/account/usage/{bakery.pk}/why/2026-03/?q=ann",
         headers={"HX-Request": "true", "HX-Target": "counted"},
@@ -102,9 +104,9 @@ def test_the_table_alone_answers_htmx(as_rita: Client, bakery: Organization, the
 
 
 def test_explaining_takes_at_most_five_statements(
-    as_rita: Client, bakery: Organization, there: Acme
+    as_rita: Client, bakery: Organization, history: History
 ) -> None:
-    there.add("2026-03-03 14:30", *(f"User{number}" for number in range(8)))
+    history.add("2026-03-03 14:30", *(f"User{number}" for number in range(8)))
     page(as_rita, bakery)
     with CaptureQueriesContext(connection) as statements:
         page(as_rita, bakery, query="?q=user&page=1")

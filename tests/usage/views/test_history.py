@@ -18,7 +18,7 @@ from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import remove_organization
 from tests.personas import Personas
 from tests.usage.counting import add, add_devices, remove, set_policy
-from tests.usage.explain_story import ADAM, Acme, at
+from tests.usage.explain_story import ADAM, History, at
 from usage.ledger.month_peaks import high_water_marks
 from usage.ledger.months_table import last_months, months_table
 
@@ -32,7 +32,7 @@ def csv_rows(client: Client, query: str = "") -> list[list[str]]:
     return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
 
 
-def test_every_month_agrees_with_what_is_billed(books: MeteringPolicy) -> None:
+def test_every_month_agrees_with_what_is_billed(policy: MeteringPolicy) -> None:
     acme, bakery = (Organization.objects.create(name=name) for name in ("Acme", "Bakery"))
     users = add(acme, at("2025-06-03"), at("2025-06-04"), at("2025-11-30"))
     remove(users[:2], at("2026-01-15"))
@@ -48,19 +48,22 @@ def test_every_month_agrees_with_what_is_billed(books: MeteringPolicy) -> None:
                 level.organization_id: level.high_water_mark
                 for level in high_water_marks(month=month, metrics=[metric])
             }
-            assert {row.organization_id: row.marks[position] for row in table.rows} == marks
+            assert {
+                row.organization_id: row.high_water_marks[position] for row in table.rows
+            } == marks
             assert table.totals[position] == sum(marks.values())
         assert table.matching == 3
         assert table.total == sum(table.totals) == sum(row.total for row in table.rows)
     of_users = {
-        row.name: row.marks for row in months_table(months=months, metric=Metric.USERS).rows
+        row.name: row.high_water_marks
+        for row in months_table(months=months, metric=Metric.USERS).rows
     }
     assert of_users["Acme"] == (0, 0, 2, 2, 2, 2, 2, 3, 3, 3, 1, 6)
     assert of_users["Bakery"] == (0,) * 10 + (1, 2)
 
 
 def test_removed_organizations_are_in_the_months_in_which_they_were_billed(
-    books: MeteringPolicy,
+    policy: MeteringPolicy,
 ) -> None:
     gone = Organization.objects.create(name="Gone")
     remove(add(gone, at("2025-12-03")), at("2025-12-04"))
@@ -72,7 +75,7 @@ def test_removed_organizations_are_in_the_months_in_which_they_were_billed(
     assert table.total == 1
 
 
-def test_whoever_is_limited_sees_sums_of_those_only(books: MeteringPolicy) -> None:
+def test_whoever_is_limited_sees_sums_of_those_only(policy: MeteringPolicy) -> None:
     acme, other = (Organization.objects.create(name=name) for name in ("Acme", "Other"))
     add(acme, at("2026-03-01"))
     add(other, at("2026-03-01"), at("2026-03-02"))
@@ -83,7 +86,7 @@ def test_whoever_is_limited_sees_sums_of_those_only(books: MeteringPolicy) -> No
         assert table.matching == len(table.rows) == (2 if ids is None else len(ids))
 
 
-def test_months_begin_in_the_billing_zone(books: MeteringPolicy) -> None:
+def test_months_begin_in_the_billing_zone(policy: MeteringPolicy) -> None:
     set_policy(billing_time_zone="Pacific/Kiritimati")
     acme = Organization.objects.create(name="Acme")
     add(acme, at("2026-01-31 09:59"), at("2026-01-31 10:00"))
@@ -92,9 +95,9 @@ def test_months_begin_in_the_billing_zone(books: MeteringPolicy) -> None:
 
 
 def test_the_page_shows_searches_sorts_and_links(
-    as_rita: Client, bakery: Organization, there: Acme, north: Provider
+    as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
-    there.add("2026-03-02 09:00", "Ann", "Bea")
+    history.add("2026-03-02 09:00", "Ann", "Bea")
     with provider_schema(north):
         Organization.objects.bulk_create([Organization(name=f"Zoo {n:03}") for n in range(70)])
     text = as_rita.get("/account/usage/history/").text
@@ -114,9 +117,9 @@ def test_the_page_shows_searches_sorts_and_links(
 
 
 def test_the_csv_has_every_organization_and_the_sums(
-    as_rita: Client, bakery: Organization, there: Acme
+    as_rita: Client, bakery: Organization, history: History
 ) -> None:
-    there.add("2026-02-02 09:00", "Ann", "Bea")
+    history.add("2026-02-02 09:00", "Ann", "Bea")
     header, row, sums = csv_rows(as_rita, "?q=acme")
     assert header[:3] == ["Organization ID", "Organization", "2025-04"]
     assert header[-2:] == ["2026-03", "Sum"]

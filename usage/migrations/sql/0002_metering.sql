@@ -1,16 +1,16 @@
--- Counting, caps and high-water marks of one provider's schema (docs/decisions/0003, 0004).
+-- Counts users and devices of one provider's schema and enforces caps (docs/decisions/0003, 0004).
 --
--- Installed by usage/migrations/0002_metering.py with the schema as the current one; the functions,
--- all that stands before the first trigger, again by a migration of each later change. Every function
--- keeps a search path of exactly that schema, with temporary tables last: it acts in its own schema
--- whoever calls, and a temporary table of the same name shadows nothing.
+-- usage/migrations/0002_metering.py installs it in the current schema. A later change replaces whole
+-- functions in a new migration. Every function has a fixed search path of exactly this schema, with
+-- temporary tables last: it acts in its own schema for every caller, and no temporary table can replace
+-- one of its tables.
 --
--- Refusals: MT001 a cap is reached (DETAIL is JSON), MT002 the books would be falsified,
---           MT003 the organization is removed, or would be removed with users or devices in it.
+-- Refusals: MT001 a cap is reached (DETAIL is JSON), MT002 the ledger would become wrong,
+--           MT003 the organization is removed, or would be removed while it has users or devices.
 --
--- Order of locks: the books (advisory, shared; closing a month takes it exclusively), then counter
--- rows by organization. Reads that decide come after the locks, in statements of their own: only a
--- new statement sees what others committed while this one waited.
+-- Order of locks: the ledger (advisory, shared; closing a month takes it exclusively), then counter
+-- rows by organization. Reads that decide come after the locks, in separate statements: only a new
+-- statement sees rows that other transactions committed while this one waited.
 
 SELECT set_config('mtp.search_path_before', current_setting('search_path'), true),
        set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
@@ -21,8 +21,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE = TG_ARGV[0];
 END $$;
 
--- At a higher isolation level the policy and the caps could be read as they were before a month was
--- closed or a cap lowered, without any conflict being noticed.
+-- At a higher isolation level, a transaction could read the policy and caps from before a month was
+-- closed or a cap lowered, and PostgreSQL would report no conflict.
 CREATE OR REPLACE FUNCTION usage_refuse_isolation() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -32,7 +32,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION usage_refuse_addition(
     organization_id bigint, removed_at timestamptz, user_cap integer, free_user_limit integer,
-    wanted integer, asked bigint
+    new_count integer, added_count bigint
 ) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -40,19 +40,19 @@ DECLARE
 BEGIN
     IF removed_at IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'MT003', MESSAGE =
-            format('Organization %s is removed: nothing is added to it.', organization_id);
+            format('Organization %s is removed: nothing can be added to it.', organization_id);
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'MT001', MESSAGE =
         format('Organization %s has %s users and may have %s: %s more are refused.',
-               organization_id, wanted - asked, cap, asked),
+               organization_id, new_count - added_count, cap, added_count),
         DETAIL = json_build_object(
-            'organization_id', organization_id, 'cap', cap, 'count', wanted - asked,
-            'asked', asked, 'because',
+            'organization_id', organization_id, 'cap', cap, 'count', new_count - added_count,
+            'asked', added_count, 'because',
             CASE WHEN user_cap <= coalesce(free_user_limit, user_cap) THEN 'cap'
                  ELSE 'free_allowance' END);
 END $$;
 
--- Arguments of both counting functions: the metric, and the column that names the subject.
+-- Arguments of both counting functions: the metric, and the column with the subject's name.
 CREATE OR REPLACE FUNCTION usage_count_added() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -71,18 +71,18 @@ BEGIN
     IF NOT FOUND THEN
         IF EXISTS (SELECT FROM added) THEN
             RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE =
-                'There is no such organization.';
+                'The organization does not exist.';
         END IF;
         RETURN NULL;
     END IF;
     SELECT * INTO policy FROM tenants_meteringpolicy WHERE id = 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
-            'This provider has no metering policy yet: nothing can be counted.';
+            'This provider has no metering policy: nothing can be counted.';
     END IF;
 
-    -- Counted first and refused afterwards: the refusal takes back all of it. A counter that is
-    -- missing makes the count null, which the log refuses.
+    -- Counts first and refuses afterwards: the exception rolls all of it back. A missing counter makes
+    -- count_after null, which the table refuses.
     WITH placed AS (
         SELECT a.organization_id, a.id AS subject_id, to_jsonb(a) ->> TG_ARGV[1] AS subject_name,
                a.added_by_id, a.added_by_name, a.added_via, c.count AS count_before,
@@ -99,7 +99,7 @@ BEGIN
                count_before + row_number() OVER (
                    PARTITION BY organization_id ORDER BY at, subject_id),
                subject_id, subject_name, added_by_id, added_by_name, added_via,
-               -- Of an earlier month than the log could take it for: told late (decisions/0016).
+               -- Only when it is in an earlier month than `at`: reported late (docs/decisions/0016).
                CASE WHEN effective_at < at
                     AND date_trunc('month', effective_at AT TIME ZONE policy.billing_time_zone)
                         < date_trunc('month', at AT TIME ZONE policy.billing_time_zone)
@@ -113,8 +113,8 @@ BEGIN
               FROM logged GROUP BY organization_id) l
         WHERE c.organization_id = l.organization_id AND c.metric = counted
         RETURNING c.organization_id, c.count
-    ), marked AS (
-        -- Additions only rise: a month's last one is the first instant that reached its peak.
+    ), raised AS (
+        -- Additions only increase the count: the month's last one is the first to reach its maximum.
         INSERT INTO usage_monthlyusage AS m (organization_id, metric, month, carried_in,
                                              high_water_mark, peak_at, peak_event_id)
         SELECT l.organization_id, counted,
@@ -149,9 +149,8 @@ DECLARE
     counted CONSTANT text := TG_ARGV[0];
     organizations bigint[];
 BEGIN
-    -- Newly removed are ids that are removed after and were not before. By set operation, never by
-    -- joining the two: their plan is kept from the first call, and a nested loop over thousands of
-    -- rows each takes minutes.
+    -- Newly removed rows are in `after` and not in `before`. A set operation, never a join of the two:
+    -- the plan is cached at the first call, and a nested loop over thousands of rows takes minutes.
     SELECT array_agg(DISTINCT organization_id) INTO organizations FROM (
         SELECT id, organization_id FROM after WHERE removed_at IS NOT NULL
         EXCEPT
@@ -178,7 +177,7 @@ BEGIN
     ), placed AS (
         SELECT r.organization_id, r.id AS subject_id, to_jsonb(r) ->> TG_ARGV[1] AS subject_name,
                r.removed_by_id, r.removed_by_name, c.count AS count_before,
-               -- Nobody leaves before they came, whatever the rows say.
+               -- A removal never lies before the addition, even when the row says so.
                greatest(r.removed_at, r.added_at) AS effective_at, p.billing_time_zone AS zone,
                greatest(r.removed_at, c.last_event_at, p.closed_through) AS at
         FROM newly_removed r
@@ -207,7 +206,7 @@ BEGIN
               FROM logged GROUP BY organization_id) l
         WHERE c.organization_id = l.organization_id AND c.metric = counted
     )
-    -- Removals raise nothing; they only open a month, at the level carried in.
+    -- Removals raise no high-water mark; they only create the month with the count carried in.
     INSERT INTO usage_monthlyusage (organization_id, metric, month, carried_in, high_water_mark)
     SELECT l.organization_id, counted, date_trunc('month', l.at AT TIME ZONE p.billing_time_zone),
            max(l.count_after) + 1, max(l.count_after) + 1
@@ -225,9 +224,9 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- A changed cap, or a removal, waits for the adders before it and holds off those after it: once it
--- is committed, nothing that it forbids commits any more.
-CREATE OR REPLACE FUNCTION usage_settle_organizations() RETURNS trigger
+-- A changed cap or a removal locks the counters: it waits for running additions, and later ones wait for
+-- it. After its commit, no addition that it forbids can commit.
+CREATE OR REPLACE FUNCTION usage_check_organizations() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     changed bigint[];
@@ -254,7 +253,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION usage_settle_policy() RETURNS trigger
+CREATE OR REPLACE FUNCTION usage_check_policy() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM now() AT TIME ZONE NEW.billing_time_zone;
@@ -266,7 +265,7 @@ BEGIN
         IF NEW.billing_time_zone <> OLD.billing_time_zone
             AND EXISTS (SELECT FROM usage_monthlyusage) THEN
             RAISE EXCEPTION USING ERRCODE = 'MT002', MESSAGE =
-                'The billing time zone stays: months were metered in it.';
+                'The billing time zone cannot change: months were counted in it.';
         END IF;
     END IF;
     RETURN NEW;
@@ -280,18 +279,18 @@ CREATE TRIGGER usage_user_removed AFTER UPDATE ON tenants_manageduser
     FOR EACH STATEMENT EXECUTE FUNCTION usage_count_removed('users', 'email');
 CREATE TRIGGER usage_user_new AFTER INSERT ON tenants_manageduser
     FOR EACH ROW WHEN (NEW.removed_at IS NOT NULL OR NOT isfinite(NEW.added_at))
-    EXECUTE FUNCTION usage_refuse('A user is added at some instant, and not removed already.');
-CREATE TRIGGER usage_user_kept AFTER UPDATE ON tenants_manageduser
+    EXECUTE FUNCTION usage_refuse('A new user has a finite added_at and is not removed.');
+CREATE TRIGGER usage_user_changed AFTER UPDATE ON tenants_manageduser
     FOR EACH ROW WHEN (
         (OLD.id, OLD.organization_id, OLD.added_at)
             IS DISTINCT FROM (NEW.id, NEW.organization_id, NEW.added_at)
         OR (OLD.removed_at IS NOT NULL AND NEW.removed_at IS DISTINCT FROM OLD.removed_at)
         OR NOT isfinite(NEW.removed_at))
     EXECUTE FUNCTION usage_refuse(
-        'A user stays in its organization, a removed one stays removed, and when stays as it was.');
+        'A user keeps its organization and added_at; a removed user keeps its removed_at.');
 CREATE TRIGGER usage_user_never_deleted BEFORE DELETE OR TRUNCATE ON tenants_manageduser
     FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse(
-        'Users are removed by setting removed_at, never deleted: who was counted must be known.');
+        'Users are removed by setting removed_at, never deleted: bills refer to them.');
 
 CREATE TRIGGER usage_device_added AFTER INSERT ON tenants_device
     REFERENCING NEW TABLE AS added
@@ -301,18 +300,18 @@ CREATE TRIGGER usage_device_removed AFTER UPDATE ON tenants_device
     FOR EACH STATEMENT EXECUTE FUNCTION usage_count_removed('devices', 'name');
 CREATE TRIGGER usage_device_new AFTER INSERT ON tenants_device
     FOR EACH ROW WHEN (NEW.removed_at IS NOT NULL OR NOT isfinite(NEW.added_at))
-    EXECUTE FUNCTION usage_refuse('A device is added at some instant, and not removed already.');
-CREATE TRIGGER usage_device_kept AFTER UPDATE ON tenants_device
+    EXECUTE FUNCTION usage_refuse('A new device has a finite added_at and is not removed.');
+CREATE TRIGGER usage_device_changed AFTER UPDATE ON tenants_device
     FOR EACH ROW WHEN (
         (OLD.id, OLD.organization_id, OLD.added_at)
             IS DISTINCT FROM (NEW.id, NEW.organization_id, NEW.added_at)
         OR (OLD.removed_at IS NOT NULL AND NEW.removed_at IS DISTINCT FROM OLD.removed_at)
         OR NOT isfinite(NEW.removed_at))
     EXECUTE FUNCTION usage_refuse(
-        'A device stays in its organization, a removed one stays removed, and when stays as it was.');
+        'A device keeps its organization and added_at; a removed device keeps its removed_at.');
 CREATE TRIGGER usage_device_never_deleted BEFORE DELETE OR TRUNCATE ON tenants_device
     FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse(
-        'Devices are removed by setting removed_at, never deleted: what was counted must be known.');
+        'Devices are removed by setting removed_at, never deleted: bills refer to them.');
 
 INSERT INTO usage_organizationcounter (organization_id, metric, count)
     SELECT o.id, m.metric, 0
@@ -321,29 +320,29 @@ INSERT INTO usage_organizationcounter (organization_id, metric, count)
 CREATE TRIGGER usage_organization_created AFTER INSERT ON tenants_organization
     REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION usage_open_counters();
-CREATE TRIGGER usage_organization_settled AFTER UPDATE ON tenants_organization
+CREATE TRIGGER usage_organization_changed AFTER UPDATE ON tenants_organization
     REFERENCING OLD TABLE AS before NEW TABLE AS after
-    FOR EACH STATEMENT EXECUTE FUNCTION usage_settle_organizations();
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_check_organizations();
 
-CREATE TRIGGER usage_policy_settled BEFORE INSERT OR UPDATE ON tenants_meteringpolicy
-    FOR EACH ROW EXECUTE FUNCTION usage_settle_policy();
+CREATE TRIGGER usage_policy_changed BEFORE INSERT OR UPDATE ON tenants_meteringpolicy
+    FOR EACH ROW EXECUTE FUNCTION usage_check_policy();
 CREATE TRIGGER usage_policy_never_deleted BEFORE DELETE OR TRUNCATE ON tenants_meteringpolicy
     FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse('The metering policy is never deleted.');
 
--- Only the triggers above, never a statement of its own, write the log and what is projected from
--- it. A month's row may be inserted directly: closing a month does (usage/ledger/month_freeze.py).
+-- Only the triggers above write the events and their projections; other statements are refused, except
+-- the insert of a month, which closing a month does (usage/ledger/month_freeze.py).
 CREATE TRIGGER usage_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_usageevent
     FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse(
-        'The event log is only ever appended to.');
+        'Usage events are append-only.');
 CREATE TRIGGER usage_event_by_counting BEFORE INSERT ON usage_usageevent
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
-    EXECUTE FUNCTION usage_refuse('Usage events are written by counting only.');
+    EXECUTE FUNCTION usage_refuse('Only the counting triggers write usage events.');
 CREATE TRIGGER usage_counter_by_counting
     BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON usage_organizationcounter
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
-    EXECUTE FUNCTION usage_refuse('Counters are written by counting only.');
+    EXECUTE FUNCTION usage_refuse('Only the counting triggers write counters.');
 CREATE TRIGGER usage_month_by_counting BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_monthlyusage
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
-    EXECUTE FUNCTION usage_refuse('Monthly usage is written by counting only.');
+    EXECUTE FUNCTION usage_refuse('Only the counting triggers write monthly usage.');
 
 SELECT set_config('search_path', current_setting('mtp.search_path_before'), true);

@@ -1,8 +1,7 @@
--- Who was counted right before an event of the log, named by instant and id, or before a local day:
--- those with one event until then, their addition. Names are read of the page that is asked for only, where they don't
--- decide which one that is.
-SELECT e.subject_id, e.subject_name, e.at, e.actor_name, e.via, today.name, today.removed_at,
-       page.matching
+-- The users or devices counted right before an event, given by instant and id, or before a local day:
+-- those whose only event until then is their addition. Current names are read for the page's rows only.
+SELECT e.subject_id, e.subject_name, e.at, e.actor_name, e.via, coalesce(current_row.name, ''),
+       current_row.removed_at, page.matching
 FROM (
     SELECT id, count(*) OVER () AS matching FROM (
         SELECT min(id) AS id, min(subject_name) AS subject_name
@@ -16,5 +15,5 @@ FROM (
     ORDER BY {order_of_all} LIMIT %(limit)s OFFSET %(offset)s
 ) page
 JOIN usage_usageevent e ON e.id = page.id
-LEFT JOIN LATERAL ({today} WHERE id = e.subject_id) today ON true
+LEFT JOIN LATERAL ({current_row} WHERE id = e.subject_id) current_row ON true
 ORDER BY {order}

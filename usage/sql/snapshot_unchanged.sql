@@ -1,6 +1,6 @@
--- A day of every organization to which nothing happened since the day's end: the present figures
--- are those of the day. Gives the run's id (null when the day was taken before), and how many
--- counters are left to take_changed.sql.
+-- One day for every organization without an event after the day's end: the current values are those of
+-- the day. Returns the run's id (null when the day has a snapshot already), and the number of counters
+-- that are left to snapshot_changed.sql.
 WITH taken AS (
     INSERT INTO usage_dailysnapshot (organization_id, day, users, devices,
                                      users_high_water_mark, devices_high_water_mark, active_users)

@@ -1,5 +1,5 @@
--- The same day of every organization to which something happened since: read from the log, as it
--- stood at the day's end.
+-- The same day for every organization that changed after the day's end: the values at the day's end are
+-- read from the events.
 WITH changed AS (
     SELECT DISTINCT c.organization_id
     FROM usage_organizationcounter c
@@ -7,29 +7,29 @@ WITH changed AS (
     WHERE c.last_event_at >= %(end)s
         AND o.created_at < %(end)s AND (o.removed_at IS NULL OR o.removed_at >= %(start)s)
 ), figures AS MATERIALIZED (
-    SELECT c.organization_id, m.metric, coalesce(day_end.level, 0) AS level,
-           greatest(before.level, highest.level, 0) AS mark
+    SELECT c.organization_id, m.metric, coalesce(day_end.count, 0) AS count,
+           greatest(before.count, highest.count, 0) AS high_water_mark
     FROM changed c CROSS JOIN (VALUES ('users'), ('devices')) m (metric)
     LEFT JOIN LATERAL (
-        SELECT e.count_after AS level FROM usage_usageevent e
+        SELECT e.count_after AS count FROM usage_usageevent e
         WHERE e.organization_id = c.organization_id AND e.metric = m.metric AND e.at < %(end)s
         ORDER BY e.at DESC, e.id DESC LIMIT 1
     ) day_end ON true
     LEFT JOIN LATERAL (
-        SELECT e.count_after AS level FROM usage_usageevent e
+        SELECT e.count_after AS count FROM usage_usageevent e
         WHERE e.organization_id = c.organization_id AND e.metric = m.metric
             AND e.at < %(month_start)s
         ORDER BY e.at DESC, e.id DESC LIMIT 1
     ) before ON true
     LEFT JOIN LATERAL (
-        SELECT max(e.count_after) AS level FROM usage_usageevent e
+        SELECT max(e.count_after) AS count FROM usage_usageevent e
         WHERE e.organization_id = c.organization_id AND e.metric = m.metric
             AND e.at >= %(month_start)s AND e.at < %(end)s
     ) highest ON true
 ), taken AS (
     INSERT INTO usage_dailysnapshot (organization_id, day, users, devices,
                                      users_high_water_mark, devices_high_water_mark, active_users)
-    SELECT u.organization_id, %(day)s, u.level, d.level, u.mark, d.mark,
+    SELECT u.organization_id, %(day)s, u.count, d.count, u.high_water_mark, d.high_water_mark,
            CASE WHEN a.latest_at >= %(end)s THEN (
                     SELECT count(*) FROM usage_activeuser s
                     WHERE s.organization_id = a.organization_id AND s.month = a.month

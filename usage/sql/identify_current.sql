@@ -1,0 +1,31 @@
+-- The users named by sightings: current ones by e-mail or external id, any by id. With the instant's
+-- month, the organization's first month, whether the month is closed, and whether the user is counted
+-- in it.
+SELECT seen.position, u.id, u.removed_at, seen.month,
+       date_trunc('month', %(created_at)s::timestamptz AT TIME ZONE seen.zone)::date,
+       seen.is_closed,
+       EXISTS (SELECT FROM usage_activeuser a
+               WHERE a.organization_id = %(organization)s AND a.month = seen.month
+                   AND a.user_id = u.id)
+FROM (
+    SELECT s.*, p.billing_time_zone AS zone, s.at < p.closed_through AS is_closed,
+           date_trunc('month', s.at AT TIME ZONE p.billing_time_zone)::date AS month
+    FROM unnest(%(positions)s::int[], %(users)s::bigint[], %(external_ids)s::text[],
+                %(emails)s::text[], %(instants)s::timestamptz[])
+        AS s (position, user_id, external_id, email, at)
+    CROSS JOIN tenants_meteringpolicy p
+) seen
+LEFT JOIN LATERAL (
+    SELECT m.id, m.removed_at FROM tenants_manageduser m
+    WHERE m.id = seen.user_id AND m.organization_id = %(organization)s
+    UNION ALL
+    SELECT m.id, m.removed_at FROM tenants_manageduser m
+    WHERE seen.external_id IS NOT NULL AND m.organization_id = %(organization)s
+        AND m.removed_at IS NULL AND m.external_id = seen.external_id
+    UNION ALL
+    SELECT m.id, m.removed_at FROM tenants_manageduser m
+    WHERE seen.email IS NOT NULL AND m.organization_id = %(organization)s
+        AND m.removed_at IS NULL AND lower(m.email) = lower(seen.email)
+    LIMIT 1
+) u ON true
+ORDER BY seen.position
