@@ -84,7 +84,7 @@ def active_users_explanation(
     context = scope.context(
         month=requested.month.first_day,
         is_running=requested.is_running,
-        told=explanation,
+        explanation=explanation,
         nth=ordinal(explanation.count),
         latest_at=day_and_time(latest.first_seen_at, zone) if latest else "",
         latest_instant=exact_instant(latest.first_seen_at, zone) if latest else "",

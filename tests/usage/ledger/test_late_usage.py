@@ -134,6 +134,6 @@ def test_the_page_of_the_month_tells_what_came_too_late(north, bakery, as_rita, 
     assert "would have had 2 users: the difference is a line of the next invoice" in page
     assert "10 Feb 2026" in page
     assert (
-        "Told late"
+        "Reported late"
         not in as_rita.get(f"/account/usage/{organization.pk}/why/2026-03/").content.decode()
     )

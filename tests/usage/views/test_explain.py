@@ -82,7 +82,7 @@ def test_a_month_in_which_nothing_happened(
     as_rita: Client, bakery: Organization, history: History
 ) -> None:
     assert "<bdi>Acme</bdi> has had no users in March 2026." in page(as_rita, bakery)
-    assert "Nobody was counted" in page(as_rita, bakery)
+    assert "No one was counted" in page(as_rita, bakery)
     history.add("2026-01-15 09:00", "Ann")
     assert "Nothing changed in March 2026 so far: <bdi>Acme</bdi> has 1 user." in page(
         as_rita, bakery
@@ -105,7 +105,7 @@ def test_many_added_at_once(as_rita: Client, bakery: Organization, history: Hist
     found = page(as_rita, bakery, query="?q=USER7@&page=9")
     assert "user7@acme.example" in found
     assert "user8@acme.example" not in found
-    assert "Nobody matches" in page(as_rita, bakery, query="?q=%25")
+    assert "No one matches" in page(as_rita, bakery, query="?q=%25")
 
 
 def test_names_are_those_of_then(

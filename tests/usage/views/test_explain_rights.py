@@ -26,7 +26,7 @@ def test_addresses_that_mean_nothing(as_rita: Client, bakery: Organization) -> N
         assert as_rita.get(f"/account/usage/{bakery.pk}/why/{month}.csv").status_code == 404, month
     for query in ("?page=x", "?page=-1", "?page=999999999999", "?q=%00", "?sort=x", "?metric="):
         page(as_rita, bakery, query=query)
-        assert "Nobody" in page(as_rita, bakery, "1970-01", query)
+        assert "No one" in page(as_rita, bakery, "1970-01", query)
 
 
 def test_a_removed_organization_still_has_its_answer(
