@@ -100,7 +100,7 @@ def _context(request: PortalRequest, requested: ScopedMonth) -> dict[str, Any]:
         second_peak=second_peak_sentence(explanation=explanation),
         peak_at=exact_instant(peak.at, requested.zone),
         second_at=exact_instant(second.at, requested.zone) if second else "",
-        way_in=via_text(peak.event.via) if peak.event else "",
+        via=via_text(peak.event.via) if peak.event else "",
         late=late_usage_note(explanation=explanation),
         chart=month_chart(explanation=explanation, cap=_cap(requested), now=now),
         listing=listing,
