@@ -3,7 +3,7 @@
 FROM python:3.13-slim-trixie
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
 
-# Pango typesets invoices.
+# WeasyPrint needs Pango to lay out text.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         fontconfig libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 \
@@ -13,7 +13,7 @@ WORKDIR /portal
 COPY requirements/app.txt requirements/
 RUN pip install --require-hashes --no-deps --requirement requirements/app.txt
 COPY . .
-# Collecting assets reads the settings, which insist on secrets; these live for this line only.
+# Collecting assets loads the settings, which require secrets; these exist for this line only.
 RUN SECRET_KEY=build STRIPE_API_KEY=build STRIPE_WEBHOOK_SECRET=build \
         python manage.py collectstatic --noinput \
     && useradd --system --no-create-home portal

@@ -1,4 +1,4 @@
-"""Lints every migration as it runs: public apps in public, the others in a provider's schema.
+"""Lints all migrations: those of public apps in `public`, the others in a provider's schema.
 
 python -m tests.architecture.migration_lint
 """
@@ -13,10 +13,10 @@ PROVIDER = ("tenants", "usage", "billing", "integrations")
 
 
 def lint(apps: tuple[str, ...], schema: str) -> bool:
-    """Whether no migration of `apps` would lock or break a running portal.
+    """Return whether no migration of `apps` would lock or break a running portal.
 
-    `sqlmigrate` answers with nothing for a provider's app while the connection is in public: the
-    router keeps those tables out of it. The schema need not exist, only SQL is made.
+    In `public`, the router leaves out the tables of a provider's app, so `sqlmigrate` prints
+    nothing. The schema need not exist, because the SQL is only printed.
     """
     from django_migration_linter import MigrationLinter
     from django_tenants.utils import schema_context
@@ -34,7 +34,7 @@ def lint(apps: tuple[str, ...], schema: str) -> bool:
 
 
 def main() -> int:
-    """0 when all are safe."""
+    """Lint both sets of apps; returns 0 if all migrations are safe."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
     django.setup()
     return 0 if all([lint(SHARED, "public"), lint(PROVIDER, "lint")]) else 1

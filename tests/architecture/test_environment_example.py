@@ -1,10 +1,10 @@
-"""`.env.example` explains every variable that is read, and no other."""
+"""`.env.example` explains every environment variable that is read, and no other."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# Read by docker-compose.yml, the web server's settings or the supervisor.
+# Variables that docker-compose.yml, gunicorn.conf.py or the supervisor reads.
 ELSEWHERE = {
     "DEMO",
     "MTP_STATE_DIR",
@@ -26,6 +26,6 @@ def test_every_variable_is_explained() -> None:
     assert explained == read | ELSEWHERE
 
 
-def test_the_example_chooses_nothing() -> None:
+def test_the_example_sets_no_value() -> None:
     example = (ROOT / ".env.example").read_text()
     assert re.findall(r"^[A-Z_]+=.+$", example, re.MULTILINE) == []

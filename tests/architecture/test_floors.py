@@ -1,4 +1,4 @@
-"""Relations between models keep to the floors, which import-linter can't see in strings."""
+"""Relations between models point down too; import-linter does not see them in strings."""
 
 from itertools import chain
 
@@ -35,18 +35,18 @@ def test_relations_point_down_and_stay_in_the_schema(model: type[Model]) -> None
             )
 
 
-def test_no_app_of_ours_is_in_both_lists() -> None:
+def test_no_app_is_both_shared_and_of_a_provider() -> None:
     assert not set(settings.SHARED_APPS) & set(settings.TENANT_APPS)
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
-def test_every_model_says_what_it_promises(model: type[Model]) -> None:
+def test_every_model_has_a_docstring(model: type[Model]) -> None:
     generated = f"{model.__name__}({', '.join(f.name for f in model._meta.fields)})"
     assert model.__doc__ != generated
 
 
 def test_no_index_repeats_a_unique_constraint() -> None:
-    """A foreign key's own index beside a unique (that key, …) is a duplicate that costs writes."""
+    """Beside a unique constraint that starts with a foreign key, its index only costs writes."""
     for model in OURS:
         firsts = {
             constraint.fields[0]

@@ -1,4 +1,4 @@
-"""A released migration's SQL is never edited: installations that ran it would differ from new ones.
+"""The SQL of a released migration never changes: older installations would differ from new ones.
 
 `sql/released.sha256` beside the migrations lists each file as `sha256sum` prints it. A new file is
 added there with its migration (see `core/sql_migrations.py`).
@@ -14,7 +14,7 @@ FOLDERS = sorted(path for path in ROOT.glob("*/migrations/sql") if path.is_dir()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.parts[-3])
-def test_sql_of_migrations_is_as_released(folder: Path) -> None:
+def test_no_released_sql_file_has_changed(folder: Path) -> None:
     lines = (folder / "released.sha256").read_text().splitlines()
     released = {name: digest for digest, name in (line.split("  ") for line in lines)}
     found = {

@@ -1,11 +1,11 @@
-"""No module over 400 lines, no function over 50: what is longer wants a name for its parts."""
+"""No module has more than 400 lines, no function more than 50."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = (
+FOLDERS = (
     "core",
     "mtp",
     "accounts",
@@ -21,14 +21,14 @@ LONGEST_FUNCTION = 50
 
 
 def modules() -> Iterator[Path]:
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
             if "migrations" not in path.parts:
                 yield path
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """From `def` to the end, the docstring not counted: a promise may be as long as it needs."""
+    """The lines from `def` to the end, without the docstring."""
     last = function.end_lineno or function.lineno
     length = last - function.lineno + 1
     opening = function.body[0]

@@ -1,4 +1,4 @@
-"""What the Content-Security-Policy and the compiled styles ask of every template."""
+"""Templates: no inline scripts or styles, compiled classes only, documented components."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from django.template import engines
 FOLDER = settings.BASE_DIR / "templates"
 TEMPLATES = sorted(FOLDER.rglob("*.html"))
 DEMO_TEMPLATES = sorted((settings.BASE_DIR / "mtp" / "demo" / "templates").rglob("*.html"))
-# What Jinja2 renders; the operations admin's pages are in Django's language.
+# Templates of Jinja2; those of the operations admin are in Django's language.
 OURS = sorted(
     path.relative_to(FOLDER).as_posix()
     for path in (*TEMPLATES, *FOLDER.rglob("*.txt"))
@@ -39,30 +39,30 @@ def written(template: Path) -> str:
 
 
 def classes(template: Path) -> set[str]:
-    """The names in every class attribute, and in every argument `class` of a component."""
+    """Class names in `class` attributes and in `class` arguments of components."""
     text = COMMENT.sub("", template.read_text())
-    spoken = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", text)
+    expressions = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", text)
     named = [
         *re.findall(r'\sclass="([^"]*)"', written(template)),
-        *(one for part in spoken for one in re.findall(r'\bclass="([^"]*)"', part)),
+        *(one for part in expressions for one in re.findall(r'\bclass="([^"]*)"', part)),
     ]
     return {name for one in named for name in one.replace("{{}}", "").split()}
 
 
 @pytest.mark.parametrize("rule", FORBIDDEN)
-def test_no_template_holds(rule: str) -> None:
-    found = [
+def test_no_template_contains(rule: str) -> None:
+    matches = [
         str(template.relative_to(settings.BASE_DIR))
         for template in (*TEMPLATES, *DEMO_TEMPLATES)
         if template.is_relative_to(settings.BASE_DIR)
         and FORBIDDEN[rule].search(written(template))
-        # Documents and mails are no pages: the portal's policy does not reach them.
+        # The portal's Content-Security-Policy does not apply to documents and mails.
         and not {"documents", "mail", "email"} & set(template.parts)
     ]
-    assert found == []
+    assert matches == []
 
 
-def test_no_argument_puts_a_class_name_together() -> None:
+def test_no_argument_concatenates_a_class_name() -> None:
     put = re.compile(r'\bclass="[^"]*-"\s*~')
     assert [path for path in TEMPLATES if put.search(COMMENT.sub("", path.read_text()))] == []
 
@@ -73,13 +73,13 @@ def test_each_template_compiles(name: str) -> None:
 
 
 @pytest.mark.parametrize("component", re.findall(r"\{% macro (\w+)", COMPONENTS))
-def test_component_is_documented_and_shown(component: str) -> None:
+def test_each_component_is_documented_and_in_the_style_guide(component: str) -> None:
     assert re.search(rf"^#\}}\n\{{% macro {component}\(", COMPONENTS, re.MULTILINE)
     assert f"ui.{component}(" in (FOLDER / "styleguide.html").read_text()
 
 
 def test_every_class_is_in_the_compiled_styles() -> None:
-    """A class that is not: a slip, or `npm run css` was forgotten."""
+    """If one is missing, its name is wrong or `make css` did not run."""
     styles = (settings.BASE_DIR / "static" / "css" / "app.css").read_text()
     known = {name.replace("\\", "") for name in re.findall(r"\.((?:[\w-]|\\.)+)", styles)}
     missing = {

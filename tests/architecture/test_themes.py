@@ -1,4 +1,4 @@
-"""Every text of a theme reaches 4.5:1 on what it stands on, every border of a field 3:1."""
+"""Contrast in both themes: at least 4.5:1 for text, 3:1 for borders of fields."""
 
 import re
 from itertools import product
@@ -14,30 +14,30 @@ CONTENT = ("primary", "neutral", "info", "success", "warning", "error")
 
 
 def themes() -> dict[str, dict[str, str]]:
-    """The colours of each theme by name, as styles/themes.css writes them."""
+    """The colors of each theme by name, as styles/themes.css writes them."""
     source = (settings.BASE_DIR / "styles" / "themes.css").read_text()
     blocks = re.findall(r'@plugin "daisyui/theme" \{(.*?)\n\}', source, re.DOTALL)
-    found = {}
+    by_name = {}
     for block in blocks:
         name = re.search(r'name: "([a-z-]+)"', block)
         assert name
-        found[name.group(1)] = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block))
-    return found
+        by_name[name.group(1)] = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block))
+    return by_name
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance as WCAG 2 defines it."""
 
     def linear(channel: int) -> float:
         share = channel / 255
         return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
 
-    red, green, blue = (linear(int(colour[start : start + 2], 16)) for start in (1, 3, 5))
+    red, green, blue = (linear(int(color[start : start + 2], 16)) for start in (1, 3, 5))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def contrast(one: str, other: str) -> float:
-    """The ratio of two colours, 1 to 21."""
+    """The ratio of two colors, 1 to 21."""
     dark, light = sorted([luminance(one), luminance(other)])
     return (light + 0.05) / (dark + 0.05)
 
@@ -60,6 +60,8 @@ PAIRS = [
 
 @pytest.mark.parametrize("theme", ["mtp-light", "mtp-dark"])
 @pytest.mark.parametrize(("front", "back", "least"), PAIRS)
-def test_contrast(theme: str, front: str, back: str, least: float) -> None:
-    colours = themes()[theme]
-    assert contrast(colours[front], colours[back]) >= least
+def test_each_pair_of_colors_has_enough_contrast(
+    theme: str, front: str, back: str, least: float
+) -> None:
+    colors = themes()[theme]
+    assert contrast(colors[front], colors[back]) >= least

@@ -19,8 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Refused now: what is not said, and what to say. A word matches as a part of an identifier too. The
-# words of a phrase may stand on two lines; with a hyphen, they match only where they are joined.
+# Refused words and their replacements. A word also matches as a part of an identifier. A phrase may
+# continue on the next line; with a hyphen, its words match only if they are joined.
 REFUSED = {
     "told": "reported, notified, informed",
     "lacked": "did not include, was missing",
@@ -40,7 +40,7 @@ REFUSED = {
     "somebody": "the role: an administrator, a user",
     "errands": "commands",
 }
-# Refused once the thing has its new name: then move the entry to REFUSED.
+# Old names of things, refused by --old-names; an entry moves to REFUSED when no use is left.
 OLD_NAMES = {
     "crest": "local peak",
     "runner up": "second-highest peak",
@@ -77,7 +77,7 @@ ALLOWED_PHRASES = {
     "books": ("books differ",),  # a key of the proofs' results
 }
 
-# Folders and files in which no prose, or no name, holds a refused word. "" is everything.
+# Folders and files without refused words in prose, or in names. "" stands for all.
 CLEAN_PROSE = ("docs", "README.md", ".env.example", "Makefile")
 CLEAN_NAMES = ("docs", "README.md")
 
@@ -95,7 +95,7 @@ LEFT_OUT = {
     "docs/GLOSSARY.md": "lists the words",
     "tests/architecture/test_words.py": "lists the words",
 }
-# Where a word in quotes or backticks is the name of something outside the project.
+# A word in quotes or backticks that names something outside the project.
 ALLOWED_QUOTED = {
     ("nobody", "mtp/supervisor/"): "account of the operating system",
     ("nobody", "docs/running.md"): "account of the operating system",
@@ -152,12 +152,12 @@ def hits(name: str, text: str, *, words: Iterable[str]) -> Iterator[Hit]:
     for word in words:
         by_first.setdefault(_split(word)[0], []).append(word)
     allowed = {word for word, place in ALLOWED_QUOTED if name.startswith(place)}
-    found = [Part(each.group().lower(), *each.span()) for each in PART.finditer(text)]
+    parts = [Part(each.group().lower(), *each.span()) for each in PART.finditer(text)]
     names: list[range] | None = None
-    for index, first in enumerate(found):
+    for index, first in enumerate(parts):
         for word in by_first.get(first.word, ()):
-            if not _is_at(index, word, found, text) or (
-                _is_in_allowed_phrase(index, word, found, text)
+            if not _is_at(index, word, parts, text) or (
+                _is_in_allowed_phrase(index, word, parts, text)
                 or (word in allowed and text[first.start - 1] == text[first.end] in QUOTES)
             ):
                 continue
@@ -239,7 +239,7 @@ def _python_prose(text: str) -> list[range]:
     ]
 
 
-def test_no_refused_word() -> None:
+def test_clean_folders_have_no_refused_words() -> None:
     found = all_hits(REFUSED, under=(*CLEAN_PROSE, *CLEAN_NAMES))
     refused = [
         str(hit)
@@ -249,7 +249,7 @@ def test_no_refused_word() -> None:
     assert refused == []
 
 
-def test_search_finds_words_in_prose_and_names() -> None:
+def test_the_search_finds_words_in_prose_and_names() -> None:
     text = (
         "# A number of\n# its own, outstanding.\n"
         "def asked_for(StandingStep: int) -> str:\n"
@@ -268,7 +268,7 @@ def test_search_finds_words_in_prose_and_names() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Prints counts per folder, or each hit under the paths given; 1 where there are any."""
+    """Print counts per folder, or each hit under the given paths; returns 1 if there is a hit."""
     words = OLD_NAMES if "--old-names" in arguments else REFUSED
     paths = tuple(each for each in arguments if not each.startswith("--"))
     found = all_hits(words, under=paths or ("",))
