@@ -5,7 +5,6 @@ The stand-in has a separate customer database, which is changed through the prod
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,7 +17,6 @@ from core.outbox.delivery import deliver_due
 from integrations.autotask.api import entities
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.credentials import Credentials
-from integrations.autotask.api.entities import Company, Contract, Line
 from integrations.autotask.api.errors import AutotaskError
 from integrations.autotask.api.picklists import labelled, picklists
 from integrations.autotask.api.zones import discover
@@ -91,34 +89,30 @@ def _map(client: Client, *, month: Month, actor: Actor, now: datetime) -> list[S
     contracts = entities.contracts(client, company_ids=[company.id for company in companies])
     lines = entities.lines(client, contract_ids=contracts)
     services = entities.services(client, ids={line.service_id for line in lines.values()})
-    organizations = {pair[0].id: pair for pair in companies.items()}
-    return ServiceMapping.objects.bulk_create(
-        ServiceMapping(
-            **_mapping_fields(*organizations[contract.company_id], contract, line),
-            service_name=SERVICE,
-            first_month=month.first_day,
-            created_at=now,
-            created_by_name=actor.name,
+    pairs = {pair[0].id: pair for pair in companies.items()}
+    mappings = []
+    for line in lines.values():
+        contract = contracts[line.contract_id]
+        is_open = contract.is_recurring and contract.is_active
+        if not is_open or services[line.service_id].name != SERVICE:
+            continue
+        company, organization = pairs[contract.company_id]
+        mappings.append(
+            ServiceMapping(
+                organization=organization,
+                company_id=company.id,
+                company_name=company.name,
+                contract_id=contract.id,
+                contract_name=contract.name,
+                service_id=line.service_id,
+                service_name=SERVICE,
+                contract_service_id=line.id,
+                first_month=month.first_day,
+                created_at=now,
+                created_by_name=actor.name,
+            )
         )
-        for line in lines.values()
-        if (contract := contracts[line.contract_id]).is_recurring
-        and contract.is_active
-        and services[line.service_id].name == SERVICE
-    )
-
-
-def _mapping_fields(
-    company: Company, organization: Organization, contract: Contract, line: Line
-) -> dict[str, Any]:
-    return {
-        "organization": organization,
-        "company_id": company.id,
-        "company_name": company.name,
-        "contract_id": contract.id,
-        "contract_name": contract.name,
-        "service_id": line.service_id,
-        "contract_service_id": line.id,
-    }
+    return ServiceMapping.objects.bulk_create(mappings)
 
 
 def _sync(provider: Provider, *, actor: Actor, now: datetime) -> None:

@@ -44,16 +44,15 @@ class DemoProvider:
     country: str
     address: tuple[tuple[str, str], ...]
     tax_id: str
-    tax_name: str
-    tax_rate: Decimal
-    package: str
     unit_price: Decimal
-    committed_quantity: int | None
-    has_card: bool
     months: int
     organizations: tuple[DemoOrganization, ...]
     logins: tuple[Login, ...]
-    organization_limit: int = 50
+    package: str = "Workforce"
+    committed_quantity: int | None = None
+    tax_name: str = ""
+    tax_rate: Decimal = Decimal(0)
+    has_card: bool = True
     closes_last_month: bool = True
 
     @property
@@ -109,12 +108,7 @@ DEMO = DemoProvider(
         ("postal_code", "80204"),
     ),
     tax_id="84-5550123",
-    tax_name="",
-    tax_rate=Decimal(0),
-    package="Workforce",
     unit_price=Decimal("2.40"),
-    committed_quantity=None,
-    has_card=True,
     months=14,
     closes_last_month=False,
     organizations=_organizations(),
@@ -142,9 +136,7 @@ HAFEN = DemoProvider(
     tax_id="DE136695976",
     tax_name="VAT",
     tax_rate=Decimal(19),
-    package="Workforce",
     unit_price=Decimal("2.20"),
-    committed_quantity=None,
     has_card=False,
     months=2,
     organizations=_few(
@@ -170,12 +162,9 @@ CASCADE = DemoProvider(
         ("postal_code", "98101"),
     ),
     tax_id="91-5550188",
-    tax_name="",
-    tax_rate=Decimal(0),
     package="Workforce Premium",
     unit_price=Decimal("6.50"),
     committed_quantity=500,
-    has_card=True,
     months=3,
     organizations=_few(
         ("Alki Outfitters", 60, 66),

@@ -38,6 +38,7 @@ from usage.forecast.backtest import record_backtest
 
 Report = Callable[[str], None]
 LOADED = "demo.loaded"
+ORGANIZATION_LIMIT = 50
 # The schedule closes a month at this time on the 1st.
 AFTER_MIDNIGHT = timedelta(minutes=5)
 BEFORE_THE_NEXT_CLOSE = timedelta(days=5)
@@ -162,7 +163,7 @@ def _create_provider(plan: DemoProvider, *, now: datetime) -> Provider:
         contact_email=plan.contact.email,
         billing_time_zone=plan.time_zone,
         currency=plan.currency,
-        organization_limit=plan.organization_limit,
+        organization_limit=ORGANIZATION_LIMIT,
         now=now,
     )
     if not plan.closes_last_month:

@@ -127,8 +127,7 @@ def test_a_monthly_or_followed_contract_is_not_mailed(scenario):
 
 
 def test_the_schedule_reminds_daily():
-    assert BEAT_SCHEDULE["reminders"]["task"] == send_all_reminders.name
-    assert BEAT_SCHEDULE["reminders"]["schedule"].hour == {8}
+    assert BEAT_SCHEDULE[send_all_reminders.name]["schedule"].hour == {8}
 
 
 def test_the_page_shows_that_a_card_expires(client, people, scenario, card):
