@@ -106,8 +106,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
 
-# Our templates are Jinja2 (docs/decisions/0024). Those of others, and what extends the pages of the
-# operations admin, are in Django's language.
+# The portal's templates are Jinja2 (docs/decisions/0026). Those of packages, and templates of the
+# operations admin that extend them, are in Django's language.
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",

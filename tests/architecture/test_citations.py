@@ -41,6 +41,11 @@ def test_paths_named_in_documents_exist() -> None:
     assert missing == []
 
 
+def test_each_decision_has_its_own_number() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert sorted(numbers) == sorted(set(numbers))
+
+
 def _has_section(text: str, section: str | None) -> bool:
     """Whether a heading, or the first cell of a table's row, starts with the word."""
     return section is None or re.search(rf"^(?:#+|\|) {section}\b", text, re.MULTILINE) is not None
