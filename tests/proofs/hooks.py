@@ -77,7 +77,7 @@ def _run_orders(run: Run, stage: Any, story: Any) -> None:
 
 
 def _refund_order(order: tuple[tuple[int, Mapping[str, Any]], ...]) -> str:
-    """ "early" if a refund that fails later is handled before its failure, else an empty text."""
+    """Return "early" if a refund is handled before it fails later, otherwise an empty text."""
     for _, event in order:
         if event["type"] == "refund.created":
             return "early"

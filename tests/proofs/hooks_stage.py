@@ -113,7 +113,7 @@ def refund_failed_and_won(stage: Stage, month: Month) -> Story:
 
 def _started(stage: Stage, month: Month, *, name: str, owed: int) -> Story:
     """An invoice for one user, with a payment that was started at its link."""
-    stage.join_someone(month)
+    stage.add_user(month)
     now = month.ends_at(stage.zone) + timedelta(hours=1)
     close_month(provider=stage.provider, month=month, now=now)
     with provider_schema(stage.provider):
