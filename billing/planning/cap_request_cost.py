@@ -5,100 +5,76 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from billing.choices import ContractKind
 from billing.models import Contract
-from billing.money import format_money, format_unit_price, round_minor
+from billing.money import round_minor
 from core.metrics import Metric
 from core.months import Month
 from tenants.models import CapRequest
-from usage.forecast.method import FEWEST_SPANS, days_until_over
-from usage.forecast.months import Instant, days_of, month_of
+from usage.forecast.method import days_until_over
+from usage.forecast.months import Instant, OrganizationForecast, days_of, month_of
 from usage.forecast.tracks import tracked
 from usage.ledger.month_peaks import organizations_with_usage
 
 
 @dataclass(frozen=True, slots=True)
 class CapCost:
-    """The most that the requested cap can add to a month's bill, before tax.
+    """The most that the requested cap can add to a month's bill, before tax, in minor units.
 
-    `added` is the number of further users it allows. `amount` and `unit_price` are empty without a
-    contract, or if the contract does not bill users.
+    `added` is the number of further users that it allows, at the contract's unit price.
     """
 
     added: int
-    unit_price: str = ""
-    amount: str = ""
-    is_committed: bool = False
+    amount_minor: int
+    contract: Contract
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOutlook:
-    """This month's expected peak of users, and the days on which either cap is exceeded.
+def cap_cost(
+    *, requested: int, cap: int | None, users: int, contract: Contract | None
+) -> CapCost | None:
+    """Multiply the unit price by the users above the present cap, or above the count if higher.
 
-    A day is None if not within thirteen weeks. `is_known` is false for an organization that is too
-    new for a forecast.
+    Returns None without a contract, or if the contract does not bill users.
     """
-
-    expected: int
-    low: int
-    high: int
-    is_known: bool
-    is_at_cap: bool
-    cap_day: date | None
-    requested_cap_day: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRow:
-    """A request with its organization's users and this month's high-water mark so far."""
-
-    request: CapRequest
-    users: int
-    high_water_mark: int
-    cost: CapCost
-
-
-def cap_cost(*, requested: int, cap: int | None, users: int, contract: Contract | None) -> CapCost:
-    """Multiply the unit price by the users above the present cap, or above the count if higher."""
-    added = 0 if cap is None else max(0, requested - max(cap, users))
     if contract is None or Metric.USERS not in Metric(contract.metric).counted:
-        return CapCost(added)
-    amount = round_minor(added * contract.unit_price, contract.currency)
-    return CapCost(
-        added,
-        unit_price=format_unit_price(contract.unit_price, contract.currency),
-        amount=format_money(amount, contract.currency),
-        is_committed=contract.kind == ContractKind.COMMITTED,
-    )
+        return None
+    added = 0 if cap is None else max(0, requested - max(cap, users))
+    return CapCost(added, round_minor(added * contract.unit_price, contract.currency), contract)
 
 
-def request_rows(
+def requests_with_cost(
     requests: Iterable[CapRequest], *, zone: ZoneInfo, now: datetime
-) -> list[RequestRow]:
-    """Return the requests with usage and cost of the current month, in three statements."""
+) -> list[tuple[CapRequest, CapCost | None]]:
+    """Return the requests with their cost, in three statements.
+
+    The organization of each request gets its `users` and `this_month_hwm`, the current month's
+    high-water mark so far.
+    """
     month = Month.of(now, zone)
     contract = Contract.objects.current(month)
     listed = list(requests)
-    columns = ("pk", "user_cap", "users", "this_month_hwm")
-    organizations = organizations_with_usage(month=month).filter(
-        pk__in={request.organization_id for request in listed}
+    organizations = organizations_with_usage(month=month).in_bulk(
+        [request.organization_id for request in listed]
     )
-    usage = {row["pk"]: row for row in organizations.values(*columns)}
-    rows = []
+    costs = []
     for request in listed:
-        row = usage[request.organization_id]
-        users = row["users"]
+        request.organization = organization = organizations[request.organization_id]
         cost = cap_cost(
-            requested=request.requested_cap, cap=row["user_cap"], users=users, contract=contract
+            requested=request.requested_cap,
+            cap=organization.user_cap,
+            users=organization.users,
+            contract=contract,
         )
-        rows.append(RequestRow(request, users, row["this_month_hwm"], cost))
-    return rows
+        costs.append((request, cost))
+    return costs
 
 
-def request_outlook(*, request: CapRequest, zone: ZoneInfo, now: datetime) -> RequestOutlook | None:
-    """Forecast the organization's users against both caps, in one statement.
+def request_forecast(
+    *, request: CapRequest, zone: ZoneInfo, now: datetime
+) -> tuple[OrganizationForecast, date | None] | None:
+    """Forecast the organization's users, and the day on which they exceed the requested cap.
 
-    Returns None for an organization that does not exist any more.
+    The day is None if it is not within thirteen weeks. Returns None for an organization that does
+    not exist any more. One statement.
     """
     instant = Instant.of(now, zone)
     tracks = tracked(
@@ -107,15 +83,5 @@ def request_outlook(*, request: CapRequest, zone: ZoneInfo, now: datetime) -> Re
     if not tracks:
         return None
     forecast = month_of(tracks, instant=instant, basis=Metric.USERS, free_user_limit=None)
-    (organization,) = forecast.organizations
-    outlook = organization.outlook
     days = days_until_over(days_of(tracks[0], Metric.USERS), limit=request.requested_cap)
-    return RequestOutlook(
-        expected=outlook.expected,
-        low=outlook.low,
-        high=outlook.high,
-        is_known=outlook.spans >= FEWEST_SPANS,
-        is_at_cap=organization.is_at_limit,
-        cap_day=organization.cap_day,
-        requested_cap_day=None if days is None else instant.day_after(days),
-    )
+    return forecast.organizations[0], None if days is None else instant.day_after(days)

@@ -217,5 +217,5 @@ def test_a_cap_request_stands_beside_where_its_organization_is_heading(
     page = sign_in(Client(), people.bill).get(f"/account/cap-requests/{request.pk}/").text
     assert "Where it is heading" in page
     assert "<strong>35</strong>" in page
-    assert "The present cap would be passed about" in page
-    assert "The asked cap would be passed about" in page
+    assert "The present cap would be exceeded about" in page
+    assert "The requested cap would be exceeded about" in page
