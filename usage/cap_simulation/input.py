@@ -69,7 +69,7 @@ def read_list(text: str, *, organizations: Mapping[str, int], ids: Iterable[int]
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    # Line by line: an unclosed quote affects the rest of its own line only.
+    # Line by line: an unclosed quote affects only its line.
     return next(csv.reader([line[:LONGEST_LINE]], delimiter=delimiter), [])
 
 

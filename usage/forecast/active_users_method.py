@@ -1,8 +1,8 @@
-"""The method of forecasting a month's active users: who is not seen yet comes as others did.
+"""The method of forecasting a month's active users. Pure.
 
-Pure. Active users of a month only grow, and start anew with each. Of the people who were there and
-not seen by the same share of a past month, so many still came until its end: as many of those not
-seen today are expected (docs/decisions/0020).
+The number only grows within a month and starts at zero in each. Of the users not seen by the same
+share of a past month, some were still seen until its end; the same part of the users not seen now
+is expected (docs/decisions/0020).
 """
 
 from collections.abc import Sequence
@@ -35,18 +35,19 @@ NOTHING = ActivePart(0, 0, 0)
 
 
 def compared(months: Sequence[ActivePart]) -> list[ActivePart | None]:
-    """Past months that say something, oldest first; the first is only looked at for the second.
+    """Past months usable for comparison, oldest first; the first one only precedes the second.
 
-    None where nobody was active, or nobody in the month before: whoever begins to report, or moves
-    in, does so once.
+    None for a month without active users, and for the first month with some: an organization
+    begins to report only once.
     """
     return [month if month.final and before.final else None for before, month in pairwise(months)]
 
 
 def still_to_come(running: ActivePart, past: ActivePart) -> int:
-    """How many more will be active, if those not seen yet come as they did in `past`.
+    """How many more users will be active, if the rest of the month goes as in `past`.
 
-    At most all of them. What came above that had joined since, and as many join again.
+    At most all users not seen yet; those in `past` beyond that had been added since, and as many
+    are added again.
     """
     unseen, came = past.there - past.reached, past.final - past.reached
     left = max(0, running.there - running.reached)
@@ -62,11 +63,10 @@ def active_ends(
     together: Sequence[ActivePart],
     threshold: int | None,
 ) -> list[tuple[int, int]]:
-    """What the month would come to after each of the past ones, and what it would without the
-    threshold, which refuses whoever is new above it.
+    """The month's end after each past month: with the limit, and without it.
 
-    `own` are the organization's past months; where they are too few, and in those that say nothing,
-    it goes as all organizations `together` did.
+    The limit refuses new users above it. `own` are the organization's past months; when they are
+    too few, and for None among them, those of all organizations `together` are used.
     """
     is_known = sum(past is not None for past in own) >= FEWEST_SPANS
     ends = []

@@ -72,7 +72,7 @@ class ActiveForecast:
 def active_tracked(*, instant: Instant) -> ActiveFound:
     """The organizations that this person may see, as known at the instant, in one statement.
 
-    Nothing that was seen or told later is known. Removed ones too: their past says something.
+    Uses nothing that was seen or reported later. Includes removed organizations, for their past.
     """
     require_provider_schema()
     ids = visible_organizations()

@@ -1,4 +1,4 @@
-"""Walking forward through past months: what would have been forecast, beside what came."""
+"""Backtests the forecasts: past months as they would have been forecast, beside actual values."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,7 @@ class Accuracy:
 
     @property
     def is_better(self) -> bool:
-        """Nearer to what came than both ways without a forecast, all marks together."""
+        """Whether the total absolute error is lower than those of both baselines."""
         return self.total_error < min(self.last_value_error, self.last_month_error)
 
 
@@ -64,7 +64,7 @@ def try_month(*, month: Month, zone: ZoneInfo) -> list[ForecastTrial]:
             forecast = month_of(found, instant=instant, basis=basis, free_user_limit=None)
             trials.append(_trial(forecast, day, actual[basis], before[basis]))
         active = active_month_of(active_tracked(instant=instant), heeds_thresholds=False).whole
-        # Where nobody was told to be active for long enough, nothing is forecast.
+        # Without enough months of reported activity there is no forecast.
         if active.total.spans:
             trials.append(
                 _trial(active, day, actual[Metric.ACTIVE_USERS], before[Metric.ACTIVE_USERS])

@@ -102,8 +102,8 @@ def month_ends(track: Track, *, elapsed: int, left: int) -> list[int | None]:
 
     A span counts in two ways, and the lower one is taken: how far the count rose above where it
     stood at the span's beginning, on top of the present count; and how far it passed the highest of
-    the `elapsed` days before, on top of the peak so far. Never below that peak. None where there
-    was nobody yet: an organization moves in once.
+    the `elapsed` days before, on top of the peak so far. Never below that peak. None for a span
+    that begins at zero: an organization moves in once.
     """
     where = anchors(elapsed=elapsed, left=left)
     if track.is_final or not left:

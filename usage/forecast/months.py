@@ -67,7 +67,7 @@ class OrganizationForecast:
 
     @property
     def is_at_limit(self) -> bool:
-        """Nobody can be added any more."""
+        """Whether no user can be added."""
         return self.limit is not None and self.users >= self.limit
 
     @property

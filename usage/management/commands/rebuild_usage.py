@@ -34,7 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        """Each provider by itself; fails when any of them still differs, or failed."""
+        """Handle each provider separately; fail when one still differs, or failed."""
         wrong = []
         for provider in self._providers(options["provider"]):
             try:

@@ -14,14 +14,14 @@ from usage.ledger.snapshots import snapshot_providers
 class Command(BaseCommand):
     """`manage.py take_snapshots [--provider PREFIX]`."""
 
-    help = "Record every finished day that has no snapshot yet, and check the books."
+    help = "Record every finished day that has no snapshot yet, and verify the usage ledger."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Only one provider, when asked."""
         parser.add_argument("--provider", help="invoice prefix of one provider; all without it")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
-        """Take them; fail when a provider failed or its books are wrong."""
+        """Take the snapshots; fail when a provider failed or its ledger is wrong."""
         providers = Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
         if prefix := options["provider"]:
             providers = providers.filter(invoice_prefix=prefix.upper())
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             taken += outcome.snapshots
             wrong += outcome.failed_schemas
             if outcome.differences:
-                wrong.append(f"{outcome.differences} differences in the books (see the log)")
+                wrong.append(f"{outcome.differences} differences in the usage ledger (see the log)")
             close_connection()
         self.stdout.write(f"{taken} snapshots taken")
         if wrong:

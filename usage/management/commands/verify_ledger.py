@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Compare a provider's counters, months and rows with its event log."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whose books."""
+        """The provider."""
         parser.add_argument("--provider", required=True, help="invoice prefix or schema name")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
@@ -30,5 +30,5 @@ class Command(BaseCommand):
         for difference in differences:
             self.stderr.write(str(difference))
         if differences:
-            raise CommandError(f"{len(differences)} differences in the books of {provider}.")
-        self.stdout.write(f"The books of {provider} are right.")
+            raise CommandError(f"{len(differences)} differences in the usage ledger of {provider}.")
+        self.stdout.write(f"The usage ledger of {provider} is correct.")
