@@ -36,7 +36,7 @@ def on_20_march() -> Iterator[None]:
 
 @pytest.fixture
 def as_rita(client: Client, people: Personas) -> Client:
-    """Read-only: whoever may see usage may see why."""
+    """A read-only administrator."""
     client.force_login(people.rita)
     return client
 

@@ -1,4 +1,4 @@
-"""What the books should say, worked out one event after the other, by reading the log."""
+"""The expected ledger, computed naively one event after the other."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -105,7 +105,7 @@ class NaiveActivity:
         return sum(of == month for of, _ in self.first)
 
     def report(self, seen: list[tuple[int, datetime]]) -> bool:
-        """Whether all of it fitted; nothing is told otherwise."""
+        """Whether all of it fitted; nothing is reported otherwise."""
         first, late = dict(self.first), set(self.late)
         for person, when in seen:
             key = (str(Month.of(when, self.zone)), person)

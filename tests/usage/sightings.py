@@ -18,7 +18,7 @@ def report(
     is_all_or_nothing: bool = True,
     now: datetime = LATER,
 ) -> Recorded:
-    """Users seen at instants, told in one report."""
+    """Users seen at instants, in one report."""
     return record_activity(
         organization=organization,
         sightings=[Sighting(at=when, user_id=user.pk) for user, when in seen],

@@ -37,7 +37,7 @@ def reasons(run: ImportRun) -> dict[int, str]:
     return dict(RefusedLine.objects.filter(run=run).values_list("line", "reason"))
 
 
-def test_lines_count_users_once_at_the_first_instant_told(acme: Organization) -> None:
+def test_lines_count_users_once_at_the_first_reported_instant(acme: Organization) -> None:
     text = (
         "Email,Last Sign In [UTC]\n"
         "a@acme.example,2026-02-28\n"
@@ -109,7 +109,7 @@ def test_a_threshold_lowered_meanwhile_turns_all_or_nothing_to_nothing(acme: Org
     assert not ActiveUser.objects.exists()
 
 
-def test_whoever_takes_over_goes_on_behind_the_last_batch(
+def test_another_worker_continues_after_the_last_batch(
     acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tenants.imports.apply.LINES_PER_BATCH", 2)

@@ -1,4 +1,4 @@
-"""Many who report at the same instant: nobody passes the threshold, nobody is counted twice."""
+"""Concurrent reports never exceed the active-user limit and count no user twice."""
 
 from collections.abc import Callable
 from threading import Barrier, Event, Thread

@@ -64,20 +64,20 @@ def _replay(zone: str, threshold: int | None, steps: list[tuple[str, object]]) -
     )
     users = add(acme, *[START] * PEOPLE)
     naive = NaiveActivity(ZoneInfo(zone), threshold)
-    for what, told in steps:
+    for what, argument in steps:
         if what == "close":
-            assert isinstance(told, int)
-            month = Month(2026, told)
+            assert isinstance(argument, int)
+            month = Month(2026, argument)
             freeze_month(month=month, zone=ZoneInfo(zone))
             naive.close(month)
             continue
-        assert isinstance(told, list)
+        assert isinstance(argument, list)
         try:
-            report(acme, *[(users[person], when) for person, when in told])
+            report(acme, *[(users[person], when) for person, when in argument])
             fitted = True
         except MauLimitReached:
             fitted = False
-        assert fitted == naive.report(told)
+        assert fitted == naive.report(argument)
     numbers = {user.pk: number for number, user in enumerate(users)}
     found = {(month, numbers[pk]): when for (month, pk), when in first_seen(acme).items()}
     assert found == naive.first

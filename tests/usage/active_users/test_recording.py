@@ -128,7 +128,7 @@ def test_a_row_that_would_falsify_the_count_is_refused(
         )
 
 
-def test_nobody_is_counted_after_their_removal_by_raw_sql_either(acme: Organization) -> None:
+def test_raw_sql_cannot_count_a_user_after_the_removal(acme: Organization) -> None:
     (anna,) = add(acme, MAY)
     remove([anna], NOON)
     with refused("MT002"):
@@ -137,7 +137,7 @@ def test_nobody_is_counted_after_their_removal_by_raw_sql_either(acme: Organizat
         )
 
 
-def test_nobody_of_another_organization_is_counted(acme: Organization) -> None:
+def test_a_user_of_another_organization_is_not_counted(acme: Organization) -> None:
     (stranger,) = add(Organization.objects.create(name="Other"), MAY)
     with refused("MT002"):
         ActiveUser.objects.create(
@@ -220,7 +220,7 @@ def test_what_can_not_have_been_is_refused(acme: Organization) -> None:
     }
 
 
-def test_activity_of_a_closed_month_is_kept_and_counts_nobody(
+def test_activity_of_a_closed_month_is_recorded_and_not_counted(
     acme: Organization, policy: MeteringPolicy
 ) -> None:
     anna, ben = add(acme, MAY, MAY)
@@ -235,7 +235,7 @@ def test_activity_of_a_closed_month_is_kept_and_counts_nobody(
         LateActivity.objects.update(seen_at=MAY)
 
 
-def test_nobody_is_active_in_a_removed_organization(acme: Organization) -> None:
+def test_activity_of_a_removed_organization_is_refused(acme: Organization) -> None:
     (anna,) = add(acme, MAY)
     remove([anna], NOON)
     Organization.objects.update(removed_at=NOON)

@@ -1,4 +1,4 @@
-"""Activity told through the API: idempotent, up to the threshold, each fault by its place."""
+"""Activity reported through the API: idempotent, up to the limit, each error by its place."""
 
 from zoneinfo import ZoneInfo
 

@@ -45,7 +45,7 @@ def test_a_place_that_becomes_free_is_taken_by_the_next() -> None:
     assert done.high_water_marks == (2, 2, 2)
 
 
-def test_a_cap_below_the_present_count_removes_nobody() -> None:
+def test_a_cap_below_the_present_count_removes_no_user() -> None:
     steps = [step(1, 1, 7), step(2, -1, 1), step(3, -1, 2), step(4, -1, 3), step(5, 1, 8)]
     done = replay(opening=5, steps=steps, cap=3, starts=STARTS)
     assert blocked(done) == ["u7"]
@@ -133,7 +133,7 @@ def test_a_list_is_read_as_it_comes_from_a_spreadsheet() -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("brandt,5\nnobody,7", "Line 2: there is no organization “nobody”."),
+        ("brandt,5\nunknown,7", "Line 2: there is no organization “unknown”."),
         ("brandt,5\ncole,many", "Line 2: Enter a whole number"),
         ("brandt,5\nBrandt,6", "Line 2: “Brandt” is listed twice."),
         ("brandt,5\n7", "Line 2: there is no organization"),

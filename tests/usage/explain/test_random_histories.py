@@ -108,7 +108,7 @@ def test_any_month_is_explained_like_a_naive_replay(
     with transaction.atomic():
         set_policy(billing_time_zone=zone)
         acme, naive = Organization.objects.create(name="Acme"), Naive(ZoneInfo(zone))
-        # Another organization in the same log: nothing of it may be told here.
+        # Another organization in the same log: nothing of it may appear here.
         add(Organization.objects.create(name="Other"), START, boundary(zone, 10, 0))
         live: list[ManagedUser] = []
         for step in steps:

@@ -44,12 +44,12 @@ def test_no_more_come_than_are_there_but_those_who_join() -> None:
     assert still_to_come(ActivePart(5, 5, 3), PAST) == 0
 
 
-def test_months_of_nobody_and_those_after_them_say_nothing() -> None:
+def test_months_without_active_users_and_the_next_are_not_compared() -> None:
     empty = ActivePart(0, 0, 20)
     assert compared([PAST, PAST, empty, PAST, PAST]) == [PAST, None, None, PAST]
 
 
-def test_too_few_months_of_its_own_and_it_goes_as_all_together() -> None:
+def test_too_few_months_and_it_goes_as_all_together() -> None:
     together = [ActivePart(50, 100, 100)] * 4
     running = ActivePart(4, 4, 10)
     few = active_ends(running, own=[None, PAST, PAST, PAST], together=together, threshold=None)
@@ -58,7 +58,7 @@ def test_too_few_months_of_its_own_and_it_goes_as_all_together() -> None:
     assert active_ends(running, own=own, together=together, threshold=None) == [(4, 4)] * 4
 
 
-def test_a_threshold_refuses_what_would_pass_it_and_what_is_there_stays() -> None:
+def test_a_threshold_refuses_what_would_pass_it_and_counted_users_stay() -> None:
     running, together = ActivePart(4, 4, 10), [ActivePart(50, 100, 100)] * 4
     own = [None] * 4
     assert active_ends(running, own=own, together=together, threshold=7) == [(7, 10)] * 4
@@ -126,7 +126,7 @@ def test_a_threshold_is_passed_on_a_day_and_nothing_is_expected_above_it(
     assert august(10)[1].is_at_limit
 
 
-def test_a_removed_organization_gets_nobody_more(acme: Organization) -> None:
+def test_a_removed_organization_grows_no_more(acme: Organization) -> None:
     now = datetime(2026, 8, 9, tzinfo=UTC)
     remove_organization(organization=acme, actor=SYSTEM_ACTOR, now=now)
     _, one = august(10)
@@ -135,7 +135,7 @@ def test_a_removed_organization_gets_nobody_more(acme: Organization) -> None:
     assert september.whole.organizations == ()
 
 
-def test_nothing_seen_or_told_later_is_known(
+def test_nothing_seen_or_reported_later_is_known(
     acme: Organization, django_assert_num_queries: object
 ) -> None:
     with django_assert_num_queries(1):  # type: ignore[operator]

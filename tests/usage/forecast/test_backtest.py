@@ -99,7 +99,7 @@ def grow(acme: Organization) -> None:
         join(acme, week, datetime(2026, 1, 1, 9, tzinfo=UTC) + timedelta(weeks=week))
 
 
-def test_what_came_after_the_instant_is_not_known(acme: Organization) -> None:
+def test_later_events_are_not_known(acme: Organization) -> None:
     grow(acme)
     at = datetime(2026, 6, 10, 12, tzinfo=UTC)
     before = tracked(at=at, month=Month(2026, 6), zone=UTC_ZONE)

@@ -46,7 +46,7 @@ def test_the_command_prints_a_line_for_each_day(north: Provider) -> None:
 
 def test_the_command_says_what_is_missing(north: Provider) -> None:
     with pytest.raises(CommandError, match="No active provider"):
-        call_command("backtest_forecast", "--provider", "nobody")
+        call_command("backtest_forecast", "--provider", "unknown")
     with pytest.raises(CommandError, match="four months"):
         call_command("backtest_forecast", "--provider", "north")
 

@@ -71,7 +71,7 @@ def test_growth_from_far_below_the_peak_does_not_pass_it() -> None:
 
 
 def test_moving_in_is_not_repeated() -> None:
-    """Nobody until 40 days ago, then 25 at once: spans from before say nothing."""
+    """No user until 40 days ago, then 25 at once: spans from before say nothing."""
     new = track({40: 25}, opening=0)
     ends = month_ends(new, elapsed=0, left=14)
     month = outlook(locked_in=25, ends=ends)

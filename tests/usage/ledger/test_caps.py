@@ -16,7 +16,7 @@ def cap(organization: Organization, users: int | None) -> None:
     Organization.objects.filter(pk=organization.pk).update(user_cap=users)
 
 
-def test_nobody_is_added_at_the_cap(acme: Organization) -> None:
+def test_no_user_is_added_at_the_cap(acme: Organization) -> None:
     cap(acme, 2)
     add(acme, OCTOBER, OCTOBER)
     with refused("MT001") as refusals:
@@ -130,7 +130,7 @@ def test_raw_sql_and_copy_are_refused_too(acme: Organization) -> None:
         copy.write_row((acme.pk, "b"))
 
 
-def test_rows_that_conflict_are_not_asked_for(acme: Organization) -> None:
+def test_conflicting_rows_do_not_count_against_the_cap(acme: Organization) -> None:
     cap(acme, 1)
     for _ in range(2):
         execute(

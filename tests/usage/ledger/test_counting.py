@@ -192,7 +192,7 @@ def test_changing_removed_and_live_users_together_counts_the_removal_only(
     assert verify_ledger() == []
 
 
-def test_an_update_that_removes_nobody_takes_no_lock(acme: Organization) -> None:
+def test_an_update_without_a_removal_takes_no_lock(acme: Organization) -> None:
     add(acme, at("2026-10-03"))
     # The update must not need the counters at all.
     execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -244,7 +244,9 @@ def test_a_temporary_table_of_the_same_name_shadows_nothing(acme: Organization) 
         "UPDATE tenants_meteringpolicy SET billing_time_zone = 'Asia/Tokyo'",
     ],
 )
-def test_what_would_falsify_the_books_is_refused(acme: Organization, statement: str) -> None:
+def test_a_statement_that_would_falsify_the_ledger_is_refused(
+    acme: Organization, statement: str
+) -> None:
     Organization.objects.create(name="Zenith")
     users = add(acme, at("2026-10-03"), at("2026-10-04"))
     remove(users[:1], at("2026-10-05"))

@@ -1,4 +1,4 @@
-"""What was told late: kept with its claim, and the months it belongs to as they would have been."""
+"""Usage reported late: its real instant is recorded, and affected months are restated."""
 
 from zoneinfo import ZoneInfo
 
@@ -50,7 +50,7 @@ def test_the_month_is_that_of_the_billing_zone(acme):
     assert [claim for _, claim in claims()] == [None, None, at("2026-10-31 09:59")]
 
 
-def test_nobody_is_removed_before_they_were_added(acme):
+def test_a_removal_never_precedes_the_addition(acme):
     users = add(acme, at("2026-10-10"))
     freeze_month(month=OCTOBER, zone=UTC)
     remove(users, at("2026-09-01"))
@@ -61,7 +61,7 @@ def test_nobody_is_removed_before_they_were_added(acme):
 
 @pytest.fixture
 def october(acme):
-    """Three users since September; one left on the 8th. In November five more changes are told."""
+    """Three users since September; one left on the 8th. In November more changes are reported."""
     users = add(acme, at("2026-09-03"), at("2026-09-04"), at("2026-09-05"))
     remove(users[:1], at("2026-10-08"))
     freeze_month(month=OCTOBER, zone=UTC)
@@ -83,7 +83,7 @@ def test_an_addition_before_the_peak_raises_it_and_one_after_may_not(october):
     assert corrected()["2026-10", "users"] == (4, at("2026-10-02"))
 
 
-def test_every_month_until_it_was_counted_lacked_it(october):
+def test_late_usage_is_missing_in_every_month_until_it_was_recorded(october):
     freeze_month(month=OCTOBER.next, zone=UTC)
     add(october, at("2026-09-30"))
 
@@ -92,10 +92,10 @@ def test_every_month_until_it_was_counted_lacked_it(october):
         ("2026-10", "users"): (4, None),
         ("2026-11", "users"): (3, None),
     }
-    lacked = missing_usage(
+    missing = missing_usage(
         organization_id=october.pk, metric=Metric.USERS, month=OCTOBER.next, zone=UTC
     )
-    assert (lacked.high_water_mark, len(lacked.changes)) == (3, 1)
+    assert (missing.high_water_mark, len(missing.changes)) == (3, 1)
     for month in (Month(2026, 8), Month(2026, 12)):
         assert (
             missing_usage(organization_id=october.pk, metric=Metric.USERS, month=month, zone=UTC)
@@ -120,7 +120,7 @@ def test_the_naive_replay_says_the_same(october):
         )
 
 
-def test_the_page_of_the_month_tells_what_came_too_late(north, bakery, as_rita, on_20_march):
+def test_the_page_of_the_month_lists_late_usage(north, bakery, as_rita, on_20_march):
     with provider_schema(north):
         organization = bakery
         add(organization, at("2026-02-03"))

@@ -116,7 +116,7 @@ def _wait_for_waiter() -> None:
             if cursor.fetchone()[0]:
                 return
         threading.Event().wait(0.01)
-    raise AssertionError("Nobody waits.")
+    raise AssertionError("No session waits.")
 
 
 @pytest.mark.proof
@@ -159,7 +159,7 @@ def test_adders_at_the_boundary_are_in_the_month_or_after_its_end(
 
 
 def assert_october_ended_with(at_freeze: dict[int, int]) -> None:
-    """What was counted when the books closed is October's; every other event lies after its end."""
+    """Events counted before the freeze are in October; all later ones are after its end."""
     before = UsageEvent.objects.filter(at__lt=at("2026-11-01"))
     after = UsageEvent.objects.filter(at__gte=at("2026-11-01"))
     assert before.exists()
@@ -174,7 +174,7 @@ def assert_october_ended_with(at_freeze: dict[int, int]) -> None:
 
 
 def _run(*works: Callable[[], None]) -> None:
-    """Run each in a thread and connection of its own; raise what any of them raised."""
+    """Run each in a separate thread and connection; raise what any of them raised."""
 
     def connected(work: Callable[[], None]) -> None:
         try:

@@ -35,7 +35,7 @@ closes = st.tuples(st.just("close"), st.integers(9, 12))
 
 @dataclass
 class Naive:
-    """What the books should say, worked out one event after the other."""
+    """The expected ledger, worked out one event after the other."""
 
     zone: ZoneInfo
     closed_through: datetime = LONG_AGO

@@ -1,4 +1,4 @@
-"""Wrong books raise an alert, are rebuilt from the log, and the alert is gone by itself."""
+"""A wrong ledger raises an alert, is rebuilt from the events, and the alert resolves."""
 
 from io import StringIO
 from zoneinfo import ZoneInfo
@@ -61,7 +61,7 @@ def rebuild(provider: Provider, *options: str) -> str:
 
 
 @pytest.mark.parametrize("what", PLANTED)
-def test_what_was_wrong_is_told_rebuilt_and_over(
+def test_a_wrong_ledger_is_reported_and_rebuilt(
     north: Provider, story: Organization, what: str
 ) -> None:
     plant(PLANTED[what])
@@ -94,9 +94,7 @@ def test_guards_are_back_afterwards(north: Provider, story: Organization) -> Non
             execute(statement)
 
 
-def test_a_closed_month_is_rebuilt_only_where_asked_for(
-    north: Provider, story: Organization
-) -> None:
+def test_a_closed_month_is_rebuilt_only_on_request(north: Provider, story: Organization) -> None:
     plant(CLOSED)
     with pytest.raises(CommandError, match="2 differences"):
         rebuild(north, "--apply")

@@ -1,10 +1,10 @@
-"""A removed organization is empty and stays so: nobody is billed for it for ever."""
+"""A removed organization has no users and gets none: it is no longer billed."""
 
 from tenants.models import Organization
 from tests.usage.counting import add, add_devices, at, refused, remove
 
 
-def test_a_removed_organization_gets_nobody(acme: Organization) -> None:
+def test_a_removed_organization_gets_no_users(acme: Organization) -> None:
     Organization.objects.filter(pk=acme.pk).update(removed_at=at("2026-10-03"))
     for adding in (add, add_devices):
         with refused("MT003"):

@@ -194,9 +194,9 @@ def test_the_schedule_sends_every_active_provider(
         assert SnapshotRun.objects.exists()
 
 
-def test_the_command_names_a_prefix_that_is_nobodys(north: Provider) -> None:
+def test_the_command_names_an_unknown_prefix(north: Provider) -> None:
     with pytest.raises(CommandError, match="no active provider"):
-        call_command("take_snapshots", provider="NOBODY")
+        call_command("take_snapshots", provider="UNKNOWN")
 
 
 def test_two_schedulers_take_a_day_once(own_provider: Callable[..., Provider]) -> None:

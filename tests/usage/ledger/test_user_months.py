@@ -56,7 +56,7 @@ def test_months_without_an_event_show_the_level_carried_in(acme: Organization) -
     assert [one.share for one in months] == [100, 100, 25, 50, 0]
 
 
-def test_only_as_many_months_as_asked_for(acme: Organization) -> None:
+def test_only_as_many_months_as_requested(acme: Organization) -> None:
     add(acme, "ada", month=2, day=3)
     months = user_months(organization=acme, month=MAY, zone=ZONE, months=2)
     assert [(one.first_day, one.high_water_mark) for one in months] == [

@@ -39,7 +39,7 @@ def test_the_addition_that_made_the_peak_is_named(
     assert text.count("Still there") == 2
 
 
-def test_a_zone_is_told_with_its_offset_and_bounds_the_month(
+def test_a_zone_is_shown_with_its_offset_and_bounds_the_month(
     as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
     with provider_schema(north):

@@ -39,7 +39,7 @@ def test_a_removed_organization_still_has_its_answer(
     assert "Acme</bdi> (removed)" in page(as_rita, bakery, "2026-02")
 
 
-def test_whoever_is_limited_to_others_sees_nothing_of_it(
+def test_an_administrator_limited_to_others_gets_404(
     client: Client, sign_in: SignIn, people: Personas, bakery: Organization, history: History
 ) -> None:
     history.add("2026-03-02 09:00", "Ann")

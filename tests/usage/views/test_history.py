@@ -75,7 +75,7 @@ def test_removed_organizations_are_in_the_months_in_which_they_were_billed(
     assert table.total == 1
 
 
-def test_whoever_is_limited_sees_sums_of_those_only(policy: MeteringPolicy) -> None:
+def test_a_limited_administrator_sees_sums_of_those_only(policy: MeteringPolicy) -> None:
     acme, other = (Organization.objects.create(name=name) for name in ("Acme", "Other"))
     add(acme, at("2026-03-01"))
     add(other, at("2026-03-01"), at("2026-03-02"))
@@ -133,7 +133,7 @@ def test_a_provider_without_organizations(client: Client, people: Personas) -> N
     assert csv_rows(client)[1][1] == "All organizations"
 
 
-def test_the_page_takes_four_statements_of_its_own(as_rita: Client, bakery: Organization) -> None:
+def test_the_page_reads_usage_in_one_statement(as_rita: Client, bakery: Organization) -> None:
     as_rita.get("/account/usage/history/")
     with CaptureQueriesContext(connection) as statements:
         as_rita.get("/account/usage/history/")
