@@ -85,7 +85,7 @@ def explained(explanation: Explanation) -> dict[str, object]:
         "added": sum(hour.added for hour in hours),
         "removed": sum(hour.removed for hour in hours),
         "days": list(explanation.days),
-        "ends": hours[-1].level if hours else explanation.carried_in,
+        "ends": hours[-1].closing if hours else explanation.carried_in,
     }
 
 
