@@ -1,4 +1,4 @@
-"""What is typed in to fill a draft of caps."""
+"""The forms that fill a draft of caps: by a rule, or from a pasted list."""
 
 from django import forms
 
@@ -9,13 +9,13 @@ LARGEST_PERCENT = 1000
 
 
 class RuleForm(forms.Form):
-    """A cap for many: room in percent above a mark."""
+    """A cap for many organizations: room in percent above a high-water mark."""
 
     base = forms.ChoiceField(
         label="Above",
         choices=[
             (Base.THIS_MONTH, "this month’s high-water mark so far"),
-            (Base.TWELVE_MONTHS, "the highest mark of the last twelve months"),
+            (Base.TWELVE_MONTHS, "the highest high-water mark of the last twelve months"),
         ],
         initial=Base.THIS_MONTH,
     )
@@ -26,7 +26,7 @@ class RuleForm(forms.Form):
         initial=10,
         help_text="Rounded up to whole users: 10 % above 41 is 46.",
     )
-    whom = forms.ChoiceField(
+    target = forms.ChoiceField(
         label="For",
         choices=[
             (Target.ALL, "all organizations"),
@@ -39,17 +39,17 @@ class RuleForm(forms.Form):
     @property
     def rule(self) -> Rule:
         """The rule of a valid form."""
-        given = self.cleaned_data
-        return Rule(Base(given["base"]), given["percent"], Target(given["whom"]))
+        cleaned = self.cleaned_data
+        return Rule(Base(cleaned["base"]), cleaned["percent"], Target(cleaned["target"]))
 
 
 class PasteForm(forms.Form):
-    """A list of organizations and caps."""
+    """A pasted list of organizations and caps."""
 
     caps = forms.CharField(
         label="Organizations and caps",
         max_length=LONGEST_LIST,
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
-        help_text="A line for each: the organization’s name or id, then the cap or “none”; apart "
-        "by comma, semicolon or tab, as copied from a spreadsheet.",
+        help_text="A line for each: the organization’s name or id, then the cap or “none”, "
+        "separated by comma, semicolon or tab, as copied from a spreadsheet.",
     )

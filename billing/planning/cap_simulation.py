@@ -1,6 +1,6 @@
 """The amounts of a cap simulation: savings in past months, and the most this month can cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from billing.contracts.free_allowance import billed_contracts
@@ -94,6 +94,15 @@ def exposure(
     return Exposure(total, unbounded, terms.currency)
 
 
+def saved_by_currency(saved: Iterable[MonthSaved]) -> dict[str, int]:
+    """The savings of all months in minor units, by the currency they are billed in."""
+    totals: dict[str, int] = {}
+    for each in saved:
+        if each.currency:
+            totals[each.currency] = totals.get(each.currency, 0) + each.saved_minor
+    return totals
+
+
 def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
     profile = BillingProfile.objects.current()
     by_contract: dict[int, Terms] = {}
@@ -109,5 +118,5 @@ def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
 
 
 def _quantity(terms: Terms, users: int, devices: int) -> int:
-    marks = {Metric.USERS: users, Metric.DEVICES: devices}
-    return max(marks[metric] for metric in terms.metric.counted)
+    peaks = {Metric.USERS: users, Metric.DEVICES: devices}
+    return max(peaks[metric] for metric in terms.metric.counted)

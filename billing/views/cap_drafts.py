@@ -1,4 +1,4 @@
-"""Filling a draft of caps by rule or from a list, throwing it away, and applying it."""
+"""A draft of caps: filled by a rule or from a list, discarded, renewed, applied."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -30,7 +30,7 @@ SHOWN_MISTAKES = 20
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def cap_drafts_rule(request: PortalRequest) -> HttpResponse:
-    """Draft a cap for many: so many percent above a high-water mark."""
+    """Draft a cap for many organizations, in percent above a high-water mark."""
     form = RuleForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         zone = request.provider.billing_zone()
@@ -45,7 +45,7 @@ def cap_drafts_rule(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def cap_drafts_paste(request: PortalRequest) -> HttpResponse:
-    """Draft the caps of a pasted list, when every line of it can be read."""
+    """Draft the caps of a pasted list, if every line is valid."""
     form = PasteForm(request.POST or None)
     mistakes: tuple[str, ...] = ()
     if request.method == "POST" and form.is_valid():
@@ -58,9 +58,10 @@ def cap_drafts_paste(request: PortalRequest) -> HttpResponse:
         mistakes = pasted.mistakes
         if not mistakes:
             drafted = put(user_id=request.user.pk, caps=pasted.caps)
-            said = f"{counted_noun(len(pasted.caps), 'lines')} read"
             messages.success(
-                request, f"{said}; {counted_noun(drafted, 'caps')} differ. Nothing is applied."
+                request,
+                f"{counted_noun(len(pasted.caps), 'lines')} read; {counted_noun(drafted, 'caps')} "
+                "differ. Nothing is applied.",
             )
             return redirect("cap_simulation")
     context = {
@@ -75,25 +76,27 @@ def cap_drafts_paste(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_CAPS)
 @require_POST
 def cap_drafts_discard(request: PortalRequest) -> HttpResponse:
-    """Throw the draft away."""
+    """Delete the draft."""
     discard(user_id=request.user.pk)
-    messages.success(request, "The draft is gone. Caps are as they were.")
+    messages.success(request, "The draft is discarded. No cap changed.")
     return redirect("cap_simulation")
 
 
 @requires(Permission.CHANGE_CAPS)
 @require_POST
 def cap_drafts_renew(request: PortalRequest) -> HttpResponse:
-    """Keep the draft over the caps that are in force now."""
-    kept = renew(user_id=request.user.pk)
-    messages.success(request, f"The draft has {counted_noun(kept, 'caps')} over those of now.")
+    """Keep the drafted caps, to replace the caps of now."""
+    drafted = renew(user_id=request.user.pk)
+    messages.success(
+        request, f"The draft has {counted_noun(drafted, 'caps')} that differ from the present caps."
+    )
     return redirect("cap_drafts_apply")
 
 
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def cap_drafts_apply(request: PortalRequest) -> HttpResponse:
-    """Show every change once more, and apply all of them or none."""
+    """Show every change for confirmation, then apply all of them or none."""
     if request.method != "POST":
         return _confirmation(request, conflicts=(), status=200)
     try:

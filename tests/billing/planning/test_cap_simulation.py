@@ -179,7 +179,7 @@ def test_an_empty_cell_or_the_current_cap_is_no_draft(
 def test_a_rule_or_a_list_fills_the_draft(
     bill: Client, acme: Organization, north: Provider
 ) -> None:
-    rule = {"base": "twelve_months", "percent": "10", "whom": "all"}
+    rule = {"base": "twelve_months", "percent": "10", "target": "all"}
     assert bill.post(f"{PAGE}rule/", rule).status_code == 302
     with provider_schema(north):
         drafted = dict(DraftCap.objects.values_list("organization__name", "cap"))
