@@ -1,6 +1,5 @@
 """The usage of the last twelve months, in total and by organization."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
@@ -35,18 +34,10 @@ def _listing(request: PortalRequest) -> tuple[Listing, tuple[Month, ...], Metric
     return listing, last_months(month=month), requested_metric(request)
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """One organization; `cells` are its months as table cells that link to their explanation."""
-
-    organization_id: int
-    name: str
-    is_removed: bool
-    cells: SafeString
-    total: str
-
-
-def _row(row: OrganizationMonths, months: list[str], *, usage_url: str, suffix: str) -> HistoryRow:
+def _cells(
+    row: OrganizationMonths, months: list[str], *, usage_url: str, suffix: str
+) -> SafeString:
+    """The organization's months as table cells that link to their explanation."""
     # Not in the template: rendering 600 links there costs more than the rest of the page. Only
     # numbers and our own addresses, so nothing needs escaping.
     cells = "".join(
@@ -54,13 +45,7 @@ def _row(row: OrganizationMonths, months: list[str], *, usage_url: str, suffix: 
         f"{high_water_mark:,}</a></td>"
         for month, high_water_mark in zip(months, row.high_water_marks, strict=True)
     )
-    return HistoryRow(
-        organization_id=row.organization_id,
-        name=row.name,
-        is_removed=row.is_removed,
-        cells=SafeString(cells),  # nosec B703
-        total=f"{row.total:,}",
-    )
+    return SafeString(cells)  # nosec B703
 
 
 def _context(request: PortalRequest) -> dict[str, Any]:
@@ -85,7 +70,9 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "metric": metric,
         "metrics": COUNTED,
         "table": table,
-        "rows": [_row(row, keys, usage_url=usage_url, suffix=suffix) for row in table.rows],
+        "rows": [
+            (row, _cells(row, keys, usage_url=usage_url, suffix=suffix)) for row in table.rows
+        ],
         "page": page,
         "months": [month.first_day for month in months],
         "zone": request.provider.billing_zone(),

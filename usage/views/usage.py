@@ -1,6 +1,5 @@
 """The usage page with every organization's high-water marks, counts and cap; the cap dialog."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -23,7 +22,7 @@ from core.months import Month
 from tenants.access import organization_or_404
 from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
-from usage.cap_badges import Badge, badge, limit_reached, near_limit
+from usage.cap_badges import badge, limit_reached, near_limit
 from usage.forms import CapForm, Choice
 from usage.ledger.month_peaks import organizations_with_usage
 from usage.models import OrganizationCounter
@@ -31,20 +30,6 @@ from usage.models import OrganizationCounter
 SORTS = ("name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
 FILTERS = ("reached", "near", "capped", "uncapped")
 COLUMNS = ("pk", "name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """One organization with formatted numbers; `cap` is empty without a cap."""
-
-    pk: int
-    name: str
-    last_month_hwm: str
-    users: str
-    devices: str
-    this_month_hwm: str
-    cap: str
-    badge: Badge
 
 
 def _organizations(
@@ -66,20 +51,6 @@ def _organizations(
     return rows.order_by(order, "pk")
 
 
-def _row(values: tuple[Any, ...], *, free_user_limit: int | None) -> UsageRow:
-    pk, name, last_month, users, devices, this_month, cap = values
-    return UsageRow(
-        pk=pk,
-        name=name,
-        last_month_hwm=f"{last_month:,}",
-        users=f"{users:,}",
-        devices=f"{devices:,}",
-        this_month_hwm=f"{this_month:,}",
-        cap="" if cap is None else f"{cap:,}",
-        badge=badge(users=users, cap=cap, free_user_limit=free_user_limit),
-    )
-
-
 def _listing(request: PortalRequest) -> tuple[Listing, Month, int | None]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
     month = Month.of(timezone.now(), request.provider.billing_zone())
@@ -90,12 +61,15 @@ def _listing(request: PortalRequest) -> tuple[Listing, Month, int | None]:
 def _context(request: PortalRequest) -> dict[str, Any]:
     listing, month, free_user_limit = _listing(request)
     organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
-    page = listing.page_of(organizations.values_list(*COLUMNS))
+    page = listing.page_of(organizations.values(*COLUMNS))
     query = request.GET.urlencode()
     return {
         "listing": listing,
         "page": page,
-        "rows": [_row(row, free_user_limit=free_user_limit) for row in page.object_list],
+        "rows": [
+            (row, badge(users=row["users"], cap=row["user_cap"], free_user_limit=free_user_limit))
+            for row in page.object_list
+        ],
         "month": month.first_day,
         "last_month": month.previous.first_day,
         "zone": request.provider.billing_zone(),
