@@ -8,12 +8,12 @@ from django.urls import reverse
 
 from accounts.providers import current_provider
 from billing.contracts.licenses import NEAR_PERCENT, CommitmentUsage, licenses, this_month
+from billing.dunning.stages import DunningStage
 from billing.dunning.status import dunning_status
-from billing.dunning.summary import DunningSummary
-from billing.formatting import date_text, local_date
+from billing.formatting import date_text, instant_text, local_date
 from billing.invoicing.pack_allowance import allowance_months
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
-from billing.money import format_money
+from billing.money import format_amounts, format_money
 from billing.reminders import Expiry, expiry_of, last_day
 from tenants.alerts.rules import Condition, rule
 from tenants.models import Severity
@@ -109,19 +109,27 @@ def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     status = dunning_status(provider=provider, now=now)
     if not status.stage:
         return
-    summary = DunningSummary.of(status, zone=provider.billing_zone())
-    if summary.is_suspended:
+    owed = format_amounts(status.owed)
+    if status.is_suspended:
         title = "Your account is suspended"
-    elif summary.is_thirty_days:
-        title = f"{summary.owed} has been outstanding for 30 days"
+    elif status.is_thirty_days:
+        title = f"{owed} has been outstanding for 30 days"
     else:
-        title = f"{summary.owed} is outstanding"
+        title = f"{owed} is outstanding"
+    text = ""
+    if status.next_step:
+        at, stage = status.next_step
+        step = "suspended" if stage is DunningStage.SUSPENDED else "marked as 30 days outstanding"
+        on = instant_text(at, provider.billing_zone())
+        text = f"Without payment the account is {step} on {on}."
     yield Condition(
         cause="outstanding-balance",
         kind=Kind.PAYMENT,
-        severity=Severity.WARNING if summary.is_outstanding else Severity.CRITICAL,
+        severity=(
+            Severity.WARNING if status.stage is DunningStage.OUTSTANDING else Severity.CRITICAL
+        ),
         title=title,
-        text=summary.next_step,
+        text=text,
         link=reverse("billing_information"),
     )
 

@@ -1,28 +1,16 @@
-"""Links from a line of an invoice to the page that explains its quantity."""
+"""The address of a line's explanation, for documents that leave the portal."""
 
 from datetime import date
 
 from django.conf import settings
 
 from billing.models import InvoiceLine
-from usage.explain.links import explanation_path
-
-
-def explanation_of_line(line: InvoiceLine, *, month: date) -> str:
-    """The path of the page that explains the line's peak; empty without an organization.
-
-    `month` is the invoice's; an adjustment is explained by the month that it adjusts.
-    """
-    if line.organization_id is None:
-        return ""
-    return explanation_path(
-        organization_id=line.organization_id,
-        month=line.adjusted_month or month,
-        metric=line.metric,
-    )
 
 
 def explanation_url(line: InvoiceLine, *, month: date) -> str:
-    """The absolute address of that page (setting SITE_URL), for documents."""
-    path = explanation_of_line(line, month=month)
+    """The address, with the site (setting SITE_URL), of the page that explains the line's peak.
+
+    Empty for a line of no organization. `month` is the invoice's.
+    """
+    path = line.explanation_path(month=month)
     return f"{settings.SITE_URL}{path}" if path else ""

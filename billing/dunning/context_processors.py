@@ -6,24 +6,19 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.providers import current_provider
-from billing.dunning.summary import DunningSummary
 from billing.dunning.suspension import dunning_status_of_request, sees_dunning
 
 
 def dunning(request: HttpRequest) -> dict[str, Any]:
-    """Add `dunning`, a `DunningSummary` for administrators of a provider that owes, else None.
+    """Add `dunning`, the `DunningStatus` for administrators of a provider that owes, else None.
 
     `is_suspended` is set for every user. No statement runs while nothing can be outstanding.
     """
     status = dunning_status_of_request(request, now=timezone.now())
     if not status.stage:
         return {"dunning": None, "is_suspended": False}
-    summary = None
-    if sees_dunning(getattr(request, "user", None)):
-        summary = DunningSummary.of(status, zone=current_provider().billing_zone())
     return {
-        "dunning": summary,
+        "dunning": status if sees_dunning(getattr(request, "user", None)) else None,
         "is_suspended": status.is_suspended,
         "support_email": settings.SUPPORT_EMAIL,
     }

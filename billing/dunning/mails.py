@@ -5,7 +5,6 @@ from datetime import datetime
 from accounts.models import Provider
 from billing.customer.contact_mail import mail_contacts
 from billing.dunning.stages import DunningStatus
-from billing.dunning.summary import DunningSummary
 from billing.models import DunningStep
 
 _SUBJECTS = {
@@ -25,12 +24,11 @@ def queue_dunning_mail(
     template, subject = "dunning_step", _SUBJECTS[DunningStep.Step(step.step)]
     if step.ended_at:
         template, subject = "access_restored", "Access to your account is restored"
-    summary = DunningSummary.of(status, zone=provider.billing_zone())
     mail_contacts(
         template,
         key=f"{template}:{step.pk}",
         subject=subject,
         provider=provider,
-        context={"step": step, "since": summary.instant(step.since), "dunning": summary},
+        context={"step": step, "dunning": status, "zone": provider.billing_zone()},
         now=now,
     )

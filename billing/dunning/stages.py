@@ -6,7 +6,8 @@ docs/facts/product.md, Dunning (outstanding, 30 days, 45 days); docs/facts/peers
 docs/decisions/0011.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
@@ -68,12 +69,15 @@ class Debt:
 
         A deferral that ends after the 45th day moves the suspension to its end, and nothing else.
         """
-        suspended_at = self.suspended_at
         return {
             DunningStage.OUTSTANDING: self.outstanding_at,
             DunningStage.THIRTY_DAYS: self.thirty_days_at,
-            DunningStage.SUSPENDED: max(suspended_at, deferred_until or suspended_at),
+            DunningStage.SUSPENDED: self.suspends_at(deferred_until=deferred_until),
         }
+
+    def suspends_at(self, *, deferred_until: datetime | None) -> datetime:
+        """When this debt suspends the account: after its 45 days and after the deferral (UTC)."""
+        return max(self.suspended_at, deferred_until or self.suspended_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,39 @@ class DunningStatus:
     def is_suspended(self) -> bool:
         """Whether only paying is allowed."""
         return self.stage is DunningStage.SUSPENDED
+
+    @property
+    def is_thirty_days(self) -> bool:
+        """Whether a debt is at least 30 days old and none suspends the account."""
+        return self.stage is DunningStage.THIRTY_DAYS
+
+    @property
+    def owed(self) -> dict[str, int]:
+        """The total of `debts`, in minor units of each currency."""
+        return _totals(self.debts)
+
+    @property
+    def restoring(self) -> dict[str, int]:
+        """The total of `suspending`, in minor units of each currency."""
+        return _totals(self.suspending)
+
+    @property
+    def next_step(self) -> "tuple[datetime, DunningStage] | None":
+        """When the next stage is reached without a payment, and which; None after the last."""
+        coming = (
+            (at, stage)
+            for debt in self.debts
+            for stage, at in debt.reaches(deferred_until=self.deferred_until).items()
+            if stage > self.stage
+        )
+        return min(coming, default=None)
+
+
+def _totals(debts: Iterable[Debt]) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for debt in debts:
+        totals[debt.currency] += debt.owed_minor
+    return dict(totals)
 
 
 def status_at(

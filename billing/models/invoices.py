@@ -11,6 +11,7 @@ from billing.models.invoice_amounts import Amounts
 from billing.models.invoice_amounts import Status as InvoiceStatus
 from billing.models.invoice_queries import InvoiceQuerySet
 from core.metrics import Metric
+from usage.explain.links import explanation_path
 
 
 class NumberSequence(models.Model):
@@ -86,6 +87,11 @@ class Invoice(models.Model):
     def billing_zone(self) -> ZoneInfo:
         """The provider's billing zone at issue; all dates of the invoice are in it."""
         return ZoneInfo(self.billing_time_zone)
+
+    @property
+    def issued_on(self) -> date:
+        """The date of issue, in the billing zone."""
+        return self.issued_at.astimezone(self.billing_zone()).date()
 
     @property
     def amounts(self) -> Amounts:
@@ -166,6 +172,33 @@ class InvoiceLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invoice_id}/{self.position} {self.description}"
+
+    @property
+    def title(self) -> str:
+        """The organization of the line; what is adjusted or sold where it is of none."""
+        if self.adjusted_month is not None:
+            return self.description
+        return self.organization_name or self.description
+
+    @property
+    def is_disputable(self) -> bool:
+        """Whether an administrator may dispute it: a line of an open invoice, once."""
+        invoice = self.invoice
+        is_open = invoice.voided_at is None and invoice.written_off_at is None
+        return self.amount_minor > 0 and is_open and not self.disputes.all()
+
+    def explanation_path(self, *, month: date) -> str:
+        """The path of the page that explains its peak; empty for a line of no organization.
+
+        `month` is the invoice's; a line that adjusts an earlier month is explained by that one.
+        """
+        if self.organization_id is None:
+            return ""
+        return explanation_path(
+            organization_id=self.organization_id,
+            month=self.adjusted_month or month,
+            metric=self.metric,
+        )
 
     @property
     def unit(self) -> str:

@@ -1,4 +1,4 @@
-"""The form with which a billing admin disputes a line of an invoice."""
+"""The form by which an administrator disputes a line of an invoice."""
 
 from http import HTTPStatus
 
@@ -14,16 +14,14 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.corrections.line_disputes import disputable_minor, open_dispute
 from billing.models import Invoice, InvoiceLine
-from billing.money import format_money
 from billing.pages.access import invoice_or_404
-from billing.pages.invoice import line_rows
 from billing.payments.balance_lock import CorrectionRefused
 from core.actors import actor_of
 from core.text import plain_text
 
 
 class DisputeForm(forms.Form):
-    """Why the line is not accepted."""
+    """The reason of a dispute."""
 
     reason = forms.CharField(
         label="What is wrong with this line?",
@@ -34,7 +32,7 @@ class DisputeForm(forms.Form):
     )
 
     def clean_reason(self) -> str:
-        """One paragraph that can be read."""
+        """The reason as one line of plain text; refused with a control character."""
         reason = " ".join(self.cleaned_data["reason"].split())
         plain_text(reason)
         return reason
@@ -43,7 +41,7 @@ class DisputeForm(forms.Form):
 @requires(Permission.CHANGE_BILLING)
 @require_http_methods(["GET", "HEAD", "POST"])
 def line_dispute(request: PortalRequest, invoice_id: int, position: int) -> HttpResponse:
-    """Dispute one line; what it comes to is set aside until operations answer."""
+    """Dispute a line: its amount is neither charged nor overdue until operations answer."""
     invoice = invoice_or_404(invoice_id=invoice_id)
     line = _line_or_404(invoice, position)
     form = DisputeForm(request.POST or None)
@@ -64,8 +62,8 @@ def line_dispute(request: PortalRequest, invoice_id: int, position: int) -> Http
     context = {
         "invoice": invoice,
         "form": form,
-        "line": line_rows([line], invoice=invoice)[0],
-        "amount": format_money(amount_minor, invoice.currency),
+        "line": line,
+        "amount_minor": amount_minor,
         "is_paid": invoice.owed_minor == 0,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

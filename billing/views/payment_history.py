@@ -1,9 +1,7 @@
-"""Payment History: the list of invoices, its CSV, and one invoice with all that belongs to it."""
-
-from typing import Any
+"""The pages of the Payment History: the list of invoices, its CSV, and one invoice."""
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,36 +11,34 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.store import cutoff_date
-from billing.formatting import date_text, local_date
-from billing.models import Invoice, InvoiceLine
+from billing.formatting import local_date
+from billing.models import Chargeback, Invoice, InvoiceLine, Refund
 from billing.pages.access import invoice_or_404
-from billing.pages.invoice import InvoicePage, line_rows
 from billing.pages.payment_history import (
     CSV_HEADER,
     INVOICES_PER_PAGE,
     Status,
     history_csv_rows,
-    history_row,
     invoices_of_status,
 )
 from billing.payments.payment_links import payment_link
+from billing.payments.retries import next_attempt_at
 from core.csv_files import csv_response
 from core.listing import Listing
+from tenants.models import Organization
 
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def payment_history(request: PortalRequest) -> HttpResponse:
-    """The invoices, twelve a page, newest first; only their table when htmx asks for it."""
+    """The invoices, newest first; for htmx their table alone."""
     listing = Listing.of(request, filters=Status.values)
     page = listing.page_of(invoices_of_status(listing.filter), rows_per_page=INVOICES_PER_PAGE)
-    today = local_date(timezone.now(), request.provider.billing_zone())
-    invoices: list[Any] = list(page.object_list)
     query = request.GET.urlencode()
     context = {
         "listing": listing,
         "page": page,
-        "rows": [history_row(invoice, today=today) for invoice in invoices],
+        "today": local_date(timezone.now(), request.provider.billing_zone()),
         "tabs": [("", "All"), *Status.choices],
         "query": f"?{query}" if query else "",
         **_cutoff(),
@@ -55,7 +51,7 @@ def payment_history(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def payment_history_csv(request: PortalRequest) -> HttpResponse:
-    """All invoices of the chosen status, in the page's order."""
+    """All invoices of the chosen status, in the order of the page."""
     listing = Listing.of(request, filters=Status.values)
     return csv_response(
         filename="invoices.csv",
@@ -67,34 +63,49 @@ def payment_history_csv(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
-    """One invoice: its parties, lines, attempts, payments and documents."""
+    """One invoice, its corrections, payments and documents; for htmx its lines alone."""
     invoice = invoice_or_404(invoice_id=invoice_id)
     listing = Listing.of(request)
     page = listing.page_of(_lines(invoice, search=listing.search))
-    lines: list[Any] = list(page.object_list)
     context = {
         "invoice": invoice,
         "listing": listing,
         "page": page,
-        "lines": line_rows(lines, invoice=invoice),
         "may_dispute": request.user.may(Permission.CHANGE_BILLING),
     }
     if request.htmx.target == "lines":
         return render(request, "billing/_invoice_lines.html", context)
-    now = timezone.now()
-    today = local_date(now, invoice.billing_zone())
+    now, zone = timezone.now(), invoice.billing_zone()
     is_due = invoice.amounts.due_minor > 0
+    refunds = Refund.objects.filter(payment__invoice=invoice).select_related("payment")
+    chargebacks = Chargeback.objects.filter(payment__invoice=invoice)
+    replaced_by = Invoice.objects.filter(replaces=invoice).first() if invoice.voided_at else None
     context |= {
+        "today": local_date(now, zone),
+        "zone": zone,
         "pay_url": payment_link(invoice_id=invoice.pk, now=now) if is_due else "",
-        "row": history_row(invoice, today=today),
-        "sheet": InvoicePage.of(invoice),
+        "replaced_by": replaced_by,
+        "disputes": invoice.disputes.select_related("line", "credit_note").order_by("-pk"),
+        "credit_notes": invoice.credit_notes.order_by("-pk"),
+        "refunds": refunds.order_by("-pk"),
+        "payments": invoice.payments.order_by("-received_at"),
+        "chargebacks": chargebacks.order_by("-opened_at", "-pk"),
+        "attempts": invoice.attempts.order_by("-created_at"),
+        "next_attempt_at": next_attempt_at(invoice),
+        "documents": invoice.documents.defer("content").order_by("-format"),
         **_cutoff(),
     }
     return render(request, "billing/invoice_detail.html", context)
 
 
 def _lines(invoice: Invoice, *, search: str) -> QuerySet[InvoiceLine]:
-    lines = invoice.lines.order_by("position")
+    """The lines by position, with their disputes and whether their organization still exists."""
+    organizations = Organization.objects.filter(pk=OuterRef("organization_id"), removed_at=None)
+    lines = (
+        invoice.lines.annotate(has_organization=Exists(organizations))
+        .prefetch_related("disputes")
+        .order_by("position")
+    )
     if search:
         lines = lines.filter(
             Q(organization_name__icontains=search)
@@ -105,5 +116,5 @@ def _lines(invoice: Invoice, *, search: str) -> QuerySet[InvoiceLine]:
     return lines
 
 
-def _cutoff() -> dict[str, str]:
-    return {"cutoff": date_text(cutoff_date()), "support_email": settings.SUPPORT_EMAIL}
+def _cutoff() -> dict[str, object]:
+    return {"cutoff": cutoff_date(), "support_email": settings.SUPPORT_EMAIL}

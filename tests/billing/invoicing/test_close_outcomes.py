@@ -9,7 +9,6 @@ from billing.contracts.contracts import lift_free_allowance
 from billing.documents.invoice_content import invoice_content
 from billing.invoicing.month_close import close_month
 from billing.models import Invoice
-from billing.pages.invoice import InvoicePage
 from core.actors import SYSTEM_ACTOR
 from core.months import Month
 from tenants.models import MeteringPolicy
@@ -18,14 +17,14 @@ from tests.billing.conftest import NOVEMBER
 OCTOBER = Month(2026, 10)
 
 
-def test_the_package_is_named_on_the_page_and_on_the_pdf(scenario):
+def test_the_invoice_and_its_pdf_keep_the_name_of_the_package(scenario):
     scenario.contract()
     scenario.organization(users=3)
 
     close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
 
     invoice = Invoice.objects.get()
-    assert ("Package", "Complete") in InvoicePage.of(invoice).facts
+    assert invoice.contract_summary["package_name"] == "Complete"
     assert invoice_content(invoice=invoice, lines=invoice.lines.all()).package == "Complete"
 
 
