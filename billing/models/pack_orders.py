@@ -1,10 +1,12 @@
 """Orders of packs of monthly active users."""
 
+from datetime import date
 from typing import ClassVar
 
 from django.db import models
 
 from billing.models.invoices import Invoice
+from core.months import Month
 
 
 class PackOrder(models.Model):
@@ -41,3 +43,8 @@ class PackOrder(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offer_name} from {self.starts_on}"
+
+    @property
+    def last_month(self) -> date:
+        """The first day of the last billing month that it covers."""
+        return Month.of_day(self.ends_on).previous.first_day

@@ -1,8 +1,4 @@
-"""What needs a person now: alerts, requests and invoices to be paid, worst first.
-
-What is wrong is said by alerts alone; here they are only brought together with what waits for an
-answer or for its day.
-"""
+"""The dashboard's list "Needs you now": alerts, cap requests and open invoices, worst first."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,7 +17,7 @@ from tenants.models.alerts import Kind
 from usage.formatting import counted_noun
 
 NAMED = 5
-# One of a sort is told by its own title; these are always told by organization.
+# A single alert is listed by its title; alerts of these kinds are always listed by organization.
 OF_ORGANIZATIONS = {
     (Kind.CAPS, Severity.CRITICAL): "at the limit of users",
     (Kind.CAPS, Severity.WARNING): "near the limit of users",
@@ -30,9 +26,9 @@ OF_ORGANIZATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AttentionItem:
-    """One line of the list: what it is, whom it is about, and the page where it is settled.
+    """One item of the list, with the page where it is settled.
 
-    `names` are the first few, `more` is how many others there are.
+    `names` are the first few organizations, alerts or invoices; `more` counts the others.
     """
 
     severity: Severity
@@ -44,19 +40,21 @@ class AttentionItem:
 
 
 def attention_items(*, sees_money: bool, decides_caps: bool, now: datetime) -> list[AttentionItem]:
-    """Everything that waits for this person: no money without `sees_money`, and only the
-    organizations they may see. An acknowledged alert waits no longer.
+    """The items of the signed-in user, the most severe first.
+
+    Billing only with `sees_money`, cap requests only with `decides_caps`, and of both only the
+    organizations that the user may see. An acknowledged alert is not listed.
     """
-    found = _alerts(Alert.objects.waiting().visible(sees_money=sees_money))
+    items = _alerts(Alert.objects.waiting().visible(sees_money=sees_money))
     if decides_caps:
-        found += _requests()
+        items += _requests()
     if sees_money:
-        found += _open_invoices(now.astimezone(current_provider().billing_zone()).date())
-    return sorted(found, key=lambda matter: -matter.severity)
+        items += _open_invoices(now.astimezone(current_provider().billing_zone()).date())
+    return sorted(items, key=lambda item: -item.severity)
 
 
 def _alerts(alerts: QuerySet[Alert]) -> list[AttentionItem]:
-    """A line for each kind and severity, in one statement."""
+    """One item for each kind and severity, in one statement."""
     sort = [F("kind"), F("severity")]
     first_few = alerts.annotate(
         total=Window(Count("pk"), partition_by=sort),
@@ -68,10 +66,10 @@ def _alerts(alerts: QuerySet[Alert]) -> list[AttentionItem]:
     for alert in first_few.select_related("organization").order_by("-severity", "kind", "place"):
         sort_of = (Kind(alert.kind), Severity(alert.severity))
         groups.setdefault(sort_of, []).append(alert)
-    return [_of_sort(kind, severity, found) for (kind, severity), found in groups.items()]
+    return [_item(kind, severity, group) for (kind, severity), group in groups.items()]
 
 
-def _of_sort(kind: Kind, severity: Severity, alerts: list[Any]) -> AttentionItem:
+def _item(kind: Kind, severity: Severity, alerts: list[Any]) -> AttentionItem:
     total = alerts[0].total
     of_organizations = OF_ORGANIZATIONS.get((kind, severity))
     if total == 1 and not of_organizations:
@@ -108,7 +106,7 @@ def _requests() -> list[AttentionItem]:
 
 
 def _open_invoices(today: date) -> list[AttentionItem]:
-    """Those that are not due yet: an alert tells of a balance that is overdue."""
+    """Invoices that are not due yet: an overdue balance is an alert."""
     invoices = Invoice.objects.outstanding().filter(due_date__gte=today)
     total, numbers = _first_few(invoices.oldest_first(), "number")
     if not total:

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.pages.allowance import overage_note, provider_months
+from billing.invoicing.pack_allowance import allowance_months
+from billing.models import Contract
 from core.actors import actor_of
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
@@ -37,7 +38,7 @@ from usage.months_chart import months_chart
 
 @dataclass(frozen=True, slots=True)
 class ActivityRow:
-    """One organization; `cells` are its months as table cells, each a link to who was counted."""
+    """One organization; `cells` are its months as table cells, each a link to its explanation."""
 
     organization_id: int
     name: str
@@ -47,7 +48,7 @@ class ActivityRow:
     cells: SafeString
 
 
-def _asked(request: PortalRequest) -> tuple[Listing, tuple[Month, ...]]:
+def _listing_and_months(request: PortalRequest) -> tuple[Listing, tuple[Month, ...]]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
     month = Month.of(timezone.now(), request.provider.billing_zone())
     return listing, last_months(month=month)
@@ -86,15 +87,16 @@ def _row(row: OrganizationActivity, months: list[str], *, path: str) -> Activity
 
 
 def _context(request: PortalRequest) -> dict[str, Any]:
-    listing, months = _asked(request)
+    listing, months = _listing_and_months(request)
     table, page = _table(listing, months)
     path, query = reverse("active_users"), request.GET.urlencode()
     keys = [str(month) for month in months]
     is_all = not listing.search and not listing.filter
     totals = table.totals if is_all else activity_table(months=months, limit=0).totals
     sees_all = request.user.limited_to is None
-    covered = provider_months(months=months, counts=totals) if sees_all else None
+    covered = allowance_months(months=months, active=totals) if sees_all else None
     allowance = covered[-1].allowance if covered else 0
+    sees_price = sees_all and request.user.may(Permission.VIEW_BILLING)
     return {
         "listing": listing,
         "table": table,
@@ -106,7 +108,8 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "active": totals[-1],
         "sees_all": sees_all,
         "allowance": covered[-1] if covered else None,
-        "overage_note": overage_note(user=request.user, month=months[-1]) if sees_all else "",
+        "sees_price": sees_price,
+        "contract": Contract.objects.current(months[-1]) if sees_price else None,
         "chart": months_chart(
             title="Active users by month",
             column="Active users",
@@ -129,7 +132,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 def active_users(request: PortalRequest) -> HttpResponse:
-    """The page; only its table when htmx asks for it."""
+    """The page; for htmx its table alone."""
     partial = request.htmx.target == "active-users"
     template = "billing/_active_users.html" if partial else "billing/active_users.html"
     return render(request, template, _context(request))
@@ -138,8 +141,8 @@ def active_users(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 def active_users_csv(request: PortalRequest) -> HttpResponse:
-    """Every organization that is searched for, a column for each month, and the sums."""
-    listing, months = _asked(request)
+    """Every organization that matches the search, a column for each month, and the totals."""
+    listing, months = _listing_and_months(request)
     table = activity_table(
         months=months, search=listing.search, chosen=listing.filter, sort=listing.sort
     )
@@ -164,7 +167,7 @@ def active_users_csv(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def mau_limit_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """The threshold dialog over the page it was opened from."""
+    """The dialog for the active-user limit, over the page that opened it."""
     organization = organization_or_404(organization_id=organization_id)
     back_url = reverse("active_users")
     if query := request.GET.urlencode():
@@ -181,8 +184,8 @@ def mau_limit_edit(request: PortalRequest, organization_id: int) -> HttpResponse
             actor=actor_of(request),
             now=timezone.now(),
         )
-        said = "any number" if threshold is None else f"{threshold:,}"
-        messages.success(request, f"Active users a month of {organization.name}: {said}.")
+        limit = "any number" if threshold is None else f"{threshold:,}"
+        messages.success(request, f"Active users a month of {organization.name}: {limit}.")
         return redirect(back_url)
     month = Month.of(timezone.now(), request.provider.billing_zone())
     active = activity_table(months=[month], organization_id=organization.pk).totals[0]

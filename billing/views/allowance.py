@@ -16,6 +16,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.choices import Collection
+from billing.invoicing.pack_allowance import allowance_months
 from billing.invoicing.pack_orders import (
     AlreadyOrdered,
     Confirmed,
@@ -28,8 +29,7 @@ from billing.invoicing.pack_orders import (
     quote,
 )
 from billing.models import PackOrder
-from billing.money import format_money, round_minor
-from billing.pages.allowance import pace_note, past_orders, provider_months
+from billing.money import round_minor
 from billing.planning.forecast import allowance_ahead
 from core.actors import actor_of
 from core.months import Month
@@ -42,7 +42,7 @@ _DIGITS = 19
 
 
 class ConfirmationForm(forms.Form):
-    """What was seen when the order was confirmed, as the page sent it along."""
+    """The offer as the administrator saw and confirmed it."""
 
     offer = forms.IntegerField(min_value=1, max_value=_LARGEST)
     quantity = forms.IntegerField(min_value=1, max_value=_LARGEST)
@@ -52,7 +52,7 @@ class ConfirmationForm(forms.Form):
 
     @property
     def confirmed(self) -> Confirmed:
-        """What was said yes to."""
+        """The offer that was confirmed."""
         return Confirmed(
             **{name: self.cleaned_data[name] for name in self.fields if name != "offer"}
         )
@@ -68,13 +68,13 @@ def _sees_all_or_403(request: PortalRequest) -> None:
 @requires(Permission.VIEW_BILLING, Permission.EXTEND_ALLOWANCE)
 @require_safe
 def allowance(request: PortalRequest) -> HttpResponse:
-    """Twelve months of the allowance, what was ordered, and what is on offer."""
+    """Twelve months of the allowance, the past orders, and the packs on offer."""
     _sees_all_or_403(request)
     now, zone = timezone.now(), request.provider.billing_zone()
     month = Month.of(now, zone)
     months = last_months(month=month)
     counts = activity_table(months=months, limit=0).totals
-    covered = provider_months(months=months, counts=counts)
+    covered = allowance_months(months=months, active=counts)
     ahead = allowance_ahead(
         forecast=forecast_active_month(at=now, zone=zone), allowance=covered[-1].allowance
     )
@@ -82,10 +82,10 @@ def allowance(request: PortalRequest) -> HttpResponse:
     context = {
         "covered": list(reversed(covered)),
         "current": covered[-1],
-        "pace": pace_note(ahead=ahead, month=month),
+        "ahead": ahead,
         "month": month.first_day,
         "zone": zone.key,
-        "orders": past_orders(month=month, zone=zone),
+        "orders": PackOrder.objects.select_related("invoice").order_by("-pk"),
         "offers": offers,
         "refusal": refusal,
         "may_extend": request.user.may(Permission.EXTEND_ALLOWANCE),
@@ -94,8 +94,11 @@ def allowance(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/allowance.html", context)
 
 
-def _offers(request: PortalRequest) -> tuple[list[tuple[OfferPrice, str]], str]:
-    """The packs with their prices, or why none can be ordered; nothing for who may not order."""
+def _offers(request: PortalRequest) -> tuple[list[tuple[OfferPrice, int]], str]:
+    """The packs with their prices in minor units, or why none can be ordered.
+
+    Neither for a user who may not order.
+    """
     if not request.user.may(Permission.EXTEND_ALLOWANCE):
         return [], ""
     try:
@@ -103,28 +106,25 @@ def _offers(request: PortalRequest) -> tuple[list[tuple[OfferPrice, str]], str]:
     except OrderRefused as refusal:
         return [], str(refusal)
     currency = contract.currency
-    return [
-        (price, format_money(round_minor(price.price, currency), currency))
-        for price in offered(currency=currency)
-    ], ""
+    return [(price, round_minor(price.price, currency)) for price in offered(currency=currency)], ""
 
 
 @requires(Permission.EXTEND_ALLOWANCE)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def pack_order(request: PortalRequest) -> HttpResponse:
-    """The pack with price and tax; on POST ordered as it was shown, once."""
+    """A pack with its price and tax; POST orders it once, as it was displayed."""
     _sees_all_or_403(request)
     if request.method == "POST":
         return _order(request)
-    asked = request.GET.get("offer", "")
-    offer_id = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < _DIGITS else 0
+    text = request.GET.get("offer", "")
+    offer_id = int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
     try:
         quoted = quote(provider=request.provider, offer_id=offer_id, now=timezone.now())
     except OrderRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("allowance")
-    return render(request, "billing/pack_order.html", _shown(request, quoted))
+    return render(request, "billing/pack_order.html", _order_context(request, quoted))
 
 
 def _order(request: PortalRequest) -> HttpResponse:
@@ -147,29 +147,21 @@ def _order(request: PortalRequest) -> HttpResponse:
     return _to_order(request, order, "is ordered, and your allowance is up")
 
 
-def _to_order(request: PortalRequest, order: PackOrder, said: str) -> HttpResponse:
-    messages.success(request, f"{order.offer_name} {said}. Invoice {order.invoice.number}.")
+def _to_order(request: PortalRequest, order: PackOrder, outcome: str) -> HttpResponse:
+    messages.success(request, f"{order.offer_name} {outcome}. Invoice {order.invoice.number}.")
     return redirect("allowance")
 
 
-def _shown(request: PortalRequest, quoted: Quote) -> dict[str, Any]:
+def _order_context(request: PortalRequest, quoted: Quote) -> dict[str, Any]:
     months = [quoted.first]
     counts = activity_table(months=months, limit=0).totals
-    (covered,) = provider_months(months=months, counts=counts)
-    draft, currency = quoted.draft, quoted.currency
-    terms = quoted.contract.payment_terms_days
+    (covered,) = allowance_months(months=months, active=counts)
     return {
         "quote": quoted,
         "confirmed": quoted.to_be_confirmed,
         "first": quoted.first.first_day,
         "last": quoted.last.first_day,
-        "price": format_money(draft.subtotal_minor, currency),
-        "tax": format_money(draft.tax_minor, currency) if quoted.terms.tax_rate else "",
-        "tax_rate": quoted.terms.tax_rate.normalize(),
-        "total": format_money(draft.total_minor, currency),
-        "currency": currency,
-        "is_charged": draft.collection is Collection.AUTOMATIC,
-        "payment_terms_days": terms,
+        "is_charged": quoted.draft.collection is Collection.AUTOMATIC,
         "before": covered.allowance,
         "after": covered.allowance + quoted.offer.quantity,
         "zone": request.provider.billing_zone(),

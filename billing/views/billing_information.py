@@ -1,4 +1,4 @@
-"""Billing Information: two addresses, whom bills are for, the terms, and the card on file."""
+"""Billing Information: two addresses, the bill-to party, the terms, and the card on file."""
 
 from dataclasses import replace
 from datetime import date
@@ -19,7 +19,6 @@ from billing.customer.profile import profile_or_draft, save_profile
 from billing.customer.terms_of_use import accepted_terms
 from billing.formatting import local_date
 from billing.models import Contract, Invoice, PaymentMethod
-from billing.money import format_money
 from billing.reminders import expiry_of
 from core.actors import actor_of
 from core.months import Month
@@ -33,7 +32,7 @@ SHOW_FIELDS = "show_fields"
 @requires(Permission.CHANGE_BILLING)
 @require_http_methods(["GET", "HEAD", "POST"])
 def billing_information(request: PortalRequest) -> HttpResponse:
-    """The card on file and whom bills are for, which a POST changes; a card comes by its script."""
+    """The card on file and the billing details; POST saves the details, the script sends a card."""
     profile = profile_or_draft(provider=request.provider)
     if request.method != "POST" or SHOW_FIELDS in request.POST:
         return _page(request, InformationForms.of(profile, typed=request.POST or None))
@@ -53,7 +52,7 @@ def billing_information(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_BILLING)
 @require_safe
 def card_replace(request: PortalRequest) -> HttpResponse:
-    """The same page with the card's fields open: they are Stripe's own, in a frame of Stripe's."""
+    """The same page with the card form open; its fields are Stripe's, in Stripe's frame."""
     profile = profile_or_draft(provider=request.provider)
     return _page(request, InformationForms.of(profile), is_card_open=True)
 
@@ -61,7 +60,7 @@ def card_replace(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_BILLING)
 @require_POST
 def address_fields(request: PortalRequest, part: str) -> HttpResponse:
-    """The fields of one address for the country just chosen, with what was typed; saves nothing."""
+    """The fields of one address for the chosen country, with the typed values; saves nothing."""
     profile = profile_or_draft(provider=request.provider)
     information = InformationForms.of(profile, typed=request.POST)
     context = {
@@ -75,7 +74,7 @@ def address_fields(request: PortalRequest, part: str) -> HttpResponse:
 @anyone
 @require_safe
 def terms(request: PortalRequest) -> HttpResponse:
-    """The terms of service in their present version, for everybody."""
+    """The current version of the terms of service; public."""
     return render(request, "billing/terms.html", {"version": settings.TERMS_VERSION})
 
 
@@ -98,7 +97,7 @@ def _page(
         "missing": [*information.missing(), *(["card details"] if is_card_open else [])],
         "accepted_terms": accepted_terms(),
         "outstanding": [
-            (invoice.number, format_money(invoice.amounts.due_minor, invoice.currency))
+            invoice
             for invoice in Invoice.objects.outstanding().oldest_first()
             if invoice.amounts.due_minor
         ],
@@ -111,15 +110,15 @@ def _page(
 
 
 def _charging(request: PortalRequest) -> dict[str, Any]:
-    """What is charged by itself, and in which currency cards are asked for."""
+    """The limit of automatic charges, and the currency of the card form."""
     provider = request.provider
     contract = Contract.objects.current(Month.of(timezone.now(), provider.billing_zone()))
     currency = contract.currency if contract else provider.currency
     limit = contract.automatic_limit_minor if contract else settings.AUTOMATIC_CHARGE_LIMIT_MINOR
     return {
         "contract": contract,
-        "currency": currency.lower(),
-        "automatic_limit": format_money(limit, currency),
+        "currency": currency,
+        "automatic_limit_minor": limit,
     }
 
 
@@ -128,7 +127,7 @@ def _today(request: PortalRequest) -> date:
 
 
 def terms_form(*, posted: Any = None, typed: Any = None) -> TermsForm | None:
-    """The box to accept the terms; None where their present version is accepted already."""
+    """The box to accept the terms; None if their current version is accepted already."""
     if accepted_terms():
         return None
     return TermsForm(posted, initial={"terms": (typed or {}).get("terms", "")})

@@ -1,4 +1,4 @@
-"""A card from the browser to Stripe and back: what is asked before, and what is believed after."""
+"""Putting a card on file: before the browser goes to Stripe, and after it returns."""
 
 import re
 
@@ -27,10 +27,10 @@ STRIPE_IS_AWAY = 502
 @requires(Permission.CHANGE_BILLING)
 @require_POST
 def card_setup(request: PortalRequest) -> HttpResponse:
-    """Keep what was typed and the acceptance of the terms, and give a client secret, as JSON.
+    """Save the billing information and the accepted terms; return a client secret as JSON.
 
-    Nothing is kept and no card is asked for while something is missing: 422 with the same fields,
-    each saying what is wrong.
+    422 with the fields and their errors, and nothing saved, if the form is not valid. 502 if Stripe
+    does not answer.
     """
     profile = profile_or_draft(provider=request.provider)
     information = InformationForms.of(
@@ -58,9 +58,9 @@ def card_setup(request: PortalRequest) -> HttpResponse:
 @requires(Permission.CHANGE_BILLING)
 @require_safe
 def card_return(request: PortalRequest) -> HttpResponse:
-    """Where Stripe sends the browser back: the card counts once Stripe confirms it to us.
+    """Adopt the card after Stripe sends the browser back, if Stripe confirms it to us.
 
-    Safe to load again, and useless with another provider's intent.
+    Safe to repeat; refuses a setup intent of another provider.
     """
     setup_intent_id = request.GET.get("setup_intent", "")
     if not SETUP_INTENT.fullmatch(setup_intent_id):

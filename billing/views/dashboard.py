@@ -1,4 +1,4 @@
-"""The dashboard: what there is, what it costs so far, what waits, and every organization."""
+"""The dashboard: counts, the bill so far, what needs attention, and every organization."""
 
 from typing import Any
 
@@ -13,7 +13,6 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.contracts.licenses import licenses
 from billing.invoicing.month_plan import plan_month
-from billing.money import format_money
 from billing.pages.attention import attention_items
 from core.metrics import Metric
 from core.months import Month
@@ -25,7 +24,7 @@ from usage.models import OrganizationCounter
 @requires(Permission.VIEW_ORGANIZATIONS)
 @require_safe
 def dashboard(request: PortalRequest) -> HttpResponse:
-    """The first page of a provider's people; only the table when htmx asks for it."""
+    """The first page of a provider's administrators; for htmx the table alone."""
     table = table_context(request)
     if request.htmx.target == "organizations":
         return render(request, "tenants/_organizations.html", table)
@@ -40,7 +39,7 @@ def dashboard(request: PortalRequest) -> HttpResponse:
 
 
 def _counts() -> dict[str, int | None]:
-    """Present users, devices and locations of the organizations this person may see."""
+    """Present users, devices and locations of the organizations that the user may see."""
     visible = Organization.objects.visible()
     counters = OrganizationCounter.objects.filter(organization__in=visible)
     totals = dict(counters.order_by().values_list("metric").annotate(Sum("count")))
@@ -71,6 +70,6 @@ def _money(request: PortalRequest) -> dict[str, Any]:
     counts_users = committed is not None and committed.contract.metric == Metric.USERS
     return {
         "month": month.first_day,
-        "bill": format_money(plan.total_minor, plan.contract.currency) if plan.contract else "",
+        "bill": plan if plan.contract else None,
         "committed_users": committed.committed if committed and counts_users else None,
     }

@@ -1,4 +1,4 @@
-"""Downloads of an invoice: the stored bytes, or a page that says why not."""
+"""Downloads of an invoice: the stored bytes, or a page with the reason why there are none."""
 
 from http import HTTPStatus
 
@@ -14,14 +14,13 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents import store
 from billing.documents.credit_note import credit_note_document
-from billing.formatting import date_text
 from billing.models import CreditNote, Invoice, InvoiceDocument
 from billing.pages.access import invoice_or_404
 from billing.views.stored_documents import stored_document
 
 Format = InvoiceDocument.Format
 CONTENT_TYPES = {Format.PDF: "application/pdf", Format.CSV: "text/csv; charset=utf-8"}
-SECONDS_TO_NEXT_LOOK = 3
+SECONDS_TO_REFRESH = 3
 
 
 @requires(Permission.VIEW_BILLING)
@@ -45,20 +44,20 @@ def credit_note_pdf(request: PortalRequest, invoice_id: int, note_id: int) -> Ht
     invoice = invoice_or_404(invoice_id=invoice_id)
     note = get_object_or_404(CreditNote, pk=note_id, invoice=invoice)
     try:
-        kept = credit_note_document(note=note)
+        document = credit_note_document(note=note)
     except store.DocumentDamaged:
         return _unavailable(request, note, reason="damaged", status=HTTPStatus.CONFLICT)
     except store.DocumentNotReady:
         return _preparing(request, note)
     return stored_document(
-        request, kept, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF]
+        request, document, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF]
     )
 
 
 def _download(request: PortalRequest, *, invoice_id: int, document_format: Format) -> HttpResponse:
     invoice = invoice_or_404(invoice_id=invoice_id)
     try:
-        kept = store.document(invoice=invoice, format=document_format)
+        document = store.document(invoice=invoice, format=document_format)
     except store.BeforeCutoff:
         return _unavailable(request, invoice, reason="before_cutoff", status=HTTPStatus.GONE)
     except store.DocumentDamaged:
@@ -67,12 +66,14 @@ def _download(request: PortalRequest, *, invoice_id: int, document_format: Forma
         store.request_documents(invoice=invoice, now=timezone.now())
         return _preparing(request, invoice)
     name = f"{invoice.number}.{document_format}"
-    return stored_document(request, kept, name=name, content_type=CONTENT_TYPES[document_format])
+    return stored_document(
+        request, document, name=name, content_type=CONTENT_TYPES[document_format]
+    )
 
 
 def _preparing(request: PortalRequest, issued: Invoice | CreditNote) -> HttpResponse:
     response = _unavailable(request, issued, reason="preparing", status=HTTPStatus.ACCEPTED)
-    response["Refresh"] = str(SECONDS_TO_NEXT_LOOK)
+    response["Refresh"] = str(SECONDS_TO_REFRESH)
     return response
 
 
@@ -86,7 +87,7 @@ def _unavailable(
         "back_url": reverse("invoice_detail", args=[invoice.pk]),
         "back_name": invoice.number,
         "reason": reason,
-        "cutoff": date_text(store.cutoff_date()),
+        "cutoff": store.cutoff_date(),
         "support_email": settings.SUPPORT_EMAIL,
     }
     response = render(request, "billing/document_unavailable.html", context, status=status)

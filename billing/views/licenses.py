@@ -1,4 +1,4 @@
-"""License usage: what was committed, what is in use now, and what this month costs above it."""
+"""License usage: the commitment, the licenses in use now, and the overage of this month."""
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -11,7 +11,6 @@ from accounts.roles import Permission
 from billing.contracts.licenses import CommitmentUsage, Licenses, this_month
 from billing.contracts.licenses import licenses as current_licenses
 from billing.invoicing.month_plan import plan_month
-from billing.money import format_money, format_unit_price
 from core.charts import Chart, Part, Tone, donut_chart
 
 TONES = {
@@ -30,23 +29,18 @@ def licenses(request: PortalRequest) -> HttpResponse:
     plan = plan_month(month=month)
     if current is None or plan.contract is None:
         raise Http404
-    contract = current.contract
-    peaks = plan.quantity
     context = {
         "licenses": current,
         "chart": usage_chart(current),
         "month": month.first_day,
-        "peaks": peaks,
-        "peaks_over": max(0, peaks - current.committed),
-        "overage": format_money(plan.overage_minor, contract.currency),
-        "unit_price": format_unit_price(contract.unit_price, contract.currency),
+        "plan": plan,
         "zone": request.provider.billing_zone(),
     }
     return render(request, "billing/licenses.html", context)
 
 
 def usage_chart(current: Licenses) -> Chart:
-    """The licenses in use as a ring: the rest of the commitment, or what lies above it."""
+    """The licenses in use as a ring, with the rest of the commitment or the part above it."""
     within = min(current.in_use, current.committed)
     parts = [Part("In use", within, TONES[current.usage])]
     if current.over:

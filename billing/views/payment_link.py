@@ -1,4 +1,4 @@
-"""One invoice paid by whoever has its link: no sign-in, and nothing else to be seen."""
+"""Payment of one invoice by its link, without signing in; the page shows nothing else."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -31,7 +31,7 @@ View = Callable[..., HttpResponse]
 
 
 def discreet(view: View) -> View:
-    """Limited per address; the link goes into no cache, no index and no referrer."""
+    """Limit the view per IP address; keep the link out of caches, search indexes and referrers."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -49,8 +49,8 @@ def discreet(view: View) -> View:
     return guarded
 
 
-def _shown(invoice: Invoice) -> dict[str, str]:
-    """All that the page tells of the invoice."""
+def _invoice_context(invoice: Invoice) -> dict[str, str]:
+    """The values of the invoice that the page may show."""
     amount = invoice.amounts.due_minor or invoice.total_minor
     return {
         "number": invoice.number,
@@ -72,11 +72,11 @@ def pay_invoice(request: HttpRequest, token: str) -> HttpResponse:
         with linked_invoice(token=token, now=timezone.now()) as invoice:
             if invoice.amounts.due_minor == 0:
                 raise LinkIsDead
-            shown = _shown(invoice)
+            context = _invoice_context(invoice)
     except LinkIsDead:
         return _dead(request)
     context = {
-        **shown,
+        **context,
         "token": token,
         "stripe_js_url": settings.STRIPE_JS_URL,
         "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
@@ -108,18 +108,18 @@ def pay_begin(request: HttpRequest, token: str) -> HttpResponse:  # noqa: ARG001
 @discreet
 @require_safe
 def pay_return(request: HttpRequest, token: str) -> HttpResponse:
-    """Where Stripe sends the browser back: believed only once Stripe says so to us."""
+    """Settle the payment after Stripe sends the browser back, if Stripe confirms it to us."""
     now = timezone.now()
     try:
         with linked_invoice(token=token, now=now) as invoice:
             state = settle_return(
                 invoice=invoice, payment_intent_id=request.GET.get("payment_intent", ""), now=now
             )
-            shown = _shown(invoice)
+            context = _invoice_context(invoice)
     except LinkIsDead:
         return _dead(request)
     except gateway.GatewayError:
         return render(request, "billing/pay_done.html", {"state": "unknown"}, status=STRIPE_IS_AWAY)
     if state in (ChargeAttempt.State.SUCCEEDED, ChargeAttempt.State.PROCESSING):
-        return render(request, "billing/pay_done.html", {**shown, "state": state})
+        return render(request, "billing/pay_done.html", {**context, "state": state})
     return redirect("pay_invoice", token=token)

@@ -1,4 +1,4 @@
-"""Downloads of documents that are rendered once and kept."""
+"""Downloads of stored documents."""
 
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
@@ -6,20 +6,20 @@ from django.utils.cache import get_conditional_response
 from accounts.requests import PortalRequest
 from billing.models import ContractDocument, CreditNoteDocument, InvoiceDocument
 
-Kept = InvoiceDocument | CreditNoteDocument | ContractDocument
+StoredDocument = InvoiceDocument | CreditNoteDocument | ContractDocument
 
 
 def stored_document(
     request: PortalRequest,
-    kept: Kept,
+    document: StoredDocument,
     *,
     name: str,
     content_type: str,
 ) -> HttpResponse:
-    """The bytes as they were kept; 304 for who has them already. `name` is ASCII and ours."""
-    etag = f'"{kept.sha256}"'
+    """The stored bytes, or 304 if the browser has them. `name` (ASCII) is the file's name."""
+    etag = f'"{document.sha256}"'
     response = HttpResponse(
-        kept.content,
+        document.content,
         content_type=content_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',

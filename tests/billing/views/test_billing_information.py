@@ -1,4 +1,4 @@
-"""Billing Information: what is asked for in each country, refused by the field, kept and logged."""
+"""Billing Information: the fields of each country, their errors, and what is saved and logged."""
 
 import pytest
 from django.test import override_settings
@@ -114,7 +114,7 @@ def test_the_billing_address_may_be_another_one_in_another_country(bill, scenari
     assert (kept.country, kept.mailing_country, kept.is_same_as_mailing) == ("CH", "DE", False)
 
 
-def test_a_billing_address_apart_has_required_fields_of_its_own(bill):
+def test_a_separate_billing_address_has_its_own_required_fields(bill):
     answer = bill.post(reverse(PAGE), {**PROFILE, "is_same_as_mailing": ""})
 
     assert errors_of(answer) == {"billing-country": ["Country is required."]}
@@ -164,7 +164,7 @@ def test_an_address_typed_before_there_were_parts_still_stands_on_invoices(bill,
                                        "acceptance of the terms", "card details"]  # fmt: skip
 
 
-def test_a_card_is_asked_for_only_when_all_is_there_and_the_terms_are_accepted(bill, scenario):
+def test_the_card_form_needs_every_field_and_the_accepted_terms(bill, scenario):
     setup = reverse("card_setup")
     for missing in ({"mailing-city": "", "terms": "on"}, {"terms": ""}):
         refused = bill.post(setup, {**PROFILE, **missing})

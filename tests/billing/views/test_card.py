@@ -98,9 +98,13 @@ def test_stripe_sends_the_browser_back_with_a_card(bill, scenario):
     assert "Expires" in answer.content.decode()
 
 
-@pytest.mark.parametrize("told", ["", "seti_none", "pi_1", "seti_1' OR 1", "seti_" + "1" * 300])
-def test_a_return_without_a_card_of_ours_is_told_and_changes_nothing(bill, scenario, told):
-    answer = bill.get(reverse("card_return"), {"setup_intent": told}, follow=True)
+@pytest.mark.parametrize(
+    "setup_intent", ["", "seti_none", "pi_1", "seti_1' OR 1", "seti_" + "1" * 300]
+)
+def test_a_return_without_a_card_of_ours_shows_an_error_and_changes_nothing(
+    bill, scenario, setup_intent
+):
+    answer = bill.get(reverse("card_return"), {"setup_intent": setup_intent}, follow=True)
 
     assert answer.redirect_chain[-1][0] == reverse("card_replace")
     assert "Enter it again" in answer.content.decode()
@@ -117,7 +121,7 @@ def test_a_client_secret_is_given_by_post_only_and_never_kept(bill):
     assert answer["Cache-Control"] == "no-store"
 
 
-def test_when_stripe_does_not_answer_people_are_told(bill, scenario):
+def test_a_warning_is_shown_when_stripe_does_not_answer(bill, scenario):
     scenario.stripe.fault("timeout", path="/v1/*", method="*", times=3)
 
     setup = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on"})

@@ -10,15 +10,15 @@ from core.schema import provider_schema
 
 
 @pytest.mark.parametrize(
-    "told",
+    "texts",
     [
         ("open", "Payment contested", "Until then the payment counts."),
         ("won", "", "The payment stays."),
         ("lost", "Payment taken back", "Owed again; your card is not charged for it."),
     ],
 )
-def test_the_invoice_and_the_history_tell_of_it(scenario, client, people, told):
-    state, remark, means = told
+def test_the_invoice_and_the_history_show_the_chargeback(scenario, client, people, texts):
+    state, remark, means = texts
     scenario.card()
     invoice = scenario.invoice()
     charge_invoice(invoice_id=invoice.pk, now=timezone.now())

@@ -122,7 +122,7 @@ def refused_charge(invoice: Invoice) -> ChargeAttempt:
     )
 
 
-def test_invoices_and_refused_charges_wait_for_whoever_sees_money(
+def test_invoices_and_refused_charges_wait_for_users_who_see_billing(
     see: See, people: Personas, north: Provider, three: list[Organization]
 ) -> None:
     """Due on 1 March: open on that day, overdue the day after."""

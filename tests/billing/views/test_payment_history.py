@@ -96,7 +96,7 @@ def test_the_twelve_most_recent_come_first_and_then_the_rest(
     assert "NORTH-000001" in second
     assert "NORTH-000003" not in second
     assert "?page=2" in first
-    # Whatever page is asked for, there is one.
+    # Any requested page number gives a page.
     assert "NORTH-000001" in page_of(as_bill, "?page=999")
     assert "NORTH-000014" in page_of(as_bill, "?page=nonsense")
 
