@@ -1,4 +1,4 @@
-"""What a forecast page is asked for, and what was read to answer it."""
+"""What a forecast page selects, and the forecast that answers it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,7 +36,7 @@ from usage.months_chart import months_chart
 
 @dataclass(frozen=True, slots=True)
 class ForecastRequest:
-    """What a page is about: the instant, the basis, and the contract where it is told.
+    """What a page is about: the instant, the metric, and the contract if the person may see it.
 
     `packs` are the active users that packs cover this month, `allowance` all that are covered.
     """
@@ -78,12 +78,12 @@ class ForecastRequest:
 
     @property
     def is_active(self) -> bool:
-        """Active users: they only grow, and begin anew each month."""
+        """Whether active users are forecast: their count only grows, and starts at 0 each month."""
         return self.basis == Metric.ACTIVE_USERS
 
     @property
     def metrics(self) -> list[Metric]:
-        """What can be asked for; seats only where they are billed or looked at."""
+        """The metrics that the page offers; seats only if they are billed or selected."""
         return [basis for basis in Metric if basis != Metric.GREATER or basis == self.basis]
 
     def bill(self, forecast: MonthForecast) -> BillForecast | None:
@@ -114,13 +114,15 @@ class ForecastResult:
     active: tuple[ActiveFound, ActiveForecast] | None = None
 
     @classmethod
-    def of(cls, asked: ForecastRequest, *, organization_id: int | None = None) -> "ForecastResult":
+    def of(
+        cls, selection: ForecastRequest, *, organization_id: int | None = None
+    ) -> "ForecastResult":
         """Of all organizations that this person may see, or of one; in one statement.
 
         One organization's active users come on days as all do, so all are read for it too.
         """
-        instant = asked.instant
-        if asked.is_active:
+        instant = selection.instant
+        if selection.is_active:
             found = active_tracked(instant=instant)
             active = active_month_of(found)
             whole = active.whole
@@ -133,8 +135,8 @@ class ForecastResult:
         whole = month_of(
             levels,
             instant=instant,
-            basis=asked.basis,
-            free_user_limit=asked.free_user_limit,
+            basis=selection.basis,
+            free_user_limit=selection.free_user_limit,
         )
         return cls(whole, levels=tuple(levels))
 

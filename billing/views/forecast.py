@@ -1,6 +1,6 @@
 """The forecast pages: every organization's month, and one organization with its chart.
 
-Whoever may not see money sees the counts alone.
+Without the permission to see money, the pages show counts only.
 """
 
 from collections.abc import Callable
@@ -56,20 +56,20 @@ def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForec
 def forecast(request: PortalRequest) -> HttpResponse:
     """All organizations; only the table when htmx asks for it."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = ForecastRequest.of(request, now=timezone.now())
-    told = ForecastResult.of(asked)
-    whole = told.whole
+    selection = ForecastRequest.of(request, now=timezone.now())
+    result = ForecastResult.of(selection)
+    whole = result.whole
     page = Paginator(_chosen(whole, listing), ROWS_PER_PAGE).get_page(listing.page)
     context: dict[str, Any] = {
-        "asked": asked,
+        "selection": selection,
         "listing": listing,
         "page": page,
-        "suffix": f"?metric={asked.basis}",
+        "suffix": f"?metric={selection.basis}",
     }
     if request.htmx.target == "forecast":
         return render(request, "billing/_forecast.html", context)
     query = request.GET.urlencode()
-    context |= _summary(asked, told, sees_all=request.user.limited_to is None) | {
+    context |= _summary(selection, result, sees_all=request.user.limited_to is None) | {
         "query": f"?{query}" if query else "",
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
         "passing": sum(one.will_pass for one in whole.organizations),
@@ -77,18 +77,20 @@ def forecast(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/forecast.html", context)
 
 
-def _summary(asked: ForecastRequest, told: ForecastResult, *, sees_all: bool) -> dict[str, Any]:
-    bill = asked.bill(told.whole)
-    known = accuracies(basis=asked.basis)
-    day = asked.instant.at.astimezone(asked.instant.zone).day
-    price = asked.contract if bill else None
+def _summary(
+    selection: ForecastRequest, result: ForecastResult, *, sees_all: bool
+) -> dict[str, Any]:
+    bill = selection.bill(result.whole)
+    known = accuracies(basis=selection.basis)
+    day = selection.instant.at.astimezone(selection.instant.zone).day
+    price = selection.contract if bill else None
     return {
-        "total": told.whole.total,
-        "month": asked.instant.month.first_day,
-        "zone": asked.instant.zone.key,
+        "total": result.whole.total,
+        "month": selection.instant.month.first_day,
+        "zone": selection.instant.zone.key,
         "bill": bill,
-        "committed": told.commitment(price) if price else None,
-        "allowance": told.allowance_ahead(asked.allowance) if sees_all else None,
+        "committed": result.commitment(price) if price else None,
+        "allowance": result.allowance_ahead(selection.allowance) if sees_all else None,
         "trials": known,
         "accuracy": accuracy_near(day, known),
         "priced_by": price,
@@ -100,18 +102,18 @@ def _summary(asked: ForecastRequest, told: ForecastResult, *, sees_all: bool) ->
 def forecast_csv(request: PortalRequest) -> HttpResponse:
     """Every organization that is searched and filtered, in the page's order."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
-    asked = ForecastRequest.of(request, now=timezone.now())
-    whole = ForecastResult.of(asked).whole
+    selection = ForecastRequest.of(request, now=timezone.now())
+    whole = ForecastResult.of(selection).whole
     header = (
         "Organization ID",
         "Organization",
-        f"{asked.basis.label} now",
+        f"{selection.basis.label} now",
         "Locked in",
         "Low",
         "Expected",
         "High",
-        "Threshold" if asked.is_active else "Limit of users",
-        "Threshold would be passed on" if asked.is_active else "Limit would be passed on",
+        "Threshold" if selection.is_active else "Limit of users",
+        "Threshold would be passed on" if selection.is_active else "Limit would be passed on",
     )
     rows = (
         (
@@ -127,7 +129,7 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
         )
         for one in _chosen(whole, listing)
     )
-    name = f"forecast-{asked.instant.month}-{asked.basis}.csv"
+    name = f"forecast-{selection.instant.month}-{selection.basis}.csv"
     return csv_response(filename=name, header=header, rows=rows)
 
 
@@ -136,19 +138,19 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
 def forecast_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
     """One organization: what is locked in, what may come, and a chart."""
     organization = organization_or_404(organization_id=organization_id)
-    asked = ForecastRequest.of(request, now=timezone.now())
-    told = ForecastResult.of(asked, organization_id=organization.pk)
-    if not told.whole.organizations:
+    selection = ForecastRequest.of(request, now=timezone.now())
+    result = ForecastResult.of(selection, organization_id=organization.pk)
+    if not result.whole.organizations:
         raise Http404
-    (one,) = told.whole.organizations
-    bill = asked.bill_of_one(told.whole)
+    (one,) = result.whole.organizations
+    bill = selection.bill_of_one(result.whole)
     context = {
-        "asked": asked,
+        "selection": selection,
         "organization": organization,
         "one": one,
         "bill": bill,
-        "month": asked.instant.month.first_day,
-        "zone": asked.instant.zone.key,
-        "chart": told.chart(noun=asked.noun),
+        "month": selection.instant.month.first_day,
+        "zone": selection.instant.zone.key,
+        "chart": result.chart(noun=selection.noun),
     }
     return render(request, "billing/forecast_organization.html", context)

@@ -1,4 +1,4 @@
-"""A provider's books, open and without a free allowance, to count in."""
+"""A provider whose ledger is open, without a free allowance, to count in."""
 
 from collections.abc import Iterator
 

@@ -26,7 +26,7 @@ PROFILE = {
     "legal_name": "Nordlicht GmbH",
     "tax_id": "136695976",
     "purchase_order": "",
-    "contact_emails": "Pay@nordlicht.example\nbooks@nordlicht.example\npay@nordlicht.example",
+    "contact_emails": "Pay@nordlicht.example\naccounts@nordlicht.example\npay@nordlicht.example",
 }
 
 
@@ -44,7 +44,7 @@ def test_the_profile_is_saved_as_invoices_will_show_it(bill, scenario):
         profile = BillingProfile.objects.get()
         assert profile.address_lines == ["Kai 1", "Hof", "20457 Hamburg"]
         assert (profile.country, profile.tax_id) == ("DE", "DE136695976")
-        assert profile.contact_emails == ["pay@nordlicht.example", "books@nordlicht.example"]
+        assert profile.contact_emails == ["pay@nordlicht.example", "accounts@nordlicht.example"]
         assert AuditEntry.objects.get().action == "billing_profile.changed"
     assert "Nordlicht GmbH" in bill.get(reverse("billing_information")).content.decode()
 

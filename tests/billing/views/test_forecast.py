@@ -105,7 +105,7 @@ def test_search_sort_filter_and_csv(
     assert shown("?filter=passes") == ["Growing"]
     assert shown("?filter=rises") == ["Growing"]
     assert shown("?q=ste") == ["Steady"]
-    assert shown("?q=nobody") == []
+    assert shown("?q=unknown") == []
     assert shown("?sort=junk&filter=junk&page=99&metric=junk") == ["Growing", "Steady"]
     lines = bill.get("/account/usage/forecast.csv?filter=passes").content.decode("utf-8-sig")
     header, row = lines.splitlines()
@@ -169,7 +169,7 @@ def test_a_limited_administrator_sees_theirs_alone(
     assert "Steady" not in page
 
 
-def test_past_errors_are_told_in_words(
+def test_the_page_states_past_errors_in_words(
     sign_in: SignIn, people: Personas, north: Provider, growing: Organization
 ) -> None:
     with provider_schema(north):
@@ -195,7 +195,7 @@ def test_no_more_than_eight_statements(
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
         for number in range(60):
             grow(f"More {number}", users=3, every=timedelta(days=20))
-    # Somebody of their own: what the menu remembers of them is not found by another test.
+    # A separate person: another test must not find this person's cached menu.
     counting = create_persona(
         provider=north, role=Role.BILLING_ADMIN, name="Counting", email="counting@north.example"
     )

@@ -159,7 +159,7 @@ def test_no_more_than_eight_statements(
     with provider_schema(north):
         Contract.objects.update(kind="committed", committed_quantity=14)
         BillingProfile.objects.create(legal_name="N", country="DE", tax_rate=19)
-    # Somebody of their own: what the menu remembers of them is not found by another test.
+    # A separate person: another test must not find this person's cached menu.
     counting = create_persona(
         provider=north, role=Role.BILLING_ADMIN, name="Counted", email="counted@north.example"
     )

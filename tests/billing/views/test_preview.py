@@ -1,4 +1,4 @@
-"""The rehearsal's page and CSV."""
+"""The page and the CSV of the invoice preview."""
 
 from datetime import UTC, datetime
 
@@ -79,7 +79,7 @@ def id_of(name, scenario):
 
 
 @pytest.mark.parametrize("month", ["2026-10", "2027-01", "2019-01", "October", "2026-13", "\x00"])
-def test_a_month_that_cant_be_rehearsed_is_not_found(november, client, people, month):
+def test_a_month_without_a_preview_is_not_found(november, client, people, month):
     client.force_login(people.bill)
     assert client.get(PAGE, {"month": month}).status_code == 404
     assert client.get(CSV, {"month": month}).status_code == 404

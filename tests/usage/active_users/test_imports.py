@@ -70,7 +70,7 @@ def test_every_refused_line_says_why_before_anything_is_recorded(acme: Organizat
         "x3,2026-02-19\n"
         "x1,2026-03-04\n"
         "x1,2025-12-31\n"
-        "x1,2026-02-10,surplus\n"
+        "x1,2026-02-10,extra\n"
     )
     run = checked(acme, text, ACTIVITY)
     assert reasons(run) == {

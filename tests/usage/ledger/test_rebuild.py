@@ -114,7 +114,7 @@ def test_the_log_itself_is_never_rebuilt(north: Provider, story: Organization) -
     assert "count after event" in Alert.objects.open().get().text
 
 
-def test_right_books_are_left_alone(north: Provider, story: Organization) -> None:
+def test_a_correct_ledger_is_left_unchanged(north: Provider, story: Organization) -> None:
     assert "nothing differs" in rebuild(north)
     rebuild(north, "--apply")
     assert not AuditEntry.objects.filter(action="usage.rebuilt").exists()
@@ -128,7 +128,7 @@ def test_the_next_night_finds_them_right_again(north: Provider, story: Organizat
     assert Alert.objects.get().resolved_at == NIGHT
 
 
-def test_books_that_cannot_be_checked_stop_no_other(
+def test_a_ledger_that_cannot_be_checked_stops_no_other(
     north: Provider, south: Provider, story: Organization
 ) -> None:
     execute("ALTER TABLE tenants_device RENAME TO elsewhere")

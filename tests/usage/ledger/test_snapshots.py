@@ -167,7 +167,7 @@ def test_one_provider_in_trouble_does_not_stop_the_others(
         assert figures("2026-11-30") == {"Acme": (0, 0, 0, 0)}
 
 
-def test_wrong_books_are_noticed_every_night(story: Organization, north: Provider) -> None:
+def test_a_wrong_ledger_is_reported_every_night(story: Organization, north: Provider) -> None:
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     execute("ALTER TABLE usage_organizationcounter DISABLE TRIGGER USER")
     execute("UPDATE usage_organizationcounter SET count = 7 WHERE metric = 'users'")

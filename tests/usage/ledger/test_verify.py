@@ -56,6 +56,6 @@ def test_a_planted_error_is_found(story: Organization, what: str) -> None:
     assert all(str(difference) for difference in differences)
 
 
-def test_books_belong_to_a_provider(north: Provider) -> None:
+def test_a_ledger_belongs_to_a_provider(north: Provider) -> None:
     with pytest.raises(NoProviderSchema):
         verify_ledger()
