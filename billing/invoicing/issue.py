@@ -61,10 +61,7 @@ def issue_invoices(
     }
     today = now.astimezone(zone).date()
     # A charge to the card is due at once.
-    days_to_pay = {
-        Collection.AUTOMATIC: 0,
-        Collection.BY_INVOICE: contract.payment_terms_days,
-    }
+    days_to_pay = {Collection.AUTOMATIC: 0, Collection.BY_INVOICE: contract.payment_terms_days}
     invoices = [
         Invoice(
             **shared,
