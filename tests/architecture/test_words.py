@@ -247,6 +247,7 @@ def test_the_search_finds_words_in_prose_and_names() -> None:
         (3, "standing", True),
         (4, "thus", False),
         (4, "the books", False),
+        (4, "books", False),
         (4, "by itself", False),
         (4, "whoever", True),
     ]

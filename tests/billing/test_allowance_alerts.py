@@ -8,7 +8,7 @@ from billing.alerts import allowance
 from tenants.models import Organization
 from tests.billing.conftest import BillingScenario
 from tests.billing.invoicing.test_pack_orders import active
-from usage.active_users.alerts import thresholds
+from usage.active_users.alerts import active_user_limits
 
 MID_OCTOBER = datetime(2026, 10, 20, tzinfo=UTC)
 
@@ -27,10 +27,10 @@ def test_a_threshold_alerts_when_near_and_when_reached(
     acme = scenario.organization(users=5)
     active(acme, 2)
     Organization.objects.update(mau_limit=threshold)
-    assert [cause for cause, _ in causes(thresholds)] == (
+    assert [cause for cause, _ in causes(active_user_limits)] == (
         [f"active-users-{expected}"] if expected else []
     )
-    assert causes(thresholds, datetime(2026, 11, 1, tzinfo=UTC)) == []
+    assert causes(active_user_limits, datetime(2026, 11, 1, tzinfo=UTC)) == []
 
 
 @pytest.mark.parametrize(

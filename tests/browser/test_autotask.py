@@ -154,4 +154,5 @@ def _check_pages(open_page: Callable[..., Page], check: Check, portal: str, bill
             check(page, name)
         page.goto(f"{portal}/integrations/autotask/runs/")
         page.get_by_role("row").nth(1).get_by_role("link").click()
+        page.wait_for_url("**/runs/*/")
         check(page, "run")

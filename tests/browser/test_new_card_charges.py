@@ -50,7 +50,7 @@ def test_the_page_shows_the_result_of_each_charge(
         set_card_answer(scenario, "approve")
     deliver_due(now=timezone.now(), schema=provider.schema_name)
 
-    expect(page.locator("#card-charges")).to_contain_text("Every invoice has its answer")
+    expect(page.locator("#card-charges")).to_contain_text("Every invoice has its result")
     expect(page.locator("#card-charges")).to_contain_text("insufficient funds")
     expect(page.locator("#card-charges")).to_contain_text("Paid in full")
     for theme in ("light", "dark"):

@@ -86,9 +86,11 @@ def test_the_figures_are_those_of_now_and_the_bill_that_of_the_peaks(
         leaver = ManagedUser.objects.filter(organization=three[0]).get(email__startswith="u1@")
         remove_member(member=leaver, actor=SYSTEM_ACTOR, now=NOW)
         Location.objects.create(organization=three[0], name="Office")
-    seen = see(people.olive).context
+    page = see(people.olive)
+    seen = page.context
     assert seen["locations"] == 1
-    assert (seen["in_use"], seen["users"], seen["devices"], seen["bill"]) == (3, 5, 0, "$66.00")
+    assert (seen["in_use"], seen["users"], seen["devices"]) == (3, 5, 0)
+    assert "$66.00" in page.text
 
 
 def test_limits_and_requests_wait(

@@ -78,8 +78,8 @@ def test_the_same_report_sent_by_all_counts_once(racing: tuple[Provider, Organiz
     provider, acme = racing
     with provider_schema(provider):
         users = list(ManagedUser.objects.all()[:3])
-    report = [(user, NOON) for user in users]
-    refused = at_once(provider, *[lambda: report(acme, *report)] * CLIENTS)
+    seen = [(user, NOON) for user in users]
+    refused = at_once(provider, *[lambda: report(acme, *seen)] * CLIENTS)
     with provider_schema(provider):
         assert (refused, active_of(acme)) == (0, {"2026-06": 3})
 
