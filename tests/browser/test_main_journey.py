@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -31,20 +31,22 @@ NAMES = ("Alder Dental Group", "Birchwood Legal", "Cedar Ridge Clinic")
 
 
 @pytest.fixture
-def provider(own_provider: Callable[..., Provider]) -> Provider:
-    """A provider with three empty organizations, the free allowance, and a price list."""
+def provider(own_provider: Callable[..., Provider]) -> Iterator[Provider]:
+    """A provider with three empty organizations, the free allowance, and a price list.
+
+    The price list is committed: removed afterwards, because later tests must not find it.
+    """
     provider = own_provider(canary="Wanderer", prefix="WALK")
     with provider_schema(provider):
         for name in NAMES:
             Organization.objects.create(name=name)
-    package, _ = Package.objects.get_or_create(name="Workforce of the walk")
-    PackagePrice.objects.get_or_create(
-        package=package,
-        currency="USD",
-        valid_from="2020-01-01",
-        defaults={"unit_price": Decimal("3.50")},
+    package = Package.objects.create(name="Workforce of the walk")
+    price = PackagePrice.objects.create(
+        package=package, currency="USD", valid_from="2020-01-01", unit_price=Decimal("3.50")
     )
-    return provider
+    yield provider
+    price.delete()
+    package.delete()
 
 
 @pytest.fixture

@@ -36,7 +36,8 @@ def test_each_mail_has_text_and_html(
     with provider_schema(north):
         request = ask(capped, people.otto)
         decline(request=request, answer="Not <this> year", actor=BILL, now=NOW)
-    payloads = [mail.payload for mail in OutboxMessage.objects.filter(topic="mail.send")]
+    mails = OutboxMessage.objects.filter(topic="mail.send").order_by("pk")
+    payloads = [mail.payload for mail in mails]
     for payload in payloads:
         assert "http://testserver" in payload["text"]
         assert payload["html"].startswith("<!DOCTYPE html>")
