@@ -18,7 +18,6 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from billing.models import PaymentMethod
 from tests.proofs.run import Run, main, separate_stripe
 
 FIRST_MONTH = (2020, 1)
@@ -140,6 +139,7 @@ def _count_faults(stage: Any, planned: Counter[str], faults: Counter[str]) -> No
 
 def _decline_for_a_while(run: Run, stage: Any) -> str:
     """Sometimes let the bank decline the current card; returns the card's id, or an empty text."""
+    from billing.models import PaymentMethod
     from core.schema import provider_schema
 
     if run.dice.random() > 0.25:
