@@ -50,27 +50,27 @@ def major(minor: int, currency: str) -> Decimal:
         return Decimal(minor).scaleb(-exponent(currency))
 
 
-def format_money(minor: int, currency: str) -> str:
+def format_money(minor: int, currency: str, *, locale: str = "en_US") -> str:
     """Minor units as text with all decimals of the currency: "$1,234.50"."""
     decimals = exponent(currency)
     pattern = "¤#,##0" + ("." + "0" * decimals if decimals else "")
     return format_currency(
-        major(minor, currency), currency, pattern, locale="en_US", currency_digits=False
+        major(minor, currency), currency, pattern, locale=locale, currency_digits=False
     )
 
 
-def format_amounts(minor_by_currency: Mapping[str, int]) -> str:
+def format_amounts(minor_by_currency: Mapping[str, int], *, locale: str = "en_US") -> str:
     """Minor units of each currency, joined: "$1,234.50 and €20.00"."""
     amounts = sorted(minor_by_currency.items())
-    return " and ".join(format_money(minor, currency) for currency, minor in amounts)
+    return " and ".join(format_money(minor, currency, locale=locale) for currency, minor in amounts)
 
 
-def format_unit_price(price: Decimal, currency: str) -> str:
+def format_unit_price(price: Decimal, currency: str, *, locale: str = "en_US") -> str:
     """A unit price in major units, with the currency's decimals up to four: "$0.0125"."""
     decimals = exponent(currency)
     pattern = "¤#,##0" + ("." if decimals < _UNIT_PRICE_DECIMALS else "")
     pattern += "0" * decimals + "#" * (_UNIT_PRICE_DECIMALS - decimals)
-    return format_currency(price, currency, pattern, locale="en_US", currency_digits=False)
+    return format_currency(price, currency, pattern, locale=locale, currency_digits=False)
 
 
 _UNIT_PRICE_DECIMALS = 4

@@ -1,5 +1,6 @@
 """The environment of every template of ours: its filters and its functions."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import ordinal
@@ -15,8 +16,27 @@ from billing.customer.addresses import country_name
 from billing.money import format_amounts, format_money, format_unit_price
 from core.templating.addresses import attributes, querystring, url
 from core.templating.icons import icon
-from core.templating.values import day, instant, mean_error, plural, quantity, signed
+from core.templating.values import (
+    DAY_FIRST,
+    current_locale,
+    day,
+    instant,
+    mean_error,
+    plural,
+    quantity,
+    signed,
+)
 from usage.explain.links import explanation_path
+
+
+def _in_the_locale(show: Callable[..., str]) -> Callable[..., str]:
+    """A filter that shows money in the current provider's locale."""
+
+    def filter_(*values: Any) -> str:
+        locale = current_locale()
+        return show(*values, locale="en_US" if locale == DAY_FIRST else locale)
+
+    return filter_
 
 
 def environment(**options: Any) -> Environment:
@@ -32,9 +52,9 @@ def environment(**options: Any) -> Environment:
         autoescape=select_autoescape(disabled_extensions=["txt"], default=True), **options
     )
     made.filters |= {
-        "money": format_money,
-        "amounts": format_amounts,
-        "unit_price": format_unit_price,
+        "money": _in_the_locale(format_money),
+        "amounts": _in_the_locale(format_amounts),
+        "unit_price": _in_the_locale(format_unit_price),
         "country_name": country_name,
         "day": day,
         "instant": instant,

@@ -33,6 +33,7 @@ class ProviderAdmin(PermanentModelAdmin):
         "contact_name",
         "contact_email",
         "billing_time_zone",
+        "locale",
         "currency",
         "organization_limit",
     )

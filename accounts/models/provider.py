@@ -26,6 +26,19 @@ class Provider(TenantMixin):  # type: ignore[misc]
         ACTIVE = "active", "Active"
         FAILED = "failed", "Set-up failed"
 
+    class DisplayLocale(models.TextChoices):
+        """How its pages, mails and documents show dates, times, numbers and money."""
+
+        DAY_FIRST = "en", "English, day first (5 Sep 2026, 14:03)"
+        US = "en_US", "United States (Sep 5, 2026, 2:03 PM)"
+        CANADA = "en_CA", "Canada"
+        UNITED_KINGDOM = "en_GB", "United Kingdom"
+        IRELAND = "en_IE", "Ireland"
+        AUSTRALIA = "en_AU", "Australia"
+        NEW_ZEALAND = "en_NZ", "New Zealand"
+        SOUTH_AFRICA = "en_ZA", "South Africa"
+        INDIA = "en_IN", "India"
+
     objects: ClassVar[models.Manager["Provider"]] = models.Manager()
     auto_create_schema = False
     auto_drop_schema = False
@@ -36,6 +49,12 @@ class Provider(TenantMixin):  # type: ignore[misc]
     state_detail = models.TextField(blank=True)
     billing_time_zone = models.CharField(max_length=64, default="UTC", validators=[time_zone_name])
     currency = models.CharField(max_length=3, default="USD", validators=[currency_code])
+    locale = models.CharField(
+        max_length=5,
+        choices=DisplayLocale,
+        default=DisplayLocale.DAY_FIRST,
+        db_default=DisplayLocale.DAY_FIRST,
+    )
     invoice_prefix = models.CharField(
         max_length=8,
         unique=True,

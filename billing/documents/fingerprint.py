@@ -1,4 +1,4 @@
-"""The fingerprint of a document: the layout, site address and renderer that decide its bytes.
+"""The fingerprint of a document: the layout, site address, locale and renderer of its bytes.
 
 A stored document with the current fingerprint renders to the same bytes again
 (docs/decisions/0007); verification renders it and compares.
@@ -11,6 +11,7 @@ from importlib.metadata import version
 from django.conf import settings
 
 from billing.models import InvoiceDocument
+from core.templating.values import current_locale
 
 # Raise it in the same commit as any visible change of a document: template, styles, fonts, texts or
 # number formats. tests/billing/test_golden_documents.py fails until then.
@@ -20,7 +21,7 @@ RENDERERS = ("weasyprint", "pydyf", "tinycss2", "fonttools", "pillow")
 
 def fingerprint(document_format: InvoiceDocument.Format) -> str:
     """The fingerprint (SHA-256, hex) of documents of this format that this process renders."""
-    parts = [f"layout {LAYOUT_VERSION}", settings.SITE_URL]
+    parts = [f"layout {LAYOUT_VERSION}", settings.SITE_URL, current_locale()]
     if document_format is InvoiceDocument.Format.PDF:
         parts += _renderers()
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

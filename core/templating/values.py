@@ -6,7 +6,7 @@ Templates are given models' values, never texts: how a value looks is decided he
 from collections.abc import Sized
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,11 @@ from django.utils import timezone
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-# Every provider reads English today; dates have the day first, which no English of CLDR's with
-# three letters for each month has: therefore patterns.
-LOCALE = Locale("en")
+from core.schema import connection
+
+# The locale of a provider that chose none: English with the day first and three letters for each
+# month, which CLDR has for no region. The patterns below are its formats.
+DAY_FIRST = "en"
 DAYS = {
     "short": "d MMM y",
     "long": "d MMMM y",
@@ -28,16 +30,21 @@ DAYS = {
     "month_name": "MMMM",
     "short_month_name": "MMM",
     "year": "y",
+    "without_year": "d MMM",
 }
+# Of each style of an instant: the style of its day and of its time.
 INSTANTS = {
-    "short": "d MMM y, HH:mm",
-    "long": "d MMMM y, HH:mm",
-    "short_seconds": "d MMM y, HH:mm:ss",
-    "long_seconds": "d MMMM y, HH:mm:ss",
-    "without_year": "d MMM, HH:mm",
+    "short": ("short", "HH:mm"),
+    "long": ("long", "HH:mm"),
+    "short_seconds": ("short", "HH:mm:ss"),
+    "long_seconds": ("long", "HH:mm:ss"),
+    "without_year": ("without_year", "HH:mm"),
     # With its UTC offset: "14 Oct 2026, 09:31:07 UTC+02:00".
-    "exact": "d MMM y, HH:mm:ss 'UTC'xxx",
+    "exact": ("short", "HH:mm:ss 'UTC'xxx"),
 }
+# The names in CLDR of the formats of a region.
+REGIONAL_DAYS = {"short": "medium", "long": "long"}
+REGIONAL_TIMES = {"HH:mm": "short", "HH:mm:ss": "medium"}
 
 TWO_DIGITS = 10
 
@@ -57,9 +64,33 @@ def _zone(context: Context, named: str | ZoneInfo | None) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def current_locale() -> str:
+    """The locale of the provider whose schema is entered; outside of one `DAY_FIRST`."""
+    return str(getattr(connection.tenant, "locale", DAY_FIRST))
+
+
+@cache
+def _day_pattern(style: str, locale: str) -> str:
+    if locale != DAY_FIRST:
+        formats = Locale.parse(locale)
+        if style in REGIONAL_DAYS:
+            return str(formats.date_formats[REGIONAL_DAYS[style]].pattern)
+        if style == "without_year":
+            return str(formats.datetime_skeletons["MMMd"].pattern)
+    return DAYS[style]
+
+
+@cache
+def _instant_pattern(style: str, locale: str) -> str:
+    day_style, time = INSTANTS[style]
+    if locale != DAY_FIRST and time in REGIONAL_TIMES:
+        time = str(Locale.parse(locale).time_formats[REGIONAL_TIMES[time]].pattern)
+    return f"{_day_pattern(day_style, locale)}, {time}"
+
+
 @lru_cache(maxsize=1024)
-def _day(value: date, pattern: str) -> str:
-    return format_date(value, pattern, locale=LOCALE)
+def _day(value: date, style: str, locale: str) -> str:
+    return format_date(value, _day_pattern(style, locale), locale=locale)
 
 
 @pass_context
@@ -72,7 +103,7 @@ def day(
     """
     if isinstance(value, datetime):
         value = timezone.localtime(value, _zone(context, zone)).date()
-    return _day(value, DAYS[style])
+    return _day(value, style, current_locale())
 
 
 @pass_context
@@ -81,16 +112,21 @@ def instant(
 ) -> str:
     """An aware datetime in `zone`, by default the provider's billing zone: "5 Mar 2026, 14:03"."""
     local = timezone.localtime(value, _zone(context, zone))
-    return format_datetime(local, INSTANTS[style], locale=LOCALE)
+    locale = current_locale()
+    return format_datetime(local, _instant_pattern(style, locale), locale=locale)
 
 
 @lru_cache(maxsize=4096)
+def _number(value: int | Decimal, locale: str) -> str:
+    return str(format_decimal(value, locale=locale, decimal_quantization=False))
+
+
 def quantity(value: int | Decimal, unit: str = "") -> str:
     """A number with thousands separators and every decimal that it has: "1,234".
 
     With its `unit`, which is given in the plural: "1,234 users", "1 user".
     """
-    number: str = format_decimal(value, locale=LOCALE, decimal_quantization=False)
+    number = _number(value, current_locale())
     if not unit:
         return number
     return f"{number} {unit.removesuffix('s') if value == 1 else unit}"

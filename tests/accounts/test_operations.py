@@ -19,6 +19,7 @@ PROVIDER = {
     "contact_name": "Fay",
     "contact_email": "fay@fresh.example",
     "billing_time_zone": "America/Denver",
+    "locale": "en_US",
     "currency": "USD",
     "organization_limit": "10",
 }

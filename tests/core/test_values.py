@@ -1,4 +1,4 @@
-"""The filters show models' values as English readers expect them, times in the billing zone."""
+"""The filters show models' values in the provider's locale, times in its billing zone."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,7 +9,9 @@ import pytest
 from django.template import engines
 from jinja2 import UndefinedError
 
-from core.templating.values import plural, quantity
+from accounts.models import Provider
+from core.schema import provider_schema
+from core.templating.values import DAYS, INSTANTS, plural, quantity
 
 REQUEST = SimpleNamespace(provider=SimpleNamespace(billing_time_zone="America/Denver"))
 # In Denver this is still the evening of 31 August.
@@ -115,3 +117,39 @@ def test_html_is_escaped_and_the_text_of_a_mail_is_not() -> None:
     is_escaped = engines["jinja2"].env.autoescape
     assert is_escaped("billing/mail/receipt.html")
     assert not is_escaped("billing/mail/receipt.txt")
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("en", "1 Sep 2026 | 31 Aug 2026, 22:05 | 1,234.5 | $1,234.50 | $0.0125"),
+        ("en_US", "Sep 1, 2026 | Aug 31, 2026, 10:05 PM | 1,234.5 | $1,234.50 | $0.0125"),
+        ("en_GB", "1 Sept 2026 | 31 Aug 2026, 22:05 | 1,234.5 | US$1,234.50 | US$0.0125"),
+        ("en_ZA", "01 Sept 2026 | 31 Aug 2026, 22:05 | 1 234,5 | US$1 234,50 | US$0,0125"),
+    ],
+)
+def test_values_are_shown_in_the_locale_of_the_provider(
+    north: Provider, locale: str, expected: str
+) -> None:
+    north.locale = locale
+    text = (
+        "{{ day|day }} | {{ at|instant }} | {{ number|quantity }} | {{ 123450|money('USD') }}"
+        " | {{ price|unit_price('USD') }}"
+    )
+    with provider_schema(north):
+        html = shown(
+            text, day=date(2026, 9, 1), at=AT, number=Decimal("1234.5"), price=Decimal("0.0125")
+        )
+    assert html.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ") == (
+        expected
+    )
+
+
+def test_each_locale_to_choose_shows_every_style_of_a_day_and_an_instant(north: Provider) -> None:
+    for locale in Provider.DisplayLocale.values:
+        north.locale = locale
+        with provider_schema(north):
+            for style in DAYS:
+                assert shown("{{ value|day(style) }}", value=date(2026, 9, 1), style=style)
+            for style in INSTANTS:
+                assert shown("{{ value|instant(style) }}", value=AT, style=style)
