@@ -58,6 +58,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SHARED_APPS = [
     "accounts",
     "core.outbox",
+    "core.operations",
     # Before django_tenants, because its admin templates override those of later apps.
     "unfold",
     "django_tenants",
@@ -237,6 +238,8 @@ WHITENOISE_USE_FINDERS = not IS_PRODUCTION
 vars().update(env.email("EMAIL_URL", default="filemail:////tmp/mtp-mail"), EMAIL_TIMEOUT=30)
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="MTP Billing <billing@mtp.example>")
 SUPPORT_EMAIL: str = env.str("SUPPORT_EMAIL", default="support@mtp.example")
+# Who gets the mails of operations alerts.
+OPERATIONS_EMAIL: str = env.str("OPERATIONS_EMAIL", default="") or SUPPORT_EMAIL
 
 # --- Celery --------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL

@@ -8,7 +8,7 @@ import sys
 
 import django
 
-SHARED = ("accounts", "outbox")
+SHARED = ("accounts", "outbox", "operations")
 PROVIDER = ("tenants", "usage", "billing", "integrations")
 
 

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db.models import ForeignKey, Model
 
-FLOORS = ["outbox", "accounts", "tenants", "usage", "billing", "integrations"]
+FLOORS = ["outbox", "operations", "accounts", "tenants", "usage", "billing", "integrations"]
 OURS = [model for label in FLOORS for model in apps.get_app_config(label).get_models()]
 
 

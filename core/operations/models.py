@@ -1,0 +1,74 @@
+"""The table of operations alerts of all providers and of the platform, in the public schema."""
+
+from typing import ClassVar, Self
+
+from django.db import models
+
+from core.operations.kinds import kinds
+
+
+class OperationsAlertQuerySet(models.QuerySet["OperationsAlert"]):
+    """Queries of operations alerts."""
+
+    def open(self) -> Self:
+        """The alerts whose cause is not settled."""
+        return self.filter(settled_at=None)
+
+
+class OperationsAlert(models.Model):
+    """A fact that operations must know, open until it is settled.
+
+    `schema_name` is the provider's schema, empty for the platform. A cause (kind and key within a
+    schema) has one open alert; `times_seen` counts how often it was raised. `link` is the page on
+    which a person acts: a path, or empty.
+    """
+
+    schema_name = models.CharField(max_length=63, blank=True)
+    kind = models.CharField(max_length=60)
+    key = models.CharField(max_length=200)
+    summary = models.TextField()
+    next_step = models.TextField()
+    link = models.CharField(max_length=500, blank=True)
+    opened_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    times_seen = models.PositiveIntegerField(default=1)
+    mailed_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by_name = models.CharField(max_length=150, blank=True)
+    settled_at = models.DateTimeField(null=True)
+    settled_by_name = models.CharField(max_length=150, blank=True)
+    note = models.TextField(blank=True)
+
+    objects = OperationsAlertQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "alert"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["schema_name", "kind", "key"],
+                name="operations_one_open_alert_per_cause",
+                condition=models.Q(settled_at=None),
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                name="operations_unmailed",
+                condition=models.Q(mailed_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.summary}"
+
+    @property
+    def title(self) -> str:
+        """The title of its kind; the kind's name once no app registers it."""
+        known = kinds().get(self.kind)
+        return known.title if known else self.kind
+
+    @property
+    def is_settled_by_hand(self) -> bool:
+        """Whether a person ends it with a note; also when no code raises its kind any more."""
+        known = kinds().get(self.kind)
+        return known is None or known.settled_by_hand
