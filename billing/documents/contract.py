@@ -78,7 +78,7 @@ def _facts(contract: Contract, *, reference: str, zone: ZoneInfo) -> list[tuple[
         ("Package", printable(contract.package_name)),
         ("Committed", f"{contract.committed_quantity:,} {unit}"
          if contract.committed_quantity else ""),
-        ("Price", f"{format_unit_price(contract.unit_price, contract.currency)} each and month"),
+        ("Price", f"{format_unit_price(contract.unit_price, contract.currency)} each, per month"),
         ("Begins on", date_text(contract.starts_on)),
         ("Term", "Annual: twelve months at a time" if is_annual else "Monthly"),
         ("End", f"{date_text(contract.ends_on)}, the first day not covered"

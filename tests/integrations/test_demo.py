@@ -1,6 +1,5 @@
 """The demo's Autotask: connected, mapped, synced, with one drift; left out without a stand-in."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +13,6 @@ from mtp.demo.autotask import connect_autotask
 from mtp.demo.companies import DEMO
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.autotask_fixtures import AutotaskStandIn
-
-SECONDS = 3
 
 
 def create_demo_users() -> None:
@@ -35,9 +32,7 @@ def test_the_demo_maps_most_organizations_and_has_one_open_drift(
     reported: list[str] = []
     with provider_schema(north):
         create_demo_users()
-        began = time.perf_counter()
         connect_autotask(DEMO, north, now=timezone.now(), report=reported.append)
-        assert time.perf_counter() - began < SECONDS
         assert reported == ["  Autotask connected: 38 organizations mapped"]
         assert (progress().mapped, progress().total) == (38, 40)
         first, second = SyncRun.objects.with_counts().order_by("pk")

@@ -76,7 +76,8 @@ def test_the_page_shows_what_was_agreed(bill, scenario):
 
     page = bill.get(reverse("contract")).content.decode()
 
-    for said in ("14", "$11.00", "Annual", "renews itself on 1 February 2027", "Patch management",
+    for said in ("14", "$11.00", "Annual", "renews automatically on 1 February 2027",
+                 "Patch management",
                  "NORTH-C-2025-02", "1 February 2026 until 1 February 2027"):  # fmt: skip
         assert said in page
 
