@@ -22,10 +22,15 @@ from core.outbox.topics import Postpone, handler
 from tenants.alerts.schedule import check_soon
 
 SHORTEST_WAIT = timedelta(seconds=30)
-LONGEST_WAIT = timedelta(hours=1)
+LONGEST_PAUSE = timedelta(hours=1)
+# An unknown outcome is certain after a day (`charging.KEY_IS_FORGOTTEN`).
+LONGEST_FOR_STRIPE = timedelta(hours=6)
+LONGEST_FOR_RENDERING = timedelta(minutes=15)
+# A card is detached once no charge of it runs.
+LONGEST_FOR_CARDS = timedelta(days=3)
 
 
-@handler(topics.CHARGE)
+@handler(topics.CHARGE, longest_wait=LONGEST_FOR_STRIPE)
 def charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge an invoice; postpone while the outcome is unknown."""
     with _postponed_without_answer(now=now):
@@ -38,7 +43,7 @@ def charge(payload: Mapping[str, Any], now: datetime) -> None:
     _postpone_if_unfinished(attempt, now=now)
 
 
-@handler(topics.NEW_CARD_CHARGES)
+@handler(topics.NEW_CARD_CHARGES, longest_wait=LONGEST_FOR_STRIPE)
 def charge_for_new_card(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge a new card for the next outstanding invoice."""
     with _postponed_without_answer(now=now):
@@ -62,20 +67,20 @@ def _postpone_if_unfinished(attempt: ChargeAttempt | None, *, now: datetime) -> 
     check_soon()
     unfinished = (ChargeAttempt.State.UNKNOWN, ChargeAttempt.State.PROCESSING)
     if attempt is not None and attempt.state in unfinished:
-        raise Postpone(now + max(SHORTEST_WAIT, min(now - attempt.created_at, LONGEST_WAIT)))
+        raise Postpone(now + max(SHORTEST_WAIT, min(now - attempt.created_at, LONGEST_PAUSE)))
 
 
-@handler(topics.REFUND)
+@handler(topics.REFUND, longest_wait=LONGEST_FOR_STRIPE)
 def send_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Send an ordered refund to Stripe; postpone while the outcome is unknown."""
     refunds.send_refund(refund_id=payload["refund_id"], now=now)
 
 
-@handler(topics.CARD_SETTLED)
+@handler(topics.CARD_SETTLED, longest_wait=LONGEST_FOR_CARDS)
 def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
     """Make the current card Stripe's default, and detach replaced cards."""
     if not cards.settle_cards_at_stripe(provider=current_provider(), now=now):
-        raise Postpone(now + LONGEST_WAIT)
+        raise Postpone(now + LONGEST_PAUSE)
 
 
 @handler(topics.STRIPE_EVENT)
@@ -115,19 +120,19 @@ def render_documents_of_invoice(payload: Mapping[str, Any], now: datetime) -> No
     store.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
 
 
-@handler(topics.INVOICE_MAIL)
+@handler(topics.INVOICE_MAIL, longest_wait=LONGEST_FOR_RENDERING)
 def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail an issued invoice; postpone until its PDF is rendered."""
     payment_mails.queue_invoice_mail(invoice_id=payload["invoice_id"], now=now)
 
 
-@handler(topics.RECEIPT_MAIL)
+@handler(topics.RECEIPT_MAIL, longest_wait=LONGEST_FOR_RENDERING)
 def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail the receipt of a paid invoice; postpone until its PDF is rendered."""
     payment_mails.queue_receipt_mail(attempt_id=payload["attempt_id"], now=now)
 
 
-@handler(topics.CHARGE_FAILED_MAIL)
+@handler(topics.CHARGE_FAILED_MAIL, longest_wait=LONGEST_FOR_RENDERING)
 def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail a failed charge, with the invoice; postpone until its PDF is rendered."""
     payment_mails.queue_charge_failed_mail(attempt_id=payload["attempt_id"], now=now)

@@ -9,3 +9,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
 app = Celery("mtp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# By name: its module needs the apps, which are not loaded yet.
+app.steps["worker"].add("core.operations.worker_step:HeartbeatStep")

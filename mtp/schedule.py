@@ -17,5 +17,10 @@ _TASKS = {
 BEAT_SCHEDULE = {
     # Expires, because the first of many queued wake-ups delivers all messages.
     "outbox": {"task": "core.outbox.tasks.send_due", "schedule": 5.0, "options": {"expires": 5.0}},
+    "watch": {
+        "task": "core.operations.tasks.watch",
+        "schedule": 30.0,
+        "options": {"expires": 30.0},
+    },
     **{task: {"task": task, "schedule": times} for task, times in _TASKS.items()},
 }

@@ -1,6 +1,6 @@
 """Raises and settles operations alerts of the current schema."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,10 +18,11 @@ ALERT_MAIL = "operations.alert_mail"
 _RAISE = """
     INSERT INTO operations_operationsalert (schema_name, kind, key, summary, next_step, link,
         opened_at, last_seen_at, times_seen, acknowledged_by_name, settled_by_name, note)
-    SELECT %(schema)s, %(kind)s, cause.key, cause.summary, cause.next_step, cause.link,
+    SELECT cause.schema, %(kind)s, cause.key, cause.summary, cause.next_step, cause.link,
         %(now)s, %(now)s, 1, '', '', ''
-    FROM unnest(%(keys)s::text[], %(summaries)s::text[], %(next_steps)s::text[], %(links)s::text[])
-        AS cause (key, summary, next_step, link)
+    FROM unnest(%(schemas)s::text[], %(keys)s::text[], %(summaries)s::text[],
+                %(next_steps)s::text[], %(links)s::text[])
+        AS cause (schema, key, summary, next_step, link)
     ON CONFLICT (schema_name, kind, key) WHERE settled_at IS NULL DO UPDATE
     SET summary = excluded.summary, next_step = excluded.next_step, link = excluded.link,
         last_seen_at = greatest(operations_operationsalert.last_seen_at, excluded.last_seen_at),
@@ -55,21 +56,26 @@ def raise_alert(
     raise_all(kind=kind, causes=[Cause(key, summary, next_step, link)], now=now)
 
 
-@transaction.atomic
 def raise_all(*, kind: str, causes: Collection[Cause], now: datetime) -> None:
     """As `raise_alert`, for several causes of one kind in one statement."""
+    _raise(kind=kind, causes={_schema(): causes}, now=now)
+
+
+@transaction.atomic
+def _raise(*, kind: str, causes: Mapping[str, Collection[Cause]], now: datetime) -> None:
+    by_key = {(schema, cause.key): cause for schema in causes for cause in causes[schema]}
     # One order for all, so that two transactions never wait for each other in a circle.
-    ordered = sorted({cause.key: cause for cause in causes}.values(), key=lambda cause: cause.key)
+    ordered = sorted(by_key.items())
     if not ordered:
         return
     parameters = {
-        "schema": _schema(),
         "kind": kind_named(kind).name,
         "now": now,
-        "keys": [cause.key for cause in ordered],
-        "summaries": [cause.summary for cause in ordered],
-        "next_steps": [cause.next_step for cause in ordered],
-        "links": [cause.link for cause in ordered],
+        "schemas": [schema for (schema, _), _ in ordered],
+        "keys": [cause.key for _, cause in ordered],
+        "summaries": [cause.summary for _, cause in ordered],
+        "next_steps": [cause.next_step for _, cause in ordered],
+        "links": [cause.link for _, cause in ordered],
     }
     with connection.cursor() as cursor:
         cursor.execute(_RAISE, parameters)
@@ -89,10 +95,37 @@ def settle_alert(*, kind: str, key: str, now: datetime) -> bool:
     return alerts.update(settled_at=now) > 0
 
 
-def settle_others(*, kind: str, still_open: Collection[str], now: datetime) -> int:
-    """Settle the current schema's open alerts of this kind, except those with these keys."""
-    alerts = OperationsAlert.objects.open().filter(schema_name=_schema(), kind=kind)
-    return alerts.exclude(key__in=list(still_open)).update(settled_at=now)
+@transaction.atomic
+def found_now(*, kind: str, causes: Collection[Cause], now: datetime) -> None:
+    """Raise these causes of a kind in the current schema, and settle its other open alerts."""
+    _found({_schema(): causes}, kind=kind, schemas=[_schema()], now=now)
+
+
+@transaction.atomic
+def found_everywhere(*, kind: str, causes: Mapping[str, Collection[Cause]], now: datetime) -> None:
+    """As `found_now`, for all schemas at once; `causes` by schema, "" for the platform."""
+    _found(causes, kind=kind, schemas=None, now=now)
+
+
+def _found(
+    causes: Mapping[str, Collection[Cause]],
+    *,
+    kind: str,
+    schemas: Collection[str] | None,
+    now: datetime,
+) -> None:
+    found = {(schema, cause.key) for schema in causes for cause in causes[schema]}
+    alerts = OperationsAlert.objects.open().filter(kind=kind)
+    if schemas is not None:
+        alerts = alerts.filter(schema_name__in=schemas)
+    gone = [
+        pk
+        for pk, *cause in alerts.values_list("pk", "schema_name", "key")
+        if tuple(cause) not in found
+    ]
+    if gone:
+        OperationsAlert.objects.open().filter(pk__in=gone).update(settled_at=now)
+    _raise(kind=kind, causes=causes, now=now)
 
 
 def _schema() -> str:

@@ -12,5 +12,6 @@ class OperationsConfig(AppConfig):
     label = "operations"
 
     def ready(self) -> None:
-        """Register the outbox handler of alert mails."""
-        importlib.import_module("core.operations.mails")
+        """Register the outbox handler of alert mails and the kinds of alerts."""
+        for module in ("mails", "heartbeats", "outbox_watch"):
+            importlib.import_module(f"core.operations.{module}")

@@ -72,3 +72,13 @@ class OperationsAlert(models.Model):
         """Whether a person ends it with a note; also when no code raises its kind any more."""
         known = kinds().get(self.kind)
         return known is None or known.settled_by_hand
+
+
+class Heartbeat(models.Model):
+    """The last sign of life of the beat, or of the workers of a queue ("worker:<queue>")."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"

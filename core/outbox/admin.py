@@ -61,6 +61,8 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
         "shown_payload",
         "state",
         "attempts",
+        "postponements",
+        "waiting_since",
         "last_error",
         "created_at",
         "due_at",
@@ -72,12 +74,14 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="state")
     def state(self, message: OutboxMessage) -> str:
-        """Done, dead, in work (leased to a worker) or pending."""
+        """Done, dead, in work (leased to a worker), postponed or pending."""
         if message.finished_at:
             return "done"
         if message.dead_at:
             return "dead"
-        return "in work" if message.leased_until else "pending"
+        if message.leased_until:
+            return "in work"
+        return "postponed" if message.waiting_since else "pending"
 
     @admin.display(description="payload")
     def shown_payload(self, message: OutboxMessage) -> str:

@@ -94,7 +94,13 @@ def try_again(*, message: OutboxMessage, now: datetime) -> None:
     # Leases run by the wall clock, also where `now` is a date of a test or the demo.
     not_leased = Q(leased_until=None) | Q(leased_until__lte=timezone.now())
     OutboxMessage.objects.filter(not_leased, pk=message.pk).update(
-        due_at=now, attempts=0, leased_until=None, finished_at=None, dead_at=None
+        due_at=now,
+        attempts=0,
+        postponements=0,
+        waiting_since=None,
+        leased_until=None,
+        finished_at=None,
+        dead_at=None,
     )
     _wake_after_commit()
 
@@ -171,6 +177,9 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> None:
             topic.handler(message.payload, now)
     except Postpone as postponed:
         message.attempts -= 1
+        message.postponements += 1
+        message.waiting_since = message.waiting_since or now
+        message.last_error = postponed.reason[:2000]
         _release(message, due_at=postponed.until)
     except Exception as error:
         logger.exception("Outbox message %s failed", message.pk)
@@ -204,6 +213,8 @@ def _release(message: OutboxMessage, *, due_at: datetime) -> None:
         due_at=due_at,
         leased_until=None,
         attempts=message.attempts,
+        postponements=message.postponements,
+        waiting_since=message.waiting_since,
         last_error=message.last_error,
         dead_at=message.dead_at,
     )

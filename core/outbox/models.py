@@ -10,7 +10,8 @@ class OutboxMessage(models.Model):
 
     `schema_name` is the provider's schema, empty for work of the platform. Topic and key are unique
     within a schema, so one cause makes one message. A worker holds a message until `leased_until`;
-    if it is killed, the lease expires and another worker takes the message.
+    if it is killed, the lease expires and another worker takes the message. `waiting_since` is the
+    first of its `postponements`.
     """
 
     schema_name = models.CharField(max_length=63, blank=True)
@@ -21,6 +22,8 @@ class OutboxMessage(models.Model):
     due_at = models.DateTimeField()
     leased_until = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
+    postponements = models.PositiveIntegerField(default=0, db_default=0)
+    waiting_since = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
     dead_at = models.DateTimeField(null=True)
@@ -36,7 +39,12 @@ class OutboxMessage(models.Model):
                 fields=["due_at"],
                 name="outbox_due",
                 condition=models.Q(finished_at__isnull=True, dead_at__isnull=True),
-            )
+            ),
+            models.Index(
+                fields=["dead_at"],
+                name="outbox_dead",
+                condition=models.Q(finished_at__isnull=True, dead_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -90,7 +90,7 @@ def request_nightly_run(*, now: datetime) -> SyncRun | None:
     return run
 
 
-@handler(TOPIC)
+@handler(TOPIC, longest_wait=LONGEST_RUN + RETRY_AFTER)
 def work_on_run(payload: Payload, now: datetime) -> None:
     """Work on a slice of a run. Raises `Postpone` until the run is finished."""
     again_at = run_slice(run_id=payload["run"], now=now)

@@ -13,10 +13,11 @@ from accounts.models import Provider
 from core.operations.alerts import (
     ALERT_MAIL,
     Cause,
+    found_everywhere,
+    found_now,
     raise_alert,
     raise_all,
     settle_alert,
-    settle_others,
 )
 from core.operations.kinds import _kinds, alert_kind
 from core.operations.models import OperationsAlert
@@ -117,11 +118,22 @@ def test_a_mail_that_fails_is_sent_again(db: None, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_round_settles_what_it_finds_no_more(db: None) -> None:
-    raise_all(
-        kind="tests.broken", causes=[Cause("a", "A.", "Mend."), Cause("b", "B.", "Mend.")], now=NOON
-    )
-    assert settle_others(kind="tests.broken", still_open=["a"], now=LATER) == 1
-    assert OperationsAlert.objects.open().get().key == "a"
+    first = [Cause("a", "A.", "Mend."), Cause("b", "B.", "Mend.")]
+    found_now(kind="tests.broken", causes=first, now=NOON)
+    found_now(kind="tests.broken", causes=[first[0], Cause("c", "C.", "Mend.")], now=LATER)
+    assert {alert.key for alert in OperationsAlert.objects.open()} == {"a", "c"}
+    assert OperationsAlert.objects.exclude(settled_at=None).get().settled_at == LATER
+
+
+def test_a_round_settles_alerts_of_its_schema_only(north: Provider, south: Provider) -> None:
+    for provider in (north, south):
+        with provider_schema(provider):
+            raised()
+    with provider_schema(north):
+        found_now(kind="tests.broken", causes=[], now=LATER)
+    assert OperationsAlert.objects.open().get().schema_name == south.schema_name
+    found_everywhere(kind="tests.broken", causes={}, now=LATER)
+    assert not OperationsAlert.objects.open().exists()
 
 
 def test_an_alert_that_is_rolled_back_is_never_mailed(db: None) -> None:

@@ -1,0 +1,16 @@
+"""The Celery task of the minute: the beat's sign of life, and the watch of the outbox."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from core.operations.heartbeats import BEAT, note, watch_heartbeats
+from core.operations.outbox_watch import watch_outbox
+
+
+@shared_task(name="core.operations.tasks.watch")
+def watch() -> None:
+    """Record that the beat sent this, then look at the heartbeats and the outbox."""
+    now = timezone.now()
+    note(names=[BEAT], now=now)
+    watch_heartbeats(now=now)
+    watch_outbox(now=now)
