@@ -18,6 +18,7 @@ from billing.payments import cards, charging, new_card_charges
 from billing.payments import mails as payment_mails
 from billing.webhooks import handlers
 from billing.webhooks.inbox import Event
+from core.outbox.lanes import Lane
 from core.outbox.topics import Postpone, handler
 from tenants.alerts.schedule import check_soon
 
@@ -30,7 +31,7 @@ LONGEST_FOR_RENDERING = timedelta(minutes=15)
 LONGEST_FOR_CARDS = timedelta(days=3)
 
 
-@handler(topics.CHARGE, longest_wait=LONGEST_FOR_STRIPE)
+@handler(topics.CHARGE, lane=Lane.CHARGES, longest_wait=LONGEST_FOR_STRIPE)
 def charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge an invoice; postpone while the outcome is unknown."""
     with _postponed_without_answer(now=now):
@@ -43,7 +44,7 @@ def charge(payload: Mapping[str, Any], now: datetime) -> None:
     _postpone_if_unfinished(attempt, now=now)
 
 
-@handler(topics.NEW_CARD_CHARGES, longest_wait=LONGEST_FOR_STRIPE)
+@handler(topics.NEW_CARD_CHARGES, lane=Lane.PAYMENTS, longest_wait=LONGEST_FOR_STRIPE)
 def charge_for_new_card(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge a new card for the next outstanding invoice."""
     with _postponed_without_answer(now=now):
@@ -70,27 +71,27 @@ def _postpone_if_unfinished(attempt: ChargeAttempt | None, *, now: datetime) -> 
         raise Postpone(now + max(SHORTEST_WAIT, min(now - attempt.created_at, LONGEST_PAUSE)))
 
 
-@handler(topics.REFUND, longest_wait=LONGEST_FOR_STRIPE)
+@handler(topics.REFUND, lane=Lane.PAYMENTS, longest_wait=LONGEST_FOR_STRIPE)
 def send_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Send an ordered refund to Stripe; postpone while the outcome is unknown."""
     refunds.send_refund(refund_id=payload["refund_id"], now=now)
 
 
-@handler(topics.CARD_SETTLED, longest_wait=LONGEST_FOR_CARDS)
+@handler(topics.CARD_SETTLED, lane=Lane.PAYMENTS, longest_wait=LONGEST_FOR_CARDS)
 def settle_cards(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
     """Make the current card Stripe's default, and detach replaced cards."""
     if not cards.settle_cards_at_stripe(provider=current_provider(), now=now):
         raise Postpone(now + LONGEST_PAUSE)
 
 
-@handler(topics.STRIPE_EVENT)
+@handler(topics.STRIPE_EVENT, lane=Lane.PAYMENTS)
 def apply_stripe_event(payload: Mapping[str, Any], now: datetime) -> None:
     """Apply a stored event."""
     handlers.apply_event(event_id=payload["event_id"], provider=current_provider(), now=now)
     check_soon()
 
 
-@handler(topics.STRIPE_EVENT_OWNER)
+@handler(topics.STRIPE_EVENT_OWNER, lane=Lane.PAYMENTS)
 def find_owner(payload: Mapping[str, Any], now: datetime) -> None:
     """Find the provider of an event that names no customer, and store the event there."""
     event = Event(
@@ -102,7 +103,7 @@ def find_owner(payload: Mapping[str, Any], now: datetime) -> None:
     handlers.find_owner(event=event, payment_intent_id=payload["payment_intent_id"], now=now)
 
 
-@handler(topics.CHARGEBACK_MAIL)
+@handler(topics.CHARGEBACK_MAIL, lane=Lane.DOCUMENTS)
 def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail a chargeback to operations, and a lost one to the billing contacts."""
     chargeback = Chargeback.objects.select_related("payment__invoice").get(
@@ -114,31 +115,31 @@ def mail_chargeback(payload: Mapping[str, Any], now: datetime) -> None:
         )
 
 
-@handler(topics.DOCUMENTS)
+@handler(topics.DOCUMENTS, lane=Lane.DOCUMENTS)
 def render_documents_of_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Render and store an issued invoice's PDF and CSV."""
     store.render_documents(invoice=Invoice.objects.get(pk=payload["invoice_id"]), now=now)
 
 
-@handler(topics.INVOICE_MAIL, longest_wait=LONGEST_FOR_RENDERING)
+@handler(topics.INVOICE_MAIL, lane=Lane.DOCUMENTS, longest_wait=LONGEST_FOR_RENDERING)
 def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail an issued invoice; postpone until its PDF is rendered."""
     payment_mails.queue_invoice_mail(invoice_id=payload["invoice_id"], now=now)
 
 
-@handler(topics.RECEIPT_MAIL, longest_wait=LONGEST_FOR_RENDERING)
+@handler(topics.RECEIPT_MAIL, lane=Lane.DOCUMENTS, longest_wait=LONGEST_FOR_RENDERING)
 def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail the receipt of a paid invoice; postpone until its PDF is rendered."""
     payment_mails.queue_receipt_mail(attempt_id=payload["attempt_id"], now=now)
 
 
-@handler(topics.CHARGE_FAILED_MAIL, longest_wait=LONGEST_FOR_RENDERING)
+@handler(topics.CHARGE_FAILED_MAIL, lane=Lane.DOCUMENTS, longest_wait=LONGEST_FOR_RENDERING)
 def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail a failed charge, with the invoice; postpone until its PDF is rendered."""
     payment_mails.queue_charge_failed_mail(attempt_id=payload["attempt_id"], now=now)
 
 
-@handler(topics.CREDIT_NOTE)
+@handler(topics.CREDIT_NOTE, lane=Lane.DOCUMENTS)
 def render_credit_note_document(payload: Mapping[str, Any], now: datetime) -> None:
     """Render, store and mail an issued credit note."""
     note = CreditNote.objects.select_related("invoice").get(pk=payload["credit_note_id"])
@@ -146,20 +147,20 @@ def render_credit_note_document(payload: Mapping[str, Any], now: datetime) -> No
     mails.queue_credit_note_mail(note=note, now=now)
 
 
-@handler(topics.REFUND_MAIL)
+@handler(topics.REFUND_MAIL, lane=Lane.DOCUMENTS)
 def mail_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail a refund to the billing contacts."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
     mails.queue_refund_mail(refund=refund, now=now)
 
 
-@handler(topics.DOCUMENT_MAIL)
+@handler(topics.DOCUMENT_MAIL, lane=Lane.DOCUMENTS)
 def mail_document(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG001 - a handler's signature
     """Send a queued mail with its document."""
     send_document_mail(payload)
 
 
-@handler(topics.CONTRACT_DOCUMENT)
+@handler(topics.CONTRACT_DOCUMENT, lane=Lane.DOCUMENTS)
 def render_document_of_contract(payload: Mapping[str, Any], now: datetime) -> None:
     """Render and store an agreed contract."""
     render_contract_document(
@@ -169,7 +170,7 @@ def render_document_of_contract(payload: Mapping[str, Any], now: datetime) -> No
     )
 
 
-@handler(topics.REFUND_FAILED_MAIL)
+@handler(topics.REFUND_FAILED_MAIL, lane=Lane.DOCUMENTS)
 def mail_failed_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail a failed refund to operations."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from core.outbox.delivery import enqueue
+from core.outbox.lanes import Lane
 from core.outbox.topics import handler
 from core.schema import current_schema
 
@@ -42,12 +43,14 @@ def queue_mail(
     now: datetime,
     due_at: datetime | None = None,
     topic: str = MAIL_TOPIC,
+    lane: Lane | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Queue a mail in the running transaction; a second one of the same topic and key is ignored.
 
     A mail with attachments has its own topic: the handler, in the app that owns the files, reads
-    `details` from the payload and calls `send`. Raises `ValueError` without a recipient.
+    `details` from the payload and calls `send`. A mail for which no person waits is in the lane
+    `DOCUMENTS`. Raises `ValueError` without a recipient.
     """
     if not to:
         raise ValueError("A mail needs a recipient.")
@@ -63,7 +66,7 @@ def queue_mail(
         "message_id": f"<{digest}@{domain}>",
         **(details or {}),
     }
-    enqueue(topic=topic, key=key, payload=payload, now=now, due_at=due_at)
+    enqueue(topic=topic, key=key, payload=payload, now=now, due_at=due_at, lane=lane)
 
 
 @handler(MAIL_TOPIC)

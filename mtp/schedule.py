@@ -2,6 +2,8 @@
 
 from celery.schedules import crontab
 
+from core.outbox.lanes import Lane
+
 _TASKS = {
     # Changes trigger an evaluation at once. This one covers dates that pass and lost triggers.
     "tenants.tasks.evaluate_all_alerts": crontab(minute="*/10"),
@@ -16,7 +18,15 @@ _TASKS = {
 }
 BEAT_SCHEDULE = {
     # Expires, because the first of many queued wake-ups delivers all messages.
-    "outbox": {"task": "core.outbox.tasks.send_due", "schedule": 5.0, "options": {"expires": 5.0}},
+    **{
+        f"outbox {lane}": {
+            "task": "core.outbox.tasks.send_due",
+            "args": [lane.value],
+            "schedule": 5.0,
+            "options": {"expires": 5.0, "queue": lane.value},
+        }
+        for lane in Lane
+    },
     "watch": {
         "task": "core.operations.tasks.watch",
         "schedule": 30.0,

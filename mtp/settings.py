@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from mtp import operations_theme, schedule
+from mtp import operations_theme, schedule, workers
 
 # Use the tzdata package, not the system's rules, so that a month begins at the same instant on
 # every machine.
@@ -252,6 +252,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_BEAT_SCHEDULE = schedule.BEAT_SCHEDULE
+CELERY_TASK_DEFAULT_QUEUE = workers.ROUNDS
+CELERY_TASK_ROUTES = {task: {"queue": queue} for task, queue in workers.TASK_QUEUES.items()}
 UNFOLD = operations_theme.UNFOLD
 
 # --- Stripe --------------------------------------------------------------------------------------

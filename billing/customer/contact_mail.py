@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import Provider
 from billing.customer.profile import profile_or_draft
 from core.mail import queue_mail
+from core.outbox.lanes import Lane
 
 
 def mail_contacts(
@@ -39,4 +40,5 @@ def mail_contacts(
         text=render_to_string(f"billing/mail/{template}.txt", values),
         html=render_to_string(f"billing/mail/{template}.html", values),
         now=now,
+        lane=Lane.DOCUMENTS,
     )

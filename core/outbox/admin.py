@@ -48,8 +48,17 @@ class StateFilter(admin.SimpleListFilter):
 class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
     """Read-only, with an action that retries dead messages."""
 
-    list_display = ("topic", "key", "schema_name", "state", "attempts", "due_at", "last_error")
-    list_filter = (StateFilter, "topic")
+    list_display = (
+        "topic",
+        "key",
+        "schema_name",
+        "lane",
+        "state",
+        "attempts",
+        "due_at",
+        "last_error",
+    )
+    list_filter = (StateFilter, "lane", "topic")
     search_fields = ("key", "schema_name", "last_error")
     ordering = ("-created_at", "-id")
     actions = ("give_attempts_back",)
@@ -58,6 +67,7 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
         "topic",
         "key",
         "schema_name",
+        "lane",
         "shown_payload",
         "state",
         "attempts",

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone, topic_named
 from core.schema import connection, current_schema, schema_named
@@ -21,8 +22,8 @@ from core.schema import connection, current_schema, schema_named
 logger = logging.getLogger(__name__)
 
 SEND_DUE = "core.outbox.tasks.send_due"
-# Wake-ups requested inside `batch_wakeups`; None outside of it.
-_held_back: ContextVar[list[None] | None] = ContextVar("held_back", default=None)
+# Lanes to wake, collected inside `batch_wakeups`; None outside of it.
+_held_back: ContextVar[set[Lane] | None] = ContextVar("held_back", default=None)
 
 # Materialized: inlined, the subquery could run, and lock a row, more than once.
 _LEASE = """
@@ -31,6 +32,7 @@ _LEASE = """
         WHERE finished_at IS NULL AND dead_at IS NULL AND due_at <= %(now)s
             AND (leased_until IS NULL OR leased_until <= %(instant)s)
             AND (%(schema)s::text IS NULL OR schema_name = %(schema)s)
+            AND (%(lane)s::text IS NULL OR lane = %(lane)s)
         ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox_outboxmessage message
@@ -53,17 +55,30 @@ class NewMessage:
     topic: str
     key: str
     payload: dict[str, Any]
+    lane: Lane | None = None
+
+    @property
+    def chosen_lane(self) -> Lane:
+        """Its lane, or that of its topic. Raises `KeyError` for an unknown topic."""
+        return self.lane or topic_named(self.topic).lane
 
 
 def enqueue(
-    *, topic: str, key: str, payload: dict[str, Any], now: datetime, due_at: datetime | None = None
+    *,
+    topic: str,
+    key: str,
+    payload: dict[str, Any],
+    now: datetime,
+    due_at: datetime | None = None,
+    lane: Lane | None = None,
 ) -> None:
     """Store a message of the current provider (or the platform) in the running transaction.
 
-    A second message of the same topic and key is ignored. A worker is woken after the commit; if
-    that wake-up is lost, the scheduled task finds the message within seconds.
+    A second message of the same topic and key is ignored. Its lane is that of its topic, if none is
+    named. A worker of the lane is woken after the commit; if that wake-up is lost, the scheduled
+    task finds the message within seconds.
     """
-    enqueue_all(messages=[NewMessage(topic, key, payload)], now=now, due_at=due_at)
+    enqueue_all(messages=[NewMessage(topic, key, payload, lane)], now=now, due_at=due_at)
 
 
 def enqueue_all(
@@ -71,11 +86,13 @@ def enqueue_all(
 ) -> None:
     """As `enqueue`, for several messages in one statement; they are delivered in this order."""
     schema = current_schema()
+    messages = list(messages)
     OutboxMessage.objects.bulk_create(
         [
             OutboxMessage(
                 schema_name="" if schema == "public" else schema,
-                topic=topic_named(message.topic).name,
+                topic=message.topic,
+                lane=message.chosen_lane,
                 key=message.key,
                 payload=message.payload,
                 created_at=now,
@@ -86,7 +103,8 @@ def enqueue_all(
         ignore_conflicts=True,
     )
     if due_at is None or due_at <= now:
-        _wake_after_commit()
+        for lane in {message.chosen_lane for message in messages}:
+            _wake_after_commit(lane)
 
 
 def try_again(*, message: OutboxMessage, now: datetime) -> None:
@@ -102,56 +120,65 @@ def try_again(*, message: OutboxMessage, now: datetime) -> None:
         finished_at=None,
         dead_at=None,
     )
-    _wake_after_commit()
+    _wake_after_commit(Lane(message.lane))
 
 
-def _wake_after_commit() -> None:
-    # One wake-up for a transaction, however many messages it enqueues.
-    if not any(func is _wake_worker for _, func, *_ in connection.run_on_commit):
-        transaction.on_commit(_wake_worker)
+@dataclass(frozen=True, slots=True)
+class _WakeUp:
+    """Wakes a worker of the lane; two of one lane are equal."""
+
+    lane: Lane
+
+    def __call__(self) -> None:
+        held_back = _held_back.get()
+        if held_back is None:
+            call_worker(self.lane)
+        else:
+            held_back.add(self.lane)
+
+
+def _wake_after_commit(lane: Lane) -> None:
+    # One wake-up of each lane for a transaction, however many messages it enqueues.
+    wake_up = _WakeUp(lane)
+    if not any(func == wake_up for _, func, *_ in connection.run_on_commit):
+        transaction.on_commit(wake_up)
 
 
 @contextmanager
 def batch_wakeups() -> Iterator[None]:
-    """Replace the wake-ups of all transactions that commit in the block by one at its end."""
-    held_back: list[None] = []
+    """Replace the wake-ups of all transactions in the block by one of each lane at its end."""
+    held_back: set[Lane] = set()
     token = _held_back.set(held_back)
     try:
         yield
     finally:
         _held_back.reset(token)
-        if held_back:
-            _wake_worker()
+        for lane in sorted(held_back):
+            _WakeUp(lane)()
 
 
-def _wake_worker() -> None:
-    held_back = _held_back.get()
-    if held_back is None:
-        call_worker()
-    else:
-        held_back.append(None)
-
-
-def call_worker() -> None:
-    """Wake a worker; if the broker is unreachable, the scheduled task delivers instead.
+def call_worker(lane: Lane) -> None:
+    """Wake a worker of the lane; if the broker is unreachable, the scheduled task delivers instead.
 
     Sends the task by name, as its module imports this one.
     """
     try:
-        current_app.send_task(SEND_DUE)
+        current_app.send_task(SEND_DUE, args=[lane.value], queue=lane.value)
     except Exception:
         logger.warning("Could not wake a worker; the beat will.", exc_info=True)
 
 
-def deliver_due(*, now: datetime, limit: int = 100, schema: str | None = None) -> int:
+def deliver_due(
+    *, now: datetime, limit: int = 100, schema: str | None = None, lane: Lane | None = None
+) -> int:
     """Deliver up to `limit` messages that are due at `now`; returns how many were taken.
 
-    Safe to run concurrently: each message is leased to one worker at a time. With `schema`, only
-    the messages of that provider.
+    Safe to run concurrently: each message is leased to one worker at a time. With `schema` or
+    `lane`, only the messages of that provider or lane.
     """
     taken = 0
     while taken < limit:
-        message = _lease_next(now=now, schema=schema)
+        message = _lease_next(now=now, schema=schema, lane=lane)
         if message is None:
             break
         _deliver(message, now=now)
@@ -159,10 +186,10 @@ def deliver_due(*, now: datetime, limit: int = 100, schema: str | None = None) -
     return taken
 
 
-def _lease_next(*, now: datetime, schema: str | None) -> OutboxMessage | None:
+def _lease_next(*, now: datetime, schema: str | None, lane: Lane | None) -> OutboxMessage | None:
     instant = timezone.now()
     until = instant + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-    parameters = {"now": now, "instant": instant, "until": until, "schema": schema}
+    parameters = {"now": now, "instant": instant, "until": until, "schema": schema, "lane": lane}
     return next(iter(OutboxMessage.objects.raw(_LEASE, parameters)), None)
 
 

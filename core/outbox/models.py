@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from core.outbox.lanes import Lane
+
 
 class OutboxMessage(models.Model):
     """An effect outside the database that must happen at least once after its commit.
@@ -11,11 +13,17 @@ class OutboxMessage(models.Model):
     `schema_name` is the provider's schema, empty for work of the platform. Topic and key are unique
     within a schema, so one cause makes one message. A worker holds a message until `leased_until`;
     if it is killed, the lease expires and another worker takes the message. `waiting_since` is the
-    first of its `postponements`.
+    first of its `postponements`. Only workers of its lane take it.
     """
 
     schema_name = models.CharField(max_length=63, blank=True)
     topic = models.CharField(max_length=60)
+    # The value in the database is for the previous release, which writes no lane.
+    lane = models.CharField(
+        max_length=20,
+        choices=[(lane.value, lane.value) for lane in Lane],
+        db_default=Lane.PEOPLE.value,
+    )
     key = models.CharField(max_length=200)
     payload = models.JSONField(default=dict)
     created_at = models.DateTimeField()
@@ -38,6 +46,11 @@ class OutboxMessage(models.Model):
             models.Index(
                 fields=["due_at"],
                 name="outbox_due",
+                condition=models.Q(finished_at__isnull=True, dead_at__isnull=True),
+            ),
+            models.Index(
+                fields=["lane", "due_at"],
+                name="outbox_due_in_lane",
                 condition=models.Q(finished_at__isnull=True, dead_at__isnull=True),
             ),
             models.Index(

@@ -1,26 +1,35 @@
-"""The Celery task that delivers outbox messages."""
+"""The Celery task that delivers outbox messages of a lane."""
+
+import time
 
 from celery import shared_task
 from django.utils import timezone
 
 from core.outbox.delivery import SEND_DUE, batch_wakeups, call_worker, deliver_due
+from core.outbox.lanes import Lane
 
-# A task must end before the broker's visibility timeout and then send it again; the next task
-# continues.
+# No message is begun later, so that the time limit of the task leaves enough for the last one.
+SECONDS_PER_TASK = 30
 MESSAGES_PER_TASK = 100
 
 
 @shared_task(name=SEND_DUE)
-def send_due() -> int:
-    """Deliver due messages, at most `MESSAGES_PER_TASK`; returns how many were taken.
+def send_due(lane: str) -> int:
+    """Deliver due messages of the lane for `SECONDS_PER_TASK`; returns how many were taken.
 
     A worker that finds a message wakes one more worker, so that all workers share a long queue.
-    Messages that handlers enqueue do not wake a worker each: this loop delivers them.
+    Messages that handlers enqueue in this lane do not wake a worker each: this loop delivers them.
+    Ended by one of its bounds, it wakes a worker that continues.
     """
+    ends_at = time.monotonic() + SECONDS_PER_TASK
+    chosen = Lane(lane)
     taken = 0
     with batch_wakeups():
-        while taken < MESSAGES_PER_TASK and deliver_due(now=timezone.now(), limit=1):
+        while deliver_due(now=timezone.now(), limit=1, lane=chosen):
             if not taken:
-                call_worker()
+                call_worker(chosen)
             taken += 1
+            if taken == MESSAGES_PER_TASK or time.monotonic() > ends_at:
+                call_worker(chosen)
+                break
     return taken

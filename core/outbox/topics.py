@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.outbox.lanes import Lane
+
 Payload = Mapping[str, Any]
 Handler = Callable[[Payload, datetime], None]
 
@@ -40,6 +42,7 @@ class Topic:
 
     name: str
     handler: Handler
+    lane: Lane
     max_attempts: int
     longest_wait: timedelta
 
@@ -48,13 +51,24 @@ _topics: dict[str, Topic] = {}
 
 
 def handler(
-    name: str, *, max_attempts: int = 12, longest_wait: timedelta = LONGEST_WAIT
+    name: str,
+    *,
+    lane: Lane = Lane.PEOPLE,
+    max_attempts: int = 12,
+    longest_wait: timedelta = LONGEST_WAIT,
 ) -> Callable[[Handler], Handler]:
-    """Register the handler of a topic; it must be safe to run it twice for one message."""
+    """Register the handler of a topic; it must be safe to run it twice for one message.
+
+    A handler that calls an outside service, renders or takes long names its lane.
+    """
 
     def register(handler: Handler) -> Handler:
         _topics[name] = Topic(
-            name=name, handler=handler, max_attempts=max_attempts, longest_wait=longest_wait
+            name=name,
+            handler=handler,
+            lane=lane,
+            max_attempts=max_attempts,
+            longest_wait=longest_wait,
         )
         return handler
 

@@ -3,6 +3,7 @@
 import http.client
 import socket
 
+from mtp import workers
 from mtp.supervisor.process_group import ProcessGroup, Program
 from mtp.supervisor.settings import venv_python
 from mtp.supervisor.state import CHECKOUT
@@ -86,19 +87,13 @@ def launch_autotask_standin(group: ProcessGroup, environment: dict[str, str]) ->
     return {"AUTOTASK_BASE_URL": f"http://127.0.0.1:{port}/atservicesrest"}
 
 
-def launch_worker_and_beat(group: ProcessGroup, environment: dict[str, str]) -> None:
-    """Launches the Celery worker and the schedule; both wait for the broker."""
-    # Gossip and mingle are for fleets of workers; without them the start is a second faster.
-    worker = [
-        "worker",
-        "--concurrency=2",
-        "--without-gossip",
-        "--without-mingle",
-        "--loglevel=INFO",
-    ]
+def launch_workers_and_beat(group: ProcessGroup, environment: dict[str, str]) -> None:
+    """Launches a Celery worker for each pool, and the schedule; all wait for the broker."""
     schedule = f"--schedule={group.state.directory / 'beat-schedule'}"
-    beat = ["beat", schedule, "--pidfile=", "--loglevel=INFO"]
-    for name, label, arguments in (("worker", "Worker", worker), ("beat", "Schedule", beat)):
+    programs = {"beat": ("Schedule", ["beat", schedule, "--pidfile=", "--loglevel=INFO"])}
+    for pool in workers.POOLS:
+        programs[f"worker-{pool}"] = (f"Worker of {pool}", workers.arguments(pool))
+    for name, (label, arguments) in programs.items():
         group.launch(
             _python(name, label, "celery", "-A", "mtp", *arguments, environment=environment)
         )

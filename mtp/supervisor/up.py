@@ -10,7 +10,7 @@ from mtp.supervisor.product import (
     launch_autotask_standin,
     launch_stripe_standin,
     launch_web,
-    launch_worker_and_beat,
+    launch_workers_and_beat,
 )
 from mtp.supervisor.services import start_services
 from mtp.supervisor.settings import development_environment, handed_on, venv_python
@@ -52,7 +52,7 @@ def run_product(group: ProcessGroup) -> None:
         launch_web(group, environment, listener)
         logins = _load_demo(group, environment)
         _await_servers(group)
-        launch_worker_and_beat(group, environment)
+        launch_workers_and_beat(group, environment)
         group.state.announce(address=origin)
         _welcome(group, origin, logins)
         with handed_on(environment):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Q
 
+from core.outbox.lanes import Lane
 from tenants.alerts.mails import Section, queue_alert_mail, worst_first
 from tenants.alerts.readers import Reader, readers
 from tenants.models import Alert, AlertMailPreference
@@ -51,6 +52,7 @@ def _send(reader: Reader, *, day: date, now: datetime) -> bool:
         subject=_subject(sections),
         sections=sections,
         now=now,
+        lane=Lane.DOCUMENTS,
     )
     return True
 

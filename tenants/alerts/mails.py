@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from core.mail import queue_mail
+from core.outbox.lanes import Lane
 from tenants.alerts.readers import Reader, readers
 from tenants.models import Alert, AlertMailPreference
 
@@ -62,7 +63,13 @@ def worst_first(alerts: Sequence[Alert]) -> list[Alert]:
 
 
 def queue_alert_mail(
-    *, reader: Reader, key: str, subject: str, sections: Sequence[Section], now: datetime
+    *,
+    reader: Reader,
+    key: str,
+    subject: str,
+    sections: Sequence[Section],
+    now: datetime,
+    lane: Lane = Lane.PEOPLE,
 ) -> None:
     """Queue a mail of these sections, with times in the reader's time zone."""
     context = {
@@ -80,4 +87,5 @@ def queue_alert_mail(
         text=render_to_string("tenants/mail/alerts.txt", context),
         html=render_to_string("tenants/mail/alerts.html", context),
         now=now,
+        lane=lane,
     )

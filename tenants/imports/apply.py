@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, handler
 from tenants.imports.dry_run import save_refused_lines
 from tenants.imports.file_reading import read_table
@@ -16,7 +17,7 @@ from tenants.models import ImportRun, Organization
 LINES_PER_BATCH = 5_000
 
 
-@handler(APPLY_TOPIC)
+@handler(APPLY_TOPIC, lane=Lane.IMPORTS)
 def apply_import(payload: Payload, now: datetime) -> None:
     """Add the good lines of a confirmed import; a repeated call changes nothing.
 

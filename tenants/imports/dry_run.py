@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, handler
 from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import Refusal, import_kind
@@ -13,7 +14,7 @@ from tenants.models import ImportRun, RefusedLine
 _ROWS_A_STATEMENT = 5_000
 
 
-@handler(CHECK_TOPIC)
+@handler(CHECK_TOPIC, lane=Lane.IMPORTS)
 def check_import(payload: Payload, now: datetime) -> None:
     """Check every line of an import in state CHECKING; a repeated call changes nothing.
 

@@ -11,6 +11,7 @@ from accounts.providers import current_provider
 from core.actors import Actor
 from core.months import Month, last_finished_day
 from core.outbox.delivery import enqueue
+from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, Postpone, handler
 from core.schema import connection
 from integrations.autotask.api.client import Client
@@ -90,7 +91,7 @@ def request_nightly_run(*, now: datetime) -> SyncRun | None:
     return run
 
 
-@handler(TOPIC, longest_wait=LONGEST_RUN + RETRY_AFTER)
+@handler(TOPIC, lane=Lane.PSA, longest_wait=LONGEST_RUN + RETRY_AFTER)
 def work_on_run(payload: Payload, now: datetime) -> None:
     """Work on a slice of a run. Raises `Postpone` until the run is finished."""
     again_at = run_slice(run_id=payload["run"], now=now)

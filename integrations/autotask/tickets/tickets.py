@@ -15,6 +15,7 @@ from django.conf import settings as portal
 from django.db import transaction
 
 from core.outbox.delivery import NewMessage, enqueue_all
+from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, Postpone, handler
 from core.schema import current_schema
 from integrations.autotask.api.client import Client
@@ -100,7 +101,7 @@ def _enqueue(topic: str, tickets: Iterable[AlertTicket], *, now: datetime) -> No
     enqueue_all(messages=messages, now=now)
 
 
-@handler(OPEN_TOPIC)
+@handler(OPEN_TOPIC, lane=Lane.PSA)
 def open_ticket(payload: Payload, now: datetime) -> None:
     """Create the alert's ticket, unless it exists or the alert is resolved. Raises `Postpone`."""
     ticket = AlertTicket.objects.get(pk=payload["ticket"])
@@ -123,7 +124,7 @@ def open_ticket(payload: Payload, now: datetime) -> None:
         _enqueue(RESOLVE_TOPIC, [ticket], now=now)
 
 
-@handler(RESOLVE_TOPIC)
+@handler(RESOLVE_TOPIC, lane=Lane.PSA)
 def resolve_ticket(payload: Payload, now: datetime) -> None:
     """Write the resolution to the alert's ticket, if Autotask has one. Raises `Postpone`.
 
