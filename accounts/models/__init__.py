@@ -2,6 +2,7 @@
 
 from accounts.models.api_keys import ApiKey
 from accounts.models.invitations import Invitation
+from accounts.models.issued_documents import HighestId, IssuedDocument
 from accounts.models.packages import Offer, OfferPrice, Package, PackagePrice
 from accounts.models.people import (
     OPERATIONS_PROVIDER_KEY,
@@ -15,7 +16,9 @@ __all__ = [
     "OPERATIONS_PROVIDER_KEY",
     "ApiKey",
     "Domain",
+    "HighestId",
     "Invitation",
+    "IssuedDocument",
     "Offer",
     "OfferPrice",
     "Package",

@@ -25,6 +25,7 @@ class Provider(TenantMixin):  # type: ignore[misc]
         PROVISIONING = "provisioning", "Being set up"
         ACTIVE = "active", "Active"
         FAILED = "failed", "Set-up failed"
+        RESTORING = "restoring", "Being restored from a backup"
 
     class DisplayLocale(models.TextChoices):
         """How its pages, mails and documents show dates, times, numbers and money."""

@@ -9,14 +9,13 @@ from django.db.models import Sum
 from accounts.providers import current_provider
 from billing import topics
 from billing.corrections.credit_amounts import Split
-from billing.invoicing.numbering import take_numbers
+from billing.invoicing.numbering import CREDIT_NOTE_NUMBERS, register, take_numbers
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.money import format_money
 from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
 
-CREDIT_NOTE_NUMBERS = "credit_note"
 COPIED_FROM_INVOICE = (
     "currency", "tax_name", "tax_rate", "billing_time_zone", "seller", "buyer",
 )  # fmt: skip
@@ -69,6 +68,7 @@ def issue_note(
         issued_by_id=actor.id,
         issued_by_name=actor.name[:200],
     )
+    register(series=CREDIT_NOTE_NUMBERS, first=number, documents=[note])
     CreditNoteLine.objects.bulk_create(
         CreditNoteLine(
             credit_note=note,
@@ -79,12 +79,8 @@ def issue_note(
         )
         for position, line in enumerate(note_lines, start=1)
     )
-    enqueue(
-        topic=topics.CREDIT_NOTE,
-        key=f"credit_note:{note.pk}",
-        payload={"credit_note_id": note.pk},
-        now=now,
-    )
+    payload = {"credit_note_id": note.pk}
+    enqueue(topic=topics.CREDIT_NOTE, key=f"credit_note:{note.pk}", payload=payload, now=now)
     audit.record(
         actor=actor,
         action="credit_note.issued",

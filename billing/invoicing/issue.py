@@ -10,13 +10,12 @@ from accounts.models import Provider
 from billing import topics
 from billing.choices import Collection
 from billing.customer.profile import buyer
-from billing.invoicing.numbering import take_numbers
+from billing.invoicing.numbering import INVOICE_NUMBERS, register, take_numbers
 from billing.models import BillingProfile, Contract, Invoice
 from billing.rating.rate_month import InvoiceDraft, LineDraft
 from core.months import Month
 from core.outbox.delivery import NewMessage
 
-INVOICE_NUMBERS = "invoice"
 COPY_LINES = """
     COPY billing_invoiceline
         (invoice_id, position, kind, description, organization_id, organization_name, metric,
@@ -59,7 +58,6 @@ def issue_invoices(
         "buyer": buyer(provider=provider, profile=profile),
         "contract_summary": contract.summary(),
     }
-    today = now.astimezone(zone).date()
     # A charge to the card is due at once.
     days_to_pay = {Collection.AUTOMATIC: 0, Collection.BY_INVOICE: contract.payment_terms_days}
     invoices = [
@@ -71,11 +69,12 @@ def issue_invoices(
             subtotal_minor=draft.subtotal_minor,
             tax_minor=draft.tax_minor,
             total_minor=draft.total_minor,
-            due_date=today + timedelta(days=days_to_pay[draft.collection]),
+            due_date=now.astimezone(zone).date() + timedelta(days=days_to_pay[draft.collection]),
         )
         for index, draft in enumerate(drafts)
     ]
     Invoice.objects.bulk_create(invoices)
+    register(series=INVOICE_NUMBERS, first=first, documents=invoices)
     _copy_lines(
         (invoice, position, line)
         for invoice, draft in zip(invoices, drafts, strict=True)

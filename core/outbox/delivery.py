@@ -33,6 +33,10 @@ _LEASE = """
             AND (leased_until IS NULL OR leased_until <= %(instant)s)
             AND (%(schema)s::text IS NULL OR schema_name = %(schema)s)
             AND (%(lane)s::text IS NULL OR lane = %(lane)s)
+            AND NOT EXISTS (
+                SELECT FROM outbox_outboxpause pause
+                WHERE pause.schema_name = outbox_outboxmessage.schema_name
+            )
         ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox_outboxmessage message

@@ -62,3 +62,14 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic} {self.key}"
+
+
+class OutboxPause(models.Model):
+    """A schema whose messages are not delivered for now, with the reason."""
+
+    schema_name = models.CharField(max_length=63, primary_key=True)
+    reason = models.CharField(max_length=200)
+    paused_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.schema_name}: {self.reason}"

@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.models import Provider
 from core.outbox.delivery import FIRST_RETRY, LONGEST_RETRY, deliver_due, enqueue, try_again
 from core.outbox.models import OutboxMessage
+from core.outbox.pauses import pause, resume
 from core.outbox.topics import Postpone, _topics, handler
 from core.schema import current_schema, provider_schema
 
@@ -300,3 +301,19 @@ def test_the_handler_gets_the_payload_that_was_enqueued(db: None, notebook: Note
     enqueue(topic=TOPIC, key="json", payload=payload, now=NOON)
     deliver_due(now=NOON)
     assert notebook.calls[0][0] == payload
+
+
+def test_a_paused_schema_sends_nothing_until_it_resumes(
+    notebook: Notebook, north: Provider, south: Provider
+) -> None:
+    for provider in (north, south):
+        with provider_schema(provider):
+            enqueue(topic=TOPIC, key="1", payload={}, now=NOON)
+    pause(schema=north.schema_name, reason="restored", now=NOON)
+
+    deliver_due(now=NOON)
+
+    assert [schema for _, schema in notebook.calls] == [south.schema_name]
+    resume(schema=north.schema_name)
+    deliver_due(now=NOON)
+    assert [schema for _, schema in notebook.calls] == [south.schema_name, north.schema_name]
