@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Provider
+from billing.contracts.billed_periods import adopt_earlier_agreement
 from billing.contracts.renewals import Renewal, TermEnd, renewal_of
 from billing.customer.contact_mail import mail_contacts
 from billing.formatting import date_text, local_date
@@ -19,6 +20,7 @@ from core.schema import provider_schema
 def remind(*, provider: Provider, now: datetime) -> None:
     """Mail a card's expiry and a contract's renewal or end, each once; safe to repeat."""
     with provider_schema(provider):
+        adopt_earlier_agreement(provider=provider, now=now)
         warn_of_expiry(provider=provider, now=now)
         give_notice(provider=provider, now=now)
 

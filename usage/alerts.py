@@ -15,13 +15,13 @@ from usage.models import OrganizationCounter
 
 
 @rule("caps")
-def caps(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - the signature of a rule
+def caps(*, now: datetime) -> Iterator[Condition]:
     """A condition for every organization at its cap or free allowance, or within ten of its cap.
 
     Reached and near are separate causes: administrators who know that a cap is near still get the
     alert that it is reached.
     """
-    free_user_limit = MeteringPolicy.objects.current().free_user_limit
+    free_user_limit = MeteringPolicy.objects.free_user_limit_at(now)
     counters = (
         OrganizationCounter.objects.filter(metric=Metric.USERS, organization__removed_at=None)
         .annotate(users=F("count"), user_cap=F("organization__user_cap"))

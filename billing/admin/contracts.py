@@ -139,9 +139,9 @@ class ContractAdmin(BillingAdmin):
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Call the domain, which copies the package, lifts the allowance and logs."""
         agree_contract(
+            provider=current_provider(),
             contract=obj,
             package=form.cleaned_data["package"],
-            currency=current_provider().currency,
             actor=actor_of(request),
             now=timezone.now(),
         )

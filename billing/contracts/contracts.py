@@ -1,19 +1,20 @@
 """Making contracts: pay as you go with the first card, or as operations agreed one."""
 
-from datetime import date, datetime
+from datetime import datetime
+from decimal import Decimal
 
-from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.models import Package, PackagePrice
+from accounts.models import Package, Provider
 from billing import topics
 from billing.choices import ContractKind
-from billing.models import Contract, MonthClose
+from billing.contracts.billed_periods import update_billed_periods
+from billing.contracts.offers import Offer
+from billing.models import AgreementAcceptance, Contract, MonthClose, PaymentMethod
 from core.actors import Actor
-from core.months import Month
+from core.months import Month, day_starts_at
 from core.outbox.delivery import enqueue
 from tenants import audit
-from tenants.models import MeteringPolicy
 from usage.ledger.month_freeze import LOCK_LEDGER
 
 
@@ -21,56 +22,74 @@ class MonthsClosed(Exception):
     """The contract would begin in a closed month. The message is shown to the user."""
 
 
-class NothingOffered(Exception):
-    """No offered package has a price in the provider's currency."""
-
-
-def begin_pay_as_you_go(
-    *, month: Month, currency: str, today: date, actor: Actor, now: datetime
+def begin_billing(
+    *,
+    provider: Provider,
+    offer: Offer,
+    acceptance: AgreementAcceptance,
+    actor: Actor,
+    now: datetime,
 ) -> Contract:
-    """Make a contract at today's list price of the default package, from the month's first day.
+    """Bill usage from `now` on by the accepted contract, one agreed before or a new one.
 
-    The default is the first offered package with a price in the currency. The month in which the
-    first card is put on file is billed as a whole, by its high-water mark. Raises `NothingOffered`.
+    A new contract is pay-as-you-go and covers this month, whose earlier usage stays free. Contracts
+    that begin later are billed from their beginning. Runs in the transaction of the card.
     """
-    price = (
-        PackagePrice.objects.filter(
-            package__is_offered=True, currency=currency, valid_from__lte=today
-        )
-        .select_related("package")
-        .order_by("package_id", "-valid_from")
-        .first()
-    )
-    if price is None:
-        raise NothingOffered(f"No package is offered in {currency}.")
-    package: Package = price.package
-    contract = Contract.objects.create(
-        kind=ContractKind.PAY_AS_YOU_GO,
+    contract = _contract_of(offer) or Contract(
+        kind=offer.kind,
         term=Contract.Term.MONTHLY,
-        package_id=package.pk,
-        package_name=package.name,
-        package_contents=package.contents,
-        metric=package.metric,
-        currency=currency,
-        unit_price=price.unit_price,
-        starts_on=month.first_day,
-        automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
-        payment_terms_days=settings.INVOICE_TERMS_DAYS,
-        agreed_at=now,
-        agreed_by_name=actor.name[:200],
+        package_id=offer.package_id,
+        package_name=offer.package_name,
+        package_contents=offer.package_contents,
+        metric=offer.metric,
+        currency=offer.currency,
+        unit_price=Decimal(offer.unit_price),
+        starts_on=Month.of(now, provider.billing_zone()).first_day,
+        automatic_limit_minor=offer.automatic_limit_minor,
+        payment_terms_days=offer.payment_terms_days,
+        agreed_at=acceptance.accepted_at,
+        agreed_by_name=acceptance.accepted_by_name,
     )
-    request_contract_document(contract=contract, now=now)
+    is_new = contract.pk is None
+    contract.billed_from = now
+    contract.save()
+    acceptance.contract = contract
+    acceptance.save(update_fields=["contract"])
+    audit.record(
+        actor=actor,
+        action="contract.begun",
+        subject=str(contract),
+        after=contract.summary() | {"billed_from": now.isoformat()},
+        now=now,
+    )
+    if is_new:
+        request_contract_document(contract=contract, now=now)
     return contract
+
+
+def _contract_of(offer: Offer) -> Contract | None:
+    return None if offer.contract_id is None else Contract.objects.get(pk=offer.contract_id)
+
+
+def bill_later_contracts(*, provider: Provider, actor: Actor, now: datetime) -> None:
+    """Let a new card pay for the contracts that waited for one and begin later."""
+    for contract in Contract.objects.filter(billed_from=None):
+        starts_at = day_starts_at(day=contract.starts_on, zone=provider.billing_zone())
+        if starts_at > now:
+            contract.billed_from = starts_at
+            contract.save(update_fields=["billed_from"])
+    update_billed_periods(provider=provider, actor=actor, now=now)
 
 
 @transaction.atomic
 def agree_contract(
-    *, contract: Contract, package: Package, currency: str, actor: Actor, now: datetime
+    *, provider: Provider, contract: Contract, package: Package, actor: Actor, now: datetime
 ) -> Contract:
     """Save a contract that operations agreed with the provider, with a copy of its package.
 
-    An invoice agreement lifts the free allowance at once, as a card does. Waits for a running close
-    and raises `MonthsClosed` if the contract would have billed a closed month.
+    It bills usage from its beginning, and lifts the free allowance then and not earlier; without a
+    commitment, an invoice agreement or a card on file, only once a card pays for it. Waits for a
+    running close and raises `MonthsClosed` if the contract would have billed a closed month.
     """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_LEDGER)
@@ -81,10 +100,14 @@ def agree_contract(
     contract.package_name = package.name
     contract.package_contents = package.contents
     contract.metric = package.metric
-    contract.currency = currency
+    contract.currency = provider.currency
     contract.agreed_at = now
     contract.agreed_by_name = actor.name[:200]
+    is_owed = contract.kind == ContractKind.COMMITTED or contract.invoice_agreement
+    if is_owed or PaymentMethod.objects.current():
+        contract.billed_from = day_starts_at(day=contract.starts_on, zone=provider.billing_zone())
     contract.save()
+    update_billed_periods(provider=provider, actor=actor, now=now)
     request_contract_document(contract=contract, now=now)
     audit.record(
         actor=actor,
@@ -93,31 +116,7 @@ def agree_contract(
         after=contract.summary(),
         now=now,
     )
-    if contract.invoice_agreement:
-        lift_free_allowance(actor=actor, now=now)
     return contract
-
-
-@transaction.atomic
-def lift_free_allowance(*, actor: Actor, now: datetime) -> None:
-    """Remove the limit of free users, because the provider now pays. Safe to repeat."""
-    with connection.cursor() as cursor:
-        # A close changes the same row: lock in its order, the ledger first.
-        cursor.execute(LOCK_LEDGER)
-    policy = MeteringPolicy.objects.current()
-    if policy.free_user_limit is None:
-        return
-    limit, policy.free_user_limit = policy.free_user_limit, None
-    policy.free_until = now
-    policy.save(update_fields=["free_user_limit", "free_until"])
-    audit.record(
-        actor=actor,
-        action="free_allowance.lifted",
-        subject="Users per organization",
-        before={"free_user_limit": limit},
-        after={"free_user_limit": None},
-        now=now,
-    )
 
 
 def request_contract_document(*, contract: Contract, now: datetime) -> None:

@@ -9,16 +9,14 @@ from core.months import Month
 from tenants.models import MeteringPolicy
 
 
-def billed_contract(month: Month) -> Contract | None:
+def billed_contract(month: Month, policy: MeteringPolicy | None = None) -> Contract | None:
     """The contract that bills the month; None inside the free allowance.
 
     Without a card or an invoice agreement, only a commitment is owed. A month that ended before
-    either existed stays free, however late it is closed.
+    either existed stays free, however late it is closed. The policy is read if it is not given.
     """
     contract = Contract.objects.current(month)
-    if contract is None or contract.kind == ContractKind.COMMITTED:
-        return contract
-    return None if was_free(month) else contract
+    return None if contract is None or _is_free(month, contract, policy) else contract
 
 
 def billed_contracts(months: Iterable[Month]) -> dict[Month, Contract | None]:
@@ -28,15 +26,25 @@ def billed_contracts(months: Iterable[Month]) -> dict[Month, Contract | None]:
     billed: dict[Month, Contract | None] = {}
     for month in months:
         contract = next((one for one in contracts if one.covers(month.first_day)), None)
-        is_owed = contract is not None and contract.kind == ContractKind.COMMITTED
-        billed[month] = contract if is_owed or not was_free(month, policy) else None
+        is_free = contract is None or _is_free(month, contract, policy)
+        billed[month] = None if is_free else contract
     return billed
 
 
-def was_free(month: Month, policy: MeteringPolicy | None = None) -> bool:
-    """Whether the provider was inside the free allowance until the month ended."""
+def was_free(month: Month) -> bool:
+    """Whether the month has a contract and is not billed by it."""
+    contract = Contract.objects.current(month)
+    return contract is not None and _is_free(month, contract)
+
+
+def _is_free(month: Month, contract: Contract, policy: MeteringPolicy | None = None) -> bool:
+    if contract.kind == ContractKind.COMMITTED:
+        return False
+    month_ends_at = month.ends_at(current_provider().billing_zone())
+    if contract.billed_from is not None:
+        return contract.billed_from >= month_ends_at
+    # Agreed before billed periods existed: free while the limit was there.
     policy = policy or MeteringPolicy.objects.current()
     if policy.free_user_limit is not None:
         return True
-    month_ends_at = month.ends_at(current_provider().billing_zone())
     return policy.free_until is not None and policy.free_until >= month_ends_at

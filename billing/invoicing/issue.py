@@ -51,7 +51,7 @@ def issue_invoices(
         "tax_name": profile.tax_name if profile else "",
         "tax_rate": profile.tax_rate if profile else 0,
         "issued_at": now,
-        "period_starts_at": month.starts_at(zone),
+        "period_starts_at": contract.billed_start(month, zone),
         "period_ends_at": (last_month or month).ends_at(zone),
         "billing_time_zone": provider.billing_time_zone,
         "seller": settings.SELLER,

@@ -25,7 +25,7 @@ START_RUN = """
     ON CONFLICT (month) DO NOTHING
 """
 FIRST_AND_CLOSED = """
-    SELECT least((SELECT min(month) FROM usage_monthlyusage),
+    SELECT least((SELECT min(month) FROM usage_monthlyusage WHERE high_water_mark > 0),
                  (SELECT min(starts_on) FROM billing_contract)),
            array(SELECT month FROM billing_monthclose WHERE issued_at IS NOT NULL)
 """

@@ -1,5 +1,6 @@
 """Models of contracts, invoices, payments and corrections, in each provider's schema."""
 
+from billing.models.agreements import AgreementAcceptance
 from billing.models.chargebacks import Chargeback
 from billing.models.contract_documents import ContractDocument, RenewalNotice, TermsAcceptance
 from billing.models.contracts import BillingProfile, Contract
@@ -18,6 +19,7 @@ from billing.models.payments import ChargeAttempt, Payment, PaymentMethod, Webho
 from billing.models.reconciliation import PaymentDifference
 
 __all__ = [
+    "AgreementAcceptance",
     "BillingProfile",
     "ChargeAttempt",
     "Chargeback",

@@ -1,7 +1,8 @@
 """The billing profile of a provider and its contracts."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -81,7 +82,9 @@ class Contract(models.Model):
 
     Package name, metric and price are copied, so a later change of the package changes no contract.
     The contract that is active on the first day of a month bills the month. `invoice_agreement`:
-    invoices are mailed, not charged to a card. Invoices below `automatic_limit_minor` are charged
+    invoices are mailed, not charged to a card. Usage is billed from `billed_from` on: the first
+    instant of its first month, or the instant at which a card began to pay for it; None while no
+    card does. Invoices below `automatic_limit_minor` are charged
     automatically. Without `ends_on` it renews after each term (`billing.contracts.renewals`).
     """
 
@@ -110,6 +113,7 @@ class Contract(models.Model):
         blank=True,
         help_text="The first day not covered. Empty: it renews itself, term after term.",
     )
+    billed_from = models.DateTimeField(null=True, blank=True, editable=False)
     agreed_at = models.DateTimeField(null=True)
     agreed_by_name = models.CharField(max_length=200, blank=True, default="", db_default="")
     invoice_agreement = models.BooleanField(default=False)
@@ -136,6 +140,11 @@ class Contract(models.Model):
     def covers(self, day: date) -> bool:
         """Whether the contract is active on this day; `ends_on` is the first day after it."""
         return self.starts_on <= day and (self.ends_on is None or self.ends_on > day)
+
+    def billed_start(self, month: Month, zone: ZoneInfo) -> datetime:
+        """The instant from which it bills the month: its first one, or `billed_from` inside it."""
+        starts_at = month.starts_at(zone)
+        return max(starts_at, self.billed_from) if self.billed_from else starts_at
 
     @property
     def unit(self) -> str:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db.models.functions import Coalesce
 
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from billing.contracts.free_allowance import billed_contract
 from billing.contracts.prepaid import prepaid_within
 from billing.models import Contract
 from billing.planning.forecast import (
@@ -16,12 +18,11 @@ from billing.planning.forecast import (
     allowance_ahead,
     bill_forecast,
     commitment,
-    running_contract,
 )
 from core.charts import Chart, Limit
 from core.metrics import Metric
 from core.months import MONTHS_OF_A_YEAR
-from tenants.models import MeteringPolicy
+from tenants.models import MeteringPolicy, free_limit_at
 from usage.forecast.active_users_months import (
     ActiveForecast,
     ActiveFound,
@@ -53,10 +54,8 @@ class ForecastRequest:
     def of(cls, request: PortalRequest, *, now: datetime) -> "ForecastRequest":
         """The running month; of the metric in the address, or of the billed one."""
         instant = Instant.of(now, request.provider.billing_zone())
-        free_user_limit, packs = MeteringPolicy.objects.values_list(
-            "free_user_limit", Coalesce(prepaid_within(month=instant.month), 0)
-        ).get()
-        contract = running_contract(month=instant.month, free_user_limit=free_user_limit)
+        policy, free_user_limit, packs = _policy(instant)
+        contract = billed_contract(instant.month, policy)
         billed = Metric(contract.metric) if contract else None
         wanted = request.GET.get("metric", "")
         basis = Metric(wanted) if wanted in Metric.values else billed or Metric.USERS
@@ -178,6 +177,17 @@ class ForecastResult:
             limit=one.limit,
             limit_name="Limit",
         )
+
+
+def _policy(instant: Instant) -> tuple[MeteringPolicy, int | None, int]:
+    """The metering policy, its limit at an instant, and the packs of the month; one statement."""
+    packs = Coalesce(prepaid_within(month=instant.month), 0)
+    policy: Any = MeteringPolicy.objects.annotate(
+        limit_now=free_limit_at(instant.at), packs=packs
+    ).get()
+        limit_now=free_limit_at(instant.at), packs=packs
+    ).get()
+    return policy, policy.limit_now, policy.packs
 
 
 def _committed(contract: Contract | None) -> int:

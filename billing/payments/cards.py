@@ -6,13 +6,21 @@ from django.db import connection, transaction
 
 from accounts.models import Provider
 from billing import topics
-from billing.contracts.contracts import NothingOffered, begin_pay_as_you_go, lift_free_allowance
+from billing.contracts.contracts import begin_billing, bill_later_contracts
+from billing.contracts.offers import (
+    AgreementChanged,
+    NothingOffered,
+    Offer,
+    accept_offer,
+    acceptance_of,
+    current_offer,
+)
 from billing.gateway import client as gateway
 from billing.gateway.objects import CardFacts, SetupFacts
-from billing.models import ChargeAttempt, Contract, PaymentMethod
+from billing.models import ChargeAttempt, PaymentMethod
+from billing.payments.agreement_mail import queue_agreement_mail
 from billing.payments.new_card_charges import invoices_to_charge, start_new_card_charges
 from core.actors import SYSTEM_ACTOR, Actor
-from core.months import Month
 from core.outbox.delivery import enqueue
 from tenants import audit
 from tenants.alerts.schedule import check_soon
@@ -51,14 +59,30 @@ def begin_card_setup(*, provider: Provider, actor: Actor) -> str:
     )
 
 
+def begin_paying_card_setup(
+    *, provider: Provider, offer: Offer, actor: Actor, now: datetime
+) -> str:
+    """As `begin_card_setup`, for a card that begins to pay: the person accepts `offer` with it."""
+    secret = begin_card_setup(provider=provider, actor=actor)
+    with transaction.atomic():
+        accept_offer(
+            offer=offer,
+            setup_intent_id=secret.partition("_secret_")[0],
+            actor=actor,
+            now=now,
+        )
+    return secret
+
+
 def adopt_card(*, provider: Provider, setup_intent_id: str, now: datetime) -> PaymentMethod:
     """Make the card of a SetupIntent the default, in the provider's schema.
 
     Reads the intent from Stripe: it must have succeeded, for this provider's customer, with a card
-    attached to it. In the same transaction the free allowance is lifted and the charge of every
-    outstanding invoice is queued. A repeated call returns the card as it is now: an old intent
-    never makes a replaced card the default again. Raises `CardNotAccepted` and
-    `gateway.GatewayError`.
+    attached to it. If no contract bills this month, the person must have accepted the present
+    agreement with this intent; usage is billed from `now` on, and the agreement is mailed. In the
+    same transaction the charge of every outstanding invoice is queued. A repeated call returns the
+    card as it is now: an old intent never makes a replaced card the default again. Raises
+    `CardNotAccepted` and `gateway.GatewayError`.
     """
     known = PaymentMethod.objects.filter(stripe_setup_intent_id=setup_intent_id).first()
     if known:
@@ -112,8 +136,7 @@ def _make_default(
         became_default_at=now,
         invoices_to_charge=invoices_to_charge(),
     )
-    lift_free_allowance(actor=actor, now=now)
-    _ensure_contract(provider, actor=actor, now=now)
+    _begin_billing(provider, setup_intent_id=setup_intent_id, actor=actor, now=now)
     audit.record(
         actor=actor,
         action="card.replaced" if before else "card.added",
@@ -133,27 +156,21 @@ def _make_default(
     return method
 
 
-def _ensure_contract(provider: Provider, *, actor: Actor, now: datetime) -> None:
-    """Give a provider without a contract a pay-as-you-go contract from this month's first day."""
-    local = now.astimezone(provider.billing_zone())
-    month = Month.of_day(local.date())
-    if Contract.objects.current(month):
-        return
+def _begin_billing(
+    provider: Provider, *, setup_intent_id: str, actor: Actor, now: datetime
+) -> None:
+    """Bill usage from now on as agreed, unless a contract bills this month already."""
     try:
-        contract = begin_pay_as_you_go(
-            month=month, currency=provider.currency, today=local.date(), actor=actor, now=now
-        )
-    except NothingOffered as error:
-        raise CardNotAccepted(
-            "There is no price list in your currency yet. Please contact support."
-        ) from error
-    audit.record(
-        actor=actor,
-        action="contract.begun",
-        subject=str(contract),
-        after=contract.summary(),
-        now=now,
-    )
+        offer = current_offer(provider=provider, now=now)
+        if offer is not None:
+            acceptance = acceptance_of(offer=offer, setup_intent_id=setup_intent_id)
+    except (NothingOffered, AgreementChanged) as error:
+        raise CardNotAccepted(str(error)) from error
+    if offer is not None:
+        begin_billing(provider=provider, offer=offer, acceptance=acceptance, actor=actor, now=now)
+    bill_later_contracts(provider=provider, actor=actor, now=now)
+    if offer is not None:
+        queue_agreement_mail(acceptance=acceptance, offer=offer, provider=provider, now=now)
 
 
 def settle_cards_at_stripe(*, provider: Provider, now: datetime) -> bool:

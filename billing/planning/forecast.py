@@ -3,11 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import date
 
-from billing.choices import ContractKind
 from billing.models import BillingProfile, Contract
 from billing.rating.estimates import estimate
 from billing.rating.terms import terms_of
-from core.months import Month
 from usage.forecast.active_users_months import ActiveForecast
 from usage.forecast.method import Days, days_until_over, outlook
 from usage.forecast.months import Instant, MonthForecast
@@ -43,14 +41,6 @@ class Commitment:
     committed: int
     in_use: int
     day: date | None
-
-
-def running_contract(*, month: Month, free_user_limit: int | None) -> Contract | None:
-    """Return the contract that will bill the current month; None within the free allowance."""
-    contract = Contract.objects.current(month)
-    if contract is None or contract.kind == ContractKind.COMMITTED:
-        return contract
-    return contract if free_user_limit is None else None
 
 
 def bill_forecast(

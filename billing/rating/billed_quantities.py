@@ -25,7 +25,8 @@ ACTIVE_USERS = """
     SELECT a.organization_id, o.name, %(metric)s, count(*),
            NULL, max(a.first_seen_at), NULL, '', ''
     FROM usage_activeuser a JOIN tenants_organization o ON o.id = a.organization_id
-    WHERE a.month = %(month)s
+    LEFT JOIN usage_month_counted_from c ON c.month = a.month
+    WHERE a.month = %(month)s AND (c.counted_from IS NULL OR a.first_seen_at >= c.counted_from)
     GROUP BY a.organization_id, o.name
 """
 

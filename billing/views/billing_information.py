@@ -19,6 +19,7 @@ from billing.customer.profile import profile_or_draft, save_profile
 from billing.customer.terms_of_use import accepted_terms
 from billing.formatting import local_date
 from billing.models import Contract, Invoice, PaymentMethod
+from billing.pages.agreement import shown_agreement
 from billing.reminders import expiry_of
 from core.actors import actor_of
 from core.months import Month
@@ -89,6 +90,9 @@ def _page(
     is_card_open = is_card_open or card is None
     if is_card_open:
         information = replace(information, terms=terms_form(typed=request.POST))
+    now, agreement, nothing_offered = timezone.now(), None, ""
+    if is_card_open:
+        agreement, nothing_offered = shown_agreement(provider=request.provider, now=now)
     context: dict[str, Any] = {
         "information": information,
         "card": card,
@@ -103,8 +107,11 @@ def _page(
         ],
         "stripe_js_url": settings.STRIPE_JS_URL,
         "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
-        "free_user_limit": MeteringPolicy.objects.current().free_user_limit,
+        "free_user_limit": MeteringPolicy.objects.free_user_limit_at(now),
         **_charging(request),
+        "agreement": agreement,
+        "agreement_changed": False,
+        "nothing_offered": nothing_offered,
     }
     return render(request, "billing/billing_information.html", context, status=status)
 

@@ -16,7 +16,13 @@ from billing.customer.billing_information_form import InformationForms
 from billing.customer.profile import profile_or_draft, save_profile
 from billing.customer.terms_of_use import accept_terms, accepted_terms
 from billing.gateway import client as gateway
-from billing.payments.cards import CardNotAccepted, adopt_card, begin_card_setup
+from billing.pages.agreement import shown_agreement
+from billing.payments.cards import (
+    CardNotAccepted,
+    adopt_card,
+    begin_card_setup,
+    begin_paying_card_setup,
+)
 from billing.views.billing_information import UNPROCESSABLE, terms_form
 from core.actors import actor_of
 
@@ -29,24 +35,39 @@ STRIPE_IS_AWAY = 502
 def card_setup(request: PortalRequest) -> HttpResponse:
     """Save the billing information and the accepted terms; return a client secret as JSON.
 
-    422 with the fields and their errors, and nothing saved, if the form is not valid. 502 if Stripe
-    does not answer.
+    422 with the fields and their errors, and nothing saved, if the form is not valid or the
+    agreement is not the one that was shown. 502 if Stripe does not answer.
     """
+    actor, now = actor_of(request), timezone.now()
     profile = profile_or_draft(provider=request.provider)
     information = InformationForms.of(
         profile, posted=request.POST, terms=terms_form(posted=request.POST)
     )
-    if not information.is_valid():
-        context = {"information": information, "accepted_terms": accepted_terms()}
+    agreement, nothing_offered = shown_agreement(provider=request.provider, now=now)
+    offer = agreement.offer if agreement else None
+    shown = request.POST.get("agreement", "")
+    is_changed = not nothing_offered and shown != (offer.fingerprint if offer else "")
+    if is_changed or not information.is_valid():
+        context = {
+            "information": information,
+            "accepted_terms": accepted_terms(),
+            "agreement": agreement,
+            "agreement_changed": is_changed,
+        }
         return render(
             request, "billing/_billing_information_refused.html", context, status=UNPROCESSABLE
         )
-    actor, now = actor_of(request), timezone.now()
+    if nothing_offered:
+        return JsonResponse({"error": nothing_offered}, status=UNPROCESSABLE)
     with transaction.atomic():
         save_profile(provider=request.provider, changes=information.changes(), actor=actor, now=now)
         accept_terms(actor=actor, now=now)
     try:
-        secret = begin_card_setup(provider=request.provider, actor=actor)
+        secret = (
+            begin_paying_card_setup(provider=request.provider, offer=offer, actor=actor, now=now)
+            if offer
+            else begin_card_setup(provider=request.provider, actor=actor)
+        )
     except gateway.GatewayError:
         return JsonResponse(
             {"error": "Our payment provider does not answer. Please try again in a minute."},

@@ -1,5 +1,6 @@
 """The dashboard: counts, the bill so far, what needs attention, and every organization."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q, Sum
@@ -30,7 +31,9 @@ def dashboard(request: PortalRequest) -> HttpResponse:
         return render(request, "tenants/_organizations.html", table)
     sees_money = request.user.may(Permission.VIEW_BILLING)
     now = timezone.now()
-    context = table | _counts() | (_money(request) if sees_money else {"committed_users": None})
+    context = (
+        table | _counts(now=now) | (_money(request) if sees_money else {"committed_users": None})
+    )
     context["attention_items"] = attention_items(
         sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS), now=now
     )
@@ -38,7 +41,7 @@ def dashboard(request: PortalRequest) -> HttpResponse:
     return render(request, "billing/dashboard.html", context)
 
 
-def _counts() -> dict[str, int | None]:
+def _counts(*, now: datetime) -> dict[str, int | None]:
     """Present users, devices and locations of the organizations that the user may see."""
     visible = Organization.objects.visible()
     counters = OrganizationCounter.objects.filter(organization__in=visible)
@@ -46,7 +49,7 @@ def _counts() -> dict[str, int | None]:
     return {
         "users": totals.get(Metric.USERS, 0),
         "devices": totals.get(Metric.DEVICES, 0),
-        "free_user_limit": MeteringPolicy.objects.current().free_user_limit,
+        "free_user_limit": MeteringPolicy.objects.free_user_limit_at(now),
         "locations": Location.objects.filter(organization__in=visible).count(),
     }
 

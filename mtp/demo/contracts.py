@@ -6,6 +6,7 @@ from django.conf import settings
 
 from accounts.models import Package, Provider
 from billing.choices import ContractKind
+from billing.contracts.billed_periods import update_billed_periods
 from billing.contracts.contracts import request_contract_document
 from billing.customer.addresses import address_lines
 from billing.customer.terms_of_use import accept_terms
@@ -17,7 +18,9 @@ from core.months import Month
 from mtp.demo.companies import OPERATIONS, DemoProvider
 
 
-def create_profile_and_contract(plan: DemoProvider, *, first: Month, now: datetime) -> None:
+def create_profile_and_contract(
+    plan: DemoProvider, provider: Provider, *, first: Month, now: datetime
+) -> None:
     """Create the billing profile and, for a provider with a card, the contract from `first` on."""
     package = Package.objects.get(name=plan.package)
     BillingProfile.objects.create(
@@ -46,11 +49,14 @@ def create_profile_and_contract(plan: DemoProvider, *, first: Month, now: dateti
         unit_price=plan.unit_price,
         committed_quantity=plan.committed_quantity,
         starts_on=first.first_day,
+        billed_from=first.starts_at(provider.billing_zone()),
         automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
         payment_terms_days=settings.INVOICE_TERMS_DAYS,
         agreed_at=now,
         agreed_by_name=OPERATIONS[0],
     )
+    actor = Actor(id=None, name=OPERATIONS[0])
+    update_billed_periods(provider=provider, actor=actor, now=now)
     request_contract_document(contract=contract, now=now)
 
 

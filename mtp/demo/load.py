@@ -121,7 +121,7 @@ def _load(plan: DemoProvider, *, now: datetime, report: Report) -> None:
     started_at = months[0].starts_at(zone)
     provider = _create_provider(plan, now=started_at)
     with provider_schema(provider):
-        create_profile_and_contract(plan, first=months[0], now=started_at)
+        create_profile_and_contract(plan, provider, first=months[0], now=started_at)
         if plan.has_card:
             put_card_on_file(plan, provider, now=started_at)
         organizations = [

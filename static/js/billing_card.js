@@ -14,13 +14,13 @@
   // Replace the fields with the server's, which carry its error messages. Returns whether there are any.
   function showErrors(html) {
     const answer = new DOMParser().parseFromString(html, "text/html");
-    for (const id of ["information", "terms-part"]) {
+    for (const id of ["information", "agreement-part", "terms-part"]) {
       const part = answer.getElementById(id);
       if (!part) continue;
       document.getElementById(id).replaceWith(part);
       window.htmx.process(part);
     }
-    const invalid = form.querySelector("[aria-invalid=true]");
+    const invalid = form.querySelector("[aria-invalid=true], #agreement-changed");
     if (invalid) invalid.focus();
     return Boolean(invalid);
   }
@@ -29,7 +29,7 @@
   async function clientSecret() {
     const answer = await fetch(form.dataset.setupUrl, { method: "POST", body: new FormData(form) });
     const type = answer.headers.get("Content-Type") || "";
-    if (answer.status === 422 && showErrors(await answer.text())) return null;
+    if (answer.status === 422 && !type.includes("json") && showErrors(await answer.text())) return null;
     const body = type.includes("json") ? await answer.json() : {};
     if (!answer.ok || !body.client_secret) {
       throw new Error(body.error || "Your card could not be sent. Reload the page and try again.");

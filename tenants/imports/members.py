@@ -59,7 +59,11 @@ class MemberImport(ImportKind, ABC):
             now=now,
         )
 
-    def seats(self, organization: Organization) -> RemainingSeats | None:  # noqa: ARG002 - users have a limit
+    def seats(
+        self,
+        organization: Organization,  # noqa: ARG002 - users have a limit
+        now: datetime,  # noqa: ARG002
+    ) -> RemainingSeats | None:
         """The seats that are left in the organization; None without a limit."""
         return None
 
@@ -70,7 +74,7 @@ class MemberImport(ImportKind, ABC):
         columns: Columns,
         organization: Organization,
         progress: Callable[[int], object],
-        now: datetime,  # noqa: ARG002 - only lines of activity have an instant
+        now: datetime,
     ) -> CheckResult:
         """Check each line on its own, against earlier lines, the members and the seats left."""
         sound = CheckResult()
@@ -88,7 +92,7 @@ class MemberImport(ImportKind, ABC):
                 sound.refused.append(Refusal.of(line, reason, first_line=first_line))
             if count % LINES_PER_STEP == 0:
                 progress(count)
-        result = self._against_organization(sound.good, organization)
+        result = self._against_organization(sound.good, organization, now)
         result.refused = sorted([*sound.refused, *result.refused], key=lambda refusal: refusal.line)
         return result
 
@@ -131,12 +135,12 @@ class MemberImport(ImportKind, ABC):
         return next(self.flaws(line), None)
 
     def _against_organization(
-        self, lines: list[ImportLine], organization: Organization
+        self, lines: list[ImportLine], organization: Organization, now: datetime
     ) -> CheckResult:
         """Check the lines against the members, then against the seats left, in order."""
         result = CheckResult()
         present = self._present([line.key for line in lines], organization)
-        seats = self.seats(organization)
+        seats = self.seats(organization, now)
         left = seats.left if seats else None
         for line in lines:
             if line.key in present:

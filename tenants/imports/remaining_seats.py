@@ -1,6 +1,7 @@
 """The number of users that can still be added to an organization."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.refusals import Because
@@ -20,10 +21,10 @@ class RemainingSeats:
         return None if self.limit is None else max(0, self.limit - self.count)
 
 
-def remaining_user_seats(*, organization: Organization) -> RemainingSeats:
+def remaining_user_seats(*, organization: Organization, now: datetime) -> RemainingSeats:
     """The present seats; the triggers (0002_metering.sql) decide again at each addition."""
     cap = Organization.objects.values_list("user_cap", flat=True).get(pk=organization.pk)
-    allowance = MeteringPolicy.objects.current().free_user_limit
+    allowance = MeteringPolicy.objects.free_user_limit_at(now)
     count = ManagedUser.objects.living().filter(organization=organization).count()
     if allowance is not None and (cap is None or allowance < cap):
         return RemainingSeats(count, allowance, Because.FREE_ALLOWANCE)

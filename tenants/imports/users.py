@@ -1,6 +1,7 @@
 """The import of users."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -93,9 +94,9 @@ class UserImport(MemberImport):
         except ValidationError:
             yield Reason.BAD_EMAIL
 
-    def seats(self, organization: Organization) -> RemainingSeats | None:
+    def seats(self, organization: Organization, now: datetime) -> RemainingSeats | None:
         """The seats up to the user cap or the free allowance."""
-        return remaining_user_seats(organization=organization)
+        return remaining_user_seats(organization=organization, now=now)
 
 
 register_import_kind(ImportRun.Kind.USERS, UserImport())

@@ -12,7 +12,7 @@ from tenants.models.members import (
     ManagedUser,
     MemberQuerySet,
 )
-from tenants.models.metering import MeteringPolicy
+from tenants.models.metering import BilledPeriod, MeteringPolicy, free_limit_at
 from tenants.models.organizations import (
     LARGEST_MAU_LIMIT,
     LARGEST_USER_CAP,
@@ -33,6 +33,7 @@ __all__ = [
     "AlertEvent",
     "AlertMailPreference",
     "AuditEntry",
+    "BilledPeriod",
     "CapRequest",
     "CountedRow",
     "Device",
@@ -45,4 +46,5 @@ __all__ = [
     "OrganizationQuerySet",
     "RefusedLine",
     "Severity",
+    "free_limit_at",
 ]

@@ -1,5 +1,6 @@
 """The metering policy, which the counting triggers read."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -12,15 +13,22 @@ class MeteringPolicyQuerySet(models.QuerySet["MeteringPolicy"]):
         """The current provider's row, which is created with the schema."""
         return self.get(pk=1)
 
+    def free_user_limit_at(self, instant: datetime) -> int | None:
+        """The users that each organization may have free of charge; None in a billed period.
+
+        One statement.
+        """
+        limit: int | None = self.values_list(free_limit_at(instant), flat=True).get(pk=1)
+        return limit
+
 
 class MeteringPolicy(models.Model):
     """The one row (id 1) that the counting triggers read.
 
-    `free_user_limit` is the allowance of each organization while the provider has neither a card
-    nor an invoice agreement, None afterwards; `free_until` is when that changed. `closed_through`
-    is the end of the last closed month: no event is recorded before it. `billing_time_zone` is a
-    copy for SQL of the provider's zone, which never changes; Python reads
-    `Provider.billing_zone()`.
+    `free_user_limit` is the allowance of each organization outside the billed periods
+    (`BilledPeriod`); None: no limit since `free_until`. `closed_through` is the end of the last
+    closed month: no event is recorded before it. `billing_time_zone` is a copy for SQL of the
+    provider's zone, which never changes; Python reads `Provider.billing_zone()`.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
@@ -38,3 +46,44 @@ class MeteringPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"metering in {self.billing_time_zone}"
+
+
+class BilledPeriodQuerySet(models.QuerySet["BilledPeriod"]):
+    """The billed periods of the current provider."""
+
+    def containing(self, instant: datetime) -> "BilledPeriodQuerySet":
+        """The period that contains an instant; periods do not overlap."""
+        return self.filter(
+            models.Q(ends_at=None) | models.Q(ends_at__gt=instant), starts_at__lte=instant
+        )
+
+
+class BilledPeriod(models.Model):
+    """The half-open period `[starts_at, ends_at)` in which usage is billed; without an end, open.
+
+    `billing.contracts.free_allowance` derives the rows from the contracts. The counting triggers
+    read them: outside a billed period the free allowance applies, and a month that contains
+    `starts_at` is counted from that instant on (docs/decisions/0031).
+    """
+
+    starts_at = models.DateTimeField(unique=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BilledPeriodQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="tenants_billedperiod_ends_after_start",
+                condition=models.Q(ends_at=None) | models.Q(ends_at__gt=models.F("starts_at")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"billed from {self.starts_at.isoformat()}"
+
+
+def free_limit_at(instant: datetime) -> models.Case:
+    """`MeteringPolicyQuerySet.free_user_limit_at` as an expression of the policy's row."""
+    is_billed = models.Exists(BilledPeriod.objects.containing(instant))
+    return models.Case(models.When(is_billed, then=None), default="free_user_limit")

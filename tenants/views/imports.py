@@ -121,7 +121,9 @@ def import_run(
         listing=listing,
         tabs=[("", "All", run.refused), *tabs],
         page=listing.page_of(refused.order_by("line")),
-        seats=remaining_user_seats(organization=scope.organization) if is_over_limit else None,
+        seats=remaining_user_seats(organization=scope.organization, now=timezone.now())
+        if is_over_limit
+        else None,
         peak=_new_peak_of(run, new_peak),
         sees_money=request.user.may(Permission.VIEW_BILLING),
         may_cap=request.user.may(Permission.CHANGE_CAPS),

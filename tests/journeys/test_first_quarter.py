@@ -32,7 +32,7 @@ from core.months import Month
 from core.outbox.delivery import deliver_due
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
-from tests.billing_information import BILLING_INFORMATION
+from tests.billing_information import with_agreement
 from tests.personas import Personas
 from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import set_policy
@@ -87,7 +87,8 @@ class Story:
 
     def put_card_on_file(self) -> None:
         """Add a card as a browser does: Stripe gets the card, the portal the id of the intent."""
-        setup = self.bill.post("/account/billing/card/setup/", BILLING_INFORMATION)
+        page = self.bill.get("/account/billing/card/").content.decode()
+        setup = self.bill.post("/account/billing/card/setup/", with_agreement(page))
         secret = setup.json()["client_secret"]
         intent = secret.split("_secret_")[0]
         self.stripe.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})

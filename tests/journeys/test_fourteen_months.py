@@ -46,7 +46,7 @@ from core.schema import provider_schema
 from tenants.models import Device, ManagedUser, Organization
 from tenants.organizations.lifecycle import remove_organization
 from tests.billing.conftest import BILL
-from tests.billing_information import BILLING_INFORMATION
+from tests.billing_information import with_agreement
 from tests.personas import Personas
 from tests.sandbox_fixtures import StripeStandIn
 from tests.usage.counting import add, add_devices, remove, set_policy
@@ -122,7 +122,8 @@ class Story:
         self.acme_users: list[ManagedUser] = []
 
     def put_card_on_file(self) -> None:
-        setup = self.bill.post("/account/billing/card/setup/", BILLING_INFORMATION)
+        page = self.bill.get("/account/billing/card/").content.decode()
+        setup = self.bill.post("/account/billing/card/setup/", with_agreement(page))
         secret = setup.json()["client_secret"]
         intent = secret.split("_secret_")[0]
         self.stripe.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})

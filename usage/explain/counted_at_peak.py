@@ -1,7 +1,7 @@
 """The users or devices counted at a month's peak, with their names at that time."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
@@ -59,13 +59,15 @@ def counted_at_peak(
     """
     require_provider_schema()
     event = explanation.peak.event
+    is_from_first_day = event is None and explanation.is_counted_whole
+    margin = RULES_DIFFER if is_from_first_day else timedelta(0)
     parameters: dict[str, Any] = {
         "organization_id": explanation.organization_id,
         "metric": explanation.metric.value,
         # Right after the addition that made the peak, or right before a month that carried it in.
-        "at": event.at if event else explanation.starts_at + RULES_DIFFER,
+        "at": event.at if event else explanation.starts_at + margin,
         "id": event.event_id + 1 if event else 0,
-        "before_day": None if event else explanation.month.first_day,
+        "before_day": explanation.month.first_day if is_from_first_day else None,
         "zone": explanation.zone.key,
         "search": search,
         "limit": limit,

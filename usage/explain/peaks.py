@@ -69,7 +69,8 @@ class Hour(NamedTuple):
 class Explanation:
     """A month of one organization: its peak, the second-highest peak, and the hours with events.
 
-    Instants are in UTC; `ends_at` is the first one after the month.
+    Instants are in UTC; `ends_at` is the first one after the month. If the month is not
+    `is_counted_whole`, usage is billed from `starts_at` on, and earlier events are carried in.
     """
 
     organization_id: int
@@ -78,6 +79,7 @@ class Explanation:
     zone: ZoneInfo
     starts_at: datetime
     ends_at: datetime
+    is_counted_whole: bool
     carried_in: int
     peak: LocalPeak
     second_peak: LocalPeak | None
@@ -123,6 +125,9 @@ def explain_month(
     with connection.cursor() as cursor:
         cursor.execute(EXPLAIN_MONTH, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
+    is_counted_whole = not rows or rows[-1][0] is not None
+    if not is_counted_whole:
+        starts_at = rows.pop()[2]
     local_peaks = [_local_peak(row) for row in rows if not row[0]]
     hours = tuple(
         Hour(EPOCH + timedelta(microseconds=row[10]), *row[3:8]) for row in rows if row[0]
@@ -143,6 +148,7 @@ def explain_month(
         zone=zone,
         starts_at=starts_at,
         ends_at=ends_at,
+        is_counted_whole=is_counted_whole,
         carried_in=carried_in,
         peak=peak,
         second_peak=second_peak,

@@ -53,6 +53,7 @@ def tracked(
     asked: dict[str, Any] = {
         "at": at,
         "since": at - HISTORY_DAYS * DAY,
+        "month": month.first_day,
         "month_start": month.starts_at(zone),
         "metrics": list(COUNTED),
         "visible": None if ids is None else sorted(ids),

@@ -21,8 +21,11 @@ from core.schema import require_provider_schema
 EVENTS = """
     SELECT e.organization_id, e.metric, e.id, e.delta, {at},
            date_trunc('month', {at} AT TIME ZONE p.billing_time_zone)::date,
-           e.subject_name, e.actor_name
-    FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
+           coalesce({at} < c.counted_from, false), e.subject_name, e.actor_name
+    FROM usage_usageevent e
+    JOIN tenants_meteringpolicy p ON p.id = 1
+    LEFT JOIN usage_month_counted_from c
+        ON c.month = date_trunc('month', {at} AT TIME ZONE p.billing_time_zone)::date
     WHERE e.id <= coalesce(%(through)s, e.id)
     ORDER BY e.organization_id, e.metric, {order}
 """
@@ -52,7 +55,8 @@ def replay_month(
     """The replayed month of each organization and metric that ever had an event.
 
     Reads the events up to `through_event`, or all. Late usage counts in the month that recorded it,
-    or, `with_late_usage`, at its real instant.
+    or, `with_late_usage`, at its real instant. A month in which a billed period begins is counted
+    from that instant on.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
@@ -72,10 +76,10 @@ def _replayed(
 ) -> ReplayedMonth:
     count = 0
     replayed: ReplayedMonth | None = None
-    for _, _, event_id, delta, at, month, subject_name, actor_name in events:
+    for _, _, event_id, delta, at, month, is_before, subject_name, actor_name in events:
         if month > first_day:
             break
-        if month == first_day and replayed is None:
+        if month == first_day and not is_before and replayed is None:
             replayed = ReplayedMonth(organization_id, metric, count, count, had_events=True)
         count += delta
         if replayed is not None and count > replayed.high_water_mark:

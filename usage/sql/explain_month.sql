@@ -1,5 +1,6 @@
 -- One organization's month of one metric in one pass: every local hour with events, and the two highest
--- local peaks that an addition made (docs/decisions/0009).
+-- local peaks that an addition made (docs/decisions/0009). A last row has the instant from which the
+-- month is counted, if that is not its first one.
 WITH moves AS MATERIALIZED (
     SELECT id, at, delta, count_after, subject_id, subject_name, actor_id, actor_name, via,
            lead(delta) OVER in_order AS next_delta, lead(at) OVER in_order AS next_at,
@@ -7,6 +8,8 @@ WITH moves AS MATERIALIZED (
     FROM usage_usageevent
     WHERE organization_id = %(organization_id)s AND metric = %(metric)s
         AND at >= %(earliest)s AND at < %(latest)s
+        AND at >= coalesce(
+            (SELECT counted_from FROM usage_month_counted_from WHERE month = %(first_day)s), at)
         -- The database assigns events to months, and its tzdata may differ from Python's.
         AND at AT TIME ZONE %(zone)s >= %(first_day)s AND at AT TIME ZONE %(zone)s < %(next_first_day)s
     WINDOW in_order AS (ORDER BY at, id)
@@ -32,4 +35,8 @@ UNION ALL
 SELECT false, id, at, count_after, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        next_at, times, together, subject_id, subject_name, actor_id, actor_name, via
 FROM local_peaks
+UNION ALL
+SELECT NULL, NULL, counted_from, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM usage_month_counted_from WHERE month = %(first_day)s
 ORDER BY 1, 2

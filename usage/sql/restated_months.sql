@@ -1,5 +1,6 @@
 -- Recomputes the months affected by late usage events: of each organization and metric, from the real
--- month of a late event up to the month that recorded it, with every event at its real instant.
+-- month of a late event up to the month that recorded it, with every event at its real instant. An event
+-- before the instant from which its month is counted lies, as a "month", on the day before that month.
 WITH late AS MATERIALIZED (
     SELECT e.organization_id, e.metric,
            date_trunc('month', e.effective_at AT TIME ZONE p.billing_time_zone) AS first,
@@ -14,10 +15,13 @@ WITH late AS MATERIALIZED (
     SELECT e.id, e.organization_id, e.metric, e.subject_name, e.actor_name,
            coalesce(e.effective_at, e.at) AS at,
            date_trunc('month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone)::date
-               AS month,
+               - coalesce(coalesce(e.effective_at, e.at) < c.counted_from, false)::integer AS month,
            sum(e.delta) OVER (PARTITION BY e.organization_id, e.metric
                               ORDER BY coalesce(e.effective_at, e.at), e.id) AS count
-    FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
+    FROM usage_usageevent e
+    JOIN tenants_meteringpolicy p ON p.id = 1
+    LEFT JOIN usage_month_counted_from c ON c.month = date_trunc(
+        'month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone)::date
     WHERE (e.organization_id, e.metric) IN (SELECT organization_id, metric FROM late)
 ), peaks AS (
     SELECT DISTINCT ON (organization_id, metric, month) *

@@ -6,10 +6,13 @@ WITH changed AS (
     JOIN tenants_organization o ON o.id = c.organization_id
     WHERE c.last_event_at >= %(end)s
         AND o.created_at < %(end)s AND (o.removed_at IS NULL OR o.removed_at >= %(start)s)
+), span AS (
+    SELECT coalesce((SELECT m.counted_from FROM usage_month_counted_from m
+                     WHERE m.month = %(month)s AND m.counted_from < %(end)s), %(month_start)s) AS starts_at
 ), figures AS MATERIALIZED (
     SELECT c.organization_id, m.metric, coalesce(day_end.count, 0) AS count,
            greatest(before.count, highest.count, 0) AS high_water_mark
-    FROM changed c CROSS JOIN (VALUES ('users'), ('devices')) m (metric)
+    FROM changed c CROSS JOIN (VALUES ('users'), ('devices')) m (metric) CROSS JOIN span
     LEFT JOIN LATERAL (
         SELECT e.count_after AS count FROM usage_usageevent e
         WHERE e.organization_id = c.organization_id AND e.metric = m.metric AND e.at < %(end)s
@@ -18,13 +21,13 @@ WITH changed AS (
     LEFT JOIN LATERAL (
         SELECT e.count_after AS count FROM usage_usageevent e
         WHERE e.organization_id = c.organization_id AND e.metric = m.metric
-            AND e.at < %(month_start)s
+            AND e.at < span.starts_at
         ORDER BY e.at DESC, e.id DESC LIMIT 1
     ) before ON true
     LEFT JOIN LATERAL (
         SELECT max(e.count_after) AS count FROM usage_usageevent e
         WHERE e.organization_id = c.organization_id AND e.metric = m.metric
-            AND e.at >= %(month_start)s AND e.at < %(end)s
+            AND e.at >= span.starts_at AND e.at < %(end)s
     ) highest ON true
 ), taken AS (
     INSERT INTO usage_dailysnapshot (organization_id, day, users, devices,

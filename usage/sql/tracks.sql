@@ -25,7 +25,10 @@ WITH chosen AS MATERIALIZED (
 ), month_peaks AS (
     SELECT e.organization_id, e.metric, max(greatest(e.count_after, e.count_after - e.delta)) AS peak
     FROM usage_usageevent e
-    WHERE e.at >= %(month_start)s AND e.at <= %(at)s AND e.metric = ANY (%(metrics)s)
+    WHERE e.at >= coalesce(
+            (SELECT c.counted_from FROM usage_month_counted_from c
+             WHERE c.month = %(month)s AND c.counted_from <= %(at)s), %(month_start)s)
+        AND e.at <= %(at)s AND e.metric = ANY (%(metrics)s)
         AND (%(only)s::bigint IS NULL OR e.organization_id = %(only)s)
     GROUP BY 1, 2
 )

@@ -119,7 +119,7 @@ def _cap(requested: ScopedMonth) -> int | None:
         return None
     limits = (
         requested.scope.organization.user_cap,
-        MeteringPolicy.objects.current().free_user_limit,
+        MeteringPolicy.objects.free_user_limit_at(requested.now),
     )
     return min((limit for limit in limits if limit is not None), default=None)
 

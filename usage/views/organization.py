@@ -19,10 +19,10 @@ from usage.ledger.user_months import user_months
 @scoped
 def organization_detail(request: PortalRequest, scope: OrganizationScope) -> HttpResponse:
     """Users, devices, high-water marks and the cap of one organization."""
-    zone = request.provider.billing_zone()
-    month = Month.of(timezone.now(), zone)
+    zone, now = request.provider.billing_zone(), timezone.now()
+    month = Month.of(now, zone)
     usage = organizations_with_usage(month=month).get(pk=scope.organization.pk)
-    free_user_limit = MeteringPolicy.objects.current().free_user_limit
+    free_user_limit = MeteringPolicy.objects.free_user_limit_at(now)
     limits = [limit for limit in (usage.user_cap, free_user_limit) if limit is not None]
     context = scope.context(
         usage=usage,

@@ -53,8 +53,9 @@ def _organizations(
 
 def _listing(request: PortalRequest) -> tuple[Listing, Month, int | None]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
-    month = Month.of(timezone.now(), request.provider.billing_zone())
-    free_user_limit = MeteringPolicy.objects.current().free_user_limit
+    now = timezone.now()
+    month = Month.of(now, request.provider.billing_zone())
+    free_user_limit = MeteringPolicy.objects.free_user_limit_at(now)
     return listing, month, free_user_limit
 
 

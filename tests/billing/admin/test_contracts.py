@@ -1,6 +1,6 @@
 """Operations' pages inside one provider: contracts, tax and verification."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -80,7 +80,9 @@ def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operation
     with provider_schema(scenario.provider):
         made = Contract.objects.get()
         assert (made.package_name, made.metric, made.currency) == ("Agreed", "greater", "USD")
-        assert MeteringPolicy.objects.current().free_user_limit is None
+        limits = MeteringPolicy.objects
+        assert limits.free_user_limit_at(made.billed_from) is None
+        assert limits.free_user_limit_at(made.billed_from - timedelta(microseconds=1)) == 10
         assert AuditEntry.objects.filter(action="contract.agreed").exists()
 
 
@@ -170,6 +172,7 @@ def test_a_month_closed_while_the_form_was_open_is_an_error(operations, scenario
 
 def test_a_contract_and_a_close_wait_for_each_other(scenario):
     agreed = agree_contract(
+        provider=scenario.provider,
         contract=Contract(
             kind="pay_as_you_go",
             unit_price=1,
@@ -178,7 +181,6 @@ def test_a_contract_and_a_close_wait_for_each_other(scenario):
             payment_terms_days=1,
         ),
         package=Package.objects.create(name="Agreed"),
-        currency="USD",
         actor=BILL,
         now=NOVEMBER,
     )

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from billing.contracts.contracts import lift_free_allowance
+from billing.contracts.billed_periods import update_billed_periods
 from billing.documents.invoice_content import invoice_content
 from billing.invoicing.month_close import close_month
-from billing.models import Invoice
+from billing.models import Contract, Invoice
 from core.actors import SYSTEM_ACTOR
 from core.months import Month
 from tenants.models import MeteringPolicy
@@ -49,7 +49,8 @@ def test_a_month_that_ended_before_the_first_card_stays_free_when_closed_late(sc
     MeteringPolicy.objects.update(free_user_limit=10)
     scenario.organization(users=9)
 
-    lift_free_allowance(actor=SYSTEM_ACTOR, now=NOVEMBER)
+    Contract.objects.update(billed_from=NOVEMBER)
+    update_billed_periods(provider=scenario.provider, actor=SYSTEM_ACTOR, now=NOVEMBER)
     october = close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
     november = close_month(
         provider=scenario.provider, month=OCTOBER.next, now=NOVEMBER + timedelta(days=31)

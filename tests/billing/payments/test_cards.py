@@ -8,12 +8,14 @@ import pytest
 from django.db import connection
 
 from accounts.models import Package, PackagePrice
+from billing.contracts.offers import current_offer
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Contract, PaymentMethod
 from billing.payments.cards import (
     CardNotAccepted,
     adopt_card,
     begin_card_setup,
+    begin_paying_card_setup,
     customer_of,
     settle_cards_at_stripe,
 )
@@ -24,8 +26,13 @@ from tenants.users.membership import add_member
 from tests.billing.conftest import BILL, NOVEMBER
 
 
-def set_up(scenario, provider=None, card="pm_card_visa"):
-    secret = begin_card_setup(provider=provider or scenario.provider, actor=BILL)
+def set_up(scenario, provider=None, card="pm_card_visa", offer=None):
+    owner = provider or scenario.provider
+    secret = (
+        begin_paying_card_setup(provider=owner, offer=offer, actor=BILL, now=NOVEMBER)
+        if offer
+        else begin_card_setup(provider=owner, actor=BILL)
+    )
     intent = secret.partition("_secret_")[0]
     if card:
         gateway.client().v1.setup_intents.confirm(intent, {"payment_method": card})
@@ -49,15 +56,17 @@ def test_a_first_card_lifts_the_free_allowance_and_begins_a_contract(scenario, p
     with pytest.raises(UserCapReached):
         join(organization, 10)
 
-    adopt_card(provider=scenario.provider, setup_intent_id=set_up(scenario), now=NOVEMBER)
+    offer = current_offer(provider=scenario.provider, now=NOVEMBER)
+    intent = set_up(scenario, offer=offer)
+    adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
 
     join(organization, 10)
-    assert MeteringPolicy.objects.current().free_user_limit is None
+    assert MeteringPolicy.objects.free_user_limit_at(NOVEMBER) is None
     contract = Contract.objects.get()
     assert (contract.kind, contract.unit_price) == ("pay_as_you_go", Decimal("10.5000"))
     assert contract.starts_on == date(2026, 11, 1)
     actions = AuditEntry.objects.filter(actor_name="Bill").values_list("action", flat=True)
-    assert {"card.added", "free_allowance.lifted", "contract.begun"} <= set(actions)
+    assert {"card.added", "billed_periods.changed", "contract.begun"} <= set(actions)
 
 
 def join(organization, number):

@@ -165,6 +165,7 @@ def test_an_address_typed_before_there_were_parts_still_stands_on_invoices(bill,
 
 
 def test_the_card_form_needs_every_field_and_the_accepted_terms(bill, scenario):
+    scenario.contract()
     setup = reverse("card_setup")
     for missing in ({"mailing-city": "", "terms": "on"}, {"terms": ""}):
         refused = bill.post(setup, {**PROFILE, **missing})
@@ -183,6 +184,7 @@ def test_the_card_form_needs_every_field_and_the_accepted_terms(bill, scenario):
 
 
 def test_terms_are_accepted_once_for_each_version(bill, scenario):
+    scenario.contract()
     setup = reverse("card_setup")
     bill.post(setup, {**PROFILE, "terms": "on"})
     assert bill.post(setup, PROFILE).status_code == 200

@@ -1,16 +1,19 @@
 """Billing Information: what a person types, sees and is refused."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from threading import Barrier
 
 import pytest
 from django.db import connection
 from django.urls import reverse
 
-from accounts.models import Provider
+from accounts.models import Package, PackagePrice, Provider
 from billing.customer.billing_information_form import InformationForms
 from billing.customer.profile import save_profile
-from billing.models import BillingProfile, PaymentMethod
+from billing.models import AgreementAcceptance, BillingProfile, PaymentMethod
 from core.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.billing.conftest import BILL, NOVEMBER
@@ -112,7 +115,8 @@ def test_a_return_without_a_card_of_ours_shows_an_error_and_changes_nothing(
         assert not PaymentMethod.objects.exists()
 
 
-def test_a_client_secret_is_given_by_post_only_and_never_kept(bill):
+def test_a_client_secret_is_given_by_post_only_and_never_kept(bill, scenario):
+    scenario.contract()
     assert bill.get(reverse("card_setup")).status_code == 405
 
     answer = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on"})
@@ -122,6 +126,7 @@ def test_a_client_secret_is_given_by_post_only_and_never_kept(bill):
 
 
 def test_a_warning_is_shown_when_stripe_does_not_answer(bill, scenario):
+    scenario.contract()
     scenario.stripe.fault("timeout", path="/v1/*", method="*", times=3)
 
     setup = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on"})
@@ -139,3 +144,71 @@ def test_money_is_for_who_may_see_it(client, people, name):
 
     assert answer.status_code == 403
     assert "permission to see payment information" in answer.content.decode()
+
+
+@pytest.fixture
+def price(north):
+    """Workforce at 10.50 dollars."""
+    package = Package.objects.create(name="Workforce", metric="users")
+    return PackagePrice.objects.create(
+        package=package, currency="USD", unit_price=Decimal("10.50"), valid_from=date(2026, 1, 1)
+    )
+
+
+def shown_fingerprint(page):
+    return re.search(r'name="agreement" value="([0-9a-f]{64})"', page)[1]
+
+
+def test_the_page_shows_the_agreement_before_the_first_card(bill, scenario, price):
+    scenario.organization(users=7)
+    with provider_schema(scenario.provider):
+        BillingProfile.objects.create(legal_name="Nordlicht", tax_name="VAT", tax_rate=19)
+
+    page = bill.get(reverse("card_replace")).content.decode()
+
+    for said in ("What you agree to", "Workforce", "$10.50", "USD", "VAT 19 %", "$4,000.00"):
+        assert said in page
+    # 7 users at 10.50 dollars, and 19 percent.
+    assert "$87.47" in page
+    assert page.index("What you agree to") < page.index("Submit Payment Information</button>")
+
+
+def test_the_shown_agreement_is_accepted_with_the_card(bill, scenario, price):
+    shown = shown_fingerprint(bill.get(reverse("card_replace")).content.decode())
+
+    answer = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on", "agreement": shown})
+
+    intent = answer.json()["client_secret"].partition("_secret_")[0]
+    with provider_schema(scenario.provider):
+        accepted = AgreementAcceptance.objects.get()
+        assert accepted.stripe_setup_intent_id == intent
+        assert (accepted.fingerprint, accepted.accepted_by_name) == (shown, "Bill Nordlicht")
+        assert accepted.contract is None
+
+
+@pytest.mark.parametrize("change", [{"unit_price": Decimal("12.00")}, {"valid_from": "2030-01-01"}])
+def test_a_price_that_changed_meanwhile_is_shown_and_saves_nothing(bill, scenario, price, change):
+    shown = shown_fingerprint(bill.get(reverse("card_replace")).content.decode())
+    PackagePrice.objects.filter(pk=price.pk).update(**change)
+
+    answer = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on", "agreement": shown})
+
+    assert answer.status_code == 422
+    assert "client_secret" not in answer.content.decode()
+    if "unit_price" in change:
+        fresh = answer.content.decode()
+        assert "The agreement has changed" in fresh
+        assert "$12.00" in fresh
+        assert shown_fingerprint(fresh) != shown
+    else:
+        assert "no price list in your currency" in answer.json()["error"]
+    with provider_schema(scenario.provider):
+        assert not AgreementAcceptance.objects.exists()
+        assert not BillingProfile.objects.exists()
+
+
+def test_a_card_without_the_shown_agreement_is_refused(bill, scenario, price):
+    answer = bill.post(reverse("card_setup"), {**PROFILE, "terms": "on"})
+
+    assert answer.status_code == 422
+    assert "The agreement has changed" in answer.content.decode()
