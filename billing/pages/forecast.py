@@ -185,8 +185,6 @@ def _policy(instant: Instant) -> tuple[MeteringPolicy, int | None, int]:
     policy: Any = MeteringPolicy.objects.annotate(
         limit_now=free_limit_at(instant.at), packs=packs
     ).get()
-        limit_now=free_limit_at(instant.at), packs=packs
-    ).get()
     return policy, policy.limit_now, policy.packs
 
 
