@@ -3,11 +3,13 @@
 import itertools
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import Provider
+from accounts.rounds import Round, report_round
 from core.outbox.delivery import batch_wakeups
 
 logger = logging.getLogger(__name__)
@@ -28,19 +30,29 @@ def batches(providers: QuerySet[Provider]) -> list[list[int]]:
 
 
 def for_each_provider(
-    provider_ids: Iterable[int], do: Callable[[Provider], object], *, failed: str
+    provider_ids: Iterable[int],
+    do: Callable[[Provider], object],
+    *,
+    round_: Round,
+    now: datetime,
 ) -> None:
-    """Call `do` for each of these providers. A failure is logged; the other providers continue.
+    """Call `do` for each of these providers. A failure is reported; the other providers continue.
 
-    `failed` is the log message, with `%s` for the provider. Workers are woken once, at the end.
+    Workers are woken once, at the end.
     """
+    failed: dict[str, BaseException] = {}
+    worked: list[str] = []
     try:
         with batch_wakeups():
             for provider in Provider.objects.filter(pk__in=list(provider_ids)).order_by("pk"):
                 try:
                     do(provider)
-                except Exception:
-                    logger.exception(failed, provider)
+                except Exception as error:
+                    logger.exception("%s of %s failed. %s", round_.title, provider, round_.again)
+                    failed[provider.schema_name] = error
+                else:
+                    worked.append(provider.schema_name)
+            report_round(round_, failed=failed, worked=worked, now=now)
     finally:
         close_connection()
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.provider_batches import active_providers, batches, close_connection, for_each_provider
+from accounts.rounds import PLATFORM, report_round, scheduled_round
 from billing.dunning.status import update_dunning_of_many
 from billing.invoicing.month_close import close_due_months
 from billing.reconciliation.payments import reconcile
@@ -15,6 +16,15 @@ from billing.reminders import remind
 from core.outbox.delivery import batch_wakeups
 
 logger = logging.getLogger(__name__)
+
+CLOSE = scheduled_round("close", title="Closing months", again="The next hour tries again.")
+RECONCILE = scheduled_round(
+    "reconcile", title="Comparing payments with Stripe's", again="The next day tries again."
+)
+BOOK_RECENT = scheduled_round(
+    "book_recent", title="Booking refunds and disputes", again="The next day tries again."
+)
+REMIND = scheduled_round("remind", title="Mailing reminders", again="The next day tries again.")
 
 
 @shared_task(name="billing.tasks.close_due_months")
@@ -31,7 +41,8 @@ def close_months_of(provider_ids: list[int]) -> None:
     for_each_provider(
         provider_ids,
         lambda provider: close_due_months(provider=provider, now=now),
-        failed="Closing a month of %s failed; the next hour tries again.",
+        round_=CLOSE,
+        now=now,
     )
 
 
@@ -56,10 +67,14 @@ def update_dunning_of(provider_ids: list[int]) -> int:
 @shared_task(name="billing.tasks.reconcile_all")
 def reconcile_all() -> None:
     """Book recent refunds and disputes, then start a task for each batch of active providers."""
+    now = timezone.now()
     try:
-        book_recent(now=timezone.now())
-    except Exception:
-        logger.exception("Recent refunds and disputes were not booked; tomorrow tries again.")
+        book_recent(now=now)
+    except Exception as error:
+        logger.exception("Recent refunds and disputes were not booked. %s", BOOK_RECENT.again)
+        report_round(BOOK_RECENT, failed={PLATFORM: error}, worked=[], now=now)
+    else:
+        report_round(BOOK_RECENT, failed={}, worked=[PLATFORM], now=now)
     for batch in batches(active_providers()):
         reconcile_payments_of.delay(batch)
 
@@ -71,7 +86,8 @@ def reconcile_payments_of(provider_ids: list[int]) -> None:
     for_each_provider(
         provider_ids,
         lambda provider: reconcile(provider=provider, now=now),
-        failed="Reconciling %s failed; tomorrow tries again.",
+        round_=RECONCILE,
+        now=now,
     )
 
 
@@ -89,5 +105,6 @@ def send_reminders_of(provider_ids: list[int]) -> None:
     for_each_provider(
         provider_ids,
         lambda provider: remind(provider=provider, now=now),
-        failed="The reminders of %s failed; tomorrow tries again.",
+        round_=REMIND,
+        now=now,
     )

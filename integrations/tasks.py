@@ -8,8 +8,13 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.provider_batches import active_providers, batches, for_each_provider
+from accounts.rounds import scheduled_round
 from core.schema import provider_schema
 from integrations.autotask.sync.runs import request_nightly_run
+
+NIGHTLY = scheduled_round(
+    "psa", title="Requesting the nightly PSA run", again="The next hour tries again."
+)
 
 
 @shared_task(name="integrations.tasks.sync_due_providers")
@@ -28,11 +33,8 @@ def request_nightly_runs_of(provider_ids: list[int]) -> None:
 
     Enters each provider's schema. A failure is logged; the other providers continue.
     """
-    for_each_provider(
-        provider_ids,
-        partial(_request_nightly, now=timezone.now()),
-        failed="No PSA run of %s; next hour again.",
-    )
+    now = timezone.now()
+    for_each_provider(provider_ids, partial(_request_nightly, now=now), round_=NIGHTLY, now=now)
 
 
 def _request_nightly(provider: Provider, *, now: datetime) -> None:

@@ -8,10 +8,15 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.provider_batches import active_providers, batches, for_each_provider
+from accounts.rounds import scheduled_round
 from core.schema import ProviderTask, provider_schema
 from tenants.alerts.digests import send_digests
 from tenants.alerts.evaluation import evaluate_rules
 from tenants.alerts.schedule import EVALUATE_TASK
+
+ALERTS = scheduled_round(
+    "alerts", title="Evaluating alerts", again="The next evaluation tries again."
+)
 
 
 @shared_task(name=EVALUATE_TASK, base=ProviderTask)
@@ -30,11 +35,8 @@ def evaluate_all_alerts() -> None:
 @shared_task(name="tenants.tasks.evaluate_alerts_of")
 def evaluate_alerts_of(provider_ids: list[int]) -> None:
     """Evaluate the rules and send the due digests of these providers; a failure stops no other."""
-    for_each_provider(
-        provider_ids,
-        partial(_evaluate, now=timezone.now()),
-        failed="The evaluation of alerts of %s failed; the next one tries again.",
-    )
+    now = timezone.now()
+    for_each_provider(provider_ids, partial(_evaluate, now=now), round_=ALERTS, now=now)
 
 
 def _evaluate(provider: Provider, *, now: datetime) -> None:

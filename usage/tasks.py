@@ -5,9 +5,14 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.provider_batches import active_providers, batches, close_connection, for_each_provider
+from accounts.rounds import scheduled_round
 from core.schema import provider_schema
 from usage.forecast.backtest import record_backtest
 from usage.ledger.snapshots import snapshot_providers
+
+BACKTEST = scheduled_round(
+    "backtest", title="Testing forecasts on past months", again="The next day tries again."
+)
 
 
 @shared_task(name="usage.tasks.snapshot_due_providers")
@@ -52,14 +57,11 @@ def backtest_forecasts_of(provider_ids: list[int]) -> int:
     Not a task of one provider: it enters each provider's schema itself.
     """
     months: list[int] = []
+    now = timezone.now()
 
     def backtest(provider: Provider) -> None:
         with provider_schema(provider):
-            months.append(record_backtest(zone=provider.billing_zone(), now=timezone.now()))
+            months.append(record_backtest(zone=provider.billing_zone(), now=now))
 
-    for_each_provider(
-        provider_ids,
-        backtest,
-        failed="The backtest of %s failed; the next scheduled task repeats it.",
-    )
+    for_each_provider(provider_ids, backtest, round_=BACKTEST, now=now)
     return sum(months)

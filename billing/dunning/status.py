@@ -14,6 +14,7 @@ from django.db import transaction
 
 from accounts.models import Provider
 from accounts.providers import current_provider
+from accounts.rounds import report_round, scheduled_round
 from billing.dunning.mails import queue_dunning_mail
 from billing.dunning.stages import CURRENT, DunningStatus
 from billing.dunning.unpaid_invoices import read_status
@@ -21,6 +22,10 @@ from billing.models import DunningStep
 from core.schema import current_schema, provider_schema
 
 logger = logging.getLogger(__name__)
+
+DUNNING = scheduled_round(
+    "dunning", title="Updating the dunning", again="The next hour tries again."
+)
 
 
 def dunning_status(*, provider: Provider, now: datetime) -> DunningStatus:
@@ -80,9 +85,10 @@ def update_dunning_of_many(*, providers: Sequence[Provider], now: datetime) -> i
     """Update the providers whose status has changed; returns how many.
 
     A provider without a change costs three statements, one of which enters its schema. A provider
-    that fails is logged and tried again in the next hour.
+    that fails is reported and tried again in the next hour.
     """
     changed = 0
+    failed: dict[str, BaseException] = {}
     for provider in providers:
         try:
             with provider_schema(provider):
@@ -93,8 +99,11 @@ def update_dunning_of_many(*, providers: Sequence[Provider], now: datetime) -> i
                 ):
                     update_dunning(now=now)
                     changed += 1
-        except Exception:
-            logger.exception("Dunning of %s was not updated; it is tried again hourly.", provider)
+        except Exception as error:
+            logger.exception("%s of %s failed. %s", DUNNING.title, provider, DUNNING.again)
+            failed[provider.schema_name] = error
+    worked = {provider.schema_name for provider in providers} - failed.keys()
+    report_round(DUNNING, failed=failed, worked=worked, now=now)
     return changed
 
 

@@ -95,37 +95,54 @@ def settle_alert(*, kind: str, key: str, now: datetime) -> bool:
     return alerts.update(settled_at=now) > 0
 
 
-@transaction.atomic
-def found_now(*, kind: str, causes: Collection[Cause], now: datetime) -> None:
-    """Raise these causes of a kind in the current schema, and settle its other open alerts."""
-    _found({_schema(): causes}, kind=kind, schemas=[_schema()], now=now)
+def found_now(*, found: Mapping[str, Collection[Cause]], now: datetime) -> None:
+    """Raise these causes, by kind, in the current schema, and settle the other open ones there.
+
+    A round calls it with everything that it looked for: a kind without causes is settled.
+    """
+    schema = _schema()
+    _bring_in_line(
+        found={kind: {schema: causes} for kind, causes in found.items()}, schemas=[schema], now=now
+    )
 
 
-@transaction.atomic
-def found_everywhere(*, kind: str, causes: Mapping[str, Collection[Cause]], now: datetime) -> None:
-    """As `found_now`, for all schemas at once; `causes` by schema, "" for the platform."""
-    _found(causes, kind=kind, schemas=None, now=now)
-
-
-def _found(
-    causes: Mapping[str, Collection[Cause]],
+def found_everywhere(
     *,
     kind: str,
+    causes: Mapping[str, Collection[Cause]],
+    schemas: Collection[str] | None = None,
+    now: datetime,
+) -> None:
+    """As `found_now`, for one kind in these schemas, by default in all; "" is the platform."""
+    _bring_in_line(found={kind: causes}, schemas=schemas, now=now)
+
+
+def _bring_in_line(
+    *,
+    found: Mapping[str, Mapping[str, Collection[Cause]]],
     schemas: Collection[str] | None,
     now: datetime,
 ) -> None:
-    found = {(schema, cause.key) for schema in causes for cause in causes[schema]}
-    alerts = OperationsAlert.objects.open().filter(kind=kind)
+    alerts = OperationsAlert.objects.open().filter(kind__in=list(found))
     if schemas is not None:
-        alerts = alerts.filter(schema_name__in=schemas)
+        alerts = alerts.filter(schema_name__in=list(schemas))
+    still = {
+        (kind, schema, cause.key)
+        for kind, by_schema in found.items()
+        for schema, causes in by_schema.items()
+        for cause in causes
+    }
     gone = [
         pk
-        for pk, *cause in alerts.values_list("pk", "schema_name", "key")
-        if tuple(cause) not in found
+        for pk, *cause in alerts.values_list("pk", "kind", "schema_name", "key")
+        if tuple(cause) not in still
     ]
-    if gone:
+    if not gone and not still:
+        return
+    with transaction.atomic():
         OperationsAlert.objects.open().filter(pk__in=gone).update(settled_at=now)
-    _raise(kind=kind, causes=causes, now=now)
+        for kind, by_schema in sorted(found.items()):
+            _raise(kind=kind, causes=by_schema, now=now)
 
 
 def _schema() -> str:

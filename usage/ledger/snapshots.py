@@ -12,6 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from accounts.models import Provider
+from accounts.rounds import report_round, scheduled_round
 from core.months import Month, day_ends_at, day_starts_at, last_finished_day
 from core.schema import connection, provider_schema
 from usage.ledger.difference_alert import report_ledger_differences
@@ -21,6 +22,11 @@ from usage.sql import statement
 
 log = logging.getLogger(__name__)
 
+SNAPSHOT = scheduled_round(
+    "snapshots",
+    title="Taking snapshots and verifying the ledger",
+    again="The next hour tries again.",
+)
 SNAPSHOT_UNCHANGED = statement("snapshot_unchanged")
 SNAPSHOT_CHANGED = statement("snapshot_changed")
 
@@ -154,46 +160,46 @@ def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outco
     due = due_snapshots(providers=providers, now=now)
     try:
         taken = take_snapshots(due=due, now=now)
-        failed: list[str] = []
+        failed: dict[str, BaseException] = {}
     except DatabaseError:
         log.warning("A snapshot failed: retrying each of %s providers alone", len(due))
         taken, failed = _take_one_by_one(due, now=now)
     # Also for failed providers: a wrong ledger may be the cause.
-    differences = {each.provider.schema_name: _verify(each, now=now) for each in due}
-    unverified = {schema for schema, count in differences.items() if count is None}
-    return Outcome(
-        snapshots=taken,
-        failed_schemas=sorted(unverified.union(failed)),
-        differences=sum(count or 0 for count in differences.values()),
-    )
+    differences = 0
+    for each in due:
+        try:
+            differences += _verify(each, now=now)
+        except DatabaseError as error:
+            schema = each.provider.schema_name
+            log.exception("The usage ledger of %s could not be verified", schema)
+            failed[schema] = error
+    worked = {each.provider.schema_name for each in due} - failed.keys()
+    report_round(SNAPSHOT, failed=failed, worked=worked, now=now)
+    return Outcome(snapshots=taken, failed_schemas=sorted(failed), differences=differences)
 
 
-def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, list[str]]:
+def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, dict[str, BaseException]]:
     taken = 0
-    failed: list[str] = []
+    failed: dict[str, BaseException] = {}
     for each in due:
         try:
             taken += take_snapshots(due=[each], now=now)
-        except DatabaseError:
+        except DatabaseError as error:
             log.exception("No snapshot of %s", each.provider.schema_name)
-            failed.append(each.provider.schema_name)
+            failed[each.provider.schema_name] = error
     return taken, failed
 
 
-def _verify(due: Due, *, now: datetime) -> int | None:
-    """Verify the provider's ledger and update its alert.
+def _verify(due: Due, *, now: datetime) -> int:
+    """Verify the provider's ledger and update its alert; returns the number of differences.
 
-    Returns the number of differences, or None when verifying failed. Repairs nothing.
+    Repairs nothing.
     """
-    try:
-        with provider_schema(due.provider), transaction.atomic():
-            differences = verify_ledger()
-            for difference in differences:
-                log.error("Usage ledger of %s: %s", due.provider.schema_name, difference)
-            if differences:
-                SnapshotRun.objects.filter(day=due.days[-1]).update(differences=len(differences))
-            report_ledger_differences(differences=differences, now=now)
-    except DatabaseError:
-        log.exception("The usage ledger of %s could not be verified", due.provider.schema_name)
-        return None
+    with provider_schema(due.provider), transaction.atomic():
+        differences = verify_ledger()
+        for difference in differences:
+            log.error("Usage ledger of %s: %s", due.provider.schema_name, difference)
+        if differences:
+            SnapshotRun.objects.filter(day=due.days[-1]).update(differences=len(differences))
+        report_ledger_differences(differences=differences, now=now)
     return len(differences)

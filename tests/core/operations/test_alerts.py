@@ -119,8 +119,8 @@ def test_a_mail_that_fails_is_sent_again(db: None, monkeypatch: pytest.MonkeyPat
 
 def test_a_round_settles_what_it_finds_no_more(db: None) -> None:
     first = [Cause("a", "A.", "Mend."), Cause("b", "B.", "Mend.")]
-    found_now(kind="tests.broken", causes=first, now=NOON)
-    found_now(kind="tests.broken", causes=[first[0], Cause("c", "C.", "Mend.")], now=LATER)
+    found_now(found={"tests.broken": first}, now=NOON)
+    found_now(found={"tests.broken": [first[0], Cause("c", "C.", "Mend.")]}, now=LATER)
     assert {alert.key for alert in OperationsAlert.objects.open()} == {"a", "c"}
     assert OperationsAlert.objects.exclude(settled_at=None).get().settled_at == LATER
 
@@ -130,7 +130,7 @@ def test_a_round_settles_alerts_of_its_schema_only(north: Provider, south: Provi
         with provider_schema(provider):
             raised()
     with provider_schema(north):
-        found_now(kind="tests.broken", causes=[], now=LATER)
+        found_now(found={"tests.broken": []}, now=LATER)
     assert OperationsAlert.objects.open().get().schema_name == south.schema_name
     found_everywhere(kind="tests.broken", causes={}, now=LATER)
     assert not OperationsAlert.objects.open().exists()
