@@ -11,6 +11,12 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        """Register the outbox handlers and the alert rules of billing."""
-        importlib.import_module("billing.outbox_handlers")
-        importlib.import_module("billing.alerts")
+        """Register the outbox handlers, the alert rules and the promises of billing."""
+        for module in (
+            "outbox_handlers",
+            "alerts",
+            "promises.payments",
+            "promises.documents",
+            "promises.deadlines",
+        ):
+            importlib.import_module(f"billing.{module}")

@@ -10,6 +10,7 @@ from accounts.provider_batches import active_providers, batches, close_connectio
 from accounts.rounds import PLATFORM, report_round, scheduled_round
 from billing.dunning.status import update_dunning_of_many
 from billing.invoicing.month_close import close_due_months
+from billing.provider_check import PROMISES, check_provider
 from billing.reconciliation.payments import reconcile
 from billing.reconciliation.recent import book_recent
 from billing.reminders import remind
@@ -106,5 +107,24 @@ def send_reminders_of(provider_ids: list[int]) -> None:
         provider_ids,
         lambda provider: remind(provider=provider, now=now),
         round_=REMIND,
+        now=now,
+    )
+
+
+@shared_task(name="billing.tasks.check_all_promises")
+def check_all_promises() -> None:
+    """Start a task for each batch of active providers."""
+    for batch in batches(active_providers()):
+        check_promises_of.delay(batch)
+
+
+@shared_task(name="billing.tasks.check_promises_of")
+def check_promises_of(provider_ids: list[int]) -> None:
+    """Check the promises of these providers, and record their figures for operations."""
+    now = timezone.now()
+    for_each_provider(
+        provider_ids,
+        lambda provider: check_provider(provider=provider, now=now),
+        round_=PROMISES,
         now=now,
     )

@@ -11,7 +11,8 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
-        """Register outbox handlers and alert rules."""
+        """Register outbox handlers, alert rules and promises."""
         importlib.import_module("integrations.autotask.sync.runs")
         importlib.import_module("integrations.alerts")
+        importlib.import_module("integrations.promises")
         importlib.import_module("integrations.autotask.tickets.tickets")

@@ -13,6 +13,8 @@ _TASKS = {
     # After the snapshots of the same hour, because a sync follows the day that they record.
     "integrations.tasks.sync_due_providers": crontab(minute=25),
     "accounts.tasks.keep_ids": crontab(hour=2, minute=30),
+    # After the hourly rounds whose work it proves.
+    "billing.tasks.check_all_promises": crontab(minute=40),
     "usage.tasks.backtest_forecasts": crontab(hour=3, minute=50),
     "billing.tasks.reconcile_all": crontab(hour=4, minute=40),
     "billing.tasks.send_all_reminders": crontab(hour=8, minute=30),

@@ -1,6 +1,7 @@
 """Providers, logins, packages and packs: the public schema."""
 
 from accounts.models.api_keys import ApiKey
+from accounts.models.figures import ProviderFigures
 from accounts.models.invitations import Invitation
 from accounts.models.issued_documents import HighestId, IssuedDocument
 from accounts.models.packages import Offer, OfferPrice, Package, PackagePrice
@@ -24,6 +25,7 @@ __all__ = [
     "Package",
     "PackagePrice",
     "Provider",
+    "ProviderFigures",
     "SignInEvent",
     "User",
     "UserManager",

@@ -107,6 +107,15 @@ def update_dunning_of_many(*, providers: Sequence[Provider], now: datetime) -> i
     return changed
 
 
+def unrecorded_steps(*, provider: Provider, now: datetime) -> list[tuple[str, datetime]]:
+    """The current provider's steps that are reached and not recorded, and since when."""
+    if not _may_be_outstanding(provider, now):
+        return []
+    recorded = _open_steps()
+    status = read_status(zone=provider.billing_zone(), now=now)
+    return [item for item in _steps_reached(status).items() if item[0] not in recorded]
+
+
 def _may_be_outstanding(provider: Provider, now: datetime) -> bool:
     return provider.outstanding_from is not None and provider.outstanding_from <= now
 

@@ -18,6 +18,12 @@ from billing.admin.corrections.pages import (
     REFUND_PAGES,
     CorrectingAdmin,
 )
+from billing.admin.deliveries import deliver_again
+from billing.corrections.deliveries import (
+    deliver_credit_note_again,
+    deliver_invoice_again,
+    deliver_refund_again,
+)
 from billing.corrections.refunds import refundable_minor
 from billing.documents.credit_note import credit_note_document
 from billing.documents.store import DocumentDamaged, DocumentNotReady
@@ -114,6 +120,7 @@ class InvoiceAdmin(CorrectingAdmin):
     """Invoices as issued, with their corrections."""
 
     corrections = INVOICE_PAGES
+    actions = (deliver_again(deliver_invoice_again, "invoice"),)
     list_display = ("number", "kind", "month", "collection", "total", "status", "due_date")
     list_filter = ("kind", "collection")
     search_fields = ("number",)
@@ -204,6 +211,7 @@ class RefundAdmin(CorrectingAdmin):
     """Refunds; that of a bank transfer waits here until operations pay it out."""
 
     corrections = REFUND_PAGES
+    actions = (deliver_again(deliver_refund_again, "refund"),)
     list_display = ("payment_of", "amount", "state", "method", "ordered_by_name", "ordered_at")
     list_filter = ("state", "payment__method")
     list_select_related = ("payment__invoice",)
@@ -239,6 +247,7 @@ class RefundAdmin(CorrectingAdmin):
 class CreditNoteAdmin(BillingAdmin):
     """Credit notes as issued."""
 
+    actions = (deliver_again(deliver_credit_note_again, "note"),)
     list_display = ("number", "invoice", "total", "reason", "issued_at", "issued_by_name")
     list_select_related = ("invoice",)
     search_fields = ("number", "invoice__number")
