@@ -33,7 +33,7 @@ BEAT_SCHEDULE = {
     "watch": {
         "task": "core.operations.tasks.watch",
         "schedule": 30.0,
-        "options": {"expires": 30.0},
+        "options": {"expires": 30.0, "queue": Lane.PEOPLE.value},
     },
     **{task: {"task": task, "schedule": times} for task, times in _TASKS.items()},
 }

@@ -14,12 +14,16 @@ from django.urls import reverse
 
 from core.operations.alerts import Cause, found_everywhere
 from core.operations.kinds import alert_kind
+from core.outbox.models import OutboxPause
 from core.outbox.topics import topics
 
 OLDEST_PENDING = timedelta(minutes=10)
+# A restore takes minutes.
+LONGEST_PAUSE = timedelta(hours=1)
 
 DEAD = alert_kind("outbox.dead", title="Messages are dead")
 WAITS = alert_kind("outbox.waits", title="Messages wait for too long")
+PAUSED = alert_kind("outbox.paused", title="An outbox is paused")
 LATE = alert_kind("outbox.late", title="Due messages are not delivered")
 
 _DEAD = """
@@ -42,7 +46,10 @@ _STATE = """
         count(*) FILTER (WHERE dead_at IS NULL AND due_at <= %(now)s),
         count(*) FILTER (WHERE dead_at IS NOT NULL),
         min(due_at) FILTER (WHERE dead_at IS NULL AND due_at <= %(now)s)
-    FROM outbox_outboxmessage WHERE finished_at IS NULL
+    FROM outbox_outboxmessage message
+    WHERE finished_at IS NULL
+        AND NOT EXISTS (SELECT FROM outbox_outboxpause
+                        WHERE outbox_outboxpause.schema_name = message.schema_name)
 """
 
 
@@ -57,7 +64,7 @@ class OutboxState:
 
 
 def outbox_state(*, now: datetime) -> OutboxState:
-    """The unfinished messages of all providers and the platform, in one statement."""
+    """The unfinished messages of all schemas that are not paused, in one statement."""
     with connection.cursor() as cursor:
         cursor.execute(_STATE, {"now": now})
         pending, due, dead, oldest_at = cursor.fetchone()
@@ -65,12 +72,13 @@ def outbox_state(*, now: datetime) -> OutboxState:
 
 
 def watch_outbox(*, now: datetime) -> None:
-    """Open and settle the alerts of the outbox, of all providers; four statements and the alerts.
+    """Open and settle the alerts of the outbox, of all schemas, with a statement for each kind.
 
     Trying a dead message again, or its end, settles its alert at the next watch.
     """
     found_everywhere(kind=DEAD, causes=_dead(), now=now)
     found_everywhere(kind=WAITS, causes=_waiting(now=now), now=now)
+    found_everywhere(kind=PAUSED, causes=_paused(now=now), now=now)
     state = outbox_state(now=now)
     late = []
     if state.oldest > OLDEST_PENDING:
@@ -127,6 +135,19 @@ def _waiting(*, now: datetime) -> dict[str, list[Cause]]:
                 )
             )
     return causes
+
+
+def _paused(*, now: datetime) -> dict[str, list[Cause]]:
+    return {
+        pause.schema_name: [
+            Cause(
+                key="pause",
+                summary=f"Nothing is delivered since {_at(pause.paused_at)}: {pause.reason}",
+                next_step="Finish what paused it: see Restoring one provider in the runbook.",
+            )
+        ]
+        for pause in OutboxPause.objects.filter(paused_at__lt=now - LONGEST_PAUSE)
+    }
 
 
 def _messages(count: int) -> str:

@@ -12,10 +12,11 @@ from accounts.models import Provider
 from core.operations import heartbeats
 from core.operations.heartbeats import BEAT, SILENT, WORKER, note, watch_heartbeats
 from core.operations.models import Heartbeat, OperationsAlert
-from core.operations.outbox_watch import DEAD, LATE, WAITS, outbox_state, watch_outbox
+from core.operations.outbox_watch import DEAD, LATE, PAUSED, WAITS, outbox_state, watch_outbox
 from core.operations.tasks import watch
 from core.outbox.delivery import deliver_due, enqueue, try_again
 from core.outbox.models import OutboxMessage
+from core.outbox.pauses import pause, resume
 from core.outbox.topics import Postpone, _topics, handler
 from core.schema import provider_schema
 from tests.worker import worker
@@ -114,6 +115,22 @@ def test_a_queue_that_stands_still_is_an_alert(north: Provider, work: Work) -> N
     watch_outbox(now=late)
     assert not open_alerts(LATE)
     assert outbox_state(now=late).oldest == timedelta(0)
+
+
+def test_a_paused_outbox_is_an_alert_after_an_hour_and_not_late(
+    north: Provider, work: Work
+) -> None:
+    put(north)
+    pause(schema=north.schema_name, reason="A restore.", now=NOON)
+    watch_outbox(now=NOON + timedelta(hours=1))
+    assert not open_alerts(PAUSED)
+    watch_outbox(now=NOON + timedelta(hours=1, seconds=1))
+    assert "A restore." in open_alerts(PAUSED)[0].summary
+    assert not open_alerts(LATE)
+    resume(schema=north.schema_name)
+    watch_outbox(now=NOON + timedelta(hours=1, seconds=1))
+    assert not open_alerts(PAUSED)
+    assert open_alerts(LATE)
 
 
 def test_a_silent_beat_or_queue_is_an_alert_until_it_is_heard_again(db: None) -> None:
