@@ -29,6 +29,7 @@ OVER_SEVERAL_PROVIDERS = {
     "tenants.tasks.evaluate_alerts_of",
     "usage.tasks.snapshot_batch",
     "usage.tasks.backtest_forecasts_of",
+    "billing.tasks.check_promises_of",
     "billing.tasks.close_months_of",
     "billing.tasks.reconcile_payments_of",
     "billing.tasks.update_dunning_of",
