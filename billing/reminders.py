@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 
 from accounts.models import Provider
 from billing.contracts.billed_periods import adopt_earlier_agreement
@@ -14,7 +15,13 @@ from billing.formatting import date_text, local_date
 from billing.models import Contract, PaymentMethod, RenewalNotice
 from billing.money import format_unit_price
 from core.months import Month
+from core.operations.alerts import Cause, found_now
+from core.operations.kinds import alert_kind
 from core.schema import provider_schema
+from tenants.models import MeteringPolicy
+
+ENDS = alert_kind("billing.contract_ends", title="A contract ends")
+STARTS = alert_kind("billing.contract_starts", title="A contract begins")
 
 
 def remind(*, provider: Provider, now: datetime) -> None:
@@ -23,6 +30,8 @@ def remind(*, provider: Provider, now: datetime) -> None:
         adopt_earlier_agreement(provider=provider, now=now)
         warn_of_expiry(provider=provider, now=now)
         give_notice(provider=provider, now=now)
+        give_notice_of_start(provider=provider, now=now)
+        warn_operations(provider=provider, now=now)
 
 
 class Expiry(StrEnum):
@@ -122,9 +131,101 @@ def give_notice(*, provider: Provider, now: datetime) -> RenewalNotice | None:
             "contract": contract,
             "day": day,
             "is_end": is_end,
+            "free_users": MeteringPolicy.objects.current().free_user_limit,
             "unit": contract.unit,
             "unit_price": format_unit_price(contract.unit_price, contract.currency),
         },
         now=now,
     )
     return notice
+
+
+def coming_start(*, today: date) -> Contract | None:
+    """The contract that begins within RENEWAL_NOTICE_DAYS, if none covers the day before.
+
+    One that follows another was agreed with it, and changes no allowance.
+    """
+    latest = today + timedelta(days=settings.RENEWAL_NOTICE_DAYS)
+    contract = (
+        Contract.objects.filter(starts_on__gt=today, starts_on__lte=latest)
+        .order_by("starts_on")
+        .first()
+    )
+    if contract is None or Contract.objects.current(Month.of_day(contract.starts_on).previous):
+        return None
+    return contract
+
+
+@transaction.atomic
+def give_notice_of_start(*, provider: Provider, now: datetime) -> RenewalNotice | None:
+    """Mail that a contract begins soon and that the free allowance applies until then, once."""
+    contract = coming_start(today=local_date(now, provider.billing_zone()))
+    if contract is None:
+        return None
+    notice, is_new = RenewalNotice.objects.get_or_create(
+        contract=contract, on=contract.starts_on, defaults={"is_end": False, "mailed_at": now}
+    )
+    if not is_new:
+        return None
+    mail_contacts(
+        "contract_start",
+        key=f"contract-start:{contract.pk}",
+        subject=f"Your contract begins on {date_text(contract.starts_on)}",
+        provider=provider,
+        context={
+            "contract": contract,
+            "day": date_text(contract.starts_on),
+            "waits_for_card": contract.billed_from is None,
+            "free_users": MeteringPolicy.objects.current().free_user_limit,
+            "unit": contract.unit,
+            "unit_price": format_unit_price(contract.unit_price, contract.currency),
+        },
+        now=now,
+    )
+    return notice
+
+
+@transaction.atomic
+def warn_operations(*, provider: Provider, now: datetime) -> None:
+    """Alert operations of a contract's end or beginning from RENEWAL_NOTICE_DAYS before it.
+
+    The alert is settled when the day has come, or when another contract follows.
+    """
+    zone = provider.billing_zone()
+    today = local_date(now, zone)
+    contract = Contract.objects.current(Month.of(now, zone))
+    renewal = renewal_of(contract, today=today) if contract else None
+    is_ending = renewal and renewal.outcome is TermEnd.ENDS and is_near(renewal, today=today)
+    start = coming_start(today=today)
+    ends = [_end_cause(renewal, provider)] if renewal and is_ending else []
+    found_now(kind=ENDS, causes=ends, now=now)
+    starts = [_start_cause(start, provider)] if start else []
+    found_now(kind=STARTS, causes=starts, now=now)
+
+
+def _end_cause(renewal: Renewal, provider: Provider) -> Cause:
+    contract = renewal.contract
+    return Cause(
+        key=f"contract:{contract.pk}",
+        summary=f"The contract of {provider.name} for {contract.package_name} ends on "
+        f"{date_text(renewal.on)}, and none follows. From then on nothing is billed and the free "
+        "allowance applies.",
+        next_step="Agree on a contract that follows with the provider, and add it. If the provider "
+        "leaves, set its leave date.",
+        link=reverse("admin:billing_contract_changelist"),
+    )
+
+
+def _start_cause(contract: Contract, provider: Provider) -> Cause:
+    effect = (
+        "It lifts the free allowance then."
+        if contract.billed_from
+        else "It bills nothing until a card is on file."
+    )
+    return Cause(
+        key=f"contract:{contract.pk}",
+        summary=f"The contract of {provider.name} for {contract.package_name} begins on "
+        f"{date_text(contract.starts_on)}. {effect}",
+        next_step="Check with the provider that the date is right. The alert ends on that day.",
+        link=reverse("admin:billing_contract_changelist"),
+    )

@@ -6,6 +6,7 @@ The kinds of mails are read from the folder of templates: a mail without a test 
 import re
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from django.test.signals import template_rendered
 from django.urls import Resolver404, resolve
 
 from billing.choices import LineKind
+from billing.contracts.offers import Offer
 from billing.corrections.credits import credit_amount
 from billing.corrections.line_disputes import decline_dispute, open_dispute
 from billing.corrections.mails import queue_refund_failed_mail
 from billing.documents.store import render_documents
 from billing.models import (
+    AgreementAcceptance,
     ChargeAttempt,
     Chargeback,
     Contract,
@@ -30,6 +33,7 @@ from billing.models import (
     Refund,
 )
 from billing.payments import charging
+from billing.payments.agreement_mail import queue_agreement_mail
 from billing.payments.mails import (
     queue_charge_failed_mail,
     queue_chargeback_mails,
@@ -39,6 +43,7 @@ from billing.payments.mails import (
 from billing.reminders import remind
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
+from tenants.models import MeteringPolicy
 from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
 from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
 
@@ -146,6 +151,27 @@ def reminders(scenario: BillingScenario) -> None:
     remind(provider=scenario.provider, now=NOVEMBER + 24 * HOUR)
 
 
+def an_agreement_and_a_beginning(scenario: BillingScenario) -> None:
+    """Queue the mails of a first card's agreement, and of a later beginning."""
+    Contract.objects.update(ends_on=date(2026, 11, 1))
+    offer = Offer(
+        kind="pay_as_you_go", package_id=1, package_name="Workforce", package_contents=[],
+        metric="users", currency="USD", unit_price=Decimal("10.50"), tax_name="VAT",
+        tax_rate=Decimal(19), automatic_limit_minor=400_000, payment_terms_days=30,
+        terms_version="2026-01",
+    )  # fmt: skip
+    acceptance = AgreementAcceptance.objects.create(
+        stripe_setup_intent_id="seti_1", content=offer.content(), fingerprint=offer.fingerprint,
+        accepted_at=NOVEMBER, accepted_by_id=7, accepted_by_name="Bill",
+    )  # fmt: skip
+    queue_agreement_mail(
+        acceptance=acceptance, offer=offer, provider=scenario.provider, now=NOVEMBER
+    )
+    scenario.contract(starts_on="2026-12-01")
+    MeteringPolicy.objects.update(free_user_limit=10)
+    remind(provider=scenario.provider, now=NOVEMBER + 24 * HOUR)
+
+
 def is_a_page(address: str) -> bool:
     path = address.removeprefix(settings.SITE_URL).partition("?")[0]
     try:
@@ -162,6 +188,7 @@ def test_every_mail_has_text_and_html_without_unfilled_values(
     a_balance_and_its_end(scenario)
     corrections(scenario)
     reminders(scenario)
+    an_agreement_and_a_beginning(scenario)
 
     assert {Path(name).name for name in rendered} >= KINDS
     mails = [message.payload for message in OutboxMessage.objects.filter(topic__in=MAILS)]

@@ -8,9 +8,11 @@ from billing.choices import ContractKind
 from billing.models import Contract, PaymentMethod, RenewalNotice
 from billing.reminders import Expiry, expiry_of, give_notice, last_day, remind
 from billing.tasks import send_all_reminders
+from core.operations.models import OperationsAlert
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from mtp.schedule import BEAT_SCHEDULE
+from tenants.models import MeteringPolicy
 
 DAY = timedelta(days=1)
 ANNUAL = {
@@ -136,3 +138,56 @@ def test_the_page_shows_that_a_card_expires(client, people, scenario, card):
         PaymentMethod.objects.update(expiry_month=1, expiry_year=2020)
 
     assert "Expired" in client.get("/account/billing/").content.decode()
+
+
+def alerts_of(scenario) -> list[tuple[str, bool]]:
+    """The operations alerts about contracts: kind, and whether it is open."""
+    alerts = OperationsAlert.objects.filter(schema_name=scenario.provider.schema_name)
+    return [(alert.kind, alert.settled_at is None) for alert in alerts.order_by("pk")]
+
+
+def test_operations_are_alerted_of_an_end_once_until_its_day(scenario):
+    scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
+
+    days(scenario, date(2026, 11, 25), date(2026, 12, 1))
+    assert alerts_of(scenario) == []
+    days(scenario, date(2026, 12, 2), date(2026, 12, 31), every=3)
+    assert alerts_of(scenario) == [("billing.contract_ends", True)]
+    remind(provider=scenario.provider, now=noon(date(2027, 1, 1)))
+    assert alerts_of(scenario) == [("billing.contract_ends", False)]
+    queued = OutboxMessage.objects.filter(topic="operations.alert_mail")
+    assert queued.count() == 1
+
+
+def test_a_contract_that_follows_settles_the_alert(scenario):
+    scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
+    remind(provider=scenario.provider, now=noon(date(2026, 12, 20)))
+    scenario.contract(starts_on=date(2027, 1, 1))
+    remind(provider=scenario.provider, now=noon(date(2026, 12, 21)))
+
+    assert alerts_of(scenario) == [("billing.contract_ends", False)]
+
+
+def test_the_beginning_of_a_later_contract_is_announced_once(scenario):
+    scenario.contract(**{**ANNUAL, "starts_on": date(2027, 1, 1)})
+    MeteringPolicy.objects.update(free_user_limit=10)
+    days(scenario, date(2026, 11, 1), date(2026, 12, 1), every=5)
+    assert (mails(scenario), alerts_of(scenario)) == ([], [])
+
+    days(scenario, date(2026, 12, 2), date(2026, 12, 30), every=4)
+    assert mails(scenario) == ["Your contract begins on 1 January 2027"]
+    assert alerts_of(scenario) == [("billing.contract_starts", True)]
+    text = OutboxMessage.objects.filter(key__startswith="contract-start").get().payload["text"]
+    assert "Until then the free allowance of 10 users" in text
+
+    remind(provider=scenario.provider, now=noon(date(2027, 1, 1)))
+    assert alerts_of(scenario) == [("billing.contract_starts", False)]
+
+
+def test_the_mail_of_an_end_names_the_free_allowance(scenario):
+    scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
+    MeteringPolicy.objects.update(free_user_limit=10)
+    remind(provider=scenario.provider, now=noon(date(2026, 12, 20)))
+    mail = OutboxMessage.objects.filter(key__startswith="contract-renewal").get().payload
+    for part in (mail["text"], mail["html"]):
+        assert "the free allowance of 10 users for each organization applies" in part
