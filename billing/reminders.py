@@ -198,9 +198,8 @@ def warn_operations(*, provider: Provider, now: datetime) -> None:
     is_ending = renewal and renewal.outcome is TermEnd.ENDS and is_near(renewal, today=today)
     start = coming_start(today=today)
     ends = [_end_cause(renewal, provider)] if renewal and is_ending else []
-    found_now(kind=ENDS, causes=ends, now=now)
     starts = [_start_cause(start, provider)] if start else []
-    found_now(kind=STARTS, causes=starts, now=now)
+    found_now(found={ENDS: ends, STARTS: starts}, now=now)
 
 
 def _end_cause(renewal: Renewal, provider: Provider) -> Cause:
