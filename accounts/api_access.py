@@ -55,7 +55,7 @@ class ProviderKey(APIKeyHeader):
             raise Problem(
                 503,
                 "not-ready",
-                "This provider is being set up. Try again in a moment.",
+                "This provider is being set up or restored. Try again in a moment.",
                 headers={"Retry-After": "5"},
             )
         record_use(key=api_key, address=get_client_ip(request), now=now)

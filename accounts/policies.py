@@ -91,7 +91,7 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
     """A route for roles with one of these permissions, in their provider's schema.
 
     Other roles get 403 with the reason; people who are not signed in are sent to sign in; people of
-    a provider that is being set up get a 503 page.
+    a provider that is being set up or restored get a 503 page.
     """
     policy = Policy("requires " + " or ".join(permissions), permissions)
 

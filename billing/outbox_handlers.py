@@ -16,6 +16,7 @@ from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Chargeback, Contract, CreditNote, Invoice, Refund
 from billing.payments import cards, charging, new_card_charges
 from billing.payments import mails as payment_mails
+from billing.payments.unassigned import assign_payments
 from billing.webhooks import handlers
 from billing.webhooks.inbox import Event
 from core.outbox.lanes import Lane
@@ -35,6 +36,7 @@ LONGEST_FOR_CARDS = timedelta(days=3)
 def charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Charge an invoice; postpone while the outcome is unknown."""
     with _postponed_without_answer(now=now):
+        assign_payments(invoice_id=payload["invoice_id"], now=now)
         attempt = charging.charge_invoice(
             invoice_id=payload["invoice_id"],
             cause=payload.get("cause", charging.CLOSE),
@@ -124,6 +126,8 @@ def render_documents_of_invoice(payload: Mapping[str, Any], now: datetime) -> No
 @handler(topics.INVOICE_MAIL, lane=Lane.DOCUMENTS, longest_wait=LONGEST_FOR_RENDERING)
 def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail an issued invoice; postpone until its PDF is rendered."""
+    with _postponed_without_answer(now=now):
+        assign_payments(invoice_id=payload["invoice_id"], now=now)
     payment_mails.queue_invoice_mail(invoice_id=payload["invoice_id"], now=now)
 
 

@@ -23,6 +23,8 @@ PAYMENT_LINK_DAYS: int = env.int("PAYMENT_LINK_DAYS", default=60)
 INVOICE_DOWNLOAD_CUTOFF: str = env.str("INVOICE_DOWNLOAD_CUTOFF", default="2022-01-01")
 INVOICE_TERMS_DAYS: int = env.int("INVOICE_TERMS_DAYS", default=30)
 # Must exceed the sum of any handler's timeouts; otherwise two workers handle one message at once.
+# The directory of pg_dump and pg_restore for backups of a provider; empty: they are in PATH.
+POSTGRES_BIN: str = env.str("POSTGRES_BIN", default="")
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=180)
 TERMS_VERSION: str = env.str("TERMS_VERSION", default="") or "2026-01"
 CARD_EXPIRY_NOTICE_DAYS: int = env.int("CARD_EXPIRY_NOTICE_DAYS", default=30)

@@ -155,6 +155,9 @@ class ChargeRequest:
     payment_method_id: str
     provider_id: str
     invoice_number: str
+    # What the payment was for, if a restore loses the invoice: its month (ISO) and kind.
+    invoice_month: str
+    invoice_kind: str
 
     def parameters(self) -> "PaymentIntentCreateParams":
         """The parameters of the PaymentIntent."""
@@ -167,6 +170,8 @@ class ChargeRequest:
             "metadata": {
                 "provider": self.provider_id,
                 "invoice": self.invoice_number,
+                "month": self.invoice_month,
+                "kind": self.invoice_kind,
                 "attempt": self.attempt_key,
             },
         }

@@ -35,6 +35,10 @@ class PaymentFacts:
     decline_code: str
     failure_message: str
     is_canceled: bool
+    invoice_number: str = ""
+    invoice_month: str = ""
+    invoice_kind: str = ""
+    payment_method_id: str = ""
     refunded_minor: int = 0
     is_disputed: bool = False
 
@@ -81,6 +85,10 @@ def payment_facts(intent: Json) -> PaymentFacts:
         decline_code=str(error.get("decline_code") or error.get("code") or ""),
         failure_message=str(error.get("message") or ""),
         is_canceled=intent["status"] == "canceled",
+        invoice_number=str(metadata.get("invoice", "")),
+        invoice_month=str(metadata.get("month", "")),
+        invoice_kind=str(metadata.get("kind", "")),
+        payment_method_id=id_of(intent.get("payment_method")),
         refunded_minor=int(charge.get("amount_refunded") or 0),
         is_disputed=bool(charge.get("disputed")),
     )

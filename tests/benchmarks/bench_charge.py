@@ -162,6 +162,8 @@ def _parameters() -> Any:
         payment_method_id=card.id,
         provider_id="bench",
         invoice_number="bare",
+        invoice_month="2026-10-01",
+        invoice_kind="usage",
         attempt_key="bare",
     )
     return request.parameters()

@@ -23,6 +23,8 @@ ATTEMPT = {
     "payment_method_id": "pm_1",
     "provider_id": "11111111-2222-3333-4444-555555555555",
     "invoice_number": "NORTH-000001",
+    "invoice_month": "2026-10-01",
+    "invoice_kind": "usage",
     "attempt_key": "charge-1",
 }
 # Each function that sends parameters, example arguments, and the SDK's type of its parameters.

@@ -1,0 +1,6 @@
+"""The operations alerts of a restore."""
+
+from core.operations.kinds import alert_kind
+
+RESTORE = alert_kind("restore", title="Restore is not finished")
+RESTORE_LOST = alert_kind("restore_lost", title="Documents lost by a restore", settled_by_hand=True)
