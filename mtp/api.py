@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, Throttled, ValidationError
+from ninja.renderers import JSONRenderer
+from ninja.responses import NinjaJSONEncoder
 
 from accounts.api_access import KeyRate
 from accounts.policies import anyone
@@ -26,7 +29,7 @@ under *Account Overview* and gives access to that provider's organizations only.
 Errors are `application/problem+json` (RFC 9457): `status`, `code` for programs, `detail` for
 people. Lists are ordered by id: pass `next` of one page as `after` to get the following one. A
 request without an answer may be repeated: an entry with an `external_id` is added once.
-Instants are UTC. After status 429, wait for the seconds in `Retry-After`.
+Instants are UTC, with microseconds where they have any. After status 429, wait for the seconds in `Retry-After`.
 """
 
 PROBLEM_SCHEMA = {
@@ -42,6 +45,22 @@ PROBLEM_SCHEMA = {
         "detail": {"type": "string"},
     },
 }
+
+
+class ExactEncoder(NinjaJSONEncoder):
+    """Instants in UTC with their microseconds, as in CSV files; Django's encoder cuts them."""
+
+    def default(self, o: Any) -> Any:
+        """An instant as 2026-10-14T09:31:07.250001Z; anything else as ninja encodes it."""
+        if isinstance(o, datetime):
+            return o.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return super().default(o)
+
+
+class ExactRenderer(JSONRenderer):
+    """Renders responses with exact instants."""
+
+    encoder_class = ExactEncoder
 
 
 class PortalApi(NinjaAPI):
@@ -68,6 +87,7 @@ api = PortalApi(
     urls_namespace="api",
     auth=SuspendableKey(),
     throttle=KeyRate(),
+    renderer=ExactRenderer(),
     docs=Swagger(settings={"persistAuthorization": False}),
     docs_decorator=anyone,
 )

@@ -20,6 +20,7 @@ from core.schema import current_schema
 from core.scope import limited_to
 from core.templating.addresses import url
 from integrations.models import Drift
+from tenants.alerts.open_count import open_count
 from tenants.models import Alert, CapRequest
 
 
@@ -43,9 +44,9 @@ class Entry:
 Menu = tuple[tuple[str, tuple[Entry, ...]], ...]
 
 
-def _waiting_alerts(user: User) -> int:
-    """Open, unacknowledged alerts that this user may see."""
-    return Alert.objects.waiting().visible(sees_money=user.may(Permission.VIEW_BILLING)).count()
+def _open_alerts(user: User) -> int:
+    """Open alerts that this user may see: the number that the dashboard and the page show."""
+    return open_count(Alert.objects.visible(sees_money=user.may(Permission.VIEW_BILLING))).total
 
 
 def _open_cap_requests(_user: User) -> int:
@@ -63,7 +64,7 @@ def _has_contract(_now: datetime) -> bool:
 HOME = (
     Entry("dashboard", "Dashboard", "home", Permission.VIEW_ORGANIZATIONS),
     Entry("organization_list", "Organizations", "building-office-2", Permission.VIEW_ORGANIZATIONS),
-    Entry("alert_list", "Alerts", "bell-alert", Permission.VIEW_ALERTS, badge=_waiting_alerts),
+    Entry("alert_list", "Alerts", "bell-alert", Permission.VIEW_ALERTS, badge=_open_alerts),
 )
 USAGE = (
     Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),

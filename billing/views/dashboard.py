@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -17,7 +17,8 @@ from billing.invoicing.month_plan import plan_month
 from billing.pages.attention import attention_items
 from core.metrics import Metric
 from core.months import Month
-from tenants.models import Alert, Location, MeteringPolicy, Organization, Severity
+from tenants.alerts.open_count import open_count
+from tenants.models import Alert, Location, MeteringPolicy, Organization
 from tenants.views.organizations import table_context
 from usage.models import OrganizationCounter
 
@@ -37,7 +38,10 @@ def dashboard(request: PortalRequest) -> HttpResponse:
     context["attention_items"] = attention_items(
         sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS), now=now
     )
-    context |= {"sees_money": sees_money} | _alerts(sees_money=sees_money)
+    context |= {
+        "sees_money": sees_money,
+        "alerts": open_count(Alert.objects.visible(sees_money=sees_money)),
+    }
     return render(request, "billing/dashboard.html", context)
 
 
@@ -52,17 +56,6 @@ def _counts(*, now: datetime) -> dict[str, int | None]:
         "free_user_limit": MeteringPolicy.objects.free_user_limit_at(now),
         "locations": Location.objects.filter(organization__in=visible).count(),
     }
-
-
-def _alerts(*, sees_money: bool) -> dict[str, int]:
-    """Open alerts, and how many of them are critical."""
-    is_critical = Q(severity=Severity.CRITICAL)
-    counts: dict[str, int] = (
-        Alert.objects.open()
-        .visible(sees_money=sees_money)
-        .aggregate(alerts=Count("pk"), critical=Count("pk", filter=is_critical))
-    )
-    return counts
 
 
 def _money(request: PortalRequest) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tenants.models import MONEY_KINDS, Alert, Organization, Severity
 from tenants.models.alerts import AlertQuerySet, Kind
 
 SORTS = ("severity", "title", "organization", "opened_at")
-FILTERS = ("resolved", "all")
+FILTERS = ("waiting", "resolved", "all")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class AlertListing:
     def of(cls, request: PortalRequest) -> "AlertListing":
         """Read `kind`, `severity` (a name), `organization` (an id) and what `Listing` reads."""
         query = request.GET
-        is_open = query.get("filter", "") not in FILTERS
+        is_open = query.get("filter", "") not in ("resolved", "all")
         names = {severity.name.lower(): severity for severity in Severity}
         return cls(
             listing=Listing.of(
@@ -83,6 +83,8 @@ class AlertListing:
         alerts = self.of_any_state(alerts).select_related("organization")
         if self.listing.filter == "":
             alerts = alerts.open()
+        elif self.listing.filter == "waiting":
+            alerts = alerts.waiting()
         elif self.listing.filter == "resolved":
             alerts = alerts.resolved()
         column = self.listing.sort.removeprefix("-")

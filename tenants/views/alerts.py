@@ -19,6 +19,7 @@ from core.actors import actor_of
 from core.csv_files import csv_response
 from tenants.alerts.acknowledgement import acknowledge, withdraw
 from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
+from tenants.alerts.open_count import open_count
 from tenants.models import Alert, AlertMailPreference, Severity
 from tenants.models.alerts import AlertQuerySet
 
@@ -43,12 +44,14 @@ def _context(request: PortalRequest) -> dict[str, Any]:
     visible = visible_alerts(request)
     may_handle = request.user.may(Permission.HANDLE_ALERTS)
     page = selection.listing.page_of(selection.rows(visible))
+    count = open_count(selection.of_any_state(visible))
     return {
         "selection": selection,
         "listing": selection.listing,
         "page": page,
         "tabs": [
-            ("", "Open", selection.of_any_state(visible).open().count()),
+            ("", "Open", count.total),
+            ("waiting", "To acknowledge", count.waiting),
             ("resolved", "Resolved"),
             ("all", "All"),
         ],

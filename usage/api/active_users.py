@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from accounts.api_access import ApiRequest, api_actor
 from core.months import YEARS
 from core.problems import Problem
-from tenants.access import organization_or_404
+from tenants.access import metered_organization_or_404, organization_or_404
 from tenants.api.fields import (
     LARGEST_BULK,
     LARGEST_ID,
@@ -182,8 +182,8 @@ def report_activity(
     summary="One organization's active users of a month",
 )
 def active_month(request: ApiRequest, organization_id: int, month: MonthText) -> dict[str, Any]:
-    """The number of active users and the active-user limit."""
-    organization = organization_or_404(organization_id=organization_id)
+    """The number of active users and the active-user limit; of a removed organization too."""
+    organization = metered_organization_or_404(organization_id=organization_id)
     requested, zone, now = requested_month(request, month)
     explanation = explain_active_users(organization_id=organization.pk, month=requested)
     return {
@@ -205,7 +205,7 @@ def active_users_of(
     request: ApiRequest, organization_id: int, month: MonthText, paging: Paging
 ) -> dict[str, Any]:
     """The users counted in the month, and when each was first seen."""
-    organization = organization_or_404(organization_id=organization_id)
+    organization = metered_organization_or_404(organization_id=organization_id)
     requested, _, _ = requested_month(request, month)
     rows = ActiveUser.objects.filter(organization=organization, month=requested.first_day)
     page = page_of(rows.select_related("user"), paging)

@@ -7,7 +7,7 @@ from ninja import Router, Schema
 
 from accounts.api_access import ApiRequest
 from core.metrics import COUNTED
-from tenants.access import organization_or_404
+from tenants.access import metered_organization_or_404
 from tenants.api.fields import Page, Paging
 from tenants.models import Organization
 from usage.api.month_parameter import MonthText, requested_month
@@ -109,8 +109,11 @@ def _peak(local_peak: LocalPeak) -> dict[str, Any]:
 def month_of_organization(
     request: ApiRequest, organization_id: int, month: MonthText
 ) -> dict[str, Any]:
-    """The high-water marks of users and devices, each with the addition that made it."""
-    organization = organization_or_404(organization_id=organization_id)
+    """The high-water marks of users and devices, each with the addition that made it.
+
+    Answers for a removed organization too, because its usage is billed.
+    """
+    organization = metered_organization_or_404(organization_id=organization_id)
     requested, zone, now = requested_month(request, month)
     response: dict[str, Any] = {
         "organization_id": organization.pk,

@@ -4,13 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from django.test import Client
 
 from accounts.models import Provider
 from core.actors import Actor
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
+from tenants.organizations.lifecycle import remove_organization
 from tenants.users.membership import Via, add_member, remove_member
 from tests.api_client import System, problem
+from tests.personas import Personas
 
 ANNA = Actor(id=7, name="Anna")
 
@@ -73,6 +76,46 @@ def test_all_organizations_of_a_month_come_in_pages(north: Provider, bakery: Org
     second = system.get(f"/usage/2026-03?limit=1&after={first['next']}").json()
     assert [one["name"] for one in second["items"]] == ["Empty"]
     assert second["next"] is None
+
+
+def test_instants_have_microseconds_as_in_the_csv(
+    north: Provider, bakery: Organization, people: Personas
+) -> None:
+    exact = datetime(2026, 3, 25, 9, 30, 5, 250_001, tzinfo=UTC)
+    with provider_schema(north):
+        add_member(
+            member=ManagedUser(organization=bakery, email="eve@x.example", name="eve"),
+            actor=ANNA,
+            via=Via.FORM,
+            now=exact,
+        )
+    users = System.of(north).get(f"/organizations/{bakery.pk}/usage/2026-03").json()["users"]
+    assert users["peak"]["at"] == users["peak"]["addition"]["at"] == "2026-03-25T09:30:05.250001Z"
+    (of_all,) = System.of(north).get("/usage/2026-03").json()["items"]
+    assert of_all["users"]["peak_at"] == "2026-03-25T09:30:05.250001Z"
+    bill = Client()
+    bill.force_login(people.bill)
+    csv = bill.get(f"/account/usage/{bakery.pk}/why/2026-03.csv").text
+    assert exact.isoformat() in csv
+
+
+def test_a_removed_organization_answers_as_its_page_does(
+    north: Provider, bakery: Organization, people: Personas
+) -> None:
+    with provider_schema(north), time_machine.travel(datetime(2026, 3, 25, tzinfo=UTC), tick=False):
+        remove_organization(organization=bakery, actor=ANNA, now=datetime(2026, 3, 25, tzinfo=UTC))
+    system = System.of(north)
+    month = system.get(f"/organizations/{bakery.pk}/usage/2026-03").json()
+    assert month["users"]["high_water_mark"] == 3
+    assert month["users"]["peak"]["addition"]["subject"] == "cleo@x.example"
+    active = system.get(f"/organizations/{bakery.pk}/activity/2026-03")
+    assert (active.status_code, active.json()["active_users"]) == (200, 0)
+    assert system.get(f"/organizations/{bakery.pk}/activity/2026-03/users").status_code == 200
+    bill = Client()
+    bill.force_login(people.bill)
+    assert bill.get(f"/account/usage/{bakery.pk}/why/2026-03/").status_code == 200
+    problem(system.get(f"/organizations/{bakery.pk}"), 404)
+    problem(system.get("/organizations/999999/usage/2026-03"), 404)
 
 
 @pytest.mark.parametrize(
