@@ -29,7 +29,8 @@ under *Account Overview* and gives access to that provider's organizations only.
 Errors are `application/problem+json` (RFC 9457): `status`, `code` for programs, `detail` for
 people. Lists are ordered by id: pass `next` of one page as `after` to get the following one. A
 request without an answer may be repeated: an entry with an `external_id` is added once.
-Instants are UTC, with microseconds where they have any. After status 429, wait for the seconds in `Retry-After`.
+Instants are UTC, with microseconds where they have any. After status 429, wait for the seconds in
+`Retry-After`.
 """
 
 PROBLEM_SCHEMA = {

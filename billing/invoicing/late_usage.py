@@ -1,7 +1,7 @@
 """Late usage of closed months of the current provider, billed by the next close."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from billing.contracts.free_allowance import billed_contract
 from billing.formatting import instant_text
 from billing.invoicing.late_active_users import late_active_users_months, rated_activity_month
 from billing.invoicing.late_usage_lines import LateUsageMonth, usage_adjustment_lines
-from billing.models import BillingProfile, InvoiceLine, MonthClose
+from billing.models import BillingProfile, InvoiceLine
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import BilledQuantity, LineDraft, Peak
 from billing.rating.terms import terms_of
@@ -30,24 +30,24 @@ from usage.ledger.late_usage import (
 REASON_LENGTH = 300
 
 
-def late_usage_lines(*, currency: str) -> list[LineDraft]:
-    """The usage adjustments of the next close, by month, then by organization.
+def late_usage_lines(*, currency: str, months: Collection[date]) -> list[LineDraft]:
+    """The usage adjustments of these closed months, by month, then by organization.
 
-    A month inside the free allowance has none. A month that was billed in another currency than
-    `currency` waits for an invoice in its own.
+    `months` are first days (`billing.invoicing.adjusted_months`). A month inside the free allowance
+    has none. A month that was billed in another currency than `currency` waits for an invoice in
+    its own.
     """
     events = late_usage_events()
     zone = current_provider().billing_zone()
-    closed = set(MonthClose.objects.filter(issued_at__isnull=False).values_list("month", flat=True))
     lines: list[LineDraft] = []
     for month, restated in groupby(restated_months(), key=lambda restated: restated.month):
-        if month.first_day not in closed:
+        if month.first_day not in months:
             continue
         rated = _late_month(month=month, restated=list(restated), events=events, zone=zone)
         if rated is not None and rated.terms.currency == currency:
             lines += usage_adjustment_lines(rated)
     for activity in late_active_users_months():
-        if activity.month.first_day in closed:
+        if activity.month.first_day in months:
             billed = billed_adjustments(month=activity.month)
             rated = rated_activity_month(activity=activity, billed=billed)
             if rated is not None and rated.terms.currency == currency:

@@ -1,18 +1,19 @@
 """The plan of a month: the invoices that its close issues, calculated and not written.
 
-Everything that decides an invoice is read here, so the invoice preview and the cost of the running
-month use the same plan. `billing.invoicing.month_close` freezes the month before and writes the
-invoices after.
+Everything that decides an invoice is read here. Each place that shows what a month costs asks this
+plan: the invoice preview, the bill so far, the forecast and the statement per client.
+`billing.invoicing.month_close` freezes the month before and writes the invoices after.
 """
 
 from dataclasses import dataclass
 
 from billing.choices import InvoiceKind
 from billing.contracts.free_allowance import billed_contract
+from billing.invoicing.adjusted_months import adjusted_by, closed_months
 from billing.invoicing.late_usage import late_usage_lines
 from billing.models import BillingProfile, Contract
 from billing.rating.billed_quantities import billed_quantities
-from billing.rating.rate_month import BilledQuantity, InvoiceDraft, rate_month
+from billing.rating.rate_month import BilledQuantity, InvoiceDraft, LineDraft, Terms, rate_month
 from billing.rating.terms import terms_of
 from core.months import Month
 from usage.ledger.late_usage import ledger_state
@@ -23,7 +24,8 @@ class MonthPlan:
     """The invoices of a month to be issued; amounts in minor units of the contract's currency.
 
     Without a contract (in the free allowance, or no active contract) there are none. `quantities`
-    are ordered by name; `last_event_id` is the last event of the ledger at that time.
+    are ordered by name; `adjustments` are the lines of earlier months that its invoices carry;
+    `last_event_id` is the last event of the ledger at that time.
     """
 
     month: Month
@@ -32,11 +34,18 @@ class MonthPlan:
     quantities: tuple[BilledQuantity, ...]
     drafts: tuple[InvoiceDraft, ...]
     last_event_id: int | None
+    terms: Terms | None = None
+    adjustments: tuple[LineDraft, ...] = ()
 
     @property
     def total_minor(self) -> int:
         """The total of all invoices, with tax."""
         return sum(draft.total_minor for draft in self.drafts)
+
+    @property
+    def adjustments_minor(self) -> int:
+        """The lines of earlier months, before tax."""
+        return sum(line.amount_minor for line in self.adjustments)
 
     @property
     def overage_minor(self) -> int:
@@ -52,7 +61,8 @@ class MonthPlan:
 def plan_month(*, month: Month) -> MonthPlan:
     """Plan the invoices of a month by its current quantities, with late usage of closed months.
 
-    The quantities of a frozen month are final; those of a running month can only rise.
+    The quantities of a frozen month are final; those of a running month can only rise. An
+    adjustment is in the plan of the earliest open month only (`adjusted_by`).
     """
     contract, log = billed_contract(month), ledger_state()
     if contract is None:
@@ -62,10 +72,24 @@ def plan_month(*, month: Month) -> MonthPlan:
     profile = BillingProfile.objects.current()
     terms = terms_of(contract, profile, month=month)
     quantities = billed_quantities(month=month, metric=terms.metric)
+    adjustments: list[LineDraft] = []
+    if log.has_late:
+        currency = contract.currency
+        months = adjusted_by(month=month, currency=currency, closed=closed_months())
+        adjustments = late_usage_lines(currency=currency, months=months)
     drafts = rate_month(
         terms=terms,
         quantities=quantities,
         month_name=f"{month.first_day:%B %Y}",
-        adjustments=late_usage_lines(currency=contract.currency) if log.has_late else (),
+        adjustments=adjustments,
     )
-    return MonthPlan(month, contract, profile, tuple(quantities), tuple(drafts), log.last_event_id)
+    return MonthPlan(
+        month,
+        contract,
+        profile,
+        quantities=tuple(quantities),
+        drafts=tuple(drafts),
+        last_event_id=log.last_event_id,
+        terms=terms,
+        adjustments=tuple(adjustments),
+    )

@@ -82,9 +82,7 @@ def _item(kind: Kind, severity: Severity, alerts: list[Any]) -> AttentionItem:
     else:
         title = f"{counted_noun(total, f'{severity.label.lower()} alerts')}: {kind.label}"
         names = [alert.title for alert in alerts]
-    query = urlencode(
-        {"kind": kind.value, "severity": severity.name.lower(), "filter": "waiting"}
-    )
+    query = urlencode({"kind": kind.value, "severity": severity.name.lower(), "filter": "waiting"})
     return _naming(severity, title, f"{reverse('alert_list')}?{query}", names, total)
 
 

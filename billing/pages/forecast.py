@@ -10,7 +10,8 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.contracts.free_allowance import billed_contract
 from billing.contracts.prepaid import prepaid_within
-from billing.models import Contract
+from billing.invoicing.month_plan import plan_month
+from billing.models import BillingProfile, Contract
 from billing.planning.forecast import (
     AllowanceAhead,
     BillForecast,
@@ -18,7 +19,9 @@ from billing.planning.forecast import (
     allowance_ahead,
     bill_forecast,
     commitment,
+    line_forecast,
 )
+from billing.rating.terms import terms_of
 from core.charts import Chart, Limit
 from core.metrics import Metric
 from core.months import MONTHS_OF_A_YEAR
@@ -89,19 +92,22 @@ class ForecastRequest:
         """The month's money, where this person may see it and it follows this basis."""
         if self.contract is None or not self.is_billed_basis:
             return None
-        return bill_forecast(
-            forecast=forecast,
-            contract=self.contract,
-            prepaid_quantity=self.packs if self.is_active else 0,
-        )
+        plan = plan_month(month=self.instant.month)
+        if plan.terms is None:
+            return None
+        return bill_forecast(forecast=forecast, plan=plan, terms=plan.terms)
 
     def bill_of_one(self, forecast: MonthForecast) -> BillForecast | None:
         """One organization's line; none under a commitment or packs, which are for all together."""
-        if self.contract is None or self.contract.committed_quantity:
+        if self.contract is None or not self.is_billed_basis:
             return None
-        if self.is_active and self.packs:
-            return None
-        return self.bill(forecast)
+        month = self.instant.month
+        terms = terms_of(self.contract, BillingProfile.objects.current(), month=month)
+        return (
+            line_forecast(forecast=forecast, terms=terms)
+            if terms.charges_each_organization
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)

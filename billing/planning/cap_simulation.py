@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from billing.contracts.free_allowance import billed_contracts
+from billing.invoicing.month_plan import plan_month
 from billing.models import BillingProfile
 from billing.rating.estimates import estimate
 from billing.rating.rate_month import Terms
@@ -76,22 +77,24 @@ def exposure(
 ) -> Exposure | None:
     """Return the most that the current month can cost; `caps` are of existing organizations.
 
-    Devices have no cap: they count with their peaks so far. None if nothing is billed.
+    Devices have no cap: they count with their peaks so far. The adjustments that the month carries
+    are included. None if nothing is billed.
     """
-    terms = _terms([month])[month]
-    if terms is None:
+    plan = plan_month(month=month)
+    terms = plan.terms
+    if terms is None or not terms.metric.counted:
         return None
     quantities, unbounded = [], 0
     for past in pasts:
-        most = past.users[-1]
+        users = past.users[-1]
         cap = caps.get(past.organization_id)
         if cap is not None:
-            most = max(most, cap)
+            users = max(users, cap)
         elif past.organization_id in caps:
             unbounded += 1
-        quantities.append(_quantity(terms, most, past.devices[-1]))
-    total = estimate(terms=terms, quantities=quantities).total_minor
-    return Exposure(total, unbounded, terms.currency)
+        quantities.append(_quantity(terms, users, past.devices[-1]))
+    most = estimate(terms=terms, quantities=quantities, adjustments_minor=plan.adjustments_minor)
+    return Exposure(most.total_minor, unbounded, terms.currency)
 
 
 def saved_by_currency(saved: Iterable[MonthSaved]) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """The forecast of the current month's bill, and the day on which a commitment is exceeded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from billing.models import BillingProfile, Contract
-from billing.rating.estimates import estimate
-from billing.rating.terms import terms_of
+from billing.invoicing.month_plan import MonthPlan
+from billing.models import Contract
+from billing.rating.estimates import Estimate, estimate
+from billing.rating.rate_month import Terms
 from usage.forecast.active_users_months import ActiveForecast
 from usage.forecast.method import Days, days_until_over, outlook
 from usage.forecast.months import Instant, MonthForecast
@@ -15,7 +17,8 @@ from usage.forecast.months import Instant, MonthForecast
 class BillForecast:
     """A month's bill in minor units with tax: the part locked in already, low, expected and high.
 
-    `overage` is the expected number of units above the commitment.
+    `overage` is the expected number of units above the commitment. `adjustments_minor` is the part
+    of each amount that is for earlier months, before tax.
     """
 
     currency: str
@@ -24,6 +27,7 @@ class BillForecast:
     expected_minor: int
     high_minor: int
     overage: int = 0
+    adjustments_minor: int = 0
 
     @property
     def avoidable_minor(self) -> int:
@@ -43,25 +47,35 @@ class Commitment:
     day: date | None
 
 
-def bill_forecast(
-    *, forecast: MonthForecast, contract: Contract, prepaid_quantity: int = 0
-) -> BillForecast:
-    """Rate the month with its quantities so far, and with each forecast end; one statement.
+def bill_forecast(*, forecast: MonthForecast, plan: MonthPlan, terms: Terms) -> BillForecast:
+    """The month's bill so far, which is that of its plan, and the bill of each forecast end.
 
-    `forecast` is of the contract's metric and of all organizations. `prepaid_quantity` are the
-    prepaid active users of the month.
+    `forecast` is of the contract's metric and of all organizations; `terms` are those of `plan`.
+    The adjustments that the month carries are in each bill.
     """
-    profile = BillingProfile.objects.current()
-    agreed = terms_of(contract, profile, has_card=False)
-    terms = replace(agreed, prepaid_quantity=prepaid_quantity)
-    locked_in = estimate(
-        terms=terms, quantities=[each.outlook.locked_in for each in forecast.organizations]
-    )
-    bills = [estimate(terms=terms, quantities=quantities) for quantities in forecast.ends]
-    totals = outlook(locked_in=locked_in.total_minor, ends=[bill.total_minor for bill in bills])
+    bills = [
+        estimate(terms=terms, quantities=ends, adjustments_minor=plan.adjustments_minor)
+        for ends in forecast.ends
+    ]
+    bill = _forecast_of(forecast, terms, locked_in_minor=plan.total_minor, bills=bills)
+    return replace(bill, adjustments_minor=plan.adjustments_minor)
+
+
+def line_forecast(*, forecast: MonthForecast, terms: Terms) -> BillForecast:
+    """What one organization's line comes to, with tax; `forecast` is of this organization."""
+    so_far = [each.outlook.locked_in for each in forecast.organizations]
+    bills = [estimate(terms=terms, quantities=ends) for ends in forecast.ends]
+    locked_in_minor = estimate(terms=terms, quantities=so_far).total_minor
+    return _forecast_of(forecast, terms, locked_in_minor=locked_in_minor, bills=bills)
+
+
+def _forecast_of(
+    forecast: MonthForecast, terms: Terms, *, locked_in_minor: int, bills: Sequence[Estimate]
+) -> BillForecast:
+    totals = outlook(locked_in=locked_in_minor, ends=[bill.total_minor for bill in bills])
     over = max(0, forecast.total.expected - terms.covered_quantity)
     return BillForecast(
-        currency=contract.currency,
+        currency=terms.currency,
         locked_in_minor=totals.locked_in,
         low_minor=totals.low,
         expected_minor=totals.expected,

@@ -21,11 +21,19 @@ class Estimate:
     overage_minor: int = 0
 
 
-def estimate(*, terms: Terms, quantities: Iterable[int]) -> Estimate:
-    """The total of a month with these billed quantities, one for each organization."""
+def estimate(*, terms: Terms, quantities: Iterable[int], adjustments_minor: int = 0) -> Estimate:
+    """The total of a month with these billed quantities, one for each organization.
+
+    `adjustments_minor` are the lines of earlier months, before tax. They are on the invoice that is
+    not the commitment's; an invoice that comes to nothing is not issued.
+    """
     billed = list(quantities)
     totals = {
-        charge.kind: _total_minor(terms, charge.quantities)
+        charge.kind: _total_minor(
+            terms,
+            charge.quantities,
+            0 if charge.kind is InvoiceKind.COMMITMENT else adjustments_minor,
+        )
         for charge in charges(terms=terms, quantities=billed)
     }
     return Estimate(
@@ -35,7 +43,8 @@ def estimate(*, terms: Terms, quantities: Iterable[int]) -> Estimate:
     )
 
 
-def _total_minor(terms: Terms, quantities: Sequence[int]) -> int:
+def _total_minor(terms: Terms, quantities: Sequence[int], adjustments_minor: int) -> int:
     rated = Counter(quantities).items()
-    subtotal = sum(times * terms.amount_minor(quantity) for quantity, times in rated)
-    return subtotal + terms.tax_minor(subtotal)
+    charged = sum(times * terms.amount_minor(quantity) for quantity, times in rated)
+    subtotal = charged + adjustments_minor
+    return max(subtotal + terms.tax_minor(subtotal), 0)

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from billing.choices import InvoiceKind
 from billing.contracts.free_allowance import billed_contract
+from billing.invoicing.adjusted_months import adjusted_by
 from billing.invoicing.late_active_users import late_active_users_months, rated_activity_month
 from billing.invoicing.late_usage import billed_adjustments
 from billing.invoicing.late_usage_lines import LateUsageMonth, usage_adjustment_lines
@@ -112,7 +113,9 @@ def _quantities(replayed: Replayed, month: Month, metric: Metric) -> list[Billed
 
 def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
     """Return the adjustments for usage reported late, as far as this close could know of it."""
-    closed_days = _closed_before(run)
+    closed_days = adjusted_by(
+        month=Month.of_day(run.month), currency=currency, closed=_closed_before(run)
+    )
     first_invoice = _first_invoice(run)
     active = _active_user_adjustments(
         run=run, currency=currency, closed_days=closed_days, first_invoice=first_invoice

@@ -1,15 +1,14 @@
-"""The statement of a month: a row for each organization, with totals."""
+"""The statement of a month: a row for each organization, and the rows up to the invoices."""
 
 from dataclasses import dataclass
 
-from billing.contracts.free_allowance import billed_contract
 from billing.money import round_minor
 from core.months import Month
 from core.schema import require_provider_schema
 from integrations.autotask.sync.desired import desired_quantities
-from integrations.models import Drift, ServiceCheck, ServiceMapping
+from integrations.models import AutotaskConnection, Drift, ServiceCheck, ServiceMapping
 from integrations.models.runs import Outcome
-from integrations.statement.charges import Charged, charges_of
+from integrations.statement.charges import Charged, Charges, charges_of
 from integrations.statement.differences import Checked, Difference, Mapped, differences
 from tenants.models import Organization
 
@@ -20,6 +19,7 @@ class ClientRow:
 
     organization_id: int
     name: str
+    is_removed: bool
     count: int
     charged: Charged | None
     mapped: Mapped | None
@@ -29,10 +29,10 @@ class ClientRow:
 
     @property
     def margin_minor(self) -> int | None:
-        """Autotask's price less the charge; None where either is unknown."""
+        """Autotask's price less the charge after credits; None where either is unknown."""
         if self.price_minor is None or self.charged is None:
             return None
-        return self.price_minor - self.charged.minor
+        return self.price_minor - self.charged.after_credit_minor
 
     @property
     def needs_person(self) -> bool:
@@ -42,12 +42,20 @@ class ClientRow:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A month's rows in order of name. `is_issued`: charges are those of its invoices."""
+    """A month's rows in order of name. `charges` also has the rows that are of no organization.
+
+    Without a connection to Autotask no row has a difference: nothing was compared.
+    """
 
     month: Month
-    currency: str
-    is_issued: bool
+    charges: Charges
+    is_connected: bool
     rows: tuple[ClientRow, ...]
+
+    @property
+    def currency(self) -> str:
+        """The currency of the charges."""
+        return self.charges.currency
 
     @property
     def checked(self) -> int:
@@ -81,19 +89,22 @@ def statement_of(*, month: Month) -> Statement:
     Shows the last check of the month; makes no call to Autotask.
     """
     require_provider_schema()
-    contract = billed_contract(month)
-    currency = contract.currency if contract else "USD"
     quantities, _ = desired_quantities(month=month)
-    is_issued, charges = charges_of(month=month, contract=contract)
+    charges = charges_of(month=month)
+    connection = AutotaskConnection.objects.current()
+    is_connected = connection is not None and connection.is_connected
     mappings = {each.organization_id: each for each in ServiceMapping.objects.living()}
     checks = _last_checks(month)
     open_drifts = Drift.objects.filter(month=month.first_day, decided_at=None)
     drifting = set(open_drifts.values_list("mapping", flat=True))
     used = {organization_id for organization_id, count in quantities.items() if count}
-    organizations = Organization.objects.filter(pk__in=used | charges.keys() | mappings.keys())
+    charged_ids = charges.by_organization.keys()
+    organizations = Organization.objects.filter(pk__in=used | charged_ids | mappings.keys())
     rows = []
-    for organization_id, name in organizations.order_by("name", "pk").values_list("pk", "name"):
-        count, charged = quantities.get(organization_id, 0), charges.get(organization_id)
+    columns = organizations.order_by("name", "pk").values_list("pk", "name", "removed_at")
+    for organization_id, name, removed_at in columns:
+        count = quantities.get(organization_id, 0)
+        charged = charges.by_organization.get(organization_id)
         mapping = mappings.get(organization_id)
         check = checks.get(mapping.pk) if mapping else None
         mapped = _mapped(mapping, month) if mapping else None
@@ -103,22 +114,30 @@ def statement_of(*, month: Month) -> Statement:
             ClientRow(
                 organization_id=organization_id,
                 name=name,
+                is_removed=removed_at is not None,
                 count=count,
                 charged=charged,
                 mapped=mapped,
                 checked=checked,
-                price_minor=None if price is None else round_minor(price, currency),
+                price_minor=None if price is None else round_minor(price, charges.currency),
                 differences=differences(
                     count=count,
-                    invoiced=charged.quantity if charged and is_issued else None,
+                    invoiced=_invoiced(charged) if charges.is_issued else None,
                     month=month.first_day,
                     mapped=mapped,
                     checked=checked,
                     has_drift=mapping is not None and mapping.pk in drifting,
-                ),
+                )
+                if is_connected
+                else (),
             )
         )
-    return Statement(month, currency, is_issued, tuple(rows))
+    return Statement(month, charges, is_connected, tuple(rows))
+
+
+def _invoiced(charged: Charged | None) -> int | None:
+    """The quantity on the invoice; a share of a commitment need not be the own high-water mark."""
+    return None if charged is None or charged.is_share else charged.quantity
 
 
 def _last_checks(month: Month) -> dict[int, ServiceCheck]:

@@ -16,6 +16,7 @@ from billing.documents.invoice_csv import plain_money
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import MONTHS_OF_A_YEAR, Month
+from integrations.statement.charges import NamedCharge
 from integrations.statement.month import ClientRow, Statement, statement_of
 
 FILTERS = {
@@ -64,7 +65,7 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
         "month": str(statement.month),
         "listing": listing,
         "page": page,
-        "tabs": [("", "All"), *FILTERS.items()],
+        "tabs": [("", "All"), *FILTERS.items()] if statement.is_connected else [],
         "query": f"?{query}" if query else "",
         "path": request.path,
     }
@@ -76,14 +77,17 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def autotask_statement_csv(request: PortalRequest) -> HttpResponse:
-    """All rows of the page's list, in its order."""
+    """All rows of the page's list, in its order.
+
+    Of the whole list, also the rows of no organization: the charged amounts then add up to the
+    invoices.
+    """
     statement, _ = _statement(request)
     listing = Listing.of(request, sorts=_SORT_KEYS, default_sort="name", filters=FILTERS)
-    return csv_response(
-        filename=f"statement-{statement.month}.csv",
-        header=CSV_HEADER,
-        rows=[_csv_row(row, statement) for row in _listed(statement.rows, listing)],
-    )
+    rows = [_csv_row(row, statement) for row in _listed(statement.rows, listing)]
+    if not listing.search and not listing.filter:
+        rows += [_named_csv_row(row, statement) for row in statement.charges.named]
+    return csv_response(filename=f"statement-{statement.month}.csv", header=CSV_HEADER, rows=rows)
 
 
 def _statement(request: PortalRequest) -> tuple[Statement, list[tuple[str, str]]]:
@@ -137,4 +141,13 @@ def _csv_row(row: ClientRow, statement: Statement) -> tuple[object, ...]:
         checked.at.isoformat(timespec="seconds") if checked else "",
         "; ".join(each.cause.value for each in row.differences),
         " ".join(each.text for each in row.differences),
+    )
+
+
+def _named_csv_row(row: NamedCharge, statement: Statement) -> tuple[object, ...]:
+    currency = statement.currency
+    return (
+        *(str(statement.month), "", row.name, "", ""),
+        *(plain_money(row.minor, currency), plain_money(row.credited_minor, currency)),
+        *("", "", "", currency, "", "", "", ""),
     )

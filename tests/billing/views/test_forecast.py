@@ -26,7 +26,7 @@ from usage.models import ForecastTrial
 NOW = datetime(2026, 8, 20, 12, tzinfo=UTC)
 BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 PAGE = "/account/usage/forecast/"
-STATEMENTS = 8
+STATEMENTS = 13
 SignIn = Callable[..., Client]
 
 
@@ -187,7 +187,7 @@ def test_the_page_states_past_errors_in_words(
     assert "2 of 2" in page
 
 
-def test_no_more_than_eight_statements(
+def test_no_more_than_thirteen_statements(
     sign_in: SignIn, north: Provider, growing: Organization, settings: Any
 ) -> None:
     settings.MENU_CACHE_SECONDS = 5

@@ -25,7 +25,7 @@ NOW = datetime(2026, 8, 10, 12, tzinfo=UTC)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE = "/account/usage/forecast/"
 ALLOWANCE = "/account/active-users/allowance/"
-STATEMENTS = 8
+STATEMENTS = 13
 SignIn = Callable[..., Client]
 
 
@@ -152,7 +152,7 @@ def test_a_limited_administrator_sees_theirs_and_no_allowance(
     assert sign_in(Client(), adam).get(f"{PAGE}{other.pk}/?metric=mau").status_code == 404
 
 
-def test_no_more_than_eight_statements(
+def test_no_more_than_thirteen_statements(
     sign_in: SignIn, north: Provider, acme: Organization, settings: Any
 ) -> None:
     settings.MENU_CACHE_SECONDS = 5

@@ -89,11 +89,11 @@ def test_charges_are_those_of_the_invoice_once_it_is_issued(scenario: PsaScenari
     scenario.organization(7)
     scenario.organization(4, number=1)
     scenario.sync()
-    assert not statement_of(month=MARCH).is_issued
+    assert not statement_of(month=MARCH).charges.is_issued
     april = datetime(2026, 4, 1, 0, 10, tzinfo=UTC)
     close_month(provider=scenario.provider, month=MARCH, now=april)
     statement = statement_of(month=MARCH)
-    assert statement.is_issued
+    assert statement.charges.is_issued
     assert statement.charged_minor == 11 * 210
 
 
