@@ -7,6 +7,7 @@ from django.db.models import OuterRef, Subquery, Sum
 from django.urls import reverse
 
 from accounts.providers import current_provider
+from billing.charge_limits import is_too_small
 from billing.contracts.licenses import NEAR_PERCENT, CommitmentUsage, licenses, this_month
 from billing.dunning.stages import DunningStage
 from billing.dunning.status import dunning_status
@@ -76,22 +77,21 @@ def allowance(*, now: datetime) -> Iterator[Condition]:
 @rule("charges")
 def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
     """Alert for each unpaid invoice whose last charge failed or waits for the card holder."""
-    last = ChargeAttempt.objects.filter(invoice=OuterRef("pk")).order_by("-pk")
-    refused = (
-        Invoice.objects.outstanding()
-        .annotate(
-            last_state=Subquery(last.values("state")[:1]),
-            last_message=Subquery(last.values("failure_message")[:1]),
-        )
-        .filter(last_state__in=REFUSED)
-        .oldest_first()
+    latest = ChargeAttempt.objects.filter(invoice=OuterRef("pk")).order_by("-pk")
+    refused = ChargeAttempt.objects.filter(
+        pk__in=Invoice.objects.outstanding()
+        .annotate(last_attempt=Subquery(latest.values("pk")[:1]))
+        .values("last_attempt"),
+        state__in=REFUSED,
     )
-    for number, pk, state, message, owed, currency in refused.values_list(
-        "number", "pk", "last_state", "last_message", "owed_total", "currency"
-    ):
-        waits_for_holder = state == ChargeAttempt.State.NEEDS_CONFIRMATION
-        why = "The bank asks the card holder to confirm it." if waits_for_holder else message
-        amount = format_money(owed, currency)
+    for attempt in refused.select_related("invoice").order_by("invoice__issued_at", "invoice_id"):
+        invoice = attempt.invoice
+        number, pk, amounts = invoice.number, invoice.pk, invoice.amounts
+        if is_too_small(amounts.due_minor, invoice.currency):
+            continue
+        waits_for_holder = attempt.state == ChargeAttempt.State.NEEDS_CONFIRMATION
+        why = "The bank asks the card holder to confirm it." if waits_for_holder else attempt.reason
+        amount = format_money(amounts.owed_minor, invoice.currency)
         yield Condition(
             cause=f"charge-refused:{pk}",
             kind=Kind.PAYMENT,

@@ -35,3 +35,5 @@ class Collection(TextChoices):
 
     AUTOMATIC = "automatic", "Charged to the card on file"
     BY_INVOICE = "by_invoice", "Sent by mail"
+    # Below the smallest charge: it is carried to the next invoice.
+    TOO_SMALL = "too_small", "Too small to be charged"

@@ -3,6 +3,8 @@
 `mtp.settings` reads `.env` and then imports this module; `.env.example` explains each variable.
 """
 
+from decimal import Decimal
+
 import environ
 
 env = environ.Env()
@@ -11,7 +13,37 @@ MENU_CACHE_SECONDS: int = env.int("MENU_CACHE_SECONDS", default=20)
 API_REQUESTS_PER_MINUTE: int = env.int("API_REQUESTS_PER_MINUTE", default=600)
 FREE_USER_ALLOWANCE: int = env.int("FREE_USER_ALLOWANCE", default=10)
 RETRY_DAYS: list[int] = env.list("RETRY_DAYS", cast=int, default=[]) or [1, 3, 5, 7]
-AUTOMATIC_CHARGE_LIMIT_MINOR: int = env.int("AUTOMATIC_CHARGE_LIMIT_MINOR", default=400_000)
+# Amounts by currency, in major units. A variable such as "USD=5000,HUF=900000" overrides entries.
+AUTOMATIC_CHARGE_LIMITS: dict[str, Decimal] = {
+    **dict.fromkeys(("CHF", "EUR", "GBP", "USD"), Decimal(4_000)),
+    **dict.fromkeys(("AUD", "CAD", "NZD", "SGD"), Decimal(5_500)),
+    **dict.fromkeys(("AED", "MYR", "PLN", "RON"), Decimal(16_000)),
+    **dict.fromkeys(("DKK", "HKD"), Decimal(30_000)),
+    **dict.fromkeys(("NOK", "SEK"), Decimal(40_000)),
+    # Stripe takes eight digits, two of them decimals: not more than 999,999.99.
+    **dict.fromkeys(("HUF", "UGX"), Decimal(1_000_000)),
+    "BGN": Decimal(7_000),
+    "BRL": Decimal(20_000),
+    "CZK": Decimal(90_000),
+    "INR": Decimal(330_000),
+    "JPY": Decimal(600_000),
+    "KWD": Decimal(1_200),
+    "MXN": Decimal(70_000),
+    "THB": Decimal(130_000),
+    **env.dict("AUTOMATIC_CHARGE_LIMITS", cast={"value": Decimal}, default={}),
+}
+# Of currencies that Stripe's table does not name; the variable also overrides Stripe's table.
+SMALLEST_CHARGES: dict[str, Decimal] = {
+    "KWD": Decimal("0.200"),
+    "UGX": Decimal(2_000),
+    **env.dict("SMALLEST_CHARGES", cast={"value": Decimal}, default={}),
+}
+LARGEST_CHARGES: dict[str, Decimal] = env.dict(
+    "LARGEST_CHARGES", cast={"value": Decimal}, default={}
+)
+# Closes that an amount too small for a card waits for an invoice to be carried to; then it is
+# written off. 0: it is never carried, and written off at the next close.
+SMALL_BALANCE_MONTHS: int = env.int("SMALL_BALANCE_MONTHS", default=12)
 SELLER = {
     "name": env.str("SELLER_NAME", default="MTP Software Inc."),
     "address_lines": env.list("SELLER_ADDRESS", default=["500 Example Street", "Denver, CO 80202"]),

@@ -1,6 +1,7 @@
 """Operations' pages of a provider's contracts and tax."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -13,11 +14,13 @@ from django.utils import timezone
 from accounts.models import Package
 from accounts.providers import current_provider
 from billing.admin.base import BillingAdmin
+from billing.charge_limits import automatic_limit
 from billing.choices import ContractKind
 from billing.contracts.contracts import MonthsClosed, agree_contract
 from billing.contracts.renewals import TERM_MONTHS, is_whole_terms
 from billing.customer.profile import OWN_FIELDS, profile_or_draft
 from billing.models import BillingProfile, Contract, MonthClose
+from billing.money import major, round_minor
 from core.actors import actor_of
 from core.months import MONTHS_OF_A_YEAR, Month
 from tenants import audit
@@ -30,6 +33,13 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
     """A contract as agreed; name, contents and metric are copied from the package."""
 
     package = forms.ModelChoiceField(queryset=Package.objects.none())
+    automatic_limit = forms.DecimalField(
+        min_value=0,
+        max_digits=15,
+        required=False,
+        help_text="In major units of the provider's currency: invoices below it are charged to the "
+        "card. Empty: the usual limit. 0: every invoice is mailed.",
+    )
     closes_past_months = forms.BooleanField(
         required=False,
         label="Close and bill months that are over",
@@ -46,7 +56,6 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
             "starts_on",
             "ends_on",
             "invoice_agreement",
-            "automatic_limit_minor",
             "payment_terms_days",
         )
 
@@ -87,6 +96,19 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
         elif starts_on and not cleaned.get("closes_past_months"):
             self._ask_about_past_months(starts_on)
         return cleaned
+
+    def clean_automatic_limit(self) -> Decimal | None:
+        """Require an amount that the currency has."""
+        limit: Decimal | None = self.cleaned_data["automatic_limit"]
+        currency = current_provider().currency
+        if limit is not None and major(round_minor(limit, currency), currency) != limit:
+            raise forms.ValidationError(f"{currency} has no such amount: it has fewer decimals.")
+        return limit
+
+    def automatic_limit_minor(self) -> int:
+        """The limit in minor units; the usual one if none was entered."""
+        limit, currency = self.cleaned_data["automatic_limit"], current_provider().currency
+        return automatic_limit(currency) if limit is None else round_minor(limit, currency)
 
     def _ask_about_past_months(self, starts_on: date) -> None:
         """Require a confirmation: the scheduler would close these months within the hour."""
@@ -138,6 +160,7 @@ class ContractAdmin(BillingAdmin):
 
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Call the domain, which copies the package, lifts the allowance and logs."""
+        obj.automatic_limit_minor = form.automatic_limit_minor()
         agree_contract(
             provider=current_provider(),
             contract=obj,

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Package, PackagePrice, Provider
+from billing.charge_limits import automatic_limit
 from billing.choices import ContractKind
 from billing.models import AgreementAcceptance, BillingProfile, Contract
 from core.actors import Actor
@@ -108,7 +109,7 @@ def current_offer(*, provider: Provider, now: datetime) -> Offer | None:
         unit_price=price.unit_price,
         tax_name=tax_name,
         tax_rate=tax_rate,
-        automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
+        automatic_limit_minor=automatic_limit(price.currency),
         payment_terms_days=settings.INVOICE_TERMS_DAYS,
         terms_version=settings.TERMS_VERSION,
     )

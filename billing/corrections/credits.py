@@ -137,6 +137,15 @@ def credit(
     now: datetime,
 ) -> CreditNote:
     """Issue the note of the locked invoice and order refunds of the part paid already."""
+    amounts = invoice.amounts
+    if amounts.carried_out_minor and split.total_minor > amounts.creditable_minor:
+        left = format_money(amounts.creditable_minor, invoice.currency)
+        carried = format_money(amounts.carried_out_minor, invoice.currency)
+        raise CorrectionRefused(
+            f"No more than {left} of {invoice.number} is left to be credited: {carried} was "
+            "carried to a later invoice. Credit that part there.",
+            field="amount",
+        )
     require_no_charge(invoice)
     reason = reason.strip()
     note = issue_note(

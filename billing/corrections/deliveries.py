@@ -24,7 +24,7 @@ def deliver_invoice_again(*, invoice: Invoice, actor: Actor, now: datetime) -> N
     Invoice.objects.select_for_update().get(pk=invoice.pk)
     about = {"invoice_id": invoice.pk}
     messages = [_again(topics.DOCUMENTS, about)]
-    if invoice.collection == Collection.BY_INVOICE and invoice.voided_at is None:
+    if invoice.collection != Collection.AUTOMATIC and invoice.voided_at is None:
         messages.append(_again(topics.INVOICE_MAIL, about))
     if uncharged(before=now, invoice_id=invoice.pk):
         charge = _again(topics.CHARGE, about)

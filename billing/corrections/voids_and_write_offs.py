@@ -20,7 +20,13 @@ def void_invoice(
 
     def void(invoice: Invoice) -> Invoice:
         _require_active(invoice, reason)
-        paid = invoice.amounts.paid_minor
+        paid, carried = invoice.amounts.paid_minor, invoice.amounts.carried_out_minor
+        if carried:
+            later = invoice.carried_to.get(to_invoice__voided_at=None).to_invoice
+            raise CorrectionRefused(
+                f"{format_money(carried, invoice.currency)} of {invoice.number} was carried to "
+                f"{later.number}. Credit it there, or void {later.number} first."
+            )
         if paid:
             raise CorrectionRefused(
                 f"{format_money(paid, invoice.currency)} is paid on {invoice.number}. Refund it "
@@ -56,16 +62,7 @@ def write_off(
         if invoice.owed_minor == 0:
             raise CorrectionRefused(f"Nothing is owed on {invoice.number}.")
         require_no_charge(invoice)
-        invoice.written_off_at, invoice.write_off_reason = now, reason.strip()
-        invoice.written_off_by_id, invoice.written_off_by_name = actor.id, actor.name[:200]
-        invoice.save(
-            update_fields=[
-                "written_off_at",
-                "write_off_reason",
-                "written_off_by_id",
-                "written_off_by_name",
-            ]
-        )
+        invoice.write_off(reason=reason, actor=actor, now=now)
         _log(invoice, "invoice.written_off", reason, actor=actor, now=now)
         return invoice
 

@@ -85,7 +85,7 @@ def _facts(contract: Contract, *, reference: str, zone: ZoneInfo) -> list[tuple[
          if contract.ends_on else "Renews itself at the end of each term"),
         ("Billing time zone", zone.key),
         ("Payment", f"Invoices by mail, due after {contract.payment_terms_days} days"
-         if contract.invoice_agreement
+         if not contract.charges_card
          else f"By card below {limit}; others by mail, due after "
               f"{contract.payment_terms_days} days"),
     ]  # fmt: skip

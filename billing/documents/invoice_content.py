@@ -93,6 +93,7 @@ class InvoiceContent:
     total: str
     is_owed: bool
     is_charged_to_card: bool
+    is_too_small: bool
 
 
 def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> InvoiceContent:
@@ -144,9 +145,10 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
         ),
         annex_sum=annex_sum(format_money(invoice.subtotal_minor, currency)) if is_summary else "",
         totals=_totals(invoice),
-        total=format_money(invoice.total_minor, currency),
-        is_owed=invoice.total_minor > 0,
+        total=format_money(invoice.payable_at_issue_minor, currency),
+        is_owed=invoice.payable_at_issue_minor > 0,
         is_charged_to_card=invoice.collection == Collection.AUTOMATIC,
+        is_too_small=invoice.collection == Collection.TOO_SMALL,
     )
 
 
@@ -191,12 +193,16 @@ def _totals(invoice: Invoice) -> tuple[tuple[str, str], ...]:
         name = printable(invoice.tax_name) or "Tax"
         name = f"{name} ({rate_text(invoice.tax_rate)} %)"
         totals.append((name, format_money(invoice.tax_minor, currency)))
-    total = format_money(invoice.total_minor, currency)
     return (
         *totals,
-        ("Total", total),
+        ("Total", format_money(invoice.total_minor, currency)),
+        # Taxed on the invoice that it comes from.
+        *(
+            (f"Carried from {each.from_invoice.number}", format_money(each.amount_minor, currency))
+            for each in invoice.balances_carried_in()
+        ),
         ("Paid at issue", format_money(0, currency)),
-        ("Amount due", f"{total} {currency}"),
+        ("Amount due", f"{format_money(invoice.payable_at_issue_minor, currency)} {currency}"),
     )
 
 

@@ -9,6 +9,7 @@ from billing.money import exponent, major
 from core.csv_files import csv_lines
 
 TAX = "tax"
+CARRIED = "carried"
 HEADER = (
     "Invoice",
     "Month",
@@ -36,8 +37,9 @@ HEADER = (
 
 
 def invoice_csv(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> bytes:
-    """All lines in order and the tax as the last, so the amounts add up to the invoice's total.
+    """All lines in order and then the tax, which add up to the invoice's total.
 
+    Balances carried from earlier invoices follow, so that all add up to the amount due.
     UTF-8 with a byte order mark and CR LF. Money is a plain decimal in major units next to the
     currency. Instants are ISO 8601 with the offset of the invoice's billing zone; a peak without an
     instant was carried in from the month before. Names are not cut.
@@ -67,11 +69,23 @@ def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[obje
     if invoice.tax_minor:
         tax = plain_money(invoice.tax_minor, invoice.currency)
         name = f"{invoice.tax_name or 'Tax'} ({plain_decimal(invoice.tax_rate)} %)"
-        yield (
-            *(number, month, position + 1, TAX, name, "", "", "", "", ""),
-            *(tax, invoice.currency, "", "", "", "", "", "", ""),
-            *("", "", ""),
-        )
+        position += 1
+        yield _sum_row(invoice, position, TAX, name, tax)
+    for carried in invoice.balances_carried_in():
+        position += 1
+        amount = plain_money(carried.amount_minor, invoice.currency)
+        name = f"Carried from {carried.from_invoice.number}"
+        yield _sum_row(invoice, position, CARRIED, name, amount)
+
+
+def _sum_row(
+    invoice: Invoice, position: int, kind: str, description: str, amount: Decimal
+) -> tuple[object, ...]:
+    return (
+        *(invoice.number, f"{invoice.month:%Y-%m}", position, kind, description),
+        *("", "", "", "", "", amount, invoice.currency),
+        *("", "", "", "", "", "", "", "", "", ""),
+    )
 
 
 def plain_money(minor: int, currency: str) -> Decimal:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Max, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import JSONObject
 
+from billing.charge_limits import is_too_small
 from billing.choices import Collection
 from billing.dunning.stages import Debt, DunningStatus, status_at
 from billing.models import (
@@ -17,7 +18,8 @@ from billing.models import (
     PaymentMethod,
     SuspensionDeferral,
 )
-from billing.models.payments import WITHDRAWN
+from billing.models.invoice_queries import UNPAID
+from billing.models.payments import NOT_DECLINED
 from core.months import day_ends_at
 
 
@@ -26,7 +28,8 @@ def read_status(*, zone: ZoneInfo, now: datetime) -> DunningStatus:
 
     `zone` is the provider's billing zone: its deferral ends when the day after the last one begins.
     """
-    rows = list(_unpaid_invoices())
+    # What is too small for a card is carried to the next invoice and reaches no step.
+    rows = [row for row in _unpaid_invoices() if not is_too_small(row["due"], row["currency"])]
     last_day = rows[0]["deferred_through"] if rows else None
     return status_at(
         now,
@@ -38,8 +41,7 @@ def read_status(*, zone: ZoneInfo, now: datetime) -> DunningStatus:
 def _unpaid_invoices() -> QuerySet[Any, Any]:
     failed = (
         ChargeAttempt.objects.filter(invoice=OuterRef("pk"), state=ChargeAttempt.State.FAILED)
-        # A payment that we withdrew was not refused by a bank.
-        .exclude(decline_code=WITHDRAWN)
+        .exclude(decline_code__in=NOT_DECLINED)
         .order_by()
         .values("invoice")
         .annotate(first=Min("finished_at"))
@@ -55,7 +57,7 @@ def _unpaid_invoices() -> QuerySet[Any, Any]:
     invoices = Invoice.objects.with_paid().filter(voided_at=None, written_off_at=None)
     unpaid: QuerySet[Any, Any] = invoices.annotate(
         # The same as `Amounts.due_minor` where that is above zero.
-        due=F("total_minor") - F("credited_total") - F("paid_total") - F("disputed_total"),
+        due=UNPAID - F("disputed_total"),
         charge_failed_at=Subquery(failed),
         next_attempt_at=Subquery(latest.values("retry_at")[:1]),
         declined=_total_and_last(declined, by="invoice", last="answered_at"),

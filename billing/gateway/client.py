@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Seconds to connect and to wait for an answer; together well below the lease of the outbox.
 TIMEOUT = (5.0, 40.0)
+_LONGEST_SUFFIX = 22
 
 
 class GatewayError(Exception):
@@ -45,6 +46,10 @@ class Misconfigured(GatewayError):
 
 class OutcomeUnknown(GatewayError):
     """The request may have been carried out: no answer, or an unclear one."""
+
+
+class NoAnswer(OutcomeUnknown):
+    """Stripe did not answer in time, or could not be reached."""
 
 
 class Refused(GatewayError):
@@ -167,6 +172,7 @@ class ChargeRequest:
             "customer": self.customer_id,
             "allowed_payment_method_types": ["card"],
             "description": f"Invoice {self.invoice_number}",
+            "statement_descriptor_suffix": statement_suffix(self.invoice_number),
             "metadata": {
                 "provider": self.provider_id,
                 "invoice": self.invoice_number,
@@ -182,6 +188,16 @@ class ChargeRequest:
                 "off_session": True,
             }
         return parameters
+
+
+def statement_suffix(invoice_number: str) -> str:
+    """The invoice number as card statements show it, behind the name of our Stripe account.
+
+    Stripe takes at most 22 characters, a letter among them, and none of its reserved ones.
+    """
+    plain = "".join(char for char in invoice_number if char.isascii() and char not in "<>\\'\"*")
+    text = plain[-_LONGEST_SUFFIX:]
+    return text if any(map(str.isalpha, text)) else f"INV {text}"[-_LONGEST_SUFFIX:]
 
 
 def charge(request: ChargeRequest) -> PaymentFacts:
@@ -239,9 +255,11 @@ def cancel_payment(*, payment_intent_id: str) -> PaymentFacts:
         return payment(payment_intent_id=payment_intent_id)
 
 
-def payments_of(*, customer_id: str) -> Iterator[PaymentFacts]:
-    """The PaymentIntents of the customer, newest first."""
-    return _payments({"customer": customer_id, "limit": 100})
+def payments_of(*, customer_id: str, since: datetime) -> Iterator[PaymentFacts]:
+    """The customer's PaymentIntents created at or after `since`, newest first."""
+    return _payments(
+        {"customer": customer_id, "limit": 100, "created": {"gte": int(since.timestamp())}}
+    )
 
 
 def payments_since(*, customer_id: str, since: datetime) -> Iterator[PaymentFacts]:
@@ -292,6 +310,8 @@ def call(method: Any, *arguments: Any) -> dict[str, Any]:
         raise Misconfigured(str(error)) from error
     except stripe.InvalidRequestError as error:
         raise Refused(str(error.user_message or error), code=error.code or "") from error
+    except stripe.APIConnectionError as error:
+        raise NoAnswer(f"{type(error).__name__}: {error}") from error
     except stripe.StripeError as error:
         # Also an idempotency error: Stripe knows the key with other parameters.
         raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error

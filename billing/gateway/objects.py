@@ -22,6 +22,7 @@ class PaymentFacts:
     """A PaymentIntent. `currency` is in capitals; `attempt_key` is our idempotency key.
 
     A failed payment that is not cancelled can still be confirmed with its client secret.
+    `advice_code` and `network_advice_code` say whether a declined card may be tried again.
     `refunded_minor` and `is_disputed` are only set if the charge was expanded.
     """
 
@@ -39,6 +40,8 @@ class PaymentFacts:
     invoice_month: str = ""
     invoice_kind: str = ""
     payment_method_id: str = ""
+    advice_code: str = ""
+    network_advice_code: str = ""
     refunded_minor: int = 0
     is_disputed: bool = False
 
@@ -74,6 +77,7 @@ def payment_facts(intent: Json) -> PaymentFacts:
     error = intent.get("last_payment_error") or {}
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else {}
+    outcome = charge.get("outcome") or {}
     return PaymentFacts(
         payment_intent_id=str(intent["id"]),
         outcome=_outcome(status=str(intent["status"]), error=error),
@@ -89,9 +93,15 @@ def payment_facts(intent: Json) -> PaymentFacts:
         invoice_month=str(metadata.get("month", "")),
         invoice_kind=str(metadata.get("kind", "")),
         payment_method_id=id_of(intent.get("payment_method")),
+        advice_code=_advice("advice_code", error, outcome),
+        network_advice_code=_advice("network_advice_code", error, outcome),
         refunded_minor=int(charge.get("amount_refunded") or 0),
         is_disputed=bool(charge.get("disputed")),
     )
+
+
+def _advice(name: str, error: Json, outcome: Json) -> str:
+    return str(error.get(name) or outcome.get(name) or "")
 
 
 def _outcome(*, status: str, error: Json) -> PaymentOutcome:

@@ -8,6 +8,8 @@ from django.db import connection
 
 from accounts.models import Provider
 from billing import topics
+from billing.charge_alerts import report_above_largest
+from billing.charge_limits import largest_charge
 from billing.choices import Collection
 from billing.customer.profile import buyer
 from billing.invoicing.numbering import INVOICE_NUMBERS, register, take_numbers
@@ -58,8 +60,6 @@ def issue_invoices(
         "buyer": buyer(provider=provider, profile=profile),
         "contract_summary": contract.summary(),
     }
-    # A charge to the card is due at once.
-    days_to_pay = {Collection.AUTOMATIC: 0, Collection.BY_INVOICE: contract.payment_terms_days}
     invoices = [
         Invoice(
             **shared,
@@ -69,18 +69,36 @@ def issue_invoices(
             subtotal_minor=draft.subtotal_minor,
             tax_minor=draft.tax_minor,
             total_minor=draft.total_minor,
-            due_date=now.astimezone(zone).date() + timedelta(days=days_to_pay[draft.collection]),
+            carried_in_minor=draft.carried_in_minor,
+            due_date=now.astimezone(zone).date() + _time_to_pay(draft, contract),
         )
         for index, draft in enumerate(drafts)
     ]
     Invoice.objects.bulk_create(invoices)
     register(series=INVOICE_NUMBERS, first=first, documents=invoices)
+    _report_above_largest(invoices, contract, now=now)
     _copy_lines(
         (invoice, position, line)
         for invoice, draft in zip(invoices, drafts, strict=True)
         for position, line in enumerate(draft.lines, start=1)
     )
     return invoices
+
+
+def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:
+    # A charge to the card is due at once.
+    is_automatic = draft.collection is Collection.AUTOMATIC
+    return timedelta(days=0 if is_automatic else contract.payment_terms_days)
+
+
+def _report_above_largest(
+    invoices: Iterable[Invoice], contract: Contract, *, now: datetime
+) -> None:
+    for invoice in invoices:
+        payable_minor = invoice.payable_at_issue_minor
+        is_above = payable_minor > largest_charge(invoice.currency)
+        if is_above and not contract.invoice_agreement:
+            report_above_largest(invoice, payable_minor, now=now)
 
 
 def deliveries_of(invoice: Invoice) -> list[NewMessage]:

@@ -9,6 +9,7 @@ from accounts.models import Provider
 from billing.contracts.free_allowance import was_free
 from billing.invoicing.issue import deliveries_of, issue_invoices
 from billing.invoicing.month_plan import plan_month
+from billing.invoicing.small_balances import carry, locked_small_balances, write_off_old
 from billing.models import Contract, Invoice, MonthClose
 from billing.money import format_money
 from core.months import Month
@@ -121,7 +122,8 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     if run.issued_at:
         raise MonthAlreadyClosed(f"{month} of {provider.name} is closed: {run.outcome}")
     freeze_month(month=month, zone=provider.billing_zone())
-    plan = plan_month(month=month)
+    balances = locked_small_balances()
+    plan = plan_month(month=month, small_balances=balances)
     invoices: list[Invoice] = []
     if plan.contract is not None:
         invoices = issue_invoices(
@@ -132,7 +134,11 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
             month=month,
             now=now,
         )
+        if plan.carried:
+            carry(plan.carried, to=invoices[0], now=now)
         enqueue_all(messages=chain.from_iterable(map(deliveries_of, invoices)), now=now)
+    left = [balance for balance in balances if balance not in plan.carried]
+    write_off_old(left, month=month, now=now)
     run.issued_at = now
     run.invoices = len(invoices)
     run.total_minor = sum(invoice.total_minor for invoice in invoices)

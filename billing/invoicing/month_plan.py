@@ -5,12 +5,14 @@ plan: the invoice preview, the bill so far, the forecast and the statement per c
 `billing.invoicing.month_close` freezes the month before and writes the invoices after.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.choices import InvoiceKind
 from billing.contracts.free_allowance import billed_contract
 from billing.invoicing.adjusted_months import adjusted_by, closed_months
 from billing.invoicing.late_usage import late_usage_lines
+from billing.invoicing.small_balances import SmallBalance, carried_to_next
 from billing.models import BillingProfile, Contract
 from billing.rating.billed_quantities import billed_quantities
 from billing.rating.rate_month import BilledQuantity, InvoiceDraft, LineDraft, Terms, rate_month
@@ -25,7 +27,8 @@ class MonthPlan:
 
     Without a contract (in the free allowance, or no active contract) there are none. `quantities`
     are ordered by name; `adjustments` are the lines of earlier months that its invoices carry;
-    `last_event_id` is the last event of the ledger at that time.
+    `last_event_id` is the last event of the ledger at that time. The first invoice asks for the
+    balances `carried` too.
     """
 
     month: Month
@@ -36,6 +39,7 @@ class MonthPlan:
     last_event_id: int | None
     terms: Terms | None = None
     adjustments: tuple[LineDraft, ...] = ()
+    carried: tuple[SmallBalance, ...] = ()
 
     @property
     def total_minor(self) -> int:
@@ -58,11 +62,12 @@ class MonthPlan:
         return sum(each.quantity for each in self.quantities)
 
 
-def plan_month(*, month: Month) -> MonthPlan:
+def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> MonthPlan:
     """Plan the invoices of a month by its current quantities, with late usage of closed months.
 
     The quantities of a frozen month are final; those of a running month can only rise. An
-    adjustment is in the plan of the earliest open month only (`adjusted_by`).
+    adjustment is in the plan of the earliest open month only (`adjusted_by`). The first invoice
+    carries those of the small balances that are in its currency.
     """
     contract, log = billed_contract(month), ledger_state()
     if contract is None:
@@ -83,6 +88,10 @@ def plan_month(*, month: Month) -> MonthPlan:
         month_name=f"{month.first_day:%B %Y}",
         adjustments=adjustments,
     )
+    carried = carried_to_next(small_balances, currency=contract.currency) if drafts else []
+    if carried:
+        minor = sum(balance.due_minor for balance in carried)
+        drafts[0] = drafts[0].carrying(minor, terms=terms)
     return MonthPlan(
         month,
         contract,
@@ -92,4 +101,5 @@ def plan_month(*, month: Month) -> MonthPlan:
         last_event_id=log.last_event_id,
         terms=terms,
         adjustments=tuple(adjustments),
+        carried=tuple(carried),
     )

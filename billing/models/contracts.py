@@ -84,8 +84,8 @@ class Contract(models.Model):
     The contract that is active on the first day of a month bills the month. `invoice_agreement`:
     invoices are mailed, not charged to a card. Usage is billed from `billed_from` on: the first
     instant of its first month, or the instant at which a card began to pay for it; None while no
-    card does. Invoices below `automatic_limit_minor` are charged
-    automatically. Without `ends_on` it renews after each term (`billing.contracts.renewals`).
+    card does. Invoices below `automatic_limit_minor` are charged automatically; 0 means that all
+    are mailed. Without `ends_on` it renews after each term (`billing.contracts.renewals`).
     """
 
     class Term(models.TextChoices):
@@ -145,6 +145,11 @@ class Contract(models.Model):
         """The instant from which it bills the month: its first one, or `billed_from` inside it."""
         starts_at = month.starts_at(zone)
         return max(starts_at, self.billed_from) if self.billed_from else starts_at
+
+    @property
+    def charges_card(self) -> bool:
+        """Whether some invoices are charged to a card; otherwise all are mailed."""
+        return not self.invoice_agreement and self.automatic_limit_minor > 0
 
     @property
     def unit(self) -> str:

@@ -1,15 +1,17 @@
 """Invoices, their lines and documents: snapshots that never change after issue."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.db import models
 
 from billing.choices import Collection, InvoiceKind, LineKind
+from billing.models.carried_balances import CarriedBalance
 from billing.models.invoice_amounts import Amounts
 from billing.models.invoice_amounts import Status as InvoiceStatus
 from billing.models.invoice_queries import InvoiceQuerySet
+from core.actors import Actor
 from core.metrics import Metric
 from usage.explain.links import explanation_path
 
@@ -43,6 +45,8 @@ class Invoice(models.Model):
     tax_rate = models.DecimalField(max_digits=6, decimal_places=3)
     tax_minor = models.BigIntegerField()
     total_minor = models.BigIntegerField()
+    # Balances of earlier invoices (`carried_from`); to be paid with the total, and no part of it.
+    carried_in_minor = models.BigIntegerField(default=0, db_default=0)
     issued_at = models.DateTimeField()
     due_date = models.DateField()
     period_starts_at = models.DateTimeField()
@@ -99,19 +103,32 @@ class Invoice(models.Model):
 
         Read under the invoice's lock, they include every change of earlier holders of the lock.
         """
-        names = ("credited_total", "paid_total", "disputed_total")
+        names = ("credited_total", "paid_total", "disputed_total", "carried_total")
         annotated = [getattr(self, name, None) for name in names]
         if None in annotated:
             annotated = list(Invoice.objects.totals_of(invoice_id=self.pk))
-        credited, paid, disputed = annotated
+        credited, paid, disputed, carried = annotated
         return Amounts(
             billed_minor=self.total_minor,
             credited_minor=credited or 0,
             paid_minor=paid or 0,
             disputed_minor=disputed or 0,
+            carried_in_minor=0 if self.voided_at else self.carried_in_minor,
+            carried_out_minor=carried or 0,
             is_void=self.voided_at is not None,
             is_written_off=self.written_off_at is not None,
         )
+
+    @property
+    def payable_at_issue_minor(self) -> int:
+        """The amount that its documents ask for: the total and the balances carried in."""
+        return self.total_minor + self.carried_in_minor
+
+    def balances_carried_in(self) -> list[CarriedBalance]:
+        """The balances of earlier invoices that it asks for, with these; no query without any."""
+        if not self.carried_in_minor:
+            return []
+        return list(self.carried_from.select_related("from_invoice").order_by("pk"))
 
     @property
     def paid_minor(self) -> int:
@@ -127,6 +144,19 @@ class Invoice(models.Model):
     def status(self) -> InvoiceStatus:
         """The status derived from payments, corrections, voids and write-offs."""
         return self.amounts.status
+
+    def write_off(self, *, reason: str, actor: Actor, now: datetime) -> None:
+        """Give up what is owed, and save that; the caller holds the invoice's lock."""
+        self.written_off_at, self.write_off_reason = now, reason.strip()
+        self.written_off_by_id, self.written_off_by_name = actor.id, actor.name[:200]
+        self.save(
+            update_fields=[
+                "written_off_at",
+                "write_off_reason",
+                "written_off_by_id",
+                "written_off_by_name",
+            ]
+        )
 
     def is_overdue(self, *, today: date) -> bool:
         """Whether an amount is owed after the due date; `today` is in the billing zone."""

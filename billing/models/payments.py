@@ -4,10 +4,18 @@ from typing import ClassVar
 
 from django.db import models
 
+from billing.decline_reasons import (
+    AMOUNT_REFUSED,
+    NEVER_ARRIVED,
+    WITHDRAWN,
+    is_final,
+    reason_of_decline,
+    reason_of_refusal,
+)
 from billing.money import format_money
 
-# Our decline code of a payment that we cancelled before it was confirmed.
-WITHDRAWN = "withdrawn"
+# Decline codes of attempts that no bank refused.
+NOT_DECLINED = (WITHDRAWN, *sorted(AMOUNT_REFUSED))
 
 
 class PaymentMethodQuerySet(models.QuerySet["PaymentMethod"]):
@@ -63,7 +71,8 @@ class ChargeAttempt(models.Model):
     only after the last has finished. `cause` names the trigger (the close, a replaced card, a
     retry): a cause makes one attempt, however often its message is delivered. From
     `secret_given_at` on a browser may confirm the payment, so only a cancelled payment has
-    definitely failed. A failed attempt is retried at `retry_at`.
+    definitely failed. A failed attempt is retried at `retry_at`. `failure_message` is Stripe's
+    text, for operations only; customers read `reason`.
     """
 
     # Prefix of the cause of an attempt that a payment link started.
@@ -91,6 +100,8 @@ class ChargeAttempt(models.Model):
     stripe_payment_method_id = models.CharField(max_length=255)
     stripe_payment_intent_id = models.CharField(max_length=255, blank=True)
     decline_code = models.CharField(max_length=60, blank=True)
+    advice_code = models.CharField(max_length=40, blank=True, default="", db_default="")
+    network_advice_code = models.CharField(max_length=10, blank=True, default="", db_default="")
     failure_message = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -123,6 +134,32 @@ class ChargeAttempt(models.Model):
     def is_on_session(self) -> bool:
         """Whether the card is entered at a payment link; automatic charges don't wait for that."""
         return self.cause.startswith(self.ON_SESSION)
+
+    @property
+    def is_refused_request(self) -> bool:
+        """Whether Stripe refused the request itself: no bank was asked."""
+        is_without_payment = not self.stripe_payment_intent_id
+        is_refused = self.decline_code not in (NEVER_ARRIVED, WITHDRAWN)
+        return self.state == self.State.FAILED and is_without_payment and is_refused
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its card must not be charged for this invoice again."""
+        return self.state == self.State.FAILED and (
+            self.is_refused_request
+            or is_final(
+                self.decline_code,
+                advice_code=self.advice_code,
+                network_advice_code=self.network_advice_code,
+            )
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why it failed or waits, as a sentence for the customer; empty for a success."""
+        if self.is_refused_request:
+            return reason_of_refusal(self.decline_code)
+        return reason_of_decline(self.decline_code, advice_code=self.advice_code)
 
     def has_replaced_card(self) -> bool:
         """Whether its card has been replaced; one query."""

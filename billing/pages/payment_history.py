@@ -3,21 +3,22 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Prefetch, Q, Subquery
 
 from billing.documents.invoice_csv import plain_money
-from billing.models import Chargeback, Invoice
-from billing.models.invoice_queries import InvoiceQuerySet
+from billing.models import CarriedBalance, Chargeback, Invoice
+from billing.models.invoice_queries import UNPAID, InvoiceQuerySet
 
 Status = Invoice.Status
 INVOICES_PER_PAGE = 12
 
-_IS_PAID = Q(total_minor__lte=F("paid_total") + F("credited_total"))
+_IS_PAID = Q(unpaid__lte=0)
 _IS_ACTIVE = Q(voided_at=None, written_off_at=None)
 _OF_STATUS = {
     Status.OPEN: _IS_ACTIVE & ~_IS_PAID & Q(paid_total__lte=0),
     Status.PARTIALLY_PAID: _IS_ACTIVE & ~_IS_PAID & Q(paid_total__gt=0),
-    Status.PAID: Q(voided_at=None) & _IS_PAID,
+    Status.PAID: Q(voided_at=None) & _IS_PAID & Q(carried_total=0),
+    Status.CARRIED: Q(voided_at=None) & _IS_PAID & Q(carried_total__gt=0),
     Status.UNCOLLECTIBLE: Q(voided_at=None, written_off_at__isnull=False) & ~_IS_PAID,
     Status.VOID: Q(voided_at__isnull=False),
 }
@@ -33,6 +34,8 @@ CSV_HEADER = (
     "Credited",
     "Paid",
     "Owed",
+    "Carried in",
+    "Carried out",
 )
 
 
@@ -43,9 +46,15 @@ def invoices_of_status(status: str = "") -> InvoiceQuerySet[Invoice]:
     """
     last = Chargeback.objects.filter(payment__invoice=OuterRef("pk")).order_by("-opened_at", "-pk")
     listed = Invoice.objects.with_paid().annotate(
-        last_chargeback=Subquery(last.values("state")[:1])
+        last_chargeback=Subquery(last.values("state")[:1]), unpaid=UNPAID
     )
-    invoices: InvoiceQuerySet[Any] = listed.newest_first()
+    invoices: InvoiceQuerySet[Any] = listed.newest_first().prefetch_related(
+        Prefetch("carried_from", CarriedBalance.objects.select_related("from_invoice")),
+        Prefetch(
+            "carried_to",
+            CarriedBalance.objects.filter(to_invoice__voided_at=None).select_related("to_invoice"),
+        ),
+    )
     return invoices.filter(_OF_STATUS[Status(status)]) if status in Status.values else invoices
 
 
@@ -65,4 +74,6 @@ def history_csv_rows(invoices: InvoiceQuerySet[Invoice]) -> Iterator[tuple[objec
             plain_money(invoice.amounts.credited_minor, currency),
             plain_money(invoice.paid_minor, currency),
             plain_money(invoice.owed_minor, currency),
+            plain_money(invoice.amounts.carried_in_minor, currency),
+            plain_money(invoice.amounts.carried_out_minor, currency),
         )

@@ -11,11 +11,11 @@ from typing import TypeVar
 from django.db import transaction
 
 from billing import topics
+from billing.decline_reasons import WITHDRAWN
 from billing.dunning.status import update_dunning
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice
 from billing.models.invoice_amounts import Amounts
-from billing.models.payments import WITHDRAWN
 from billing.payments import charging
 from core.outbox.delivery import enqueue
 

@@ -6,6 +6,7 @@ all finish it through `settle`, under the invoice's lock.
 """
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -14,11 +15,17 @@ from django.db.models.functions import Coalesce
 
 from accounts.providers import current_provider
 from billing import topics
+from billing.charge_alerts import (
+    report_above_largest,
+    report_refused_charge,
+    settle_charge_alerts,
+)
+from billing.charge_limits import fits_a_card, largest_charge
+from billing.decline_reasons import AMOUNT_REFUSED, NEVER_ARRIVED, WITHDRAWN
 from billing.dunning.status import after_payment, update_dunning
 from billing.gateway import client as gateway
 from billing.gateway.objects import PaymentFacts, PaymentOutcome
 from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
-from billing.models.payments import WITHDRAWN
 from billing.payments.retries import plan_retry
 from core.outbox.delivery import enqueue
 
@@ -26,6 +33,10 @@ CLOSE = "close"
 # Stripe may forget an idempotency key after 24 hours: sending it later would charge again.
 RESEND_WITHIN = timedelta(hours=23)
 KEY_IS_FORGOTTEN = timedelta(hours=24)
+# A look-up begins this long before the attempt, because Stripe's clock may differ from ours.
+CLOCKS_DIFFER = timedelta(days=1)
+# Our code of a refusal for which Stripe gave none.
+REFUSED = "refused"
 
 State = ChargeAttempt.State
 _STATES = {
@@ -46,10 +57,11 @@ def charge_invoice(
     """Charge what is due to the default card, once for this `cause`.
 
     Returns the attempt, which may be unfinished (unknown, processing, to be confirmed). Returns
-    None if nothing is due, if a chargeback of the invoice was lost, if no card is on file, or if
-    it is not `card_id`. An unfinished attempt of another cause is continued first; one that waits
-    for the holder of a replaced card is withdrawn. Raises `gateway.NotDone` and
-    `gateway.Misconfigured`; the next run continues the attempt.
+    None if nothing is due, if the amount is below the smallest charge or above the largest, if a
+    chargeback of the invoice was lost, if no card is on file, or if it is not `card_id`. A request
+    that Stripe refused is not sent again: its attempt is returned. An unfinished attempt of another
+    cause is continued first; one that waits for the holder of a replaced card is withdrawn. Raises
+    `gateway.NotDone` and `gateway.Misconfigured`; the next run continues the attempt.
     """
     while True:
         attempt = _open_attempt(invoice_id=invoice_id, now=now, cause=cause, card_id=card_id)
@@ -79,6 +91,15 @@ def _open_attempt(
         return None
     if any(each.state == State.SUCCEEDED for each in attempts) and _has_lost_chargeback(invoice):
         return None  # A second charge would end in a second chargeback.
+    if due_minor > largest_charge(invoice.currency):
+        report_above_largest(invoice, due_minor, now=now)
+    if not fits_a_card(due_minor, invoice.currency):
+        return None
+    refused = refused_before(
+        attempts, amount_minor=due_minor, payment_method_id=card.stripe_payment_method_id
+    )
+    if refused is not None:
+        return refused
     return ChargeAttempt.objects.create(
         invoice=invoice,
         cause=cause,
@@ -89,6 +110,22 @@ def _open_attempt(
         stripe_payment_method_id=card.stripe_payment_method_id,
         created_at=now,
     )
+
+
+def refused_before(
+    attempts: Iterable[ChargeAttempt], *, amount_minor: int, payment_method_id: str
+) -> ChargeAttempt | None:
+    """Return the attempt with this amount, card and customer that Stripe refused; None without."""
+    request = (amount_minor, payment_method_id, current_provider().stripe_customer_id or "")
+    for attempt in attempts:
+        sent = (
+            attempt.amount_minor,
+            attempt.stripe_payment_method_id,
+            attempt.stripe_customer_id,
+        )
+        if attempt.is_refused_request and sent == request:
+            return attempt
+    return None
 
 
 def _has_lost_chargeback(invoice: Invoice) -> bool:
@@ -140,11 +177,16 @@ def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
                 invoice_kind=attempt.invoice.kind,
             )
         )
+    except gateway.NoAnswer:
+        # Looked up at once, Stripe's silence would outlast the lease of the message.
+        return attempt
     except gateway.OutcomeUnknown:
         return _look_up(attempt, now=now) or attempt
     except gateway.Refused as refusal:
         earlier = _look_up(attempt, now=now) if was_sent_before else None
-        return earlier or _fail(attempt, code=refusal.code, message=str(refusal), now=now)
+        return earlier or _fail(
+            attempt, code=refusal.code or REFUSED, message=str(refusal), now=now
+        )
     return settle(attempt_id=attempt.pk, facts=facts, now=now)
 
 
@@ -161,7 +203,9 @@ def _mark_sent(attempt: ChargeAttempt, *, now: datetime) -> None:
 
 
 def _payment_at_stripe(attempt: ChargeAttempt) -> PaymentFacts | None:
-    held = gateway.payments_of(customer_id=attempt.stripe_customer_id)
+    held = gateway.payments_of(
+        customer_id=attempt.stripe_customer_id, since=attempt.created_at - CLOCKS_DIFFER
+    )
     return next((facts for facts in held if facts.attempt_key == attempt.idempotency_key), None)
 
 
@@ -180,7 +224,7 @@ def _settle_or_expire(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt
     if facts:
         return settle(attempt_id=attempt.pk, facts=facts, now=now)
     if attempt.sent_at and now - attempt.sent_at >= KEY_IS_FORGOTTEN:
-        return _fail(attempt, code="never_arrived", message="Stripe never received it.", now=now)
+        return _fail(attempt, code=NEVER_ARRIVED, message="Stripe never received it.", now=now)
     return attempt
 
 
@@ -201,10 +245,13 @@ def settle(*, attempt_id: int, facts: PaymentFacts, now: datetime) -> ChargeAtte
         return attempt
     attempt.stripe_payment_intent_id = facts.payment_intent_id
     code, message = facts.decline_code, facts.failure_message
+    advice, network_advice = facts.advice_code, facts.network_advice_code
     if facts.is_canceled:
         code, message = WITHDRAWN, "Withdrawn before it was paid."
     attempt.decline_code = code[:60] if state != State.SUCCEEDED else ""
     attempt.failure_message = message[:500] if state != State.SUCCEEDED else ""
+    attempt.advice_code = advice[:40] if state != State.SUCCEEDED else ""
+    attempt.network_advice_code = network_advice[:10] if state != State.SUCCEEDED else ""
     if _finish(attempt, state, now=now):
         _announce(attempt, now=now)
     return attempt
@@ -246,7 +293,8 @@ def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:
 def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) -> bool:
     """Record the attempt's new state and its consequences, under the invoice's lock.
 
-    A failure plans the next attempt and updates the dunning; a success records the payment.
+    A failure plans the next attempt and updates the dunning; a success records the payment. A
+    request that Stripe refused becomes an operations alert.
     Returns whether the state changed.
     """
     has_changed = attempt.state != state
@@ -258,6 +306,8 @@ def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime
         _record_payment(attempt, now=now)
     elif has_changed and state == State.FAILED:
         update_dunning(now=now)
+        if attempt.is_refused_request:
+            report_refused_charge(attempt, now=now)
     return has_changed
 
 
@@ -269,6 +319,8 @@ def _announce(attempt: ChargeAttempt, *, now: datetime) -> None:
         attempt.decline_code == WITHDRAWN and attempt.has_replaced_card()
     ):
         return  # The payer sees the error on the page, or the new card will be charged.
+    elif attempt.decline_code in AMOUNT_REFUSED:
+        return  # No other card would help: operations are alerted.
     elif attempt.state in (State.FAILED, State.NEEDS_CONFIRMATION):
         topic = topics.CHARGE_FAILED_MAIL
     else:
@@ -288,4 +340,5 @@ def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
         received_at=now,
         stripe_payment_intent_id=attempt.stripe_payment_intent_id,
     )
+    settle_charge_alerts(attempt.invoice, now=now)
     after_payment(now=now)

@@ -12,10 +12,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Provider
+from billing.choices import Collection
+from billing.decline_reasons import WITHDRAWN
 from billing.documents.invoice_mails import AttachedDocument, DocumentKind, queue_document_mail
 from billing.formatting import date_text, instant_text, local_date, month_text
 from billing.models import ChargeAttempt, Chargeback, Invoice, InvoiceDocument
-from billing.models.payments import WITHDRAWN
 from billing.money import format_money
 from billing.payments.payment_links import payment_link
 from core.mail import queue_mail
@@ -48,7 +49,11 @@ def queue_mail_about(
         "subject": subject,
         "invoice": invoice,
         "month": month_text(invoice.month),
-        "total": format_money(invoice.total_minor, invoice.currency),
+        "total": format_money(invoice.payable_at_issue_minor, invoice.currency),
+        "carried": format_money(invoice.carried_in_minor, invoice.currency)
+        if invoice.carried_in_minor
+        else "",
+        "is_too_small": invoice.collection == Collection.TOO_SMALL,
         "invoice_url": settings.SITE_URL + reverse("invoice_detail", args=[invoice.pk]),
         "pay_url": payment_link(invoice_id=invoice.pk, now=now),
         "support_email": settings.SUPPORT_EMAIL,
@@ -69,9 +74,12 @@ def queue_mail_about(
 
 
 def queue_invoice_mail(*, invoice_id: int, now: datetime) -> None:
-    """Mail an invoice that is paid by transfer; raises `Postpone` until its PDF is rendered."""
+    """Mail an invoice that is paid by transfer or too small to be charged.
+
+    Raises `Postpone` until its PDF is rendered.
+    """
     invoice = Invoice.objects.get(pk=invoice_id)
-    total = format_money(invoice.total_minor, invoice.currency)
+    total = format_money(invoice.payable_at_issue_minor, invoice.currency)
     _queue_with_invoice(
         invoice,
         "invoice",

@@ -10,9 +10,10 @@ from datetime import datetime
 from enum import Enum
 
 from billing import topics
+from billing.decline_reasons import AMOUNT_REFUSED
 from billing.models import ChargeAttempt, Chargeback, Invoice, PaymentMethod
 from billing.payments import charging
-from billing.payments.retries import NEVER_AGAIN, next_attempt_at
+from billing.payments.retries import next_attempt_at
 from core.outbox.delivery import enqueue
 
 State = ChargeAttempt.State
@@ -65,8 +66,8 @@ def charge_next(*, card_id: int, position: int, now: datetime) -> ChargeAttempt 
 
 def _is_refused_for_good(attempt: ChargeAttempt, card: PaymentMethod) -> bool:
     return (
-        attempt.state == State.FAILED
-        and attempt.decline_code in NEVER_AGAIN
+        attempt.is_final
+        and attempt.decline_code not in AMOUNT_REFUSED
         and attempt.stripe_payment_method_id == card.stripe_payment_method_id
     )
 
@@ -138,11 +139,9 @@ def _result(
 
 def _result_of_attempt(invoice: Invoice, attempt: ChargeAttempt) -> ChargeResult:
     if attempt.state == State.FAILED:
-        return ChargeResult(
-            invoice, Outcome.DECLINED, attempt.failure_message, next_attempt_at(invoice)
-        )
+        return ChargeResult(invoice, Outcome.DECLINED, attempt.reason, next_attempt_at(invoice))
     if attempt.state == State.NEEDS_CONFIRMATION:
-        return ChargeResult(invoice, Outcome.TO_CONFIRM, attempt.failure_message)
+        return ChargeResult(invoice, Outcome.TO_CONFIRM, attempt.reason)
     if attempt.state == State.SUCCEEDED:
         # The card paid it; the amount that is owed now became due later.
         return ChargeResult(invoice, Outcome.PAID)

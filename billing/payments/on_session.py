@@ -11,8 +11,10 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.providers import current_provider
+from billing.charge_limits import is_too_small, largest_charge, smallest_charge
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice
+from billing.money import format_money
 from billing.payments import charging
 from billing.payments.cards import customer_of
 
@@ -27,6 +29,10 @@ class PaymentInProgress(Exception):
     """A charge of this invoice is running; it has to finish first."""
 
 
+class PaymentRefused(Exception):
+    """No card can pay this now; the message is shown to the payer."""
+
+
 @dataclass(frozen=True, slots=True)
 class OnSession:
     """Values for the browser; `payment_method_id` only to confirm the card on file."""
@@ -38,7 +44,7 @@ class OnSession:
 def begin_on_session(*, invoice_id: int, now: datetime) -> OnSession:
     """Let the browser confirm the invoice's payment; create the payment if there is none.
 
-    Raises `NothingToPay`, `PaymentInProgress` and `gateway.GatewayError`.
+    Raises `NothingToPay`, `PaymentInProgress`, `PaymentRefused` and `gateway.GatewayError`.
     """
     customer_id = customer_of(current_provider())
     attempt = _open(invoice_id=invoice_id, customer_id=customer_id, now=now)
@@ -50,6 +56,8 @@ def begin_on_session(*, invoice_id: int, now: datetime) -> OnSession:
     attempt = charging.pursue(attempt, now=now)
     if attempt.state == State.SUCCEEDED:
         raise NothingToPay
+    if attempt.is_refused_request:
+        raise PaymentRefused(attempt.reason)
     if attempt.state != State.NEEDS_CONFIRMATION:
         raise PaymentInProgress
     asks_holder = attempt.decline_code == "authentication_required"
@@ -59,6 +67,25 @@ def begin_on_session(*, invoice_id: int, now: datetime) -> OnSession:
     )
 
 
+def card_obstacle(invoice: Invoice) -> str:
+    """Return why no card can pay what is due on the invoice, as sentences; empty if one can."""
+    due_minor, currency = invoice.amounts.due_minor, invoice.currency
+    amount = format_money(due_minor, currency)
+    if is_too_small(due_minor, currency):
+        least = format_money(smallest_charge(currency), currency)
+        return (
+            f"{amount} is too small for a card: the smallest charge is {least}. You need not do "
+            "anything. It is added to your next invoice."
+        )
+    if due_minor > largest_charge(currency):
+        most = format_money(largest_charge(currency), currency)
+        return (
+            f"{amount} is above the largest card payment, {most}. Please pay this invoice by bank "
+            f"transfer. For our bank details write to {invoice.seller['email']}."
+        )
+    return ""
+
+
 @transaction.atomic(durable=True)
 def _open(*, invoice_id: int, customer_id: str, now: datetime) -> ChargeAttempt:
     """Return the attempt to confirm; `secret_given_at` commits before the secret is given out."""
@@ -66,8 +93,15 @@ def _open(*, invoice_id: int, customer_id: str, now: datetime) -> ChargeAttempt:
     due_minor = invoice.amounts.due_minor
     if due_minor == 0:
         raise NothingToPay
-    attempt: ChargeAttempt | None = invoice.attempts.filter(finished_at=None).first()
+    attempts = list(invoice.attempts.order_by("finished_at", "pk"))
+    attempt = next((each for each in attempts if each.finished_at is None), None)
     if attempt is None:
+        why_not = card_obstacle(invoice)
+        if why_not:
+            raise PaymentRefused(why_not)
+        refused = charging.refused_before(attempts, amount_minor=due_minor, payment_method_id="")
+        if refused is not None:
+            raise PaymentRefused(refused.reason)
         return ChargeAttempt.objects.create(
             invoice=invoice,
             cause=f"{ChargeAttempt.ON_SESSION}{uuid.uuid4().hex}",

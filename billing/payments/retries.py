@@ -1,4 +1,4 @@
-"""Retries of declined charges: by the kind of decline, on days counted from the first failure.
+"""Retries of declined charges: by advice and kind of decline, on days after the first failure.
 
 A card's first failure on an invoice starts its schedule. Each failure queues only the next retry,
 so that a card that is later reported lost is not tried again. A new card has its own schedule.
@@ -11,41 +11,26 @@ from django.conf import settings
 from django.db.models import Min
 
 from billing import topics
+from billing.decline_reasons import shortest_wait
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
-from billing.models.payments import WITHDRAWN
 from core.outbox.delivery import enqueue
-
-# Stripe's hard declines: the bank will never accept, and retries harm our acceptance rate.
-NEVER_AGAIN = frozenset(
-    {
-        "lost_card",
-        "stolen_card",
-        "pickup_card",
-        "fraudulent",
-        "highest_risk_level",
-        "incorrect_number",
-        "revocation_of_authorization",
-        "revocation_of_all_authorizations",
-        "transaction_not_allowed",
-        # Only the holder can confirm it, with the mailed link.
-        "authentication_required",
-        WITHDRAWN,
-    }
-)
 
 
 def next_retry(
-    *, decline_code: str, first_failed_at: datetime, now: datetime, days: Sequence[int]
+    *,
+    first_failed_at: datetime,
+    now: datetime,
+    days: Sequence[int],
+    shortest_wait: timedelta = timedelta(0),
 ) -> tuple[int, datetime] | None:
     """Return the next day of the schedule and its instant after `now`; None after the last day.
 
-    A day is 24 hours, counted from the first failure. Missed days are not caught up.
+    A day is 24 hours, counted from the first failure. Missed days are not caught up, and days that
+    come before the card network's `shortest_wait` are left out.
     """
-    if decline_code in NEVER_AGAIN:
-        return None
     for day in sorted(days):
         at = first_failed_at + timedelta(days=day)
-        if at > now:
+        if at > now and at >= now + shortest_wait:
             return day, at
     return None
 
@@ -53,8 +38,10 @@ def next_retry(
 def plan_retry(attempt: ChargeAttempt, *, now: datetime) -> datetime | None:
     """Queue the retry of a failed attempt, in the running transaction; return its instant.
 
-    Returns None for a hard decline, after the last day, and for a replaced card.
+    Returns None for a final decline or refusal, after the last day, and for a replaced card.
     """
+    if attempt.is_final:
+        return None
     card = PaymentMethod.objects.filter(
         stripe_payment_method_id=attempt.stripe_payment_method_id, replaced_at=None
     ).first()
@@ -66,10 +53,10 @@ def plan_retry(attempt: ChargeAttempt, *, now: datetime) -> datetime | None:
         state=ChargeAttempt.State.FAILED,
     ).aggregate(first=Min("finished_at"))
     retry = next_retry(
-        decline_code=attempt.decline_code,
         first_failed_at=failed["first"] or now,
         now=now,
         days=settings.RETRY_DAYS,
+        shortest_wait=shortest_wait(attempt.network_advice_code),
     )
     if retry is None:
         return None

@@ -4,19 +4,34 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing import topics
-from billing.payments.retries import NEVER_AGAIN
+from billing.charge_limits import fits_a_card
+from billing.decline_reasons import (
+    AMOUNT_REFUSED,
+    NEVER_AGAIN,
+    NEVER_ARRIVED,
+    NEVER_BY_ADVICE,
+    NEVER_BY_NETWORK,
+)
 from core.schema import connection, require_provider_schema
 
 # Not tried, and nothing that will: no message that is unfinished (a dead one is an alert already),
 # no attempt that runs, no retry to come. Reasons not to try: no card, a final decline, a lost
-# chargeback, a new card that was refused for good before it got to this invoice.
+# chargeback, an amount that no card can pay, a new card that was refused for good before it got to
+# this invoice.
 _UNCHARGED = """
     WITH card AS MATERIALIZED (
         SELECT id, stripe_payment_method_id, invoices_to_charge,
             EXISTS (SELECT FROM billing_chargeattempt refused
                     WHERE refused.stripe_payment_method_id = method.stripe_payment_method_id
                         AND refused.cause = 'card:' || method.id
-                        AND refused.decline_code = ANY(%(never_again)s)) AS is_refused
+                        -- As `new_card_charges` ends the sequence of a card.
+                        AND refused.state = 'failed'
+                        AND NOT refused.decline_code = ANY(%(amount_refused)s)
+                        AND (refused.decline_code = ANY(%(never_again)s)
+                            OR refused.advice_code = ANY(%(never_by_advice)s)
+                            OR refused.network_advice_code = ANY(%(never_by_network)s)
+                            OR (refused.stripe_payment_intent_id = ''
+                                AND refused.decline_code <> %(never_arrived)s))) AS is_refused
         FROM billing_paymentmethod method WHERE replaced_at IS NULL
     ),
     waiting AS MATERIALIZED (
@@ -28,7 +43,11 @@ _UNCHARGED = """
     FROM billing_invoice invoice
     CROSS JOIN card
     CROSS JOIN LATERAL (
-        SELECT invoice.total_minor
+        SELECT invoice.total_minor + invoice.carried_in_minor
+            - (SELECT coalesce(sum(amount_minor), 0)
+               FROM billing_carriedbalance carried
+               JOIN billing_invoice later ON later.id = carried.to_invoice_id
+               WHERE carried.from_invoice_id = invoice.id AND later.voided_at IS NULL)
             - (SELECT coalesce(sum(total_minor), 0)
                FROM billing_creditnote WHERE invoice_id = invoice.id)
             - (SELECT coalesce(sum(amount_minor), 0)
@@ -96,6 +115,10 @@ def uncharged(*, before: datetime, invoice_id: int | None = None) -> list[Unchar
         "charge": topics.CHARGE,
         "new_card": topics.NEW_CARD_CHARGES,
         "never_again": sorted(NEVER_AGAIN),
+        "amount_refused": sorted(AMOUNT_REFUSED),
+        "never_by_advice": sorted(NEVER_BY_ADVICE),
+        "never_by_network": sorted(NEVER_BY_NETWORK),
+        "never_arrived": NEVER_ARRIVED,
         "before": before,
         "invoice": invoice_id,
     }
@@ -104,4 +127,5 @@ def uncharged(*, before: datetime, invoice_id: int | None = None) -> list[Unchar
         return [
             Uncharged(pk, number, currency, int(minor), state is not None, retry_at)
             for pk, number, currency, minor, state, retry_at in cursor.fetchall()
+            if fits_a_card(int(minor), currency)
         ]

@@ -17,6 +17,7 @@ from billing.contracts.free_allowance import billed_contract, was_free
 from billing.customer.profile import buyer
 from billing.invoicing.month_close import due_months, first_month
 from billing.invoicing.month_plan import MonthPlan, plan_month
+from billing.invoicing.small_balances import small_balances
 from billing.models import ChargeAttempt, MonthClose, PaymentMethod
 from billing.preview.changes import COMPARED_MONTHS, Change, RatedMonth, changes
 from billing.preview.checks import NOT_CONNECTED, Check, CheckResult
@@ -147,7 +148,8 @@ def _previewed(
     *, provider: Provider, month: Month, now: datetime, checks: Sequence[Check]
 ) -> MonthPreview:
     zone = provider.billing_zone()
-    plan = plan_month(month=month)
+    is_next_close = month == months_to_preview(provider=provider, now=now)[0]
+    plan = plan_month(month=month, small_balances=small_balances() if is_next_close else ())
     is_running = now < month.ends_at(zone)
     charge_day = max(now, month.ends_at(zone)).astimezone(zone).date()
     terms_days = plan.contract.payment_terms_days if plan.contract else 0
@@ -192,7 +194,7 @@ def _card_outlook(charge_day: date) -> CardOutlook:
     attempts = ChargeAttempt.objects.filter(stripe_payment_method_id=card.stripe_payment_method_id)
     last = attempts.order_by("-pk").first()
     if last is not None and last.state in REFUSED:
-        why = last.failure_message or last.get_state_display()
+        why = last.reason or last.get_state_display()
         risks.append(f"The last charge of it, on {last.created_at:%-d %B %Y}, was refused: {why}")
     return CardOutlook(card, risks=tuple(risks))
 

@@ -39,7 +39,7 @@ _CREDIT_NOTES = """
 # A message, whatever its state, leads to the mail: see `core.operations.promises`.
 _MAILS = """
     SELECT invoice.number FROM billing_invoice invoice
-    WHERE invoice.collection = 'by_invoice' AND invoice.voided_at IS NULL
+    WHERE invoice.collection <> 'automatic' AND invoice.voided_at IS NULL
         AND invoice.issued_at < %(before)s
         AND (invoice.issued_at >= %(since)s
              OR EXISTS (SELECT FROM operations_operationsalert

@@ -5,10 +5,11 @@ for its invoice; totals are sums of the printed amounts.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from billing.charge_limits import is_too_small, largest_charge
 from billing.choices import Collection, ContractKind, InvoiceKind, LineKind
 from billing.money import major, round_minor
 from core.metrics import Metric
@@ -91,15 +92,19 @@ class Terms:
             subtotal_minor=subtotal_minor, tax_rate=self.tax_rate, currency=self.currency
         )
 
-    def collection(self, total_minor: int) -> Collection:
-        """Automatic while the total is below the automatic limit, by invoice at or above it.
+    def collection(self, payable_minor: int) -> Collection:
+        """Automatic while the amount is below the automatic limit, by invoice at or above it.
 
-        By invoice too if that was agreed or there is no card (docs/facts/faq.md, "How am I
-        billed?").
+        By invoice too if that was agreed, if there is no card (docs/facts/faq.md, "How am I
+        billed?"), or above the largest charge. Below the smallest charge it waits for the next
+        invoice.
         """
+        if is_too_small(payable_minor, self.currency):
+            return Collection.TOO_SMALL
         if self.invoice_agreement or not self.has_card:
             return Collection.BY_INVOICE
-        is_under = total_minor < self.automatic_limit_minor
+        largest = largest_charge(self.currency)
+        is_under = payable_minor < self.automatic_limit_minor and payable_minor <= largest
         return Collection.AUTOMATIC if is_under else Collection.BY_INVOICE
 
 
@@ -135,7 +140,10 @@ class LineDraft:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDraft:
-    """An invoice to be issued: the subtotal of its lines, the tax on that, and their total."""
+    """An invoice to be issued: the subtotal of its lines, the tax on that, and their total.
+
+    `carried_in_minor` is to be paid with it and is no part of the total.
+    """
 
     kind: InvoiceKind
     lines: tuple[LineDraft, ...]
@@ -143,6 +151,17 @@ class InvoiceDraft:
     tax_minor: int
     total_minor: int
     collection: Collection
+    carried_in_minor: int = 0
+
+    @property
+    def payable_minor(self) -> int:
+        """The amount that the invoice asks for."""
+        return self.total_minor + self.carried_in_minor
+
+    def carrying(self, minor: int, *, terms: Terms) -> "InvoiceDraft":
+        """The invoice with balances of earlier invoices; no tax is added to them."""
+        collection = terms.collection(self.total_minor + minor)
+        return replace(self, carried_in_minor=minor, collection=collection)
 
 
 def counted_as(metric: Metric) -> str:

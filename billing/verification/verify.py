@@ -159,6 +159,13 @@ def _verify_invoice(invoice: Invoice, expected: ExpectedMonth, *, into: Verifica
                 found=invoice.contract_summary.get(name),
             )
     _verify_lines(invoice, draft, into=into)
+    carried = sum(invoice.carried_from.values_list("amount_minor", flat=True))
+    into.compare(
+        where,
+        "carried from earlier invoices",
+        expected=format_money(carried, invoice.currency),
+        found=format_money(invoice.carried_in_minor, invoice.currency),
+    )
     for what in ("subtotal_minor", "tax_minor", "total_minor"):
         into.compare(
             where,

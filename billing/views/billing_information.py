@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.policies import anyone, requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from billing.charge_limits import automatic_limit
 from billing.customer.billing_information_form import MAILING, InformationForms, TermsForm
 from billing.customer.profile import profile_or_draft, save_profile
 from billing.customer.terms_of_use import accepted_terms
@@ -121,11 +122,12 @@ def _charging(request: PortalRequest) -> dict[str, Any]:
     provider = request.provider
     contract = Contract.objects.current(Month.of(timezone.now(), provider.billing_zone()))
     currency = contract.currency if contract else provider.currency
-    limit = contract.automatic_limit_minor if contract else settings.AUTOMATIC_CHARGE_LIMIT_MINOR
+    limit = contract.automatic_limit_minor if contract else automatic_limit(currency)
     return {
         "contract": contract,
         "currency": currency,
         "automatic_limit_minor": limit,
+        "charges_card": contract.charges_card if contract else limit > 0,
     }
 
 

@@ -21,6 +21,7 @@ from billing.pages.payment_history import (
     history_csv_rows,
     invoices_of_status,
 )
+from billing.payments.on_session import card_obstacle
 from billing.payments.payment_links import payment_link
 from billing.payments.retries import next_attempt_at
 from core.csv_files import csv_response
@@ -76,14 +77,20 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
     if request.htmx.target == "lines":
         return render(request, "billing/_invoice_lines.html", context)
     now, zone = timezone.now(), invoice.billing_zone()
-    is_due = invoice.amounts.due_minor > 0
+    obstacle = card_obstacle(invoice)
+    is_payable = invoice.amounts.due_minor > 0 and not obstacle
     refunds = Refund.objects.filter(payment__invoice=invoice).select_related("payment")
     chargebacks = Chargeback.objects.filter(payment__invoice=invoice)
     replaced_by = Invoice.objects.filter(replaces=invoice).first() if invoice.voided_at else None
     context |= {
         "today": local_date(now, zone),
         "zone": zone,
-        "pay_url": payment_link(invoice_id=invoice.pk, now=now) if is_due else "",
+        "pay_url": payment_link(invoice_id=invoice.pk, now=now) if is_payable else "",
+        "card_obstacle": obstacle,
+        "carried_from": invoice.balances_carried_in(),
+        "carried_to": invoice.carried_to.filter(to_invoice__voided_at=None).select_related(
+            "to_invoice"
+        ),
         "replaced_by": replaced_by,
         "disputes": invoice.disputes.select_related("line", "credit_note").order_by("-pk"),
         "credit_notes": invoice.credit_notes.order_by("-pk"),

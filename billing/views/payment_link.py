@@ -18,7 +18,9 @@ from billing.money import format_money
 from billing.payments.on_session import (
     NothingToPay,
     PaymentInProgress,
+    PaymentRefused,
     begin_on_session,
+    card_obstacle,
     settle_return,
 )
 from billing.payments.payment_links import LinkIsDead, linked_invoice
@@ -72,7 +74,7 @@ def pay_invoice(request: HttpRequest, token: str) -> HttpResponse:
         with linked_invoice(token=token, now=timezone.now()) as invoice:
             if invoice.amounts.due_minor == 0:
                 raise LinkIsDead
-            context = _invoice_context(invoice)
+            context = {**_invoice_context(invoice), "why_not": card_obstacle(invoice)}
     except LinkIsDead:
         return _dead(request)
     context = {
@@ -97,6 +99,8 @@ def pay_begin(request: HttpRequest, token: str) -> HttpResponse:  # noqa: ARG001
         return JsonResponse({"error": "This payment link is no longer valid."}, status=NOT_FOUND)
     except PaymentInProgress:
         return JsonResponse({"error": RUNNING}, status=CONFLICT)
+    except PaymentRefused as refusal:
+        return JsonResponse({"error": str(refusal)}, status=CONFLICT)
     except gateway.GatewayError:
         return JsonResponse({"error": AWAY}, status=STRIPE_IS_AWAY)
     return JsonResponse(

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.conf import settings
 
 from accounts.models import Package, Provider
+from billing.charge_limits import automatic_limit
 from billing.choices import ContractKind
 from billing.contracts.billed_periods import update_billed_periods
 from billing.contracts.contracts import request_contract_document
@@ -50,7 +51,7 @@ def create_profile_and_contract(
         committed_quantity=plan.committed_quantity,
         starts_on=first.first_day,
         billed_from=first.starts_at(provider.billing_zone()),
-        automatic_limit_minor=settings.AUTOMATIC_CHARGE_LIMIT_MINOR,
+        automatic_limit_minor=automatic_limit(plan.currency),
         payment_terms_days=settings.INVOICE_TERMS_DAYS,
         agreed_at=now,
         agreed_by_name=OPERATIONS[0],

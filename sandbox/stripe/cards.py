@@ -24,6 +24,13 @@ class Answer(StrEnum):
     FRAUDULENT = "fraudulent"
     AUTHENTICATION_REQUIRED = "authentication_required"
     TEST_MODE_LIVE_CARD = "test_mode_live_card"
+    STOP_PAYMENT_ORDER = "stop_payment_order"
+    DO_NOT_TRY_AGAIN = "do_not_try_again"
+    TRY_AGAIN_LATER = "try_again_later"
+    RESTRICTED_CARD = "restricted_card"
+    INVALID_ACCOUNT = "invalid_account"
+    CARD_NOT_SUPPORTED = "card_not_supported"
+    CURRENCY_NOT_SUPPORTED = "currency_not_supported"
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,39 @@ DECLINES = {
         "Your card was declined. Your request was in test mode, but used a non test card. "
         "For a list of valid test cards, visit: https://stripe.com/docs/testing.",
     ),
+    **dict.fromkeys(
+        (
+            *(Answer.STOP_PAYMENT_ORDER, Answer.DO_NOT_TRY_AGAIN, Answer.TRY_AGAIN_LATER),
+            *(Answer.RESTRICTED_CARD, Answer.INVALID_ACCOUNT),
+        ),
+        Decline("card_declined"),
+    ),
+    Answer.CARD_NOT_SUPPORTED: Decline("card_declined", "Your card is not supported."),
+    Answer.CURRENCY_NOT_SUPPORTED: Decline(
+        "card_declined", "Your card does not support this currency."
+    ),
 }
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the issuer and its network advise after a decline."""
+
+    advice_code: str | None = None
+    network_advice_code: str | None = None
+    network_decline_code: str | None = "01"
+
+
+_NEVER = (
+    *(Answer.LOST_CARD, Answer.STOLEN_CARD, Answer.FRAUDULENT, Answer.STOP_PAYMENT_ORDER),
+    *(Answer.DO_NOT_TRY_AGAIN, Answer.RESTRICTED_CARD, Answer.INVALID_ACCOUNT),
+    *(Answer.CARD_NOT_SUPPORTED, Answer.CURRENCY_NOT_SUPPORTED),
+)
+
+
+def usual_advice(answer: Answer) -> Advice:
+    """The advice of a decline for which the control API set none."""
+    return Advice("do_not_try_again" if answer in _NEVER else "try_again_later")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """Charging a PaymentIntent: approved, declined, or to be authenticated by the holder."""
 
+from dataclasses import asdict
+
 from sandbox.stripe import cards, disputes, intents, payment_methods
 from sandbox.stripe.cards import Answer
 from sandbox.stripe.errors import Json, StripeError
 from sandbox.stripe.session import Session, identifier, visible
 
+NO_ADVICE = cards.Advice(network_decline_code=None)
 NOTHING_OF_A_CHARGE: Json = dict.fromkeys(
     (
         "application",
@@ -115,7 +118,7 @@ def succeed(session: Session, intent: Json, method: Json) -> Json:
 
 def decline(session: Session, intent: Json, method: Json, answer: Answer) -> StripeError:
     """Record a failed charge; the error to raise carries the intent as it is now."""
-    reason = cards.DECLINES[answer]
+    reason, advice = cards.DECLINES[answer], payment_methods.advice(method, answer)
     charge = _charge(session, intent, method)
     charge.update(
         amount_captured=0,
@@ -124,12 +127,14 @@ def decline(session: Session, intent: Json, method: Json, answer: Answer) -> Str
         status="failed",
         failure_code=reason.code,
         failure_message=reason.message,
-        outcome=_outcome(answer),
+        outcome=_outcome(answer, advice),
         receipt_url=None,
     )
     session.save(charge)
     session.emit("charge.failed", charge)
-    problem = cards.card_error(answer, charge=charge["id"], payment_method=visible(method))
+    problem = cards.card_error(
+        answer, charge=charge["id"], payment_method=visible(method), **asdict(advice)
+    )
     intent["latest_charge"] = charge["id"]
     _wait_for_card(session, intent, problem)
     problem.details["payment_intent"] = visible(intent)
@@ -148,12 +153,10 @@ def _wait_for_card(session: Session, intent: Json, problem: StripeError) -> Json
     return intent
 
 
-def _outcome(answer: Answer) -> Json:
+def _outcome(answer: Answer, advice: cards.Advice = NO_ADVICE) -> Json:
     approved = answer is Answer.APPROVE
     return {
-        "advice_code": None if approved else _advice(answer),
-        "network_advice_code": None,
-        "network_decline_code": None if approved else "01",
+        **asdict(advice),
         "network_status": "approved_by_network" if approved else "declined_by_network",
         "reason": None if approved else answer.value,
         "risk_level": "normal",
@@ -162,11 +165,6 @@ def _outcome(answer: Answer) -> Json:
         else "The bank did not return any further details with this decline.",
         "type": "authorized" if approved else "issuer_declined",
     }
-
-
-def _advice(answer: Answer) -> str:
-    never = (Answer.LOST_CARD, Answer.STOLEN_CARD, Answer.FRAUDULENT)
-    return "do_not_try_again" if answer in never else "try_again_later"
 
 
 def _charge(session: Session, intent: Json, method: Json) -> Json:

@@ -121,12 +121,17 @@ def show_deliveries(control: Control, order: Json) -> Json:
 
 
 def set_card_answer(control: Control, order: Json) -> Json:
-    """Set the answer of this card's bank; null: the answer of its number."""
+    """Set the answer of this card's bank; null: the answer of its number.
+
+    `advice_code` and `network_advice_code` go with a decline; without them it has the usual advice.
+    """
     session = control.session_for(order["payment_method"])
     answer = order["answer"]
     with session.store.transaction():
         method = session.fetch("payment_method", order["payment_method"])
         method["_set_answer"] = None if answer is None else BankAnswer(answer).value
+        names = ("advice_code", "network_advice_code")
+        method["_set_advice"] = {name: order[name] for name in names if name in order}
         session.save(method)
     return {"payment_method": method["id"], "answer": method["_set_answer"]}
 

@@ -19,7 +19,26 @@ from sandbox.stripe.parameters import (
 )
 from sandbox.stripe.session import Session, client_secret, identifier
 
-SMALLEST = {"usd": 50, "eur": 50, "gbp": 30, "cad": 50, "aud": 50, "chf": 50, "jpy": 50}
+SMALLEST = {
+    "aed": 200,
+    "bgn": 100,
+    "czk": 1500,
+    "dkk": 250,
+    "gbp": 30,
+    "hkd": 400,
+    "huf": 17500,
+    "mxn": 1000,
+    "myr": 200,
+    "nok": 300,
+    "pln": 200,
+    "ron": 200,
+    "sek": 300,
+    "thb": 1000,
+    # What half a dollar is worth in them.
+    "kwd": 160,
+    "ugx": 180_000,
+}
+LARGEST = 99_999_999
 NOTHING_YET: Json = dict.fromkeys(
     (
         "application",
@@ -131,6 +150,12 @@ def _check_amount(minor: int, unit: str) -> None:
         raise StripeError(
             f"Amount must be at least {smallest} {unit} in its smallest unit.",
             code="amount_too_small",
+            param="amount",
+        )
+    if minor > LARGEST:
+        raise StripeError(
+            f"Amount must be no more than {LARGEST} {unit} in its smallest unit.",
+            code="amount_too_large",
             param="amount",
         )
 

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 
 from sandbox.stripe import cards, listing
-from sandbox.stripe.cards import Answer, Behaviour
+from sandbox.stripe.cards import Advice, Answer, Behaviour, usual_advice
 from sandbox.stripe.errors import Json, StripeError
 from sandbox.stripe.parameters import (
     BILLING_DETAILS,
@@ -178,6 +178,12 @@ def behaviour(session: Session, method: Json) -> Behaviour:
         expired = Answer.EXPIRED_CARD
         return Behaviour(expired, expired, expired, once_authenticated=expired)
     return cards.BEHAVIOURS.get(method["_number"], cards.FINE)
+
+
+def advice(method: Json, answer: Answer) -> Advice:
+    """The advice after a decline: the control API's, or the usual one."""
+    set_advice = method.get("_set_advice")
+    return Advice(**set_advice) if set_advice else usual_advice(answer)
 
 
 def join(session: Session, method: Json, customer: str) -> Json:

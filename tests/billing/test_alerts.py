@@ -60,7 +60,8 @@ def attempt(invoice: Invoice, state: ChargeAttempt.State, number: int) -> Charge
         currency="USD",
         stripe_customer_id="c",
         stripe_payment_method_id="p",
-        failure_message="Your card has insufficient funds." if is_over else "",
+        decline_code="insufficient_funds" if is_over else "",
+        failure_message="The raw text of a bank." if is_over else "",
         created_at=MARCH_3,
         finished_at=MARCH_3 if is_over else None,
     )

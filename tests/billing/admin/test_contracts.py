@@ -41,7 +41,7 @@ def contract(offered, **changes):
         "starts_on": "2026-11-01",
         "ends_on": "",
         "invoice_agreement": "on",
-        "automatic_limit_minor": "400000",
+        "automatic_limit": "4000",
         "payment_terms_days": "30",
         "closes_past_months": "on",
         **changes,

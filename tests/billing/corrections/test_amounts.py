@@ -1,17 +1,22 @@
 """Billed amounts equal paid, credited, owed and cancelled ones after any sequence of changes."""
 
+from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.providers import current_provider
 from billing.corrections.bank_transfers import record_transfer
 from billing.corrections.credits import credit_amount, credit_lines
 from billing.corrections.line_disputes import accept_dispute, decline_dispute, open_dispute
 from billing.corrections.refunds import order_refund, refundable_minor
 from billing.corrections.voids_and_write_offs import void_invoice, write_off
+from billing.invoicing.small_balances import carry, locked_small_balances
 from billing.models import Chargeback, Invoice, LineDispute, Payment, Refund
 from billing.models.invoice_amounts import Amounts
+from billing.pages.payment_history import invoices_of_status
 from billing.payments.balance_lock import CorrectionRefused
 from billing.payments.charging import charge_invoice
 from core.outbox.delivery import deliver_due
@@ -23,8 +28,12 @@ BY = {"reason": "Whatever", "actor": STAFF, "now": LATER}
 
 
 def adds_up(amounts):
-    return amounts.billed_minor + amounts.overpaid_minor == (
-        amounts.paid_minor + amounts.credited_minor + amounts.owed_minor + amounts.cancelled_minor
+    return amounts.billed_minor + amounts.carried_in_minor + amounts.overpaid_minor == (
+        amounts.paid_minor
+        + amounts.credited_minor
+        + amounts.carried_out_minor
+        + amounts.owed_minor
+        + amounts.cancelled_minor
     )
 
 
@@ -37,12 +46,25 @@ def adds_up(amounts):
         disputed_minor=minors,
         is_void=st.booleans(),
         is_written_off=st.booleans(),
-    )
+    ),
+    carried=st.sampled_from([(0, 0), (49, 0), (0, 49), (49, 49)]),
 )
-def test_amounts_add_up(amounts):
+def test_amounts_add_up(amounts, carried):
+    if not amounts.is_void:
+        amounts = replace(amounts, carried_in_minor=carried[0], carried_out_minor=carried[1])
     assert adds_up(amounts)
-    assert 0 <= amounts.due_minor <= amounts.owed_minor <= amounts.billed_minor
+    payable = amounts.billed_minor + amounts.carried_in_minor
+    assert 0 <= amounts.due_minor <= amounts.owed_minor <= payable
     assert min(amounts.overpaid_minor, amounts.cancelled_minor, amounts.unpaid_minor) >= 0
+
+
+def invoices_with_status(invoice):
+    """The statuses by which the Payment History lists the invoice."""
+    return [
+        status
+        for status in Invoice.Status
+        if invoices_of_status(status).filter(pk=invoice.pk).exists()
+    ]
 
 
 def charge(invoice, amount):
@@ -94,12 +116,35 @@ def answer(invoice, amount):
         answered(dispute_id=opened.pk, answer="So", actor=STAFF, now=LATER)
 
 
-ACTS = (charge, transfer, credit, credit_a_line, refund, dispute, answer)
+def leave_cents(invoice, amount):
+    """A transfer that is a few cents short."""
+    transfer(invoice, invoice.amounts.unpaid_minor - 1 - amount % 49)
+
+
+def carry_to_the_next(invoice, _amount):
+    balances = [each for each in locked_small_balances() if each.invoice.pk == invoice.pk]
+    if balances:
+        later = BillingScenario.invoice(
+            SimpleNamespace(provider=current_provider()),
+            month=date(1900 + invoice.pk % 90, 1, 1),
+            carried_in_minor=balances[0].due_minor,
+        )
+        carry(balances, to=later, now=LATER)
+        assert adds_up(later.amounts)
+
+
+def void_the_next(invoice, _amount):
+    for carried in invoice.carried_to.filter(to_invoice__voided_at=None):
+        void(carried.to_invoice, 0)
+
+
+CARRIES = (leave_cents, carry_to_the_next, void_the_next)
+ACTS = (charge, transfer, credit, credit_a_line, refund, dispute, answer, *CARRIES)
 ENDS = (void, give_up)
 
 
 @settings(
-    max_examples=10,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -134,6 +179,7 @@ def test_amounts_add_up_after_any_sequence_of_changes(scenario, acts):
             assert invoice.amounts == Invoice.objects.with_paid().get(pk=invoice.pk).amounts
             assert invoice.amounts.credited_minor <= invoice.total_minor
             assert invoice.amounts.overpaid_minor == 0
+            assert invoices_with_status(invoice) == [invoice.status]
             assert invoice.amounts.paid_minor >= 0
         deliver_due(now=LATER, schema=scenario.provider.schema_name)
     totals = scenario.stripe.charges(customer=scenario.customer())

@@ -107,7 +107,6 @@ def test_a_transfer_is_refused_while_a_charge_runs(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "unknown"
 
     with pytest.raises(ChargeIsRunning):

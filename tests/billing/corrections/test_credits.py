@@ -183,7 +183,6 @@ def test_a_credit_is_refused_while_a_charge_runs(scenario, kind):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault(kind, path="/v1/payment_intents")
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     assert charge_invoice(invoice_id=invoice.pk, now=LATER).state == "unknown"
 
     with pytest.raises(ChargeIsRunning):

@@ -52,8 +52,9 @@ def transfer(invoice, amount_minor, days=49):
 def test_a_transfer_restores_access_at_once(scenario):
     invoice = suspended(scenario)
 
-    transfer(invoice, 29_999)
+    transfer(invoice, 29_950)
     assert stage_on(scenario, 49) == DunningStage.SUSPENDED, "part of the money is not the money"
+    # What remains now is too small for a card: the next invoice asks for it.
     transfer(invoice, 1)
 
     assert stage_on(scenario, 49) == DunningStage.CURRENT

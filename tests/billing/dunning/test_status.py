@@ -8,10 +8,10 @@ from django.db import IntegrityError, transaction
 from accounts.models import Provider
 from billing.choices import Collection
 from billing.customer.profile import save_profile
+from billing.decline_reasons import WITHDRAWN
 from billing.dunning import status
 from billing.dunning.stages import DunningStage
 from billing.models import DunningStep, Invoice
-from billing.models.payments import WITHDRAWN
 from billing.payments.charging import charge_invoice
 from tests.billing.conftest import NOVEMBER, BillingScenario
 from tests.billing.unpaid_invoices import (
@@ -170,12 +170,12 @@ def test_a_new_card_or_another_payment_does_not_restore_access(scenario: Billing
     assert "Access to your account is restored" not in subjects()
 
 
-def test_a_partial_payment_does_not_restore_access_and_the_last_cent_does(
+def test_access_is_restored_once_the_rest_is_too_small_for_a_card(
     scenario: BillingScenario,
 ) -> None:
     invoice = scenario.invoice()
     hourly(scenario, FORTY_FIVE)
-    pay(invoice, FORTY_FIVE, 32_999)
+    pay(invoice, FORTY_FIVE, 32_950)
     assert stage_at(scenario, FORTY_FIVE) is DunningStage.SUSPENDED
     pay(invoice, FORTY_FIVE, 1)
     assert stage_at(scenario, FORTY_FIVE) is DunningStage.CURRENT

@@ -49,7 +49,10 @@ REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
         {"customer_id": "cus_1", "since": datetime(2026, 11, 1, tzinfo=UTC)},
         described.PaymentIntentListParams,
     ),
-    "payments_of": ({"customer_id": "cus_1"}, described.PaymentIntentListParams),
+    "payments_of": (
+        {"customer_id": "cus_1", "since": datetime(2026, 11, 1, tzinfo=UTC)},
+        described.PaymentIntentListParams,
+    ),
     "payment_with_charge": ({"payment_intent_id": "pi_1"}, described.PaymentIntentRetrieveParams),
 }
 # The SDK imports these for type checkers only.
@@ -61,6 +64,7 @@ WITHOUT_PARAMETERS = {
     "pages",
     "payment",
     "payment_secret",
+    "statement_suffix",
 }
 
 
@@ -102,6 +106,23 @@ def test_stripe_knows_every_parameter_we_send(name, sent):
     check_strictly(shape, parameters)
     is_read = name in ("setup_intent", "payments_of", "payments_since", "payment_with_charge")
     assert len(options) == (0 if is_read else 1), "every write has an idempotency key"
+
+
+@pytest.mark.parametrize(
+    ("number", "suffix"),
+    [
+        ("DEMO-000019", "DEMO-000019"),
+        ("A<B>*'-000019", "AB-000019"),
+        ("000019", "INV 000019"),
+        ("LONGEST-POSSIBLE-PREFIX-000019", "OSSIBLE-PREFIX-000019"),
+        ("ÄÖ-000019", "INV -000019"),
+    ],
+)
+def test_the_card_statement_names_the_invoice(number, suffix):
+    assert gateway.statement_suffix(number)[-21:] == suffix
+    assert len(gateway.statement_suffix(number)) <= 22
+    parameters = gateway.ChargeRequest(**{**ATTEMPT, "invoice_number": number}).parameters()
+    assert parameters["statement_descriptor_suffix"] == gateway.statement_suffix(number)
 
 
 def test_stripe_knows_the_parameters_of_a_payment_on_session():

@@ -10,6 +10,7 @@ from billing.gateway.objects import PaymentOutcome
 from billing.models import ChargeAttempt, Payment, PaymentMethod
 from billing.payments import charging
 from billing.payments.charging import charge_invoice
+from core.operations.models import OperationsAlert
 from core.outbox.models import OutboxMessage
 from tests.billing.conftest import NOVEMBER
 
@@ -89,7 +90,6 @@ def test_a_request_is_sent_again_with_the_same_key(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
 
     unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER + timedelta(hours=22))
@@ -101,10 +101,10 @@ def test_a_request_is_sent_again_with_the_same_key(scenario):
 def test_an_unknown_outcome_blocks_another_attempt(scenario):
     scenario.card()
     invoice = scenario.invoice()
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents")
 
     unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", times=2, method="*")
+    scenario.stripe.fault("timeout", path="/v1/payment_intents")
     other = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="card:2")
 
     assert unknown.state == State.UNKNOWN
@@ -138,7 +138,6 @@ def test_a_forgotten_key_is_never_sent_again(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     unknown = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     assert unknown.state == State.UNKNOWN
     scenario.stripe.control("POST", "idempotency/expire")
@@ -147,6 +146,42 @@ def test_a_forgotten_key_is_never_sent_again(scenario):
 
     assert attempt.state == State.SUCCEEDED
     assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 1
+
+
+def test_after_a_timeout_stripe_is_not_asked_again_at_once(scenario):
+    """A look-up in the same run could outlast the lease of the message."""
+    scenario.card()
+    invoice = scenario.invoice()
+    scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
+    looked_up = "GET /v1/payment_intents"
+    before = scenario.stripe.control("GET", "counters")["requests"].get(looked_up, 0)
+
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+
+    assert attempt.state == State.UNKNOWN
+    assert scenario.stripe.control("GET", "counters")["requests"].get(looked_up, 0) == before
+
+
+def test_a_refused_request_is_not_sent_again(scenario):
+    """Whatever the cause: with the same card and amount Stripe would refuse it again."""
+    scenario.card()
+    invoice = scenario.invoice()
+    gateway.detach_card(payment_method_id=PaymentMethod.objects.current().stripe_payment_method_id)
+
+    first = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+    again = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="retry:1:3")
+
+    assert first == again
+    assert (first.state, first.is_refused_request, first.retry_at) == (State.FAILED, True, None)
+    assert ChargeAttempt.objects.count() == 1
+    assert OperationsAlert.objects.get().kind == "billing.charge_refused"
+    assert first.failure_message not in first.reason
+
+    scenario.card("pm_card_mastercard")
+    other = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER, cause="card:2")
+
+    assert other.state == State.SUCCEEDED
+    assert OperationsAlert.objects.get().settled_at == NOVEMBER
 
 
 def test_too_many_requests_keep_the_attempt_for_later(scenario):
@@ -228,10 +263,11 @@ def test_a_late_report_never_undoes_a_success(scenario):
     assert Payment.objects.count() == 1
 
 
-def set_card_answer(scenario, answer):
+def set_card_answer(scenario, answer, **advice):
     scenario.stripe.control(
         "POST",
         "cards",
         payment_method=PaymentMethod.objects.current().stripe_payment_method_id,
         answer=answer,
+        **advice,
     )

@@ -110,4 +110,4 @@ def test_a_lost_answer_at_the_beginning_makes_one_payment(client, scenario, kind
     assert answers[-1].status_code == 200
     with provider_schema(scenario.provider):
         assert ChargeAttempt.objects.count() == 1
-        assert len(list(gateway.payments_of(customer_id=scenario.customer()))) == 1
+        assert len(list(gateway.payments_of(customer_id=scenario.customer(), since=NOVEMBER))) == 1

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from billing.documents.store import render_documents
+from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Payment, PaymentMethod
 from billing.payments.charging import charge_invoice
 from billing.payments.mails import queue_charge_failed_mail
@@ -219,3 +220,39 @@ def test_the_mailed_link_is_dead_after_payment(scenario):
     assert settle_return(invoice=invoice, payment_intent_id=intent, now=NOVEMBER) == "succeeded"
     queue_charge_failed_mail(attempt_id=attempt.pk, now=NOVEMBER)
     assert not OutboxMessage.objects.filter(key__startswith="charge-failed").exists()
+
+
+@pytest.mark.parametrize(
+    ("total_minor", "text"),
+    [(25, "too small for a card"), (100_000_000, "above the largest card payment")],
+)
+def test_an_amount_that_no_card_can_pay_is_said_and_never_tried(
+    client, scenario, total_minor, text
+):
+    invoice = scenario.invoice(total_minor=total_minor)
+    scenario.customer()
+    path = path_of(invoice)
+
+    page = client.get(path)
+    answers = [client.post(f"{path}begin/") for _ in range(3)]
+
+    assert text in page.content.decode()
+    assert "pay-form" not in page.content.decode()
+    assert {answer.status_code for answer in answers} == {409}
+    assert text in answers[0].json()["error"]
+    with provider_schema(scenario.provider):
+        assert not ChargeAttempt.objects.exists()
+
+
+def test_a_refused_payment_is_said_and_leaves_one_attempt(client, scenario):
+    """Stripe refuses the request itself, for example because its customer was deleted."""
+    invoice = scenario.invoice()
+    gateway.client().v1.customers.delete(scenario.customer())
+    path = path_of(invoice)
+
+    answers = [client.post(f"{path}begin/") for _ in range(3)]
+
+    assert {answer.status_code for answer in answers} == {409}
+    assert "No such customer" not in answers[0].json()["error"]
+    with provider_schema(scenario.provider):
+        assert ChargeAttempt.objects.count() == 1

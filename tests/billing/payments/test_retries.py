@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing.decline_reasons import NEVER_AGAIN, is_final, shortest_wait
 from billing.models import ChargeAttempt
 from billing.outbox_handlers import charge
 from billing.payments.charging import charge_invoice
@@ -24,7 +25,6 @@ DAYS = [1, 3, 5, 7]
 )
 def test_the_next_day_of_the_schedule_counts_from_the_first_failure(hours, day):
     retry = next_retry(
-        decline_code="insufficient_funds",
         first_failed_at=NOVEMBER,
         now=NOVEMBER + timedelta(hours=hours),
         days=DAYS,
@@ -34,26 +34,74 @@ def test_the_next_day_of_the_schedule_counts_from_the_first_failure(hours, day):
 
 
 @pytest.mark.parametrize(
-    ("code", "is_retried"),
+    ("code", "advice", "network", "is_retried"),
     [
-        ("insufficient_funds", True),
-        ("generic_decline", True),
-        ("do_not_honor", True),
-        ("expired_card", True),
-        ("processing_error", True),
-        ("never_arrived", True),
-        ("", True),
-        ("lost_card", False),
-        ("stolen_card", False),
-        ("pickup_card", False),
-        ("authentication_required", False),
-        ("withdrawn", False),
+        *((code, "", "", True) for code in ("insufficient_funds", "generic_decline", "", "new")),
+        *((code, "", "", True) for code in ("do_not_honor", "expired_card", "processing_error")),
+        ("never_arrived", "", "", True),
+        *((code, "", "", False) for code in sorted(NEVER_AGAIN)),
+        ("insufficient_funds", "try_again_later", "", True),
+        ("insufficient_funds", "do_not_try_again", "", False),
+        ("generic_decline", "confirm_card_data", "", False),
+        # Neither advice revives a card that the other source calls dead.
+        ("lost_card", "try_again_later", "", False),
+        ("generic_decline", "try_again_later", "03", False),
+        ("generic_decline", "", "01", False),
+        ("generic_decline", "", "21", False),
+        *(("generic_decline", "", network, True) for network in ("02", "24", "30", "99")),
     ],
 )
-def test_a_hard_decline_is_not_retried(code, is_retried):
-    retry = next_retry(decline_code=code, first_failed_at=NOVEMBER, now=NOVEMBER, days=DAYS)
+def test_advice_and_code_decide_whether_a_decline_is_retried(code, advice, network, is_retried):
+    final = is_final(code, advice_code=advice, network_advice_code=network)
 
-    assert bool(retry) == is_retried
+    assert final is not is_retried
+
+
+@pytest.mark.parametrize(
+    ("network", "day"),
+    [("", 1), ("02", 1), ("24", 1), ("25", 1), ("26", 3), ("27", 5), ("28", 7), ("29", None)],
+)
+def test_a_retry_waits_as_long_as_the_network_wants(network, day):
+    retry = next_retry(
+        first_failed_at=NOVEMBER,
+        now=NOVEMBER,
+        days=DAYS,
+        shortest_wait=shortest_wait(network),
+    )
+
+    assert retry == (day and (day, NOVEMBER + timedelta(days=day)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice", "is_retried"),
+    [
+        ("insufficient_funds", {}, True),
+        ("insufficient_funds", {"advice_code": "do_not_try_again"}, False),
+        ("generic_decline", {"advice_code": "confirm_card_data"}, False),
+        ("generic_decline", {"network_advice_code": "03"}, False),
+        ("try_again_later", {}, True),
+        *(
+            (answer, {"advice_code": None}, False)
+            for answer in (
+                *("stop_payment_order", "do_not_try_again", "restricted_card"),
+                *("invalid_account", "card_not_supported", "currency_not_supported"),
+            )
+        ),
+    ],
+)
+def test_stripes_advice_decides_over_the_real_answer(scenario, answer, advice, is_retried):
+    scenario.card()
+    set_card_answer(scenario, answer, **advice)
+    invoice = scenario.invoice()
+
+    charge({"invoice_id": invoice.pk}, NOVEMBER)
+
+    attempt = ChargeAttempt.objects.get()
+    assert (attempt.state, attempt.decline_code) == (State.FAILED, answer)
+    assert (attempt.retry_at is not None) == is_retried
+    assert retries().exists() == is_retried
+    for name, code in advice.items():
+        assert getattr(attempt, name) == (code or "")
 
 
 def retries():

@@ -53,12 +53,13 @@ def test_the_card_is_assessed_as_of_the_day_of_the_charge(scenario):
         currency="USD",
         stripe_customer_id="c",
         stripe_payment_method_id=card.stripe_payment_method_id,
-        failure_message="Your card was declined.",
+        decline_code="insufficient_funds",
+        failure_message="The raw text of a bank.",
         created_at=MID_OCTOBER,
         finished_at=MID_OCTOBER,
     )
     assert risks(2030, 1) == (
-        "The last charge of it, on 15 October 2026, was refused: Your card was declined.",
+        "The last charge of it, on 15 October 2026, was refused: Your card has insufficient funds.",
     )
 
 

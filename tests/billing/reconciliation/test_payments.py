@@ -51,7 +51,6 @@ def test_equal_payments_make_no_row(scenario, now, caplog):
 def test_an_unknown_outcome_is_settled(scenario, now):
     scenario.card()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     attempt = charge_invoice(invoice_id=scenario.invoice().pk, now=now)
     assert attempt.state == State.UNKNOWN
 

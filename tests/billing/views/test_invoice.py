@@ -58,7 +58,9 @@ def invoice_with_everything() -> Invoice:
         currency="USD",
         stripe_customer_id="cus",
         stripe_payment_method_id="pm",
-        failure_message="Your card was declined.",
+        decline_code="do_not_honor",
+        stripe_payment_intent_id="pi_1",
+        failure_message="The raw text of a bank.",
         created_at=NOW,
         finished_at=NOW,
     )
@@ -87,10 +89,11 @@ def test_an_invoice_shows_its_parties_lines_and_why(north: Provider, as_bill: Cl
         "Carried in",
         "Bank transfer",
         "$10.00",
-        "Your card was declined.",
+        "Your bank declined the charge without a reason.",
         *hashes,
     ):
         assert said in page
+    assert "raw text" not in page
     assert f'href="/organizations/{organization.pk}/"' in page
     # The others are not there any more: named, and without a link that leads nowhere.
     assert page.count('href="/organizations/') - page.count('href="/organizations/"') == 1

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Provider
-from billing.models import CreditNote, Invoice, Payment
+from billing.models import CarriedBalance, CreditNote, Invoice, Payment
 from billing.pages.payment_history import invoices_of_status
 from core.schema import provider_schema
 from tests.billing.invoice_contents import issued
@@ -129,9 +129,13 @@ def test_each_shows_what_was_billed_paid_and_owed(north: Provider, as_bill: Clie
 def test_the_filter_is_the_status_itself(north: Provider) -> None:
     """Every combination of amounts and decisions, in the database's rule and the row's own."""
     states = list(itertools.product((0, 1, 2570, 3570, 4000), (0, 1000), (None, NOW), (None, NOW)))
-    invoices = months(north, len(states))
+    invoices = months(north, len(states) + 2)
     with provider_schema(north):
-        for invoice, state in zip(invoices, states, strict=True):
+        carried, later = invoices[-2:]
+        CarriedBalance.objects.create(
+            from_invoice=carried, to_invoice=later, amount_minor=3570, carried_at=NOW
+        )
+        for invoice, state in zip(invoices[:-2], states, strict=True):
             paid, credited, voided_at, written_off_at = state
             if paid:
                 pay(invoice, paid)
@@ -141,7 +145,7 @@ def test_the_filter_is_the_status_itself(north: Provider) -> None:
                 voided_at=voided_at, written_off_at=written_off_at
             )
         everything = list(invoices_of_status())
-        assert len(everything) == len(states)
+        assert len(everything) == len(invoices)
         for status in Invoice.Status:
             expected = [invoice.pk for invoice in everything if invoice.status == status]
             assert expected
@@ -188,6 +192,8 @@ def test_the_csv_lists_all_of_the_chosen_status(north: Provider, as_bill: Client
         "Credited": "0.00",
         "Paid": "10.00",
         "Owed": "25.70",
+        "Carried in": "0.00",
+        "Carried out": "0.00",
     }
     only = as_bill.get("/account/payments.csv?filter=partially_paid").content.decode()
     assert only.count("NORTH-") == 1

@@ -56,7 +56,6 @@ def payment(scenario):
     """The event's object of a payment whose answer was lost."""
     scenario.card()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     attempt = charge_invoice(invoice_id=scenario.invoice().pk, now=NOVEMBER)
     assert attempt.state == State.UNKNOWN
     api = scenario.stripe.client()

@@ -72,7 +72,6 @@ def test_a_refund_event_before_its_payment_event_records_both(scenario):
     scenario.card()
     invoice = scenario.invoice()
     scenario.stripe.fault("commit_then_timeout", path="/v1/payment_intents")
-    scenario.stripe.fault("timeout", path="/v1/payment_intents", method="GET")
     attempt = charge_invoice(invoice_id=invoice.pk, now=timezone.now())
     assert attempt.state == ChargeAttempt.State.UNKNOWN
     (intent,) = scenario.stripe.client().v1.payment_intents.list().data
