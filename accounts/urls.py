@@ -32,5 +32,6 @@ sign_in = [
 urlpatterns = [
     path("", views.home, name="home"),
     path("health/", views.health, name="health"),
+    path("metrics/", views.metrics, name="metrics"),
     path("profile/", views.profile, name="profile"),
 ]

@@ -1,6 +1,7 @@
 """Start page, profile, health check, and the page of refusals."""
 
 import logging
+from datetime import datetime
 
 import redis
 from django.conf import settings
@@ -8,16 +9,22 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.figures import provider_gauges
 from accounts.forms import ProfileForm
 from accounts.policies import anyone, signed_in
 from accounts.requests import PortalRequest
 from accounts.roles import Permission, Role
+from core.operations.heartbeats import ages
+from core.operations.metrics import CONTENT_TYPE, operations_gauges
+from core.operations.outbox_watch import outbox_state
 
 logger = logging.getLogger(__name__)
 HEALTH_TIMEOUT_SECONDS = 2
@@ -64,12 +71,51 @@ def operations_sign_in(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature
-    """200 if PostgreSQL and Redis answer, otherwise 503 with the part that does not."""
+    """200 if PostgreSQL and Redis answer, otherwise 503 with the part that does not.
+
+    Beside them the ages of the beat, the workers and the outbox, which never make it fail: starting
+    a web process again would not mend them. They are alerts and metrics.
+    """
     parts = {"database": _database_answers(), "redis": _redis_answers()}
-    return JsonResponse(
-        {name: "ok" if answers else "does not answer" for name, answers in parts.items()},
-        status=200 if all(parts.values()) else 503,
-    )
+    answer: dict[str, object] = {
+        name: "ok" if answers else "does not answer" for name, answers in parts.items()
+    }
+    if parts["database"]:
+        try:
+            answer |= _ages(now=timezone.now())
+        except DatabaseError:
+            logger.exception("The ages of heartbeats and outbox cannot be read.")
+    return JsonResponse(answer, status=200 if all(parts.values()) else 503)
+
+
+def _ages(*, now: datetime) -> dict[str, object]:
+    outbox = outbox_state(now=now)
+    return {
+        "heartbeat_seconds": {
+            name: round(age.total_seconds()) for name, age in ages(now=now).items()
+        },
+        "outbox": {
+            "due": outbox.due,
+            "dead": outbox.dead,
+            "oldest_due_seconds": round(outbox.oldest.total_seconds()),
+        },
+    }
+
+
+@anyone
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus, for the bearer of METRICS_TOKEN; 404 while no token is set."""
+    token: str = settings.METRICS_TOKEN
+    if not token:
+        raise Http404
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not constant_time_compare(given, token):
+        return HttpResponse("Send METRICS_TOKEN as a bearer token.\n", status=401)
+    now = timezone.now()
+    lines = [*operations_gauges(now=now), *provider_gauges(now=now)]
+    return HttpResponse("\n".join([*lines, ""]), content_type=CONTENT_TYPE)
 
 
 def _database_answers() -> bool:

@@ -9,6 +9,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("img/mark.svg")}
     ],
+    "DASHBOARD_CALLBACK": "mtp.today.today",
     "SHOW_VIEW_ON_SITE": False,
     "COLORS": {
         "primary": {

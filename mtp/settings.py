@@ -173,8 +173,8 @@ SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_SECURE = IS_PRODUCTION
 CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
-# The container's health check does not pass through the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+# The container's health check and Prometheus do not pass through the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^health/$", r"^metrics/$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
 SECURE_HSTS_SECONDS = 31_536_000 if IS_PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
@@ -241,6 +241,9 @@ DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="MTP Billing <bi
 SUPPORT_EMAIL: str = env.str("SUPPORT_EMAIL", default="support@mtp.example")
 # Who gets the mails of operations alerts.
 OPERATIONS_EMAIL: str = env.str("OPERATIONS_EMAIL", default="") or SUPPORT_EMAIL
+
+# What Prometheus sends to read /metrics/; without it nothing is served there.
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 
 # --- Celery --------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts import operations
@@ -114,13 +115,16 @@ class ProviderAdmin(PermanentModelAdmin):
         return redirect("admin:accounts_provider_progress", provider.pk)
 
     def work_in(self, request: HttpRequest, provider_pk: int) -> HttpResponse:
-        """Work inside the provider in this session."""
+        """Work inside the provider in this session; opens `next`, a page of this site."""
         provider = get_object_or_404(Provider, pk=provider_pk)
         if provider.is_active:
             operations.work_in(request, provider=provider)
         else:
             messages.error(request, f"{provider} is not set up yet.")
-        return redirect(reverse("admin:index"))
+        page = request.POST.get("next", "")
+        if not url_has_allowed_host_and_scheme(page, allowed_hosts=None):
+            page = reverse("admin:index")
+        return redirect(page)
 
     def leave(self, request: HttpRequest) -> HttpResponse:
         """Stop working inside a provider."""

@@ -1,15 +1,26 @@
 """Operations alerts in the operations admin."""
 
+from http import HTTPStatus
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
+from django.views.decorators.http import require_POST
+from django_tenants.utils import get_tenant_model
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
 
+from core.actors import actor_of
 from core.operations.kinds import kinds
-from core.operations.models import OperationsAlert
+from core.operations.models import NotSettledByHand, OperationsAlert
+from core.text import plain_lines
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -65,22 +76,44 @@ class OpenFilter(admin.SimpleListFilter):
         return queryset.filter(settled_at__isnull=self.value() != "settled")
 
 
+class NoteForm(forms.Form):
+    """The note with which a person settles an alert."""
+
+    note = forms.CharField(
+        max_length=1000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        validators=[plain_lines],
+        help_text="What you found and did; kept with the alert.",
+    )
+
+
 @admin.register(OperationsAlert)
 class OperationsAlertAdmin(ModelAdmin):  # type: ignore[misc]
-    """Alerts, written by the product; a person acknowledges them."""
+    """Alerts, written by the product; a person acknowledges them and acts on them."""
 
-    list_display = ("title", "schema_name", "summary", "opened_at", "last_seen_at", "times_seen")
+    list_display = ("title", "where", "summary", "opened_at", "times_seen", "looked_after_by")
     list_filter = (OpenFilter, KindFilter)
     search_fields = ("schema_name", "key", "summary")
     ordering = ("-opened_at", "-id")
     actions = ("acknowledge",)
     show_full_result_count = False
+    change_form_outer_before_template = "admin/operations/alert_actions.html"
     fields = (
         "title",
-        "schema_name",
+        "where",
         "summary",
         "next_step",
-        "link",
+        ("opened_at", "last_seen_at", "times_seen"),
+        "mailed_at",
+        ("acknowledged_at", "acknowledged_by_name"),
+        ("settled_at", "settled_by_name"),
+        "note",
+    )
+    readonly_fields = (
+        "title",
+        "where",
+        "summary",
+        "next_step",
         "opened_at",
         "last_seen_at",
         "times_seen",
@@ -91,24 +124,105 @@ class OperationsAlertAdmin(ModelAdmin):  # type: ignore[misc]
         "settled_by_name",
         "note",
     )
-    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OperationsAlert]:
+        """With the names of the providers."""
+        providers = get_tenant_model().objects.filter(schema_name=OuterRef("schema_name"))
+        alerts: QuerySet[OperationsAlert] = super().get_queryset(request)
+        return alerts.annotate(provider_name=Subquery(providers.values("name")[:1]))
+
+    @admin.display(description="where", ordering="schema_name")
+    def where(self, alert: Any) -> str:
+        """The name of the provider."""
+        return str(alert.provider_name or alert.schema_name or "Platform")
+
+    @admin.display(description="looked after by")
+    def looked_after_by(self, alert: OperationsAlert) -> str:
+        """The person who acknowledged it."""
+        return alert.acknowledged_by_name
 
     @admin.action(description="Acknowledge", permissions=["view"])
     def acknowledge(self, request: HttpRequest, queryset: QuerySet[OperationsAlert]) -> None:
         """Record that a person looks after these alerts; they stay open."""
-        waiting = queryset.filter(settled_at=None, acknowledged_at=None)
-        for alert in waiting:
-            alert.acknowledged_at = timezone.now()
-            alert.acknowledged_by_name = str(request.user)
-            alert.save(update_fields=["acknowledged_at", "acknowledged_by_name"])
-            self.log_change(request, alert, "Acknowledged.")
+        for alert in queryset:
+            if alert.acknowledge(by=actor_of(request).name, now=timezone.now()):
+                self.log_change(request, alert, "Acknowledged.")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the button and the page of one alert."""
+        views = {"acknowledge": require_POST(self.acknowledge_one), "settle": self.settle_one}
+        own = [
+            path(
+                f"<int:pk>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"operations_operationsalert_{name}",
+            )
+            for name, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Add the provider to enter."""
+        alert = self.get_object(request, object_id)
+        providers = get_tenant_model().objects.filter(
+            schema_name=alert.schema_name if alert else ""
+        )
+        context = {
+            **(extra_context or {}),
+            "alert": alert,
+            "provider_to_enter": providers.first(),
+        }
+        answer: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return answer
+
+    def acknowledge_one(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Acknowledge the alert of the page."""
+        self._require_view(request)
+        self.acknowledge(request, OperationsAlert.objects.filter(pk=pk))
+        return redirect("admin:operations_operationsalert_change", pk)
+
+    def settle_one(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Settle the alert with a note."""
+        self._require_view(request)
+        alert = get_object_or_404(OperationsAlert, pk=pk)
+        form = NoteForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            note = form.cleaned_data["note"]
+            try:
+                alert.settle_by_hand(by=actor_of(request).name, note=note, now=timezone.now())
+            except NotSettledByHand as refusal:
+                messages.error(request, str(refusal))
+            else:
+                self.log_change(request, alert, f"Settled: {note}")
+                messages.success(request, "The alert is settled.")
+            return redirect("admin:operations_operationsalert_change", pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Settle the alert",
+            "alert": alert,
+            "form": form,
+            "opts": self.opts,
+        }
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+        page = "admin/operations/settle_alert.html"
+        return TemplateResponse(request, page, context, status=status)
+
+    def _require_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Written by the product only."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never changed by hand."""
+        """Never changed by hand, except by the page's buttons."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature

@@ -30,11 +30,9 @@ class Listed:
 
     @property
     def address(self) -> str:
-        """The page on which a person acts, else that of the alert."""
-        path = self.alert.link or reverse(
-            "admin:operations_operationsalert_change", args=[self.alert.pk]
-        )
-        return path if "://" in path else settings.SITE_URL + path
+        """The page of the alert, from which a person enters the provider and acts."""
+        path = reverse("admin:operations_operationsalert_change", args=[self.alert.pk])
+        return settings.SITE_URL + path
 
 
 @handler(ALERT_MAIL)

@@ -1,10 +1,15 @@
 """The table of operations alerts of all providers and of the platform, in the public schema."""
 
+from datetime import datetime
 from typing import ClassVar, Self
 
 from django.db import models
 
 from core.operations.kinds import kinds
+
+
+class NotSettledByHand(Exception):
+    """The alert is settled already, or only by the code that raised it; nothing was changed."""
 
 
 class OperationsAlertQuerySet(models.QuerySet["OperationsAlert"]):
@@ -72,6 +77,19 @@ class OperationsAlert(models.Model):
         """Whether a person ends it with a note; also when no code raises its kind any more."""
         known = kinds().get(self.kind)
         return known is None or known.settled_by_hand
+
+    def acknowledge(self, *, by: str, now: datetime) -> bool:
+        """Record that a person looks after it; it stays open. False if it was recorded before."""
+        waiting = OperationsAlert.objects.open().filter(pk=self.pk, acknowledged_at=None)
+        return waiting.update(acknowledged_at=now, acknowledged_by_name=by[:150]) > 0
+
+    def settle_by_hand(self, *, by: str, note: str, now: datetime) -> None:
+        """Settle it with a person's note. Raises `NotSettledByHand`."""
+        if not self.is_settled_by_hand:
+            raise NotSettledByHand("It is settled as soon as its cause is gone.")
+        alerts = OperationsAlert.objects.open().filter(pk=self.pk)
+        if not alerts.update(settled_at=now, settled_by_name=by[:150], note=note):
+            raise NotSettledByHand("It is settled already.")
 
 
 class Heartbeat(models.Model):

@@ -52,6 +52,14 @@ _STATE = """
                         WHERE outbox_outboxpause.schema_name = message.schema_name)
 """
 
+_STUCK = """
+    SELECT topic, count(*) FILTER (WHERE dead_at IS NOT NULL),
+        count(*) FILTER (WHERE dead_at IS NULL), min(coalesce(dead_at, due_at))
+    FROM outbox_outboxmessage message
+    WHERE finished_at IS NULL AND (dead_at IS NOT NULL OR due_at < %(late)s)
+    GROUP BY topic ORDER BY 2 DESC, 4, topic
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
@@ -69,6 +77,28 @@ def outbox_state(*, now: datetime) -> OutboxState:
         cursor.execute(_STATE, {"now": now})
         pending, due, dead, oldest_at = cursor.fetchone()
     return OutboxState(pending, due, dead, now - oldest_at if oldest_at else timedelta(0))
+
+
+@dataclass(frozen=True, slots=True)
+class StuckTopic:
+    """Dead messages of a topic, and those due for longer than `OLDEST_PENDING`."""
+
+    topic: str
+    dead: int
+    late: int
+    since: datetime
+
+    @property
+    def link(self) -> str:
+        """The list of these messages."""
+        return _list_of(state="dead" if self.dead else "pending", topic=self.topic)
+
+
+def stuck_topics(*, now: datetime) -> list[StuckTopic]:
+    """The topics with dead or late messages, of all schemas, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STUCK, {"late": now - OLDEST_PENDING})
+        return [StuckTopic(*row) for row in cursor.fetchall()]
 
 
 def watch_outbox(*, now: datetime) -> None:

@@ -61,7 +61,7 @@ def test_an_open_alert_is_updated_and_counted_and_sends_no_second_mail(db: None)
     for text in (message.body, str(message.alternatives[0][0])):
         assert "It broke again." in text
         assert "Next step:" in text
-        assert f"{settings.SITE_URL}/operations/here/" in text
+        assert f"{settings.SITE_URL}/operations/operations/operationsalert/{alert.pk}/" in text
 
 
 def test_a_settled_alert_that_is_raised_again_is_a_new_one_with_its_mail(db: None) -> None:
