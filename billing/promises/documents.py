@@ -36,7 +36,7 @@ _CREDIT_NOTES = """
                             AND payload @> jsonb_build_object('credit_note_id', note.id))
     ORDER BY id
 """
-# A message, whatever its state, leads to the mail: see `core.operations.promises`.
+# The mail itself is a message with the invoice as its key, queued by the message of the invoice.
 _MAILS = """
     SELECT invoice.number FROM billing_invoice invoice
     WHERE invoice.collection <> 'automatic' AND invoice.voided_at IS NULL
@@ -46,9 +46,11 @@ _MAILS = """
                         WHERE schema_name = %(schema)s AND kind = %(kind)s
                             AND key = invoice.number AND settled_at IS NULL))
         AND NOT EXISTS (SELECT FROM outbox_outboxmessage
-                        WHERE schema_name = %(schema)s AND topic = %(topic)s
-                            AND (key = 'invoice:' || invoice.id
-                                 OR payload @> jsonb_build_object('invoice_id', invoice.id)))
+                        WHERE schema_name = %(schema)s
+                            AND ((topic = %(mail)s AND key = 'invoice:' || invoice.id)
+                                 OR (topic = %(topic)s AND finished_at IS NULL
+                                     AND payload @> jsonb_build_object(
+                                         'invoice_id', invoice.id))))
     ORDER BY invoice.id
 """
 UNMAILED = "billing.unmailed"
@@ -80,10 +82,11 @@ def documents_are_stored(*, now: datetime) -> Iterator[Cause]:
 
 @promise(UNMAILED, broken="An invoice is not mailed")
 def invoices_are_mailed(*, now: datetime) -> Iterator[Cause]:
-    """Each invoice that is paid by transfer has the message of its mail."""
+    """Each invoice that is paid by transfer has its mail, or the message that queues it."""
     parameters = {
         "schema": current_schema(),
         "topic": topics.INVOICE_MAIL,
+        "mail": topics.DOCUMENT_MAIL,
         "kind": UNMAILED,
         "before": now - SOON,
         "since": now - MAILS_OF_LAST,

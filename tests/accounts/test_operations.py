@@ -216,8 +216,10 @@ def test_admin_pages_open(page: str, operations: Client) -> None:
 
 def test_health_answers_without_a_session(client: Client, db: None, settings: object) -> None:
     response = client.get("/health/")
-    assert (response.status_code, response.json()) == (200, {"database": "ok", "redis": "ok"})
+    parts = {name: response.json()[name] for name in ("database", "redis")}
+    assert (response.status_code, parts) == (200, {"database": "ok", "redis": "ok"})
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     response = client.get("/health/")
     assert response.status_code == 503
-    assert response.json() == {"database": "ok", "redis": "does not answer"}
+    assert response.json()["database"] == "ok"
+    assert response.json()["redis"] == "does not answer"

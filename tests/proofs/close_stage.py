@@ -35,6 +35,7 @@ class Stage:
     organizations: list[Organization]
     is_committed: bool
     zone: ZoneInfo
+    price: int = PRICE
     users: int = 0
     peaks: dict[Month, int] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
@@ -54,9 +55,10 @@ class Stage:
         """Expected invoices of the month, as totals by kind."""
         users = self.peaks[month]
         if not self.is_committed:
-            return {"usage": users * PRICE}
+            return {"usage": users * self.price}
         over = users - COMMITTED
-        return {"commitment": COMMITTED * PRICE} | ({"overage": over * PRICE} if over > 0 else {})
+        overage = {"overage": over * self.price} if over > 0 else {}
+        return {"commitment": COMMITTED * self.price} | overage
 
     def errors(self, month: Month, counts: Counter[str]) -> Iterator[str]:
         """Errors in the month's invoices, payments and messages after everything was delivered."""
@@ -115,8 +117,13 @@ class Stage:
             yield f"{invoice.number} has {mails} mails for {attempts}"
 
 
-def create_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
-    """Create a provider with two organizations, a contract since 2020 and a card."""
+def create_stage(
+    stripe: StripeStandIn, *, is_committed: bool, price: int = PRICE, limit: int = 10_000_000
+) -> Stage:
+    """Create a provider with two organizations, a contract since 2020 and a card.
+
+    `price` per user and `limit`, above which an invoice is mailed, are in minor units.
+    """
     suffix = secrets.token_hex(2).upper()
     zone = "Pacific/Auckland" if is_committed else "America/St_Johns"
     provider = open_provider(canary=f"Close{suffix}", prefix=f"CL{suffix}", billing_time_zone=zone)
@@ -128,10 +135,10 @@ def create_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
             package_name="Complete",
             metric="users",
             currency="USD",
-            unit_price=Decimal(PRICE) / 100,
+            unit_price=Decimal(price) / 100,
             committed_quantity=COMMITTED if is_committed else None,
             starts_on="2020-01-01",
-            automatic_limit_minor=10_000_000,
+            automatic_limit_minor=limit,
             payment_terms_days=30,
         )
         organizations = [
@@ -148,6 +155,7 @@ def create_stage(stripe: StripeStandIn, *, is_committed: bool) -> Stage:
         organizations=organizations,
         is_committed=is_committed,
         zone=ZoneInfo(zone),
+        price=price,
     )
 
 
