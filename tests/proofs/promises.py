@@ -6,7 +6,8 @@ without an effect; no wake-up ever arrives; at night no worker runs for hours; S
 silent, wrong or busy, and the bank declines for a while; a provider is restored from an older
 backup. At several instants each invoice that is not settled must have a message, a recorded reason
 or an open alert. Operations then do the next step of each alert. At the end every invoice is paid,
-once and to the cent, or refused for good and shown as overdue, and every alert about it is settled. The last line is one JSON object.
+once and to the cent, or refused for good and shown as overdue, and every alert about it is settled.
+The last line is one JSON object.
 """
 
 import tempfile
@@ -127,7 +128,7 @@ def _one_month(run: Run, stage: Any, month: Any, *, is_restored: bool) -> None:
         promises_stage.run_rounds(stage, now=at)
         _judge(run, stage, month, now=at)
     _mend(run, stage, task)
-    _compare(run, stage, month, now=now + timedelta(days=12))
+    _compare(run, stage, month, now=now + timedelta(days=15))
 
 
 def _judge_late_close(run: Run, stage: Any, month: Any, *, now: Any, night: int) -> None:
@@ -203,7 +204,7 @@ def _mend(run: Run, stage: Any, task: Any) -> None:
     from tests.proofs import promises_stage
     from tests.proofs.close_worker import close_and_deliver, release_leases
 
-    for days in (1, 4, 9):
+    for days in (1, 4, 13):
         now = task.now + timedelta(days=days)
         run.counts["alerts_acted_on"] += promises_stage.act_on_alerts(stage, now=now)
         if days == 4:
