@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 
 from billing import topics
+from billing.charge_limits import fits_a_card
 from billing.choices import Collection
 from billing.corrections.bank_transfers import record_transfer
 from billing.corrections.deliveries import deliver_invoice_again
@@ -48,9 +49,11 @@ def silent(stage: Stage, *, since: Month, now: datetime) -> Iterator[str]:
                 yield f"{invoice.number} has no documents"
             if invoice.amounts.due_minor == 0:
                 continue
-            if invoice.collection == Collection.BY_INVOICE:
+            if invoice.collection != Collection.AUTOMATIC:
                 if not _is_mailed(stage, invoice, now):
                     yield f"{invoice.number} is not mailed"
+            elif not fits_a_card(invoice.amounts.due_minor, invoice.currency):
+                continue
             elif not _has_reason(invoice, now) and not _comes(stage, invoice, topics.CHARGE, now):
                 yield f"{invoice.number} is not charged"
 
