@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import datetime
 from typing import Any, cast
 
 from allauth.core.internal.httpkit import get_client_ip
@@ -15,12 +16,14 @@ from redis import RedisError
 
 from accounts.api_keys import find_key, record_use
 from accounts.models import ApiKey, Provider
+from accounts.stages import Use
 from core.actors import Actor
 from core.problems import Problem
 from core.schema import connection
 
 logger = logging.getLogger(__name__)
 MINUTE_SECONDS = 60
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class ApiRequest(HttpRequest):
@@ -58,10 +61,21 @@ class ProviderKey(APIKeyHeader):
                 "This provider is being set up or restored. Try again in a moment.",
                 headers={"Retry-After": "5"},
             )
+        _require_stage(request, api_key.provider, now=now)
         record_use(key=api_key, address=get_client_ip(request), now=now)
         cast("ApiRequest", request).provider = api_key.provider
         connection.set_tenant(api_key.provider)
         return api_key
+
+
+def _require_stage(request: HttpRequest, provider: Provider, *, now: datetime) -> None:
+    """Raise `Problem` 403 for a closed account, and for a change in a read-only one."""
+    if not provider.allows(Use.SIGN_IN, now):
+        raise Problem(403, "closed", "This account is closed. Write to our support to open it.")
+    if request.method not in SAFE_METHODS and not provider.allows(Use.CHANGE, now):
+        raise Problem(
+            403, "read-only", "This account is read-only: your company has left. Nothing changed."
+        )
 
 
 class KeyRate(BaseThrottle):

@@ -4,12 +4,15 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Provider
 from accounts.rounds import Round, report_round
+from accounts.stages import ALLOWED, Stage, Use
 from core.outbox.delivery import batch_wakeups
 
 logger = logging.getLogger(__name__)
@@ -21,6 +24,18 @@ PROVIDERS_PER_TASK = 100
 def active_providers() -> QuerySet[Provider]:
     """Providers with scheduled work, in order of their ids."""
     return Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
+
+
+def working_providers(use: Use, *, now: datetime) -> QuerySet[Provider]:
+    """Active providers whose account allows this work at `now`, in order of their ids."""
+    leaves_later = Q(leaves_at=None) | Q(leaves_at__gt=now)
+    in_stage = {
+        Stage.OPEN: leaves_later,
+        Stage.READ_ONLY: Q(leaves_at__lte=now) & (Q(closes_at=None) | Q(closes_at__gt=now)),
+        Stage.CLOSED: Q(closes_at__lte=now),
+    }
+    allowed = [condition for stage, condition in in_stage.items() if use in ALLOWED[stage]]
+    return active_providers().filter(reduce(or_, allowed))
 
 
 def batches(providers: QuerySet[Provider]) -> list[list[int]]:

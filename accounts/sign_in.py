@@ -9,9 +9,11 @@ from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.models import SignInEvent, User
+from accounts.stages import Use
 from core.mail import queue_mail
 
 
@@ -67,6 +69,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Record a correct password for a deactivated login."""
         _record(request, outcome=SignInEvent.Outcome.INACTIVE, email=user.email, user=user)
         response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        """Refuse a sign-in to a closed account, with whom to write to; it is recorded."""
+        provider = user.provider
+        if provider is not None and not provider.allows(Use.SIGN_IN, timezone.now()):
+            _record(request, outcome=SignInEvent.Outcome.CLOSED, email=user.email, user=user)
+            context = {"provider": provider, "support_email": settings.SUPPORT_EMAIL}
+            return render(request, "accounts/closed.html", context, status=403)
+        response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return response
 
     def login(self, request: HttpRequest, user: User) -> None:

@@ -13,6 +13,7 @@ from billing.documents.contract import render_contract_document
 from billing.documents.credit_note import render_credit_note
 from billing.documents.invoice_mails import send_document_mail
 from billing.gateway import client as gateway
+from billing.leaving import departures, export
 from billing.models import ChargeAttempt, Chargeback, Contract, CreditNote, Invoice, Refund
 from billing.payments import cards, charging, new_card_charges
 from billing.payments import mails as payment_mails
@@ -179,3 +180,21 @@ def mail_failed_refund(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail a failed refund to operations."""
     refund = Refund.objects.select_related("payment__invoice").get(pk=payload["refund_id"])
     mails.queue_refund_failed_mail(refund=refund, provider=current_provider(), now=now)
+
+
+@handler(topics.DEPARTURE, lane=Lane.DOCUMENTS)
+def finish_departure(payload: Mapping[str, Any], now: datetime) -> None:
+    """Issue the final invoices of a provider that has left, and build its export."""
+    departures.finish_departure(payload, provider=current_provider(), now=now)
+
+
+@handler(topics.EXPORT, lane=Lane.IMPORTS)
+def build_export(payload: Mapping[str, Any], now: datetime) -> None:
+    """Build and store an export of the provider's data."""
+    provider = current_provider()
+    export.build_export(
+        export_id=payload["export_id"],
+        name=provider.name,
+        zone=provider.billing_time_zone,
+        now=now,
+    )

@@ -6,8 +6,15 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import active_providers, batches, close_connection, for_each_provider
+from accounts.provider_batches import (
+    active_providers,
+    batches,
+    close_connection,
+    for_each_provider,
+    working_providers,
+)
 from accounts.rounds import PLATFORM, report_round, scheduled_round
+from accounts.stages import Use
 from billing.dunning.status import update_dunning_of_many
 from billing.invoicing.month_close import close_due_months
 from billing.provider_check import PROMISES, check_provider
@@ -50,7 +57,7 @@ def close_months_of(provider_ids: list[int]) -> None:
 @shared_task(name="billing.tasks.update_all_dunning")
 def update_all_dunning() -> None:
     """Start a task for each batch of active providers."""
-    for batch in batches(active_providers()):
+    for batch in batches(working_providers(Use.DUNNING, now=timezone.now())):
         update_dunning_of.delay(batch)
 
 
@@ -95,7 +102,7 @@ def reconcile_payments_of(provider_ids: list[int]) -> None:
 @shared_task(name="billing.tasks.send_all_reminders")
 def send_all_reminders() -> None:
     """Start a task for each batch of active providers."""
-    for batch in batches(active_providers()):
+    for batch in batches(working_providers(Use.DAILY_WORK, now=timezone.now())):
         send_reminders_of.delay(batch)
 
 

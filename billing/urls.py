@@ -18,6 +18,7 @@ from billing.views import (
     disputes,
     documents,
     forecast,
+    leaving,
     licenses,
     new_card_charges,
     payment_history,
@@ -71,6 +72,12 @@ urlpatterns = [
         name="pack_order",
     ),
     path("account/licenses/", licenses.licenses, name="licenses"),
+    path("account/leave/", leaving.leaving, name="leaving"),
+    path("account/leave/cancel/", leaving.leaving_cancel, name="leaving_cancel"),
+    path("account/leave/export/", leaving.export_request, name="export_request"),
+    path(
+        "account/leave/export/<int:export_id>.zip", leaving.export_download, name="export_download"
+    ),
     path("account/contract/", contract.contract, name="contract"),
     path(
         "account/contract/<int:contract_id>/contract.pdf",

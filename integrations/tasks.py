@@ -7,8 +7,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import active_providers, batches, for_each_provider
+from accounts.provider_batches import batches, for_each_provider, working_providers
 from accounts.rounds import scheduled_round
+from accounts.stages import Use
 from core.schema import provider_schema
 from integrations.autotask.sync.runs import request_nightly_run
 
@@ -23,7 +24,7 @@ def sync_due_providers() -> None:
 
     Runs hourly, so a nightly run begins within the hour after its day's snapshot.
     """
-    for batch in batches(active_providers()):
+    for batch in batches(working_providers(Use.DAILY_WORK, now=timezone.now())):
         request_nightly_runs_of.delay(batch)
 
 

@@ -60,4 +60,6 @@ POSTGRES_BIN: str = env.str("POSTGRES_BIN", default="")
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=180)
 TERMS_VERSION: str = env.str("TERMS_VERSION", default="") or "2026-01"
 CARD_EXPIRY_NOTICE_DAYS: int = env.int("CARD_EXPIRY_NOTICE_DAYS", default=30)
+LEAVE_READ_ONLY_DAYS: int = env.int("LEAVE_READ_ONLY_DAYS", default=30)
+EXPORT_DAYS: int = env.int("EXPORT_DAYS", default=30)
 RENEWAL_NOTICE_DAYS: int = env.int("RENEWAL_NOTICE_DAYS", default=30)

@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "billing.dunning.suspension.SuspensionMiddleware",
+    "billing.leaving.access.StageMiddleware",
 ]
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
@@ -122,6 +123,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "mtp.navigation.navigation",
                 "billing.dunning.context_processors.dunning",
+                "billing.leaving.access.leaving",
             ],
         },
     },

@@ -7,8 +7,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import active_providers, batches, for_each_provider
+from accounts.provider_batches import batches, for_each_provider, working_providers
 from accounts.rounds import scheduled_round
+from accounts.stages import Use
 from core.schema import ProviderTask, provider_schema
 from tenants.alerts.digests import send_digests
 from tenants.alerts.evaluation import evaluate_rules
@@ -28,7 +29,7 @@ def evaluate_alerts_of_provider() -> int:
 @shared_task(name="tenants.tasks.evaluate_all_alerts")
 def evaluate_all_alerts() -> None:
     """Send the evaluation of every active provider to workers, in batches."""
-    for batch in batches(active_providers()):
+    for batch in batches(working_providers(Use.DAILY_WORK, now=timezone.now())):
         evaluate_alerts_of.delay(batch)
 
 

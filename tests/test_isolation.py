@@ -4,7 +4,7 @@ A route with a new parameter fails these tests until `ROWS_BY_PARAMETER` has a r
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from accounts.models import ApiKey, Invitation, Provider, User
 from accounts.providers import current_provider
 from accounts.roles import Role
 from billing.choices import Collection, InvoiceKind
-from billing.models import Contract, CreditNote, Invoice, PaymentMethod
+from billing.models import Contract, CreditNote, DataExport, Invoice, PaymentMethod
 from core.schema import provider_schema
 from integrations.models import Drift, ServiceMapping, SyncRun
 from tenants.access import IMPERSONATED_ORGANIZATION_KEY
@@ -173,6 +173,12 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         starts_on="2026-01-01",
         automatic_limit_minor=1,
         payment_terms_days=30,
+    ),
+    "export_id": lambda _: DataExport.objects.create(
+        requested_at=NOON,
+        requested_by_name=CANARY,
+        finished_at=NOON,
+        expires_at=NOON + timedelta(days=36_500),
     ),
     "alert_id": lambda organization: raise_alert(
         condition=Condition(

@@ -4,8 +4,14 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import active_providers, batches, close_connection, for_each_provider
+from accounts.provider_batches import (
+    batches,
+    close_connection,
+    for_each_provider,
+    working_providers,
+)
 from accounts.rounds import scheduled_round
+from accounts.stages import Use
 from core.schema import provider_schema
 from usage.forecast.backtest import record_backtest
 from usage.ledger.snapshots import snapshot_providers
@@ -22,7 +28,7 @@ def snapshot_due_providers() -> int:
     Runs hourly: a day is recorded within an hour after its end in the billing zone, and missed days
     later.
     """
-    due = batches(active_providers())
+    due = batches(working_providers(Use.DAILY_WORK, now=timezone.now()))
     for batch in due:
         snapshot_batch.delay(batch)
     return len(due)
@@ -35,8 +41,9 @@ def snapshot_batch(provider_ids: list[int]) -> int:
     Not a task of one provider: it enters each provider's schema itself.
     """
     try:
-        providers = list(active_providers().filter(pk__in=provider_ids))
-        return snapshot_providers(providers=providers, now=timezone.now()).snapshots
+        now = timezone.now()
+        providers = working_providers(Use.DAILY_WORK, now=now).filter(pk__in=provider_ids)
+        return snapshot_providers(providers=list(providers), now=now).snapshots
     finally:
         close_connection()
 
@@ -44,7 +51,7 @@ def snapshot_batch(provider_ids: list[int]) -> int:
 @shared_task(name="usage.tasks.backtest_forecasts")
 def backtest_forecasts() -> int:
     """Send tasks that backtest finished months of all active providers; returns their number."""
-    due = batches(active_providers())
+    due = batches(working_providers(Use.DAILY_WORK, now=timezone.now()))
     for batch in due:
         backtest_forecasts_of.delay(batch)
     return len(due)

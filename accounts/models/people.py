@@ -147,6 +147,7 @@ class SignInEvent(models.Model):
         SUCCEEDED = "succeeded", "Signed in"
         FAILED = "failed", "Wrong e-mail or password"
         INACTIVE = "inactive", "Login is deactivated"
+        CLOSED = "closed", "The account is closed"
         LIMITED = "limited", "Too many attempts"
         SIGNED_OUT = "signed_out", "Signed out"
 

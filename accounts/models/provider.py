@@ -1,6 +1,7 @@
 """Providers: each has its own schema."""
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
 
+from accounts.stages import ALLOWED, Stage, Use, stage_at
 from accounts.validation import currency_code, time_zone_name
 from core.text import plain_text
 
@@ -16,7 +18,8 @@ class Provider(TenantMixin):  # type: ignore[misc]
     """A managed service provider (MSP), which django-tenants calls a tenant, with its own schema.
 
     Months begin and end in `billing_time_zone`, which never changes (`billing_zone()`). A webhook
-    finds its provider by `stripe_customer_id`.
+    finds its provider by `stripe_customer_id`. A provider that leaves is read-only from `leaves_at`
+    and closed from `closes_at` on.
     """
 
     class State(models.TextChoices):
@@ -78,10 +81,20 @@ class Provider(TenantMixin):  # type: ignore[misc]
         editable=False,
         help_text="Before this instant no unpaid invoice counts, so pages do not query invoices.",
     )
+    leaves_at = models.DateTimeField(null=True, blank=True, editable=False)
+    closes_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.name
+
+    def stage(self, now: datetime) -> Stage:
+        """The stage of its account (`accounts.stages`)."""
+        return stage_at(now, leaves_at=self.leaves_at, closes_at=self.closes_at)
+
+    def allows(self, use: Use, now: datetime) -> bool:
+        """Whether its account may be used so at this instant."""
+        return use in ALLOWED[self.stage(now)]
 
     def billing_zone(self) -> ZoneInfo:
         """The time zone of its months, days and deadlines. Python code reads it only here.

@@ -35,7 +35,11 @@ def update_billed_periods(*, provider: Provider, actor: Actor, now: datetime) ->
     before: Spans = dict(
         BilledPeriod.objects.order_by("starts_at").values_list("starts_at", "ends_at")
     )
-    after = periods_of(list(Contract.objects.order_by("starts_on")), zone=provider.billing_zone())
+    after = periods_of(
+        list(Contract.objects.order_by("starts_on")),
+        zone=provider.billing_zone(),
+        leaves_at=provider.leaves_at,
+    )
     if before == after:
         return
     BilledPeriod.objects.filter(starts_at__in=before.keys() - after.keys()).delete()
@@ -51,10 +55,13 @@ def update_billed_periods(*, provider: Provider, actor: Actor, now: datetime) ->
     )
 
 
-def periods_of(contracts: list[Contract], *, zone: ZoneInfo) -> Spans:
+def periods_of(
+    contracts: list[Contract], *, zone: ZoneInfo, leaves_at: datetime | None = None
+) -> Spans:
     """The periods of these contracts, ordered by `starts_on`, with those that touch joined. Pure.
 
-    A contract is billed from `billed_from` until its end or the beginning of the next one.
+    A contract is billed from `billed_from` until its end, the beginning of the next one, or the
+    instant at which the provider leaves.
     """
     periods: Spans = {}
     last: datetime | None = None
@@ -63,7 +70,8 @@ def periods_of(contracts: list[Contract], *, zone: ZoneInfo) -> Spans:
             continue
         following = [each.starts_on for each in contracts[number + 1 : number + 2]]
         ends = [day for day in (contract.ends_on, *following) if day is not None]
-        ends_at = day_starts_at(day=min(ends), zone=zone) if ends else None
+        instants = [day_starts_at(day=day, zone=zone) for day in ends]
+        ends_at = min([*instants, *([leaves_at] if leaves_at else [])], default=None)
         if ends_at is not None and ends_at <= contract.billed_from:
             continue
         if last is not None and periods[last] == contract.billed_from:

@@ -54,7 +54,7 @@ def issue_invoices(
         "tax_rate": profile.tax_rate if profile else 0,
         "issued_at": now,
         "period_starts_at": contract.billed_start(month, zone),
-        "period_ends_at": (last_month or month).ends_at(zone),
+        "period_ends_at": _period_ends_at(provider, last_month or month),
         "billing_time_zone": provider.billing_time_zone,
         "seller": settings.SELLER,
         "buyer": buyer(provider=provider, profile=profile),
@@ -99,6 +99,12 @@ def _report_above_largest(
         is_above = payable_minor > largest_charge(invoice.currency)
         if is_above and not contract.invoice_agreement:
             report_above_largest(invoice, payable_minor, now=now)
+
+
+def _period_ends_at(provider: Provider, last_month: Month) -> datetime:
+    """The end of the month, or the instant inside it at which the provider leaves."""
+    ends_at = last_month.ends_at(provider.billing_zone())
+    return min(ends_at, provider.leaves_at) if provider.leaves_at else ends_at
 
 
 def deliveries_of(invoice: Invoice) -> list[NewMessage]:

@@ -1,6 +1,6 @@
 """The close of a month: freeze it, rate it and issue its invoices once (docs/decisions/0006)."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import chain
 
 from django.db import connection, transaction
@@ -57,7 +57,7 @@ def close_month(*, provider: Provider, month: Month, now: datetime) -> MonthClos
     `BeforeFirstMonth`.
     """
     zone = provider.billing_zone()
-    if now < month.ends_at(zone):
+    if month > last_month_over(provider=provider, now=now):
         ends = month.ends_at(zone).astimezone(zone)
         raise MonthNotOver(
             f"{month} is not over for {provider.name}: it ends {ends:%-d %B %Y, %H:%M} ({zone})."
@@ -95,13 +95,24 @@ def due_months(*, provider: Provider, now: datetime) -> list[Month]:
     first, closed = _first_and_closed()
     if first is None:
         return []
-    running = Month.of(now, provider.billing_zone())
+    last = last_month_over(provider=provider, now=now)
     due, month = [], first
-    while month < running:
+    while month <= last:
         if month.first_day not in closed:
             due.append(month)
         month = month.next
     return due
+
+
+def last_month_over(*, provider: Provider, now: datetime) -> Month:
+    """The last month whose usage is complete: the one before the running month.
+
+    Of a provider that has left, it is the month in which it left, whose part is billed.
+    """
+    zone = provider.billing_zone()
+    if provider.leaves_at is not None and provider.leaves_at <= now:
+        return Month.of(provider.leaves_at - timedelta(microseconds=1), zone)
+    return Month.of(now, zone).previous
 
 
 def first_month() -> Month | None:

@@ -12,6 +12,7 @@ from billing.models.corrections import (
     LineDispute,
     Refund,
 )
+from billing.models.departures import DataExport, DataExportPart, Departure
 from billing.models.dunning import DunningStep, SuspensionDeferral
 from billing.models.invoices import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
 from billing.models.month_close import MonthClose
@@ -36,6 +37,9 @@ __all__ = [
     "CreditNote",
     "CreditNoteDocument",
     "CreditNoteLine",
+    "DataExport",
+    "DataExportPart",
+    "Departure",
     "DunningStep",
     "Invoice",
     "InvoiceDocument",

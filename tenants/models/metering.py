@@ -26,15 +26,17 @@ class MeteringPolicy(models.Model):
     """The one row (id 1) that the counting triggers read.
 
     `free_user_limit` is the allowance of each organization outside the billed periods
-    (`BilledPeriod`); None: no limit since `free_until`. `closed_through` is the end of the last
-    closed month: no event is recorded before it. `billing_time_zone` is a copy for SQL of the
-    provider's zone, which never changes; Python reads `Provider.billing_zone()`.
+    (`BilledPeriod`); None: no limit since `free_until`. From `nothing_added_from`, at which the
+    provider leaves, no user can be added. `closed_through` is the end of the last closed month: no
+    event is recorded before it. `billing_time_zone` is a copy for SQL of the provider's zone, which
+    never changes; Python reads `Provider.billing_zone()`.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     billing_time_zone = models.CharField(max_length=64)
     free_user_limit = models.PositiveIntegerField(null=True, blank=True)
     free_until = models.DateTimeField(null=True, blank=True)
+    nothing_added_from = models.DateTimeField(null=True, blank=True)
     closed_through = models.DateTimeField(null=True, blank=True)
 
     objects = MeteringPolicyQuerySet.as_manager()
@@ -86,4 +88,9 @@ class BilledPeriod(models.Model):
 def free_limit_at(instant: datetime) -> models.Case:
     """`MeteringPolicyQuerySet.free_user_limit_at` as an expression of the policy's row."""
     is_billed = models.Exists(BilledPeriod.objects.containing(instant))
-    return models.Case(models.When(is_billed, then=None), default="free_user_limit")
+    return models.Case(
+        models.When(nothing_added_from__lte=instant, then=0),
+        models.When(is_billed, then=None),
+        default="free_user_limit",
+        output_field=models.IntegerField(),
+    )

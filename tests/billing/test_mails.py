@@ -22,6 +22,7 @@ from billing.corrections.credits import credit_amount
 from billing.corrections.line_disputes import decline_dispute, open_dispute
 from billing.corrections.mails import queue_refund_failed_mail
 from billing.documents.store import render_documents
+from billing.leaving.departures import cancel_departure, finish_departure, set_leave_date
 from billing.models import (
     AgreementAcceptance,
     ChargeAttempt,
@@ -172,6 +173,17 @@ def an_agreement_and_a_beginning(scenario: BillingScenario) -> None:
     remind(provider=scenario.provider, now=NOVEMBER + 24 * HOUR)
 
 
+def departures_of(scenario: BillingScenario) -> None:
+    """Queue the mails of a leave date, of its cancellation, and of the final invoices."""
+    day, provider = date(2026, 11, 18), scenario.provider
+    set_leave_date(provider=provider, day=day, reason="", actor=BILL, now=NOVEMBER)
+    cancel_departure(provider=provider, actor=BILL, now=NOVEMBER)
+    departure = set_leave_date(provider=provider, day=day, reason="", actor=BILL, now=NOVEMBER)
+    finish_departure(
+        {"departure_id": departure.pk}, provider=provider, now=NOVEMBER + 18 * 24 * HOUR
+    )
+
+
 def is_a_page(address: str) -> bool:
     path = address.removeprefix(settings.SITE_URL).partition("?")[0]
     try:
@@ -189,6 +201,7 @@ def test_every_mail_has_text_and_html_without_unfilled_values(
     corrections(scenario)
     reminders(scenario)
     an_agreement_and_a_beginning(scenario)
+    departures_of(scenario)
 
     assert {Path(name).name for name in rendered} >= KINDS
     mails = [message.payload for message in OutboxMessage.objects.filter(topic__in=MAILS)]

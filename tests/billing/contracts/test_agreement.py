@@ -23,7 +23,7 @@ from billing.models import (
     PaymentMethod,
 )
 from billing.payments.cards import CardNotAccepted, adopt_card, begin_paying_card_setup
-from billing.planning.forecast import bill_forecast
+from billing.planning.forecast import line_forecast
 from billing.preview.month_preview import preview_month
 from billing.rating.first_bill import first_bill
 from billing.verification.verify import verify_month
@@ -121,7 +121,7 @@ def test_every_place_counts_the_first_month_from_the_agreement(scenario, price, 
     plan = plan_month(month=NOVEMBER)
     preview = preview_month(provider=scenario.provider, month=NOVEMBER, now=now)
     forecast = forecast_month(at=now, zone=zone, basis=Metric.USERS, free_user_limit=None)
-    bill = bill_forecast(forecast=forecast, contract=Contract.objects.get())
+    bill = line_forecast(forecast=forecast, terms=plan.terms)
     explanation = explain_month(
         organization_id=acme.pk, metric=Metric.USERS, month=NOVEMBER, zone=zone
     )

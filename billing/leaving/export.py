@@ -1,0 +1,209 @@
+"""The export of a provider's data: a ZIP file of CSV files and documents, built by a worker.
+
+The file is stored in pieces, so neither building nor downloading it holds it in memory.
+"""
+
+import hashlib
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from billing import topics
+from billing.models import (
+    Contract,
+    ContractDocument,
+    CreditNoteDocument,
+    DataExport,
+    DataExportPart,
+    Invoice,
+    InvoiceDocument,
+)
+from billing.money import format_money
+from core.actors import Actor
+from core.csv_files import csv_lines
+from core.outbox.delivery import enqueue
+from tenants import audit
+from tenants.models import Device, ManagedUser, Organization
+from usage.models import ActiveMonth, MonthlyUsage
+
+PIECE_BYTES = 4 * 1024 * 1024
+ROWS_AT_ONCE = 2_000
+
+README = """Export of {name}
+
+organizations.csv        every organization, removed ones included
+users.csv, devices.csv   every user and device, removed ones included
+usage_months.csv         high-water marks by organization, metric and month
+active_users.csv         monthly active users by organization and month
+contracts.csv            every contract
+invoices.csv             every invoice, with what was paid and what is owed
+documents/               each invoice as PDF and CSV, credit notes and contracts as PDF
+
+Instants are in UTC (ISO 8601). Months are those of the billing time zone {zone}.
+"""
+
+
+def request_export(*, actor: Actor, now: datetime) -> DataExport:
+    """The export that is being built, or a new one for a worker to build."""
+    with transaction.atomic():
+        building = DataExport.objects.filter(finished_at=None).first()
+        if building is not None:
+            return building
+        export = DataExport.objects.create(
+            requested_by_id=actor.id, requested_by_name=actor.name[:200], requested_at=now
+        )
+        enqueue(
+            topic=topics.EXPORT,
+            key=f"export:{export.pk}",
+            payload={"export_id": export.pk},
+            now=now,
+        )
+        audit.record(actor=actor, action="export.requested", subject=str(export), now=now)
+        return export
+
+
+def latest_export(*, now: datetime) -> DataExport | None:
+    """The export that is being built, or the last finished one that can still be downloaded."""
+    latest = DataExport.objects.order_by("-pk").first()
+    if latest is None or (latest.expires_at is not None and latest.expires_at <= now):
+        return None
+    return latest
+
+
+def build_export(*, export_id: int, name: str, zone: str, now: datetime) -> None:
+    """Build and store the file, and remove expired ones; safe to repeat after a kill."""
+    export = DataExport.objects.get(pk=export_id)
+    if export.finished_at is not None:
+        return
+    DataExport.objects.filter(expires_at__lte=now).delete()
+    tables = _tables()
+    documents = list(_documents())
+    DataExport.objects.filter(pk=export.pk).update(done=0, steps=len(tables) + len(documents) + 1)
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("README.txt", README.format(name=name, zone=zone))
+            for number, (table, header, rows) in enumerate(tables, start=1):
+                _write_csv(archive, table, header, rows())
+                DataExport.objects.filter(pk=export.pk).update(done=number)
+            for number, (path, content) in enumerate(documents, start=len(tables) + 1):
+                archive.writestr(path, content())
+                DataExport.objects.filter(pk=export.pk).update(done=number)
+        _store(export, file, now=now)
+
+
+def export_pieces(export: DataExport) -> Iterator[bytes]:
+    """The pieces of a finished export, in order."""
+    for content in export.parts.order_by("position").values_list("content", flat=True):
+        yield bytes(content)
+
+
+def _store(export: DataExport, file: Any, *, now: datetime) -> None:
+    file.seek(0)
+    sha256, size = hashlib.sha256(), 0
+    with transaction.atomic():
+        export.parts.all().delete()
+        for position, piece in enumerate(iter(lambda: file.read(PIECE_BYTES), b"")):
+            DataExportPart.objects.create(export=export, position=position, content=piece)
+            sha256.update(piece)
+            size += len(piece)
+        export.refresh_from_db()
+        export.done, export.finished_at = export.steps, now
+        export.expires_at = now + timedelta(days=settings.EXPORT_DAYS)
+        export.size, export.sha256 = size, sha256.hexdigest()
+        export.save()
+
+
+Rows = Callable[[], Iterable[tuple[object, ...]]]
+
+
+def _tables() -> list[tuple[str, tuple[str, ...], Rows]]:
+    member = ("organization_id", "added_at", "added_by_name", "removed_at", "removed_by_name")
+    return [
+        _plain("organizations.csv", Organization.objects.order_by("pk"),
+               ("id", "name", "user_cap", "mau_limit", "created_at", "removed_at")),
+        _plain("users.csv", ManagedUser.objects.order_by("pk"),
+               ("id", "external_id", "email", "name", "state", *member)),
+        _plain("devices.csv", Device.objects.order_by("pk"),
+               ("id", "external_id", "name", "serial_number", *member)),
+        _plain("usage_months.csv",
+               MonthlyUsage.objects.order_by("month", "organization_id", "metric"),
+               ("month", "organization_id", "metric", "carried_in", "high_water_mark", "peak_at")),
+        _plain("active_users.csv", ActiveMonth.objects.order_by("month", "organization_id"),
+               ("month", "organization_id", "count")),
+        _plain("contracts.csv", Contract.objects.order_by("starts_on"),
+               ("id", "kind", "package_name", "metric", "currency", "unit_price",
+                "committed_quantity", "starts_on", "ends_on", "billed_from", "agreed_at",
+                "agreed_by_name")),
+        ("invoices.csv",
+         ("number", "kind", "month", "issued_on", "due_date", "status", "currency", "billed",
+          "paid", "owed"),
+         _invoices),
+    ]  # fmt: skip
+
+
+def _plain(
+    name: str, rows: QuerySet[Any], fields: tuple[str, ...]
+) -> tuple[str, tuple[str, ...], Rows]:
+    def read() -> Iterator[tuple[object, ...]]:
+        for values in rows.values_list(*fields).iterator(chunk_size=ROWS_AT_ONCE):
+            yield tuple(_cell(value) for value in values)
+
+    return name, fields, read
+
+
+def _invoices() -> Iterator[tuple[object, ...]]:
+    for invoice in Invoice.objects.with_paid().order_by("pk").iterator(chunk_size=ROWS_AT_ONCE):
+        amounts, currency = invoice.amounts, invoice.currency
+        yield (
+            *(invoice.number, invoice.kind, f"{invoice.month:%Y-%m}"),
+            *(invoice.issued_on.isoformat(), invoice.due_date.isoformat()),
+            *(amounts.status.label, currency, format_money(invoice.total_minor, currency)),
+            format_money(amounts.paid_minor, currency),
+            format_money(amounts.owed_minor, currency),
+        )
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return "" if value is None else value
+
+
+def _documents() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    for pk, number, kind in InvoiceDocument.objects.order_by("pk").values_list(
+        "pk", "invoice__number", "format"
+    ):
+        yield f"documents/{number}.{kind}", _content(InvoiceDocument.objects.all(), pk)
+    for pk, number in CreditNoteDocument.objects.order_by("pk").values_list(
+        "pk", "credit_note__number"
+    ):
+        yield f"documents/{number}.pdf", _content(CreditNoteDocument.objects.all(), pk)
+    for pk, starts_on in ContractDocument.objects.order_by("pk").values_list(
+        "pk", "contract__starts_on"
+    ):
+        yield (
+            f"documents/contract-{starts_on:%Y-%m}.pdf",
+            _content(ContractDocument.objects.all(), pk),
+        )
+
+
+def _content(stored: QuerySet[Any], pk: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        return bytes(stored.values_list("content", flat=True).get(pk=pk))
+
+    return read
+
+
+def _write_csv(
+    archive: zipfile.ZipFile, name: str, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+) -> None:
+    with archive.open(name, "w") as binary, io.TextIOWrapper(binary, "utf-8", newline="") as text:
+        for line in csv_lines(header=header, rows=rows):
+            text.write(line)

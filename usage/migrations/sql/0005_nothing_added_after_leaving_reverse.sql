@@ -1,0 +1,15 @@
+SELECT set_config('mtp.search_path_before', current_setting('search_path'), true),
+       set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
+CREATE OR REPLACE FUNCTION usage_free_user_limit(policy tenants_meteringpolicy, at timestamptz) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF policy.free_user_limit IS NULL OR EXISTS (
+        SELECT FROM tenants_billedperiod b
+        WHERE b.starts_at <= at AND (b.ends_at IS NULL OR b.ends_at > at)) THEN
+        RETURN NULL;
+    END IF;
+    RETURN policy.free_user_limit;
+END $$;
+
+SELECT set_config('search_path', current_setting('mtp.search_path_before'), true);
