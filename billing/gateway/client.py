@@ -6,7 +6,7 @@ The SDK does not retry: only the caller knows which request is safe to repeat
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Seconds to connect and to wait for an answer; together well below the lease of the outbox.
 TIMEOUT = (5.0, 40.0)
+# Stripe's code for an object that does not exist, or not any more.
+MISSING = "resource_missing"
 _LONGEST_SUFFIX = 22
 
 
@@ -75,12 +77,16 @@ def _client(api_key: str, base: str, _process: int) -> stripe.StripeClient:
     )
 
 
-def create_customer(*, provider_id: str) -> str:
-    """Create the provider's customer and return its id; safe to repeat and to run concurrently."""
+def create_customer(*, provider_id: str, instead_of: str = "") -> str:
+    """Create the provider's customer and return its id; safe to repeat and to run concurrently.
+
+    `instead_of` is a customer that was deleted: its key would return it again.
+    """
+    key = f"customer-{provider_id}{'-' if instead_of else ''}{instead_of}"
     customer = call(
         client().v1.customers.create,
         {"metadata": {"provider": provider_id}},
-        {"idempotency_key": f"customer-{provider_id}"},
+        {"idempotency_key": key},
     )
     return str(customer["id"])
 
@@ -100,9 +106,17 @@ def update_customer(*, customer_id: str, payment_method_id: str, name: str, emai
 
 
 def create_setup_intent(
-    *, customer_id: str, provider_id: str, actor_id: int | None, actor_name: str
+    *,
+    customer_id: str,
+    provider_id: str,
+    actor_id: int | None,
+    actor_name: str,
+    invoice_ids: Sequence[int] = (),
 ) -> str:
-    """Create a SetupIntent and return its client secret, for the card form in the browser."""
+    """Create a SetupIntent and return its client secret, for the card form in the browser.
+
+    `invoice_ids` come back with it: the invoices that a person chose to pay with the card.
+    """
     intent = call(
         client().v1.setup_intents.create,
         {
@@ -113,6 +127,7 @@ def create_setup_intent(
                 "provider": provider_id,
                 "actor_id": str(actor_id or ""),
                 "actor_name": actor_name[:500],
+                "invoices": ",".join(map(str, invoice_ids)),
             },
         },
         {"idempotency_key": _fresh_key()},

@@ -60,7 +60,10 @@ class CardFacts:
 
 @dataclass(frozen=True)
 class SetupFacts:
-    """A SetupIntent: its provider, the user who started it, and `card` once it succeeded."""
+    """A SetupIntent: its provider, the user who started it, and `card` once it succeeded.
+
+    `invoice_ids` are the invoices that the user chose to pay with the card.
+    """
 
     setup_intent_id: str
     has_succeeded: bool
@@ -69,6 +72,7 @@ class SetupFacts:
     actor_id: int | None
     actor_name: str
     card: CardFacts | None
+    invoice_ids: tuple[int, ...] = ()
 
 
 def payment_facts(intent: Json) -> PaymentFacts:
@@ -129,6 +133,9 @@ def setup_facts(intent: Json) -> SetupFacts:
         provider_id=str(metadata.get("provider", "")),
         actor_id=int(actor) if actor.isdecimal() else None,
         actor_name=str(metadata.get("actor_name", "")),
+        invoice_ids=tuple(
+            int(each) for each in str(metadata.get("invoices", "")).split(",") if each.isdecimal()
+        ),
         card=card_facts(method) if isinstance(method, Mapping) and method.get("card") else None,
     )
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import models
 
+from billing.charge_limits import is_too_small
 from billing.choices import Collection, InvoiceKind, LineKind
 from billing.models.carried_balances import CarriedBalance
 from billing.models.invoice_amounts import Amounts
@@ -159,8 +160,13 @@ class Invoice(models.Model):
         )
 
     def is_overdue(self, *, today: date) -> bool:
-        """Whether an amount is owed after the due date; `today` is in the billing zone."""
-        return self.due_date < today and self.owed_minor > 0
+        """Whether an amount is owed after the due date; `today` is in the billing zone.
+
+        An amount too small for a card is never overdue: the next invoice asks for it.
+        """
+        owed_minor = self.owed_minor
+        is_asked_for = owed_minor > 0 and not is_too_small(owed_minor, self.currency)
+        return self.due_date < today and is_asked_for
 
 
 class InvoiceLine(models.Model):

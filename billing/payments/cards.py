@@ -1,5 +1,6 @@
 """The card on file: entered in the browser, accepted only after Stripe confirms it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -17,9 +18,10 @@ from billing.contracts.offers import (
 )
 from billing.gateway import client as gateway
 from billing.gateway.objects import CardFacts, SetupFacts
-from billing.models import ChargeAttempt, PaymentMethod
+from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.payments.agreement_mail import queue_agreement_mail
-from billing.payments.new_card_charges import invoices_to_charge, start_new_card_charges
+from billing.payments.card_invoices import invoices_to_charge
+from billing.payments.new_card_charges import start_new_card_charges
 from core.actors import SYSTEM_ACTOR, Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
@@ -46,24 +48,54 @@ def customer_of(provider: Provider) -> str:
     return str(provider.stripe_customer_id)
 
 
-def begin_card_setup(*, provider: Provider, actor: Actor) -> str:
+def begin_card_setup(*, provider: Provider, actor: Actor, invoice_ids: Sequence[int] = ()) -> str:
     """Return the client secret with which the browser sends a card to Stripe.
 
-    Raises `gateway.GatewayError`.
+    `invoice_ids` are the offered invoices that the person ticked for this card. A customer that was
+    deleted at Stripe is created again. Raises `gateway.GatewayError`.
     """
+    customer_id = customer_of(provider)
+    try:
+        return _create_setup_intent(provider, customer_id, actor=actor, invoice_ids=invoice_ids)
+    except gateway.Refused as refusal:
+        if refusal.code != gateway.MISSING:
+            raise
+    customer_id = _replace_customer(provider, deleted=customer_id)
+    return _create_setup_intent(provider, customer_id, actor=actor, invoice_ids=invoice_ids)
+
+
+def _create_setup_intent(
+    provider: Provider, customer_id: str, *, actor: Actor, invoice_ids: Sequence[int]
+) -> str:
     return gateway.create_setup_intent(
-        customer_id=customer_of(provider),
+        customer_id=customer_id,
         provider_id=str(provider.provider_id),
         actor_id=actor.id,
         actor_name=actor.name,
+        invoice_ids=invoice_ids,
     )
 
 
+def _replace_customer(provider: Provider, *, deleted: str) -> str:
+    """Create the customer again; concurrent calls get the same one."""
+    created = gateway.create_customer(provider_id=str(provider.provider_id), instead_of=deleted)
+    Provider.objects.filter(pk=provider.pk, stripe_customer_id=deleted).update(
+        stripe_customer_id=created
+    )
+    provider.refresh_from_db(fields=["stripe_customer_id"])
+    return str(provider.stripe_customer_id)
+
+
 def begin_paying_card_setup(
-    *, provider: Provider, offer: Offer, actor: Actor, now: datetime
+    *,
+    provider: Provider,
+    offer: Offer,
+    actor: Actor,
+    now: datetime,
+    invoice_ids: Sequence[int] = (),
 ) -> str:
     """As `begin_card_setup`, for a card that begins to pay: the person accepts `offer` with it."""
-    secret = begin_card_setup(provider=provider, actor=actor)
+    secret = begin_card_setup(provider=provider, actor=actor, invoice_ids=invoice_ids)
     with transaction.atomic():
         accept_offer(
             offer=offer,
@@ -80,7 +112,7 @@ def adopt_card(*, provider: Provider, setup_intent_id: str, now: datetime) -> Pa
     Reads the intent from Stripe: it must have succeeded, for this provider's customer, with a card
     attached to it. If no contract bills this month, the person must have accepted the present
     agreement with this intent; usage is billed from `now` on, and the agreement is mailed. In the
-    same transaction the charge of every outstanding invoice is queued. A repeated call returns the
+    same transaction the charges of its invoices are queued. A repeated call returns the
     card as it is now: an old intent never makes a replaced card the default again. Raises
     `CardNotAccepted` and `gateway.GatewayError`.
     """
@@ -93,9 +125,7 @@ def adopt_card(*, provider: Provider, setup_intent_id: str, now: datetime) -> Pa
         raise CardNotAccepted("Stripe knows nothing of this card. Enter it again.") from refusal
     card = _accepted_card(facts, provider=provider)
     actor = Actor(id=facts.actor_id, name=facts.actor_name) if facts.actor_id else SYSTEM_ACTOR
-    return _make_default(
-        card, setup_intent_id=setup_intent_id, provider=provider, actor=actor, now=now
-    )
+    return _make_default(card, facts, provider=provider, actor=actor, now=now)
 
 
 def _accepted_card(facts: SetupFacts, *, provider: Provider) -> CardFacts:
@@ -112,8 +142,9 @@ def _accepted_card(facts: SetupFacts, *, provider: Provider) -> CardFacts:
 
 @transaction.atomic
 def _make_default(
-    card: CardFacts, *, setup_intent_id: str, provider: Provider, actor: Actor, now: datetime
+    card: CardFacts, facts: SetupFacts, *, provider: Provider, actor: Actor, now: datetime
 ) -> PaymentMethod:
+    setup_intent_id = facts.setup_intent_id
     # The lock of the month close: one card at a time, and no card during a close.
     with connection.cursor() as cursor:
         cursor.execute(LOCK_LEDGER)
@@ -134,7 +165,7 @@ def _make_default(
         added_by_id=actor.id,
         added_by_name=actor.name[:200],
         became_default_at=now,
-        invoices_to_charge=invoices_to_charge(),
+        invoices_to_charge=invoices_to_charge(chosen=facts.invoice_ids, now=now),
     )
     _begin_billing(provider, setup_intent_id=setup_intent_id, actor=actor, now=now)
     audit.record(
@@ -142,7 +173,7 @@ def _make_default(
         action="card.replaced" if before else "card.added",
         subject=str(method),
         before={"card": str(before)} if before else None,
-        after={"card": str(method)},
+        after={"card": str(method), **_paid_by(method)},
         now=now,
     )
     check_soon()
@@ -171,6 +202,12 @@ def _begin_billing(
     bill_later_contracts(provider=provider, actor=actor, now=now)
     if offer is not None:
         queue_agreement_mail(acceptance=acceptance, offer=offer, provider=provider, now=now)
+
+
+def _paid_by(card: PaymentMethod) -> dict[str, str]:
+    invoices = Invoice.objects.filter(pk__in=card.invoices_to_charge).oldest_first()
+    numbers = ", ".join(invoices.values_list("number", flat=True))
+    return {"pays": numbers} if numbers else {}
 
 
 def settle_cards_at_stripe(*, provider: Provider, now: datetime) -> bool:

@@ -1,8 +1,9 @@
-"""New-card charges: a new card is charged for every outstanding invoice, oldest first, each once.
+"""New-card charges: a new card is charged for its invoices, oldest first, each once.
 
-The list of invoices is fixed when the card becomes the default. They are charged one after the
-other. An invoice whose earlier attempt still runs waits for that attempt; the next one is charged
-meanwhile. After a decline the next invoice follows, unless the bank refuses the card for good.
+The list of invoices (`billing.payments.card_invoices`) is fixed when the card becomes the default.
+They are charged one after the other. An invoice whose earlier attempt still runs waits for that
+attempt; the next one is charged meanwhile. After a decline the next invoice follows, unless the
+bank refuses the card for good.
 """
 
 from dataclasses import dataclass
@@ -11,19 +12,12 @@ from enum import Enum
 
 from billing import topics
 from billing.decline_reasons import AMOUNT_REFUSED
-from billing.models import ChargeAttempt, Chargeback, Invoice, PaymentMethod
+from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.payments import charging
 from billing.payments.retries import next_attempt_at
 from core.outbox.delivery import enqueue
 
 State = ChargeAttempt.State
-
-
-def invoices_to_charge() -> list[int]:
-    """Return the ids of the outstanding invoices without a lost chargeback, oldest first."""
-    lost = Chargeback.objects.filter(state=Chargeback.State.LOST)
-    owed = Invoice.objects.outstanding().exclude(pk__in=lost.values("payment__invoice_id"))
-    return list(owed.oldest_first().values_list("pk", flat=True))
 
 
 def start_new_card_charges(card: PaymentMethod, *, now: datetime) -> None:

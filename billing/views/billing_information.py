@@ -19,8 +19,9 @@ from billing.customer.billing_information_form import MAILING, InformationForms,
 from billing.customer.profile import profile_or_draft, save_profile
 from billing.customer.terms_of_use import accepted_terms
 from billing.formatting import local_date
-from billing.models import Contract, Invoice, PaymentMethod
+from billing.models import Contract, PaymentMethod
 from billing.pages.agreement import shown_agreement
+from billing.payments.card_invoices import card_invoices
 from billing.reminders import expiry_of
 from core.actors import actor_of
 from core.months import Month
@@ -101,11 +102,8 @@ def _page(
         "is_card_open": is_card_open,
         "missing": [*information.missing(), *(["card details"] if is_card_open else [])],
         "accepted_terms": accepted_terms(),
-        "outstanding": [
-            invoice
-            for invoice in Invoice.objects.outstanding().oldest_first()
-            if invoice.amounts.due_minor
-        ],
+        "card_invoices": card_invoices(now=now) if is_card_open else None,
+        "today": _today(request),
         "stripe_js_url": settings.STRIPE_JS_URL,
         "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
         "free_user_limit": MeteringPolicy.objects.free_user_limit_at(now),

@@ -1,6 +1,7 @@
 """Putting a card on file: before the browser goes to Stripe, and after it returns."""
 
 import re
+from datetime import datetime
 
 from django.contrib import messages
 from django.db import transaction
@@ -17,6 +18,7 @@ from billing.customer.profile import profile_or_draft, save_profile
 from billing.customer.terms_of_use import accept_terms, accepted_terms
 from billing.gateway import client as gateway
 from billing.pages.agreement import shown_agreement
+from billing.payments.card_invoices import card_invoices
 from billing.payments.cards import (
     CardNotAccepted,
     adopt_card,
@@ -62,11 +64,14 @@ def card_setup(request: PortalRequest) -> HttpResponse:
     with transaction.atomic():
         save_profile(provider=request.provider, changes=information.changes(), actor=actor, now=now)
         accept_terms(actor=actor, now=now)
+    chosen = _chosen(request, now=now)
     try:
         secret = (
-            begin_paying_card_setup(provider=request.provider, offer=offer, actor=actor, now=now)
+            begin_paying_card_setup(
+                provider=request.provider, offer=offer, actor=actor, now=now, invoice_ids=chosen
+            )
             if offer
-            else begin_card_setup(provider=request.provider, actor=actor)
+            else begin_card_setup(provider=request.provider, actor=actor, invoice_ids=chosen)
         )
     except gateway.GatewayError:
         return JsonResponse(
@@ -74,6 +79,12 @@ def card_setup(request: PortalRequest) -> HttpResponse:
             status=STRIPE_IS_AWAY,
         )
     return JsonResponse({"client_secret": secret}, headers={"Cache-Control": "no-store"})
+
+
+def _chosen(request: PortalRequest, *, now: datetime) -> list[int]:
+    """The offered invoices that the person ticked; others are left out."""
+    ticked = set(request.POST.getlist("pay_invoices"))
+    return [each.pk for each in card_invoices(now=now).offered if str(each.pk) in ticked]
 
 
 @requires(Permission.CHANGE_BILLING)

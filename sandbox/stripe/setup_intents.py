@@ -72,7 +72,11 @@ LIST: Rules = {**listing.RULES, "customer": text, "payment_method": text}
 def create(session: Session, params: Json) -> Json:
     """A new intent, confirmed at once with `confirm`."""
     if "customer" in params:
-        session.fetch("customer", params["customer"], param="customer")
+        customer = session.fetch("customer", params["customer"], param="customer")
+        if customer.get("deleted"):
+            raise StripeError(
+                f"No such customer: '{customer['id']}'", code="resource_missing", param="customer"
+            )
     reference = identifier("seti")
     intent = {
         "id": reference,

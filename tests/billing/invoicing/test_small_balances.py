@@ -106,7 +106,7 @@ def test_both_invoices_and_their_documents_name_the_other(
     assert f"{earlier.number}</a>" in client.get(f"/account/payments/{later.pk}/").content.decode()
     history = client.get("/account/payments/").content.decode()
     assert f"$0.25 carried to {later.number}" in history
-    assert f"+$0.25 carried from {earlier.number}" in history
+    assert f"$0.25 carried from {earlier.number}" in history
     listed = client.get("/account/payments/?filter=carried").content.decode()
     assert earlier.number in listed
     table = client.get("/account/payments.csv").content.decode().splitlines()

@@ -11,7 +11,7 @@ from billing.dunning.stages import DunningStage
 from billing.dunning.status import dunning_status
 from billing.gateway import disputes as stripe_disputes
 from billing.models import ChargeAttempt, Chargeback, Payment, WebhookEvent
-from billing.payments import new_card_charges
+from billing.payments.card_invoices import invoices_to_charge
 from billing.payments.chargebacks import book_chargeback
 from billing.payments.charging import PaymentMismatch, charge_invoice
 from core.outbox.delivery import deliver_due
@@ -102,7 +102,7 @@ def test_a_lost_chargeback_is_owed_from_that_day_and_never_charged(scenario, pai
         assert row.closed_at
         assert (paid.paid_minor, paid.owed_minor) == (0, 33_000)
         assert charge_invoice(invoice_id=paid.pk, cause="again", now=timezone.now()) is None
-        assert new_card_charges.invoices_to_charge() == []
+        assert invoices_to_charge(now=timezone.now()) == []
         # Long due, it counts from the day it came back.
         scenario.provider.refresh_from_db()
         for days, stage in ((0, DunningStage.CURRENT), (2, DunningStage.OUTSTANDING)):

@@ -1,6 +1,6 @@
 """New-card charges: in order, once, and with a result for each invoice."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -8,16 +8,18 @@ from django.db import connection
 
 from billing.choices import Collection
 from billing.gateway import client as gateway
-from billing.models import ChargeAttempt, PaymentMethod
+from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.outbox_handlers import charge_for_new_card
-from billing.payments.cards import adopt_card
+from billing.payments.card_invoices import card_invoices, invoices_to_charge
+from billing.payments.cards import adopt_card, begin_card_setup
 from billing.payments.charging import charge_invoice
 from billing.payments.new_card_charges import Outcome, charge_results
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone
 from core.schema import provider_schema
-from tests.billing.conftest import NOVEMBER
+from tenants.models import AuditEntry
+from tests.billing.conftest import BILL, NOVEMBER
 from tests.billing.payments.test_cards import set_up
 from tests.billing.payments.test_charging import set_card_answer
 
@@ -55,6 +57,7 @@ def test_every_outstanding_invoice_is_charged_oldest_first(scenario):
         month="2026-07-01",
         collection=Collection.BY_INVOICE,
         issued_at=NOVEMBER - timedelta(days=200),
+        due_date=date(2026, 10, 31),
     )
 
     scenario.card()
@@ -67,6 +70,90 @@ def test_every_outstanding_invoice_is_charged_oldest_first(scenario):
         assert [row.invoice_id for row in tried] == [by_mail.pk, oldest.pk, newest.pk]
         assert {row.cause for row in tried} == {f"card:{PaymentMethod.objects.current().pk}"}
         assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 3
+
+
+LIMIT = 400_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "how"),
+    [
+        ({}, "charged"),
+        ({"due_date": date(2027, 1, 1)}, "charged"),
+        ({"total_minor": LIMIT}, "charged"),
+        ({"collection": "by_invoice", "due_date": date(2026, 11, 1)}, "offered"),
+        ({"collection": "by_invoice", "due_date": date(2026, 10, 31)}, "charged"),
+        (
+            {
+                "collection": "by_invoice",
+                "due_date": date(2026, 10, 31),
+                "total_minor": LIMIT - 1,
+            },
+            "charged",
+        ),
+        (
+            {"collection": "by_invoice", "due_date": date(2026, 10, 31), "total_minor": LIMIT},
+            "offered",
+        ),
+        (
+            {
+                "collection": "by_invoice",
+                "due_date": date(2026, 10, 31),
+                "contract_summary": "agreed",
+            },
+            "offered",
+        ),
+        ({"total_minor": 49}, "left out"),
+        ({"total_minor": 100_000_000}, "left out"),
+        ({"voided_at": NOVEMBER}, "left out"),
+    ],
+)
+def test_what_a_new_card_pays_and_what_it_only_offers(scenario, changes, how):
+    scenario.contract()
+    agreed = scenario.contract(starts_on="2025-01-01", invoice_agreement=True)
+    if changes.get("contract_summary") == "agreed":
+        changes = {**changes, "contract_summary": {"id": agreed.pk}}
+    invoice = scenario.invoice(**changes)
+
+    found = card_invoices(now=NOVEMBER)
+
+    assert found.charged == ([invoice] if how == "charged" else [])
+    assert found.offered == ([invoice] if how == "offered" else [])
+    assert invoices_to_charge(now=NOVEMBER) == ([invoice.pk] if how == "charged" else [])
+    chosen = invoices_to_charge(chosen=[invoice.pk], now=NOVEMBER)
+    assert chosen == ([] if how == "left out" else [invoice.pk])
+
+
+@pytest.mark.parametrize("is_ticked", [False, True])
+def test_an_invoice_to_be_paid_by_transfer_is_charged_only_if_it_was_ticked(scenario, is_ticked):
+    scenario.contract()
+    invoice = scenario.invoice(collection="by_invoice", due_date=date(2026, 12, 1))
+    secret = begin_card_setup(
+        provider=scenario.provider, actor=BILL, invoice_ids=[invoice.pk] if is_ticked else []
+    )
+    intent = secret.partition("_secret_")[0]
+    gateway.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+    adopt_card(provider=scenario.provider, setup_intent_id=intent, now=NOVEMBER)
+
+    turns = work(scenario)
+
+    assert outcomes(turns) == [Outcome.PAID] * is_ticked
+    with provider_schema(scenario.provider):
+        assert Invoice.objects.get().owed_minor == (0 if is_ticked else 33_000)
+        entry = AuditEntry.objects.get(action="card.added")
+        assert entry.after.get("pays") == (invoice.number if is_ticked else None)
+
+
+def test_a_customer_deleted_at_stripe_is_made_again_with_the_next_card(scenario):
+    deleted = scenario.customer()
+    gateway.client().v1.customers.delete(deleted)
+
+    scenario.card()
+    invoice = scenario.invoice()
+    attempt = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
+
+    assert scenario.customer() != deleted
+    assert (attempt.state, attempt.stripe_customer_id) == (State.SUCCEEDED, scenario.customer())
 
 
 def test_after_a_decline_the_next_invoice_is_charged(scenario):

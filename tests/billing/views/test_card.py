@@ -13,6 +13,7 @@ from django.urls import reverse
 from accounts.models import Package, PackagePrice, Provider
 from billing.customer.billing_information_form import InformationForms
 from billing.customer.profile import save_profile
+from billing.gateway import client as gateway
 from billing.models import AgreementAcceptance, BillingProfile, PaymentMethod
 from core.schema import provider_schema
 from tenants.models import AuditEntry
@@ -212,3 +213,21 @@ def test_a_card_without_the_shown_agreement_is_refused(bill, scenario, price):
 
     assert answer.status_code == 422
     assert "The agreement has changed" in answer.content.decode()
+
+
+@pytest.mark.parametrize("is_ticked", [False, True])
+def test_the_ticked_invoices_go_to_stripe_with_the_card(bill, scenario, is_ticked):
+    """Only what the page offers: an unknown invoice, or one that is charged anyway, is left out."""
+    with provider_schema(scenario.provider):
+        scenario.contract()
+        offered = scenario.invoice(collection="by_invoice", due_date=date(2027, 6, 1))
+        charged = scenario.invoice(month="2026-09-01")
+    ticked = {"pay_invoices": [offered.pk, charged.pk, 999, "x"]} if is_ticked else {}
+    form = {**PROFILE, "terms": "on", **ticked}
+
+    answer = bill.post(reverse("card_setup"), form)
+
+    assert answer.status_code == 200, answer.content
+    intent = answer.json()["client_secret"].partition("_secret_")[0]
+    facts = gateway.setup_intent(setup_intent_id=intent)
+    assert facts.invoice_ids == ((offered.pk,) if is_ticked else ())
