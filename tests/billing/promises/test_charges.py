@@ -11,6 +11,7 @@ from billing.corrections.deliveries import (
     deliver_invoice_again,
 )
 from billing.models import (
+    Chargeback,
     Invoice,
     Payment,
     PaymentMethod,
@@ -64,6 +65,27 @@ def die(invoice: Invoice) -> None:
     OutboxMessage.objects.update(dead_at=NOVEMBER)
 
 
+def lose_chargeback(invoice: Invoice) -> None:
+    attempt(invoice, "succeeded")
+    payment = Payment.objects.create(
+        invoice=invoice,
+        method=Payment.Method.CARD,
+        amount_minor=invoice.total_minor,
+        currency="USD",
+        received_at=NOVEMBER,
+    )
+    Chargeback.objects.create(
+        payment=payment,
+        stripe_dispute_id="dp_1",
+        amount_minor=invoice.total_minor,
+        currency="USD",
+        state=Chargeback.State.LOST,
+        opened_at=NOVEMBER,
+        closed_at=NOVEMBER,
+    )
+    assert invoice.owed_minor == invoice.total_minor
+
+
 def change(**fields: object) -> Callable[[Invoice], object]:
     return lambda invoice: Invoice.objects.filter(pk=invoice.pk).update(**fields)
 
@@ -89,6 +111,7 @@ def change(**fields: object) -> Callable[[Invoice], object]:
             id="a pending message",
         ),
         pytest.param(die, id="a dead message"),
+        pytest.param(lose_chargeback, id="a lost chargeback"),
     ],
 )
 def test_a_recorded_reason_is_no_broken_promise(
