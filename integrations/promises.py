@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from accounts.providers import current_provider
+from accounts.stages import Use
 from core.operations.alerts import Cause
 from core.operations.promises import promise
 from core.schema import connection, current_schema
@@ -34,7 +36,8 @@ _RUNS = """
 def runs_take_place(*, now: datetime) -> Iterator[Cause]:
     """A syncing provider has a nightly run every day, and each run ends or has its message."""
     settings = AutotaskConnection.objects.current()
-    if settings is None or not settings.is_syncing:
+    is_due = current_provider().allows(Use.DAILY_WORK, now)
+    if settings is None or not settings.is_syncing or not is_due:
         return
     last = SyncRun.objects.filter(kind=SyncRun.Kind.NIGHTLY).order_by("-created_at").first()
     since = last.created_at if last else settings.connected_at

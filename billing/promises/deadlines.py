@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.providers import current_provider
+from accounts.stages import Use
 from billing.contracts.renewals import renewal_of
 from billing.dunning.status import unrecorded_steps
 from billing.formatting import local_date
@@ -44,7 +45,10 @@ def months_are_closed(*, now: datetime) -> Iterator[Cause]:
 @promise("billing.dunning", broken="A dunning step is not recorded")
 def steps_are_recorded(*, now: datetime) -> Iterator[Cause]:
     """Each dunning step is recorded, and with it mailed, within three hours."""
-    for step, since in unrecorded_steps(provider=current_provider(), now=now):
+    provider = current_provider()
+    if not provider.allows(Use.DUNNING, now):
+        return
+    for step, since in unrecorded_steps(provider=provider, now=now):
         if since + RECORDED_WITHIN < now:
             yield Cause(
                 key=step,
@@ -59,6 +63,8 @@ def steps_are_recorded(*, now: datetime) -> Iterator[Cause]:
 def reminders_are_mailed(*, now: datetime) -> Iterator[Cause]:
     """The expiry of the card and the contract's renewal or end are mailed a day after they near."""
     provider = current_provider()
+    if not provider.allows(Use.DAILY_WORK, now):
+        return
     zone = provider.billing_zone()
     today = local_date(now, zone)
     next_step = "Read the alert of the round that mails reminders, and remove its cause."

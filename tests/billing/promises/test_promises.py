@@ -160,6 +160,10 @@ def test_a_dunning_step_that_is_not_recorded_is_found(scenario: BillingScenario)
     assert "billing.dunning" not in broken(scenario, now=overdue + timedelta(hours=3))
     late = overdue + timedelta(hours=4)
     assert broken(scenario, now=late)["billing.dunning"] == ["outstanding"]
+    # A closed account is not dunned.
+    scenario.provider.leaves_at = scenario.provider.closes_at = overdue
+    assert "billing.dunning" not in broken(scenario, now=late)
+    scenario.provider.leaves_at = scenario.provider.closes_at = None
     DunningStep.objects.create(
         step="outstanding", invoice=invoice, since=overdue, at=late, mailed_at=late
     )
@@ -177,6 +181,10 @@ def test_a_reminder_that_was_not_mailed_is_found(scenario: BillingScenario) -> N
         f"card:{card.pk}",
         f"contract:{contract.pk}:2026-12-01",
     ]
+    # A provider that has left gets no reminders.
+    scenario.provider.leaves_at = now
+    assert "billing.reminder" not in broken(scenario, now=now)
+    scenario.provider.leaves_at = None
     PaymentMethod.objects.update(expiry_mailed_at=now)
     RenewalNotice.objects.create(contract=contract, on="2026-12-01", is_end=True, mailed_at=now)
     assert "billing.reminder" not in broken(scenario, now=now)
