@@ -66,18 +66,20 @@ def die(invoice: Invoice) -> None:
 
 
 def lose_chargeback(invoice: Invoice) -> None:
-    attempt(invoice, "succeeded")
+    """The bank takes back a part payment; no second charge is made of the rest either."""
+    part = invoice.total_minor - 1_000
+    attempt(invoice, "succeeded", amount_minor=part)
     payment = Payment.objects.create(
         invoice=invoice,
         method=Payment.Method.CARD,
-        amount_minor=invoice.total_minor,
+        amount_minor=part,
         currency="USD",
         received_at=NOVEMBER,
     )
     Chargeback.objects.create(
         payment=payment,
         stripe_dispute_id="dp_1",
-        amount_minor=invoice.total_minor,
+        amount_minor=part,
         currency="USD",
         state=Chargeback.State.LOST,
         opened_at=NOVEMBER,

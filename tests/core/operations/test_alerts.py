@@ -97,6 +97,8 @@ def test_a_storm_of_alerts_is_one_mail(db: None) -> None:
     while deliver_due(now=NOON):
         pass
     (message,) = mail.outbox
+    # The messages of the other alerts found theirs mailed.
+    assert not OutboxMessage.objects.filter(finished_at=None).exists()
     assert message.subject == "120 new alerts"
     assert "And 70 more." in message.body
     raise_all(kind="tests.broken", causes=[*causes, Cause("new", "One more.", "")], now=LATER)
