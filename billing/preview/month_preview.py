@@ -203,10 +203,7 @@ def _changes(plan: MonthPlan) -> list[Change]:
     if plan.contract is None:
         return []
     metric = Metric(plan.contract.metric)
-    this = RatedMonth(
-        quantities=_by_organization(plan.quantities),
-        terms=terms_of(plan.contract, plan.profile, month=plan.month),
-    )
+    this = RatedMonth(quantities=_by_organization(plan.quantities), terms=plan.terms)
     months = [plan.month.plus(months=-back) for back in range(1, COMPARED_MONTHS + 1)]
     return changes(this=this, history=[_rated(month, metric=metric) for month in months])
 
