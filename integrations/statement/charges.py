@@ -168,7 +168,7 @@ def _rows(
         for line in bill.lines:
             quantity, organization_id = int(line.quantity), line.organization_id
             if line.adjusted_month is not None:
-                named[f"Reported late, {line.adjusted_month:%B %Y}"] += line.amount_minor
+                named[f"Adjustment for {line.adjusted_month:%B %Y}"] += line.amount_minor
             elif organization_id is not None and line.kind == LineKind.BASIS:
                 charges[organization_id] = together.share(quantity, bill.unit_price)
             elif organization_id is not None and line.kind == LineKind.USAGE:

@@ -78,7 +78,7 @@ def test_usage_reported_late_is_a_row_of_the_month_that_bills_it(scenario: PsaSc
     before = statement_of(month=MARCH.next).charges
     assert before.total_minor == plan_month(month=MARCH.next).total_minor
     statement = close(scenario, MARCH.next, MAY)
-    assert named(statement) == {"Reported late, March 2026": 2_000}
+    assert named(statement) == {"Adjustment for March 2026": 2_000}
     assert (statement.charged_minor, statement.charges.total_minor) == (8_000, 10_000)
     assert adding_up(MARCH).charges.total_minor == 6_000
 
@@ -86,13 +86,19 @@ def test_usage_reported_late_is_a_row_of_the_month_that_bills_it(scenario: PsaSc
 def test_an_adjustment_above_a_commitment_changes_no_share(scenario: PsaScenario) -> None:
     agreed(kind="committed", committed_quantity=5, unit_price=Decimal(10))
     organization = client_of(scenario, 6)
+    left = client_of(scenario, 0, number=1)
     close(scenario, MARCH, APRIL)
     scenario.join(organization, 2, at=datetime(2026, 3, 20, tzinfo=UTC))
-    statement = close(scenario, MARCH.next, MAY)
+    close(scenario, MARCH.next, MAY)
+    # Of an organization that has no users any more, only the adjustment names a quantity.
+    line = InvoiceLine.objects.filter(kind="basis").exclude(adjusted_month=None).get()
+    line.pk, line.position, line.organization_id = None, line.position + 100, left.pk
+    line.save()
+    statement = adding_up(MARCH.next)
     (row,) = statement.rows
     assert row.charged is not None
     assert (row.charged.quantity, row.charged.minor) == (8, 8_000)
-    assert named(statement) == {"Reported late, March 2026": 2_000}
+    assert named(statement) == {"Adjustment for March 2026": 2_000}
 
 
 def test_rounding_is_a_row(scenario: PsaScenario) -> None:
