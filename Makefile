@@ -4,7 +4,7 @@ SUPERVISOR = @sh mtp/supervisor/start.sh
 # A test process per core, each with separate databases; the tests of one file stay together.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-promises css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -32,6 +32,9 @@ prove-close: ## Killed workers during close and charge; the last line is JSON
 
 prove-counting: ## 50,000 random sequences against a naive replay; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.counting $(ARGS)
+
+prove-truth: ## 20,000 cells of random histories, equal in every place; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.truth $(ARGS)
 
 prove-charge: ## Workers killed at seven points of a charge; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.charge $(ARGS)
