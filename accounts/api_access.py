@@ -18,6 +18,7 @@ from accounts.api_keys import find_key, record_use
 from accounts.models import ApiKey, Provider
 from accounts.stages import Use
 from core.actors import Actor
+from core.congestion import take_place
 from core.problems import Problem
 from core.schema import connection
 
@@ -43,7 +44,10 @@ class ProviderKey(APIKeyHeader):
     param_name = "x-api-key"
 
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey:
-        """The active key. Raises `Problem` 401 for any other, 503 while the schema is set up."""
+        """The active key. Raises `Problem` 401 for any other, 503 while the schema is set up.
+
+        Raises `Congested` while another request of the provider waits for a lock.
+        """
         now = timezone.now()
         connection.set_schema_to_public()
         api_key = find_key(secret=key or "", now=now)
@@ -63,6 +67,7 @@ class ProviderKey(APIKeyHeader):
             )
         _require_stage(request, api_key.provider, now=now)
         record_use(key=api_key, address=get_client_ip(request), now=now)
+        take_place(request, schema=api_key.provider.schema_name)
         cast("ApiRequest", request).provider = api_key.provider
         connection.set_tenant(api_key.provider)
         return api_key

@@ -14,6 +14,7 @@ from accounts.models import Provider
 from accounts.rounds import Round, report_round
 from accounts.stages import ALLOWED, Stage, Use
 from core.outbox.delivery import batch_wakeups
+from core.schema import drop_lost_connection
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def for_each_provider(
                 except Exception as error:
                     logger.exception("%s of %s failed. %s", round_.title, provider, round_.again)
                     failed[provider.schema_name] = error
+                    drop_lost_connection()
                 else:
                     worked.append(provider.schema_name)
             report_round(round_, failed=failed, worked=worked, now=now)

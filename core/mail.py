@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from smtplib import SMTPConnectError, SMTPException, SMTPServerDisconnected
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
+from core.circuit_breakers import Service, guarded_call
 from core.outbox.delivery import enqueue
 from core.outbox.lanes import Lane
 from core.outbox.topics import handler
@@ -76,7 +78,10 @@ def send_mail(payload: Mapping[str, Any], now: datetime) -> None:  # noqa: ARG00
 
 
 def send(payload: Mapping[str, Any], *, files: Sequence[File] = ()) -> None:
-    """Send a mail that `queue_mail` queued, with these files; raises the mail server's error."""
+    """Send a mail that `queue_mail` queued, with these files.
+
+    Raises the mail server's error, or `ServiceAway` while it does not answer.
+    """
     message = EmailMultiAlternatives(
         subject=payload["subject"],
         body=payload["text"],
@@ -88,4 +93,12 @@ def send(payload: Mapping[str, Any], *, files: Sequence[File] = ()) -> None:
         message.attach_alternative(payload["html"], "text/html")
     for file in files:
         message.attach(file.name, file.content, file.type)
-    message.send()
+    with guarded_call(Service.MAIL, is_silence=_is_silence):
+        message.send()
+
+
+def _is_silence(error: Exception) -> bool:
+    """Whether the mail server did not answer; a refusal is an answer."""
+    if isinstance(error, SMTPException):
+        return isinstance(error, (SMTPServerDisconnected, SMTPConnectError))
+    return isinstance(error, OSError)

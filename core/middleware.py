@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from core.congestion import Congested, leave, take_place
 from core.schema import HasSchema, connection
+from core.unavailable import response_of
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -29,6 +31,7 @@ class PublicSchemaMiddleware:
         try:
             return self.get_response(request)
         finally:
+            leave(request)
             connection.set_schema_to_public()
 
 
@@ -38,7 +41,7 @@ class ProviderMiddleware:
     `User.active_provider(request)` decides: their provider, or for operations staff the one they
     chose, which is stored in the session. Without one the request stays in public and
     `request.provider` is None. A provider that is not active has no schema yet: it is set, but its
-    schema is not bound.
+    schema is not bound. A request of a congested provider gets 503 (`core.congestion`).
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -51,8 +54,13 @@ class ProviderMiddleware:
             provider = request.user.active_provider(request)
         request.provider = provider
         if provider is not None and provider.is_active:
+            try:
+                take_place(request, schema=provider.schema_name)
+            except Congested as congested:
+                return response_of(request, congested)
             connection.set_tenant(provider)
         try:
             return self.get_response(request)
         finally:
+            leave(request)
             connection.set_schema_to_public()

@@ -55,6 +55,7 @@ _DETAILS = {
     403: ("forbidden", "This is not allowed."),
     404: ("not-found", "There is nothing here."),
     405: ("method-not-allowed", "This address does not know the method."),
+    503: ("unavailable", "The portal can't answer just now. Nothing was changed. Try again soon."),
     413: ("too-large", "The request is too large."),
 }
 
@@ -83,6 +84,7 @@ class ProblemsMiddleware:
         ):
             return response
         problem = problem_of_status(response.status_code).response()
-        if "Allow" in response:
-            problem["Allow"] = response["Allow"]
+        for name in ("Allow", "Retry-After"):
+            if name in response:
+                problem[name] = response[name]
         return problem

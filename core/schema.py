@@ -65,6 +65,15 @@ def schema_named(schema: str) -> Iterator[None]:
         yield
 
 
+def drop_lost_connection() -> None:
+    """Close a connection that does not work, so that the next statement opens another.
+
+    For work that goes on after an error: Django does it between requests and tasks only.
+    """
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
 class ProviderTask(Task):  # type: ignore[type-arg]
     """A Celery task of one provider: a message header carries the provider's schema to the worker.
 

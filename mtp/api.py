@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, Throttled, ValidationError
@@ -15,6 +16,8 @@ from ninja.responses import NinjaJSONEncoder
 from accounts.api_access import KeyRate
 from accounts.policies import anyone
 from billing.dunning.suspension import SuspendableKey
+from core import unavailable
+from core.congestion import Congested
 from core.problems import MEDIA_TYPE, Problem, problem_of_status
 from tenants.api import alerts, members, organizations, refusals
 from usage.api import active_users as activity
@@ -29,8 +32,8 @@ under *Account Overview* and gives access to that provider's organizations only.
 Errors are `application/problem+json` (RFC 9457): `status`, `code` for programs, `detail` for
 people. Lists are ordered by id: pass `next` of one page as `after` to get the following one. A
 request without an answer may be repeated: an entry with an `external_id` is added once.
-Instants are UTC, with microseconds where they have any. After status 429, wait for the seconds in
-`Retry-After`.
+Instants are UTC, with microseconds where they have any. After status 429 or 503, wait for the
+seconds in `Retry-After`: a request that was answered so changed nothing.
 """
 
 PROBLEM_SCHEMA = {
@@ -129,6 +132,9 @@ PROBLEMS: dict[type[Exception], Any] = {
     Http404: lambda *_: problem_of_status(404),
     ValidationError: _invalid,
     HttpError: _http_error,
+    OperationalError: unavailable.problem_of,
+    InterfaceError: unavailable.problem_of,
+    Congested: unavailable.problem_of,
     Exception: _unexpected,
 }
 for error_class, problem_of in PROBLEMS.items():

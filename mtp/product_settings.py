@@ -58,6 +58,9 @@ INVOICE_TERMS_DAYS: int = env.int("INVOICE_TERMS_DAYS", default=30)
 # The directory of pg_dump and pg_restore for backups of a provider; empty: they are in PATH.
 POSTGRES_BIN: str = env.str("POSTGRES_BIN", default="")
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=180)
+# Calls in a row without an answer after which an outside service is not called for so long.
+OUTSIDE_FAILURES: int = env.int("OUTSIDE_FAILURES", default=3)
+OUTSIDE_PAUSE_SECONDS: int = env.int("OUTSIDE_PAUSE_SECONDS", default=60)
 TERMS_VERSION: str = env.str("TERMS_VERSION", default="") or "2026-01"
 CARD_EXPIRY_NOTICE_DAYS: int = env.int("CARD_EXPIRY_NOTICE_DAYS", default=30)
 LEAVE_READ_ONLY_DAYS: int = env.int("LEAVE_READ_ONLY_DAYS", default=30)

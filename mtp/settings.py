@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from mtp import operations_theme, schedule, workers
+from mtp import database_limits, operations_theme, schedule, workers
 
 # Use the tzdata package, not the system's rules, so that a month begins at the same instant on
 # every machine.
@@ -29,6 +29,12 @@ if ENVIRONMENT not in ("production", "development", "test"):
         f"MTP_ENVIRONMENT is {ENVIRONMENT!r}. Use production, development or test."
     )
 IS_PRODUCTION = ENVIRONMENT == "production"
+# The kind of process, for its time limits; `mtp.wsgi` sets "web".
+PROCESS: str = env.str("MTP_PROCESS", default="worker")
+if PROCESS not in database_limits.LIMITS:
+    raise ImproperlyConfigured(f"MTP_PROCESS is {PROCESS!r}. Use web or worker.")
+# As gunicorn.conf.py; a server of another kind, as that of the tests, has a thread per request.
+WEB_THREADS: int = env.int("WEB_THREADS", default=4) if PROCESS == "web" else 1000
 DEBUG: bool = env.bool("DEBUG", default=False)
 if DEBUG and IS_PRODUCTION:
     raise ImproperlyConfigured("DEBUG must be off in production: its pages show settings.")
@@ -147,7 +153,7 @@ _database = env.db("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mt
 DATABASES = {
     "default": {
         **_database,
-        "OPTIONS": {"connect_timeout": 5, **_database.get("OPTIONS", {})},
+        "OPTIONS": {**database_limits.options(PROCESS), **_database.get("OPTIONS", {})},
         "ENGINE": "django_tenants.postgresql_backend",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
@@ -254,11 +260,15 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
+# A task that was taken and not acknowledged is sent again after `visibility_timeout`: longer than
+# any task may take. The first limit raises an error in the task, the second ends its process.
+CELERY_TASK_SOFT_TIME_LIMIT = 20 * 60
+CELERY_TASK_TIME_LIMIT = 25 * 60
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "visibility_timeout": 60 * 60}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_BEAT_SCHEDULE = schedule.BEAT_SCHEDULE
-CELERY_TASK_DEFAULT_QUEUE = workers.ROUNDS
+CELERY_TASK_DEFAULT_QUEUE = workers.SCHEDULED
 CELERY_TASK_ROUTES = {task: {"queue": queue} for task, queue in workers.TASK_QUEUES.items()}
 UNFOLD = operations_theme.UNFOLD
 

@@ -24,6 +24,7 @@ urlpatterns = [
     path("operations/", admin.site.urls),
 ]
 handler403 = "accounts.views.forbidden"
+handler500 = "core.unavailable.server_error"
 
 if not settings.IS_PRODUCTION:
     urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))

@@ -6,8 +6,8 @@ installed. `docker-compose.yml` has one service for each pool.
 
 from dataclasses import dataclass
 
-# Tasks without another queue: scheduled rounds over all providers.
-ROUNDS = "rounds"
+# Tasks without another queue: scheduled work for all providers.
+SCHEDULED = "scheduled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ POOLS = {
     "payments": Pool(("payments",), 1),
     "documents": Pool(("documents",), 1),
     "psa": Pool(("psa",), 1),
-    # An import waits for at most one batch of a round.
-    "rounds": Pool((ROUNDS, "imports"), 2),
+    # An import waits for at most one batch of scheduled work.
+    "scheduled": Pool((SCHEDULED, "imports"), 2),
 }
 
-# What a person waits for, and what watches the others, does not wait for a round.
+# What a person waits for, and what watches the others, does not wait for scheduled work.
 TASK_QUEUES = {
     "tenants.tasks.evaluate_alerts_of_provider": "people",
     "core.operations.tasks.watch": "people",

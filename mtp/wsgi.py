@@ -5,5 +5,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
+# Before the settings are read: the time limits of a web server.
+os.environ.setdefault("MTP_PROCESS", "web")
 
 application = get_wsgi_application()

@@ -16,6 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import schema_context
 from psycopg import sql
 
+from accounts.provisioning.lock_waits import with_short_waits
 from core.schema import connection
 
 MigrationKey = tuple[str, str]
@@ -80,16 +81,21 @@ class ProviderMigrations:
         it stay, and its error is raised.
         """
         with _one_at_a_time(schema), schema_context(schema):
-            executor = _SchemaExecutor(loader=self._loader)
-            missing = self.target - frozenset(self._loader.applied_migrations)
-            if missing:
-                executor.migrate(self._leaves)
-            return len(missing)
+            return with_short_waits(self._apply)
+
+    def _apply(self) -> int:
+        executor = _SchemaExecutor(loader=self._loader)
+        missing = self.target - frozenset(self._loader.applied_migrations)
+        if missing:
+            executor.migrate(self._leaves)
+        return len(missing)
 
 
 @contextmanager
 def _one_at_a_time(schema: str) -> Iterator[None]:
     with connection.cursor() as cursor:
+        # As long as the other caller takes, which is within its own limits.
+        cursor.execute("SET lock_timeout = 0")
         cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"migrate {schema}"])
     try:
         yield
@@ -98,6 +104,7 @@ def _one_at_a_time(schema: str) -> Iterator[None]:
             cursor.execute(
                 "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [f"migrate {schema}"]
             )
+            cursor.execute("RESET lock_timeout")
 
 
 def schema_exists(*, schema: str) -> bool:

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import Provider
+from accounts.provisioning.lock_waits import with_short_waits
 from accounts.provisioning.schema_migrations import ProviderMigrations, schema_exists
 from core.schema import connection
 
@@ -43,7 +45,10 @@ def migrate_public() -> SchemaResult:
     executor = MigrationExecutor(connection)
     pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if pending:
-        call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
+        migrate = partial(
+            call_command, "migrate_schemas", shared=True, interactive=False, verbosity=0
+        )
+        with_short_waits(migrate)
     return _migrated("public", len(pending))
 
 

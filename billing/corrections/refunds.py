@@ -188,6 +188,7 @@ def _send(refund: Refund, *, now: datetime) -> RefundFacts | None:
         return None
     if refund.sent_at and now - refund.sent_at >= RESEND_WITHIN:
         raise Postpone(refund.sent_at + KEY_IS_FORGOTTEN)
+    gateway.require_answering()
     # Before the call: a process that is killed during it leaves "sent", to be looked up.
     Refund.objects.filter(pk=refund.pk, sent_at=None).update(sent_at=now)
     try:

@@ -23,12 +23,15 @@ from billing.gateway.objects import (
     payment_facts,
     setup_facts,
 )
+from core import circuit_breakers as breakers
+from core.circuit_breakers import Service, ServiceAway, guarded_call
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCreateParams, PaymentIntentListParams
 
-# Seconds to connect and to wait for an answer; together well below the lease of the outbox.
-TIMEOUT = (5.0, 40.0)
+# Seconds to connect and to wait for an answer; together well below the lease of the outbox. A web
+# server has few threads, and a person who waits repeats the request.
+TIMEOUT = (5.0, 10.0 if settings.PROCESS == "web" else 40.0)
 # Stripe's code for an object that does not exist, or not any more.
 MISSING = "resource_missing"
 _LONGEST_SUFFIX = 22
@@ -42,6 +45,10 @@ class NotDone(GatewayError):
     """Nothing happened; the same request may be repeated later (429)."""
 
 
+class NotCalled(NotDone, ServiceAway):
+    """Stripe did not answer the last calls and is not called for now; nothing was sent."""
+
+
 class Misconfigured(GatewayError):
     """Stripe rejects our API key; every request fails until operations fix it."""
 
@@ -51,7 +58,7 @@ class OutcomeUnknown(GatewayError):
 
 
 class NoAnswer(OutcomeUnknown):
-    """Stripe did not answer in time, or could not be reached."""
+    """No answer within the time limit, or no connection; a look-up now would only wait again."""
 
 
 class Refused(GatewayError):
@@ -309,6 +316,18 @@ def _fresh_key() -> str:
     return uuid.uuid4().hex
 
 
+def require_answering() -> None:
+    """Raise `NotCalled` while Stripe is not called; before a row says that a request was sent."""
+    try:
+        breakers.require_answering(Service.STRIPE)
+    except ServiceAway as away:
+        raise NotCalled(away.service, away.wait) from away
+
+
+def _is_silence(error: Exception) -> bool:
+    return isinstance(error, stripe.APIConnectionError)
+
+
 def call(method: Any, *arguments: Any) -> dict[str, Any]:
     """Call a method of Stripe's client and return its answer as plain data.
 
@@ -316,7 +335,12 @@ def call(method: Any, *arguments: Any) -> dict[str, Any]:
     pass, which carries an outcome.
     """
     try:
-        answer: dict[str, Any] = method(*arguments).to_dict()
+        with guarded_call(Service.STRIPE, is_silence=_is_silence):
+            answer: dict[str, Any] = method(*arguments).to_dict()
+    except ServiceAway as away:
+        raise NotCalled(away.service, away.wait) from away
+    except stripe.APIConnectionError as error:
+        raise NoAnswer(f"{type(error).__name__}: {error}") from error
     except stripe.CardError:
         raise
     except stripe.RateLimitError as error:
@@ -325,8 +349,6 @@ def call(method: Any, *arguments: Any) -> dict[str, Any]:
         raise Misconfigured(str(error)) from error
     except stripe.InvalidRequestError as error:
         raise Refused(str(error.user_message or error), code=error.code or "") from error
-    except stripe.APIConnectionError as error:
-        raise NoAnswer(f"{type(error).__name__}: {error}") from error
     except stripe.StripeError as error:
         # Also an idempotency error: Stripe knows the key with other parameters.
         raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error

@@ -162,6 +162,7 @@ def pursue(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
 
 def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
     was_sent_before = attempt.sent_at is not None
+    gateway.require_answering()
     _mark_sent(attempt, now=now)
     try:
         facts = gateway.charge(
@@ -178,7 +179,7 @@ def _send(attempt: ChargeAttempt, *, now: datetime) -> ChargeAttempt:
             )
         )
     except gateway.NoAnswer:
-        # Looked up at once, Stripe's silence would outlast the lease of the message.
+        # A look-up now would wait as long again; sending the same key later finds the payment.
         return attempt
     except gateway.OutcomeUnknown:
         return _look_up(attempt, now=now) or attempt

@@ -5,12 +5,14 @@ from django.utils import timezone
 
 from core.operations.heartbeats import BEAT, note, watch_heartbeats
 from core.operations.outbox_watch import watch_outbox
+from core.operations.service_watch import watch_services
 
 
 @shared_task(name="core.operations.tasks.watch")
 def watch() -> None:
-    """Record that the beat sent this, then look at the heartbeats and the outbox."""
+    """Record that the beat sent this, then look at the heartbeats, the outbox and the services."""
     now = timezone.now()
     note(names=[BEAT], now=now)
     watch_heartbeats(now=now)
     watch_outbox(now=now)
+    watch_services(now=now)

@@ -10,14 +10,15 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from core.circuit_breakers import ServiceAway
 from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone, topic_named
-from core.schema import connection, current_schema, schema_named
+from core.schema import connection, current_schema, drop_lost_connection, schema_named
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ _LEASE = """
 
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(hours=1)
+DATABASE_PAUSE = timedelta(seconds=30)
 
 
 class WorkersLost(RuntimeError):
@@ -207,11 +209,11 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> None:
         with schema_named(schema) if schema else nullcontext():
             topic.handler(message.payload, now)
     except Postpone as postponed:
-        message.attempts -= 1
-        message.postponements += 1
-        message.waiting_since = message.waiting_since or now
-        message.last_error = postponed.reason[:2000]
-        _release(message, due_at=postponed.until)
+        _postpone(message, until=postponed.until, reason=postponed.reason, now=now)
+    except ServiceAway as away:
+        _postpone(message, until=now + away.wait, reason=str(away), now=now)
+    except OperationalError as error:
+        _wait_for_database(message, error=error, now=now)
     except Exception as error:
         logger.exception("Outbox message %s failed", message.pk)
         _record_failure(message, error=error, now=now)
@@ -220,6 +222,37 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> None:
         message.leased_until = None
         message.last_error = ""
         message.save(update_fields=["finished_at", "leased_until", "last_error"])
+
+
+def _postpone(message: OutboxMessage, *, until: datetime, reason: str, now: datetime) -> None:
+    message.attempts -= 1
+    message.postponements += 1
+    message.waiting_since = message.waiting_since or now
+    message.last_error = reason[:2000]
+    _release(message, due_at=until)
+
+
+def _wait_for_database(message: OutboxMessage, *, error: OperationalError, now: datetime) -> None:
+    """Postpone after a wait for a lock in vain, or after the connection was lost.
+
+    The provider's other due messages of the lane are postponed too: each would hold a worker for
+    the same lock, one after the other.
+    """
+    if connection.in_atomic_block and connection.needs_rollback:
+        raise error
+    logger.warning("Outbox message %s waits for the database", message.pk, exc_info=error)
+    drop_lost_connection()
+    until = now + DATABASE_PAUSE
+    _postpone(message, until=until, reason=f"{type(error).__name__}: {error}", now=now)
+    if message.schema_name:
+        OutboxMessage.objects.filter(
+            schema_name=message.schema_name,
+            lane=message.lane,
+            finished_at=None,
+            dead_at=None,
+            leased_until=None,
+            due_at__lte=now,
+        ).update(due_at=until)
 
 
 def _record_failure(message: OutboxMessage, *, error: Exception, now: datetime) -> None:

@@ -3,6 +3,7 @@
 import time
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from core.outbox.delivery import SEND_DUE, batch_wakeups, call_worker, deliver_due
@@ -13,7 +14,12 @@ SECONDS_PER_TASK = 30
 MESSAGES_PER_TASK = 100
 
 
-@shared_task(name=SEND_DUE)
+@shared_task(
+    name=SEND_DUE,
+    # No message outlives its lease: then a second worker would take it.
+    soft_time_limit=settings.OUTBOX_LEASE_SECONDS - 10,
+    time_limit=settings.OUTBOX_LEASE_SECONDS + 10,
+)
 def send_due(lane: str) -> int:
     """Deliver due messages of the lane for `SECONDS_PER_TASK`; returns how many were taken.
 

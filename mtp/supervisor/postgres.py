@@ -20,6 +20,8 @@ SETTINGS = {
     "max_connections": "200",
     # Work over many providers locks the tables of many schemas in one transaction.
     "max_locks_per_transaction": "1024",
+    # Sessions without a limit of their own, such as psql: what they lock is free again.
+    "idle_in_transaction_session_timeout": "10min",
     "shared_buffers": "256MB",
     "fsync": "on",
     "log_line_prefix": "%m [%p] ",

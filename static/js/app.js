@@ -192,8 +192,9 @@
     event.detail.parameters[typed.name] = typed.value;
   });
 
-  function showFailure() {
-    const toast = document.getElementById("request-failed").content.cloneNode(true);
+  function showFailure(event) {
+    const kind = event.detail.xhr?.status === 503 ? "request-refused" : "request-failed";
+    const toast = document.getElementById(kind).content.cloneNode(true);
     document.getElementById("toasts").append(toast);
     prepare(document.getElementById("toasts").lastElementChild);
   }

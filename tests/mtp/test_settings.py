@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from core.outbox.tasks import send_due
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +78,7 @@ def test_the_error_names_a_missing_secret() -> None:
     [
         ("DEBUG", "1", "DEBUG must be off in production"),
         ("MTP_ENVIRONMENT", "prod", "Use production, development or test."),
+        ("MTP_PROCESS", "wbe", "Use web or worker."),
     ],
 )
 def test_unsafe_settings_are_refused(name: str, value: str, text: str) -> None:
@@ -104,3 +108,31 @@ def test_production_imports_nothing_of_the_demo() -> None:
         check=False,
     )
     assert run.stdout == "[]\n", run.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "limits"), [("mtp.wsgi", "2s 30s 1min"), ("mtp.celery", "5s 10min 5min")]
+)
+def test_each_kind_of_process_has_its_time_limits(module: str, limits: str) -> None:
+    script = (
+        f"import {module}, django; django.setup()\n"
+        "from django.db import connection\n"
+        "cursor = connection.cursor()\n"
+        "names = 'lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout'\n"
+        "print(*[cursor.execute(f'SHOW {name}').fetchone()[0] for name in names])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "mtp.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == f"{limits}\n", run.stderr
+
+
+def test_a_task_ends_before_the_broker_sends_it_again(settings: Any) -> None:
+    visible_after = settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
+    assert settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT < visible_after
+    assert send_due.soft_time_limit < settings.OUTBOX_LEASE_SECONDS
+    assert send_due.time_limit < visible_after

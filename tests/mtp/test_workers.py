@@ -24,7 +24,7 @@ SHORT = {
 
 def test_each_lane_and_each_routed_task_has_a_queue_in_one_pool() -> None:
     consumed = [queue for pool in workers.POOLS.values() for queue in pool.queues]
-    assert sorted(consumed) == sorted([workers.ROUNDS, *(lane.value for lane in Lane)])
+    assert sorted(consumed) == sorted([workers.SCHEDULED, *(lane.value for lane in Lane)])
     assert set(workers.TASK_QUEUES.values()) <= set(consumed)
     assert settings.CELERY_TASK_DEFAULT_QUEUE in consumed
 
@@ -50,7 +50,8 @@ def test_production_starts_each_pool() -> None:
 
 def test_only_short_work_is_in_the_lane_in_which_a_person_waits() -> None:
     in_it = {topic.name for topic in topics() if topic.lane == Lane.PEOPLE}
-    assert in_it - SHORT == set(), "Name the lane of a topic that takes long or calls outside."
+    ours = {name for name in in_it if not name.startswith("tests.")}
+    assert ours - SHORT == set(), "Name the lane of a topic that takes long or calls outside."
 
 
 @pytest.mark.parametrize(

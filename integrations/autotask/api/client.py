@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from core.circuit_breakers import Service, ServiceAway, guarded_call
 from integrations.autotask.api.budget import Budget
 from integrations.autotask.api.credentials import Credentials
 from integrations.autotask.api.errors import (
@@ -195,7 +196,10 @@ class Client:
         headers = {**self._credentials.headers, "Content-Type": "application/json"}
         content = None if body is None else encode(body)
         try:
-            response = self._http.request(method, url, content=content, headers=headers)
+            with guarded_call(Service.AUTOTASK, is_silence=_is_silence):
+                response = self._http.request(method, url, content=content, headers=headers)
+        except ServiceAway as away:
+            raise NeverSent(str(away)) from away
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NeverSent(f"Autotask can't be reached: {_error_text(error)}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -208,6 +212,10 @@ class Client:
             gate = self._gates.setdefault(endpoint, threading.BoundedSemaphore(CALLS_AT_ONCE))
         with gate:
             yield
+
+
+def _is_silence(error: Exception) -> bool:
+    return isinstance(error, httpx.TransportError)
 
 
 def _error_text(error: Exception) -> str:

@@ -109,7 +109,12 @@ def _save(
     actor: Actor,
     now: datetime,
 ) -> ServiceMapping:
-    living = Organization.objects.select_for_update().living().filter(pk=organization.pk).first()
+    living = (
+        Organization.objects.select_for_update(no_key=True)
+        .living()
+        .filter(pk=organization.pk)
+        .first()
+    )
     if living is None:
         raise MappingRefused(f"{organization.name} was removed meanwhile.")
     remove(organization=organization, actor=actor, now=now)

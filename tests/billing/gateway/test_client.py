@@ -64,6 +64,7 @@ WITHOUT_PARAMETERS = {
     "pages",
     "payment",
     "payment_secret",
+    "require_answering",
     "statement_suffix",
 }
 

@@ -1,0 +1,33 @@
+"""Time limits of a database connection, by the kind of process (docs/decisions/0034).
+
+A web server waits a moment for a lock, because it has few threads. A worker waits longer and then
+does other work first; commands of operations have its limits.
+"""
+
+_SECOND = 1000
+LIMITS = {
+    "web": {
+        "lock_timeout": 2 * _SECOND,
+        "statement_timeout": 30 * _SECOND,
+        "idle_in_transaction_session_timeout": 60 * _SECOND,
+    },
+    "worker": {
+        "lock_timeout": 5 * _SECOND,
+        "statement_timeout": 600 * _SECOND,
+        "idle_in_transaction_session_timeout": 300 * _SECOND,
+    },
+}
+# A connection whose other side is gone ends after about half a minute.
+_ALIVE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30 * _SECOND,
+}
+
+
+def options(process: str) -> dict[str, int | str]:
+    """The options of libpq for a process of this kind. Raises `KeyError` for an unknown one."""
+    limits = " ".join(f"-c {name}={value}" for name, value in LIMITS[process].items())
+    return {**_ALIVE, "options": limits}
