@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from accounts.providers import current_provider
 from billing import topics
 from billing.corrections import mails, refunds
+from billing.corrections.late_credits import credit_late_usage
 from billing.documents import store
 from billing.documents.contract import render_contract_document
 from billing.documents.credit_note import render_credit_note
@@ -20,6 +21,7 @@ from billing.payments import mails as payment_mails
 from billing.payments.unassigned import assign_payments
 from billing.webhooks import handlers
 from billing.webhooks.inbox import Event
+from core.months import Month
 from core.outbox.lanes import Lane
 from core.outbox.topics import Postpone, handler
 from tenants.alerts.schedule import check_soon
@@ -142,6 +144,13 @@ def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
 def mail_failed_charge(payload: Mapping[str, Any], now: datetime) -> None:
     """Mail a failed charge, with the invoice; postpone until its PDF is rendered."""
     payment_mails.queue_charge_failed_mail(attempt_id=payload["attempt_id"], now=now)
+
+
+@handler(topics.LATE_CREDITS, lane=Lane.PAYMENTS)
+def credit_late_usage_of_months(payload: Mapping[str, Any], now: datetime) -> None:
+    """Credit the late usage of closed months that no invoice could carry."""
+    months = [Month.of_day(date.fromisoformat(day)) for day in payload["months"]]
+    credit_late_usage(months=months, now=now)
 
 
 @handler(topics.CREDIT_NOTE, lane=Lane.DOCUMENTS)

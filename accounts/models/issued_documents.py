@@ -9,8 +9,9 @@ class IssuedDocument(models.Model):
     """An invoice or credit note that a provider ever issued, kept outside of its schema.
 
     A restored schema may lack it: its number is never issued again, and a payment for it is not
-    lost. `position` counts within the provider's `series`. Money is in minor units of `currency`;
-    `month` is the first day of the billed month, None for a credit note.
+    lost. `position` counts within the provider's `series`. `sha256` shows any later change. Money
+    is in minor units of `currency`; `month` is the first day of the billed month, None for a credit
+    note.
     """
 
     provider = models.ForeignKey(
@@ -24,6 +25,8 @@ class IssuedDocument(models.Model):
     currency = models.CharField(max_length=3)
     total_minor = models.BigIntegerField()
     issued_at = models.DateTimeField()
+    # Of all columns that are fixed at issue (billing.invoicing.numbering.ISSUED_COLUMNS), hex.
+    sha256 = models.CharField(max_length=64, db_default="", default="")
 
     class Meta:
         constraints: ClassVar = [

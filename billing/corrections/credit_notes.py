@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Sum
 
@@ -12,6 +13,7 @@ from billing.corrections.credit_amounts import Split
 from billing.invoicing.numbering import CREDIT_NOTE_NUMBERS, register, take_numbers
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.money import format_money
+from billing.rating.rate_month import LineDraft
 from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
@@ -23,11 +25,15 @@ COPIED_FROM_INVOICE = (
 
 @dataclass(frozen=True, slots=True)
 class NoteLine:
-    """A line of a note to issue, in minor units before tax; `line` is the credited invoice line."""
+    """A line of a note to issue, in minor units before tax; `line` is the credited invoice line.
+
+    `adjustment` is the usage adjustment that it credits in place of an invoice.
+    """
 
     description: str
     amount_minor: int
     line: InvoiceLine | None = None
+    adjustment: LineDraft | None = None
 
 
 def split_of(invoice: Invoice) -> Split:
@@ -76,6 +82,7 @@ def issue_note(
             invoice_line=line.line,
             description=line.description[:500],
             amount_minor=line.amount_minor,
+            **_adjusted(line.adjustment),
         )
         for position, line in enumerate(note_lines, start=1)
     )
@@ -93,3 +100,13 @@ def issue_note(
         now=now,
     )
     return note
+
+
+def _adjusted(adjustment: LineDraft | None) -> dict[str, Any]:
+    if adjustment is None:
+        return {}
+    return {
+        "adjusted_month": adjustment.adjusted_month,
+        "organization_id": adjustment.organization_id,
+        "quantity": -adjustment.quantity,
+    }

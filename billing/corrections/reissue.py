@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Q
+
 from accounts.providers import current_provider
 from billing.choices import InvoiceKind, LineKind
 from billing.customer.profile import profile_or_draft
@@ -61,7 +63,8 @@ def check_reissuable(invoice: Invoice) -> None:
 def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
     """Draft the new invoice from the frozen month; raises `CorrectionRefused` if it has no lines.
 
-    Usage adjustments of earlier months are copied from the voided invoice.
+    Usage adjustments of earlier months are copied from the voided invoice, unless a later close
+    has billed them again.
     """
     contract, profile = _as_corrected(invoice, corrected)
     month = Month.of_day(invoice.month)
@@ -73,6 +76,7 @@ def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
         adjustments=[
             _copied(line)
             for line in invoice.lines.filter(adjusted_month__isnull=False).order_by("position")
+            if not is_billed_since(line, void=invoice)
         ],
     )
     for draft in drafts:
@@ -93,6 +97,27 @@ def _as_corrected(invoice: Invoice, corrected: Corrected) -> tuple[Contract, Bil
     profile.tax_rate = corrected.tax_rate
     profile.tax_name = profile.tax_name or invoice.tax_name
     return contract, profile
+
+
+def is_billed_since(
+    line: LineDraft | InvoiceLine, *, void: Invoice, until: Invoice | None = None
+) -> bool:
+    """Whether a close after the void invoice has billed the adjustment again.
+
+    With `until`, as it was when that invoice was issued.
+    """
+    later = InvoiceLine.objects.filter(
+        kind=LineKind.ADJUSTMENT,
+        adjusted_month=line.adjusted_month,
+        invoice__issued_at__gt=void.issued_at,
+    ).exclude(invoice=void)
+    if line.kind == LineKind.ADJUSTMENT:
+        later = later.filter(organization_id=line.organization_id)
+    is_valid = Q(invoice__voided_at=None)
+    if until is not None:
+        later = later.filter(invoice_id__lt=until.pk)
+        is_valid |= Q(invoice__voided_at__gt=until.issued_at)
+    return later.filter(is_valid).exists()
 
 
 def _copied(line: InvoiceLine) -> LineDraft:

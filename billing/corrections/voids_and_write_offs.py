@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from billing.models import Invoice, LineDispute
+from billing.choices import InvoiceKind
+from billing.models import Invoice, LineDispute, MonthClose, PackOrder
 from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
@@ -15,11 +16,13 @@ def void_invoice(
 ) -> Invoice:
     """Void an invoice without payments; its number stays, and its month can be issued again.
 
-    Its open disputes are accepted. Raises `CorrectionRefused`, also while a charge runs.
+    Its open disputes are accepted, and the next close bills the late usage that it carried. Raises
+    `CorrectionRefused`, also while a charge runs, and for a pack that covered a closed month.
     """
 
     def void(invoice: Invoice) -> Invoice:
         _require_active(invoice, reason)
+        _require_no_closed_month(invoice)
         paid, carried = invoice.amounts.paid_minor, invoice.amounts.carried_out_minor
         if carried:
             later = invoice.carried_to.get(to_invoice__voided_at=None).to_invoice
@@ -76,6 +79,22 @@ def _require_active(invoice: Invoice, reason: str) -> None:
         raise CorrectionRefused("Give the reason: it is kept with the invoice.", field="reason")
     if invoice.written_off_at:
         raise CorrectionRefused(f"{invoice.number} is written off already.")
+
+
+def _require_no_closed_month(invoice: Invoice) -> None:
+    """Refuse to void a pack once a month was closed with it: that month cost less by it."""
+    if invoice.kind != InvoiceKind.ORDER:
+        return
+    order = PackOrder.objects.get(invoice=invoice)
+    closed = MonthClose.objects.filter(
+        issued_at__isnull=False, month__gte=order.starts_on, month__lt=order.ends_on
+    )
+    first = closed.order_by("month").first()
+    if first is not None:
+        raise CorrectionRefused(
+            f"{first.month:%B %Y} was closed with this pack, and cost less by it. Issue a credit "
+            "note on the invoice instead: the pack then stays."
+        )
 
 
 def _log(invoice: Invoice, action: str, reason: str, *, actor: Actor, now: datetime) -> None:

@@ -10,7 +10,7 @@ from billing.contracts.free_allowance import billed_contract
 from billing.invoicing.late_usage_lines import AlreadyBilled, LateUsageMonth
 from billing.models import BillingProfile
 from billing.rating.billed_quantities import billed_quantities
-from billing.rating.rate_month import BilledQuantity
+from billing.rating.rate_month import BilledQuantity, billed_by
 from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
@@ -76,10 +76,8 @@ def rated_activity_month(
 def _corrected(
     counted: Sequence[BilledQuantity], late: Sequence[tuple[int, str, int]]
 ) -> list[BilledQuantity]:
-    known = {each.organization_id: each for each in counted}
-    return [
-        replace(known[pk], quantity=known[pk].quantity + users)
-        if pk in known
-        else BilledQuantity(pk, name, Metric.ACTIVE_USERS, users)
-        for pk, name, users in late
-    ]
+    quantities = {each.organization_id: each for each in counted}
+    for pk, name, users in late:
+        known = quantities.get(pk) or BilledQuantity(pk, name, Metric.ACTIVE_USERS, 0)
+        quantities[pk] = replace(known, quantity=known.quantity + users)
+    return billed_by(metric=Metric.ACTIVE_USERS, quantities=quantities.values())

@@ -1,12 +1,13 @@
 """Late usage of closed months of the current provider, billed by the next close."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Max
+from django.db.models import Q, Sum
 
 from accounts.providers import current_provider
 from billing.choices import LineKind
@@ -14,15 +15,16 @@ from billing.contracts.free_allowance import billed_contract
 from billing.formatting import instant_text
 from billing.invoicing.late_active_users import late_active_users_months, rated_activity_month
 from billing.invoicing.late_usage_lines import LateUsageMonth, usage_adjustment_lines
-from billing.models import BillingProfile, InvoiceLine
-from billing.rating.billed_quantities import billed_quantities
-from billing.rating.rate_month import BilledQuantity, LineDraft, Peak
+from billing.models import BillingProfile, CreditNoteLine, InvoiceLine
+from billing.rating.billed_quantities import billed_quantities, counted_quantities
+from billing.rating.rate_month import BilledQuantity, LineDraft, Peak, billed_by
 from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
 from usage.ledger.late_usage import (
     LateUsageEvent,
     RestatedMonth,
+    frozen_through,
     late_usage_events,
     restated_months,
 )
@@ -65,29 +67,65 @@ def _late_month(
     contract = billed_contract(month)
     if contract is None or contract.metric == Metric.ACTIVE_USERS:
         return None
+    metric = Metric(contract.metric)
     return LateUsageMonth(
         first_day=month.first_day,
         terms=terms_of(contract, BillingProfile.objects.current()),
-        counted=billed_quantities(month=month, metric=Metric(contract.metric)),
-        corrected=[_quantity(each) for each in restated],
+        counted=billed_quantities(month=month, metric=metric),
+        corrected=_corrected(month=month, metric=metric, restated=restated),
         billed=billed_adjustments(month=month),
         reasons=_reasons(events, month=month, zone=zone),
     )
 
 
-def billed_adjustments(*, month: Month, before_invoice: int | None = None) -> dict[int | None, int]:
-    """The quantities of a month that adjustments have billed, by organization (`AlreadyBilled`).
+def billed_adjustments(
+    *, month: Month, before: "IssuedBefore | None" = None
+) -> dict[int | None, int]:
+    """The sum of a month's adjustments so far, by organization (`AlreadyBilled`).
 
-    Of all invoices, or of those issued before `before_invoice`. A void invoice counts too: its
-    reissue copies the adjustments.
+    Of all invoices and credit notes, or of those before an earlier close. A void invoice bills
+    nothing: the next close bills its adjustments again.
     """
     lines = InvoiceLine.objects.filter(kind=LineKind.ADJUSTMENT, adjusted_month=month.first_day)
-    if before_invoice is not None:
-        lines = lines.filter(invoice_id__lt=before_invoice)
-    reached = lines.values_list("organization_id").annotate(
-        reached=Max(F("adjusted_from") + F("quantity"))
-    )
-    return {organization_id: int(quantity) for organization_id, quantity in reached}
+    is_valid = Q(invoice__voided_at=None)
+    if before is not None:
+        lines = lines.filter(
+            Q(invoice__issued_at__lt=before.at)
+            | Q(invoice__issued_at=before.at, invoice__month__lt=before.month)
+        )
+        is_valid |= Q(invoice__voided_at__gt=before.at)
+    credited = CreditNoteLine.objects.filter(adjusted_month=month.first_day)
+    if before is not None:
+        credited = credited.filter(credit_note__issued_at__lt=before.at)
+    billed: Counter[int | None] = Counter()
+    for quantities, sign in ((lines.filter(is_valid), 1), (credited, -1)):
+        sums = quantities.values_list("organization_id").annotate(sum=Sum("quantity"))
+        for organization_id, quantity in sums:
+            billed[organization_id] += sign * int(quantity)
+    return billed
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedBefore:
+    """The invoices that an earlier close could know: those issued before `at`, as they were then.
+
+    Of closes at the same instant, the one of the earlier `month` (its first day) came first.
+    """
+
+    at: datetime
+    month: date
+
+
+def _corrected(
+    *, month: Month, metric: Metric, restated: Sequence[RestatedMonth]
+) -> list[BilledQuantity]:
+    """The month's billed quantities with the restated ones in place of the counted ones."""
+    quantities = {
+        (each.organization_id, each.metric): each
+        for each in counted_quantities(month=month, metric=metric)
+    }
+    quantities |= {(each.organization_id, each.metric): _quantity(each) for each in restated}
+    return billed_by(metric=metric, quantities=quantities.values())
 
 
 def _quantity(month: RestatedMonth) -> BilledQuantity:
@@ -109,8 +147,9 @@ def _quantity(month: RestatedMonth) -> BilledQuantity:
 
 def _reasons(events: list[LateUsageEvent], *, month: Month, zone: ZoneInfo) -> dict[int, str]:
     late: dict[int, list[LateUsageEvent]] = defaultdict(list)
+    through = frozen_through(month) or 0
     for event in events:
-        if event.is_missing_in(month, zone):
+        if event.is_missing_in(month, zone, through_event=through):
             late[event.organization_id].append(event)
     return {
         pk: late_usage_reason(of_one, month=month.first_day, zone=zone)

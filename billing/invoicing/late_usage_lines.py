@@ -1,8 +1,8 @@
-"""Usage adjustments: lines that charge late usage of a closed month. No ORM.
+"""Usage adjustments: lines that charge or credit late usage of a closed month. No ORM.
 
-A line charges what exceeds the quantity already billed. After it is issued, the same month gives no
-line again, so no late usage has to be marked as billed. A lower quantity gives no line: a removal
-that was reported late is refunded by a credit note, if at all (docs/decisions/0016).
+A line bills the difference between the month's quantity as it is known now and what was billed of
+it, up or down. After it is issued, the same month gives no line again, so no late usage has to be
+marked as billed (docs/decisions/0016).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,27 +11,28 @@ from datetime import date
 
 from billing.choices import LineKind
 from billing.rating.rate_month import (
+    CARRIED_IN,
     BilledQuantity,
     LineDraft,
     Terms,
-    billed_by,
     charged_line,
     counted_as,
     organization_line,
     together_as,
 )
 
-# The quantities that earlier adjustments have billed of a month, by organization; None stands for
-# the sum above a commitment.
+# The sums of earlier adjustments of a month, by organization; None stands for what is above a
+# commitment. They may be negative.
 AlreadyBilled = Mapping[int | None, int]
 
 
 @dataclass(frozen=True, slots=True)
 class LateUsageMonth:
-    """A closed month: the quantities counted at its close and those with late usage.
+    """A closed month: its billed quantities at its close, and with late usage.
 
-    `terms` are of the contract that billed it. `counted` has one quantity per organization and
-    `billed` what earlier adjustments charged. `reasons` say what was reported late by organization.
+    `terms` are of the contract that billed it. `counted` and `corrected` have one quantity per
+    organization; those of 0 are left out. `billed` is what earlier adjustments added. `reasons` say
+    what was reported late, by organization.
     """
 
     first_day: date
@@ -48,46 +49,57 @@ class LateUsageMonth:
 
 
 def usage_adjustment_lines(month: LateUsageMonth) -> list[LineDraft]:
-    """The lines that charge what was not billed yet, at the price of the month's own contract."""
-    before = {each.organization_id: each.quantity for each in month.counted}
-    after = billed_by(metric=month.terms.metric, quantities=(*month.counted, *month.corrected))
+    """The lines that bring what was billed to the known quantity, at the month's own price."""
     if month.terms.charges_each_organization:
-        return list(_of_each(month, before=before, after=after))
-    return _of_all_together(month, before=before, after=after)
+        return list(_of_each(month))
+    return _of_all_together(month)
 
 
-def _of_each(
-    month: LateUsageMonth, *, before: Mapping[int, int], after: Iterable[BilledQuantity]
-) -> Iterator[LineDraft]:
-    for each in after:
+def _of_each(month: LateUsageMonth) -> Iterator[LineDraft]:
+    before = {each.organization_id: each for each in month.counted}
+    now = {each.organization_id: each for each in month.corrected}
+    for each in billed_by_name((*month.corrected, *month.counted)):
         pk = each.organization_id
-        billed_before = max(before.get(pk, 0), month.billed.get(pk, 0))
-        more = each.quantity - billed_before
-        if more > 0:
+        billed_before = _quantity_of(before.get(pk)) + month.billed.get(pk, 0)
+        known_now = now.get(pk) or replace(each, quantity=0, peak=CARRIED_IN)
+        if known_now.quantity != billed_before:
             yield replace(
-                _of_organization(month, each, adjusted_from=billed_before),
+                _of_organization(month, known_now, adjusted_from=billed_before),
                 kind=LineKind.ADJUSTMENT,
                 unit_price=month.terms.unit_price,
-                amount_minor=month.terms.amount_minor(more),
+                amount_minor=month.terms.amount_minor(known_now.quantity - billed_before),
             )
 
 
-def _of_all_together(
-    month: LateUsageMonth, *, before: Mapping[int, int], after: Sequence[BilledQuantity]
-) -> list[LineDraft]:
-    """One line for the sum above the commitment, and a basis line for each organization."""
+def billed_by_name(quantities: Iterable[BilledQuantity]) -> list[BilledQuantity]:
+    """The first quantity of each organization, ordered by its name."""
+    first: dict[int, BilledQuantity] = {}
+    for each in quantities:
+        first.setdefault(each.organization_id, each)
+    return sorted(
+        first.values(), key=lambda each: (each.organization_name.casefold(), each.organization_id)
+    )
+
+
+def _quantity_of(billed: BilledQuantity | None) -> int:
+    return billed.quantity if billed else 0
+
+
+def _of_all_together(month: LateUsageMonth) -> list[LineDraft]:
+    """One line for what is above the commitment, and a basis line for each changed organization."""
     covered = month.terms.covered_quantity
-    was = sum(before.values())
-    is_now = sum(each.quantity for each in after)
-    billed_before = max(was - covered, 0, month.billed.get(None, 0))
-    more = is_now - covered - billed_before
-    if more <= 0:
+    was = sum(each.quantity for each in month.counted)
+    is_now = sum(each.quantity for each in month.corrected)
+    billed_before = max(was - covered, 0) + month.billed.get(None, 0)
+    more = max(is_now - covered, 0) - billed_before
+    if more == 0:
         return []
     charged = charged_line(
         month.terms,
         kind=LineKind.ADJUSTMENT,
         description=(
-            f"{more:,} more above the {covered:,} {month.terms.covered_as}, {month.name} "
+            f"{abs(more):,} {'more' if more > 0 else 'fewer'} above the {covered:,} "
+            f"{month.terms.covered_as}, {month.name} "
             f"({together_as(month.terms.metric)}: {is_now:,} instead of {was:,})"
         ),
         quantity=more,
@@ -98,12 +110,14 @@ def _of_all_together(
         adjusted_from=billed_before,
         reason=f"Reported after {month.name} was closed; the organizations are named below.",
     )
-    shares = [
-        _of_organization(month, each, adjusted_from=known)
-        for each in after
-        for known in [before.get(each.organization_id, 0)]
-        if each.quantity > known
-    ]
+    before = {each.organization_id: each for each in month.counted}
+    now = {each.organization_id: each for each in month.corrected}
+    shares = []
+    for each in billed_by_name((*month.corrected, *month.counted)):
+        known = _quantity_of(before.get(each.organization_id))
+        known_now = now.get(each.organization_id) or replace(each, quantity=0, peak=CARRIED_IN)
+        if known_now.quantity != known:
+            shares.append(_of_organization(month, known_now, adjusted_from=known))
     return [charged, *shares]
 
 

@@ -6,6 +6,7 @@ from itertools import chain
 from django.db import connection, transaction
 
 from accounts.models import Provider
+from billing import topics
 from billing.contracts.free_allowance import was_free
 from billing.invoicing.issue import deliveries_of, issue_invoices
 from billing.invoicing.month_plan import plan_month
@@ -13,7 +14,7 @@ from billing.invoicing.small_balances import carry, locked_small_balances, write
 from billing.models import Contract, Invoice, MonthClose
 from billing.money import format_money
 from core.months import Month
-from core.outbox.delivery import enqueue_all
+from core.outbox.delivery import enqueue, enqueue_all
 from core.schema import provider_schema
 from usage.formatting import counted_noun
 from usage.ledger.month_freeze import freeze_month
@@ -148,6 +149,9 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
         if plan.carried:
             carry(plan.carried, to=invoices[0], now=now)
         enqueue_all(messages=chain.from_iterable(map(deliveries_of, invoices)), now=now)
+    if plan.waiting:
+        months = sorted({str(line.adjusted_month) for line in plan.waiting})
+        enqueue(topic=topics.LATE_CREDITS, key=str(month), payload={"months": months}, now=now)
     left = [balance for balance in balances if balance not in plan.carried]
     write_off_old(left, month=month, now=now)
     run.issued_at = now

@@ -5,9 +5,10 @@ plan: the invoice preview, the bill so far, the forecast and the statement per c
 `billing.invoicing.month_close` freezes the month before and writes the invoices after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from accounts.providers import current_provider
 from billing.choices import InvoiceKind
 from billing.contracts.free_allowance import billed_contract
 from billing.invoicing.adjusted_months import adjusted_by, closed_months
@@ -27,6 +28,7 @@ class MonthPlan:
 
     Without a contract (in the free allowance, or no active contract) there are none. `quantities`
     are ordered by name; `adjustments` are the lines of earlier months that its invoices carry;
+    `waiting` are credits of earlier months that no invoice can carry: a credit note follows.
     `last_event_id` is the last event of the ledger at that time. The first invoice asks for the
     balances `carried` too.
     """
@@ -39,6 +41,7 @@ class MonthPlan:
     last_event_id: int | None
     terms: Terms | None = None
     adjustments: tuple[LineDraft, ...] = ()
+    waiting: tuple[LineDraft, ...] = ()
     carried: tuple[SmallBalance, ...] = ()
 
     @property
@@ -70,18 +73,24 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
     carries those of the small balances that are in its currency.
     """
     contract, log = billed_contract(month), ledger_state()
+    currency = contract.currency if contract else current_provider().currency
+    adjustments: list[LineDraft] = []
+    if log.has_late:
+        months = adjusted_by(month=month, currency=currency, closed=closed_months())
+        adjustments = late_usage_lines(currency=currency, months=months)
     if contract is None:
         return MonthPlan(
-            month, None, None, quantities=(), drafts=(), last_event_id=log.last_event_id
+            month,
+            None,
+            None,
+            quantities=(),
+            drafts=(),
+            last_event_id=log.last_event_id,
+            waiting=_credits(adjustments),
         )
     profile = BillingProfile.objects.current()
     terms = terms_of(contract, profile, month=month)
     quantities = billed_quantities(month=month, metric=terms.metric)
-    adjustments: list[LineDraft] = []
-    if log.has_late:
-        currency = contract.currency
-        months = adjusted_by(month=month, currency=currency, closed=closed_months())
-        adjustments = late_usage_lines(currency=currency, months=months)
     drafts = rate_month(
         terms=terms,
         quantities=quantities,
@@ -92,6 +101,9 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
     if carried:
         minor = sum(balance.due_minor for balance in carried)
         drafts[0] = drafts[0].carrying(minor, terms=terms)
+    placed = tuple(
+        line for draft in drafts for line in draft.lines if line.adjusted_month is not None
+    )
     return MonthPlan(
         month,
         contract,
@@ -100,6 +112,11 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
         drafts=tuple(drafts),
         last_event_id=log.last_event_id,
         terms=terms,
-        adjustments=tuple(adjustments),
+        adjustments=placed,
+        waiting=_credits(line for line in adjustments if line not in placed),
         carried=tuple(carried),
     )
+
+
+def _credits(lines: Iterable[LineDraft]) -> tuple[LineDraft, ...]:
+    return tuple(line for line in lines if line.amount_minor < 0)

@@ -1,8 +1,9 @@
 """Document numbers without gaps, and the public register of the documents that bear them."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from django.db import connection
+from psycopg import sql
 
 from accounts.models import IssuedDocument
 from accounts.providers import current_provider
@@ -10,6 +11,18 @@ from billing.models import CreditNote, Invoice
 
 INVOICE_NUMBERS = "invoice"
 CREDIT_NOTE_NUMBERS = "credit_note"
+# The columns that are fixed at issue; a change of the others is in the audit log.
+_SHARED = (
+    "number", "currency", "subtotal_minor", "tax_name", "tax_rate", "tax_minor", "total_minor",
+    "issued_at", "billing_time_zone", "seller", "buyer",
+)  # fmt: skip
+ISSUED_COLUMNS: dict[type[Invoice | CreditNote], tuple[str, ...]] = {
+    Invoice: (
+        *_SHARED, "kind", "month", "collection", "carried_in_minor", "due_date",
+        "period_starts_at", "period_ends_at", "contract_summary",
+    ),
+    CreditNote: (*_SHARED, "invoice_id", "reason", "issued_by_id", "issued_by_name"),
+}  # fmt: skip
 
 TAKE_NUMBERS = """
     INSERT INTO billing_numbersequence AS s (name, last_number) VALUES (%(name)s, %(count)s)
@@ -29,13 +42,14 @@ def take_numbers(*, name: str, count: int) -> int:
     return last - count + 1
 
 
-def register(*, series: str, first: int, documents: Iterable[Invoice | CreditNote]) -> None:
+def register(*, series: str, first: int, documents: Sequence[Invoice | CreditNote]) -> None:
     """Enter documents that were just issued into the public register, in the same transaction.
 
     `first` is the position of the first one in its series. The register survives a restore of the
-    provider's schema (docs/decisions/0027).
+    provider's schema (docs/decisions/0027), and shows any later change of an issued column.
     """
     provider_id = current_provider().pk
+    hashes = issued_hashes(type(documents[0]), [document.pk for document in documents])
     IssuedDocument.objects.bulk_create(
         IssuedDocument(
             provider_id=provider_id,
@@ -47,6 +61,19 @@ def register(*, series: str, first: int, documents: Iterable[Invoice | CreditNot
             currency=document.currency,
             total_minor=document.total_minor,
             issued_at=document.issued_at,
+            sha256=hashes[document.pk],
         )
         for position, document in enumerate(documents, start=first)
     )
+
+
+def issued_hashes(model: type[Invoice | CreditNote], ids: Sequence[int]) -> dict[int, str]:
+    """The SHA-256 (hex) of the issued columns of these documents, as they are stored now."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, ISSUED_COLUMNS[model]))
+    statement = sql.SQL(
+        "SELECT id, encode(sha256(convert_to(jsonb_build_array({})::text, 'UTF8')), 'hex')"
+        " FROM {} WHERE id = ANY (%s)"
+    ).format(columns, sql.Identifier(model._meta.db_table))
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(None), [list(ids)])
+        return dict(cursor.fetchall())

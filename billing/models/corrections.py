@@ -67,6 +67,10 @@ class CreditNoteLine(models.Model):
     )
     description = models.CharField(max_length=500)
     amount_minor = models.BigIntegerField()
+    # Of late usage of a closed month (its first day): how many were billed too many.
+    adjusted_month = models.DateField(null=True)
+    organization_id = models.BigIntegerField(null=True)
+    quantity = models.PositiveIntegerField(null=True)
 
     class Meta:
         constraints: ClassVar = [

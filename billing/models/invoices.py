@@ -162,11 +162,11 @@ class Invoice(models.Model):
     def is_overdue(self, *, today: date) -> bool:
         """Whether an amount is owed after the due date; `today` is in the billing zone.
 
-        An amount too small for a card is never overdue: the next invoice asks for it.
+        An amount too small for a card is never overdue: the next invoice carries it.
         """
         owed_minor = self.owed_minor
-        is_asked_for = owed_minor > 0 and not is_too_small(owed_minor, self.currency)
-        return self.due_date < today and is_asked_for
+        is_collected = owed_minor > 0 and not is_too_small(owed_minor, self.currency)
+        return self.due_date < today and is_collected
 
 
 class InvoiceLine(models.Model):

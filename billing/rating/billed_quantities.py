@@ -10,7 +10,8 @@ from usage.ledger.month_peaks import MONTH_PEAKS
 # One statement, because round trips take most of the time of a close.
 HIGH_WATER_MARKS = f"""
     SELECT peak.organization_id, o.name, peak.metric, peak.high_water_mark,
-           peak.peak_event_id, peak.peak_at, e.count_after - e.delta,
+           peak.peak_event_id, peak.peak_at,
+           CASE WHEN e.id IS NOT NULL THEN peak.high_water_mark - 1 END,
            coalesce(e.subject_name, ''), coalesce(e.actor_name, '')
     FROM ({MONTH_PEAKS}) AS peak
         (organization_id, metric, carried_in, high_water_mark, peak_at, peak_event_id)
@@ -38,6 +39,11 @@ def billed_quantities(*, month: Month, metric: Metric) -> list[BilledQuantity]:
     the month, so it may have been closed before an earlier one, or be running. A peak without an
     event was carried in.
     """
+    return billed_by(metric=metric, quantities=counted_quantities(month=month, metric=metric))
+
+
+def counted_quantities(*, month: Month, metric: Metric) -> list[BilledQuantity]:
+    """As `billed_quantities`, with one for each metric that this one is made of."""
     statement = HIGH_WATER_MARKS if metric.counted else ACTIVE_USERS
     with connection.cursor() as cursor:
         cursor.execute(
@@ -45,10 +51,7 @@ def billed_quantities(*, month: Month, metric: Metric) -> list[BilledQuantity]:
             {"month": month.first_day, "metric": metric.value, "metrics": list(metric.counted)},
         )
         rows = cursor.fetchall()
-    return billed_by(
-        metric=metric,
-        quantities=(
-            BilledQuantity(organization_id, name, Metric(counted), quantity, Peak(*peak))
-            for organization_id, name, counted, quantity, *peak in rows
-        ),
-    )
+    return [
+        BilledQuantity(organization_id, name, Metric(counted), quantity, Peak(*peak))
+        for organization_id, name, counted, quantity, *peak in rows
+    ]

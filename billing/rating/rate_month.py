@@ -120,8 +120,8 @@ class Charge:
 class LineDraft:
     """A line to be issued; a `basis` line is printed and costs nothing.
 
-    An adjustment charges the quantity above `adjusted_from`, the quantity already billed for
-    `adjusted_month` (its first day).
+    An adjustment bills the difference to `adjusted_from`, the quantity already billed for
+    `adjusted_month` (its first day); it is negative for usage that was removed.
     """
 
     kind: LineKind
@@ -201,8 +201,8 @@ def rate_month(
     """The month's invoices in the order of their numbers; none if nothing is owed.
 
     `quantities` come from `billed_by`: one per organization, by name. An invoice has the lines of
-    its charge; then `adjustments`, the lines of earlier months, except on the invoice of the
-    commitment; then, if all organizations are charged together, a basis line for each
+    its charge; then `adjustments`, the lines of earlier months (`_place`); then, if all
+    organizations are charged together, a basis line for each
     (docs/facts/faq.md, "How am I billed?": contracted 14, peak 17, an invoice for 3). Lines print
     `month_name`, such as "October 2026".
     """
@@ -214,12 +214,39 @@ def rate_month(
             )
             for each in quantities
         ]
-    drafts = []
-    for charge in charges(terms=terms, quantities=[each.quantity for each in quantities]):
-        lines = _charged_lines(charge, terms, quantities, month_name)
-        late = () if charge.kind is InvoiceKind.COMMITMENT else adjustments
-        drafts.append(draft_invoice(charge.kind, (*lines, *late, *basis), terms=terms))
+    lines_by_kind = {
+        charge.kind: _charged_lines(charge, terms, quantities, month_name)
+        for charge in charges(terms=terms, quantities=[each.quantity for each in quantities])
+    }
+    _place(adjustments, lines_by_kind)
+    drafts = [
+        draft_invoice(kind, (*lines, *basis), terms=terms) for kind, lines in lines_by_kind.items()
+    ]
     return [draft for draft in drafts if draft.total_minor > 0]
+
+
+def _place(
+    adjustments: Sequence[LineDraft], lines_by_kind: dict[InvoiceKind, list[LineDraft]]
+) -> None:
+    """Add the adjustments to the lines of the month's invoices.
+
+    Charges go on the invoice of usage or overage. A credit goes there too, or on the invoice of the
+    commitment, as far as its subtotal stays above 0; otherwise it waits for a later invoice. Basis
+    lines follow the adjustment that they explain.
+    """
+    groups: list[list[LineDraft]] = []
+    for line in adjustments:
+        if line.kind is LineKind.BASIS:
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    invoices = list(reversed(lines_by_kind.values()))
+    for group in sorted(groups, key=lambda group: group[0].amount_minor < 0):
+        amount = group[0].amount_minor
+        for lines in invoices[:1] if amount >= 0 else invoices:
+            if amount >= 0 or sum(line.amount_minor for line in lines) + amount > 0:
+                lines.extend(group)
+                break
 
 
 def billed_by(*, metric: Metric, quantities: Iterable[BilledQuantity]) -> list[BilledQuantity]:

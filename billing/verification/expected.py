@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from billing.choices import InvoiceKind
 from billing.contracts.free_allowance import billed_contract
+from billing.corrections.reissue import is_billed_since
 from billing.invoicing.adjusted_months import adjusted_by
 from billing.invoicing.late_active_users import late_active_users_months, rated_activity_month
-from billing.invoicing.late_usage import billed_adjustments
+from billing.invoicing.late_usage import IssuedBefore, billed_adjustments
 from billing.invoicing.late_usage_lines import LateUsageMonth, usage_adjustment_lines
 from billing.models import Contract, Invoice, MonthClose
 from billing.rating.billed_quantities import billed_quantities
@@ -28,7 +28,7 @@ from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
 from tenants.models import Organization
-from usage.ledger.late_usage import late_usage_events
+from usage.ledger.late_usage import frozen_through, late_usage_events
 from usage.ledger.replay import ReplayedMonth, replay_month
 
 Replayed = Mapping[tuple[int, Metric], ReplayedMonth]
@@ -53,27 +53,33 @@ class ExpectedMonth:
             return None
         terms = terms_of(self.contract, None, month=self.month)
         terms = replace(terms, tax_rate=invoice.tax_rate)
-        if invoice.replaces_id is not None:
+        adjustments = self.adjustments
+        void = invoice.replaces
+        if void is not None:
+            adjustments = tuple(
+                line for line in adjustments if not is_billed_since(line, void=void, until=invoice)
+            )
             summary = invoice.contract_summary
             terms = replace(
                 terms,
                 unit_price=Decimal(summary["unit_price"]),
                 committed_quantity=summary["committed_quantity"] or 0,
             )
-        return self._drafts(terms).get(invoice.kind)
+        return self._drafts(terms, adjustments).get(invoice.kind)
 
     def kinds(self) -> set[str]:
         """Return the expected kinds of invoices."""
         if self.contract is None:
             return set()
-        return set(self._drafts(terms_of(self.contract, None, month=self.month)))
+        terms = terms_of(self.contract, None, month=self.month)
+        return set(self._drafts(terms, self.adjustments))
 
-    def _drafts(self, terms: Terms) -> dict[str, InvoiceDraft]:
+    def _drafts(self, terms: Terms, adjustments: tuple[LineDraft, ...]) -> dict[str, InvoiceDraft]:
         drafts = rate_month(
             terms=terms,
             quantities=self.quantities,
             month_name=f"{self.month.first_day:%B %Y}",
-            adjustments=self.adjustments,
+            adjustments=adjustments,
         )
         return {draft.kind.value: draft for draft in drafts}
 
@@ -116,10 +122,7 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
     closed_days = adjusted_by(
         month=Month.of_day(run.month), currency=currency, closed=_closed_before(run)
     )
-    first_invoice = _first_invoice(run)
-    active = _active_user_adjustments(
-        run=run, currency=currency, closed_days=closed_days, first_invoice=first_invoice
-    )
+    active = _active_user_adjustments(run=run, currency=currency, closed_days=closed_days)
     last_event_id = run.last_event_id
     if last_event_id is None or not any(
         event.event_id <= last_event_id for event in late_usage_events()
@@ -133,15 +136,15 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
         metric = Metric(contract.metric)
         if metric is Metric.ACTIVE_USERS:
             continue
-        counted = replay_month(month=month)
-        restated = replay_month(month=month, through_event=last_event_id, with_late_usage=True)
+        counted = replay_month(month=month, through_event=frozen_through(month))
+        restated = replay_month(month=month, through_event=last_event_id)
         lines += usage_adjustment_lines(
             LateUsageMonth(
                 first_day=month.first_day,
                 terms=terms_of(contract, None),
                 counted=_quantities(counted, month, metric),
                 corrected=_quantities(restated, month, metric),
-                billed=billed_adjustments(month=month, before_invoice=first_invoice),
+                billed=billed_adjustments(month=month, before=_before(run)),
                 reasons={},
             )
         )
@@ -149,13 +152,13 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
 
 
 def _active_user_adjustments(
-    *, run: MonthClose, currency: str, closed_days: list[date], first_invoice: int | None
+    *, run: MonthClose, currency: str, closed_days: list[date]
 ) -> list[LineDraft]:
     lines: list[LineDraft] = []
     for activity in late_active_users_months(reported_until=run.issued_at):
         if activity.month.first_day not in closed_days:
             continue
-        billed = billed_adjustments(month=activity.month, before_invoice=first_invoice)
+        billed = billed_adjustments(month=activity.month, before=_before(run))
         rated = rated_activity_month(activity=activity, billed=billed)
         if rated is not None and rated.terms.currency == currency:
             lines += usage_adjustment_lines(replace(rated, reasons={}))
@@ -168,12 +171,7 @@ def _closed_before(run: MonthClose) -> list[date]:
     return list(closed.values_list("month", flat=True))
 
 
-def _first_invoice(run: MonthClose) -> int | None:
-    invoice_id: int | None = (
-        Invoice.objects.filter(month=run.month)
-        .exclude(kind=InvoiceKind.ORDER)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-        .first()
-    )
-    return invoice_id
+def _before(run: MonthClose) -> IssuedBefore:
+    if run.issued_at is None:
+        raise ValueError(f"{run} is not closed.")
+    return IssuedBefore(at=run.issued_at, month=run.month)

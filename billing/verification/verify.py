@@ -6,7 +6,7 @@ it.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +14,22 @@ from accounts.models import Provider
 from billing.choices import InvoiceKind
 from billing.documents.fingerprint import fingerprint
 from billing.documents.store import rendered
-from billing.models import CreditNoteDocument, Invoice, InvoiceDocument, InvoiceLine, MonthClose
+from billing.models import (
+    CreditNote,
+    CreditNoteDocument,
+    Invoice,
+    InvoiceDocument,
+    InvoiceLine,
+    MonthClose,
+)
 from billing.money import format_money
 from billing.rating.rate_month import InvoiceDraft, LineDraft
 from billing.verification.expected import ExpectedMonth, Replayed, expected_month
+from billing.verification.issued_columns import changed_columns, changes_without_entry
 from core.months import Month
 from core.schema import provider_schema
 from usage.formatting import counted_noun
+from usage.ledger.late_usage import frozen_through
 from usage.ledger.replay import replay_month
 from usage.models import MonthlyUsage
 
@@ -87,7 +96,7 @@ def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verifica
         if run is None:
             raise NotClosed(f"{month} of {provider.name} is not closed.")
         verification = Verification(month)
-        replayed = replay_month(month=month)
+        replayed = replay_month(month=month, through_event=frozen_through(month))
         _verify_rows(replayed, month=month, into=verification)
         expected = expected_month(run=run, replayed=replayed)
         invoices = list(
@@ -96,6 +105,7 @@ def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verifica
             .order_by("pk")
         )
         _verify_close(run, expected, invoices, into=verification)
+        _verify_columns(invoices, into=verification)
         for invoice in invoices:
             verification.checked["invoices"] += 1
             if not invoice.voided_at:
@@ -141,6 +151,17 @@ def _verify_close(
     into.compare("the close", "total", expected=total_minor, found=run.total_minor)
     for kind in sorted(expected.kinds() - {invoice.kind for invoice in invoices}):
         into.compare(f"the {kind} invoice", "issued", expected="one", found=None)
+
+
+def _verify_columns(invoices: Sequence[Invoice], *, into: Verification) -> None:
+    """Compare every column of invoices and credit notes with the register and the audit log."""
+    notes = list(CreditNote.objects.filter(invoice__in=invoices))
+    for documents in (invoices, notes):
+        for number, what, expected, found in changed_columns(documents):
+            into.compare(f"document {number}", what, expected=expected, found=found)
+    for invoice in invoices:
+        for what, expected, found in changes_without_entry(invoice):
+            into.compare(f"invoice {invoice.number}", what, expected=expected, found=found)
 
 
 def _verify_invoice(invoice: Invoice, expected: ExpectedMonth, *, into: Verification) -> None:

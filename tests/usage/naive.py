@@ -14,23 +14,41 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Naive:
-    """The log as a list of (instant, subject, delta), and what follows from it by reading it."""
+    """The log as a list of (real instant, subject, delta), and what follows from it by reading it.
+
+    The list is in the order of recording. A frozen month knows the part of it until its freeze.
+    """
 
     zone: ZoneInfo
     log: list[tuple[datetime, int, int]] = field(default_factory=list)
     not_before: datetime = LONG_AGO
+    closed_through: datetime = LONG_AGO
+    frozen: dict[Month, int] = field(default_factory=dict)
 
     def happen(self, moves: list[tuple[datetime, int]], delta: int) -> None:
-        placed = [(max(when, self.not_before), subject, delta) for when, subject in moves]
-        self.log += sorted(placed)
-        self.not_before = max([self.not_before, *(when for when, _, _ in placed)])
+        added = {subject: when for when, subject, change in self.log if change > 0}
+        placed = sorted((max(when, self.not_before), subject, when) for when, subject in moves)
+        self.log += [
+            (when if delta > 0 else max(when, added[subject]), subject, delta)
+            for _, subject, when in placed
+        ]
+        self.not_before = max([self.not_before, *(at for at, _, _ in placed)])
 
     def close(self, month: Month) -> None:
-        self.not_before = max(self.not_before, month.ends_at(self.zone))
+        if month.ends_at(self.zone) > self.closed_through:
+            self.closed_through = month.ends_at(self.zone)
+            self.not_before = max(self.not_before, self.closed_through)
+            self.frozen[month] = len(self.log)
+
+    def known(self, month: Month) -> list[tuple[datetime, int, int]]:
+        """The events that the month includes, by their real instants."""
+        frozen = min((each for each in self.frozen if each >= month), default=None)
+        known = self.log if frozen is None else self.log[: self.frozen[frozen]]
+        return sorted(known, key=lambda event: event[0])
 
     def before(self, month: Month) -> list[int]:
         counted: list[int] = []
-        for when, subject, delta in self.log:
+        for when, subject, delta in self.known(month):
             if when < month.starts_at(self.zone):
                 counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
         return counted
@@ -39,7 +57,7 @@ class Naive:
         """What a month's explanation should say, worked out one event after the other."""
         counted = self.before(month)
         states: list[tuple[datetime | None, int | None, list[int]]] = [(None, None, counted)]
-        for when, subject, delta in self.log:
+        for when, subject, delta in self.known(month):
             if Month.of(when, self.zone) == month:
                 counted = [*counted, subject] if delta > 0 else [c for c in counted if c != subject]
                 states.append((when, subject, counted))

@@ -8,7 +8,7 @@ from django.db import connection
 
 from core.metrics import Metric
 from core.schema import require_provider_schema
-from usage.explain.peaks import RULES_DIFFER, Explanation
+from usage.explain.peaks import EVENTS_AT_INSTANT, RULES_DIFFER, Explanation
 from usage.sql import statement
 
 COUNTED_AT_PEAK = statement("counted_at_peak")
@@ -69,6 +69,7 @@ def counted_at_peak(
         "id": event.event_id + 1 if event else 0,
         "before_day": explanation.month.first_day if is_from_first_day else None,
         "zone": explanation.zone.key,
+        "first_day": explanation.month.first_day,
         "search": search,
         "limit": limit,
         "offset": offset,
@@ -78,6 +79,7 @@ def counted_at_peak(
         order_of_all=order,
         order=order.replace("subject_name", "e.subject_name").replace("id", "e.id"),
         current_row=_CURRENT_ROW[explanation.metric],
+        events=EVENTS_AT_INSTANT,
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)

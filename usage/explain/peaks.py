@@ -16,7 +16,8 @@ from core.schema import require_provider_schema
 from usage.ledger.month_peaks import carried_in_of
 from usage.sql import statement
 
-EXPLAIN_MONTH = statement("explain_month")
+EVENTS_AT_INSTANT = statement("events_at_instant")
+EXPLAIN_MONTH = statement("explain_month").replace("{events}", EVENTS_AT_INSTANT)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Two versions of tzdata differ by at most this (usage/ledger/month_freeze.py).
 RULES_DIFFER = timedelta(days=1)
@@ -164,8 +165,10 @@ def _local_peak(row: tuple[Any, ...]) -> LocalPeak:
 
 def _two_highest(local_peaks: list[LocalPeak]) -> tuple[LocalPeak, LocalPeak | None]:
     """The two highest local peaks, the highest first; of equal ones the earlier first."""
-    # By id, not by instant: events that a close moved to the month's start share one instant.
-    ranked = sorted(local_peaks, key=lambda p: (-p.level, p.event.event_id if p.event else 0))
+    ranked = sorted(
+        local_peaks,
+        key=lambda p: (-p.level, p.event is not None, p.at, p.event and p.event.event_id),
+    )
     if opening := next((peak for peak in ranked if peak.event is None), None):
         # The statement did not count the opening peak in the `times` of its level.
         others = next((p.times for p in ranked if p.event and p.level == opening.level), 0)

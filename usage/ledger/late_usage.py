@@ -1,8 +1,8 @@
-"""Usage reported late: events of a month that was closed, or had later events, when they arrived.
+"""Usage reported late: events of a month that was closed when they were reported.
 
-The ledger records them in a later month (`UsageEvent.at`) and stores their real instant
-(`effective_at`). Closed months stay as they were billed; this module computes what they would have
-been (docs/decisions/0016).
+The ledger records them later (`UsageEvent.at`) and stores their real instant (`effective_at`).
+Closed months stay as they were billed; this module computes what they would have been
+(docs/decisions/0016).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from django.db import connection
 from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
-from usage.models import UsageEvent
+from usage.models import FrozenMonth, UsageEvent
 from usage.sql import statement
 
 RESTATED_MONTHS = statement("restated_months")
@@ -55,9 +55,18 @@ class LateUsageEvent:
     subject_name: str
     actor_name: str
 
-    def is_missing_in(self, month: Month, zone: ZoneInfo) -> bool:
-        """Whether the month did not include it: from its real month until it was recorded."""
-        return Month.of(self.effective_at, zone) <= month < Month.of(self.counted_at, zone)
+    def is_missing_in(self, month: Month, zone: ZoneInfo, *, through_event: int) -> bool:
+        """Whether the frozen month did not include it: it happened until then, reported later.
+
+        `through_event` is the last event that the month includes (`frozen_through`).
+        """
+        return Month.of(self.effective_at, zone) <= month and self.event_id > through_event
+
+
+def frozen_through(month: Month) -> int | None:
+    """The last event that a frozen month includes, 0 for none; None while the month is open."""
+    frozen = FrozenMonth.objects.filter(month__gte=month.first_day).order_by("month").first()
+    return None if frozen is None else frozen.last_event_id or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +128,14 @@ def missing_usage(
 ) -> MissingUsage | None:
     """The late events that an organization's month did not include; None when there are none.
 
-    One statement when there are none, two otherwise.
+    One statement without late events, up to three otherwise.
     """
+    events = late_usage_events(organization_id=organization_id, metric=metric)
+    through = frozen_through(month) if events else None
+    if through is None:
+        return None
     changes = tuple(
-        change
-        for change in late_usage_events(organization_id=organization_id, metric=metric)
-        if change.is_missing_in(month, zone)
+        event for event in events if event.is_missing_in(month, zone, through_event=through)
     )
     if not changes:
         return None
@@ -137,7 +148,7 @@ def missing_usage(
 
 
 def restated_months() -> list[RestatedMonth]:
-    """Recompute every month affected by late usage events, open or closed, at their real instants.
+    """Recompute each frozen month that misses an event, with all events at their real instants.
 
     One statement over the events of the affected organizations; ordered by month.
     """

@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Max
 
 from core.metrics import COUNTED
 from core.months import Month
 from core.schema import require_provider_schema
 from tenants.models import MeteringPolicy
+from usage.models import FrozenMonth, UsageEvent
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
         if policy.closed_through is not None and policy.closed_through >= end:
             return policy.closed_through
         cursor.execute(FILL_MONTH, {"month": month.first_day, "metrics": list(COUNTED)})
+        last_event = UsageEvent.objects.aggregate(last=Max("pk"))["last"]
+        FrozenMonth.objects.create(month=month.first_day, last_event_id=last_event)
     policy.closed_through = end
     policy.save(update_fields=["closed_through"])
     return end

@@ -19,19 +19,19 @@ from core.schema import require_provider_schema
 
 # The database assigns instants to months (docs/decisions/0004).
 EVENTS = """
-    SELECT e.organization_id, e.metric, e.id, e.delta, {at},
-           date_trunc('month', {at} AT TIME ZONE p.billing_time_zone)::date,
-           coalesce({at} < c.counted_from, false), e.subject_name, e.actor_name
-    FROM usage_usageevent e
+    SELECT e.organization_id, e.metric, e.id, e.delta, e.at,
+           date_trunc('month', e.at AT TIME ZONE p.billing_time_zone)::date,
+           coalesce(e.at < c.counted_from, false), e.subject_name, e.actor_name
+    FROM (
+        SELECT id, organization_id, metric, delta, coalesce(effective_at, at) AS at,
+               subject_name, actor_name
+        FROM usage_usageevent WHERE id <= coalesce(%(through)s, id)
+    ) e
     JOIN tenants_meteringpolicy p ON p.id = 1
     LEFT JOIN usage_month_counted_from c
-        ON c.month = date_trunc('month', {at} AT TIME ZONE p.billing_time_zone)::date
-    WHERE e.id <= coalesce(%(through)s, e.id)
-    ORDER BY e.organization_id, e.metric, {order}
+        ON c.month = date_trunc('month', e.at AT TIME ZONE p.billing_time_zone)::date
+    ORDER BY e.organization_id, e.metric, e.at, e.id
 """
-BY_RECORDING = EVENTS.format(at="e.at", order="e.id")
-_REAL_INSTANT = "coalesce(e.effective_at, e.at)"
-BY_REAL_INSTANT = EVENTS.format(at=_REAL_INSTANT, order=f"{_REAL_INSTANT}, e.id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,16 @@ class ReplayedMonth:
 
 
 def replay_month(
-    *, month: Month, through_event: int | None = None, with_late_usage: bool = False
+    *, month: Month, through_event: int | None = None
 ) -> dict[tuple[int, Metric], ReplayedMonth]:
     """The replayed month of each organization and metric that ever had an event.
 
-    Reads the events up to `through_event`, or all. Late usage counts in the month that recorded it,
-    or, `with_late_usage`, at its real instant. A month in which a billed period begins is counted
-    from that instant on.
+    Reads the events up to `through_event`, or all, each at its real instant. A month in which a
+    billed period begins is counted from that instant on.
     """
     require_provider_schema()
     with connection.cursor() as cursor:
-        cursor.execute(
-            BY_REAL_INSTANT if with_late_usage else BY_RECORDING, {"through": through_event}
-        )
+        cursor.execute(EVENTS, {"through": through_event})
         return {
             (organization_id, Metric(metric)): _replayed(
                 organization_id, Metric(metric), events, month.first_day

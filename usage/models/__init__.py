@@ -4,7 +4,7 @@ from usage.models.active_users import ActiveMonth, ActiveUser, LateActivity
 from usage.models.cap_drafts import DraftCap
 from usage.models.forecast import ForecastTrial
 from usage.models.ledger import OrganizationCounter, UsageEvent
-from usage.models.months import DailySnapshot, MonthlyUsage, SnapshotRun
+from usage.models.months import DailySnapshot, FrozenMonth, MonthlyUsage, SnapshotRun
 
 __all__ = [
     "ActiveMonth",
@@ -12,6 +12,7 @@ __all__ = [
     "DailySnapshot",
     "DraftCap",
     "ForecastTrial",
+    "FrozenMonth",
     "LateActivity",
     "MonthlyUsage",
     "OrganizationCounter",

@@ -34,8 +34,8 @@ class UsageEvent(models.Model):
     """The addition (+1) or removal (-1) of one user or device. Append-only; the source of truth.
 
     Events of an organization and metric are ordered by `id`, and `at` never decreases in this
-    order. `effective_at` is the real instant, set only when it is in an earlier month than `at`:
-    usage reported late.
+    order. `effective_at` is the real instant, set only where it is earlier than `at`: the report
+    came out of order, or after its month was closed.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)

@@ -38,6 +38,20 @@ class MonthlyUsage(models.Model):
         return f"{self.organization_id} {self.metric} {self.month:%Y-%m}: {self.high_water_mark}"
 
 
+class FrozenMonth(models.Model):
+    """A month (its first day) through which the ledger was frozen, and the last event until then.
+
+    It tells which events a closed month included: those up to `last_event_id` of the first row at
+    or after it. Later ones with an earlier real instant were reported late.
+    """
+
+    month = models.DateField(primary_key=True)
+    last_event_id = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} through event {self.last_event_id}"
+
+
 class DailySnapshot(models.Model):
     """An organization's counts at the end of a local day, and the month's high-water marks so far.
 

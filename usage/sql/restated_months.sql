@@ -1,16 +1,19 @@
--- Recomputes the months affected by late usage events: of each organization and metric, from the real
--- month of a late event up to the month that recorded it, with every event at its real instant. An event
+-- Recomputes the frozen months that miss an event: of each organization and metric, every frozen month
+-- since the event's real month whose freeze had not seen it, with every event at its real instant. An event
 -- before the instant from which its month is counted lies, as a "month", on the day before that month.
 WITH late AS MATERIALIZED (
-    SELECT e.organization_id, e.metric,
-           date_trunc('month', e.effective_at AT TIME ZONE p.billing_time_zone) AS first,
-           date_trunc('month', e.at AT TIME ZONE p.billing_time_zone) AS counted
+    SELECT e.organization_id, e.metric, e.id,
+           date_trunc('month', e.effective_at AT TIME ZONE p.billing_time_zone) AS first
     FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
     WHERE e.effective_at IS NOT NULL
 ), affected AS (
     SELECT DISTINCT l.organization_id, l.metric, m.month::date AS month
     FROM late l
-    CROSS JOIN LATERAL generate_series(l.first, l.counted - interval '1 day', '1 month') m (month)
+    CROSS JOIN LATERAL generate_series(
+        l.first, (SELECT max(f.month) FROM usage_frozenmonth f), '1 month') m (month)
+    WHERE l.id > coalesce((
+        SELECT coalesce(f.last_event_id, 0) FROM usage_frozenmonth f WHERE f.month >= m.month
+        ORDER BY f.month LIMIT 1), 0)
 ), events AS MATERIALIZED (
     SELECT e.id, e.organization_id, e.metric, e.subject_name, e.actor_name,
            coalesce(e.effective_at, e.at) AS at,

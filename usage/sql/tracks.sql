@@ -22,6 +22,8 @@ WITH chosen AS MATERIALIZED (
            (array_agg(before ORDER BY age DESC))[1] AS opening,
            (array_agg(level ORDER BY age))[1] AS present
     FROM days GROUP BY 1, 2
+), late AS MATERIALIZED (
+    SELECT DISTINCT organization_id, metric FROM usage_usageevent WHERE effective_at IS NOT NULL
 ), month_peaks AS (
     SELECT e.organization_id, e.metric, max(greatest(e.count_after, e.count_after - e.delta)) AS peak
     FROM usage_usageevent e
@@ -30,6 +32,23 @@ WITH chosen AS MATERIALIZED (
              WHERE c.month = %(month)s AND c.counted_from <= %(at)s), %(month_start)s)
         AND e.at <= %(at)s AND e.metric = ANY (%(metrics)s)
         AND (%(only)s::bigint IS NULL OR e.organization_id = %(only)s)
+        AND (e.organization_id, e.metric) NOT IN (SELECT organization_id, metric FROM late)
+    GROUP BY 1, 2
+    UNION ALL
+    -- Reported out of order or late: counted again at the real instants.
+    SELECT organization_id, metric, max(greatest(level, level - delta)) AS peak
+    FROM (
+        SELECT e.organization_id, e.metric, e.delta, coalesce(e.effective_at, e.at) AS at,
+               sum(e.delta) OVER (PARTITION BY e.organization_id, e.metric
+                                  ORDER BY coalesce(e.effective_at, e.at), e.id) AS level
+        FROM usage_usageevent e
+        WHERE (e.organization_id, e.metric) IN (SELECT organization_id, metric FROM late)
+            AND e.at <= %(at)s AND e.metric = ANY (%(metrics)s)
+            AND (%(only)s::bigint IS NULL OR e.organization_id = %(only)s)
+    ) again
+    WHERE at >= coalesce(
+            (SELECT c.counted_from FROM usage_month_counted_from c
+             WHERE c.month = %(month)s AND c.counted_from <= %(at)s), %(month_start)s)
     GROUP BY 1, 2
 )
 SELECT o.id, o.name, o.user_cap, o.is_removed, m.metric,

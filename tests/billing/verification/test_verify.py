@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from billing.corrections.reissue import reissue, terms_as_issued
+from billing.corrections.voids_and_write_offs import void_invoice
 from billing.documents.fingerprint import fingerprint
 from billing.documents.store import render_documents, rendered
 from billing.invoicing.month_close import close_month
@@ -236,7 +237,7 @@ def test_a_missing_invoice_is_a_difference(closed):
 def test_voided_and_reissued_invoices_have_no_difference(committed):
     closed = committed
     invoice = Invoice.objects.filter(month="2026-11-01").latest("pk")
-    Invoice.objects.filter(pk=invoice.pk).update(voided_at=DECEMBER, void_reason="wrong address")
+    void_invoice(invoice_id=invoice.pk, reason="wrong address", actor=BILL, now=DECEMBER)
     assert texts(verify(closed, OCTOBER.next)) == []
 
     invoice.refresh_from_db()
@@ -288,3 +289,33 @@ def test_the_command_refuses_invalid_arguments(scenario, options, message):
     }
     with pytest.raises(CommandError, match=message):
         call_command("verify_month", **options, stdout=StringIO())
+
+
+# A column, and another value of its kind.
+OTHER_VALUES = {
+    "CharField": "'x'",
+    "DateField": "'2001-01-01'",
+    "DateTimeField": "'2001-01-01 00:00Z'",
+    "JSONField": """'{"x": 1}'""",
+    "BigIntegerField": "77",
+    "DecimalField": "0.5",
+    "OneToOneField": "(SELECT max(id) FROM billing_invoice)",
+}
+
+
+@pytest.mark.parametrize(
+    "column", [field.attname for field in Invoice._meta.concrete_fields if not field.primary_key]
+)
+def test_every_changed_column_of_an_invoice_is_a_difference(closed, column):
+    assert texts(verify(closed)) == []
+    field = next(each for each in Invoice._meta.concrete_fields if each.attname == column)
+    value = OTHER_VALUES[field.get_internal_type()]
+    also = ", subtotal_minor = subtotal_minor + tax_minor - 77" if column == "tax_minor" else ""
+    also = ", total_minor = 77 + tax_minor" if column == "subtotal_minor" else also
+    also = ", subtotal_minor = 77 - tax_minor" if column == "total_minor" else also
+
+    changed = f"{column} = {value}{also}"
+    tamper(f"UPDATE billing_invoice SET {changed} WHERE month = '2026-10-01'", "billing_invoice")  # noqa: S608 - columns of the model
+
+    found = texts(verify(closed)) + texts(verify(closed, OCTOBER.next))
+    assert found

@@ -8,7 +8,7 @@ from django.db.models import Q
 from core.metrics import Metric
 from core.months import Month
 from core.schema import provider_schema
-from tests.usage.counting import add, add_devices, at, remove, set_policy
+from tests.usage.counting import add, add_devices, at, months_of, remove, set_policy
 from usage.ledger.late_usage import late_usage_events, missing_usage, restated_months
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.replay import replay_month
@@ -22,7 +22,7 @@ def claims():
     return list(UsageEvent.objects.order_by("id").values_list("at", "effective_at"))
 
 
-def test_a_claim_is_kept_only_of_an_earlier_month(acme):
+def test_a_claim_is_kept_of_each_report_out_of_order(acme):
     add(acme, at("2026-10-10"))
     add(acme, at("2026-10-05"))
     freeze_month(month=OCTOBER, zone=UTC)
@@ -32,7 +32,7 @@ def test_a_claim_is_kept_only_of_an_earlier_month(acme):
 
     assert claims() == [
         (at("2026-10-10"), None),
-        (at("2026-10-10"), None),
+        (at("2026-10-10"), at("2026-10-05")),
         (at("2026-11-01"), at("2026-10-31 23:59")),
         (at("2026-11-01"), None),
         (at("2026-11-01"), at("2026-09-09")),
@@ -41,13 +41,46 @@ def test_a_claim_is_kept_only_of_an_earlier_month(acme):
     assert verify_ledger() == []
 
 
-def test_the_month_is_that_of_the_billing_zone(acme):
-    set_policy(billing_time_zone="Pacific/Kiritimati")
-    add(acme, at("2026-10-31 11:00"))
-    add(acme, at("2026-10-31 10:30"))
-    add(acme, at("2026-10-31 09:59"))
+def test_an_open_month_has_the_peak_of_the_real_instants(acme):
+    """One is there from the 2nd to the 6th, another from the 11th on: never more than one."""
+    (first,) = add(acme, at("2026-10-02"))
+    add(acme, at("2026-10-11"))
+    remove([first], at("2026-10-06"))
 
-    assert [claim for _, claim in claims()] == [None, None, at("2026-10-31 09:59")]
+    assert months_of(acme)["2026-10"] == (0, 1, at("2026-10-02"))
+    assert verify_ledger() == []
+
+
+def test_a_stay_reported_late_raises_the_peak_of_an_open_month(acme):
+    """Two at once from the 6th to the 21st, reported in another order."""
+    (first,) = add(acme, at("2026-10-01"))
+    remove([first], at("2026-10-21"))
+    assert months_of(acme)["2026-10"] == (0, 1, at("2026-10-01"))
+
+    add(acme, at("2026-10-06"))
+
+    assert months_of(acme)["2026-10"] == (0, 2, at("2026-10-06"))
+    assert verify_ledger() == []
+
+
+def test_a_removal_reported_late_lowers_the_open_month(acme):
+    users = add(acme, *[at("2026-09-05")] * 5)
+    freeze_month(month=Month(2026, 9), zone=UTC)
+    remove(users[:2], at("2026-09-20"))
+
+    assert months_of(acme)["2026-09"][:2] == (0, 5)
+    assert months_of(acme)["2026-10"] == (3, 3, None)
+    assert corrected() == {("2026-09", "users"): (5, at("2026-09-05"))}
+    assert verify_ledger() == []
+
+
+def test_the_order_of_real_instants_is_that_of_the_billing_zone(acme):
+    set_policy(billing_time_zone="Pacific/Kiritimati")
+    (user,) = add(acme, at("2026-10-31 09:00"))
+    add(acme, at("2026-10-31 11:00"))
+    remove([user], at("2026-10-31 09:30"))
+
+    assert {month: row[1] for month, row in months_of(acme).items()} == {"2026-10": 1, "2026-11": 1}
 
 
 def test_a_removal_never_precedes_the_addition(acme):
@@ -110,9 +143,7 @@ def test_the_naive_replay_says_the_same(october):
     remove(users, at("2026-10-28"))
 
     for each in restated_months():
-        naive = replay_month(month=each.month, with_late_usage=True)[
-            each.organization_id, each.metric
-        ]
+        naive = replay_month(month=each.month)[each.organization_id, each.metric]
         assert (naive.high_water_mark, naive.peak_event_id, naive.peak_at) == (
             each.high_water_mark,
             each.peak_event_id,
