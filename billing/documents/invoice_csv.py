@@ -56,7 +56,9 @@ def _rows(invoice: Invoice, lines: Iterable[InvoiceLine]) -> Iterator[tuple[obje
         yield (
             *(number, month, position, line.kind, line.description),
             *(_or_empty(line.organization_id), line.organization_name, line.metric),
-            *(plain_decimal(line.quantity), plain_decimal(line.unit_price, decimals=2)),
+            # A number, not a text: the quantity of a credit is negative, and no formula.
+            Decimal(plain_decimal(line.quantity)),
+            plain_decimal(line.unit_price, decimals=2),
             *(plain_money(line.amount_minor, invoice.currency), invoice.currency),
             "" if line.peak_at is None else line.peak_at.astimezone(zone).isoformat(),
             *(_or_empty(line.peak_event_id), _or_empty(line.peak_count_before)),

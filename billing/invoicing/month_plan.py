@@ -55,6 +55,14 @@ class MonthPlan:
         return sum(line.amount_minor for line in self.adjustments)
 
     @property
+    def adjustments_by_kind(self) -> dict[InvoiceKind, int]:
+        """The lines of earlier months that each invoice carries, before tax."""
+        return {
+            draft.kind: sum(line.amount_minor for line in draft.lines if line.adjusted_month)
+            for draft in self.drafts
+        }
+
+    @property
     def overage_minor(self) -> int:
         """The total of the overage invoice, with tax; 0 without one."""
         return sum(draft.total_minor for draft in self.drafts if draft.kind is InvoiceKind.OVERAGE)

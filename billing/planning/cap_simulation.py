@@ -93,7 +93,7 @@ def exposure(
         elif past.organization_id in caps:
             unbounded += 1
         quantities.append(_quantity(terms, users, past.devices[-1]))
-    most = estimate(terms=terms, quantities=quantities, adjustments_minor=plan.adjustments_minor)
+    most = estimate(terms=terms, quantities=quantities, adjustments=plan.adjustments_by_kind)
     return Exposure(most.total_minor, unbounded, terms.currency)
 
 

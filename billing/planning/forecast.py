@@ -54,7 +54,7 @@ def bill_forecast(*, forecast: MonthForecast, plan: MonthPlan, terms: Terms) -> 
     The adjustments that the month carries are in each bill.
     """
     bills = [
-        estimate(terms=terms, quantities=ends, adjustments_minor=plan.adjustments_minor)
+        estimate(terms=terms, quantities=ends, adjustments=plan.adjustments_by_kind)
         for ends in forecast.ends
     ]
     bill = _forecast_of(forecast, terms, locked_in_minor=plan.total_minor, bills=bills)

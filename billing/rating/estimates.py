@@ -5,7 +5,7 @@ times, so equal quantities are rated once.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from billing.choices import InvoiceKind
@@ -21,19 +21,18 @@ class Estimate:
     overage_minor: int = 0
 
 
-def estimate(*, terms: Terms, quantities: Iterable[int], adjustments_minor: int = 0) -> Estimate:
+def estimate(
+    *, terms: Terms, quantities: Iterable[int], adjustments: Mapping[InvoiceKind, int] | None = None
+) -> Estimate:
     """The total of a month with these billed quantities, one for each organization.
 
-    `adjustments_minor` are the lines of earlier months, before tax. They are on the invoice that is
-    not the commitment's; an invoice that comes to nothing is not issued.
+    `adjustments` are the sums of earlier months' lines on each invoice, before tax. An invoice that
+    comes to nothing is not issued.
     """
+    late = adjustments or {}
     billed = list(quantities)
     totals = {
-        charge.kind: _total_minor(
-            terms,
-            charge.quantities,
-            0 if charge.kind is InvoiceKind.COMMITMENT else adjustments_minor,
-        )
+        charge.kind: _total_minor(terms, charge.quantities, late.get(charge.kind, 0))
         for charge in charges(terms=terms, quantities=billed)
     }
     return Estimate(

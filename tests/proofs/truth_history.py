@@ -14,7 +14,8 @@ from tests.proofs.truth_replay import Agreement, bounds
 
 YEAR, FIRST, MONTHS = 2025, 7, 4
 FIRST_MONTH = (YEAR, FIRST)
-LATE, MOVED, DEVICES, PACKS, TOGETHER = 0.0, 0.15, 0.3, 0.6, 0.0
+LATE, LEFT_LATE, MOVED, DEVICES = 0.3, 0.5, 0.15, 0.3
+PACKS, TOGETHER, EMPTIED = 0.6, 0.0, 0.2
 METRICS = ("users", "users", "devices", "greater", "mau")
 DELAYS = (timedelta(minutes=10), timedelta(hours=3), timedelta(days=5), timedelta(days=20))
 PRICES = ("11", "0.3333", "2.4", "9.99", "0.005", "7.125", "98.7654")
@@ -46,6 +47,8 @@ class History:
     # Packs of active users: when they are ordered, how many users for how many months.
     packs: list[tuple[datetime, int, int]] = field(default_factory=list)
     delays: dict[tuple[int, int], timedelta] = field(default_factory=dict)
+    # Everyone leaves in the first two months, so later invoices can carry no credit.
+    empties: bool = False
 
     @classmethod
     def random(cls, dice: random.Random, zone: ZoneInfo) -> "History":
@@ -75,6 +78,7 @@ class History:
         return ends + self.delays[month]
 
     def _fill(self) -> None:
+        self.empties = self.dice.random() < EMPTIED
         self.delays = {month: self.dice.choice(DELAYS) for month in self.months}
         if self.agreement.metric == "mau" and self.dice.random() < PACKS:
             for month in self.dice.sample(self.months, 2):
@@ -106,8 +110,11 @@ class History:
         metric = "devices" if self.dice.random() < DEVICES else "users"
         begins, _ = bounds(*self.months[0], self.zone)
         _, ends = bounds(*self.months[-1], self.zone)
+        if self.empties:
+            _, ends = bounds(*self.months[1], self.zone)
         came = self._instant(begins - timedelta(days=9), ends)
-        left = self._instant(came, ends) if self.dice.random() < 2 / 3 else None
+        leaves = self.empties or self.dice.random() < 2 / 3
+        left = self._instant(came, ends) if leaves else None
         came_at = self._report(subject, organization, metric, +1, came, not_before=came)
         if left is None or left <= came:
             return
@@ -127,7 +134,8 @@ class History:
         not_before: datetime,
     ) -> datetime:
         lag = timedelta(0)
-        if self.dice.random() < LATE and real >= bounds(*FIRST_MONTH, self.zone)[0]:
+        rate = LATE if delta > 0 else LEFT_LATE
+        if self.dice.random() < rate and real >= bounds(*FIRST_MONTH, self.zone)[0]:
             lag = timedelta(hours=self.dice.choice((1, 30, 200, 700, 1500)))
         at = max(real + lag, not_before)
         self.reports.append(Report(at, subject, organization, metric, delta, real))

@@ -8,6 +8,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -26,7 +27,7 @@ class Shown:
     quantities: dict[int, int] = field(default_factory=dict)
     amounts: dict[int, int] | None = None
     total_minor: int | None = None
-    adjustments: dict[int | None, int] | None = None
+    adjustments: Counter[int | None] | None = None
 
 
 def text_of(month: Month) -> str:
@@ -60,7 +61,7 @@ def of_rows(month: Month, metrics: Iterable[str]) -> Shown:
 
 def of_invoices(invoices: Iterable[Any]) -> Shown:
     """The lines of the month's invoices."""
-    shown = Shown("invoice", amounts={}, total_minor=0, adjustments={})
+    shown = Shown("invoice", amounts={}, total_minor=0, adjustments=Counter())
     for invoice in invoices:
         lines = invoice.lines.all()
         _put_lines(
@@ -77,7 +78,7 @@ def of_invoices(invoices: Iterable[Any]) -> Shown:
 
 def of_csv(invoices: Iterable[Any], currency: str) -> Shown:
     """The stored CSV documents of the month's invoices, without balances carried from others."""
-    shown = Shown("csv", amounts={}, total_minor=0, adjustments={})
+    shown = Shown("csv", amounts={}, total_minor=0, adjustments=Counter())
     for invoice in invoices:
         content = bytes(invoice.documents.get(format="csv").content)
         rows = [row for row in rows_of(content) if row["Kind"] != "carried"]
@@ -103,8 +104,7 @@ def _put_lines(shown: Shown, lines: Iterable[tuple[str, int | None, int, int, bo
     for kind, organization_id, quantity, minor, is_late in lines:
         if is_late:
             if minor:
-                late = shown.adjustments
-                late[organization_id] = late.get(organization_id, 0) + minor
+                shown.adjustments[organization_id] += minor
         elif organization_id is not None and kind in ("usage", "basis"):
             shown.quantities[organization_id] = quantity
             if kind == "usage":

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 DECIMALS = {"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
 STEPS = {"KWD": 10}
 MONTHS_A_YEAR = 12
+Month = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def bounds(year: int, month: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
     )
 
 
-def before(month: tuple[int, int]) -> tuple[int, int]:
+def before(month: Month) -> Month:
     """The month before."""
     carry, index = divmod(month[1] - 2, MONTHS_A_YEAR)
     return month[0] + carry, index + 1
@@ -85,14 +86,14 @@ class Replay:
     agreement: Agreement
     facts: list[Fact] = field(default_factory=list)
     # Active users that packs cover, by month.
-    prepaid: Counter[tuple[int, int]] = field(default_factory=Counter)
+    prepaid: Counter[Month] = field(default_factory=Counter)
 
     def known(self, at: datetime) -> list[Fact]:
         """The facts reported until an instant, in the order in which they happened."""
         reported = (fact for fact in self.facts if fact.reported_at <= at)
         return sorted(reported, key=lambda fact: fact.at)
 
-    def peak(self, organization: int, metric: str, month: tuple[int, int], at: datetime) -> int:
+    def peak(self, organization: int, metric: str, month: Month, at: datetime) -> int:
         """The most that an organization had at any instant of the month, as known at an instant.
 
         Of active users, how many were active in it.
@@ -114,7 +115,7 @@ class Replay:
         return most
 
     def quantities(
-        self, organizations: Iterable[int], month: tuple[int, int], at: datetime
+        self, organizations: Iterable[int], month: Month, at: datetime
     ) -> dict[int, int]:
         """The billed quantity of each organization that has one."""
         peaks = {
@@ -123,7 +124,7 @@ class Replay:
         }
         return {each: peak for each, peak in peaks.items() if peak}
 
-    def together(self, month: tuple[int, int], at: datetime) -> tuple[int, dict[int, int]]:
+    def together(self, month: Month, at: datetime) -> tuple[int, dict[int, int]]:
         """The most that all organizations had at one instant, and each one's part of it.
 
         What happens at one instant is one change: a move from one organization to another is none.
@@ -147,6 +148,25 @@ class Replay:
         return most, {each: part for each, part in parts.items() if part}
 
 
+@dataclass(frozen=True)
+class Adjustment:
+    """How much more, or less, of a closed month is billed; `organization` None: of all together."""
+
+    month: Month
+    organization: int | None
+    more: int
+    minor: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The totals of a month's invoices, what each adjusts, and the credits that none can carry."""
+
+    totals: dict[str, int]
+    placed: dict[str, list[Adjustment]]
+    waiting: list[Adjustment]
+
+
 @dataclass
 class Bills:
     """The bills of a provider, month after month: what each month's invoices come to."""
@@ -154,9 +174,9 @@ class Bills:
     replay: Replay
     organizations: Sequence[int]
     # What was billed of a closed month: by organization, or by None for all above a commitment.
-    billed: dict[tuple[int, int], dict[int | None, int]] = field(default_factory=dict)
+    billed: dict[Month, dict[int | None, int]] = field(default_factory=dict)
 
-    def quantities(self, month: tuple[int, int], at: datetime) -> dict[int | None, int]:
+    def quantities(self, month: Month, at: datetime) -> dict[int | None, int]:
         """What a month is charged for, as known at an instant."""
         agreement = self.replay.agreement
         own = self.replay.quantities(self.organizations, month, at)
@@ -168,46 +188,60 @@ class Bills:
             together, _ = self.replay.together(month, at)
         return {None: max(0, together - covered)}
 
-    def adjustments(self, at: datetime) -> dict[tuple[int, int], dict[int | None, int]]:
-        """The difference of each closed month to what was billed of it; months without left out."""
-        found = {}
-        for month, billed in self.billed.items():
-            now = self.quantities(month, at)
-            differences = {
-                each: now.get(each, 0) - billed.get(each, 0) for each in now.keys() | billed.keys()
-            }
-            if any(differences.values()):
-                found[month] = {each: more for each, more in differences.items() if more}
+    def adjustments(self, month: Month, at: datetime) -> list[Adjustment]:
+        """The difference of each closed month to what was billed of it, by month and organization.
+
+        The earliest open month after a closed one carries it.
+        """
+        if before(month) not in self.billed:
+            return []
+        found = []
+        for closed, billed in sorted(self.billed.items()):
+            now = self.quantities(closed, at)
+            for each in sorted(now.keys() | billed.keys(), key=lambda pk: pk or 0):
+                more = now.get(each, 0) - billed.get(each, 0)
+                if more:
+                    minor = self.replay.agreement.minor(more)
+                    found.append(Adjustment(closed, each, more, minor))
         return found
 
-    def totals(self, month: tuple[int, int], at: datetime) -> dict[str, int]:
-        """The total of each invoice of a month by its kind, with the adjustments of closed ones.
+    def plan(self, month: Month, at: datetime) -> Plan:
+        """The invoices of a month, as known at an instant.
 
-        The earliest open month after a closed one carries its adjustments.
+        Charges of earlier months are on the invoice of usage or overage. A credit is too, or on the
+        commitment's, while the subtotal stays above 0; else a credit note follows.
         """
         agreement = self.replay.agreement
-        late = 0
-        if not self.billed or before(month) in self.billed:
-            late = sum(
-                agreement.minor(more)
-                for each in self.adjustments(at).values()
-                for more in each.values()
-            )
-        usage = sum(agreement.minor(each) for each in self.quantities(month, at).values()) + late
-        kind = "usage" if agreement.committed is None else "overage"
-        subtotals = {kind: usage}
+        usage = sum(agreement.minor(each) for each in self.quantities(month, at).values())
+        kinds = {"usage": usage}
         if agreement.committed is not None:
-            subtotals["commitment"] = agreement.minor(agreement.committed)
-        totals = {each: sub + agreement.tax(sub) for each, sub in subtotals.items()}
-        return {each: total for each, total in totals.items() if total > 0}
+            kinds = {"overage": usage, "commitment": agreement.minor(agreement.committed)}
+        placed: dict[str, list[Adjustment]] = defaultdict(list)
+        waiting = []
+        adjustments = self.adjustments(month, at)
+        for each in sorted(adjustments, key=lambda one: one.minor < 0):
+            able = [kind for kind, sub in kinds.items() if sub + each.minor > 0]
+            if each.minor >= 0:
+                able = [next(iter(kinds))]
+            if able:
+                placed[able[0]].append(each)
+                kinds[able[0]] += each.minor
+            else:
+                waiting.append(each)
+        totals = {kind: sub + agreement.tax(sub) for kind, sub in kinds.items()}
+        totals = {kind: total for kind, total in totals.items() if total > 0}
+        return Plan(totals, {kind: placed[kind] for kind in totals}, waiting)
 
-    def close(self, month: tuple[int, int], at: datetime) -> None:
-        """Bill a month: everything known is billed now."""
-        self.before = {closed: dict(billed) for closed, billed in self.billed.items()}
-        for adjusted in self.adjustments(at):
-            self.billed[adjusted] = self.quantities(adjusted, at)
+    def close(self, month: Month, at: datetime) -> Plan:
+        """Bill a month as planned."""
+        planned = self.plan(month, at)
+        for adjustments in planned.placed.values():
+            self.bill(adjustments)
         self.billed[month] = self.quantities(month, at)
+        return planned
 
-    def give_back(self) -> None:
-        """The invoice of the last close is void: what it adjusted was not billed."""
-        self.billed.update(self.before)
+    def bill(self, adjustments: Iterable[Adjustment], *, times: int = 1) -> None:
+        """These adjustments are on an invoice or credit note, or with -1 no longer: it is void."""
+        for each in adjustments:
+            of_month = self.billed[each.month]
+            of_month[each.organization] = of_month.get(each.organization, 0) + times * each.more

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.proofs import truth_places as places
 from tests.proofs.truth_history import History, Report
-from tests.proofs.truth_replay import Bills, Fact, Replay, bounds
+from tests.proofs.truth_replay import Adjustment, Bills, Fact, Plan, Replay, bounds
 
 Month = tuple[int, int]
 LONG_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -29,6 +29,14 @@ def rolled_back() -> Iterator[None]:
     with block:
         yield
         transaction.set_rollback(True)
+
+
+def _adjusted(planned: Plan) -> Counter[int | None]:
+    """The amounts of the adjustments on a month's invoices, by organization."""
+    amounts: Counter[int | None] = Counter()
+    for each in (each for adjustments in planned.placed.values() for each in adjustments):
+        amounts[each.organization] += each.minor
+    return amounts
 
 
 @dataclass
@@ -175,7 +183,8 @@ class Stage:
         from core.months import Month as BillingMonth
 
         currency = self.history.agreement.currency
-        totals = self.bills.totals(month, at)
+        planned = self.bills.plan(month, at)
+        totals = planned.totals
         with self._requests(at):
             previewed = places.of_preview(self.client, month, currency)
         close_month(provider=self.provider, month=BillingMonth(*month), now=at)
@@ -198,8 +207,12 @@ class Stage:
         charged.total_minor = (charged.total_minor or 0) - self.orders[month]
         self._compare_billed(month, at, [*billed, charged], sum(totals.values()))
         for shown in billed[:2]:
-            self._equal(month, f"{shown.place} adjustments", self._adjusted(at), shown.adjustments)
-        self.bills.close(month, at)
+            self._equal(month, f"{shown.place} adjustments", _adjusted(planned), shown.adjustments)
+        self.planned = self.bills.close(month, at)
+        self._credit(planned, at)
+        adjusted = [each for placed in planned.placed.values() for each in placed]
+        self.counts["adjustments"] += len(adjusted)
+        self.counts["credits"] += sum(each.minor < 0 for each in adjusted)
         self.counts["months"] += 1
         self.counts["invoices"] += len(invoices)
 
@@ -228,13 +241,30 @@ class Stage:
             places.of_active_rows(month) if metrics == ("mau",) else places.of_rows(month, metrics)
         )
 
-    def _adjusted(self, at: datetime) -> dict[int | None, int]:
-        """The amounts of all adjustments by organization."""
-        amounts: Counter[int | None] = Counter()
-        for each in self.bills.adjustments(at).values():
-            for organization, more in each.items():
-                amounts[organization] += self.history.agreement.minor(more)
-        return {each: minor for each, minor in amounts.items() if minor}
+    def _credit(self, planned: Plan, at: datetime) -> None:
+        """Credit notes for what no invoice can carry; a refused one is known to operations."""
+        from billing.corrections.late_credits import credit_late_usage
+        from core.months import Month as BillingMonth
+        from core.operations.models import OperationsAlert
+
+        months = sorted({each.month for each in planned.waiting})
+        notes = credit_late_usage(months=[BillingMonth(*month) for month in months], now=at)
+        left = list(planned.waiting)
+        for line in (line for note in notes for line in note.lines.all()):
+            of_month = (line.adjusted_month.year, line.adjusted_month.month)
+            credited = Adjustment(
+                of_month, line.organization_id, -line.quantity, -line.amount_minor
+            )
+            self._equal(of_month, "credit note", True, credited in left)
+            if credited in left:
+                left.remove(credited)
+                self.bills.bill([credited])
+            self.counts["credit notes"] += 1
+        for each in left:
+            key = places.text_of(each.month)
+            is_known = OperationsAlert.objects.filter(key=key, settled_at=None).exists()
+            self._equal(each.month, "refused credit is an alert", True, is_known)
+            self.counts["refused credits"] += 1
 
     def _compare_counted(self, month: Month, at: datetime, counted: list[places.Shown]) -> None:
         own = self.bills.replay.quantities(self.ids, month, at)
@@ -261,7 +291,7 @@ class Stage:
 
     def _compare_bill_so_far(self, month: Month, at: datetime) -> None:
         """Each place that shows the running month's bill, and the packs ordered in it."""
-        expected = sum(self.bills.totals(month, at).values())
+        expected = sum(self.bills.plan(month, at).totals.values())
         with self._requests(at):
             shown = places.bills_so_far(self.client, month, self.history.agreement.currency)
         for place, total in shown.items():
@@ -285,7 +315,7 @@ class Stage:
                 again = reissue(invoice_id=invoice.pk, corrected=terms, actor=SYSTEM_ACTOR, now=at)
                 self._equal(month, "reissued", invoice.total_minor, again.total_minor)
             else:
-                self.bills.give_back()
+                self.bills.bill(self.planned.placed[invoice.kind], times=-1)
         total_minor = sum(invoice.total_minor for invoice in self._invoices(month))
         with self._requests(at):
             _, charged = places.of_statement(self.client, month, self.history.agreement.currency)

@@ -256,6 +256,14 @@ def test_a_name_is_not_a_formula_in_the_csv(in_north: Provider, name: str) -> No
         assert row[column][0] not in "=+-@\t\r＝"
 
 
+def test_the_quantity_of_a_credit_is_a_number_in_the_csv(in_north: Provider) -> None:
+    invoice = issued(count=1, names=())
+    invoice.lines.update(kind="adjustment", quantity=-2, amount_minor=-600)
+    store.render_documents(invoice=invoice, now=NOW)
+    row = rows_of(store.document(invoice=invoice, format="csv").content)[0]
+    assert (row["Quantity"], row["Amount"]) == ("-2", "-6.00")
+
+
 def test_the_csv_has_names_of_every_script_in_full(in_north: Provider) -> None:
     invoice = issued(count=1, names=())
     name = 'Müller, "株式会社" ' + "x" * 150

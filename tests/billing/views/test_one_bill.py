@@ -18,17 +18,27 @@ OCTOBER = Month(2026, 10)
 TODAY = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("kind", ["pay_as_you_go", "committed"])
-@pytest.mark.parametrize("is_late", [False, True])
-def test_one_question_has_one_answer(scenario: Any, people: Any, kind: str, is_late: bool) -> None:
-    """Bill so far, next invoice, forecast, caps and statement; with an adjustment and without."""
-    committed = 4 if kind == "committed" else None
+@pytest.mark.parametrize("committed", [None, 4, 7])
+@pytest.mark.parametrize("reported", ["", "added", "removed"])
+def test_one_question_has_one_answer(
+    scenario: Any, people: Any, committed: int | None, reported: str
+) -> None:
+    """Bill so far, next invoice, forecast, caps and statement; with an adjustment and without.
+
+    A credit is on the invoice of the commitment where there is no overage, as with 7 of 7.
+    """
+    kind = "pay_as_you_go" if committed is None else "committed"
     scenario.contract(kind=kind, unit_price=Decimal("2.3333"), committed_quantity=committed)
     BillingProfile.objects.create(legal_name="N", country="DE", tax_name="VAT", tax_rate=19)
     acme = scenario.organization(users=3, name="Acme")
     scenario.organization(users=5, name="Bolt")
-    if is_late:
+    if reported:
         close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
+    if reported == "removed":
+        first = ManagedUser.objects.get(email="user0@acme.example")
+        gone_at = datetime(2026, 10, 5, 9, 0, 30, tzinfo=UTC)
+        ManagedUser.objects.filter(pk=first.pk).update(removed_at=gone_at)
+    if reported == "added":
         ManagedUser.objects.create(
             organization=acme,
             email="late@acme.example",
@@ -56,4 +66,4 @@ def test_one_question_has_one_answer(scenario: Any, people: Any, kind: str, is_l
     assert statement["statement"].charges.total_minor == so_far
     assert caps["exposure_now"].total_minor == so_far
     lines = preview["preview"].adjustments
-    assert bool(lines) is is_late
+    assert bool(lines) is bool(reported)
