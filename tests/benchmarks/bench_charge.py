@@ -30,6 +30,7 @@ from core.actors import SYSTEM_ACTOR
 from core.outbox.delivery import NewMessage, batch_wakeups, enqueue_all
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
+from tenants.models import MeteringPolicy
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 from tests.sandbox_fixtures import StripeStandIn, start_stripe_stand_in
@@ -77,6 +78,7 @@ def run(*, full: bool) -> list[Result]:
 def _provider(number: int) -> Provider:
     provider = open_provider(canary=f"H{number}", prefix=f"H{number}")
     with provider_schema(provider):
+        MeteringPolicy.objects.update(free_user_limit=None)
         Contract.objects.create(
             kind=ContractKind.PAY_AS_YOU_GO,
             package_id=1,

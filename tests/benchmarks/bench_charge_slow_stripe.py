@@ -69,7 +69,10 @@ def run(*, full: bool) -> list[Result]:
             stripe.calm()
             _wait(lambda: _paid(provider) == number, seconds=60 + 2 * number)
             charged = stripe.charges()
-            if (charged["succeeded"], charged["charges"]) != (number, number):
+            if (charged["succeeded"], charged["amount_charged"]) != (
+                number,
+                number * bench_charge.TOTAL,
+            ):
                 raise RuntimeError(f"Charged: {charged}")
     finally:
         process.terminate()
