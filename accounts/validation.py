@@ -6,15 +6,20 @@ from functools import cache
 from babel.core import get_global
 from django.core.exceptions import ValidationError
 
+# PostgreSQL reads these names as abbreviations with a fixed offset, without daylight saving, or not
+# at all: months would begin an hour apart there and in Python (docs/decisions/0004).
+_OTHERWISE_IN_POSTGRESQL = {"CET", "EET", "MET", "WET", "localtime"}
+
 
 @cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+def time_zone_names() -> frozenset[str]:
+    """The names of the IANA time zone database that PostgreSQL reads alike."""
+    return frozenset(zoneinfo.available_timezones() - _OTHERWISE_IN_POSTGRESQL)
 
 
 def time_zone_name(value: str) -> None:
-    """Refuse names that are not in the IANA time zone database. Raises ValidationError."""
-    if value not in _time_zones():
+    """Refuse names that are not in `time_zone_names`. Raises ValidationError."""
+    if value not in time_zone_names():
         raise ValidationError(
             "“%(name)s” is not a time zone. Use a name such as Europe/Berlin or UTC.",
             code="unknown_time_zone",

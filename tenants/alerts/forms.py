@@ -1,17 +1,17 @@
 """The form of an administrator's choice of mail about alerts."""
 
-import zoneinfo
 from functools import cache
 
 from django import forms
 
+from accounts.validation import time_zone_names
 from tenants.models import AlertMailPreference, Severity
 from tenants.models.alerts import LAST_HOUR
 
 
 @cache
 def _zones() -> list[tuple[str, str]]:
-    names = sorted(zoneinfo.available_timezones())
+    names = sorted(time_zone_names())
     return [(name, name.replace("_", " ")) for name in names]
 
 

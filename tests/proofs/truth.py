@@ -24,22 +24,6 @@ PROCESSES = 2
 CELLS = 20_000
 
 
-def zones() -> list[str]:
-    """The zones that a provider can have, in a fixed order."""
-    from django.core.exceptions import ValidationError
-
-    from accounts.validation import time_zone_name
-
-    usable = []
-    for name in sorted(zoneinfo.available_timezones()):
-        try:
-            time_zone_name(name)
-        except ValidationError:
-            continue
-        usable.append(name)
-    return usable
-
-
 def run_histories(arguments: tuple[int, int]) -> tuple[Counter[str], list[str]]:
     """Play histories with this seed until so many cells are compared; counts and differences."""
     import django
@@ -49,6 +33,7 @@ def run_histories(arguments: tuple[int, int]) -> tuple[Counter[str], list[str]]:
     from django.test.utils import setup_test_environment
 
     from accounts.roles import Role
+    from accounts.validation import time_zone_names
     from core.schema import provider_schema
     from tests.api_client import System
     from tests.personas import create_persona
@@ -69,7 +54,7 @@ def run_histories(arguments: tuple[int, int]) -> tuple[Counter[str], list[str]]:
         email=f"bill@{suffix}.example".lower(),
     )
     dice, counts, differences = random.Random(seed), Counter[str](), list[str]()
-    names = zones()
+    names = sorted(time_zone_names())
     try:
         with override_settings(API_REQUESTS_PER_MINUTE=10**9, MENU_CACHE_SECONDS=0):
             system = System.of(provider)
