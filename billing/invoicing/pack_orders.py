@@ -22,8 +22,12 @@ class OrderRefused(Exception):
     """The pack can't be ordered; nothing has changed. The message is shown to the user."""
 
 
+class NotOffered(OrderRefused):
+    """The pack is no longer offered."""
+
+
 class OfferChanged(OrderRefused):
-    """The offer differs from the confirmed one, or the pack is no longer offered."""
+    """The pack is still offered, but not as it was confirmed."""
 
 
 @dataclass
@@ -35,9 +39,14 @@ class AlreadyOrdered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The values that a user confirmed: pack, term, total with tax, and the previous order."""
+    """The values that a user confirmed: pack, months, total with tax, and the previous order.
+
+    `first` is the first month that the pack covers, such as "2026-10": an order after the end of
+    the month would cover others.
+    """
 
     quantity: int
+    first: str
     months: int
     total_minor: int
     follows: int
@@ -61,7 +70,11 @@ class Quote:
     def to_be_confirmed(self) -> Confirmed:
         """The values that the user has to confirm."""
         return Confirmed(
-            self.offer.quantity, self.offer.months, self.draft.total_minor, self.follows
+            quantity=self.offer.quantity,
+            first=str(self.first),
+            months=self.offer.months,
+            total_minor=self.draft.total_minor,
+            follows=self.follows,
         )
 
     @property
@@ -102,13 +115,13 @@ def ordering_contract(*, provider: Provider, now: datetime) -> Contract:
 
 
 def quote(*, provider: Provider, offer_id: int, now: datetime) -> Quote:
-    """Quote a pack ordered at `now`. Raises `OrderRefused` or `OfferChanged`."""
+    """Quote a pack ordered at `now`. Raises `OrderRefused` or `NotOffered`."""
     contract = ordering_contract(provider=provider, now=now)
     price = next(
         (each for each in offered(currency=contract.currency) if each.offer_id == offer_id), None
     )
     if price is None:
-        raise OfferChanged("This pack is no longer offered.")
+        raise NotOffered("This pack is no longer offered.")
     month = Month.of(now, provider.billing_zone())
     terms = terms_of(contract, BillingProfile.objects.current())
     return Quote(
@@ -151,7 +164,8 @@ def order_pack(
 
     The outbox then renders the documents and charges the card or mails the invoice. Raises
     `AlreadyOrdered` with the order if this confirmation was already used, `OfferChanged` if the
-    offer differs from the confirmed one, and `OrderRefused`.
+    offer or the months that it covers differ from the confirmed ones, `NotOffered` and
+    `OrderRefused`.
     """
     try:
         with transaction.atomic():
@@ -181,8 +195,15 @@ def _order(
     earlier = PackOrder.objects.filter(follows=confirmed.follows).first()
     if earlier is not None:
         raise AlreadyOrdered(earlier)
+    if confirmed.first != str(quoted.first):
+        raise OfferChanged(
+            f"{quoted.first.first_day:%B %Y} has begun since you looked, so the pack would cover "
+            "other months. Nothing was ordered. This is the offer now."
+        )
     if confirmed != quoted.to_be_confirmed:
-        raise OfferChanged("The offer changed since you looked. Look at it again.")
+        raise OfferChanged(
+            "The offer changed since you looked. Nothing was ordered. This is the offer now."
+        )
     offer = quoted.offer
     (invoice,) = issue_invoices(
         provider=provider,

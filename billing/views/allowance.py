@@ -1,12 +1,14 @@
 """The allowance of monthly active users: twelve months, past orders, and ordering a pack."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -46,6 +48,7 @@ class ConfirmationForm(forms.Form):
 
     offer = forms.IntegerField(min_value=1, max_value=_LARGEST)
     quantity = forms.IntegerField(min_value=1, max_value=_LARGEST)
+    first = forms.CharField(max_length=7)
     months = forms.IntegerField(min_value=1, max_value=_LARGEST)
     total_minor = forms.IntegerField(min_value=0, max_value=_LARGEST)
     follows = forms.IntegerField(min_value=0, max_value=_LARGEST)
@@ -131,7 +134,7 @@ def _order(request: PortalRequest) -> HttpResponse:
     form = ConfirmationForm(request.POST)
     try:
         if not form.is_valid():
-            raise OfferChanged("The confirmation was incomplete. Look at the offer again.")
+            raise OrderRefused("The confirmation was incomplete. Look at the offer again.")
         order = order_pack(
             provider=request.provider,
             offer_id=form.cleaned_data["offer"],
@@ -141,6 +144,10 @@ def _order(request: PortalRequest) -> HttpResponse:
         )
     except AlreadyOrdered as already:
         return _to_order(request, already.order, "was ordered already, once")
+    except OfferChanged as changed:
+        messages.error(request, str(changed))
+        query = urlencode({"offer": form.cleaned_data["offer"]})
+        return redirect(f"{reverse('pack_order')}?{query}")
     except OrderRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("allowance")

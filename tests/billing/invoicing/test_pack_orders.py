@@ -16,6 +16,7 @@ from billing.invoicing.pack_allowance import allowance_months
 from billing.invoicing.pack_orders import (
     AlreadyOrdered,
     Confirmed,
+    NotOffered,
     OfferChanged,
     OrderRefused,
     order_pack,
@@ -216,18 +217,36 @@ def test_two_orders_in_a_month_have_two_invoices_besides_the_months_own(scenario
 
 
 @pytest.mark.parametrize(
-    "changes", [{"quantity": 90}, {"months": 1}, {"is_offered": False}, {"price": "241.00"}]
+    ("changes", "refusal"),
+    [
+        ({"quantity": 90}, OfferChanged),
+        ({"months": 1}, OfferChanged),
+        ({"price": "241.00"}, OfferChanged),
+        ({"is_offered": False}, NotOffered),
+    ],
 )
-def test_a_changed_offer_must_be_confirmed_again(scenario, pack, changes):
+def test_a_changed_offer_must_be_confirmed_again(scenario, pack, changes, refusal):
     scenario.contract(invoice_agreement=True)
     confirmed = confirmation(scenario, pack)
     if "price" in changes:
         pack.prices.update(**changes)
     else:
         Offer.objects.filter(pk=pack.pk).update(**changes)
-    with pytest.raises(OfferChanged):
+    with pytest.raises(refusal):
         order(scenario, pack, confirmed)
     assert not Invoice.objects.exists()
+
+
+def test_a_pack_confirmed_before_midnight_and_sent_after_it_covers_no_other_month(scenario, pack):
+    scenario.contract(invoice_agreement=True)
+    before = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    after = datetime(2026, 12, 1, 0, 1, tzinfo=UTC)
+    confirmed = confirmation(scenario, pack, before)
+    with pytest.raises(OfferChanged) as refused:
+        order(scenario, pack, confirmed, after)
+    assert str(refused.value).startswith("December 2026 has begun since you looked")
+    assert not Invoice.objects.exists()
+    assert order(scenario, pack, now=after).starts_on == date(2026, 12, 1)
 
 
 def test_an_order_without_a_card_or_agreement_is_refused(scenario, pack):

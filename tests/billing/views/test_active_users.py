@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -126,7 +127,7 @@ def test_an_order_is_shown_confirmed_and_visible_at_once(
         "offer": pack.pk,
         **{
             name: getattr(shown.context["confirmed"], name)
-            for name in ("quantity", "months", "total_minor", "follows")
+            for name in ("quantity", "first", "months", "total_minor", "follows")
         },
     }
     for said in ("is ordered, and your allowance is up", "was ordered already, once"):
@@ -138,6 +139,19 @@ def test_an_order_is_shown_confirmed_and_visible_at_once(
         assert Invoice.objects.get().kind == InvoiceKind.ORDER
     assert "97 left this month" in olive.get(PAGE).text
     assert "NORTH-000001" in olive.get("/account/payments/").text
+
+
+def test_an_order_sent_after_midnight_of_the_months_end_shows_the_offer_of_the_new_month(
+    acme: Organization, people: Personas, pack: Offer, north: Provider
+) -> None:
+    shown = as_(people.olive).get(f"{ORDER}?offer={pack.pk}")
+    confirmed = asdict(shown.context["confirmed"])
+    with time_machine.travel(at("2026-04-01 00:01"), tick=False):
+        answer = as_(people.olive).post(ORDER, {"offer": pack.pk, **confirmed}, follow=True)
+    assert "April 2026 has begun since you looked" in answer.text
+    assert "April 2026 to March 2027" in answer.text
+    with provider_schema(north):
+        assert not PackOrder.objects.exists()
 
 
 @pytest.mark.parametrize("form", [{}, {"offer": "x"}, {"offer": "1", "quantity": "9" * 40}])

@@ -1,0 +1,32 @@
+-- Follows combined_levels.sql: the highest count of all organizations together, and the addition that
+-- reached it first; then the count of each organization at that instant. Without an addition the month
+-- began with it.
+, peak AS MATERIALIZED (
+    SELECT at, level FROM levels WHERE level > (SELECT level FROM carried_in)
+    ORDER BY level DESC, at LIMIT 1
+), made AS (
+    SELECT m.id FROM peak p
+    JOIN changes c ON c.at = p.at AND c.change > 0
+    JOIN moves m ON m.organization_id = c.organization_id AND m.metric = c.metric AND m.at = c.at
+        AND m.delta = 1 AND m.is_known
+    ORDER BY m.id DESC LIMIT 1
+), shares AS (
+    SELECT o.organization_id, coalesce(c.level, o.level) AS level,
+           coalesce(c.metric, CASE WHEN o.users >= o.devices OR o.devices IS NULL THEN 'users'
+                                   ELSE 'devices' END) AS metric
+    FROM opening o
+    LEFT JOIN LATERAL (
+        SELECT c.level, c.metric FROM changes c
+        WHERE c.organization_id = o.organization_id AND c.at <= (SELECT at FROM peak)
+        ORDER BY c.at DESC LIMIT 1
+    ) c ON true
+)
+SELECT NULL::bigint, NULL, NULL, coalesce((SELECT level FROM peak), carried_in.level)::integer,
+       carried_in.level::integer, (SELECT at FROM peak), e.id, e.organization_id,
+       coalesce(e.subject_name, ''), coalesce(e.actor_name, '')
+FROM carried_in LEFT JOIN usage_usageevent e ON e.id = (SELECT id FROM made)
+UNION ALL
+(SELECT s.organization_id, o.name, s.metric, s.level::integer, NULL, NULL, NULL, NULL, NULL, NULL
+ FROM shares s JOIN tenants_organization o ON o.id = s.organization_id
+ WHERE s.level > 0
+ ORDER BY lower(o.name), o.id)
