@@ -10,6 +10,13 @@ class ContractKind(TextChoices):
     COMMITTED = "committed", "Committed users"
 
 
+class CommitmentBasis(TextChoices):
+    """What a commitment is compared with, for users, devices and seats (docs/decisions/0029)."""
+
+    ALL_TOGETHER = "all_together", "The most of all organizations together at any instant"
+    SUM_OF_PEAKS = "sum_of_peaks", "The sum of each organization's own highest number"
+
+
 class InvoiceKind(TextChoices):
     """Why an invoice is issued. A month has one invoice of each kind, and any number of orders."""
 

@@ -5,7 +5,7 @@ from django.urls import include, path
 from accounts.policies import requires
 from accounts.roles import Permission
 from tenants.views.organization_scope import ScopedPage, own_pages, own_routes, provider_routes
-from usage.views import active_users, explain, history, organization, usage
+from usage.views import active_users, combined, explain, history, organization, usage
 
 VIEW = Permission.VIEW_USAGE
 
@@ -32,6 +32,16 @@ urlpatterns = [
     path("account/usage.csv", usage.usage_csv, name="usage_csv"),
     path("account/usage/history/", history.usage_history, name="usage_history"),
     path("account/usage/history.csv", history.usage_history_csv, name="usage_history_csv"),
+    path(
+        "account/usage/together/<str:month>/",
+        combined.combined_explanation,
+        name="combined_explanation",
+    ),
+    path(
+        "account/usage/together/<str:month>.csv",
+        combined.combined_explanation_csv,
+        name="combined_explanation_csv",
+    ),
     path("account/usage/<int:organization_id>/cap/", usage.cap_edit, name="cap_edit"),
     path("account/usage/<int:organization_id>/", include(provider_routes(explanations))),
     path(

@@ -53,6 +53,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
             "term",
             "unit_price",
             "committed_quantity",
+            "commitment_basis",
             "starts_on",
             "ends_on",
             "invoice_agreement",
@@ -136,6 +137,7 @@ class ContractAdmin(BillingAdmin):
         "term",
         "unit_price",
         "committed_quantity",
+        "commitment_basis",
         "starts_on",
         "ends_on",
     )

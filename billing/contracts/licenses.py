@@ -65,14 +65,26 @@ class Licenses:
         return CommitmentUsage.NEAR if is_near else CommitmentUsage.WITHIN
 
 
+def in_use(contract: Contract, month: Month) -> int:
+    """The sum of the organizations' current counts; of each its greatest metric that is billed.
+
+    For active users, those of the month.
+    """
+    metric = Metric(contract.metric)
+    if metric is Metric.ACTIVE_USERS:
+        active = ActiveMonth.objects.filter(month=month.first_day)
+        return active.aggregate(total=Sum("count"))["total"] or 0
+    counters = OrganizationCounter.objects.order_by().filter(metric__in=metric.counted)
+    each = counters.values("organization").annotate(quantity=Max("count"))
+    return each.aggregate(total=Sum("quantity"))["total"] or 0
+
+
 def licenses(*, month: Month) -> Licenses | None:
     """The commitment that bills the month and its use now; None without a commitment."""
     contract = Contract.objects.current(month)
     if contract is None or contract.committed_quantity is None:
         return None
-    return Licenses(
-        contract, committed=contract.committed_quantity, in_use=_in_use(contract, month)
-    )
+    return Licenses(contract, committed=contract.committed_quantity, in_use=in_use(contract, month))
 
 
 def has_commitment(now: datetime) -> bool:
@@ -91,17 +103,3 @@ def licenses_left(user: User) -> Licenses | None:
     if not user.may(Permission.VIEW_BILLING):
         return None
     return licenses(month=this_month(now=timezone.now()))
-
-
-def _in_use(contract: Contract, month: Month) -> int:
-    """The sum of the organizations' current counts; of each its greatest metric that is billed.
-
-    For active users, those of the month.
-    """
-    metric = Metric(contract.metric)
-    if metric is Metric.ACTIVE_USERS:
-        active = ActiveMonth.objects.filter(month=month.first_day)
-        return active.aggregate(total=Sum("count"))["total"] or 0
-    counters = OrganizationCounter.objects.order_by().filter(metric__in=metric.counted)
-    each = counters.values("organization").annotate(quantity=Max("count"))
-    return each.aggregate(total=Sum("quantity"))["total"] or 0

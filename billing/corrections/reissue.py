@@ -14,7 +14,11 @@ from billing.invoicing.issue import deliveries_of, issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, change_balance
-from billing.rating.billed_quantities import billed_quantities
+from billing.rating.billed_quantities import (
+    billed_quantities,
+    combined_billed,
+    combined_quantity,
+)
 from billing.rating.rate_month import InvoiceDraft, LineDraft, Peak, rate_month
 from billing.rating.terms import terms_of
 from core.actors import Actor
@@ -69,9 +73,11 @@ def draft_again(invoice: Invoice, corrected: Corrected) -> InvoiceDraft:
     contract, profile = _as_corrected(invoice, corrected)
     month = Month.of_day(invoice.month)
     terms = terms_of(contract, profile, month=month)
+    combined = combined_billed(month=month, terms=terms)
     drafts = rate_month(
         terms=terms,
         quantities=billed_quantities(month=month, metric=terms.metric),
+        combined=combined_quantity(combined) if combined else None,
         month_name=f"{month.first_day:%B %Y}",
         adjustments=[
             _copied(line)

@@ -74,11 +74,12 @@ def annex_line(
     )
 
 
-def annex_heading(columns: Columns) -> str:
-    """The headings of the columns, in the same cells."""
+def annex_heading(columns: Columns, *, is_combined: bool) -> str:
+    """The headings of the columns, in the same cells; `is_combined`: counts at one instant."""
     has_price = columns.unit_price > 0
     price, amount = ("Unit price", "Amount") if has_price else ("", "")
-    figures = _figures(columns, "HWM", price, amount, "Reached")
+    quantity, reached = ("Count", "Counted") if is_combined else ("HWM", "Reached")
+    figures = _figures(columns, quantity, price, amount, reached)
     return f"{'':{_POSITION}} {'Organization':<{columns.name}}{figures}By"
 
 

@@ -59,6 +59,7 @@ def contract_html(
         "unit": unit,
         "unit_price": unit_price,
         "is_committed": bool(committed),
+        "counts_together": contract.counts_together,
         "renews": contract.ends_on is None,
     }
     return render_to_string(

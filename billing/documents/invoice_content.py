@@ -80,6 +80,7 @@ class InvoiceContent:
     quantity_heading: str
     basis_heading: str
     has_marks: bool
+    is_combined: bool
     charges: tuple[Charge, ...]
     is_summary: bool
     basis: tuple[Charge, ...]
@@ -110,6 +111,7 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
     is_summary = len(charged) > LONGEST_TABLE
     has_annex = is_long and len(lines) <= LONGEST_ANNEX
     annexed = (charged if is_summary else basis) if has_annex else []
+    is_combined = any(line.is_combined_share for line in basis)
     has_links = len(annexed) <= LONGEST_LINKED_ANNEX
     columns = CHARGES if is_summary else SHARES
     currency = invoice.currency
@@ -124,14 +126,15 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
         facts=_facts(invoice, zone),
         package=printable(str(invoice.contract_summary.get("package_name", ""))),
         quantity_heading=_quantity_heading(invoice),
-        basis_heading=_basis_heading(invoice),
+        basis_heading=_basis_heading(invoice, is_combined=is_combined),
         has_marks=_has_marks(invoice, basis),
+        is_combined=is_combined,
         charges=tuple(_charges(charged, in_table, currency=currency)),
         is_summary=is_summary,
         basis=() if is_long else tuple(map(in_table, basis)),
-        annex_title=_annex_title(annexed, is_charged=is_summary),
+        annex_title=_annex_title(annexed, is_charged=is_summary, is_combined=is_combined),
         is_only_in_csv=is_long and not has_annex,
-        annex_heading=annex_heading(columns),
+        annex_heading=annex_heading(columns, is_combined=is_combined),
         has_links=has_links,
         annex=tuple(
             annex_line(
@@ -224,15 +227,17 @@ def _has_marks(invoice: Invoice, basis: list[InvoiceLine]) -> bool:
     return invoice.kind in (InvoiceKind.USAGE, InvoiceKind.OVERAGE) or bool(basis)
 
 
-def _basis_heading(invoice: Invoice) -> str:
+def _basis_heading(invoice: Invoice, *, is_combined: bool) -> str:
+    if is_combined:
+        return "Your organizations when all of them together had the most"
     if invoice.kind == InvoiceKind.COMMITMENT:
         return "What your organizations had of it"
     return "What the quantity is based on"
 
 
-def _annex_title(lines: list[InvoiceLine], *, is_charged: bool) -> str:
+def _annex_title(lines: list[InvoiceLine], *, is_charged: bool, is_combined: bool) -> str:
     if not lines:
         return ""
-    content = "charges" if is_charged else "high-water marks"
+    content = "counts" if is_combined else "charges" if is_charged else "high-water marks"
     organizations = {line.organization_id for line in lines}
     return f"Annex: {content} of {len(organizations):,} organizations"

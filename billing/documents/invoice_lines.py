@@ -77,14 +77,16 @@ def _metric_and_price(line: InvoiceLine) -> tuple[date, str, Decimal]:
 
 
 def peak_note(line: InvoiceLine, *, zone: ZoneInfo) -> str:
-    """When an organization's peak was reached and by whom; empty without an organization.
+    """When a peak was reached and by whom; empty for a line without one.
 
     It does not name the added user: the readers of an invoice need not know a client's staff.
     """
-    if line.organization_id is None:
+    if not line.has_peak:
         return ""
-    if line.peak_at is None:
+    if line.peak_at is None or (line.has_combined_peak and line.peak_event_id is None):
         return "Carried in from the month before and not passed"
+    if line.is_combined_share:
+        return f"Counted {instant_text(line.peak_at, zone)}"
     reached = f"Reached {instant_text(line.peak_at, zone)}"
     actor = printable(line.peak_actor_name, longest=_LONGEST_PERSON)
     return f"{reached} by {actor}" if actor else reached

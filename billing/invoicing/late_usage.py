@@ -14,13 +14,23 @@ from billing.choices import LineKind
 from billing.contracts.free_allowance import billed_contract
 from billing.formatting import instant_text
 from billing.invoicing.late_active_users import late_active_users_months, rated_activity_month
-from billing.invoicing.late_usage_lines import LateUsageMonth, usage_adjustment_lines
+from billing.invoicing.late_usage_lines import (
+    LateUsageMonth,
+    RestatedCombined,
+    usage_adjustment_lines,
+)
 from billing.models import BillingProfile, CreditNoteLine, InvoiceLine
-from billing.rating.billed_quantities import billed_quantities, counted_quantities
-from billing.rating.rate_month import BilledQuantity, LineDraft, Peak, billed_by
+from billing.rating.billed_quantities import (
+    billed_quantities,
+    combined_billed,
+    combined_quantity,
+    counted_quantities,
+)
+from billing.rating.rate_month import BilledQuantity, LineDraft, Peak, Terms, billed_by
 from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
+from usage.ledger.combined_peak import combined_peak
 from usage.ledger.late_usage import (
     LateUsageEvent,
     RestatedMonth,
@@ -68,14 +78,25 @@ def _late_month(
     if contract is None or contract.metric == Metric.ACTIVE_USERS:
         return None
     metric = Metric(contract.metric)
+    terms = terms_of(contract, BillingProfile.objects.current())
     return LateUsageMonth(
         first_day=month.first_day,
-        terms=terms_of(contract, BillingProfile.objects.current()),
+        terms=terms,
         counted=billed_quantities(month=month, metric=metric),
         corrected=_corrected(month=month, metric=metric, restated=restated),
         billed=billed_adjustments(month=month),
         reasons=_reasons(events, month=month, zone=zone),
+        combined=_combined(month, terms),
     )
+
+
+def _combined(month: Month, terms: Terms) -> RestatedCombined | None:
+    """The peak of all organizations together, as billed and as it is known now."""
+    billed = combined_billed(month=month, terms=terms)
+    if billed is None:
+        return None
+    known_now = combined_peak(month=month, metric=terms.metric, with_late_usage=True)
+    return RestatedCombined(combined_quantity(billed), combined_quantity(known_now))
 
 
 def billed_adjustments(

@@ -17,6 +17,7 @@ from core.months import Month
 from core.outbox.delivery import enqueue, enqueue_all
 from core.schema import provider_schema
 from usage.formatting import counted_noun
+from usage.ledger.combined_peak import freeze_combined_peak
 from usage.ledger.month_freeze import freeze_month
 
 # The commit need not reach the disk: if a crash loses the row, the next run writes it again.
@@ -136,6 +137,8 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     freeze_month(month=month, zone=provider.billing_zone())
     balances = locked_small_balances()
     plan = plan_month(month=month, small_balances=balances)
+    if plan.combined is not None:
+        freeze_combined_peak(plan.combined)
     invoices: list[Invoice] = []
     if plan.contract is not None:
         invoices = issue_invoices(

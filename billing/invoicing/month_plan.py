@@ -15,10 +15,15 @@ from billing.invoicing.adjusted_months import adjusted_by, closed_months
 from billing.invoicing.late_usage import late_usage_lines
 from billing.invoicing.small_balances import SmallBalance, carried_to_next
 from billing.models import BillingProfile, Contract
-from billing.rating.billed_quantities import billed_quantities
+from billing.rating.billed_quantities import (
+    billed_quantities,
+    combined_billed,
+    combined_quantity,
+)
 from billing.rating.rate_month import BilledQuantity, InvoiceDraft, LineDraft, Terms, rate_month
 from billing.rating.terms import terms_of
 from core.months import Month
+from usage.ledger.combined_peak import CombinedPeak
 from usage.ledger.late_usage import ledger_state
 
 
@@ -30,7 +35,8 @@ class MonthPlan:
     are ordered by name; `adjustments` are the lines of earlier months that its invoices carry;
     `waiting` are credits of earlier months that no invoice can carry: a credit note follows.
     `last_event_id` is the last event of the ledger at that time. The first invoice asks for the
-    balances `carried` too.
+    balances `carried` too. `combined` is the peak of all organizations together, None unless a
+    commitment is compared with it.
     """
 
     month: Month
@@ -43,6 +49,7 @@ class MonthPlan:
     adjustments: tuple[LineDraft, ...] = ()
     waiting: tuple[LineDraft, ...] = ()
     carried: tuple[SmallBalance, ...] = ()
+    combined: CombinedPeak | None = None
 
     @property
     def total_minor(self) -> int:
@@ -69,7 +76,9 @@ class MonthPlan:
 
     @property
     def quantity(self) -> int:
-        """The sum of all organizations' quantities, which a commitment is compared with."""
+        """What all organizations had together, which a commitment is compared with."""
+        if self.combined is not None:
+            return self.combined.high_water_mark
         return sum(each.quantity for each in self.quantities)
 
 
@@ -99,9 +108,11 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
     profile = BillingProfile.objects.current()
     terms = terms_of(contract, profile, month=month)
     quantities = billed_quantities(month=month, metric=terms.metric)
+    combined = combined_billed(month=month, terms=terms)
     drafts = rate_month(
         terms=terms,
         quantities=quantities,
+        combined=combined_quantity(combined) if combined else None,
         month_name=f"{month.first_day:%B %Y}",
         adjustments=adjustments,
     )
@@ -123,6 +134,7 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
         adjustments=placed,
         waiting=_credits(line for line in adjustments if line not in placed),
         carried=tuple(carried),
+        combined=combined,
     )
 
 

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models.functions import JSONObject
 
-from billing.choices import ContractKind
+from billing.choices import CommitmentBasis, ContractKind
 from billing.money import round_minor
 from core.metrics import Metric
 from core.months import Month
@@ -85,7 +85,8 @@ class Contract(models.Model):
     invoices are mailed, not charged to a card. Usage is billed from `billed_from` on: the first
     instant of its first month, or the instant at which a card began to pay for it; None while no
     card does. Invoices below `automatic_limit_minor` are charged automatically; 0 means that all
-    are mailed. Without `ends_on` it renews after each term (`billing.contracts.renewals`).
+    are mailed. `commitment_basis` is what a commitment is compared with. Without `ends_on` it
+    renews after each term (`billing.contracts.renewals`).
     """
 
     class Term(models.TextChoices):
@@ -107,6 +108,17 @@ class Contract(models.Model):
         max_digits=12, decimal_places=4, validators=[MinValueValidator(0)]
     )
     committed_quantity = models.PositiveIntegerField(null=True, blank=True)
+    commitment_basis = models.CharField(
+        max_length=20,
+        choices=CommitmentBasis,
+        default=CommitmentBasis.ALL_TOGETHER,
+        db_default=CommitmentBasis.ALL_TOGETHER,
+        help_text=(
+            "Overage is what exceeds the commitment. All together: a user who moves from one "
+            "organization to another is no overage. The sum: each organization counts with its "
+            "own peak, at whatever time it was."
+        ),
+    )
     starts_on = models.DateField(unique=True, help_text="The first day of a month.")
     ends_on = models.DateField(
         null=True,
@@ -152,6 +164,18 @@ class Contract(models.Model):
         return not self.invoice_agreement and self.automatic_limit_minor > 0
 
     @property
+    def counts_together(self) -> bool:
+        """Whether overage is what all organizations together had above the commitment.
+
+        At one instant, not in the sum of their peaks. Active users are no level: never.
+        """
+        return (
+            self.committed_quantity is not None
+            and self.commitment_basis == CommitmentBasis.ALL_TOGETHER
+            and bool(Metric(self.metric).counted)
+        )
+
+    @property
     def unit(self) -> str:
         """The short plural unit of its quantities: users, devices, seats, MAU."""
         return Metric(self.metric).short_unit
@@ -170,6 +194,7 @@ class Contract(models.Model):
             "metric": self.metric,
             "unit_price": str(self.unit_price),
             "committed_quantity": self.committed_quantity,
+            "commitment_basis": self.commitment_basis if self.committed_quantity else None,
             "term": self.term,
             "starts_on": self.starts_on.isoformat(),
             "ends_on": self.ends_on.isoformat() if self.ends_on else None,

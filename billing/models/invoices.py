@@ -13,8 +13,8 @@ from billing.models.invoice_amounts import Amounts
 from billing.models.invoice_amounts import Status as InvoiceStatus
 from billing.models.invoice_queries import InvoiceQuerySet
 from core.actors import Actor
-from core.metrics import Metric
-from usage.explain.links import explanation_path
+from core.metrics import COUNTED, Metric
+from usage.explain.links import combined_explanation_path, explanation_path
 
 
 class NumberSequence(models.Model):
@@ -176,6 +176,10 @@ class InvoiceLine(models.Model):
     covers. `peak_at` is None if the high-water mark was carried in from the month before. A line of
     kind `adjustment` charges late usage of a closed month (`adjusted_month`, its first day):
     `quantity` above `adjusted_from`, the quantity already billed; `reason` says why.
+
+    Where a commitment is compared with the peak of all organizations together, the charged line has
+    that peak, and a basis line the count of its organization at that instant. `peak_at` is then
+    always set: the month's start, without an event, if the month began with the peak.
     """
 
     invoice = models.ForeignKey(
@@ -223,16 +227,41 @@ class InvoiceLine(models.Model):
         is_open = invoice.voided_at is None and invoice.written_off_at is None
         return self.amount_minor > 0 and is_open and not self.disputes.all()
 
+    @property
+    def has_combined_peak(self) -> bool:
+        """Whether it charges what all organizations together had above a commitment."""
+        return self.organization_id is None and self.peak_at is not None
+
+    @property
+    def is_combined_share(self) -> bool:
+        """Whether its quantity is an organization's count at the peak of all together."""
+        return (
+            self.kind == LineKind.BASIS
+            and self.metric in COUNTED
+            and self.peak_event_id is None
+            and self.peak_at is not None
+        )
+
+    @property
+    def has_peak(self) -> bool:
+        """Whether its quantity was reached or counted at an instant."""
+        return self.organization_id is not None or self.has_combined_peak
+
     def explanation_path(self, *, month: date) -> str:
-        """The path of the page that explains its peak; empty for a line of no organization.
+        """The path of the page that explains its peak; empty for a line without one.
 
         `month` is the invoice's; a line that adjusts an earlier month is explained by that one.
         """
+        explained = self.adjusted_month or month
+        if self.has_combined_peak:
+            return combined_explanation_path(month=explained, metric=self.metric)
+        if self.is_combined_share:
+            return combined_explanation_path(month=explained)
         if self.organization_id is None:
             return ""
         return explanation_path(
             organization_id=self.organization_id,
-            month=self.adjusted_month or month,
+            month=explained,
             metric=self.metric,
         )
 

@@ -33,8 +33,17 @@ from usage.forecast.active_users_months import (
     active_tracked,
 )
 from usage.forecast.chart import forecast_chart
-from usage.forecast.months import Instant, MonthForecast, added_up, days_of, month_of
+from usage.forecast.months import (
+    CombinedForecast,
+    Instant,
+    MonthForecast,
+    added_up,
+    combined_forecast,
+    days_of,
+    month_of,
+)
 from usage.forecast.tracks import Tracked, tracked
+from usage.ledger.combined_peak import combined_peak
 from usage.months_chart import months_chart
 
 
@@ -52,6 +61,7 @@ class ForecastRequest:
     is_billed_basis: bool
     packs: int
     allowance: int
+    sees_all: bool
 
     @classmethod
     def of(cls, request: PortalRequest, *, now: datetime) -> "ForecastRequest":
@@ -71,6 +81,7 @@ class ForecastRequest:
             is_billed_basis=basis == billed,
             packs=packs,
             allowance=packs + (_committed(contract) if billed == Metric.ACTIVE_USERS else 0),
+            sees_all=request.user.limited_to is None,
         )
 
     @property
@@ -88,14 +99,26 @@ class ForecastRequest:
         """The metrics that the page offers; seats only if they are billed or selected."""
         return [basis for basis in Metric if basis != Metric.GREATER or basis == self.basis]
 
-    def bill(self, forecast: MonthForecast) -> BillForecast | None:
-        """The month's money, where this person may see it and it follows this basis."""
+    @property
+    def counts_together(self) -> bool:
+        """Whether a commitment is compared with all organizations together in this metric."""
+        return self.contract is not None and self.is_billed_basis and self.contract.counts_together
+
+    def bill(
+        self, forecast: MonthForecast, combined: CombinedForecast | None = None
+    ) -> BillForecast | None:
+        """The month's money, where this person may see it and it follows this basis.
+
+        None too for a person who sees some organizations only, of a commitment for all together.
+        """
         if self.contract is None or not self.is_billed_basis:
+            return None
+        if self.counts_together and combined is None:
             return None
         plan = plan_month(month=self.instant.month)
         if plan.terms is None:
             return None
-        return bill_forecast(forecast=forecast, plan=plan, terms=plan.terms)
+        return bill_forecast(forecast=forecast, plan=plan, terms=plan.terms, combined=combined)
 
     def bill_of_one(self, forecast: MonthForecast) -> BillForecast | None:
         """One organization's line; none under a commitment or packs, which are for all together."""
@@ -144,6 +167,18 @@ class ForecastResult:
             free_user_limit=selection.free_user_limit,
         )
         return cls(whole, levels=tuple(levels))
+
+    def combined(self, selection: ForecastRequest) -> CombinedForecast | None:
+        """The forecast of all organizations together, where a commitment is compared with it."""
+        if not selection.counts_together or not selection.sees_all:
+            return None
+        peak = combined_peak(month=selection.instant.month, metric=selection.basis)
+        return combined_forecast(
+            self.levels,
+            instant=selection.instant,
+            basis=selection.basis,
+            peak=peak.high_water_mark,
+        )
 
     def commitment(self, contract: Contract) -> Commitment | None:
         """When licenses would be passed; active users have an allowance instead."""

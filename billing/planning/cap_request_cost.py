@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from billing.contracts.licenses import in_use
 from billing.models import Contract
 from billing.money import round_minor
 from core.metrics import Metric
@@ -20,37 +21,49 @@ from usage.ledger.month_peaks import organizations_with_usage
 class CapCost:
     """The most that the requested cap can add to a month's bill, before tax, in minor units.
 
-    `added` is the number of further users that it allows, at the contract's unit price.
+    `added` is the number of further users that it allows, without the `covered` ones that fit into
+    a commitment for all organizations together, at the contract's unit price.
     """
 
     added: int
+    covered: int
     amount_minor: int
     contract: Contract
 
 
 def cap_cost(
-    *, requested: int, cap: int | None, users: int, contract: Contract | None
+    *,
+    requested: int,
+    cap: int | None,
+    users: int,
+    contract: Contract | None,
+    licenses_left: int = 0,
 ) -> CapCost | None:
     """Multiply the unit price by the users above the present cap, or above the count if higher.
 
-    Returns None without a contract, or if the contract does not bill users.
+    Of them, `licenses_left` cost nothing. Returns None without a contract, or if the contract does
+    not bill users.
     """
     if contract is None or Metric.USERS not in Metric(contract.metric).counted:
         return None
-    added = 0 if cap is None else max(0, requested - max(cap, users))
-    return CapCost(added, round_minor(added * contract.unit_price, contract.currency), contract)
+    further = 0 if cap is None else max(0, requested - max(cap, users))
+    covered = min(further, licenses_left)
+    added = further - covered
+    amount_minor = round_minor(added * contract.unit_price, contract.currency)
+    return CapCost(added, covered, amount_minor, contract)
 
 
 def requests_with_cost(
     requests: Iterable[CapRequest], *, zone: ZoneInfo, now: datetime
 ) -> list[tuple[CapRequest, CapCost | None]]:
-    """Return the requests with their cost, in three statements.
+    """Return the requests with their cost, in three statements; a commitment takes one more.
 
     The organization of each request gets its `users` and `this_month_hwm`, the current month's
     high-water mark so far.
     """
     month = Month.of(now, zone)
     contract = Contract.objects.current(month)
+    left = _licenses_left(contract, month)
     listed = list(requests)
     organizations = organizations_with_usage(month=month).in_bulk(
         [request.organization_id for request in listed]
@@ -63,9 +76,17 @@ def requests_with_cost(
             cap=organization.user_cap,
             users=organization.users,
             contract=contract,
+            licenses_left=left,
         )
         costs.append((request, cost))
     return costs
+
+
+def _licenses_left(contract: Contract | None, month: Month) -> int:
+    """The users who can be added in any organization before a commitment for all is exceeded."""
+    if contract is None or not contract.counts_together:
+        return 0
+    return max(0, (contract.committed_quantity or 0) - in_use(contract, month))
 
 
 def request_forecast(

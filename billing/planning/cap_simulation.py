@@ -1,7 +1,9 @@
 """The amounts of a cap simulation: savings in past months, and the most this month can cost."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from billing.contracts.free_allowance import billed_contracts
 from billing.invoicing.month_plan import plan_month
@@ -11,7 +13,10 @@ from billing.rating.rate_month import Terms
 from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
+from usage.cap_simulation.combined import combined_marks
 from usage.cap_simulation.simulation import SimulatedCap
+from usage.ledger.combined_peak import CombinedPeak
+from usage.models import OrganizationCounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,31 @@ class Exposure:
 
 
 def money_saved(
-    *, months: Sequence[Month], pasts: Sequence[SimulatedCap], blocked: Sequence[int]
+    *,
+    months: Sequence[Month],
+    pasts: Sequence[SimulatedCap],
+    blocked: Sequence[int],
+    drafted: Mapping[int, int | None],
+    zone: ZoneInfo,
 ) -> list[MonthSaved]:
     """Rate each month as it was and under the draft, by the contract that bills it.
 
-    `blocked` is the number of additions that the draft refuses in each month. Five statements.
+    `blocked` is the number of additions that the draft refuses in each month, and `drafted` are its
+    caps. Five statements, and two for each metric of a commitment for all organizations together.
     """
     terms_by_month = _terms(months)
+    together = {
+        metric: combined_marks(
+            metric=metric,
+            caps=drafted,
+            organizations=[each.organization_id for each in pasts],
+            months=months,
+            zone=zone,
+        )
+        for metric in {
+            each.metric for each in terms_by_month.values() if each and each.counts_together
+        }
+    }
     saved = []
     for number, month in enumerate(months):
         terms = terms_by_month[month]
@@ -59,13 +82,18 @@ def money_saved(
             saved.append(MonthSaved(month, blocked[number], None, None, ""))
             continue
         billed = [_quantity(terms, each.users[number], each.devices[number]) for each in pasts]
-        drafted = [_quantity(terms, each.drafted[number], each.devices[number]) for each in pasts]
+        under = [_quantity(terms, each.drafted[number], each.devices[number]) for each in pasts]
+        marks = together[terms.metric] if terms.counts_together else None
         saved.append(
             MonthSaved(
                 month,
                 blocked[number],
-                billed_minor=estimate(terms=terms, quantities=billed).total_minor,
-                drafted_minor=estimate(terms=terms, quantities=drafted).total_minor,
+                billed_minor=estimate(
+                    terms=terms, quantities=billed, together=marks.actual[number] if marks else None
+                ).total_minor,
+                drafted_minor=estimate(
+                    terms=terms, quantities=under, together=marks.drafted[number] if marks else None
+                ).total_minor,
                 currency=terms.currency,
             )
         )
@@ -93,8 +121,30 @@ def exposure(
         elif past.organization_id in caps:
             unbounded += 1
         quantities.append(_quantity(terms, users, past.devices[-1]))
-    most = estimate(terms=terms, quantities=quantities, adjustments=plan.adjustments_by_kind)
+    most = estimate(
+        terms=terms,
+        quantities=quantities,
+        together=_most_together(terms, plan.combined, caps) if plan.combined else None,
+        adjustments=plan.adjustments_by_kind,
+    )
     return Exposure(most.total_minor, unbounded, terms.currency)
+
+
+def _most_together(terms: Terms, peak: CombinedPeak, caps: Mapping[int, int | None]) -> int:
+    """The most that all organizations can have together: the peak so far, or all caps used up.
+
+    An organization without a cap, and every device, count as they are now.
+    """
+    counts: dict[int, dict[Metric, int]] = defaultdict(dict)
+    for pk, metric, count in OrganizationCounter.objects.values_list(
+        "organization", "metric", "count"
+    ):
+        counts[pk][Metric(metric)] = count
+    ahead = 0
+    for pk, present in counts.items():
+        users = max(present[Metric.USERS], caps.get(pk) or 0)
+        ahead += _quantity(terms, users, present[Metric.DEVICES])
+    return max(peak.high_water_mark, ahead)
 
 
 def saved_by_currency(saved: Iterable[MonthSaved]) -> dict[str, int]:

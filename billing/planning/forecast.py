@@ -9,8 +9,8 @@ from billing.models import Contract
 from billing.rating.estimates import Estimate, estimate
 from billing.rating.rate_month import Terms
 from usage.forecast.active_users_months import ActiveForecast
-from usage.forecast.method import Days, days_until_over, outlook
-from usage.forecast.months import Instant, MonthForecast
+from usage.forecast.method import Days, Outlook, days_until_over, outlook
+from usage.forecast.months import CombinedForecast, Instant, MonthForecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,31 @@ class Commitment:
     day: date | None
 
 
-def bill_forecast(*, forecast: MonthForecast, plan: MonthPlan, terms: Terms) -> BillForecast:
+def bill_forecast(
+    *,
+    forecast: MonthForecast,
+    plan: MonthPlan,
+    terms: Terms,
+    combined: CombinedForecast | None = None,
+) -> BillForecast:
     """The month's bill so far, which is that of its plan, and the bill of each forecast end.
 
     `forecast` is of the contract's metric and of all organizations; `terms` are those of `plan`.
-    The adjustments that the month carries are in each bill.
+    The adjustments that the month carries are in each bill. `combined` is the forecast of all
+    organizations together, where a commitment is compared with it.
     """
+    together = combined.ends if combined else [None] * len(forecast.ends)
     bills = [
-        estimate(terms=terms, quantities=ends, adjustments=plan.adjustments_by_kind)
-        for ends in forecast.ends
+        estimate(
+            terms=terms,
+            quantities=ends,
+            together=of_all,
+            adjustments=plan.adjustments_by_kind,
+        )
+        for ends, of_all in zip(forecast.ends, together, strict=True)
     ]
-    bill = _forecast_of(forecast, terms, locked_in_minor=plan.total_minor, bills=bills)
+    total = combined.outlook if combined else forecast.total
+    bill = _forecast_of(total, terms, locked_in_minor=plan.total_minor, bills=bills)
     return replace(bill, adjustments_minor=plan.adjustments_minor)
 
 
@@ -66,14 +80,14 @@ def line_forecast(*, forecast: MonthForecast, terms: Terms) -> BillForecast:
     so_far = [each.outlook.locked_in for each in forecast.organizations]
     bills = [estimate(terms=terms, quantities=ends) for ends in forecast.ends]
     locked_in_minor = estimate(terms=terms, quantities=so_far).total_minor
-    return _forecast_of(forecast, terms, locked_in_minor=locked_in_minor, bills=bills)
+    return _forecast_of(forecast.total, terms, locked_in_minor=locked_in_minor, bills=bills)
 
 
 def _forecast_of(
-    forecast: MonthForecast, terms: Terms, *, locked_in_minor: int, bills: Sequence[Estimate]
+    total: Outlook, terms: Terms, *, locked_in_minor: int, bills: Sequence[Estimate]
 ) -> BillForecast:
     totals = outlook(locked_in=locked_in_minor, ends=[bill.total_minor for bill in bills])
-    over = max(0, forecast.total.expected - terms.covered_quantity)
+    over = max(0, total.expected - terms.covered_quantity)
     return BillForecast(
         currency=terms.currency,
         locked_in_minor=totals.locked_in,

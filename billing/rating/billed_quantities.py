@@ -1,10 +1,12 @@
-"""The billed quantity of each organization in a month, with the event that made it."""
+"""The billed quantity of each organization in a month, and of all together, with their events."""
 
 from django.db import connection
 
-from billing.rating.rate_month import BilledQuantity, Peak, billed_by
+from accounts.providers import current_provider
+from billing.rating.rate_month import BilledQuantity, CombinedQuantity, Peak, Terms, billed_by
 from core.metrics import Metric
 from core.months import Month
+from usage.ledger.combined_peak import CombinedPeak, combined_peak
 from usage.ledger.month_peaks import MONTH_PEAKS
 
 # One statement, because round trips take most of the time of a close.
@@ -55,3 +57,33 @@ def counted_quantities(*, month: Month, metric: Metric) -> list[BilledQuantity]:
         BilledQuantity(organization_id, name, Metric(counted), quantity, Peak(*peak))
         for organization_id, name, counted, quantity, *peak in rows
     ]
+
+
+def combined_billed(*, month: Month, terms: Terms) -> CombinedPeak | None:
+    """The peak of all organizations together, where a commitment is compared with it.
+
+    None otherwise: then the sum of `billed_quantities` is. Of a month that was closed, as billed.
+    """
+    if not terms.counts_together:
+        return None
+    return combined_peak(month=month, metric=terms.metric)
+
+
+def combined_quantity(peak: CombinedPeak) -> CombinedQuantity:
+    """The peak as invoices charge it; its instant is that of the start when it was carried in."""
+    starts_at = peak.counted_from or peak.month.starts_at(current_provider().billing_zone())
+    at = peak.peak_at or starts_at
+    return CombinedQuantity(
+        quantity=peak.high_water_mark,
+        shares=[
+            BilledQuantity(each.organization_id, each.name, each.metric, each.count, Peak(at=at))
+            for each in peak.counts
+        ],
+        peak=Peak(
+            event_id=peak.peak_event_id,
+            at=at,
+            count_before=peak.high_water_mark - 1 if peak.peak_event_id else None,
+            subject_name=peak.subject_name,
+            actor_name=peak.actor_name,
+        ),
+    )

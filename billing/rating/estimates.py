@@ -14,7 +14,7 @@ from billing.rating.rate_month import Terms, charges
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Amounts in minor units with tax; `quantity` is the sum of all organizations."""
+    """Amounts in minor units with tax; `quantity` is what all organizations had together."""
 
     quantity: int
     total_minor: int
@@ -22,21 +22,27 @@ class Estimate:
 
 
 def estimate(
-    *, terms: Terms, quantities: Iterable[int], adjustments: Mapping[InvoiceKind, int] | None = None
+    *,
+    terms: Terms,
+    quantities: Iterable[int],
+    together: int | None = None,
+    adjustments: Mapping[InvoiceKind, int] | None = None,
 ) -> Estimate:
     """The total of a month with these billed quantities, one for each organization.
 
-    `adjustments` are the sums of earlier months' lines on each invoice, before tax. An invoice that
-    comes to nothing is not issued.
+    `together` is the number that a commitment is compared with; None for the sum. `adjustments` are
+    the sums of earlier months' lines on each invoice, before tax. An invoice that comes to nothing
+    is not issued.
     """
     late = adjustments or {}
     billed = list(quantities)
+    combined = sum(billed) if together is None else together
     totals = {
         charge.kind: _total_minor(terms, charge.quantities, late.get(charge.kind, 0))
-        for charge in charges(terms=terms, quantities=billed)
+        for charge in charges(terms=terms, quantities=billed, together=combined)
     }
     return Estimate(
-        sum(billed),
+        combined,
         total_minor=sum(totals.values()),
         overage_minor=totals.get(InvoiceKind.OVERAGE, 0),
     )

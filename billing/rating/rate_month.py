@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from billing.charge_limits import is_too_small, largest_charge
-from billing.choices import Collection, ContractKind, InvoiceKind, LineKind
+from billing.choices import Collection, CommitmentBasis, ContractKind, InvoiceKind, LineKind
 from billing.money import major, round_minor
 from core.metrics import Metric
 
@@ -45,6 +45,24 @@ class BilledQuantity:
 
 
 @dataclass(frozen=True, slots=True)
+class CombinedQuantity:
+    """What all organizations had together, and the part of each, by name; the parts add up to it.
+
+    The most at any instant, with the addition that made it; or the sum of the organizations' own
+    quantities, which has no instant.
+    """
+
+    quantity: int
+    shares: Sequence[BilledQuantity]
+    peak: Peak = CARRIED_IN
+
+    @classmethod
+    def sum_of(cls, quantities: Sequence[BilledQuantity]) -> "CombinedQuantity":
+        """The sum of the organizations' own quantities."""
+        return cls(sum(each.quantity for each in quantities), quantities)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """The terms that bill a month. `tax_rate` is a percentage; `unit_price` is in major units.
 
@@ -60,6 +78,7 @@ class Terms:
     has_card: bool
     invoice_agreement: bool = False
     committed_quantity: int = 0
+    commitment_basis: CommitmentBasis = CommitmentBasis.ALL_TOGETHER
     tax_rate: Decimal = Decimal(0)
     prepaid_quantity: int = 0
 
@@ -81,6 +100,18 @@ class Terms:
         A commitment and prepaid packs cover the quantities of all organizations together.
         """
         return self.kind is ContractKind.PAY_AS_YOU_GO and not self.prepaid_quantity
+
+    @property
+    def counts_together(self) -> bool:
+        """Whether overage is what all organizations together had above the commitment.
+
+        At one instant, and not in the sum of their peaks. Active users have no such instant.
+        """
+        return (
+            self.kind is ContractKind.COMMITTED
+            and self.commitment_basis is CommitmentBasis.ALL_TOGETHER
+            and bool(self.metric.counted)
+        )
 
     def amount_minor(self, quantity: int) -> int:
         """The price of a quantity before tax, rounded once."""
@@ -169,21 +200,32 @@ def counted_as(metric: Metric) -> str:
     return f"highest number of {metric.unit}" if metric.counted else metric.unit
 
 
-def together_as(metric: Metric) -> str:
-    """What lines call the sum of all organizations' quantities."""
-    return "highest numbers together" if metric.counted else "all together"
+def share_as(terms: Terms, metric: Metric) -> str:
+    """What lines call an organization's quantity of this metric under these terms."""
+    if terms.counts_together:
+        return f"{metric.unit} when all organizations had the most"
+    return counted_as(metric)
 
 
-def charges(*, terms: Terms, quantities: Sequence[int]) -> list[Charge]:
+def together_as(terms: Terms) -> str:
+    """What lines call the quantity of all organizations that a commitment is compared with."""
+    if terms.counts_together:
+        return "most of all organizations at one instant"
+    return "highest numbers together" if terms.metric.counted else "all together"
+
+
+def charges(
+    *, terms: Terms, quantities: Sequence[int], together: int | None = None
+) -> list[Charge]:
     """The charges of a month with these billed quantities, one per organization.
 
     Invoices and estimates share this rule. Pay as you go: the quantity of each organization; with
-    prepaid packs, the sum of all above the packs. Committed: the commitment, and on a separate
-    invoice the sum of all above it.
+    prepaid packs, all together above the packs. Committed: the commitment, and on a separate
+    invoice what all together had above it. `together` is that number; None for the sum.
     """
     if terms.charges_each_organization:
         return [Charge(InvoiceKind.USAGE, quantities)]
-    over = sum(quantities) - terms.covered_quantity
+    over = (sum(quantities) if together is None else together) - terms.covered_quantity
     above = (over,) if over > 0 else ()
     if terms.kind is ContractKind.PAY_AS_YOU_GO:
         return [Charge(InvoiceKind.USAGE, above)]
@@ -196,6 +238,7 @@ def rate_month(
     terms: Terms,
     quantities: Sequence[BilledQuantity],
     month_name: str,
+    combined: CombinedQuantity | None = None,
     adjustments: Sequence[LineDraft] = (),
 ) -> list[InvoiceDraft]:
     """The month's invoices in the order of their numbers; none if nothing is owed.
@@ -203,20 +246,15 @@ def rate_month(
     `quantities` come from `billed_by`: one per organization, by name. An invoice has the lines of
     its charge; then `adjustments`, the lines of earlier months (`_place`); then, if all
     organizations are charged together, a basis line for each
-    (docs/facts/faq.md, "How am I billed?": contracted 14, peak 17, an invoice for 3). Lines print
-    `month_name`, such as "October 2026".
+    (docs/facts/faq.md, "How am I billed?": contracted 14, peak 17, an invoice for 3). `combined` is
+    what all had together, by default the sum. Lines print `month_name`, such as "October 2026".
     """
-    basis = []
-    if not terms.charges_each_organization:
-        basis = [
-            organization_line(
-                each, description=f"{each.organization_name}: {counted_as(each.metric)}"
-            )
-            for each in quantities
-        ]
+    together = combined or CombinedQuantity.sum_of(quantities)
+    basis = [] if terms.charges_each_organization else _basis_lines(terms, together)
+    own = [each.quantity for each in quantities]
     lines_by_kind = {
-        charge.kind: _charged_lines(charge, terms, quantities, month_name)
-        for charge in charges(terms=terms, quantities=[each.quantity for each in quantities])
+        charge.kind: _charged_lines(charge, terms, quantities, together, month_name)
+        for charge in charges(terms=terms, quantities=own, together=together.quantity)
     }
     _place(adjustments, lines_by_kind)
     drafts = [
@@ -283,8 +321,21 @@ def tax_minor(*, subtotal_minor: int, tax_rate: Decimal, currency: str) -> int:
     return round_minor(major(subtotal_minor, currency) * tax_rate / 100, currency)
 
 
+def _basis_lines(terms: Terms, together: CombinedQuantity) -> list[LineDraft]:
+    return [
+        organization_line(
+            each, description=f"{each.organization_name}: {share_as(terms, each.metric)}"
+        )
+        for each in together.shares
+    ]
+
+
 def _charged_lines(
-    charge: Charge, terms: Terms, quantities: Sequence[BilledQuantity], month_name: str
+    charge: Charge,
+    terms: Terms,
+    quantities: Sequence[BilledQuantity],
+    together: CombinedQuantity,
+    month_name: str,
 ) -> list[LineDraft]:
     if terms.charges_each_organization:
         return [
@@ -300,16 +351,16 @@ def _charged_lines(
     lines, unit = [], terms.metric.unit
     for quantity in charge.quantities:
         if charge.kind is InvoiceKind.COMMITMENT:
-            kind = LineKind.COMMITMENT
+            kind, peak = LineKind.COMMITMENT, CARRIED_IN
             text = f"{terms.package_name}: {quantity:,} committed {unit}, {month_name}"
         else:
-            kind = LineKind.OVERAGE
-            total = sum(each.quantity for each in quantities)
+            kind, peak = LineKind.OVERAGE, together.peak
             text = (
                 f"{quantity:,} {unit} above the {terms.covered_quantity:,} {terms.covered_as}, "
-                f"{month_name} ({together_as(terms.metric)}: {total:,})"
+                f"{month_name} ({together_as(terms)}: {together.quantity:,})"
             )
-        lines.append(charged_line(terms, kind=kind, description=text, quantity=quantity))
+        line = charged_line(terms, kind=kind, description=text, quantity=quantity)
+        lines.append(replace(line, peak=peak))
     return lines
 
 

@@ -1,6 +1,6 @@
 """The terms of a contract, as input of rating."""
 
-from billing.choices import ContractKind
+from billing.choices import CommitmentBasis, ContractKind
 from billing.contracts.prepaid import prepaid_active_users
 from billing.models import BillingProfile, Contract, PaymentMethod
 from billing.rating.rate_month import Terms
@@ -33,6 +33,7 @@ def terms_of(
         has_card=has_card,
         invoice_agreement=contract.invoice_agreement,
         committed_quantity=contract.committed_quantity or 0,
+        commitment_basis=CommitmentBasis(contract.commitment_basis),
         prepaid_quantity=prepaid_active_users(month=month) if counts_active and month else 0,
         **({"tax_rate": profile.tax_rate} if profile else {}),
     )

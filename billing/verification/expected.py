@@ -12,9 +12,13 @@ from billing.corrections.reissue import is_billed_since
 from billing.invoicing.adjusted_months import adjusted_by
 from billing.invoicing.late_active_users import late_active_users_months, rated_activity_month
 from billing.invoicing.late_usage import IssuedBefore, billed_adjustments
-from billing.invoicing.late_usage_lines import LateUsageMonth, usage_adjustment_lines
+from billing.invoicing.late_usage_lines import (
+    LateUsageMonth,
+    RestatedCombined,
+    usage_adjustment_lines,
+)
 from billing.models import Contract, Invoice, MonthClose
-from billing.rating.billed_quantities import billed_quantities
+from billing.rating.billed_quantities import billed_quantities, combined_quantity
 from billing.rating.rate_month import (
     BilledQuantity,
     InvoiceDraft,
@@ -28,6 +32,8 @@ from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
 from tenants.models import Organization
+from usage.ledger.combined_peak import CombinedPeak
+from usage.ledger.combined_replay import replay_combined
 from usage.ledger.late_usage import frozen_through, late_usage_events
 from usage.ledger.replay import ReplayedMonth, replay_month
 
@@ -36,12 +42,16 @@ Replayed = Mapping[tuple[int, Metric], ReplayedMonth]
 
 @dataclass(frozen=True, slots=True)
 class ExpectedMonth:
-    """A month's contract and the data of its expected invoices; no invoices without a contract."""
+    """A month's contract and the data of its expected invoices; no invoices without a contract.
+
+    `combined` is the month of all organizations together, where a commitment is compared with it.
+    """
 
     contract: Contract | None
     quantities: tuple[BilledQuantity, ...]
     adjustments: tuple[LineDraft, ...]
     month: Month
+    combined: CombinedPeak | None = None
 
     def draft_of(self, invoice: Invoice) -> InvoiceDraft | None:
         """Return the expected draft of this invoice; None if its kind was not to be billed.
@@ -78,6 +88,7 @@ class ExpectedMonth:
         drafts = rate_month(
             terms=terms,
             quantities=self.quantities,
+            combined=combined_quantity(self.combined) if self.combined else None,
             month_name=f"{self.month.first_day:%B %Y}",
             adjustments=adjustments,
         )
@@ -90,7 +101,12 @@ def expected_month(*, run: MonthClose, replayed: Replayed) -> ExpectedMonth:
     contract = billed_contract(month)
     quantities = [] if contract is None else _quantities(replayed, month, Metric(contract.metric))
     late = [] if contract is None else _adjustments(run=run, currency=contract.currency)
-    return ExpectedMonth(contract, tuple(quantities), tuple(late), month)
+    combined = None
+    if contract is not None and contract.counts_together:
+        combined = replay_combined(
+            month=month, metric=Metric(contract.metric), through_event=frozen_through(month)
+        )
+    return ExpectedMonth(contract, tuple(quantities), tuple(late), month, combined)
 
 
 def _quantities(replayed: Replayed, month: Month, metric: Metric) -> list[BilledQuantity]:
@@ -138,17 +154,30 @@ def _adjustments(*, run: MonthClose, currency: str) -> list[LineDraft]:
             continue
         counted = replay_month(month=month, through_event=frozen_through(month))
         restated = replay_month(month=month, through_event=last_event_id)
+        terms = terms_of(contract, None)
         lines += usage_adjustment_lines(
             LateUsageMonth(
                 first_day=month.first_day,
-                terms=terms_of(contract, None),
+                terms=terms,
                 counted=_quantities(counted, month, metric),
                 corrected=_quantities(restated, month, metric),
                 billed=billed_adjustments(month=month, before=_before(run)),
                 reasons={},
+                combined=_combined(month, terms, through_event=last_event_id),
             )
         )
     return lines + active
+
+
+def _combined(month: Month, terms: Terms, *, through_event: int) -> RestatedCombined | None:
+    """Return the peak of all organizations together, as billed and with later reports."""
+    if not terms.counts_together:
+        return None
+    counted, corrected = (
+        combined_quantity(replay_combined(month=month, metric=terms.metric, through_event=through))
+        for through in (frozen_through(month), through_event)
+    )
+    return RestatedCombined(counted, corrected)
 
 
 def _active_user_adjustments(

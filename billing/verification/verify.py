@@ -29,11 +29,12 @@ from billing.verification.issued_columns import changed_columns, changes_without
 from core.months import Month
 from core.schema import provider_schema
 from usage.formatting import counted_noun
+from usage.ledger.combined_peak import CombinedPeak
 from usage.ledger.late_usage import frozen_through
-from usage.ledger.replay import replay_month
-from usage.models import MonthlyUsage
+from usage.ledger.replay import ReplayedMonth, replay_month
+from usage.models import CombinedMonth, MonthlyUsage
 
-AGREED = ("kind", "metric", "unit_price", "committed_quantity", "starts_on")
+AGREED = ("kind", "metric", "unit_price", "committed_quantity", "commitment_basis", "starts_on")
 
 
 class NotClosed(Exception):
@@ -99,6 +100,7 @@ def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verifica
         replayed = replay_month(month=month, through_event=frozen_through(month))
         _verify_rows(replayed, month=month, into=verification)
         expected = expected_month(run=run, replayed=replayed)
+        _verify_combined(expected, into=verification)
         invoices = list(
             Invoice.objects.filter(month=month.first_day)
             .exclude(kind=InvoiceKind.ORDER)
@@ -130,16 +132,42 @@ def _verify_rows(replayed: Replayed, *, month: Month, into: Verification) -> Non
             if expected.had_events:
                 into.compare(where, "monthly row", expected="one", found=None)
             continue
-        for what in ("carried_in", "high_water_mark", "peak_event_id", "peak_at"):
-            into.compare(
-                where,
-                what.replace("_", " "),
-                expected=getattr(expected, what),
-                found=getattr(row, what),
-            )
+        _compare_month(where, expected, row, into=into)
     for (organization_id, metric_name), row in rows.items():
         where = f"organization {organization_id}, {metric_name}"
         into.compare(where, "high water mark", expected=0, found=row.high_water_mark)
+
+
+def _verify_combined(expected: ExpectedMonth, *, into: Verification) -> None:
+    """Compare the month of all organizations together, which a commitment was compared with."""
+    rows = {row.metric: row for row in CombinedMonth.objects.filter(month=expected.month.first_day)}
+    if expected.combined is not None:
+        where = f"all organizations together, {expected.combined.metric.value}"
+        row = rows.pop(expected.combined.metric.value, None)
+        into.checked["monthly rows"] += 1
+        if row is None:
+            into.compare(where, "monthly row", expected="one", found=None)
+        else:
+            _compare_month(where, expected.combined, row, into=into)
+    for metric, row in rows.items():
+        where = f"all organizations together, {metric}"
+        into.compare(where, "high water mark", expected=None, found=row.high_water_mark)
+
+
+def _compare_month(
+    where: str,
+    expected: ReplayedMonth | CombinedPeak,
+    row: MonthlyUsage | CombinedMonth,
+    *,
+    into: Verification,
+) -> None:
+    for what in ("carried_in", "high_water_mark", "peak_event_id", "peak_at"):
+        into.compare(
+            where,
+            what.replace("_", " "),
+            expected=getattr(expected, what),
+            found=getattr(row, what),
+        )
 
 
 def _verify_close(

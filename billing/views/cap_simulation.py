@@ -181,7 +181,13 @@ def _outcome(simulation: Simulation) -> dict[str, Any]:
     if not drafts:
         return outcome
     blocked = blocked_by_month(pasts, months=months, zone=zone)
-    saved = money_saved(months=months, pasts=pasts, blocked=blocked)
+    saved = money_saved(
+        months=months,
+        pasts=pasts,
+        blocked=blocked,
+        drafted={pk: draft.cap for pk, draft in drafts.items()},
+        zone=zone,
+    )
     days = {each.at.astimezone(zone).date() for past in pasts for each in past.blocked}
     drafted = {pk: drafts[pk].cap if pk in drafts else cap for pk, cap in present.items()}
     return outcome | {

@@ -80,12 +80,14 @@ def forecast(request: PortalRequest) -> HttpResponse:
 def _summary(
     selection: ForecastRequest, result: ForecastResult, *, sees_all: bool
 ) -> dict[str, Any]:
-    bill = selection.bill(result.whole)
+    combined = result.combined(selection)
+    bill = selection.bill(result.whole, combined)
     known = accuracies(basis=selection.basis)
     day = selection.instant.at.astimezone(selection.instant.zone).day
     price = selection.contract if bill else None
     return {
-        "total": result.whole.total,
+        "total": combined.outlook if combined else result.whole.total,
+        "is_combined": combined is not None,
         "month": selection.instant.month.first_day,
         "zone": selection.instant.zone.key,
         "bill": bill,

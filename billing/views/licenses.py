@@ -12,6 +12,7 @@ from billing.contracts.licenses import CommitmentUsage, Licenses, this_month
 from billing.contracts.licenses import licenses as current_licenses
 from billing.invoicing.month_plan import plan_month
 from core.charts import Chart, Part, Tone, donut_chart
+from usage.explain.links import combined_explanation_path
 
 TONES = {
     CommitmentUsage.WITHIN: Tone.PRIMARY,
@@ -34,6 +35,7 @@ def licenses(request: PortalRequest) -> HttpResponse:
         "chart": usage_chart(current),
         "month": month.first_day,
         "plan": plan,
+        "why_url": combined_explanation_path(month=month.first_day, metric=plan.contract.metric),
         "zone": request.provider.billing_zone(),
     }
     return render(request, "billing/licenses.html", context)

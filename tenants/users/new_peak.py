@@ -21,20 +21,24 @@ class Addition:
 class NewPeak:
     """An addition that raises the billed quantity of the running month.
 
-    `peak` is the month's high-water mark so far, `level` the one after the addition. `cost` is the
-    increase of the month's bill including tax, as text, for `added` units at `unit_price` before
-    tax. `starts_overage` is True for the first addition above the commitment; `committed` is None
-    without one.
+    `peak` is the month's high-water mark so far, `level` the one after the addition; with
+    `is_combined`, both are of all organizations together, which only readers of amounts may see.
+    `cost` is the increase of the month's bill including tax, as text, for `added` units at
+    `unit_price` before tax. `starts_overage` is True for the first addition above the commitment;
+    `committed` is None without one. `own_level` is the organization's own count after the addition;
+    a confirmation carries it.
     """
 
     metric: Metric
     peak: int
     level: int
+    own_level: int
     added: int
     cost: str
     unit_price: str
     committed: int | None = None
     starts_overage: bool = False
+    is_combined: bool = False
 
 
 # Returns the new peak of an addition at an instant, or None when it costs nothing. Pages that add

@@ -161,11 +161,11 @@ def _unconfirmed_peak(
     """
     cap = scope.organization.user_cap
     peak = new_peak(Addition(scope.organization, model.metric, 1), now)
-    if peak is None or (model is ManagedUser and cap is not None and peak.level > cap):
+    if peak is None or (model is ManagedUser and cap is not None and peak.own_level > cap):
         return None
     seen = request.POST.get("seen_peak", "")
     is_seen = seen.isascii() and seen.isdigit() and len(seen) < LONGEST_NUMBER
-    return None if is_seen and int(seen) >= peak.level else peak
+    return None if is_seen and int(seen) >= peak.own_level else peak
 
 
 def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeString:

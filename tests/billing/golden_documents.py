@@ -31,13 +31,21 @@ def rendered_documents() -> dict[str, str]:
     from billing.documents.invoice_pdf import invoice_html
     from tests.billing.invoice_contents import invoice_with
 
-    documents = {"styles_and_fonts.sha256": _styles_and_fonts(), "contract.html": _contract()}
+    documents = {
+        "styles_and_fonts.sha256": _styles_and_fonts(),
+        "contract.html": _contract("sum_of_peaks"),
+        "contract_all_together.html": _contract("all_together"),
+    }
     for name, count, kind in (
         ("usage", 12, "usage"),
         ("overage", 12, "overage"),
         ("annex", 45, "usage"),
+        ("all_together", 12, "overage"),
+        ("all_together_annex", 45, "overage"),
     ):
-        invoice, lines = invoice_with(count=count, kind=kind)
+        invoice, lines = invoice_with(
+            count=count, kind=kind, is_combined=name.startswith("all_together")
+        )
         documents[f"{name}.html"] = invoice_html(invoice=invoice, lines=lines)
         documents[f"{name}.csv"] = invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig")
     return documents
@@ -53,7 +61,7 @@ def _styles_and_fonts() -> str:
     )
 
 
-def _contract() -> str:
+def _contract(commitment_basis: str) -> str:
     from billing.choices import ContractKind
     from billing.documents.contract import contract_html
     from billing.models import Contract
@@ -68,6 +76,7 @@ def _contract() -> str:
         currency="USD",
         unit_price=Decimal("3.2500"),
         committed_quantity=500,
+        commitment_basis=commitment_basis,
         starts_on=date(2026, 1, 1),
         ends_on=date(2027, 1, 1),
         agreed_at=datetime(2025, 12, 3, 9, 30, tzinfo=UTC),

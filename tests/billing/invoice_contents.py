@@ -21,9 +21,17 @@ UNIT_PRICE = Decimal("3.0000")
 
 
 def invoice_with(
-    *, count: int, kind: str = "usage", names: tuple[str, ...] = UNUSUAL_NAMES, **changes: object
+    *,
+    count: int,
+    kind: str = "usage",
+    names: tuple[str, ...] = UNUSUAL_NAMES,
+    is_combined: bool = False,
+    **changes: object,
 ) -> tuple[Invoice, list[InvoiceLine]]:
-    """An invoice of October 2026 in the zone of Berlin, and its lines for `count` organizations."""
+    """An invoice of October 2026 in the zone of Berlin, and its lines for `count` organizations.
+
+    `is_combined`: the overage is of the peak of all organizations together.
+    """
     is_overage = kind == "overage"
     lines = [
         _line(position, is_basis=is_overage, names=names)
@@ -31,6 +39,8 @@ def invoice_with(
     ]
     if is_overage:
         lines.insert(0, _overage_line(sum(line.quantity for line in lines)))
+    if is_combined:
+        _count_together(*lines)
     subtotal = sum(line.amount_minor for line in lines)
     tax = subtotal * 19 // 100
     amounts: dict[str, object] = {
@@ -113,6 +123,17 @@ def _overage_line(total: Decimal) -> InvoiceLine:
         unit_price=UNIT_PRICE,
         amount_minor=int(over * 300),
     )
+
+
+def _count_together(overage: InvoiceLine, *shares: InvoiceLine) -> None:
+    """All had the most at one instant: each organization was counted then."""
+    at = PERIOD_STARTS_AT + timedelta(hours=300)
+    overage.peak_at, overage.peak_event_id = at, 1000
+    overage.peak_count_before = int(overage.quantity)
+    overage.peak_subject_name, overage.peak_actor_name = "Person 7", "Adam Administrator"
+    for line in shares:
+        line.peak_at, line.peak_event_id, line.peak_count_before = at, None, None
+        line.peak_subject_name = line.peak_actor_name = ""
 
 
 def issued(*, count: int = 3, kind: str = "usage", **changes: object) -> Invoice:

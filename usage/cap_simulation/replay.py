@@ -6,7 +6,7 @@ higher than the actual one adds no user: refused additions are not recorded (doc
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -32,31 +32,46 @@ class Replay:
     blocked: tuple[Blocked, ...]
 
 
+@dataclass(slots=True)
+class CappedCount:
+    """One organization's count under a cap, step by step; `absent` are those it blocked."""
+
+    count: int
+    cap: int
+    absent: set[int] = field(default_factory=set)
+
+    def step(self, delta: int, subject_id: int) -> int:
+        """Take a step; returns the change of the count: 0 for a blocked user's addition or removal.
+
+        An addition that returns 0 was blocked.
+        """
+        if delta < 0 and subject_id in self.absent:
+            self.absent.discard(subject_id)
+            return 0
+        if delta > 0 and self.count >= self.cap:
+            self.absent.add(subject_id)
+            return 0
+        self.count += delta
+        return delta
+
+
 def replay(*, opening: int, steps: Iterable[Step], cap: int, starts: Sequence[datetime]) -> Replay:
     """Replay the months that begin at `starts` (in order) under `cap`.
 
     `opening` is the count at the start of the first month. A month starts with the count carried
     in.
     """
-    count, month = opening, 0
+    capped, month = CappedCount(opening, cap), 0
     high_water_marks = [opening] * len(starts)
-    absent: set[int] = set()
     blocked: list[Blocked] = []
     begins = [(start - EPOCH) // MICROSECOND for start in starts]
     for at, delta, subject_id, subject_name in steps:
         while month + 1 < len(begins) and at >= begins[month + 1]:
             month += 1
-            high_water_marks[month] = count
-        if delta < 0:
-            if subject_id in absent:
-                absent.discard(subject_id)
-            else:
-                count -= 1
-        elif count >= cap:
-            absent.add(subject_id)
+            high_water_marks[month] = capped.count
+        change = capped.step(delta, subject_id)
+        if delta > 0 and not change:
             blocked.append(Blocked(EPOCH + at * MICROSECOND, subject_name))
-        else:
-            count += 1
-            high_water_marks[month] = max(high_water_marks[month], count)
-    high_water_marks[month + 1 :] = [count] * (len(starts) - month - 1)
+        high_water_marks[month] = max(high_water_marks[month], capped.count)
+    high_water_marks[month + 1 :] = [capped.count] * (len(starts) - month - 1)
     return Replay(tuple(high_water_marks), tuple(blocked))

@@ -13,7 +13,7 @@ _DAYS_BETWEEN_TICKS = 7
 
 def month_chart(*, explanation: Explanation, cap: int | None, now: datetime) -> Chart:
     """The month's count in steps, with a table of its days; `cap` is drawn when given."""
-    noun, zone = explanation.metric.value, explanation.zone
+    noun, zone = explanation.metric.unit, explanation.zone
     lowest = min([explanation.carried_in, *(hour.lowest for hour in explanation.hours)])
     return step_chart(
         title=f"{explanation.metric.label} in {explanation.month.first_day:%B %Y}",

@@ -18,10 +18,10 @@ class LateUsageNote:
     more: int
 
 
-def late_usage_note(*, explanation: Explanation) -> LateUsageNote | None:
-    """The note of the explained month; None without usage that was reported late."""
+def late_usage_note(*, explanation: Explanation, organization_id: int) -> LateUsageNote | None:
+    """The note of an organization's month; None without usage that was reported late."""
     missing = missing_usage(
-        organization_id=explanation.organization_id,
+        organization_id=organization_id,
         metric=explanation.metric,
         month=explanation.month,
         zone=explanation.zone,

@@ -25,7 +25,10 @@ RULES_DIFFER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class PeakEvent:
-    """The addition that made a peak: its subject, its author, and the counts before and after."""
+    """The addition that made a peak: its subject, its author, and the counts before and after.
+
+    `organization_name` is set where the counts are those of all organizations together.
+    """
 
     event_id: int
     at: datetime
@@ -36,6 +39,8 @@ class PeakEvent:
     via: str
     count_before: int
     count_after: int
+    organization_id: int | None = None
+    organization_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,12 @@ class Hour(NamedTuple):
 class Explanation:
     """A month of one organization: its peak, the second-highest peak, and the hours with events.
 
-    Instants are in UTC; `ends_at` is the first one after the month. If the month is not
-    `is_counted_whole`, usage is billed from `starts_at` on, and earlier events are carried in.
+    Of all organizations together, `organization_id` is None. Instants are in UTC; `ends_at` is the
+    first one after the month. If the month is not `is_counted_whole`, usage is billed from
+    `starts_at` on, and earlier events are carried in.
     """
 
-    organization_id: int
+    organization_id: int | None
     metric: Metric
     month: Month
     zone: ZoneInfo
@@ -141,7 +147,7 @@ def explain_month(
     if first_delta < 0:
         until = hours[0].at if hours else None
         local_peaks.append(LocalPeak(carried_in, starts_at, until, event=None, together=0, times=1))
-    peak, second_peak = _two_highest(local_peaks)
+    peak, second_peak = two_highest(local_peaks)
     return Explanation(
         organization_id=organization_id,
         metric=metric,
@@ -163,7 +169,7 @@ def _local_peak(row: tuple[Any, ...]) -> LocalPeak:
     return LocalPeak(level, at, until, event, together, times)
 
 
-def _two_highest(local_peaks: list[LocalPeak]) -> tuple[LocalPeak, LocalPeak | None]:
+def two_highest(local_peaks: list[LocalPeak]) -> tuple[LocalPeak, LocalPeak | None]:
     """The two highest local peaks, the highest first; of equal ones the earlier first."""
     ranked = sorted(
         local_peaks,

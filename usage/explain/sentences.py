@@ -11,15 +11,16 @@ from usage.formatting import counted_noun, day_and_time, duration, ordinal, via_
 
 def peak_sentence(*, explanation: Explanation, organization: str, now: datetime) -> SafeString:
     """The explanation of the number, for readers who do not know what a high-water mark is."""
-    peak, noun = explanation.peak, explanation.metric.value
+    peak, noun = explanation.peak, explanation.metric.unit
     month = f"{explanation.month.first_day:%B %Y}"
     if peak.event:
         return format_html(
-            "On {} {}: the {} {}{}.",
+            "On {} {}: the {} {}{}{}.",
             day_and_time(peak.at, explanation.zone),
             _addition(peak.event),
             ordinal(peak.level),
             noun.removesuffix("s"),
+            " of all organizations together" if explanation.organization_id is None else "",
             ", and the last of {} added at once".format(f"{peak.together:,}")
             if peak.together > 1
             else "",
@@ -62,7 +63,7 @@ def duration_sentence(*, explanation: Explanation, now: datetime) -> str:
 
 def second_peak_sentence(*, explanation: Explanation) -> SafeString:
     """The second-highest peak, or the reason why there is none."""
-    second, noun = explanation.second_peak, explanation.metric.value
+    second, noun = explanation.second_peak, explanation.metric.unit
     if not explanation.hours:
         return format_html("There was none: no {} were added or removed.", noun)
     if second is None:
@@ -77,8 +78,11 @@ def second_peak_sentence(*, explanation: Explanation) -> SafeString:
 
 def _addition(event: PeakEvent) -> SafeString:
     via = via_text(event.via)
+    to = (
+        format_html(" to <bdi>{}</bdi>", event.organization_name) if event.organization_name else ""
+    )
     if not event.actor_name:
-        return format_html("<bdi>{}</bdi> was added {}", event.subject_name, via)
+        return format_html("<bdi>{}</bdi> was added{} {}", event.subject_name, to, via)
     return format_html(
-        "<bdi>{}</bdi> added <bdi>{}</bdi> {}", event.actor_name, event.subject_name, via
+        "<bdi>{}</bdi> added <bdi>{}</bdi>{} {}", event.actor_name, event.subject_name, to, via
     )

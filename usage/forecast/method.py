@@ -111,18 +111,26 @@ def month_ends(track: Track, *, elapsed: int, left: int) -> list[int | None]:
     if not track.ages:
         return [track.peak if track.opening else None] * len(where)
     days = Days.of(track)
+    return span_ends(days, present=track.present, peak=track.peak, elapsed=elapsed, left=left)
+
+
+def span_ends(days: Days, *, present: int, peak: int, elapsed: int, left: int) -> list[int | None]:
+    """As `month_ends`, of a count that is known day by day; nothing can rise with no day left."""
     levels, highs = days.levels, days.highs
     ends: list[int | None] = []
-    for at in where:
+    for at in anchors(elapsed=elapsed, left=left):
+        if not left:
+            ends.append(peak)
+            continue
         first = at - elapsed
         if not levels[first]:
             ends.append(None)
             continue
         top = max(highs[at + 1 : at + left + 1])
         before = max(levels[first], *highs[first + 1 : at + 1]) if elapsed else levels[at]
-        risen = track.present + max(0, top - levels[at])
-        passed = track.peak + max(0, top - before)
-        ends.append(max(track.peak, min(risen, passed)))
+        risen = present + max(0, top - levels[at])
+        passed = peak + max(0, top - before)
+        ends.append(max(peak, min(risen, passed)))
     return ends
 
 

@@ -15,6 +15,7 @@ from usage.forecast.method import (
     greater,
     month_ends,
     outlook,
+    span_ends,
 )
 from usage.forecast.tracks import DAY, Tracked, tracked
 
@@ -85,6 +86,37 @@ class MonthForecast:
     organizations: tuple[OrganizationForecast, ...]
     total: Outlook
     ends: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CombinedForecast:
+    """The month's peak of all organizations together; `ends` are those after each compared span."""
+
+    outlook: Outlook
+    ends: tuple[int, ...]
+
+
+def combined_forecast(
+    found: Sequence[Tracked], *, instant: Instant, basis: Metric, peak: int
+) -> CombinedForecast:
+    """Forecast the peak of all organizations together, from their counts added up day by day.
+
+    `peak` is the exact one so far. Growth is that of the sums: a user who moved adds nothing.
+    """
+    days = Days.added_up(days_of(one, basis) for one in found)
+    ends = span_ends(
+        days,
+        present=days.levels[-1],
+        peak=peak,
+        elapsed=instant.elapsed,
+        left=instant.left,
+    )
+    if sum(end is not None for end in ends) < FEWEST_SPANS:
+        ends = [None] * len(ends)
+    return CombinedForecast(
+        outlook(locked_in=peak, ends=ends),
+        ends=tuple(peak if end is None else end for end in ends),
+    )
 
 
 def forecast_month(

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from core.metrics import COUNTED_CHOICES
+from core.metrics import COUNTED_CHOICES, Metric
 from tenants.models import Organization
 from usage.models.ledger import UsageEvent
 
@@ -50,6 +50,32 @@ class FrozenMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m} through event {self.last_event_id}"
+
+
+class CombinedMonth(models.Model):
+    """A closed month of all organizations together, where a commitment was billed by it.
+
+    `high_water_mark` is the most of all organizations at any one instant, by the events that the
+    frozen month includes. `peak_at` and `peak_event` first reached it; None when the month began
+    with it. A row never changes: what is reported later adjusts another invoice.
+    """
+
+    month = models.DateField()
+    metric = models.CharField(max_length=10, choices=Metric)
+    carried_in = models.PositiveIntegerField()
+    high_water_mark = models.PositiveIntegerField()
+    peak_at = models.DateTimeField(null=True)
+    peak_event = models.ForeignKey(
+        UsageEvent, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["month", "metric"], name="usage_combined_month_one_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"all together {self.metric} {self.month:%Y-%m}: {self.high_water_mark}"
 
 
 class DailySnapshot(models.Model):

@@ -7,35 +7,38 @@
 -- at its real instant or later, so the events recorded since the month's start include all of these.
 WITH frozen AS (
     SELECT coalesce(%(through)s, CASE WHEN %(as_billed)s THEN (
-        SELECT c.through_event_id FROM usage_combinedmonth c
-        WHERE c.metric = %(metric)s AND c.month = %(first_day)s
+        SELECT coalesce(f.last_event_id, 0) FROM usage_frozenmonth f WHERE f.month >= %(first_day)s
+        ORDER BY f.month LIMIT 1
     ) END, 9223372036854775807) AS through
 ), moves AS MATERIALIZED (
     SELECT c.organization_id, c.metric, e.id, e.delta, e.at, e.id <= frozen.through AS is_known,
-           -- The database assigns events to months (docs/decisions/0004).
-           e.at AT TIME ZONE policy.billing_time_zone >= %(first_day)s::date AS is_since,
+           -- The database assigns events to months (docs/decisions/0004). A month in which a billed
+           -- period begins is counted from that instant.
+           e.at AT TIME ZONE policy.billing_time_zone >= %(first_day)s::date
+               AND e.at >= coalesce(counted.counted_from, e.at) AS is_since,
            e.at AT TIME ZONE policy.billing_time_zone < %(next_first_day)s::date AS is_before_end
     FROM usage_organizationcounter c
     CROSS JOIN frozen
     JOIN tenants_meteringpolicy policy ON policy.id = 1
+    LEFT JOIN usage_month_counted_from counted ON counted.month = %(first_day)s
     CROSS JOIN LATERAL (
         SELECT e.id, e.delta, coalesce(e.effective_at, e.at) AS at
         FROM usage_usageevent e
         WHERE e.organization_id = c.organization_id AND e.metric = c.metric AND e.at >= %(earliest)s
     ) e
     WHERE c.metric = ANY (%(metrics)s)
+), since AS (
+    SELECT organization_id, metric, sum(delta) AS delta
+    FROM moves WHERE is_since OR NOT is_known GROUP BY organization_id, metric
 ), opening AS MATERIALIZED (
     SELECT organization_id,
            sum(count) FILTER (WHERE metric = 'users') AS users,
            sum(count) FILTER (WHERE metric = 'devices') AS devices,
            max(count) AS level
     FROM (
-        SELECT c.organization_id, c.metric, c.count - coalesce((
-            SELECT sum(m.delta) FROM moves m
-            WHERE m.organization_id = c.organization_id AND m.metric = c.metric
-                AND (m.is_since OR NOT m.is_known)
-        ), 0) AS count
-        FROM usage_organizationcounter c WHERE c.metric = ANY (%(metrics)s)
+        SELECT c.organization_id, c.metric, c.count - coalesce(s.delta, 0) AS count
+        FROM usage_organizationcounter c LEFT JOIN since s USING (organization_id, metric)
+        WHERE c.metric = ANY (%(metrics)s)
     ) counted
     GROUP BY organization_id
 ), by_instant AS (
@@ -61,5 +64,4 @@ WITH frozen AS (
 ), levels AS MATERIALIZED (
     SELECT at, change, (SELECT level FROM carried_in) + sum(change) OVER (ORDER BY at) AS level
     FROM (SELECT at, sum(change) AS change FROM changes GROUP BY at) instants
-    WHERE change <> 0
 )

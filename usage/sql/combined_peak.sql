@@ -15,18 +15,17 @@
            coalesce(c.metric, CASE WHEN o.users >= o.devices OR o.devices IS NULL THEN 'users'
                                    ELSE 'devices' END) AS metric
     FROM opening o
-    LEFT JOIN LATERAL (
-        SELECT c.level, c.metric FROM changes c
-        WHERE c.organization_id = o.organization_id AND c.at <= (SELECT at FROM peak)
-        ORDER BY c.at DESC LIMIT 1
-    ) c ON true
+    LEFT JOIN (
+        SELECT DISTINCT ON (organization_id) organization_id, level, metric FROM changes
+        WHERE at <= (SELECT at FROM peak) ORDER BY organization_id, at DESC
+    ) c USING (organization_id)
 )
 SELECT NULL::bigint, NULL, NULL, coalesce((SELECT level FROM peak), carried_in.level)::integer,
        carried_in.level::integer, (SELECT at FROM peak), e.id, e.organization_id,
-       coalesce(e.subject_name, ''), coalesce(e.actor_name, '')
+       coalesce(e.subject_name, ''), coalesce(e.actor_name, ''),
+       (SELECT counted_from FROM usage_month_counted_from WHERE month = %(first_day)s)
 FROM carried_in LEFT JOIN usage_usageevent e ON e.id = (SELECT id FROM made)
 UNION ALL
-(SELECT s.organization_id, o.name, s.metric, s.level::integer, NULL, NULL, NULL, NULL, NULL, NULL
- FROM shares s JOIN tenants_organization o ON o.id = s.organization_id
- WHERE s.level > 0
- ORDER BY lower(o.name), o.id)
+SELECT s.organization_id, o.name, s.metric, s.level::integer, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM shares s JOIN tenants_organization o ON o.id = s.organization_id
+WHERE s.level > 0

@@ -101,7 +101,7 @@ def _context(request: PortalRequest, requested: ScopedMonth) -> dict[str, Any]:
         peak_at=exact_instant(peak.at, requested.zone),
         second_at=exact_instant(second.at, requested.zone) if second else "",
         via=via_text(peak.event.via) if peak.event else "",
-        late=late_usage_note(explanation=explanation),
+        late=late_usage_note(explanation=explanation, organization_id=organization.pk),
         chart=month_chart(explanation=explanation, cap=_cap(requested), now=now),
         listing=listing,
         page=_counted_page(listing, explanation),

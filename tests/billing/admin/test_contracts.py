@@ -38,6 +38,7 @@ def contract(offered, **changes):
         "term": "monthly",
         "unit_price": "8.25",
         "committed_quantity": "",
+        "commitment_basis": "all_together",
         "starts_on": "2026-11-01",
         "ends_on": "",
         "invoice_agreement": "on",
@@ -91,6 +92,7 @@ def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operation
     [
         ({"kind": "committed"}, "committed_quantity"),
         ({"committed_quantity": "5"}, "committed_quantity"),
+        ({"commitment_basis": "largest"}, "commitment_basis"),
         ({"starts_on": "2026-11-02"}, "starts_on"),
         ({"starts_on": "2026-10-01"}, "starts_on"),
         ({"starts_on": "soon"}, "starts_on"),

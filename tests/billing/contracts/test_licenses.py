@@ -1,7 +1,7 @@
 """Licenses in use against the commitment, their page and its permission."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -63,7 +63,7 @@ def test_three_users_above_the_commitment_stay_overage_after_users_are_removed(
     assert "3 over your licenses" in olive.get(f"/organizations/{large.pk}/users/").text
     with provider_schema(north):
         for user in ManagedUser.objects.filter(organization=large)[:5]:
-            remove_member(member=user, actor=SYSTEM_ACTOR, now=NOW)
+            remove_member(member=user, actor=SYSTEM_ACTOR, now=NOW + timedelta(minutes=1))
     response = olive.get(PAGE)
     assert response.context["licenses"].left == 2
     plan = response.context["plan"]

@@ -11,6 +11,7 @@ from billing.documents.invoice_csv import invoice_csv
 from billing.documents.invoice_pdf import invoice_html
 from billing.invoicing.month_close import close_month
 from billing.models import Invoice, InvoiceLine
+from billing.verification.verify import verify_month
 from core.months import Month
 from tenants.models import ManagedUser, MeteringPolicy
 from tests.billing.conftest import NOVEMBER
@@ -208,9 +209,13 @@ def test_late_usage_of_a_free_month_is_not_charged(scenario):
 
 
 @pytest.fixture
-def committed(scenario):
-    """Ten are committed; Acme and Bolt had eight together in October."""
-    scenario.contract(kind="committed", committed_quantity=10)
+def committed(scenario, request):
+    """Ten are committed; Acme and Bolt had eight together in October.
+
+    A parameter is what the commitment is compared with.
+    """
+    basis = getattr(request, "param", "all_together")
+    scenario.contract(kind="committed", committed_quantity=10, commitment_basis=basis)
     scenario.acme = scenario.organization(users=3, name="Acme")
     scenario.bolt = scenario.organization(users=5, name="Bolt")
     close(scenario, OCTOBER, NOVEMBER)
@@ -249,6 +254,7 @@ def test_late_usage_is_charged_only_above_the_commitment(committed):
     assert charged.adjusted_from == 2
 
 
+@pytest.mark.parametrize("committed", ["sum_of_peaks"], indirect=True)
 def test_a_lower_count_of_one_organization_does_not_offset_another(committed):
     remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-10-06"))
     add(committed.acme, at("2026-10-20"), 4)
@@ -257,6 +263,34 @@ def test_a_lower_count_of_one_organization_does_not_offset_another(committed):
 
     charged, share = adjustments()
     assert (charged.quantity, share.organization_name) == (2, "Acme")
+
+
+def test_users_who_had_left_before_others_came_are_not_charged_together(committed):
+    remove(list(ManagedUser.objects.filter(organization=committed.bolt)), at("2026-10-06"))
+    add(committed.acme, at("2026-10-20"), 4)
+
+    close(committed, OCTOBER.next, DECEMBER)
+
+    assert adjustments() == []
+
+
+def test_an_adjustment_names_the_instant_at_which_all_together_had_the_most(committed):
+    add(committed.bolt, at("2026-10-20"), 3)
+
+    close(committed, OCTOBER.next, DECEMBER)
+
+    charged, share = adjustments()
+    assert (charged.quantity, charged.peak_at) == (1, at("2026-10-20"))
+    assert charged.description == (
+        "1 more above the 10 committed, October 2026 "
+        "(most of all organizations at one instant: 11 instead of 8)"
+    )
+    assert (share.organization_name, share.quantity, share.peak_at) == (
+        *("Bolt", 3), at("2026-10-20"),
+    )  # fmt: skip
+    assert verify_month(
+        provider=committed.provider, month=OCTOBER.next, renders=False
+    ).differences == []  # fmt: skip
 
 
 def test_an_adjustment_without_overage_is_an_overage_invoice(committed):

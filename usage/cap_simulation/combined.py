@@ -1,0 +1,107 @@
+"""The peaks of all organizations together in past months: as they were, and under drafted caps."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from core.metrics import Metric
+from core.months import Month
+from core.schema import require_provider_schema
+from usage.cap_simulation.replay import CappedCount
+from usage.ledger.combined_replay import CombinedCounts
+
+_COUNTERS = """
+    SELECT organization_id, metric, count FROM usage_organizationcounter
+    WHERE metric = ANY (%(metrics)s) AND organization_id = ANY (%(organizations)s)
+"""
+# Each event at its real instant; it is recorded then or later.
+_STEPS = """
+    SELECT real_at, organization_id, metric, delta, subject_id
+    FROM (SELECT *, coalesce(effective_at, at) AS real_at FROM usage_usageevent) e
+    WHERE metric = ANY (%(metrics)s) AND organization_id = ANY (%(organizations)s)
+        AND at >= %(start)s AND real_at >= %(start)s
+    ORDER BY real_at, id
+"""
+
+
+class CombinedStep(NamedTuple):
+    """An addition (+1) or removal (-1) in an organization."""
+
+    at: datetime
+    organization_id: int
+    metric: Metric
+    delta: int
+    subject_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CombinedMarks:
+    """The peaks of all organizations together by month, as they were and under the draft."""
+
+    actual: tuple[int, ...]
+    drafted: tuple[int, ...]
+
+
+def combined_marks(
+    *,
+    metric: Metric,
+    caps: Mapping[int, int | None],
+    organizations: Iterable[int],
+    months: Sequence[Month],
+    zone: ZoneInfo,
+) -> CombinedMarks:
+    """The peaks of these consecutive months, of these organizations together; in two statements.
+
+    `caps` is the draft. The last month may be running. Caps limit users, not devices.
+    """
+    require_provider_schema()
+    starts = [month.starts_at(zone) for month in months]
+    parameters: dict[str, Any] = {
+        "metrics": list(metric.counted),
+        "organizations": list(organizations),
+        "start": starts[0],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STEPS, parameters)
+        steps = [CombinedStep._make(row) for row in cursor.fetchall()]
+        cursor.execute(_COUNTERS, parameters)
+        opening = {(pk, Metric(counted)): count for pk, counted, count in cursor.fetchall()}
+    for step in steps:
+        opening[step.organization_id, Metric(step.metric)] -= step.delta
+    limits = {pk: cap for pk, cap in caps.items() if cap is not None}
+    return CombinedMarks(
+        actual=_marks(opening, steps, {}, starts), drafted=_marks(opening, steps, limits, starts)
+    )
+
+
+def _marks(
+    opening: Mapping[tuple[int, Metric], int],
+    steps: Iterable[CombinedStep],
+    caps: Mapping[int, int],
+    starts: Sequence[datetime],
+) -> tuple[int, ...]:
+    """The highest total of each month; all steps of one instant are one change."""
+    capped = {
+        pk: CappedCount(count, caps[pk])
+        for (pk, metric), count in opening.items()
+        if metric is Metric.USERS and pk in caps
+    }
+    combined = CombinedCounts.of(opening)
+    marks, month = [combined.total] * len(starts), 0
+    for at, together in groupby(steps, key=lambda step: step.at):
+        while month + 1 < len(starts) and at >= starts[month + 1]:
+            month += 1
+            marks[month] = combined.total
+        for step in together:
+            metric, delta = Metric(step.metric), step.delta
+            if metric is Metric.USERS and step.organization_id in capped:
+                delta = capped[step.organization_id].step(delta, step.subject_id)
+            combined.change(step.organization_id, metric, delta)
+        marks[month] = max(marks[month], combined.total)
+    marks[month + 1 :] = [combined.total] * (len(starts) - month - 1)
+    return tuple(marks)
