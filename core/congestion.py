@@ -31,7 +31,11 @@ class Congested(Exception):
 
 
 def take_place(request: HttpRequest, *, schema: str) -> None:
-    """Count the request as one of the provider, until `leave`. Raises `Congested`."""
+    """Count the request as one of the provider, until `leave`. Raises `Congested`.
+
+    A request with both a session and an API key counts once, as the one of the key.
+    """
+    leave(request)
     is_reading = request.method in READING
     place = (schema, is_reading)
     with _places:

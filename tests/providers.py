@@ -16,6 +16,8 @@ from psycopg import sql
 from accounts.models import Provider, SignInEvent
 from accounts.provisioning.new_provider import create_provider, provision
 from accounts.provisioning.schema_migrations import MigrationKey, ProviderMigrations
+from core.operations.alerts import ALERT_MAIL
+from core.operations.models import OperationsAlert
 from core.outbox.models import OutboxMessage
 
 # The sequences of each schema start in a separate range, so an id of one exists in no other.
@@ -102,6 +104,9 @@ def close_provider(provider: Provider) -> None:
             sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(provider.schema_name))
         )
     OutboxMessage.objects.filter(schema_name=provider.schema_name).delete()
+    # Mails about the provider's alerts are messages of the platform.
+    OutboxMessage.objects.filter(topic=ALERT_MAIL).delete()
+    OperationsAlert.objects.filter(schema_name=provider.schema_name).delete()
     SignInEvent.objects.filter(user__provider=provider).delete()
     provider.users.all().delete()
     provider.delete()

@@ -241,15 +241,16 @@ def test_rows_of_another_provider_answer_like_missing_rows(
         if not route.parameters:
             continue
         statuses = set()
+        names_row = bool(set(route.parameters) - set(VALUES_BY_PARAMETER))
         for method in (client.get, client.post):
             foreign = method(route.url(north_ids))
             missing = method(route.url(dict.fromkeys(north_ids, MISSING) | VALUES_BY_PARAMETER))
             assert foreign.status_code == missing.status_code, route
-            assert foreign.status_code in (404, 405), route
+            assert foreign.status_code in (404, 405) or not names_row, route
             assert without_tokens(foreign.text) == without_tokens(missing.text), route
             assert CANARY.lower() not in foreign.text.lower(), route
             statuses.add(foreign.status_code)
-        assert 404 in statuses, route
+        assert 404 in statuses or not names_row, route
 
 
 def test_the_owner_of_the_rows_can_open_every_route(

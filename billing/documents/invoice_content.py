@@ -112,9 +112,8 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
     has_annex = is_long and len(lines) <= LONGEST_ANNEX
     annexed = (charged if is_summary else basis) if has_annex else []
     is_combined = any(line.is_combined_share for line in basis)
-    has_links = len(annexed) <= LONGEST_LINKED_ANNEX
+    has_links, currency = len(annexed) <= LONGEST_LINKED_ANNEX, invoice.currency
     columns = CHARGES if is_summary else SHARES
-    currency = invoice.currency
     in_table = partial(charge, currency=currency, zone=zone, month=invoice.month)
     return InvoiceContent(
         number=invoice.number,

@@ -184,6 +184,19 @@ def order_pack(
         raise AlreadyOrdered(earlier) from error
 
 
+def _require_unchanged(quoted: Quote, confirmed: Confirmed) -> None:
+    """Raise `OfferChanged` if the order would be another one than was confirmed."""
+    if confirmed.first != str(quoted.first):
+        raise OfferChanged(
+            f"{quoted.first.first_day:%B %Y} has begun since you looked, so the pack would cover "
+            "other months. Nothing was ordered. This is the offer now."
+        )
+    if confirmed != quoted.to_be_confirmed:
+        raise OfferChanged(
+            "The offer changed since you looked. Nothing was ordered. This is the offer now."
+        )
+
+
 def _order(
     quoted: Quote,
     *,
@@ -195,15 +208,7 @@ def _order(
     earlier = PackOrder.objects.filter(follows=confirmed.follows).first()
     if earlier is not None:
         raise AlreadyOrdered(earlier)
-    if confirmed.first != str(quoted.first):
-        raise OfferChanged(
-            f"{quoted.first.first_day:%B %Y} has begun since you looked, so the pack would cover "
-            "other months. Nothing was ordered. This is the offer now."
-        )
-    if confirmed != quoted.to_be_confirmed:
-        raise OfferChanged(
-            "The offer changed since you looked. Nothing was ordered. This is the offer now."
-        )
+    _require_unchanged(quoted, confirmed)
     offer = quoted.offer
     (invoice,) = issue_invoices(
         provider=provider,

@@ -193,7 +193,7 @@
   });
 
   function showFailure(event) {
-    const kind = event.detail.xhr?.status === 503 ? "request-refused" : "request-failed";
+    const kind = event.detail?.xhr?.status === 503 ? "request-refused" : "request-failed";
     const toast = document.getElementById(kind).content.cloneNode(true);
     document.getElementById("toasts").append(toast);
     prepare(document.getElementById("toasts").lastElementChild);

@@ -167,6 +167,7 @@ def test_operations_agree_on_whole_terms(scenario, changed, field):
             "term": "annual",
             "unit_price": Decimal("9.50"),
             "committed_quantity": 14,
+            "commitment_basis": "all_together",
             "starts_on": "2026-12-01",
             "automatic_limit_minor": 400_000,
             "payment_terms_days": 30,

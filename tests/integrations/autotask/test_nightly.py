@@ -116,7 +116,7 @@ def test_one_providers_failure_stops_no_other(
         AutotaskConnection.objects.create(pk=1, credentials=GOOD.encrypted())
         snapshot(datetime.now(UTC).date() - timedelta(days=1))
     request_nightly_runs_of([night.provider.pk, south.pk])
-    assert f"No PSA run of {night.provider}" in caplog.text
+    assert f"Requesting the nightly PSA run of {night.provider} failed" in caplog.text
     with provider_schema(south):
         assert SyncRun.objects.get().kind == "nightly"
     with provider_schema(night.provider):
