@@ -15,6 +15,7 @@ _TASKS = {
     "accounts.tasks.keep_ids": crontab(hour=2, minute=30),
     # After the hourly rounds whose work it proves.
     "billing.tasks.check_all_promises": crontab(minute=40),
+    "mtp.retention.tasks.prune_all": crontab(hour=3, minute=20),
     "usage.tasks.backtest_forecasts": crontab(hour=3, minute=50),
     "billing.tasks.reconcile_all": crontab(hour=4, minute=40),
     "billing.tasks.send_all_reminders": crontab(hour=8, minute=30),

@@ -83,9 +83,9 @@ SHARED_APPS = [
     "ninja",  # static files of the API reference
 ]
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
-# Demo and backups have no tables. The demo is first: its admin start page replaces unfold's.
+# Those of mtp have no tables. The demo is first: its admin start page replaces unfold's.
 DEMO = [] if IS_PRODUCTION else ["mtp.demo"]
-INSTALLED_APPS = [*DEMO, "mtp.backups", *SHARED_APPS, *TENANT_APPS]
+INSTALLED_APPS = [*DEMO, "mtp.backups", "mtp.retention", *SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "accounts.Provider"
 TENANT_DOMAIN_MODEL = "accounts.Domain"
 PUBLIC_SCHEMA_NAME = "public"

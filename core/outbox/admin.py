@@ -10,10 +10,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from core.outbox.delivery import try_again
-from core.outbox.models import OutboxMessage
-
-# Texts of mails contain links that sign their reader in.
-HIDDEN_PAYLOAD_KEYS = frozenset({"text", "html"})
+from core.outbox.models import BLANK_BODY, OutboxMessage
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -95,10 +92,8 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="payload")
     def shown_payload(self, message: OutboxMessage) -> str:
-        """The payload without `HIDDEN_PAYLOAD_KEYS`."""
-        shown = {
-            key: text for key, text in message.payload.items() if key not in HIDDEN_PAYLOAD_KEYS
-        }
+        """The payload without the body of a mail."""
+        shown = {key: fact for key, fact in message.payload.items() if key not in BLANK_BODY}
         return json.dumps(shown, indent=2, ensure_ascii=False)
 
     @admin.action(description="Try again", permissions=["view"])

@@ -218,10 +218,7 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> None:
         logger.exception("Outbox message %s failed", message.pk)
         _record_failure(message, error=error, now=now)
     else:
-        message.finished_at = timezone.now()
-        message.leased_until = None
-        message.last_error = ""
-        message.save(update_fields=["finished_at", "leased_until", "last_error"])
+        message.finish(now=timezone.now())
 
 
 def _postpone(message: OutboxMessage, *, until: datetime, reason: str, now: datetime) -> None:

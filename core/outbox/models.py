@@ -1,10 +1,14 @@
 """The table of outbox messages of all providers, in the public schema."""
 
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django.db import models
 
 from core.outbox.lanes import Lane
+
+# Of a mail. Texts contain links that sign their reader in.
+BLANK_BODY = {"text": "", "html": ""}
 
 
 class OutboxMessage(models.Model):
@@ -62,6 +66,19 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic} {self.key}"
+
+    @property
+    def payload_without_body(self) -> dict[str, Any]:
+        """The payload; the text and HTML of a mail are blank."""
+        return {key: BLANK_BODY.get(key, fact) for key, fact in self.payload.items()}
+
+    def finish(self, *, now: datetime) -> None:
+        """Record the delivery. The body of a mail is blanked at once, as nothing reads it again."""
+        self.finished_at = now
+        self.leased_until = None
+        self.last_error = ""
+        self.payload = self.payload_without_body
+        self.save(update_fields=["finished_at", "leased_until", "last_error", "payload"])
 
 
 class OutboxPause(models.Model):

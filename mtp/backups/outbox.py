@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
+from core.outbox.models import BLANK_BODY
 from mtp.backups.dump import Manifest
 
 # Of causes that the schema does not hold any more. Their keys are moved away, so that the same
@@ -14,7 +16,8 @@ _WITHDRAW = """
     UPDATE outbox_outboxmessage
     SET key = left(key, 150) || '@' || gen_random_uuid(),
         last_error = CASE WHEN finished_at IS NULL THEN %(reason)s ELSE last_error END,
-        finished_at = coalesce(finished_at, %(now)s), dead_at = NULL, leased_until = NULL
+        finished_at = coalesce(finished_at, %(now)s), dead_at = NULL, leased_until = NULL,
+        payload = CASE WHEN payload ? 'text' THEN payload || %(blank_body)s ELSE payload END
     WHERE schema_name = %(schema)s AND id > %(last)s
 """
 # Pending at the backup and done since: what they wrote into the schema is lost. A topic with "mail"
@@ -40,6 +43,7 @@ def reconcile_outbox(*, manifest: Manifest, now: datetime) -> Counter[str]:
         "last": manifest.last_message,
         "pending": manifest.pending,
         "now": now,
+        "blank_body": Jsonb(BLANK_BODY),
         "reason": f"Withdrawn: the provider was restored to {manifest.taken_at}.",
     }
     counts: Counter[str] = Counter()

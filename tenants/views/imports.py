@@ -120,6 +120,7 @@ def import_run(
         list_url=scope.url(LIST_PAGES[ImportRun.Kind(run.kind)]),
         listing=listing,
         tabs=[("", "All", run.refused), *tabs],
+        keeps_lines=bool(by_reason),
         page=listing.page_of(refused.order_by("line")),
         seats=remaining_user_seats(organization=scope.organization, now=timezone.now())
         if is_over_limit
@@ -200,6 +201,8 @@ def import_check(request: PortalRequest, scope: OrganizationScope, run_id: int) 
 def import_refused(request: PortalRequest, scope: OrganizationScope, run_id: int) -> HttpResponse:  # noqa: ARG001 - a view
     """The refused lines with their reasons as CSV, to be corrected and imported."""
     run = import_or_404(scope=scope, run_id=run_id, content=True)
+    if not run.content:  # its period is over
+        raise Http404
     header, rows = refused_rows(run=run)
     return csv_response(filename=f"refused-lines-{run.pk}.csv", header=header, rows=rows)
 

@@ -162,6 +162,8 @@ def test_a_forgotten_password_is_reset_by_mail(client: Client, people: Personas)
     assert kind == "text/html"
     link = next(line for line in message.body.splitlines() if line.startswith("http"))
     assert link in html
+    (stored,) = OutboxMessage.objects.filter(topic="mail.send")
+    assert (stored.payload["text"], stored.payload["html"]) == ("", ""), "the link is a secret"
     page = client.get(link.removeprefix("http://testserver"), follow=True)
     chosen = "a quite different passphrase"
     response = client.post(

@@ -47,6 +47,7 @@ from core.outbox.models import OutboxMessage
 from tenants.models import MeteringPolicy
 from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
 from tests.billing.unpaid_invoices import DUE_OVER, FORTY_FIVE, HOUR, THIRTY, hourly, pay
+from tests.queued_mails import payload_of
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates/billing/mail"
 MAILS = ("mail.send", "billing.document_mail")
@@ -204,7 +205,7 @@ def test_every_mail_has_text_and_html_without_unfilled_values(
     departures_of(scenario)
 
     assert {Path(name).name for name in rendered} >= KINDS
-    mails = [message.payload for message in OutboxMessage.objects.filter(topic__in=MAILS)]
+    mails = [payload_of(message) for message in OutboxMessage.objects.filter(topic__in=MAILS)]
     assert len(mails) > len(KINDS) / 2
     for mail in mails:
         text, html = mail["text"], mail["html"]

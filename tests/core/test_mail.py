@@ -9,7 +9,7 @@ from django.core import mail
 
 from accounts.models import Provider
 from core.mail import File, queue_mail, send
-from core.outbox.delivery import deliver_due
+from core.outbox.delivery import deliver_due, try_again
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 
@@ -41,6 +41,36 @@ def test_a_mail_that_is_sent_twice_has_the_same_message_id(db: None) -> None:
     first, second = (message.extra_headers["Message-ID"] for message in mail.outbox)
     assert first == second
     assert first.endswith("@mtp.example>")
+
+
+def test_the_body_of_a_mail_is_blank_as_soon_as_it_is_sent(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"text": "https://portal.example/secret", "html": "<p>secret</p>"}
+    queue(**body)
+    stored = OutboxMessage.objects.get()
+
+    def kept() -> dict[str, Any]:
+        stored.refresh_from_db()
+        return {key: stored.payload[key] for key in body}
+
+    with monkeypatch.context() as patched:
+        patched.setattr("core.mail.EmailMultiAlternatives.send", _refuse)
+        deliver_due(now=NOON)
+        assert stored.finished_at is None
+        assert kept() == body, "it failed and will be sent later"
+        while stored.dead_at is None:
+            deliver_due(now=stored.due_at)
+            assert kept() == body, "a person can have it sent again"
+    try_again(message=stored, now=NOON)
+    deliver_due(now=NOON)
+    assert kept() == {"text": "", "html": ""}
+    assert stored.payload["to"] == ["a@x.example"]
+    assert mail.outbox[0].body == body["text"]
+
+
+def _refuse(_: object) -> None:
+    raise ValueError("no")
 
 
 def test_message_ids_differ_between_mails_and_providers(north: Provider, south: Provider) -> None:

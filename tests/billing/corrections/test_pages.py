@@ -17,6 +17,7 @@ from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.conftest import BILL
 from tests.billing.corrections.conftest import LATER, STAFF, pay, with_lines
+from tests.queued_mails import payload_of
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def pdf_page(note):
 
 def mail_with(subject_part):
     mails = OutboxMessage.objects.filter(topic__in=["mail.send", "billing.document_mail"])
-    return next(mail.payload for mail in mails if subject_part in mail.payload["subject"])
+    return next(payload_of(mail) for mail in mails if subject_part in mail.payload["subject"])
 
 
 def test_the_invoice_page_shows_note_refund_and_amounts(as_bill, credited):

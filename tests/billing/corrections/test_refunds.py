@@ -15,6 +15,7 @@ from billing.payments.charging import PaymentMismatch
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
+from tests.queued_mails import payload_of
 
 State = Refund.State
 
@@ -148,7 +149,7 @@ def test_a_refused_refund_fails_and_stays_overpaid(scenario, paid):
     work(scenario, LATER + timedelta(minutes=1))
     mail = OutboxMessage.objects.get(topic="mail.send", key=f"refund-failed:{refund.pk}")
     assert mail.payload["to"] == [settings.SUPPORT_EMAIL]
-    assert "charged back" in mail.payload["text"]
+    assert "charged back" in payload_of(mail)["text"]
     assert paid.amounts.overpaid_minor == 33_000
     assert refunds.refundable_minor(payment_of(paid)) == 33_000, "it never went back"
 

@@ -31,6 +31,7 @@ from tests.billing.corrections.conftest import STAFF, with_lines
 from tests.billing.corrections.test_amounts import adds_up
 from tests.billing.dunning.test_status import steps
 from tests.billing.unpaid_invoices import FORTY_FIVE, hourly
+from tests.queued_mails import payload_of
 
 OCTOBER = Month(2026, 10)
 BY = {"reason": "Agreed", "actor": STAFF, "now": NOVEMBER}
@@ -166,7 +167,7 @@ def test_an_invoice_that_is_too_small_is_mailed_without_a_demand(
         assert not invoice.attempts.exists()
         content = invoice_content(invoice=invoice, lines=[])
         assert content.is_too_small
-    mail = OutboxMessage.objects.get(topic="billing.document_mail").payload
+    mail = payload_of(OutboxMessage.objects.get(topic="billing.document_mail"))
     assert "too small to be charged" in mail["text"]
     assert "/pay/" not in mail["text"] + mail["html"]
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import HighestId, IssuedDocument, Provider
 from billing.invoicing.month_close import close_month
 from billing.models import ChargeAttempt, Invoice, Payment, UnassignedPayment
+from core.mail import queue_mail
 from core.months import Month
 from core.operations.models import OperationsAlert
 from core.outbox.delivery import deliver_due
@@ -193,10 +194,15 @@ def test_mails_sent_since_the_backup_are_not_sent_again(
     )
     sent = set(mails.values_list("pk", flat=True))
     assert sent
+    with provider_schema(paying.provider):
+        queue_mail(key="later", to=["a@x.example"], subject="Later", text="Secret", now=NOVEMBER)
+    withdrawn = mails.get(key="later")
 
     restore(provider=paying.provider, path=path)
 
     assert not mails.filter(pk__in=sent, finished_at=None).exists()
+    withdrawn.refresh_from_db()
+    assert (withdrawn.finished_at is None, withdrawn.payload["text"]) == (False, "")
 
 
 def raise_high_water_marks(provider: Provider, *, by: int) -> None:

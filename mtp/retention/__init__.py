@@ -1,0 +1,1 @@
+"""Retention: how long rows are kept, and the nightly prune."""

@@ -1,0 +1,110 @@
+"""The table of periods: how long rows are kept that no bill refers to (docs/decisions/0035).
+
+Usage events, the audit log and the sign-in log are append-only and in no rule.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.sessions.models import Session
+from django.db.models import F, Func, JSONField, QuerySet, Value
+
+from billing.models import WebhookEvent
+from core.operations.models import OperationsAlert
+from core.outbox.models import BLANK_BODY, OutboxMessage
+from tenants.models import Alert, ImportRun, RefusedLine
+from usage.models import DailySnapshot
+
+Rows = Callable[[datetime], QuerySet[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Rows that are kept for `days`.
+
+    `rows` are those before a cutoff. They are deleted, or changed to the values of `change`, which
+    takes the present instant. Changed rows are in `rows` no longer.
+    """
+
+    name: str
+    days: int
+    rows: Rows
+    change: Callable[[datetime], Mapping[str, Any]] | None = None
+
+    def overdue(self, *, now: datetime) -> QuerySet[Any]:
+        """The rows whose period is over."""
+        return self.rows(now - timedelta(days=self.days))
+
+
+def _finished_mails(cutoff: datetime) -> QuerySet[Any]:
+    finished = OutboxMessage.objects.filter(finished_at__lt=cutoff)
+    return finished.filter(payload__has_any_keys=list(BLANK_BODY)).exclude(
+        payload__contains=BLANK_BODY
+    )
+
+
+def _without_body(_: datetime) -> dict[str, Any]:
+    blank = Value(BLANK_BODY, output_field=JSONField())
+    return {"payload": Func(F("payload"), blank, template="%(expressions)s", arg_joiner=" || ")}
+
+
+def _final_imports(cutoff: datetime) -> QuerySet[Any]:
+    states = (
+        ImportRun.State.IMPORTED,
+        ImportRun.State.NOTHING_IMPORTED,
+        ImportRun.State.DISCARDED,
+    )
+    return ImportRun.objects.filter(state__in=states, finished_at__lt=cutoff)
+
+
+PLATFORM_RULES = (
+    # The delivery blanks them at once: these are of workers of a release that did not.
+    Rule("bodies of finished mails", 0, _finished_mails, _without_body),
+    # Longer than the promises look back (`MAILS_OF_LAST`) and than a backup is restored.
+    Rule(
+        "finished outbox messages",
+        90,
+        lambda cutoff: OutboxMessage.objects.filter(finished_at__lt=cutoff),
+    ),
+    Rule("expired sessions", 0, lambda cutoff: Session.objects.filter(expire_date__lt=cutoff)),
+    Rule(
+        "settled operations alerts",
+        400,
+        lambda cutoff: OperationsAlert.objects.filter(settled_at__lt=cutoff),
+    ),
+)
+PROVIDER_RULES = (
+    # Stripe sends an event again for 30 days at most.
+    Rule(
+        "applied events of Stripe",
+        90,
+        lambda cutoff: WebhookEvent.objects.filter(applied_at__lt=cutoff),
+    ),
+    Rule(
+        "imports that wait for a confirmation",
+        30,
+        lambda cutoff: ImportRun.objects.filter(
+            state=ImportRun.State.CHECKED, started_at__lt=cutoff
+        ),
+        lambda now: {"state": ImportRun.State.DISCARDED, "finished_at": now},
+    ),
+    Rule(
+        "files of imports",
+        90,
+        lambda cutoff: _final_imports(cutoff).exclude(content=b""),
+        lambda _: {"content": b""},
+    ),
+    Rule(
+        "refused lines of imports",
+        90,
+        lambda cutoff: RefusedLine.objects.filter(run__in=_final_imports(cutoff)),
+    ),
+    Rule("resolved alerts", 400, lambda cutoff: Alert.objects.filter(resolved_at__lt=cutoff)),
+    Rule(
+        "daily snapshots",
+        1_130,
+        lambda cutoff: DailySnapshot.objects.filter(day__lt=cutoff.date()),
+    ),
+)
