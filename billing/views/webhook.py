@@ -19,11 +19,12 @@ logger = logging.getLogger(__name__)
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """200 for what was kept or is of no use, 400 with the reason for what is refused."""
+    now = timezone.now()
     try:
         event = verified_event(
-            body=_body(request), signature=request.headers.get("Stripe-Signature", "")
+            body=_body(request), signature=request.headers.get("Stripe-Signature", ""), now=now
         )
-        is_new = receive(event=event, now=timezone.now())
+        is_new = receive(event=event, now=now)
     except EventRefused as refusal:
         logger.warning("Stripe event refused: %s", refusal)
         return HttpResponse(str(refusal), status=400, content_type="text/plain")

@@ -18,9 +18,11 @@ from billing.webhooks.inbox import (
     REFUNDED_EVENTS,
     Event,
     attempt_named,
+    keep_event,
     provider_of_customer,
     store,
 )
+from core.operations.unmatched_events import settle_unmatched
 from core.schema import provider_schema
 
 logger = logging.getLogger(__name__)
@@ -29,15 +31,16 @@ logger = logging.getLogger(__name__)
 def find_owner(*, event: Event, payment_intent_id: str, now: datetime) -> None:
     """Store an event that names no customer for the provider whose payment it is about.
 
-    An event about another account's payment is ignored. Raises `gateway.GatewayError`.
+    An event about a payment of no provider is kept for operations. Raises `gateway.GatewayError`.
     """
     facts = gateway.payment(payment_intent_id=payment_intent_id)
     provider = provider_of_customer(facts.customer_id)
     if provider is None or facts.provider_id not in ("", str(provider.provider_id)):
-        logger.warning("Event %s is about no customer of ours", event.id)
+        keep_event(event, reason="The payment is of no customer of ours.", now=now)
         return
     with provider_schema(provider):
         store(event, now=now)
+    settle_unmatched(event_ids=[event.id], now=now)
 
 
 def apply_event(*, event_id: str, provider: Provider, now: datetime) -> None:

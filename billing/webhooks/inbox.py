@@ -20,6 +20,7 @@ from accounts.models import Provider
 from billing import topics
 from billing.gateway.objects import payment_facts
 from billing.models import ChargeAttempt, WebhookEvent
+from core.operations.unmatched_events import keep_unmatched, settle_unmatched
 from core.outbox.delivery import enqueue
 from core.schema import provider_schema
 
@@ -67,7 +68,11 @@ _UNREADABLE = (
 
 
 class EventRefused(Exception):
-    """The event is not authentic or not ours; nothing was changed."""
+    """The event is unsigned, stale or unreadable; nothing was changed."""
+
+
+class NotOurs(Exception):
+    """The event is authentic, but no provider's, or contradicts our records."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Event:
     subject: Mapping[str, Any]
 
 
-def verified_event(*, body: bytes, signature: str) -> Event:
+def verified_event(*, body: bytes, signature: str, now: datetime) -> Event:
     """Return the event of a signed body. Raises `EventRefused` if the signature or body is bad."""
     if len(body) > LARGEST_BODY:
         raise EventRefused("The event is too large.")
@@ -89,12 +94,21 @@ def verified_event(*, body: bytes, signature: str) -> Event:
         stripe.WebhookSignature.verify_header(
             text, signature, settings.STRIPE_WEBHOOK_SECRET, TOLERANCE
         )
+        # The SDK refuses an old time only.
+        if _signed_at(signature) > now.timestamp() + TOLERANCE:
+            raise EventRefused("The event is dated in the future.")
         return _event(json.loads(text))
     except stripe.SignatureVerificationError as error:
         reason = "too old" if "tolerance" in str(error) else "not signed by Stripe"
         raise EventRefused(f"The event is {reason}.") from error
     except _UNREADABLE as error:
         raise EventRefused("The event cannot be read.") from error
+
+
+def _signed_at(signature: str) -> int:
+    """Return the time of a verified signature: as in the SDK, the first `t`."""
+    parts = (part.split("=", 2) for part in signature.split(","))
+    return next(int(part[1]) for part in parts if part[0] == "t")
 
 
 def _event(body: Any) -> Event:
@@ -122,11 +136,28 @@ def _text(value: Any, longest: int) -> str:
 def receive(*, event: Event, now: datetime) -> bool:
     """Store a verified event for its provider and queue its work; True if it was new.
 
-    Events of other types are ignored. Raises `EventRefused` if the customer is not a provider's,
-    or if provider, amount or currency are not those of the named attempt.
+    Events of other types are ignored. An event that is no provider's, or not as the attempt that
+    it names, is kept for operations: with an error, Stripe would send it for days and then end all
+    deliveries. Raises `EventRefused` if a payment cannot be read.
     """
     if event.type not in PAYMENT_EVENTS | SETUP_EVENTS | REVERSAL_EVENTS:
         return False
+    try:
+        is_new = _store_for_owner(event, now=now)
+    except NotOurs as reason:
+        return keep_event(event, reason=str(reason), now=now)
+    settle_unmatched(event_ids=[event.id], now=now)
+    return is_new
+
+
+def keep_event(event: Event, *, reason: str, now: datetime) -> bool:
+    """Keep an event that is not ours for operations; True if it was new."""
+    return keep_unmatched(
+        event_id=event.id, kind=event.type, object_id=object_of(event), reason=reason, now=now
+    )
+
+
+def _store_for_owner(event: Event, *, now: datetime) -> bool:
     if event.type in REVERSAL_EVENTS and not _reference(event.subject.get("customer")):
         return _queue_owner_search(event, now=now)
     provider = _provider_of(event)
@@ -140,8 +171,7 @@ def _queue_owner_search(event: Event, *, now: datetime) -> bool:
     """Let a worker read the payment: disputes and most refunds name no customer."""
     payment_intent_id = _reference(event.subject.get("payment_intent"))
     if not payment_intent_id:
-        # A charge without a PaymentIntent is not ours.
-        return False
+        raise NotOurs("The charge has no payment, so it is none of ours.")
     payload = {
         "event_id": event.id,
         "type": event.type,
@@ -180,16 +210,16 @@ def provider_of_customer(customer_id: str) -> Provider | None:
 def _provider_of(event: Event) -> Provider:
     provider = provider_of_customer(_reference(event.subject.get("customer")))
     if provider is None:
-        raise EventRefused("The customer is not one of ours.")
+        raise NotOurs("The customer is not one of ours.")
     metadata = event.subject.get("metadata") or {}
     provider_id = metadata.get("provider") if isinstance(metadata, Mapping) else None
     if provider_id is not None and provider_id != str(provider.provider_id):
-        raise EventRefused("The event names another provider than its customer's.")
+        raise NotOurs("The event names another provider than its customer's.")
     return provider
 
 
 def _is_of_an_attempt(event: Event, provider: Provider) -> bool:
-    """Whether a payment is one of our attempts; raises `EventRefused` if it only claims to be.
+    """Whether a payment is one of our attempts; raises `NotOurs` if it only claims to be.
 
     A payment made in Stripe's dashboard names no attempt and is ignored.
     """
@@ -202,10 +232,10 @@ def _is_of_an_attempt(event: Event, provider: Provider) -> bool:
         return False
     attempt = attempt_named(facts.attempt_key)
     if attempt is None:
-        raise EventRefused("The payment names an attempt that does not exist.")
+        raise NotOurs("The payment names an attempt that does not exist.")
     stripe_facts = (facts.amount_minor, facts.currency, facts.provider_id)
     if stripe_facts != (attempt.amount_minor, attempt.currency, str(provider.provider_id)):
-        raise EventRefused("Amount, currency or provider are not those of the attempt.")
+        raise NotOurs("Amount, currency or provider are not those of the attempt.")
     return True
 
 

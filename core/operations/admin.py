@@ -1,4 +1,4 @@
-"""Operations alerts in the operations admin."""
+"""Operations alerts and unmatched events in the operations admin."""
 
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from core.actors import actor_of
 from core.operations.kinds import kinds
-from core.operations.models import NotSettledByHand, OperationsAlert
+from core.operations.models import NotSettledByHand, OperationsAlert, UnmatchedEvent
+from core.operations.unmatched_events import settle_unmatched
 from core.text import plain_lines
 
 
@@ -47,7 +48,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """Filters alerts by state; open ones by default."""
+    """Filters by state; open ones by default."""
 
     title = "state"
     parameter_name = "state"
@@ -68,9 +69,9 @@ class OpenFilter(admin.SimpleListFilter):
     def queryset(
         self,
         request: HttpRequest,  # noqa: ARG002 - Django's signature
-        queryset: QuerySet[OperationsAlert],
-    ) -> QuerySet[OperationsAlert]:
-        """The alerts in the chosen state."""
+        queryset: QuerySet[Any],
+    ) -> QuerySet[Any]:
+        """The alerts or events in the chosen state."""
         if self.value() == "all":
             return queryset
         return queryset.filter(settled_at__isnull=self.value() != "settled")
@@ -223,6 +224,39 @@ class OperationsAlertAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Never changed by hand, except by the page's buttons."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never deleted by hand."""
+        return False
+
+
+@admin.register(UnmatchedEvent)
+class UnmatchedEventAdmin(ModelAdmin):  # type: ignore[misc]
+    """Events of Stripe that match no provider; a person compares them with Stripe."""
+
+    list_display = ("event_id", "type", "object_id", "reason", "received_at", "settled_at")
+    list_filter = (OpenFilter,)
+    search_fields = ("event_id", "object_id", "type")
+    ordering = ("-received_at", "-id")
+    actions = ("settle",)
+    show_full_result_count = False
+
+    @admin.action(description="Settle", permissions=["view"])
+    def settle(self, request: HttpRequest, queryset: QuerySet[UnmatchedEvent]) -> None:
+        """Record that a person compared these events with Stripe and nothing is left to do."""
+        chosen = list(queryset.filter(settled_at=None))
+        settle_unmatched(event_ids=[event.event_id for event in chosen], now=timezone.now())
+        for event in chosen:
+            self.log_change(request, event, "Settled")
+        messages.success(request, f"Settled: {len(chosen)}.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Written by the product only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never changed by hand, except by being settled."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature

@@ -1,4 +1,4 @@
-"""The table of operations alerts of all providers and of the platform, in the public schema."""
+"""The tables of operations, of all providers and of the platform, in the public schema."""
 
 from datetime import datetime
 from typing import ClassVar, Self
@@ -90,6 +90,23 @@ class OperationsAlert(models.Model):
         alerts = OperationsAlert.objects.open().filter(pk=self.pk)
         if not alerts.update(settled_at=now, settled_by_name=by[:150], note=note):
             raise NotSettledByHand("It is settled already.")
+
+
+class UnmatchedEvent(models.Model):
+    """An authentic event of Stripe that matches no provider, or contradicts the one it names.
+
+    Nothing was changed for it. It is settled when it arrives again and matches, or by a person.
+    """
+
+    event_id = models.CharField(max_length=255, unique=True)
+    type = models.CharField(max_length=100)
+    object_id = models.CharField(max_length=255)
+    reason = models.CharField(max_length=200)
+    received_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.type} of {self.object_id}"
 
 
 class Heartbeat(models.Model):

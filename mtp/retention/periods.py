@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import F, Func, JSONField, QuerySet, Value
 
 from billing.models import WebhookEvent
-from core.operations.models import OperationsAlert
+from core.operations.models import OperationsAlert, UnmatchedEvent
 from core.outbox.models import BLANK_BODY, OutboxMessage
 from tenants.models import Alert, ImportRun, RefusedLine
 from usage.models import DailySnapshot
@@ -73,6 +73,11 @@ PLATFORM_RULES = (
         "settled operations alerts",
         400,
         lambda cutoff: OperationsAlert.objects.filter(settled_at__lt=cutoff),
+    ),
+    Rule(
+        "settled unmatched events",
+        400,
+        lambda cutoff: UnmatchedEvent.objects.filter(settled_at__lt=cutoff),
     ),
 )
 PROVIDER_RULES = (

@@ -120,12 +120,13 @@ def _receive(stage: Any, event: Mapping[str, Any]) -> bool:
 
     import stripe as sdk
     from django.conf import settings
+    from django.utils import timezone
 
     from billing.webhooks.inbox import receive, verified_event
 
     body = json.dumps(event)
     signature = sdk.WebhookSignature.generate_signature_header(body, settings.STRIPE_WEBHOOK_SECRET)
-    verified = verified_event(body=body.encode(), signature=signature)
+    verified = verified_event(body=body.encode(), signature=signature, now=timezone.now())
     return receive(event=verified, now=_now(stage))
 
 

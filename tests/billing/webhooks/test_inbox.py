@@ -18,6 +18,8 @@ from billing.models import ChargeAttempt, Payment, PaymentMethod, WebhookEvent
 from billing.payments.cards import adopt_card
 from billing.payments.charging import charge_invoice
 from billing.webhooks.inbox import LARGEST_BODY
+from core.operations.models import OperationsAlert, UnmatchedEvent
+from core.operations.unmatched_events import UNMATCHED
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
@@ -132,6 +134,16 @@ def test_a_late_event_of_an_older_card_does_not_replace_the_newer(scenario):
         assert WebhookEvent.objects.get().applied_at
 
 
+@pytest.mark.parametrize("changes", [{"amount": "much"}, {"id": None}])
+def test_an_event_that_cannot_be_read_is_refused(scenario, payment, changes):
+    refused = post(event({**payment, **changes}))
+
+    assert refused.status_code == 400
+    assert "cannot be read" in refused.content.decode()
+    assert_nothing_stored(scenario)
+    assert not UnmatchedEvent.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -140,30 +152,79 @@ def test_a_late_event_of_an_older_card_does_not_replace_the_newer(scenario):
         ({"amount": 1}, "not those of the attempt"),
         ({"currency": "eur"}, "not those of the attempt"),
         ({"metadata": {"provider": "other"}}, "another provider"),
-        ({"amount": "much"}, "cannot be read"),
-        ({"id": None}, "cannot be read"),
+        ({"metadata": {"attempt": "charge-none"}}, "attempt that does not exist"),
     ],
 )
-def test_an_event_with_other_facts_is_refused(scenario, payment, changes, reason):
-    refused = post(event({**payment, **changes}))
-
-    assert refused.status_code == 400
-    assert reason in refused.content.decode()
-    assert_nothing_stored(scenario)
-
-
-def test_an_event_of_an_unknown_attempt_is_refused(scenario, payment):
-    metadata = {**payment["metadata"], "attempt": "charge-none"}
-
-    assert post(event({**payment, "metadata": metadata})).status_code == 400
-    assert_nothing_stored(scenario)
+def test_an_authentic_event_that_is_not_ours_is_kept_for_operations(
+    scenario, payment, changes, reason
+):
+    assert post(event({**payment, **changes})).status_code == 200
+    assert_kept(scenario, payment, reason)
 
 
-def test_another_providers_customer_with_our_attempt_is_refused(scenario, south, payment):
+def test_an_event_of_an_inactive_provider_is_kept_for_operations(scenario, payment):
+    Provider.objects.filter(pk=scenario.provider.pk).update(state=Provider.State.RESTORING)
+
+    assert post(event(payment)).status_code == 200
+    assert_kept(scenario, payment, "not one of ours")
+
+
+def test_another_providers_customer_with_our_attempt_is_kept_for_operations(
+    scenario, south, payment
+):
     Provider.objects.filter(pk=south.pk).update(stripe_customer_id="cus_south")
 
-    assert post(event({**payment, "customer": "cus_south"})).status_code == 400
-    assert_nothing_stored(scenario)
+    assert post(event({**payment, "customer": "cus_south"})).status_code == 200
+    assert_kept(scenario, payment, "another provider")
+
+
+def test_unmatched_events_are_kept_once_with_one_alert_per_reason(scenario, payment):
+    foreign = {**payment, "customer": "cus_other"}
+
+    for ident in ("evt_1", "evt_1", "evt_2"):
+        assert post(event(foreign, ident=ident)).status_code == 200
+
+    assert UnmatchedEvent.objects.count() == 2
+    alert = OperationsAlert.objects.get(kind=UNMATCHED)
+    assert (alert.times_seen, alert.schema_name) == (2, "")
+    assert "resend the event" in alert.next_step
+    assert alert.link == "/operations/operations/unmatchedevent/"
+
+
+def test_an_unmatched_event_that_is_resent_and_matches_is_settled(scenario, payment):
+    providers = Provider.objects.filter(pk=scenario.provider.pk)
+    providers.update(state=Provider.State.RESTORING)
+    post(event(payment))
+    providers.update(state=Provider.State.ACTIVE)
+
+    assert post(event(payment)).content == b"kept"
+
+    assert UnmatchedEvent.objects.get().settled_at
+    assert OperationsAlert.objects.get(kind=UNMATCHED).settled_at
+    with provider_schema(scenario.provider):
+        assert WebhookEvent.objects.get().event_id == "evt_1"
+
+
+def test_a_refund_of_a_charge_without_a_payment_is_kept_for_operations(db):
+    assert post(event({"id": "re_1"}, kind="refund.created")).status_code == 200
+    assert UnmatchedEvent.objects.get().object_id == "re_1"
+
+
+def test_operations_list_unmatched_events_and_settle_them(client, people, scenario, payment):
+    post(event({**payment, "customer": "cus_other"}))
+    kept = UnmatchedEvent.objects.get()
+    client.force_login(people.staff)
+    address = "/operations/operations/unmatchedevent/"
+
+    assert "not one of ours" in client.get(address).content.decode()
+    assert client.get(f"{address}{kept.pk}/change/").status_code == 200
+    assert client.get(f"{address}add/").status_code == 403
+    client.post(address, {"action": "settle", "_selected_action": [kept.pk]})
+
+    kept.refresh_from_db()
+    assert kept.settled_at
+    assert OperationsAlert.objects.get(kind=UNMATCHED).settled_at
+    assert "not one of ours" not in client.get(address).content.decode()
 
 
 def test_a_dashboard_payment_is_ignored(scenario, payment):
@@ -183,6 +244,16 @@ def test_unsigned_wrongly_signed_and_stale_events_are_refused(scenario, payment)
     assert post(body, signature=f"t={int(time.time())},v1={'0' * 64}").status_code == 400
     stale = post(body, sent=int(time.time()) - 301)
     assert (stale.status_code, stale.content) == (400, b"The event is too old.")
+    future = post(body, sent=int(time.time()) + 400)
+    assert (future.status_code, future.content) == (400, b"The event is dated in the future.")
+    assert post(body, sent=int(time.time()) + 200).status_code == 200
+
+
+def test_refused_events_change_nothing(scenario, payment):
+    post(event(payment), signature="")
+    post(event(payment), sent=int(time.time()) - 301)
+    post(event(payment), sent=int(time.time()) + 400)
+
     assert_nothing_stored(scenario)
 
 
@@ -209,6 +280,15 @@ def test_characters_that_postgresql_cannot_store_are_refused(scenario, payment, 
 
 def test_the_webhook_accepts_only_post(client, db):
     assert client.get("/webhooks/stripe/").status_code == 405
+
+
+def assert_kept(scenario, payment, reason):
+    kept = UnmatchedEvent.objects.get()
+    assert (kept.event_id, kept.type) == ("evt_1", "payment_intent.succeeded")
+    assert (kept.object_id, kept.settled_at) == (payment["id"], None)
+    assert reason in kept.reason
+    assert reason in OperationsAlert.objects.open().get(kind=UNMATCHED).summary
+    assert_nothing_stored(scenario)
 
 
 def assert_nothing_stored(scenario):

@@ -15,7 +15,7 @@ from django.test import Client
 from accounts.models import Provider, SignInEvent
 from billing.models import WebhookEvent
 from billing.promises.documents import MAILS_OF_LAST
-from core.operations.models import OperationsAlert
+from core.operations.models import OperationsAlert, UnmatchedEvent
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from mtp.retention import prune as pruning
@@ -44,6 +44,12 @@ def message(key: str, **facts: Any) -> OutboxMessage:
 def operations_alert(key: str, **facts: Any) -> OperationsAlert:
     return OperationsAlert.objects.create(
         kind="tests", key=key, summary="s", next_step="n", opened_at=NOW, last_seen_at=NOW, **facts
+    )
+
+
+def unmatched_event(key: str, settled_at: datetime | None) -> UnmatchedEvent:
+    return UnmatchedEvent.objects.create(
+        event_id=key, type="t", object_id="o", reason="r", received_at=NOW, settled_at=settled_at
     )
 
 
@@ -106,6 +112,7 @@ PLATFORM_CASES: dict[str, Callable[[str, datetime], Model]] = {
     "finished outbox messages": lambda key, at: message(key, finished_at=at),
     "expired sessions": session,
     "settled operations alerts": lambda key, at: operations_alert(key, settled_at=at),
+    "settled unmatched events": lambda key, at: unmatched_event(key, settled_at=at),
 }
 PROVIDER_CASES: dict[str, Callable[[str, datetime], Model]] = {
     "applied events of Stripe": event,
@@ -145,7 +152,7 @@ def test_what_is_not_finished_is_kept_however_old(north: Provider) -> None:
         message("pending", payload=BODY),
         message("dead", payload=BODY, dead_at=long_ago),
     )
-    raised = operations_alert("open")
+    raised, unmatched = operations_alert("open"), unmatched_event("open", None)
     with provider_schema(north):
         unapplied, unresolved = event("unapplied", None), alert("unresolved", None)
         applying = import_run("applying", started_at=long_ago)
@@ -155,6 +162,7 @@ def test_what_is_not_finished_is_kept_however_old(north: Provider) -> None:
         kept.refresh_from_db()
         assert kept.payload == BODY
     assert exists(raised)
+    assert exists(unmatched)
     with provider_schema(north):
         assert exists(unapplied)
         assert exists(unresolved)
