@@ -4,6 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -28,6 +29,16 @@ class BillingAdmin(ProviderModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Never."""
         return False
+
+
+class PlainDecimalField(forms.DecimalField):
+    """A number in ASCII digits: Python reads the digits of every script."""
+
+    def to_python(self, value: Any) -> Any:
+        """Refuse what is not ASCII before it is read."""
+        if isinstance(value, str) and not value.strip().isascii():
+            raise forms.ValidationError("Use the digits 0 to 9.")
+        return super().to_python(value)
 
 
 def money_column(

@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Package
 from accounts.providers import current_provider
-from billing.admin.base import BillingAdmin
+from billing.admin.base import BillingAdmin, PlainDecimalField
 from billing.charge_limits import automatic_limit
 from billing.choices import ContractKind
 from billing.contracts.contracts import MonthsClosed, agree_contract
@@ -33,7 +33,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
     """A contract as agreed; name, contents and metric are copied from the package."""
 
     package = forms.ModelChoiceField(queryset=Package.objects.none())
-    automatic_limit = forms.DecimalField(
+    automatic_limit = PlainDecimalField(
         min_value=0,
         max_digits=15,
         required=False,
@@ -48,6 +48,7 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Contract
+        field_classes: ClassVar = {"unit_price": PlainDecimalField}
         fields = (
             "kind",
             "term",

@@ -19,8 +19,9 @@ from billing.gateway import client as gateway
 from billing.gateway import refunds as stripe_refunds
 from billing.gateway.refunds import RefundFacts
 from billing.models import Chargeback, CreditNote, Invoice, Payment, Refund
+from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused
+from billing.payments.balance_lock import CorrectionRefused, require_seen
 from billing.payments.charging import KEY_IS_FORGOTTEN, RESEND_WITHIN, PaymentMismatch
 from core.actors import SYSTEM_ACTOR, Actor
 from core.outbox.delivery import enqueue
@@ -52,14 +53,16 @@ def order_refund(
     actor: Actor,
     now: datetime,
     credit_note: CreditNote | None = None,
+    seen: Amounts | None = None,
 ) -> Refund:
     """Order a refund of a part of a payment; a worker sends it to Stripe.
 
     The part of the amount that the invoice was not overpaid is credited in the same transaction.
     The refund of a bank transfer waits until operations pay it out. Raises `CorrectionRefused`
-    above `refundable_minor`.
+    above `refundable_minor`, and if the invoice has other amounts than those `seen`.
     """
     invoice = Invoice.objects.select_for_update().get(pk=payment.invoice_id)
+    require_seen(invoice, seen)
     _check_order(payment, amount_minor=amount_minor, reason=reason)
     credited = _credit_remainder(
         invoice, amount_minor=amount_minor, reason=reason, actor=actor, now=now

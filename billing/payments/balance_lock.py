@@ -57,17 +57,25 @@ def change_balance(
         try:
             with transaction.atomic():
                 invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-                if seen is not None and invoice.amounts != seen:
-                    raise CorrectionRefused(
-                        f"The amounts of {invoice.number} changed since this page was opened. "
-                        "Look at them again before you decide."
-                    )
+                require_seen(invoice, seen)
                 result = change(invoice)
                 _after_change(invoice, now=now)
                 return result
         except _MustWithdraw as waiting:
             _withdraw(waiting.attempt, now=now)
     raise ChargeIsRunning(f"{invoice.number} is being paid right now. Look again in a minute.")
+
+
+def require_seen(invoice: Invoice, seen: Amounts | None) -> None:
+    """Refuse if the locked invoice has other amounts than those on which the person decided.
+
+    Raises `CorrectionRefused`. None checks nothing.
+    """
+    if seen is not None and invoice.amounts != seen:
+        raise CorrectionRefused(
+            f"The amounts of {invoice.number} changed since this page was opened. "
+            "Look at them again before you decide."
+        )
 
 
 def require_no_charge(invoice: Invoice) -> None:

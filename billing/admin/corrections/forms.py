@@ -16,6 +16,7 @@ from unfold.widgets import (
 )
 
 from accounts.providers import current_provider
+from billing.admin.base import PlainDecimalField
 from billing.corrections.credits import left_to_credit
 from billing.corrections.refunds import refundable_minor
 from billing.corrections.reissue import Corrected, draft_again, terms_as_issued
@@ -29,7 +30,7 @@ from core.text import plain_text
 LARGEST = Decimal(10) ** 12
 
 
-class MoneyField(forms.DecimalField):
+class MoneyField(PlainDecimalField):
     """An amount in major units, cleaned to minor units; `set_currency` sets the currency."""
 
     widget = UnfoldAdminDecimalFieldWidget
@@ -101,14 +102,14 @@ class CorrectionForm(forms.Form):
 
 
 class InvoiceForm(CorrectionForm):
-    """A form about an invoice; `seen` are the amounts on which the person decides."""
+    """A form about an invoice or a payment of it; `seen` are the amounts that the person read."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, subject: Invoice, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, subject: Invoice | Payment, **kwargs: Any) -> None:
         super().__init__(*args, subject=subject, **kwargs)
-        self.invoice = subject
-        self.fields["seen"].initial = _token(subject.amounts)
+        self.invoice: Invoice = subject.invoice if isinstance(subject, Payment) else subject
+        self.fields["seen"].initial = _token(self.invoice.amounts)
 
     def amounts_seen(self) -> Amounts | None:
         """Return the amounts shown when the form was opened; impossible ones if they changed."""
@@ -222,7 +223,7 @@ class ReasonForm(InvoiceForm):
         return [f"{self.money(self.invoice.owed_minor)} is no longer owed."]
 
 
-class RefundForm(CorrectionForm):
+class RefundForm(InvoiceForm):
     """A refund of a payment, in full or in part."""
 
     amount = MoneyField(label="Amount to refund")
@@ -237,10 +238,6 @@ class RefundForm(CorrectionForm):
             at_most=refundable_minor(subject),
             help_text="{} at most.",
         )
-
-    def money(self, minor: int) -> str:
-        """Format an amount in the payment's currency."""
-        return format_money(minor, self.payment.currency)
 
     def summary(self) -> list[str]:
         """The refunded amount, and the credit note with it."""
@@ -289,7 +286,7 @@ class AnswerForm(CorrectionForm):
 class ReissueForm(CorrectionForm):
     """The corrected terms of a voided invoice; the buyer is the provider's current profile."""
 
-    unit_price = forms.DecimalField(
+    unit_price = PlainDecimalField(
         min_value=Decimal(0),
         max_digits=12,
         decimal_places=4,
@@ -298,7 +295,7 @@ class ReissueForm(CorrectionForm):
     committed_quantity = forms.IntegerField(
         min_value=1, max_value=10_000_000, widget=UnfoldAdminIntegerFieldWidget
     )
-    tax_rate = forms.DecimalField(
+    tax_rate = PlainDecimalField(
         label="Tax in percent",
         min_value=Decimal(0),
         max_value=Decimal(100),

@@ -276,6 +276,7 @@ def _refund(form: RefundForm, payment: Payment, actor: Actor, now: datetime) -> 
         reason=form.cleaned_data["reason"],
         actor=actor,
         now=now,
+        seen=form.amounts_seen(),
     )
     amount = format_money(refund.amount_minor, refund.currency)
     if payment.method == Payment.Method.CARD:

@@ -169,6 +169,41 @@ def test_a_refund_is_limited_to_the_payment(operations, scenario, here, paid):
         )
 
 
+def test_a_refund_form_sent_twice_refunds_once(operations, scenario, here, paid):
+    with here():
+        payment = paid.payments.get()
+    address = page_of("payment", "refund", payment)
+    seen = operations.get(address).context["form"]["seen"].value()
+    fields = {"amount": "5.00", "reason": "Agreed", "seen": seen, "confirmed": "1"}
+
+    assert operations.post(address, fields).status_code == 302
+    again = operations.post(address, fields)
+    assert again.status_code == 422
+    assert "changed since this page was opened" in words(again)
+    without = operations.post(address, {**fields, "seen": ""})
+    assert without.status_code == 422
+
+    with here():
+        assert Refund.objects.get().amount_minor == 500
+        assert CreditNote.objects.count() == 1
+
+
+@pytest.mark.parametrize("amount", ["\u0663", "\uff13.00", "3\u0663"])
+def test_an_amount_in_other_digits_is_refused_at_the_field(
+    operations, scenario, here, paid, amount
+):
+    with here():
+        payment = paid.payments.get()
+    address = page_of("payment", "refund", payment)
+
+    refused = send(operations, address, amount=amount, reason="Agreed")
+
+    assert refused.status_code == 422
+    assert refused.context["form"].errors["amount"] == ["Use the digits 0 to 9."]
+    with here():
+        assert not Refund.objects.exists()
+
+
 def test_a_payout_is_booked(operations, scenario, here):
     invoice = scenario.invoice()
     payment = invoice.payments.create(
