@@ -50,13 +50,8 @@ def _without_body(_: datetime) -> dict[str, Any]:
     return {"payload": Func(F("payload"), blank, template="%(expressions)s", arg_joiner=" || ")}
 
 
-def _final_imports(cutoff: datetime) -> QuerySet[Any]:
-    states = (
-        ImportRun.State.IMPORTED,
-        ImportRun.State.NOTHING_IMPORTED,
-        ImportRun.State.DISCARDED,
-    )
-    return ImportRun.objects.filter(state__in=states, finished_at__lt=cutoff)
+def _finished_imports(cutoff: datetime) -> QuerySet[Any]:
+    return ImportRun.objects.filter(finished_at__lt=cutoff)
 
 
 PLATFORM_RULES = (
@@ -98,13 +93,13 @@ PROVIDER_RULES = (
     Rule(
         "files of imports",
         90,
-        lambda cutoff: _final_imports(cutoff).exclude(content=b""),
+        lambda cutoff: _finished_imports(cutoff).exclude(content=b""),
         lambda _: {"content": b""},
     ),
     Rule(
         "refused lines of imports",
         90,
-        lambda cutoff: RefusedLine.objects.filter(run__in=_final_imports(cutoff)),
+        lambda cutoff: RefusedLine.objects.filter(run__in=_finished_imports(cutoff)),
     ),
     Rule("resolved alerts", 400, lambda cutoff: Alert.objects.filter(resolved_at__lt=cutoff)),
     Rule(

@@ -167,7 +167,7 @@ def test_what_is_not_finished_is_kept_however_old(north: Provider) -> None:
         assert exists(unapplied)
         assert exists(unresolved)
         applying.refresh_from_db()
-        assert applying.content
+        assert (applying.state, bool(applying.content)) == ("applying", True)
         assert applying.refused_lines.exists()
 
 
