@@ -21,7 +21,6 @@ from billing.invoicing.late_usage_lines import (
 )
 from billing.models import BillingProfile, CreditNoteLine, InvoiceLine
 from billing.rating.billed_quantities import (
-    billed_quantities,
     combined_billed,
     combined_quantity,
     counted_quantities,
@@ -79,11 +78,12 @@ def _late_month(
         return None
     metric = Metric(contract.metric)
     terms = terms_of(contract, BillingProfile.objects.current())
+    counted = counted_quantities(month=month, metric=metric)
     return LateUsageMonth(
         first_day=month.first_day,
         terms=terms,
-        counted=billed_quantities(month=month, metric=metric),
-        corrected=_corrected(month=month, metric=metric, restated=restated),
+        counted=billed_by(metric=metric, quantities=counted),
+        corrected=billed_by(metric=metric, quantities=_corrected(counted, restated)),
         billed=billed_adjustments(month=month),
         reasons=_reasons(events, month=month, zone=zone),
         combined=_combined(month, terms),
@@ -108,6 +108,7 @@ def billed_adjustments(
     nothing: the next close bills its adjustments again.
     """
     lines = InvoiceLine.objects.filter(kind=LineKind.ADJUSTMENT, adjusted_month=month.first_day)
+    credited = CreditNoteLine.objects.filter(adjusted_month=month.first_day)
     is_valid = Q(invoice__voided_at=None)
     if before is not None:
         lines = lines.filter(
@@ -115,8 +116,6 @@ def billed_adjustments(
             | Q(invoice__issued_at=before.at, invoice__month__lt=before.month)
         )
         is_valid |= Q(invoice__voided_at__gt=before.at)
-    credited = CreditNoteLine.objects.filter(adjusted_month=month.first_day)
-    if before is not None:
         credited = credited.filter(credit_note__issued_at__lt=before.at)
     billed: Counter[int | None] = Counter()
     for quantities, sign in ((lines.filter(is_valid), 1), (credited, -1)):
@@ -138,15 +137,12 @@ class IssuedBefore:
 
 
 def _corrected(
-    *, month: Month, metric: Metric, restated: Sequence[RestatedMonth]
-) -> list[BilledQuantity]:
-    """The month's billed quantities with the restated ones in place of the counted ones."""
-    quantities = {
-        (each.organization_id, each.metric): each
-        for each in counted_quantities(month=month, metric=metric)
-    }
+    counted: Sequence[BilledQuantity], restated: Sequence[RestatedMonth]
+) -> Collection[BilledQuantity]:
+    """The month's quantities with the restated ones in place of the counted ones."""
+    quantities = {(each.organization_id, each.metric): each for each in counted}
     quantities |= {(each.organization_id, each.metric): _quantity(each) for each in restated}
-    return billed_by(metric=metric, quantities=quantities.values())
+    return quantities.values()
 
 
 def _quantity(month: RestatedMonth) -> BilledQuantity:

@@ -17,6 +17,7 @@ from billing.rating.rate_month import (
     LineDraft,
     Peak,
     Terms,
+    by_name,
     charged_line,
     organization_line,
     share_as,
@@ -72,33 +73,27 @@ def usage_adjustment_lines(month: LateUsageMonth) -> list[LineDraft]:
 
 
 def _of_each(month: LateUsageMonth) -> Iterator[LineDraft]:
-    before = {each.organization_id: each for each in month.counted}
-    now = {each.organization_id: each for each in month.corrected}
-    for each in billed_by_name((*month.corrected, *month.counted)):
-        pk = each.organization_id
-        billed_before = _quantity_of(before.get(pk)) + month.billed.get(pk, 0)
-        known_now = now.get(pk) or replace(each, quantity=0, peak=CARRIED_IN)
-        if known_now.quantity != billed_before:
+    for counted, now in _changes(month.counted, month.corrected, none=CARRIED_IN):
+        billed_before = counted + month.billed.get(now.organization_id, 0)
+        if now.quantity != billed_before:
             yield replace(
-                _of_organization(month, known_now, adjusted_from=billed_before),
+                _of_organization(month, now, adjusted_from=billed_before),
                 kind=LineKind.ADJUSTMENT,
                 unit_price=month.terms.unit_price,
-                amount_minor=month.terms.amount_minor(known_now.quantity - billed_before),
+                amount_minor=month.terms.amount_minor(now.quantity - billed_before),
             )
 
 
-def billed_by_name(quantities: Iterable[BilledQuantity]) -> list[BilledQuantity]:
-    """The first quantity of each organization, ordered by its name."""
-    first: dict[int, BilledQuantity] = {}
-    for each in quantities:
-        first.setdefault(each.organization_id, each)
-    return sorted(
-        first.values(), key=lambda each: (each.organization_name.casefold(), each.organization_id)
-    )
-
-
-def _quantity_of(billed: BilledQuantity | None) -> int:
-    return billed.quantity if billed else 0
+def _changes(
+    was: Iterable[BilledQuantity], is_now: Iterable[BilledQuantity], *, none: Peak
+) -> Iterator[tuple[int, BilledQuantity]]:
+    """Each organization's earlier number and its quantity now, which has the peak `none` if 0."""
+    before = {each.organization_id: each for each in was}
+    now = {each.organization_id: each for each in is_now}
+    gone = {pk: replace(each, quantity=0, peak=none) for pk, each in before.items()}
+    for each in by_name({**gone, **now}.values()):
+        known = before.get(each.organization_id)
+        yield known.quantity if known else 0, each
 
 
 def _of_all_together(
@@ -127,16 +122,13 @@ def _of_all_together(
         adjusted_from=billed_before,
         reason=f"Reported after {month.name} was closed; the organizations are named below.",
     )
-    before = {each.organization_id: each for each in was.shares}
-    now = {each.organization_id: each for each in is_now.shares}
     # Without an instant, a peak of all together is a sum, and that of no users was carried in.
-    none = Peak(at=is_now.peak.at)
-    shares = []
-    for each in billed_by_name((*is_now.shares, *was.shares)):
-        known = _quantity_of(before.get(each.organization_id))
-        known_now = now.get(each.organization_id) or replace(each, quantity=0, peak=none)
-        if known_now.quantity != known:
-            shares.append(_of_organization(month, known_now, adjusted_from=known))
+    changes = _changes(was.shares, is_now.shares, none=Peak(at=is_now.peak.at))
+    shares = [
+        _of_organization(month, now, adjusted_from=known)
+        for known, now in changes
+        if now.quantity != known
+    ]
     return [charged, *shares]
 
 

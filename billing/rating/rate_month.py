@@ -296,10 +296,12 @@ def billed_by(*, metric: Metric, quantities: Iterable[BilledQuantity]) -> list[B
     counted = metric.counted or (metric,)
     candidates = (each for each in quantities if each.metric in counted and each.quantity > 0)
     rising = sorted(candidates, key=lambda each: (each.quantity, each.metric is Metric.USERS))
-    largest = {each.organization_id: each for each in rising}
-    return sorted(
-        largest.values(), key=lambda each: (each.organization_name.casefold(), each.organization_id)
-    )
+    return by_name({each.organization_id: each for each in rising}.values())
+
+
+def by_name(quantities: Iterable[BilledQuantity]) -> list[BilledQuantity]:
+    """The quantities in the order in which invoices list organizations."""
+    return sorted(quantities, key=lambda q: (q.organization_name.casefold(), q.organization_id))
 
 
 def draft_invoice(kind: InvoiceKind, lines: tuple[LineDraft, ...], *, terms: Terms) -> InvoiceDraft:

@@ -10,6 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from core.metrics import Metric
 from core.months import Month
@@ -20,9 +21,11 @@ from usage.sql import statement
 RESTATED_MONTHS = statement("restated_months")
 LEDGER_STATE = """
     SELECT (SELECT max(id) FROM usage_usageevent),
-           EXISTS (SELECT FROM usage_usageevent WHERE effective_at IS NOT NULL)
-               OR EXISTS (SELECT FROM usage_lateactivity)
+           EXISTS (SELECT FROM usage_late_event) OR EXISTS (SELECT FROM usage_lateactivity)
 """
+
+
+LATE_EVENTS = "SELECT id FROM usage_late_event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def late_usage_events(
 ) -> list[LateUsageEvent]:
     """The current provider's late events, or those of one organization, by their real instant."""
     require_provider_schema()
-    events = UsageEvent.objects.filter(effective_at__isnull=False)
+    events = UsageEvent.objects.filter(pk__in=RawSQL(LATE_EVENTS, []))  # noqa: S611 - a constant
     if organization_id is not None:
         events = events.filter(organization=organization_id)
     if metric is not None:

@@ -6,7 +6,7 @@ from core.sql_migrations import run_sql_beside
 
 
 class Migration(migrations.Migration):
-    """Irreversible in part: the functions of the earlier migrations are not put back."""
+    """Irreversible: counting would not follow the real instants that are recorded since."""
 
     dependencies = [("usage", "0005_nothing_added_after_leaving")]
 

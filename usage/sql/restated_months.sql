@@ -2,10 +2,7 @@
 -- since the event's real month whose freeze had not seen it, with every event at its real instant. An event
 -- before the instant from which its month is counted lies, as a "month", on the day before that month.
 WITH late AS MATERIALIZED (
-    SELECT e.organization_id, e.metric, e.id,
-           date_trunc('month', e.effective_at AT TIME ZONE p.billing_time_zone) AS first
-    FROM usage_usageevent e JOIN tenants_meteringpolicy p ON p.id = 1
-    WHERE e.effective_at IS NOT NULL
+    SELECT organization_id, metric, id, month::timestamp AS first FROM usage_late_event
 ), affected AS (
     SELECT DISTINCT l.organization_id, l.metric, m.month::date AS month
     FROM late l

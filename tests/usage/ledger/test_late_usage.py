@@ -9,7 +9,12 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import provider_schema
 from tests.usage.counting import add, add_devices, at, months_of, remove, set_policy
-from usage.ledger.late_usage import late_usage_events, missing_usage, restated_months
+from usage.ledger.late_usage import (
+    late_usage_events,
+    ledger_state,
+    missing_usage,
+    restated_months,
+)
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.replay import replay_month
 from usage.ledger.verify import verify_ledger
@@ -49,6 +54,20 @@ def test_an_open_month_has_the_peak_of_the_real_instants(acme):
 
     assert months_of(acme)["2026-10"] == (0, 1, at("2026-10-02"))
     assert verify_ledger() == []
+
+
+def test_a_report_out_of_order_in_an_open_month_is_not_late(acme):
+    add(acme, at("2026-10-11"))
+    add(acme, at("2026-10-02"))
+    assert (late_usage_events(), ledger_state().has_late) == ([], False)
+
+    freeze_month(month=OCTOBER, zone=UTC)
+    assert (late_usage_events(), ledger_state().has_late) == ([], False)
+
+    add(acme, at("2026-10-03"))
+    assert ledger_state().has_late
+    (late,) = late_usage_events()
+    assert late.effective_at == at("2026-10-03")
 
 
 def test_a_stay_reported_late_raises_the_peak_of_an_open_month(acme):

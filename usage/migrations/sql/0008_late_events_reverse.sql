@@ -1,0 +1,1 @@
+DROP VIEW usage_late_event;
