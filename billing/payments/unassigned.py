@@ -24,11 +24,12 @@ def assign_payments(*, invoice_id: int, now: datetime) -> None:
     Called before the invoice is charged or mailed; one query if there is none. Raises
     `GatewayError`: the rest is not booked then, and the invoice must not be charged.
     """
+    waiting = UnassignedPayment.objects.filter(invoice=None)
+    if not waiting.exists():
+        return
     invoice = Invoice.objects.get(pk=invoice_id)
-    waiting = UnassignedPayment.objects.filter(
-        invoice=None, month=invoice.month, kind=invoice.kind, currency=invoice.currency
-    )
-    for payment in waiting.order_by("pk"):
+    of_month = waiting.filter(month=invoice.month, kind=invoice.kind, currency=invoice.currency)
+    for payment in of_month.order_by("pk"):
         facts = gateway.payment(payment_intent_id=payment.stripe_payment_intent_id)
         if facts.outcome is PaymentOutcome.SUCCEEDED:
             with transaction.atomic():

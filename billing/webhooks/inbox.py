@@ -20,8 +20,9 @@ from accounts.models import Provider
 from billing import topics
 from billing.gateway.objects import payment_facts
 from billing.models import ChargeAttempt, WebhookEvent
-from core.operations.unmatched_events import keep_unmatched, settle_unmatched
-from core.outbox.delivery import enqueue
+from core.operations.unmatched_events import is_kept, keep_unmatched, settle_unmatched
+from core.outbox.delivery import enqueue, try_again
+from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 
 logger = logging.getLogger(__name__)
@@ -143,6 +144,8 @@ def receive(*, event: Event, now: datetime) -> bool:
     if event.type not in PAYMENT_EVENTS | SETUP_EVENTS | REVERSAL_EVENTS:
         return False
     try:
+        if event.type in REVERSAL_EVENTS and not _reference(event.subject.get("customer")):
+            return _queue_owner_search(event, now=now)
         is_new = _store_for_owner(event, now=now)
     except NotOurs as reason:
         return keep_event(event, reason=str(reason), now=now)
@@ -158,8 +161,6 @@ def keep_event(event: Event, *, reason: str, now: datetime) -> bool:
 
 
 def _store_for_owner(event: Event, *, now: datetime) -> bool:
-    if event.type in REVERSAL_EVENTS and not _reference(event.subject.get("customer")):
-        return _queue_owner_search(event, now=now)
     provider = _provider_of(event)
     with provider_schema(provider), transaction.atomic():
         if event.type in PAYMENT_EVENTS and not _is_of_an_attempt(event, provider):
@@ -168,7 +169,10 @@ def _store_for_owner(event: Event, *, now: datetime) -> bool:
 
 
 def _queue_owner_search(event: Event, *, now: datetime) -> bool:
-    """Let a worker read the payment: disputes and most refunds name no customer."""
+    """Let a worker read the payment: disputes and most refunds name no customer.
+
+    An event that was kept because no owner was found is searched for again when it is resent.
+    """
     payment_intent_id = _reference(event.subject.get("payment_intent"))
     if not payment_intent_id:
         raise NotOurs("The charge has no payment, so it is none of ours.")
@@ -181,6 +185,11 @@ def _queue_owner_search(event: Event, *, now: datetime) -> bool:
     }
     with schema_context(get_public_schema_name()):
         enqueue(topic=topics.STRIPE_EVENT_OWNER, key=event.id[:200], payload=payload, now=now)
+        if is_kept(event_id=event.id):
+            search = OutboxMessage.objects.get(
+                topic=topics.STRIPE_EVENT_OWNER, key=event.id[:200], schema_name=""
+            )
+            try_again(message=search, now=now)
     return True
 
 

@@ -43,6 +43,11 @@ def keep_unmatched(*, event_id: str, kind: str, object_id: str, reason: str, now
     return is_new
 
 
+def is_kept(*, event_id: str) -> bool:
+    """Whether the event was kept and is not settled."""
+    return UnmatchedEvent.objects.filter(event_id=event_id, settled_at=None).exists()
+
+
 def settle_unmatched(*, event_ids: Collection[str], now: datetime) -> int:
     """Settle kept events, and the alerts of reasons without another open one; returns how many."""
     with schema_context(get_public_schema_name()), transaction.atomic():

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import stripe
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given
@@ -203,6 +204,27 @@ def test_an_unmatched_event_that_is_resent_and_matches_is_settled(scenario, paym
     assert OperationsAlert.objects.get(kind=UNMATCHED).settled_at
     with provider_schema(scenario.provider):
         assert WebhookEvent.objects.get().event_id == "evt_1"
+
+
+def test_a_resent_event_without_a_customer_is_searched_for_again(scenario):
+    scenario.card()
+    attempt = charge_invoice(invoice_id=scenario.invoice().pk, now=timezone.now())
+    refund = {"id": "re_1", "payment_intent": attempt.stripe_payment_intent_id}
+    providers = Provider.objects.filter(pk=scenario.provider.pk)
+    providers.update(state=Provider.State.RESTORING)
+    connection.set_schema_to_public()
+    post(event(refund, kind="refund.created"))
+    deliver_due(now=timezone.now(), schema="")
+    assert UnmatchedEvent.objects.get().settled_at is None
+
+    assert post(event(refund, kind="refund.created")).content == b"kept"
+    assert UnmatchedEvent.objects.get().settled_at is None
+    providers.update(state=Provider.State.ACTIVE)
+    deliver_due(now=timezone.now(), schema="")
+
+    assert UnmatchedEvent.objects.get().settled_at
+    with provider_schema(scenario.provider):
+        assert WebhookEvent.objects.get(object_id="re_1").event_id == "evt_1"
 
 
 def test_a_refund_of_a_charge_without_a_payment_is_kept_for_operations(db):
