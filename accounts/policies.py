@@ -112,6 +112,14 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
     return guard
 
 
+def is_for_people_of_a_provider(policy: Policy | None) -> bool:
+    """Whether the route acts for a signed-in person of a provider.
+
+    Not: public routes, those of operations, and the API, whose keys have their own checks.
+    """
+    return policy is None or not (policy.is_public or policy in (OPERATIONS, API_KEY))
+
+
 def policy_of(*, view: View, name: str, namespaces: Sequence[str] = ()) -> Policy | None:
     """The policy of a route, None if it has none."""
     own: Policy | None = getattr(view, "policy", None)

@@ -44,7 +44,7 @@ def take_place(request: HttpRequest, *, schema: str) -> None:
         if _in_work[place] and time.monotonic() < _congested_until.get(place, 0.0):
             raise Congested
         _in_work[place] += 1
-    request.congestion_place = place  # type: ignore[attr-defined]
+    request.congestion_place = place  # type: ignore[attr-defined] # kept for it
 
 
 def leave(request: HttpRequest) -> None:
@@ -52,7 +52,7 @@ def leave(request: HttpRequest) -> None:
     place: _Place | None = getattr(request, "congestion_place", None)
     if place is None:
         return
-    request.congestion_place = None  # type: ignore[attr-defined]
+    request.congestion_place = None  # type: ignore[attr-defined] # kept for it
     with _places:
         _in_work[place] -= 1
         if not _in_work[place]:

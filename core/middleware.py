@@ -31,7 +31,6 @@ class PublicSchemaMiddleware:
         try:
             return self.get_response(request)
         finally:
-            leave(request)
             connection.set_schema_to_public()
 
 

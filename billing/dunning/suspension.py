@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts.api_access import ProviderKey
 from accounts.models import ApiKey, Provider, User
-from accounts.policies import API_KEY, OPERATIONS, policy_of
-from accounts.requests import SiteRequest
+from accounts.policies import is_for_people_of_a_provider, policy_of
+from accounts.requests import SiteRequest, refused_fragment
 from accounts.roles import Permission
 from billing.dunning.stages import CURRENT, DunningStatus
 from billing.dunning.status import dunning_status
@@ -68,7 +68,7 @@ def is_still_allowed(*, view: Any, name: str, namespaces: list[str]) -> bool:
     The routes of the API have no session; `SuspendableKey` refuses them.
     """
     policy = policy_of(view=view, name=name, namespaces=namespaces)
-    if policy is not None and (policy.is_public or policy in (OPERATIONS, API_KEY)):
+    if not is_for_people_of_a_provider(policy):
         return True
     return not namespaces and name in STILL_ALLOWED
 
@@ -98,9 +98,7 @@ class SuspensionMiddleware:
 
 def _refusal(request: SiteRequest) -> HttpResponse:
     if request.htmx:
-        # Reload the page: as a fragment, the refusal would appear inside the page.
-        page = request.htmx.current_url_abs_path or "/"
-        return HttpResponse(status=HTTPStatus.FORBIDDEN, headers={"HX-Redirect": page})
+        return refused_fragment(request)
     return render(request, "billing/suspended.html", status=HTTPStatus.FORBIDDEN)
 
 

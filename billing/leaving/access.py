@@ -15,8 +15,8 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.models import Provider, User
-from accounts.policies import API_KEY, OPERATIONS, policy_of
-from accounts.requests import SiteRequest
+from accounts.policies import is_for_people_of_a_provider, policy_of
+from accounts.requests import SiteRequest, refused_fragment
 from accounts.stages import Stage, Use
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -55,7 +55,7 @@ class StageMiddleware:
         if provider is None or match is None:
             return None
         policy = policy_of(view=view, name=match.url_name or "", namespaces=match.namespaces)
-        if policy is not None and (policy.is_public or policy in (OPERATIONS, API_KEY)):
+        if not is_for_people_of_a_provider(policy):
             return None
         now = timezone.now()
         if not provider.allows(Use.SIGN_IN, now):
@@ -80,10 +80,8 @@ def closed_page(request: HttpRequest, provider: Provider) -> HttpResponse:
 
 def _read_only(request: SiteRequest) -> HttpResponse:
     if request.htmx:
-        # Reload the page: as a fragment, the refusal would appear inside the page.
         messages.error(request, "Nothing was changed: this account is read-only.")
-        page = request.htmx.current_url_abs_path or "/"
-        return HttpResponse(status=HTTPStatus.FORBIDDEN, headers={"HX-Redirect": page})
+        return refused_fragment(request)
     context = {"support_email": settings.SUPPORT_EMAIL}
     return render(request, "billing/read_only.html", context, status=HTTPStatus.FORBIDDEN)
 

@@ -14,13 +14,13 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_tenants.utils import get_tenant_model
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from core.actors import actor_of
 from core.operations.kinds import kinds
 from core.operations.models import NotSettledByHand, OperationsAlert, UnmatchedEvent
 from core.operations.unmatched_events import settle_unmatched
+from core.read_only_admin import ReadOnlyAdmin
 from core.text import plain_lines
 
 
@@ -89,7 +89,7 @@ class NoteForm(forms.Form):
 
 
 @admin.register(OperationsAlert)
-class OperationsAlertAdmin(ModelAdmin):  # type: ignore[misc]
+class OperationsAlertAdmin(ReadOnlyAdmin):
     """Alerts, written by the product; a person acknowledges them and acts on them."""
 
     list_display = ("title", "where", "summary", "opened_at", "times_seen", "looked_after_by")
@@ -97,7 +97,6 @@ class OperationsAlertAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ("schema_name", "key", "summary")
     ordering = ("-opened_at", "-id")
     actions = ("acknowledge",)
-    show_full_result_count = False
     change_form_outer_before_template = "admin/operations/alert_actions.html"
     fields = (
         "title",
@@ -110,21 +109,8 @@ class OperationsAlertAdmin(ModelAdmin):  # type: ignore[misc]
         ("settled_at", "settled_by_name"),
         "note",
     )
-    readonly_fields = (
-        "title",
-        "where",
-        "summary",
-        "next_step",
-        "opened_at",
-        "last_seen_at",
-        "times_seen",
-        "mailed_at",
-        "acknowledged_at",
-        "acknowledged_by_name",
-        "settled_at",
-        "settled_by_name",
-        "note",
-    )
+    # The columns are read-only anyway: no login may change an alert.
+    readonly_fields = ("title", "where")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OperationsAlert]:
         """With the names of the providers."""
@@ -218,21 +204,9 @@ class OperationsAlertAdmin(ModelAdmin):  # type: ignore[misc]
         if not self.has_view_permission(request):
             raise PermissionDenied
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """Written by the product only."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never changed by hand, except by the page's buttons."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never deleted by hand."""
-        return False
-
 
 @admin.register(UnmatchedEvent)
-class UnmatchedEventAdmin(ModelAdmin):  # type: ignore[misc]
+class UnmatchedEventAdmin(ReadOnlyAdmin):
     """Events of Stripe that match no provider; a person compares them with Stripe."""
 
     list_display = ("event_id", "type", "object_id", "reason", "received_at", "settled_at")
@@ -240,7 +214,6 @@ class UnmatchedEventAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ("event_id", "object_id", "type")
     ordering = ("-received_at", "-id")
     actions = ("settle",)
-    show_full_result_count = False
 
     @admin.action(description="Settle", permissions=["view"])
     def settle(self, request: HttpRequest, queryset: QuerySet[UnmatchedEvent]) -> None:
@@ -250,15 +223,3 @@ class UnmatchedEventAdmin(ModelAdmin):  # type: ignore[misc]
         for event in chosen:
             self.log_change(request, event, "Settled")
         messages.success(request, f"Settled: {len(chosen)}.")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """Written by the product only."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never changed by hand, except by being settled."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never deleted by hand."""
-        return False

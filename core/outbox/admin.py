@@ -7,10 +7,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from core.outbox.delivery import try_again
 from core.outbox.models import BLANK_BODY, OutboxMessage
+from core.read_only_admin import ReadOnlyAdmin
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -42,7 +42,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(OutboxMessage)
-class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
+class OutboxMessageAdmin(ReadOnlyAdmin):
     """Read-only, with an action that retries dead messages."""
 
     list_display = (
@@ -59,7 +59,6 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ("key", "schema_name", "last_error")
     ordering = ("-created_at", "-id")
     actions = ("give_attempts_back",)
-    show_full_result_count = False
     fields = (
         "topic",
         "key",
@@ -107,15 +106,3 @@ class OutboxMessageAdmin(ModelAdmin):  # type: ignore[misc]
             request,
             f"{len(dead)} of {queryset.count()} chosen messages were dead and are tried again.",
         )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
-        """Written by the product only."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never changed by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never deleted."""
-        return False

@@ -62,7 +62,7 @@ class MemberImport(ImportKind, ABC):
     def seats(
         self,
         organization: Organization,  # noqa: ARG002 - users have a limit
-        now: datetime,  # noqa: ARG002
+        now: datetime,  # noqa: ARG002 - as above
     ) -> RemainingSeats | None:
         """The seats that are left in the organization; None without a limit."""
         return None

@@ -100,7 +100,7 @@ def _users(provider: Provider) -> None:
 def _order_charges(provider: Provider, *, number: int) -> None:
     with provider_schema(provider):
         invoices = Invoice.objects.bulk_create(
-            bench_charge._invoice(provider, position)  # noqa: SLF001
+            bench_charge._invoice(provider, position)  # noqa: SLF001 - as above
             for position in range(number)
         )
         orders = [
@@ -121,7 +121,7 @@ def _measured(mails: Path) -> list[float]:
         answer = Client().post("/accounts/password/reset/", {"email": address})
         if answer.status_code != 302:
             raise RuntimeError(f"The reset was answered with {answer.status_code}.")
-        _wait(lambda: _mails_to(mails, address) > seen, seconds=120)  # noqa: B023
+        _wait(lambda: _mails_to(mails, address) > seen, seconds=120)  # noqa: B023 - called in this turn
         times.append(1000 * (time.monotonic() - began))
         time.sleep(PAUSE_SECONDS)
     return times

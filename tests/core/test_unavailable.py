@@ -32,10 +32,10 @@ SOON = {"lock_timeout": "100ms"}
 
 @pytest.fixture(autouse=True)
 def _no_request_waits() -> Iterator[None]:
-    congestion._congested_until.clear()  # noqa: SLF001
+    congestion._congested_until.clear()  # noqa: SLF001 - the process's own state
     yield
-    congestion._congested_until.clear()  # noqa: SLF001
-    assert not congestion._in_work, "each request leaves its place"  # noqa: SLF001
+    congestion._congested_until.clear()  # noqa: SLF001 - the process's own state
+    assert not congestion._in_work, "each request leaves its place"  # noqa: SLF001 - as above
 
 
 @pytest.fixture

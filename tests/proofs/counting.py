@@ -9,11 +9,9 @@ is one JSON object.
 
 import argparse
 import json
-import multiprocessing
 import random
 import secrets
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,8 +19,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.proofs.run import in_processes
+
 BATCH = 250
-PROCESSES = 2
 ROUNDS = (3, 9)
 REPORTING = 0.2
 # All versions of tzdata agree on 2025. Berlin, New York, Santiago and Lord Howe change clocks.
@@ -251,20 +250,7 @@ def _run_batch(batch: Batch, number: int) -> None:
 
 def prove(*, sequences: int, seed: int) -> dict[str, object]:
     """Run the sequences in several processes; returns the JSON object of the last line."""
-    began = time.monotonic()
-    share = -(-sequences // PROCESSES)
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        parts = pool.map(run_sequences, [(share, seed + number) for number in range(PROCESSES)])
-    counts = sum((part for part, _ in parts), Counter[str]())
-    differences = [difference for _, part in parts for difference in part]
-    for difference in differences[:10]:
-        sys.stderr.write(f"{difference}\n")
-    return {
-        "differences": len(differences),
-        **counts,
-        "seed": seed,
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    return in_processes(run_sequences, amount=sequences, seed=seed, name="differences")
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import multiprocessing
 import os
 import random
 import secrets
@@ -13,6 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+PROCESSES = 2
+SHOWN = 40
 
 
 @dataclass
@@ -54,6 +58,33 @@ def separate_stripe(run: Run) -> Iterator[Any]:
     finally:
         process.terminate()
         process.communicate(timeout=10)
+
+
+def in_processes(
+    part: Callable[[tuple[int, int]], tuple[Counter[str], list[str]]],
+    *,
+    amount: int,
+    seed: int,
+    name: str,
+) -> dict[str, Any]:
+    """Do shares of `amount` in several processes; returns the JSON object of the last line.
+
+    `part` gets its share and a separate seed, and returns its counts and differences. `name` is
+    that of their number.
+    """
+    began = time.monotonic()
+    share = -(-amount // PROCESSES)
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        parts = pool.map(part, [(share, seed + number) for number in range(PROCESSES)])
+    differences = [difference for _, found in parts for difference in found]
+    for difference in differences[:SHOWN]:
+        sys.stderr.write(f"{difference}\n")
+    return {
+        name: len(differences),
+        **sum((counts for counts, _ in parts), Counter[str]()),
+        "seed": seed,
+        "seconds": round(time.monotonic() - began, 1),
+    }
 
 
 def main(prove: Callable[[Run], dict[str, Any]], *, about: str, unit: str, tries: int) -> int:

@@ -11,16 +11,15 @@ JSON object.
 
 import argparse
 import json
-import multiprocessing
 import random
 import secrets
 import sys
-import time
 import zoneinfo
 from collections import Counter
 from typing import Any
 
-PROCESSES = 2
+from tests.proofs.run import in_processes
+
 CELLS = 20_000
 
 
@@ -75,20 +74,7 @@ def run_histories(arguments: tuple[int, int]) -> tuple[Counter[str], list[str]]:
 
 def prove(*, cells: int, seed: int) -> dict[str, Any]:
     """Play histories in several processes; returns the JSON object of the last line."""
-    began = time.monotonic()
-    share = -(-cells // PROCESSES)
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        parts = pool.map(run_histories, [(share, seed + number) for number in range(PROCESSES)])
-    counts = sum((part for part, _ in parts), Counter[str]())
-    differences = [difference for _, part in parts for difference in part]
-    for difference in differences[:40]:
-        sys.stderr.write(f"{difference}\n")
-    return {
-        "different": len(differences),
-        **counts,
-        "seed": seed,
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    return in_processes(run_histories, amount=cells, seed=seed, name="different")
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -25,7 +25,7 @@ from usage.explain.sentences import duration_sentence, peak_sentence, second_pea
 from usage.formatting import exact_instant, via_text
 from usage.ledger.combined_peak import CombinedPeak, OrganizationCount, combined_peak
 from usage.ledger.month_peaks import high_water_marks
-from usage.views.scoped import local_iso
+from usage.views.scoped import begun_month, local_iso
 
 CSV_HEADER = (
     "Month",
@@ -58,12 +58,7 @@ class Requested:
                 "This number is of all organizations together, and you are limited to some."
             )
         now, zone = timezone.now(), request.provider.billing_zone()
-        try:
-            month = Month.parse(text)
-        except ValueError:
-            raise Http404 from None
-        if month > Month.of(now, zone):
-            raise Http404
+        month = begun_month(text, now=now, zone=zone)
         billed = billed_metric(month=month)
         wanted = request.GET.get("metric", "")
         offered = [metric.value for metric in Metric if metric.counted]

@@ -47,6 +47,17 @@ def local_iso(at: datetime | None, zone: ZoneInfo) -> str:
     return "" if at is None else at.astimezone(zone).isoformat()
 
 
+def begun_month(text: str, *, now: datetime, zone: ZoneInfo) -> Month:
+    """The month in an address; 404 for an invalid one and for one that has not begun."""
+    try:
+        month = Month.parse(text)
+    except ValueError:
+        raise Http404 from None
+    if month > Month.of(now, zone):
+        raise Http404
+    return month
+
+
 @dataclass(frozen=True, slots=True)
 class ScopedMonth:
     """A month of an organization and metric, as seen from the provider's pages or its own."""
@@ -61,12 +72,7 @@ class ScopedMonth:
     def of(cls, request: PortalRequest, scope: OrganizationScope, text: str) -> "ScopedMonth":
         """The month in the address; 404 for an invalid one and for one that has not begun."""
         now, zone = timezone.now(), request.provider.billing_zone()
-        try:
-            month = Month.parse(text)
-        except ValueError:
-            raise Http404 from None
-        if month > Month.of(now, zone):
-            raise Http404
+        month = begun_month(text, now=now, zone=zone)
         return cls(scope, month, requested_metric(request), zone, now)
 
     @property

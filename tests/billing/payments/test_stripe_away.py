@@ -26,7 +26,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gateway._client.cache_clear()  # noqa: SLF001 - it keeps its timeouts
     with override_settings(OUTSIDE_FAILURES=3):
         yield
-    gateway._client.cache_clear()  # noqa: SLF001
+    gateway._client.cache_clear()  # noqa: SLF001 - as above
     cache.clear()
 
 
