@@ -96,7 +96,8 @@ def late_usage_events(
 ) -> list[LateUsageEvent]:
     """The current provider's late events, or those of one organization, by their real instant."""
     require_provider_schema()
-    events = UsageEvent.objects.filter(pk__in=RawSQL(LATE_EVENTS, []))  # noqa: S611 - a constant
+    late = RawSQL(LATE_EVENTS, [])  # noqa: S611 # nosec B611 - a constant
+    events = UsageEvent.objects.filter(pk__in=late)
     if organization_id is not None:
         events = events.filter(organization=organization_id)
     if metric is not None:
