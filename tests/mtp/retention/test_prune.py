@@ -34,6 +34,12 @@ BLANK = {"text": "", "html": ""}
 RULES = {rule.name: rule for rule in (*PLATFORM_RULES, *PROVIDER_RULES)}
 
 
+@pytest.fixture(autouse=True)
+def _no_rows_of_other_tests(db: None) -> None:
+    """Removes what tests of browsers committed: sign-ins and mails outlive them."""
+    prune_platform(now=NOW)
+
+
 def message(key: str, **facts: Any) -> OutboxMessage:
     facts = {"payload": {}, **facts}
     return OutboxMessage.objects.create(
