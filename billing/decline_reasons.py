@@ -1,4 +1,4 @@
-"""Declined and refused charges: what they mean for another attempt, and in our own words.
+"""Declined charges and failed refunds: what they mean for another attempt, in our own words.
 
 The words of Stripe and of banks are kept for operations only (docs/facts/stripe.md, Declines).
 """
@@ -136,3 +136,24 @@ def reason_of_decline(decline_code: str, *, advice_code: str = "") -> str:
 def reason_of_refusal(code: str) -> str:
     """The reason of a request that Stripe refused, as a sentence for the customer."""
     return _REASONS.get(code, _OTHER)
+
+
+_REFUND_LATER = "It could not be carried out just then."
+_REFUND_REFUSED = "The bank of the card did not accept it."
+_REFUND_CONTESTED = "The payment is contested at the bank."
+_REFUND_OTHER = "It could not be carried out. We are looking into it."
+_REFUND_REASONS = {
+    NEVER_ARRIVED: "It did not reach the bank.",
+    "amount_too_large": "It was above what was left of the payment.",
+    "charge_already_refunded": "The payment was refunded already.",
+    "expired_or_canceled_card": "The card has expired or was closed.",
+    "merchant_request": "It was cancelled.",
+    **dict.fromkeys(("declined", "lost_or_stolen_card"), _REFUND_REFUSED),
+    **dict.fromkeys(("charge_for_pending_refund_disputed", "charge_disputed"), _REFUND_CONTESTED),
+    **dict.fromkeys(("insufficient_funds", "balance_insufficient"), _REFUND_LATER),
+}
+
+
+def reason_of_failed_refund(code: str) -> str:
+    """The reason of a failed refund as a sentence for the customer, by Stripe's code or ours."""
+    return _REFUND_REASONS.get(code, _REFUND_OTHER)

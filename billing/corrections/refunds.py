@@ -14,6 +14,8 @@ from accounts.providers import current_provider
 from billing import topics
 from billing.corrections.credit_amounts import credit_of_total
 from billing.corrections.credit_notes import NoteLine, credited_split, issue_note, split_of
+from billing.corrections.failed_refunds import REFUND_FAILED, failures_to_repeat
+from billing.decline_reasons import NEVER_ARRIVED, reason_of_failed_refund
 from billing.dunning.status import update_dunning
 from billing.gateway import client as gateway
 from billing.gateway import refunds as stripe_refunds
@@ -24,6 +26,7 @@ from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, require_seen
 from billing.payments.charging import KEY_IS_FORGOTTEN, RESEND_WITHIN, PaymentMismatch
 from core.actors import SYSTEM_ACTOR, Actor
+from core.operations.alerts import raise_all
 from core.outbox.delivery import enqueue
 from core.outbox.topics import Postpone
 from tenants import audit
@@ -145,7 +148,11 @@ def refund_overpayment(
 
 
 class _Declined(Exception):
-    """Stripe refuses this refund."""
+    """Stripe refuses this refund; `code` is its reason."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def send_refund(*, refund_id: int, now: datetime) -> None:
@@ -161,12 +168,12 @@ def send_refund(*, refund_id: int, now: datetime) -> None:
     try:
         facts = _look_up(refund) or _send(refund, now=now)
     except _Declined as declined:
-        _fail(refund, message=str(declined), now=now)
+        _fail(refund, code=declined.code, message=str(declined), now=now)
         return
     except (gateway.OutcomeUnknown, gateway.NotDone) as error:
         raise Postpone(now + WITHOUT_ANSWER) from error
     if facts is None:
-        _fail(refund, message="Stripe never received it.", now=now)
+        _fail(refund, code=NEVER_ARRIVED, message="Stripe never received it.", now=now)
         return
     booked = book_refund(facts=facts, now=now)
     if booked is None:
@@ -203,13 +210,13 @@ def _send(refund: Refund, *, now: datetime) -> RefundFacts | None:
             refund_key=refund.idempotency_key,
         )
     except gateway.Refused as refusal:
-        raise _Declined(str(refusal)) from refusal
+        raise _Declined(str(refusal), code=refusal.code) from refusal
 
 
 @transaction.atomic
-def _fail(refund: Refund, *, message: str, now: datetime) -> None:
+def _fail(refund: Refund, *, code: str, message: str, now: datetime) -> None:
     """Record that Stripe has not made the refund and will not; its amount can be refunded again."""
-    _update(_locked(refund), State.FAILED, message=message, now=now)
+    _update(_locked(refund), State.FAILED, code=code, message=message, now=now)
 
 
 @transaction.atomic
@@ -241,7 +248,8 @@ def book_refund(*, facts: RefundFacts, now: datetime) -> Refund | None:
     if facts.stripe_refund_id and not refund.stripe_refund_id:
         refund.stripe_refund_id = facts.stripe_refund_id
         refund.save(update_fields=["stripe_refund_id"])
-    _update(refund, facts.state, message=facts.failure_message, now=now)
+    reason = facts.failure_reason
+    _update(refund, facts.state, code=reason, message=reason, now=now)
     return refund
 
 
@@ -295,24 +303,33 @@ def _update(
     state: Refund.State,
     *,
     now: datetime,
+    code: str = "",
     message: str = "",
     actor: Actor = SYSTEM_ACTOR,
 ) -> None:
-    """Record the refund's new state and its consequences, under the invoice's lock."""
+    """Record the refund's new state and its consequences, under the invoice's lock.
+
+    `message` is Stripe's text, for operations only; the audit log has the reason of `code` in our
+    words.
+    """
     if state == State.PENDING or refund.state in (state, State.FAILED):
         return
     refund.state = state
     refund.finished_at = now
     refund.failure_message = message[:500] if state == State.FAILED else ""
     refund.save()
-    _log(refund, f"refund.{state}", actor=actor, now=now)
+    failure = reason_of_failed_refund(code) if state == State.FAILED else ""
+    _log(refund, f"refund.{state}", actor=actor, failure=failure, now=now)
+    if state == State.FAILED:
+        again = list(failures_to_repeat(invoice_id=refund.payment.invoice_id))
+        raise_all(kind=REFUND_FAILED, causes=again, now=now)
     topic = topics.REFUND_MAIL if state == State.SUCCEEDED else topics.REFUND_FAILED_MAIL
     enqueue(topic=topic, key=f"refund:{refund.pk}", payload={"refund_id": refund.pk}, now=now)
     update_dunning(now=now)
     check_soon()
 
 
-def _log(refund: Refund, action: str, *, actor: Actor, now: datetime) -> None:
+def _log(refund: Refund, action: str, *, actor: Actor, now: datetime, failure: str = "") -> None:
     audit.record(
         actor=actor,
         action=action,
@@ -322,7 +339,7 @@ def _log(refund: Refund, action: str, *, actor: Actor, now: datetime) -> None:
             "method": refund.payment.get_method_display(),
             "reason": refund.reason,
             **({"reference": refund.reference} if refund.reference else {}),
-            **({"failure": refund.failure_message} if refund.failure_message else {}),
+            **({"failure": failure} if failure else {}),
         },
         now=now,
     )

@@ -98,16 +98,22 @@ def create_customer(*, provider_id: str, instead_of: str = "") -> str:
     return str(customer["id"])
 
 
-def update_customer(*, customer_id: str, payment_method_id: str, name: str, email: str) -> None:
-    """Make the card the customer's default at Stripe, and update the name and e-mail address."""
+def set_default_card(*, customer_id: str, payment_method_id: str) -> None:
+    """Make the card the customer's default at Stripe."""
     call(
         client().v1.customers.update,
         customer_id,
-        {
-            "name": name,
-            "email": email,
-            "invoice_settings": {"default_payment_method": payment_method_id},
-        },
+        {"invoice_settings": {"default_payment_method": payment_method_id}},
+        {"idempotency_key": _fresh_key()},
+    )
+
+
+def set_contact(*, customer_id: str, name: str, email: str) -> None:
+    """Update the customer's name and e-mail address at Stripe, which refuses a bad address."""
+    call(
+        client().v1.customers.update,
+        customer_id,
+        {"name": name, "email": email},
         {"idempotency_key": _fresh_key()},
     )
 

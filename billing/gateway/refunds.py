@@ -22,7 +22,10 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class RefundFacts:
-    """A refund. `currency` is in capitals; `refund_key` is our idempotency key, or empty."""
+    """A refund. `currency` is in capitals; `refund_key` is our idempotency key, or empty.
+
+    `failure_reason` is Stripe's code of why it failed.
+    """
 
     stripe_refund_id: str
     payment_intent_id: str
@@ -30,7 +33,7 @@ class RefundFacts:
     currency: str
     state: Refund.State
     refund_key: str
-    failure_message: str
+    failure_reason: str
 
 
 def make_refund(
@@ -88,5 +91,5 @@ def refund_facts(refund: Mapping[str, Any]) -> RefundFacts:
         currency=str(refund["currency"]).upper(),
         state=_STATES.get(str(refund["status"]), Refund.State.PENDING),
         refund_key=str(metadata.get("refund", "")),
-        failure_message=str(refund.get("failure_reason") or ""),
+        failure_reason=str(refund.get("failure_reason") or ""),
     )

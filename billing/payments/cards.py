@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.urls import reverse
 
 from accounts.models import Provider
 from billing import topics
@@ -23,10 +24,16 @@ from billing.payments.agreement_mail import queue_agreement_mail
 from billing.payments.card_invoices import invoices_to_charge
 from billing.payments.new_card_charges import start_new_card_charges
 from core.actors import SYSTEM_ACTOR, Actor
+from core.operations.alerts import raise_alert, settle_alert
+from core.operations.kinds import alert_kind
 from core.outbox.delivery import enqueue
 from tenants import audit
 from tenants.alerts.schedule import check_soon
 from usage.ledger.month_freeze import LOCK_LEDGER
+
+CONTACT_REFUSED = alert_kind(
+    "billing.contact_refused", title="Stripe refused a contact e-mail", settled_by_hand=True
+)
 
 
 class CardNotAccepted(Exception):
@@ -214,19 +221,38 @@ def settle_cards_at_stripe(*, provider: Provider, now: datetime) -> bool:
     """Make the current card Stripe's default, then detach the replaced cards there.
 
     A card that an unfinished attempt may still charge stays attached. Returns False if such a card
-    is left. Safe to repeat; raises `gateway.GatewayError`.
+    is left. A contact e-mail that Stripe refuses is an operations alert and stops nothing. Safe to
+    repeat; raises `gateway.GatewayError`.
     """
     card = PaymentMethod.objects.current()
     if card is not None:
-        gateway.update_customer(
-            customer_id=customer_of(provider),
-            payment_method_id=card.stripe_payment_method_id,
-            name=provider.name,
-            email=provider.contact_email,
+        gateway.set_default_card(
+            customer_id=customer_of(provider), payment_method_id=card.stripe_payment_method_id
         )
+        _send_contact(provider, now=now)
     replaced = PaymentMethod.objects.exclude(replaced_at=None).filter(detached_at=None)
     in_use = ChargeAttempt.objects.filter(finished_at=None).values("stripe_payment_method_id")
     for method in replaced.exclude(stripe_payment_method_id__in=in_use):
         gateway.detach_card(payment_method_id=method.stripe_payment_method_id)
         PaymentMethod.objects.filter(pk=method.pk).update(detached_at=now)
     return not replaced.exists()
+
+
+def _send_contact(provider: Provider, *, now: datetime) -> None:
+    try:
+        gateway.set_contact(
+            customer_id=customer_of(provider), name=provider.name, email=provider.contact_email
+        )
+    except gateway.Refused as refusal:
+        raise_alert(
+            kind=CONTACT_REFUSED,
+            key="contact",
+            summary=f"Stripe refused the contact of {provider.name}, {provider.contact_email}: "
+            f"{refusal.code or 'no code'}. The card is in use all the same.",
+            next_step="Ask the provider for its address and correct it under Providers. Enter it "
+            "in Stripe's dashboard too; the portal sends it again with the next card.",
+            link=reverse("admin:accounts_provider_change", args=[provider.pk]),
+            now=now,
+        )
+    else:
+        settle_alert(kind=CONTACT_REFUSED, key="contact", now=now)

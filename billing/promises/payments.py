@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from billing import topics
+from billing.corrections.failed_refunds import REFUND_FAILED, failures_to_repeat
 from billing.models import PaymentDifference
 from billing.money import format_money
 from billing.payments.uncharged import Uncharged, uncharged
@@ -87,6 +88,12 @@ def refunds_are_sent(*, now: datetime) -> Iterator[Cause]:
                 else "Pay it from the bank account, then book the payout with its reference.",
                 link=reverse("admin:billing_refund_changelist") + f"?q={number}",
             )
+
+
+@promise(REFUND_FAILED, broken="A refund has failed")
+def failed_refunds_are_made_again(*, now: datetime) -> Iterator[Cause]:  # noqa: ARG001 - a check's signature
+    """No invoice is overpaid because a refund failed."""
+    return failures_to_repeat()
 
 
 @promise("billing.event", broken="An event of Stripe was not applied")

@@ -13,6 +13,7 @@ from billing.gateway import refunds as stripe_refunds
 from billing.gateway.objects import PaymentFacts, PaymentOutcome
 from billing.models import ChargeAttempt, Chargeback, Payment, PaymentDifference, Refund
 from billing.payments import charging
+from billing.payments.chargebacks import disputed_minor
 from billing.webhooks.handlers import book_dispute, book_refunds
 from core.schema import provider_schema
 
@@ -164,7 +165,11 @@ def _compared_chargebacks(payment: Payment, *, now: datetime) -> Iterator[Paymen
     disputes = list(stripe_disputes.disputes_of(payment_intent_id=intent))
     for facts in disputes:
         _book_dispute(facts, now=now)
-    held = {each.stripe_dispute_id: each.amount_minor for each in disputes if each.state in taken}
+    held = {
+        each.stripe_dispute_id: disputed_minor(each, payment)
+        for each in disputes
+        if each.state in taken
+    }
     recorded = dict(
         payment.chargebacks.filter(state__in=taken).values_list("stripe_dispute_id", "amount_minor")
     )

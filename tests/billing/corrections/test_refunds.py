@@ -7,14 +7,18 @@ import pytest
 from django.conf import settings
 
 from billing.corrections import refunds
+from billing.corrections.failed_refunds import REFUND_FAILED
 from billing.gateway import refunds as stripe_refunds
 from billing.gateway.refunds import RefundFacts
 from billing.models import CreditNote, Refund
 from billing.payments.balance_lock import CorrectionRefused
 from billing.payments.charging import PaymentMismatch
+from core.operations.models import OperationsAlert
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
+from tenants.models import AuditEntry
 from tests.billing.corrections.conftest import LATER, STAFF, pay, payment_of
+from tests.billing.promises.cases import broken
 from tests.queued_mails import payload_of
 
 State = Refund.State
@@ -152,6 +156,31 @@ def test_a_refused_refund_fails_and_stays_overpaid(scenario, paid):
     assert "charged back" in payload_of(mail)["text"]
     assert paid.amounts.overpaid_minor == 33_000
     assert refunds.refundable_minor(payment_of(paid)) == 33_000, "it never went back"
+    logged = AuditEntry.objects.get(action="refund.failed").after
+    assert logged["failure"] == "The payment is contested at the bank."
+    assert "charged back" not in str(logged)
+
+
+def test_a_failed_refund_is_an_alert_until_its_money_went_back(scenario, paid):
+    refund = order(paid)
+    work(scenario)
+    refund.refresh_from_db()
+    scenario.stripe.control("POST", "refunds/fail", refund=refund.stripe_refund_id)
+    refunds.book_refund(
+        facts=stripe_refunds.refund(stripe_refund_id=refund.stripe_refund_id), now=LATER
+    )
+    alert = OperationsAlert.objects.open().get(kind=REFUND_FAILED)
+    assert (alert.key, alert.summary) == (
+        paid.number,
+        f"$100.00 of {paid.number} did not go back to the provider.",
+    )
+    logged = AuditEntry.objects.get(action="refund.failed").after
+    assert logged["failure"] == "The card has expired or was closed."
+    assert REFUND_FAILED in broken(scenario)
+
+    order(paid)
+
+    assert REFUND_FAILED not in broken(scenario)
 
 
 def test_a_refund_returned_by_the_bank_stays_failed(scenario, paid):
@@ -211,7 +240,7 @@ def refund_facts_with(*, payment_intent_id, amount_minor, refund_key=""):
         currency="USD",
         state=State.SUCCEEDED,
         refund_key=refund_key,
-        failure_message="",
+        failure_reason="",
     )
 
 

@@ -30,8 +30,12 @@ ATTEMPT = {
 # Each function that sends parameters, example arguments, and the SDK's type of its parameters.
 REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
     "create_customer": ({"provider_id": "p"}, described.CustomerCreateParams),
-    "update_customer": (
-        {"customer_id": "cus_1", "payment_method_id": "pm_1", "name": "N", "email": "e@x.example"},
+    "set_default_card": (
+        {"customer_id": "cus_1", "payment_method_id": "pm_1"},
+        described.CustomerUpdateParams,
+    ),
+    "set_contact": (
+        {"customer_id": "cus_1", "name": "N", "email": "e@x.example"},
         described.CustomerUpdateParams,
     ),
     "create_setup_intent": (

@@ -12,6 +12,7 @@ from billing.contracts.offers import current_offer
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Contract, PaymentMethod
 from billing.payments.cards import (
+    CONTACT_REFUSED,
     CardNotAccepted,
     adopt_card,
     begin_card_setup,
@@ -19,6 +20,7 @@ from billing.payments.cards import (
     customer_of,
     settle_cards_at_stripe,
 )
+from core.operations.models import OperationsAlert
 from core.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization
 from tenants.refusals import UserCapReached
@@ -101,6 +103,24 @@ def test_a_replaced_card_is_detached_after_the_new_one_is_default(scenario):
     assert customer["invoice_settings"]["default_payment_method"] == new.stripe_payment_method_id
     assert not gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
     assert AuditEntry.objects.filter(action="card.replaced").count() == 1
+
+
+def test_a_refused_contact_email_does_not_stop_a_change_of_card(scenario):
+    old, new = scenario.card(), scenario.card("pm_card_mastercard")
+    scenario.provider.contact_email = "billing@north"
+
+    assert settle_cards_at_stripe(provider=scenario.provider, now=NOVEMBER)
+
+    customer = gateway.client().v1.customers.retrieve(scenario.customer()).to_dict()
+    assert customer["invoice_settings"]["default_payment_method"] == new.stripe_payment_method_id
+    assert not gateway.card(payment_method_id=old.stripe_payment_method_id).customer_id
+    alert = OperationsAlert.objects.open().get(kind=CONTACT_REFUSED)
+    assert "billing@north: email_invalid" in alert.summary
+
+    scenario.provider.contact_email = "billing@north.example"
+    settle_cards_at_stripe(provider=scenario.provider, now=NOVEMBER)
+    alert.refresh_from_db()
+    assert alert.settled_at
 
 
 def test_a_card_that_an_unfinished_attempt_uses_stays_attached(scenario):

@@ -1,5 +1,6 @@
 """Chargebacks: booked as at Stripe, owed again when lost, never charged automatically."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,9 @@ from billing.dunning.status import dunning_status
 from billing.gateway import disputes as stripe_disputes
 from billing.models import ChargeAttempt, Chargeback, Payment, WebhookEvent
 from billing.payments.card_invoices import invoices_to_charge
-from billing.payments.chargebacks import book_chargeback
+from billing.payments.chargebacks import ABOVE_PAYMENT, book_chargeback
 from billing.payments.charging import PaymentMismatch, charge_invoice
+from core.operations.models import OperationsAlert
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
@@ -173,10 +175,50 @@ def test_a_dispute_event_before_its_payment_event_records_both(scenario):
         assert Chargeback.objects.get().payment == Payment.objects.get()
 
 
-def test_a_chargeback_above_the_payment_is_not_booked(scenario, paid):
+@pytest.mark.parametrize("is_seen_open", [True, False])
+def test_a_dispute_above_the_payment_takes_back_the_payment(scenario, paid, is_seen_open):
     dispute = contest(scenario, paid, amount=33_001)
-    with pytest.raises(PaymentMismatch):
+    if is_seen_open:
         book(scenario, dispute)
+    close(scenario, dispute, "lost")
+    book(scenario, dispute)
+    book(scenario, dispute)
+
+    with provider_schema(scenario.provider):
+        row = Chargeback.objects.get()
+        assert (row.state, row.amount_minor) == (State.LOST, 33_000)
+        assert (paid.paid_minor, paid.owed_minor) == (0, 33_000)
+    alert = OperationsAlert.objects.open().get(kind=ABOVE_PAYMENT)
+    assert alert.times_seen == 1
+    assert "$330.01" in alert.summary
+    assert "$0.01 more" in alert.summary
+
+
+def test_the_alert_of_a_settled_difference_does_not_come_back(scenario, paid):
+    dispute = contest(scenario, paid, amount=33_001)
+    book(scenario, dispute)
+    OperationsAlert.objects.get(kind=ABOVE_PAYMENT).settle_by_hand(
+        by="Oona", note="Booked as our loss.", now=timezone.now()
+    )
+
+    book(scenario, dispute)
+
+    assert not OperationsAlert.objects.open().filter(kind=ABOVE_PAYMENT).exists()
+
+
+def test_a_won_dispute_above_the_payment_settles_its_alert(scenario, paid):
+    dispute = contest(scenario, paid, amount=40_000)
+    book(scenario, dispute)
+    close(scenario, dispute, "won")
+    book(scenario, dispute)
+
+    assert OperationsAlert.objects.get(kind=ABOVE_PAYMENT).settled_at
+
+
+def test_a_dispute_in_another_currency_is_not_booked(scenario, paid):
+    facts = stripe_disputes.dispute(stripe_dispute_id=contest(scenario, paid))
+    with pytest.raises(PaymentMismatch):
+        book_chargeback(facts=replace(facts, currency="EUR"), now=timezone.now())
 
     with provider_schema(scenario.provider):
         assert not Chargeback.objects.exists()

@@ -88,6 +88,14 @@ def test_an_unreported_chargeback_is_booked(scenario, now, outcome):
     assert attempt.invoice.owed_minor == (33_000 if outcome == "lost" else 0)
 
 
+def test_a_dispute_above_the_payment_is_no_difference(scenario, now):
+    at_stripe(scenario, "disputes", paid(scenario), amount=40_000)
+
+    assert reconcile(provider=scenario.provider, now=now) == []
+
+    assert Chargeback.objects.get().amount_minor == 33_000
+
+
 def test_a_chargeback_unknown_to_stripe_is_a_difference(scenario, now):
     attempt = paid(scenario)
     Chargeback.objects.create(
