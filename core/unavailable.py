@@ -23,9 +23,16 @@ UNAVAILABLE = 503
 _WAITED = frozenset({"55P03", "40P01", "57014"})
 
 
+class ClockAhead(Exception):
+    """This server's clock is over five minutes ahead of the database's, which refused an instant.
+
+    An instant that a customer states is checked before, with a message at its field.
+    """
+
+
 def is_temporary(error: BaseException | None) -> bool:
-    """Whether the request may succeed when it is repeated: a wait in vain, or no database."""
-    return isinstance(error, (OperationalError, InterfaceError, Congested))
+    """Whether the request may succeed later: a wait in vain, no database, or a wrong clock."""
+    return isinstance(error, (OperationalError, InterfaceError, Congested, ClockAhead))
 
 
 def waited_for_lock(error: BaseException | None) -> bool:
@@ -36,7 +43,9 @@ def waited_for_lock(error: BaseException | None) -> bool:
 def problem_of(request: HttpRequest, error: BaseException) -> Problem:
     """The API's answer to a temporary error."""
     code, detail = "database-away", "The database does not answer. Nothing was changed."
-    if _is_busy(request, error):
+    if _is_clock_ahead(error):
+        code, detail = "clock-ahead", "The clock of this server is wrong. Nothing was changed."
+    elif _is_busy(request, error):
         code, detail = "busy", "Another change of your data takes long. Nothing was changed."
     return Problem(
         UNAVAILABLE,
@@ -51,7 +60,11 @@ def response_of(request: HttpRequest, error: BaseException) -> HttpResponse:
     if request.path.startswith(API_PATH):
         return problem_of(request, error).response()
     # Without the request: context processors would query the database.
-    response = render(None, "503.html", {"is_busy": _is_busy(request, error)}, status=UNAVAILABLE)
+    context = {
+        "is_clock_ahead": _is_clock_ahead(error),
+        "is_busy": _is_busy(request, error),
+    }
+    response = render(None, "503.html", context, status=UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
@@ -62,6 +75,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if error is not None and is_temporary(error):
         return response_of(request, error)
     return defaults.server_error(request)
+
+
+def _is_clock_ahead(error: BaseException) -> bool:
+    if not isinstance(error, ClockAhead):
+        return False
+    logger.error("The clock of this server is ahead of the database's: %s", error)
+    return True
 
 
 def _is_busy(request: HttpRequest, error: BaseException) -> bool:

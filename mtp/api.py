@@ -135,6 +135,7 @@ PROBLEMS: dict[type[Exception], Any] = {
     OperationalError: unavailable.problem_of,
     InterfaceError: unavailable.problem_of,
     Congested: unavailable.problem_of,
+    unavailable.ClockAhead: unavailable.problem_of,
     Exception: _unexpected,
 }
 for error_class, problem_of in PROBLEMS.items():

@@ -27,7 +27,15 @@ _ALIVE = {
 }
 
 
-def options(process: str) -> dict[str, int | str]:
-    """The options of libpq for a process of this kind. Raises `KeyError` for an unknown one."""
-    limits = " ".join(f"-c {name}={value}" for name, value in LIMITS[process].items())
-    return {**_ALIVE, "options": limits}
+# The setting by which the connections of tests move forward the clock that refuses usage in the
+# future (usage/migrations/sql/0009_no_future_usage.sql).
+CLOCK = "mtp.clock"
+
+
+def options(process: str, *, clock: str) -> dict[str, int | str]:
+    """The options of libpq for a process of this kind. Raises `KeyError` for an unknown one.
+
+    `clock` is a day for tests; empty, it overrules a setting of the database or its role.
+    """
+    settings = {**LIMITS[process], CLOCK: clock}
+    return {**_ALIVE, "options": " ".join(f"-c {name}={it}" for name, it in settings.items())}

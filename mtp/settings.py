@@ -150,10 +150,21 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- PostgreSQL, Redis ---------------------------------------------------------------------------
 _database = env.db("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mtp")
+IS_TEST = ENVIRONMENT == "test"
+if not IS_TEST and database_limits.CLOCK in str(_database.get("OPTIONS")):
+    raise ImproperlyConfigured(
+        f"DATABASE_URL sets {database_limits.CLOCK}, which only tests may: usage in the future "
+        "would be counted."
+    )
+# Tests live in other months.
+_CLOCK = "2999-12-31" if IS_TEST else ""
 DATABASES = {
     "default": {
         **_database,
-        "OPTIONS": {**database_limits.options(PROCESS), **_database.get("OPTIONS", {})},
+        "OPTIONS": {
+            **database_limits.options(PROCESS, clock=_CLOCK),
+            **_database.get("OPTIONS", {}),
+        },
         "ENGINE": "django_tenants.postgresql_backend",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,

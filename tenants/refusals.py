@@ -9,11 +9,15 @@ from enum import StrEnum
 
 from django.db import DatabaseError, transaction
 
+from core.unavailable import ClockAhead
+
 USER_CAP_REACHED = "MT001"
 CHANGE_REFUSED = "MT002"
 ORGANIZATION_REMOVED = "MT003"
 MAU_LIMIT_REACHED = "MT004"
 MONTH_CLOSED = "MT005"
+IN_THE_FUTURE = "MT006"
+PROVIDER_LEFT = "MT007"
 
 
 class Because(StrEnum):
@@ -62,6 +66,10 @@ class OrganizationRemoved(Exception):
     """The organization of the addition was removed."""
 
 
+class ProviderLeft(Exception):
+    """The provider has left: nothing can be added."""
+
+
 @contextmanager
 def translated_refusals() -> Iterator[None]:
     """Run the block in a transaction or savepoint and raise a trigger's refusal as an exception."""
@@ -86,8 +94,14 @@ def _refusal(error: DatabaseError) -> Exception | None:
     if code == MAU_LIMIT_REACHED and diagnostic is not None:
         detail = json.loads(diagnostic.message_detail)
         return MauLimitReached(**{**detail, "month": date.fromisoformat(detail["month"])})
-    if code in (CHANGE_REFUSED, MONTH_CLOSED):
-        return CountedRowChangeRefused(message)
-    if code == ORGANIZATION_REMOVED:
-        return OrganizationRemoved(message)
-    return None
+    refusal = _WITH_MESSAGE.get(code)
+    return refusal(message) if refusal else None
+
+
+_WITH_MESSAGE: dict[str | None, type[Exception]] = {
+    CHANGE_REFUSED: CountedRowChangeRefused,
+    MONTH_CLOSED: CountedRowChangeRefused,
+    ORGANIZATION_REMOVED: OrganizationRemoved,
+    IN_THE_FUTURE: ClockAhead,
+    PROVIDER_LEFT: ProviderLeft,
+}

@@ -6,7 +6,7 @@ from accounts.api_access import ApiRequest
 from accounts.models import Provider
 from core.problems import Problem
 from tenants.organizations.lifecycle import NameTaken, OrganizationLimitReached
-from tenants.refusals import Because, OrganizationRemoved, UserCapReached
+from tenants.refusals import Because, OrganizationRemoved, ProviderLeft, UserCapReached
 from tenants.users.external_ids import Conflicts
 from tenants.users.membership import AlreadyThere
 
@@ -69,6 +69,10 @@ def _organization_removed(_request: ApiRequest, _refusal: OrganizationRemoved) -
     return Problem(CONFLICT, "organization-removed", "The organization has been removed.")
 
 
+def _provider_left(_request: ApiRequest, _refusal: ProviderLeft) -> Problem:
+    return Problem(CONFLICT, "provider-left", "The account is read-only: nothing can be added.")
+
+
 PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
     UserCapReached: _cap_reached,
     OrganizationLimitReached: _organizations_full,
@@ -76,4 +80,5 @@ PROBLEMS: dict[type[Exception], Callable[..., Problem]] = {
     AlreadyThere: _already_there,
     Conflicts: _conflicts,
     OrganizationRemoved: _organization_removed,
+    ProviderLeft: _provider_left,
 }

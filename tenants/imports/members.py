@@ -24,7 +24,7 @@ from tenants.imports.kinds import (
 from tenants.imports.remaining_seats import RemainingSeats
 from tenants.models import CountedRow, ImportRun, Organization
 from tenants.models.imports import Reason
-from tenants.refusals import Because, OrganizationRemoved, UserCapReached
+from tenants.refusals import Because, OrganizationRemoved, ProviderLeft, UserCapReached
 from tenants.users.bulk_membership import NewMember, add_members
 from tenants.users.membership import Via
 
@@ -48,7 +48,7 @@ class MemberImport(ImportKind, ABC):
     def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
         """Add the lines in one statement and return the keys of those added.
 
-        Raises `UserCapReached` and `OrganizationRemoved`, with none of them added.
+        Raises `UserCapReached`, `OrganizationRemoved` and `ProviderLeft`, with none of them added.
         """
         return add_members(
             model=self.model,
@@ -107,6 +107,8 @@ class MemberImport(ImportKind, ABC):
                 size, reason = _seats_left(reached), _over_limit(reached.because)
             except OrganizationRemoved:
                 size, reason = 0, Reason.ORGANIZATION_REMOVED
+            except ProviderLeft:
+                size, reason = 0, Reason.PROVIDER_LEFT
             else:
                 added += len(added_keys)
                 refused += _not_added(lines[:size], added_keys)
@@ -127,6 +129,8 @@ class MemberImport(ImportKind, ABC):
             return all_refused(lines[_seats_left(reached) :], _over_limit(reached.because))
         except OrganizationRemoved:
             return all_refused(lines, Reason.ORGANIZATION_REMOVED)
+        except ProviderLeft:
+            return all_refused(lines, Reason.PROVIDER_LEFT)
         return _not_added(lines, added_keys)
 
     def _flaw(self, line: ImportLine, cells: list[str], header: list[str]) -> Reason | None:

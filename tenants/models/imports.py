@@ -124,6 +124,7 @@ class Reason(models.TextChoices):
     BEFORE_ORGANIZATION = "before_organization", "Before the organization was created"
     OVER_THRESHOLD = "over_threshold", "Over the threshold of active users"
     ORGANIZATION_REMOVED = "organization_removed", "The organization was removed"
+    PROVIDER_LEFT = "provider_left", "The account is read-only"
 
 
 class RefusedLine(models.Model):

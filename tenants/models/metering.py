@@ -27,9 +27,9 @@ class MeteringPolicy(models.Model):
 
     `free_user_limit` is the allowance of each organization outside the billed periods
     (`BilledPeriod`); None: no limit since `free_until`. From `nothing_added_from`, at which the
-    provider leaves, no user can be added. `closed_through` is the end of the last closed month: no
-    event is recorded before it. `billing_time_zone` is a copy for SQL of the provider's zone, which
-    never changes; Python reads `Provider.billing_zone()`.
+    provider leaves, no user or device can be added. `closed_through` is the end of the last closed
+    month: no event is recorded before it. `billing_time_zone` is a copy for SQL of the provider's
+    zone, which never changes; Python reads `Provider.billing_zone()`.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)

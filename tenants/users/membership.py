@@ -52,12 +52,12 @@ def add_member(*, member: Member, actor: Actor, via: Via, now: datetime) -> Memb
     return member
 
 
-@transaction.atomic
 def remove_member(*, member: CountedRow, actor: Actor, now: datetime) -> None:
     """Remove a user or device, which no longer counts from `now`; again, it changes nothing."""
     living = type(member).objects.living().filter(pk=member.pk)
-    if living.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name):
-        _record(actor=actor, action="removed", member=member, now=now)
+    with translated_refusals():
+        if living.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name):
+            _record(actor=actor, action="removed", member=member, now=now)
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ from core.listing import Listing
 from tenants.access import owned_or_404
 from tenants.forms import DeviceForm, UserForm
 from tenants.models import CountedRow, Device, ManagedUser
-from tenants.refusals import Because, OrganizationRemoved, UserCapReached
+from tenants.refusals import Because, OrganizationRemoved, ProviderLeft, UserCapReached
 from tenants.users.membership import (
     AlreadyThere,
     Via,
@@ -142,6 +142,9 @@ def _add(
         return HTTPStatus.UNPROCESSABLE_ENTITY
     except OrganizationRemoved:
         form.add_error(None, "This organization has been removed.")
+        return HTTPStatus.CONFLICT
+    except ProviderLeft:
+        form.add_error(None, "The account is read-only: nothing can be added.")
         return HTTPStatus.CONFLICT
     messages.success(request, f"{member} was added to {scope.organization}.")
     return HTTPStatus.CREATED

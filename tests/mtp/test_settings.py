@@ -79,6 +79,11 @@ def test_the_error_names_a_missing_secret() -> None:
         ("DEBUG", "1", "DEBUG must be off in production"),
         ("MTP_ENVIRONMENT", "prod", "Use production, development or test."),
         ("MTP_PROCESS", "wbe", "Use web or worker."),
+        (
+            "DATABASE_URL",
+            "postgres://u:p@127.0.0.1:1/none?options=-c%20mtp.clock%3D2999-12-31",
+            "DATABASE_URL sets mtp.clock, which only tests may",
+        ),
     ],
 )
 def test_unsafe_settings_are_refused(name: str, value: str, text: str) -> None:
@@ -108,6 +113,33 @@ def test_production_imports_nothing_of_the_demo() -> None:
         check=False,
     )
     assert run.stdout == "[]\n", run.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "clock"), [("production", ""), ("development", ""), ("test", "2999-12-31")]
+)
+def test_only_tests_move_the_clock_that_refuses_future_usage(environment: str, clock: str) -> None:
+    """Also where a role or the database sets it: the options of a connection overrule both."""
+    script = (
+        "import django; django.setup()\n"
+        "from django.db import connection\n"
+        "cursor = connection.cursor()\n"
+        "print(repr(cursor.execute('SHOW mtp.clock').fetchone()[0]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={
+            **os.environ,
+            **COMPLETE,
+            "MTP_ENVIRONMENT": environment,
+            "DATABASE_URL": os.environ["DATABASE_URL"],
+            "DJANGO_SETTINGS_MODULE": "mtp.settings",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == f"{clock!r}\n", run.stderr
 
 
 @pytest.mark.parametrize(

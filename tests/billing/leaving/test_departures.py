@@ -17,9 +17,15 @@ from core.operations.models import OperationsAlert
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
-from tenants.models import AuditEntry, BilledPeriod, ManagedUser, MeteringPolicy, Organization
+from tenants.models import (
+    AuditEntry,
+    BilledPeriod,
+    ManagedUser,
+    MeteringPolicy,
+    Organization,
+)
 from tests.billing.conftest import BILL
-from tests.usage.counting import add, refused, remove
+from tests.usage.counting import add, add_devices, execute, refused, remove
 
 OCTOBER, NOVEMBER = Month(2026, 10), Month(2026, 11)
 SET_AT = datetime(2026, 11, 5, 9, tzinfo=UTC)
@@ -85,11 +91,22 @@ def test_a_leave_date_ends_billing_at_its_first_instant(paying):
     assert alert(paying).settled_at is None
 
 
-def test_no_user_is_added_from_the_leave_date_on(paying):
+def test_no_user_or_device_is_added_from_the_leave_date_on(paying):
     leave(paying)
     add(acme(), LEAVES - MICROSECOND)
-    with refused("MT001"):
+    add_devices(acme(), LEAVES - MICROSECOND)
+    with refused("MT007"):
         add(acme(), LEAVES)
+    with refused("MT007"):
+        add_devices(acme(), LEAVES)
+    for statement in (
+        "INSERT INTO tenants_manageduser (email, name, organization_id, added_at)"
+        " VALUES ('late@x.example', 'Late', %s, %s)",
+        "INSERT INTO tenants_device (serial_number, name, organization_id, added_at)"
+        " VALUES ('L-1', 'Late', %s, %s)",
+    ):
+        with refused("MT007"):
+            execute(statement, acme().pk, LEAVES)
     assert MeteringPolicy.objects.free_user_limit_at(LEAVES) == 0
 
 

@@ -52,5 +52,5 @@ def test_every_function_keeps_the_search_path_of_its_schema(
             [schema],
         )
         settings = dict(cursor.fetchall())
-    assert len(settings) == 15
+    assert len(settings) == 16
     assert set(map(tuple, settings.values())) == {(f"search_path={schema}, pg_temp",)}
