@@ -5,9 +5,9 @@
 
 from decimal import Decimal
 
-import environ
+from mtp.environment import Environment
 
-env = environ.Env()
+env = Environment()
 
 MENU_CACHE_SECONDS: int = env.int("MENU_CACHE_SECONDS", default=20)
 API_REQUESTS_PER_MINUTE: int = env.int("API_REQUESTS_PER_MINUTE", default=600)

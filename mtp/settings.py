@@ -7,18 +7,18 @@ import sys
 import zoneinfo
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from mtp import database_limits, operations_theme, schedule, workers
+from mtp.environment import Environment
 
 # Use the tzdata package, not the system's rules, so that a month begins at the same instant on
 # every machine.
 zoneinfo.reset_tzpath(())
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 # Written by `make up`, from `.env` too, and deleted when it stops.
 env.read_env(BASE_DIR / ".local/running.env", overwrite=False)
 env.read_env(BASE_DIR / ".env", overwrite=False)
@@ -263,6 +263,9 @@ OPERATIONS_EMAIL: str = env.str("OPERATIONS_EMAIL", default="") or SUPPORT_EMAIL
 
 # What Prometheus sends to read /metrics/; without it nothing is served there.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+
+# A file that each worker touches every half minute, for the health check of its container.
+HEARTBEAT_PATH: str = env.str("HEARTBEAT_PATH", default="")
 
 # --- Celery --------------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL

@@ -20,6 +20,7 @@ class Pool:
 
 POOLS = {
     "people": Pool(("people",), 2),
+    "provisioning": Pool(("provisioning",), 1),
     "charges": Pool(("charges",), 2),
     "payments": Pool(("payments",), 1),
     "documents": Pool(("documents",), 1),

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import Provider
 from accounts.provisioning.schema_migrations import ProviderMigrations, create_schema
 from core.outbox.delivery import enqueue, try_again
+from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import handler
 from core.schema import provider_schema
@@ -106,7 +107,7 @@ def provision(*, provider: Provider, now: datetime) -> None:
     provider.state, provider.state_detail = locked.state, locked.state_detail
 
 
-@handler(PROVISION_TOPIC, max_attempts=6)
+@handler(PROVISION_TOPIC, lane=Lane.PROVISIONING, max_attempts=6)
 def provision_by_task(payload: Mapping[str, Any], now: datetime) -> None:
     """Provision; store a failure for the operations admin. The outbox tries again."""
     provider = Provider.objects.get(pk=payload["id"])

@@ -9,7 +9,8 @@ class Lane(StrEnum):
     `PEOPLE`: a person waits, or it is short and calls nothing outside but the mail server.
     `IMPORTS`: a person waits, and it takes long. `CHARGES`: due invoices, a thousand at a month's
     start; `PAYMENTS`: everything else that calls Stripe. `PSA` calls Autotask. `DOCUMENTS` renders,
-    and sends mails for which no person waits.
+    and sends mails for which no person waits. `PROVISIONING` makes schemas, with the database role
+    that owns them (docs/decisions/0037).
     """
 
     PEOPLE = "people"
@@ -18,3 +19,4 @@ class Lane(StrEnum):
     PAYMENTS = "payments"
     DOCUMENTS = "documents"
     PSA = "psa"
+    PROVISIONING = "provisioning"

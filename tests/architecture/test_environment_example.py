@@ -9,8 +9,6 @@ ELSEWHERE = {
     "DEMO",
     "MTP_STATE_DIR",
     "PORT",
-    "POSTGRES_PASSWORD",
-    "REDIS_PASSWORD",
     "WEB_CONCURRENCY",
     "WEB_THREADS",
 }

@@ -14,7 +14,6 @@ from mtp import workers
 ROOT = Path(__file__).resolve().parents[2]
 # They call nothing outside but the mail server, and end within a second.
 SHORT = {
-    "accounts.provision",
     "tenants.alerts_changed",
     "mail.send",
     "operations.alert_mail",
@@ -61,6 +60,7 @@ def test_only_short_work_is_in_the_lane_in_which_a_person_waits() -> None:
         ("billing.refund", Lane.PAYMENTS),
         ("billing.stripe_event", Lane.PAYMENTS),
         ("billing.documents", Lane.DOCUMENTS),
+        ("accounts.provision", Lane.PROVISIONING),
         ("integrations.autotask_run", Lane.PSA),
         ("tenants.import.apply", Lane.IMPORTS),
     ],

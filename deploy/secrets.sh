@@ -1,0 +1,28 @@
+#!/bin/sh
+# Writes deploy/secrets/: random secrets, and the addresses that contain them. Existing files stay.
+# Prints the files that you have to fill in.
+set -eu
+cd "$(dirname "$0")"
+umask 077
+mkdir -p secrets acme
+cd secrets
+
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+make() {
+    [ -s "$1" ] || printf '%s\n' "$2" >"$1"
+}
+
+for name in postgres_password owner_password app_password metrics_token; do
+    make "$name" "$(random)"
+done
+make secret_key "$(random)"
+make encryption_keys "$(random)"
+make database_owner_url "postgres://mtp_owner:$(cat owner_password)@postgres:5432/mtp"
+make database_url "postgres://mtp_app:$(cat app_password)@postgres:5432/mtp"
+make valkey.conf "requirepass $(random)"
+make redis_url "redis://:$(sed 's/^requirepass //' valkey.conf)@redis:6379/0"
+for name in email_url stripe_api_key stripe_webhook_secret tls_certificate tls_key; do
+    [ -s "$name" ] || { : >"$name" && echo "Fill in deploy/secrets/$name"; }
+done
+# Containers read them as users that this machine does not have. Others do not reach the directory.
+chmod 0444 ./*

@@ -1,0 +1,30 @@
+"""The environment that the settings are read from: `NAME_FILE` names a file with the value of NAME.
+
+Secrets come as such files (docs/decisions/0037); a file goes before a variable of the name.
+"""
+
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
+
+
+class _Values(FileAwareMapping):
+    """Variables and files. Of a file's value the ends are stripped: editors add a last newline."""
+
+    def __getitem__(self, key: str) -> str:
+        path = self.env.get(f"{key}_FILE")
+        try:
+            value: str = super().__getitem__(key)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(
+                f"{key}_FILE names {path}, which can't be read: {error}"
+            ) from error
+        return value.strip() if path else value
+
+
+class Environment(environ.Env):
+    """As `environ.Env`. Raises `ImproperlyConfigured` if a named file can't be read."""
+
+    ENVIRON: Any = _Values()
