@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.sandbox_fixtures import CONTROL_KEY
+
 ROOT = Path(__file__).resolve().parent.parent
 HEADERS = {
     "ApiIntegrationCode": "MTPDEMOINTEGRATIONCODE",
@@ -27,7 +29,8 @@ class AutotaskStandIn:
 
     def control(self, method: str, name: str, body: Any = None) -> Any:
         """One call of the control API; fails the test if it is refused."""
-        answer = self.api.request(method, f"{self.url}/_control/{name}", json=body)
+        url = f"{self.url}/_control/{name}"
+        answer = self.api.request(method, url, json=body, headers=CONTROL_KEY)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

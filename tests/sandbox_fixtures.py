@@ -1,6 +1,7 @@
 """The Stripe stand-in as fixtures: one process per session, a separate account per test."""
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -16,6 +17,10 @@ import httpx
 import pytest
 import stripe
 
+# Random in each run; the stand-ins and workers that tests start inherit it.
+CONTROL_KEY = {
+    "Stand-In-Key": os.environ.setdefault("STANDIN_CONTROL_KEY", secrets.token_urlsafe(24))
+}
 ROOT = Path(__file__).resolve().parent.parent
 FINE = "4242424242424242"
 # Plain HTTP on the loopback: loading certificates would take longer than the calls.
@@ -49,7 +54,8 @@ class StripeStandIn:
     def control(self, method: str, name: str, /, **arguments: Any) -> Any:
         """One call of the control API; fails the test if it is refused."""
         content = {"params": arguments} if method == "GET" else {"json": arguments}
-        answer = HTTP.request(method, f"{self.url}/_control/{name}", **content)
+        url = f"{self.url}/_control/{name}"
+        answer = HTTP.request(method, url, headers=CONTROL_KEY, **content)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

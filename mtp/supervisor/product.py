@@ -51,6 +51,7 @@ def launch_stripe_standin(group: ProcessGroup, environment: dict[str, str]) -> d
     own = environment | {
         "STRIPE_STANDIN_WEBHOOK_URL": f"{environment['SITE_URL']}/webhooks/stripe/",
         "STRIPE_STANDIN_WEBHOOK_SECRET": environment["STRIPE_WEBHOOK_SECRET"],
+        "STRIPE_STANDIN_PORTAL_URL": environment["SITE_URL"],
     }
     where = ["--port", str(port), "--state", str(state.directory / "stripe.sqlite")]
     group.launch(

@@ -1,6 +1,7 @@
 """The environment handed to every child: the caller's, `.env`, and ours where both are silent."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ HANDED_ON = (
     *("MTP_ENVIRONMENT", "DEBUG", "SECRET_KEY", "SITE_URL", "DATABASE_URL", "REDIS_URL"),
     "POSTGRES_BIN",
     *("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
-    *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "EMAIL_URL", "STATIC_ROOT"),
+    *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "STANDIN_CONTROL_KEY"),
+    *("EMAIL_URL", "STATIC_ROOT"),
 )
 
 
@@ -71,6 +73,7 @@ def development_environment(state: State) -> dict[str, str]:
         "EMAIL_URL": f"filemail:///{state.directory / 'mail'}",
         "STATIC_ROOT": str(state.directory / "static"),
         "STRIPE_WEBHOOK_SECRET": state.secret("stripe-webhook", prefix="whsec_"),
+        "STANDIN_CONTROL_KEY": secrets.token_urlsafe(24),
     }
     return _with_venv(ours | chosen_environment())
 

@@ -21,8 +21,7 @@ from sandbox.autotask.wire import (
     parse_instant,
 )
 from sandbox.autotask.world import ApiUser, Settings
-
-PREFIX = "/_control/"
+from sandbox.guard import CONTROL
 
 # Entities whose rows a person may add or change; other rows follow from these.
 _ADDABLE = ("Companies", "Contracts", "Services", "ContractServices")
@@ -65,7 +64,7 @@ class Control:
 
     def respond(self, request: Request) -> Answer:
         """Answer one control request; an error in it is a 400 with the reason."""
-        name = request.path.removeprefix(PREFIX)
+        name = request.path.removeprefix(CONTROL)
         try:
             body = decode_object(request.body) if request.body else {}
             with self._stand_in.world.lock:

@@ -7,9 +7,10 @@ import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.autotask.control import PREFIX, Control
+from sandbox.autotask.control import Control
 from sandbox.autotask.stand_in import StandIn
 from sandbox.autotask.wire import Answer, Delivery, Refused, Request, json_answer
+from sandbox.guard import CONTROL, Guard
 
 _LARGEST_BODY = 5_000_000
 
@@ -24,13 +25,17 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self._stand_in = stand_in
         self._control = Control(stand_in)
+        self._guard = Guard()
 
     def respond(self, request: Request) -> tuple[Answer, Delivery]:
         """Answer any request: health, control, or the API's own."""
+        refusal = self._guard.refusal(request.path, request.headers)
+        if refusal is not None:
+            return Refused(refusal, status=403).answer(), Delivery.WHOLE
         if request.path == "/health":
             return json_answer({"status": "ok"}), Delivery.WHOLE
         try:
-            if request.path.startswith(PREFIX):
+            if request.path.startswith(CONTROL):
                 return self._control.respond(request), Delivery.WHOLE
             return self._stand_in.respond(request)
         except Exception as defect:  # noqa: BLE001 - a dropped connection would pass for a fault

@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+import os
 import signal
 import threading
 
+from sandbox.guard import Guard
 from sandbox.stripe.api import Api
 from sandbox.stripe.control import Control
 from sandbox.stripe.deliveries import Deliveries
@@ -19,7 +21,9 @@ def build(host: str, port: int, state: str) -> Server:
     store = Store(state)
     api = Api(store=store, faults=Faults(), keys=Keys(store))
     deliveries = Deliveries(store=store, now=api.now)
-    server = Server((host, port), api=api, control=Control(api=api, deliveries=deliveries))
+    guard = Guard(host=host, portal=os.environ.get("STRIPE_STANDIN_PORTAL_URL", ""))
+    control = Control(api=api, deliveries=deliveries, guard=guard)
+    server = Server((host, port), api=api, control=control)
     deliveries.start()
     return server
 

@@ -116,8 +116,9 @@ class Api:
                 status=401,
                 code="secret_key_required",
             )
-        rules = {**route.rules, **routes.SECRET} if who.publishable else route.rules
-        checked = parameters.check(params, rules, required=route.required)
+        checked = parameters.check(params, *route.kinds(publishable=who.publishable))
+        expand = checked.pop("expand", [])
+        parameters.refuse_unimitated(checked, route.imitated)
         session = Session(
             store=self.store,
             account=who.account,
@@ -127,7 +128,7 @@ class Api:
             idempotency_key=request.headers.get("Idempotency-Key"),
             publishable=who.publishable,
         )
-        work = Work(route=route, ids=ids, params=checked, session=session, fault=fault)
+        work = Work(route, ids, checked, expand, session, fault)
         if request.method == "POST" and session.idempotency_key:
             return self._once(work, request, session.idempotency_key)
         return self._do(work)
@@ -169,6 +170,7 @@ class Work:
     route: routes.Route
     ids: list[str]
     params: Json
+    expand: list[str]
     session: Session
     fault: Fault | None
 
@@ -202,9 +204,8 @@ class Work:
         return _answered(200, json.dumps(body).encode(), request_id)
 
     def _body(self) -> Json:
-        expand = self.params.pop("expand", [])
         thing = self.route.answer(self.session, self.params, *self.ids)
-        body = expansion.rendered(self.session, thing, expand)
+        body = expansion.rendered(self.session, thing, self.expand)
         if self.session.publishable:
             for name in PRIVATE_TO_SERVERS:
                 body.pop(name, None)

@@ -211,10 +211,23 @@ def _card_details(intent: Json, method: Json) -> Json:
         "card": {
             **card,
             "amount_authorized": intent["amount"],
+            "authorization_code": None,
+            "extended_authorization": {"status": "disabled"},
+            "incremental_authorization": {"status": "unavailable"},
+            "installments": None,
             "last4": method["card"]["last4"],
             "mandate": None,
+            "multicapture": {"status": "unavailable"},
             "network": method["card"]["brand"],
+            "network_token": {"used": False},
+            "network_transaction_id": None,
+            "overcapture": {
+                "maximum_amount_capturable": intent["amount"],
+                "status": "unavailable",
+            },
+            "regulated_status": method["card"]["regulated_status"],
             "three_d_secure": None,
+            "transaction_link_id": None,
             "wallet": None,
         },
     }

@@ -1,4 +1,4 @@
-"""The control API under /_control/, for tests and the demo only."""
+"""The control API under /_control/, for tests and the demo only; its key is checked before."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandbox.guard import CONTROL, Guard
 from sandbox.stripe import charging, counters, disputes, faults, refunds, setup_intents
 from sandbox.stripe.api import Answer, Api
 from sandbox.stripe.cards import DECLINES
@@ -23,6 +24,7 @@ class Control:
 
     api: Api
     deliveries: Deliveries
+    guard: Guard
 
     def session_for(self, reference: str) -> Session:
         """A session in the account of that object. Raises KeyError when there is none."""
@@ -77,6 +79,12 @@ def expire_keys(control: Control, order: Json) -> Json:
     """Delete one idempotency key, one account's keys, or all."""
     with control.api.store.transaction():
         return {"expired": control.api.keys.expire(**{"account": None, "key": None, **order})}
+
+
+def set_portal(control: Control, order: Json) -> Json:
+    """Name the site whose pages may call the API and embed the card form."""
+    control.guard.portal = str(order["url"])
+    return {}
 
 
 def set_webhook(control: Control, order: Json) -> Json:
@@ -249,6 +257,7 @@ LEVERS: dict[tuple[str, str], Callable[[Control, Json], Json]] = {
     ("POST", "faults"): order_fault,
     ("DELETE", "faults"): clear_faults,
     ("POST", "idempotency/expire"): expire_keys,
+    ("POST", "portal"): set_portal,
     ("GET", "webhook"): show_webhook,
     ("POST", "webhook"): set_webhook,
     ("POST", "webhook/drop"): drop_events,
@@ -269,7 +278,7 @@ LEVERS: dict[tuple[str, str], Callable[[Control, Json], Json]] = {
 
 def answer(control: Control, method: str, path: str, query: str, body: bytes) -> Answer:
     """One call of the control API."""
-    lever = LEVERS.get((method, path.removeprefix("/_control/")))
+    lever = LEVERS.get((method, path.removeprefix(CONTROL)))
     if lever is None:
         return as_json(404, {"error": f"no such control: {method} {path}"})
     try:

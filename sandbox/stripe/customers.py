@@ -4,41 +4,17 @@ from typing import Any
 
 from sandbox.stripe import listing, payment_methods
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import (
-    ADDRESS,
-    EXPAND,
-    Rules,
-    choice,
-    clearable,
-    email,
-    list_of,
-    merged,
-    metadata,
-    shape,
-    text,
-)
+from sandbox.stripe.parameters import merged
 from sandbox.stripe.session import Session, identifier
 
-INVOICE_SETTINGS = shape({"default_payment_method": clearable, "footer": clearable})
-WRITTEN: Rules = {
-    "address": ADDRESS,
-    "business_name": clearable,
-    "description": clearable,
-    "email": email,
-    "individual_name": clearable,
-    "invoice_settings": INVOICE_SETTINGS,
-    "metadata": metadata,
-    "name": clearable,
-    "phone": clearable,
-    "preferred_locales": list_of(text),
-    "shipping": shape({"address": ADDRESS, "name": clearable, "phone": clearable}),
-    "tax_exempt": choice("exempt", "none", "reverse"),
-    **EXPAND,
+UPDATE = {
+    *("address", "business_name", "description", "email", "individual_name", "metadata", "name"),
+    *("invoice_settings[default_payment_method]", "invoice_settings[footer]", "phone"),
+    *("preferred_locales", "shipping", "tax_exempt"),
 }
-CREATE: Rules = {**WRITTEN, "payment_method": text}
-UPDATE: Rules = WRITTEN
-LIST: Rules = {**listing.RULES, "email": text}
-METHODS: Rules = {key: rule for key, rule in payment_methods.LIST.items() if key != "customer"}
+CREATE = {*UPDATE, "payment_method"}
+LIST = {*listing.DATED, "email"}
+METHODS = {*listing.PAGE, "type"}
 NOTHING_YET: Json = dict.fromkeys(
     (
         "address",
@@ -92,7 +68,7 @@ def create(session: Session, params: Json) -> Json:
 
 def update(session: Session, params: Json, reference: str) -> Json:
     """Change the given fields and return their previous values."""
-    customer = _living(session, reference)
+    customer = session.customer(reference)
     before = {name: customer[name] for name in params if name in customer}
     settings = params.pop("invoice_settings", None)
     if settings:
@@ -110,7 +86,9 @@ def _write(customer: Json, params: Json) -> None:
             customer["metadata"] = merged(customer["metadata"], value)
         elif name == "address" and value is not None:
             customer["address"] = {**payment_methods.EMPTY_ADDRESS, **value}
-        elif name != "expand":
+        elif name == "tax_exempt":
+            customer["tax_exempt"] = value or "none"
+        else:
             customer[name] = value
 
 
@@ -128,15 +106,6 @@ def _settle(session: Session, customer: Json, settings: Json) -> None:
     customer["invoice_settings"] = {**customer["invoice_settings"], **settings}
 
 
-def _living(session: Session, reference: str) -> Json:
-    customer = session.fetch("customer", reference)
-    if customer.get("deleted"):
-        raise StripeError(
-            f"No such customer: '{reference}'", status=404, code="resource_missing", param="id"
-        )
-    return customer
-
-
 def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
     """One customer, or the note that it was deleted."""
     return session.fetch("customer", reference)
@@ -144,7 +113,7 @@ def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: A
 
 def delete(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
     """Delete a customer and detach its cards."""
-    customer = _living(session, reference)
+    customer = session.customer(reference)
     for row in payment_methods.listed(session, {"customer": reference, "limit": 100})["data"]:
         payment_methods.detach(session, {}, row["id"])
     session.emit("customer.deleted", customer)
@@ -158,7 +127,7 @@ def listed(session: Session, params: Json) -> Json:
 
 def methods(session: Session, params: Json, reference: str) -> Json:
     """The customer's cards."""
-    _living(session, reference)
+    session.customer(reference)
     url = f"/v1/customers/{reference}/payment_methods"
     return listing.page(session, "payment_method", {**params, "customer": reference}, url=url)
 

@@ -2,7 +2,6 @@
 
 from sandbox.stripe import listing
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import Rules, text
 from sandbox.stripe.session import Session, identifier
 
 DAY = 86_400
@@ -12,7 +11,41 @@ NO_EVIDENCE: Json = {
     "past_due": False,
     "submission_count": 0,
 }
-LIST: Rules = {**listing.RULES, "charge": text, "payment_intent": text}
+NOTHING_SUBMITTED: Json = {
+    **dict.fromkeys(
+        (
+            "access_activity_log",
+            "billing_address",
+            "cancellation_policy",
+            "cancellation_policy_disclosure",
+            "cancellation_rebuttal",
+            "customer_communication",
+            "customer_email_address",
+            "customer_name",
+            "customer_purchase_ip",
+            "customer_signature",
+            "duplicate_charge_documentation",
+            "duplicate_charge_explanation",
+            "duplicate_charge_id",
+            "product_description",
+            "receipt",
+            "refund_policy",
+            "refund_policy_disclosure",
+            "refund_refusal_explanation",
+            "service_date",
+            "service_documentation",
+            "shipping_address",
+            "shipping_carrier",
+            "shipping_date",
+            "shipping_documentation",
+            "shipping_tracking_number",
+            "uncategorized_file",
+            "uncategorized_text",
+        )
+    ),
+    "enhanced_evidence": {},
+}
+LIST = {*listing.DATED, "charge", "payment_intent"}
 
 
 def open_dispute(
@@ -30,7 +63,7 @@ def open_dispute(
         "created": session.now,
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {},
+        "evidence": NOTHING_SUBMITTED,
         "evidence_details": {**NO_EVIDENCE, "due_by": session.now + 10 * DAY},
         "is_charge_refundable": False,
         "livemode": False,
@@ -40,6 +73,7 @@ def open_dispute(
             "card": {
                 "brand": charge["payment_method_details"]["card"]["brand"],
                 "case_type": "chargeback",
+                "network": charge["payment_method_details"]["card"]["network"],
                 "network_reason_code": "10.4",
             },
             "type": "card",

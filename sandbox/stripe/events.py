@@ -2,10 +2,9 @@
 
 from sandbox.stripe import listing
 from sandbox.stripe.errors import Json
-from sandbox.stripe.parameters import Rules, list_of, text
 from sandbox.stripe.session import Session
 
-LIST: Rules = {**listing.RULES, "type": text, "types": list_of(text)}
+LIST = {*listing.DATED, "type", "types"}
 
 
 def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001

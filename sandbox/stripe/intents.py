@@ -2,36 +2,17 @@
 
 from sandbox.stripe import payment_methods
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import (
-    Rules,
-    boolean,
-    choice,
-    list_of,
-    shape,
-    text,
-)
 from sandbox.stripe.session import Session, visible
 
 NAMES = {"payment_intent": "PaymentIntent", "setup_intent": "SetupIntent"}
-METHODS: Rules = {
-    "allowed_payment_method_types": list_of(choice("card", "link")),
-    "automatic_payment_methods": shape(
-        {"enabled": boolean, "allow_redirects": choice("always", "never")}, required=("enabled",)
-    ),
+METHODS = {
+    *("allowed_payment_method_types", "automatic_payment_methods[enabled]"),
+    "automatic_payment_methods[allow_redirects]",
 }
-MANDATE = shape(
-    {
-        "customer_acceptance": shape(
-            {
-                "type": choice("online", "offline"),
-                "online": shape({"ip_address": text, "user_agent": text}),
-            }
-        )
-    }
-)
-CARD_OPTIONS = shape(
-    {"card": shape({"request_three_d_secure": choice("any", "automatic", "challenge")})}
-)
+CONFIRM = {
+    *("allowed_payment_method_types", "mandate_data", "payment_method", "return_url"),
+    *("payment_method_options[card][request_three_d_secure]", "use_stripe_sdk"),
+}
 
 
 def method_fields(params: Json) -> Json:
@@ -96,9 +77,7 @@ def guard_confirmation(intent: Json) -> None:
 def card_for(session: Session, intent: Json, params: Json) -> Json:
     """The card to confirm with: just entered, named, or already on the intent."""
     if params.get("payment_method_data"):
-        if not session.publishable:
-            return payment_methods.create(session, params["payment_method_data"])
-        return payment_methods.enter(session, params["payment_method_data"])
+        return payment_methods.create(session, params["payment_method_data"])
     reference = params.get("payment_method") or intent["payment_method"]
     if reference is None:
         name = NAMES[intent["object"]]

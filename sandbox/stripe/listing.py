@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import PAGE, Rules, instant_range
 from sandbox.stripe.session import Session
 
-RULES: Rules = {**PAGE, "created": instant_range}
-COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+PAGE = {"ending_before", "limit", "starting_after"}
+DATED = {*PAGE, "created"}
+COMPARISONS = {"at": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 COLUMNS = ("customer", "payment_intent", "charge")
 
 
@@ -54,7 +54,8 @@ def _filters(session: Session, kind: str, params: Json) -> tuple[str, list[Any]]
         values.append(json.dumps(params["types"]))
     if kind == "customer":
         parts.append("json_extract(body, '$.deleted') IS NULL")
-    for bound, instant in params.get("created", {}).items():
+    created = params.get("created", {})
+    for bound, instant in (created if isinstance(created, dict) else {"at": created}).items():
         parts.append(f"created {COMPARISONS[bound]} ?")
         values.append(instant)
     for cursor, sign in (("starting_after", "<"), ("ending_before", ">")):

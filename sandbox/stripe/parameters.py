@@ -1,53 +1,185 @@
-"""Checks parameters as strictly as Stripe: unknown, missing and mistyped ones are refused."""
+"""Parameters, checked against the SDK's own types as strictly as Stripe checks them.
+
+`stripe.params` has a TypedDict for each call of the API version. It says which parameters there
+are, of which type, and which are required. Its enumerations are open (`Literal[…] | str`), because
+later versions may add values; here they are closed, as at Stripe.
+"""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+import types
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from stripe import RequestOptions
 
 from sandbox.stripe.errors import Json, StripeError
 
-Rule = Callable[[Any, str], Any]
-Rules = Mapping[str, Rule]
-
-LARGEST_AMOUNT = 99_999_999
 METADATA_KEYS = 50
+# Texts that Stripe unsets when they are sent empty, beyond those of which the types say so.
+UNSET_WHEN_EMPTY = {
+    *("default_payment_method", "description", "email", "footer", "name", "phone"),
+    *("city", "country", "line1", "line2", "postal_code", "state"),
+}
+# Of these choices the stand-in imitates a part.
+IMITATED_CHOICES = {
+    "type": ("card",),
+    "payment_method_data[type]": ("card",),
+    "allowed_payment_method_types": ("card", "link"),
+    "capture_method": ("automatic", "automatic_async"),
+}
+# Names of the types' annotations that the SDK imports for type checkers only.
+NAMES_OF_THE_SDK: dict[str, Any] = {"StripeContext": object, "Mapping": Mapping}
+# The SDK's older calls take its own options together with Stripe's parameters.
+OPTIONS = frozenset(RequestOptions.__annotations__)
 
 
-def check(given: Json, rules: Rules, *, required: tuple[str, ...] = (), within: str = "") -> Json:
-    """The parameters converted to their types.
+@cache
+def fields(*kinds: type) -> Mapping[str, Any]:
+    """The parameters of a call with their types, in the SDK's order; later kinds go first."""
+    found: dict[str, Any] = {}
+    for kind in kinds:
+        found |= get_type_hints(kind, localns=NAMES_OF_THE_SDK)
+    return {name: hint for name, hint in found.items() if name not in OPTIONS}
 
-    Raises StripeError for the first unknown, missing or mistyped one, named as Stripe names it
+
+def check(given: Json, *kinds: type, within: str = "") -> Json:
+    """The parameters of a call, converted to their types.
+
+    Raises StripeError for unknown, missing or mistyped ones, named as Stripe names them
     (`invoice_settings[default_payment_method]`).
     """
-    for name in given:
-        if name not in rules:
-            shown = _named(within, name)
-            raise StripeError(
-                f"Received unknown parameter: {shown}", code="parameter_unknown", param=shown
-            )
-    for name in required:
+    known = fields(*kinds)
+    unknown = [_named(within, name) for name in given if name not in known]
+    if unknown:
+        raise StripeError(
+            f"Received unknown parameter{'s' * (len(unknown) > 1)}: {', '.join(unknown)}",
+            code="parameter_unknown",
+            param=unknown[0],
+        )
+    needed: set[str] = set().union(*(kind.__required_keys__ for kind in kinds))  # type: ignore[attr-defined]
+    require(given, *(name for name in known if name in needed), within=within)
+    return {
+        name: _converted(value, known[name], _named(within, name)) for name, value in given.items()
+    }
+
+
+def require(given: Json, *names: str, within: str = "") -> None:
+    """Refuse a call without one of these parameters, of which the types may be silent."""
+    for name in names:
         if name not in given:
             shown = _named(within, name)
             raise StripeError(
                 f"Missing required param: {shown}.", code="parameter_missing", param=shown
             )
-    return {name: rules[name](value, _named(within, name)) for name, value in given.items()}
+
+
+def refuse_unimitated(given: Any, imitated: Collection[str], *, within: str = "") -> None:
+    """Refuse a parameter of Stripe's that the stand-in would not act on.
+
+    `imitated` names them (`invoice_settings[footer]`); a name covers what is nested in it.
+    """
+    if isinstance(given, list):
+        for entry in given:
+            refuse_unimitated(entry, imitated, within=within)
+    elif isinstance(given, dict):
+        for name, value in given.items():
+            shown = _named(within, name)
+            if shown not in imitated:
+                refuse_unimitated(value, imitated, within=shown)
+    elif given is not None:
+        raise unimitated(within)
+
+
+def nested(within: str, names: Collection[str]) -> set[str]:
+    """The names inside of a parameter: `card[cvc]` in `data` is `data[card][cvc]`."""
+    parts = (name.partition("[") for name in names)
+    return {f"{within}[{head}]{bracket}{rest}" for head, bracket, rest in parts}
+
+
+def unimitated(name: str) -> StripeError:
+    """Stripe takes this, the stand-in does not."""
+    return StripeError(f"The stand-in does not imitate this parameter: {name}", param=name)
 
 
 def _named(within: str, name: str) -> str:
     return f"{within}[{name}]" if within else name
 
 
-def _scalar(value: Any, name: str, kind: str) -> str:
+def _leaf(name: str) -> str:
+    return name.rstrip("]").rpartition("[")[2]
+
+
+def _members(hint: Any) -> list[Any]:
+    if get_origin(hint) in (Union, types.UnionType):
+        return [part for member in get_args(hint) for part in _members(member)]
+    return [hint]
+
+
+def _converted(value: Any, hint: Any, name: str) -> Any:
+    members = _members(hint)
+    converted = _tree(value, members, name) if isinstance(value, dict) else None
+    if converted is None:
+        converted = _scalar(value, members, name)
+    further = FURTHER.get(_leaf(name))
+    return further(converted, name) if further and converted is not None else converted
+
+
+def _tree(value: Json, members: list[Any], name: str) -> Any:
+    for member in members:
+        if hasattr(member, "__required_keys__"):
+            return check(value, member, within=name)
+        if get_origin(member) is list:
+            return _list(value, get_args(member)[0], name)
+        if get_origin(member) is dict:
+            return _metadata(value, name)
+    return None
+
+
+def _list(value: Json, hint: Any, name: str) -> list[Any]:
+    if not all(step.isdigit() for step in value):
+        raise StripeError("Invalid array", param=name)
+    ordered = sorted(value.items(), key=lambda entry: int(entry[0]))
+    return [_converted(entry, hint, f"{name}[{step}]") for step, entry in ordered]
+
+
+def _scalar(value: Any, members: list[Any], name: str) -> Any:
+    choices = [choice for member in members for choice in _literals(member)]
+    if value == "" and ("" in choices or (str in members and _leaf(name) in UNSET_WHEN_EMPTY)):
+        return None
+    closed = [choice for choice in choices if choice]
+    if value in closed and value not in _imitated(name, closed):
+        raise unimitated(f"{name}={value}")
+    if value in closed:
+        return value
+    for kind, rule in SCALARS.items():
+        # An enumeration is open for the SDK, not for Stripe.
+        if kind in members and not (kind is str and closed):
+            return rule(value, name)
+    if closed:
+        raise StripeError(f"Invalid {name}: must be one of {_alternatives(closed)}", param=name)
+    is_list = any(get_origin(member) is list for member in members)
+    raise StripeError("Invalid array" if is_list else "Invalid object", param=name)
+
+
+def _literals(member: Any) -> tuple[Any, ...]:
+    return get_args(member) if get_origin(member) is Literal else ()
+
+
+def _imitated(name: str, choices: list[str]) -> Collection[str]:
+    return IMITATED_CHOICES.get(re.sub(r"\[\d+\]", "", name), choices)
+
+
+def _alternatives(words: list[str]) -> str:
+    if len(words) < 3:
+        return " or ".join(words)
+    return f"{', '.join(words[:-1])}, or {words[-1]}"
+
+
+def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise StripeError(f"Invalid {kind}: {name}", param=name)
-    return value
-
-
-def text(value: Any, name: str) -> str:
-    """A text of 1 to 5,000 characters."""
-    found = _scalar(value, name, "string")
-    if not found:
+        raise StripeError(f"Invalid string: {value}", param=name)
+    if not value:
         raise StripeError(
             f"You passed an empty string for '{name}'. We assume empty values are an attempt to "
             f"unset a parameter; however '{name}' cannot be unset. You should remove '{name}' from "
@@ -55,110 +187,52 @@ def text(value: Any, name: str) -> str:
             code="parameter_invalid_empty",
             param=name,
         )
-    if len(found) > 5000:
+    if len(value) > 5000:
         raise StripeError(
-            f"Invalid string: {found[:20]}...; must be at most 5000 characters", param=name
+            f"Invalid string: {value[:20]}...; must be at most 5000 characters", param=name
         )
-    return found
+    return value
 
 
-def clearable(value: Any, name: str) -> str | None:
-    """Text whose empty value unsets it."""
-    return None if value == "" else text(value, name)
+def _integer(value: Any, name: str) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,15}", value):
+        raise StripeError(f"Invalid integer: {value}", code="parameter_invalid_integer", param=name)
+    return int(value)
 
 
-def email(value: Any, name: str) -> str | None:
-    """An address with one @ and a domain, or nothing."""
-    found = clearable(value, name)
-    if found and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", found):
-        raise StripeError(f"Invalid email address: {found}", code="email_invalid", param=name)
-    return found
+def _boolean(value: Any, name: str) -> bool:
+    if value not in ("true", "false"):
+        raise StripeError(f"Invalid boolean: {value}", param=name)
+    return bool(value == "true")
 
 
-def integer(value: Any, name: str) -> int:
-    """A whole number, written with digits."""
-    found = _scalar(value, name, "integer")
-    if not re.fullmatch(r"-?[0-9]{1,15}", found):
-        raise StripeError(f"Invalid integer: {found}", code="parameter_invalid_integer", param=name)
-    return int(found)
+SCALARS: Mapping[type, Callable[[Any, str], Any]] = {bool: _boolean, int: _integer, str: _text}
 
 
-def amount(value: Any, name: str) -> int:
-    """Minor units, from 1 to Stripe's maximum."""
-    found = integer(value, name)
-    if found < 1:
+def _email(value: str, name: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+        raise StripeError(f"Invalid email address: {value}", code="email_invalid", param=name)
+    return value
+
+
+def _amount(value: int, name: str) -> int:
+    if value < 1:
         raise StripeError(
             "This value must be greater than or equal to 1.",
             code="parameter_invalid_integer",
             param=name,
         )
-    if found > LARGEST_AMOUNT:
-        raise StripeError(
-            "Amount must be no more than $999,999.99", code="amount_too_large", param=name
-        )
-    return found
+    return value
 
 
-def currency(value: Any, name: str) -> str:
-    """Three letters, answered in lower case."""
-    found = text(value, name).lower()
-    if not re.fullmatch(r"[a-z]{3}", found):
-        raise StripeError(f"Invalid currency: {found}.", param=name)
-    return found
+def _currency(value: str, name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{3}", value):
+        raise StripeError(f"Invalid currency: {value}.", param=name)
+    return value.lower()
 
 
-def boolean(value: Any, name: str) -> bool:
-    """`true` or `false`."""
-    found = _scalar(value, name, "boolean")
-    if found not in ("true", "false"):
-        raise StripeError(f"Invalid boolean: {found}", param=name)
-    return found == "true"
-
-
-def choice(*allowed: str) -> Rule:
-    """One of these words."""
-
-    def rule(value: Any, name: str) -> str:
-        found = text(value, name)
-        if found not in allowed:
-            raise StripeError(f"Invalid {name}: must be one of {', '.join(allowed)}", param=name)
-        return found
-
-    return rule
-
-
-def list_of(item: Rule) -> Rule:
-    """`name[0]=…&name[1]=…`."""
-
-    def rule(value: Any, name: str) -> list[Any]:
-        if value == "":
-            return []
-        if not isinstance(value, dict) or not all(step.isdigit() for step in value):
-            raise StripeError("Invalid array", param=name)
-        ordered = sorted(value.items(), key=lambda entry: int(entry[0]))
-        return [item(entry, f"{name}[{step}]") for step, entry in ordered]
-
-    return rule
-
-
-def shape(rules: Rules, *, required: tuple[str, ...] = ()) -> Rule:
-    """A nested object; the empty string unsets it."""
-
-    def rule(value: Any, name: str) -> Json | None:
-        if value == "":
-            return None
-        if not isinstance(value, dict):
-            raise StripeError("Invalid object", param=name)
-        return check(value, rules, required=required, within=name)
-
-    return rule
-
-
-def metadata(value: Any, name: str) -> Json:
-    """Up to 50 keys of 40 characters with values of 500; empty values delete their key."""
-    if value == "":
-        return {}
-    if not isinstance(value, dict) or any(isinstance(entry, dict) for entry in value.values()):
+def _metadata(value: Json, name: str) -> Json:
+    if any(isinstance(entry, dict) for entry in value.values()):
         raise StripeError("Invalid hash", param=name)
     if len(value) > METADATA_KEYS:
         raise StripeError(f"Metadata can have up to {METADATA_KEYS} keys.", param=name)
@@ -178,30 +252,21 @@ def metadata(value: Any, name: str) -> Json:
     return dict(value)
 
 
-def instant_range(value: Any, name: str) -> Json:
-    """`created=N` or `created[gte]=N`, seconds since 1970."""
-    if isinstance(value, dict):
-        return check(
-            value, {"gt": integer, "gte": integer, "lt": integer, "lte": integer}, within=name
-        )
-    found = integer(value, name)
-    return {"gte": found, "lte": found}
-
-
-EXPAND: Rules = {"expand": list_of(text)}
-PAGE: Rules = {
-    "limit": integer,
-    "starting_after": text,
-    "ending_before": text,
-    "expand": list_of(text),
+# What Stripe says of these parameters beyond their types, wherever they are nested.
+FURTHER: Mapping[str, Callable[[Any, str], Any]] = {
+    "amount": _amount,
+    "currency": _currency,
+    "email": _email,
+    "receipt_email": _email,
 }
-ADDRESS = shape(
-    dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"), clearable)
-)
-BILLING_DETAILS = shape({"address": ADDRESS, "email": email, "name": clearable, "phone": clearable})
 
 
-def merged(current: Json | None, changes: Json) -> Json:
-    """Metadata after an update: keys are added or replaced, empty values delete them."""
+def merged(current: Json | None, changes: Json | None) -> Json:
+    """Metadata after an update: keys are added or replaced, empty values delete them.
+
+    None, which an empty text stands for, deletes all.
+    """
+    if changes is None:
+        return {}
     both = {**(current or {}), **changes}
     return {key: value for key, value in both.items() if value != ""}

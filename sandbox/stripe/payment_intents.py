@@ -1,44 +1,10 @@
 """PaymentIntents: one amount to be paid by one customer."""
 
-from sandbox.stripe import charging, intents, listing, payment_methods
+from sandbox.stripe import amounts, charging, intents, listing, payment_methods
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import (
-    ADDRESS,
-    EXPAND,
-    Rules,
-    amount,
-    boolean,
-    choice,
-    clearable,
-    currency,
-    email,
-    merged,
-    metadata,
-    shape,
-    text,
-)
+from sandbox.stripe.parameters import merged
 from sandbox.stripe.session import Session, client_secret, identifier
 
-SMALLEST = {
-    "aed": 200,
-    "bgn": 100,
-    "czk": 1500,
-    "dkk": 250,
-    "gbp": 30,
-    "hkd": 400,
-    "huf": 17500,
-    "mxn": 1000,
-    "myr": 200,
-    "nok": 300,
-    "pln": 200,
-    "ron": 200,
-    "sek": 300,
-    "thb": 1000,
-    # What half a dollar is worth in them.
-    "kwd": 160,
-    "ugx": 180_000,
-}
-LARGEST = 99_999_999
 NOTHING_YET: Json = dict.fromkeys(
     (
         "application",
@@ -49,6 +15,7 @@ NOTHING_YET: Json = dict.fromkeys(
         "excluded_payment_method_types",
         "last_payment_error",
         "latest_charge",
+        "managed_payments",
         "next_action",
         "on_behalf_of",
         "payment_method",
@@ -60,68 +27,27 @@ NOTHING_YET: Json = dict.fromkeys(
         "transfer_group",
     )
 )
-SHIPPING = shape({"address": ADDRESS, "name": text, "phone": text})
-DESCRIBED: Rules = {
-    "amount": amount,
-    "currency": currency,
-    "customer": text,
-    "description": clearable,
-    "metadata": metadata,
-    "payment_method": text,
-    "payment_method_options": intents.CARD_OPTIONS,
-    "receipt_email": email,
-    "setup_future_usage": choice("off_session", "on_session"),
-    "shipping": SHIPPING,
-    "statement_descriptor": text,
-    "statement_descriptor_suffix": text,
-    **EXPAND,
+UPDATE = {
+    *("allowed_payment_method_types", "amount", "currency", "customer", "description", "metadata"),
+    *("payment_method", "payment_method_options[card][request_three_d_secure]", "receipt_email"),
+    *("setup_future_usage", "shipping", "statement_descriptor", "statement_descriptor_suffix"),
 }
-CONFIRMATION: Rules = {
-    "error_on_requires_action": boolean,
-    "mandate_data": intents.MANDATE,
-    "off_session": boolean,
-    "payment_method_data": shape(payment_methods.NEW_CARD, required=("type", "card")),
-    "return_url": text,
-    "use_stripe_sdk": boolean,
+CONFIRM = {
+    *(*intents.CONFIRM, "error_on_requires_action", "off_session", "receipt_email"),
+    *("setup_future_usage", "shipping"),
 }
-CREATE: Rules = {
-    **DESCRIBED,
-    **CONFIRMATION,
-    **intents.METHODS,
-    "capture_method": choice("automatic", "automatic_async"),
-    "confirm": boolean,
-    "confirmation_method": choice("automatic", "manual"),
+CREATE = {
+    *(*UPDATE, *CONFIRM, *intents.METHODS, "capture_method", "confirm", "confirmation_method"),
 }
-UPDATE: Rules = {
-    **DESCRIBED,
-    "allowed_payment_method_types": intents.METHODS["allowed_payment_method_types"],
-}
-CONFIRM: Rules = {
-    **CONFIRMATION,
-    "allowed_payment_method_types": intents.METHODS["allowed_payment_method_types"],
-    "payment_method": text,
-    "payment_method_options": intents.CARD_OPTIONS,
-    "receipt_email": email,
-    "setup_future_usage": choice("off_session", "on_session"),
-    "shipping": SHIPPING,
-    **EXPAND,
-}
-CANCEL: Rules = {
-    "cancellation_reason": choice("abandoned", "duplicate", "fraudulent", "requested_by_customer"),
-    **EXPAND,
-}
-LIST: Rules = {**listing.RULES, "customer": text}
+CANCEL = {"cancellation_reason"}
+LIST = {*listing.DATED, "customer"}
 
 
 def create(session: Session, params: Json) -> Json:
     """A new intent, tried at once with `confirm`."""
-    _check_amount(params["amount"], params["currency"])
+    amounts.check_charge(params["amount"], params["currency"])
     if "customer" in params:
-        customer = session.fetch("customer", params["customer"], param="customer")
-        if customer.get("deleted"):
-            raise StripeError(
-                f"No such customer: '{customer['id']}'", code="resource_missing", param="customer"
-            )
+        session.customer(params["customer"], param="customer")
     confirm = params.get("confirm", False)
     for name in ("off_session", "error_on_requires_action", "payment_method_data"):
         if params.get(name) and not confirm:
@@ -142,22 +68,6 @@ def create(session: Session, params: Json) -> Json:
         return intent
     named = {**params, "payment_method": intent["payment_method"]}
     return charging.confirm(session, intent, named)
-
-
-def _check_amount(minor: int, unit: str) -> None:
-    smallest = SMALLEST.get(unit, 50)
-    if minor < smallest:
-        raise StripeError(
-            f"Amount must be at least {smallest} {unit} in its smallest unit.",
-            code="amount_too_small",
-            param="amount",
-        )
-    if minor > LARGEST:
-        raise StripeError(
-            f"Amount must be no more than {LARGEST} {unit} in its smallest unit.",
-            code="amount_too_large",
-            param="amount",
-        )
 
 
 def _blank(session: Session, params: Json) -> Json:
@@ -199,14 +109,14 @@ def update(session: Session, params: Json, reference: str) -> Json:
     """Change an intent that has not been paid."""
     intent = session.fetch("payment_intent", reference)
     if "customer" in params:
-        session.fetch("customer", params["customer"], param="customer")
+        session.customer(params["customer"], param="customer")
     frozen = intent["status"] not in ("requires_payment_method", "requires_confirmation")
     for name, value in params.items():
         if name == "metadata":
             intent["metadata"] = merged(intent["metadata"], value)
         elif name == "description":
             intent[name] = value
-        elif name != "expand" and frozen:
+        elif frozen:
             raise intents.unexpected(
                 intent,
                 f"This PaymentIntent's {name} could not be updated because it has a status of "
@@ -215,9 +125,9 @@ def update(session: Session, params: Json, reference: str) -> Json:
         elif name == "payment_method":
             method = payment_methods.usable(session, value, customer=intent["customer"])
             intent.update(payment_method=method["id"], status="requires_confirmation")
-        elif name != "expand":
+        else:
             intent[name] = value
-    _check_amount(intent["amount"], intent["currency"])
+    amounts.check_charge(intent["amount"], intent["currency"])
     return session.save(intent)
 
 

@@ -6,48 +6,23 @@ from datetime import UTC, datetime
 from sandbox.stripe import cards, listing
 from sandbox.stripe.cards import Advice, Answer, Behaviour, usual_advice
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import (
-    BILLING_DETAILS,
-    EXPAND,
-    PAGE,
-    Rules,
-    choice,
-    integer,
-    merged,
-    metadata,
-    shape,
-    text,
-)
+from sandbox.stripe.parameters import merged, require
 from sandbox.stripe.session import Session, identifier
 
-CARD_DATA = shape(
-    {"number": text, "exp_month": integer, "exp_year": integer, "cvc": text},
-    required=("number", "exp_month", "exp_year"),
-)
-NEW_CARD: Rules = {
-    "type": choice("card"),
-    "card": CARD_DATA,
-    "billing_details": BILLING_DETAILS,
-    "allow_redisplay": choice("always", "limited", "unspecified"),
-    "metadata": metadata,
+CREATE = {
+    *("allow_redisplay", "billing_details", "metadata", "type"),
+    *("card[number]", "card[exp_month]", "card[exp_year]", "card[cvc]"),
 }
-CREATE: Rules = {**NEW_CARD, **EXPAND}
-UPDATE: Rules = {
-    "billing_details": BILLING_DETAILS,
-    "card": shape({"exp_month": integer, "exp_year": integer}),
-    "allow_redisplay": choice("always", "limited", "unspecified"),
-    "metadata": metadata,
-    **EXPAND,
-}
-ATTACH: Rules = {"customer": text, **EXPAND}
-LIST: Rules = {"customer": text, "type": choice("card"), **PAGE}
+UPDATE = CREATE - {"card[number]", "card[cvc]", "type"}
+ATTACH = {"customer"}
+LIST = {*listing.PAGE, "customer", "type"}
 EMPTY_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 
 
 def create(session: Session, params: Json) -> Json:
     """A card entered in the browser; a server must not see numbers, so a secret key is refused."""
-    if "card" not in params:
-        raise StripeError("Missing required param: card.", code="parameter_missing", param="card")
+    require(params, "type", "card")
+    require(params["card"], "number", "exp_month", "exp_year", within="card")
     if not session.publishable:
         raise StripeError(
             "Sending credit card numbers directly to the Stripe API is generally unsafe. We "
@@ -55,13 +30,8 @@ def create(session: Session, params: Json) -> Json:
             "https://stripe.com/docs/testing.",
             status=402,
         )
-    return enter(session, params)
-
-
-def enter(session: Session, given: Json) -> Json:
-    """Keep a checked card, without its number."""
-    card = cards.check_card(given["card"], now=session.now)
-    return _keep(session, card, given)
+    card = cards.check_card(params["card"], now=session.now)
+    return _keep(session, card, params)
 
 
 def from_token(session: Session, token: str) -> Json:
@@ -72,10 +42,8 @@ def from_token(session: Session, token: str) -> Json:
 
 
 def _keep(session: Session, card: Json, given: Json) -> Json:
-    billing = given.get("billing_details") or {}
     blank = {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
-    details = {**blank, **billing}
-    details["address"] = {**EMPTY_ADDRESS, **(billing.get("address") or {})}
+    details = {**blank, **_billing_details({"address": None, **given.get("billing_details", {})})}
     return session.save(
         {
             "id": identifier("pm"),
@@ -94,6 +62,12 @@ def _keep(session: Session, card: Json, given: Json) -> Json:
             "_set_up": False,
         }
     )
+
+
+def _billing_details(given: Json) -> Json:
+    if "address" not in given:
+        return given
+    return {**given, "address": {**EMPTY_ADDRESS, **(given["address"] or {})}}
 
 
 def _card(card: Json) -> Json:
@@ -198,8 +172,9 @@ def join(session: Session, method: Json, customer: str) -> Json:
 
 def attach(session: Session, params: Json, reference: str) -> Json:
     """Attach a card after its bank has approved it, as Stripe does."""
+    require(params, "customer")
     method = find(session, reference, param=None)
-    session.fetch("customer", params["customer"], param="customer")
+    session.customer(params["customer"], param="customer")
     refuse_spent(method)
     if method["customer"] not in (None, params["customer"]):
         raise StripeError(
@@ -239,6 +214,10 @@ def detach(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG
 def update(session: Session, params: Json, reference: str) -> Json:
     """Change billing details, expiry or metadata."""
     method = session.fetch("payment_method", reference)
+    if method["customer"] is None:
+        raise StripeError(
+            "You must save this PaymentMethod to a customer before you can update it."
+        )
     if "metadata" in params:
         method["metadata"] = merged(method["metadata"], params["metadata"])
     if params.get("card"):
@@ -252,7 +231,7 @@ def update(session: Session, params: Json, reference: str) -> Json:
                 param="exp_month",
             )
     if params.get("billing_details"):
-        method["billing_details"].update(params["billing_details"])
+        method["billing_details"].update(_billing_details(params["billing_details"]))
     session.save(method)
     session.emit("payment_method.updated", method)
     return method
@@ -266,6 +245,6 @@ def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: A
 def listed(session: Session, params: Json) -> Json:
     """A customer's cards, newest first."""
     if "customer" in params:
-        session.fetch("customer", params["customer"], param="customer")
+        session.customer(params["customer"], param="customer")
         return listing.page(session, "payment_method", params, url="/v1/payment_methods")
     return listing.empty(url="/v1/payment_methods")

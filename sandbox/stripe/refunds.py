@@ -1,21 +1,14 @@
 """Charges and refunds. Refunds never exceed their charge."""
 
-from sandbox.stripe import listing
+from sandbox.stripe import amounts, listing
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import EXPAND, Rules, amount, choice, merged, metadata, text
+from sandbox.stripe.parameters import merged
 from sandbox.stripe.session import Session, identifier
 
-CREATE: Rules = {
-    "amount": amount,
-    "charge": text,
-    "metadata": metadata,
-    "payment_intent": text,
-    "reason": choice("duplicate", "fraudulent", "requested_by_customer"),
-    **EXPAND,
-}
-UPDATE: Rules = {"metadata": metadata, **EXPAND}
-LIST: Rules = {**listing.RULES, "charge": text, "payment_intent": text}
-CHARGES: Rules = {**listing.RULES, "customer": text, "payment_intent": text}
+CREATE = {"amount", "charge", "metadata", "payment_intent", "reason"}
+UPDATE = {"metadata"}
+LIST = {*listing.DATED, "charge", "payment_intent"}
+CHARGES = {*listing.DATED, "customer", "payment_intent"}
 
 
 def create(session: Session, params: Json) -> Json:
@@ -24,9 +17,10 @@ def create(session: Session, params: Json) -> Json:
     left = charge["amount"] - charge["amount_refunded"]
     minor = params.get("amount", left)
     if minor > left:
+        unit = charge["currency"]
         raise StripeError(
-            f"Refund amount ({_shown(minor)}) is greater than unrefunded amount on charge "
-            f"({_shown(left)})",
+            f"Refund amount ({amounts.shown(minor, unit)}) is greater than unrefunded amount on "
+            f"charge ({amounts.shown(left, unit)})",
             param="amount",
         )
     refund = {
@@ -38,6 +32,7 @@ def create(session: Session, params: Json) -> Json:
         "created": session.now,
         "currency": charge["currency"],
         "customer": charge["customer"],
+        "customer_account": None,
         "destination_details": {"card": {"type": "refund"}, "type": "card"},
         "metadata": merged(None, params.get("metadata", {})),
         "payment_intent": charge["payment_intent"],
@@ -56,10 +51,6 @@ def create(session: Session, params: Json) -> Json:
     session.emit("refund.created", refund)
     session.emit("charge.refunded", charge, previous=before)
     return refund
-
-
-def _shown(minor: int) -> str:
-    return f"${minor // 100}.{minor % 100:02d}"
 
 
 def _refundable(session: Session, params: Json) -> Json:

@@ -8,20 +8,25 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox import guard
 from sandbox.stripe import control, pages
 from sandbox.stripe.api import VERSION_HEADERS, Answer, Api, Request
 from sandbox.stripe.control import Control
 from sandbox.stripe.errors import internal
 
 LARGEST_BODY = 1_000_000
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, PUT, PATCH, POST, DELETE",
-    "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, stripe-version",
-    "Access-Control-Expose-Headers": "Request-Id, Stripe-Should-Retry, Idempotent-Replayed",
+# What Stripe's script sends from the portal's pages; all else comes from frames of the stand-in.
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "authorization",
     "Access-Control-Max-Age": "300",
 }
 log = logging.getLogger("sandbox.stripe")
+
+
+def refused(reason: str) -> bytes:
+    """The body of a refusal before the API."""
+    return json.dumps({"error": {"message": reason, "type": "invalid_request_error"}}).encode()
 
 
 class Server(ThreadingHTTPServer):
@@ -34,6 +39,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
         self.api = api
         self.control = control
+        self.guard = control.guard
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Ignore clients that closed the connection."""
@@ -86,18 +92,23 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     def _answer(self, body: bytes) -> Answer:
-        if self.command == "OPTIONS":
-            return Answer(204, b"")
         address = urlsplit(self.path)
+        refusal = self.server.guard.refusal(address.path, self.headers)
+        if refusal is not None:
+            return Answer(403, refused(refusal))
+        if self.command == "OPTIONS":
+            return Answer(204, b"", dict(PREFLIGHT))
         if address.path == "/health":
             return Answer(200, b'{"status":"ok"}')
-        if address.path.startswith("/_control/"):
+        if address.path.startswith(guard.CONTROL):
             return control.answer(
                 self.server.control, self.command, address.path, address.query, body
             )
         origin = f"http://{self.headers.get('Host', 'localhost')}"
         if address.path.startswith("/v3/"):
-            return pages.answer(self.server.api, self.command, address.path, body, origin)
+            return pages.answer(
+                self.server.control, self.command, address.path, body, origin=origin
+            )
         try:
             form = body.decode() if self.command == "POST" else address.query
         except UnicodeDecodeError:
@@ -121,9 +132,11 @@ class Handler(BaseHTTPRequestHandler):
             "Content-Type": "application/json",
             "Content-Length": str(len(answer.body)),
             "Cache-Control": "no-cache, no-store",
-            **CORS,
             **answer.headers,
         }
+        origin = self.headers.get("Origin") if hasattr(self, "headers") else None
+        if self.server.guard.is_portal(origin):
+            headers |= {"Access-Control-Allow-Origin": str(origin), "Vary": "Origin"}
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -31,6 +31,15 @@ class Session:
             )
         return found
 
+    def customer(self, identifier: str, *, param: str | None = None) -> Json:
+        """A customer; a deleted one is missing, except where it is retrieved."""
+        found = self.fetch("customer", identifier, param=param)
+        if found.get("deleted"):
+            raise errors.missing(
+                "customer", identifier, param=param or "id", status=400 if param else 404
+            )
+        return found
+
     def save(self, thing: Json) -> Json:
         """Save the object."""
         self.store.save(thing, account=self.account)

@@ -3,17 +3,7 @@
 from sandbox.stripe import cards, intents, listing, payment_methods
 from sandbox.stripe.cards import Answer
 from sandbox.stripe.errors import Json, StripeError
-from sandbox.stripe.parameters import (
-    EXPAND,
-    Rules,
-    boolean,
-    choice,
-    clearable,
-    merged,
-    metadata,
-    shape,
-    text,
-)
+from sandbox.stripe.parameters import merged
 from sandbox.stripe.session import Session, client_secret, identifier, visible
 
 NOTHING_YET: Json = dict.fromkeys(
@@ -33,50 +23,16 @@ NOTHING_YET: Json = dict.fromkeys(
         "single_use_mandate",
     )
 )
-CONFIRMATION: Rules = {
-    "mandate_data": intents.MANDATE,
-    "payment_method": text,
-    "payment_method_data": shape(payment_methods.NEW_CARD, required=("type", "card")),
-    "payment_method_options": intents.CARD_OPTIONS,
-    "return_url": text,
-    "use_stripe_sdk": boolean,
-    **EXPAND,
-}
-CREATE: Rules = {
-    **CONFIRMATION,
-    **intents.METHODS,
-    "confirm": boolean,
-    "customer": text,
-    "description": clearable,
-    "metadata": metadata,
-    "usage": choice("off_session", "on_session"),
-}
-UPDATE: Rules = {
-    "customer": text,
-    "description": clearable,
-    "metadata": metadata,
-    "payment_method": text,
-    **EXPAND,
-}
-CONFIRM: Rules = {
-    **CONFIRMATION,
-    "allowed_payment_method_types": intents.METHODS["allowed_payment_method_types"],
-}
-CANCEL: Rules = {
-    "cancellation_reason": choice("abandoned", "duplicate", "requested_by_customer"),
-    **EXPAND,
-}
-LIST: Rules = {**listing.RULES, "customer": text, "payment_method": text}
+UPDATE = {"customer", "description", "metadata", "payment_method"}
+CREATE = {*UPDATE, *intents.METHODS, *intents.CONFIRM, "confirm", "usage"}
+CANCEL = {"cancellation_reason"}
+LIST = {*listing.DATED, "customer", "payment_method"}
 
 
 def create(session: Session, params: Json) -> Json:
     """A new intent, confirmed at once with `confirm`."""
     if "customer" in params:
-        customer = session.fetch("customer", params["customer"], param="customer")
-        if customer.get("deleted"):
-            raise StripeError(
-                f"No such customer: '{customer['id']}'", code="resource_missing", param="customer"
-            )
+        session.customer(params["customer"], param="customer")
     reference = identifier("seti")
     intent = {
         "id": reference,
@@ -120,7 +76,7 @@ def update(session: Session, params: Json, reference: str) -> Json:
     if "metadata" in params:
         intent["metadata"] = merged(intent["metadata"], params["metadata"])
     if "customer" in params:
-        session.fetch("customer", params["customer"], param="customer")
+        session.customer(params["customer"], param="customer")
     for name in ("customer", "description"):
         if name in params:
             intent[name] = params[name]

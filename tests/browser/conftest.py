@@ -30,7 +30,7 @@ def session_of(user: User, *, address: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def stripe_of_portal(stripe_account: StripeStandIn, settings: Any) -> StripeStandIn:
+def stripe_of_portal(stripe_account: StripeStandIn, settings: Any, portal: str) -> StripeStandIn:
     """The stand-in as Stripe of the running portal, in its server and its security policy."""
     directives = dict(settings.CONTENT_SECURITY_POLICY["DIRECTIVES"])
     for name in ("connect-src", "script-src"):
@@ -40,6 +40,7 @@ def stripe_of_portal(stripe_account: StripeStandIn, settings: Any) -> StripeStan
         **settings.CONTENT_SECURITY_POLICY,
         "DIRECTIVES": directives,
     }
+    stripe_account.control("POST", "portal", url=portal)
     settings.STRIPE_API_KEY = stripe_account.secret_key
     settings.STRIPE_PUBLISHABLE_KEY = stripe_account.publishable_key
     settings.STRIPE_API_BASE = stripe_account.url

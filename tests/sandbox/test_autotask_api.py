@@ -14,6 +14,7 @@ from tests.autotask_fixtures import (
     start_autotask_stand_in,
     stop_autotask_stand_in,
 )
+from tests.sandbox_fixtures import HTTP
 
 EVERY = {"op": "exist", "field": "id"}
 DISCOVERY = "/atservicesrest/v1.0/zoneInformation"
@@ -250,14 +251,15 @@ def test_the_state_file_survives_a_killed_process(tmp_path: Path) -> None:
     process, url = start_autotask_stand_in("--state", state)
     try:
         company = {"companyName": "Kept & Co", "companyType": 1, "isActive": True}
-        httpx.post(f"{url}/_control/rows/Companies", json=company).raise_for_status()
-        before = httpx.get(f"{url}/_control/rows/ContractServiceUnits").json()
+        killed = AutotaskStandIn(url=url, api=HTTP)
+        killed.control("POST", "rows/Companies", company)
+        before = killed.rows("ContractServiceUnits")
         process.kill()
         process.communicate()
         process, url = start_autotask_stand_in("--state", state)
-        assert httpx.get(f"{url}/_control/rows/ContractServiceUnits").json() == before
-        names = [row["companyName"] for row in httpx.get(f"{url}/_control/rows/Companies").json()]
-        assert names[-1] == "Kept & Co"
+        again = AutotaskStandIn(url=url, api=HTTP)
+        assert again.rows("ContractServiceUnits") == before
+        assert again.rows("Companies")[-1]["companyName"] == "Kept & Co"
     finally:
         stop_autotask_stand_in(process)
 
@@ -266,7 +268,7 @@ def test_two_starts_hold_the_same_rows(autotask_stand_in: AutotaskStandIn) -> No
     process, url = start_autotask_stand_in()
     try:
         for entity in ("Companies", "Contracts", "ContractServiceUnits", "Tickets"):
-            rows = httpx.get(f"{url}/_control/rows/{entity}").json()
+            rows = AutotaskStandIn(url=url, api=HTTP).rows(entity)
             assert rows == autotask_stand_in.rows(entity)
     finally:
         stop_autotask_stand_in(process)

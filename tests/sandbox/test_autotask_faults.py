@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.autotask_fixtures import AutotaskStandIn
+from tests.sandbox_fixtures import CONTROL_KEY
 
 BODY = {"contractServiceID": 1, "effectiveDate": "2026-03-01", "unitChange": 2}
 PATH = "Contracts/3000/ServiceAdjustments"
@@ -171,7 +172,8 @@ def test_the_journal_has_the_requests_without_secrets(
 def test_an_invalid_control_request_is_a_400(
     autotask_stand_in: AutotaskStandIn, method: str, name: str, body: Any
 ) -> None:
-    answer = httpx.request(method, f"{autotask_stand_in.url}/_control/{name}", json=body)
+    url = f"{autotask_stand_in.url}/_control/{name}"
+    answer = httpx.request(method, url, json=body, headers=CONTROL_KEY)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]
 

@@ -72,6 +72,7 @@ def shop(stripe_account: StripeStandIn) -> Iterator[Shop]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     open_shop.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    stripe_account.control("POST", "portal", url=open_shop.url)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield open_shop
