@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from django.db import connection
 from psycopg import sql
 
-from accounts.models import IssuedDocument
 from accounts.providers import current_provider
 from billing.models import CreditNote, Invoice
 
@@ -29,6 +28,15 @@ TAKE_NUMBERS = """
     ON CONFLICT (name) DO UPDATE SET last_number = s.last_number + excluded.last_number
     RETURNING last_number
 """
+REGISTER = sql.SQL("""
+    INSERT INTO accounts_issueddocument
+        (provider_id, series, position, number, kind, month, currency, total_minor, issued_at,
+         sha256)
+    SELECT %(provider)s, %(series)s, %(first)s + listed.ordinality - 1, document.number, {kind},
+           {month}, document.currency, document.total_minor, document.issued_at, {sha256}
+    FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS listed (id, ordinality)
+    JOIN {table} document ON document.id = listed.id
+""")
 
 
 def take_numbers(*, name: str, count: int) -> int:
@@ -48,32 +56,36 @@ def register(*, series: str, first: int, documents: Sequence[Invoice | CreditNot
     `first` is the position of the first one in its series. The register survives a restore of the
     provider's schema (docs/decisions/0027), and shows any later change of an issued column.
     """
-    provider_id = current_provider().pk
-    hashes = issued_hashes(type(documents[0]), [document.pk for document in documents])
-    IssuedDocument.objects.bulk_create(
-        IssuedDocument(
-            provider_id=provider_id,
-            series=series,
-            position=position,
-            number=document.number,
-            kind=getattr(document, "kind", ""),
-            month=getattr(document, "month", None),
-            currency=document.currency,
-            total_minor=document.total_minor,
-            issued_at=document.issued_at,
-            sha256=hashes[document.pk],
-        )
-        for position, document in enumerate(documents, start=first)
+    model = type(documents[0])
+    has_month = model is Invoice
+    statement = REGISTER.format(
+        kind=sql.SQL("kind" if has_month else "''"),
+        month=sql.SQL("month" if has_month else "NULL::date"),
+        sha256=_hash_of(model),
+        table=sql.Identifier(model._meta.db_table),
     )
+    parameters = {
+        "provider": current_provider().pk,
+        "series": series,
+        "first": first,
+        "ids": [document.pk for document in documents],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string(None), parameters)
 
 
 def issued_hashes(model: type[Invoice | CreditNote], ids: Sequence[int]) -> dict[int, str]:
     """The SHA-256 (hex) of the issued columns of these documents, as they are stored now."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, ISSUED_COLUMNS[model]))
-    statement = sql.SQL(
-        "SELECT id, encode(sha256(convert_to(jsonb_build_array({})::text, 'UTF8')), 'hex')"
-        " FROM {} WHERE id = ANY (%s)"
-    ).format(columns, sql.Identifier(model._meta.db_table))
+    statement = sql.SQL("SELECT id, {} FROM {} WHERE id = ANY (%s)").format(
+        _hash_of(model), sql.Identifier(model._meta.db_table)
+    )
     with connection.cursor() as cursor:
         cursor.execute(statement.as_string(None), [list(ids)])
         return dict(cursor.fetchall())
+
+
+def _hash_of(model: type[Invoice | CreditNote]) -> sql.Composed:
+    columns = sql.SQL(", ").join(map(sql.Identifier, ISSUED_COLUMNS[model]))
+    return sql.SQL("encode(sha256(convert_to(jsonb_build_array({})::text, 'UTF8')), 'hex')").format(
+        columns
+    )

@@ -9,7 +9,7 @@ from django.db import models
 from billing.charge_limits import is_too_small
 from billing.choices import Collection, InvoiceKind, LineKind
 from billing.models.carried_balances import CarriedBalance
-from billing.models.invoice_amounts import Amounts
+from billing.models.invoice_amounts import TOTALS, Amounts, InvoiceTotals
 from billing.models.invoice_amounts import Status as InvoiceStatus
 from billing.models.invoice_queries import InvoiceQuerySet
 from core.actors import Actor
@@ -104,21 +104,26 @@ class Invoice(models.Model):
 
         Read under the invoice's lock, they include every change of earlier holders of the lock.
         """
-        names = ("credited_total", "paid_total", "disputed_total", "carried_total")
-        annotated = [getattr(self, name, None) for name in names]
-        if None in annotated:
-            annotated = list(Invoice.objects.totals_of(invoice_id=self.pk))
-        credited, paid, disputed, carried = annotated
+        credited, paid, disputed, carried = self._annotated_totals() or self._current_totals()
         return Amounts(
             billed_minor=self.total_minor,
-            credited_minor=credited or 0,
-            paid_minor=paid or 0,
-            disputed_minor=disputed or 0,
+            credited_minor=credited,
+            paid_minor=paid,
+            disputed_minor=disputed,
             carried_in_minor=0 if self.voided_at else self.carried_in_minor,
-            carried_out_minor=carried or 0,
+            carried_out_minor=carried,
             is_void=self.voided_at is not None,
             is_written_off=self.written_off_at is not None,
         )
+
+    def _annotated_totals(self) -> tuple[int, ...] | None:
+        names = ("credited_total", "paid_total", "disputed_total", "carried_total")
+        annotated = tuple(getattr(self, name, None) for name in names)
+        return None if None in annotated else annotated
+
+    def _current_totals(self) -> tuple[int, ...]:
+        totals = InvoiceTotals.objects.filter(pk=self.pk).values_list(*TOTALS).first()
+        return totals or (0,) * len(TOTALS)
 
     @property
     def payable_at_issue_minor(self) -> int:

@@ -79,7 +79,7 @@ def counted_at_peak(
         order_of_all=order,
         order=order.replace("subject_name", "e.subject_name").replace("id", "e.id"),
         current_row=_CURRENT_ROW[explanation.metric],
-        events=EVENTS_AT_INSTANT,
+        events=EVENTS_AT_INSTANT.format(recorded_in="at <= %(at)s"),
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)

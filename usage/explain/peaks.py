@@ -17,7 +17,9 @@ from usage.ledger.month_peaks import carried_in_of
 from usage.sql import statement
 
 EVENTS_AT_INSTANT = statement("events_at_instant")
-EXPLAIN_MONTH = statement("explain_month").replace("{events}", EVENTS_AT_INSTANT)
+EXPLAIN_MONTH = statement("explain_month").format(
+    events=EVENTS_AT_INSTANT.format(recorded_in="at >= %(earliest)s AND at < %(latest)s")
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Two versions of tzdata differ by at most this (usage/ledger/month_freeze.py).
 RULES_DIFFER = timedelta(days=1)

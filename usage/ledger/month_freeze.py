@@ -6,20 +6,25 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Max
 
 from core.metrics import COUNTED
 from core.months import Month
 from core.schema import require_provider_schema
 from tenants.models import MeteringPolicy
-from usage.models import FrozenMonth, UsageEvent
 
 log = logging.getLogger(__name__)
 
 # Waits for transactions that are counting; later ones wait until this transaction ends.
 LOCK_LEDGER = "SELECT pg_advisory_xact_lock('usage_usageevent'::regclass::oid::bigint)"
 
-FILL_MONTH = """
+# One statement, because round trips take most of the time of a close.
+FREEZE = """
+    WITH frozen AS (
+        INSERT INTO usage_frozenmonth (month, last_event_id)
+        VALUES (%(month)s, (SELECT max(id) FROM usage_usageevent))
+    ), policy AS (
+        UPDATE tenants_meteringpolicy SET closed_through = %(end)s WHERE id = 1
+    )
     INSERT INTO usage_monthlyusage (organization_id, metric, month, carried_in, high_water_mark)
     SELECT c.organization_id, c.metric, %(month)s, previous.carried_in, previous.carried_in
     FROM usage_organizationcounter c
@@ -65,11 +70,7 @@ def freeze_month(*, month: Month, zone: ZoneInfo) -> datetime:
         end = _later_end(cursor, month=month, zone=zone)
         if policy.closed_through is not None and policy.closed_through >= end:
             return policy.closed_through
-        cursor.execute(FILL_MONTH, {"month": month.first_day, "metrics": list(COUNTED)})
-        last_event = UsageEvent.objects.aggregate(last=Max("pk"))["last"]
-        FrozenMonth.objects.create(month=month.first_day, last_event_id=last_event)
-    policy.closed_through = end
-    policy.save(update_fields=["closed_through"])
+        cursor.execute(FREEZE, {"month": month.first_day, "end": end, "metrics": list(COUNTED)})
     return end
 
 

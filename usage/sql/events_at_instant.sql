@@ -1,10 +1,12 @@
 -- One organization's events of a metric as a month includes them, each at its real instant; the part of a
 -- statement that takes the place of the table. A frozen month includes the events until its freeze
 -- (usage.models.FrozenMonth). `position` orders them. Only an organization with a report out of order or
--- late is counted again.
+-- late is counted again. PostgreSQL moves no condition into a union with a window: `recorded_in`, the part
+-- of the statement's own condition that the instants of recording fulfil too, keeps it from reading the
+-- whole log.
     SELECT id, at, delta, count_after, subject_id, subject_name, actor_id, actor_name, via, id AS position
     FROM usage_usageevent
-    WHERE organization_id = %(organization_id)s AND metric = %(metric)s AND NOT EXISTS (
+    WHERE organization_id = %(organization_id)s AND metric = %(metric)s AND {recorded_in} AND NOT EXISTS (
         SELECT FROM usage_usageevent l WHERE l.organization_id = %(organization_id)s
             AND l.metric = %(metric)s AND l.effective_at IS NOT NULL)
     UNION ALL
