@@ -14,7 +14,7 @@ from billing.models.corrections import (
 )
 from billing.models.departures import DataExport, DataExportPart, Departure
 from billing.models.dunning import DunningStep, SuspensionDeferral
-from billing.models.invoice_amounts import InvoiceTotals
+from billing.models.invoice_totals import InvoiceTotals
 from billing.models.invoices import Invoice, InvoiceDocument, InvoiceLine, NumberSequence
 from billing.models.month_close import MonthClose
 from billing.models.pack_orders import PackOrder

@@ -9,9 +9,10 @@ from django.db import models
 from billing.charge_limits import is_too_small
 from billing.choices import Collection, InvoiceKind, LineKind
 from billing.models.carried_balances import CarriedBalance
-from billing.models.invoice_amounts import TOTALS, Amounts, InvoiceTotals
+from billing.models.invoice_amounts import Amounts
 from billing.models.invoice_amounts import Status as InvoiceStatus
 from billing.models.invoice_queries import InvoiceQuerySet
+from billing.models.invoice_totals import TOTALS, InvoiceTotals
 from core.actors import Actor
 from core.metrics import COUNTED, Metric
 from usage.explain.links import combined_explanation_path, explanation_path
@@ -104,7 +105,12 @@ class Invoice(models.Model):
 
         Read under the invoice's lock, they include every change of earlier holders of the lock.
         """
-        credited, paid, disputed, carried = self._annotated_totals() or self._current_totals()
+        names = ("credited_total", "paid_total", "disputed_total", "carried_total")
+        totals = [getattr(self, name, None) for name in names]
+        if None in totals:
+            stored = InvoiceTotals.objects.filter(pk=self.pk).values_list(*TOTALS)
+            totals = list(stored.first() or ())
+        credited, paid, disputed, carried = (total or 0 for total in totals or [0] * len(names))
         return Amounts(
             billed_minor=self.total_minor,
             credited_minor=credited,
@@ -115,15 +121,6 @@ class Invoice(models.Model):
             is_void=self.voided_at is not None,
             is_written_off=self.written_off_at is not None,
         )
-
-    def _annotated_totals(self) -> tuple[int, ...] | None:
-        names = ("credited_total", "paid_total", "disputed_total", "carried_total")
-        annotated = tuple(getattr(self, name, None) for name in names)
-        return None if None in annotated else annotated
-
-    def _current_totals(self) -> tuple[int, ...]:
-        totals = InvoiceTotals.objects.filter(pk=self.pk).values_list(*TOTALS).first()
-        return totals or (0,) * len(TOTALS)
 
     @property
     def payable_at_issue_minor(self) -> int:
