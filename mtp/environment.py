@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 
-class _Values(FileAwareMapping):
+class _Values(FileAwareMapping):  # type: ignore[misc] # django-environ has no types
     """Variables and files. Of a file's value the ends are stripped: editors add a last newline."""
 
     def __getitem__(self, key: str) -> str:
@@ -24,7 +24,7 @@ class _Values(FileAwareMapping):
         return value.strip() if path else value
 
 
-class Environment(environ.Env):
+class Environment(environ.Env):  # type: ignore[misc]
     """As `environ.Env`. Raises `ImproperlyConfigured` if a named file can't be read."""
 
     ENVIRON: Any = _Values()

@@ -100,10 +100,14 @@ def test_no_user_or_device_is_added_from_the_leave_date_on(paying):
     with refused("MT007"):
         add_devices(acme(), LEAVES)
     for statement in (
-        "INSERT INTO tenants_manageduser (email, name, organization_id, added_at)"
-        " VALUES ('late@x.example', 'Late', %s, %s)",
-        "INSERT INTO tenants_device (serial_number, name, organization_id, added_at)"
-        " VALUES ('L-1', 'Late', %s, %s)",
+        (
+            "INSERT INTO tenants_manageduser (email, name, organization_id, added_at)"
+            " VALUES ('late@x.example', 'Late', %s, %s)"
+        ),
+        (
+            "INSERT INTO tenants_device (serial_number, name, organization_id, added_at)"
+            " VALUES ('L-1', 'Late', %s, %s)"
+        ),
     ):
         with refused("MT007"):
             execute(statement, acme().pk, LEAVES)
