@@ -19,6 +19,7 @@ class Permission(models.TextChoices):
     VIEW_ORGANIZATIONS = "view_organizations", "See organizations, their users and devices"
     CHANGE_ORGANIZATIONS = "change_organizations", "Create and change organizations"
     CHANGE_MEMBERS = "change_members", "Add and remove users and devices"
+    ERASE_USERS = "erase_users", "Erase the names and addresses of removed users"
     IMPERSONATE = "enter_organization", "Log in to an organization's own pages"
     VIEW_USAGE = "view_usage", "See usage"
     CHANGE_CAPS = "change_caps", "Set user caps"
@@ -55,6 +56,7 @@ _ADMIN = _READ | {
 }
 _BILLING = _ADMIN | {
     Permission.CHANGE_CAPS,
+    Permission.ERASE_USERS,
     Permission.VIEW_BILLING,
     Permission.CHANGE_BILLING,
     Permission.MANAGE_API_KEY,

@@ -17,6 +17,7 @@ from billing.views import (
     dashboard,
     disputes,
     documents,
+    erasure,
     forecast,
     leaving,
     licenses,
@@ -57,6 +58,12 @@ addition_pages = [
 urlpatterns = [
     path("organizations/<int:organization_id>/", include(provider_routes(addition_pages))),
     path("organization/", include(own_routes(addition_pages))),
+    path(
+        "organizations/<int:organization_id>/users/<int:user_id>/erase/",
+        erasure.user_erase,
+        name="user_erase",
+    ),
+    path("account/erasure/", erasure.erasure_period, name="erasure_period"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("account/active-users/", active_users.active_users, name="active_users"),
     path("account/active-users.csv", active_users.active_users_csv, name="active_users_csv"),

@@ -15,6 +15,7 @@ from ninja.responses import NinjaJSONEncoder
 
 from accounts.api_access import KeyRate
 from accounts.policies import anyone
+from billing import api as billing
 from billing.dunning.suspension import SuspendableKey
 from core import unavailable
 from core.congestion import Congested
@@ -98,6 +99,7 @@ api = PortalApi(
 api.add_router("", organizations.router)
 api.add_router("", members.users)
 api.add_router("", members.devices)
+api.add_router("", billing.router)
 api.add_router("", alerts.router)
 api.add_router("", usage.router)
 api.add_router("", activity.router)
@@ -128,6 +130,7 @@ def _response(problem_of: Callable[..., Problem], request: HttpRequest, error: A
 PROBLEMS: dict[type[Exception], Any] = {
     **refusals.PROBLEMS,
     **activity.PROBLEMS,
+    **billing.PROBLEMS,
     Problem: lambda _, problem: problem,
     Http404: lambda *_: problem_of_status(404),
     ValidationError: _invalid,

@@ -65,4 +65,6 @@ TERMS_VERSION: str = env.str("TERMS_VERSION", default="") or "2026-01"
 CARD_EXPIRY_NOTICE_DAYS: int = env.int("CARD_EXPIRY_NOTICE_DAYS", default=30)
 LEAVE_READ_ONLY_DAYS: int = env.int("LEAVE_READ_ONLY_DAYS", default=30)
 EXPORT_DAYS: int = env.int("EXPORT_DAYS", default=30)
+# From the removal of a user to its erasure, of providers without a period of their own.
+ERASE_AFTER_DAYS: int = env.int("ERASE_AFTER_DAYS", default=1_130)
 RENEWAL_NOTICE_DAYS: int = env.int("RENEWAL_NOTICE_DAYS", default=30)

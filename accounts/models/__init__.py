@@ -1,6 +1,7 @@
 """Providers, logins, packages and packs: the public schema."""
 
 from accounts.models.api_keys import ApiKey
+from accounts.models.erased_users import ErasedUser
 from accounts.models.figures import ProviderFigures
 from accounts.models.invitations import Invitation
 from accounts.models.issued_documents import HighestId, IssuedDocument
@@ -17,6 +18,7 @@ __all__ = [
     "OPERATIONS_PROVIDER_KEY",
     "ApiKey",
     "Domain",
+    "ErasedUser",
     "HighestId",
     "Invitation",
     "IssuedDocument",

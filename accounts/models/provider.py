@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
@@ -13,13 +14,17 @@ from accounts.stages import ALLOWED, Stage, Use, stage_at
 from accounts.validation import currency_code, time_zone_name
 from core.text import plain_text
 
+# Days.
+SHORTEST_ERASE_AFTER, LONGEST_ERASE_AFTER = 30, 3_650
+
 
 class Provider(TenantMixin):  # type: ignore[misc]
     """A managed service provider (MSP), which django-tenants calls a tenant, with its own schema.
 
     Months begin and end in `billing_time_zone`, which never changes (`billing_zone()`). A webhook
     finds its provider by `stripe_customer_id`. A provider that leaves is read-only from `leaves_at`
-    and closed from `closes_at` on.
+    and closed from `closes_at` on. Removed users are erased `erase_after_days` after their removal,
+    None for the setting `ERASE_AFTER_DAYS`.
     """
 
     class State(models.TextChoices):
@@ -83,6 +88,15 @@ class Provider(TenantMixin):  # type: ignore[misc]
     )
     leaves_at = models.DateTimeField(null=True, blank=True, editable=False)
     closes_at = models.DateTimeField(null=True, blank=True, editable=False)
+    erase_after_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        validators=[
+            MinValueValidator(SHORTEST_ERASE_AFTER),
+            MaxValueValidator(LONGEST_ERASE_AFTER),
+        ],
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -102,6 +116,12 @@ class Provider(TenantMixin):  # type: ignore[misc]
         The counting triggers read the one copy, the `tenants.MeteringPolicy` row in its schema.
         """
         return ZoneInfo(self.billing_time_zone)
+
+    @property
+    def erased_after(self) -> int:
+        """The days from the removal of a user to its erasure."""
+        days: int = self.erase_after_days or settings.ERASE_AFTER_DAYS
+        return days
 
     @property
     def is_active(self) -> bool:

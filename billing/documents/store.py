@@ -3,10 +3,12 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import TypeVar
 
 from django.conf import settings
+from django.db import transaction
 
 from billing import topics
 from billing.documents.fingerprint import fingerprint
@@ -57,12 +59,40 @@ def render_documents(*, invoice: Invoice, now: datetime) -> None:
     missing = [document_format for document_format in Format if document_format not in stored]
     if not missing:
         return
-    lines = list(invoice.lines.order_by("position"))
     for document_format in missing:
         row = InvoiceDocument(
             invoice=invoice, format=document_format, fingerprint=fingerprint(document_format)
         )
-        store_once(row, content=rendered(document_format, invoice=invoice, lines=lines), now=now)
+        if document_format is Format.CSV:
+            with transaction.atomic():
+                # Only the CSV names users: an erasure waits here, and renders it again.
+                Invoice.objects.select_for_update(no_key=True).get(pk=invoice.pk)
+                store_once(row, content=_rendered_now(row), now=now)
+        else:
+            store_once(row, content=_rendered_now(row), now=now)
+
+
+def _rendered_now(row: InvoiceDocument) -> bytes:
+    lines = list(row.invoice.lines.order_by("position"))
+    return rendered(Format(row.format), invoice=row.invoice, lines=lines)
+
+
+def render_csv_again(*, invoice: Invoice, now: datetime) -> None:
+    """Replace the stored CSV, after names in the invoice's lines were erased; the PDF has none.
+
+    A damaged one is logged as an error for operations. Nothing is done before the first rendering.
+    The caller holds the invoice's lock.
+    """
+    row = invoice.documents.filter(format=Format.CSV).first()
+    if row is None:
+        return
+    row.invoice = invoice
+    with suppress(DocumentDamaged):
+        checked(row, name=f"csv of invoice {invoice.number}")
+    row.content, row.rendered_at = _rendered_now(row), now
+    row.sha256 = hashlib.sha256(row.content).hexdigest()
+    row.fingerprint = fingerprint(Format.CSV)
+    row.save(update_fields=["content", "sha256", "fingerprint", "rendered_at"])
 
 
 def rendered(document_format: Format, *, invoice: Invoice, lines: Sequence[InvoiceLine]) -> bytes:

@@ -276,6 +276,8 @@ class InvoiceLine(models.Model):
 class InvoiceDocument(models.Model):
     """A document of an invoice and its SHA-256 (hex): rendered once, never deleted.
 
+    A CSV that names a user is rendered again when the user is erased (docs/decisions/0036).
+
     `fingerprint` identifies the templates, fonts and libraries it was rendered with
     (`billing.documents.fingerprint`): while they are unchanged, rendering gives the same bytes.
     """

@@ -14,11 +14,12 @@ HIGH_WATER_MARKS = f"""
     SELECT peak.organization_id, o.name, peak.metric, peak.high_water_mark,
            peak.peak_event_id, peak.peak_at,
            CASE WHEN e.id IS NOT NULL THEN peak.high_water_mark - 1 END,
-           coalesce(e.subject_name, ''), coalesce(e.actor_name, '')
+           coalesce(s.name, ''), coalesce(e.actor_name, '')
     FROM ({MONTH_PEAKS}) AS peak
         (organization_id, metric, carried_in, high_water_mark, peak_at, peak_event_id)
     JOIN tenants_organization o ON o.id = peak.organization_id
     LEFT JOIN usage_usageevent e ON e.id = peak.peak_event_id
+    LEFT JOIN usage_subject s ON s.metric = e.metric AND s.id = e.subject_id
     WHERE peak.high_water_mark > 0
 """  # noqa: S608 - joined from constants
 

@@ -19,6 +19,7 @@ from psycopg import sql
 from accounts.models import IssuedDocument, Provider
 from accounts.provisioning.schema_migrations import ProviderMigrations, schema_exists
 from billing.dunning.status import update_dunning
+from billing.erasure.erase import erase_again
 from billing.models import CreditNote, Invoice
 from billing.reconciliation.after_restore import reconcile_after_restore
 from billing.verification.verify import closed_months, verify_month
@@ -27,7 +28,7 @@ from core.outbox.delivery import batch_wakeups
 from core.outbox.pauses import pause, resume
 from core.schema import provider_schema
 from mtp.backups.dump import DUMP, BackupError, Manifest, run_tool
-from mtp.backups.kinds import RESTORE, RESTORE_LOST
+from mtp.backups.kinds import RESTORE, RESTORE_ERASED, RESTORE_LOST
 from mtp.backups.outbox import reconcile_outbox
 from mtp.backups.sequences import move_numbers, move_past_the_highest
 from usage.ledger.verify import verify_ledger
@@ -44,6 +45,7 @@ class Report:
     parked_as: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     lost_documents: list[str] = field(default_factory=list)
+    active_again: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -100,6 +102,7 @@ def _reconcile_and_open(report: Report, manifest: Manifest) -> Report:
     report.counts.update(stripe.counts)
     report.problems += stripe.problems
     with provider_schema(provider):
+        report.active_again = erase_again(provider=provider, now=now)
         update_dunning(now=now)
         report.problems += [str(difference) for difference in verify_ledger()]
     for month in closed_months(provider=provider):
@@ -173,6 +176,16 @@ def _announce(report: Report, *, now: datetime) -> None:
             )
         else:
             settle_alert(kind=RESTORE, key=prefix, now=now)
+        if report.active_again:
+            ids = ", ".join(f"#{user_id}" for user_id in report.active_again)
+            raise_alert(
+                kind=RESTORE_ERASED,
+                key=f"{prefix}:{report.taken_at:%Y-%m-%dT%H:%M}",
+                summary=f"{prefix} has users again who were erased after the backup: {ids}.",
+                next_step="Ask the provider to remove them again, and to erase them once the month "
+                "is billed.",
+                now=now,
+            )
         if report.lost_documents:
             raise_alert(
                 kind=RESTORE_LOST,

@@ -3,14 +3,17 @@
 Usage events, the audit log and the sign-in log are append-only and in no rule.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import F, Func, JSONField, QuerySet, Value
 
+from accounts.providers import current_provider
+from billing.erasure.erase import erasable_users, erase_users
 from billing.models import WebhookEvent
 from core.operations.models import OperationsAlert, UnmatchedEvent
 from core.outbox.models import BLANK_BODY, OutboxMessage
@@ -25,17 +28,25 @@ class Rule:
     """Rows that are kept for `days`.
 
     `rows` are those before a cutoff. They are deleted, or changed to the values of `change`, which
-    takes the present instant. Changed rows are in `rows` no longer.
+    takes the present instant, or handed to `work` as keys, with the cutoff and the present instant;
+    it returns how many it did. Changed rows are in `rows` no longer. `own_days` is the period of
+    the current provider, where it can have its own.
     """
 
     name: str
     days: int
     rows: Rows
     change: Callable[[datetime], Mapping[str, Any]] | None = None
+    work: Callable[[Sequence[Any], datetime, datetime], int] | None = None
+    own_days: Callable[[], int] | None = None
+
+    def cutoff(self, *, now: datetime) -> datetime:
+        """The end of the period of rows that are overdue now."""
+        return now - timedelta(days=self.own_days() if self.own_days else self.days)
 
     def overdue(self, *, now: datetime) -> QuerySet[Any]:
         """The rows whose period is over."""
-        return self.rows(now - timedelta(days=self.days))
+        return self.rows(self.cutoff(now=now))
 
 
 def _finished_mails(cutoff: datetime) -> QuerySet[Any]:
@@ -100,6 +111,14 @@ PROVIDER_RULES = (
         "refused lines of imports",
         90,
         lambda cutoff: RefusedLine.objects.filter(run__in=_finished_imports(cutoff)),
+    ),
+    # Invoices, explanations and verifications stay as they were (docs/decisions/0036).
+    Rule(
+        "names of removed users",
+        settings.ERASE_AFTER_DAYS,
+        lambda cutoff: erasable_users(removed_before=cutoff),
+        work=lambda keys, cutoff, now: erase_users(keys, removed_before=cutoff, now=now),
+        own_days=lambda: current_provider().erased_after,
     ),
     Rule("resolved alerts", 400, lambda cutoff: Alert.objects.filter(resolved_at__lt=cutoff)),
     Rule(

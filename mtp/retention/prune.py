@@ -65,6 +65,8 @@ def _next_keys(rule: Rule, *, last: Any, now: datetime) -> list[Any]:
 
 
 def _apply(rule: Rule, keys: list[Any], *, now: datetime) -> int:
+    if rule.work is not None:
+        return rule.work(keys, rule.cutoff(now=now), now)
     # With the conditions again: a row may have changed since.
     rows: QuerySet[Any] = rule.overdue(now=now).filter(pk__in=keys)
     if rule.change is not None:

@@ -6,7 +6,10 @@ from django.db import models
 
 
 class AuditEntry(models.Model):
-    """One change with its time, actor and subject; never changed or deleted."""
+    """One change with its time, actor and subject; never deleted.
+
+    Nothing is changed, except that the name of an erased user becomes "Erased user #id".
+    """
 
     at = models.DateTimeField()
     actor_id = models.BigIntegerField(null=True)

@@ -61,7 +61,12 @@ class CountedRow(models.Model):
 
 
 class ManagedUser(CountedRow):
-    """A user of an organization. A suspended user still counts; a removed one does not."""
+    """A user of an organization. A suspended user still counts; a removed one does not.
+
+    This row is the only place that every page and explanation reads a user's name from. The e-mail
+    address never changes, except once: at `erased_at` it became "Erased user #id", and the name and
+    the external id empty (docs/decisions/0036).
+    """
 
     class State(models.TextChoices):
         """A user can be suspended, which does not change the count."""
@@ -72,8 +77,11 @@ class ManagedUser(CountedRow):
     noun = "user"
     metric = Metric.USERS
     key_field = "email"
+    # Before the id of an erased user, as its e-mail address.
+    ERASED: ClassVar = "Erased user #"
     columns = ("email", "name", "external_id", "state")
 
+    erased_at = models.DateTimeField(null=True, blank=True)
     email = models.EmailField()
     name = models.CharField(max_length=200, blank=True, db_default="")
     state = models.CharField(
@@ -82,6 +90,11 @@ class ManagedUser(CountedRow):
 
     class Meta:
         constraints: ClassVar = [
+            models.CheckConstraint(
+                name="tenants_manageduser_erased",
+                condition=models.Q(erased_at=None)
+                | models.Q(removed_at__isnull=False, name="", external_id=None),
+            ),
             # Every query by organization uses this index too.
             models.UniqueConstraint(
                 "organization",

@@ -102,7 +102,7 @@ def set_external_id(
                 audit.record(
                     actor=actor,
                     action=f"{member.noun}.external_id_changed",
-                    subject=str(member),
+                    subject=member.key,
                     organization=member.organization,
                     before={"external_id": member.external_id},
                     after={"external_id": external_id},

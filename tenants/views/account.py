@@ -26,6 +26,7 @@ def account_overview(request: PortalRequest) -> HttpResponse:
         "provider": request.provider,
         "zone": request.provider.billing_zone(),
         "may_manage_key": may_manage,
+        "may_erase": request.user.may(Permission.ERASE_USERS),
         "may_see_billing": request.user.may(Permission.VIEW_BILLING),
         "may_manage_administrators": request.user.may(Permission.MANAGE_ADMINISTRATORS),
         "keys": keys.order_by("-created_at") if may_manage else [],

@@ -87,6 +87,7 @@ def member_list(
     context = scope.context(
         listing=listing,
         page=listing.page_of(rows.order_by(listing.sort, "id")),
+        may_erase=not scope.is_own and request.user.may(Permission.ERASE_USERS),
         zone=request.provider.billing_zone(),
     )
     noun, is_partial = pages.model.noun, request.htmx.target == "members"

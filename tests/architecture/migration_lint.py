@@ -10,6 +10,9 @@ import django
 
 SHARED = ("accounts", "outbox", "operations")
 PROVIDER = ("tenants", "usage", "billing", "integrations")
+# Drops a column that the previous release reads: its pages and closes that name a user fail, with
+# nothing half done, from the migration until its processes are replaced (docs/decisions/0036).
+ACCEPTED = ("0010_names_by_id",)
 
 
 def lint(apps: tuple[str, ...], schema: str) -> bool:
@@ -24,6 +27,7 @@ def lint(apps: tuple[str, ...], schema: str) -> bool:
     with schema_context(schema):
         linter = MigrationLinter(
             include_apps=apps,
+            ignore_name=ACCEPTED,
             no_cache=True,
             quiet=["ok", "ignore"],
             ignore_initial_migrations=False,

@@ -45,11 +45,11 @@ WITH counter AS (
 ), added AS (
     INSERT INTO tenants_manageduser (organization_id, email)
     SELECT organization_id, :client_id || '.' || random() || '@bench.example' FROM counter
-    RETURNING id, email, added_by_name, added_via
+    RETURNING id, added_by_name, added_via
 ), logged AS (
     INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
-                                  subject_id, subject_name, actor_name, via)
-    SELECT c.organization_id, 'users', c.at, 1, c.count, a.id, a.email, a.added_by_name, a.added_via
+                                  subject_id, actor_name, via)
+    SELECT c.organization_id, 'users', c.at, 1, c.count, a.id, a.added_by_name, a.added_via
     FROM counter c, added a
     RETURNING id
 )

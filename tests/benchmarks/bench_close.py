@@ -43,11 +43,12 @@ AMOUNTS = """
                 AND m.metric = c.metric AND m.month = '2026-09-01')
     ), lines AS (
         SELECT o.id, o.name, m.high_water_mark, m.peak_at, m.peak_event_id,
-               e.count_after - e.delta AS count_before, e.subject_name, e.actor_name,
+               e.count_after - e.delta AS count_before, u.email, e.actor_name,
                round(m.high_water_mark * 11.5 * 100)::bigint AS amount
         FROM usage_monthlyusage m
         JOIN tenants_organization o ON o.id = m.organization_id
         LEFT JOIN usage_usageevent e ON e.id = m.peak_event_id
+        LEFT JOIN tenants_manageduser u ON u.id = e.subject_id
         WHERE m.month = '2026-09-01' AND m.metric = 'users' AND m.high_water_mark > 0
     ), invoice AS (
         INSERT INTO billing_invoice
@@ -66,7 +67,7 @@ AMOUNTS = """
         SELECT invoice.id, row_number() OVER (ORDER BY lower(name), lines.id), 'usage',
                name || ': highest number of users, September 2026', lines.id, name, 'users',
                high_water_mark, 11.5, amount, peak_event_id, peak_at, count_before,
-               coalesce(subject_name, ''), coalesce(actor_name, '')
+               coalesce(email, ''), coalesce(actor_name, '')
         FROM lines, invoice
     )
     SELECT total_minor FROM invoice

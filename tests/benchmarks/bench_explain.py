@@ -33,14 +33,21 @@ MONTH = Month(2026, 9)
 
 # Ordered by time over all organizations, as in a real log, so that an organization's events are far
 # apart. Of four events, three are additions and the fourth removes the first of them.
+FILL_USERS = """
+    INSERT INTO tenants_manageduser (id, organization_id, email, added_at)
+    OVERRIDING SYSTEM VALUE
+    SELECT o.id * 10000 + n, o.id, 'user' || n || '@organization.example', %(start)s
+    FROM generate_series(0, %(events)s - 1) n, tenants_organization o
+    WHERE n %% 4 <> 3
+    ORDER BY n, o.id
+"""
 FILL = """
     INSERT INTO usage_usageevent (organization_id, metric, at, delta, count_after,
-                                  subject_id, subject_name, actor_id, actor_name, via)
+                                  subject_id, actor_id, actor_name, via)
     SELECT o.id, 'users', %(start)s + n * interval '5 hours' + o.number * interval '1 second',
            CASE n %% 4 WHEN 3 THEN -1 ELSE 1 END,
            n / 4 * 2 + (ARRAY[1, 2, 3, 2])[n %% 4 + 1],
            o.id * 10000 + CASE n %% 4 WHEN 3 THEN n - 3 ELSE n END,
-           'user' || CASE n %% 4 WHEN 3 THEN n - 3 ELSE n END || '@organization.example',
            7, 'Adam Administrator', 'form'
     FROM generate_series(0, %(events)s - 1) n,
          (SELECT id, row_number() OVER (ORDER BY id) AS number FROM tenants_organization) o
@@ -48,7 +55,7 @@ FILL = """
 """
 # Reads the events that every list of counted users needs, and does nothing with them.
 FLOOR = """
-    SELECT count(subject_name) FROM usage_usageevent
+    SELECT count(subject_id) FROM usage_usageevent
     WHERE organization_id = %(organization_id)s AND metric = 'users' AND at < %(end)s
 """
 
@@ -88,10 +95,11 @@ def _fill(provider: Provider, organizations: int) -> list[int]:
             [START, organizations],
         )
         # The log is written directly, because ten million additions would take hours.
-        cursor.execute("ALTER TABLE usage_usageevent DISABLE TRIGGER USER")
-        cursor.execute(FILL, {"start": START, "events": EVENTS_OF_ONE})
-        cursor.execute("ALTER TABLE usage_usageevent ENABLE TRIGGER USER")
-        cursor.execute("VACUUM ANALYZE usage_usageevent")
+        for table, fill in {"tenants_manageduser": FILL_USERS, "usage_usageevent": FILL}.items():
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            cursor.execute(fill, {"start": START, "events": EVENTS_OF_ONE})
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            cursor.execute(f"VACUUM ANALYZE {table}")
         cursor.execute("SELECT id FROM tenants_organization ORDER BY id")
         return list(itertools.chain.from_iterable(cursor.fetchall()))
 

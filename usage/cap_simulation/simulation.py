@@ -16,11 +16,11 @@ from usage.cap_simulation.replay import Blocked, replay
 from usage.ledger.months_table import last_months, months_table
 
 _STEPS = """
-    SELECT organization_id, count_after - delta,
-           (extract(epoch FROM at) * 1000000)::bigint, delta, subject_id, subject_name
-    FROM usage_usageevent
-    WHERE metric = 'users' AND organization_id = ANY (%s) AND at >= %s
-    ORDER BY organization_id, id
+    SELECT e.organization_id, e.count_after - e.delta,
+           (extract(epoch FROM e.at) * 1000000)::bigint, e.delta, e.subject_id, u.email
+    FROM usage_usageevent e JOIN tenants_manageduser u ON u.id = e.subject_id
+    WHERE e.metric = 'users' AND e.organization_id = ANY (%s) AND e.at >= %s
+    ORDER BY e.organization_id, e.id
 """
 
 

@@ -1,4 +1,4 @@
-"""The users or devices counted at a month's peak, with their names at that time."""
+"""The users or devices counted at a month's peak."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +14,16 @@ from usage.sql import statement
 COUNTED_AT_PEAK = statement("counted_at_peak")
 SORTS = ("name", "added")
 _ORDERS: Final = {
-    "name": "lower(subject_name), id",
-    "-name": "lower(subject_name) DESC, id DESC",
-    "added": "id",
-    "-added": "id DESC",
+    "name": "lower(subject.name), {event}.id",
+    "-name": "lower(subject.name) DESC, {event}.id DESC",
+    "added": "{event}.id",
+    "-added": "{event}.id DESC",
 }
-# Events have the name at that time; a person's name and a later removal are read from the row.
-_CURRENT_ROW: Final = {
-    Metric.USERS: "SELECT name, removed_at FROM tenants_manageduser",
-    Metric.DEVICES: "SELECT serial_number AS name, removed_at FROM tenants_device",
+_SUBJECTS: Final = {
+    Metric.USERS: "(SELECT id, email AS name, name AS detail, removed_at"
+    " FROM tenants_manageduser) subject",
+    Metric.DEVICES: "(SELECT id, name, serial_number AS detail, removed_at"
+    " FROM tenants_device) subject",
 }
 
 
@@ -30,7 +31,8 @@ _CURRENT_ROW: Final = {
 class Counted:
     """One user or device that was counted.
 
-    `name` is the one at that time; `detail` is current: a user's name or a device's serial number.
+    `name` is a user's e-mail address or a device's name, which never change, except for "Erased
+    user #id" after an erasure; `detail` is a user's name or a device's serial number.
     `removed_at` is a removal since; when it is before the peak, it was reported late, after the
     month was closed.
     """
@@ -76,9 +78,9 @@ def counted_at_peak(
     }
     order = _ORDERS[sort]
     sql = COUNTED_AT_PEAK.format(
-        order_of_all=order,
-        order=order.replace("subject_name", "e.subject_name").replace("id", "e.id"),
-        current_row=_CURRENT_ROW[explanation.metric],
+        order_of_all=order.format(event="counted"),
+        order=order.format(event="e"),
+        subjects=_SUBJECTS[explanation.metric],
         events=EVENTS_AT_INSTANT.format(recorded_in="at <= %(at)s"),
     )
     with connection.cursor() as cursor:

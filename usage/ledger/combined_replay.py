@@ -21,8 +21,9 @@ from usage.ledger.combined_peak import CombinedPeak, OrganizationCount
 EVENTS = """
     SELECT e.real_at, date_trunc('month', e.real_at AT TIME ZONE p.billing_time_zone)::date,
            (SELECT counted_from FROM usage_month_counted_from WHERE month = %(month)s),
-           e.organization_id, o.name, e.metric, e.delta, e.id, e.subject_name, e.actor_name
+           e.organization_id, o.name, e.metric, e.delta, e.id, s.name, e.actor_name
     FROM (SELECT *, coalesce(effective_at, at) AS real_at FROM usage_usageevent) e
+    JOIN usage_subject s ON s.metric = e.metric AND s.id = e.subject_id
     JOIN tenants_organization o ON o.id = e.organization_id
     JOIN tenants_meteringpolicy p ON p.id = 1
     WHERE e.metric = ANY (%(metrics)s) AND e.id <= coalesce(%(through)s, e.id)

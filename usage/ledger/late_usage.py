@@ -5,16 +5,19 @@ Closed months stay as they were billed; this module computes what they would hav
 (docs/decisions/0016).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 from django.db.models.expressions import RawSQL
 
 from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
+from tenants.models import Device, ManagedUser
 from usage.models import FrozenMonth, UsageEvent
 from usage.sql import statement
 
@@ -111,12 +114,21 @@ def late_usage_events(
             event.delta,
             event.effective_at,
             event.at,
-            event.subject_name,
+            name,
             event.actor_name,
         )
-        for event in events.select_related("organization").order_by("effective_at", "pk")
+        for event, name in _named(events.order_by("effective_at", "pk"))
         if event.effective_at is not None
     ]
+
+
+def _named(events: QuerySet[UsageEvent]) -> Iterator[tuple[UsageEvent, str]]:
+    """The events with their organizations, and the name of each user or device."""
+    user = ManagedUser.objects.filter(pk=OuterRef("subject_id")).values("email")
+    device = Device.objects.filter(pk=OuterRef("subject_id")).values("name")
+    name = Case(When(metric=Metric.USERS, then=Subquery(user)), default=Subquery(device))
+    for event in events.select_related("organization").annotate(subject_name=name):
+        yield event, event.subject_name
 
 
 @dataclass(frozen=True, slots=True)

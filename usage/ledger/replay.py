@@ -21,12 +21,13 @@ from core.schema import require_provider_schema
 EVENTS = """
     SELECT e.organization_id, e.metric, e.id, e.delta, e.at,
            date_trunc('month', e.at AT TIME ZONE p.billing_time_zone)::date,
-           coalesce(e.at < c.counted_from, false), e.subject_name, e.actor_name
+           coalesce(e.at < c.counted_from, false), s.name, e.actor_name
     FROM (
         SELECT id, organization_id, metric, delta, coalesce(effective_at, at) AS at,
-               subject_name, actor_name
+               subject_id, actor_name
         FROM usage_usageevent WHERE id <= coalesce(%(through)s, id)
     ) e
+    JOIN usage_subject s ON s.metric = e.metric AND s.id = e.subject_id
     JOIN tenants_meteringpolicy p ON p.id = 1
     LEFT JOIN usage_month_counted_from c
         ON c.month = date_trunc('month', e.at AT TIME ZONE p.billing_time_zone)::date

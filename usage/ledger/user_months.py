@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import OuterRef, Subquery
+
 from core.metrics import Metric
 from core.months import Month
-from tenants.models import Organization
+from tenants.models import ManagedUser, Organization
 from usage.models import MonthlyUsage, OrganizationCounter
 
 
@@ -37,11 +39,12 @@ def user_months(
         listed.append(listed[-1].previous)
     users = {"organization": organization, "metric": Metric.USERS}
     count = OrganizationCounter.objects.values_list("count", flat=True).get(**users)
+    peak_user = ManagedUser.objects.filter(pk=OuterRef("peak_event__subject_id"))
     rows = {
         row.month: row
-        for row in MonthlyUsage.objects.filter(
-            month__gte=listed[-1].first_day, **users
-        ).select_related("peak_event")
+        for row in MonthlyUsage.objects.filter(month__gte=listed[-1].first_day, **users).annotate(
+            peak_name=Subquery(peak_user.values("email"))
+        )
     }
     found: list[UserMonth] = []
     for each in listed:
@@ -49,8 +52,9 @@ def user_months(
         if row is None:
             found.append(UserMonth(each.first_day, count))
             continue
-        name = row.peak_event.subject_name if row.peak_event else ""
-        found.append(UserMonth(each.first_day, row.high_water_mark, row.peak_at, name))
+        found.append(
+            UserMonth(each.first_day, row.high_water_mark, row.peak_at, row.peak_name or "")
+        )
         count = row.carried_in
     highest = max(each.high_water_mark for each in found) or 1
     return [replace(each, share=round(100 * each.high_water_mark / highest)) for each in found]

@@ -35,7 +35,8 @@ class UsageEvent(models.Model):
 
     Events of an organization and metric are ordered by `id`, and `at` never decreases in this
     order. `effective_at` is the real instant, set only where it is earlier than `at`: the report
-    came out of order, or after its month was closed.
+    came out of order, or after its month was closed. `subject_id` is the user's or device's row,
+    which has the name; the view `usage_subject` joins both (docs/decisions/0036).
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
@@ -44,7 +45,6 @@ class UsageEvent(models.Model):
     delta = models.SmallIntegerField()
     count_after = models.PositiveIntegerField()
     subject_id = models.BigIntegerField()
-    subject_name = models.CharField(max_length=320)
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(max_length=200, blank=True)
     via = models.CharField(max_length=20, blank=True)

@@ -22,9 +22,10 @@
 )
 SELECT NULL::bigint, NULL, NULL, coalesce((SELECT level FROM peak), carried_in.level)::integer,
        carried_in.level::integer, (SELECT at FROM peak), e.id, e.organization_id,
-       coalesce(e.subject_name, ''), coalesce(e.actor_name, ''),
+       coalesce(n.name, ''), coalesce(e.actor_name, ''),
        (SELECT counted_from FROM usage_month_counted_from WHERE month = %(first_day)s)
 FROM carried_in LEFT JOIN usage_usageevent e ON e.id = (SELECT id FROM made)
+LEFT JOIN usage_subject n ON n.metric = e.metric AND n.id = e.subject_id
 UNION ALL
 SELECT s.organization_id, o.name, s.metric, s.level::integer, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM shares s JOIN tenants_organization o ON o.id = s.organization_id

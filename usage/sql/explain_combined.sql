@@ -40,10 +40,11 @@ SELECT 1, at, closing::integer, highest::integer, lowest::integer, added::intege
 FROM hours
 UNION ALL
 SELECT 2, p.at, p.level::integer, NULL, NULL, NULL, NULL,
-       p.until, p.times, a.together, e.id, e.subject_id, e.subject_name, e.actor_id, e.actor_name,
+       p.until, p.times, a.together, e.id, e.subject_id, s.name, e.actor_id, e.actor_name,
        e.via, o.id, o.name
 FROM local_peaks p
 JOIN additions a USING (at)
 JOIN usage_usageevent e ON e.id = a.id
+JOIN usage_subject s ON s.metric = e.metric AND s.id = e.subject_id
 JOIN tenants_organization o ON o.id = e.organization_id
 ORDER BY 1, 2

@@ -2,7 +2,7 @@
 -- local peaks that an addition made (docs/decisions/0009). A last row has the instant from which the
 -- month is counted, if that is not its first one.
 WITH moves AS MATERIALIZED (
-    SELECT id, at, delta, count_after, subject_id, subject_name, actor_id, actor_name, via, position,
+    SELECT id, at, delta, count_after, subject_id, actor_id, actor_name, via, position,
            lead(delta) OVER in_order AS next_delta, lead(at) OVER in_order AS next_at,
            count(*) FILTER (WHERE delta = 1) OVER (PARTITION BY at ORDER BY position) AS together
     FROM ({events}) e
@@ -31,9 +31,9 @@ SELECT true, position, NULL::timestamptz, closing, highest, lowest, added, remov
        NULL::bigint, NULL, NULL::bigint, NULL, NULL
 FROM hours
 UNION ALL
-SELECT false, id, at, count_after, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       next_at, times, together, subject_id, subject_name, actor_id, actor_name, via
-FROM local_peaks
+SELECT false, local_peaks.id, at, count_after, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       next_at, times, together, subject_id, s.name, actor_id, actor_name, via
+FROM local_peaks LEFT JOIN usage_subject s ON s.metric = %(metric)s AND s.id = subject_id
 UNION ALL
 SELECT NULL, NULL, counted_from, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL

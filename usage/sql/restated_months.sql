@@ -12,7 +12,7 @@ WITH late AS MATERIALIZED (
         SELECT coalesce(f.last_event_id, 0) FROM usage_frozenmonth f WHERE f.month >= m.month
         ORDER BY f.month LIMIT 1), 0)
 ), events AS MATERIALIZED (
-    SELECT e.id, e.organization_id, e.metric, e.subject_name, e.actor_name,
+    SELECT e.id, e.organization_id, e.metric, e.subject_id, e.actor_name,
            coalesce(e.effective_at, e.at) AS at,
            date_trunc('month', coalesce(e.effective_at, e.at) AT TIME ZONE p.billing_time_zone)::date
                - coalesce(coalesce(e.effective_at, e.at) < c.counted_from, false)::integer AS month,
@@ -36,7 +36,7 @@ WITH late AS MATERIALIZED (
 )
 SELECT a.organization_id, o.name, a.metric, a.month,
        coalesce(peak.count, before.count, 0)::integer, peak.id, peak.at,
-       coalesce(peak.subject_name, ''), coalesce(peak.actor_name, '')
+       coalesce(s.name, ''), coalesce(peak.actor_name, '')
 FROM affected a
 JOIN tenants_organization o ON o.id = a.organization_id
 LEFT JOIN month_ends before
@@ -45,4 +45,5 @@ LEFT JOIN month_ends before
 LEFT JOIN peaks peak
     ON peak.organization_id = a.organization_id AND peak.metric = a.metric AND peak.month = a.month
     AND peak.count > coalesce(before.count, 0)
+LEFT JOIN usage_subject s ON s.metric = peak.metric AND s.id = peak.subject_id
 ORDER BY a.month, a.organization_id, a.metric

@@ -13,7 +13,7 @@ from tenants.models import ImportRun, ManagedUser, Organization, RefusedLine
 from tenants.models.imports import Reason
 from tests.personas import Personas
 from tests.tenants.import_files import ALL_OR_NOTHING, NOW, applied, checked, confirmed, upload
-from tests.usage.counting import add, at, remove, set_policy
+from tests.usage.counting import at, new_user, remove, set_policy
 from tests.usage.sightings import active_of, first_seen, report
 from usage.models import ActiveUser
 from usage.models.active_users import LateActivity
@@ -27,9 +27,10 @@ def acme(north: Provider) -> Iterator[Organization]:
     with provider_schema(north):
         set_policy(free_user_limit=None, billing_time_zone="Europe/Berlin")
         acme = Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
-        for number, user in enumerate(add(acme, *[at("2026-02-01")] * 4)):
-            email = f"{'abcd'[number]}@acme.example"
-            ManagedUser.objects.filter(pk=user.pk).update(email=email, external_id=f"x{number}")
+        for number, letter in enumerate("abcd"):
+            new_user(
+                acme, at("2026-02-01"), email=f"{letter}@acme.example", external_id=f"x{number}"
+            ).save()
         yield acme
 
 

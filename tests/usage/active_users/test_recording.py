@@ -10,7 +10,7 @@ from core.months import Month
 from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_mau_limit
 from tenants.refusals import MauLimitReached, OrganizationRemoved
-from tests.usage.counting import add, at, execute, refused, remove, set_policy
+from tests.usage.counting import add, at, execute, new_user, refused, remove, set_policy
 from tests.usage.sightings import REPORTER, active_of, first_seen, report
 from usage.active_users.identification import RefusalReason, Sighting
 from usage.active_users.recording import ActivityRefused, record_activity
@@ -185,11 +185,10 @@ def test_removed_and_suspended_users(acme: Organization) -> None:
 
 
 def test_users_by_e_mail_and_external_id_also_once_removed(acme: Organization) -> None:
-    anna, again = add(acme, MAY, MAY)
-    anna.email, anna.external_id = "anna@acme.example", "a-1"
+    anna = new_user(acme, MAY, email="anna@acme.example", external_id="a-1")
     anna.save()
     remove([anna], NOON)
-    again.email, again.external_id = "anna@acme.example", "a-2"
+    again = new_user(acme, MAY, email="anna@acme.example", external_id="a-2")
     again.save()
 
     def seen(**named: str) -> tuple[int, ...]:

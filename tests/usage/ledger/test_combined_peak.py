@@ -187,7 +187,7 @@ def test_the_addition_that_made_it_is_the_last_one_of_its_instant(
     found = combined_peak(month=MARCH, metric=Metric.USERS)
     last = UsageEvent.objects.order_by("-pk")[0]
     assert (found.peak_event_id, found.organization_id) == (last.pk, bolt.pk)
-    assert found.subject_name == last.subject_name
+    assert found.subject_name == ManagedUser.objects.get(pk=last.subject_id).email
 
 
 def test_a_removed_organization_counts_while_it_had_users(

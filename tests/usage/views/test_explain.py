@@ -108,12 +108,12 @@ def test_many_added_at_once(as_rita: Client, bakery: Organization, history: Hist
     assert "No one matches" in page(as_rita, bakery, query="?q=%25")
 
 
-def test_names_are_those_of_then(
+def test_the_export_names_each_user_with_the_addition(
     as_rita: Client, bakery: Organization, history: History, north: Provider
 ) -> None:
     history.add("2026-03-03 14:30", "Ann")
     with provider_schema(north):
-        ManagedUser.objects.update(email="married@acme.example", name="Ann Married")
+        ManagedUser.objects.update(name="Ann Married")
     assert rows(as_rita, bakery)[0] == {
         "Organization ID": str(bakery.pk),
         "Organization": "Acme",
@@ -131,7 +131,6 @@ def test_names_are_those_of_then(
         "Removed since": "",
         "Made the peak": "yes",
     }
-    assert "married@" not in page(as_rita, bakery)
 
 
 def test_who_left_before_the_close_and_was_entered_after_it_was_counted(

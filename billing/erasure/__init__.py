@@ -1,0 +1,1 @@
+"""Erasing the names and addresses of removed users (docs/decisions/0036)."""
