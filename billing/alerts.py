@@ -136,9 +136,10 @@ def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
 
 @rule("card")
 def expiring_card(*, now: datetime) -> Iterator[Condition]:
-    """Alert when the card on file expires soon, and with another cause when it has expired."""
+    """Alert when the card on file expires soon, has expired or was withdrawn: a cause for each."""
     card = PaymentMethod.objects.current()
     if card is None:
+        yield from _withdrawn_card()
         return
     expiry = expiry_of(card, today=local_date(now, current_provider().billing_zone()))
     if expiry is Expiry.FAR:
@@ -153,3 +154,16 @@ def expiring_card(*, now: datetime) -> Iterator[Condition]:
         "Put another card on file before the next invoice.",
         link=reverse("card_replace"),
     )
+
+
+def _withdrawn_card() -> Iterator[Condition]:
+    card = PaymentMethod.objects.withdrawn()
+    if card is not None:
+        yield Condition(
+            cause=f"card-withdrawn:{card.pk}",
+            kind=Kind.PAYMENT,
+            severity=Severity.CRITICAL,
+            title=f"The card {card} can no longer be charged",
+            text="It was taken off your account at our payment provider. Put another card on file.",
+            link=reverse("card_replace"),
+        )

@@ -1,11 +1,11 @@
-"""Operations alerts about charges that no retry and no card can settle."""
+"""Operations alerts about charges that no retry and no card can settle, and reported ones."""
 
 from datetime import datetime
 
 from django.urls import reverse
 
 from billing.charge_limits import largest_charge, smallest_charge
-from billing.models import ChargeAttempt, Invoice
+from billing.models import ChargeAttempt, Invoice, Payment
 from billing.money import format_money
 from core.operations.alerts import raise_alert, settle_alert
 from core.operations.kinds import alert_kind
@@ -17,6 +17,9 @@ ABOVE_LARGEST = alert_kind(
     "billing.above_largest_charge",
     title="An invoice is above the largest card charge",
     settled_by_hand=True,
+)
+FRAUD_WARNING = alert_kind(
+    "billing.fraud_warning", title="A payment is reported as fraud", settled_by_hand=True
 )
 
 
@@ -72,6 +75,27 @@ def settle_charge_alerts(invoice: Invoice, *, now: datetime) -> None:
     """Settle the alerts of an invoice on which nothing is due any more."""
     for kind in (CHARGE_REFUSED, ABOVE_LARGEST):
         settle_alert(kind=kind, key=invoice.number, now=now)
+
+
+def report_fraud_warning(payment: Payment, *, fraud_type: str, now: datetime) -> None:
+    """Raise the alert of a payment that a card network reports, in the running transaction."""
+    amount = format_money(payment.amount_minor, payment.currency)
+    raise_alert(
+        kind=FRAUD_WARNING,
+        key=str(payment.stripe_payment_intent_id),
+        summary=f"The card network reports the payment of {amount} for {payment.invoice.number} as "
+        f"fraud ({fraud_type or 'no type given'}).",
+        next_step="Ask the provider whether it knows the payment. If it does not, refund it on its "
+        "page: a bank that takes it back charges a fee as well. If it does, settle this with a "
+        "note.",
+        link=reverse("admin:billing_payment_change", args=[payment.pk]),
+        now=now,
+    )
+
+
+def settle_fraud_warning(payment: Payment, *, now: datetime) -> None:
+    """Settle the alert of a payment of which nothing is left to refund."""
+    settle_alert(kind=FRAUD_WARNING, key=str(payment.stripe_payment_intent_id), now=now)
 
 
 def _invoice_page(invoice: Invoice) -> str:

@@ -75,7 +75,8 @@ def warn_of_expiry(*, provider: Provider, now: datetime) -> bool:
     has_expired = expiry is Expiry.OVER
     mail_contacts(
         "card_expiring",
-        key=f"card-expiring:{card.pk}",
+        # A renewed card has another day.
+        key=f"card-expiring:{card.pk}:{last_day(card)}",
         subject=f"Your {card} {'has expired' if has_expired else 'expires soon'}",
         provider=provider,
         context={

@@ -3,6 +3,7 @@
 from accounts.models.api_keys import ApiKey
 from accounts.models.erased_users import ErasedUser
 from accounts.models.figures import ProviderFigures
+from accounts.models.former_customers import FormerStripeCustomer
 from accounts.models.invitations import Invitation
 from accounts.models.issued_documents import HighestId, IssuedDocument
 from accounts.models.packages import Offer, OfferPrice, Package, PackagePrice
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKey",
     "Domain",
     "ErasedUser",
+    "FormerStripeCustomer",
     "HighestId",
     "Invitation",
     "IssuedDocument",

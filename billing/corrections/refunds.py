@@ -12,6 +12,7 @@ from django.db.models import Q, Sum
 
 from accounts.providers import current_provider
 from billing import topics
+from billing.charge_alerts import settle_fraud_warning
 from billing.corrections.credit_amounts import credit_of_total
 from billing.corrections.credit_notes import NoteLine, credited_split, issue_note, split_of
 from billing.corrections.failed_refunds import REFUND_FAILED, failures_to_repeat
@@ -320,6 +321,8 @@ def _update(
     refund.save()
     failure = reason_of_failed_refund(code) if state == State.FAILED else ""
     _log(refund, f"refund.{state}", actor=actor, failure=failure, now=now)
+    if state == State.SUCCEEDED and not refundable_minor(refund.payment):
+        settle_fraud_warning(refund.payment, now=now)
     if state == State.FAILED:
         again = list(failures_to_repeat(invoice_id=refund.payment.invoice_id))
         raise_all(kind=REFUND_FAILED, causes=again, now=now)

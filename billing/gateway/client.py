@@ -98,6 +98,11 @@ def create_customer(*, provider_id: str, instead_of: str = "") -> str:
     return str(customer["id"])
 
 
+def is_customer_deleted(*, customer_id: str) -> bool:
+    """Whether the customer was deleted. Raises `Refused` (resource_missing) for an unknown one."""
+    return bool(call(client().v1.customers.retrieve, customer_id).get("deleted"))
+
+
 def set_default_card(*, customer_id: str, payment_method_id: str) -> None:
     """Make the card the customer's default at Stripe."""
     call(

@@ -25,12 +25,19 @@ class PaymentMethodQuerySet(models.QuerySet["PaymentMethod"]):
         """The card on file, which automatic charges use; None without one."""
         return self.filter(replaced_at=None).first()
 
+    def withdrawn(self) -> "PaymentMethod | None":
+        """The last card, if it was taken off at Stripe and none has followed; None otherwise."""
+        if self.current() is not None:
+            return None
+        return self.order_by("became_default_at", "pk").last()
+
 
 class PaymentMethod(models.Model):
     """A card stored at Stripe; the portal has its brand and last four digits. Never deleted.
 
     The card on file is the row with `replaced_at` None. A replaced card is detached at Stripe
-    (`detached_at`) once no charge of it can be running.
+    (`detached_at`) once no charge of it can be running. One that was taken off at Stripe, without
+    a card that replaced it, is withdrawn: it has both instants at once.
     """
 
     stripe_payment_method_id = models.CharField(max_length=255, unique=True)

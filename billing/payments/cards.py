@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Provider
 from billing import topics
@@ -23,6 +24,7 @@ from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.payments.agreement_mail import queue_agreement_mail
 from billing.payments.card_invoices import invoices_to_charge
 from billing.payments.new_card_charges import start_new_card_charges
+from billing.payments.withdrawn_cards import CUSTOMER_DELETED, forget_customer
 from core.actors import SYSTEM_ACTOR, Actor
 from core.operations.alerts import raise_alert, settle_alert
 from core.operations.kinds import alert_kind
@@ -41,17 +43,21 @@ class CardNotAccepted(Exception):
 
 
 def customer_of(provider: Provider) -> str:
-    """Return the provider's customer id at Stripe; create the customer on the first call.
+    """Return the provider's customer id at Stripe; create it on the first call, or once deleted.
 
     Two concurrent calls send the same idempotency key and get the same customer. Raises
     `gateway.GatewayError`.
     """
     if not provider.stripe_customer_id:
-        created = gateway.create_customer(provider_id=str(provider.provider_id))
+        former = provider.former_customers.order_by("pk").last()
+        deleted = former.stripe_customer_id if former else ""
+        created = gateway.create_customer(provider_id=str(provider.provider_id), instead_of=deleted)
         Provider.objects.filter(pk=provider.pk, stripe_customer_id=None).update(
             stripe_customer_id=created
         )
         provider.refresh_from_db(fields=["stripe_customer_id"])
+        if deleted:
+            settle_alert(kind=CUSTOMER_DELETED, key=deleted, now=timezone.now())
     return str(provider.stripe_customer_id)
 
 
@@ -67,7 +73,8 @@ def begin_card_setup(*, provider: Provider, actor: Actor, invoice_ids: Sequence[
     except gateway.Refused as refusal:
         if refusal.code != gateway.MISSING:
             raise
-    customer_id = _replace_customer(provider, deleted=customer_id)
+    forget_customer(provider=provider, customer_id=customer_id, now=timezone.now())
+    customer_id = customer_of(provider)
     return _create_setup_intent(provider, customer_id, actor=actor, invoice_ids=invoice_ids)
 
 
@@ -81,16 +88,6 @@ def _create_setup_intent(
         actor_name=actor.name,
         invoice_ids=invoice_ids,
     )
-
-
-def _replace_customer(provider: Provider, *, deleted: str) -> str:
-    """Create the customer again; concurrent calls get the same one."""
-    created = gateway.create_customer(provider_id=str(provider.provider_id), instead_of=deleted)
-    Provider.objects.filter(pk=provider.pk, stripe_customer_id=deleted).update(
-        stripe_customer_id=created
-    )
-    provider.refresh_from_db(fields=["stripe_customer_id"])
-    return str(provider.stripe_customer_id)
 
 
 def begin_paying_card_setup(

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from billing import topics
+from billing.charge_alerts import settle_fraud_warning
 from billing.dunning.status import update_dunning
 from billing.gateway.disputes import DisputeFacts
 from billing.models import Chargeback, Invoice, Payment
@@ -78,6 +79,8 @@ def _open(payment: Payment, facts: DisputeFacts, *, now: datetime) -> Chargeback
         opened_at=facts.opened_at,
     )
     _announce(chargeback, now=now)
+    # A contested payment can't be refunded: the bank decides.
+    settle_fraud_warning(payment, now=now)
     _report_rest(chargeback, facts, now=now)
     check_soon()
     return chargeback

@@ -121,7 +121,7 @@ def _result(
     if last and last.stripe_payment_method_id == card.stripe_payment_method_id:
         return _result_of_attempt(invoice, last)
     if card.replaced_at:
-        return ChargeResult(invoice, Outcome.NOT_TRIED, "A newer card has taken over.")
+        return ChargeResult(invoice, Outcome.NOT_TRIED, "This card is no longer on file.")
     if last and last.finished_at is None:
         return ChargeResult(
             invoice, Outcome.WAITING, "An earlier charge of this invoice is still running."

@@ -10,6 +10,7 @@ from billing.corrections.failed_refunds import REFUND_FAILED, failures_to_repeat
 from billing.models import PaymentDifference
 from billing.money import format_money
 from billing.payments.uncharged import Uncharged, uncharged
+from billing.payments.withdrawn_cards import CARD_WITHDRAWN, charges_without_card
 from billing.promises.wording import DELIVER_AGAIN
 from core.operations.alerts import Cause
 from core.operations.promises import promise
@@ -64,6 +65,12 @@ def _why(each: Uncharged) -> str:
     if each.was_tried:
         return "Nothing charges what became due after the last attempt."
     return "No attempt was made and none will be."
+
+
+@promise(CARD_WITHDRAWN, broken="A charge is due and the card was taken off at Stripe")
+def due_charges_have_a_card(*, now: datetime) -> Iterator[Cause]:
+    """Nothing that a card pays is due while the last card is withdrawn."""
+    return charges_without_card(now=now)
 
 
 @promise("billing.refund", broken="A refund is not on its way")

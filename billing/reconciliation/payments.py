@@ -11,9 +11,17 @@ from billing.gateway import client as gateway
 from billing.gateway import disputes as stripe_disputes
 from billing.gateway import refunds as stripe_refunds
 from billing.gateway.objects import PaymentFacts, PaymentOutcome
-from billing.models import ChargeAttempt, Chargeback, Payment, PaymentDifference, Refund
+from billing.models import (
+    ChargeAttempt,
+    Chargeback,
+    Payment,
+    PaymentDifference,
+    PaymentMethod,
+    Refund,
+)
 from billing.payments import charging
 from billing.payments.chargebacks import disputed_minor
+from billing.payments.withdrawn_cards import follow_card
 from billing.webhooks.handlers import book_dispute, book_refunds
 from core.schema import provider_schema
 
@@ -32,12 +40,16 @@ def reconcile(*, provider: Provider, now: datetime) -> list[PaymentDifference]:
     """
     with provider_schema(provider):
         _continue_unfinished_attempts(now=now)
-        if not provider.stripe_customer_id:
-            return []
+        _follow_card_on_file(provider, now=now)
         _update_open_chargebacks(now=now)
         since = now - LOOK_BACK
         # Read Stripe first: a payment that is booked meanwhile is then not missing here.
-        held = list(gateway.payments_since(customer_id=provider.stripe_customer_id, since=since))
+        customer_id = provider.stripe_customer_id
+        held = (
+            list(gateway.payments_since(customer_id=customer_id, since=since))
+            if customer_id
+            else []
+        )
         differences = [difference for facts in held for difference in _compared(facts, now=now)]
         compared = {facts.payment_intent_id for facts in held}
         cards = Payment.objects.filter(method=Payment.Method.CARD, received_at__gte=since)
@@ -47,6 +59,17 @@ def reconcile(*, provider: Provider, now: datetime) -> list[PaymentDifference]:
             differences += _compared_by_id(payment, now=now)
         _store(differences, compared=compared, provider=provider, now=now)
         return differences
+
+
+def _follow_card_on_file(provider: Provider, *, now: datetime) -> None:
+    """Record the card as it is at Stripe: an event of it may have been lost."""
+    card = PaymentMethod.objects.current()
+    if card is None:
+        return
+    try:
+        follow_card(provider=provider, payment_method_id=card.stripe_payment_method_id, now=now)
+    except gateway.Refused as error:
+        logger.warning("%s could not be read from Stripe: %s", card, error)
 
 
 def _continue_unfinished_attempts(*, now: datetime) -> None:

@@ -113,7 +113,7 @@ def card_return(request: PortalRequest) -> HttpResponse:
         )
         return redirect("billing_information")
     if card.replaced_at:
-        messages.info(request, "This card was replaced by a newer one since.")
+        messages.info(request, "This card is no longer on file.")
     else:
         messages.success(request, f"{card} is on file and pays every bill from now on.")
     if card.invoices_to_charge:

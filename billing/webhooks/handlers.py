@@ -4,15 +4,21 @@ import logging
 from datetime import datetime
 
 from accounts.models import Provider
+from billing.corrections.fraud_warnings import take_warning
 from billing.corrections.refunds import book_refund
 from billing.gateway import client as gateway
 from billing.gateway import disputes as stripe_disputes
+from billing.gateway import fraud_warnings as stripe_warnings
 from billing.gateway import refunds as stripe_refunds
 from billing.models import Payment, PaymentMethod, WebhookEvent
 from billing.payments import cards, charging
 from billing.payments.chargebacks import book_chargeback
+from billing.payments.withdrawn_cards import follow_card, follow_customer
 from billing.webhooks.inbox import (
+    CARD_EVENTS,
+    CUSTOMER_EVENTS,
     DISPUTE_EVENTS,
+    FRAUD_EVENTS,
     PAYMENT_EVENTS,
     REFUND_EVENTS,
     REFUNDED_EVENTS,
@@ -59,6 +65,12 @@ def apply_event(*, event_id: str, provider: Provider, now: datetime) -> None:
         book_refunds(list(refunds), now=now)
     elif event.type in DISPUTE_EVENTS:
         book_dispute(stripe_disputes.dispute(stripe_dispute_id=event.object_id), now=now)
+    elif event.type in FRAUD_EVENTS:
+        warn(stripe_warnings.fraud_warning(stripe_warning_id=event.object_id), now=now)
+    elif event.type in CARD_EVENTS:
+        follow_card(provider=provider, payment_method_id=event.object_id, now=now)
+    elif event.type in CUSTOMER_EVENTS:
+        follow_customer(provider=provider, customer_id=event.object_id, now=now)
     else:
         _adopt_card(event, provider=provider, now=now)
     WebhookEvent.objects.filter(pk=event.pk, applied_at=None).update(applied_at=now)
@@ -96,10 +108,16 @@ def book_dispute(facts: stripe_disputes.DisputeFacts, *, now: datetime) -> None:
         book_chargeback(facts=facts, now=now)
 
 
+def warn(facts: stripe_warnings.FraudWarningFacts, *, now: datetime) -> None:
+    """Take an early fraud warning about our payment, and book first the payment itself."""
+    if _book_payment(facts.payment_intent_id, now=now):
+        take_warning(facts=facts, now=now)
+
+
 def _adopt_card(event: WebhookEvent, *, provider: Provider, now: datetime) -> None:
-    card = PaymentMethod.objects.current()
+    card = PaymentMethod.objects.order_by("became_default_at", "pk").last()
     if card is not None and event.created_at < card.became_default_at:
-        # A late event of an older card must not replace the current one.
+        # A late event of an older card must not replace a newer one, nor a newer withdrawn one.
         logger.warning("Card of %s not adopted: a newer one is on file", event.object_id)
         return
     try:

@@ -42,7 +42,18 @@ PAYMENT_EVENTS = frozenset(
     }
 )
 SETUP_EVENTS = frozenset({"setup_intent.succeeded"})
-REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed"})
+# The object is a card; Stripe updates one itself when its bank renews it.
+CARD_EVENTS = frozenset(
+    {
+        "payment_method.updated",
+        "payment_method.automatically_updated",
+        "payment_method.detached",
+    }
+)
+CUSTOMER_EVENTS = frozenset({"customer.deleted"})
+REFUND_EVENTS = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
 # The object is a charge: all refunds of its payment are read.
 REFUNDED_EVENTS = frozenset({"charge.refunded"})
 DISPUTE_EVENTS = frozenset(
@@ -54,7 +65,10 @@ DISPUTE_EVENTS = frozenset(
         "charge.dispute.funds_reinstated",
     }
 )
-REVERSAL_EVENTS = REFUND_EVENTS | REFUNDED_EVENTS | DISPUTE_EVENTS
+FRAUD_EVENTS = frozenset({"radar.early_fraud_warning.created"})
+# About a payment: most name no customer, and a worker asks Stripe for it.
+REVERSAL_EVENTS = REFUND_EVENTS | REFUNDED_EVENTS | DISPUTE_EVENTS | FRAUD_EVENTS
+APPLIED_EVENTS = PAYMENT_EVENTS | SETUP_EVENTS | CARD_EVENTS | CUSTOMER_EVENTS | REVERSAL_EVENTS
 
 # Exceptions that a malformed body, or a signature that is not ASCII, can cause.
 _UNREADABLE = (
@@ -78,12 +92,16 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """A verified event; `subject` is the object that changed, as it was at `created_at`."""
+    """A verified event; `subject` is the object that changed, as it was at `created_at`.
+
+    `customer_id` is the customer at Stripe that it names, or empty.
+    """
 
     id: str
     type: str
     created_at: datetime
     subject: Mapping[str, Any]
+    customer_id: str = ""
 
 
 def verified_event(*, body: bytes, signature: str, now: datetime) -> Event:
@@ -123,9 +141,18 @@ def _event(body: Any) -> Event:
         type=_text(body["type"], 100),
         created_at=datetime.fromtimestamp(int(body["created"]), tz=UTC),
         subject=subject,
+        customer_id=_customer_of(body["type"], body["data"]),
     )
     _text(subject["id"], LONGEST_ID)
     return event
+
+
+def _customer_of(kind: str, data: Mapping[str, Any]) -> str:
+    """The customer that an event names; a detached card names it among its previous values."""
+    subject, previous = data["object"], data.get("previous_attributes") or {}
+    if kind in CUSTOMER_EVENTS:
+        return _reference(subject["id"])
+    return _reference(subject.get("customer")) or _reference(previous.get("customer"))
 
 
 def _text(value: Any, longest: int) -> str:
@@ -141,10 +168,10 @@ def receive(*, event: Event, now: datetime) -> bool:
     it names, is kept for operations: with an error, Stripe would send it for days and then end all
     deliveries. Raises `EventRefused` if a payment cannot be read.
     """
-    if event.type not in PAYMENT_EVENTS | SETUP_EVENTS | REVERSAL_EVENTS:
+    if event.type not in APPLIED_EVENTS:
         return False
     try:
-        if event.type in REVERSAL_EVENTS and not _reference(event.subject.get("customer")):
+        if event.type in REVERSAL_EVENTS and not event.customer_id:
             return _queue_owner_search(event, now=now)
         is_new = _store_for_owner(event, now=now)
     except NotOurs as reason:
@@ -169,7 +196,7 @@ def _store_for_owner(event: Event, *, now: datetime) -> bool:
 
 
 def _queue_owner_search(event: Event, *, now: datetime) -> bool:
-    """Let a worker read the payment: disputes and most refunds name no customer.
+    """Let a worker read the payment: disputes, warnings and most refunds name no customer.
 
     An event that was kept because no owner was found is searched for again when it is resent.
     """
@@ -207,17 +234,19 @@ def _reference(value: Any) -> str:
 
 
 def provider_of_customer(customer_id: str) -> Provider | None:
-    """Return the active provider with this customer id at Stripe."""
+    """Return the active provider that has or had this customer at Stripe."""
     if not customer_id:
         return None
-    provider: Provider | None = Provider.objects.filter(
-        stripe_customer_id=customer_id, state=Provider.State.ACTIVE
-    ).first()
+    active = Provider.objects.filter(state=Provider.State.ACTIVE)
+    provider: Provider | None = (
+        active.filter(stripe_customer_id=customer_id).first()
+        or active.filter(former_customers__stripe_customer_id=customer_id).first()
+    )
     return provider
 
 
 def _provider_of(event: Event) -> Provider:
-    provider = provider_of_customer(_reference(event.subject.get("customer")))
+    provider = provider_of_customer(event.customer_id)
     if provider is None:
         raise NotOurs("The customer is not one of ours.")
     metadata = event.subject.get("metadata") or {}

@@ -7,7 +7,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.guard import CONTROL, Guard
-from sandbox.stripe import charging, counters, disputes, faults, refunds, setup_intents
+from sandbox.stripe import (
+    charging,
+    counters,
+    disputes,
+    faults,
+    fraud_warnings,
+    payment_methods,
+    refunds,
+    setup_intents,
+)
 from sandbox.stripe.api import Answer, Api
 from sandbox.stripe.cards import DECLINES
 from sandbox.stripe.cards import Answer as BankAnswer
@@ -144,6 +153,16 @@ def set_card_answer(control: Control, order: Json) -> Json:
     return {"payment_method": method["id"], "answer": method["_set_answer"]}
 
 
+def renew_card(control: Control, order: Json) -> Json:
+    """The card's network changes the card's `last4`, `brand` or expiry."""
+    reference = order.pop("payment_method")
+    session = control.session_for(reference)
+    with session.store.transaction():
+        renewed = payment_methods.renew(session, reference, order)
+    control.deliveries.wake()
+    return visible(renewed)
+
+
 def hold_payments(control: Control, order: Json) -> Json:
     """The next approved payments stay in `processing` until settled."""
     with control.api.store.transaction():
@@ -223,6 +242,17 @@ def dispute(control: Control, order: Json) -> Json:
     return visible(made)
 
 
+def warn_of_fraud(control: Control, order: Json) -> Json:
+    """The card network reports a payment as fraud."""
+    session = control.session_for(order["payment_intent"])
+    with session.store.transaction():
+        intent = session.fetch("payment_intent", order["payment_intent"])
+        charge = session.fetch("charge", str(intent["latest_charge"]))
+        warning = fraud_warnings.warn(session, charge)
+    control.deliveries.wake()
+    return visible(warning)
+
+
 def close_dispute(control: Control, order: Json) -> Json:
     """The bank decides."""
     session = control.session_for(order["dispute"])
@@ -266,11 +296,13 @@ LEVERS: dict[tuple[str, str], Callable[[Control, Json], Json]] = {
     ("GET", "charges"): count_charges,
     ("GET", "counters"): count_all,
     ("POST", "cards"): set_card_answer,
+    ("POST", "cards/renew"): renew_card,
     ("POST", "payments/hold"): hold_payments,
     ("POST", "payments/settle"): settle_payment,
     ("POST", "authentications"): authenticate,
     ("POST", "refunds"): refund,
     ("POST", "refunds/fail"): fail_refund,
+    ("POST", "fraud_warnings"): warn_of_fraud,
     ("POST", "disputes"): dispute,
     ("POST", "disputes/close"): close_dispute,
 }

@@ -218,6 +218,11 @@ def update(session: Session, params: Json, reference: str) -> Json:
         raise StripeError(
             "You must save this PaymentMethod to a customer before you can update it."
         )
+    before = {
+        name: dict(method[name])
+        for name in ("metadata", "card", "billing_details")
+        if params.get(name)
+    }
     if "metadata" in params:
         method["metadata"] = merged(method["metadata"], params["metadata"])
     if params.get("card"):
@@ -233,7 +238,20 @@ def update(session: Session, params: Json, reference: str) -> Json:
     if params.get("billing_details"):
         method["billing_details"].update(_billing_details(params["billing_details"]))
     session.save(method)
-    session.emit("payment_method.updated", method)
+    session.emit("payment_method.updated", method, previous=before)
+    return method
+
+
+def renew(session: Session, reference: str, changes: Json) -> Json:
+    """The card's network gives a card a new number or expiry, without its holder."""
+    method = session.fetch("payment_method", reference)
+    unknown = changes.keys() - {"brand", "last4", "exp_month", "exp_year"}
+    if unknown:
+        raise StripeError(f"A network does not change {', '.join(sorted(unknown))}.")
+    before = {name: method["card"][name] for name in changes}
+    method["card"].update(changes)
+    session.save(method)
+    session.emit("payment_method.automatically_updated", method, previous={"card": before})
     return method
 
 

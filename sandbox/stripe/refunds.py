@@ -97,9 +97,15 @@ def fail(session: Session, reference: str) -> Json:
     refund.update(status="failed", failure_reason="expired_or_canceled_card")
     session.save(charge)
     session.save(refund)
-    session.emit("refund.updated", refund, previous={"status": "succeeded"})
+    _emit_updated(session, refund, previous={"status": "succeeded"})
     session.emit("refund.failed", refund)
     return refund
+
+
+def _emit_updated(session: Session, refund: Json, *, previous: Json | None = None) -> None:
+    """Stripe reports an update of a card's refund under its older name too."""
+    session.emit("refund.updated", refund, previous=previous)
+    session.emit("charge.refund.updated", refund, previous=previous)
 
 
 def update(session: Session, params: Json, reference: str) -> Json:
@@ -107,7 +113,7 @@ def update(session: Session, params: Json, reference: str) -> Json:
     refund = session.fetch("refund", reference)
     refund["metadata"] = merged(refund["metadata"], params.get("metadata", {}))
     session.save(refund)
-    session.emit("refund.updated", refund)
+    _emit_updated(session, refund)
     return refund
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from stripe import params as sdk
+from stripe.params import radar
 
 from sandbox.stripe import (
     customers,
     disputes,
     events,
+    fraud_warnings,
     intents,
     parameters,
     payment_intents,
@@ -208,6 +210,19 @@ ROUTES = (
     Route("GET", "/v1/disputes", disputes.listed, sdk.DisputeListParams, disputes.LIST),
     Route("GET", "/v1/disputes/*", disputes.retrieve, sdk.DisputeRetrieveParams),
     Route("POST", "/v1/disputes/*/close", disputes.concede, sdk.DisputeCloseParams),
+    Route(
+        "GET",
+        "/v1/radar/early_fraud_warnings",
+        fraud_warnings.listed,
+        radar.EarlyFraudWarningListParams,
+        fraud_warnings.LIST,
+    ),
+    Route(
+        "GET",
+        "/v1/radar/early_fraud_warnings/*",
+        fraud_warnings.retrieve,
+        radar.EarlyFraudWarningRetrieveParams,
+    ),
     Route("GET", "/v1/events", events.listed, sdk.EventListParams, events.LIST),
     Route("GET", "/v1/events/*", events.retrieve, sdk.EventRetrieveParams),
 )

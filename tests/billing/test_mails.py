@@ -22,6 +22,7 @@ from billing.corrections.credits import credit_amount
 from billing.corrections.line_disputes import decline_dispute, open_dispute
 from billing.corrections.mails import queue_refund_failed_mail
 from billing.documents.store import render_documents
+from billing.gateway import client as gateway
 from billing.leaving.departures import cancel_departure, finish_departure, set_leave_date
 from billing.models import (
     AgreementAcceptance,
@@ -41,6 +42,7 @@ from billing.payments.mails import (
     queue_invoice_mail,
     queue_receipt_mail,
 )
+from billing.payments.withdrawn_cards import follow_card
 from billing.reminders import remind
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
@@ -174,6 +176,15 @@ def an_agreement_and_a_beginning(scenario: BillingScenario) -> None:
     remind(provider=scenario.provider, now=NOVEMBER + 24 * HOUR)
 
 
+def withdrawn_cards(scenario: BillingScenario) -> None:
+    """Queue the mail of a card taken off at Stripe while a charge is due."""
+    issued(scenario, 9)
+    card = scenario.card().stripe_payment_method_id
+    gateway.detach_card(payment_method_id=card)
+    follow_card(provider=scenario.provider, payment_method_id=card, now=NOVEMBER)
+    scenario.card()
+
+
 def departures_of(scenario: BillingScenario) -> None:
     """Queue the mails of a leave date, of its cancellation, and of the final invoices."""
     day, provider = date(2026, 11, 18), scenario.provider
@@ -200,6 +211,7 @@ def test_every_mail_has_text_and_html_without_unfilled_values(
     invoices_and_charges(scenario)
     a_balance_and_its_end(scenario)
     corrections(scenario)
+    withdrawn_cards(scenario)
     reminders(scenario)
     an_agreement_and_a_beginning(scenario)
     departures_of(scenario)

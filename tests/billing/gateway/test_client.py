@@ -65,6 +65,7 @@ WITHOUT_PARAMETERS = {
     "call",
     "client",
     "card",
+    "is_customer_deleted",
     "pages",
     "payment",
     "payment_secret",
