@@ -43,9 +43,8 @@ def follow_card(*, provider: Provider, payment_method_id: str, now: datetime) ->
     if not ours.exists():
         return
     facts = gateway.card(payment_method_id=payment_method_id)
-    if facts.customer_id:
-        _update(facts, now=now)
-    else:
+    _update(facts, now=now)
+    if not facts.customer_id:
         _record_detached(provider, payment_method_id=payment_method_id, now=now)
 
 

@@ -13,7 +13,7 @@ def test_any_order_of_events_ends_with_the_same_records(committed):
     result = hooks.prove(run)
 
     assert run.violations == []
-    assert result["runs"] == 2 * 6 * len(hooks.PATTERNS)
+    assert result["runs"] == 5 * 6 * len(hooks.PATTERNS)
     assert result["repeated"]
 
 
