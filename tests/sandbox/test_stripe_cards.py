@@ -223,3 +223,15 @@ def test_a_payment_can_hang_in_processing(
         client.cancel(intent.id)
     stripe_account.control("POST", "payments/settle", payment_intent=intent.id, answer=answer)
     assert client.retrieve(intent.id).status == (status or "requires_payment_method")
+
+
+def test_a_network_renews_a_card(stripe_account: StripeStandIn) -> None:
+    _, card = stripe_account.customer_with()
+    stripe_account.control("POST", "cards/renew", payment_method=card, last4="1881", exp_year=2041)
+    client = stripe_account.client().v1
+    renewed = client.payment_methods.retrieve(card).card
+    assert renewed is not None
+    assert (renewed.last4, renewed.exp_year) == ("1881", 2041)
+    (event,) = client.events.list({"type": "payment_method.automatically_updated"}).data
+    previous = event.to_dict()["data"]["previous_attributes"]["card"]
+    assert previous["last4"] == "4242"

@@ -48,6 +48,9 @@ def objects(stand_in: StripeStandIn) -> Iterator[dict[str, Any]]:
     yield refund.to_dict()
     stand_in.control("POST", "refunds/fail", refund=refund.id)
     yield client.refunds.retrieve(refund.id).to_dict()
+    stand_in.control("POST", "fraud_warnings", payment_intent=paid.id)
+    yield from (each.to_dict() for each in client.radar.early_fraud_warnings.list().data)
+    stand_in.control("POST", "cards/renew", payment_method=card, last4="1881")
     dispute = stand_in.control("POST", "disputes", payment_intent=paid.id)["id"]
     stand_in.control("POST", "disputes/close", dispute=dispute, outcome="lost")
     yield from (charge.to_dict() for charge in client.charges.list().data)

@@ -86,3 +86,15 @@ def test_a_dispute_is_opened_and_closed(
     assert (found.id, found.status) == (opened["id"], outcome)
     closed = client.events.list({"type": "charge.dispute.closed"}).data
     assert [event.data.object["id"] for event in closed] == [found.id]
+
+
+@pytest.mark.parametrize("kind", ["refunds", "disputes"])
+def test_a_fraud_warning_is_actionable_until_the_charge_is_refunded_or_disputed(
+    stripe_account: StripeStandIn, paid: stripe.PaymentIntent, kind: str
+) -> None:
+    warnings = stripe_account.client().v1.radar.early_fraud_warnings
+    made = stripe_account.control("POST", "fraud_warnings", payment_intent=paid.id)
+    (found,) = warnings.list({"payment_intent": paid.id}).data
+    assert (found.id, found.charge, found.actionable) == (made["id"], paid.latest_charge, True)
+    stripe_account.control("POST", kind, payment_intent=paid.id)
+    assert warnings.retrieve(found.id).actionable is False
