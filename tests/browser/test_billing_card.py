@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.conf import settings
-from django.test import Client, override_settings
+from django.test import Client
 from playwright.sync_api import Page, expect
 
 from accounts.models import Provider
@@ -22,29 +22,8 @@ NEEDS_CONFIRMATION = "4000002500003155"
 
 
 @pytest.fixture
-def stripe_settings(stripe_account: StripeStandIn):
-    """The portal's settings for this stand-in, with the sources of its security policy."""
-    origin = stripe_account.url
-    policy = settings.CONTENT_SECURITY_POLICY
-    directives = {
-        name: [*[source for source in sources if "stripe.com" not in source], origin]
-        if name in ("connect-src", "frame-src", "script-src")
-        else sources
-        for name, sources in policy["DIRECTIVES"].items()
-    }
-    with override_settings(
-        STRIPE_API_KEY=stripe_account.secret_key,
-        STRIPE_PUBLISHABLE_KEY=stripe_account.publishable_key,
-        STRIPE_API_BASE=origin,
-        STRIPE_JS_URL=f"{origin}/v3/",
-        CONTENT_SECURITY_POLICY={**policy, "DIRECTIVES": directives},
-    ):
-        yield
-
-
-@pytest.fixture
 def provider_and_session(
-    own_provider: Callable[..., Provider], portal: str, stripe_settings: None
+    own_provider: Callable[..., Provider], portal: str, stripe_of_portal: StripeStandIn
 ) -> tuple[Provider, dict[str, str]]:
     """A provider with a contract, and its billing administrator's session cookie."""
     provider = own_provider()
