@@ -13,6 +13,7 @@ from django.utils import timezone
 from ninja.security import APIKeyHeader
 from ninja.throttling import BaseThrottle
 from redis import RedisError
+from structlog.contextvars import bind_contextvars
 
 from accounts.api_keys import find_key, record_use
 from accounts.models import ApiKey, Provider
@@ -70,6 +71,7 @@ class ProviderKey(APIKeyHeader):
         take_place(request, schema=api_key.provider.schema_name)
         cast("ApiRequest", request).provider = api_key.provider
         connection.set_tenant(api_key.provider)
+        bind_contextvars(api_key=str(api_key))
         return api_key
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from prometheus_client.metrics_core import Metric
 
 from accounts.models import Provider, ProviderFigures
 from core.operations.metrics import gauge
@@ -36,7 +37,7 @@ def coverage(*, now: datetime) -> Coverage:
     return Coverage(row["providers"], row["as_of"], row["providers"] - row["recent"])
 
 
-def provider_gauges(*, now: datetime) -> list[str]:
+def provider_gauges(*, now: datetime) -> list[Metric]:
     """The gauges of months to close, unpaid invoices and the figures' age; two statements."""
     row = ProviderFigures.objects.filter(provider__in=_active()).aggregate(
         months=Sum("months_to_close", default=0),
@@ -45,17 +46,13 @@ def provider_gauges(*, now: datetime) -> list[str]:
     )
     covered = coverage(now=now)
     return [
-        *gauge(
-            "mtp_months_to_close", "Months that ended and are not closed.", [({}, row["months"])]
-        ),
-        *gauge(
-            "mtp_unpaid_invoices", "Invoices on which something is owed.", [({}, row["unpaid"])]
-        ),
-        *gauge("mtp_suspended_providers", "Suspended providers.", [({}, row["suspended"])]),
-        *gauge(
+        gauge("mtp_months_to_close", "Months that ended and are not closed.", {(): row["months"]}),
+        gauge("mtp_unpaid_invoices", "Invoices on which something is owed.", {(): row["unpaid"]}),
+        gauge("mtp_suspended_providers", "Suspended providers.", {(): row["suspended"]}),
+        gauge(
             "mtp_providers_without_figures",
             "Active providers that the hourly round has not reached for hours.",
-            [({}, covered.without)],
+            {(): covered.without},
         ),
     ]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from core.operations.alerts import Cause, found_everywhere
 from core.operations.kinds import alert_kind
+from core.telemetry.counters import ROUNDS
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ def report_round(
     `PLATFORM` is the schema of work that belongs to no provider. An error while reporting is
     logged: the work is done, and the next round reports again.
     """
+    ROUNDS.labels(round_.kind.removeprefix(PREFIX), "worked").inc(len(worked))
+    ROUNDS.labels(round_.kind.removeprefix(PREFIX), "failed").inc(len(failed))
     causes = {
         schema: [
             Cause(

@@ -3,7 +3,7 @@
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
-from accounts import views
+from accounts import probes, views
 
 sign_in = [
     path("login/", allauth_views.login, name="account_login"),
@@ -31,7 +31,9 @@ sign_in = [
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("health/", views.health, name="health"),
-    path("metrics/", views.metrics, name="metrics"),
+    path("live", probes.live, name="live"),
+    path("ready", probes.ready, name="ready"),
+    path("status", probes.status, name="status"),
+    path("metrics/", probes.metrics, name="metrics"),
     path("profile/", views.profile, name="profile"),
 ]

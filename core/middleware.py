@@ -3,8 +3,11 @@ Host header, form or body.
 """
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bind_contextvars
 
 from core.congestion import Congested, leave, take_place
 from core.schema import HasSchema, connection
@@ -17,6 +20,25 @@ class ProviderRequest(HttpRequest):
     """A request after `ProviderMiddleware`."""
 
     provider: HasSchema | None
+
+
+class ProbeHostMiddleware:
+    """Takes the request of a probe by whatever name or address it has for this server.
+
+    ALLOWED_HOSTS would refuse it. The answers of these paths contain no link, so the name does not
+    matter to them.
+    """
+
+    PATHS = frozenset({"/live", "/ready", "/status", "/metrics/"})
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Give the request the host of SITE_URL."""
+        if request.path in self.PATHS:
+            request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
+        return self.get_response(request)
 
 
 class PublicSchemaMiddleware:
@@ -50,6 +72,7 @@ class ProviderMiddleware:
         """Enter the provider's schema for the rest of the request."""
         provider = None
         if request.user.is_authenticated:
+            bind_contextvars(user=request.user.pk)
             provider = request.user.active_provider(request)
         request.provider = provider
         if provider is not None and provider.is_active:

@@ -17,6 +17,7 @@ for name in postgres_password owner_password app_password metrics_token; do
 done
 make secret_key "$(random)"
 make encryption_keys "$(random)"
+make payment_link_keys "$(random)"
 make database_owner_url "postgres://mtp_owner:$(cat owner_password)@postgres:5432/mtp"
 make database_url "postgres://mtp_app:$(cat app_password)@postgres:5432/mtp"
 make valkey.conf "requirepass $(random)"

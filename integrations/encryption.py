@@ -37,6 +37,17 @@ def rotate_encryption_keys(token: str) -> str:
         ) from None
 
 
+def key_position(token: str) -> int | None:
+    """The position in ENCRYPTION_KEYS of a stored secret's key; None if no key reads it."""
+    for position, phrase in enumerate(settings.ENCRYPTION_KEYS):
+        try:
+            _fernet((phrase,)).decrypt(token.encode())
+        except InvalidToken:
+            continue
+        return position
+    return None
+
+
 def _keys() -> MultiFernet:
     return _fernet(tuple(settings.ENCRYPTION_KEYS))
 

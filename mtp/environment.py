@@ -1,8 +1,11 @@
 """The environment that the settings are read from: `NAME_FILE` names a file with the value of NAME.
 
-Secrets come as such files (docs/decisions/0037); a file goes before a variable of the name.
+Secrets come as such files (docs/decisions/0037); a file goes before a variable of the name. An
+empty value counts as not set, so that a copy of `.env.example` sets nothing.
 """
 
+import os
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -21,7 +24,23 @@ class _Values(FileAwareMapping):  # type: ignore[misc] # django-environ has no t
             raise ImproperlyConfigured(
                 f"{key}_FILE names {path}, which can't be read: {error}"
             ) from error
-        return value.strip() if path else value
+        value = value.strip() if path else value
+        if not value:
+            raise KeyError(key)
+        return value
+
+
+def unreadable_files() -> dict[str, str]:
+    """The variables whose file can't be read, with the reason as a sentence."""
+    found = {}
+    for key, path in os.environ.items():
+        name = key.removesuffix("_FILE")
+        if name != key and path:
+            try:
+                Path(path).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                found[name] = f"{key} names {path}, which can't be read: {error}."
+    return found
 
 
 class Environment(environ.Env):  # type: ignore[misc]

@@ -1,17 +1,20 @@
 """Settings, read once from the environment; `.env.example` explains each variable.
 
-Production refuses to start with a missing or empty secret and says which one.
+Production refuses to start with missing or wrong ones and prints all of them (`mtp.production`).
 """
 
+import logging
+import os
 import sys
 import zoneinfo
 from pathlib import Path
 
+import environ
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
-from mtp import database_limits, operations_theme, schedule, workers
-from mtp.environment import Environment
+from core.telemetry import logs
+from mtp import database_limits, operations_theme, production, schedule, workers
+from mtp.environment import Environment, unreadable_files
 
 # Use the tzdata package, not the system's rules, so that a month begins at the same instant on
 # every machine.
@@ -19,45 +22,56 @@ zoneinfo.reset_tzpath(())
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
-# Written by `make up`, from `.env` too, and deleted when it stops.
-env.read_env(BASE_DIR / ".local/running.env", overwrite=False)
+
+
+class _DotEnv(environ.Env):
+    """`.env` alone."""
+
+    ENVIRON: dict[str, str] = {}  # noqa: RUF012 - its base class has it so
+
+
+_DotEnv.read_env(BASE_DIR / ".env")
+if "production" not in (os.environ.get("MTP_ENVIRONMENT"), _DotEnv.ENVIRON.get("MTP_ENVIRONMENT")):
+    # Written by `make up`, from `.env` too, and deleted when it stops.
+    env.read_env(BASE_DIR / ".local/running.env", overwrite=False)
 env.read_env(BASE_DIR / ".env", overwrite=False)
 
 ENVIRONMENT: str = env.str("MTP_ENVIRONMENT", default="") or "production"
 if ENVIRONMENT not in ("production", "development", "test"):
-    raise ImproperlyConfigured(
-        f"MTP_ENVIRONMENT is {ENVIRONMENT!r}. Use production, development or test."
-    )
+    sys.exit(f"MTP_ENVIRONMENT is {ENVIRONMENT!r}. Use production, development or test.")
 IS_PRODUCTION = ENVIRONMENT == "production"
+if IS_PRODUCTION and (
+    faults := production.faults(
+        lambda name: env.str(name, default=""), unreadable=unreadable_files()
+    )
+):
+    sys.exit(production.refusal(faults))
 # The kind of process, for its time limits; `mtp.wsgi` sets "web".
 PROCESS: str = env.str("MTP_PROCESS", default="worker")
 if PROCESS not in database_limits.LIMITS:
-    raise ImproperlyConfigured(f"MTP_PROCESS is {PROCESS!r}. Use web or worker.")
+    sys.exit(f"MTP_PROCESS is {PROCESS!r}. Use web or worker.")
 # As gunicorn.conf.py; a server of another kind, as that of the tests, has a thread per request.
 WEB_THREADS: int = env.int("WEB_THREADS", default=4) if PROCESS == "web" else 1000
 DEBUG: bool = env.bool("DEBUG", default=False)
-if DEBUG and IS_PRODUCTION:
-    raise ImproperlyConfigured("DEBUG must be off in production: its pages show settings.")
 
 
 def secret(name: str) -> str:
-    """A required value. Raises ImproperlyConfigured with the variable's name if it is empty."""
+    """A value that development needs too; ends the process with the variable's name without it."""
     value: str = env.str(name, default="")
     if not value.strip():
-        raise ImproperlyConfigured(
+        sys.exit(
             f"{name} is missing or empty. Set it in the environment or in .env (see .env.example)."
         )
     return value
 
 
 SECRET_KEY = secret("SECRET_KEY")
+# Keys before it, which still verify sessions and reset links (docs/decisions/0038).
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 SITE_URL: str = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list(
     "ALLOWED_HOSTS", default=[] if IS_PRODUCTION else ["127.0.0.1", "localhost", "testserver"]
 )
-if IS_PRODUCTION:
-    for name in ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "EMAIL_URL"):
-        secret(name)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # --- Apps: none of the portal's is in both lists (docs/decisions/0001) ---------------------------
@@ -85,7 +99,7 @@ SHARED_APPS = [
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
 # Those of mtp have no tables. The demo is first: its admin start page replaces unfold's.
 DEMO = [] if IS_PRODUCTION else ["mtp.demo"]
-INSTALLED_APPS = [*DEMO, "mtp.backups", "mtp.retention", *SHARED_APPS, *TENANT_APPS]
+INSTALLED_APPS = [*DEMO, "mtp.backups", "mtp.doctor", "mtp.retention", *SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "accounts.Provider"
 TENANT_DOMAIN_MODEL = "accounts.Domain"
 PUBLIC_SCHEMA_NAME = "public"
@@ -94,6 +108,8 @@ PUBLIC_SCHEMA_NAME = "public"
 TENANT_LIMIT_SET_CALLS = True
 
 MIDDLEWARE = [
+    "core.telemetry.middleware.TelemetryMiddleware",
+    "core.middleware.ProbeHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -152,7 +168,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 _database = env.db("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mtp")
 IS_TEST = ENVIRONMENT == "test"
 if not IS_TEST and database_limits.CLOCK in str(_database.get("OPTIONS")):
-    raise ImproperlyConfigured(
+    sys.exit(
         f"DATABASE_URL sets {database_limits.CLOCK}, which only tests may: usage in the future "
         "would be counted."
     )
@@ -192,8 +208,8 @@ SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_SECURE = IS_PRODUCTION
 CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
-# The container's health check and Prometheus do not pass through the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^health/$", r"^metrics/$"]
+# Probes and Prometheus do not pass through the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^(live|ready|status)$", r"^metrics/$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
 SECURE_HSTS_SECONDS = 31_536_000 if IS_PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
@@ -263,6 +279,13 @@ OPERATIONS_EMAIL: str = env.str("OPERATIONS_EMAIL", default="") or SUPPORT_EMAIL
 
 # What Prometheus sends to read /metrics/; without it nothing is served there.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+# Where a worker shows its counters to Prometheus; 0: nowhere.
+WORKER_METRICS_PORT: int = env.int("WORKER_METRICS_PORT", default=0)
+# Networks whose probes may read /status without signing in.
+PROBE_ADDRESSES: list[str] = env.list("PROBE_ADDRESSES", default=[])
+# Error reports and traces; without them nothing of either is imported.
+SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
+OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 
 # A file that each worker touches every half minute, for the health check of its container.
 HEARTBEAT_PATH: str = env.str("HEARTBEAT_PATH", default="")
@@ -296,8 +319,12 @@ STRIPE_FRAME_SOURCES: list[str] = env.list(
     "STRIPE_FRAME_SOURCES",
     default=["https://js.stripe.com", "https://hooks.stripe.com", "https://api.stripe.com"],
 )
+# Whether the keys are those of Stripe's test mode, on purpose: a trial of production.
+STRIPE_TEST_MODE: bool = env.bool("STRIPE_TEST_MODE", default=False)
 # The first encrypts, all decrypt, so that a new key can be added before the old one is removed.
 ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[]) or [SECRET_KEY]
+# The first signs payment links, all verify them.
+PAYMENT_LINK_KEYS: list[str] = env.list("PAYMENT_LINK_KEYS", default=[]) or [SECRET_KEY]
 AUTOTASK_BASE_URL: str = env.str(
     "AUTOTASK_BASE_URL", default="https://webservices.autotask.net/atservicesrest"
 )
@@ -323,13 +350,6 @@ CONTENT_SECURITY_POLICY = {
 # Imported here, because it reads variables that the files above set.
 from mtp.product_settings import *  # noqa: E402, F403
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler", "stream": sys.stderr}},
-    "loggers": {
-        name: {"level": "WARNING"}
-        for name in ("weasyprint", "fontTools", "stripe", "httpx", "httpcore")
-    },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-}
+# Each line of production is JSON, those of Python's warnings too.
+logging.captureWarnings(IS_PRODUCTION)
+LOGGING = logs.configuration(level=env.str("LOG_LEVEL", default="INFO"), as_json=IS_PRODUCTION)

@@ -4,8 +4,12 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from core.telemetry import reporting
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
 # Before the settings are read: the time limits of a web server.
 os.environ.setdefault("MTP_PROCESS", "web")
 
+# Before the handler, because traces are a middleware.
+reporting.start()
 application = get_wsgi_application()

@@ -16,6 +16,7 @@ from billing.money import format_money
 from core.months import Month
 from core.outbox.delivery import enqueue, enqueue_all
 from core.schema import provider_schema
+from core.telemetry.counters import MONTHS_CLOSED
 from usage.formatting import counted_noun
 from usage.ledger.combined_peak import freeze_combined_peak
 from usage.ledger.month_freeze import freeze_month
@@ -163,6 +164,7 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     run.outcome = _outcome(run, plan.contract)
     run.last_event_id = plan.last_event_id
     run.save()
+    MONTHS_CLOSED.inc()
     return run
 
 

@@ -28,6 +28,7 @@ from billing.gateway.objects import PaymentFacts, PaymentOutcome
 from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
 from billing.payments.retries import plan_retry
 from core.outbox.delivery import enqueue
+from core.telemetry.counters import CHARGE_ATTEMPTS
 
 CLOSE = "close"
 # Stripe may forget an idempotency key after 24 hours: sending it later would charge again.
@@ -303,6 +304,8 @@ def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime
     attempt.finished_at = now if state in (State.SUCCEEDED, State.FAILED) else None
     attempt.retry_at = plan_retry(attempt, now=now) if state == State.FAILED else None
     attempt.save()
+    if has_changed:
+        CHARGE_ATTEMPTS.labels(state.value).inc()
     if state == State.SUCCEEDED:
         _record_payment(attempt, now=now)
     elif has_changed and state == State.FAILED:

@@ -1,6 +1,7 @@
 """Payment links: signed, expiring links to pay one invoice without signing in.
 
-A link contains the provider's public id and the invoice's row id: signed, not secret.
+A link contains the provider's public id and the invoice's row id: signed, not secret. Its keys are
+PAYMENT_LINK_KEYS, because links in mails live longer than sessions (docs/decisions/0038).
 """
 
 from collections.abc import Iterator
@@ -31,9 +32,7 @@ def payment_link(*, invoice_id: int, now: datetime) -> str:
     """
     provider = current_provider()
     ends_at = now + timedelta(days=settings.PAYMENT_LINK_DAYS)
-    token = Signer(salt=SALT).sign_object(
-        [str(provider.provider_id), invoice_id, int(ends_at.timestamp())]
-    )
+    token = _signer().sign_object([str(provider.provider_id), invoice_id, int(ends_at.timestamp())])
     return str(settings.SITE_URL + reverse("pay_invoice", args=[token]))
 
 
@@ -54,9 +53,14 @@ def linked_invoice(*, token: str, now: datetime) -> Iterator[Invoice]:
         yield invoice
 
 
+def _signer() -> Signer:
+    first, *others = settings.PAYMENT_LINK_KEYS
+    return Signer(key=first, fallback_keys=others, salt=SALT)
+
+
 def _read(token: str, *, now: datetime) -> tuple[UUID, int]:
     try:
-        provider_id, invoice_id, ends_at = Signer(salt=SALT).unsign_object(token)
+        provider_id, invoice_id, ends_at = _signer().unsign_object(token)
     except (BadSignature, ValueError) as error:
         raise LinkIsDead from error
     if now.timestamp() >= ends_at:

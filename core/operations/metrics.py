@@ -1,59 +1,63 @@
-"""Figures for Prometheus, as its text format."""
+"""Figures for Prometheus that are read from the database."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db.models import Count
+from prometheus_client.metrics_core import Metric
 
 from core.operations.heartbeats import ages
 from core.operations.kinds import kinds
 from core.operations.models import OperationsAlert
-from core.operations.outbox_watch import outbox_state
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from core.operations.outbox_watch import lane_states
 
 
-def gauge(name: str, about: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> list[str]:
-    """The lines of a gauge: each sample has its labels and its value."""
-    lines = [f"# HELP {name} {about}", f"# TYPE {name} gauge"]
-    for labels, value in samples:
-        named = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        lines.append(f"{name}{{{named}}} {value:g}" if named else f"{name} {value:g}")
-    return lines
+def gauge(
+    name: str, about: str, values: Mapping[tuple[str, ...], float], *, labels: tuple[str, ...] = ()
+) -> Metric:
+    """A gauge with its values by those of the labels."""
+    metric = Metric(name, about, "gauge")
+    for label_values, value in values.items():
+        metric.add_sample(name, dict(zip(labels, label_values, strict=True)), value)
+    return metric
 
 
-def operations_gauges(*, now: datetime) -> list[str]:
+def operations_gauges(*, now: datetime) -> list[Metric]:
     """The gauges of alerts, outbox and heartbeats; three statements."""
     counted = OperationsAlert.objects.open().values_list("kind").annotate(Count("pk")).order_by()
     open_alerts = dict.fromkeys(kinds(), 0) | dict(counted)
-    outbox = outbox_state(now=now)
+    lanes = lane_states(now=now)
     return [
-        *gauge(
+        gauge(
             "mtp_operations_alerts_open",
             "Open operations alerts by kind.",
-            [({"kind": kind}, count) for kind, count in sorted(open_alerts.items())],
+            {(kind,): count for kind, count in sorted(open_alerts.items())},
+            labels=("kind",),
         ),
-        *gauge(
+        gauge(
             "mtp_outbox_messages",
-            "Unfinished outbox messages by state.",
-            [
-                ({"state": "pending"}, outbox.pending),
-                ({"state": "due"}, outbox.due),
-                ({"state": "dead"}, outbox.dead),
-            ],
+            "Unfinished outbox messages by lane and state.",
+            {
+                (lane, name): count
+                for lane, state in lanes.items()
+                for name, count in (
+                    ("pending", state.pending),
+                    ("due", state.due),
+                    ("dead", state.dead),
+                )
+            },
+            labels=("lane", "state"),
         ),
-        *gauge(
+        gauge(
             "mtp_outbox_oldest_due_seconds",
-            "How long the oldest due message has been due.",
-            [({}, outbox.oldest.total_seconds())],
+            "How long the oldest due message of a lane has been due.",
+            {(lane,): state.oldest.total_seconds() for lane, state in lanes.items()},
+            labels=("lane",),
         ),
-        *gauge(
+        gauge(
             "mtp_heartbeat_age_seconds",
             "Age of the last sign of life of the beat and of each queue's workers.",
-            [({"name": name}, age.total_seconds()) for name, age in ages(now=now).items()],
+            {(name,): age.total_seconds() for name, age in ages(now=now).items()},
+            labels=("name",),
         ),
     ]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

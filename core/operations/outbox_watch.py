@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from core.operations.alerts import Cause, found_everywhere
 from core.operations.kinds import alert_kind
+from core.outbox.lanes import Lane
 from core.outbox.models import OutboxPause
 from core.outbox.topics import topics
 
@@ -41,8 +42,8 @@ _WAITING = """
     WHERE finished_at IS NULL AND dead_at IS NULL AND waiting_since < %(now)s - budget.longest_wait
     GROUP BY schema_name, message.topic
 """
-_STATE = """
-    SELECT count(*) FILTER (WHERE dead_at IS NULL),
+_STATES = """
+    SELECT lane, count(*) FILTER (WHERE dead_at IS NULL),
         count(*) FILTER (WHERE dead_at IS NULL AND due_at <= %(now)s),
         count(*) FILTER (WHERE dead_at IS NOT NULL),
         min(due_at) FILTER (WHERE dead_at IS NULL AND due_at <= %(now)s)
@@ -50,6 +51,7 @@ _STATE = """
     WHERE finished_at IS NULL
         AND NOT EXISTS (SELECT FROM outbox_outboxpause
                         WHERE outbox_outboxpause.schema_name = message.schema_name)
+    GROUP BY lane
 """
 
 _STUCK = """
@@ -71,12 +73,26 @@ class OutboxState:
     oldest: timedelta
 
 
-def outbox_state(*, now: datetime) -> OutboxState:
-    """The unfinished messages of all schemas that are not paused, in one statement."""
+def lane_states(*, now: datetime) -> dict[str, OutboxState]:
+    """The unfinished messages of all schemas that are not paused, by lane, in one statement."""
+    states = {lane.value: OutboxState(0, 0, 0, timedelta(0)) for lane in Lane}
     with connection.cursor() as cursor:
-        cursor.execute(_STATE, {"now": now})
-        pending, due, dead, oldest_at = cursor.fetchone()
-    return OutboxState(pending, due, dead, now - oldest_at if oldest_at else timedelta(0))
+        cursor.execute(_STATES, {"now": now})
+        for lane, pending, due, dead, oldest_at in cursor.fetchall():
+            oldest = now - oldest_at if oldest_at else timedelta(0)
+            states[lane] = OutboxState(pending, due, dead, oldest)
+    return states
+
+
+def outbox_state(*, now: datetime) -> OutboxState:
+    """As `lane_states`, of all lanes together."""
+    states = lane_states(now=now).values()
+    return OutboxState(
+        pending=sum(state.pending for state in states),
+        due=sum(state.due for state in states),
+        dead=sum(state.dead for state in states),
+        oldest=max(state.oldest for state in states),
+    )
 
 
 @dataclass(frozen=True, slots=True)

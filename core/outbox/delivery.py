@@ -19,6 +19,7 @@ from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone, topic_named
 from core.schema import connection, current_schema, drop_lost_connection, schema_named
+from core.telemetry.counters import DELIVERIES, DELIVERY_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +188,9 @@ def deliver_due(
         message = _lease_next(now=now, schema=schema, lane=lane)
         if message is None:
             break
-        _deliver(message, now=now)
+        with DELIVERY_SECONDS.labels(message.lane).time():
+            outcome = _deliver(message, now=now)
+        DELIVERIES.labels(message.lane, message.topic, outcome).inc()
         taken += 1
     return taken
 
@@ -199,7 +202,8 @@ def _lease_next(*, now: datetime, schema: str | None, lane: Lane | None) -> Outb
     return next(iter(OutboxMessage.objects.raw(_LEASE, parameters)), None)
 
 
-def _deliver(message: OutboxMessage, *, now: datetime) -> None:
+def _deliver(message: OutboxMessage, *, now: datetime) -> str:
+    """Deliver a leased message; returns the outcome: done, postponed, failed or dead."""
     schema = message.schema_name
     try:
         topic = topic_named(message.topic)
@@ -215,10 +219,16 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> None:
     except OperationalError as error:
         _wait_for_database(message, error=error, now=now)
     except Exception as error:
-        logger.exception("Outbox message %s failed", message.pk)
-        _record_failure(message, error=error, now=now)
+        logger.exception(
+            "Outbox message %s failed",
+            message.pk,
+            extra={"topic": message.topic, "provider": schema},
+        )
+        return "dead" if _record_failure(message, error=error, now=now) else "failed"
     else:
         message.finish(now=timezone.now())
+        return "done"
+    return "postponed"
 
 
 def _postpone(message: OutboxMessage, *, until: datetime, reason: str, now: datetime) -> None:
@@ -252,7 +262,8 @@ def _wait_for_database(message: OutboxMessage, *, error: OperationalError, now: 
         ).update(due_at=until)
 
 
-def _record_failure(message: OutboxMessage, *, error: Exception, now: datetime) -> None:
+def _record_failure(message: OutboxMessage, *, error: Exception, now: datetime) -> bool:
+    """Record a failed attempt; returns whether it was the last one."""
     if connection.in_atomic_block and connection.needs_rollback:
         raise error
     message.last_error = f"{type(error).__name__}: {error}"[:2000]
@@ -264,6 +275,7 @@ def _record_failure(message: OutboxMessage, *, error: Exception, now: datetime) 
         message.dead_at = timezone.now()
     wait = min(FIRST_RETRY * 2 ** (message.attempts - 1), LONGEST_RETRY)
     _release(message, due_at=now + wait)
+    return dead
 
 
 def _release(message: OutboxMessage, *, due_at: datetime) -> None:

@@ -53,6 +53,23 @@ PRODUCTION = {
     "MTP_ENVIRONMENT": "production",
     "ALLOWED_HOSTS": "mtp.example",
     "SITE_URL": "https://mtp.example",
+    "TRUSTED_PROXY_COUNT": "1",
+    "SECRET_KEY": "a-key-of-the-check-alone-that-signs-nothing-at-all-0",
+    "ENCRYPTION_KEYS": "a-key-of-the-check-alone-that-encrypts-nothing-at-all-0",
+    "PAYMENT_LINK_KEYS": "a-key-of-the-check-alone-that-signs-no-link-at-all-0",
+    "EMAIL_URL": "smtp+tls://mtp:mtp@mail.mtp.example:587",
+    "DEFAULT_FROM_EMAIL": "billing@mtp.example",
+    "SUPPORT_EMAIL": "support@mtp.example",
+    "STRIPE_API_KEY": "sk_live_none",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_none",
+    "STRIPE_API_BASE": "https://api.stripe.com",
+    "STRIPE_JS_URL": "https://js.stripe.com/v3/",
+    "AUTOTASK_BASE_URL": "https://webservices.autotask.net/atservicesrest",
+    "SELLER_NAME": "MTP Software Inc.",
+    "SELLER_ADDRESS": "500 Example Street,Denver",
+    "SELLER_COUNTRY": "US",
+    "SELLER_TAX_ID": "US 00-0000000",
+    "SELLER_EMAIL": "billing@mtp.example",
 }
 
 

@@ -110,7 +110,7 @@ def launch_web(group: ProcessGroup, environment: dict[str, str], listener: socke
         _python(
             *("web", "Web server", "gunicorn", "mtp.wsgi", f"--bind=fd://{number}"),
             environment=environment,
-            health=(int(listener.getsockname()[1]), "/health/"),
+            health=(int(listener.getsockname()[1]), "/live"),
             pass_fds=(number,),
         )
     )

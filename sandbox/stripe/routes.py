@@ -18,6 +18,7 @@ from sandbox.stripe import (
     payment_methods,
     refunds,
     setup_intents,
+    webhook_endpoints,
 )
 from sandbox.stripe.errors import Json
 
@@ -225,6 +226,13 @@ ROUTES = (
     ),
     Route("GET", "/v1/events", events.listed, sdk.EventListParams, events.LIST),
     Route("GET", "/v1/events/*", events.retrieve, sdk.EventRetrieveParams),
+    Route(
+        "GET",
+        webhook_endpoints.URL,
+        webhook_endpoints.listed,
+        sdk.WebhookEndpointListParams,
+        webhook_endpoints.LIST,
+    ),
 )
 
 

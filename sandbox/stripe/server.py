@@ -132,6 +132,7 @@ class Handler(BaseHTTPRequestHandler):
             "Content-Type": "application/json",
             "Content-Length": str(len(answer.body)),
             "Cache-Control": "no-cache, no-store",
+            "Date": self.date_time_string(),
             **answer.headers,
         }
         origin = self.headers.get("Origin") if hasattr(self, "headers") else None

@@ -212,14 +212,3 @@ def test_the_sign_in_log_is_read_only(operations: Client, people: Personas) -> N
 )
 def test_admin_pages_open(page: str, operations: Client) -> None:
     assert operations.get(f"/operations/{page}").status_code == 200
-
-
-def test_health_answers_without_a_session(client: Client, db: None, settings: object) -> None:
-    response = client.get("/health/")
-    parts = {name: response.json()[name] for name in ("database", "redis")}
-    assert (response.status_code, parts) == (200, {"database": "ok", "redis": "ok"})
-    settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    response = client.get("/health/")
-    assert response.status_code == 503
-    assert response.json()["database"] == "ok"
-    assert response.json()["redis"] == "does not answer"

@@ -174,6 +174,36 @@ def test_a_forgotten_password_is_reset_by_mail(client: Client, people: Personas)
     assert sign_in(Client(), people.olive.email, PASSWORD).status_code == 200
 
 
+def test_sessions_and_reset_links_outlive_a_new_secret_key(
+    client: Client, people: Personas, settings: object
+) -> None:
+    settings.SECRET_KEY = "former"
+    sign_in(client, people.olive.email)
+    client.post("/accounts/password/reset/", {"email": people.olive.email})
+    deliver_due(now=timezone.now())
+    body = mail.outbox[-1].body
+    link = next(line for line in body.splitlines() if line.startswith("http"))
+    reset = link.removeprefix("http://testserver")
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["former"]
+    assert client.get("/profile/").status_code == 200
+    assert b'name="password1"' in Client().get(reset, follow=True).content
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert b'name="password1"' not in Client().get(reset, follow=True).content
+    # The session was signed again with the new key when it was used.
+    assert client.get("/profile/").status_code == 200
+
+
+def test_a_session_ends_with_the_last_key_that_signed_it(
+    client: Client, people: Personas, settings: object
+) -> None:
+    settings.SECRET_KEY = "former"
+    sign_in(client, people.olive.email)
+    settings.SECRET_KEY = "new"
+    assert client.get("/profile/").status_code == 302
+
+
 def test_the_reset_link_ignores_the_host_header(
     client: Client, people: Personas, settings: object
 ) -> None:

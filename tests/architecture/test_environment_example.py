@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Variables that docker-compose.yml, gunicorn.conf.py or the supervisor reads.
 ELSEWHERE = {
     "DEMO",
+    "METRICS_DIR",
     "MTP_STATE_DIR",
     "PORT",
     "WEB_CONCURRENCY",

@@ -43,7 +43,7 @@ def test_a_user_stays_signed_in_while_redis_is_away(
 ) -> None:
     client = signed_in()
     away()
-    for address in ("/dashboard/", "/alerts/", "/profile/", "/account/usage/", "/health/"):
+    for address in ("/dashboard/", "/alerts/", "/profile/", "/account/usage/", "/live"):
         assert client.get(address).status_code == 200, address
     client.post("/accounts/logout/")
     assert client.get("/dashboard/").status_code == 302

@@ -15,6 +15,7 @@ from accounts.models import Provider
 from accounts.rounds import report_round, scheduled_round
 from core.months import Month, day_ends_at, day_starts_at, last_finished_day
 from core.schema import connection, provider_schema
+from core.telemetry.counters import SNAPSHOTS
 from usage.ledger.difference_alert import report_ledger_differences
 from usage.ledger.verify import verify_ledger
 from usage.models import SnapshotRun
@@ -164,6 +165,7 @@ def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outco
     except DatabaseError:
         log.warning("A snapshot failed: retrying each of %s providers alone", len(due))
         taken, failed = _take_one_by_one(due, now=now)
+    SNAPSHOTS.inc(taken)
     # Also for failed providers: a wrong ledger may be the cause.
     differences = 0
     for each in due:

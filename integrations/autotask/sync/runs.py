@@ -14,6 +14,7 @@ from core.outbox.delivery import enqueue
 from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, Postpone, handler
 from core.schema import connection
+from core.telemetry.counters import PSA_RUNS
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.errors import (
     AutotaskError,
@@ -192,6 +193,7 @@ def _count(run: SyncRun, client: Client | None, *, began: float) -> None:
 def _finish(run: SyncRun, *, now: datetime, failure: str = "") -> None:
     run.finished_at, run.failure = now, failure
     run.save(update_fields=["finished_at", "failure"])
+    PSA_RUNS.labels("failed" if failure else "finished").inc()
 
 
 def _enqueue(run: SyncRun, *, now: datetime) -> None:

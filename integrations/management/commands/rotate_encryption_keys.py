@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import Provider
-from core.schema import provider_schema
-from integrations.encryption import rotate_encryption_keys
-from integrations.models import AutotaskConnection
+from integrations.key_rotation import rotate
 
 
 class Command(BaseCommand):
@@ -16,14 +13,19 @@ class Command(BaseCommand):
     help = __doc__ or ""
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
-        """Encrypt the secrets of each provider again. Raises `SecretsUnreadable`."""
-        count = 0
-        for provider in Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk"):
-            with provider_schema(provider):
-                for settings in AutotaskConnection.objects.exclude(credentials=""):
-                    token = rotate_encryption_keys(settings.credentials)
-                    AutotaskConnection.objects.filter(
-                        pk=settings.pk, credentials=settings.credentials
-                    ).update(credentials=token)
-                    count += 1
-        self.stdout.write(f"{count} connections encrypted with the first key.")
+        """Encrypt the secrets of each provider again, and say what keeps a former key in use."""
+        use = rotate()
+        self.stdout.write(f"{use.secrets[0]} connections encrypted with the first key.")
+        for name in use.not_reached:
+            self.stderr.write(f"{name} is being restored: run this again after it.")
+        for name in use.unreadable:
+            self.stderr.write(f"{name}: encrypted with a key that is not in ENCRYPTION_KEYS.")
+        if use.unreadable:
+            raise CommandError(
+                "Put the former key back at the end of ENCRYPTION_KEYS and run this again, or have "
+                "these providers connect Autotask again."
+            )
+        if use.not_reached:
+            raise CommandError("Keep the former keys until then.")
+        if use.unused:
+            self.stdout.write("The other keys are not used any more: remove them.")

@@ -138,7 +138,7 @@ def test_a_billing_admin_can_pay_see_invoices_and_sign_out(
         f"/account/payments/{owing.pk}/",
     ):
         assert client.get(page).status_code == 200, page
-    assert client.get("/health/").status_code == 200
+    assert client.get("/ready").status_code == 200
     assert client.post("/accounts/logout/").status_code == 302
     assert client.get("/organizations/")["Location"].startswith("/accounts/login/")
 

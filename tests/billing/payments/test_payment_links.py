@@ -141,6 +141,21 @@ def test_a_link_expires(scenario, settings):
         pass
 
 
+def test_a_mailed_link_outlives_new_keys_until_its_own_is_removed(client, scenario, settings):
+    settings.PAYMENT_LINK_KEYS = ["of links"]
+    invoice = scenario.invoice()
+    path = path_of(invoice, now=timezone.now())
+    settings.SECRET_KEY = "another"
+    assert client.get(path).status_code == 200
+    settings.PAYMENT_LINK_KEYS = ["new", "of links"]
+    assert client.get(path).status_code == 200
+    with provider_schema(scenario.provider):
+        signed_again = path_of(invoice)
+    settings.PAYMENT_LINK_KEYS = ["new"]
+    assert client.get(path).status_code == 404
+    assert client.get(signed_again).status_code == 200
+
+
 def test_a_link_of_a_closed_provider_is_dead(client, scenario):
     path = path_of(scenario.invoice())
     Provider.objects.filter(pk=scenario.provider.pk).update(state=Provider.State.PROVISIONING)

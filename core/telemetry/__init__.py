@@ -1,0 +1,1 @@
+"""What the portal shows of itself: metrics, log lines, error reports and traces."""

@@ -1,0 +1,1 @@
+"""`manage.py doctor`: is everything there that the portal needs?"""

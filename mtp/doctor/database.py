@@ -1,0 +1,131 @@
+"""The database: its version and settings, the rights of the role, and the migrations."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from accounts.models import Provider
+from accounts.provisioning.release import missing_in_public
+from accounts.provisioning.schema_migrations import ProviderMigrations
+from core.schema import connection
+from mtp.doctor.findings import Finding, problem
+
+OLDEST_VERSION = 18
+FEWEST_LOCKS = 512
+SHOWN = 3
+# Settings without which a commit that was reported may be lost.
+DURABLE = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "local", "remote_write", "remote_apply"),
+}
+
+_SERVER = """
+    SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,
+        current_setting('server_encoding'), current_setting('max_locks_per_transaction')::int,
+        pg_size_pretty(pg_database_size(current_database()))
+"""
+_ROLE = "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+# Tables of the portal that the role may not read or write.
+_WITHOUT_RIGHTS = """
+    SELECT format('%%I.%%I', nspname, relname)
+    FROM pg_class JOIN pg_namespace namespace ON namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND (nspname = 'public' OR nspname LIKE 'provider\\_%%')
+        AND NOT (has_schema_privilege(namespace.oid, 'USAGE')
+            AND has_table_privilege(pg_class.oid, 'SELECT')
+            AND has_table_privilege(pg_class.oid, 'INSERT'))
+    ORDER BY 1 LIMIT %s
+"""
+
+
+def server() -> Iterator[Finding]:
+    """Version, encoding and settings of the server."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SERVER)
+        version, major, encoding, locks, size = cursor.fetchone()
+        shown = {}
+        for name in DURABLE:
+            cursor.execute("SELECT current_setting(%s)", [name])
+            (shown[name],) = cursor.fetchone()
+    where = f"{settings.DATABASES['default']['HOST']}, {connection.settings_dict['NAME']}"
+    yield Finding("Database", f"PostgreSQL {version} at {where}; {size}.")
+    if major < OLDEST_VERSION:
+        yield problem(
+            "Database",
+            f"PostgreSQL {version} is older than {OLDEST_VERSION}.",
+            f"Upgrade the server to PostgreSQL {OLDEST_VERSION}.",
+        )
+    if encoding != "UTF8":
+        yield problem(
+            "Database",
+            f"Its encoding is {encoding}.",
+            "Make the cluster again with initdb --encoding=UTF8, as docker-compose.yml does.",
+        )
+    if locks < FEWEST_LOCKS:
+        yield problem(
+            "Database",
+            f"max_locks_per_transaction is {locks}: work over many schemas would end in an error.",
+            "Set it to 1024 and restart the server.",
+        )
+    for name, allowed in DURABLE.items():
+        if shown[name] not in allowed:
+            yield problem(
+                "Database",
+                f"{name} is {shown[name]}: a payment that was recorded could be lost in a crash.",
+                f"Set {name} = on at the server.",
+            )
+
+
+def role() -> Iterator[Finding]:
+    """The role, which must read and write every table and be no superuser."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ROLE)
+        name, is_superuser, bypasses = cursor.fetchone()
+        cursor.execute(_WITHOUT_RIGHTS, [SHOWN])
+        tables = [table for (table,) in cursor.fetchall()]
+    if is_superuser or bypasses:
+        yield problem(
+            "Database role",
+            f"{name} is a superuser or passes row security: a fault in the portal could change "
+            "everything in the server.",
+            "Use a role of the portal alone; docs/running.md says which.",
+        )
+    elif tables:
+        yield problem(
+            "Database role",
+            f"{name} may not read and write {', '.join(tables)}.",
+            "Grant the role its rights as docs/running.md says.",
+        )
+    else:
+        yield Finding("Database role", f"{name} reads and writes every table.")
+
+
+def migrations() -> Iterator[Finding]:
+    """Whether the public schema and every provider's are at this release."""
+    missing = missing_in_public()
+    if missing:
+        yield problem(
+            "Migrations",
+            f"The database lacks {len(missing)} migrations of this release, "
+            f"such as {'.'.join(min(missing))}.",
+            "Run manage.py migrate_providers.",
+        )
+        return
+    release = ProviderMigrations()
+    names = list(
+        Provider.objects.filter(state=Provider.State.ACTIVE)
+        .order_by("pk")
+        .values_list("schema_name", flat=True)
+    )
+    behind = [schema for schema in names if release.missing_in(schema=schema)]
+    if behind:
+        yield problem(
+            "Migrations",
+            f"{len(behind)} of {len(names)} provider schemas are not at this release: "
+            f"{', '.join(behind[:SHOWN])}.",
+            "Run manage.py migrate_providers; it names the reason of each failure.",
+        )
+    else:
+        yield Finding(
+            "Migrations", f"Public and {len(names)} provider schemas are at this release."
+        )
