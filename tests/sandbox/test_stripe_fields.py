@@ -125,6 +125,7 @@ def test_every_object_has_the_fields_of_stripes_example(
         "event",
         "payment_intent",
         "payment_method",
+        "radar.early_fraud_warning",
         "refund",
         "setup_intent",
     }
@@ -144,6 +145,7 @@ def test_every_list_has_the_fields_of_stripes_lists(
         client.events.list(),
         client.payment_intents.list(),
         client.payment_methods.list({"customer": customer}),
+        client.radar.early_fraud_warnings.list(),
         client.refunds.list(),
         client.setup_intents.list(),
     ):
