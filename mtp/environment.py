@@ -47,3 +47,23 @@ class Environment(environ.Env):  # type: ignore[misc]
     """As `environ.Env`. Raises `ImproperlyConfigured` if a named file can't be read."""
 
     ENVIRON: Any = _Values()
+
+
+class _DotEnv(environ.Env):
+    """`.env` alone."""
+
+    ENVIRON: dict[str, str] = {}  # noqa: RUF012 - its base class has it so
+
+
+def read_files(directory: Path) -> None:
+    """Read `.env`, and before it the file of a running `make up`; the environment goes before both.
+
+    `make up` deletes its file when it stops. One that it left behind is of development, so it is
+    not read where the environment or `.env` says production.
+    """
+    _DotEnv.ENVIRON = {}
+    _DotEnv.read_env(directory / ".env")
+    said = os.environ.get("MTP_ENVIRONMENT"), _DotEnv.ENVIRON.get("MTP_ENVIRONMENT")
+    if "production" not in said:
+        Environment.read_env(directory / ".local/running.env", overwrite=False)
+    Environment.read_env(directory / ".env", overwrite=False)

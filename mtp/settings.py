@@ -4,17 +4,15 @@ Production refuses to start with missing or wrong ones and prints all of them (`
 """
 
 import logging
-import os
 import sys
 import zoneinfo
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 
 from core.telemetry import logs
 from mtp import database_limits, operations_theme, production, schedule, workers
-from mtp.environment import Environment, unreadable_files
+from mtp.environment import Environment, read_files, unreadable_files
 
 # Use the tzdata package, not the system's rules, so that a month begins at the same instant on
 # every machine.
@@ -22,19 +20,7 @@ zoneinfo.reset_tzpath(())
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
-
-
-class _DotEnv(environ.Env):
-    """`.env` alone."""
-
-    ENVIRON: dict[str, str] = {}  # noqa: RUF012 - its base class has it so
-
-
-_DotEnv.read_env(BASE_DIR / ".env")
-if "production" not in (os.environ.get("MTP_ENVIRONMENT"), _DotEnv.ENVIRON.get("MTP_ENVIRONMENT")):
-    # Written by `make up`, from `.env` too, and deleted when it stops.
-    env.read_env(BASE_DIR / ".local/running.env", overwrite=False)
-env.read_env(BASE_DIR / ".env", overwrite=False)
+read_files(BASE_DIR)
 
 ENVIRONMENT: str = env.str("MTP_ENVIRONMENT", default="") or "production"
 if ENVIRONMENT not in ("production", "development", "test"):

@@ -149,6 +149,34 @@ def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "dotenv", "key"),
+    [
+        ({}, "", "of make up"),
+        ({}, "SECRET_KEY=of-dotenv\n", "of make up"),
+        ({"MTP_ENVIRONMENT": "production"}, "SECRET_KEY=of-dotenv\n", "of-dotenv"),
+        ({}, "MTP_ENVIRONMENT=production\nSECRET_KEY=of-dotenv\n", "of-dotenv"),
+        ({"MTP_ENVIRONMENT": "production"}, "", ""),
+        ({"SECRET_KEY": "of the environment"}, "SECRET_KEY=of-dotenv\n", "of the environment"),
+    ],
+)
+def test_what_make_up_left_behind_is_not_read_in_production(
+    tmp_path: Path, environment: dict[str, str], dotenv: str, key: str
+) -> None:
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local/running.env").write_text(
+        "MTP_ENVIRONMENT=development\nSECRET_KEY=of make up\n"
+    )
+    (tmp_path / ".env").write_text(dotenv)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from mtp.environment import Environment, read_files\n"
+        "read_files(Path(sys.argv[1]))\n"
+        "print(Environment().str('SECRET_KEY', default=''))"
+    )
+    assert start(environment, "-c", script, str(tmp_path)).stdout == f"{key}\n"
+
+
 def test_an_empty_copy_of_the_example_sets_nothing() -> None:
     example = (ROOT / ".env.example").read_text()
     empty = dict.fromkeys(re.findall(r"^([A-Z_]+)=$", example, re.MULTILINE), "")
