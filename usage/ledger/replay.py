@@ -7,7 +7,7 @@ not read the counts in the events, the counters or the monthly rows.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +16,8 @@ from django.db import connection
 from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
+
+BATCH = 10_000
 
 # The database assigns instants to months (docs/decisions/0004).
 EVENTS = """
@@ -56,16 +58,18 @@ def replay_month(
     """The replayed month of each organization and metric that ever had an event.
 
     Reads the events up to `through_event`, or all, each at its real instant. A month in which a
-    billed period begins is counted from that instant on.
+    billed period begins is counted from that instant on. The database sends the events in batches:
+    a log of any length is read with the same memory.
     """
     require_provider_schema()
-    with connection.cursor() as cursor:
+    with connection.chunked_cursor() as cursor:
         cursor.execute(EVENTS, {"through": through_event})
+        rows = chain.from_iterable(iter(lambda: cursor.fetchmany(BATCH), []))
         return {
             (organization_id, Metric(metric)): _replayed(
                 organization_id, Metric(metric), events, month.first_day
             )
-            for (organization_id, metric), events in groupby(cursor, key=itemgetter(0, 1))
+            for (organization_id, metric), events in groupby(rows, key=itemgetter(0, 1))
         }
 
 
