@@ -20,11 +20,13 @@ from accounts.models import Provider, ProviderFigures
 from billing.money import format_amounts
 from core.operations.heartbeats import SILENT_AFTER, ages, described
 from core.operations.kinds import kinds
-from core.operations.models import OperationsAlert
+from core.operations.models import OperationsAlert, UnmatchedEvent
 from core.operations.outbox_watch import stuck_topics
+from core.operations.unmatched_events import UNMATCHED
 
 MOST_ROWS = 8
 ALERTS = "admin:operations_operationsalert_changelist"
+UNMATCHED_EVENTS = "admin:operations_unmatchedevent_changelist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,12 @@ def today(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:  # n
             _section(
                 "Dead and late messages", _messages(now=now), "Every due message is delivered."
             ),
+            _section(
+                "Unmatched webhook events",
+                _unmatched(),
+                "Every event of Stripe matches a provider.",
+                link=reverse(UNMATCHED_EVENTS),
+            ),
             _section("Expiring soon", _expiring(now=now), "No card and no contract ends soon."),
         ],
     }
@@ -90,9 +98,10 @@ def _section(name: str, rows: Iterable[Row], empty: str, *, link: str = "") -> S
 
 
 def _alerts() -> tuple[list[Row], list[Row]]:
-    """The open alerts by kind, the oldest first: of failed rounds, and all others."""
+    """The open alerts by kind, the oldest first: of failed rounds, and others without a section."""
     counted = (
         OperationsAlert.objects.open()
+        .exclude(kind=UNMATCHED)
         .values("kind")
         .annotate(count=Count("pk"), acknowledged=Count("acknowledged_at"), since=Min("opened_at"))
         .order_by("since")
@@ -170,6 +179,25 @@ def _messages(*, now: datetime) -> list[Row]:
             is_bad=stuck.dead > 0,
         )
         for stuck in stuck_topics(now=now)
+    ]
+
+
+def _unmatched() -> list[Row]:
+    """The events that match no provider and are not settled by reason, the oldest first."""
+    counted = (
+        UnmatchedEvent.objects.filter(settled_at=None)
+        .values("reason")
+        .annotate(count=Count("pk"), since=Min("received_at"))
+        .order_by("since")
+    )
+    return [
+        Row(
+            name=each["reason"],
+            text=f"{each['count']:,}, since {_instant(each['since'])}",
+            link=reverse(UNMATCHED_EVENTS),
+            is_bad=True,
+        )
+        for each in counted
     ]
 
 

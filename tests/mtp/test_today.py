@@ -13,10 +13,17 @@ from accounts.rounds import PLATFORM, report_round
 from billing.tasks import BOOK_RECENT
 from core.operations.alerts import raise_alert
 from core.operations.heartbeats import BEAT, WORKER, note
+from core.operations.kinds import kind_named
+from core.operations.models import OperationsAlert, UnmatchedEvent
 from core.operations.outbox_watch import DEAD
+from core.operations.unmatched_events import UNMATCHED, keep_unmatched
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
+from mtp.today import MOST_ROWS
 from tests.personas import Personas
+
+UNMATCHED_TITLE = kind_named(UNMATCHED).title
+MANY = 1_000
 
 
 @pytest.fixture
@@ -45,6 +52,7 @@ def test_the_page_without_any_trouble_says_so(
         "No invoice is overdue.",
         "No line and no payment is disputed.",
         "Every due message is delivered.",
+        "Every event of Stripe matches a provider.",
         "No card and no contract ends soon.",
         "The beat",
     ):
@@ -96,21 +104,82 @@ def test_the_page_shows_what_needs_a_person(
         assert part in page
 
 
-def test_more_providers_cost_no_more_statements(
-    operations: Client, north: Provider, south: Provider
-) -> None:
+def test_unmatched_events_have_a_section_and_are_no_alert_there(operations: Client) -> None:
+    now = timezone.now()
+    for number in range(2):
+        keep_unmatched(
+            event_id=f"evt_{number}",
+            kind="charge.refunded",
+            object_id="ch_1",
+            reason="Of an unknown customer.",
+            now=now,
+        )
+
+    page = operations.get("/operations/").text
+
+    assert "Of an unknown customer." in page
+    assert f"2, since {now:%-d %b, %H:%M}" in page
+    assert "No alert is open." in page
+    assert UNMATCHED_TITLE not in page
+
+
+def add_trouble(providers: list[Provider]) -> None:
+    """A row in every section for each of these providers."""
+    now = timezone.now()
+    ProviderFigures.objects.bulk_create(
+        ProviderFigures(
+            provider=each,
+            as_of=now,
+            overdue={"USD": 1},
+            overdue_since=date(2026, 11, 1),
+            disputed={"USD": 1},
+            months_to_close=1,
+            oldest_month=date(2026, 9, 1),
+            card_expires_on=timezone.localdate() + timedelta(days=5),
+        )
+        for each in providers
+    )
+    OperationsAlert.objects.bulk_create(
+        OperationsAlert(
+            kind=f"k{each.pk}", key="k", schema_name=each.schema_name, opened_at=now,
+            last_seen_at=now, summary="S.", next_step="N.",
+        )
+        for each in providers
+    )  # fmt: skip
+    OutboxMessage.objects.bulk_create(
+        OutboxMessage(topic=f"t{each.pk}", key="k", created_at=now, due_at=now, dead_at=now)
+        for each in providers
+    )
+    UnmatchedEvent.objects.bulk_create(
+        UnmatchedEvent(
+            event_id=each.name, type="t", object_id="o", reason=each.name, received_at=now
+        )
+        for each in providers
+    )
+
+
+def test_a_thousand_providers_cost_no_more_statements(operations: Client, north: Provider) -> None:
     def statements() -> int:
         with CaptureQueriesContext(connection) as seen:
             operations.get("/operations/")
         return len(seen)
 
-    figures(north, overdue={"USD": 1}, overdue_since=date(2026, 11, 1), months_to_close=1)
-    ProviderFigures.objects.update(oldest_month=date(2026, 9, 1))
+    add_trouble([north])
     statements()
     before = statements()
-    figures(south, overdue={"USD": 1}, overdue_since=date(2026, 11, 1), months_to_close=1)
-    ProviderFigures.objects.update(oldest_month=date(2026, 9, 1))
+    many = Provider.objects.bulk_create(
+        Provider(
+            name=f"Provider {number}",
+            invoice_prefix=f"P{number}",
+            schema_name=f"provider_p{number}",
+            state=Provider.State.ACTIVE,
+        )
+        for number in range(MANY)
+    )
+    add_trouble(many)
+
     assert statements() == before
+    assert f"And {MANY + 1 - MOST_ROWS} more." in operations.get("/operations/").text
 
 
 def test_a_row_leads_into_its_provider(operations: Client, north: Provider) -> None:

@@ -15,13 +15,20 @@ import pytest
 from django.db import connection
 
 from accounts.models import Provider
+from core.months import Month
 from core.schema import provider_schema
 from mtp.supervisor.account import service_account
 from mtp.supervisor.binaries import find_binaries
 from mtp.supervisor.ports import any_free_port
 from mtp.supervisor.state import CHECKOUT, base_directory
 from tenants.models import Organization
-from tests.mtp.backups.test_restore import BillingScenario, paying, stripe_api
+from tests.billing.conftest import NOVEMBER
+from tests.mtp.backups.test_restore import (
+    BillingScenario,
+    close_and_charge,
+    paying,
+    stripe_api,
+)
 
 __all__ = ["paying", "stripe_api"]
 RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text()
@@ -81,10 +88,17 @@ def test_a_provider_is_backed_up_and_restored_by_the_written_commands(
     assert "It works again." in run(FINISH, environment=environment)
 
 
-def test_every_provider_is_reconciled_by_the_written_command(paying: BillingScenario) -> None:
-    command = RECONCILE.splitlines()[0]
+def test_every_provider_is_reconciled_and_verified_by_the_written_commands(
+    paying: BillingScenario,
+) -> None:
+    close_and_charge(paying.provider, Month(2026, 10), now=NOVEMBER)
     environment = portal_environment(paying, INSTANT="2026-11-01T00:00:00+00:00")
-    assert f"{paying.provider.invoice_prefix}: " in run(command, environment=environment)
+
+    output = run(RECONCILE, environment=environment)
+
+    assert f"{paying.provider.invoice_prefix}: " in output
+    assert f"{paying.provider.name}, 2026-10: right" in output
+    assert "Nothing differs in 1 months." in output
 
 
 @contextmanager
