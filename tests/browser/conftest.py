@@ -1,6 +1,7 @@
 """Pages in Chromium: `open_page(address, theme=…, width=…)`, and `violations(page)` by axe."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, Page
 
-from accounts.models import User
+from accounts.models import Package, PackagePrice, User
 from tests.sandbox_fixtures import StripeStandIn
 
 DESKTOP = 1280
@@ -27,6 +28,18 @@ def session_of(user: User, *, address: str) -> dict[str, str]:
     name = settings.SESSION_COOKIE_NAME
     host = str(urlsplit(address).hostname)
     return {"name": name, "value": client.cookies[name].value, "domain": host, "path": "/"}
+
+
+@pytest.fixture
+def price_list(committed: None) -> Iterator[PackagePrice]:
+    """Workforce at 3.50 dollars; removed afterwards, because later tests must not find it."""
+    package = Package.objects.create(name="Workforce")
+    price = PackagePrice.objects.create(
+        package=package, currency="USD", valid_from="2020-01-01", unit_price=Decimal("3.50")
+    )
+    yield price
+    price.delete()
+    package.delete()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The agreement before the first card, in Chromium: shown, changed meanwhile, and accepted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from accounts.models import Package, PackagePrice, Provider, User
+from accounts.models import PackagePrice, Provider, User
 from accounts.roles import Role
 from billing.models import AgreementAcceptance, BillingProfile, Contract
 from core.schema import provider_schema
@@ -26,8 +26,8 @@ TABLET = 1024
 
 
 @pytest.fixture
-def provider(own_provider: Callable[..., Provider]) -> Iterator[Provider]:
-    """A provider with seven users, a tax and a price list, which is removed afterwards."""
+def provider(own_provider: Callable[..., Provider], price_list: PackagePrice) -> Provider:
+    """A provider with seven users and a tax."""
     provider = own_provider(canary="Vereinbart", prefix="AGREE")
     with provider_schema(provider):
         BillingProfile.objects.create(
@@ -43,13 +43,7 @@ def provider(own_provider: Callable[..., Provider]) -> Iterator[Provider]:
             )
             for number in range(7)
         )
-    package = Package.objects.create(name="Workforce agreed")
-    price = PackagePrice.objects.create(
-        package=package, currency="USD", valid_from="2020-01-01", unit_price=Decimal("3.50")
-    )
-    yield provider
-    price.delete()
-    package.delete()
+    return provider
 
 
 @pytest.fixture
@@ -70,10 +64,10 @@ def test_the_agreement_is_shown_changed_and_accepted(
     page = open_page(f"{portal}/account/billing/card/", person=olive)
     agreement = page.locator("#agreement-part")
     # Seven users at 3.50 dollars, and 8.25 percent of tax.
-    for said in ("Workforce agreed", "$3.50", "USD", "Sales tax 8.25 %", "$26.52", "$4,000.00"):
+    for said in ("Workforce", "$3.50", "USD", "Sales tax 8.25 %", "$26.52", "$4,000.00"):
         expect(agreement).to_contain_text(said)
     complete(page)
-    PackagePrice.objects.filter(package__name="Workforce agreed").update(unit_price=Decimal(4))
+    PackagePrice.objects.filter(package__name="Workforce").update(unit_price=Decimal(4))
 
     enter_card(page, FINE)
 

@@ -2,9 +2,8 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from playwright.sync_api import Download, Page, expect
 
-from accounts.models import Package, PackagePrice, Provider, User
+from accounts.models import PackagePrice, Provider, User
 from accounts.roles import Role
 from billing.models import PaymentMethod
 from core.months import Month
@@ -31,22 +30,13 @@ NAMES = ("Alder Dental Group", "Birchwood Legal", "Cedar Ridge Clinic")
 
 
 @pytest.fixture
-def provider(own_provider: Callable[..., Provider]) -> Iterator[Provider]:
-    """A provider with three empty organizations, the free allowance, and a price list.
-
-    The price list is committed: removed afterwards, because later tests must not find it.
-    """
+def provider(own_provider: Callable[..., Provider], price_list: PackagePrice) -> Provider:
+    """A provider with three empty organizations and the free allowance."""
     provider = own_provider(canary="Wanderer", prefix="WALK")
     with provider_schema(provider):
         for name in NAMES:
             Organization.objects.create(name=name)
-    package = Package.objects.create(name="Workforce of the walk")
-    price = PackagePrice.objects.create(
-        package=package, currency="USD", valid_from="2020-01-01", unit_price=Decimal("3.50")
-    )
-    yield provider
-    price.delete()
-    package.delete()
+    return provider
 
 
 @pytest.fixture
