@@ -3,11 +3,18 @@
 Models of provider schemas register a `ProviderModelAdmin`, which appears inside a provider only.
 """
 
+from typing import Any
+
+from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.http import HttpRequest
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from psycopg.errors import UniqueViolation
 from unfold.admin import ModelAdmin
 
 from accounts.models import OPERATIONS_PROVIDER_KEY, Provider, User
+from core.plain_numbers import PlainNumbersMixin
 
 
 def work_in(request: HttpRequest, *, provider: Provider) -> None:
@@ -38,15 +45,37 @@ def _log(request: HttpRequest, provider: Provider, text: str) -> None:
     )
 
 
-class PermanentModelAdmin(ModelAdmin):  # type: ignore[misc]
-    """The admin of rows that are never deleted."""
+class PermanentModelAdmin(PlainNumbersMixin, ModelAdmin):  # type: ignore[misc]
+    """The admin of rows that are never deleted.
+
+    A form that is sent twice at once is saved once: each model has a unique constraint.
+    """
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show that another request saved the same at this moment; nothing is saved then."""
+        try:
+            answer: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+        except IntegrityError as error:
+            if not isinstance(error.__cause__, UniqueViolation):
+                raise
+            messages.error(request, "The same was saved at this moment already, once. Look at it.")
+            return redirect(request.path)
+        return answer
 
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Never."""
         return False
 
 
-class ProviderModelAdmin(ModelAdmin):  # type: ignore[misc]
+class ProviderModelAdmin(PlainNumbersMixin, ModelAdmin):  # type: ignore[misc]
     """The admin of a model in provider schemas, with permissions inside a provider only."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.policies import anyone
+from core.plain_numbers import PlainIntegerField
 
 ROWS_PER_PAGE = 8
 
@@ -16,7 +17,7 @@ class SampleForm(forms.Form):
     """One field of each kind; validation always fails, for the sake of its message."""
 
     email = forms.EmailField(label="E-mail", help_text="Invoices go here.")
-    cap = forms.IntegerField(
+    cap = PlainIntegerField(
         label="User cap",
         min_value=1,
         max_value=10_000,

@@ -5,9 +5,10 @@ from unfold.admin import TabularInline
 
 from accounts.models import Offer, OfferPrice, Package, PackagePrice
 from accounts.operations import PermanentModelAdmin
+from core.plain_numbers import PlainNumbersMixin
 
 
-class PriceInline(TabularInline):  # type: ignore[misc]
+class PriceInline(PlainNumbersMixin, TabularInline):  # type: ignore[misc]
     """List prices from a date on. Contracts keep their agreed prices."""
 
     model = PackagePrice
@@ -24,7 +25,7 @@ class PackageAdmin(PermanentModelAdmin):
     inlines = (PriceInline,)
 
 
-class OfferPriceInline(TabularInline):  # type: ignore[misc]
+class OfferPriceInline(PlainNumbersMixin, TabularInline):  # type: ignore[misc]
     """Prices of the whole term, one per currency. Orders keep their own price."""
 
     model = OfferPrice

@@ -1,15 +1,16 @@
-"""The base of operations' pages of billing."""
+"""The base of operations' pages of billing: read-only records, and forms that are done once."""
 
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from django import forms
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from accounts.operations import ProviderModelAdmin
 from billing.money import format_money
+from billing.seen import ChangeRefused
 
 
 class BillingAdmin(ProviderModelAdmin):
@@ -17,6 +18,7 @@ class BillingAdmin(ProviderModelAdmin):
 
     may_add = False
     may_change = False
+    change_form_before_template = "admin/billing/seen.html"
 
     def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
         """Only with `may_add`."""
@@ -30,15 +32,22 @@ class BillingAdmin(ProviderModelAdmin):
         """Never."""
         return False
 
-
-class PlainDecimalField(forms.DecimalField):
-    """A number in ASCII digits: Python reads the digits of every script."""
-
-    def to_python(self, value: Any) -> Any:
-        """Refuse what is not ASCII before it is read."""
-        if isinstance(value, str) and not value.strip().isascii():
-            raise forms.ValidationError("Use the digits 0 to 9.")
-        return super().to_python(value)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show why the domain refused, on the page opened again; nothing is saved then."""
+        try:
+            answer: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+        except ChangeRefused as refusal:
+            messages.error(request, str(refusal))
+            return redirect(request.path)
+        return answer
 
 
 def money_column(

@@ -2,34 +2,33 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.contrib import admin
+from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import Package
 from accounts.providers import current_provider
-from billing.admin.base import BillingAdmin, PlainDecimalField
+from billing.admin.base import BillingAdmin
 from billing.charge_limits import automatic_limit
 from billing.choices import ContractKind
-from billing.contracts.contracts import MonthsClosed, agree_contract
+from billing.contracts.contracts import agree_contract, contracts_token
 from billing.contracts.renewals import TERM_MONTHS, is_whole_terms
-from billing.customer.profile import OWN_FIELDS, profile_or_draft
+from billing.customer.profile import OWN_FIELDS, set_tax, tax_token
 from billing.models import BillingProfile, Contract, MonthClose
 from billing.money import major, round_minor
+from billing.pages.seen_form import SeenModelForm
 from core.actors import actor_of
 from core.months import MONTHS_OF_A_YEAR, Month
-from tenants import audit
+from core.plain_numbers import PlainDecimalField
 
 # With more days, a due date could lie outside the calendar, and the month could not be closed.
 LONGEST_TERMS_DAYS = 365
 
 
-class ContractForm(ModelForm):  # type: ignore[type-arg]
+class ContractForm(SeenModelForm):
     """A contract as agreed; name, contents and metric are copied from the package."""
 
     package = forms.ModelChoiceField(queryset=Package.objects.none())
@@ -48,7 +47,6 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Contract
-        field_classes: ClassVar = {"unit_price": PlainDecimalField}
         fields = (
             "kind",
             "term",
@@ -64,6 +62,10 @@ class ContractForm(ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["package"].queryset = Package.objects.order_by("name")  # type: ignore[attr-defined]
+
+    def token(self) -> str:
+        """The token of the contracts so far."""
+        return contracts_token()
 
     def clean(self) -> dict[str, Any]:
         """Require a quantity for committed contracts only, and whole months and terms."""
@@ -144,23 +146,6 @@ class ContractAdmin(BillingAdmin):
     )
     ordering = ("-starts_on",)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show an error if a month was closed while the form was open; nothing is saved then."""
-        try:
-            answer: HttpResponse = super().changeform_view(
-                request, object_id, form_url, extra_context
-            )
-        except MonthsClosed as refusal:
-            messages.error(request, str(refusal))
-            return redirect(request.path)
-        return answer
-
     def save_model(self, request: HttpRequest, obj: Contract, form: Any, change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Call the domain, which copies the package, lifts the allowance and logs."""
         obj.automatic_limit_minor = form.automatic_limit_minor()
@@ -170,7 +155,20 @@ class ContractAdmin(BillingAdmin):
             package=form.cleaned_data["package"],
             actor=actor_of(request),
             now=timezone.now(),
+            seen=form.cleaned_data["seen"],
         )
+
+
+class TaxForm(SeenModelForm):
+    """The tax on a provider's invoices."""
+
+    class Meta:
+        model = BillingProfile
+        fields = ("tax_name", "tax_rate")
+
+    def token(self) -> str:
+        """The token of the tax so far."""
+        return tax_token()
 
 
 @admin.register(BillingProfile)
@@ -179,6 +177,7 @@ class BillingProfileAdmin(BillingAdmin):
 
     may_add = True
     may_change = True
+    form = TaxForm
     list_display = ("legal_name", "country", "tax_id", "tax_name", "tax_rate")
     readonly_fields = ("id", *OWN_FIELDS)
 
@@ -187,18 +186,19 @@ class BillingProfileAdmin(BillingAdmin):
         return super().has_add_permission(request, obj) and not BillingProfile.objects.exists()
 
     def save_model(
-        self, request: HttpRequest, obj: BillingProfile, form: Any, change: bool
+        self,
+        request: HttpRequest,
+        obj: BillingProfile,
+        form: Any,
+        change: bool,  # noqa: ARG002 - Django's signature
     ) -> None:
-        """Save the tax and log who changed it."""
-        if not change:
-            known = profile_or_draft(provider=current_provider())
-            obj.legal_name, obj.contact_emails = known.legal_name, known.contact_emails
-        super().save_model(request, obj, form, change)
-        audit.record(
+        """Call the domain, which saves and logs the tax alone."""
+        profile = set_tax(
+            provider=current_provider(),
+            tax_name=obj.tax_name,
+            tax_rate=obj.tax_rate,
             actor=actor_of(request),
-            action="billing_profile.tax_changed",
-            subject=obj.legal_name,
-            before={name: str(form.initial.get(name, "")) for name in form.changed_data},
-            after={name: str(getattr(obj, name)) for name in form.changed_data},
             now=timezone.now(),
+            seen=form.cleaned_data["seen"],
         )
+        obj.pk, obj.legal_name = profile.pk, profile.legal_name

@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -16,15 +15,17 @@ from billing.leaving.departures import (
     CannotLeave,
     cancel_departure,
     current_departure,
+    departures_token,
     leave_day_error,
     set_leave_date,
 )
 from billing.models import DataExport, Departure
+from billing.pages.seen_form import SeenModelForm
 from core.actors import actor_of
 from core.text import plain_text
 
 
-class DepartureForm(ModelForm):  # type: ignore[type-arg]
+class DepartureForm(SeenModelForm):
     """The leave date that was agreed with the provider, and the reason."""
 
     confirmed = forms.BooleanField(
@@ -35,6 +36,10 @@ class DepartureForm(ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Departure
         fields = ("day", "reason")
+
+    def token(self) -> str:
+        """The token of the departures so far."""
+        return departures_token()
 
     def clean(self) -> dict[str, Any]:
         """Require a later day, and no leave date that is set already."""
@@ -78,13 +83,16 @@ class DepartureAdmin(BillingAdmin):
             reason=form.cleaned_data["reason"],
             actor=actor_of(request),
             now=timezone.now(),
+            seen=form.cleaned_data["seen"],
         )
         obj.pk = made.pk
 
     @admin.action(description="Cancel: the account stays open")
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Departure]) -> None:  # noqa: ARG002 - Django's signature
-        """Cancel the current departure, if its day has not come."""
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Departure]) -> None:
+        """Cancel the current departure, if it is chosen and its day has not come."""
         try:
+            if not queryset.filter(cancelled_at=None).exists():
+                raise CannotLeave("Choose the leave date that is not cancelled.")
             cancel_departure(
                 provider=current_provider(), actor=actor_of(request), now=timezone.now()
             )

@@ -6,15 +6,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.providers import current_provider
 from billing.admin.base import BillingAdmin
-from billing.dunning.deferrals import defer_suspension, withdraw_deferral
+from billing.dunning.deferrals import defer_suspension, deferrals_token, withdraw_deferral
 from billing.formatting import local_date
 from billing.models import DunningStep, SuspensionDeferral
+from billing.pages.seen_form import SeenModelForm
 from core.actors import actor_of
 from core.text import plain_text
 
@@ -29,7 +29,7 @@ class DunningStepAdmin(BillingAdmin):
     ordering = ("-at", "-id")
 
 
-class DeferralForm(ModelForm):  # type: ignore[type-arg]
+class DeferralForm(SeenModelForm):
     """The last day of a deferral, and its reason."""
 
     reason = forms.CharField(
@@ -43,6 +43,10 @@ class DeferralForm(ModelForm):  # type: ignore[type-arg]
         fields = ("last_day", "reason")
 
     today: date
+
+    def token(self) -> str:
+        """The token of the deferrals so far."""
+        return deferrals_token()
 
     def clean_last_day(self) -> date:
         """Accept today or a later day, in the billing time zone."""
@@ -90,6 +94,7 @@ class SuspensionDeferralAdmin(BillingAdmin):
             last_day=obj.last_day,
             actor=actor_of(request),
             now=timezone.now(),
+            seen=form.cleaned_data["seen"],
         )
         obj.pk = made.pk
 

@@ -11,6 +11,7 @@ from billing.choices import ContractKind
 from billing.contracts.billed_periods import update_billed_periods
 from billing.contracts.offers import Offer
 from billing.models import AgreementAcceptance, Contract, MonthClose, PaymentMethod
+from billing.seen import ChangeRefused, require_seen, seen_token
 from core.actors import Actor
 from core.months import Month, day_starts_at
 from core.outbox.delivery import enqueue
@@ -18,8 +19,13 @@ from tenants import audit
 from usage.ledger.month_freeze import LOCK_LEDGER
 
 
-class MonthsClosed(Exception):
-    """The contract would begin in a closed month. The message is shown to the user."""
+class MonthsClosed(ChangeRefused):
+    """The contract would begin in a closed month."""
+
+
+def contracts_token() -> str:
+    """The token of the current provider's contracts."""
+    return seen_token("contracts", Contract.objects.count())
 
 
 def begin_billing(
@@ -83,16 +89,24 @@ def bill_later_contracts(*, provider: Provider, actor: Actor, now: datetime) -> 
 
 @transaction.atomic
 def agree_contract(
-    *, provider: Provider, contract: Contract, package: Package, actor: Actor, now: datetime
+    *,
+    provider: Provider,
+    contract: Contract,
+    package: Package,
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
 ) -> Contract:
     """Save a contract that operations agreed with the provider, with a copy of its package.
 
     It bills usage from its beginning, and lifts the free allowance then and not earlier; without a
     commitment, an invoice agreement or a card on file, only once a card pays for it. Waits for a
-    running close and raises `MonthsClosed` if the contract would have billed a closed month.
+    running close and raises `MonthsClosed` if the contract would have billed a closed month, and
+    `ChangedSince` after another contract than those `seen`.
     """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_LEDGER)
+    require_seen(seen, now=contracts_token(), subject="The list of contracts")
     closed = MonthClose.objects.filter(month__gte=contract.starts_on, issued_at__isnull=False)
     if closed.exists():
         raise MonthsClosed(f"{contract.starts_on:%B %Y} or a later month was closed meanwhile.")

@@ -3,7 +3,6 @@
 from datetime import date, datetime
 
 from billing.models import Invoice, Payment
-from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
 from core.actors import Actor
@@ -19,7 +18,7 @@ def record_transfer(
     reference: str,
     actor: Actor,
     now: datetime,
-    seen: Amounts | None = None,
+    seen: str | None = None,
 ) -> Payment:
     """Book a bank transfer that was received on a day in the billing time zone.
 

@@ -14,7 +14,6 @@ from billing.corrections.credit_amounts import (
 from billing.corrections.credit_notes import NoteLine, credited_split, issue_note, split_of
 from billing.corrections.refunds import refund_overpayment
 from billing.models import CreditNote, Invoice, InvoiceLine
-from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
 from core.actors import Actor
@@ -27,7 +26,7 @@ def credit_amount(
     reason: str,
     actor: Actor,
     now: datetime,
-    seen: Amounts | None = None,
+    seen: str | None = None,
 ) -> CreditNote:
     """Credit an amount that includes tax; the part that was paid already is refunded.
 
@@ -63,7 +62,7 @@ def credit_lines(
     reason: str,
     actor: Actor,
     now: datetime,
-    seen: Amounts | None = None,
+    seen: str | None = None,
 ) -> CreditNote:
     """Credit the remaining amounts of these lines with tax; the part paid already is refunded.
 

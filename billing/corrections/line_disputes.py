@@ -16,7 +16,8 @@ from billing.corrections.credits import credit, left_to_credit, note_for_lines
 from billing.dunning.status import update_dunning
 from billing.models import Invoice, InvoiceLine, LineDispute, PaymentMethod
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, change_balance
+from billing.payments.balance_lock import CorrectionRefused, change_balance, invoice_token
+from billing.seen import require_seen, seen_token
 from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
@@ -63,14 +64,21 @@ def disputable_minor(line: InvoiceLine, *, invoice: Invoice) -> int:
     return split.total_minor
 
 
-def accept_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime) -> LineDispute:
+def dispute_token(dispute: LineDispute) -> str:
+    """The token of a dispute: its state, and its invoice."""
+    return seen_token(dispute.pk, dispute.state, invoice_token(dispute.invoice))
+
+
+def accept_dispute(
+    *, dispute_id: int, answer: str, actor: Actor, now: datetime, seen: str | None = None
+) -> LineDispute:
     """Credit the remaining amount of the disputed line, if any, and mail the answer.
 
-    Raises `CorrectionRefused`, also while a charge of the invoice runs.
+    Raises `ChangedSince` and `CorrectionRefused`, also while a charge of the invoice runs.
     """
 
     def accept(invoice: Invoice) -> LineDispute:
-        dispute = _open(dispute_id)
+        dispute = _open(dispute_id, seen)
         reason = answer.strip() or "The line was credited."
         if left_to_credit(invoice, dispute.line):
             note_lines, split = note_for_lines(invoice, [dispute.line])
@@ -84,13 +92,15 @@ def accept_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime)
 
 
 @transaction.atomic
-def decline_dispute(*, dispute_id: int, answer: str, actor: Actor, now: datetime) -> LineDispute:
+def decline_dispute(
+    *, dispute_id: int, answer: str, actor: Actor, now: datetime, seen: str | None = None
+) -> LineDispute:
     """Keep the line: mail the answer, and charge and dun its unpaid part again.
 
-    Raises `CorrectionRefused` without an answer.
+    Raises `ChangedSince`, and `CorrectionRefused` without an answer.
     """
     invoice = Invoice.objects.select_for_update().get(pk=_invoice_id(dispute_id))
-    dispute = _open(dispute_id)
+    dispute = _open(dispute_id, seen)
     if not answer.strip():
         raise CorrectionRefused("Give the answer: the provider reads it.", field="answer")
     _answer(dispute, State.DECLINED, answer.strip(), actor=actor, now=now)
@@ -111,13 +121,15 @@ def _invoice_id(dispute_id: int) -> int:
     return LineDispute.objects.values_list("invoice_id", flat=True).get(pk=dispute_id)
 
 
-def _open(dispute_id: int) -> LineDispute:
+def _open(dispute_id: int, seen: str | None) -> LineDispute:
     dispute = LineDispute.objects.select_related("invoice", "line").get(pk=dispute_id)
     if dispute.state != State.OPEN:
         raise CorrectionRefused(
             f"{dispute.answered_by_name} answered this dispute already: "
             f"{dispute.get_state_display().lower()}."
         )
+    if seen is not None:
+        require_seen(seen, now=dispute_token(dispute), subject=dispute.invoice.number)
     return dispute
 
 

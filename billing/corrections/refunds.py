@@ -22,10 +22,10 @@ from billing.gateway import client as gateway
 from billing.gateway import refunds as stripe_refunds
 from billing.gateway.refunds import RefundFacts
 from billing.models import Chargeback, CreditNote, Invoice, Payment, Refund
-from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, require_seen
+from billing.payments.balance_lock import CorrectionRefused, require_seen_invoice
 from billing.payments.charging import KEY_IS_FORGOTTEN, RESEND_WITHIN, PaymentMismatch
+from billing.seen import require_seen, seen_token
 from core.actors import SYSTEM_ACTOR, Actor
 from core.operations.alerts import raise_all
 from core.outbox.delivery import enqueue
@@ -57,16 +57,16 @@ def order_refund(
     actor: Actor,
     now: datetime,
     credit_note: CreditNote | None = None,
-    seen: Amounts | None = None,
+    seen: str | None = None,
 ) -> Refund:
     """Order a refund of a part of a payment; a worker sends it to Stripe.
 
     The part of the amount that the invoice was not overpaid is credited in the same transaction.
     The refund of a bank transfer waits until operations pay it out. Raises `CorrectionRefused`
-    above `refundable_minor`, and if the invoice has other amounts than those `seen`.
+    above `refundable_minor`, and `ChangedSince` if the invoice is not as `seen`.
     """
     invoice = Invoice.objects.select_for_update().get(pk=payment.invoice_id)
-    require_seen(invoice, seen)
+    require_seen_invoice(invoice, seen)
     _check_order(payment, amount_minor=amount_minor, reason=reason)
     credited = _credit_remainder(
         invoice, amount_minor=amount_minor, reason=reason, actor=actor, now=now
@@ -277,13 +277,21 @@ def _create_made_at_stripe(payment: Payment, facts: RefundFacts, *, now: datetim
     return refund
 
 
+def payout_token(refund: Refund) -> str:
+    """The token of a refund that waits to be paid out."""
+    return seen_token(refund.pk, refund.state)
+
+
 @transaction.atomic
-def book_payout(*, refund: Refund, reference: str, actor: Actor, now: datetime) -> Refund:
+def book_payout(
+    *, refund: Refund, reference: str, actor: Actor, now: datetime, seen: str | None = None
+) -> Refund:
     """Book a bank transfer's refund as paid out by operations, with the bank's `reference`.
 
     Raises `CorrectionRefused` without a reference, and for a refund that needs no payout.
     """
     current = _locked(refund)
+    require_seen(seen, now=payout_token(current), subject="This refund")
     if current.payment.method != Payment.Method.BANK_TRANSFER or current.state != State.PENDING:
         raise CorrectionRefused("This refund does not wait to be paid out by hand.")
     if not reference.strip():

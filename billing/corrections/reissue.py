@@ -9,18 +9,20 @@ from django.db.models import Q
 
 from accounts.providers import current_provider
 from billing.choices import InvoiceKind, LineKind
-from billing.customer.profile import profile_or_draft
+from billing.customer.profile import buyer, profile_or_draft
 from billing.invoicing.issue import deliveries_of, issue_invoices
 from billing.models import BillingProfile, Contract, Invoice, InvoiceLine
 from billing.money import format_money
-from billing.payments.balance_lock import CorrectionRefused, change_balance
+from billing.payments.balance_lock import CorrectionRefused, change_balance, invoice_token
 from billing.rating.billed_quantities import (
     billed_quantities,
     combined_billed,
     combined_quantity,
 )
-from billing.rating.rate_month import InvoiceDraft, LineDraft, Peak, rate_month
+from billing.rating.peak import Peak
+from billing.rating.rate_month import InvoiceDraft, LineDraft, rate_month
 from billing.rating.terms import terms_of
+from billing.seen import require_seen, seen_token
 from core.actors import Actor
 from core.months import Month
 from core.outbox.delivery import enqueue_all
@@ -149,13 +151,33 @@ def _copied(line: InvoiceLine) -> LineDraft:
     )
 
 
-def reissue(*, invoice_id: int, corrected: Corrected, actor: Actor, now: datetime) -> Invoice:
+def reissue_token(void: Invoice) -> str:
+    """The token of a voided invoice, and of the buyer and the contract of the new one."""
+    provider = current_provider()
+    contract = Contract.objects.current(Month.of_day(void.month))
+    return seen_token(
+        invoice_token(void),
+        buyer(provider=provider, profile=profile_or_draft(provider=provider)),
+        contract.pk if contract else None,
+    )
+
+
+def reissue(
+    *,
+    invoice_id: int,
+    corrected: Corrected,
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
+) -> Invoice:
     """Issue a voided invoice again under a new number; queue documents, mail and charge.
 
-    Its due date is counted from `now`. Raises `CorrectionRefused`.
+    Its due date is counted from `now`. Raises `ChangedSince` and `CorrectionRefused`.
     """
 
     def issue(void: Invoice) -> Invoice:
+        if seen is not None:
+            require_seen(seen, now=reissue_token(void), subject=void.number)
         check_reissuable(void)
         draft = draft_again(void, corrected)
         contract, profile = _as_corrected(void, corrected)

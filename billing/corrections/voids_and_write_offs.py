@@ -4,7 +4,6 @@ from datetime import datetime
 
 from billing.choices import InvoiceKind
 from billing.models import Invoice, LineDispute, MonthClose, PackOrder
-from billing.models.invoice_amounts import Amounts
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
 from core.actors import Actor
@@ -12,7 +11,7 @@ from tenants import audit
 
 
 def void_invoice(
-    *, invoice_id: int, reason: str, actor: Actor, now: datetime, seen: Amounts | None = None
+    *, invoice_id: int, reason: str, actor: Actor, now: datetime, seen: str | None = None
 ) -> Invoice:
     """Void an invoice without payments; its number stays, and its month can be issued again.
 
@@ -53,7 +52,7 @@ def void_invoice(
 
 
 def write_off(
-    *, invoice_id: int, reason: str, actor: Actor, now: datetime, seen: Amounts | None = None
+    *, invoice_id: int, reason: str, actor: Actor, now: datetime, seen: str | None = None
 ) -> Invoice:
     """Give up what is owed; a transfer that arrives later is still booked.
 

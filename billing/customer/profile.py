@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 
 from accounts.models import Provider
 from billing.models import BillingProfile
+from billing.seen import require_seen, seen_token
 from core.actors import Actor
 from tenants import audit
 
@@ -42,9 +44,7 @@ def save_profile(
 
     The audit log records the fields whose value changed.
     """
-    # Of two concurrent first saves one creates the row and the other waits for it.
-    BillingProfile.objects.bulk_create([profile_or_draft(provider=provider)], ignore_conflicts=True)
-    profile = BillingProfile.objects.select_for_update().get(pk=1)
+    profile = _locked(provider)
     before = _own(profile)
     for name in OWN_FIELDS:
         setattr(profile, name, changes.get(name, before[name]))
@@ -61,6 +61,51 @@ def save_profile(
             now=now,
         )
     return profile
+
+
+def tax_token() -> str:
+    """The token of the current provider's tax."""
+    return seen_token("tax", _tax(BillingProfile.objects.current() or BillingProfile()))
+
+
+@transaction.atomic
+def set_tax(
+    *,
+    provider: Provider,
+    tax_name: str,
+    tax_rate: Decimal,
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
+) -> BillingProfile:
+    """Save the name and rate (in percent) of the tax on invoices issued from now on.
+
+    Raises `ChangedSince` if the tax is not as `seen`.
+    """
+    profile = _locked(provider)
+    require_seen(seen, now=tax_token(), subject="The tax")
+    before = _tax(profile)
+    profile.tax_name, profile.tax_rate = tax_name, tax_rate
+    profile.save(update_fields=["tax_name", "tax_rate"])
+    audit.record(
+        actor=actor,
+        action="billing_profile.tax_changed",
+        subject=profile.legal_name,
+        before=before,
+        after=_tax(profile),
+        now=now,
+    )
+    return profile
+
+
+def _locked(provider: Provider) -> BillingProfile:
+    # Of two concurrent first saves one creates the row and the other waits for it.
+    BillingProfile.objects.bulk_create([profile_or_draft(provider=provider)], ignore_conflicts=True)
+    return BillingProfile.objects.select_for_update().get(pk=1)
+
+
+def _tax(profile: BillingProfile) -> dict[str, str]:
+    return {"tax_name": profile.tax_name, "tax_rate": f"{profile.tax_rate:.3f}"}
 
 
 def _own(profile: BillingProfile) -> dict[str, Any]:

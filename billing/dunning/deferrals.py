@@ -7,23 +7,38 @@ from django.db import transaction
 from accounts.models import Provider
 from billing.dunning.status import update_dunning
 from billing.models import SuspensionDeferral
+from billing.seen import ChangeRefused, require_seen, seen_token
 from core.actors import Actor
 from tenants import audit
 
 
-class DeferralRefused(Exception):
-    """The deferral is refused; the message is shown to the user."""
+class DeferralRefused(ChangeRefused):
+    """The deferral is refused."""
+
+
+def deferrals_token() -> str:
+    """The token of the current provider's deferrals."""
+    return seen_token("deferrals", SuspensionDeferral.objects.count())
 
 
 @transaction.atomic
 def defer_suspension(
-    *, provider: Provider, reason: str, last_day: date, actor: Actor, now: datetime
+    *,
+    provider: Provider,
+    reason: str,
+    last_day: date,
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
 ) -> SuspensionDeferral:
     """Defer the suspension of the current provider through `last_day` of its billing time zone.
 
     Lifts a suspension at once. Of several deferrals the latest day counts; the steps before the
-    suspension are not deferred. Raises `DeferralRefused` without a reason or for a past day.
+    suspension are not deferred. Raises `ChangedSince` after another deferral than those `seen`, and
+    `DeferralRefused` without a reason or for a past day.
     """
+    provider.refresh_from_db(from_queryset=Provider.objects.select_for_update(no_key=True))
+    require_seen(seen, now=deferrals_token(), subject="The list of deferrals")
     if not reason.strip():
         raise DeferralRefused("Give the reason: it is kept in the provider's audit log.")
     if last_day < now.astimezone(provider.billing_zone()).date():

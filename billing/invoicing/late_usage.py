@@ -25,7 +25,8 @@ from billing.rating.billed_quantities import (
     combined_quantity,
     counted_quantities,
 )
-from billing.rating.rate_month import BilledQuantity, LineDraft, Peak, Terms, billed_by
+from billing.rating.peak import Peak
+from billing.rating.rate_month import BilledQuantity, LineDraft, Terms, billed_by
 from billing.rating.terms import terms_of
 from core.metrics import Metric
 from core.months import Month
@@ -146,10 +147,10 @@ def _corrected(
 
 
 def _quantity(month: RestatedMonth) -> BilledQuantity:
-    peak = Peak(
+    peak = Peak.reached(
+        month.high_water_mark,
         event_id=month.peak_event_id,
         at=month.peak_at,
-        count_before=month.high_water_mark - 1 if month.peak_event_id else None,
         subject_name=month.peak_subject_name,
         actor_name=month.peak_actor_name,
     )

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from billing.choices import LineKind
+from billing.rating.peak import CARRIED_IN, Peak
 from billing.rating.rate_month import (
-    CARRIED_IN,
     BilledQuantity,
     CombinedQuantity,
     LineDraft,
-    Peak,
     Terms,
     by_name,
     charged_line,

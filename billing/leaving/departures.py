@@ -17,6 +17,7 @@ from billing.formatting import date_text, local_date
 from billing.invoicing.month_close import close_due_months
 from billing.leaving.export import request_export
 from billing.models import Departure, MonthClose
+from billing.seen import ChangeRefused, require_seen, seen_token
 from core.actors import SYSTEM_ACTOR, Actor
 from core.months import Month, day_starts_at
 from core.operations.alerts import raise_alert, settle_alert
@@ -31,13 +32,19 @@ FURTHEST_DAYS = 366
 FINAL_WORK_AFTER = timedelta(minutes=5)
 
 
-class CannotLeave(Exception):
-    """The date can't be set, or the departure not cancelled. The message is shown."""
+class CannotLeave(ChangeRefused):
+    """The date can't be set, or the departure not cancelled."""
 
 
 def current_departure() -> Departure | None:
     """The departure that is not cancelled, or None."""
     return Departure.objects.filter(cancelled_at=None).first()
+
+
+def departures_token() -> str:
+    """The token of the current provider's departures, cancelled ones included."""
+    departures = Departure.objects.order_by("pk").values_list("pk", "cancelled_at")
+    return seen_token("departures", list(departures))
 
 
 def leave_day_error(day: date, *, today: date) -> str:
@@ -51,13 +58,20 @@ def leave_day_error(day: date, *, today: date) -> str:
 
 @transaction.atomic
 def set_leave_date(
-    *, provider: Provider, day: date, reason: str, actor: Actor, now: datetime
+    *,
+    provider: Provider,
+    day: date,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
 ) -> Departure:
     """Let the account be read-only from the local day `day` on, and closed some weeks later.
 
-    Billing ends at that instant. Raises `CannotLeave`, also if a leave date is set already.
+    Billing ends at that instant. Raises `ChangedSince`, and `CannotLeave`, also if a leave date is
+    set already.
     """
-    provider.refresh_from_db(from_queryset=Provider.objects.select_for_update(no_key=True))
+    _lock(provider, seen)
     if provider.stage(now) is not Stage.OPEN:
         raise CannotLeave("A leave date is set already. Cancel it first.")
     zone = provider.billing_zone()
@@ -89,23 +103,19 @@ def set_leave_date(
         due_at=departure.leaves_at + FINAL_WORK_AFTER,
     )
     _mail("departure_set", departure, provider=provider, now=now)
-    raise_alert(
-        kind=LEAVES,
-        key=f"departure:{departure.pk}",
-        summary=f"{provider.name} leaves on {date_text(day)}: read-only from then on, closed from "
-        f"{date_text(closes_on)}. Set by {actor.name}.",
-        next_step="Talk to the provider. On the day the final invoices are issued and the export "
-        "is built; the alert ends when both are done, or when the departure is cancelled.",
-        link=reverse("admin:billing_departure_changelist"),
-        now=now,
-    )
+    _alert(departure, provider=provider, actor=actor, now=now)
     return departure
 
 
 @transaction.atomic
-def cancel_departure(*, provider: Provider, actor: Actor, now: datetime) -> None:
-    """Keep the account open. Raises `CannotLeave` from the leave date on, and without one."""
-    provider.refresh_from_db(from_queryset=Provider.objects.select_for_update(no_key=True))
+def cancel_departure(
+    *, provider: Provider, actor: Actor, now: datetime, seen: str | None = None
+) -> None:
+    """Keep the account open.
+
+    Raises `ChangedSince`, and `CannotLeave` from the leave date on, and without one.
+    """
+    _lock(provider, seen)
     departure = current_departure()
     if departure is None:
         raise CannotLeave("No leave date is set.")
@@ -122,6 +132,11 @@ def cancel_departure(*, provider: Provider, actor: Actor, now: datetime) -> None
     )
     _mail("departure_cancelled", departure, provider=provider, now=now)
     settle_alert(kind=LEAVES, key=f"departure:{departure.pk}", now=now)
+
+
+def _lock(provider: Provider, seen: str | None) -> None:
+    provider.refresh_from_db(from_queryset=Provider.objects.select_for_update(no_key=True))
+    require_seen(seen, now=departures_token(), subject="The leave date")
 
 
 def finish_departure(payload: Mapping[str, Any], *, provider: Provider, now: datetime) -> None:
@@ -154,6 +169,20 @@ def _copy(provider: Provider, departure: Departure | None, *, actor: Actor, now:
     provider.save(update_fields=["leaves_at", "closes_at"])
     MeteringPolicy.objects.update(nothing_added_from=provider.leaves_at)
     update_billed_periods(provider=provider, actor=actor, now=now)
+
+
+def _alert(departure: Departure, *, provider: Provider, actor: Actor, now: datetime) -> None:
+    closes_on = local_date(departure.closes_at, provider.billing_zone())
+    raise_alert(
+        kind=LEAVES,
+        key=f"departure:{departure.pk}",
+        summary=f"{provider.name} leaves on {date_text(departure.day)}: read-only from then on, "
+        f"closed from {date_text(closes_on)}. Set by {actor.name}.",
+        next_step="Talk to the provider. On the day the final invoices are issued and the export "
+        "is built; the alert ends when both are done, or when the departure is cancelled.",
+        link=reverse("admin:billing_departure_changelist"),
+        now=now,
+    )
 
 
 def _mail(

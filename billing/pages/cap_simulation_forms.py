@@ -2,6 +2,7 @@
 
 from django import forms
 
+from core.plain_numbers import PlainIntegerField
 from usage.cap_simulation.drafts import Base, Rule, Target
 from usage.cap_simulation.input import LONGEST_LIST
 
@@ -19,7 +20,7 @@ class RuleForm(forms.Form):
         ],
         initial=Base.THIS_MONTH,
     )
-    percent = forms.IntegerField(
+    percent = PlainIntegerField(
         label="Room in percent",
         min_value=0,
         max_value=LARGEST_PERCENT,

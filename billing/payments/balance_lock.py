@@ -5,6 +5,7 @@ waits for the card holder is withdrawn first; any other attempt has to finish fi
 """
 
 from collections.abc import Callable
+from dataclasses import astuple
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,24 +15,17 @@ from billing import topics
 from billing.decline_reasons import WITHDRAWN
 from billing.dunning.status import update_dunning
 from billing.gateway import client as gateway
-from billing.models import ChargeAttempt, Invoice
-from billing.models.invoice_amounts import Amounts
+from billing.models import ChargeAttempt, Invoice, Refund
 from billing.payments import charging
+from billing.seen import ChangeRefused, require_seen, seen_token
 from core.outbox.delivery import enqueue
 
 T = TypeVar("T")
 _MOST_WITHDRAWALS = 3
 
 
-class CorrectionRefused(Exception):
-    """The correction is not possible and nothing was changed.
-
-    The message is shown to the person; `field` names the form field to change.
-    """
-
-    def __init__(self, message: str, *, field: str = "") -> None:
-        super().__init__(message)
-        self.field = field
+class CorrectionRefused(ChangeRefused):
+    """The correction is not possible."""
 
 
 class ChargeIsRunning(CorrectionRefused):
@@ -45,19 +39,19 @@ class _MustWithdraw(Exception):
 
 
 def change_balance(
-    change: Callable[[Invoice], T], *, invoice_id: int, now: datetime, seen: Amounts | None = None
+    change: Callable[[Invoice], T], *, invoice_id: int, now: datetime, seen: str | None = None
 ) -> T:
     """Run `change` with the locked invoice in one transaction, then update dunning and charges.
 
-    `change` calls `require_no_charge` after its own checks. `seen` are the amounts on which the
-    person decided: if the invoice has other amounts now, nothing changes. Raises
-    `CorrectionRefused`.
+    `change` calls `require_no_charge` after its own checks. `seen` is the `invoice_token` on which
+    the person decided: if the invoice has another one now, nothing changes. Raises `ChangedSince`
+    and `CorrectionRefused`.
     """
     for _ in range(_MOST_WITHDRAWALS):
         try:
             with transaction.atomic():
                 invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
-                require_seen(invoice, seen)
+                require_seen_invoice(invoice, seen)
                 result = change(invoice)
                 _after_change(invoice, now=now)
                 return result
@@ -66,16 +60,20 @@ def change_balance(
     raise ChargeIsRunning(f"{invoice.number} is being paid right now. Look again in a minute.")
 
 
-def require_seen(invoice: Invoice, seen: Amounts | None) -> None:
-    """Refuse if the locked invoice has other amounts than those on which the person decided.
+def invoice_token(invoice: Invoice) -> str:
+    """The token of the invoice's amounts and of the corrections that can leave them as they were.
 
-    Raises `CorrectionRefused`. None checks nothing.
+    A refund that fails gives its amount back, and an invoice that is issued again stays void.
     """
-    if seen is not None and invoice.amounts != seen:
-        raise CorrectionRefused(
-            f"The amounts of {invoice.number} changed since this page was opened. "
-            "Look at them again before you decide."
-        )
+    refunds = Refund.objects.filter(payment__invoice=invoice).count()
+    replaced = Invoice.objects.filter(replaces=invoice).count()
+    return seen_token(invoice.pk, astuple(invoice.amounts), refunds, replaced)
+
+
+def require_seen_invoice(invoice: Invoice, seen: str | None) -> None:
+    """Raise `ChangedSince` if the locked invoice is not as the person saw it."""
+    if seen is not None:
+        require_seen(seen, now=invoice_token(invoice), subject=invoice.number)
 
 
 def require_no_charge(invoice: Invoice) -> None:

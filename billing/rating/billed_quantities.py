@@ -3,7 +3,8 @@
 from django.db import connection
 
 from accounts.providers import current_provider
-from billing.rating.rate_month import BilledQuantity, CombinedQuantity, Peak, Terms, billed_by
+from billing.rating.peak import Peak
+from billing.rating.rate_month import BilledQuantity, CombinedQuantity, Terms, billed_by
 from core.metrics import Metric
 from core.months import Month
 from usage.ledger.combined_peak import CombinedPeak, combined_peak
@@ -80,10 +81,10 @@ def combined_quantity(peak: CombinedPeak) -> CombinedQuantity:
             BilledQuantity(each.organization_id, each.name, each.metric, each.count, Peak(at=at))
             for each in peak.counts
         ],
-        peak=Peak(
+        peak=Peak.reached(
+            peak.high_water_mark,
             event_id=peak.peak_event_id,
             at=at,
-            count_before=peak.high_water_mark - 1 if peak.peak_event_id else None,
             subject_name=peak.subject_name,
             actor_name=peak.actor_name,
         ),

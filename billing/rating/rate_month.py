@@ -6,27 +6,14 @@ for its invoice; totals are sums of the printed amounts.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from billing.charge_limits import is_too_small, largest_charge
 from billing.choices import Collection, CommitmentBasis, ContractKind, InvoiceKind, LineKind
 from billing.money import major, round_minor
+from billing.rating.peak import CARRIED_IN, Peak
 from core.metrics import Metric
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """The event that made a high-water mark; all None if the mark was carried in."""
-
-    event_id: int | None = None
-    at: datetime | None = None
-    count_before: int | None = None
-    subject_name: str = ""
-    actor_name: str = ""
-
-
-CARRIED_IN = Peak()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from billing.invoicing.late_usage_lines import (
 )
 from billing.models import Contract, Invoice, MonthClose
 from billing.rating.billed_quantities import billed_quantities, combined_quantity
+from billing.rating.peak import Peak
 from billing.rating.rate_month import (
     BilledQuantity,
     InvoiceDraft,
     LineDraft,
-    Peak,
     Terms,
     billed_by,
     rate_month,
@@ -120,10 +120,10 @@ def _quantities(replayed: Replayed, month: Month, metric: Metric) -> list[Billed
             names.get(each.organization_id, ""),
             each.metric,
             each.high_water_mark,
-            Peak(
+            Peak.reached(
+                each.high_water_mark,
                 event_id=each.peak_event_id,
                 at=each.peak_at,
-                count_before=each.high_water_mark - 1 if each.peak_event_id else None,
                 subject_name=each.peak_subject_name,
                 actor_name=each.peak_actor_name,
             ),

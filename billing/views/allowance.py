@@ -35,6 +35,7 @@ from billing.money import round_minor
 from billing.planning.forecast import allowance_ahead
 from core.actors import actor_of
 from core.months import Month
+from core.plain_numbers import PlainIntegerField
 from usage.active_users.months_table import activity_table
 from usage.forecast.active_users_months import forecast_active_month
 from usage.ledger.months_table import last_months
@@ -46,12 +47,12 @@ _DIGITS = 19
 class ConfirmationForm(forms.Form):
     """The offer as the administrator saw and confirmed it."""
 
-    offer = forms.IntegerField(min_value=1, max_value=_LARGEST)
-    quantity = forms.IntegerField(min_value=1, max_value=_LARGEST)
+    offer = PlainIntegerField(min_value=1, max_value=_LARGEST)
+    quantity = PlainIntegerField(min_value=1, max_value=_LARGEST)
     first = forms.CharField(max_length=7)
-    months = forms.IntegerField(min_value=1, max_value=_LARGEST)
-    total_minor = forms.IntegerField(min_value=0, max_value=_LARGEST)
-    follows = forms.IntegerField(min_value=0, max_value=_LARGEST)
+    months = PlainIntegerField(min_value=1, max_value=_LARGEST)
+    total_minor = PlainIntegerField(min_value=0, max_value=_LARGEST)
+    follows = PlainIntegerField(min_value=0, max_value=_LARGEST)
 
     @property
     def confirmed(self) -> Confirmed:

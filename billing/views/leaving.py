@@ -18,19 +18,21 @@ from accounts.roles import Permission
 from accounts.stages import Stage
 from billing.formatting import local_date
 from billing.leaving.departures import (
-    CannotLeave,
     cancel_departure,
     current_departure,
+    departures_token,
     leave_day_error,
     set_leave_date,
 )
 from billing.leaving.export import export_pieces, latest_export, request_export
 from billing.models import DataExport
+from billing.pages.seen_form import SeenForm
+from billing.seen import ChangeRefused
 from core.actors import actor_of
 from core.text import plain_text
 
 
-class LeaveForm(forms.Form):
+class LeaveForm(SeenForm, forms.Form):
     """The first day without use, a reason, and the confirmation."""
 
     day = forms.DateField(
@@ -53,6 +55,10 @@ class LeaveForm(forms.Form):
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
+
+    def token(self) -> str:
+        """The token of the departures so far."""
+        return departures_token()
 
     def clean_day(self) -> date:
         """A day from tomorrow on, within a year."""
@@ -97,8 +103,9 @@ def _set(request: PortalRequest, form: LeaveForm) -> HttpResponse:
             reason=form.cleaned_data["reason"],
             actor=actor_of(request),
             now=timezone.now(),
+            seen=form.cleaned_data["seen"],
         )
-    except CannotLeave as refusal:
+    except ChangeRefused as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "The leave date is set. Until then you can cancel it.")
@@ -110,8 +117,13 @@ def _set(request: PortalRequest, form: LeaveForm) -> HttpResponse:
 def leaving_cancel(request: PortalRequest) -> HttpResponse:
     """Keep the account open."""
     try:
-        cancel_departure(provider=request.provider, actor=actor_of(request), now=timezone.now())
-    except CannotLeave as refusal:
+        cancel_departure(
+            provider=request.provider,
+            actor=actor_of(request),
+            now=timezone.now(),
+            seen=request.POST.get("seen", ""),
+        )
+    except ChangeRefused as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "The leave date is cancelled. Your account stays open.")

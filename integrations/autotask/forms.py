@@ -7,6 +7,7 @@ from django import forms
 
 from accounts.requests import PortalRequest
 from core.actors import actor_of
+from core.plain_numbers import PlainIntegerField
 from core.text import plain_text
 from integrations.autotask.api.credentials import Credentials
 from integrations.autotask.api.errors import AutotaskError, SignInRefused, UnknownUser
@@ -84,7 +85,7 @@ class MappingForm(forms.Form):
     contract_service_id = forms.TypedChoiceField(
         label="Contract and service", coerce=int, widget=forms.RadioSelect
     )
-    non_billable_users = forms.IntegerField(
+    non_billable_users = PlainIntegerField(
         label="Non-billable users",
         min_value=0,
         max_value=LARGEST_NON_BILLABLE,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from core.plain_numbers import PlainIntegerField
 from core.text import plain_lines
 from tenants.models import LARGEST_USER_CAP
 
@@ -16,7 +17,7 @@ LONGEST_APPROVAL = timedelta(days=731)
 class CapRequestForm(forms.Form):
     """A higher cap and the reason for it."""
 
-    cap = forms.IntegerField(max_value=LARGEST_USER_CAP, label="Users you need in all")
+    cap = PlainIntegerField(max_value=LARGEST_USER_CAP, label="Users you need in all")
     reason = forms.CharField(
         max_length=LONGEST_TEXT,
         label="Why",

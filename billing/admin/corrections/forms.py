@@ -1,7 +1,7 @@
 """The forms of corrections."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, cast
 
@@ -16,15 +16,22 @@ from unfold.widgets import (
 )
 
 from accounts.providers import current_provider
-from billing.admin.base import PlainDecimalField
 from billing.corrections.credits import left_to_credit
-from billing.corrections.refunds import refundable_minor
-from billing.corrections.reissue import Corrected, draft_again, terms_as_issued
+from billing.corrections.line_disputes import dispute_token
+from billing.corrections.refunds import payout_token, refundable_minor
+from billing.corrections.reissue import (
+    Corrected,
+    draft_again,
+    reissue_token,
+    terms_as_issued,
+)
 from billing.customer.profile import buyer, profile_or_draft
 from billing.models import Invoice, LineDispute, Payment, Refund
-from billing.models.invoice_amounts import Amounts
 from billing.money import exponent, format_money, major, round_minor
-from billing.payments.balance_lock import CorrectionRefused
+from billing.pages.seen_form import SeenForm
+from billing.payments.balance_lock import CorrectionRefused, invoice_token
+from billing.seen import ChangeRefused
+from core.plain_numbers import PlainDecimalField, PlainIntegerField
 from core.text import plain_text
 
 LARGEST = Decimal(10) ** 12
@@ -78,12 +85,12 @@ class OneLineField(forms.CharField):
         return text
 
 
-class CorrectionForm(forms.Form):
+class CorrectionForm(SeenForm, forms.Form):
     """A form about one record, the `subject`."""
 
     def __init__(self, *args: Any, subject: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self.subject = subject
+        super().__init__(*args, **kwargs)
 
     def set_limit(self, name: str, *, currency: str, at_most: int, help_text: str) -> None:
         """Set an amount's currency and its limit, which `help_text` shows at `{}`."""
@@ -92,7 +99,7 @@ class CorrectionForm(forms.Form):
         field.at_most = at_most
         field.help_text = help_text.format(format_money(at_most, currency))
 
-    def refuse(self, refusal: CorrectionRefused) -> None:
+    def refuse(self, refusal: ChangeRefused) -> None:
         """Show a refusal at its field, or above the form."""
         self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
 
@@ -102,27 +109,19 @@ class CorrectionForm(forms.Form):
 
 
 class InvoiceForm(CorrectionForm):
-    """A form about an invoice or a payment of it; `seen` are the amounts that the person read."""
-
-    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    """A form about an invoice or a payment of it."""
 
     def __init__(self, *args: Any, subject: Invoice | Payment, **kwargs: Any) -> None:
-        super().__init__(*args, subject=subject, **kwargs)
         self.invoice: Invoice = subject.invoice if isinstance(subject, Payment) else subject
-        self.fields["seen"].initial = _token(self.invoice.amounts)
+        super().__init__(*args, subject=subject, **kwargs)
 
-    def amounts_seen(self) -> Amounts | None:
-        """Return the amounts shown when the form was opened; impossible ones if they changed."""
-        now = self.invoice.amounts
-        return now if self.cleaned_data["seen"] == _token(now) else Amounts(-1, 0, 0)
+    def token(self) -> str:
+        """The invoice's token."""
+        return invoice_token(self.invoice)
 
     def money(self, minor: int) -> str:
         """Format an amount in the invoice's currency."""
         return format_money(minor, self.invoice.currency)
-
-
-def _token(amounts: Amounts) -> str:
-    return "-".join(str(int(part)) for part in astuple(amounts))
 
 
 class TransferForm(InvoiceForm):
@@ -264,6 +263,10 @@ class PayoutForm(CorrectionForm):
         help_text="The reference of the transfer at the bank; the provider sees it.",
     )
 
+    def token(self) -> str:
+        """The refund's token."""
+        return payout_token(self.subject)
+
     def summary(self) -> list[str]:
         """The booked payout."""
         refund: Refund = self.subject
@@ -275,6 +278,10 @@ class AnswerForm(CorrectionForm):
     """Operations' answer to a dispute."""
 
     answer = OneLineField(max_length=1000, help_text="Mailed to the billing contacts and shown.")
+
+    def token(self) -> str:
+        """The dispute's token."""
+        return dispute_token(self.subject)
 
     def summary(self) -> list[str]:
         """The disputed amount, the person and the reason."""
@@ -292,7 +299,7 @@ class ReissueForm(CorrectionForm):
         decimal_places=4,
         widget=UnfoldAdminDecimalFieldWidget,
     )
-    committed_quantity = forms.IntegerField(
+    committed_quantity = PlainIntegerField(
         min_value=1, max_value=10_000_000, widget=UnfoldAdminIntegerFieldWidget
     )
     tax_rate = PlainDecimalField(
@@ -311,6 +318,10 @@ class ReissueForm(CorrectionForm):
         self.fields["unit_price"].label = f"Unit price ({subject.currency})"
         if self.fields["committed_quantity"].initial is None:
             del self.fields["committed_quantity"]
+
+    def token(self) -> str:
+        """The token of the voided invoice, and of what the new one depends on."""
+        return reissue_token(self.subject)
 
     def corrected(self) -> Corrected:
         """Return the entered terms."""

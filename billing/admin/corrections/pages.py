@@ -37,6 +37,7 @@ from billing.models import Invoice, LineDispute, Payment, Refund
 from billing.models.invoice_amounts import Status
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused
+from billing.seen import ChangeRefused
 from core.actors import Actor, actor_of
 
 
@@ -134,7 +135,7 @@ def _page(
     if is_confirming and "confirmed" in request.POST:
         try:
             done = page.correct(form, record, actor_of(request), timezone.now())
-        except CorrectionRefused as refusal:
+        except ChangeRefused as refusal:
             form.refuse(refusal)
             is_confirming = False
         else:
@@ -163,13 +164,13 @@ def _record(form: TransferForm, invoice: Invoice, actor: Actor, now: datetime) -
         reference=form.cleaned_data["reference"],
         actor=actor,
         now=now,
-        seen=form.amounts_seen(),
+        seen=form.cleaned_data["seen"],
     )
     return f"{format_money(payment.amount_minor, payment.currency)} is booked on {invoice.number}."
 
 
 def _credit(form: CreditForm, invoice: Invoice, actor: Actor, now: datetime) -> str:
-    reason, seen = form.cleaned_data["reason"], form.amounts_seen()
+    reason, seen = form.cleaned_data["reason"], form.cleaned_data["seen"]
     if form.cleaned_data["lines"]:
         note = credit_lines(
             invoice_id=invoice.pk,
@@ -192,19 +193,25 @@ def _credit(form: CreditForm, invoice: Invoice, actor: Actor, now: datetime) -> 
 
 
 def _void(form: ReasonForm, invoice: Invoice, actor: Actor, now: datetime) -> str:
-    reason, seen = form.cleaned_data["reason"], form.amounts_seen()
+    reason, seen = form.cleaned_data["reason"], form.cleaned_data["seen"]
     void_invoice(invoice_id=invoice.pk, reason=reason, actor=actor, now=now, seen=seen)
     return f"{invoice.number} is void. It can be issued again with corrections."
 
 
 def _write_off(form: ReasonForm, invoice: Invoice, actor: Actor, now: datetime) -> str:
-    reason, seen = form.cleaned_data["reason"], form.amounts_seen()
+    reason, seen = form.cleaned_data["reason"], form.cleaned_data["seen"]
     write_off(invoice_id=invoice.pk, reason=reason, actor=actor, now=now, seen=seen)
     return f"{invoice.number} is written off."
 
 
 def _reissue(form: ReissueForm, invoice: Invoice, actor: Actor, now: datetime) -> str:
-    issued = reissue(invoice_id=invoice.pk, corrected=form.corrected(), actor=actor, now=now)
+    issued = reissue(
+        invoice_id=invoice.pk,
+        corrected=form.corrected(),
+        actor=actor,
+        now=now,
+        seen=form.cleaned_data["seen"],
+    )
     total = format_money(issued.total_minor, issued.currency)
     return f"{issued.number} over {total} takes the place of {invoice.number}."
 
@@ -276,7 +283,7 @@ def _refund(form: RefundForm, payment: Payment, actor: Actor, now: datetime) -> 
         reason=form.cleaned_data["reason"],
         actor=actor,
         now=now,
-        seen=form.amounts_seen(),
+        seen=form.cleaned_data["seen"],
     )
     amount = format_money(refund.amount_minor, refund.currency)
     if payment.method == Payment.Method.CARD:
@@ -297,7 +304,13 @@ PAYMENT_PAGES = {
 
 
 def _pay_out(form: PayoutForm, refund: Refund, actor: Actor, now: datetime) -> str:
-    book_payout(refund=refund, reference=form.cleaned_data["reference"], actor=actor, now=now)
+    book_payout(
+        refund=refund,
+        reference=form.cleaned_data["reference"],
+        actor=actor,
+        now=now,
+        seen=form.cleaned_data["seen"],
+    )
     return f"{format_money(refund.amount_minor, refund.currency)} is booked as paid out."
 
 
@@ -318,14 +331,18 @@ REFUND_PAGES = {
 
 def _accept(form: AnswerForm, dispute: LineDispute, actor: Actor, now: datetime) -> str:
     answered = accept_dispute(
-        dispute_id=dispute.pk, answer=form.cleaned_data["answer"], actor=actor, now=now
+        dispute_id=dispute.pk,
+        answer=form.cleaned_data["answer"],
+        actor=actor,
+        now=now,
+        seen=form.cleaned_data["seen"],
     )
     return f"Accepted: {answered.credit_note or 'nothing was left to credit'}."
 
 
 def _decline(form: AnswerForm, dispute: LineDispute, actor: Actor, now: datetime) -> str:
-    answer = form.cleaned_data["answer"]
-    decline_dispute(dispute_id=dispute.pk, answer=answer, actor=actor, now=now)
+    answer, seen = form.cleaned_data["answer"], form.cleaned_data["seen"]
+    decline_dispute(dispute_id=dispute.pk, answer=answer, actor=actor, now=now, seen=seen)
     return "Declined. What is open of the line is due again."
 
 

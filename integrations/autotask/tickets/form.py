@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from core.plain_numbers import PlainIntegerField
 from integrations.autotask.api.picklists import Choice, labelled
 from integrations.models import AutotaskConnection
 
@@ -33,6 +34,11 @@ class TicketForm(forms.ModelForm):  # type: ignore[type-arg]
             "ticket_status", "ticket_priority", "ticket_source", "ticket_due_days",
             "ticket_resolved_status",
         )  # fmt: skip
+        field_classes = {  # noqa: RUF012 - as Django documents it
+            "ticket_resource_id": PlainIntegerField,
+            "ticket_role_id": PlainIntegerField,
+            "ticket_due_days": PlainIntegerField,
+        }
         labels = {  # noqa: RUF012 - as Django documents it
             "creates_tickets": "Create a ticket for each alert",
             "ticket_resource_id": "or resource (id)",

@@ -17,6 +17,7 @@ from core.months import Month
 from core.schema import provider_schema
 from tenants.models import AuditEntry, MeteringPolicy
 from tests.billing.conftest import BILL, NOVEMBER
+from tests.seen_forms import send_seen
 
 PAGES = ("contract", "billingprofile", "invoice", "chargeattempt", "paymentmethod", "monthclose")
 
@@ -75,7 +76,7 @@ def test_pages_outside_a_provider_are_refused(client, people):
 def test_an_agreed_contract_copies_its_package_and_lifts_the_allowance(operations, scenario):
     package = Package.objects.create(name="Agreed", metric="greater", contents=["All"])
 
-    answer = operations.post(reverse("admin:billing_contract_add"), contract(package))
+    answer = send_seen(operations, reverse("admin:billing_contract_add"), contract(package))
 
     assert answer.status_code == 302, answer.context["errors"]
     with provider_schema(scenario.provider):
@@ -118,7 +119,7 @@ def test_an_invalid_contract_is_refused_at_its_field(operations, scenario, chang
 def test_the_tax_can_be_set_before_the_provider_saved_anything(operations, scenario):
     add = reverse("admin:billing_billingprofile_add")
 
-    answer = operations.post(add, {"tax_name": "VAT", "tax_rate": "19"})
+    answer = send_seen(operations, add, {"tax_name": "VAT", "tax_rate": "19"})
 
     assert answer.status_code == 302, answer.context["errors"]
     with provider_schema(scenario.provider):
@@ -141,12 +142,14 @@ def test_a_contract_that_closes_past_months_needs_a_confirmation(
     package = Package.objects.create(name="Agreed")
     fields = contract(package, starts_on=starts_on, closes_past_months="")
 
-    answer = operations.post(reverse("admin:billing_contract_add"), fields)
+    answer = send_seen(operations, reverse("admin:billing_contract_add"), fields)
 
     (error,) = answer.context["adminform"].form.errors["closes_past_months"]
     assert expected in error
-    answer = operations.post(
-        reverse("admin:billing_contract_add"), {**fields, "closes_past_months": "on"}
+    answer = send_seen(
+        operations,
+        reverse("admin:billing_contract_add"),
+        {**fields, "closes_past_months": "on"},
     )
     assert answer.status_code == 302
 
@@ -157,7 +160,9 @@ def test_a_contract_from_this_month_on_needs_no_confirmation(operations, scenari
 
     for starts_on in ("2026-11-01", "2026-12-01"):
         fields = contract(package, starts_on=starts_on, closes_past_months="")
-        assert operations.post(reverse("admin:billing_contract_add"), fields).status_code == 302
+        assert (
+            send_seen(operations, reverse("admin:billing_contract_add"), fields).status_code == 302
+        )
 
 
 def test_a_month_closed_while_the_form_was_open_is_an_error(operations, scenario, monkeypatch):
@@ -165,9 +170,11 @@ def test_a_month_closed_while_the_form_was_open_is_an_error(operations, scenario
     MonthClose.objects.create(month="2026-11-01", started_at=NOVEMBER, issued_at=NOVEMBER)
     monkeypatch.setattr(ContractForm, "clean", ModelForm.clean)
 
-    answer = operations.post(reverse("admin:billing_contract_add"), contract(package), follow=True)
+    add = reverse("admin:billing_contract_add")
+    answer = send_seen(operations, add, contract(package))
 
-    assert "was closed meanwhile" in answer.content.decode()
+    assert answer["Location"] == add
+    assert "was closed meanwhile" in operations.get(add).content.decode()
     with provider_schema(scenario.provider):
         assert Contract.objects.count() == 0
 

@@ -15,6 +15,7 @@ from core.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.billing.conftest import BillingScenario
 from tests.personas import Personas
+from tests.seen_forms import send_seen
 
 NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
 
@@ -42,7 +43,7 @@ def test_a_deferral_and_its_withdrawal_are_logged(
 ) -> None:
     add = reverse("admin:billing_suspensiondeferral_add")
     sent = {"last_day": "2026-12-31", "reason": "Transfer announced\nby phone."}
-    assert operations.post(add, sent).status_code == 302
+    assert send_seen(operations, add, sent).status_code == 302
     assert north_stands(scenario) is DunningStage.THIRTY_DAYS
 
     with provider_schema(scenario.provider):

@@ -7,14 +7,12 @@ from threading import Barrier
 
 from django.db import connection
 
-from billing.admin.corrections.forms import RefundForm
-from billing.admin.corrections.pages import PAYMENT_PAGES
 from billing.corrections.bank_transfers import record_transfer
 from billing.corrections.credits import credit_amount
 from billing.corrections.refunds import order_refund
 from billing.corrections.voids_and_write_offs import void_invoice
 from billing.gateway import client as gateway
-from billing.models import ChargeAttempt, CreditNote, Invoice, Payment
+from billing.models import ChargeAttempt, CreditNote, Invoice
 from billing.payments.balance_lock import CorrectionRefused
 from billing.payments.charging import charge_invoice
 from core.outbox.delivery import deliver_due
@@ -62,30 +60,6 @@ def test_concurrent_refunds_never_exceed_the_payment(committed_scenario):
     assert len(refused(outcomes)) == 1
     assert scenario.stripe.charges(customer=scenario.customer())["amount_refunded"] == 20_000
     assert (invoice.amounts.paid_minor, invoice.amounts.credited_minor) == (13_000, 20_000)
-
-
-def test_one_refund_form_sent_20_times_at_once_refunds_once(committed_scenario):
-    scenario = committed_scenario
-    invoice = pay(scenario, scenario.invoice())
-    payment = payment_of(invoice)
-    fields = {
-        "amount": "5.00",
-        "reason": "Agreed",
-        "seen": RefundForm(subject=payment)["seen"].value(),
-    }
-
-    def refund():
-        form = RefundForm(fields, subject=Payment.objects.get(pk=payment.pk))
-        assert form.is_valid()
-        return PAYMENT_PAGES["refund"].correct(form, form.payment, STAFF, LATER)
-
-    outcomes = at_once(scenario, *[refund] * 20)
-    deliver_due(now=LATER, schema=scenario.provider.schema_name)
-
-    assert len(refused(outcomes)) == 19
-    assert payment.refunds.get().amount_minor == 500
-    assert scenario.stripe.charges(customer=scenario.customer())["amount_refunded"] == 500
-    assert CreditNote.objects.count() == 1
 
 
 def test_concurrent_credit_notes_never_exceed_the_invoice(committed_scenario):

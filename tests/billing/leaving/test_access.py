@@ -14,6 +14,7 @@ from tenants.models import Organization
 from tests.api_client import System
 from tests.personas import PASSWORD
 from tests.routes import all_routes
+from tests.seen_forms import seen_on
 
 DAY = timedelta(days=1)
 
@@ -134,14 +135,20 @@ def test_an_owner_sets_and_cancels_the_leave_date(client, people, north):
     assert "Confirm that you want to leave." in unconfirmed.content.decode()
     over = client.post("/account/leave/", {"day": "2020-01-01", "confirmed": "on"})
     assert "Choose a day from tomorrow on." in over.content.decode()
-    assert client.post("/account/leave/", {"day": day, "confirmed": "on"}).status_code == 302
+    fields = {"day": day, "confirmed": "on", "seen": seen_on(client, "/account/leave/")}
+    assert client.post("/account/leave/", fields).status_code == 302
     page = client.get("/account/leave/").content.decode()
     assert "Cancel, and keep the account" in page
     with provider_schema(north):
         assert Departure.objects.get().made_by_name == people.olive.name
 
-    client.post("/account/leave/cancel/")
+    outdated = client.post("/account/leave/cancel/", {"seen": fields["seen"]}, follow=True)
+    assert "changed since this page was opened" in outdated.content.decode()
+    cancel = {"seen": seen_on(client, "/account/leave/")}
+    client.post("/account/leave/cancel/", cancel)
+    again = client.post("/account/leave/", fields, follow=True)
 
+    assert "changed since this page was opened" in again.content.decode()
     with provider_schema(north):
         assert Departure.objects.get().cancelled_at is not None
 

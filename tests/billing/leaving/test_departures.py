@@ -25,6 +25,7 @@ from tenants.models import (
     Organization,
 )
 from tests.billing.conftest import BILL
+from tests.seen_forms import seen_on
 from tests.usage.counting import add, add_devices, execute, refused, remove
 
 OCTOBER, NOVEMBER = Month(2026, 10), Month(2026, 11)
@@ -212,8 +213,9 @@ def test_operations_set_and_cancel_a_leave_date(client, people, paying):
 
     unconfirmed = client.post(add_url, {"day": tomorrow.isoformat(), "reason": "Sold"})
     assert "confirmed" in unconfirmed.context["adminform"].form.errors
-    made = client.post(add_url, {"day": tomorrow.isoformat(), "reason": "Sold", "confirmed": "on"})
-    assert made.status_code == 302
+    fields = {"day": tomorrow.isoformat(), "reason": "Sold", "confirmed": "on"}
+    seen = seen_on(client, add_url)
+    assert client.post(add_url, {**fields, "seen": seen}).status_code == 302
     with provider_schema(paying.provider):
         departure = Departure.objects.get()
         assert (departure.day, departure.cancelled_at) == (tomorrow, None)
@@ -223,3 +225,9 @@ def test_operations_set_and_cancel_a_leave_date(client, people, paying):
     )
     with provider_schema(paying.provider):
         assert Departure.objects.get().cancelled_at is not None
+
+    resent = client.post(add_url, {**fields, "seen": seen})
+    assert resent["Location"] == add_url, "the form opened before the cancellation"
+    assert "changed since this page was opened" in client.get(add_url).content.decode()
+    with provider_schema(paying.provider):
+        assert Departure.objects.count() == 1
