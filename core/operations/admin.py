@@ -209,7 +209,7 @@ class OperationsAlertAdmin(ReadOnlyAdmin):
 class UnmatchedEventAdmin(ReadOnlyAdmin):
     """Events of Stripe that match no provider; a person compares them with Stripe."""
 
-    list_display = ("event_id", "type", "object_id", "reason", "received_at", "settled_at")
+    list_display = ("type", "object_id", "reason", "received_at", "settled_at")
     list_filter = (OpenFilter,)
     search_fields = ("event_id", "object_id", "type")
     ordering = ("-received_at", "-id")
