@@ -1,6 +1,7 @@
 """Settings of the web server, which `gunicorn mtp.wsgi` reads from the working directory."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from core.telemetry import logs, slots
@@ -20,6 +21,8 @@ logconfig_dict = logs.configuration(
 max_requests = 5_000
 max_requests_jitter = 500
 control_socket_disable = True
+# A worker's sign of life for its master must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Load the app once before forking: half the time to the first page, and shared memory.
 preload_app = True
 

@@ -5,6 +5,7 @@ empty value counts as not set, so that a copy of `.env.example` sets nothing.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,18 @@ class _Values(FileAwareMapping):  # type: ignore[misc] # django-environ has no t
         return value
 
 
-def unreadable_files() -> dict[str, str]:
-    """The variables whose file can't be read, with the reason as a sentence."""
+def unreadable_files(names: Iterable[str]) -> dict[str, str]:
+    """Those of these variables whose file can't be read, with the reason as a sentence.
+
+    Only of variables of ours: programs of others have names with `_FILE` too.
+    """
     found = {}
-    for key, path in os.environ.items():
-        name = key.removesuffix("_FILE")
-        if name != key and path:
+    for name in names:
+        if path := os.environ.get(f"{name}_FILE"):
             try:
                 Path(path).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                found[name] = f"{key} names {path}, which can't be read: {error}."
+                found[name] = f"{name}_FILE names {path}, which can't be read: {error}."
     return found
 
 

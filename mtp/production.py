@@ -34,6 +34,8 @@ REQUIRED = {
     "SELLER_TAX_ID": "the seller's tax id, as invoices print it",
     "SELLER_EMAIL": "the seller's address for questions about invoices",
 }
+# Those whose value may be in a file that NAME_FILE names.
+FROM_FILES = (*REQUIRED, "METRICS_TOKEN", "OPERATIONS_EMAIL", "SECRET_KEY_FALLBACKS")
 KEYS = ("SECRET_KEY", "ENCRYPTION_KEYS", "PAYMENT_LINK_KEYS")
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl")
 REDIS_SCHEMES = ("redis", "rediss", "unix")

@@ -28,7 +28,7 @@ if ENVIRONMENT not in ("production", "development", "test"):
 IS_PRODUCTION = ENVIRONMENT == "production"
 if IS_PRODUCTION and (
     faults := production.faults(
-        lambda name: env.str(name, default=""), unreadable=unreadable_files()
+        lambda name: env.str(name, default=""), unreadable=unreadable_files(production.FROM_FILES)
     )
 ):
     sys.exit(production.refusal(faults))

@@ -36,6 +36,10 @@ def _checks() -> list[Check]:
             "Templates (djLint)", ("djlint", "templates", "mtp/demo/templates", "--lint", "--quiet")
         ),
         Check("Floors (import-linter)", ("lint-imports",)),
+        Check(
+            "Compose file (schema)",
+            ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"),
+        ),
         Check("Migrations complete", (*manage, "makemigrations", "--check", "--dry-run")),
         Check("Migrations safe", ("python", "-m", "tests.architecture.migration_lint")),
         Check(

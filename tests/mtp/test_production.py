@@ -143,6 +143,11 @@ def test_a_secret_whose_file_cannot_be_read_is_one_fault(tmp_path: Path) -> None
     assert "Traceback" not in run.stderr
 
 
+def test_a_variable_of_another_program_is_not_looked_at(tmp_path: Path) -> None:
+    run = start({**COMPLETE, "SSL_CERT_FILE": f"{tmp_path}/none"})
+    assert run.returncode == 0, run.stderr
+
+
 def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(COMPLETE["SECRET_KEY"] + "\n")
     run = start({**COMPLETE, "SECRET_KEY": "", "SECRET_KEY_FILE": f"{tmp_path}/key"})

@@ -1,0 +1,1 @@
+"""Dockerfile, docker-compose.yml and the database roles, without a container engine."""
