@@ -16,7 +16,7 @@ from billing.documents.invoice_mails import send_document_mail
 from billing.gateway import client as gateway
 from billing.leaving import departures, export
 from billing.models import ChargeAttempt, Chargeback, Contract, CreditNote, Invoice, Refund
-from billing.payments import cards, charging, new_card_charges
+from billing.payments import announced_transfers, cards, charging, new_card_charges
 from billing.payments import mails as payment_mails
 from billing.payments.unassigned import assign_payments
 from billing.webhooks import handlers
@@ -47,6 +47,12 @@ def charge(payload: Mapping[str, Any], now: datetime) -> None:
             now=now,
         )
     _postpone_if_unfinished(attempt, now=now)
+
+
+@handler(topics.TRANSFER_LAPSE, lane=Lane.PAYMENTS)
+def lapse_transfer(payload: Mapping[str, Any], now: datetime) -> None:
+    """End an announced bank transfer that did not arrive."""
+    announced_transfers.lapse_transfer(transfer_id=payload["transfer_id"], now=now)
 
 
 @handler(topics.NEW_CARD_CHARGES, lane=Lane.PAYMENTS, longest_wait=LONGEST_FOR_STRIPE)

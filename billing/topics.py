@@ -2,6 +2,7 @@
 
 DOCUMENTS = "billing.documents"
 CHARGE = "billing.charge"
+TRANSFER_LAPSE = "billing.transfer_lapse"
 NEW_CARD_CHARGES = "billing.new_card_charges"
 INVOICE_MAIL = "billing.invoice_mail"
 RECEIPT_MAIL = "billing.receipt_mail"

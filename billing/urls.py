@@ -8,6 +8,7 @@ from billing.planning.new_peak_cost import cost_of_peak
 from billing.views import (
     active_users,
     allowance,
+    announced_transfer,
     billing_information,
     cap_drafts,
     cap_requests,
@@ -95,6 +96,16 @@ urlpatterns = [
     path("account/payments.csv", payment_history.payment_history_csv, name="payment_history_csv"),
     path(
         "account/payments/<int:invoice_id>/", payment_history.invoice_detail, name="invoice_detail"
+    ),
+    path(
+        "account/payments/<int:invoice_id>/transfer/",
+        announced_transfer.transfer_announce,
+        name="transfer_announce",
+    ),
+    path(
+        "account/payments/<int:invoice_id>/transfer/withdraw/",
+        announced_transfer.transfer_withdraw,
+        name="transfer_withdraw",
     ),
     path(
         "account/payments/<int:invoice_id>/invoice.pdf", documents.invoice_pdf, name="invoice_pdf"

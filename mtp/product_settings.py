@@ -53,6 +53,7 @@ SELLER = {
 }
 PAYMENT_LINK_DAYS: int = env.int("PAYMENT_LINK_DAYS", default=60)
 INVOICE_DOWNLOAD_CUTOFF: str = env.str("INVOICE_DOWNLOAD_CUTOFF", default="2022-01-01")
+TRANSFER_DAYS: int = env.int("TRANSFER_DAYS", default=14)
 INVOICE_TERMS_DAYS: int = env.int("INVOICE_TERMS_DAYS", default=30)
 # Must exceed the sum of any handler's timeouts; otherwise two workers handle one message at once.
 # The directory of pg_dump and pg_restore for backups of a provider; empty: they are in PATH.

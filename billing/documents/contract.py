@@ -80,7 +80,7 @@ def _facts(contract: Contract, *, reference: str, zone: ZoneInfo) -> list[tuple[
         ("Committed", f"{contract.committed_quantity:,} {unit}"
          if contract.committed_quantity else ""),
         ("Price", f"{format_unit_price(contract.unit_price, contract.currency)} each, per month"),
-        ("Begins on", date_text(contract.starts_on)),
+        ("Begins on", _beginning(contract, zone=zone)),
         ("Term", "Annual: twelve months at a time" if is_annual else "Monthly"),
         ("End", f"{date_text(contract.ends_on)}, the first day not covered"
          if contract.ends_on else "Renews itself at the end of each term"),
@@ -91,6 +91,15 @@ def _facts(contract: Contract, *, reference: str, zone: ZoneInfo) -> list[tuple[
               f"{contract.payment_terms_days} days"),
     ]  # fmt: skip
     return [(name, value) for name, value in facts if value]
+
+
+def _beginning(contract: Contract, *, zone: ZoneInfo) -> str:
+    """The day or instant from which usage is billed, which the first card's agreement begins."""
+    begun_at = contract.late_start(zone)
+    if begun_at is None:
+        return date_text(contract.starts_on)
+    local = begun_at.astimezone(zone)
+    return f"{date_text(local.date())}, {local:%H:%M:%S}; earlier usage is free"
 
 
 def render_contract_document(*, contract: Contract, provider: Provider, now: datetime) -> None:

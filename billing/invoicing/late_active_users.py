@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, F, Q
+from django.db.models.expressions import RawSQL
 
 from billing.contracts.free_allowance import billed_contract
 from billing.invoicing.late_usage_lines import AlreadyBilled, LateUsageMonth
@@ -29,13 +29,24 @@ class LateActiveUsersMonth:
     late: tuple[tuple[int, str, int], ...]
 
 
-def late_active_users_months(
-    *, reported_until: datetime | None = None
-) -> list[LateActiveUsersMonth]:
-    """The months with active users reported late, up to an instant if one is given; by month."""
-    reported = LateActivity.objects.all()
-    if reported_until is not None:
-        reported = reported.filter(reported_at__lte=reported_until)
+# The instant from which a month is billed; no row for one that is billed from its beginning.
+_COUNTED_FROM = """
+    SELECT c.counted_from FROM usage_month_counted_from c
+    WHERE c.month = usage_lateactivity.month
+"""
+
+
+def late_active_users_months(*, through: int | None = None) -> list[LateActiveUsersMonth]:
+    """The months with active users reported late, by month; with `through`, up to that row's id.
+
+    Users who were seen before their month was billed are left out (docs/decisions/0031).
+    """
+    counted_from = RawSQL(_COUNTED_FROM, [])  # noqa: S611 # nosec B611 - a constant
+    reported = LateActivity.objects.annotate(counted_from=counted_from).filter(
+        Q(counted_from=None) | Q(seen_at__gte=F("counted_from"))
+    )
+    if through is not None:
+        reported = reported.filter(pk__lte=through)
     counts = (
         reported.order_by("month", "organization_id")
         .values_list("month", "organization_id", "organization__name")

@@ -162,7 +162,8 @@ def _issue_month(*, provider: Provider, month: Month, now: datetime) -> MonthClo
     run.invoices = len(invoices)
     run.total_minor = sum(invoice.total_minor for invoice in invoices)
     run.outcome = _outcome(run, plan.contract)
-    run.last_event_id = plan.last_event_id
+    run.last_event_id = plan.ledger.last_event_id
+    run.last_late_activity_id = plan.ledger.last_late_activity_id
     run.save()
     MONTHS_CLOSED.inc()
     return run

@@ -24,7 +24,7 @@ from billing.rating.rate_month import BilledQuantity, InvoiceDraft, LineDraft, T
 from billing.rating.terms import terms_of
 from core.months import Month
 from usage.ledger.combined_peak import CombinedPeak
-from usage.ledger.late_usage import ledger_state
+from usage.ledger.late_usage import LedgerState, ledger_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class MonthPlan:
     Without a contract (in the free allowance, or no active contract) there are none. `quantities`
     are ordered by name; `adjustments` are the lines of earlier months that its invoices carry;
     `waiting` are credits of earlier months that no invoice can carry: a credit note follows.
-    `last_event_id` is the last event of the ledger at that time. The first invoice asks for the
+    `ledger` is the state of the ledger at that time. The first invoice asks for the
     balances `carried` too. `combined` is the peak of all organizations together, None unless a
     commitment is compared with it.
     """
@@ -44,7 +44,7 @@ class MonthPlan:
     profile: BillingProfile | None
     quantities: tuple[BilledQuantity, ...]
     drafts: tuple[InvoiceDraft, ...]
-    last_event_id: int | None
+    ledger: LedgerState
     terms: Terms | None = None
     adjustments: tuple[LineDraft, ...] = ()
     waiting: tuple[LineDraft, ...] = ()
@@ -102,7 +102,7 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
             None,
             quantities=(),
             drafts=(),
-            last_event_id=log.last_event_id,
+            ledger=log,
             waiting=_credits(adjustments),
         )
     profile = BillingProfile.objects.current()
@@ -129,7 +129,7 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
         profile,
         quantities=tuple(quantities),
         drafts=tuple(drafts),
-        last_event_id=log.last_event_id,
+        ledger=log,
         terms=terms,
         adjustments=placed,
         waiting=_credits(line for line in adjustments if line not in placed),

@@ -28,6 +28,8 @@ STILL_ALLOWED = frozenset(
         "billing_address",
         "card_setup",
         "card_charges",
+        "transfer_announce",
+        "transfer_withdraw",
         "export_request",
         "impersonation_start",
         "impersonation_end",

@@ -1,6 +1,7 @@
 """Models of contracts, invoices, payments and corrections, in each provider's schema."""
 
 from billing.models.agreements import AgreementAcceptance
+from billing.models.announced_transfers import AnnouncedTransfer
 from billing.models.carried_balances import CarriedBalance
 from billing.models.chargebacks import Chargeback
 from billing.models.contract_documents import ContractDocument, RenewalNotice, TermsAcceptance
@@ -29,6 +30,7 @@ from billing.models.reconciliation import PaymentDifference
 
 __all__ = [
     "AgreementAcceptance",
+    "AnnouncedTransfer",
     "BillingProfile",
     "CarriedBalance",
     "ChargeAttempt",

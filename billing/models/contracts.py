@@ -11,7 +11,7 @@ from django.db.models.functions import JSONObject
 from billing.choices import CommitmentBasis, ContractKind
 from billing.money import round_minor
 from core.metrics import Metric
-from core.months import Month
+from core.months import Month, day_starts_at
 
 ONE_ROW = models.Q(id=1)
 
@@ -157,6 +157,15 @@ class Contract(models.Model):
         """The instant from which it bills the month: its first one, or `billed_from` inside it."""
         starts_at = month.starts_at(zone)
         return max(starts_at, self.billed_from) if self.billed_from else starts_at
+
+    def late_start(self, zone: ZoneInfo) -> datetime | None:
+        """The instant from which it bills, if that is inside its first month or later; else None.
+
+        A card began to pay for it then: earlier usage is free. `zone` is the billing zone.
+        """
+        first_instant = day_starts_at(day=self.starts_on, zone=zone)
+        is_late = self.billed_from is not None and self.billed_from > first_instant
+        return self.billed_from if is_late else None
 
     @property
     def charges_card(self) -> bool:

@@ -17,7 +17,9 @@ from billing.dunning.status import update_dunning
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice, Refund
 from billing.payments import charging
+from billing.payments.transfers_under_way import State, end_transfer, transfer_under_way
 from billing.seen import ChangeRefused, require_seen, seen_token
+from core.actors import SYSTEM_ACTOR
 from core.outbox.delivery import enqueue
 
 T = TypeVar("T")
@@ -104,8 +106,16 @@ def _withdraw(attempt: ChargeAttempt, *, now: datetime) -> None:
 
 
 def _after_change(invoice: Invoice, *, now: datetime) -> None:
-    """Update the dunning status, and charge again what a withdrawn attempt was to charge."""
+    """Update the dunning status, and charge again what a withdrawn attempt was to charge.
+
+    An announced transfer ends once nothing is due; until then nothing is charged.
+    """
     update_dunning(now=now)
+    transfer = transfer_under_way(invoice)
+    if transfer is not None:
+        if invoice.amounts.due_minor == 0:
+            end_transfer(transfer, state=State.SETTLED, actor=SYSTEM_ACTOR, now=now)
+        return
     last: ChargeAttempt | None = invoice.attempts.order_by("-pk").first()
     is_withdrawn = last is not None and last.decline_code == WITHDRAWN and not last.is_on_session
     if last is not None and is_withdrawn and invoice.amounts.due_minor > 0:

@@ -12,7 +12,7 @@ from datetime import datetime
 from accounts.providers import current_provider
 from billing.charge_limits import automatic_limit, fits_a_card
 from billing.choices import Collection
-from billing.models import Chargeback, Contract, Invoice
+from billing.models import AnnouncedTransfer, Chargeback, Contract, Invoice
 from core.months import Month
 
 # Stripe keeps their ids with the card, in 500 characters.
@@ -30,10 +30,16 @@ class CardInvoices:
 def card_invoices(*, now: datetime) -> CardInvoices:
     """Return what a card put on file at `now` pays, and what it may pay.
 
-    Left out: amounts that no card can pay, and invoices with a lost chargeback.
+    Left out: amounts that no card can pay, and invoices with a lost chargeback or an announced bank
+    transfer.
     """
     lost = Chargeback.objects.filter(state=Chargeback.State.LOST)
-    owed = Invoice.objects.outstanding().exclude(pk__in=lost.values("payment__invoice_id"))
+    announced = AnnouncedTransfer.objects.filter(state=AnnouncedTransfer.State.UNDER_WAY)
+    owed = (
+        Invoice.objects.outstanding()
+        .exclude(pk__in=lost.values("payment__invoice_id"))
+        .exclude(pk__in=announced.values("invoice_id"))
+    )
     payable = [
         invoice
         for invoice in owed.oldest_first()

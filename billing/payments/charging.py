@@ -27,6 +27,7 @@ from billing.gateway import client as gateway
 from billing.gateway.objects import PaymentFacts, PaymentOutcome
 from billing.models import ChargeAttempt, Chargeback, Invoice, Payment, PaymentMethod
 from billing.payments.retries import plan_retry
+from billing.payments.transfers_under_way import transfer_under_way
 from core.outbox.delivery import enqueue
 from core.telemetry.counters import CHARGE_ATTEMPTS
 
@@ -59,7 +60,8 @@ def charge_invoice(
 
     Returns the attempt, which may be unfinished (unknown, processing, to be confirmed). Returns
     None if nothing is due, if the amount is below the smallest charge or above the largest, if a
-    chargeback of the invoice was lost, if no card is on file, or if it is not `card_id`. A request
+    chargeback of the invoice was lost, while a bank transfer is announced, if no card is on file,
+    or if it is not `card_id`. A request
     that Stripe refused is not sent again: its attempt is returned. An unfinished attempt of another
     cause is continued first; one that waits for the holder of a replaced card is withdrawn. Raises
     `gateway.NotDone` and `gateway.Misconfigured`; the next run continues the attempt.
@@ -90,8 +92,11 @@ def _open_attempt(
     due_minor = invoice.amounts.due_minor
     if due_minor == 0 or card is None or card_id not in (None, card.pk):
         return None
-    if any(each.state == State.SUCCEEDED for each in attempts) and _has_lost_chargeback(invoice):
-        return None  # A second charge would end in a second chargeback.
+    is_paid_before = any(each.state == State.SUCCEEDED for each in attempts)
+    # A second charge would end in a second chargeback; beside a transfer it would pay twice. The
+    # transfer's end charges what is due then.
+    if (is_paid_before and _has_lost_chargeback(invoice)) or transfer_under_way(invoice):
+        return None
     if due_minor > largest_charge(invoice.currency):
         report_above_largest(invoice, due_minor, now=now)
     if not fits_a_card(due_minor, invoice.currency):

@@ -12,12 +12,13 @@ from enum import Enum
 
 from billing import topics
 from billing.decline_reasons import AMOUNT_REFUSED
-from billing.models import ChargeAttempt, Invoice, PaymentMethod
+from billing.models import AnnouncedTransfer, ChargeAttempt, Invoice, PaymentMethod
 from billing.payments import charging
 from billing.payments.retries import next_attempt_at
 from core.outbox.delivery import enqueue
 
 State = ChargeAttempt.State
+TRANSFER_ANNOUNCED = "A bank transfer of this invoice is announced."
 
 
 def start_new_card_charges(card: PaymentMethod, *, now: datetime) -> None:
@@ -101,12 +102,20 @@ def charge_results(card: PaymentMethod) -> list[ChargeResult]:
         .filter(pk__in=card.invoices_to_charge)
         .prefetch_related("attempts")
     }
+    announced = set(
+        AnnouncedTransfer.objects.filter(
+            invoice__in=card.invoices_to_charge, state=AnnouncedTransfer.State.UNDER_WAY
+        ).values_list("invoice_id", flat=True)
+    )
     results: list[ChargeResult] = []
     is_refused = False
     for invoice_id in card.invoices_to_charge:
         invoice = invoices[invoice_id]
         attempts = sorted(invoice.attempts.all(), key=lambda row: (row.created_at, row.pk))
-        results.append(_result(invoice, attempts, card=card, is_refused=is_refused))
+        if invoice_id in announced:
+            results.append(ChargeResult(invoice, Outcome.NOT_TRIED, TRANSFER_ANNOUNCED))
+        else:
+            results.append(_result(invoice, attempts, card=card, is_refused=is_refused))
         is_refused = is_refused or any(_is_refused_for_good(row, card) for row in attempts)
     return results
 

@@ -12,11 +12,13 @@ from django.db import transaction
 
 from accounts.providers import current_provider
 from billing.charge_limits import is_too_small, largest_charge, smallest_charge
+from billing.formatting import date_text
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice
 from billing.money import format_money
 from billing.payments import charging
 from billing.payments.cards import customer_of
+from billing.payments.transfers_under_way import transfer_under_way
 
 State = ChargeAttempt.State
 
@@ -71,6 +73,14 @@ def card_obstacle(invoice: Invoice) -> str:
     """Return why no card can pay what is due on the invoice, as sentences; empty if one can."""
     due_minor, currency = invoice.amounts.due_minor, invoice.currency
     amount = format_money(due_minor, currency)
+    transfer = transfer_under_way(invoice)
+    if transfer is not None:
+        return (
+            f"A bank transfer of {format_money(transfer.amount_minor, currency)} is announced, "
+            f"expected by {date_text(transfer.expected_on)}. No card is charged meanwhile, so that "
+            "the invoice is not paid twice. To pay by card instead, withdraw the transfer on the "
+            "invoice’s page in the portal."
+        )
     if is_too_small(due_minor, currency):
         least = format_money(smallest_charge(currency), currency)
         return (

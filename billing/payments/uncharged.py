@@ -16,8 +16,8 @@ from core.schema import connection, require_provider_schema
 
 # Not tried, and nothing that will: no message that is unfinished (a dead one is an alert already),
 # no attempt that runs, no retry to come. Reasons not to try: no card, a final decline, a lost
-# chargeback, an amount that no card can pay, a new card that was refused for good before it got to
-# this invoice.
+# chargeback, an announced bank transfer, an amount that no card can pay, a new card that was
+# refused for good before it got to this invoice.
 _UNCHARGED = """
     WITH card AS MATERIALIZED (
         SELECT id, stripe_payment_method_id, invoices_to_charge,
@@ -71,6 +71,8 @@ _UNCHARGED = """
         AND NOT EXISTS (SELECT FROM billing_chargeback chargeback
                         JOIN billing_payment payment ON payment.id = chargeback.payment_id
                         WHERE payment.invoice_id = invoice.id AND chargeback.state = 'lost')
+        AND NOT EXISTS (SELECT FROM billing_announcedtransfer
+                        WHERE invoice_id = invoice.id AND state = 'under_way')
         AND NOT EXISTS (SELECT FROM waiting
                         WHERE (topic = %(charge)s AND payload @> jsonb_build_object(
                                   'invoice_id', invoice.id))

@@ -184,7 +184,7 @@ def _active_user_adjustments(
     *, run: MonthClose, currency: str, closed_days: list[date]
 ) -> list[LineDraft]:
     lines: list[LineDraft] = []
-    for activity in late_active_users_months(reported_until=run.issued_at):
+    for activity in late_active_users_months(through=run.last_late_activity_id or 0):
         if activity.month.first_day not in closed_days:
             continue
         billed = billed_adjustments(month=activity.month, before=_before(run))

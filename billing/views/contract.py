@@ -39,6 +39,7 @@ def contract(request: PortalRequest) -> HttpResponse:
     context = {
         "contract": displayed,
         "is_current": displayed == current,
+        "late_start": displayed.late_start(provider.billing_zone()),
         "reference": contract_reference(displayed, prefix=provider.invoice_prefix),
         "course": course,
         "is_near": is_near(course, today=today),

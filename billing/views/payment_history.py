@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from billing.charge_limits import is_too_small
 from billing.documents.store import cutoff_date
 from billing.formatting import local_date
 from billing.models import Chargeback, Invoice, InvoiceLine, Refund
@@ -24,6 +25,7 @@ from billing.pages.payment_history import (
 from billing.payments.on_session import card_obstacle
 from billing.payments.payment_links import payment_link
 from billing.payments.retries import next_attempt_at
+from billing.payments.transfers_under_way import transfer_under_way
 from core.csv_files import csv_response
 from core.listing import Listing
 from tenants.models import Organization
@@ -72,13 +74,15 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
         "invoice": invoice,
         "listing": listing,
         "page": page,
-        "may_dispute": request.user.may(Permission.CHANGE_BILLING),
+        "may_change": request.user.may(Permission.CHANGE_BILLING),
     }
     if request.htmx.target == "lines":
         return render(request, "billing/_invoice_lines.html", context)
     now, zone = timezone.now(), invoice.billing_zone()
     obstacle = card_obstacle(invoice)
-    is_payable = invoice.amounts.due_minor > 0 and not obstacle
+    due_minor, transfer = invoice.amounts.due_minor, transfer_under_way(invoice)
+    is_payable = due_minor > 0 and not obstacle
+    may_transfer = due_minor > 0 and not is_too_small(due_minor, invoice.currency)
     refunds = Refund.objects.filter(payment__invoice=invoice).select_related("payment")
     chargebacks = Chargeback.objects.filter(payment__invoice=invoice)
     replaced_by = Invoice.objects.filter(replaces=invoice).first() if invoice.voided_at else None
@@ -87,6 +91,8 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
         "zone": zone,
         "pay_url": payment_link(invoice_id=invoice.pk, now=now) if is_payable else "",
         "card_obstacle": obstacle,
+        "transfer": transfer,
+        "may_transfer": may_transfer and transfer is None,
         "carried_from": invoice.balances_carried_in(),
         "carried_to": invoice.carried_to.filter(to_invoice__voided_at=None).select_related(
             "to_invoice"

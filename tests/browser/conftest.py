@@ -16,6 +16,7 @@ from accounts.models import Package, PackagePrice, User
 from tests.sandbox_fixtures import StripeStandIn
 
 DESKTOP = 1280
+TABLET = 1024
 PHONE = 390
 # Without iframes: axe can't read Stripe's frame, which has another origin.
 AXE_OPTIONS = {"resultTypes": ["violations"], "iframes": False}

@@ -15,14 +15,13 @@ from billing.models import AgreementAcceptance, BillingProfile, Contract
 from core.schema import provider_schema
 from tenants.models import ManagedUser, Organization
 from tests.browser.billing_form import complete
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, TABLET
 from tests.browser.test_main_journey import enter_card
 from tests.personas import create_persona
 from tests.sandbox_fixtures import FINE, StripeStandIn
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
-TABLET = 1024
 
 
 @pytest.fixture
@@ -74,6 +73,7 @@ def test_the_agreement_is_shown_changed_and_accepted(
     changed = page.locator("#agreement-changed")
     expect(changed).to_contain_text("The agreement has changed")
     expect(changed).to_be_in_viewport()
+    expect(changed).to_be_focused()
     expect(agreement).to_contain_text("$4.00")
     with provider_schema(provider):
         assert not Contract.objects.exists()

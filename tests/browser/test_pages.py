@@ -12,7 +12,7 @@ from accounts.policies import policy_of
 from accounts.roles import Role
 from core.schema import provider_schema
 from tenants.models import Organization
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, TABLET
 from tests.personas import create_persona
 from tests.routes import all_routes
 from tests.sandbox_fixtures import StripeStandIn
@@ -66,7 +66,10 @@ def pages_of(person: User, values: dict[str, Any]) -> Iterator[str]:
 
 
 def defects(page: Page, address: str, violations: Violations) -> list[str]:
-    """Accessibility violations and overflow of a page: light on a desktop, dark on a phone."""
+    """Accessibility violations and overflow of a page: light on a desktop, dark on a phone.
+
+    On a tablet, overflow only.
+    """
     found = []
     for theme, width in (("light", DESKTOP), ("dark", PHONE)):
         # Reload: colors that change in place are sometimes measured during the change.
@@ -80,6 +83,10 @@ def defects(page: Page, address: str, violations: Violations) -> list[str]:
         if wide > width:
             found.append(f"{wide} px wide at {width}")
         found += [f"{theme}: {violation}" for violation in violations(page)]
+    page.set_viewport_size({"width": TABLET, "height": 900})
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    if wide > TABLET:
+        found.append(f"{wide} px wide at {TABLET}")
     return [f"{page.url} {each}" for each in found]
 
 

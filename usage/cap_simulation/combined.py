@@ -1,5 +1,6 @@
 """The peaks of all organizations together in past months: as they were, and under drafted caps."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from django.db import connection
 from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
+from usage.cap_simulation.counting_begins import counting_begins
 from usage.cap_simulation.replay import CappedCount
 from usage.ledger.combined_replay import CombinedCounts
 
@@ -55,16 +57,16 @@ def combined_marks(
     months: Sequence[Month],
     zone: ZoneInfo,
 ) -> CombinedMarks:
-    """The peaks of these consecutive months, of these organizations together; in two statements.
+    """The peaks of these consecutive months, of these organizations together; in three statements.
 
     `caps` is the draft. The last month may be running. Caps limit users, not devices.
     """
     require_provider_schema()
-    starts = [month.starts_at(zone) for month in months]
+    begins = counting_begins(months=months, zone=zone)
     parameters: dict[str, Any] = {
         "metrics": list(metric.counted),
         "organizations": list(organizations),
-        "start": starts[0],
+        "start": begins[0][0],
     }
     with connection.cursor() as cursor:
         cursor.execute(_STEPS, parameters)
@@ -75,7 +77,7 @@ def combined_marks(
         opening[step.organization_id, Metric(step.metric)] -= step.delta
     limits = {pk: cap for pk, cap in caps.items() if cap is not None}
     return CombinedMarks(
-        actual=_marks(opening, steps, {}, starts), drafted=_marks(opening, steps, limits, starts)
+        actual=_marks(opening, steps, {}, begins), drafted=_marks(opening, steps, limits, begins)
     )
 
 
@@ -83,7 +85,7 @@ def _marks(
     opening: Mapping[tuple[int, Metric], int],
     steps: Iterable[CombinedStep],
     caps: Mapping[int, int],
-    starts: Sequence[datetime],
+    begins: Sequence[tuple[datetime, int]],
 ) -> tuple[int, ...]:
     """The highest total of each month; all steps of one instant are one change."""
     capped = {
@@ -92,10 +94,11 @@ def _marks(
         if metric is Metric.USERS and pk in caps
     }
     combined = CombinedCounts.of(opening)
-    marks, month = [combined.total] * len(starts), 0
+    marks, month = [combined.total] * (max(position for _, position in begins) + 1), 0
+    waiting = deque(begins)
     for at, together in groupby(steps, key=lambda step: step.at):
-        while month + 1 < len(starts) and at >= starts[month + 1]:
-            month += 1
+        while waiting and at >= waiting[0][0]:
+            month = waiting.popleft()[1]
             marks[month] = combined.total
         for step in together:
             metric, delta = Metric(step.metric), step.delta
@@ -103,5 +106,6 @@ def _marks(
                 delta = capped[step.organization_id].step(delta, step.subject_id)
             combined.change(step.organization_id, metric, delta)
         marks[month] = max(marks[month], combined.total)
-    marks[month + 1 :] = [combined.total] * (len(starts) - month - 1)
+    for _, position in waiting:
+        marks[position] = combined.total
     return tuple(marks)

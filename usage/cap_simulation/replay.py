@@ -5,6 +5,7 @@ its later removal removes no one, and it is not retried. Users from before the p
 higher than the actual one adds no user: refused additions are not recorded (docs/decisions/0021).
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,23 +56,26 @@ class CappedCount:
         return delta
 
 
-def replay(*, opening: int, steps: Iterable[Step], cap: int, starts: Sequence[datetime]) -> Replay:
-    """Replay the months that begin at `starts` (in order) under `cap`.
+def replay(
+    *, opening: int, steps: Iterable[Step], cap: int, begins: Sequence[tuple[datetime, int]]
+) -> Replay:
+    """Replay consecutive months under `cap`.
 
-    `opening` is the count at the start of the first month. A month starts with the count carried
-    in.
+    `opening` is the count at the start of the first month. `begins` are the instants, in order, at
+    which the mark of the month at a position starts from the count then (`counting_begins`).
     """
     capped, month = CappedCount(opening, cap), 0
-    high_water_marks = [opening] * len(starts)
+    high_water_marks = [opening] * (max(position for _, position in begins) + 1)
     blocked: list[Blocked] = []
-    begins = [(start - EPOCH) // MICROSECOND for start in starts]
+    waiting = deque(((at - EPOCH) // MICROSECOND, position) for at, position in begins)
     for at, delta, subject_id, subject_name in steps:
-        while month + 1 < len(begins) and at >= begins[month + 1]:
-            month += 1
+        while waiting and at >= waiting[0][0]:
+            month = waiting.popleft()[1]
             high_water_marks[month] = capped.count
         change = capped.step(delta, subject_id)
         if delta > 0 and not change:
             blocked.append(Blocked(EPOCH + at * MICROSECOND, subject_name))
         high_water_marks[month] = max(high_water_marks[month], capped.count)
-    high_water_marks[month + 1 :] = [capped.count] * (len(starts) - month - 1)
+    for _, position in waiting:
+        high_water_marks[position] = capped.count
     return Replay(tuple(high_water_marks), tuple(blocked))

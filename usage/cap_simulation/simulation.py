@@ -12,6 +12,7 @@ from django.db import connection
 from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
+from usage.cap_simulation.counting_begins import counting_begins
 from usage.cap_simulation.replay import Blocked, replay
 from usage.ledger.months_table import last_months, months_table
 
@@ -48,7 +49,7 @@ def simulate_caps(
     """The last twelve months, the current one included, and every organization's past under `caps`.
 
     Covers the organizations that the user may see; those without a cap in `caps` stay as they were.
-    Three statements, the last of which reads the events of organizations that exceeded their draft
+    Four statements, the last of which reads the events of organizations that exceeded their draft
     cap: only there could it have blocked anyone. `zone` is the billing zone.
     """
     require_provider_schema()
@@ -99,16 +100,16 @@ def _replayed(
 ) -> Iterator[tuple[int, SimulatedCap]]:
     if not caps:
         return
-    starts = [month.starts_at(zone) for month in months]
+    begins = counting_begins(months=months, zone=zone)
     with connection.cursor() as cursor:
-        cursor.execute(_STEPS, [list(caps), starts[0]])
+        cursor.execute(_STEPS, [list(caps), begins[0][0]])
         for organization_id, rows in groupby(cursor.fetchall(), key=lambda row: row[0]):
             events = list(rows)
             result = replay(
                 opening=events[0][1],
                 steps=[row[2:] for row in events],
                 cap=caps[organization_id],
-                starts=starts,
+                begins=begins,
             )
             yield (
                 organization_id,

@@ -24,19 +24,28 @@ from usage.sql import statement
 RESTATED_MONTHS = statement("restated_months")
 LEDGER_STATE = """
     SELECT (SELECT max(id) FROM usage_usageevent),
-           EXISTS (SELECT FROM usage_late_event) OR EXISTS (SELECT FROM usage_lateactivity)
+           EXISTS (SELECT FROM usage_late_event),
+           (SELECT max(id) FROM usage_lateactivity)
 """
-
 
 LATE_EVENTS = "SELECT id FROM usage_late_event"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """The ledger's last event, None while it is empty, and whether anything was reported late."""
+    """The ids of the last event and of the last late activity, None without one.
+
+    `has_late_events` says whether a frozen month misses an event.
+    """
 
     last_event_id: int | None
-    has_late: bool
+    has_late_events: bool
+    last_late_activity_id: int | None
+
+    @property
+    def has_late(self) -> bool:
+        """Whether anything was reported late."""
+        return self.has_late_events or self.last_late_activity_id is not None
 
 
 def ledger_state() -> LedgerState:

@@ -21,7 +21,10 @@ WITH requested AS MATERIALIZED (
     FROM usage_activeuser a
     JOIN requested m ON m.month = a.month
     JOIN chosen o ON o.id = a.organization_id
+    LEFT JOIN usage_month_counted_from c ON c.month = a.month AND c.counted_from <= %(at)s
     WHERE a.first_seen_at <= %(at)s AND a.reported_at <= %(at)s
+        -- Billed are those first seen from the agreement on (docs/decisions/0031).
+        AND (c.counted_from IS NULL OR a.first_seen_at >= c.counted_from)
 ), summed AS MATERIALIZED (
     SELECT organization_id, month, day, count(*)::integer AS final,
            count(*) FILTER (WHERE is_before)::integer AS reached

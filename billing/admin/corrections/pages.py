@@ -33,9 +33,10 @@ from billing.corrections.line_disputes import accept_dispute, decline_dispute
 from billing.corrections.refunds import book_payout, order_refund, refundable_minor
 from billing.corrections.reissue import check_reissuable, reissue
 from billing.corrections.voids_and_write_offs import void_invoice, write_off
-from billing.models import Invoice, LineDispute, Payment, Refund
+from billing.models import AnnouncedTransfer, Invoice, LineDispute, Payment, Refund
 from billing.models.invoice_amounts import Status
 from billing.money import format_money
+from billing.payments.announced_transfers import withdraw_transfer
 from billing.payments.balance_lock import CorrectionRefused
 from billing.seen import ChangeRefused
 from core.actors import Actor, actor_of
@@ -367,4 +368,23 @@ DISPUTE_PAGES = {
         correct=_decline,
         is_offered=_is_open,
     ),
+}
+
+
+def _withdraw(
+    _form: CorrectionForm, transfer: AnnouncedTransfer, actor: Actor, now: datetime
+) -> str:
+    withdraw_transfer(invoice_id=transfer.invoice_id, actor=actor, now=now)
+    return f"The transfer of {transfer.invoice.number} is withdrawn."
+
+
+TRANSFER_PAGES = {
+    "withdraw": CorrectionPage(
+        title="Withdraw the announcement",
+        button="Withdraw it",
+        effect="A card is charged for the invoice again, at once if it is charged automatically.",
+        form=CorrectionForm,
+        correct=_withdraw,
+        is_offered=lambda transfer: transfer.state == AnnouncedTransfer.State.UNDER_WAY,
+    )
 }

@@ -16,6 +16,7 @@ from billing.admin.corrections.pages import (
     INVOICE_PAGES,
     PAYMENT_PAGES,
     REFUND_PAGES,
+    TRANSFER_PAGES,
     CorrectingAdmin,
 )
 from billing.admin.deliveries import deliver_again
@@ -28,6 +29,7 @@ from billing.corrections.refunds import refundable_minor
 from billing.documents.credit_note import credit_note_document
 from billing.documents.store import DocumentDamaged, DocumentNotReady
 from billing.models import (
+    AnnouncedTransfer,
     ChargeAttempt,
     CreditNote,
     CreditNoteLine,
@@ -316,3 +318,24 @@ class LineDisputeAdmin(CorrectingAdmin):
             ("Disputed", format_money(record.amount_minor, record.currency)),
             ("By", record.opened_by_name),
         ]
+
+
+@admin.register(AnnouncedTransfer)
+class AnnouncedTransferAdmin(CorrectingAdmin):
+    """Bank transfers that customers announced; recorded on their invoice when they arrive."""
+
+    corrections = TRANSFER_PAGES
+    list_display = ("invoice", "amount", "state", "expected_on", "announced_by_name", "ended_at")
+    list_filter = ("state",)
+    list_select_related = ("invoice",)
+    search_fields = ("invoice__number",)
+    ordering = ("-announced_at", "-id")
+    fields = (
+        "invoice",
+        ("amount", "state"),
+        ("expected_on", "lapses_at"),
+        ("announced_by_name", "announced_at"),
+        ("ended_by_name", "ended_at"),
+    )
+    readonly_fields = ("amount",)
+    amount = money_column("Amount", "amount_minor")

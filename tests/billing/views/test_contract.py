@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 import time_machine
@@ -175,3 +176,32 @@ def test_operations_agree_on_whole_terms(scenario, changed, field):
         }
     )
     assert list(form.errors) == ([field] if field else [])
+
+
+def test_a_contract_that_a_card_began_prints_the_instant_of_its_beginning(bill, scenario):
+    """Usage before the agreement is free: neither page nor PDF may say the 1st."""
+    begun_at = datetime(2026, 10, 14, 10, 23, 5, tzinfo=UTC)
+    contract = scenario.contract(starts_on=date(2026, 10, 1), billed_from=begun_at)
+
+    page = bill.get(reverse("contract")).content.decode()
+
+    began = page.partition("<dt>Began</dt>")[2].partition("</div>")[0]
+    assert "14 Oct 2026, 10:23:05" in began
+    assert "Earlier usage is free" in began
+    with provider_schema(scenario.provider):
+        render_contract_document(contract=contract, provider=scenario.provider, now=NOVEMBER)
+        content = bytes(ContractDocument.objects.get().content)
+    printed = " ".join(PdfReader(BytesIO(content)).pages[0].extract_text().split())
+    assert "Begins on 14 October 2026, 10:23:05; earlier usage is free" in printed
+
+
+def test_a_contract_of_the_first_instant_prints_its_day(bill, scenario):
+    scenario.contract(starts_on=date(2026, 10, 1), billed_from=datetime(2026, 10, 1, tzinfo=UTC))
+    page = bill.get(reverse("contract")).content.decode()
+    assert "<dt>Began</dt><dd>1 October 2026</dd>" in page
+
+
+def test_a_contract_without_a_card_says_what_it_waits_for(bill, scenario):
+    scenario.contract(starts_on=date(2026, 10, 1))
+    page = bill.get(reverse("contract")).content.decode()
+    assert "Usage is billed from the moment a card is confirmed." in page

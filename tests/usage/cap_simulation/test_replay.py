@@ -10,6 +10,8 @@ from usage.cap_simulation.replay import EPOCH, MICROSECOND, Replay, Step, replay
 
 STARTS = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
 
+BEGINS = [(start, position) for position, start in enumerate(STARTS)]
+
 
 def micros(at: datetime) -> int:
     return (at - EPOCH) // MICROSECOND
@@ -28,7 +30,7 @@ def test_who_would_have_passed_the_cap_never_came_nor_left() -> None:
         opening=2,
         steps=[step(1, 1, 7), step(2, 1, 8), step(3, -1, 8), step(4, 1, 9), step(5, -1, 7)],
         cap=3,
-        starts=STARTS,
+        begins=BEGINS,
     )
     assert blocked(done) == ["u8", "u9"]
     assert done.high_water_marks == (3, 2, 2)
@@ -39,7 +41,7 @@ def test_a_place_that_becomes_free_is_taken_by_the_next() -> None:
         opening=2,
         steps=[step(1, 1, 7), step(2, -1, 1), step(3, 1, 8), step(4, 1, 9)],
         cap=2,
-        starts=STARTS,
+        begins=BEGINS,
     )
     assert blocked(done) == ["u7", "u9"]
     assert done.high_water_marks == (2, 2, 2)
@@ -47,7 +49,7 @@ def test_a_place_that_becomes_free_is_taken_by_the_next() -> None:
 
 def test_a_cap_below_the_present_count_removes_no_user() -> None:
     steps = [step(1, 1, 7), step(2, -1, 1), step(3, -1, 2), step(4, -1, 3), step(5, 1, 8)]
-    done = replay(opening=5, steps=steps, cap=3, starts=STARTS)
+    done = replay(opening=5, steps=steps, cap=3, begins=BEGINS)
     assert blocked(done) == ["u7"]
     assert done.high_water_marks == (5, 3, 3)
 
@@ -55,9 +57,20 @@ def test_a_cap_below_the_present_count_removes_no_user() -> None:
 def test_a_month_begins_with_what_is_carried_in_and_a_boundary_is_the_next_months() -> None:
     first = (micros(STARTS[1]), 1, 7, "u7")
     last = (micros(STARTS[1]) - 1, 1, 6, "u6")
-    done = replay(opening=4, steps=[last, first], cap=9, starts=STARTS)
+    done = replay(opening=4, steps=[last, first], cap=9, begins=BEGINS)
     assert done.high_water_marks == (5, 6, 6)
-    assert replay(opening=4, steps=[], cap=1, starts=STARTS).high_water_marks == (4, 4, 4)
+    assert replay(opening=4, steps=[], cap=1, begins=BEGINS).high_water_marks == (4, 4, 4)
+
+
+def test_a_month_that_is_billed_from_within_starts_again_from_the_count_then() -> None:
+    begins = sorted([*BEGINS, (datetime(2026, 1, 10, tzinfo=UTC), 0)])
+    steps = [step(2, 1, 7), step(3, 1, 8), step(4, 1, 9), step(5, -1, 7), step(12, 1, 6)]
+    done = replay(opening=1, steps=steps, cap=3, begins=begins)
+    assert blocked(done) == ["u9"]
+    assert done.high_water_marks == (3, 3, 3), "2 on the 10th, and one more"
+    none_since = replay(opening=1, steps=steps[:4], cap=9, begins=begins)
+    assert none_since.high_water_marks == (3, 3, 3)
+    assert replay(opening=1, steps=steps[:4], cap=9, begins=BEGINS).high_water_marks == (4, 3, 3)
 
 
 def naive(opening: int, steps: list[Step], cap: int) -> tuple[tuple[int, ...], list[str]]:
@@ -101,7 +114,7 @@ def test_it_is_what_a_naive_replay_says() -> None:
         opening = chance.randrange(0, 6)
         steps = story(chance, opening)
         cap = chance.randrange(1, 8)
-        done = replay(opening=opening, steps=steps, cap=cap, starts=STARTS)
+        done = replay(opening=opening, steps=steps, cap=cap, begins=BEGINS)
         assert (done.high_water_marks, blocked(done)) == naive(opening, steps, cap), seed
 
 

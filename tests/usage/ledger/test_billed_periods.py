@@ -11,13 +11,19 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.models import Provider
 from core.actors import SYSTEM_ACTOR
 from core.metrics import Metric
 from core.months import Month
 from tenants.models import BilledPeriod, ManagedUser, MeteringPolicy, Organization
 from tests.usage.counting import add, at, count_of, refused, remove, set_policy
+from tests.usage.sightings import report
+from usage.cap_simulation.combined import combined_marks
+from usage.cap_simulation.simulation import simulate_caps
 from usage.explain.counted_at_peak import counted_at_peak
 from usage.explain.peaks import explain_month
+from usage.forecast.active_users_months import active_tracked
+from usage.forecast.months import Instant
 from usage.forecast.tracks import tracked
 from usage.ledger.month_freeze import freeze_month
 from usage.ledger.month_peaks import high_water_marks
@@ -214,3 +220,36 @@ def test_any_history_is_counted_from_any_agreement(
         assert MonthlyUsage.objects.filter(month=month.first_day).count() <= 2
         assert verify_ledger() == []
         transaction.set_rollback(True)
+
+
+def test_the_cap_simulation_counts_the_month_from_the_agreement(
+    story: Organization, north: Provider
+) -> None:
+    period(AGREED)
+    for cap, drafted in ((None, 6), (5, 5), (9, 6)):
+        _, (past,) = simulate_caps(caps={story.pk: cap}, now=at("2026-11-22"), zone=UTC)
+        assert (past.users[-1], past.drafted[-1]) == (6, drafted), cap
+    combined = combined_marks(
+        metric=Metric.USERS,
+        caps={story.pk: 5},
+        organizations=[story.pk],
+        months=[OCTOBER, NOVEMBER],
+        zone=UTC,
+    )
+    assert (combined.actual, combined.drafted) == ((3, 6), (3, 5))
+
+
+def test_the_forecast_of_active_users_counts_those_first_seen_since_the_agreement(
+    acme: Organization,
+) -> None:
+    Organization.objects.update(created_at=at("2026-10-01"))
+    early, late = add(acme, at("2026-10-05"), at("2026-10-05"))
+    report(acme, (early, at("2026-11-03")), (late, at("2026-11-15")), now=at("2026-11-15"))
+    instant = Instant.of(at("2026-11-22"), UTC)
+    assert active_tracked(instant=instant).organizations[0].running.reached == 2
+
+    period(AGREED)
+
+    assert active_tracked(instant=instant).organizations[0].running.reached == 1
+    before = Instant.of(at("2026-11-12"), UTC)
+    assert active_tracked(instant=before).organizations[0].running.reached == 0

@@ -1,0 +1,2 @@
+-- Nothing to undo: the column goes.
+SELECT 1;
