@@ -11,6 +11,11 @@
     problem.textContent = text || "";
   }
 
+  // What the person reads first: the changed agreement, or else the first field with an error.
+  function toCorrect() {
+    return document.getElementById("agreement-changed") || form.querySelector("[aria-invalid=true]");
+  }
+
   // Replace the fields with the server's, which carry its error messages. Returns whether there are any.
   function showErrors(html) {
     const answer = new DOMParser().parseFromString(html, "text/html");
@@ -20,9 +25,7 @@
       document.getElementById(id).replaceWith(part);
       window.htmx.process(part);
     }
-    const invalid = form.querySelector("[aria-invalid=true], #agreement-changed");
-    if (invalid) invalid.focus();
-    return Boolean(invalid);
+    return Boolean(toCorrect());
   }
 
   // Save the form on the server, which returns a client secret only if the form is complete.
@@ -88,6 +91,8 @@
       await send(stripe, elements).catch((error) => showProblem(error.message));
       submit.removeAttribute("aria-busy");
       page.setCardState({ isBusy: false });
+      // Last: a frame of Stripe may have taken the focus meanwhile.
+      if (!problem.textContent) toCorrect()?.focus();
     });
     return undefined;
   }
