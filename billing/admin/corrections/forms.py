@@ -30,7 +30,7 @@ from billing.models import Invoice, LineDispute, Payment, Refund
 from billing.money import exponent, format_money, major, round_minor
 from billing.pages.seen_form import SeenForm
 from billing.payments.balance_lock import CorrectionRefused, invoice_token
-from billing.seen import ChangeRefused
+from billing.seen import ChangeRefused, seen_token
 from core.plain_numbers import PlainDecimalField, PlainIntegerField
 from core.text import plain_text
 
@@ -272,6 +272,14 @@ class PayoutForm(CorrectionForm):
         refund: Refund = self.subject
         amount = format_money(refund.amount_minor, refund.currency)
         return [f"{amount} is booked as paid out, and the billing contacts are notified."]
+
+
+class WithdrawForm(CorrectionForm):
+    """The end of an announced bank transfer."""
+
+    def token(self) -> str:
+        """The transfer's token."""
+        return seen_token(self.subject.pk, self.subject.state)
 
 
 class AnswerForm(CorrectionForm):

@@ -26,6 +26,7 @@ from billing.admin.corrections.forms import (
     RefundForm,
     ReissueForm,
     TransferForm,
+    WithdrawForm,
 )
 from billing.corrections.bank_transfers import record_transfer
 from billing.corrections.credits import credit_amount, credit_lines
@@ -371,9 +372,7 @@ DISPUTE_PAGES = {
 }
 
 
-def _withdraw(
-    _form: CorrectionForm, transfer: AnnouncedTransfer, actor: Actor, now: datetime
-) -> str:
+def _withdraw(_form: WithdrawForm, transfer: AnnouncedTransfer, actor: Actor, now: datetime) -> str:
     withdraw_transfer(invoice_id=transfer.invoice_id, actor=actor, now=now)
     return f"The transfer of {transfer.invoice.number} is withdrawn."
 
@@ -383,7 +382,7 @@ TRANSFER_PAGES = {
         title="Withdraw the announcement",
         button="Withdraw it",
         effect="A card is charged for the invoice again, at once if it is charged automatically.",
-        form=CorrectionForm,
+        form=WithdrawForm,
         correct=_withdraw,
         is_offered=lambda transfer: transfer.state == AnnouncedTransfer.State.UNDER_WAY,
     )
