@@ -91,7 +91,7 @@
       await send(stripe, elements).catch((error) => showProblem(error.message));
       submit.removeAttribute("aria-busy");
       page.setCardState({ isBusy: false });
-      // Last: a frame of Stripe may have taken the focus meanwhile.
+      // Last, when the button is enabled again.
       if (!problem.textContent) toCorrect()?.focus();
     });
     return undefined;
