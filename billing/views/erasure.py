@@ -19,6 +19,7 @@ from accounts.roles import Permission
 from billing.erasure.erase import CannotErase, erase_user, refusal
 from billing.erasure.period import set_erasure_period
 from core.actors import actor_of
+from core.plain_numbers import PlainIntegerField
 from tenants.access import organization_or_404, owned_or_404
 from tenants.models import ManagedUser
 
@@ -35,7 +36,7 @@ class ErasureForm(forms.Form):
 class PeriodForm(forms.Form):
     """The days from the removal of a user to the erasure; empty for the portal's period."""
 
-    days = forms.IntegerField(
+    days = PlainIntegerField(
         required=False,
         min_value=SHORTEST_ERASE_AFTER,
         max_value=LONGEST_ERASE_AFTER,
