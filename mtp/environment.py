@@ -52,7 +52,7 @@ class Environment(environ.Env):  # type: ignore[misc]
     ENVIRON: Any = _Values()
 
 
-class _DotEnv(environ.Env):
+class _DotEnv(environ.Env):  # type: ignore[misc]
     """`.env` alone."""
 
     ENVIRON: dict[str, str] = {}  # noqa: RUF012 - its base class has it so

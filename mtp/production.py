@@ -3,6 +3,7 @@
 Pure: reads variables through the function that it is given, and imports no settings.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -35,7 +36,10 @@ REQUIRED = {
     "SELLER_EMAIL": "the seller's address for questions about invoices",
 }
 # Those whose value may be in a file that NAME_FILE names.
-FROM_FILES = (*REQUIRED, "METRICS_TOKEN", "OPERATIONS_EMAIL", "SECRET_KEY_FALLBACKS")
+FROM_FILES = (
+    *REQUIRED,
+    *("METRICS_TOKEN", "OPERATIONS_EMAIL", "SECRET_KEY_FALLBACKS", "SENTRY_DSN"),
+)
 KEYS = ("SECRET_KEY", "ENCRYPTION_KEYS", "PAYMENT_LINK_KEYS")
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -211,6 +215,9 @@ def _numbers(read: Read) -> Iterator[str]:
 
 
 def _names(read: Read) -> Iterator[str]:
+    dsn = read("SENTRY_DSN")
+    if dsn and not dsn.startswith("https://"):
+        yield "SENTRY_DSN must begin with https://."
     country = read("SELLER_COUNTRY")
     if country and not re.fullmatch("[A-Z]{2}", country):
         yield f"SELLER_COUNTRY is {country!r}: use the two capital letters of ISO 3166."
@@ -237,7 +244,11 @@ def is_off(value: str) -> bool:
 def is_local(address: str) -> bool:
     """Whether the address names this machine."""
     host = urlsplit(address).hostname or ""
-    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")  # noqa: S104 - compared
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return number.is_loopback or number.is_unspecified
 
 
 def _is_amount(entry: str) -> bool:

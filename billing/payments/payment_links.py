@@ -55,7 +55,7 @@ def linked_invoice(*, token: str, now: datetime) -> Iterator[Invoice]:
 
 def _signer() -> Signer:
     first, *others = settings.PAYMENT_LINK_KEYS
-    return Signer(key=first, fallback_keys=others, salt=SALT)
+    return Signer(key=first, fallback_keys=[*others], salt=SALT)
 
 
 def _read(token: str, *, now: datetime) -> tuple[UUID, int]:

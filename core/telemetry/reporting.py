@@ -59,7 +59,7 @@ def _start_opentelemetry() -> None:
     trace.set_tracer_provider(provider)
     # After the middleware that gives a probe's request our host.
     DjangoInstrumentor().instrument(response_hook=_hide_secrets, middleware_position=2)
-    CeleryInstrumentor().instrument()
+    CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
     PsycopgInstrumentor().instrument()
 
 

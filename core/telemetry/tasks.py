@@ -50,5 +50,5 @@ def _count(task: Any, state: str | None, **_: Any) -> None:
 @signals.worker_process_init.connect
 def _begin_process(**_: Any) -> None:
     # The pool gives the number of a child that ended to the one after it.
-    slots.enter(current_process().index)
+    slots.enter(current_process().index)  # type: ignore[attr-defined] # of a pool's process
     reporting.start()

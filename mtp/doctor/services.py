@@ -71,10 +71,10 @@ def stripe() -> Iterator[Finding]:
         )
     elif not lacks:
         yield problem("Stripe webhook", f"{url} is disabled.", "Enable it in Stripe's dashboard.")
-    elif all(lacks):
+    elif fewest := min(lacks, key=len):
         yield problem(
             "Stripe webhook",
-            f"{url} does not get {', '.join(sorted(min(lacks, key=len)))}.",
+            f"{url} does not get {', '.join(sorted(fewest))}.",
             "Add these events to the endpoint in Stripe's dashboard.",
         )
     else:

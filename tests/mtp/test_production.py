@@ -66,6 +66,7 @@ def test_each_required_setting_is_named_where_it_is_missing(name: str, value: st
         ("RETRY_DAYS", "1,x", "RETRY_DAYS is '1,x'"),
         ("SMALLEST_CHARGES", "USD=few", "use amounts by currency"),
         ("SELLER_COUNTRY", "USA", "use the two capital letters"),
+        ("SENTRY_DSN", "http://key@sentry.example/1", "SENTRY_DSN must begin with https://."),
         ("SUPPORT_EMAIL", "support", "which is no e-mail address"),
     ],
 )

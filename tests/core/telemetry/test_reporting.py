@@ -14,6 +14,8 @@ import pytest
 from tests.mtp.production_settings import COMPLETE, ROOT
 
 DECODERS = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
+# Production refuses Sentry without TLS.
+DEVELOPMENT = {"MTP_ENVIRONMENT": "development"}
 IMPORTED = (
     "import sys, mtp.wsgi\n"
     "names = 'sentry_sdk', 'opentelemetry.instrumentation'\n"
@@ -71,7 +73,7 @@ def test_an_error_reaches_sentry_without_its_secrets(
         "except ValueError: logging.getLogger('billing').exception('It failed.')\n"
         "sentry_sdk.flush(timeout=20)"
     )
-    ended = run(script, SENTRY_DSN=f"http://public@127.0.0.1:{port}/1")
+    ended = run(script, **DEVELOPMENT, SENTRY_DSN=f"http://public@127.0.0.1:{port}/1")
     assert ended.returncode == 0, ended.stderr
     reports = [body for path, body in received if path.startswith("/api/1/envelope")]
     text = b"".join(reports).decode()
@@ -104,7 +106,7 @@ def test_a_request_is_traced_to_the_collector(
 
 def test_a_package_that_is_missing_stops_nothing() -> None:
     script = "import sys\nsys.modules['sentry_sdk'] = None\n" + IMPORTED
-    ended = run(script, SENTRY_DSN="http://public@127.0.0.1:9/1")
+    ended = run(script, **DEVELOPMENT, SENTRY_DSN="http://public@127.0.0.1:9/1")
     assert ended.returncode == 0
     assert "install requirements/app.txt" in ended.stderr
     assert "Traceback" not in ended.stderr
