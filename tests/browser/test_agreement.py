@@ -73,6 +73,7 @@ def test_the_agreement_is_shown_changed_and_accepted(
     changed = page.locator("#agreement-changed")
     expect(changed).to_contain_text("The agreement has changed")
     expect(changed).to_be_in_viewport()
+    expect(changed).to_be_focused()
     expect(agreement).to_contain_text("$4.00")
     with provider_schema(provider):
         assert not Contract.objects.exists()
