@@ -1,0 +1,49 @@
+"""The backend that `DATABASES` names: a connection through a pooler is refused when it opens.
+
+A pooler that shares a session between clients changes its search path under them, and statements
+then read and write another provider's rows without an error (docs/decisions/0008).
+"""
+
+from typing import Any
+
+import psycopg
+from django.db import OperationalError
+from django_tenants.postgresql_backend import base
+
+_SERVER = b"SELECT pg_catalog.pg_backend_pid(), host(inet_server_addr()), inet_server_port()"
+
+
+class PoolerRefused(OperationalError):
+    """DATABASE_URL leads through a connection pooler; the message says where PostgreSQL is."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # django-tenants has no types
+    """As that of django-tenants. Raises `PoolerRefused` instead of opening a pooled connection."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
+        """Open a connection; one round trip more."""
+        connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
+        try:
+            _refuse_pooler(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:
+    """Compare the process that the login named with the one that answers.
+
+    A pooler invents the process id that it tells at login; a plain TCP proxy passes on
+    PostgreSQL's. Asked below Django, since no transaction may open.
+    """
+    answer = connection.pgconn.exec_(_SERVER)
+    pid, host, port = (answer.get_value(0, column) for column in range(3))
+    if pid is not None and int(pid) == connection.info.backend_pid:
+        return
+    at = f" at {host.decode()}:{port.decode()}" if host and port else ""
+    raise PoolerRefused(
+        f"DATABASE_URL leads through a connection pooler ({connection.info.host}:"
+        f"{connection.info.port}), behind which a provider would read another one's rows. "
+        f"Name PostgreSQL itself{at} in it."
+    )
