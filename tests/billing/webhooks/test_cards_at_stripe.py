@@ -191,7 +191,8 @@ def test_a_late_event_of_an_older_card_does_not_follow_a_withdrawn_one(
     PaymentMethod.objects.update(became_default_at=timezone.now() + timedelta(seconds=5))
     gateway.detach_card(payment_method_id=newer.stripe_payment_method_id)
 
-    receive(scenario, events(scenario, f"{CARD}detached", "setup_intent.succeeded"))
+    found = events(scenario, f"{CARD}detached", "setup_intent.succeeded")
+    receive(scenario, found[::-1])
 
     assert PaymentMethod.objects.current() is None
     assert PaymentMethod.objects.count() == 1
