@@ -28,3 +28,4 @@ def test_every_place_shows_what_really_happened(committed: None) -> None:
     assert result["cells"] >= 800
     assert result["verified"] == result["months"]
     assert result["late"] > 0
+    assert result["erased"] > 0

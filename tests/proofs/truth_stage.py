@@ -63,6 +63,7 @@ class Stage:
             if closed_at - ends > timedelta(days=1):
                 self._compare_bill_so_far((month[0], month[1] + 1), closed_at - INSTANT)
             self._close_and_compare(month, closed_at)
+            self._erase(month, closed_at)
             if self.history.dice.random() < VOIDED:
                 self._void(month, closed_at)
         self._verify()
@@ -297,6 +298,24 @@ class Stage:
         for place, total in shown.items():
             ordered = self.orders[month] if place.startswith("statement") else 0
             self._equal(month, f"{place} so far", expected, total - ordered)
+
+    def _erase(self, month: Month, at: datetime) -> None:
+        """Erase some of the removed users; their CSV files are rendered again, and are as true."""
+        from billing.erasure.erase import erasable_users, erase_users
+        from billing.models import InvoiceLine
+
+        users = list(erasable_users(removed_before=at).order_by("pk"))
+        chosen = self.history.dice.sample(users, len(users) * 2 // 3)
+        invoices, currency = self._invoices(month), self.history.agreement.currency
+        before = places.of_csv(invoices, currency)
+        erased = erase_users([user.pk for user in chosen], removed_before=at, now=at)
+        self._equal(month, "erased users", len(chosen), erased)
+        self._equal(month, "csv after an erasure", before, places.of_csv(invoices, currency))
+        named = InvoiceLine.objects.filter(
+            peak_subject_name__in=[user.email for user in chosen]
+        ).count()
+        self._equal(month, "lines that name an erased user", 0, named)
+        self.counts["erased"] += erased
 
     def _void(self, month: Month, closed_at: datetime) -> None:
         """Void the usage or overage invoice; issue it again, or leave it to the next close."""

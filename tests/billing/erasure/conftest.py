@@ -57,13 +57,18 @@ def store_csv(invoice: Invoice) -> None:
 @pytest.fixture
 def ann(scenario: BillingScenario) -> ManagedUser:
     """Ann made the peak of October, which is closed, billed and rendered, and was removed."""
+    user = removed_peak_user(scenario)
+    store_csv(Invoice.objects.get())
+    return user
+
+
+def removed_peak_user(scenario: BillingScenario) -> ManagedUser:
     scenario.contract()
     acme = scenario.organization(users=2, name="Acme")
     user = add_ann(acme, at("2026-10-20 08:00"))
     set_external_id(member=user, external_id=PERSONAL[2], actor=BILL, now=at("2026-10-20 09:00"))
     remove_member(member=user, actor=BILL, now=at("2026-10-25 08:00"))
     close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
-    store_csv(Invoice.objects.get())
     user.refresh_from_db()
     return user
 

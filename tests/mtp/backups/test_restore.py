@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import HighestId, IssuedDocument, Provider
+from billing.erasure.erase import erase_user
 from billing.invoicing.month_close import close_month
 from billing.models import ChargeAttempt, Invoice, Payment, UnassignedPayment
 from core.mail import queue_mail
@@ -24,7 +25,8 @@ from core.schema import provider_schema
 from mtp.backups.dump import MANIFEST, BackupError, back_up
 from mtp.backups.restore import restore
 from tenants.models import ManagedUser, Organization
-from tests.billing.conftest import NOVEMBER, BillingScenario, stripe_api
+from tenants.users.membership import remove_member
+from tests.billing.conftest import BILL, NOVEMBER, BillingScenario, stripe_api
 from tests.sandbox_fixtures import StripeStandIn
 
 OCTOBER = Month(2026, 10)
@@ -180,6 +182,34 @@ def test_users_added_after_the_backup_are_gone_and_counting_goes_on(
         assert ManagedUser.objects.count() == 4
     alerts = OperationsAlert.objects.open().filter(schema_name=paying.provider.schema_name)
     assert [alert.summary for alert in alerts] == []
+
+
+def test_users_erased_after_the_backup_are_erased_again(
+    paying: BillingScenario, tmp_path: Path
+) -> None:
+    provider = paying.provider
+    with provider_schema(provider):
+        erased, removed_later, _ = ManagedUser.objects.order_by("pk")
+        remove_member(member=erased, actor=BILL, now=datetime(2026, 10, 20, tzinfo=UTC))
+        close_month(provider=provider, month=OCTOBER, now=NOVEMBER)
+    path = backed_up(paying, tmp_path)
+    with provider_schema(provider):
+        remove_member(member=removed_later, actor=BILL, now=datetime(2026, 11, 2, tzinfo=UTC))
+        close_month(provider=provider, month=OCTOBER.next, now=DECEMBER)
+        for user in ManagedUser.objects.exclude(removed_at=None).order_by("pk"):
+            erase_user(user=user, actor=BILL, now=DECEMBER)
+
+    report = restore(provider=provider, path=path)
+
+    assert report.is_open
+    assert report.active_again == [removed_later.pk]
+    alert = OperationsAlert.objects.open().get(kind="restore_erased")
+    assert f"erased after the backup: #{removed_later.pk}." in alert.summary
+    with provider_schema(provider):
+        erased.refresh_from_db()
+        assert str(erased) == f"Erased user #{erased.pk}"
+        removed_later.refresh_from_db()
+        assert (removed_later.removed_at, removed_later.erased_at) == (None, None)
 
 
 def test_mails_sent_since_the_backup_are_not_sent_again(

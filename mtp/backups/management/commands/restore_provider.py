@@ -48,6 +48,8 @@ class Command(BaseCommand):
             self.stdout.write(f"  {name}: {count:,}")
         for number in report.lost_documents:
             self.stdout.write(f"  lost: {number}")
+        for user_id in report.active_again:
+            self.stdout.write(f"  erased, and active again: user #{user_id}")
         for problem in report.problems:
             self.stderr.write(f"  {problem}")
         if report.is_open:

@@ -1,0 +1,40 @@
+"""What an erasure waits for, so that no name is written while it is erased."""
+
+import pytest
+from django.db import OperationalError
+
+from billing.documents.store import render_documents
+from billing.erasure.erase import erase_user
+from billing.models import Invoice
+from tests.billing.conftest import BILL, NOVEMBER
+from tests.billing.erasure.conftest import removed_peak_user, store_csv
+from tests.held_locks import LEDGER, held, impatient
+
+INVOICE = "SELECT FROM billing_invoice FOR NO KEY UPDATE"
+COUNTER = "SELECT FROM usage_organizationcounter WHERE metric = 'users' FOR UPDATE"
+
+
+@pytest.mark.parametrize("lock", [LEDGER, COUNTER, INVOICE])
+def test_an_erasure_waits_for_a_close_an_addition_and_a_rendering(committed_scenario, lock):
+    ann = removed_peak_user(committed_scenario)
+    store_csv(Invoice.objects.get())
+    with (
+        held(committed_scenario.provider, lock),
+        impatient(lock_timeout="100ms"),
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        erase_user(user=ann, actor=BILL, now=NOVEMBER)
+    ann.refresh_from_db()
+    assert ann.erased_at is None
+
+
+def test_a_rendering_of_names_waits_for_an_erasure(committed_scenario):
+    removed_peak_user(committed_scenario)
+    invoice = Invoice.objects.get()
+    with (
+        held(committed_scenario.provider, INVOICE),
+        impatient(lock_timeout="100ms"),
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        render_documents(invoice=invoice, now=NOVEMBER)
+    assert not invoice.documents.filter(format="csv").exists()
