@@ -2,11 +2,11 @@
 
 Plays random histories in all time zones: users and devices that come, leave and move between
 organizations, active users, packs, commitments, voids, erasures and usage reported late. Each month
-is closed. Each number of each organization is compared between the month's row, the invoice, its PDF
-and CSV, the API, the pages, the statement per client, the preview taken just before the close and
-the PSA's quantity, and with a naive replay that is written only for this proof. Each bill so far is
-compared between all places that show it. At the end each month is verified. The last line is one
-JSON object.
+is closed. Each number of each organization is compared between the month's row, the invoice, its
+PDF and CSV, the API, the pages, the statement per client, the preview taken just before the close
+and the PSA's quantity, and with a naive replay that is written only for this proof. Each bill so
+far is compared between all places that show it. At the end each month is verified. The last line is
+one JSON object.
 """
 
 import argparse
