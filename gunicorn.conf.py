@@ -7,15 +7,15 @@ from typing import Any
 from core.telemetry import logs, slots
 
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = int(os.environ.get("WEB_THREADS", "4"))
+workers = int(os.environ.get("WEB_PROCESSES") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 4)
 # Seconds that requests under way get at a stop; docker-compose.yml waits for longer.
 graceful_timeout = 30
 # The portal logs a line for each request, without the links that let their reader in.
 accesslog = None
 logconfig_dict = logs.configuration(
     level=os.environ.get("LOG_LEVEL") or "INFO",
-    as_json=os.environ.get("MTP_ENVIRONMENT", "production") == "production",
+    as_json=(os.environ.get("MTP_ENVIRONMENT") or "production") == "production",
 )
 # Restart workers, because a connection keeps the catalog of every schema that it has used.
 max_requests = 5_000

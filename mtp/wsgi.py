@@ -8,7 +8,7 @@ from core.telemetry import reporting
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
 # Before the settings are read: the time limits of a web server.
-os.environ.setdefault("MTP_PROCESS", "web")
+os.environ["MTP_PROCESS"] = os.environ.get("MTP_PROCESS") or "web"
 
 # Before the handler, because traces are a middleware.
 reporting.start()

@@ -10,7 +10,7 @@ ELSEWHERE = {
     "METRICS_DIR",
     "MTP_STATE_DIR",
     "PORT",
-    "WEB_CONCURRENCY",
+    "WEB_PROCESSES",
     "WEB_THREADS",
 }
 

@@ -183,7 +183,7 @@ def web_server(*, database: Line) -> Iterator[httpx.Client]:
                 "DATABASE_URL": f"postgres://{at['USER']}:{at['PASSWORD']}@127.0.0.1:"
                 f"{database.port}/{at['NAME']}",
                 "ALLOWED_HOSTS": "127.0.0.1",
-                "WEB_CONCURRENCY": "1",
+                "WEB_PROCESSES": "1",
             },
             pass_fds=(listener.fileno(),),
         )

@@ -194,6 +194,15 @@ def test_an_empty_copy_of_the_example_sets_nothing() -> None:
     assert run.stdout == "https://api.stripe.com [1, 3, 5, 7] 20 INFO\n", run.stderr
 
 
+def test_an_empty_copy_of_the_example_starts_a_web_server() -> None:
+    example = (ROOT / ".env.example").read_text()
+    empty = dict.fromkeys(re.findall(r"^([A-Z_]+)=$", example, re.MULTILINE), "")
+    run = start({**empty, **COMPLETE}, "-m", "gunicorn", "mtp.wsgi", "--check-config")
+    assert run.returncode == 0, run.stderr
+    script = "import mtp.wsgi; from mtp import settings; print(settings.PROCESS)"
+    assert start({**empty, **COMPLETE}, "-c", script).stdout == "web\n"
+
+
 def test_the_environment_of_the_images_build_is_complete() -> None:
     lines = (ROOT / "deploy/build.env").read_text().split()
     build = dict(line.partition("=")[::2] for line in lines)
