@@ -167,7 +167,7 @@ DATABASES = {
             **database_limits.options(PROCESS, clock=_CLOCK),
             **_database.get("OPTIONS", {}),
         },
-        "ENGINE": "core.database",
+        "ENGINE": "core.postgresql",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }

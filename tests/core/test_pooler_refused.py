@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from core.database.base import DatabaseWrapper, PoolerRefused
+from core.postgresql.base import DatabaseWrapper, PoolerRefused
 
 READY, KEY = b"Z", b"K"
 
