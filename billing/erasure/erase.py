@@ -61,7 +61,7 @@ def erasable_users(*, removed_before: datetime) -> QuerySet[ManagedUser]:
     )
     undecided = ImportRun.objects.filter(organization=OuterRef("organization"), state__in=UNDECIDED)
     users = ManagedUser.objects.filter(removed_at__lt=removed_before, erased_at=None)
-    # Each by itself: PostgreSQL joins with a hash what an OR of them would make it look up per user.
+    # One at a time: PostgreSQL joins them with a hash, and looks an OR of them up for each user.
     return (
         users.exclude(Exists(stays.filter(~Q(removed_at__lt=removed_before))))
         .exclude(Exists(stays.filter(Exists(events))))
