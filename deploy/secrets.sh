@@ -5,6 +5,8 @@ set -eu
 cd "$(dirname "$0")"
 umask 077
 mkdir -p secrets acme
+# The proxy, another user, reads the challenges of an ACME client there.
+chmod 0755 acme
 cd secrets
 
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }

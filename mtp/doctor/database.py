@@ -88,13 +88,13 @@ def role() -> Iterator[Finding]:
             "Database role",
             f"{name} is a superuser or passes row security: a fault in the portal could change "
             "everything in the server.",
-            "Use a role of the portal alone; docs/running.md says which.",
+            "Use a role of the portal alone; docs/install.md says which.",
         )
     elif tables:
         yield problem(
             "Database role",
             f"{name} may not read and write {', '.join(tables)}.",
-            "Grant the role its rights as docs/running.md says.",
+            "Grant the role its rights as docs/install.md says.",
         )
     else:
         yield Finding("Database role", f"{name} reads and writes every table.")

@@ -67,7 +67,7 @@ def stripe() -> Iterator[Finding]:
             "Stripe webhook",
             f"The account has no endpoint {url}.",
             "Add it in Stripe's dashboard under Developers, Webhooks, with the events that "
-            "docs/running.md lists, and set STRIPE_WEBHOOK_SECRET to its signing secret.",
+            "docs/install.md lists, and set STRIPE_WEBHOOK_SECRET to its signing secret.",
         )
     elif not lacks:
         yield problem("Stripe webhook", f"{url} is disabled.", "Enable it in Stripe's dashboard.")

@@ -110,6 +110,7 @@ def test_the_secrets_are_made_once_and_closed_to_other_accounts(tmp_path: Path) 
     assert made["app_password"].strip() in made["database_url"]
     assert made["owner_password"].strip() in made["database_owner_url"]
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "acme").stat().st_mode) == 0o755, "the proxy reads it"
     subprocess.run(["sh", script], capture_output=True, check=True)
     assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
 
