@@ -20,7 +20,10 @@ from typing import Any
 
 from tests.proofs.run import Run, main, separate_stripe
 
-FIRST_MONTH = (2020, 1)
+# All months are past: the stand-in dates payments by the real time, and a look-up asks for those
+# since the attempt's own, simulated time.
+FIRST_MONTH = (2012, 1)
+TRIES_A_PROVIDER = 50
 WORKERS = 3
 WAVES = 3
 MONTHS = 3
@@ -42,7 +45,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 def prove(run: Run) -> dict[str, Any]:
-    """Run the proof with two providers and a separate stand-in; returns its result."""
+    """Run the proof with pairs of providers and a separate stand-in; returns its result."""
     from core.months import Month
     from tests.proofs.close_stage import create_stage, drop_stage
 
@@ -51,9 +54,14 @@ def prove(run: Run) -> dict[str, Any]:
     faults: Counter[str] = Counter()
     with separate_stripe(run) as stripe:
         try:
-            stages = [create_stage(stripe, is_committed=committed) for committed in (False, True)]
+            first = Month(*FIRST_MONTH)
+            for _ in range(-(-run.tries // (2 * TRIES_A_PROVIDER))):
+                stages += [
+                    create_stage(stripe, is_committed=committed, first=first)
+                    for committed in (False, True)
+                ]
             for stage in stages:
-                months = _months_from(Month(*FIRST_MONTH))
+                months = _months_from(first)
                 for _ in range(run.tries // len(stages)):
                     three = list(islice(months, MONTHS))
                     _one_try(run, stage, three, kills=kills, faults=faults)

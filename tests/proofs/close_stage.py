@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -22,8 +22,7 @@ from tests.sandbox_fixtures import StripeStandIn
 
 PRICE = 700
 COMMITTED = 5
-BEGAN = datetime(2019, 12, 1, tzinfo=UTC)
-CARD_ADDED_AT = datetime(2020, 1, 2, tzinfo=UTC)
+FIRST_MONTH = Month(2020, 1)
 
 
 @dataclass
@@ -118,12 +117,18 @@ class Stage:
 
 
 def create_stage(
-    stripe: StripeStandIn, *, is_committed: bool, price: int = PRICE, limit: int = 10_000_000
+    stripe: StripeStandIn,
+    *,
+    is_committed: bool,
+    price: int = PRICE,
+    limit: int = 10_000_000,
+    first: Month = FIRST_MONTH,
 ) -> Stage:
-    """Create a provider with two organizations, a contract since 2020 and a card.
+    """Create a provider with two organizations, a contract since the `first` month and a card.
 
     `price` per user and `limit`, above which an invoice is mailed, are in minor units.
     """
+    began = datetime.combine(first.first_day, time(), UTC)
     suffix = secrets.token_hex(2).upper()
     zone = "Pacific/Auckland" if is_committed else "America/St_Johns"
     provider = open_provider(canary=f"Close{suffix}", prefix=f"CL{suffix}", billing_time_zone=zone)
@@ -137,18 +142,19 @@ def create_stage(
             currency="USD",
             unit_price=Decimal(price) / 100,
             committed_quantity=COMMITTED if is_committed else None,
-            starts_on="2020-01-01",
+            starts_on=first.first_day,
             automatic_limit_minor=limit,
             payment_terms_days=30,
         )
         organizations = [
-            Organization.objects.create(name=name, created_at=BEGAN) for name in ("Acme", "Bolt")
+            Organization.objects.create(name=name, created_at=began - timedelta(days=31))
+            for name in ("Acme", "Bolt")
         ]
         customer_of(provider)
         secret = begin_card_setup(provider=provider, actor=SYSTEM_ACTOR)
         intent = secret.partition("_secret_")[0]
         gateway.client().v1.setup_intents.confirm(intent, {"payment_method": "pm_card_visa"})
-        adopt_card(provider=provider, setup_intent_id=intent, now=CARD_ADDED_AT)
+        adopt_card(provider=provider, setup_intent_id=intent, now=began + timedelta(days=1))
     return Stage(
         provider=provider,
         stripe=stripe,
