@@ -11,6 +11,6 @@ for name in redis_url secret_key encryption_keys payment_link_keys email_url met
     export "$(echo "$name" | tr a-z A-Z)=$(cat "$settings/secrets/$name")"
 done
 DATABASE_URL=$(cat "$settings/secrets/${DATABASE:-database_url}")
-export DATABASE_URL MTP_ENVIRONMENT=production TRUSTED_PROXY_COUNT=1
+export DATABASE_URL MTP_ENVIRONMENT=production TRUSTED_PROXY_COUNT=1 XDG_CACHE_HOME=/tmp
 cd "$(dirname "$0")/../.."
 exec runuser --user portal -- .venv/bin/python manage.py "$@"

@@ -18,11 +18,12 @@ OWNERS = {"migrate", "worker-provisioning"}
 PASSWORDS = {"postgres_password", "owner_password", "database_owner_url"}
 
 
-def test_the_file_fits_the_compose_schema() -> None:
+@pytest.mark.parametrize("name", ["docker-compose.yml", "deploy/backup.yml"])
+def test_the_file_fits_the_compose_schema(name: str) -> None:
     run = subprocess.run(
         [
             *(sys.executable, "-m", "check_jsonschema"),
-            *("--builtin-schema", "vendor.compose-spec", ROOT / "docker-compose.yml"),
+            *("--builtin-schema", "vendor.compose-spec", ROOT / name),
         ],
         capture_output=True,
         text=True,
