@@ -20,8 +20,8 @@ def round_() -> Iterator[Round]:
     del _kinds[declared.kind]
 
 
-def open_alerts() -> list[OperationsAlert]:
-    return list(OperationsAlert.objects.open())
+def open_alerts(of: Round) -> list[OperationsAlert]:
+    return list(OperationsAlert.objects.open().filter(kind=of.kind))
 
 
 def test_a_failure_stops_no_other_provider_and_is_an_alert_until_the_round_works(
@@ -38,21 +38,21 @@ def test_a_failure_stops_no_other_provider_and_is_an_alert_until_the_round_works
     ids = [north.pk, south.pk]
     for_each_provider(ids, do, round_=round_, now=timezone.now())
     assert set(seen) == {north.schema_name, south.schema_name}
-    (alert,) = open_alerts()
+    (alert,) = open_alerts(round_)
     assert (alert.schema_name, alert.title) == (north.schema_name, "Testing failed")
     assert alert.summary == "ValueError: no luck"
     assert "Tomorrow tries again." in alert.next_step
     fails.clear()
     # A batch of other providers says nothing about this one.
     for_each_provider([south.pk], do, round_=round_, now=timezone.now())
-    assert open_alerts()
+    assert open_alerts(round_)
     for_each_provider(ids, do, round_=round_, now=timezone.now())
-    assert not open_alerts()
+    assert not open_alerts(round_)
 
 
 def test_work_of_no_provider_is_reported_for_the_platform(db: None, round_: Round) -> None:
     now = timezone.now()
     report_round(round_, failed={PLATFORM: ValueError("no luck")}, worked=[], now=now)
-    assert open_alerts()[0].schema_name == ""
+    assert open_alerts(round_)[0].schema_name == ""
     report_round(round_, failed={}, worked=[PLATFORM], now=now)
-    assert not open_alerts()
+    assert not open_alerts(round_)

@@ -85,6 +85,7 @@ def _counts() -> dict[str, int]:
         "tries": Tally.TRIES,
         "accepted": Tally.ACCEPTED,
         "refused": Tally.REFUSED,
+        "busy": Tally.BUSY,
         "deadlocks": Tally.DEADLOCKS,
     }
 

@@ -25,7 +25,9 @@ from tenants.refusals import UserCapReached
 from tenants.users.membership import Via, add_member
 
 CAP_REACHED, DEADLOCK = "MT001", "40P01"
-REFUSED_BY_FORM, ADDED_BY_FORM = 409, 302
+# The time limits of a statement and of a wait for a lock (docs/decisions/0034).
+TOOK_TOO_LONG = ("57014", "55P03")
+REFUSED_BY_FORM, ADDED_BY_FORM, BUSY = 409, 302, 503
 LARGEST_BULK = 6
 CAPS = (3, 5, 8, 13, 21, 34, None)
 
@@ -33,10 +35,10 @@ CAPS = (3, 5, 8, 13, 21, 34, None)
 class Tally:
     """Counts of one client, in shared memory that outlives it; only the client writes them."""
 
-    TRIES, ACCEPTED, REFUSED, UNEXPECTED, DEADLOCKS, IN_FLIGHT = range(6)
+    TRIES, ACCEPTED, REFUSED, BUSY, UNEXPECTED, DEADLOCKS, IN_FLIGHT = range(7)
 
     def __init__(self) -> None:
-        self.numbers: Any = RawArray("q", 6)
+        self.numbers: Any = RawArray("q", 7)
 
     def __getitem__(self, what: int) -> int:
         return int(self.numbers[what])
@@ -95,7 +97,9 @@ class Racer:
         self.tally.start(1)
         url = f"/organizations/{self.organization_id}/users/add/"
         answer = self.browser.post(url, {"email": next(self.names), "name": "Racer"})
-        if answer.status_code not in (ADDED_BY_FORM, REFUSED_BY_FORM):
+        if answer.status_code == BUSY and answer.headers.get("Retry-After"):
+            self.tally.add(Tally.BUSY)
+        elif answer.status_code not in (ADDED_BY_FORM, REFUSED_BY_FORM):
             self.tally.add(Tally.UNEXPECTED)
         if answer.status_code != ADDED_BY_FORM:
             raise Refused
@@ -218,6 +222,8 @@ class Racer:
         code = getattr(error.__cause__ or error, "sqlstate", "")
         if code == CAP_REACHED:
             self.tally.add(Tally.REFUSED)
+        elif code in TOOK_TOO_LONG:
+            self.tally.add(Tally.BUSY)
         elif code == DEADLOCK:
             self.tally.add(Tally.DEADLOCKS)
         else:

@@ -84,6 +84,7 @@ class Stage:
             currency=agreement.currency,
             unit_price=agreement.price,
             committed_quantity=agreement.committed,
+            commitment_basis="all_together" if agreement.is_together else "sum_of_peaks",
             starts_on=LONG_BEFORE.date(),
             invoice_agreement=True,
             automatic_limit_minor=400_000,
