@@ -25,7 +25,8 @@ make database_url "postgres://mtp_app:$(cat app_password)@postgres:5432/mtp"
 make valkey.conf "requirepass $(random)"
 make redis_url "redis://:$(sed 's/^requirepass //' valkey.conf)@redis:6379/0"
 for name in email_url stripe_api_key stripe_webhook_secret tls_certificate tls_key; do
-    [ -s "$name" ] || { : >"$name" && echo "Fill in deploy/secrets/$name"; }
+    [ -e "$name" ] || : >"$name"
+    [ -s "$name" ] || echo "Fill in deploy/secrets/$name"
 done
 # Containers read them as users that this machine does not have. Others do not reach the directory.
-chmod 0444 ./*
+chmod 0644 ./*
