@@ -22,7 +22,7 @@ max_requests = 5_000
 max_requests_jitter = 500
 control_socket_disable = True
 # A worker's sign of life for its master must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - memory
 # Load the app once before forking: half the time to the first page, and shared memory.
 preload_app = True
 

@@ -45,37 +45,43 @@ def _log(request: HttpRequest, provider: Provider, text: str) -> None:
     )
 
 
-class PermanentModelAdmin(PlainNumbersMixin, ModelAdmin):  # type: ignore[misc]
+class RefusalsAsMessages:
+    """An admin whose page says why a change was refused, and is opened again; nothing is saved."""
+
+    def refusal_of(self, error: Exception) -> str | None:
+        """The message for this error; None for an error that is no refusal."""
+        raise NotImplementedError
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer a refused change with its message."""
+        try:
+            answer: HttpResponse = super().changeform_view(request, *args, **kwargs)  # type: ignore[misc] # a mixin
+        except Exception as error:
+            refusal = self.refusal_of(error)
+            if refusal is None:
+                raise
+            messages.error(request, refusal)
+            return redirect(request.path)
+        return answer
+
+
+class PermanentModelAdmin(RefusalsAsMessages, PlainNumbersMixin, ModelAdmin):  # type: ignore[misc] # untyped base class
     """The admin of rows that are never deleted.
 
     A form that is sent twice at once is saved once: each model has a unique constraint.
     """
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show that another request saved the same at this moment; nothing is saved then."""
-        try:
-            answer: HttpResponse = super().changeform_view(
-                request, object_id, form_url, extra_context
-            )
-        except IntegrityError as error:
-            if not isinstance(error.__cause__, UniqueViolation):
-                raise
-            messages.error(request, "The same was saved at this moment already, once. Look at it.")
-            return redirect(request.path)
-        return answer
+    def refusal_of(self, error: Exception) -> str | None:
+        """Another request saved the same at this moment."""
+        is_twin = isinstance(error, IntegrityError) and isinstance(error.__cause__, UniqueViolation)
+        return "The same was saved at this moment already, once. Look at it." if is_twin else None
 
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Never."""
         return False
 
 
-class ProviderModelAdmin(PlainNumbersMixin, ModelAdmin):  # type: ignore[misc]
+class ProviderModelAdmin(PlainNumbersMixin, ModelAdmin):  # type: ignore[misc] # untyped base class
     """The admin of a model in provider schemas, with permissions inside a provider only."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -52,4 +52,4 @@ class PlainNumbersMixin:
             kwargs.setdefault("form_class", PlainDecimalField)
         elif isinstance(db_field, models.IntegerField):
             kwargs.setdefault("form_class", PlainIntegerField)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc] # a mixin

@@ -46,13 +46,13 @@ def unreadable_files(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-class Environment(environ.Env):  # type: ignore[misc]
+class Environment(environ.Env):  # type: ignore[misc] # as above
     """As `environ.Env`. Raises `ImproperlyConfigured` if a named file can't be read."""
 
     ENVIRON: Any = _Values()
 
 
-class _DotEnv(environ.Env):  # type: ignore[misc]
+class _DotEnv(environ.Env):  # type: ignore[misc] # as above
     """`.env` alone."""
 
     ENVIRON: dict[str, str] = {}  # noqa: RUF012 - its base class has it so

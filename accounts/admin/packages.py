@@ -8,7 +8,7 @@ from accounts.operations import PermanentModelAdmin
 from core.plain_numbers import PlainNumbersMixin
 
 
-class PriceInline(PlainNumbersMixin, TabularInline):  # type: ignore[misc]
+class PriceInline(PlainNumbersMixin, TabularInline):  # type: ignore[misc] # untyped base class
     """List prices from a date on. Contracts keep their agreed prices."""
 
     model = PackagePrice
@@ -25,7 +25,7 @@ class PackageAdmin(PermanentModelAdmin):
     inlines = (PriceInline,)
 
 
-class OfferPriceInline(PlainNumbersMixin, TabularInline):  # type: ignore[misc]
+class OfferPriceInline(PlainNumbersMixin, TabularInline):  # type: ignore[misc] # untyped base class
     """Prices of the whole term, one per currency. Orders keep their own price."""
 
     model = OfferPrice

@@ -4,16 +4,15 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.contrib import admin
+from django.http import HttpRequest
 
-from accounts.operations import ProviderModelAdmin
+from accounts.operations import ProviderModelAdmin, RefusalsAsMessages
 from billing.money import format_money
 from billing.seen import ChangeRefused
 
 
-class BillingAdmin(ProviderModelAdmin):
+class BillingAdmin(RefusalsAsMessages, ProviderModelAdmin):
     """Read-only by default; nothing of billing is ever deleted."""
 
     may_add = False
@@ -32,22 +31,9 @@ class BillingAdmin(ProviderModelAdmin):
         """Never."""
         return False
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show why the domain refused, on the page opened again; nothing is saved then."""
-        try:
-            answer: HttpResponse = super().changeform_view(
-                request, object_id, form_url, extra_context
-            )
-        except ChangeRefused as refusal:
-            messages.error(request, str(refusal))
-            return redirect(request.path)
-        return answer
+    def refusal_of(self, error: Exception) -> str | None:
+        """The reason of the domain."""
+        return str(error) if isinstance(error, ChangeRefused) else None
 
 
 def money_column(

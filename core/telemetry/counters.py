@@ -10,7 +10,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from core.telemetry import slots
 
 if slots.DIRECTORY in os.environ:
-    values.ValueClass = values.MultiProcessValue(slots.current)  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(slots.current)  # type: ignore[no-untyped-call] # the library
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REGISTRY = CollectorRegistry()
@@ -81,7 +81,7 @@ def exposition(metrics: Iterable[Metric] = ()) -> bytes:
     counted = REGISTRY
     if slots.DIRECTORY in os.environ:
         counted = CollectorRegistry()
-        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call] # the library
     read = CollectorRegistry()
     read.register(_Read(metrics))
     return generate_latest(counted) + generate_latest(read)

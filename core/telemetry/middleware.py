@@ -66,7 +66,7 @@ class TelemetryMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """Keep the reason of a refusal for the line."""
         if isinstance(exception, PermissionDenied):
-            request.refusal = str(exception)[:_REASON_LENGTH]  # type: ignore[attr-defined]
+            request.refusal = str(exception)[:_REASON_LENGTH]  # type: ignore[attr-defined] # ours
 
 
 def _record(

@@ -44,22 +44,22 @@ def _start_sentry() -> None:
 def _start_opentelemetry() -> None:
     """The exporter reads its other settings from the environment, as OpenTelemetry defines them."""
     from opentelemetry import trace  # noqa: PLC0415 - only where it is set
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - likewise
         OTLPSpanExporter,
     )
-    from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415
-    from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415
-    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415 - likewise
+    from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415 - likewise
+    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415 - likewise
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - likewise
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
 
     provider = TracerProvider(resource=Resource.create({"service.name": SERVICE}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     # After the middleware that gives a probe's request our host.
     DjangoInstrumentor().instrument(response_hook=_hide_secrets, middleware_position=2)
-    CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
+    CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call] # the library
     PsycopgInstrumentor().instrument()
 
 

@@ -31,7 +31,7 @@ def _current(session: Session, warning: Json) -> Json:
     return {**warning, "actionable": not (charge["refunded"] or charge["disputed"])}
 
 
-def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001
+def retrieve(session: Session, params: Json, reference: str) -> Json:  # noqa: ARG001 - as every route
     """One warning."""
     return _current(session, session.fetch(KIND, reference))
 

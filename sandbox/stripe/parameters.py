@@ -57,7 +57,7 @@ def check(given: Json, *kinds: type, within: str = "") -> Json:
             code="parameter_unknown",
             param=unknown[0],
         )
-    needed: set[str] = set().union(*(kind.__required_keys__ for kind in kinds))  # type: ignore[attr-defined]
+    needed: set[str] = set().union(*(kind.__required_keys__ for kind in kinds))  # type: ignore[attr-defined] # TypedDicts
     require(given, *(name for name in known if name in needed), within=within)
     return {
         name: _converted(value, known[name], _named(within, name)) for name, value in given.items()

@@ -8,7 +8,7 @@ LIST = listing.PAGE
 URL = "/v1/webhook_endpoints"
 
 
-def listed(session: Session, params: Json) -> Json:  # noqa: ARG001
+def listed(session: Session, params: Json) -> Json:  # noqa: ARG001 - as every route
     """The endpoint, of every account, or none; a held one is disabled."""
     webhook = session.store.setting("webhook", {})
     if not webhook.get("url"):
