@@ -73,8 +73,8 @@ def run(*, full: bool) -> list[Result]:
     """A log of 100 million rows against one of a million if `full`, else 200,000 and 20,000."""
     rows = int(os.environ.get("EVENT_LOG_ROWS", FULL if full else SMALL))
     floor_rows = FLOOR if rows > FLOOR else SMALL_FLOOR
-    floors = _measured(_filled("FLOOR", floor_rows))
-    times = _measured(_filled("LOG", rows))
+    floor_log, log = _filled("FLOOR", floor_rows), _filled("LOG", rows)
+    floors, times = _measured(floor_log), _measured(log)
     per_row = floors[2] * rows / floor_rows
     size = f"{rows}_to_{floor_rows}_events"
     return [
