@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-# One addition (+1) or removal (-1) in the order of the events: instant in microseconds since 1970,
-# delta, id and name of the subject. A plain tuple, as read from the database.
+# One addition (+1) or removal (-1), in order of time: instant in microseconds since 1970, delta, id
+# and name of the subject. A plain tuple, as read from the database.
 Step = tuple[int, int, int, str]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

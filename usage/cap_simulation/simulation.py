@@ -16,12 +16,17 @@ from usage.cap_simulation.counting_begins import counting_begins
 from usage.cap_simulation.replay import Blocked, replay
 from usage.ledger.months_table import last_months, months_table
 
+# The count before them, then each event at its real instant; it is recorded then or later.
 _STEPS = """
-    SELECT e.organization_id, e.count_after - e.delta,
-           (extract(epoch FROM e.at) * 1000000)::bigint, e.delta, e.subject_id, u.email
-    FROM usage_usageevent e JOIN tenants_manageduser u ON u.id = e.subject_id
-    WHERE e.metric = 'users' AND e.organization_id = ANY (%s) AND e.at >= %s
-    ORDER BY e.organization_id, e.id
+    SELECT e.organization_id,
+           (c.count - sum(e.delta) OVER (PARTITION BY e.organization_id))::bigint,
+           (extract(epoch FROM e.real_at) * 1000000)::bigint, e.delta, e.subject_id, u.email
+    FROM (SELECT *, coalesce(effective_at, at) AS real_at FROM usage_usageevent) e
+        JOIN usage_organizationcounter c USING (organization_id, metric)
+        JOIN tenants_manageduser u ON u.id = e.subject_id
+    WHERE e.metric = 'users' AND e.organization_id = ANY (%(organizations)s)
+        AND e.at >= %(start)s AND e.real_at >= %(start)s
+    ORDER BY e.organization_id, e.real_at, e.id
 """
 
 
@@ -102,7 +107,7 @@ def _replayed(
         return
     begins = counting_begins(months=months, zone=zone)
     with connection.cursor() as cursor:
-        cursor.execute(_STEPS, [list(caps), begins[0][0]])
+        cursor.execute(_STEPS, {"organizations": list(caps), "start": begins[0][0]})
         for organization_id, rows in groupby(cursor.fetchall(), key=lambda row: row[0]):
             events = list(rows)
             result = replay(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -17,6 +18,8 @@ from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_member, remove_member
 from tests.cap_requests import contract
 from tests.personas import Personas
+from usage.cap_simulation.replay import Blocked
+from usage.cap_simulation.simulation import simulate_caps
 from usage.models import DraftCap
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
@@ -97,6 +100,21 @@ def test_the_draft_is_replayed_over_the_past_month_by_month(
     assert "<strong>5</strong>" in page
     assert f"u20@{acme.pk}.example" in page
     assert caps(north) == {"Acme": None, "Bravo": None}
+
+
+def test_an_addition_reported_late_counts_from_its_real_instant(north: Provider) -> None:
+    """March: one user from the 1st; one of the 10th to the 15th; then one reported who joined on
+    the 2nd. Under a cap of 2 the one of the 10th is refused, not the one who was reported last."""
+    with provider_schema(north):
+        MeteringPolicy.objects.update(free_user_limit=None)
+        joined = [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 10, 15, 2)]
+        acme = Organization.objects.create(name="Acme", created_at=joined[0])
+        add(acme, 1, joined[0])
+        remove_member(member=add(acme, 10, joined[1]), actor=SYSTEM_ACTOR, now=joined[2])
+        add(acme, 2, joined[3])
+        _, (simulated,) = simulate_caps(caps={acme.pk: 2}, now=NOW, zone=ZoneInfo("UTC"))
+    assert (simulated.users[-1], simulated.drafted[-1]) == (3, 2)
+    assert simulated.blocked == (Blocked(joined[1], f"u10@{acme.pk}.example"),)
 
 
 def test_the_page_shows_the_most_that_the_month_can_cost(bill: Client, acme: Organization) -> None:
