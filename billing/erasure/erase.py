@@ -37,8 +37,6 @@ def erase_user(*, user: ManagedUser, actor: Actor, now: datetime) -> None:
     """
     _hold_counts([user.organization_id])
     user.refresh_from_db()
-    if user.erased_at is not None:
-        return
     stays = list(_stays_of(user))
     if reason := _refusal(user, stays):
         raise CannotErase(reason)

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 
 from accounts.models import Provider
+from billing.erasure.erase import erase_users
 from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from mtp.retention.periods import PROVIDER_RULES
@@ -86,3 +87,11 @@ def test_who_is_active_again_or_counts_in_an_open_month_is_kept(closed: Provider
         assert names() - {"again@acme.example", "late@acme.example"} == {
             f"Erased user #{ManagedUser.objects.get(erased_at=NOW).pk}"
         }
+
+
+def test_a_batch_erases_its_own_users_only(closed: Provider) -> None:
+    with provider_schema(closed):
+        first, second = (removed_user(name, NOW - timedelta(days=40)) for name in ("ann", "bea"))
+        close_through(NOW - timedelta(days=6))
+        assert erase_users([first.pk], removed_before=NOW, now=NOW) == 1
+        assert names() == {f"Erased user #{first.pk}", second.email}
