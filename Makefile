@@ -4,7 +4,7 @@ SUPERVISOR = @sh mtp/supervisor/start.sh
 # A test process per core, each with separate databases; the tests of one file stay together.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-image css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-pooler prove-image css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -47,6 +47,9 @@ prove-psa: ## 500 nights of the PSA sync under faults; the last line is JSON
 
 prove-promises: ## Random months with everything going wrong; nothing stays silent; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.promises $(ARGS)
+
+prove-pooler: ## Clients that share connections through PgBouncer; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.pooler $(ARGS)
 
 prove-image: ## The Dockerfile and every service of production, without a container engine; needs root; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.image $(ARGS)

@@ -18,7 +18,7 @@ LIMITS = {
     },
 }
 # A connection whose other side is gone ends after about half a minute.
-_ALIVE = {
+ALIVE = {
     "connect_timeout": 5,
     "keepalives_idle": 15,
     "keepalives_interval": 5,
@@ -32,10 +32,17 @@ _ALIVE = {
 CLOCK = "mtp.clock"
 
 
-def options(process: str, *, clock: str) -> dict[str, int | str]:
-    """The options of libpq for a process of this kind. Raises `KeyError` for an unknown one.
+Limits = dict[str, int | str]
+
+
+def limits(process: str, *, clock: str) -> Limits:
+    """The settings of a connection of this kind of process. Raises `KeyError` for an unknown one.
 
     `clock` is a day for tests; empty, it overrules a setting of the database or its role.
     """
-    settings = {**LIMITS[process], CLOCK: clock}
-    return {**_ALIVE, "options": " ".join(f"-c {name}={it}" for name, it in settings.items())}
+    return {**LIMITS[process], CLOCK: clock}
+
+
+def as_options(settings: Limits) -> str:
+    """The settings as libpq's `options` of a login."""
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())

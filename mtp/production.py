@@ -13,6 +13,7 @@ Read = Callable[[str], str]
 
 SHORTEST_KEY = 50
 FEWEST_CHARACTERS = 5
+A_DATABASE = "postgres://user:password@host:5432/name"
 # Required, with what to set.
 REQUIRED = {
     "SECRET_KEY": "50 random characters or more, the same on every machine",
@@ -21,7 +22,7 @@ REQUIRED = {
     "SITE_URL": "the address that people use, https://portal.your-company.com",
     "ALLOWED_HOSTS": "the host name of SITE_URL",
     "TRUSTED_PROXY_COUNT": "the number of proxies in front; 0 on purpose if there is none",
-    "DATABASE_URL": "postgres://user:password@host:5432/name",
+    "DATABASE_URL": A_DATABASE,
     "REDIS_URL": "redis://:password@host:6379/0",
     "EMAIL_URL": "the mail server, smtp+tls://user:password@host:587",
     "DEFAULT_FROM_EMAIL": "the sender of mails, Your Company <billing@your-company.com>",
@@ -38,11 +39,13 @@ REQUIRED = {
 # Those whose value may be in a file that NAME_FILE names.
 FROM_FILES = (
     *REQUIRED,
+    *("DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL"),
     *("METRICS_TOKEN", "OPERATIONS_EMAIL", "SECRET_KEY_FALLBACKS", "SENTRY_DSN"),
 )
 KEYS = ("SECRET_KEY", "ENCRYPTION_KEYS", "PAYMENT_LINK_KEYS")
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+DATABASES = ("DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL")
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql", "pgsql")
 SWITCHES = ("DEBUG", "SECURE_SSL_REDIRECT", "STRIPE_TEST_MODE")
 # With the smallest number that makes sense.
@@ -78,7 +81,10 @@ def faults(given: Read, *, unreadable: Mapping[str, str] | None = None) -> list[
     """
     unreadable = unreadable or {}
     read = _stripped(lambda name: "" if name in unreadable else given(name))
-    checks = (_missing, _keys, _site, _services, _stripe, _stand_ins, _switches, _numbers, _names)
+    checks = (
+        *(_missing, _keys, _site, _services, _databases, _stripe, _stand_ins),
+        *(_switches, _numbers, _names),
+    )
     found = [fault for check in checks for fault in check(read)]
     named = tuple(f"{name} is missing or empty" for name in unreadable)
     return [*unreadable.values(), *(fault for fault in found if not fault.startswith(named))]
@@ -147,7 +153,7 @@ def _site(read: Read) -> Iterator[str]:
 
 def _services(read: Read) -> Iterator[str]:
     for name, schemes, what in (
-        ("DATABASE_URL", DATABASE_SCHEMES, "PostgreSQL, postgres://user:password@host:5432/name"),
+        *((name, DATABASE_SCHEMES, f"PostgreSQL, {A_DATABASE}") for name in DATABASES),
         ("REDIS_URL", REDIS_SCHEMES, "Redis, redis://:password@host:6379/0"),
         (
             "EMAIL_URL",
@@ -160,8 +166,24 @@ def _services(read: Read) -> Iterator[str]:
         if read(name) and (not found or scheme not in schemes):
             shown = f"begins with {scheme}://" if found else "has no scheme"
             yield f"{name} {shown}: it must name {what}."
-    if read("DATABASE_URL") and not urlsplit(read("DATABASE_URL")).path.strip("/"):
-        yield "DATABASE_URL names no database: add its name after the host, /mtp."
+
+
+def _databases(read: Read) -> Iterator[str]:
+    """The pooler and the other addresses of the database."""
+    named = {name: urlsplit(read(name)).path.strip("/") for name in DATABASES if read(name)}
+    for name, database in named.items():
+        if not database:
+            yield f"{name} names no database: add its name after the host, /mtp."
+        elif named.get("DATABASE_URL") not in ("", None, database):
+            yield f"{name} names the database {database}: it must be that of DATABASE_URL."
+    pooler, direct = read("DATABASE_POOLER"), read("DATABASE_DIRECT_URL")
+    if pooler not in ("", "transaction"):
+        yield f"DATABASE_POOLER is {pooler!r}: use transaction, or leave it empty."
+    elif pooler and not direct:
+        yield (
+            "DATABASE_DIRECT_URL is missing: with DATABASE_POOLER it names PostgreSQL itself, for "
+            "migrations, locks and dumps."
+        )
 
 
 def _stripe(read: Read) -> Iterator[str]:

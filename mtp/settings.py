@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF
 
 from core.telemetry import logs
 from mtp import database_limits, operations_theme, production, schedule, workers
+from mtp.databases import databases
 from mtp.environment import Environment, read_files, unreadable_files
 
 # Use the tzdata package, not the system's rules, so that a month begins at the same instant on
@@ -89,8 +90,8 @@ INSTALLED_APPS = [*DEMO, "mtp.backups", "mtp.doctor", "mtp.retention", *SHARED_A
 TENANT_MODEL = "accounts.Provider"
 TENANT_DOMAIN_MODEL = "accounts.Domain"
 PUBLIC_SCHEMA_NAME = "public"
-# Set the search path when the schema changes and after each rollback, not before each query
-# (docs/decisions/0008). Behind a pooler that shares sessions, this reads other providers' rows.
+# Set the search path when the schema changes and after each rollback, not before each query. Behind
+# a pooler this would read other providers' rows, so it needs DATABASE_POOLER (docs/decisions/0008).
 TENANT_LIMIT_SET_CALLS = True
 
 MIDDLEWARE = [
@@ -151,27 +152,19 @@ TEMPLATES = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- PostgreSQL, Redis ---------------------------------------------------------------------------
-_database = env.db("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mtp")
 IS_TEST = ENVIRONMENT == "test"
-if not IS_TEST and database_limits.CLOCK in str(_database.get("OPTIONS")):
-    sys.exit(
-        f"DATABASE_URL sets {database_limits.CLOCK}, which only tests may: usage in the future "
-        "would be counted."
+try:
+    DATABASES = databases(
+        env.str("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mtp"),
+        pooler=env.str("DATABASE_POOLER", default=""),
+        direct_url=env.str("DATABASE_DIRECT_URL", default=""),
+        replica_url=env.str("DATABASE_REPLICA_URL", default=""),
+        process=PROCESS,
+        # Tests live in other months.
+        clock="2999-12-31" if IS_TEST else "",
     )
-# Tests live in other months.
-_CLOCK = "2999-12-31" if IS_TEST else ""
-DATABASES = {
-    "default": {
-        **_database,
-        "OPTIONS": {
-            **database_limits.options(PROCESS, clock=_CLOCK),
-            **_database.get("OPTIONS", {}),
-        },
-        "ENGINE": "core.postgresql",
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-    }
-}
+except ValueError as fault:
+    sys.exit(str(fault))
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

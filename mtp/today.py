@@ -23,6 +23,7 @@ from core.operations.kinds import kinds
 from core.operations.models import OperationsAlert, UnmatchedEvent
 from core.operations.outbox_watch import stuck_topics
 from core.operations.unmatched_events import UNMATCHED
+from core.replica import reads_replica
 
 MOST_ROWS = 8
 ALERTS = "admin:operations_operationsalert_changelist"
@@ -61,6 +62,7 @@ class Section:
         return any(row.is_bad for row in self.rows)
 
 
+@reads_replica
 def today(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - unfold's signature
     """Add the sections to the context of the admin's start page."""
     now = timezone.now()

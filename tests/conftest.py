@@ -17,6 +17,7 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
+from core.postgresql.addresses import own_session
 from tests.personas import CANARIES, Personas, create_personas
 from tests.providers import close_provider, open_provider
 from tests.rendered import announce_rendered_pages
@@ -61,9 +62,11 @@ def django_db_setup(
     """
     keep = django_db_keepdb and not django_db_createdb
     with django_db_blocker.unblock():
-        databases = setup_databases(
-            verbosity=0, interactive=False, aliases={"default"}, keepdb=keep
-        )
+        with own_session():
+            connection.settings_dict["TEST"] = settings.DATABASES["default"]["TEST"]
+            databases = setup_databases(
+                verbosity=0, interactive=False, aliases={"default"}, keepdb=keep
+            )
         if not Provider.objects.exists():
             create_personas(
                 {
@@ -74,7 +77,7 @@ def django_db_setup(
         connection.set_schema_to_public()
     yield
     if not django_db_keepdb:
-        with django_db_blocker.unblock():
+        with django_db_blocker.unblock(), own_session():
             teardown_databases(databases, verbosity=0)
 
 

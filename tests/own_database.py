@@ -35,4 +35,7 @@ def set_up() -> None:
     django.setup()
     from django.core.management import call_command
 
-    call_command("migrate_schemas", schema_name="public", verbosity=0)
+    from core.postgresql.addresses import own_session
+
+    with own_session():
+        call_command("migrate_schemas", schema_name="public", verbosity=0)

@@ -13,6 +13,7 @@ from core.outbox.delivery import enqueue, try_again
 from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import handler
+from core.postgresql.addresses import own_session
 from core.schema import provider_schema
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def retry_schema(*, provider: Provider, now: datetime) -> None:
         try_again(message=message, now=now)
 
 
+@own_session()
 def provision(*, provider: Provider, now: datetime) -> None:
     """Create the provider's schema with its migrations and first rows, and activate the provider.
 

@@ -17,6 +17,7 @@ from django_tenants.utils import schema_context
 from psycopg import sql
 
 from accounts.provisioning.lock_waits import with_short_waits
+from core.postgresql.addresses import own_session
 from core.schema import connection
 
 MigrationKey = tuple[str, str]
@@ -74,6 +75,7 @@ class ProviderMigrations:
         with schema_context(schema):
             return self.target - frozenset(_SchemaRecorder(connection).applied_migrations())
 
+    @own_session()
     def apply_to(self, *, schema: str) -> int:
         """Apply the missing migrations to an existing schema; return their number.
 

@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts.models import Provider
 from accounts.provisioning.lock_waits import with_short_waits
 from accounts.provisioning.schema_migrations import ProviderMigrations, schema_exists
+from core.postgresql.addresses import own_session
 from core.schema import connection
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class SchemaResult:
     reason: str = ""
 
 
+@own_session()
 def migrate_public() -> SchemaResult:
     """Migrate the public schema. Raises the error of a migration."""
     connection.set_schema_to_public()

@@ -21,6 +21,7 @@ from core.actors import actor_of
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
+from core.replica import reads_replica
 from tenants.access import organization_or_404
 from tenants.forms import MauLimitForm
 from tenants.organizations.lifecycle import set_mau_limit
@@ -131,6 +132,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def active_users(request: PortalRequest) -> HttpResponse:
     """The page; for htmx its table alone."""
     partial = request.htmx.target == "active-users"
@@ -140,6 +142,7 @@ def active_users(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def active_users_csv(request: PortalRequest) -> HttpResponse:
     """Every organization that matches the search, a column for each month, and the totals."""
     listing, months = _listing_and_months(request)

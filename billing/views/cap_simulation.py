@@ -20,6 +20,7 @@ from billing.planning.cap_simulation import exposure, money_saved, saved_by_curr
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
+from core.replica import reads_replica
 from tenants.access import organization_or_404
 from tenants.models import Organization
 from usage.cap_simulation.drafts import draft_of, put
@@ -207,6 +208,7 @@ def _outcome(simulation: Simulation) -> dict[str, Any]:
 
 @requires(Permission.CHANGE_CAPS)
 @require_safe
+@reads_replica
 def cap_simulation_csv(request: PortalRequest) -> HttpResponse:
     """Every addition of the last twelve months that the draft would have refused."""
     simulation = Simulation.of(request)
@@ -227,6 +229,7 @@ def cap_simulation_csv(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.CHANGE_CAPS)
 @require_safe
+@reads_replica
 def cap_simulation_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
     """The additions of one organization that the draft would have refused, newest first."""
     organization = organization_or_404(organization_id=organization_id)

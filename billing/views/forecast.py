@@ -18,6 +18,7 @@ from accounts.roles import Permission
 from billing.pages.forecast import ForecastRequest, ForecastResult
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
+from core.replica import reads_replica
 from tenants.access import organization_or_404
 from usage.forecast.backtest import accuracies, accuracy_near
 from usage.forecast.months import MonthForecast, OrganizationForecast
@@ -53,6 +54,7 @@ def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForec
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def forecast(request: PortalRequest) -> HttpResponse:
     """All organizations; only the table when htmx asks for it."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
@@ -101,6 +103,7 @@ def _summary(
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def forecast_csv(request: PortalRequest) -> HttpResponse:
     """Every organization that is searched and filtered, in the page's order."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
@@ -137,6 +140,7 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def forecast_organization(request: PortalRequest, organization_id: int) -> HttpResponse:
     """One organization: what is locked in, what may come, and a chart."""
     organization = organization_or_404(organization_id=organization_id)

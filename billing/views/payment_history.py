@@ -28,6 +28,7 @@ from billing.payments.retries import next_attempt_at
 from billing.payments.transfers_under_way import transfer_under_way
 from core.csv_files import csv_response
 from core.listing import Listing
+from core.replica import reads_replica
 from tenants.models import Organization
 
 
@@ -53,6 +54,7 @@ def payment_history(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
+@reads_replica
 def payment_history_csv(request: PortalRequest) -> HttpResponse:
     """All invoices of the chosen status, in the order of the page."""
     listing = Listing.of(request, filters=Status.values)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.db import Error
 from django.db.models import Count
 from prometheus_client.metrics_core import Metric
 
@@ -10,6 +11,7 @@ from core.operations.heartbeats import ages
 from core.operations.kinds import kinds
 from core.operations.models import OperationsAlert
 from core.operations.outbox_watch import lane_states
+from core.replica import NoReplica, replica_lag
 
 
 def gauge(
@@ -23,7 +25,7 @@ def gauge(
 
 
 def operations_gauges(*, now: datetime) -> list[Metric]:
-    """The gauges of alerts, outbox and heartbeats; three statements."""
+    """The gauges of alerts, outbox and heartbeats, with three statements, and of a replica."""
     counted = OperationsAlert.objects.open().values_list("kind").annotate(Count("pk")).order_by()
     open_alerts = dict.fromkeys(kinds(), 0) | dict(counted)
     lanes = lane_states(now=now)
@@ -60,4 +62,21 @@ def operations_gauges(*, now: datetime) -> list[Metric]:
             {(name,): age.total_seconds() for name, age in ages(now=now).items()},
             labels=("name",),
         ),
+        *_replica_gauges(),
+    ]
+
+
+def _replica_gauges() -> list[Metric]:
+    """The replica's lag; without a value where there is none, and while it does not answer."""
+    try:
+        lag = replica_lag()
+        is_up = {} if lag is None else {(): 1.0}
+    except (Error, NoReplica):
+        lag, is_up = None, {(): 0.0}
+    in_bytes: dict[tuple[str, ...], float] = {(): float(lag.bytes_of_log)} if lag else {}
+    in_seconds: dict[tuple[str, ...], float] = {(): lag.seconds} if lag else {}
+    return [
+        gauge("mtp_replica_up", "Whether the replica answers.", is_up),
+        gauge("mtp_replica_lag_bytes", "Log that the replica has not replayed.", in_bytes),
+        gauge("mtp_replica_lag_seconds", "Age of what the replica replayed last.", in_seconds),
     ]

@@ -1,1 +1,1 @@
-"""The database backend of the portal: that of django-tenants, without connection poolers."""
+"""The database backend of the portal: that of django-tenants, with or without a pooler."""

@@ -1,4 +1,4 @@
-"""The backend that `DATABASES` names: a connection through a pooler is refused when it opens.
+"""The backend without a pooler in between: a connection through a pooler is refused when it opens.
 
 A pooler that shares a session between clients changes its search path under them, and statements
 then read and write another provider's rows without an error (docs/decisions/0008).
@@ -14,7 +14,7 @@ _SERVER = b"SELECT pg_catalog.pg_backend_pid(), host(inet_server_addr()), inet_s
 
 
 class PoolerRefused(OperationalError):
-    """DATABASE_URL leads through a connection pooler; the message says where PostgreSQL is."""
+    """An address leads through a connection pooler; the message says where PostgreSQL is."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # django-tenants has no types
@@ -24,14 +24,14 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # django-tena
         """Open a connection; one round trip more."""
         connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
         try:
-            _refuse_pooler(connection)
+            _refuse_pooler(connection, self.settings_dict.get("URL", "DATABASE_URL"))
         except BaseException:
             connection.close()
             raise
         return connection
 
 
-def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:
+def _refuse_pooler(connection: psycopg.Connection[Any], variable: str) -> None:
     """Compare the process that the login named with the one that answers.
 
     A pooler invents the process id that it tells at login; a plain TCP proxy passes on
@@ -43,7 +43,7 @@ def _refuse_pooler(connection: psycopg.Connection[Any]) -> None:
         return
     at = f" at {host.decode()}:{port.decode()}" if host and port else ""
     raise PoolerRefused(
-        f"DATABASE_URL leads through a connection pooler ({connection.info.host}:"
+        f"{variable} leads through a connection pooler ({connection.info.host}:"
         f"{connection.info.port}), behind which a provider would read another one's rows. "
-        f"Name PostgreSQL itself{at} in it."
+        f"Name PostgreSQL itself{at} in it, or see DATABASE_POOLER."
     )

@@ -36,6 +36,12 @@ STATEMENTS = Histogram(
     buckets=(1, 2, 4, 6, 8, 10, 15, 20, 30, 50, 100),
     registry=REGISTRY,
 )
+REPLICA_READS = Counter(
+    "mtp_replica_reads",
+    "Pages for the replica: read there, or from the primary because it was late or away.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 DELIVERIES = Counter(
     "mtp_outbox_deliveries",
     "Outbox messages that a worker took, by outcome: done, postponed, failed or dead.",

@@ -10,6 +10,8 @@ for name in redis_url secret_key encryption_keys payment_link_keys email_url met
     stripe_api_key stripe_webhook_secret; do
     export "$(echo "$name" | tr a-z A-Z)=$(cat "$settings/secrets/$name")"
 done
+# The owner's address is PostgreSQL's own, also where the app's leads through a pooler.
+[ -z "${DATABASE:-}" ] || unset DATABASE_POOLER
 DATABASE_URL=$(cat "$settings/secrets/${DATABASE:-database_url}")
 export DATABASE_URL MTP_ENVIRONMENT=production TRUSTED_PROXY_COUNT=1 XDG_CACHE_HOME=/tmp
 cd "$(dirname "$0")/../.."

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from accounts.requests import PortalRequest
 from core.csv_files import csv_response
 from core.listing import Listing
+from core.replica import reads_replica
 from integrations.models import Push, SyncRun
 from integrations.models.runs import NOT_DONE, Outcome
 from integrations.views.autotask import manages
@@ -79,6 +80,7 @@ def autotask_run_detail(request: PortalRequest, sync_run_id: int) -> HttpRespons
 
 @manages
 @require_safe
+@reads_replica
 def autotask_runs_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
     """Every run, the newest first."""
     runs = SyncRun.objects.with_counts().order_by("-created_at", "-pk")
@@ -89,6 +91,7 @@ def autotask_runs_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
 
 @manages
 @require_safe
+@reads_replica
 def autotask_pushes_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
     """Every adjustment, with its answer and the reading after it, the newest first."""
     pushes = Push.objects.select_related("mapping__organization", "answer", "reading")

@@ -16,6 +16,7 @@ from billing.documents.invoice_csv import plain_money
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import MONTHS_OF_A_YEAR, Month
+from core.replica import reads_replica
 from integrations.statement.charges import NamedCharge
 from integrations.statement.month import ClientRow, Statement, statement_of
 
@@ -52,6 +53,7 @@ CSV_HEADER = (
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
+@reads_replica
 def autotask_statement(request: PortalRequest) -> HttpResponse:
     """A month by client, the current one by default; for htmx only the table."""
     statement, months = _statement(request)
@@ -76,6 +78,7 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
+@reads_replica
 def autotask_statement_csv(request: PortalRequest) -> HttpResponse:
     """All rows of the page's list, in its order.
 

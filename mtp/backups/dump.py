@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from accounts.models import Provider
 from accounts.provisioning.schema_migrations import ProviderMigrations
 from core.outbox.models import OutboxMessage
+from core.postgresql.addresses import own_session
 
 FORMAT = 1
 MANIFEST, DUMP = "manifest.json", "schema.dump"
@@ -71,6 +72,7 @@ class Manifest:
         return datetime.fromisoformat(self.taken_at)
 
 
+@own_session()
 def back_up(*, provider: Provider, path: Path) -> Manifest:
     """Write a backup of the provider's schema to a new file, while the provider works on.
 

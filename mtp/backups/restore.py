@@ -26,6 +26,7 @@ from billing.verification.verify import closed_months, verify_month
 from core.operations.alerts import raise_alert, settle_alert
 from core.outbox.delivery import batch_wakeups
 from core.outbox.pauses import pause, resume
+from core.postgresql.addresses import own_session
 from core.schema import provider_schema
 from mtp.backups.dump import DUMP, BackupError, Manifest, run_tool
 from mtp.backups.kinds import RESTORE, RESTORE_ERASED, RESTORE_LOST
@@ -54,6 +55,7 @@ class Report:
         return not self.problems
 
 
+@own_session()
 def restore(*, provider: Provider, path: Path) -> Report:
     """Restore the provider's schema from the backup, reconcile, verify, and open the provider.
 

@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from accounts.models import Provider
 from accounts.provisioning.release import missing_in_public
 from accounts.provisioning.schema_migrations import ProviderMigrations
+from core.postgresql.addresses import DIRECT
+from core.replica import NoReplica, replica_lag
 from core.schema import connection
 from mtp.doctor.findings import Finding, problem
 
 OLDEST_VERSION = 18
 FEWEST_LOCKS = 512
 SHOWN = 3
+MOST_LAG_SECONDS = 60
 # Settings without which a commit that was reported may be lost.
 DURABLE = {
     "fsync": ("on",),
@@ -25,6 +29,7 @@ _SERVER = """
         current_setting('server_encoding'), current_setting('max_locks_per_transaction')::int,
         pg_size_pretty(pg_database_size(current_database()))
 """
+_PLACE = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
 _ROLE = "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
 # Tables of the portal that the role may not read or write.
 _WITHOUT_RIGHTS = """
@@ -74,6 +79,49 @@ def server() -> Iterator[Finding]:
                 f"{name} is {shown[name]}: a payment that was recorded could be lost in a crash.",
                 f"Set {name} = on at the server.",
             )
+
+
+def addresses() -> Iterator[Finding]:
+    """Whether the address beside the pooler leads to the same database."""
+    if DIRECT not in connections:
+        yield Finding("Pooler", "None: DATABASE_URL leads to PostgreSQL itself.")
+        return
+    if _place(DEFAULT_DB_ALIAS) == _place(DIRECT):
+        yield Finding("Pooler", "It and DATABASE_DIRECT_URL lead to the same database.")
+    else:
+        yield problem(
+            "Pooler",
+            "DATABASE_URL and DATABASE_DIRECT_URL lead to different databases.",
+            "Name the server behind the pooler in DATABASE_DIRECT_URL.",
+        )
+
+
+def replica() -> Iterator[Finding]:
+    """Whether there is a replica, and how far it is behind."""
+    try:
+        lag = replica_lag()
+    except NoReplica as error:
+        yield problem("Replica", str(error), "Name a streaming replica, or leave it empty.")
+        return
+    if lag is None:
+        yield Finding("Replica", "None: pages read the primary.")
+    elif lag.seconds > MOST_LAG_SECONDS:
+        yield problem(
+            "Replica",
+            f"It is {lag.seconds:,.0f} s behind, so pages read the primary.",
+            "See pg_stat_replication at the primary, and the replica's log.",
+        )
+    else:
+        yield Finding("Replica", f"{lag.bytes_of_log:,} bytes behind.")
+
+
+def _place(alias: str) -> tuple[str, str]:
+    """The cluster's identifier and the database's name."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT system_identifier::text, current_database() FROM pg_control_system()"
+        )
+        return cursor.fetchone()
 
 
 def role() -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
 from core.csv_files import csv_response
+from core.replica import reads_replica
 from tenants.alerts.acknowledgement import acknowledge, withdraw
 from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
 from tenants.alerts.open_count import open_count
@@ -93,6 +94,7 @@ def alert_list(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.VIEW_ALERTS)
 @require_safe
+@reads_replica
 def alert_csv(request: PortalRequest) -> HttpResponse:
     """All selected alerts as CSV."""
     alerts = AlertListing.of(request).rows(visible_alerts(request))

@@ -13,6 +13,7 @@ from core.actors import actor_of
 from core.csv_files import csv_response
 from core.listing import Listing
 from core.metrics import Metric
+from core.replica import reads_replica
 from tenants.imports.export import COLUMNS, exported_rows, refused_rows
 from tenants.imports.file_reading import NotReadable
 from tenants.imports.forms import ConfirmationForm, UploadForm
@@ -209,6 +210,7 @@ def import_refused(request: PortalRequest, scope: OrganizationScope, run_id: int
 
 @require_safe
 @scoped
+@reads_replica
 def member_export(
     request: PortalRequest,  # noqa: ARG001 - a view
     scope: OrganizationScope,

@@ -61,6 +61,8 @@ def test_a_unit_has_the_secrets_and_settings_of_its_service(service: Service) ->
             assert unit.credentials[seen] == value.removeprefix("/run/secrets/"), name
         elif name in {"WORKER_METRICS_PORT", "METRICS_DIR"}:
             assert (name in unit.environment) or not service.name.startswith("worker-")
+        elif not value:
+            assert name in unit.value("UnsetEnvironment").split()
         elif name not in ONLY_CONTAINERS:
             assert unit.environment[name] == value
 

@@ -10,6 +10,7 @@ from accounts.requests import PortalRequest
 from core.csv_files import csv_response
 from core.listing import Listing
 from core.months import Month
+from core.replica import reads_replica
 from tenants.views.organization_scope import OrganizationScope
 from usage.active_users.explain import SORTS, ActiveRow, active_rows, explain_active_users
 from usage.active_users.months_table import activity_table
@@ -35,6 +36,7 @@ CSV_HEADER = (
 
 
 @metered
+@reads_replica
 def active_users_of(request: PortalRequest, scope: OrganizationScope) -> HttpResponse:
     """The active users of an organization in the last twelve months."""
     organization, zone = scope.organization, request.provider.billing_zone()
@@ -65,6 +67,7 @@ def active_users_of(request: PortalRequest, scope: OrganizationScope) -> HttpRes
 
 
 @metered
+@reads_replica
 def active_users_explanation(
     request: PortalRequest, scope: OrganizationScope, month: str
 ) -> HttpResponse:
@@ -102,6 +105,7 @@ def active_users_explanation(
 
 
 @metered
+@reads_replica
 def active_users_explanation_csv(
     request: PortalRequest, scope: OrganizationScope, month: str
 ) -> HttpResponse:

@@ -18,6 +18,7 @@ from accounts.roles import Permission
 from core.csv_files import csv_response
 from core.metrics import COUNTED, Metric
 from core.months import Month
+from core.replica import reads_replica
 from usage.explain.chart import month_chart
 from usage.explain.combined import billed_metric, explain_combined
 from usage.explain.links import combined_explanation_path, explanation_path
@@ -95,6 +96,7 @@ class Share:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def combined_explanation(request: PortalRequest, month: str) -> HttpResponse:
     """Why all organizations together had this number, and how many of which organization."""
     requested = Requested.of(request, month)
@@ -130,6 +132,7 @@ def combined_explanation(request: PortalRequest, month: str) -> HttpResponse:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def combined_explanation_csv(request: PortalRequest, month: str) -> HttpResponse:
     """The count of each organization at the peak; the counts add up to it."""
     requested = Requested.of(request, month)

@@ -10,6 +10,7 @@ from accounts.requests import PortalRequest
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
+from core.replica import reads_replica
 from tenants.models import MeteringPolicy
 from tenants.views.organization_scope import OrganizationScope
 from usage.explain.chart import month_chart
@@ -41,6 +42,7 @@ CSV_HEADER = (
 
 
 @metered
+@reads_replica
 def usage_explanation(request: PortalRequest, scope: OrganizationScope, month: str) -> HttpResponse:
     """The explanation of an organization's month; only its table for htmx."""
     partial = request.htmx.target == "counted"
@@ -49,6 +51,7 @@ def usage_explanation(request: PortalRequest, scope: OrganizationScope, month: s
 
 
 @metered
+@reads_replica
 def usage_explanation_csv(
     request: PortalRequest, scope: OrganizationScope, month: str
 ) -> HttpResponse:

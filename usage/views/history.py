@@ -17,6 +17,7 @@ from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.months import Month
+from core.replica import reads_replica
 from usage.ledger.months_table import (
     SORTS,
     MonthsTable,
@@ -89,6 +90,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def usage_history(request: PortalRequest) -> HttpResponse:
     """The last twelve months of all organizations or matching ones; only the table for htmx."""
     partial = request.htmx.target == "history"
@@ -98,6 +100,7 @@ def usage_history(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def usage_history_csv(request: PortalRequest) -> HttpResponse:
     """Every matching organization with a column for each month, and the sums."""
     listing, months, metric = _listing(request)

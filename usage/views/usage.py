@@ -19,6 +19,7 @@ from core.csv_files import csv_response
 from core.listing import Listing
 from core.metrics import Metric
 from core.months import Month
+from core.replica import reads_replica
 from tenants.access import organization_or_404
 from tenants.models import MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
@@ -92,6 +93,7 @@ def usage(request: PortalRequest) -> HttpResponse:
 
 @requires(Permission.VIEW_USAGE)
 @require_safe
+@reads_replica
 def usage_csv(request: PortalRequest) -> HttpResponse:
     """All matching organizations, in the order of the page."""
     listing, month, free_user_limit = _listing(request)

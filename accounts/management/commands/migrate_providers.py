@@ -11,6 +11,7 @@ from accounts.provisioning.schema_rollout import (
     migrate_provider_schemas,
     migrate_public,
 )
+from core.postgresql.addresses import own_session
 
 
 class Command(BaseCommand):
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         "take much longer over many providers."
     )
 
+    @own_session()
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - a command's signature
         """Migrate every schema and print its result."""
         self._report(migrate_public())

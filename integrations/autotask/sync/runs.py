@@ -13,6 +13,7 @@ from core.months import Month, last_finished_day
 from core.outbox.delivery import enqueue
 from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, Postpone, handler
+from core.postgresql.addresses import own_session
 from core.schema import connection
 from core.telemetry.counters import PSA_RUNS
 from integrations.autotask.api.client import Client
@@ -100,6 +101,7 @@ def work_on_run(payload: Payload, now: datetime) -> None:
         raise Postpone(again_at)
 
 
+@own_session()
 def run_slice(*, run_id: int, now: datetime, seconds: float = SLICE_SECONDS) -> datetime | None:
     """Work on a run for `seconds`; return when to continue, None once it is finished.
 

@@ -16,6 +16,8 @@ LOOKS: tuple[tuple[str, Look, str], ...] = (
         "Start PostgreSQL, or correct DATABASE_URL: host, port, role, password, name.",
     ),
     ("Database role", database.role, "Repair the database first."),
+    ("Pooler", database.addresses, "Correct DATABASE_DIRECT_URL: host, port, role, password."),
+    ("Replica", database.replica, "Start the replica, or correct DATABASE_REPLICA_URL."),
     (
         "Migrations",
         database.migrations,
