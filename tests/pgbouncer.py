@@ -28,6 +28,7 @@ pool_mode = transaction
 default_pool_size = {servers}
 max_client_conn = 400
 server_idle_timeout = 5
+query_wait_timeout = 60
 """
 
 

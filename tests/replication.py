@@ -17,7 +17,7 @@ from mtp.supervisor.ports import any_free_port
 from mtp.supervisor.processes import start_process, wait_until
 from tests.deployment.cluster import QUICK, embedded
 
-USER, DATABASE = "postgres", "mtp"
+USER = "postgres"
 MISSING = "The embedded PostgreSQL has no pg_basebackup."
 
 
@@ -32,6 +32,7 @@ class Server:
 
     directory: Path
     name: str
+    database: str
     programs: Path
     password: str
     account: Account = field(default_factory=service_account)
@@ -41,7 +42,7 @@ class Server:
     @property
     def url(self) -> str:
         """The address of the portal's database."""
-        return f"postgres://{USER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
+        return f"postgres://{USER}:{self.password}@127.0.0.1:{self.port}/{self.database}"
 
     @property
     def data(self) -> Path:
@@ -87,17 +88,17 @@ class Server:
 
 
 @contextmanager
-def primary_and_replica() -> Iterator[tuple[Server, Server]]:
-    """Both, running, with an empty database."""
+def primary_and_replica(*, database: str) -> Iterator[tuple[Server, Server]]:
+    """Both, running, with an empty database of this name."""
     # Not below pytest's directory, which only its own account may enter.
     with tempfile.TemporaryDirectory() as directory:
-        yield from _both(Path(directory))
+        yield from _both(Path(directory), database)
 
 
-def _both(directory: Path) -> Iterator[tuple[Server, Server]]:
+def _both(directory: Path, database: str) -> Iterator[tuple[Server, Server]]:
     programs, password = embedded().postgres.parent, secrets.token_hex(16)
     primary, replica = (
-        Server(directory, name, programs, password) for name in ("primary", "replica")
+        Server(directory, name, database, programs, password) for name in ("primary", "replica")
     )
     (directory / "password").write_text(password)
     for path in (directory, directory / "password"):
@@ -110,7 +111,7 @@ def _both(directory: Path) -> Iterator[tuple[Server, Server]]:
         )  # fmt: skip
         primary.start()
         at = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", USER)
-        primary.run("createdb", *at, DATABASE)
+        primary.run("createdb", *at, database)
         replica.run(
             "pg_basebackup", *at, "-D", str(replica.data), "-R", "--checkpoint=fast", "--no-sync"
         )

@@ -28,7 +28,7 @@ def own_session() -> Iterator[None]:
         return
     if connections[DEFAULT_DB_ALIAS].in_atomic_block:
         raise TransactionManagementError(
-            "This needs a session of its own (DATABASE_DIRECT_URL), and a transaction has begun."
+            "This needs its own session (DATABASE_DIRECT_URL), and a transaction has begun."
         )
     try:
         with leading_to(DIRECT):

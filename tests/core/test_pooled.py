@@ -134,7 +134,7 @@ def test_large_reads_are_of_the_provider(provider: Provider) -> None:
             assert len(list(everyone)) == 4
 
 
-def test_sessions_of_another_time_zone_are_refused() -> None:
+def test_sessions_of_another_time_zone_are_refused(committed: None) -> None:
     settings: dict[str, Any] = {
         **connection.settings_dict,
         "OPTIONS": {"options": "-c timezone=Europe/Berlin"},

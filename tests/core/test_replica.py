@@ -85,7 +85,11 @@ def servers(
 ) -> Iterator[tuple[Server, Server]]:
     if not has_basebackup():
         pytest.skip(MISSING)
-    with django_db_blocker.unblock(), primary_and_replica() as (primary, standby):
+    name = connection.settings_dict["NAME"]
+    with (
+        django_db_blocker.unblock(),
+        primary_and_replica(database=name) as (primary, standby),
+    ):
         _copy_of_the_test_database(primary)
         named = databases(
             primary.url,

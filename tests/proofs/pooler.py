@@ -77,7 +77,7 @@ def is_refused_without_the_mode(url: str) -> bool:
     from mtp.databases import databases
 
     named = databases(url, pooler="", direct_url="", replica_url="", process="worker", clock="")
-    # PgBouncer refuses options at login too, which is a net of its own.
+    # PgBouncer refuses options at login too, which is a second net.
     plain = {**connections["default"].settings_dict, **named["default"], "OPTIONS": {}}
     try:
         DatabaseWrapper(plain).ensure_connection()

@@ -92,13 +92,14 @@ class Caller:
     differences: list[str] = field(default_factory=list)
 
     def work(self, *, times: int, alias: str, only: Sequence[str] = ()) -> None:
-        """Do so many random things with the connection of this alias."""
-        weights = {name: weight for name, weight in KINDS.items() if name in (only or KINDS)}
+        """Do each kind of thing once, then random ones, with the connection of this alias."""
+        kinds = [name for name in KINDS if name in (only or KINDS)]
+        weights = [KINDS[name] for name in kinds]
         self.browsers: dict[str, Client] = {}
         try:
             with leading_to(alias):
                 for self.step in range(times):
-                    kind = self.dice.choices(list(weights), list(weights.values()))[0]
+                    (kind,) = kinds[self.step : self.step + 1] or self.dice.choices(kinds, weights)
                     self._do(kind, self.dice.choice(self.owned))
         finally:
             connections.close_all()
