@@ -68,13 +68,14 @@ def operations_gauges(*, now: datetime) -> list[Metric]:
 
 def _replica_gauges() -> list[Metric]:
     """The replica's lag; without a value where there is none, and while it does not answer."""
+    is_up: dict[tuple[str, ...], float] = {}
+    in_bytes: dict[tuple[str, ...], float] = {}
+    in_seconds: dict[tuple[str, ...], float] = {}
     try:
-        lag = replica_lag()
-        is_up = {} if lag is None else {(): 1.0}
+        if lag := replica_lag():
+            is_up[()], in_bytes[()], in_seconds[()] = 1.0, float(lag.bytes_of_log), lag.seconds
     except (Error, NoReplica):
-        lag, is_up = None, {(): 0.0}
-    in_bytes: dict[tuple[str, ...], float] = {(): float(lag.bytes_of_log)} if lag else {}
-    in_seconds: dict[tuple[str, ...], float] = {(): lag.seconds} if lag else {}
+        is_up[()] = 0.0
     return [
         gauge("mtp_replica_up", "Whether the replica answers.", is_up),
         gauge("mtp_replica_lag_bytes", "Log that the replica has not replayed.", in_bytes),

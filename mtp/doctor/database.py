@@ -118,10 +118,9 @@ def replica() -> Iterator[Finding]:
 def _place(alias: str) -> tuple[str, str]:
     """The cluster's identifier and the database's name."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT system_identifier::text, current_database() FROM pg_control_system()"
-        )
-        return cursor.fetchone()
+        cursor.execute(_PLACE)
+        identifier, name = cursor.fetchone()
+    return identifier, name
 
 
 def role() -> Iterator[Finding]:

@@ -6,11 +6,10 @@ commit, a rollback or a reconnect, and no round trip more.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, LiteralString, Self, cast
+from typing import Any, Self
 
 import psycopg
 from django.db import OperationalError
-from django.db.backends.postgresql.base import Cursor
 from django_tenants.postgresql_backend import base
 from django_tenants.utils import quote_schema_name
 from psycopg import sql
@@ -27,7 +26,7 @@ class SessionsOfAnotherZone(OperationalError):
     """The sessions behind the pooler begin in another time zone; the message says what to set."""
 
 
-class BoundCursor(Cursor):
+class BoundCursor(psycopg.ClientCursor[Any]):
     """A cursor whose statements carry the search path of the connection that it was taken from.
 
     Raises `Unbound` when it was taken below Django, from the driver's connection.
@@ -68,7 +67,7 @@ class BoundCursor(Cursor):
     def _bind_transaction(self) -> None:
         if self.connection.autocommit:
             raise Unbound("COPY and executemany() can't carry a search path. Begin a transaction.")
-        super().execute(cast("LiteralString", ";".join(self._first())))
+        super().execute(";".join(self._first()))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # django-tenants has no types
@@ -144,5 +143,5 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # django-tena
 
 def _joined(text: str, query: Any) -> Any:
     if isinstance(query, sql.Composable):
-        return sql.SQL(cast("LiteralString", text)) + query
+        return sql.SQL(text) + query
     return text.encode() + query if isinstance(query, bytes) else text + query
