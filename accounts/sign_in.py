@@ -8,13 +8,26 @@ from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import BigIntegerField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts.models import SignInEvent, User
+from accounts.models import Provider, SignInEvent, User
 from accounts.stages import Use
+from core.given import Given
 from core.mail import queue_mail
+from core.remembered import columns_of, instance_of, remembered
+
+USER_COLUMNS = columns_of(User)
+
+
+@remembered
+def _login() -> QuerySet[User, Any]:
+    """A login and its provider, which every request of a signed-in person reads."""
+    return User.objects.filter(pk=Given("pk", BigIntegerField())).values_list(
+        *USER_COLUMNS, *columns_of(Provider, "provider__")
+    )
 
 
 class EmailBackend(AuthenticationBackend):  # type: ignore[misc]
@@ -22,8 +35,12 @@ class EmailBackend(AuthenticationBackend):  # type: ignore[misc]
 
     def get_user(self, user_id: int) -> User | None:
         """The session's login and its provider, in one statement; None if it is deactivated."""
-        user = User.objects.select_related("provider").filter(pk=user_id).first()
-        return user if user and self.user_can_authenticate(user) else None
+        for row in _login().rows(pk=user_id):
+            user = instance_of(User, row[: len(USER_COLUMNS)])
+            if user.provider_id is not None:
+                user.provider = instance_of(Provider, row[len(USER_COLUMNS) :])
+            return user if self.user_can_authenticate(user) else None
+        return None
 
 
 def _record(

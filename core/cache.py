@@ -7,6 +7,7 @@ attempts that it cannot count must not pass.
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -47,6 +48,13 @@ class ForgivingClient(RedisCacheClient):
     """Redis commands that answer as an empty cache does while Redis is unreachable."""
 
     _away_until = 0.0
+
+    _client: Any
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Django makes a client for each command, which costs as much as the command.
+        self._client = cache(self._client)
 
     get_many = _forgiving(RedisCacheClient.get_many, when_away=dict)
     has_key = _forgiving(RedisCacheClient.has_key, when_away=bool)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
@@ -27,6 +27,27 @@ class Slice(Protocol):
 
 
 SliceT = TypeVar("SliceT", bound=Slice)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[Row]):
+    """A `Slice` of rows that were read."""
+
+    rows: Sequence[Row]
+    matching: int
+
+    @classmethod
+    def counted(
+        cls,
+        rows: Sequence[Row],
+        offset: int,
+        count: Callable[[], int],
+        *,
+        rows_per_page: int = ROWS_PER_PAGE,
+    ) -> "Rows[Row]":
+        """The rows from `offset` on; `count` is called unless they are the last ones."""
+        is_last = len(rows) < rows_per_page and (rows or not offset)
+        return cls(rows, offset + len(rows) if is_last else count())
 
 
 @dataclass(frozen=True)
@@ -60,19 +81,26 @@ class Listing:
 
     def page_of(self, rows: QuerySet[Any, Row], *, rows_per_page: int = ROWS_PER_PAGE) -> Page[Row]:
         """The requested page of the rows, or the nearest existing one."""
-        return Paginator(rows, rows_per_page).get_page(self.page)
 
-    def read_page(self, read: Callable[[int], SliceT]) -> tuple[SliceT, Page[Any]]:
+        def read(offset: int) -> Rows[Row]:
+            found = list(rows[offset : offset + rows_per_page])
+            return Rows.counted(found, offset, rows.count, rows_per_page=rows_per_page)
+
+        return self.read_page(read, rows_per_page=rows_per_page)[1]
+
+    def read_page(
+        self, read: Callable[[int], SliceT], *, rows_per_page: int = ROWS_PER_PAGE
+    ) -> tuple[SliceT, Page[Any]]:
         """The slice that `read` returns for the requested page's offset, and that page.
 
-        For lists that one statement both slices and counts, `ROWS_PER_PAGE` rows at a time. Beyond
-        the last page, `read` is called again for the last one.
+        `read` returns `rows_per_page` rows at most. Beyond the last page, it is called again for
+        the last one.
         """
         requested = self.page if len(self.page) <= _MOST_DIGITS else ""
         number = max(int(requested), 1) if requested.isascii() and requested.isdigit() else 1
         while True:
-            rows = read((number - 1) * ROWS_PER_PAGE)
-            page: Page[Any] = Paginator(range(rows.matching), ROWS_PER_PAGE).get_page(number)
+            rows = read((number - 1) * rows_per_page)
+            page: Page[Any] = Paginator(range(rows.matching), rows_per_page).get_page(number)
             if page.number == number:
                 page.object_list = rows.rows
                 return rows, page

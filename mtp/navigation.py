@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
+from django.db.models import DateField, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
@@ -14,14 +14,20 @@ from django_tenants.utils import get_public_schema_name
 from accounts.menu_badges import menu_badges_key
 from accounts.models import User
 from accounts.roles import Permission
-from billing.contracts.licenses import has_commitment
+from billing.choices import ContractKind
+from billing.contracts.licenses import this_month
 from billing.models import Contract
+from core.given import Given
+from core.remembered import NUMBER, remembered_together
 from core.schema import current_schema
 from core.scope import limited_to
 from core.templating.addresses import url
 from integrations.models import Drift
-from tenants.alerts.open_count import open_count
+from tenants.alerts.open_count import OpenCount, open_counts
 from tenants.models import Alert, CapRequest
+
+# The rows of `_figures`.
+Figures = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +42,49 @@ class Entry:
     label: str
     icon: str
     permission: Permission
-    badge: Callable[[User], int] | None = None
-    condition: Callable[[datetime], bool] | None = None
+    badge: Callable[[Figures], int] | None = None
+    condition: Callable[[Figures], bool] | None = None
 
 
 # Entries below their heading; the first group of a menu has none.
 Menu = tuple[tuple[str, tuple[Entry, ...]], ...]
 
 
-def _open_alerts(user: User) -> int:
-    """Open alerts that this user may see: the number that the dashboard and the page show."""
-    return open_count(Alert.objects.visible(sees_money=user.may(Permission.VIEW_BILLING))).total
+@remembered_together
+def _figures(*, sees_money: bool) -> dict[str, QuerySet[Any, Any]]:
+    """What the menu counts, within what the person may see; in one statement.
+
+    Alerts of money only with `sees_money`. The entries say who sees a count at all.
+    """
+    current = Contract.objects.on(Given("day", DateField()))
+    return {
+        "alerts": open_counts(Alert.objects.visible(sees_money=sees_money)),
+        "requests": CapRequest.objects.visible().open().values(number=NUMBER),
+        "drifts": Drift.objects.filter(decided_at=None).values(number=NUMBER),
+        "contracts": Contract.objects.values(number=NUMBER),
+        "current_contract": current.values("kind"),
+    }
 
 
-def _open_cap_requests(_user: User) -> int:
-    return CapRequest.objects.visible().open().count()
+def _open_alerts(figures: Figures) -> int:
+    """The number that the dashboard and the page show."""
+    return OpenCount.of(figures["alerts"]).total
 
 
-def _undecided_drifts(_user: User) -> int:
-    return Drift.objects.filter(decided_at=None).count()
+def _open_cap_requests(figures: Figures) -> int:
+    return int(figures["requests"][0]["number"])
 
 
-def _has_contract(_now: datetime) -> bool:
-    return Contract.objects.exists()
+def _undecided_drifts(figures: Figures) -> int:
+    return int(figures["drifts"][0]["number"])
+
+
+def _has_contract(figures: Figures) -> bool:
+    return bool(figures["contracts"][0]["number"])
+
+
+def _has_commitment(figures: Figures) -> bool:
+    return any(row["kind"] == ContractKind.COMMITTED for row in figures["current_contract"])
 
 
 HOME = (
@@ -69,7 +95,7 @@ HOME = (
 USAGE = (
     Entry("usage", "Usage", "chart-bar", Permission.VIEW_USAGE),
     Entry("active_users", "Monthly active users", "user-circle", Permission.VIEW_USAGE),
-    Entry("licenses", "Licenses", "ticket", Permission.VIEW_BILLING, condition=has_commitment),
+    Entry("licenses", "Licenses", "ticket", Permission.VIEW_BILLING, condition=_has_commitment),
     Entry("forecast", "Forecast", "arrow-trending-up", Permission.VIEW_USAGE),
     Entry(
         "cap_simulation",
@@ -141,11 +167,12 @@ def _conditions_and_badges(user: User) -> tuple[dict[str, bool], dict[str, int]]
     if cached is not None:
         return cached
     entries = [entry for _, group in MENUS for entry in group if user.may(entry.permission)]
-    now = timezone.now()
+    day = this_month(now=timezone.now()).first_day
     # The policy of a route sets this limit too, but a page of refusal is rendered without it.
     with limited_to(user.visible_organizations):
-        conditions = {entry.name: entry.condition(now) for entry in entries if entry.condition}
-        badges = {entry.name: entry.badge(user) for entry in entries if entry.badge}
+        figures = _figures(sees_money=user.may(Permission.VIEW_BILLING)).rows(day=day)
+    conditions = {entry.name: entry.condition(figures) for entry in entries if entry.condition}
+    badges = {entry.name: entry.badge(figures) for entry in entries if entry.badge}
     caches["provider"].set(key, (conditions, badges), settings.MENU_CACHE_SECONDS)
     return conditions, badges
 

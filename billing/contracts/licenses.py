@@ -10,7 +10,6 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.providers import current_provider
 from accounts.roles import Permission
-from billing.choices import ContractKind
 from billing.models import Contract
 from core.metrics import Metric
 from core.months import Month
@@ -85,12 +84,6 @@ def licenses(*, month: Month) -> Licenses | None:
     if contract is None or contract.committed_quantity is None:
         return None
     return Licenses(contract, committed=contract.committed_quantity, in_use=in_use(contract, month))
-
-
-def has_commitment(now: datetime) -> bool:
-    """Whether the running month is billed by a committed contract."""
-    contract = Contract.objects.current(this_month(now=now))
-    return contract is not None and contract.kind == ContractKind.COMMITTED
 
 
 def this_month(*, now: datetime) -> Month:

@@ -105,8 +105,8 @@ def plan_month(*, month: Month, small_balances: Sequence[SmallBalance] = ()) -> 
             ledger=log,
             waiting=_credits(adjustments),
         )
-    profile = BillingProfile.objects.current()
-    terms = terms_of(contract, profile, month=month)
+    profile, has_card = BillingProfile.objects.current_and_card()
+    terms = terms_of(contract, profile, month=month, has_card=has_card)
     quantities = billed_quantities(month=month, metric=terms.metric)
     combined = combined_billed(month=month, terms=terms)
     drafts = rate_month(

@@ -9,9 +9,12 @@ from django.db import models
 from django.db.models.functions import JSONObject
 
 from billing.choices import CommitmentBasis, ContractKind
+from billing.models.payments import PaymentMethod
 from billing.money import round_minor
+from core.given import Given
 from core.metrics import Metric
 from core.months import Month, day_starts_at
+from core.remembered import columns_of, instance_of, remembered
 
 ONE_ROW = models.Q(id=1)
 
@@ -21,7 +24,13 @@ class BillingProfileQuerySet(models.QuerySet["BillingProfile"]):
 
     def current(self) -> "BillingProfile | None":
         """The one row; None until the provider or operations first save it."""
-        return self.filter(pk=1).first()
+        return self.current_and_card()[0]
+
+    def current_and_card(self) -> "tuple[BillingProfile | None, bool]":
+        """The one row, and whether a card is on file; without the row, in a second statement."""
+        for *columns, has_card in _profile().rows():
+            return instance_of(BillingProfile, columns), has_card
+        return None, PaymentMethod.objects.current() is not None
 
 
 class BillingProfile(models.Model):
@@ -67,14 +76,15 @@ class BillingProfile(models.Model):
 class ContractQuerySet(models.QuerySet["Contract"]):
     """Contracts of the current provider."""
 
+    def on(self, day: date | Given) -> "ContractQuerySet":
+        """The contract that covers a day, if one does."""
+        covers = models.Q(ends_on=None) | models.Q(ends_on__gt=day)
+        return self.filter(covers, starts_on__lte=day).order_by("-starts_on")[:1]
+
     def current(self, month: Month) -> "Contract | None":
         """The contract that covers the month's first day, and so bills the month, or None."""
-        day = month.first_day
-        return (
-            self.filter(models.Q(ends_on=None) | models.Q(ends_on__gt=day), starts_on__lte=day)
-            .order_by("-starts_on")
-            .first()
-        )
+        rows = _contract_on().rows(day=month.first_day)
+        return instance_of(Contract, rows[0]) if rows else None
 
 
 class Contract(models.Model):
@@ -209,3 +219,14 @@ class Contract(models.Model):
             "ends_on": self.ends_on.isoformat() if self.ends_on else None,
             "payment_terms_days": self.payment_terms_days,
         }
+
+
+@remembered
+def _profile() -> models.QuerySet[BillingProfile, Any]:
+    card = models.Exists(PaymentMethod.objects.filter(replaced_at=None))
+    return BillingProfile.objects.filter(pk=1).values_list(*columns_of(BillingProfile), card)
+
+
+@remembered
+def _contract_on() -> models.QuerySet[Contract, Any]:
+    return Contract.objects.on(Given("day", models.DateField())).values_list(*columns_of(Contract))

@@ -1,9 +1,8 @@
 """The dashboard: counts, the bill so far, what needs attention, and every organization."""
 
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import DateTimeField, Sum
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,13 +11,14 @@ from django.views.decorators.http import require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.contracts.licenses import licenses
 from billing.invoicing.month_plan import plan_month
-from billing.pages.attention import attention_items
+from billing.pages.attention import Queries, attention_items, attention_queries
+from core.given import Given
 from core.metrics import Metric
 from core.months import Month
-from tenants.alerts.open_count import open_count
-from tenants.models import Alert, Location, MeteringPolicy, Organization
+from core.remembered import NUMBER, remembered_together
+from tenants.alerts.open_count import OpenCount, open_counts
+from tenants.models import Alert, Location, MeteringPolicy, Organization, free_limit_at
 from tenants.views.organizations import table_context
 from usage.models import OrganizationCounter
 
@@ -27,45 +27,51 @@ from usage.models import OrganizationCounter
 @require_safe
 def dashboard(request: PortalRequest) -> HttpResponse:
     """The first page of a provider's administrators; for htmx the table alone."""
-    table = table_context(request)
     if request.htmx.target == "organizations":
-        return render(request, "tenants/_organizations.html", table)
+        return render(request, "tenants/_organizations.html", table_context(request))
     sees_money = request.user.may(Permission.VIEW_BILLING)
     now = timezone.now()
-    context = (
-        table | _counts(now=now) | (_money(request) if sees_money else {"committed_users": None})
-    )
-    context["attention_items"] = attention_items(
-        sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS), now=now
-    )
-    context |= {
+    today = now.astimezone(request.provider.billing_zone()).date()
+    figures = _figures(
+        sees_money=sees_money, decides_caps=request.user.may(Permission.CHANGE_CAPS)
+    ).rows(now=now, today=today)
+    totals = {row["metric"]: row["total"] for row in figures["counters"]}
+    context = table_context(request, in_use=figures["organizations"][0]["number"]) | {
+        "users": totals.get(Metric.USERS, 0),
+        "devices": totals.get(Metric.DEVICES, 0),
+        "free_user_limit": figures["policy"][0]["free_user_limit_now"],
+        "locations": figures["locations"][0]["number"],
+        "alerts": OpenCount.of(figures["alerts"]),
+        "attention_items": attention_items(figures),
         "sees_money": sees_money,
-        "alerts": open_count(Alert.objects.visible(sees_money=sees_money)),
     }
+    context |= _money(Month.of_day(today)) if sees_money else {"committed_users": None}
     return render(request, "billing/dashboard.html", context)
 
 
-def _counts(*, now: datetime) -> dict[str, int | None]:
-    """Present users, devices and locations of the organizations that the user may see."""
+@remembered_together
+def _figures(*, sees_money: bool, decides_caps: bool) -> Queries:
+    """Every figure but the bill, of the organizations that the person may see; in one statement."""
     visible = Organization.objects.visible()
-    counters = OrganizationCounter.objects.filter(organization__in=visible)
-    totals = dict(counters.order_by().values_list("metric").annotate(Sum("count")))
+    counters = OrganizationCounter.objects.filter(organization__in=visible).order_by()
+    policy = MeteringPolicy.objects.filter(pk=1)
     return {
-        "users": totals.get(Metric.USERS, 0),
-        "devices": totals.get(Metric.DEVICES, 0),
-        "free_user_limit": MeteringPolicy.objects.free_user_limit_at(now),
-        "locations": Location.objects.filter(organization__in=visible).count(),
-    }
+        "organizations": visible.values(number=NUMBER),
+        "counters": counters.values("metric").annotate(total=Sum("count")),
+        "policy": policy.values(free_user_limit_now=free_limit_at(Given("now", DateTimeField()))),
+        "locations": Location.objects.filter(organization__in=visible).values(number=NUMBER),
+        "alerts": open_counts(Alert.objects.visible(sees_money=sees_money)),
+    } | attention_queries(sees_money=sees_money, decides_caps=decides_caps)
 
 
-def _money(request: PortalRequest) -> dict[str, Any]:
+def _money(month: Month) -> dict[str, Any]:
     """This month's bill up to now, and the users allowed before overage."""
-    month = Month.of(timezone.now(), request.provider.billing_zone())
     plan = plan_month(month=month)
-    committed = licenses(month=month)
-    counts_users = committed is not None and committed.contract.metric == Metric.USERS
+    contract = plan.contract
     return {
         "month": month.first_day,
-        "bill": plan if plan.contract else None,
-        "committed_users": committed.committed if committed and counts_users else None,
+        "bill": plan if contract else None,
+        "committed_users": contract.committed_quantity
+        if contract and contract.metric == Metric.USERS
+        else None,
     }

@@ -47,6 +47,7 @@ REGIONAL_DAYS = {"short": "medium", "long": "long"}
 REGIONAL_TIMES = {"HH:mm": "short", "HH:mm:ss": "medium"}
 
 TWO_DIGITS = 10
+THOUSAND = 1_000
 
 
 def _zone(context: Context, named: str | ZoneInfo | None) -> ZoneInfo:
@@ -126,7 +127,9 @@ def quantity(value: int | Decimal, unit: str = "") -> str:
 
     With its `unit`, which is given in the plural: "1,234 users", "1 user".
     """
-    number = _number(value, current_locale())
+    # Up to there every locale writes a number alike, and most of a page's are so small.
+    is_plain = isinstance(value, int) and 0 <= value < THOUSAND
+    number = str(value) if is_plain else _number(value, current_locale())
     if not unit:
         return number
     return f"{number} {unit.removesuffix('s') if value == 1 else unit}"

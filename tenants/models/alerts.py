@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 
 from accounts.validation import time_zone_name
-from core.scope import visible_organizations
+from core.scope import within
 from tenants.models.organizations import Organization
 
 LONGEST_CAUSE = 200
@@ -60,8 +60,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         One who is limited to some organizations sees only theirs, and none of the provider as a
         whole.
         """
-        ids = visible_organizations()
-        alerts = self if ids is None else self.filter(organization_id__in=ids)
+        alerts = self.filter(within("organization_id"))
         return alerts if sees_money else alerts.exclude(kind__in=MONEY_KINDS)
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from core.scope import visible_organizations
+from core.scope import within
 from tenants.models.organizations import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
 
 
@@ -13,9 +13,7 @@ class CapRequestQuerySet(models.QuerySet["CapRequest"]):
 
     def visible(self) -> "CapRequestQuerySet":
         """Requests of living organizations that the signed-in person may see."""
-        requests = self.filter(organization__removed_at=None)
-        ids = visible_organizations()
-        return requests if ids is None else requests.filter(organization_id__in=ids)
+        return self.filter(within("organization_id"), organization__removed_at=None)
 
     def open(self) -> "CapRequestQuerySet":
         """Requests that are neither decided nor withdrawn."""

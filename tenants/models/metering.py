@@ -1,9 +1,12 @@
 """The metering policy, which the counting triggers read."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
+
+from core.given import Given
+from core.remembered import remembered
 
 
 class MeteringPolicyQuerySet(models.QuerySet["MeteringPolicy"]):
@@ -18,8 +21,8 @@ class MeteringPolicyQuerySet(models.QuerySet["MeteringPolicy"]):
 
         One statement.
         """
-        limit: int | None = self.values_list(free_limit_at(instant), flat=True).get(pk=1)
-        return limit
+        ((limit,),) = _free_limit().rows(instant=instant)
+        return limit  # type: ignore[no-any-return] # the column's type
 
 
 class MeteringPolicy(models.Model):
@@ -53,7 +56,7 @@ class MeteringPolicy(models.Model):
 class BilledPeriodQuerySet(models.QuerySet["BilledPeriod"]):
     """The billed periods of the current provider."""
 
-    def containing(self, instant: datetime) -> "BilledPeriodQuerySet":
+    def containing(self, instant: datetime | Given) -> "BilledPeriodQuerySet":
         """The period that contains an instant; periods do not overlap."""
         return self.filter(
             models.Q(ends_at=None) | models.Q(ends_at__gt=instant), starts_at__lte=instant
@@ -85,7 +88,13 @@ class BilledPeriod(models.Model):
         return f"billed from {self.starts_at.isoformat()}"
 
 
-def free_limit_at(instant: datetime) -> models.Case:
+@remembered
+def _free_limit() -> models.QuerySet[MeteringPolicy, Any]:
+    instant = Given("instant", models.DateTimeField())
+    return MeteringPolicy.objects.filter(pk=1).values_list(free_limit_at(instant))
+
+
+def free_limit_at(instant: datetime | Given) -> models.Case:
     """`MeteringPolicyQuerySet.free_user_limit_at` as an expression of the policy's row."""
     is_billed = models.Exists(BilledPeriod.objects.containing(instant))
     return models.Case(

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
-from core.scope import visible_organizations
+from core.scope import within
 
 SMALLEST_USER_CAP = 1
 LARGEST_USER_CAP = 10_000
@@ -24,8 +24,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
 
     def visible(self) -> "OrganizationQuerySet":
         """Living organizations that the signed-in person may see; pages show no others."""
-        ids = visible_organizations()
-        return self.living() if ids is None else self.living().filter(pk__in=ids)
+        return self.living().filter(within("pk"))
 
 
 class Organization(models.Model):

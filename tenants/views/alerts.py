@@ -20,7 +20,7 @@ from core.csv_files import csv_response
 from core.replica import reads_replica
 from tenants.alerts.acknowledgement import acknowledge, withdraw
 from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
-from tenants.alerts.open_count import open_count
+from tenants.alerts.open_count import OpenCount, open_counts
 from tenants.models import Alert, AlertMailPreference, Severity
 from tenants.models.alerts import AlertQuerySet
 
@@ -45,7 +45,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
     visible = visible_alerts(request)
     may_handle = request.user.may(Permission.HANDLE_ALERTS)
     page = selection.listing.page_of(selection.rows(visible))
-    count = open_count(selection.of_any_state(visible))
+    count = OpenCount.of(open_counts(selection.of_any_state(visible)))
     return {
         "selection": selection,
         "listing": selection.listing,

@@ -1,10 +1,12 @@
 """The provider's organizations: list, create, rename and remove."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.core.paginator import Page
+from django.db.models import QuerySet, TextField
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,7 +16,9 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
-from core.listing import Listing
+from core.given import Given
+from core.listing import ROWS_PER_PAGE, Listing, Rows
+from core.remembered import remembered
 from tenants.access import organization_or_404
 from tenants.forms import NewOrganizationForm, OrganizationForm, RemovalForm
 from tenants.models import Device, ManagedUser, Organization
@@ -31,25 +35,51 @@ from tenants.organizations.member_counts import with_member_counts
 SORTS = ("name", "users", "devices", "created_at")
 
 
-def _organizations(listing: Listing) -> QuerySet[Organization]:
+class Row(NamedTuple):
+    """An organization in the table."""
+
+    pk: int
+    name: str
+    users: int
+    devices: int
+    created_at: datetime
+
+
+@remembered
+def _rows_from(offset: int, *, sort: str, is_searched: bool) -> QuerySet[Organization, Any]:
     rows = Organization.objects.visible()
-    if listing.search:
-        rows = rows.filter(name__icontains=listing.search)
-    return with_member_counts(rows).order_by(listing.sort, "id")
+    if is_searched:
+        rows = rows.filter(name__icontains=Given("search", TextField()))
+    ordered = with_member_counts(rows).order_by(sort, "id")
+    return ordered.values_list(*Row._fields)[offset : offset + ROWS_PER_PAGE]
 
 
-def table_context(request: PortalRequest) -> dict[str, Any]:
+def _page(listing: Listing) -> Page[Row]:
+    def count() -> int:
+        return Organization.objects.visible().filter(name__icontains=listing.search).count()
+
+    def read(offset: int) -> Rows[Row]:
+        statement = _rows_from(offset, sort=listing.sort, is_searched=bool(listing.search))
+        found = [Row(*row) for row in statement.rows(search=listing.search)]
+        return Rows.counted(found, offset, count)
+
+    return listing.read_page(read)[1]
+
+
+def table_context(request: PortalRequest, *, in_use: int | None = None) -> dict[str, Any]:
     """The context of the table of organizations, for every page that has the table.
 
     An administrator who is limited to some organizations does not see how many there may be.
+    `in_use`, the number of organizations that they may see, is counted if it is not given.
     """
     listing = Listing.of(request, sorts=SORTS, default_sort="name")
-    in_use = Organization.objects.visible().count()
+    if in_use is None:
+        in_use = Organization.objects.visible().count()
     sees_all = request.user.limited_to is None
     limit = request.provider.organization_limit
     return {
         "listing": listing,
-        "page": listing.page_of(_organizations(listing)),
+        "page": _page(listing),
         "list_url": request.path,
         "in_use": in_use,
         "limit": limit if sees_all else None,

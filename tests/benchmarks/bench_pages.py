@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,11 +19,23 @@ from accounts.policies import signed_in
 from accounts.roles import Role
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy, Organization
+from tests.benchmarks.busy_provider import busy_provider
 from tests.benchmarks.result import Result
 from tests.personas import PASSWORD
 from tests.providers import open_provider
 
 Do = Callable[[], object]
+
+
+class PlainBackend(ModelBackend):
+    """Reads a login as Django does."""
+
+    def get_user(self, user_id: int) -> User | None:
+        """The login and its provider."""
+        return User.objects.select_related("provider").filter(pk=user_id).first()
+
+
+PLAIN = f"{__name__}.{PlainBackend.__name__}"
 
 
 @signed_in
@@ -138,9 +151,37 @@ def the_usage_page(*, organizations: int, rounds: int) -> list[Result]:
     ]
 
 
+def pages_of_every_day(*, rounds: int) -> list[Result]:
+    """Open the usage page and the dashboard of 40 organizations, against an answer without a page.
+
+    The floor is that answer with the login read as Django does, by a queryset built each time.
+    """
+    provider = busy_provider("BDAY")
+    browser, plain = browser_in(provider), Client()
+    with override_settings(AUTHENTICATION_BACKENDS=[*settings.AUTHENTICATION_BACKENDS, PLAIN]):
+        plain.force_login(User.objects.get(provider=provider), backend=PLAIN)
+        of_answer, of_usage, of_dashboard = by_turns(
+            lambda: expect(200, plain.get("/empty-answer/")),
+            lambda: expect(200, browser.get("/account/usage/")),
+            lambda: expect(200, browser.get("/dashboard/")),
+            rounds=rounds,
+        )
+    with CaptureQueriesContext(connection) as statements:
+        browser.get("/dashboard/")
+    return [
+        Result("usage_page_to_empty_answer_cpu", of_usage[1], of_answer[1], "ms", limit=1.5),
+        Result("dashboard_to_empty_answer_cpu", of_dashboard[1], of_answer[1], "ms", limit=2.4),
+        Result("dashboard_statements_to_ten", len(statements), 10, "", limit=1),
+    ]
+
+
 def run(*, full: bool) -> list[Result]:
-    """Measure both pages; `full` only adds rounds."""
+    """Measure the pages; `full` only adds rounds."""
     rounds = 400 if full else 80
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
     with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=hosts, MENU_CACHE_SECONDS=20):
-        return adding_a_user(rounds=rounds) + the_usage_page(organizations=5000, rounds=rounds)
+        return (
+            adding_a_user(rounds=rounds)
+            + the_usage_page(organizations=5000, rounds=rounds)
+            + pages_of_every_day(rounds=rounds)
+        )

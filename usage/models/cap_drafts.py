@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from core.scope import visible_organizations
+from core.scope import within
 from tenants.models import LARGEST_USER_CAP, SMALLEST_USER_CAP, Organization
 
 
@@ -14,9 +14,9 @@ class DraftCapQuerySet(models.QuerySet["DraftCap"]):
 
     def of(self, *, user_id: int) -> "DraftCapQuerySet":
         """One administrator's draft, limited to current organizations that they may see."""
-        drafts = self.filter(user_id=user_id, organization__removed_at=None)
-        ids = visible_organizations()
-        return drafts if ids is None else drafts.filter(organization_id__in=ids)
+        return self.filter(
+            within("organization_id"), user_id=user_id, organization__removed_at=None
+        )
 
 
 class DraftCap(models.Model):

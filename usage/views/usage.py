@@ -1,9 +1,11 @@
 """The usage page with every organization's high-water marks, counts and cap; the cap dialog."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from django.contrib import messages
-from django.db.models import F, QuerySet
+from django.core.paginator import Page
+from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Lower
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,9 +18,11 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
 from core.csv_files import csv_response
-from core.listing import Listing
+from core.given import Given
+from core.listing import ROWS_PER_PAGE, Listing, Rows
 from core.metrics import Metric
 from core.months import Month
+from core.remembered import remembered
 from core.replica import reads_replica
 from tenants.access import organization_or_404
 from tenants.models import MeteringPolicy, Organization
@@ -30,15 +34,27 @@ from usage.models import OrganizationCounter
 
 SORTS = ("name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
 FILTERS = ("reached", "near", "capped", "uncapped")
-COLUMNS = ("pk", "name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
+
+
+class Row(NamedTuple):
+    """An organization on the page."""
+
+    pk: int
+    name: str
+    last_month_hwm: int
+    users: int
+    devices: int
+    this_month_hwm: int
+    user_cap: int | None
 
 
 def _organizations(
-    listing: Listing, *, month: Month, free_user_limit: int | None
+    listing: Listing, *, month: Month, free_user_limit: int | None, search: str | Given = ""
 ) -> QuerySet[Organization]:
+    """`search` in place of that of the listing, which is empty then."""
     rows = organizations_with_usage(month=month)
-    if listing.search:
-        rows = rows.filter(name__icontains=listing.search)
+    if search or listing.search:
+        rows = rows.filter(name__icontains=search or listing.search)
     if listing.filter == "reached":
         rows = rows.filter(limit_reached(free_user_limit=free_user_limit))
     elif listing.filter == "near":
@@ -52,6 +68,24 @@ def _organizations(
     return rows.order_by(order, "pk")
 
 
+@remembered
+def _rows_from(
+    listing: Listing,
+    offset: int,
+    *,
+    is_searched: bool,
+    month: Month,
+    free_user_limit: int | None,
+) -> QuerySet[Organization, Any]:
+    rows = _organizations(
+        listing,
+        month=month,
+        free_user_limit=free_user_limit,
+        search=Given("search", TextField()) if is_searched else "",
+    )
+    return rows.values_list(*Row._fields)[offset : offset + ROWS_PER_PAGE]
+
+
 def _listing(request: PortalRequest) -> tuple[Listing, Month, int | None]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
     now = timezone.now()
@@ -60,16 +94,33 @@ def _listing(request: PortalRequest) -> tuple[Listing, Month, int | None]:
     return listing, month, free_user_limit
 
 
+def _page(listing: Listing, *, month: Month, free_user_limit: int | None) -> Page[Row]:
+    def count() -> int:
+        return _organizations(listing, month=month, free_user_limit=free_user_limit).count()
+
+    def read(offset: int) -> Rows[Row]:
+        statement = _rows_from(
+            replace(listing, search="", page=""),
+            offset,
+            is_searched=bool(listing.search),
+            month=month,
+            free_user_limit=free_user_limit,
+        )
+        found = [Row(*row) for row in statement.rows(search=listing.search)]
+        return Rows.counted(found, offset, count)
+
+    return listing.read_page(read)[1]
+
+
 def _context(request: PortalRequest) -> dict[str, Any]:
     listing, month, free_user_limit = _listing(request)
-    organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
-    page = listing.page_of(organizations.values(*COLUMNS))
+    page = _page(listing, month=month, free_user_limit=free_user_limit)
     query = request.GET.urlencode()
     return {
         "listing": listing,
         "page": page,
         "rows": [
-            (row, badge(users=row["users"], cap=row["user_cap"], free_user_limit=free_user_limit))
+            (row, badge(users=row.users, cap=row.user_cap, free_user_limit=free_user_limit))
             for row in page.object_list
         ],
         "month": month.first_day,
@@ -113,7 +164,7 @@ def usage_csv(request: PortalRequest) -> HttpResponse:
             badge(users=users, cap=cap, free_user_limit=free_user_limit),
         )
         for _, name, last_month, users, devices, this_month, cap in organizations.values_list(
-            *COLUMNS
+            *Row._fields
         ).iterator()
     )
     return csv_response(filename=f"usage-{month}.csv", header=header, rows=rows)
