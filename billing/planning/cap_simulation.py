@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from billing.contracts.free_allowance import billed_contracts
-from billing.invoicing.month_plan import plan_month
+from billing.invoicing.month_plan import MonthPlan
 from billing.models import BillingProfile
 from billing.rating.estimates import estimate
 from billing.rating.rate_month import Terms
@@ -81,8 +81,9 @@ def money_saved(
         if terms is None:
             saved.append(MonthSaved(month, blocked[number], None, None, ""))
             continue
-        billed = [_quantity(terms, each.users[number], each.devices[number]) for each in pasts]
-        under = [_quantity(terms, each.drafted[number], each.devices[number]) for each in pasts]
+        devices = [each.devices[number] for each in pasts]
+        billed = _quantities(terms, [each.users[number] for each in pasts], devices)
+        under = _quantities(terms, [each.drafted[number] for each in pasts], devices)
         marks = together[terms.metric] if terms.counts_together else None
         saved.append(
             MonthSaved(
@@ -101,18 +102,17 @@ def money_saved(
 
 
 def exposure(
-    *, month: Month, pasts: Sequence[SimulatedCap], caps: Mapping[int, int | None]
+    *, plan: MonthPlan, pasts: Sequence[SimulatedCap], caps: Mapping[int, int | None]
 ) -> Exposure | None:
     """Return the most that the current month can cost; `caps` are of existing organizations.
 
-    Devices have no cap: they count with their peaks so far. The adjustments that the month carries
-    are included. None if nothing is billed.
+    `plan` is that of the current month. Devices have no cap: they count with their peaks so far.
+    The adjustments that the month carries are included. None if nothing is billed.
     """
-    plan = plan_month(month=month)
     terms = plan.terms
     if terms is None or not terms.metric.counted:
         return None
-    quantities, unbounded = [], 0
+    users_of_all, unbounded = [], 0
     for past in pasts:
         users = past.users[-1]
         cap = caps.get(past.organization_id)
@@ -120,10 +120,10 @@ def exposure(
             users = max(users, cap)
         elif past.organization_id in caps:
             unbounded += 1
-        quantities.append(_quantity(terms, users, past.devices[-1]))
+        users_of_all.append(users)
     most = estimate(
         terms=terms,
-        quantities=quantities,
+        quantities=_quantities(terms, users_of_all, [past.devices[-1] for past in pasts]),
         together=_most_together(terms, plan.combined, caps) if plan.combined else None,
         adjustments=plan.adjustments_by_kind,
     )
@@ -140,11 +140,9 @@ def _most_together(terms: Terms, peak: CombinedPeak, caps: Mapping[int, int | No
         "organization", "metric", "count"
     ):
         counts[pk][Metric(metric)] = count
-    ahead = 0
-    for pk, present in counts.items():
-        users = max(present[Metric.USERS], caps.get(pk) or 0)
-        ahead += _quantity(terms, users, present[Metric.DEVICES])
-    return max(peak.high_water_mark, ahead)
+    users = [max(present[Metric.USERS], caps.get(pk) or 0) for pk, present in counts.items()]
+    devices = [present[Metric.DEVICES] for present in counts.values()]
+    return max(peak.high_water_mark, sum(_quantities(terms, users, devices)))
 
 
 def saved_by_currency(saved: Iterable[MonthSaved]) -> dict[str, int]:
@@ -170,6 +168,7 @@ def _terms(months: Sequence[Month]) -> dict[Month, Terms | None]:
     return by_month
 
 
-def _quantity(terms: Terms, users: int, devices: int) -> int:
+def _quantities(terms: Terms, users: Sequence[int], devices: Sequence[int]) -> list[int]:
+    """Of each organization, the greatest of the metrics that are billed."""
     peaks = {Metric.USERS: users, Metric.DEVICES: devices}
-    return max(peaks[metric] for metric in terms.metric.counted)
+    return list(map(max, zip(*(peaks[metric] for metric in terms.metric.counted), strict=True)))

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from billing.invoicing.month_plan import plan_month
 from billing.planning.cap_simulation import exposure, money_saved, saved_by_currency
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
@@ -175,8 +176,9 @@ def _outcome(simulation: Simulation) -> dict[str, Any]:
     """The effect of the draft on the past months, and the most that this month can cost with it."""
     months, pasts, zone = simulation.months, simulation.pasts, simulation.zone
     present, drafts = simulation.caps, simulation.drafts
+    plan = plan_month(month=months[-1])
     outcome: dict[str, Any] = {
-        "exposure_now": exposure(month=months[-1], pasts=pasts, caps=present),
+        "exposure_now": exposure(plan=plan, pasts=pasts, caps=present),
         "saved": [],
     }
     if not drafts:
@@ -196,7 +198,7 @@ def _outcome(simulation: Simulation) -> dict[str, Any]:
         "blocked_days": len(days),
         "saved": saved,
         "saved_by_currency": saved_by_currency(saved),
-        "exposure_draft": exposure(month=months[-1], pasts=pasts, caps=drafted),
+        "exposure_draft": exposure(plan=plan, pasts=pasts, caps=drafted),
         "chart": months_chart(
             title="Additions that the draft would have refused",
             column="Additions refused",

@@ -14,6 +14,8 @@ from typing import NamedTuple
 # One addition (+1) or removal (-1), in order of time: instant in microseconds since 1970, delta, id
 # and name of the subject. A plain tuple, as read from the database.
 Step = tuple[int, int, int, str]
+# An instant in microseconds since 1970, and the position of a month.
+Begin = tuple[int, int]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -56,18 +58,21 @@ class CappedCount:
         return delta
 
 
-def replay(
-    *, opening: int, steps: Iterable[Step], cap: int, begins: Sequence[tuple[datetime, int]]
-) -> Replay:
+def in_microseconds(begins: Iterable[tuple[datetime, int]]) -> tuple[Begin, ...]:
+    """The instants of `counting_begins` as steps have them, for `replay`."""
+    return tuple(((at - EPOCH) // MICROSECOND, position) for at, position in begins)
+
+
+def replay(*, opening: int, steps: Iterable[Step], cap: int, begins: Sequence[Begin]) -> Replay:
     """Replay consecutive months under `cap`.
 
     `opening` is the count at the start of the first month. `begins` are the instants, in order, at
-    which the mark of the month at a position starts from the count then (`counting_begins`).
+    which the mark of the month at a position starts from the count then (`in_microseconds`).
     """
     capped, month = CappedCount(opening, cap), 0
     high_water_marks = [opening] * (max(position for _, position in begins) + 1)
     blocked: list[Blocked] = []
-    waiting = deque(((at - EPOCH) // MICROSECOND, position) for at, position in begins)
+    waiting = deque(begins)
     for at, delta, subject_id, subject_name in steps:
         while waiting and at >= waiting[0][0]:
             month = waiting.popleft()[1]

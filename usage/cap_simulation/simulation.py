@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -13,7 +14,7 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
 from usage.cap_simulation.counting_begins import counting_begins
-from usage.cap_simulation.replay import Blocked, replay
+from usage.cap_simulation.replay import Blocked, in_microseconds, replay
 from usage.ledger.months_table import last_months, months_table
 
 # The count before them, then each event at its real instant; it is recorded then or later.
@@ -105,10 +106,11 @@ def _replayed(
 ) -> Iterator[tuple[int, SimulatedCap]]:
     if not caps:
         return
-    begins = counting_begins(months=months, zone=zone)
+    instants = counting_begins(months=months, zone=zone)
+    begins = in_microseconds(instants)
     with connection.cursor() as cursor:
-        cursor.execute(_STEPS, {"organizations": list(caps), "start": begins[0][0]})
-        for organization_id, rows in groupby(cursor.fetchall(), key=lambda row: row[0]):
+        cursor.execute(_STEPS, {"organizations": list(caps), "start": instants[0][0]})
+        for organization_id, rows in groupby(cursor.fetchall(), key=itemgetter(0)):
             events = list(rows)
             result = replay(
                 opening=events[0][1],

@@ -6,14 +6,13 @@ is expected (docs/decisions/0020).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from usage.forecast.method import FEWEST_SPANS
 
 
-@dataclass(frozen=True, slots=True)
-class ActivePart:
+class ActivePart(NamedTuple):
     """A month at one share of it: `reached` by then, `final` at its end, `there` to be active.
 
     Of the running month `final` is what is reached. `there` are users who were added by then and
@@ -23,15 +22,6 @@ class ActivePart:
     reached: int
     final: int
     there: int
-
-    def added(self, other: "ActivePart") -> "ActivePart":
-        """Both together."""
-        return ActivePart(
-            self.reached + other.reached, self.final + other.final, self.there + other.there
-        )
-
-
-NOTHING = ActivePart(0, 0, 0)
 
 
 def compared(months: Sequence[ActivePart]) -> list[ActivePart | None]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import reduce
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,6 @@ from core.months import MONTHS_OF_A_YEAR, Month
 from core.schema import require_provider_schema
 from core.scope import visible_organizations
 from usage.forecast.active_users_method import (
-    NOTHING,
     ActivePart,
     active_ends,
     compared,
@@ -108,7 +106,7 @@ def active_month_of(found: ActiveFound, *, heeds_thresholds: bool = True) -> Act
     """
     instant = found.instant
     pooled = [
-        reduce(ActivePart.added, month, NOTHING)
+        ActivePart._make(map(sum, zip(*month, strict=True)))
         for month in zip(*(one.months for one in found.organizations), strict=True)
     ]
     known = [n for n, past in enumerate(compared(pooled[:-1])) if past is not None]
@@ -195,10 +193,8 @@ def _day(
 
 def _tracked(row: Sequence[Any]) -> ActiveTracked:
     organization_id, name, threshold, is_removed, reached, final, there = row
-    parts = zip(reached, final, there, strict=True)
-    return ActiveTracked(
-        organization_id, name, threshold, is_removed, tuple(ActivePart(*part) for part in parts)
-    )
+    months = tuple(map(ActivePart._make, zip(reached, final, there, strict=True)))
+    return ActiveTracked(organization_id, name, threshold, is_removed, months)
 
 
 def forecast_active_month(*, at: datetime, zone: ZoneInfo) -> ActiveForecast:

@@ -12,8 +12,7 @@ from usage.forecast.method import (
     Days,
     Outlook,
     days_until_over,
-    greater,
-    month_ends,
+    month_ends_of,
     outlook,
     span_ends,
 )
@@ -140,8 +139,15 @@ def month_of(
     found: Sequence[Tracked], *, instant: Instant, basis: Metric, free_user_limit: int | None
 ) -> MonthForecast:
     """The forecast of counts that were read already."""
+    elapsed, left = instant.elapsed, instant.left
     organizations = tuple(
-        _organization(one, instant=instant, basis=basis, free_user_limit=free_user_limit)
+        _organization(
+            one,
+            month_ends_of(one.of(basis), elapsed=elapsed, left=left),
+            instant=instant,
+            basis=basis,
+            free_user_limit=free_user_limit,
+        )
         for one in found
     )
     ends = tuple(zip(*(one.ends for one in organizations), strict=True))
@@ -172,13 +178,15 @@ def days_of(one: Tracked, basis: Metric) -> Days:
 
 
 def _organization(
-    one: Tracked, *, instant: Instant, basis: Metric, free_user_limit: int | None
+    one: Tracked,
+    ends: list[int | None],
+    *,
+    instant: Instant,
+    basis: Metric,
+    free_user_limit: int | None,
 ) -> OrganizationForecast:
     counted = one.of(basis)
-    ends = greater(
-        [month_ends(track, elapsed=instant.elapsed, left=instant.left) for track in counted]
-    )
-    locked_in = one.peak(basis)
+    locked_in = max(track.peak for track in counted)
     if sum(end is not None for end in ends) < FEWEST_SPANS:
         ends = [None] * len(ends)
     limits = [limit for limit in (one.user_cap, free_user_limit) if limit is not None]

@@ -32,8 +32,9 @@ class Tracked:
 
     def of(self, basis: Metric) -> tuple[Track, ...]:
         """The counts that a basis is made of."""
-        tracks = {Metric.USERS: self.users, Metric.DEVICES: self.devices}
-        return tuple(tracks[metric] for metric in basis.counted)
+        if basis is Metric.USERS:
+            return (self.users,)
+        return (self.devices,) if basis is Metric.DEVICES else (self.users, self.devices)
 
     def peak(self, basis: Metric) -> int:
         """The month's high-water mark so far."""

@@ -6,11 +6,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from usage.cap_simulation.input import NotACap, read_cap, read_list
-from usage.cap_simulation.replay import EPOCH, MICROSECOND, Replay, Step, replay
+from usage.cap_simulation.replay import (
+    EPOCH,
+    MICROSECOND,
+    Replay,
+    Step,
+    in_microseconds,
+    replay,
+)
 
 STARTS = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
 
-BEGINS = [(start, position) for position, start in enumerate(STARTS)]
+BEGINS = in_microseconds((start, position) for position, start in enumerate(STARTS))
 
 
 def micros(at: datetime) -> int:
@@ -63,7 +70,7 @@ def test_a_month_begins_with_what_is_carried_in_and_a_boundary_is_the_next_month
 
 
 def test_a_month_that_is_billed_from_within_starts_again_from_the_count_then() -> None:
-    begins = sorted([*BEGINS, (datetime(2026, 1, 10, tzinfo=UTC), 0)])
+    begins = sorted([*BEGINS, (micros(datetime(2026, 1, 10, tzinfo=UTC)), 0)])
     steps = [step(2, 1, 7), step(3, 1, 8), step(4, 1, 9), step(5, -1, 7), step(12, 1, 6)]
     done = replay(opening=1, steps=steps, cap=3, begins=begins)
     assert blocked(done) == ["u9"]
