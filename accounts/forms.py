@@ -6,6 +6,7 @@ from allauth.account import forms as allauth_forms
 from django import forms
 
 from accounts.models import User
+from core.fields import RecipientField
 
 
 class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
@@ -13,7 +14,7 @@ class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].label = "E-mail"
+        self.fields["login"] = RecipientField(label="E-mail")
         self.fields["login"].widget.attrs["autofocus"] = True
         self.fields["remember"].label = "Keep me signed in"
 
@@ -23,7 +24,7 @@ class PasswordResetForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["email"].label = "E-mail"
+        self.fields["email"] = RecipientField(label="E-mail")
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

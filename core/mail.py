@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
+from core.addresses import mail_address
 from core.circuit_breakers import Service, guarded_call
 from core.outbox.delivery import enqueue
 from core.outbox.lanes import Lane
@@ -86,7 +87,7 @@ def send(payload: Mapping[str, Any], *, files: Sequence[File] = ()) -> None:
         subject=payload["subject"],
         body=payload["text"],
         from_email=settings.DEFAULT_FROM_EMAIL,
-        to=payload["to"],
+        to=[mail_address(address) for address in payload["to"]],
         headers={"Message-ID": payload["message_id"], "Auto-Submitted": "auto-generated"},
     )
     if payload["html"]:

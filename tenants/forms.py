@@ -5,6 +5,8 @@ from typing import Any, cast
 
 from django import forms
 
+from core.fields import AddressField, NameField
+from core.names import name_key
 from core.text import plain_lines, plain_text
 from tenants.models import (
     LARGEST_MAU_LIMIT,
@@ -55,11 +57,17 @@ class MauLimitForm(forms.Form):
 class OrganizationForm(forms.Form):
     """An organization's name."""
 
-    name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
+    name = NameField()
 
     def refuse_name(self) -> None:
-        """Report that another living organization has this name."""
-        self.add_error("name", "You already have an organization of this name.")
+        """Report that another living organization has a name that looks the same."""
+        typed = self.cleaned_data.get("name", "")
+        other = Organization.objects.living().filter(name_key=name_key(typed)).first()
+        if other is None or other.name == typed:
+            text = "You already have an organization of this name."
+        else:
+            text = f"You already have an organization of this name, written “{other.name}”."
+        self.add_error("name", text)
 
 
 class NewOrganizationForm(OrganizationForm):
@@ -69,26 +77,20 @@ class NewOrganizationForm(OrganizationForm):
 
 
 class UserForm(forms.Form):
-    """A user to be added."""
+    """A user: its address, in any spelling, and name."""
 
-    email = forms.EmailField(max_length=254, label="E-mail")
-    name = forms.CharField(max_length=200, validators=[plain_text], required=False, label="Name")
-
-    def clean_email(self) -> str:
-        """Addresses are stored in lower case, so that one mailbox is one user."""
-        email: str = self.cleaned_data["email"].lower()
-        plain_text(email)
-        return email
+    email = AddressField(label="E-mail")
+    name = NameField(required=False)
 
     def refuse_duplicate(self) -> None:
-        """Report that the organization has a living user with this address."""
+        """Report that the organization has a living user who is known by this address."""
         self.add_error("email", "This organization already has a user with this e-mail.")
 
 
 class DeviceForm(forms.Form):
     """A device to be added."""
 
-    name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
+    name = NameField()
     serial_number = forms.CharField(max_length=100, validators=[plain_text], label="Serial number")
 
     def refuse_duplicate(self) -> None:
@@ -101,7 +103,7 @@ class DeviceForm(forms.Form):
 class LocationForm(forms.Form):
     """A location's name and address."""
 
-    name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
+    name = NameField()
     address = forms.CharField(
         max_length=500,
         validators=[plain_lines],

@@ -16,6 +16,7 @@ from tenants.views import (
     members,
     organization_admins,
     organizations,
+    user_names,
 )
 from tenants.views import account as provider_account
 from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
@@ -28,6 +29,13 @@ DEVICES = {"pages": members.DEVICE_PAGES}
 scoped_pages = [
     ScopedPage("users/", members.member_list, "user_list", VIEW, USERS),
     ScopedPage("users/<int:user_id>/remove/", members.user_remove, "user_remove", CHANGE),
+    ScopedPage("users/<int:user_id>/edit/", user_names.user_edit, "user_edit", CHANGE),
+    ScopedPage(
+        "users/<int:user_id>/aliases/<int:alias_id>/end/",
+        user_names.alias_end,
+        "alias_end",
+        CHANGE,
+    ),
     ScopedPage(
         "users/<int:user_id>/suspend/",
         members.user_state,

@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.operations import PermanentModelAdmin
 from accounts.roles import LIMITABLE_ROLES
 from accounts.user_rules import lock_people, refuse_losing_the_last
+from core.fields import mail_recipient
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -33,9 +34,8 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean_email(self) -> str:
-        """The address in lower case."""
-        email: str = self.cleaned_data["email"]
-        return email.strip().lower()
+        """The clean address. Raises `ValidationError`."""
+        return mail_recipient(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any]:
         """The rules across fields, each with its own message."""

@@ -1,5 +1,6 @@
 """Logins, and the log of sign-ins."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -9,6 +10,7 @@ from django.db import models
 
 from accounts.models.provider import Provider
 from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PERMISSIONS, Permission, Role
+from core.addresses import NotAnAddress, clean_address
 from core.text import plain_text
 
 if TYPE_CHECKING:
@@ -19,11 +21,13 @@ OPERATIONS_PROVIDER_KEY = "operations_provider_id"
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates logins; e-mail addresses are compared in lower case."""
+    """Creates logins, whose e-mail addresses are clean (`core/addresses.py`)."""
 
     def create_user(self, *, email: str, password: str | None = None, **fields: object) -> "User":
         """Create a login. Without a password, the person sets one by mail."""
-        user = self.model(email=email.strip().lower(), **fields)
+        with suppress(NotAnAddress):  # which the validation below refuses
+            email = clean_address(email)
+        user = self.model(email=email, **fields)
         user.set_password(password)
         user.full_clean(exclude=["password"])
         user.save(using=self._db)
@@ -36,8 +40,11 @@ class UserManager(BaseUserManager["User"]):
         )
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """The login of an address, in any case."""
-        return self.get(email=(username or "").strip().lower())
+        """The login of an address, in any spelling. Raises `User.DoesNotExist`."""
+        try:
+            return self.get(email=clean_address(username or ""))
+        except NotAnAddress:
+            raise self.model.DoesNotExist from None
 
 
 class User(AbstractBaseUser, PermissionsMixin):

@@ -1,10 +1,10 @@
 """The form of Billing Information: two addresses, names and contacts, and the terms."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.core.validators import validate_email
 from django.urls import reverse, reverse_lazy
 from django.utils.html import format_html
 
@@ -12,6 +12,8 @@ from billing.customer.address_form import AddressForm, typed_address
 from billing.customer.addresses import address_lines
 from billing.customer.tax_ids import NoTaxId, checked_tax_id, kind_of
 from billing.models import BillingProfile
+from core.addresses import address_key
+from core.fields import mail_recipient
 from core.text import plain_text
 
 MOST_CONTACTS = 10
@@ -60,19 +62,30 @@ class DetailsForm(forms.Form):
     )
 
     def clean_contact_emails(self) -> list[str]:
-        """The e-mail addresses in lower case without duplicates; an error names the invalid one."""
-        lines = self.cleaned_data["contact_emails"].lower().replace(",", "\n").splitlines()
-        emails = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+        """The clean e-mail addresses without duplicates; an error names the invalid one."""
+        emails: dict[str, str] = {}
+        for line in self.cleaned_data["contact_emails"].splitlines():
+            for part in _addresses(line):
+                try:
+                    email = mail_recipient(part)
+                except forms.ValidationError as error:
+                    problem = (
+                        "is not an e-mail address" if error.code == "invalid" else "gets no mail"
+                    )
+                    raise forms.ValidationError(f"“{part.strip()[:80]}” {problem}.") from None
+                emails.setdefault(address_key(email), email)
         if not emails:
             raise forms.ValidationError("Enter at least one address.")
         if len(emails) > MOST_CONTACTS:
             raise forms.ValidationError(f"Use {MOST_CONTACTS} addresses at most.")
-        for email in emails:
-            try:
-                validate_email(email)
-            except forms.ValidationError:
-                raise forms.ValidationError(f"“{email[:80]}” is not an e-mail address.") from None
-        return emails
+        return list(emails.values())
+
+
+def _addresses(line: str) -> list[str]:
+    """The texts of a line that should be addresses: `Lee, Ann <a@b>` is one, `a@b, c@d` are two."""
+    if line.count("@") <= 1:
+        return [line] if line.strip() else []
+    return [part for part in re.split("[,;]", line) if part.strip()]
 
 
 class TermsForm(forms.Form):

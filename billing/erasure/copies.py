@@ -3,7 +3,8 @@
 `usage.UsageEvent` has none. Mails, alerts and PDF files name no user (docs/decisions/0007).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,20 +12,25 @@ from django.db import connection
 
 from billing.documents.store import render_csv_again
 from billing.models import DataExport, Invoice
+from core.addresses import address_key
 from tenants.imports.file_reading import NotReadable, read_table
 from tenants.models import ImportRun, ManagedUser
 
-# An external id is a name too. Earlier releases recorded its change under the user's name.
+# An external id is a name too, and so is an earlier address. Earlier releases recorded the change
+# of an id under the user's name.
 AUDIT_LOG = """
     UPDATE tenants_auditentry a
     SET subject = %(prefix)s || e.id,
-        before = a.before - 'external_id', after = a.after - 'external_id'
+        before = a.before - '{external_id,email,name,alias}'::text[],
+        after = a.after - '{external_id,email,name,alias}'::text[]
     FROM unnest(%(ids)s::bigint[], %(organizations)s::bigint[], %(emails)s::text[],
                 %(names)s::text[]) AS e (id, organization_id, email, name)
     WHERE a.organization_id = e.organization_id AND starts_with(a.action, 'user.')
         AND (lower(a.subject) = lower(e.email)
              OR (a.action = 'user.external_id_changed' AND a.subject = e.name))
 """
+# Several in one cell, as in "SMTP:ann@a.example+smtp:ann@b.example".
+_ADDRESS = re.compile(r"[^\s,;<>|():]+@[^\s,;<>|():+]+")
 REFUSED_LINES = """
     UPDATE tenants_refusedline l SET subject = ''
     FROM tenants_importrun r,
@@ -47,15 +53,22 @@ INVOICE_LINES = """
 """
 
 
-def erase_copies(users: Sequence[ManagedUser], *, now: datetime) -> None:
-    """Remove the names of these users, given as they were before, wherever they were copied to."""
+def erase_copies(
+    users: Sequence[ManagedUser], *, texts_of: Mapping[int, Sequence[str]], now: datetime
+) -> None:
+    """Remove the names of these users, given as they were before, wherever they were copied to.
+
+    `texts_of` has their aliases, by the users' ids.
+    """
+    # One row for each text by which a user was known.
+    texts = [(user, text) for user in users for text in (user.email, *texts_of[user.pk])]
     parameters: dict[str, Any] = {
         "prefix": ManagedUser.ERASED,
-        "ids": [user.pk for user in users],
-        "organizations": [user.organization_id for user in users],
-        "emails": [user.email for user in users],
-        "names": [user.name for user in users],
-        "external_ids": [user.external_id or "" for user in users],
+        "ids": [user.pk for user, _ in texts],
+        "organizations": [user.organization_id for user, _ in texts],
+        "emails": [text for _, text in texts],
+        "names": [user.name for user, _ in texts],
+        "external_ids": [user.external_id or "" for user, _ in texts],
     }
     with connection.cursor() as cursor:
         cursor.execute(AUDIT_LOG, parameters)
@@ -69,16 +82,19 @@ def erase_copies(users: Sequence[ManagedUser], *, now: datetime) -> None:
         cursor.execute(INVOICE_LINES, parameters)
     for invoice in invoices:
         render_csv_again(invoice=invoice, now=now)
-    _empty_import_files(users)
+    _empty_import_files(users, texts_of)
     DataExport.objects.exclude(finished_at=None).delete()
 
 
-def _empty_import_files(users: Sequence[ManagedUser]) -> None:
+def _empty_import_files(
+    users: Sequence[ManagedUser], texts_of: Mapping[int, Sequence[str]]
+) -> None:
     """Empty each kept file that has one of these users in a cell."""
     cells: dict[int, set[str]] = {}
     for user in users:
-        named = {user.email.lower(), user.name.lower(), (user.external_id or "").lower()} - {""}
-        cells.setdefault(user.organization_id, set()).update(named)
+        texts = (user.email, user.name, user.external_id or "", *texts_of[user.pk])
+        named = {text.lower() for text in texts} | {address_key(text) for text in texts}
+        cells.setdefault(user.organization_id, set()).update(named - {""})
     runs = ImportRun.objects.filter(organization__in=cells).exclude(content=b"")
     for run in runs.order_by("pk").iterator(chunk_size=1):
         if _has_cell(bytes(run.content), cells[run.organization_id]):
@@ -86,9 +102,16 @@ def _empty_import_files(users: Sequence[ManagedUser]) -> None:
 
 
 def _has_cell(content: bytes, names: set[str]) -> bool:
-    """Whether a cell is one of these names, in lower case; a file that can't be read has one."""
+    """Whether a cell is, or lists, one of these names; a file that can't be read does."""
     try:
         lines = read_table(content).lines()
     except NotReadable:
         return True
-    return any(cell.strip().lower() in names for _, cells in lines for cell in cells)
+    return any(_is_named(cell, names) for _, cells in lines for cell in cells)
+
+
+def _is_named(cell: str, names: set[str]) -> bool:
+    if cell.strip().lower() in names or address_key(cell) in names:
+        return True
+    listed = _ADDRESS.findall(cell) if cell.count("@") > 1 else []
+    return any(address_key(each) in names for each in listed)

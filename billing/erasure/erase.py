@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast, Concat, Lower
+from django.db.models.functions import Cast, Concat
 
 from accounts.models import ErasedUser, Provider
 from accounts.providers import current_provider
@@ -16,7 +16,7 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
 from tenants import audit
-from tenants.models import ImportRun, ManagedUser, MeteringPolicy
+from tenants.models import ImportRun, ManagedUser, MeteringPolicy, UserAlias
 from usage.active_users.recording import HOLD_LEDGER_OPEN
 from usage.models import OrganizationCounter, UsageEvent
 
@@ -31,9 +31,9 @@ class CannotErase(Exception):
 def erase_user(*, user: ManagedUser, actor: Actor, now: datetime) -> None:
     """Erase the name, address and external id of a removed user, and of its earlier stays.
 
-    Earlier stays are removed users of the organization with the same address. Every count, peak and
-    invoice stays; the user is shown as "Erased user #id". Again, it changes nothing. Raises
-    `CannotErase`.
+    Earlier stays are removed users of the organization with the same address, or an earlier one.
+    Every count, peak and invoice stays; the user is shown as "Erased user #id". Again, it changes
+    nothing. Raises `CannotErase`.
     """
     _hold_counts([user.organization_id])
     user.refresh_from_db()
@@ -54,14 +54,22 @@ def erasable_users(*, removed_before: datetime) -> QuerySet[ManagedUser]:
     events = _events_of_open_months().filter(
         organization=OuterRef("organization"), subject_id=OuterRef("pk")
     )
-    stays = ManagedUser.objects.alias(address=Lower("email")).filter(
-        organization=OuterRef("organization"), address=Lower(OuterRef("email"))
+    stays = ManagedUser.objects.filter(
+        organization=OuterRef("organization"), address_key=OuterRef("address_key")
+    )
+    renamed = UserAlias.objects.filter(
+        organization=OuterRef("organization"),
+        kind=UserAlias.Kind.ADDRESS,
+        key=OuterRef("address_key"),
+        ended_at=None,
+        user__removed_at=None,
     )
     undecided = ImportRun.objects.filter(organization=OuterRef("organization"), state__in=UNDECIDED)
     users = ManagedUser.objects.filter(removed_at__lt=removed_before, erased_at=None)
     # One at a time: PostgreSQL joins them with a hash, and looks an OR of them up for each user.
     return (
         users.exclude(Exists(stays.filter(~Q(removed_at__lt=removed_before))))
+        .exclude(Exists(renamed))
         .exclude(Exists(stays.filter(Exists(events))))
         .exclude(Exists(undecided))
         .exclude(Exists(DataExport.objects.filter(finished_at=None)))
@@ -88,9 +96,14 @@ def erase_again(*, provider: Provider, now: datetime) -> list[int]:
 
 
 def _stays_of(user: ManagedUser) -> QuerySet[ManagedUser]:
-    """The users of its organization with the same address, whatever its case, that have a name."""
-    users = ManagedUser.objects.alias(address=Lower("email")).filter(
-        organization=user.organization_id, address=Lower(Value(user.email)), erased_at=None
+    """The users of its organization that have a name and share an address with it, or an alias."""
+    addresses = UserAlias.objects.filter(kind=UserAlias.Kind.ADDRESS)
+    keys = [user.address_key, *addresses.filter(user=user).values_list("key", flat=True)]
+    known = addresses.filter(organization=user.organization_id, key__in=keys)
+    users = ManagedUser.objects.filter(
+        Q(address_key__in=keys) | Q(pk__in=known.values("user")),
+        organization=user.organization_id,
+        erased_at=None,
     )
     return users.select_related("organization").order_by("pk")
 
@@ -146,13 +159,19 @@ def _erase(users: Sequence[ManagedUser], *, actor: Actor, now: datetime) -> None
     if not users:
         return
     provider = current_provider()
+    aliases = UserAlias.objects.filter(user__in=users)
+    texts_of: dict[int, list[str]] = {user.pk: [] for user in users}
+    for user_id, text in aliases.values_list("user_id", "text"):
+        texts_of[user_id].append(text)
+    aliases.delete()
     ManagedUser.objects.filter(pk__in=[user.pk for user in users]).update(
         email=Concat(Value(ManagedUser.ERASED), Cast("pk", TextField())),
+        address_key="",
         name="",
         external_id=None,
         erased_at=now,
     )
-    erase_copies(users, now=now)
+    erase_copies(users, texts_of=texts_of, now=now)
     ErasedUser.objects.bulk_create(
         [ErasedUser(provider=provider, user_id=user.pk, erased_at=now) for user in users],
         ignore_conflicts=True,

@@ -5,6 +5,7 @@ from typing import Any
 
 from billing.preview.changes import Change, Kind
 from core.listing import Listing
+from core.names import reads_like
 
 UNUSUAL = "unusual"
 FILTERS = (*Kind, UNUSUAL)
@@ -19,11 +20,10 @@ SORTS = tuple(_KEYS)
 
 def listed_changes(changes: Iterable[Change], *, listing: Listing) -> list[Change]:
     """The changes that match the search and the filter, in the requested order."""
-    search = listing.search.casefold()
     matching = [
         change
         for change in changes
-        if search in change.name.casefold() and _matches(change, listing.filter)
+        if reads_like(listing.search, change.name) and _matches(change, listing.filter)
     ]
     matching.sort(key=_KEYS[listing.sort.removeprefix("-")], reverse=listing.sort.startswith("-"))
     return matching

@@ -30,6 +30,7 @@ from core.months import Month
 from core.schema import provider_schema
 from usage.formatting import counted_noun
 from usage.ledger.combined_peak import CombinedPeak
+from usage.ledger.former_names import was_called
 from usage.ledger.late_usage import frozen_through
 from usage.ledger.replay import ReplayedMonth, replay_month
 from usage.models import CombinedMonth, MonthlyUsage
@@ -250,6 +251,14 @@ def _line_key(line: LineDraft | InvoiceLine) -> tuple[Any, ...]:
     return str(line.kind), line.organization_id, line.metric, line.adjusted_month
 
 
+def _name_then(line: LineDraft, stored: InvoiceLine) -> str:
+    """The user's or device's name, or an earlier address of the user where the line has one."""
+    name, then = line.peak.subject_name, stored.peak_subject_name
+    if name == then or line.peak.event_id is None:
+        return name
+    return then if was_called(event_id=line.peak.event_id, address=then) else name
+
+
 def _line_values(line: LineDraft, stored: InvoiceLine) -> list[tuple[str, object, object]]:
     return [
         ("quantity", line.quantity, int(stored.quantity)),
@@ -258,7 +267,7 @@ def _line_values(line: LineDraft, stored: InvoiceLine) -> list[tuple[str, object
         ("peak event", line.peak.event_id, stored.peak_event_id),
         ("instant of the peak", line.peak.at, stored.peak_at),
         ("count before the peak", line.peak.count_before, stored.peak_count_before),
-        ("who was added", line.peak.subject_name, stored.peak_subject_name),
+        ("who was added", _name_then(line, stored), stored.peak_subject_name),
         ("added by", line.peak.actor_name, stored.peak_actor_name),
         ("billed before", line.adjusted_from, stored.adjusted_from),
     ]

@@ -14,6 +14,7 @@ from billing.pages.cap_simulation_forms import PasteForm, RuleForm
 from core.actors import actor_of
 from core.listing import ROWS_PER_PAGE
 from core.metrics import Metric
+from core.names import name_key
 from tenants.models import Organization
 from tenants.organizations.bulk_caps import CapsChanged, ChangedMeanwhile
 from usage.cap_simulation.drafts import NothingDrafted, apply, discard, put, put_by_rule, renew
@@ -52,7 +53,7 @@ def cap_drafts_paste(request: PortalRequest) -> HttpResponse:
         names = dict(Organization.objects.visible().values_list("pk", "name"))
         pasted = read_list(
             form.cleaned_data["caps"],
-            organizations={name.casefold(): pk for pk, name in names.items()},
+            organizations={name_key(name): pk for pk, name in names.items()},
             ids=names,
         )
         mistakes = pasted.mistakes

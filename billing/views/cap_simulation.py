@@ -21,6 +21,7 @@ from billing.planning.cap_simulation import exposure, money_saved, saved_by_curr
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
+from core.names import reads_like
 from core.replica import reads_replica
 from tenants.access import organization_or_404
 from tenants.models import Organization
@@ -66,12 +67,11 @@ class Simulation:
 
     def listed(self, listing: Listing) -> list[SimulatedCap]:
         """The existing organizations that match search and filter, in the requested order."""
-        search = listing.search.casefold()
         matching = [
             past
             for past in self.pasts
             if past.organization_id in self.caps
-            and search in past.name.casefold()
+            and reads_like(listing.search, past.name)
             and self._passes(past, listing.filter)
         ]
         name = listing.sort.removeprefix("-")

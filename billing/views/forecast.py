@@ -18,6 +18,7 @@ from accounts.roles import Permission
 from billing.pages.forecast import ForecastRequest, ForecastResult
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
+from core.names import reads_like
 from core.replica import reads_replica
 from tenants.access import organization_or_404
 from usage.forecast.backtest import accuracies, accuracy_near
@@ -40,8 +41,7 @@ _KEYS: dict[str, Callable[[OrganizationForecast], Any]] = {
 
 def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForecast]:
     """What is searched and filtered, in order."""
-    words = listing.search.casefold()
-    rows = [one for one in forecast.organizations if words in one.name.casefold()]
+    rows = [one for one in forecast.organizations if reads_like(listing.search, one.name)]
     if listing.filter == "passes":
         rows = [one for one in rows if one.will_pass]
     elif listing.filter == "rises":

@@ -27,7 +27,9 @@ from billing.payments.payment_links import payment_link
 from billing.payments.retries import next_attempt_at
 from billing.payments.transfers_under_way import transfer_under_way
 from core.csv_files import csv_response
+from core.key_field import name_key_of
 from core.listing import Listing
+from core.names import name_key
 from core.replica import reads_replica
 from tenants.models import Organization
 
@@ -122,8 +124,8 @@ def _lines(invoice: Invoice, *, search: str) -> QuerySet[InvoiceLine]:
         .order_by("position")
     )
     if search:
-        lines = lines.filter(
-            Q(organization_name__icontains=search)
+        lines = lines.alias(organization_key=name_key_of("organization_name")).filter(
+            Q(organization_key__contains=name_key(search))
             | Q(description__icontains=search)
             | Q(peak_subject_name__icontains=search)
             | Q(peak_actor_name__icontains=search)

@@ -16,6 +16,7 @@ from billing.documents.invoice_csv import plain_money
 from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import MONTHS_OF_A_YEAR, Month
+from core.names import reads_like
 from core.replica import reads_replica
 from integrations.statement.charges import NamedCharge
 from integrations.statement.month import ClientRow, Statement, statement_of
@@ -108,8 +109,9 @@ def _statement(request: PortalRequest) -> tuple[Statement, list[tuple[str, str]]
 
 
 def _listed(rows: Iterable[ClientRow], listing: Listing) -> list[ClientRow]:
-    word = listing.search.casefold()
-    listed = [row for row in rows if word in row.name.casefold() and _passes(row, listing.filter)]
+    listed = [
+        row for row in rows if reads_like(listing.search, row.name) and _passes(row, listing.filter)
+    ]
     field = listing.sort.removeprefix("-")
     return sorted(listed, key=_SORT_KEYS[field], reverse=listing.sort.startswith("-"))
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.listing import Listing
+from core.names import name_key
 from tenants.models import MONEY_KINDS, Alert, Organization, Severity
 from tenants.models.alerts import AlertQuerySet, Kind
 
@@ -68,7 +69,7 @@ class AlertListing:
             alerts = alerts.filter(
                 Q(title__icontains=text)
                 | Q(text__icontains=text)
-                | Q(organization__name__icontains=text)
+                | Q(organization__name_key__contains=name_key(text))
             )
         if self.kind:
             alerts = alerts.filter(kind=self.kind)

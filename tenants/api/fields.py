@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db.models import QuerySet
 from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from core.addresses import LONGEST_ADDRESS, NotAnAddress, clean_address
+from core.names import clean_name
 from core.text import plain_text
 from tenants.alerts.service_notifications import LONGEST_KEY
+from tenants.users.directory_ids import clean_external_id
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 500
@@ -34,15 +36,23 @@ def accepted_by(check: Callable[[str], None]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _text(longest: int, *, shortest: int = 1) -> Any:
+def _text(longest: int, *, shortest: int = 1, clean: Callable[[str], str] = str) -> Any:
     # The schema states what `plain_text` checks: no control characters, and a visible one.
     shape = f"^{_SEEN}*$" if shortest == 0 else f"^{_SEEN}*{_LETTER}{_SEEN}*$"
     return Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=shortest, max_length=longest),
         accepted_by(plain_text),
+        AfterValidator(clean),
         Field(json_schema_extra={"pattern": shape}),
     ]
+
+
+def _address(value: str) -> str:
+    try:
+        return clean_address(value)
+    except NotAnAddress:
+        raise ValueError("Enter a valid email address.") from None
 
 
 def _whole(value: Any) -> Any:
@@ -51,17 +61,17 @@ def _whole(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-Name = _text(200)
-OptionalName = _text(200, shortest=0)
+Name = _text(200, clean=clean_name)
+OptionalName = _text(200, shortest=0, clean=clean_name)
 SerialNumber = _text(100)
-ExternalId = _text(200)
+ExternalId = _text(200, clean=clean_external_id)
 ServiceKey = _text(LONGEST_KEY)
+# Any spelling, with what is copied along with it; answered as it is stored.
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),
-    accepted_by(plain_text),
-    accepted_by(validate_email),
-    Field(json_schema_extra={"format": "email"}),
+    StringConstraints(max_length=2 * LONGEST_ADDRESS),
+    AfterValidator(_address),
+    Field(json_schema_extra={"format": "idn-email"}),
 ]
 
 

@@ -1,9 +1,10 @@
 """The users and devices of an organization; each addition and removal is counted at once."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from ninja import Query, Router, Schema, Status
@@ -23,15 +24,26 @@ from tenants.api.fields import (
     SerialNumber,
     page_of,
 )
-from tenants.models import CountedRow, Device, ManagedUser
+from tenants.models import CountedRow, Device, ManagedUser, UserAlias
 from tenants.users.bulk_membership import NewMember
-from tenants.users.external_ids import ensure_member, ensure_members, set_external_id
+from tenants.users.changes import change_user as change_name_of
+from tenants.users.changes import end_alias
+from tenants.users.external_ids import ensure_device, ensure_devices, set_external_id
 from tenants.users.membership import remove_member, set_user_state
+from tenants.users.upserts import ensure_user, ensure_users
 
 users = Router(tags=["Users"])
 devices = Router(tags=["Devices"])
 USERS = "/organizations/{organization_id}/users"
 DEVICES = "/organizations/{organization_id}/devices"
+
+
+class AliasOut(Schema):
+    """An earlier address of a user, or an id in another directory."""
+
+    id: int
+    kind: Literal["address", "external_id"]
+    text: str
 
 
 class UserOut(Schema):
@@ -43,6 +55,12 @@ class UserOut(Schema):
     state: Literal["active", "suspended"]
     external_id: str | None
     added_at: datetime
+    aliases: list[AliasOut]
+
+    @staticmethod
+    def resolve_aliases(user: ManagedUser) -> list[UserAlias]:
+        """The other names by which the user is found."""
+        return [alias for alias in user.aliases.all() if alias.ended_at is None]
 
 
 class DeviceOut(Schema):
@@ -98,8 +116,14 @@ class EnsuredDevices(Schema):
 
 
 class UserChange(Body):
-    """The changes; a member that is left out is not changed."""
+    """The changes; a member that is left out is not changed.
 
+    With another address or name the user stays the same, and counts once. The earlier address
+    becomes an alias.
+    """
+
+    email: Email | None = None
+    name: OptionalName | None = None
     state: Literal["active", "suspended"] | None = None
     external_id: ExternalId | None = None
 
@@ -110,45 +134,11 @@ class MemberQuery(PageQuery):
     external_id: ExternalId | None = None
 
 
-def _list(model: type[CountedRow], organization_id: int, query: MemberQuery) -> dict[str, Any]:
-    organization = organization_or_404(organization_id=organization_id)
-    rows = model.objects.living().filter(organization=organization)
-    if query.external_id is not None:
-        rows = rows.filter(external_id=query.external_id)
-    return page_of(rows, query)
-
-
-def _entry(model: type[CountedRow], body: NewUser | NewDevice) -> NewMember:
-    return NewMember(getattr(body, model.key_field), body.name, body.external_id)
-
-
-def _add(
-    request: ApiRequest, model: type[CountedRow], organization_id: int, body: NewUser | NewDevice
-) -> Status[Any]:
-    member, is_new = ensure_member(
-        model=model,
-        organization=organization_or_404(organization_id=organization_id),
-        entry=_entry(model, body),
-        actor=api_actor(request),
-        now=timezone.now(),
-    )
-    return Status(201 if is_new else 200, member)
-
-
-def _add_many(
-    request: ApiRequest,
-    model: type[CountedRow],
-    organization_id: int,
-    bodies: Sequence[NewUser | NewDevice],
+def _list(
+    rows: QuerySet[Any], organization_id: int, query: MemberQuery, *, with_id: Q
 ) -> dict[str, Any]:
-    ensured = ensure_members(
-        model=model,
-        organization=organization_or_404(organization_id=organization_id),
-        entries=[_entry(model, body) for body in bodies],
-        actor=api_actor(request),
-        now=timezone.now(),
-    )
-    return {"added": ensured.added, "items": ensured.rows}
+    rows = rows.filter(organization=organization_or_404(organization_id=organization_id))
+    return page_of(rows if query.external_id is None else rows.filter(with_id), query)
 
 
 def _delete(
@@ -167,42 +157,87 @@ def list_users(
     query: Query[MemberQuery],
 ) -> dict[str, Any]:
     """Users who are counted, in order of id."""
-    return _list(ManagedUser, organization_id, query)
+    aliases = UserAlias.objects.filter(
+        kind=UserAlias.Kind.EXTERNAL_ID, key=query.external_id, ended_at=None
+    )
+    with_id = Q(external_id=query.external_id) | Q(pk__in=aliases.values("user"))
+    rows = ManagedUser.objects.living().prefetch_related("aliases")
+    return _list(rows, organization_id, query, with_id=with_id)
 
 
 @users.post(USERS, response={200: UserOut, 201: UserOut}, summary="Add a user")
 def add_user(request: ApiRequest, organization_id: int, body: NewUser) -> Status[Any]:
-    """201 when added; 200 when a user with this external id exists.
+    """201 when added; 200 when a user with this external id exists, who gets this e-mail and name.
+
+    A user with this e-mail who has no external id, or one of another directory, gets this one too:
+    200. Two accounts with external ids of the same system may share an e-mail.
 
     409 when the user cap is reached (with the cap and the contact), and when another user has the
-    e-mail or the external id.
+    e-mail.
     """
-    return _add(request, ManagedUser, organization_id, body)
+    user, is_new = ensure_user(
+        organization=organization_or_404(organization_id=organization_id),
+        entry=NewMember(body.email, body.name, body.external_id),
+        actor=api_actor(request),
+        now=timezone.now(),
+    )
+    return Status(201 if is_new else 200, user)
 
 
 @users.post(USERS + "/bulk", response=EnsuredUsers, summary="Add many users")
 def add_users(request: ApiRequest, organization_id: int, body: NewUsers) -> dict[str, Any]:
-    """Up to 1,000 in one statement, all or none; existing users are left unchanged."""
-    return _add_many(request, ManagedUser, organization_id, body.users)
+    """Up to 1,000, all or none; existing users are found and changed as by adding one user.
+
+    Without an external id, existing users are left unchanged.
+    """
+    ensured = ensure_users(
+        organization=organization_or_404(organization_id=organization_id),
+        entries=[NewMember(user.email, user.name, user.external_id) for user in body.users],
+        actor=api_actor(request),
+        now=timezone.now(),
+    )
+    return {"added": ensured.added, "items": ensured.rows}
 
 
 @users.patch(USERS + "/{user_id}", response=UserOut, summary="Change a user")
 def change_user(
     request: ApiRequest, organization_id: int, user_id: int, body: UserChange
 ) -> ManagedUser:
-    """State and external id. A suspended user still counts; a removed one is a 404."""
+    """E-mail, name, state and external id. A suspended user counts; a removed one is a 404.
+
+    409 when another user has the e-mail or the external id.
+    """
     organization = organization_or_404(organization_id=organization_id)
     user = owned_or_404(ManagedUser, organization=organization, pk=user_id)
     if user.removed_at is not None:
         raise Http404
     actor, now = api_actor(request), timezone.now()
-    if "external_id" in body.model_fields_set:
-        set_external_id(member=user, external_id=body.external_id, actor=actor, now=now)
-    if body.state is not None:
-        state = ManagedUser.State(body.state)
-        set_user_state(user=user, state=state, actor=actor, now=now)
+    email = user.email if body.email is None else body.email
+    name = user.name if body.name is None else body.name
+    with transaction.atomic():
+        change_name_of(user=user, email=email, name=name, actor=actor, now=now)
+        if "external_id" in body.model_fields_set:
+            set_external_id(member=user, external_id=body.external_id, actor=actor, now=now)
+        if body.state is not None:
+            state = ManagedUser.State(body.state)
+            set_user_state(user=user, state=state, actor=actor, now=now)
     user.refresh_from_db()
     return user
+
+
+@users.delete(USERS + "/{user_id}/aliases/{alias_id}", response={204: None}, summary="End an alias")
+def delete_alias(
+    request: ApiRequest, organization_id: int, user_id: int, alias_id: int
+) -> Status[None]:
+    """The user is no longer found by it, and another person may have it."""
+    organization = organization_or_404(organization_id=organization_id)
+    user = owned_or_404(ManagedUser, organization=organization, pk=user_id)
+    alias = user.aliases.filter(pk=alias_id).first()
+    if alias is None:
+        raise Http404
+    alias.user = user
+    end_alias(alias=alias, actor=api_actor(request), now=timezone.now())
+    return Status(204, None)
 
 
 @users.delete(USERS + "/{user_id}", response={204: None}, summary="Remove a user")
@@ -218,19 +253,32 @@ def list_devices(
     query: Query[MemberQuery],
 ) -> dict[str, Any]:
     """Devices that are counted, in order of id."""
-    return _list(Device, organization_id, query)
+    with_id = Q(external_id=query.external_id)
+    return _list(Device.objects.living(), organization_id, query, with_id=with_id)
 
 
 @devices.post(DEVICES, response={200: DeviceOut, 201: DeviceOut}, summary="Add a device")
 def add_device(request: ApiRequest, organization_id: int, body: NewDevice) -> Status[Any]:
     """201 when added; 200 when a device with this external id exists."""
-    return _add(request, Device, organization_id, body)
+    device, is_new = ensure_device(
+        organization=organization_or_404(organization_id=organization_id),
+        entry=NewMember(body.serial_number, body.name, body.external_id),
+        actor=api_actor(request),
+        now=timezone.now(),
+    )
+    return Status(201 if is_new else 200, device)
 
 
 @devices.post(DEVICES + "/bulk", response=EnsuredDevices, summary="Add many devices")
 def add_devices(request: ApiRequest, organization_id: int, body: NewDevices) -> dict[str, Any]:
     """Up to 1,000 in one statement, all or none; existing devices are left unchanged."""
-    return _add_many(request, Device, organization_id, body.devices)
+    ensured = ensure_devices(
+        organization=organization_or_404(organization_id=organization_id),
+        entries=[NewMember(one.serial_number, one.name, one.external_id) for one in body.devices],
+        actor=api_actor(request),
+        now=timezone.now(),
+    )
+    return {"added": ensured.added, "items": ensured.rows}
 
 
 @devices.delete(DEVICES + "/{device_id}", response={204: None}, summary="Remove a device")

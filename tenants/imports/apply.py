@@ -77,6 +77,7 @@ def apply_next_batch(*, run_id: int, lines: Sequence[ImportLine], now: datetime)
         rest = []
     save_refused_lines(run=run, refused=refused)
     run.added += recorded.count
+    run.changed += recorded.changed
     run.refused += len(refused)
     if batch:
         run.applied_through = batch[-1].number
@@ -93,18 +94,20 @@ def _apply_whole(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> 
     if run.state != ImportRun.State.APPLYING:
         return
     before = transaction.savepoint()
-    refused = import_kind(run.kind).record_all(run=run, lines=lines, now=now)
-    if refused:
+    recorded = import_kind(run.kind).record_all(run=run, lines=lines, now=now)
+    if refused := recorded.refused:
         transaction.savepoint_rollback(before)
         save_refused_lines(run=run, refused=refused)
         run.refused += len(refused)
         finish_import(run=run, state=ImportRun.State.NOTHING_IMPORTED, now=now)
     else:
-        run.added = len(lines)
+        run.added, run.changed = recorded.count, recorded.changed
         run.applied_through = lines[-1].number
         finish_import(run=run, state=ImportRun.State.IMPORTED, now=now)
     _save_progress(run)
 
 
 def _save_progress(run: ImportRun) -> None:
-    run.save(update_fields=["state", "added", "refused", "applied_through", "finished_at"])
+    run.save(
+        update_fields=["state", "added", "changed", "refused", "applied_through", "finished_at"]
+    )

@@ -44,6 +44,7 @@ def check_import(payload: Payload, now: datetime) -> None:
             state=ImportRun.State.CHECKED,
             checked_lines=run.lines,
             refused=len(checked.refused),
+            changed=checked.changed,
         )
 
 

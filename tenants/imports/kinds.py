@@ -17,12 +17,16 @@ LINES_PER_STEP = 5_000
 
 @dataclass(frozen=True, slots=True)
 class ImportLine:
-    """A line of the file; `key` is the e-mail address or serial number."""
+    """A line of the file; `key` is the clean e-mail address or the serial number.
+
+    An address that can't be read is as in the file. `external_id` is of a user's directory.
+    """
 
     number: int
     key: str
     name: str
     state: ManagedUser.State = ManagedUser.State.ACTIVE
+    external_id: str | None = None
 
     @property
     def subject(self) -> str:
@@ -47,6 +51,8 @@ class Columns:
     states: tuple[int, ...] = ()
     blocked: tuple[int, ...] = ()
     enabled: tuple[int, ...] = ()
+    external_ids: tuple[int, ...] = ()
+    possible_ids: tuple[int, ...] = ()
 
     def used(self) -> list[int]:
         """Every position that is read, in the order of the file."""
@@ -59,6 +65,8 @@ class Columns:
                 *self.states,
                 *self.blocked,
                 *self.enabled,
+                *self.external_ids,
+                *self.possible_ids,
             }
         )
 
@@ -85,22 +93,28 @@ def all_refused(lines: Sequence[ImportLine], reason: Reason) -> list[Refusal]:
 
 @dataclass
 class CheckResult:
-    """The lines of a file in order: the good ones and the refused ones."""
+    """The lines of a file in order: the good ones and the refused ones.
+
+    `changed` of the good ones change a user who is there.
+    """
 
     good: list[ImportLine] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """The number of recorded lines of a batch, and the refused lines.
 
-    `stopped` is the reason why no later line can be recorded, None when later lines can.
+    `stopped` is the reason why no later line can be recorded, None when later lines can. `changed`
+    lines changed a user who was there.
     """
 
     count: int
     refused: list[Refusal]
     stopped: Reason | None = None
+    changed: int = 0
 
 
 class ImportKind(Protocol):
@@ -133,10 +147,8 @@ class ImportKind(Protocol):
         """Record as many of the lines as possible in the running transaction."""
         ...
 
-    def record_all(
-        self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
-    ) -> list[Refusal]:
-        """Record all lines and return the refused ones, on which the caller rolls back."""
+    def record_all(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
+        """Record all lines; the caller rolls back if any is refused."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -36,6 +37,29 @@ _PRESENT = """
 """
 
 
+class FirstLines:
+    """The first line of each member in a file."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, int] = {}
+
+    def of(self, line: ImportLine) -> int:
+        """The number of the first line with this line's member: its own, if it is the first."""
+        return self._by_key.setdefault(line.key.lower(), line.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The lines whose members are there: those that change them, and the refused others."""
+
+    changed: frozenset[int]
+    refused: dict[int, Refusal]
+
+    def has(self, line: ImportLine) -> bool:
+        """Whether the line adds nobody."""
+        return line.number in self.changed or line.number in self.refused
+
+
 class MemberImport(ImportKind, ABC):
     """An import whose lines become users or devices, identified by their key."""
 
@@ -45,15 +69,45 @@ class MemberImport(ImportKind, ABC):
     def flaws(self, line: ImportLine) -> Iterator[Reason]:
         """The reasons to refuse the line on its own."""
 
-    def add(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> set[str]:
-        """Add the lines in one statement and return the keys of those added.
+    def first_lines(self) -> FirstLines:
+        """The first lines of a file that is read from its beginning."""
+        return FirstLines()
+
+    def present(self, lines: Sequence[ImportLine], organization: Organization) -> Present:
+        """The lines whose members the organization has."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _PRESENT.format(table=self.model._meta.db_table, key=self.model.key_field),
+                [[line.key for line in lines], organization.pk],
+            )
+            keys = {key for (key,) in cursor.fetchall()}
+        there = [line for line in lines if line.key in keys]
+        refused = {line.number: Refusal.of(line, Reason.ALREADY_THERE) for line in there}
+        return Present(frozenset(), refused)
+
+    def change(
+        self,
+        *,
+        run: ImportRun,
+        lines: Sequence[ImportLine],
+        now: datetime,  # noqa: ARG002 - as above
+    ) -> Present:
+        """Change the members of these lines that are there; the others are left to be added."""
+        return self.present(lines, run.organization)
+
+    def add(
+        self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
+    ) -> set[tuple[str, str | None]]:
+        """Add the lines in one statement; returns key and external id of those added.
 
         Raises `UserCapReached`, `OrganizationRemoved` and `ProviderLeft`, with none of them added.
         """
         return add_members(
             model=self.model,
             organization=run.organization,
-            members=[NewMember(line.key, line.name, state=line.state) for line in lines],
+            members=[
+                NewMember(line.key, line.name, line.external_id, line.state) for line in lines
+            ],
             actor=Actor(id=run.decided_by_id, name=run.decided_by_name),
             via=Via.IMPORT,
             now=now,
@@ -78,11 +132,11 @@ class MemberImport(ImportKind, ABC):
     ) -> CheckResult:
         """Check each line on its own, against earlier lines, the members and the seats left."""
         sound = CheckResult()
-        first_lines: dict[str, int] = {}
+        first_lines = self.first_lines()
         for count, (number, cells) in enumerate(table.lines(), 1):
             line = self.read_line(number=number, cells=cells, columns=columns)
             reason = self._flaw(line, cells, table.header)
-            first = first_lines.setdefault(line.key.lower(), number) if reason is None else number
+            first = first_lines.of(line) if reason is None else number
             if first != number:
                 reason = Reason.TWICE_IN_FILE
             if reason is None:
@@ -97,12 +151,14 @@ class MemberImport(ImportKind, ABC):
         return result
 
     def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
-        """Add the lines, or as many as there are seats for."""
-        added, refused = 0, list[Refusal]()
-        size = len(lines)
+        """Change the members that are there, and add the others, or as many as there are seats."""
+        present = self.change(run=run, lines=lines, now=now)
+        lines = [line for line in lines if not present.has(line)]
+        refused = list(present.refused.values())
+        added, changed, size = 0, len(present.changed), len(lines)
         while lines:
             try:
-                added_keys = self.add(run=run, lines=lines[:size], now=now)
+                added_members = self.add(run=run, lines=lines[:size], now=now)
             except UserCapReached as reached:
                 size, reason = _seats_left(reached), _over_limit(reached.because)
             except OrganizationRemoved:
@@ -110,28 +166,33 @@ class MemberImport(ImportKind, ABC):
             except ProviderLeft:
                 size, reason = 0, Reason.PROVIDER_LEFT
             else:
-                added += len(added_keys)
-                refused += _not_added(lines[:size], added_keys)
+                added += len(added_members)
+                refused += _not_added(lines[:size], added_members)
                 lines = lines[size:]
                 size = len(lines)
                 continue
             if not size:
-                return Recorded(added, refused + all_refused(lines, reason), reason)
-        return Recorded(added, refused)
+                return Recorded(added, refused + all_refused(lines, reason), reason, changed)
+        return Recorded(added, refused, changed=changed)
 
-    def record_all(
-        self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
-    ) -> list[Refusal]:
-        """Add all lines in one statement; return those that can't be added."""
+    def record_all(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
+        """Change and add all in two statements."""
+        present = self.change(run=run, lines=lines, now=now)
+        new = [line for line in lines if not present.has(line)]
+        refused = list(present.refused.values())
+        added: set[tuple[str, str | None]] = set()
         try:
-            added_keys = self.add(run=run, lines=lines, now=now)
+            if new:
+                added = self.add(run=run, lines=new, now=now)
         except UserCapReached as reached:
-            return all_refused(lines[_seats_left(reached) :], _over_limit(reached.because))
+            refused += all_refused(new[_seats_left(reached) :], _over_limit(reached.because))
         except OrganizationRemoved:
-            return all_refused(lines, Reason.ORGANIZATION_REMOVED)
+            refused += all_refused(new, Reason.ORGANIZATION_REMOVED)
         except ProviderLeft:
-            return all_refused(lines, Reason.PROVIDER_LEFT)
-        return _not_added(lines, added_keys)
+            refused += all_refused(new, Reason.PROVIDER_LEFT)
+        else:
+            refused += _not_added(new, added)
+        return Recorded(len(added), refused, changed=len(present.changed))
 
     def _flaw(self, line: ImportLine, cells: list[str], header: list[str]) -> Reason | None:
         if any(cells[len(header) :]):
@@ -142,26 +203,22 @@ class MemberImport(ImportKind, ABC):
         self, lines: list[ImportLine], organization: Organization, now: datetime
     ) -> CheckResult:
         """Check the lines against the members, then against the seats left, in order."""
-        result = CheckResult()
-        present = self._present([line.key for line in lines], organization)
+        present = self.present(lines, organization)
+        result = CheckResult(changed=len(present.changed))
         seats = self.seats(organization, now)
         left = seats.left if seats else None
+        new = 0
         for line in lines:
-            if line.key in present:
-                result.refused.append(Refusal.of(line, Reason.ALREADY_THERE))
-            elif seats and left is not None and len(result.good) >= left:
-                result.refused.append(Refusal.of(line, _over_limit(seats.because)))
-            else:
-                result.good.append(line)
+            if line.number in present.refused:
+                result.refused.append(present.refused[line.number])
+                continue
+            if line.number not in present.changed:
+                if seats and left is not None and new >= left:
+                    result.refused.append(Refusal.of(line, _over_limit(seats.because)))
+                    continue
+                new += 1
+            result.good.append(line)
         return result
-
-    def _present(self, keys: list[str], organization: Organization) -> set[str]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _PRESENT.format(table=self.model._meta.db_table, key=self.model.key_field),
-                [keys, organization.pk],
-            )
-            return {key for (key,) in cursor.fetchall()}
 
 
 def has_unseen(text: str) -> bool:
@@ -184,6 +241,6 @@ def _seats_left(reached: UserCapReached) -> int:
     return max(0, reached.cap - reached.count)
 
 
-def _not_added(lines: Sequence[ImportLine], added_keys: set[str]) -> list[Refusal]:
-    present = [line for line in lines if line.key not in added_keys]
+def _not_added(lines: Sequence[ImportLine], added: set[tuple[str, str | None]]) -> list[Refusal]:
+    present = [line for line in lines if (line.key, line.external_id) not in added]
     return all_refused(present, Reason.ALREADY_THERE)

@@ -88,6 +88,7 @@ def confirm_import(*, run: ImportRun, mode: ImportRun.Mode, actor: Actor, now: d
         raise LinesRefused
     locked.state = ImportRun.State.APPLYING
     locked.mode = mode
+    locked.changed = 0
     _decide(locked, actor=actor, now=now)
     enqueue(topic=APPLY_TOPIC, key=str(locked.pk), payload={"run_id": locked.pk}, now=now)
 
@@ -111,7 +112,13 @@ def finish_import(*, run: ImportRun, state: ImportRun.State, now: datetime) -> N
         action=f"{run.kind}.{state}",
         subject=run.file_name,
         organization=run.organization,
-        after={"import": run.pk, "mode": run.mode, "added": run.added, "refused": run.refused},
+        after={
+            "import": run.pk,
+            "mode": run.mode,
+            "added": run.added,
+            "changed": run.changed,
+            "refused": run.refused,
+        },
         now=now,
     )
 
@@ -136,6 +143,7 @@ def _decide(run: ImportRun, *, actor: Actor, now: datetime) -> None:
         update_fields=[
             "state",
             "mode",
+            "changed",
             "finished_at",
             "decided_at",
             "decided_by_id",

@@ -1,20 +1,29 @@
 """The import of users."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
+from core.actors import Actor
+from core.addresses import LONGEST_ADDRESS, NotAnAddress, address_key, clean_address
+from core.names import clean_name
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.file_reading import NotReadable
-from tenants.imports.kinds import Columns, ImportLine, register_import_kind
-from tenants.imports.members import LONGEST_NAME, MemberImport, has_unseen
+from tenants.imports.kinds import Columns, ImportLine, Refusal, register_import_kind
+from tenants.imports.members import (
+    LONGEST_NAME,
+    FirstLines,
+    MemberImport,
+    Present,
+    has_unseen,
+)
 from tenants.imports.remaining_seats import RemainingSeats, remaining_user_seats
-from tenants.models import ImportRun, ManagedUser, Organization
+from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
-
-LONGEST_EMAIL = 254
+from tenants.users.changes import Change, change_users
+from tenants.users.directory_ids import are_two_accounts, clean_external_id, directory_of
+from tenants.users.identity import Entry, known_users
 
 # Names as `plain_name` returns them; a line takes the first filled column of a group.
 _EMAILS = ("mail", "email", "emailaddress", "primaryemail", "userprincipalname", "upn")
@@ -26,6 +35,9 @@ _LAST_NAMES = ("lastname", "surname", "familyname", "namefamilyname")
 _STATES = ("status", "state", "userstate", "accountstatus")
 _BLOCKED = ("blockcredential", "suspended", "accountlocked")
 _ENABLED = ("accountenabled",)
+_EXTERNAL_IDS = ("objectid", "externalid")
+# A number of a line, or a login, stands under these too.
+_POSSIBLE_IDS = ("id", "userid")
 
 _MEANS_SUSPENDED = {"suspended", "blocked", "disabled", "inactive", "archived"}
 _MEANS_YES = {"true", "yes", "1"}
@@ -59,6 +71,8 @@ class UserImport(MemberImport):
             states=titles.find(_STATES),
             blocked=titles.find(_BLOCKED),
             enabled=titles.find(_ENABLED),
+            external_ids=titles.find(_EXTERNAL_IDS),
+            possible_ids=titles.find(_POSSIBLE_IDS),
             secrets=titles.secrets(),
             source=titles.source(_SOURCES),
         )
@@ -78,25 +92,128 @@ class UserImport(MemberImport):
             or first_filled(cells, columns.enabled).lower() in _MEANS_NO
         )
         state = ManagedUser.State.SUSPENDED if suspended else ManagedUser.State.ACTIVE
-        return ImportLine(number, first_filled(cells, columns.keys).lower(), name, state)
+        email = first_filled(cells, columns.keys)
+        with suppress(NotAnAddress):
+            email = clean_address(email)
+        external_id = _external_id(cells, columns)
+        return ImportLine(number, email, clean_name(name), state, external_id)
 
     def flaws(self, line: ImportLine) -> Iterator[Reason]:
         """The reasons to refuse the line on its own."""
         if not line.key:
             yield Reason.NO_EMAIL
-        if len(line.key) > LONGEST_EMAIL or len(line.name) > LONGEST_NAME:
+        if len(line.key) > LONGEST_ADDRESS or len(line.name) > LONGEST_NAME:
             yield Reason.TOO_LONG
-        # Stricter than for names: no invisible character has a meaning in an address.
-        if not line.key.isprintable() or has_unseen(line.name):
+        if has_unseen(line.name):
             yield Reason.UNSEEN_CHARACTERS
         try:
-            validate_email(line.key)
-        except ValidationError:
+            clean_address(line.key)
+        except NotAnAddress:
             yield Reason.BAD_EMAIL
+
+    def first_lines(self) -> FirstLines:
+        """The first lines, whose users are told apart by address and external id."""
+        return _FirstLinesOfUsers()
+
+    def present(self, lines: Sequence[ImportLine], organization: Organization) -> Present:
+        """The lines of users who are there, and what is to be changed; the first line decides."""
+        return _decided(lines, organization).present
+
+    def change(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Present:
+        """Change names, addresses and ids of users who are there."""
+        decided = _decided(lines, run.organization)
+        change_users(
+            organization=run.organization,
+            changes=decided.changes,
+            actor=Actor(id=run.decided_by_id, name=run.decided_by_name),
+            now=now,
+        )
+        return decided.present
 
     def seats(self, organization: Organization, now: datetime) -> RemainingSeats | None:
         """The seats up to the user cap or the free allowance."""
         return remaining_user_seats(organization=organization, now=now)
+
+
+class _FirstLinesOfUsers(FirstLines):
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_id: dict[str, int] = {}
+        self._by_address: dict[str, list[tuple[int, str | None]]] = {}
+
+    def of(self, line: ImportLine) -> int:
+        first = self._by_id.get(line.external_id) if line.external_id else None
+        sharing = self._by_address.setdefault(address_key(line.key), [])
+        for number, external_id in sharing:
+            if first is None and not are_two_accounts(line.external_id, external_id):
+                first = number
+        if first is None:
+            sharing.append((line.number, line.external_id))
+            if line.external_id:
+                self._by_id[line.external_id] = line.number
+        return line.number if first is None else first
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    present: Present
+    changes: list[Change]
+
+
+def _decided(lines: Sequence[ImportLine], organization: Organization) -> _Decided:
+    """The users that the lines mean. A line with a user's id goes before one with its address."""
+    entries = [Entry(line.key, line.external_id) for line in lines]
+    known = known_users(organization=organization, entries=entries)
+    first = {
+        user.id: position
+        for position, user in sorted(known.items(), key=lambda item: (item[1].is_by_id, -item[0]))
+    }
+    refused: dict[int, Refusal] = {}
+    changes: dict[int, Change] = {}
+    for position, user in known.items():
+        line, chosen = lines[position], first[user.id]
+        change = Change(user, line.key, line.name, line.external_id)
+        if chosen != position:
+            refused[line.number] = Refusal.of(
+                line, Reason.TWICE_IN_FILE, first_line=lines[chosen].number
+            )
+        elif line.external_id is None or not change.is_needed:
+            refused[line.number] = Refusal.of(line, Reason.ALREADY_THERE)
+        else:
+            changes[line.number] = change
+    for number in _taken(organization, changes):
+        line = next(each for each in lines if each.number == number)
+        refused[number] = Refusal.of(line, Reason.ADDRESS_TAKEN)
+        del changes[number]
+    return _Decided(Present(frozenset(changes), refused), list(changes.values()))
+
+
+def _taken(organization: Organization, changes: dict[int, Change]) -> list[int]:
+    """The lines whose new address belongs to another person."""
+    renamed = [
+        (number, change)
+        for number, change in changes.items()
+        if change.key != change.user.address_key
+    ]
+    owners = known_users(
+        organization=organization, entries=[Entry(change.email) for _, change in renamed]
+    )
+    return [
+        number
+        for position, (number, change) in enumerate(renamed)
+        if position in owners
+        and owners[position].id != change.user.id
+        and not (owners[position].external_id and (change.external_id or change.user.external_id))
+    ]
+
+
+def _external_id(cells: Sequence[str], columns: Columns) -> str | None:
+    """The id of the line; under a heading that may mean anything, only one of a directory."""
+    certain = clean_external_id(first_filled(cells, columns.external_ids))
+    if certain:
+        return certain[:EXTERNAL_ID_LENGTH]
+    possible = clean_external_id(first_filled(cells, columns.possible_ids))
+    return possible if directory_of(possible) else None
 
 
 register_import_kind(ImportRun.Kind.USERS, UserImport())

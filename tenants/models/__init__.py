@@ -11,6 +11,7 @@ from tenants.models.members import (
     Location,
     ManagedUser,
     MemberQuerySet,
+    UserAlias,
 )
 from tenants.models.metering import BilledPeriod, MeteringPolicy, free_limit_at
 from tenants.models.organizations import (
@@ -46,5 +47,6 @@ __all__ = [
     "OrganizationQuerySet",
     "RefusedLine",
     "Severity",
+    "UserAlias",
     "free_limit_at",
 ]

@@ -12,7 +12,8 @@ class ImportRun(models.Model):
 
     `checked_lines` and `applied_through` (the number of the last added or refused line) are its
     progress. The latter is written in the transaction that adds the lines, so that another worker
-    continues where a killed one stopped. `lines` counts lines that are not empty. Lines are
+    continues where a killed one stopped. `changed` lines change a user who is there: of a checked
+    file those that will, later those that did. `lines` counts lines that are not empty. Lines are
     numbered like the rows of a spreadsheet.
     """
 
@@ -54,6 +55,7 @@ class ImportRun(models.Model):
     refused = models.PositiveIntegerField(default=0)
     applied_through = models.PositiveIntegerField(default=0)
     added = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0, db_default=0)
     started_at = models.DateTimeField()
     started_by_id = models.BigIntegerField(null=True)
     started_by_name = models.CharField(max_length=200)
@@ -96,9 +98,14 @@ class ImportRun(models.Model):
         return self.lines - self.refused
 
     @property
+    def new_lines(self) -> int:
+        """The number of good lines of a checked file that add somebody."""
+        return self.good_lines - self.changed
+
+    @property
     def decided_lines(self) -> int:
-        """The number of lines added or refused so far, while the file is applied."""
-        return self.added + self.refused
+        """The number of lines added, changed or refused so far, while the file is applied."""
+        return self.added + self.changed + self.refused
 
 
 class Reason(models.TextChoices):
@@ -113,6 +120,7 @@ class Reason(models.TextChoices):
     TOO_MANY_CELLS = "too_many_cells", "More cells than columns"
     TWICE_IN_FILE = "twice_in_file", "Twice in this file"
     ALREADY_THERE = "already_there", "Already there"
+    ADDRESS_TAKEN = "address_taken", "Another user has the new address"
     OVER_CAP = "over_cap", "Over the user cap"
     OVER_ALLOWANCE = "over_allowance", "Over the free allowance"
     NO_USER = "no_user", "No user named"

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
+from core.addresses import LONGEST_ADDRESS, address_key
+from core.key_field import KeyField
 from core.metrics import Metric
 from tenants.models.organizations import Organization
 
@@ -63,9 +65,14 @@ class CountedRow(models.Model):
 class ManagedUser(CountedRow):
     """A user of an organization. A suspended user still counts; a removed one does not.
 
-    This row is the only place that every page and explanation reads a user's name from. The e-mail
-    address never changes, except once: at `erased_at` it became "Erased user #id", and the name and
-    the external id empty (docs/decisions/0036).
+    This row is the only place that every page and explanation reads a user's name from. At
+    `erased_at` the e-mail address became "Erased user #id", and the name and the external id empty
+    (docs/decisions/0036).
+
+    `address_key` is the same for every spelling of the address. Two living users of an organization
+    have the same one only if both have an external id: two accounts that share a mailbox; or with
+    `is_double`: rows older than this rule, which a person merges. An earlier address is a
+    `UserAlias` (docs/decisions/0049).
     """
 
     class State(models.TextChoices):
@@ -79,10 +86,12 @@ class ManagedUser(CountedRow):
     key_field = "email"
     # Before the id of an erased user, as its e-mail address.
     ERASED: ClassVar = "Erased user #"
-    columns = ("email", "name", "external_id", "state")
+    columns = ("email", "address_key", "name", "external_id", "state")
 
     erased_at = models.DateTimeField(null=True, blank=True)
-    email = models.EmailField()
+    email = models.CharField(max_length=LONGEST_ADDRESS)
+    address_key = KeyField(of="email", rule=address_key)
+    is_double = models.BooleanField(default=False, db_default=False, editable=False)
     name = models.CharField(max_length=200, blank=True, db_default="")
     state = models.CharField(
         max_length=20, choices=State, default=State.ACTIVE, db_default=State.ACTIVE
@@ -95,12 +104,13 @@ class ManagedUser(CountedRow):
                 condition=models.Q(erased_at=None)
                 | models.Q(removed_at__isnull=False, name="", external_id=None),
             ),
-            # Every query by organization uses this index too.
+            # Every query by organization uses this index too. A trigger refuses the same address
+            # where one of two users has no external id (usage/migrations/sql/0011_identities.sql).
             models.UniqueConstraint(
-                "organization",
-                Lower("email"),
-                name="tenants_manageduser_one_email",
-                condition=models.Q(removed_at=None),
+                fields=["organization", "address_key", "external_id"],
+                name="tenants_manageduser_one_identity",
+                condition=models.Q(removed_at=None, is_double=False),
+                nulls_distinct=False,
                 violation_error_message="This organization already has a user with this e-mail.",
             ),
             models.UniqueConstraint(
@@ -112,6 +122,42 @@ class ManagedUser(CountedRow):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+
+class UserAlias(models.Model):
+    """Another address or external id by which a user is known.
+
+    An earlier address is written by the trigger that sees it change; `text` is as it was, `key` as
+    it is compared. From `ended_at` on it no longer finds the user. It stays until the user is
+    erased, because what was counted under it is still explained.
+    """
+
+    class Kind(models.TextChoices):
+        """What the text is."""
+
+        ADDRESS = "address", "E-mail"
+        EXTERNAL_ID = "external_id", "External ID"
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    user = models.ForeignKey(ManagedUser, on_delete=models.PROTECT, related_name="aliases")
+    kind = models.CharField(max_length=20, choices=Kind)
+    text = models.CharField(max_length=LONGEST_ADDRESS)
+    key = models.TextField()
+    since = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "kind", "key"], name="tenants_useralias_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "kind", "key"], name="tenants_useralias_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Location(models.Model):

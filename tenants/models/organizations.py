@@ -4,9 +4,11 @@ from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from core.key_field import KeyField
+from core.names import name_key
 from core.scope import within
 
 SMALLEST_USER_CAP = 1
@@ -32,10 +34,13 @@ class Organization(models.Model):
 
     `user_cap` None is "No User Cap". It may be below the present count: then no user can be added
     until the count falls below it (docs/facts/product.md, User caps). `mau_limit` is the most
-    active users of a month, None for any number (docs/facts/product.md, Organizations).
+    active users of a month, None for any number (docs/facts/product.md, Organizations). `name_key`
+    is the same for names that look the same. Of organizations older than this rule that have the
+    same one, all but the first have " #id" behind it (docs/decisions/0049).
     """
 
     name = models.CharField(max_length=200)
+    name_key = KeyField(of="name", rule=name_key)
     user_cap = models.PositiveIntegerField(
         null=True,
         blank=True,
@@ -67,8 +72,8 @@ class Organization(models.Model):
                 | models.Q(mau_limit__range=(SMALLEST_MAU_LIMIT, LARGEST_MAU_LIMIT)),
             ),
             models.UniqueConstraint(
-                Lower("name"),
-                name="tenants_organization_one_name",
+                fields=["name_key"],
+                name="tenants_organization_one_name_key",
                 condition=models.Q(removed_at=None),
                 violation_error_message="You already have an organization of this name.",
             ),

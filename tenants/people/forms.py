@@ -7,7 +7,7 @@ from django.contrib.auth import password_validation
 
 from accounts.models import User
 from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PROVIDER_ROLES, Role
-from core.text import plain_text
+from core.fields import NameField, RecipientField
 from tenants.models import Organization
 from tenants.people.api_keys import Overlap
 
@@ -112,8 +112,8 @@ class AdministratorForm(_LimitForm):
 class _PersonForm(forms.Form):
     """The name and e-mail address of an invited person."""
 
-    name = forms.CharField(max_length=200, validators=[plain_text], label="Name")
-    email = forms.EmailField(max_length=254, validators=[plain_text], label="E-mail")
+    name = NameField()
+    email = RecipientField(label="E-mail")
 
 
 class InviteOrganizationAdminForm(_PersonForm):
@@ -129,7 +129,7 @@ class InviteAdministratorForm(_LimitForm, _PersonForm):
 class AcceptForm(forms.Form):
     """The name and password of an invited person."""
 
-    name = forms.CharField(max_length=200, validators=[plain_text], label="Your name")
+    name = NameField(label="Your name")
     password = forms.CharField(
         label="Password",
         strip=False,

@@ -17,6 +17,7 @@ from accounts.models import Invitation, Provider, User
 from accounts.roles import Role
 from accounts.user_rules import lock_people
 from core.actors import Actor
+from core.addresses import clean_address
 from core.mail import queue_mail
 from core.schema import provider_schema
 from tenants import audit
@@ -48,10 +49,13 @@ class Invitee:
 
 @transaction.atomic
 def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> Invitation:
-    """Invite a person and mail the link. Raises `RoleTooHigh` and `AlreadyHere`."""
+    """Invite a person and mail the link.
+
+    Raises `RoleTooHigh`, `AlreadyHere` and `NotAnAddress`.
+    """
     by = begin(provider=provider, by=by)
     check_grant(by=by, role=invitee.role)
-    email = invitee.email.strip().lower()
+    email = clean_address(invitee.email)
     _refuse_existing_login(provider=provider, email=email)
     _replace_unusable(provider=provider, email=email, by=by, now=now)
     secret = new_secret()

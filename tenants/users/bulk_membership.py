@@ -7,9 +7,10 @@ from datetime import datetime
 from django.db import connection
 
 from core.actors import Actor
+from core.addresses import address_key
 from tenants.models import CountedRow, ManagedUser, Organization
 from tenants.refusals import translated_refusals
-from tenants.users.membership import Via
+from tenants.users.membership import Via, refused_if_taken
 
 # The triggers append to the ledger in the order of the list. A member that exists is left out.
 _INSERT = """
@@ -19,13 +20,13 @@ _INSERT = """
     FROM unnest({arrays}) WITH ORDINALITY AS m ({columns}, position)
     ORDER BY position
     ON CONFLICT DO NOTHING
-    RETURNING {key}
+    RETURNING {key}, external_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class NewMember:
-    """A user or device to be added: `key` is the e-mail (lower case) or the serial number.
+    """A user or device to be added: `key` is the clean e-mail or the serial number.
 
     `state` is for users only.
     """
@@ -34,6 +35,11 @@ class NewMember:
     name: str
     external_id: str | None = None
     state: ManagedUser.State = ManagedUser.State.ACTIVE
+
+    @property
+    def address_key(self) -> str:
+        """The key of a user's e-mail."""
+        return address_key(self.key)
 
 
 def add_members(
@@ -44,12 +50,13 @@ def add_members(
     actor: Actor,
     via: Via,
     now: datetime,
-) -> set[str]:
-    """Add the members in one statement, in their order, and return the keys of those added.
+) -> set[tuple[str, str | None]]:
+    """Add the members in one statement, in their order; returns key and external id of each added.
 
     A member whose key or external id exists is left out. Raises `UserCapReached` and adds none when
-    the others would pass the cap or the free allowance, and `OrganizationRemoved`. The caller
-    writes the audit entry.
+    the others would pass the cap or the free allowance, `AlreadyThere` when a user is known by an
+    address in a way that leaves open whether it is the same person, and `OrganizationRemoved`. The
+    caller writes the audit entry.
     """
     statement = _INSERT.format(
         table=model._meta.db_table,
@@ -59,6 +66,6 @@ def add_members(
     )
     attributes = ["key" if column == model.key_field else column for column in model.columns]
     arrays = [[getattr(member, attribute) for member in members] for attribute in attributes]
-    with translated_refusals(), connection.cursor() as cursor:
+    with refused_if_taken(), translated_refusals(), connection.cursor() as cursor:
         cursor.execute(statement, [organization.pk, now, actor.id, actor.name, via.value, *arrays])
-        return {key for (key,) in cursor.fetchall()}
+        return set(cursor.fetchall())

@@ -1,8 +1,8 @@
-"""Idempotent additions for a provider's own system, by the external id it gives to a member.
+"""Idempotent additions of devices for a provider's own system, by the external id it gives to them.
 
-A system that received no answer sends the request again. A member with the same external id is then
-returned instead of added. An external id that would mean two different members is a conflict, and
-nothing is added.
+A system that received no answer sends the request again. A device with the same external id is then
+returned instead of added. An external id that would mean two different devices is a conflict, and
+nothing is added. Users: `tenants/users/upserts.py`.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from django.db import IntegrityError, connection, transaction
 
 from core.actors import Actor
 from tenants import audit
-from tenants.models import CountedRow, MemberQuerySet, Organization
+from tenants.models import CountedRow, Device, Organization
 from tenants.users.bulk_membership import NewMember, add_members
 from tenants.users.membership import AlreadyThere, Member, Via, add_member
 
 # Upper and lower case are compared by the database, as its unique index does it.
 _FIND = """
     SELECT m.id FROM unnest(%s::text[]) WITH ORDINALITY AS e (key, position)
-    LEFT JOIN {table} m
-        ON m.organization_id = %s AND m.removed_at IS NULL AND lower(m.{key}) = lower(e.key)
+    LEFT JOIN tenants_device m
+        ON m.organization_id = %s AND m.removed_at IS NULL AND lower(m.serial_number) = lower(e.key)
     ORDER BY e.position
 """
 
@@ -45,47 +45,44 @@ class Conflicts(Exception):
         return f"{len(self.places)} entries clash"
 
 
-def ensure_member(
+def ensure_device(
     *,
-    model: type[Member],
     organization: Organization,
     entry: NewMember,
     actor: Actor,
     now: datetime,
-) -> tuple[Member, bool]:
-    """Return the member with this external id and False, or add it and return True.
+) -> tuple[Device, bool]:
+    """Return the device with this external id and False, or add it and return True.
 
-    Raises `AlreadyThere` when the key or the external id belongs to another member (without an
-    external id: when the key exists), and what `add_member` raises.
+    Raises `AlreadyThere` when the serial number or the external id belongs to another device
+    (without an external id: when the serial number exists), and what `add_member` raises.
     """
-    member = _by_external_id(model, organization, entry)
-    if member is None:
-        new = model(
+    device = _by_external_id(organization, entry)
+    if device is None:
+        new = Device(
             organization=organization,
             name=entry.name,
             external_id=entry.external_id,
-            **{model.key_field: entry.key},
+            serial_number=entry.key,
         )
         try:
             return add_member(member=new, actor=actor, via=Via.API, now=now), True
         except AlreadyThere:
             # The same request may have been sent twice at once, and the other one was first.
-            member = _by_external_id(model, organization, entry)
-    if member is None or member.key.lower() != entry.key.lower():
+            device = _by_external_id(organization, entry)
+    if device is None or device.key.lower() != entry.key.lower():
         raise AlreadyThere
-    return member, False
+    return device, False
 
 
-def _by_external_id(
-    model: type[Member], organization: Organization, entry: NewMember
-) -> Member | None:
+def _by_external_id(organization: Organization, entry: NewMember) -> Device | None:
     if entry.external_id is None:
         return None
-    living = model.objects.living()
-    member: Member | None = living.filter(
+    living = Device.objects.living()
+    device: Device | None = living.filter(
         organization=organization, external_id=entry.external_id
     ).first()
-    return member
+    return device
 
 
 def set_external_id(
@@ -114,23 +111,21 @@ def set_external_id(
 
 
 @transaction.atomic
-def ensure_members(
+def ensure_devices(
     *,
-    model: type[Member],
     organization: Organization,
     entries: Sequence[NewMember],
     actor: Actor,
     now: datetime,
-) -> Ensured[Member]:
-    """Add in one statement the members that do not exist, and return all of them; all or none.
+) -> Ensured[Device]:
+    """Add in one statement the devices that do not exist, and return all of them; all or none.
 
-    Raises `Conflicts`, `UserCapReached` when the new ones would pass the cap, and
-    `OrganizationRemoved`.
+    Raises `Conflicts` and `OrganizationRemoved`.
     """
     _refuse_duplicates(entries)
     added = len(
         add_members(
-            model=model,
+            model=Device,
             organization=organization,
             members=entries,
             actor=actor,
@@ -138,11 +133,11 @@ def ensure_members(
             now=now,
         )
     )
-    rows = _in_order(model, organization, entries)
+    rows = _in_order(organization, entries)
     if added:
         audit.record(
             actor=actor,
-            action=f"{model.noun}s.added",
+            action="devices.added",
             subject=organization.name,
             organization=organization,
             after={"added": added},
@@ -165,17 +160,11 @@ def _refuse_duplicates(entries: Sequence[NewMember]) -> None:
         raise Conflicts(positions)
 
 
-def _in_order(
-    model: type[Member], organization: Organization, entries: Sequence[NewMember]
-) -> list[Member]:
+def _in_order(organization: Organization, entries: Sequence[NewMember]) -> list[Device]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _FIND.format(table=model._meta.db_table, key=model.key_field),
-            [[entry.key for entry in entries], organization.pk],
-        )
+        cursor.execute(_FIND, [[entry.key for entry in entries], organization.pk])
         ids = [row_id for (row_id,) in cursor.fetchall()]
-    rows: MemberQuerySet = model.objects.all()
-    by_id: dict[int, Member] = rows.in_bulk(ids)
+    by_id = Device.objects.in_bulk(ids)
     members = [by_id.get(row_id) for row_id in ids]
     positions = [
         position

@@ -4,6 +4,8 @@ The triggers of `usage/migrations/sql/0002_metering.sql` count, refuse above the
 the usage ledger.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -33,6 +35,17 @@ class AlreadyThere(Exception):
     """The organization has a living member with this e-mail, serial number or external id."""
 
 
+@contextmanager
+def refused_if_taken() -> Iterator[None]:
+    """Raise `AlreadyThere` where the database refuses a name that another member has."""
+    try:
+        yield
+    except IntegrityError as error:
+        if getattr(error.__cause__, "sqlstate", "") != UNIQUE_VIOLATION:
+            raise
+        raise AlreadyThere from error
+
+
 def add_member(*, member: Member, actor: Actor, via: Via, now: datetime) -> Member:
     """Save a new user or device, which counts from `now`, with its audit entry.
 
@@ -41,14 +54,9 @@ def add_member(*, member: Member, actor: Actor, via: Via, now: datetime) -> Memb
     """
     member.added_at, member.added_via = now, via
     member.added_by_id, member.added_by_name = actor.id, actor.name
-    try:
-        with translated_refusals():
-            member.save(force_insert=True)
-            _record(actor=actor, action="added", member=member, now=now)
-    except IntegrityError as error:
-        if getattr(error.__cause__, "sqlstate", "") != UNIQUE_VIOLATION:
-            raise
-        raise AlreadyThere from error
+    with refused_if_taken(), translated_refusals():
+        member.save(force_insert=True)
+        _record(actor=actor, action="added", member=member, now=now)
     return member
 
 

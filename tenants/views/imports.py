@@ -138,11 +138,11 @@ def import_run(
 
 
 def _new_peak_of(run: ImportRun, new_peak: NewPeakOf) -> NewPeak | None:
-    """The new peak that the good lines of a checked file would make."""
-    is_waiting = run.state == ImportRun.State.CHECKED and run.good_lines
+    """The new peak that the new members of a checked file would make."""
+    is_waiting = run.state == ImportRun.State.CHECKED and run.new_lines
     if not is_waiting or run.kind == ImportRun.Kind.ACTIVITY:
         return None
-    addition = Addition(run.organization, Metric(run.kind), run.good_lines)
+    addition = Addition(run.organization, Metric(run.kind), run.new_lines)
     return new_peak(addition, timezone.now())
 
 

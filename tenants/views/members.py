@@ -1,5 +1,6 @@
 """Users and devices of one organization: list, add, remove; suspend and reactivate users."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -17,10 +18,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
+from core.addresses import search_key
+from core.key_field import name_key_of
 from core.listing import Listing
+from core.names import name_key
 from tenants.access import owned_or_404
 from tenants.forms import DeviceForm, UserForm
-from tenants.models import CountedRow, Device, ManagedUser
+from tenants.models import CountedRow, Device, ManagedUser, UserAlias
 from tenants.refusals import Because, OrganizationRemoved, ProviderLeft, UserCapReached
 from tenants.users.membership import (
     AlreadyThere,
@@ -42,9 +46,28 @@ class MemberPages:
     model: type[CountedRow]
     form: type[UserForm | DeviceForm]
     sorts: tuple[str, ...]  # the first is the default
-    searched: tuple[str, ...]
+    found_by: Callable[[str], Q]
     filters: dict[str, Q]
     joined: tuple[str, ...] = ()
+
+
+def _user_is_found(search: str) -> Q:
+    """By a part of the present or an earlier address, or of the name, in any spelling."""
+    key = search_key(search)
+    aliases = UserAlias.objects.filter(key__contains=key, ended_at=None)
+    return (
+        Q(address_key__contains=key)
+        | Q(pk__in=aliases.values("user"))
+        | Q(searched_name__contains=name_key(search))
+    )
+
+
+def _device_is_found(search: str) -> Q:
+    return (
+        Q(searched_name__contains=name_key(search))
+        | Q(serial_number__icontains=search)
+        | Q(location__name__icontains=search)
+    )
 
 
 IS_LIVING = Q(removed_at=None)
@@ -53,14 +76,14 @@ USER_PAGES = MemberPages(
     ManagedUser,
     UserForm,
     sorts=("email", "name", "added_at"),
-    searched=("email", "name"),
+    found_by=_user_is_found,
     filters={"suspended": IS_LIVING & Q(state=ManagedUser.State.SUSPENDED), **REMOVED},
 )
 DEVICE_PAGES = MemberPages(
     Device,
     DeviceForm,
     sorts=("name", "serial_number", "added_at"),
-    searched=("name", "serial_number", "location__name"),
+    found_by=_device_is_found,
     filters=REMOVED,
     joined=("location",),
 )
@@ -75,13 +98,11 @@ def member_list(
     listing = Listing.of(
         request, sorts=pages.sorts, default_sort=pages.sorts[0], filters=pages.filters
     )
-    search = Q()
-    if listing.search:
-        for field in pages.searched:
-            search |= Q(**{f"{field}__icontains": listing.search})
     rows = pages.model.objects.filter(
-        search, pages.filters.get(listing.filter, IS_LIVING), organization=scope.organization
+        pages.filters.get(listing.filter, IS_LIVING), organization=scope.organization
     )
+    if listing.search:
+        rows = rows.alias(searched_name=name_key_of("name")).filter(pages.found_by(listing.search))
     if pages.joined:
         rows = rows.select_related(*pages.joined)
     context = scope.context(

@@ -18,6 +18,7 @@ from accounts.roles import Permission
 from core.actors import actor_of
 from core.given import Given
 from core.listing import ROWS_PER_PAGE, Listing, Rows
+from core.names import name_key
 from core.remembered import remembered
 from tenants.access import organization_or_404
 from tenants.forms import NewOrganizationForm, OrganizationForm, RemovalForm
@@ -49,18 +50,20 @@ class Row(NamedTuple):
 def _rows_from(offset: int, *, sort: str, is_searched: bool) -> QuerySet[Organization, Any]:
     rows = Organization.objects.visible()
     if is_searched:
-        rows = rows.filter(name__icontains=Given("search", TextField()))
+        rows = rows.filter(name_key__contains=Given("search", TextField()))
     ordered = with_member_counts(rows).order_by(sort, "id")
     return ordered.values_list(*Row._fields)[offset : offset + ROWS_PER_PAGE]
 
 
 def _page(listing: Listing) -> Page[Row]:
+    search = name_key(listing.search)
+
     def count() -> int:
-        return Organization.objects.visible().filter(name__icontains=listing.search).count()
+        return Organization.objects.visible().filter(name_key__contains=search).count()
 
     def read(offset: int) -> Rows[Row]:
-        statement = _rows_from(offset, sort=listing.sort, is_searched=bool(listing.search))
-        found = [Row(*row) for row in statement.rows(search=listing.search)]
+        statement = _rows_from(offset, sort=listing.sort, is_searched=bool(search))
+        found = [Row(*row) for row in statement.rows(search=search)]
         return Rows.counted(found, offset, count)
 
     return listing.read_page(read)[1]

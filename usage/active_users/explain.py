@@ -7,7 +7,10 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
+from core.addresses import search_key
+from core.key_field import name_key_of
 from core.months import Month
+from core.names import name_key
 from usage.models import ActiveUser
 from usage.models.active_users import LateActivity
 
@@ -55,7 +58,9 @@ def active_rows(
     """The active users of a month as columns of `ActiveRow`; a minus before `sort`: descending."""
     rows = ActiveUser.objects.filter(organization_id=organization_id, month=month.first_day)
     if search:
-        rows = rows.filter(Q(user__email__icontains=search) | Q(user__name__icontains=search))
+        rows = rows.alias(name=name_key_of("user__name")).filter(
+            Q(user__address_key__contains=search_key(search)) | Q(name__contains=name_key(search))
+        )
     key = Lower("user__email") if sort.removeprefix("-") == "name" else F("first_seen_at")
     if sort.startswith("-"):
         return rows.order_by(key.desc(), "-pk").values_list(*_COLUMNS)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from core.addresses import address_key
 from tenants.models import Organization
 from usage.sql import statement
 
@@ -97,7 +98,10 @@ def _select(
                 "positions": list(sightings),
                 "users": [one.user_id for one in sightings.values()],
                 "external_ids": [one.external_id for one in sightings.values()],
-                "emails": [one.email for one in sightings.values()],
+                "keys": [
+                    None if one.email is None else address_key(one.email)
+                    for one in sightings.values()
+                ],
                 "instants": [one.at for one in sightings.values()],
             },
         )

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from accounts.providers import current_provider
+from core.addresses import NotAnAddress, clean_address
 from core.months import YEARS, day_starts_at
 from tenants.imports.columns import Header, first_filled
 from tenants.imports.file_reading import NotReadable, Table
@@ -24,6 +26,7 @@ from tenants.imports.kinds import (
 from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.refusals import OrganizationRemoved
+from tenants.users.directory_ids import clean_external_id
 from tenants.users.membership import Via
 from usage.active_users.identification import (
     IdentifiedSighting,
@@ -129,12 +132,14 @@ class ActivityImport(ImportKind):
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ActivityLine:
         """The user and the instant, as texts."""
-        return ActivityLine(
-            number,
-            first_filled(cells, columns.keys),
-            first_filled(cells, columns.names),
-            named_by=columns.named_by if isinstance(columns, ActivityColumns) else "email",
-        )
+        named_by = columns.named_by if isinstance(columns, ActivityColumns) else "email"
+        key = first_filled(cells, columns.keys)
+        if named_by == "external_id":
+            key = clean_external_id(key)
+        elif named_by == "email":
+            with suppress(NotAnAddress):
+                key = clean_address(key)
+        return ActivityLine(number, key, first_filled(cells, columns.names), named_by=named_by)
 
     def check(
         self,
@@ -170,13 +175,10 @@ class ActivityImport(ImportKind):
 
     def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
         """Record the lines whose users can still be recorded."""
-        refused = self.record_all(run=run, lines=lines, now=now)
-        return Recorded(len(lines) - len(refused), refused)
+        return self.record_all(run=run, lines=lines, now=now)
 
-    def record_all(
-        self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
-    ) -> list[Refusal]:
-        """Record the lines; returns those that can no longer be recorded, with their reason."""
+    def record_all(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
+        """Record the lines, except those that can no longer be recorded."""
         zone = current_provider().billing_zone()
         reported = [line for line in lines if isinstance(line, ActivityLine)]
         try:
@@ -188,11 +190,12 @@ class ActivityImport(ImportKind):
                 now=now,
             )
         except OrganizationRemoved:
-            return all_refused(reported, Reason.ORGANIZATION_REMOVED)
-        return [
+            return Recorded(0, all_refused(reported, Reason.ORGANIZATION_REMOVED))
+        refused = [
             Refusal.of(reported[position], _REASONS[reason])
             for position, reason in sorted(recorded.refused.items())
         ]
+        return Recorded(len(reported) - len(refused), refused)
 
 
 class _LimitCheck:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.db import connection
 
 from core.months import Month
+from core.names import name_key
 from core.schema import require_provider_schema
 from core.scope import visible_organizations
 from usage.cap_badges import NEAR, Badge, badge
@@ -85,7 +86,7 @@ def activity_table(
         "month": months[-1].first_day,
         "visible": None if ids is None else sorted(ids),
         "organization": organization_id,
-        "search": search,
+        "search": name_key(search),
         "filter": chosen,
         "near": NEAR,
         "limit": limit,

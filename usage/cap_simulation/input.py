@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from core.names import name_key
+
 SMALLEST, LARGEST = 1, 10_000
 _NUMBER = re.compile(r"[0-9]{1,5}|[0-9]{1,3}(,[0-9]{3})", re.ASCII)
 _LIFTED = {"none", "no cap", "no user cap", "no limit"}
@@ -39,7 +41,7 @@ def read_cap(text: str) -> int | None:
 def read_list(text: str, *, organizations: Mapping[str, int], ids: Iterable[int]) -> PastedCaps:
     """Read lines of an organization's name or id and a cap, separated by comma, semicolon or tab.
 
-    `organizations` are ids by casefolded name. A first line without a cap is a header.
+    `organizations` are ids by `name_key`. A first line without a cap is a header.
     """
     known = set(ids)
     caps: dict[int, int | None] = {}
@@ -79,7 +81,7 @@ def _delimiter(lines: list[str]) -> str:
 
 
 def _organization(name: str, organizations: Mapping[str, int], ids: set[int]) -> int | None:
-    found = organizations.get(name.casefold())
+    found = organizations.get(name_key(name))
     if found is None and name.isascii() and name.isdigit() and len(name) < len("1" * 19):
         found = int(name) if int(name) in ids else None
     return found

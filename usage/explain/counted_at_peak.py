@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from core.addresses import search_key
 from core.metrics import Metric
 from core.schema import require_provider_schema
 from usage.explain.peaks import EVENTS_AT_INSTANT, RULES_DIFFER, Explanation
@@ -20,9 +21,9 @@ _ORDERS: Final = {
     "-added": "{event}.id DESC",
 }
 _SUBJECTS: Final = {
-    Metric.USERS: "(SELECT id, email AS name, name AS detail, removed_at"
+    Metric.USERS: "(SELECT id, email AS name, address_key AS key, name AS detail, removed_at"
     " FROM tenants_manageduser) subject",
-    Metric.DEVICES: "(SELECT id, name, serial_number AS detail, removed_at"
+    Metric.DEVICES: "(SELECT id, name, lower(name) AS key, serial_number AS detail, removed_at"
     " FROM tenants_device) subject",
 }
 
@@ -31,10 +32,9 @@ _SUBJECTS: Final = {
 class Counted:
     """One user or device that was counted.
 
-    `name` is a user's e-mail address or a device's name, which never change, except for "Erased
-    user #id" after an erasure; `detail` is a user's name or a device's serial number.
-    `removed_at` is a removal since; when it is before the peak, it was reported late, after the
-    month was closed.
+    `name` is a user's present e-mail address, or "Erased user #id", or a device's name; `detail` is
+    a user's name or a device's serial number. `removed_at` is a removal since; when it is before
+    the peak, it was reported late, after the month was closed.
     """
 
     subject_id: int
@@ -72,7 +72,7 @@ def counted_at_peak(
         "before_day": explanation.month.first_day if is_from_first_day else None,
         "zone": explanation.zone.key,
         "first_day": explanation.month.first_day,
-        "search": search,
+        "search": search_key(search) if explanation.metric == Metric.USERS else search.lower(),
         "limit": limit,
         "offset": offset,
     }

@@ -8,6 +8,7 @@ from django.db import connection
 
 from core.metrics import Metric
 from core.months import MONTHS_OF_A_YEAR, Month
+from core.names import name_key
 from core.schema import require_provider_schema
 from core.scope import visible_organizations
 from usage.sql import statement
@@ -70,7 +71,7 @@ def months_table(
         "months": [month.first_day for month in months],
         "metric": metric.value,
         "visible": None if ids is None else sorted(ids),
-        "search": search,
+        "search": name_key(search),
         "limit": limit,
         "offset": offset,
     }

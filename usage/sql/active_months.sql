@@ -7,7 +7,7 @@ WITH chosen AS (
     LEFT JOIN usage_activemonth m ON m.organization_id = o.id AND m.month = %(month)s
     WHERE (%(visible)s::bigint[] IS NULL OR o.id = ANY (%(visible)s))
         AND (%(organization)s::bigint IS NULL OR o.id = %(organization)s)
-        AND strpos(lower(o.name), lower(%(search)s)) > 0
+        AND strpos(o.name_key, %(search)s) > 0
 ), stored AS MATERIALIZED (
     SELECT m.organization_id AS id, m.month, m.count
     FROM chosen o JOIN usage_activemonth m ON m.organization_id = o.id

@@ -12,7 +12,7 @@ FROM (
         GROUP BY subject_id HAVING sum(delta) = 1
     ) counted
     LEFT JOIN {subjects} ON subject.id = counted.subject_id
-    WHERE %(search)s = '' OR strpos(lower(subject.name), lower(%(search)s)) > 0
+    WHERE %(search)s = '' OR strpos(subject.key, %(search)s) > 0
     ORDER BY {order_of_all} LIMIT %(limit)s OFFSET %(offset)s
 ) page
 JOIN usage_usageevent e ON e.id = page.id

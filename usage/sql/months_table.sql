@@ -7,7 +7,7 @@ WITH chosen AS (
     FROM tenants_organization o
     JOIN usage_organizationcounter c ON c.organization_id = o.id AND c.metric = %(metric)s
     WHERE (%(visible)s::bigint[] IS NULL OR o.id = ANY (%(visible)s))
-        AND strpos(lower(o.name), lower(%(search)s)) > 0
+        AND strpos(o.name_key, %(search)s) > 0
 ), stored AS MATERIALIZED (
     SELECT o.id, m.month, m.high_water_mark
     FROM chosen o JOIN usage_monthlyusage m ON m.organization_id = o.id

@@ -22,6 +22,7 @@ from core.given import Given
 from core.listing import ROWS_PER_PAGE, Listing, Rows
 from core.metrics import Metric
 from core.months import Month
+from core.names import name_key
 from core.remembered import remembered
 from core.replica import reads_replica
 from tenants.access import organization_or_404
@@ -51,10 +52,10 @@ class Row(NamedTuple):
 def _organizations(
     listing: Listing, *, month: Month, free_user_limit: int | None, search: str | Given = ""
 ) -> QuerySet[Organization]:
-    """`search` in place of that of the listing, which is empty then."""
+    """`search`, a key of names, in place of that of the listing, which is empty then."""
     rows = organizations_with_usage(month=month)
     if search or listing.search:
-        rows = rows.filter(name__icontains=search or listing.search)
+        rows = rows.filter(name_key__contains=search or name_key(listing.search))
     if listing.filter == "reached":
         rows = rows.filter(limit_reached(free_user_limit=free_user_limit))
     elif listing.filter == "near":
@@ -106,7 +107,7 @@ def _page(listing: Listing, *, month: Month, free_user_limit: int | None) -> Pag
             month=month,
             free_user_limit=free_user_limit,
         )
-        found = [Row(*row) for row in statement.rows(search=listing.search)]
+        found = [Row(*row) for row in statement.rows(search=name_key(listing.search))]
         return Rows.counted(found, offset, count)
 
     return listing.read_page(read)[1]

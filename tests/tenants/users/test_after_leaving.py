@@ -47,7 +47,7 @@ def test_by_import(north: Provider, acme: Organization) -> None:
     run, now = ImportRun(organization=acme, decided_by_name="Otto"), LEFT + timedelta(hours=1)
     lines = [ImportLine(2, "S-1", "Laptop")]
     with provider_schema(north):
-        refused = DeviceImport().record_all(run=run, lines=lines, now=now)
+        refused = DeviceImport().record_all(run=run, lines=lines, now=now).refused
         recorded = DeviceImport().record(run=run, lines=lines, now=now)
         assert not Device.objects.exists()
     assert [each.reason for each in refused] == [Reason.PROVIDER_LEFT]

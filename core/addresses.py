@@ -1,0 +1,175 @@
+"""E-mail addresses as identities: the one rule for which spellings are one mailbox.
+
+Forms, API, imports, activity, sign-in and contacts read addresses with `clean_address`, and compare
+them by `address_key` (docs/decisions/0049). Pure.
+"""
+
+import re
+import unicodedata
+from urllib.parse import unquote
+
+import idna
+
+from core.text import without_invisible
+
+LONGEST_ADDRESS = 254
+LONGEST_LABEL = 63
+_PUNYCODE = "xn--"
+# Most addresses: nothing has to be read differently, except upper case.
+_PLAIN = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+    re.ASCII,
+)
+_NAMED = re.compile(r"[^<>]*<([^<>]*@[^<>]*)>", re.DOTALL)
+_SCHEME = re.compile(r"(mailto|smtp)\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
+_LOCAL_PART = re.compile(r"""[^\s"(),:;<>@\[\]\\]+|"(?:[^"\\]|\\.)+\"""")
+_QUOTED_PLAIN = re.compile(r'"([^\s"(),:;<>@\[\]\\]+)"')
+_ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
+_LITERAL = re.compile(r"\[(?:ipv6:)?[0-9a-f:.]+\]", re.ASCII)
+# The upper and lower case of a Turkish i, and what Unicode's own rules make of them.
+_TURKISH = (("\u0130", "i"), ("i\u0307", "i"))
+_FOLDED = str.maketrans({"\u0131": "i", "\u03c2": "\u03c3"})
+
+
+class NotAnAddress(ValueError):
+    """The text is not one e-mail address."""
+
+
+def clean_address(text: str) -> str:
+    """The address in a text, in lower case and Unicode, without what was copied along with it.
+
+    Removed: blanks, invisible characters, the name and brackets of `Ann <a@b>`, `mailto:`, `SMTP:`,
+    quotation marks around it, and separators behind it. The domain may be in Unicode or punycode,
+    with or without a dot at its end. Letters outside ASCII are allowed before the @ too, where no
+    mail can be sent to (`can_receive_mail`), and so are domains of one label. Raises
+    `NotAnAddress`.
+    """
+    plain = text.lower()
+    if len(plain) <= LONGEST_ADDRESS and _PLAIN.fullmatch(plain) and _PUNYCODE not in plain:
+        return plain
+    local, _, domain = _unwrapped(text).rpartition("@")
+    address = f"{_clean_local_part(local)}@{_clean_domain(domain)}"
+    if len(address) > LONGEST_ADDRESS or not address.isprintable():
+        raise NotAnAddress
+    return address
+
+
+def address_key(text: str) -> str:
+    """The same text for every spelling of a mailbox; a text without an address is folded.
+
+    A dotless i is an i, because keyboards and programs in Turkish change one into the other.
+    """
+    try:
+        address = clean_address(text)
+    except NotAnAddress:
+        address = _lower(_normalized(text)).strip()
+    return address if address.isascii() else address.translate(_FOLDED)
+
+
+def search_key(text: str) -> str:
+    """A part of an address, as typed into a search box, as it would be in an `address_key`."""
+    folded = _lower(_normalized(text)).strip().translate(_FOLDED)
+    return re.sub(r"xn--[a-z0-9-]+", lambda label: _unicode_label(label[0]), folded)
+
+
+def can_receive_mail(address: str) -> bool:
+    """Whether mail can be sent to a clean address: ASCII before the @, a domain behind it."""
+    local, _, domain = address.rpartition("@")
+    return (
+        local.isascii() and not domain.startswith("[") and ("." in domain or domain == "localhost")
+    )
+
+
+def mail_address(address: str) -> str:
+    """The clean address with its domain in punycode, as mail servers take it.
+
+    By IDNA 2008, as registries do: Python's own codec would send mail for straße.de to strasse.de.
+    """
+    local, at, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    return f"{local}{at}{'.'.join(_ascii_label(label) for label in domain.split('.'))}"
+
+
+def _normalized(text: str) -> str:
+    """Without invisible characters and compatibility forms such as full width."""
+    # Twice: some compatibility forms are made of invisible characters.
+    return without_invisible(unicodedata.normalize("NFKC", without_invisible(text)))
+
+
+def _lower(text: str) -> str:
+    for letter, plain in _TURKISH:
+        text = text.replace(letter, plain)
+    lower = unicodedata.normalize("NFC", text.lower())
+    return lower.replace("i\u0307", "i")
+
+
+def _unwrapped(text: str) -> str:
+    while True:
+        before, text = text, _normalized(text).strip(" \t,;")
+        if named := _NAMED.fullmatch(text):
+            text = named[1]
+        elif scheme := _SCHEME.fullmatch(text):
+            text = scheme[2]
+            if scheme[1].lower() == "mailto":
+                text = unquote(text.partition("?")[0])
+        elif len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
+            text = text[1:-1]
+        if text == before:
+            return text
+
+
+def _clean_local_part(local: str) -> str:
+    if quoted := _QUOTED_PLAIN.fullmatch(local):
+        local = quoted[1]
+    if not _LOCAL_PART.fullmatch(local):
+        raise NotAnAddress
+    return _lower(local)
+
+
+def _clean_domain(domain: str) -> str:
+    domain = _lower(domain).replace("\u3002", ".").removesuffix(".")
+    if _LITERAL.fullmatch(domain):
+        return domain
+    return ".".join(_clean_label(label) for label in domain.split("."))
+
+
+def _clean_label(label: str) -> str:
+    label = _unicode_label(label)
+    ascii_part = "".join(filter(str.isascii, label))
+    if not label or len(_ascii_label(label)) > LONGEST_LABEL:
+        raise NotAnAddress
+    is_sound = _ASCII_LABEL.fullmatch(label) if label.isascii() else _is_domain_text(ascii_part)
+    if not is_sound:
+        raise NotAnAddress
+    return label
+
+
+def _is_domain_text(text: str) -> bool:
+    return all(character.isalnum() or character in "-_" for character in text)
+
+
+def _unicode_label(label: str) -> str:
+    """The label in Unicode; an invalid one as it is."""
+    if label.startswith(_PUNYCODE):
+        try:
+            label = _lower(_normalized(label[len(_PUNYCODE) :].encode().decode("punycode")))
+        except UnicodeError:
+            return label
+    if label.isascii():
+        return label
+    try:
+        mapped = idna.uts46_remap(label, std3_rules=False, transitional=False)
+    except idna.IDNAError:
+        return label
+    return _lower(mapped)
+
+
+def _ascii_label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return idna.alabel(label).decode()
+    except idna.IDNAError:
+        return f"{_PUNYCODE}{label.encode('punycode').decode()}"
