@@ -63,10 +63,9 @@ class OrganizationForm(forms.Form):
         """Report that another living organization has a name that looks the same."""
         typed = self.cleaned_data.get("name", "")
         other = Organization.objects.living().filter(name_key=name_key(typed)).first()
-        if other is None or other.name == typed:
-            text = "You already have an organization of this name."
-        else:
-            text = f"You already have an organization of this name, written “{other.name}”."
+        text = "You already have an organization of this name."
+        if other is not None and other.name != typed:
+            text = f"{text} It is written “{other.name}”."
         self.add_error("name", text)
 
 

@@ -21,7 +21,15 @@ from integrations.models import Drift, ServiceMapping, SyncRun
 from tenants.access import IMPERSONATED_ORGANIZATION_KEY
 from tenants.alerts import raise_alert
 from tenants.alerts.rules import Condition
-from tenants.models import CapRequest, Device, ImportRun, Location, ManagedUser, Organization
+from tenants.models import (
+    CapRequest,
+    Device,
+    ImportRun,
+    Location,
+    ManagedUser,
+    Organization,
+    UserAlias,
+)
 from tenants.models.alerts import Kind, Severity
 from tests.personas import CANARIES, Personas, create_persona
 from tests.routes import Route, all_routes, without_tokens
@@ -115,6 +123,7 @@ def make_drift(organization: Organization) -> Drift:
     )
 
 
+GUID = "7d5d2a3e-0000-4000-8000-000000000001"
 ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "organization_id": lambda organization: organization,
     "user_id": lambda organization: ManagedUser.objects.create(
@@ -197,6 +206,21 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         requested_by_name=CANARY,
         created_at=NOON,
         failure=CANARY,
+    ),
+    # Of the user of "user_id".
+    "alias_id": lambda organization: UserAlias.objects.create(
+        organization=organization,
+        user=ManagedUser.objects.filter(organization=organization).earliest("pk"),
+        kind=UserAlias.Kind.ADDRESS,
+        text=f"former@{CANARY}.example",
+        key=f"former@{CANARY}.example",
+    ),
+    # Two rows of one person, whose id is written in two ways.
+    "earlier_id": lambda organization: ManagedUser.objects.create(
+        organization=organization, email=f"one@{CANARY}.example", external_id=GUID.upper()
+    ),
+    "later_id": lambda organization: ManagedUser.objects.create(
+        organization=organization, email=f"two@{CANARY}.example", external_id=GUID
     ),
     "run_id": lambda organization: ImportRun.objects.create(
         organization=organization,

@@ -5,14 +5,19 @@ from django.urls import include, path
 from accounts.policies import requires
 from accounts.roles import Permission
 from tenants.views.organization_scope import ScopedPage, own_pages, own_routes, provider_routes
-from usage.views import active_users, combined, explain, history, organization, usage
+from usage.views import active_users, combined, doubles, explain, history, organization, usage
 
 VIEW = Permission.VIEW_USAGE
+CHANGE = Permission.CHANGE_MEMBERS
 
 # On the provider's pages and on the organization's own.
 explanations = [
     ScopedPage("why/<str:month>/", explain.usage_explanation, "usage_explanation", VIEW),
     ScopedPage("why/<str:month>.csv", explain.usage_explanation_csv, "usage_explanation_csv", VIEW),
+]
+double_pages = [
+    ScopedPage("", doubles.double_list, "double_list", Permission.VIEW_ORGANIZATIONS),
+    ScopedPage("<int:earlier_id>/<int:later_id>/", doubles.user_merge, "user_merge", CHANGE),
 ]
 active_users_pages = [
     ScopedPage("", active_users.active_users_of, "active_users_of", VIEW),
@@ -47,6 +52,11 @@ urlpatterns = [
     path(
         "account/active-users/<int:organization_id>/", include(provider_routes(active_users_pages))
     ),
+    path(
+        "organizations/<int:organization_id>/users/doubles/",
+        include(provider_routes(double_pages)),
+    ),
+    path("organization/users/doubles/", include(own_routes(double_pages))),
     path("organization/active-users/", include(own_routes(active_users_pages))),
     path("organization/", include(own_routes(explanations))),
     path(

@@ -56,7 +56,7 @@ class Present:
     refused: dict[int, Refusal]
 
     def has(self, line: ImportLine) -> bool:
-        """Whether the line adds nobody."""
+        """Whether the line adds no member."""
         return line.number in self.changed or line.number in self.refused
 
 

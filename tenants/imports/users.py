@@ -112,7 +112,7 @@ class UserImport(MemberImport):
             yield Reason.BAD_EMAIL
 
     def first_lines(self) -> FirstLines:
-        """The first lines, whose users are told apart by address and external id."""
+        """The first lines, whose users differ by address and external id."""
         return _FirstLinesOfUsers()
 
     def present(self, lines: Sequence[ImportLine], organization: Organization) -> Present:

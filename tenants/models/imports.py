@@ -99,7 +99,7 @@ class ImportRun(models.Model):
 
     @property
     def new_lines(self) -> int:
-        """The number of good lines of a checked file that add somebody."""
+        """The number of good lines of a checked file that add a member."""
         return self.good_lines - self.changed
 
     @property

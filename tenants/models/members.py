@@ -141,7 +141,10 @@ class UserAlias(models.Model):
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, db_index=False, related_name="+"
     )
-    user = models.ForeignKey(ManagedUser, on_delete=models.PROTECT, related_name="aliases")
+    # Queries by user use the unique index.
+    user = models.ForeignKey(
+        ManagedUser, on_delete=models.PROTECT, db_index=False, related_name="aliases"
+    )
     kind = models.CharField(max_length=20, choices=Kind)
     text = models.CharField(max_length=LONGEST_ADDRESS)
     key = models.TextField()

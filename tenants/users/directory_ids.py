@@ -1,4 +1,4 @@
-"""Ids that directories give to people: cleaned, and told apart by the tool that gave them. Pure."""
+"""Ids that directories give to people: cleaned, and which kind of directory gave them. Pure."""
 
 import re
 

@@ -57,6 +57,7 @@ def _user_is_found(search: str) -> Q:
     aliases = UserAlias.objects.filter(key__contains=key, ended_at=None)
     return (
         Q(address_key__contains=key)
+        | Q(email__icontains=search)
         | Q(pk__in=aliases.values("user"))
         | Q(searched_name__contains=name_key(search))
     )

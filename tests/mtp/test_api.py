@@ -18,7 +18,7 @@ from core.schema import current_schema, provider_schema
 from mtp.api import api
 from tenants.alerts import raise_alert
 from tenants.alerts.rules import Condition
-from tenants.models import AuditEntry, Device, ManagedUser, Organization, Severity
+from tenants.models import AuditEntry, Device, ManagedUser, Organization, Severity, UserAlias
 from tenants.models.alerts import Kind
 from tests.api_client import ROOT, System, key_for, problem
 from tests.personas import CANARIES, Personas
@@ -74,7 +74,13 @@ def test_every_operation_refuses_requests_without_a_valid_key(
     for system in (System(None), System("mtp_wrong"), System(key), signed_in):
         for method, path in operations():
             address = filled(
-                path, organization_id=1, user_id=1, device_id=1, alert_id=1, month="2026-01"
+                path,
+                organization_id=1,
+                user_id=1,
+                device_id=1,
+                alert_id=1,
+                alias_id=1,
+                month="2026-01",
             )
             response = system.ask(method, address, {})
             assert problem(response, 401)["code"] == "key-refused", path
@@ -118,6 +124,9 @@ def test_rows_of_another_provider_answer_like_missing_rows(
         organization = Organization.objects.create(name=f"Bakery {CANARY}")
         user = ManagedUser.objects.create(organization=organization, email=f"u@{CANARY}.example")
         device = Device.objects.create(organization=organization, name=CANARY, serial_number=CANARY)
+        alias = UserAlias.objects.create(
+            organization=organization, user=user, kind="address", text=CANARY, key=CANARY
+        )
         alert = raise_alert(condition=CONDITION, now=timezone.now())
     with provider_schema(south):
         own = Organization.objects.create(name="Own")
@@ -132,6 +141,7 @@ def test_rows_of_another_provider_answer_like_missing_rows(
     southern = System.of(south)
     foreign = {"organization_id": organization.pk, "user_id": user.pk, "device_id": device.pk}
     foreign["alert_id"] = alert.pk
+    foreign["alias_id"] = alias.pk
     for method, path in operations():
         if "_id}" not in path:
             continue

@@ -8,12 +8,14 @@ from django.db import DatabaseError, connection, transaction
 from accounts.models import ErasedUser, Provider
 from billing.documents.store import document
 from billing.erasure.erase import CannotErase, erasable_users, erase_user, refusal
+from billing.invoicing.month_close import close_month
 from billing.models import DataExport, Invoice, InvoiceLine
 from billing.verification.verify import verify_month
 from core.metrics import Metric
 from core.schema import provider_schema
-from tenants.models import AuditEntry, ManagedUser, Organization, RefusedLine
-from tenants.users.membership import remove_member
+from tenants.models import AuditEntry, ManagedUser, MeteringPolicy, Organization, RefusedLine
+from tenants.users.changes import change_user, end_alias
+from tenants.users.membership import Via, add_member, remove_member
 from tests.billing.conftest import BILL, NOVEMBER
 from tests.billing.erasure.conftest import (
     OCTOBER,
@@ -22,6 +24,7 @@ from tests.billing.erasure.conftest import (
     at,
     import_run,
     named_in,
+    store_csv,
 )
 from usage.explain.counted_at_peak import counted_at_peak
 from usage.explain.peaks import explain_month
@@ -196,11 +199,11 @@ def test_the_database_keeps_addresses_until_they_are_erased_for_good(ann):
             users.update(**values)
 
     with pytest.raises(DatabaseError, match="keeps its e-mail address"):
-        change(email="other@acme.example")
+        change(email="other@acme.example", address_key="other@acme.example")
     with pytest.raises(DatabaseError, match="manageduser_erased"):
         change(erased_at=LATER)
     erase(ann)
-    for values in ({"email": PERSONAL[0]}, {"erased_at": None}):
+    for values in ({"email": PERSONAL[0]}, {"erased_at": None, "address_key": PERSONAL[0]}):
         with pytest.raises(DatabaseError, match="keeps its e-mail address"):
             change(**values)
     with pytest.raises(DatabaseError, match="manageduser_erased"):
@@ -230,3 +233,31 @@ def test_providers_are_registered_apart(scenario, ann):
     erase(ann)
     registered = ErasedUser.objects.get()
     assert Provider.objects.get(pk=registered.provider_id) == scenario.provider
+
+
+def test_a_renamed_user_verifies_and_is_erased_with_every_earlier_name(scenario):
+    former = "ann.former@acme.example"
+    scenario.contract()
+    acme = scenario.organization(users=2, name="Acme")
+    user = ManagedUser(organization=acme, email=former, name=PERSONAL[1])
+    add_member(member=user, actor=BILL, via=Via.FORM, now=at("2026-10-20 08:00"))
+    # The invoice names the peak's user as it was called at the close.
+    close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
+    store_csv(Invoice.objects.get())
+    change_user(
+        user=user, email=PERSONAL[0], name=PERSONAL[1], actor=BILL, now=at("2026-11-02 08:00")
+    )
+    for alias in user.aliases.all():
+        end_alias(alias=alias, actor=BILL, now=NOVEMBER)
+    assert verify_month(provider=scenario.provider, month=OCTOBER, renders=False).differences == []
+    InvoiceLine.objects.filter(peak_subject_name=former).update(peak_subject_name="x@acme.example")
+    assert (
+        len(verify_month(provider=scenario.provider, month=OCTOBER, renders=False).differences) == 1
+    )
+    InvoiceLine.objects.filter(peak_subject_name="x@acme.example").update(peak_subject_name=former)
+    import_run(acme, f"Proxies\r\nSMTP:ann@other.example+smtp:{former.upper()}\r\n")
+    remove_member(member=user, actor=BILL, now=at("2026-11-03 08:00"))
+    MeteringPolicy.objects.update(closed_through=at("2026-12-01"))
+    user.refresh_from_db()
+    erase(user)
+    assert named_in(scenario.provider, (*PERSONAL[:2], former)) == set()
