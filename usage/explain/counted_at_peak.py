@@ -21,8 +21,8 @@ _ORDERS: Final = {
     "-added": "{event}.id DESC",
 }
 _SUBJECTS: Final = {
-    Metric.USERS: "(SELECT id, email AS name, coalesce(nullif(address_key, ''), lower(email)) AS key,"
-    " name AS detail, removed_at"
+    Metric.USERS: "(SELECT id, email AS name, name AS detail, removed_at,"
+    " coalesce(nullif(address_key, ''), lower(email)) AS key"
     " FROM tenants_manageduser) subject",
     Metric.DEVICES: "(SELECT id, name, lower(name) AS key, serial_number AS detail, removed_at"
     " FROM tenants_device) subject",
