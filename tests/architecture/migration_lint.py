@@ -10,9 +10,14 @@ import django
 
 SHARED = ("accounts", "outbox", "operations")
 PROVIDER = ("tenants", "usage", "billing", "integrations")
-# Drops a column that the previous release reads: its pages and closes that name a user fail, with
-# nothing half done, from the migration until its processes are replaced (docs/decisions/0036).
-ACCEPTED = ("0010_names_by_id",)
+ACCEPTED = (
+    # Drops a column that the previous release reads: its pages and closes that name a user fail,
+    # with nothing half done, from the migration until its processes are replaced (decision 0036).
+    "0010_names_by_id",
+    # Unique on columns that it adds and fills. For the rows of the previous release, triggers fill
+    # them (decision 0049).
+    "0006_identities",
+)
 
 
 def lint(apps: tuple[str, ...], schema: str) -> bool:

@@ -34,6 +34,10 @@ CREATE TRIGGER usage_user_address_key BEFORE INSERT ON tenants_manageduser
     FOR EACH ROW WHEN (NEW.address_key <> lower(NEW.email) OR NEW.email !~ '^[a-z0-9._+@-]*[a-z0-9]$'
                        OR NEW.email ~ 'xn--')
     EXECUTE FUNCTION usage_check_address_key();
+-- Rows that the previous release added since the keys were filled.
+UPDATE tenants_manageduser SET address_key = lower(email)
+    WHERE address_key = '' AND erased_at IS NULL AND usage_is_plain_address(email);
+
 CREATE TRIGGER usage_user_address_key_changed BEFORE UPDATE OF email, address_key ON tenants_manageduser
     FOR EACH ROW WHEN (NEW.erased_at IS NULL
         AND (NEW.email, NEW.address_key) IS DISTINCT FROM (OLD.email, OLD.address_key))
