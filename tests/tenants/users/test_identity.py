@@ -12,6 +12,7 @@ from psycopg.errors import UniqueViolation
 from accounts.models import Provider
 from core.actors import Actor
 from core.addresses import address_key
+from core.names import name_key
 from core.schema import provider_schema
 from tenants.models import AuditEntry, ManagedUser, Organization, UserAlias
 from tenants.refusals import CountedRowChangeRefused, translated_refusals
@@ -166,7 +167,7 @@ def test_organizations_of_names_that_look_the_same(acme: Organization) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():
             Organization.objects.bulk_create([Organization(name=name)])
     for typed in ("\u0410\u0441me", "ａｃｍｅ", "ac\u200bme n"):
-        assert list(Organization.objects.all().named_like(typed)) == [acme]
+        assert list(Organization.objects.filter(name_key__contains=name_key(typed))) == [acme]
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO tenants_organization (name) VALUES ('Bakery  One')")
         with pytest.raises(IntegrityError, match="name_key"), transaction.atomic():
