@@ -4,7 +4,7 @@ SUPERVISOR = @sh mtp/supervisor/start.sh
 # A test process per core, each with separate databases; the tests of one file stay together.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-pooler prove-image css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-pooler prove-image prove-restore css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -53,6 +53,9 @@ prove-pooler: ## Clients that share connections through PgBouncer; the last line
 
 prove-image: ## The Dockerfile and every service of production, without a container engine; needs root; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.image $(ARGS)
+
+prove-restore: ## The whole database lost and restored, at 300 providers; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.restore $(ARGS)
 
 css: ## Compile the styles; needs Node
 	npm ci --no-audit --no-fund

@@ -14,7 +14,7 @@ make() {
     [ -s "$1" ] || printf '%s\n' "$2" >"$1"
 }
 
-for name in postgres_password owner_password app_password metrics_token; do
+for name in postgres_password owner_password app_password backup_password metrics_token; do
     make "$name" "$(random)"
 done
 make secret_key "$(random)"

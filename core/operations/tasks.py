@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from core.operations.backup_watch import watch_backup
 from core.operations.heartbeats import BEAT, note, watch_heartbeats
 from core.operations.outbox_watch import watch_outbox
 from core.operations.service_watch import watch_services
@@ -10,9 +11,10 @@ from core.operations.service_watch import watch_services
 
 @shared_task(name="core.operations.tasks.watch")
 def watch() -> None:
-    """Record that the beat sent this, then look at the heartbeats, the outbox and the services."""
+    """Record that the beat sent this, then look at everything that may stand still."""
     now = timezone.now()
     note(names=[BEAT], now=now)
     watch_heartbeats(now=now)
     watch_outbox(now=now)
     watch_services(now=now)
+    watch_backup(now=now)

@@ -10,16 +10,16 @@ from psycopg.types.json import Jsonb
 from core.outbox.models import BLANK_BODY
 from mtp.backups.dump import Manifest
 
-# Of causes that the schema does not hold any more. Their keys are moved away, so that the same
-# cause can enqueue again.
-_WITHDRAW = """
+# Keys are moved away, so that the same cause can enqueue again.
+WITHDRAW = """
     UPDATE outbox_outboxmessage
     SET key = left(key, 150) || '@' || gen_random_uuid(),
         last_error = CASE WHEN finished_at IS NULL THEN %(reason)s ELSE last_error END,
         finished_at = coalesce(finished_at, %(now)s), dead_at = NULL, leased_until = NULL,
         payload = CASE WHEN payload ? 'text' THEN payload || %(blank_body)s ELSE payload END
-    WHERE schema_name = %(schema)s AND id > %(last)s
 """
+# Of causes that the schema does not hold any more.
+_WITHDRAW_LOST = f"{WITHDRAW} WHERE schema_name = %(schema)s AND id > %(last)s"
 # Pending at the backup and done since: what they wrote into the schema is lost. A topic with "mail"
 # in its name has left the house; every other handler is safe to run again.
 _REPEAT = """
@@ -48,7 +48,7 @@ def reconcile_outbox(*, manifest: Manifest, now: datetime) -> Counter[str]:
     }
     counts: Counter[str] = Counter()
     with connection.cursor() as cursor:
-        for name, statement in (("withdrawn", _WITHDRAW), ("repeated", _REPEAT)):
+        for name, statement in (("withdrawn", _WITHDRAW_LOST), ("repeated", _REPEAT)):
             cursor.execute(statement, parameters)
             counts[name] = cursor.rowcount
     return counts

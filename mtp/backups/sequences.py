@@ -33,10 +33,18 @@ def move_past_the_highest(*, provider: Provider, is_parked: bool) -> int:
     The highest id is that of every parked schema, of the nightly run and of the backup; unless the
     schema that was replaced `is_parked`, `MARGIN` is added.
     """
-    schema = provider.schema_name
     kept = dict(HighestId.objects.filter(provider=provider).values_list("sequence", "value"))
+    margin = 0 if is_parked else MARGIN
+    return _move_past(schema=provider.schema_name, kept=kept, margin=margin)
+
+
+def move_public_ids() -> int:
+    """Move the id sequences of the public schema by `MARGIN`; returns how many have moved."""
+    return _move_past(schema="public", kept={}, margin=MARGIN)
+
+
+def _move_past(*, schema: str, kept: dict[str, int], margin: int) -> int:
     with connection.cursor() as cursor:
-        margin = 0 if is_parked else MARGIN
         cursor.execute(_LAST_VALUES, {"schema": schema, "parked": f"{schema}_parked_"})
         moved = 0
         for sequence, value in cursor.fetchall():

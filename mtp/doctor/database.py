@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.provisioning.release import missing_in_public
 from accounts.provisioning.schema_migrations import ProviderMigrations
+from core.operations.backup_watch import MEND, backup_slot
 from core.postgresql.addresses import DIRECT
 from core.replica import NoReplica, replica_lag
 from core.schema import connection
-from mtp.doctor.findings import Finding, problem
+from mtp.doctor.findings import Finding, note, problem
 
 OLDEST_VERSION = 18
 FEWEST_LOCKS = 512
@@ -176,3 +178,18 @@ def migrations() -> Iterator[Finding]:
         yield Finding(
             "Migrations", f"Public and {len(names)} provider schemas are at this release."
         )
+
+
+def backup() -> Iterator[Finding]:
+    """Whether the backup of the whole database receives the log."""
+    slot = backup_slot(now=timezone.now())
+    if slot is None:
+        yield note(
+            "Backup",
+            "Nothing receives PostgreSQL's log by the slot of deploy/barman/barman.conf.",
+            "Set the backup up as docs/install.md says, unless the server is backed up otherwise.",
+        )
+    elif slot.fault:
+        yield problem("Backup", slot.fault, MEND)
+    else:
+        yield Finding("Backup", "The log is received.")

@@ -19,6 +19,11 @@ DOCUMENT_LIBRARIES = (
 )
 PANGO_PACKAGES = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fontconfig")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Names of the program, Debian's package, and what happens without it.
+TEST_PROGRAMS = (
+    (BROWSERS, "chromium", "browser tests will be skipped"),
+    (("rsync",), "rsync", "the restore of a whole database will not be tested"),
+)
 
 
 def _missing_libraries() -> list[str]:
@@ -76,16 +81,17 @@ def ensure_pango(base: Path) -> None:
         raise Refused(by_hand)
 
 
-def ensure_chromium(base: Path) -> None:
-    """Installs Chromium as root where it is missing; or says that browser tests are skipped."""
-    if any(shutil.which(name) for name in BROWSERS):
-        done("Chromium", "ready")
-        return
-    if _can_install():
-        try:
-            _apt_get(("chromium",), base=base, what="Installing Chromium")
-        except Refused as failure:
-            refuse(str(failure))
-        else:
-            return
-    refuse("Chromium is missing, browser tests will be skipped: sudo apt-get install chromium")
+def ensure_test_programs(base: Path) -> None:
+    """Installs as root what tests need and is missing; or says which of them are skipped."""
+    for names, package, without_it in TEST_PROGRAMS:
+        if any(shutil.which(name) for name in names):
+            done(package.capitalize(), "ready")
+            continue
+        if _can_install():
+            try:
+                _apt_get((package,), base=base, what=f"Installing {package}")
+            except Refused as failure:
+                refuse(str(failure))
+            else:
+                continue
+        refuse(f"{package} is missing, {without_it}: sudo apt-get install {package}")

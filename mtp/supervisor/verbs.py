@@ -13,7 +13,7 @@ from mtp.supervisor.processes import die_with_parent, send, wait_until
 from mtp.supervisor.services import start_services
 from mtp.supervisor.settings import testing_environment
 from mtp.supervisor.state import CHECKOUT, State, base_directory
-from mtp.supervisor.system import ensure_chromium, ensure_pango
+from mtp.supervisor.system import ensure_pango, ensure_test_programs
 from mtp.supervisor.up import run_product
 
 INTERRUPTED = 130
@@ -122,7 +122,7 @@ def test(arguments: Sequence[str]) -> int:
     base = base_directory()
     ensure_pango(base)
     ensure_packages(base, lock_name="dev.txt")
-    ensure_chromium(base)
+    ensure_test_programs(base)
 
     def everything(group: ProcessGroup, environment: dict[str, str]) -> int:
         agreed = run_checks(environment)

@@ -5,6 +5,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,18 +23,19 @@ from tests.deployment.compose_file import services
 from tests.deployment.dockerfile import ROOT
 
 DATABASE = "mtp"
-ROLES = ("postgres", "mtp_owner", "mtp_app")
+ROLES = ("postgres", "mtp_owner", "mtp_app", "mtp_backup")
 # Of a cluster that is thrown away.
 QUICK = ["-c", "fsync=off", "-c", "shared_buffers=64MB"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A running server, its passwords by role, and its programs."""
+    """A running server, its passwords by role, its programs and its files."""
 
     port: int
     passwords: dict[str, str]
     programs: Path
+    data: Path
 
     def url(self, role: str, *, database: str = DATABASE) -> str:
         """The address for a role."""
@@ -42,6 +44,13 @@ class Cluster:
     def connect(self, role: str) -> psycopg.Connection[Any]:
         """A connection of a role."""
         return psycopg.connect(self.url(role), autocommit=True)
+
+    def kill(self) -> None:
+        """End the server at once, as a loss of power does."""
+        postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        while Path(f"/proc/{postmaster}/stat").exists() and not _is_dead(postmaster):
+            time.sleep(0.05)
 
     def manage(self, role: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`manage.py` with the role's address."""
@@ -60,6 +69,19 @@ def embedded() -> Binaries:
     return find_binaries(checkout=ROOT, base=base_directory(), account=service_account())
 
 
+def _is_dead(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def server_options(data: Path, *, port: int) -> list[str]:
+    """The options of the service `postgres`, for files and a port of this machine."""
+    options = [
+        f"hba_file={data / 'pg_hba.conf'}" if part.startswith("hba_file=") else part
+        for part in services()["postgres"].command[1:]
+    ]
+    return ["-p", str(port), "-k", "", *options]
+
+
 class _Steps:
     """The steps of the first start of the image, below an empty directory."""
 
@@ -68,7 +90,7 @@ class _Steps:
         self._account = service_account()
         self._service = services()["postgres"]
         self._log = directory / "log"
-        self._data = directory / "data"
+        self.data = directory / "data"
         self.programs = embedded().postgres.parent
         self.passwords = {role: secrets.token_hex(16) for role in ROLES}
         for role, password in self.passwords.items():
@@ -83,6 +105,7 @@ class _Steps:
             "PGPASSWORD": self.passwords["postgres"],
             "OWNER_PASSWORD_FILE": str(self._directory / "mtp_owner"),
             "APP_PASSWORD_FILE": str(self._directory / "mtp_app"),
+            "BACKUP_PASSWORD_FILE": str(self._directory / "mtp_backup"),
         }
         with self._log.open("ab") as log:
             return start_process(
@@ -101,15 +124,15 @@ class _Steps:
         """`initdb` with the arguments of the file."""
         arguments = self._service.environment["POSTGRES_INITDB_ARGS"].split()
         password = f"--pwfile={self._directory / 'postgres'}"
-        at = f"--pgdata={self._data}"
+        at = f"--pgdata={self.data}"
         self._run("initdb", "--username=postgres", password, *arguments, at, "--no-sync")
-        with (self._data / "pg_hba.conf").open("a") as rules:
-            rules.write("host all all all scram-sha-256\n")
+        rules = (ROOT / "deploy/postgres/pg_hba.conf").read_bytes()
+        (self.data / "pg_hba.conf").write_bytes(rules)
 
     def serve(self, port: int) -> subprocess.Popen[bytes]:
         """The server with the options of the file, when it answers."""
-        place = ("-D", str(self._data), "-p", str(port), "-k", "")
-        server = self._start("postgres", *place, *self._service.command[1:], *QUICK)
+        options = server_options(self.data, port=port)
+        server = self._start("postgres", "-D", str(self.data), *options, *QUICK)
         ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
         assert wait_until(lambda: not subprocess.run(ready, check=False).returncode, seconds=30)
         return server
@@ -132,7 +155,7 @@ def compose_cluster(directory: Path) -> Iterator[Cluster]:
     server = steps.serve(port)
     try:
         steps.add_roles(port)
-        yield Cluster(port, steps.passwords, steps.programs)
+        yield Cluster(port, steps.passwords, steps.programs, steps.data)
     finally:
         server.send_signal(signal.SIGINT)
         server.wait()

@@ -13,9 +13,10 @@ from django.core.management import get_commands, load_command_class
 from billing.webhooks.inbox import APPLIED_EVENTS
 from mtp.doctor.management.commands import doctor
 from mtp.production import REQUIRED, faults
-from tests.deployment.compose_file import services
+from tests.deployment.compose_file import COMPOSE, services
 from tests.deployment.dockerfile import ROOT
 from tests.deployment.unit_files import units
+from tests.deployment.whole_backup import RECONCILE, TO_INSTANT
 
 TEXT = (ROOT / "docs/install.md").read_text()
 BLOCKS = {
@@ -23,12 +24,13 @@ BLOCKS = {
     for kind in ("sh", "ini", "text")
     if (found := re.findall(rf"(?ms)^( *)```{kind}\n(.*?)^ *```$", TEXT))
 }
+BARMAN = (ROOT / "deploy/barman/barman.conf").read_text()
 SHELL = "\n".join(BLOCKS["sh"]).replace("\\\n", " ")
 # After `docker compose` or `manage.sh`, in blocks and in sentences.
 CALLS = re.findall(r"(?:manage\.py|manage\.sh) ([a-z_]+)([^\n`|]*)", TEXT.replace("\\\n", " "))
 MADE_BY_STEPS = {"deploy/secrets", "deploy/acme"}
 # Read by Docker, and by deploy/postgres/roles.sql.
-ELSEWHERE = {"COMPOSE_FILE", "APP_PASSWORD_FILE", "OWNER_PASSWORD_FILE"}
+ELSEWHERE = {"COMPOSE_FILE", "APP_PASSWORD_FILE", "BACKUP_PASSWORD_FILE", "OWNER_PASSWORD_FILE"}
 
 
 def block_with(kind: str, words: str) -> str:
@@ -121,20 +123,51 @@ def test_each_service_and_unit_exists() -> None:
     assert started == {"mtp-web@", "mtp-migrate", "mtp-beat"} <= units().keys()
 
 
-def test_the_override_for_backups_adds_to_services_that_exist() -> None:
+def test_the_override_for_backups_adds_barman_and_an_image_with_its_programs() -> None:
     override = _backup()["services"]
-    assert override["postgres"].keys() == {"volumes"}
+    assert override.keys() == {"barman", "restore", "tools"}
     assert override["tools"]["extends"] == {"file": "docker-compose.yml", "service": "migrate"}
-    assert (ROOT / override["tools"]["build"]["dockerfile"]).is_file()
+    assert {each["image"] for each in override.values()} == {"mtp-portal-tools"}
+    for each in override.values():
+        assert (ROOT / each["build"]["dockerfile"]).is_file()
+    for name in ("barman", "restore"):
+        each = override[name]
+        assert (each["read_only"], each["cap_drop"], each["user"]) == (True, ["ALL"], "postgres")
+        assert each["security_opt"] == ["no-new-privileges:true"]
+        assert set(each["secrets"]) <= COMPOSE["secrets"].keys()
+        assert each["mem_limit"]
+        assert each["pids_limit"]
+    home = re.search(r"(?m)^barman_home = (.+)$", BARMAN)
+    assert home
+    assert f"{home[1]}:{home[1]}" in override["barman"]["volumes"]
+    # The restored files must be where the service `postgres` looks for them.
+    volume = next(each for each in override["restore"]["volumes"] if each.startswith("postgres:"))
+    assert volume in COMPOSE["services"]["postgres"]["volumes"]
     installed = set(re.findall(r"/var/backups/[\w/-]+", block_with("sh", "COMPOSE_FILE=")))
     mounted = {
         volume.partition(":")[0]
         for each in override.values()
         for volume in each["volumes"]
-        if ":" in volume
+        if volume.startswith("/var/backups")
     }
-    assert mounted
-    assert mounted <= installed
+    assert mounted == installed
+
+
+def test_the_restore_with_docker_is_that_of_the_runbook() -> None:
+    block = block_with("sh", "barman restore").replace("\\\n", "")
+    words = {
+        "$INSTANT": "2026-12-01 14:00+00",
+        "$STOPPED": "2026-12-01 14:20+00",
+        "$DATA": "/var/lib/postgresql/18/docker",
+    }
+    for runbook in (TO_INSTANT, RECONCILE):
+        for line in runbook.splitlines():
+            written = re.sub(r"\$[A-Z]+", lambda name: words[name[0]], line)
+            assert shlex.join(shlex.split(written)) in [
+                shlex.join(shlex.split(each.partition("--no-deps ")[2].partition(" ")[2]))
+                for each in block.splitlines()
+                if "--no-deps " in each
+            ]
 
 
 def _backup() -> dict[str, Any]:
@@ -148,7 +181,8 @@ def test_the_cluster_without_docker_is_that_of_compose() -> None:
     wanted = service.environment["POSTGRES_INITDB_ARGS"].split()
     # Debian's own rules of pg_hba.conf are peer and scram-sha-256 already.
     assert set(created.split()) >= {each for each in wanted if not each.startswith("--auth-")}
-    options = [part for part in service.command if "=" in part]
+    # Debian's rules are in a place of its own.
+    options = [part for part in service.command if "=" in part and "hba_file" not in part]
     written = block.partition("portal.conf <<'CONF'\n")[2].partition("CONF")[0].splitlines()
     assert {line.replace(" ", "") for line in written} == set(options)
 
@@ -166,27 +200,6 @@ def test_the_proxy_without_docker_keeps_nothing_of_compose() -> None:
     assert not re.search(r"172\.28|/run/secrets|8080|8443|/dev/std|/tmp/nginx", done)
     assert re.findall(r"server (127[\d.]+:\d+)", done) == ["127.0.0.1:8001", "127.0.0.1:8002"]
     assert "/etc/letsencrypt/live/portal.your-company.com/privkey.pem" in done
-
-
-def test_the_restore_puts_a_base_backup_in_the_place_of_the_files(tmp_path: Path) -> None:
-    script = block_with("sh", "recovery.signal").partition("sh -ec ")[2].partition("\ndocker")[0]
-    (inner,) = shlex.split(script)
-    (tmp_path / "docker").mkdir()
-    base = tmp_path / "base"
-    base.mkdir()
-    (base / "PG_VERSION").write_text("18\n")
-    subprocess.run(
-        ["sh", "-ec", inner.replace("/var/lib/postgresql/18", str(tmp_path))],
-        env={"BASE": str(base), "INSTANT": "2026-12-01 14:00+00", "PATH": "/usr/bin:/bin"},
-        check=True,
-    )
-    assert {path.name for path in tmp_path.iterdir()} == {"base", "before-the-restore", "docker"}
-    assert (tmp_path / "docker/recovery.signal").is_file()
-    assert (tmp_path / "docker/postgresql.auto.conf").read_text().splitlines() == [
-        "restore_command = 'cp /backups/wal/%f %p'",
-        "recovery_target_time = '2026-12-01 14:00+00'",
-        "recovery_target_action = 'promote'",
-    ]
 
 
 def test_a_renewed_certificate_is_written_where_the_proxy_sees_it(tmp_path: Path) -> None:

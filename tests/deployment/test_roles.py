@@ -162,3 +162,35 @@ def test_another_role_does_not_reach_the_database(cluster: Cluster) -> None:
     url = url.replace(cluster.passwords["mtp_app"], "stranger")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(url)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rebuild_usage", "--apply"),
+        ("reconcile_restored", "--to", "2026-11-29T08:00+00:00", "--stopped", "2026-11-29T09:00Z"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_that_needs_the_owner_says_so(
+    cluster: Cluster, provisioned: dict[str, Any], command: tuple[str, ...]
+) -> None:
+    done = cluster.manage("mtp_app", *command)
+    assert done.returncode == 1
+    assert "Use the address of mtp_owner" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_backup_s_role_copies_files_and_reads_no_table(
+    cluster: Cluster, provisioned: dict[str, Any]
+) -> None:
+    with cluster.connect("mtp_backup") as connection:
+        connection.execute("SELECT pg_switch_wal()")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("SELECT FROM accounts_provider")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("CREATE TABLE public.mine (id int)")
+    url = f"{cluster.url('mtp_backup')}?replication=true"
+    psycopg.connect(url, autocommit=True).close()
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
+        psycopg.connect(f"{cluster.url('mtp_owner')}?replication=true")

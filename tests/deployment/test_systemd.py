@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deployment.compose_file import Service, seconds, services
+from tests.deployment.dockerfile import ROOT
 from tests.deployment.unit_files import DIRECTORY, PROGRAMS, Unit, units
 
 COMPOSE = {name: each for name, each in services().items() if each.is_portal}
@@ -30,7 +32,7 @@ EACH = pytest.mark.parametrize("service", COMPOSE.values(), ids=COMPOSE)
 
 
 def test_each_service_has_a_unit_and_the_target_starts_it() -> None:
-    assert UNITS.keys() == {unit_of(name).name for name in COMPOSE}
+    assert UNITS.keys() - {"barman"} == {unit_of(name).name for name in COMPOSE}
     target = (DIRECTORY / "mtp.target").read_text()
     started = {
         name
@@ -39,7 +41,22 @@ def test_each_service_has_a_unit_and_the_target_starts_it() -> None:
         for name in line.removeprefix("Wants=").split()
     }
     web = {"mtp-web@8001.service", "mtp-web@8002.service"}
-    assert started == web | {f"{name}.service" for name in UNITS if "@" not in name}
+    ours = UNITS.keys() - {"barman"}
+    assert started == web | {f"{name}.service" for name in ours if "@" not in name}
+
+
+def test_the_backup_s_unit_is_its_service_of_the_override() -> None:
+    raw = yaml.safe_load((ROOT / "deploy/backup.yml").read_text())["services"]["barman"]
+    service, unit = Service("barman", raw), UNITS["barman"]
+    program, script = unit.command
+    assert [Path(program).name, script.removeprefix("/opt/mtp/current/")] == service.command
+    assert unit.value("User") == raw["user"]
+    assert unit.environment.keys() == service.environment.keys()
+    assert set(unit.credentials.values()) == set(raw["secrets"])
+    assert unit.value("MemoryMax") == raw["mem_limit"][:-1] + BYTES[raw["mem_limit"][-1]]
+    assert unit.value("CPUQuota") == f"{raw['cpus'] * 100}%"
+    assert unit.value("TasksMax") == str(raw["pids_limit"])
+    assert float(unit.value("TimeoutStopSec")) == seconds(raw["stop_grace_period"])
 
 
 @EACH

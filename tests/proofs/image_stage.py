@@ -40,8 +40,7 @@ mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
 initdb --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" $POSTGRES_INITDB_ARGS
 printf "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql'\n" \
     >>"$PGDATA/postgresql.conf"
-echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
-pg_ctl --options="-c listen_addresses=''" --wait start
+pg_ctl --options="-c listen_addresses='' -c hba_file=/etc/postgresql/pg_hba.conf" --wait start
 run() { psql --no-psqlrc --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" "$@"; }
 run --command="CREATE DATABASE $POSTGRES_DB"
 for file in /docker-entrypoint-initdb.d/*.sql; do run --dbname="$POSTGRES_DB" --file="$file"; done

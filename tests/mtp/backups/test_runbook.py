@@ -1,28 +1,41 @@
 """The runbook's commands of backup and restore, run literally from its text."""
 
 import os
-import re
-import subprocess
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import Provider
+from core.mail import queue_mail
 from core.months import Month
+from core.operations.backup_watch import SLOT, SLOT_STATE
+from core.operations.models import OperationsAlert
+from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from mtp.supervisor.account import service_account
-from mtp.supervisor.binaries import find_binaries
-from mtp.supervisor.ports import any_free_port
-from mtp.supervisor.state import CHECKOUT, base_directory
+from mtp.supervisor.state import base_directory
 from tenants.models import Organization
 from tests.billing.conftest import NOVEMBER
+from tests.deployment.cluster import Cluster, compose_cluster
+from tests.deployment.whole_backup import (
+    BACK_UP,
+    BASE_BACKUP,
+    FINISH,
+    RECONCILE,
+    RESTORE,
+    TO_INSTANT,
+    TO_THE_END,
+    Backup,
+    run,
+    why_not,
+)
 from tests.mtp.backups.test_restore import (
     BillingScenario,
     close_and_charge,
@@ -31,30 +44,6 @@ from tests.mtp.backups.test_restore import (
 )
 
 __all__ = ["paying", "stripe_api"]
-RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text()
-BLOCKS = re.findall(
-    r"<!-- tested: tests/mtp/backups/test_runbook\.py[^>]* -->\n```(?:sh)?\n(.*?)```",
-    RUNBOOK,
-    re.DOTALL,
-)
-BACK_UP, RESTORE, FINISH, CONFIGURATION, BASE_BACKUP, TO_INSTANT, RECONCILE = BLOCKS
-
-
-def run(block: str, *, environment: dict[str, str], **options: Any) -> str:
-    done = subprocess.run(
-        ["sh", "-e", "-c", block],
-        env=environment,
-        cwd=options.pop("cwd", CHECKOUT),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-        **options,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def portal_environment(scenario: BillingScenario, **more: str) -> dict[str, str]:
@@ -92,77 +81,83 @@ def test_every_provider_is_reconciled_and_verified_by_the_written_commands(
     paying: BillingScenario,
 ) -> None:
     close_and_charge(paying.provider, Month(2026, 10), now=NOVEMBER)
-    environment = portal_environment(paying, INSTANT="2026-11-01T00:00:00+00:00")
+    restored_to, stopped = NOVEMBER, NOVEMBER + timedelta(minutes=20)
+    with provider_schema(paying.provider):
+        last = Organization.objects.create(name="Before").pk
+        for key, due in (("sent", restored_to), ("due later", stopped + timedelta(minutes=1))):
+            queue_mail(key=key, to=["a@x.example"], subject="Soon", text="Secret", now=due)
+    Session.objects.create(session_key="ended-since", session_data="", expire_date=stopped)
+    environment = portal_environment(
+        paying, INSTANT=restored_to.isoformat(), STOPPED=stopped.isoformat()
+    )
 
     output = run(RECONCILE, environment=environment)
 
-    assert f"{paying.provider.invoice_prefix}: " in output
+    prefix = paying.provider.invoice_prefix
+    assert f"{prefix}: " in output
     assert f"{paying.provider.name}, 2026-10: right" in output
     assert "Nothing differs in 1 months." in output
+    assert f"The usage ledger of {paying.provider}: correct." in output
+    mails = OutboxMessage.objects.filter(
+        schema_name=paying.provider.schema_name, payload__subject="Soon"
+    ).order_by("due_at")
+    sent, later = mails
+    assert (sent.finished_at is None, sent.payload["text"]) == (False, "")
+    assert sent.last_error.startswith("Withdrawn: the database was restored to")
+    assert later.finished_at is None
+    assert "mail.send 1" in OperationsAlert.objects.open().get(kind="restore_mails").summary
+    assert not Session.objects.exists()
+    with provider_schema(paying.provider):
+        assert Organization.objects.create(name="After").pk == last + 1_000_001
 
 
-@contextmanager
-def server(data: Path, **options: Any) -> Iterator[None]:
-    run(f"pg_ctl --pgdata={data} --wait --log={data}/log start", **options)
-    try:
-        yield
-    finally:
-        run(f"pg_ctl --pgdata={data} --wait --mode=fast stop", **options)
+def slot_seen_by_the_app(cluster: Cluster) -> tuple[bool, timedelta]:
+    with cluster.connect("mtp_app") as database:
+        parameters = {"now": timezone.now(), "slot": SLOT}
+        row = database.execute(SLOT_STATE, parameters).fetchone()
+    assert row
+    return bool(row[0]), row[1]
 
 
-@pytest.fixture
-def place() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A directory of PostgreSQL's account, and the options to run commands as that account."""
-    account = service_account()
-    binaries = find_binaries(checkout=CHECKOUT, base=base_directory(), account=account)
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        account.own(directory)
-        options: dict[str, Any] = {"cwd": directory}
-        if account.uid is not None:
-            options |= {"user": account.uid, "group": account.gid, "extra_groups": []}
-        port = str(any_free_port())
-        options["environment"] = {
-            "PATH": os.pathsep.join([str(binaries.initdb.parent), os.defpath]),
-            "PGHOST": "127.0.0.1",
-            "PGPORT": port,
-            "PGUSER": "postgres",
-            "BASE": str(directory / "base"),
-            "DATA": str(directory / "restored"),
-            "ARCHIVE": str(directory / "archive"),
-        }
-        yield directory, options
-
-
-def test_a_database_goes_back_to_an_instant_by_the_written_commands(
-    place: tuple[Path, dict[str, Any]],
-) -> None:
-    directory, options = place
-    environment = options["environment"]
-    data = directory / "data"
-    run(
-        f"mkdir archive && initdb --username=postgres --auth=trust --encoding=UTF8 --pgdata={data}",
-        **options,
-    )
-    configuration = CONFIGURATION.replace("$ARCHIVE", environment["ARCHIVE"])
-    own = ["listen_addresses = '127.0.0.1'", "unix_socket_directories = ''"]
-    with (data / "postgresql.conf").open("a") as file:
-        file.write("\n".join([configuration, *own, f"port = {environment['PGPORT']}", ""]))
-    address = f"host=127.0.0.1 port={environment['PGPORT']} user=postgres dbname=postgres"
-    with server(data, **options):
-        run(BASE_BACKUP, **options)
-        with psycopg.connect(address, autocommit=True) as database:
-            database.execute("CREATE TABLE kept AS SELECT 'before' AS row")
-            found = database.execute("SELECT clock_timestamp()::text").fetchone()
-            assert found
-            database.execute("SELECT pg_sleep(0.1)")
-            database.execute("INSERT INTO kept VALUES ('mistake')")
-            database.execute("SELECT pg_switch_wal()")
-    environment["INSTANT"] = found[0]
-
-    run(TO_INSTANT, **options)
-
-    with psycopg.connect(address, autocommit=True) as database:
-        rows = database.execute("SELECT row FROM kept").fetchall()
-    run(f"pg_ctl --pgdata={environment['DATA']} --wait --mode=fast stop", **options)
-    assert rows == [("before",)]
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_a_database_goes_back_to_an_instant_and_to_the_end_by_the_written_commands() -> None:
+    with tempfile.TemporaryDirectory(dir=base_directory()) as name:
+        place = Path(name)
+        service_account().own(place)
+        machine = place / "machine"
+        machine.mkdir()
+        with compose_cluster(machine) as cluster:
+            backup = Backup(cluster, place / "backup")
+            with backup.kept(), cluster.connect("postgres") as database:
+                database.execute("CREATE TABLE kept AS SELECT 'before' AS row")
+                run(BASE_BACKUP, environment=backup.environment)
+                assert slot_seen_by_the_app(cluster) == (False, timedelta(0))
+                database.execute("INSERT INTO kept VALUES ('after the backup')")
+                found = database.execute("SELECT clock_timestamp()::text").fetchone()
+                assert found
+                database.execute("SELECT pg_sleep(0.1)")
+                database.execute("INSERT INTO kept VALUES ('mistake')")
+                database.execute("SELECT pg_sleep(1)")
+                database.execute(
+                    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+                )
+                database.execute("SELECT pg_sleep(0.2)")
+                lost, absent = slot_seen_by_the_app(cluster)
+                assert (lost, absent > timedelta(0)) == (False, True)
+                cluster.kill()
+            shutil.rmtree(cluster.data)
+            rows = {}
+            for block, instant in ((TO_INSTANT, found[0]), (TO_THE_END, "")):
+                data = place / f"restored{len(rows)}"
+                backup.restored(block, data, instant=instant)
+                with cluster.connect("postgres") as database:
+                    rows[block] = [row for (row,) in database.execute("SELECT row FROM kept")]
+                run(
+                    f"pg_ctl --pgdata={data} --mode=immediate stop",
+                    environment=backup.environment,
+                    as_server=True,
+                )
+    assert rows == {
+        TO_INSTANT: ["before", "after the backup"],
+        TO_THE_END: ["before", "after the backup", "mistake"],
+    }

@@ -1,8 +1,10 @@
 """verify_ledger finds every kind of error that is planted behind the triggers' back."""
 
+from io import StringIO
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from accounts.models import Provider
 from core.metrics import Metric
@@ -59,3 +61,19 @@ def test_a_planted_error_is_found(story: Organization, what: str) -> None:
 def test_a_ledger_belongs_to_a_provider(north: Provider) -> None:
     with pytest.raises(NoProviderSchema):
         verify_ledger()
+
+
+def test_the_command_names_each_provider_and_fails_for_one_that_differs(
+    north: Provider, south: Provider, story: Organization
+) -> None:
+    said = StringIO()
+    call_command("verify_ledger", "--all", stdout=said)
+    for each in (north, south):
+        assert f"The usage ledger of {each}: correct." in said.getvalue()
+    for table in TABLES:
+        execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    execute(PLANTED["counter"])
+    with pytest.raises(CommandError, match="1 of 2 usage ledgers differ"):
+        call_command("verify_ledger", "--all", stdout=said, stderr=said)
+    with pytest.raises(CommandError, match="differ"):
+        call_command("verify_ledger", "--provider", north.invoice_prefix, stderr=StringIO())

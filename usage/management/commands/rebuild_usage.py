@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import Provider
 from accounts.providers import NoSuchProvider, find_provider
 from core.actors import Actor
+from core.database_owner import OwnerNeeded, require_owner
 from core.schema import provider_schema
 from usage.ledger.rebuild import rebuild_usage
 from usage.ledger.verify import Difference, verify_ledger
@@ -35,6 +36,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         """Handle each provider separately; fail when one still differs, or failed."""
+        if options["apply"]:
+            try:
+                require_owner()
+            except OwnerNeeded as error:
+                raise CommandError(str(error)) from error
         wrong = []
         for provider in self._providers(options["provider"]):
             try:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.providers import NoSuchProvider, find_provider
 from billing.gateway.client import GatewayError
+from core.database_owner import OwnerNeeded, require_owner
 from mtp.backups.dump import BackupError
 from mtp.backups.restore import Report, finish_restore, restore
 
@@ -31,8 +32,9 @@ class Command(BaseCommand):
         """Restore and report; fail while the provider stays stopped."""
         do = finish_restore if finish else restore
         try:
+            require_owner()
             report = do(provider=find_provider(name=provider), path=path.resolve())
-        except (NoSuchProvider, BackupError, GatewayError) as error:
+        except (NoSuchProvider, BackupError, GatewayError, OwnerNeeded) as error:
             raise CommandError(str(error)) from error
         self._print(report)
         if not report.is_open:

@@ -23,6 +23,7 @@ LOOKS: tuple[tuple[str, Look, str], ...] = (
         database.migrations,
         "Repair the database, then run manage.py migrate_providers.",
     ),
+    ("Backup", database.backup, "Repair the database first."),
     ("Keys", machine.keys, "Repair the database first."),
     ("Redis", services.redis_server, "Start Redis, or correct REDIS_URL: host, port, password."),
     (
