@@ -40,6 +40,7 @@ def _checks() -> list[Check]:
             "Compose file (schema)",
             ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"),
         ),
+        Check("Chart (Helm, schemas)", ("python", "-m", "tests.deployment.chart")),
         Check("Migrations complete", (*manage, "makemigrations", "--check", "--dry-run")),
         Check("Migrations safe", ("python", "-m", "tests.architecture.migration_lint")),
         Check(
