@@ -29,7 +29,7 @@ SLOT_STATE = """
 class BackupSlot:
     """The place of the backup in the log: lost if the server has removed what it did not receive.
 
-    `absent` is for how long nobody has received the log.
+    `absent` is for how long the log has not been received.
     """
 
     is_lost: bool

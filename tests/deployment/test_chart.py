@@ -154,7 +154,7 @@ def test_migrations_run_before_a_release_and_one_beat_runs(
     assert web["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-def test_each_pool_is_scaled_by_the_age_of_its_own_queues(objects: list[dict[str, Any]]) -> None:
+def test_each_pool_is_scaled_by_the_age_of_its_queues(objects: list[dict[str, Any]]) -> None:
     scaled = named(objects, "ScaledObject")
     assert scaled.keys() == {f"worker-{pool}" for pool in workers.POOLS}
     for pool, own in workers.POOLS.items():

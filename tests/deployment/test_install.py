@@ -181,7 +181,7 @@ def test_the_cluster_without_docker_is_that_of_compose() -> None:
     wanted = service.environment["POSTGRES_INITDB_ARGS"].split()
     # Debian's own rules of pg_hba.conf are peer and scram-sha-256 already.
     assert set(created.split()) >= {each for each in wanted if not each.startswith("--auth-")}
-    # Debian's rules are in a place of its own.
+    # Debian has a place for the rules.
     options = [part for part in service.command if "=" in part and "hba_file" not in part]
     written = block.partition("portal.conf <<'CONF'\n")[2].partition("CONF")[0].splitlines()
     assert {line.replace(" ", "") for line in written} == set(options)

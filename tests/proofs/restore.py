@@ -54,19 +54,7 @@ def prove(proof: Run, cluster: Cluster, place: Path) -> dict[str, Any]:
         with seconds.of("fill"):
             portal = Portal.filled(stripe, providers=proof.tries)
         backup = Backup(cluster, place / "backup")
-        with backup.kept():
-            with seconds.of("base_backup"):
-                run(BASE_BACKUP, environment=backup.environment)
-            with seconds.of("work_to_keep"):
-                portal.work_to_keep()
-            instant, kept = portal.instant()
-            with seconds.of("work_to_forget"):
-                portal.work_to_forget()
-            stopped = portal.now()
-            portal.disconnect()
-            time.sleep(1)
-            cluster.kill()
-        shutil.rmtree(cluster.data)
+        instant, stopped, kept = _work_and_lose(portal, backup, seconds)
         empty = place / "empty"
         empty.mkdir()
         shutil.copytree(backup.home, empty / "backup")
@@ -100,6 +88,29 @@ def prove(proof: Run, cluster: Cluster, place: Path) -> dict[str, Any]:
         "seed": proof.seed,
         "seconds": round(time.monotonic() - proof.began, 1),
     }
+
+
+def _work_and_lose(
+    portal: Any, backup: Backup, seconds: Seconds
+) -> tuple[str, str, dict[str, tuple[int, object]]]:
+    """The work around the instant, and the end of the server; returns what is to come back.
+
+    That is the instant, the one at which the portal stopped, and the tables at the first.
+    """
+    with backup.kept():
+        with seconds.of("base_backup"):
+            run(BASE_BACKUP, environment=backup.environment)
+        with seconds.of("work_to_keep"):
+            portal.work_to_keep()
+        instant, kept = portal.instant()
+        with seconds.of("work_to_forget"):
+            portal.work_to_forget()
+        stopped = portal.now()
+        portal.disconnect()
+        time.sleep(1)
+        backup.cluster.kill()
+    shutil.rmtree(backup.cluster.data)
+    return instant, stopped, kept
 
 
 # From an empty machine to one on which the portal may start.
