@@ -1,6 +1,6 @@
 """Work that changes tables, triggers or sequences: only the role that owns the database may."""
 
-from core.schema import connection
+from django.db import connection
 
 _OWNER = """
     SELECT pg_has_role(datdba, 'USAGE'), pg_get_userbyid(datdba), current_user

@@ -6,6 +6,7 @@ instant. Stripe does, and the instant at which the portal stopped (docs/decision
 
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
@@ -37,16 +38,14 @@ def reconcile_platform(*, restored_to: datetime, stopped_at: datetime, now: date
     move_public_ids()
     # A session that was ended after the instant would work again.
     Session.objects.all().delete()
+    parameters: dict[str, Any] = {
+        "stopped_at": stopped_at,
+        "now": now,
+        "blank_body": Jsonb(BLANK_BODY),
+        "reason": f"Withdrawn: the database was restored to {restored_to.isoformat()}.",
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _WITHDRAW_SENT,
-            {
-                "stopped_at": stopped_at,
-                "now": now,
-                "blank_body": Jsonb(BLANK_BODY),
-                "reason": f"Withdrawn: the database was restored to {restored_to.isoformat()}.",
-            },
-        )
+        cursor.execute(_WITHDRAW_SENT, parameters)
         topics = Counter(topic for (topic,) in cursor.fetchall())
     if topics:
         named = ", ".join(f"{topic} {count:,}" for topic, count in sorted(topics.items()))
