@@ -35,6 +35,11 @@ securityContext:
 {{/* Of each container: (list . "database_url"). */}}
 {{- define "mtp.container" -}}
 {{- $root := index . 0 -}}
+{{- $settings := $root.Values.settings -}}
+{{- if eq (index . 1) "database_owner_url" -}}
+{{- /* Its address is always the server itself, also where the others go through a pooler. */ -}}
+{{- $settings = merge (dict "DATABASE_POOLER" "") $settings -}}
+{{- end -}}
 image: {{ include "mtp.image" $root | quote }}
 imagePullPolicy: {{ $root.Values.image.pullPolicy }}
 securityContext:
@@ -56,7 +61,7 @@ env:
   - { name: HEARTBEAT_PATH, value: /tmp/heartbeat }
   - { name: WORKER_METRICS_PORT, value: "9100" }
   - { name: METRICS_DIR, value: /dev/shm }
-  {{- range $name, $value := $root.Values.settings }}
+  {{- range $name, $value := $settings }}
   - { name: {{ $name }}, value: {{ $value | quote }} }
   {{- end }}
 volumeMounts:
