@@ -157,6 +157,7 @@ def pages_of_every_day(*, rounds: int) -> list[Result]:
     The floor is that answer with the login read as Django does, by a queryset built each time.
     """
     provider = busy_provider("BDAY")
+    connection.cursor().execute("ANALYZE")
     browser, plain = browser_in(provider), Client()
     with override_settings(AUTHENTICATION_BACKENDS=[*settings.AUTHENTICATION_BACKENDS, PLAIN]):
         plain.force_login(User.objects.get(provider=provider), backend=PLAIN)

@@ -62,6 +62,7 @@ def run(*, full: bool) -> list[Result]:
     """Measure for 60 s if `full`, else for 12 s."""
     seconds = 60 if full else 12
     customers = [_Customer.of(busy_provider(f"MIX{number}")) for number in range(PROVIDERS)]
+    connection.cursor().execute("ANALYZE")
     with _web_server() as (port, process):
         mix = _Mix(port, customers)
         mix.sent(WARM_SECONDS)

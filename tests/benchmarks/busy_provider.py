@@ -51,7 +51,6 @@ def busy_provider(prefix: str) -> Provider:
         )
         _contract(provider)
         _waiting(organizations)
-        connection.cursor().execute("ANALYZE")
     return provider
 
 
