@@ -4,7 +4,7 @@ SUPERVISOR = @sh mtp/supervisor/start.sh
 # A test process per core, each with separate databases; the tests of one file stay together.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-pooler prove-image prove-restore css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-rounds prove-pooler prove-image prove-restore css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -50,6 +50,9 @@ prove-promises: ## Random months with everything going wrong; nothing stays sile
 
 prove-pooler: ## Clients that share connections through PgBouncer; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.pooler $(ARGS)
+
+prove-rounds: ## Random histories: rounds that look at due providers only miss nothing; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.rounds $(ARGS)
 
 prove-image: ## The Dockerfile and every service of production, without a container engine; needs root; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.image $(ARGS)

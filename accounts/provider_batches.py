@@ -2,7 +2,8 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -10,8 +11,9 @@ from operator import or_
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from accounts.due_providers import changes_of, due_among, record_looks, take_changes
 from accounts.models import Provider
-from accounts.rounds import Round, report_round
+from accounts.rounds import Look, Round, report_round
 from accounts.stages import ALLOWED, Stage, Use
 from core.outbox.delivery import batch_wakeups
 from core.schema import drop_lost_connection
@@ -43,6 +45,89 @@ def batches(providers: QuerySet[Provider]) -> list[list[int]]:
     """The ids of these providers, in batches of one task each."""
     ids = iter(providers.values_list("pk", flat=True))
     return list(iter(lambda: list(itertools.islice(ids, PROVIDERS_PER_TASK)), []))
+
+
+@dataclass(frozen=True, slots=True)
+class DueRound:
+    """A round over the providers with a change or a due instant since its last look at them.
+
+    `look` does the round's work for one provider; `use` is what an account must allow.
+    """
+
+    round_: Round
+    use: Use
+    look: Callable[[Provider, datetime], Look]
+
+    def providers(self, *, now: datetime) -> QuerySet[Provider]:
+        """The providers that the round is for, due or not."""
+        return working_providers(self.use, now=now)
+
+    def due(self, *, now: datetime) -> QuerySet[Provider]:
+        """Those of them that the round has to look at, by the changes taken so far."""
+        return due_among(self.providers(now=now), round_=self.round_, now=now)
+
+
+_due_rounds: dict[str, DueRound] = {}
+
+
+def due_round(round_: Round, *, use: Use, look: Callable[[Provider, datetime], Look]) -> DueRound:
+    """Register a round that looks at due providers only; `check_marks` checks each of them."""
+    due = _due_rounds[round_.name] = DueRound(round_, use, look)
+    return due
+
+
+def due_rounds() -> list[DueRound]:
+    """Every registered round."""
+    return list(_due_rounds.values())
+
+
+def due_batches(round_: DueRound, *, now: datetime) -> list[list[int]]:
+    """The ids of the providers that the round has to look at, in batches of one task each."""
+    take_changes()
+    return batches(round_.due(now=now))
+
+
+def look_at_due(provider_ids: Iterable[int], *, round_: DueRound, now: datetime) -> int:
+    """Do the round's work for those of these providers that are still due.
+
+    Returns for how many of them it changed something. One that fails stays due.
+    """
+    changed = 0
+    seen = _still_due(provider_ids, round_=round_, now=now)
+
+    def look(provider: Provider) -> None:
+        nonlocal changed
+        found = round_.look(provider, now)
+        changed += found.has_changed
+        record_looks(round_=round_.round_, seen=seen, again_at={provider.pk: found.again_at})
+
+    for_each_provider(seen, look, round_=round_.round_, now=now)
+    return changed
+
+
+def look_together(
+    provider_ids: Iterable[int],
+    look: Callable[[Sequence[Provider]], Mapping[int, datetime | None]],
+    *,
+    round_: DueRound,
+    now: datetime,
+) -> None:
+    """As `look_at_due`, with one call for all of them.
+
+    It reports its failures itself, and returns when to look again at the providers that worked.
+    """
+    try:
+        seen = _still_due(provider_ids, round_=round_, now=now)
+        providers = list(Provider.objects.filter(pk__in=seen).order_by("pk"))
+        record_looks(round_=round_.round_, seen=seen, again_at=look(providers))
+    finally:
+        close_connection()
+
+
+def _still_due(provider_ids: Iterable[int], *, round_: DueRound, now: datetime) -> dict[int, int]:
+    """The changes taken so far of those of these providers that are due, read before their rows."""
+    due = round_.due(now=now).filter(pk__in=list(provider_ids))
+    return changes_of(list(due.values_list("pk", flat=True)))
 
 
 def for_each_provider(

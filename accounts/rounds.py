@@ -23,6 +23,23 @@ class Round:
     title: str
     again: str
 
+    @property
+    def name(self) -> str:
+        """Its name, which no other round has."""
+        return self.kind.removeprefix(PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a round's look at a provider found: whether it changed anything, and when to look again.
+
+    `again_at` is the next instant at which the passing of time alone may give the round something
+    to do: earlier is never wrong, later is. None for never.
+    """
+
+    has_changed: bool
+    again_at: datetime | None
+
 
 def scheduled_round(name: str, *, title: str, again: str) -> Round:
     """Declare a round, with the kind of the alerts about its failures."""
@@ -41,8 +58,8 @@ def report_round(
     `PLATFORM` is the schema of work that belongs to no provider. An error while reporting is
     logged: the work is done, and the next round reports again.
     """
-    ROUNDS.labels(round_.kind.removeprefix(PREFIX), "worked").inc(len(worked))
-    ROUNDS.labels(round_.kind.removeprefix(PREFIX), "failed").inc(len(failed))
+    ROUNDS.labels(round_.name, "worked").inc(len(worked))
+    ROUNDS.labels(round_.name, "failed").inc(len(failed))
     causes = {
         schema: [
             Cause(

@@ -10,13 +10,14 @@ from accounts.providers import current_provider
 from billing.charge_limits import is_too_small
 from billing.contracts.licenses import NEAR_PERCENT, CommitmentUsage, licenses, this_month
 from billing.dunning.stages import DunningStage
-from billing.dunning.status import dunning_status
+from billing.dunning.status import dunning_status, next_dunning_change
 from billing.formatting import date_text, instant_text, local_date
 from billing.invoicing.pack_allowance import allowance_months
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.money import format_amounts, format_money
-from billing.reminders import Expiry, expiry_of, last_day
-from tenants.alerts.rules import Condition, rule
+from billing.reminders import Expiry, expiry_days, expiry_of, last_day
+from core.months import day_starts_at
+from tenants.alerts.rules import Condition, never, rule
 from tenants.models import Severity
 from tenants.models.alerts import Kind
 from usage.models import ActiveMonth
@@ -24,7 +25,11 @@ from usage.models import ActiveMonth
 REFUSED = (ChargeAttempt.State.FAILED, ChargeAttempt.State.NEEDS_CONFIRMATION)
 
 
-@rule("licenses")
+def _month_ends_at(*, now: datetime) -> Iterator[datetime]:
+    yield this_month(now=now).ends_at(current_provider().billing_zone())
+
+
+@rule("licenses", changes_at=_month_ends_at)
 def licenses_left(*, now: datetime) -> Iterator[Condition]:
     """Alert when a commitment is nearly used up, and with another cause when it is exceeded."""
     current = licenses(month=this_month(now=now))
@@ -46,7 +51,7 @@ def licenses_left(*, now: datetime) -> Iterator[Condition]:
     )
 
 
-@rule("allowance")
+@rule("allowance", changes_at=_month_ends_at)
 def allowance(*, now: datetime) -> Iterator[Condition]:
     """Alert when this month's active users reach 95 % of the allowance, and when they exceed it.
 
@@ -74,7 +79,7 @@ def allowance(*, now: datetime) -> Iterator[Condition]:
     )
 
 
-@rule("charges")
+@rule("charges", changes_at=never)
 def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - a rule's signature
     """Alert for each unpaid invoice whose last charge failed or waits for the card holder."""
     latest = ChargeAttempt.objects.filter(invoice=OuterRef("pk")).order_by("-pk")
@@ -102,7 +107,11 @@ def refused_charges(*, now: datetime) -> Iterator[Condition]:  # noqa: ARG001 - 
         )
 
 
-@rule("dunning")
+def _stage_changes_at(*, now: datetime) -> Iterator[datetime | None]:
+    yield next_dunning_change(provider=current_provider(), now=now)
+
+
+@rule("dunning", changes_at=_stage_changes_at)
 def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     """Alert while a balance is overdue: one cause, whose severity rises with the dunning stage."""
     provider = current_provider()
@@ -134,7 +143,14 @@ def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     )
 
 
-@rule("card")
+def _card_expires_at(*, now: datetime) -> Iterator[datetime]:  # noqa: ARG001 - both instants
+    card = PaymentMethod.objects.current()
+    if card is not None:
+        zone = current_provider().billing_zone()
+        yield from (day_starts_at(day=day, zone=zone) for day in expiry_days(card))
+
+
+@rule("card", changes_at=_card_expires_at)
 def expiring_card(*, now: datetime) -> Iterator[Condition]:
     """Alert when the card on file expires soon, has expired or was withdrawn: a cause for each."""
     card = PaymentMethod.objects.current()

@@ -8,13 +8,14 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts.models import Provider
+from accounts.rounds import Look
 from billing.contracts.billed_periods import adopt_earlier_agreement
 from billing.contracts.renewals import Renewal, TermEnd, renewal_of
 from billing.customer.contact_mail import mail_contacts
 from billing.formatting import date_text, local_date
 from billing.models import Contract, PaymentMethod, RenewalNotice
 from billing.money import format_unit_price
-from core.months import Month
+from core.months import Month, day_starts_at
 from core.operations.alerts import Cause, found_now
 from core.operations.kinds import alert_kind
 from core.schema import provider_schema
@@ -24,14 +25,39 @@ ENDS = alert_kind("billing.contract_ends", title="A contract ends")
 STARTS = alert_kind("billing.contract_starts", title="A contract begins")
 
 
-def remind(*, provider: Provider, now: datetime) -> None:
-    """Mail a card's expiry and a contract's renewal or end, each once; safe to repeat."""
+def remind(provider: Provider, now: datetime) -> Look:
+    """Mail a card's expiry and a contract's renewal or end, each once; safe to repeat.
+
+    Enters the provider's schema.
+    """
     with provider_schema(provider):
         adopt_earlier_agreement(provider=provider, now=now)
-        warn_of_expiry(provider=provider, now=now)
-        give_notice(provider=provider, now=now)
-        give_notice_of_start(provider=provider, now=now)
+        is_expiring = warn_of_expiry(provider=provider, now=now)
+        notices = [
+            give_notice(provider=provider, now=now),
+            give_notice_of_start(provider=provider, now=now),
+        ]
         warn_operations(provider=provider, now=now)
+        zone = provider.billing_zone()
+        day = _next_day(today=local_date(now, zone))
+    return Look(
+        has_changed=is_expiring or any(notices),
+        again_at=day_starts_at(day=day, zone=zone) if day else None,
+    )
+
+
+def _next_day(*, today: date) -> date | None:
+    """The next day on which time alone may bring a reminder of the current provider, or end one."""
+    notice = timedelta(days=settings.RENEWAL_NOTICE_DAYS)
+    days = []
+    for contract in Contract.objects.all():
+        renewal = renewal_of(contract, today=today)
+        turns = (contract.starts_on, contract.ends_on, renewal.term.ends_on, renewal.on)
+        days += [day for turn in turns if turn for day in (turn - notice, turn)]
+    card = PaymentMethod.objects.current()
+    if card is not None:
+        days += expiry_days(card)
+    return min((day for day in days if day > today), default=None)
 
 
 class Expiry(StrEnum):
@@ -54,6 +80,12 @@ def expiry_of(card: PaymentMethod, *, today: date) -> Expiry:
         return Expiry.OVER
     is_near = left <= timedelta(days=settings.CARD_EXPIRY_NOTICE_DAYS)
     return Expiry.NEAR if is_near else Expiry.FAR
+
+
+def expiry_days(card: PaymentMethod) -> tuple[date, date]:
+    """The days on which `expiry_of` the card changes."""
+    end = last_day(card)
+    return end - timedelta(days=settings.CARD_EXPIRY_NOTICE_DAYS), end + timedelta(days=1)
 
 
 @transaction.atomic

@@ -5,23 +5,22 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.models import Provider
 from accounts.provider_batches import (
     active_providers,
     batches,
-    close_connection,
+    due_batches,
+    due_round,
     for_each_provider,
-    working_providers,
+    look_at_due,
 )
 from accounts.rounds import PLATFORM, report_round, scheduled_round
 from accounts.stages import Use
-from billing.dunning.status import update_dunning_of_many
+from billing.dunning.status import look_at_dunning
 from billing.invoicing.month_close import close_due_months
 from billing.provider_check import PROMISES, check_provider
 from billing.reconciliation.payments import reconcile
 from billing.reconciliation.recent import book_recent
 from billing.reminders import remind
-from core.outbox.delivery import batch_wakeups
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,16 @@ RECONCILE = scheduled_round(
 BOOK_RECENT = scheduled_round(
     "book_recent", title="Booking refunds and disputes", again="The next day tries again."
 )
-REMIND = scheduled_round("remind", title="Mailing reminders", again="The next day tries again.")
+DUNNING = due_round(
+    scheduled_round("dunning", title="Updating the dunning", again="The next hour tries again."),
+    use=Use.DUNNING,
+    look=look_at_dunning,
+)
+REMIND = due_round(
+    scheduled_round("remind", title="Mailing reminders", again="The next day tries again."),
+    use=Use.DAILY_WORK,
+    look=remind,
+)
 
 
 @shared_task(name="billing.tasks.close_due_months")
@@ -56,20 +64,15 @@ def close_months_of(provider_ids: list[int]) -> None:
 
 @shared_task(name="billing.tasks.update_all_dunning")
 def update_all_dunning() -> None:
-    """Start a task for each batch of active providers."""
-    for batch in batches(working_providers(Use.DUNNING, now=timezone.now())):
+    """Start a task for each batch of providers whose dunning may have changed."""
+    for batch in due_batches(DUNNING, now=timezone.now()):
         update_dunning_of.delay(batch)
 
 
 @shared_task(name="billing.tasks.update_dunning_of")
 def update_dunning_of(provider_ids: list[int]) -> int:
     """Record the dunning steps that these providers reached or left; return how many changed."""
-    try:
-        with batch_wakeups():
-            providers = list(Provider.objects.filter(pk__in=provider_ids).order_by("pk"))
-            return update_dunning_of_many(providers=providers, now=timezone.now())
-    finally:
-        close_connection()
+    return look_at_due(provider_ids, round_=DUNNING, now=timezone.now())
 
 
 @shared_task(name="billing.tasks.reconcile_all")
@@ -101,21 +104,15 @@ def reconcile_payments_of(provider_ids: list[int]) -> None:
 
 @shared_task(name="billing.tasks.send_all_reminders")
 def send_all_reminders() -> None:
-    """Start a task for each batch of active providers."""
-    for batch in batches(working_providers(Use.DAILY_WORK, now=timezone.now())):
+    """Start a task for each batch of providers that may have a reminder."""
+    for batch in due_batches(REMIND, now=timezone.now()):
         send_reminders_of.delay(batch)
 
 
 @shared_task(name="billing.tasks.send_reminders_of")
 def send_reminders_of(provider_ids: list[int]) -> None:
     """Mail these providers' reminders; a failure is logged, and the next provider follows."""
-    now = timezone.now()
-    for_each_provider(
-        provider_ids,
-        lambda provider: remind(provider=provider, now=now),
-        round_=REMIND,
-        now=now,
-    )
+    look_at_due(provider_ids, round_=REMIND, now=timezone.now())
 
 
 @shared_task(name="billing.tasks.check_all_promises")

@@ -15,7 +15,18 @@ from tenants.models.alerts import Kind
 LATE = timedelta(hours=36)
 
 
-@rule("psa")
+def _late_at(*, now: datetime) -> Iterator[datetime]:  # noqa: ARG001 - also a past one
+    settings = AutotaskConnection.objects.current()
+    if settings is None or not settings.is_syncing:
+        return
+    last = _last_nightly_run()
+    since = last.created_at if last else settings.connected_at
+    if since is not None:
+        # At this instant it is not late yet.
+        yield since + LATE + timedelta(microseconds=1)
+
+
+@rule("psa", changes_at=_late_at)
 def psa(*, now: datetime) -> Iterator[Condition]:
     """Everything about the PSA that a person has to act on, with one cause per service."""
     settings = AutotaskConnection.objects.current()
@@ -30,8 +41,7 @@ def _of_runs(settings: AutotaskConnection, *, now: datetime) -> Iterator[Conditi
     if settings.problem:
         title = "Autotask can't be synced"
         yield _critical("psa-connection", title, settings.problem, link="autotask")
-    nightly = SyncRun.objects.filter(kind=SyncRun.Kind.NIGHTLY)
-    last = nightly.order_by("-created_at").first()
+    last = _last_nightly_run()
     since = last.created_at if last else settings.connected_at
     is_late = since is not None and now - since > LATE
     if last is not None and last.failure and not settings.problem:
@@ -40,6 +50,11 @@ def _of_runs(settings: AutotaskConnection, *, now: datetime) -> Iterator[Conditi
     elif is_late and ServiceMapping.objects.living().exists():
         title, text = "No nightly Autotask run took place", "The last one is more than a day old."
         yield _critical("psa-night", title, text, link="autotask_run_list")
+
+
+def _last_nightly_run() -> SyncRun | None:
+    nightly = SyncRun.objects.filter(kind=SyncRun.Kind.NIGHTLY)
+    return nightly.order_by("-created_at").first()
 
 
 def _critical(cause: str, title: str, text: str, *, link: str) -> Condition:

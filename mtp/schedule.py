@@ -5,6 +5,7 @@ from celery.schedules import crontab
 from core.outbox.lanes import Lane
 
 _TASKS = {
+    # Alerts, snapshots, dunning and reminders: changed and due providers only (decision 0044).
     # Changes trigger an evaluation at once. This one covers dates that pass and lost triggers.
     "tenants.tasks.evaluate_all_alerts": crontab(minute="*/10"),
     "billing.tasks.close_due_months": crontab(minute=5),
@@ -13,6 +14,8 @@ _TASKS = {
     # After the snapshots of the same hour, because a sync follows the day that they record.
     "integrations.tasks.sync_due_providers": crontab(minute=25),
     "accounts.tasks.keep_ids": crontab(hour=2, minute=30),
+    # For a seventh of all providers each night: the rounds above look at due ones only.
+    "accounts.tasks.check_all_for_missed": crontab(hour=2, minute=45),
     # After the hourly rounds whose work it proves.
     "billing.tasks.check_all_promises": crontab(minute=40),
     "mtp.retention.tasks.prune_all": crontab(hour=3, minute=20),

@@ -1,22 +1,37 @@
 """Tasks that evaluate alert rules and send the daily digests."""
 
 from datetime import datetime
-from functools import partial
 
 from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import batches, for_each_provider, working_providers
-from accounts.rounds import scheduled_round
+from accounts.provider_batches import due_batches, due_round, look_at_due
+from accounts.rounds import Look, scheduled_round
 from accounts.stages import Use
 from core.schema import ProviderTask, provider_schema
-from tenants.alerts.digests import send_digests
+from tenants.alerts.digests import next_digest_at, send_digests
 from tenants.alerts.evaluation import evaluate_rules
+from tenants.alerts.rules import next_change
 from tenants.alerts.schedule import EVALUATE_TASK
 
-ALERTS = scheduled_round(
-    "alerts", title="Evaluating alerts", again="The next evaluation tries again."
+
+def _evaluate(provider: Provider, now: datetime) -> Look:
+    with provider_schema(provider):
+        result = evaluate_rules(now=now)
+        digests = send_digests(now=now)
+        # A rule that raised is tried again by the next round.
+        coming = [now] if result.failed else [next_change(now=now), next_digest_at(now=now)]
+    return Look(
+        has_changed=bool(result.opened or result.worse or result.resolved or digests),
+        again_at=min((at for at in coming if at), default=None),
+    )
+
+
+ALERTS = due_round(
+    scheduled_round("alerts", title="Evaluating alerts", again="The next evaluation tries again."),
+    use=Use.DAILY_WORK,
+    look=_evaluate,
 )
 
 
@@ -28,19 +43,12 @@ def evaluate_alerts_of_provider() -> int:
 
 @shared_task(name="tenants.tasks.evaluate_all_alerts")
 def evaluate_all_alerts() -> None:
-    """Send the evaluation of every active provider to workers, in batches."""
-    for batch in batches(working_providers(Use.DAILY_WORK, now=timezone.now())):
+    """Send the evaluation of every provider whose alerts may have changed to workers."""
+    for batch in due_batches(ALERTS, now=timezone.now()):
         evaluate_alerts_of.delay(batch)
 
 
 @shared_task(name="tenants.tasks.evaluate_alerts_of")
 def evaluate_alerts_of(provider_ids: list[int]) -> None:
     """Evaluate the rules and send the due digests of these providers; a failure stops no other."""
-    now = timezone.now()
-    for_each_provider(provider_ids, partial(_evaluate, now=now), round_=ALERTS, now=now)
-
-
-def _evaluate(provider: Provider, *, now: datetime) -> None:
-    with provider_schema(provider):
-        evaluate_rules(now=now)
-        send_digests(now=now)
+    look_at_due(provider_ids, round_=ALERTS, now=timezone.now())

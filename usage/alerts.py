@@ -1,6 +1,6 @@
 """The alerts of usage: organizations at their cap or free allowance, or near it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db.models import F
@@ -14,7 +14,11 @@ from usage.cap_badges import Badge, badge, limit_reached, near_limit
 from usage.models import OrganizationCounter
 
 
-@rule("caps")
+def _limits_change_at(*, now: datetime) -> Iterable[datetime | None]:  # noqa: ARG001 - all of them
+    return MeteringPolicy.objects.limit_changes()
+
+
+@rule("caps", changes_at=_limits_change_at)
 def caps(*, now: datetime) -> Iterator[Condition]:
     """A condition for every organization at its cap or free allowance, or within ten of its cap.
 

@@ -1,21 +1,27 @@
 """Scheduled tasks: daily snapshots and backtests of forecasts, for all providers."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from celery import shared_task
 from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.provider_batches import (
     batches,
-    close_connection,
+    due_batches,
+    due_round,
     for_each_provider,
+    look_together,
     working_providers,
 )
 from accounts.rounds import scheduled_round
 from accounts.stages import Use
 from core.schema import provider_schema
 from usage.forecast.backtest import record_backtest
-from usage.ledger.snapshots import snapshot_providers
+from usage.ledger.snapshots import SNAPSHOT, look_at_snapshots, snapshot_providers
 
+SNAPSHOTS = due_round(SNAPSHOT, use=Use.DAILY_WORK, look=look_at_snapshots)
 BACKTEST = scheduled_round(
     "backtest", title="Testing forecasts on past months", again="The next day tries again."
 )
@@ -23,12 +29,12 @@ BACKTEST = scheduled_round(
 
 @shared_task(name="usage.tasks.snapshot_due_providers")
 def snapshot_due_providers() -> int:
-    """Send tasks that take the missing snapshots of all active providers; returns their number.
+    """Send tasks that take the missing snapshots of all providers; returns their number.
 
     Runs hourly: a day is recorded within an hour after its end in the billing zone, and missed days
     later.
     """
-    due = batches(working_providers(Use.DAILY_WORK, now=timezone.now()))
+    due = due_batches(SNAPSHOTS, now=timezone.now())
     for batch in due:
         snapshot_batch.delay(batch)
     return len(due)
@@ -40,12 +46,17 @@ def snapshot_batch(provider_ids: list[int]) -> int:
 
     Not a task of one provider: it enters each provider's schema itself.
     """
-    try:
-        now = timezone.now()
-        providers = working_providers(Use.DAILY_WORK, now=now).filter(pk__in=provider_ids)
-        return snapshot_providers(providers=list(providers), now=now).snapshots
-    finally:
-        close_connection()
+    taken = 0
+    now = timezone.now()
+
+    def snapshot(providers: Sequence[Provider]) -> dict[int, datetime | None]:
+        nonlocal taken
+        outcome = snapshot_providers(providers=providers, now=now)
+        taken += outcome.snapshots
+        return outcome.again_at
+
+    look_together(provider_ids, snapshot, round_=SNAPSHOTS, now=now)
+    return taken
 
 
 @shared_task(name="usage.tasks.backtest_forecasts")

@@ -14,10 +14,12 @@ from accounts.models.people import (
     UserManager,
 )
 from accounts.models.provider import Domain, Provider
+from accounts.models.rounds import ChangeCount, ProviderChange, RoundLook
 
 __all__ = [
     "OPERATIONS_PROVIDER_KEY",
     "ApiKey",
+    "ChangeCount",
     "Domain",
     "ErasedUser",
     "FormerStripeCustomer",
@@ -29,7 +31,9 @@ __all__ = [
     "Package",
     "PackagePrice",
     "Provider",
+    "ProviderChange",
     "ProviderFigures",
+    "RoundLook",
     "SignInEvent",
     "User",
     "UserManager",

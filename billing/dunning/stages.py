@@ -86,7 +86,8 @@ class DunningStatus:
 
     `debts` are the invoices outstanding at that instant, oldest due date first; `suspending` are
     those of them that must be paid before access is restored. `outstanding_from` is the earliest
-    instant, past or future, at which any unpaid invoice is outstanding.
+    instant, past or future, at which any unpaid invoice is outstanding. `changes_at` is the next
+    instant at which time alone changes it, the first at which any unpaid invoice reaches a stage.
     """
 
     stage: DunningStage
@@ -95,6 +96,7 @@ class DunningStatus:
     suspending: tuple[Debt, ...]
     deferred_until: datetime | None
     outstanding_from: datetime | None
+    changes_at: datetime | None
 
     @property
     def is_suspended(self) -> bool:
@@ -140,12 +142,15 @@ def status_at(
 ) -> DunningStatus:
     """The status of a provider with these unpaid invoices at `now`."""
     since: dict[DunningStage, datetime] = {}
+    coming: list[datetime] = []
     at_stage: dict[DunningStage, list[Debt]] = {stage: [] for stage in DunningStage}
     for debt in sorted(debts, key=lambda debt: (debt.due_date, debt.invoice_id)):
         for stage, reached_at in debt.reaches(deferred_until=deferred_until).items():
             if reached_at <= now:
                 at_stage[stage].append(debt)
                 since[stage] = min(since.get(stage, reached_at), reached_at)
+            else:
+                coming.append(reached_at)
     return DunningStatus(
         stage=max(since, default=DunningStage.CURRENT),
         since=since,
@@ -153,6 +158,7 @@ def status_at(
         suspending=tuple(at_stage[DunningStage.SUSPENDED]),
         deferred_until=deferred_until,
         outstanding_from=min((debt.outstanding_at for debt in debts), default=None),
+        changes_at=min(coming, default=None),
     )
 
 

@@ -6,26 +6,18 @@ one statement reads the invoices, so access is restored with the first request a
 what is owed, and hourly for the passing of time.
 """
 
-import logging
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from accounts.models import Provider
 from accounts.providers import current_provider
-from accounts.rounds import report_round, scheduled_round
+from accounts.rounds import Look
 from billing.dunning.mails import queue_dunning_mail
 from billing.dunning.stages import CURRENT, DunningStatus
 from billing.dunning.unpaid_invoices import read_status
 from billing.models import DunningStep
 from core.schema import current_schema, provider_schema
-
-logger = logging.getLogger(__name__)
-
-DUNNING = scheduled_round(
-    "dunning", title="Updating the dunning", again="The next hour tries again."
-)
 
 
 def dunning_status(*, provider: Provider, now: datetime) -> DunningStatus:
@@ -81,30 +73,27 @@ def after_payment(*, now: datetime) -> None:
         update_dunning(now=now)
 
 
-def update_dunning_of_many(*, providers: Sequence[Provider], now: datetime) -> int:
-    """Update the providers whose status has changed; returns how many.
+def look_at_dunning(provider: Provider, now: datetime) -> Look:
+    """Update the provider if its status has changed; three statements if it has not.
 
-    A provider without a change costs three statements, one of which enters its schema. A provider
-    that fails is reported and tried again in the next hour.
+    Enters its schema.
     """
-    changed = 0
-    failed: dict[str, BaseException] = {}
-    for provider in providers:
-        try:
-            with provider_schema(provider):
-                status = read_status(zone=provider.billing_zone(), now=now)
-                if (
-                    _steps_reached(status).keys() != _open_steps()
-                    or provider.outstanding_from != status.outstanding_from
-                ):
-                    update_dunning(now=now)
-                    changed += 1
-        except Exception as error:
-            logger.exception("%s of %s failed. %s", DUNNING.title, provider, DUNNING.again)
-            failed[provider.schema_name] = error
-    worked = {provider.schema_name for provider in providers} - failed.keys()
-    report_round(DUNNING, failed=failed, worked=worked, now=now)
-    return changed
+    with provider_schema(provider):
+        status = read_status(zone=provider.billing_zone(), now=now)
+        has_changed = (
+            _steps_reached(status).keys() != _open_steps()
+            or provider.outstanding_from != status.outstanding_from
+        )
+        if has_changed:
+            status = update_dunning(now=now)
+    return Look(has_changed, status.changes_at)
+
+
+def next_dunning_change(*, provider: Provider, now: datetime) -> datetime | None:
+    """When the passing of time changes the status of the current provider next; None for never."""
+    if _may_be_outstanding(provider, now):
+        return read_status(zone=provider.billing_zone(), now=now).changes_at
+    return provider.outstanding_from
 
 
 def unrecorded_steps(*, provider: Provider, now: datetime) -> list[tuple[str, datetime]]:

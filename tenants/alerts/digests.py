@@ -1,6 +1,6 @@
 """The daily digest mail: at most one for each administrator and local day."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -23,6 +23,24 @@ def due_on(*, choice: AlertMailPreference, now: datetime) -> date | None:
     if choice.digested_on is not None and choice.digested_on >= local.date():
         return None
     return local.date()
+
+
+def next_digest_at(*, now: datetime) -> datetime | None:
+    """The next instant at which a digest of the current provider becomes due by its hour."""
+    choices = AlertMailPreference.objects.filter(delivery=AlertMailPreference.Delivery.DIGEST)
+    return min((_next_hour(choice, now=now) for choice in choices), default=None)
+
+
+def _next_hour(choice: AlertMailPreference, *, now: datetime) -> datetime:
+    zone = ZoneInfo(choice.time_zone)
+    today = now.astimezone(zone).date()
+    # An hour that clocks skip begins with the one after it; of one that comes twice the first
+    # counts: as `due_on` compares.
+    hours = (
+        datetime.combine(day, time(choice.digest_hour), tzinfo=zone).astimezone(UTC)
+        for day in (today, today + timedelta(days=1))
+    )
+    return next(at for at in hours if at > now)
 
 
 def send_digests(*, now: datetime) -> int:

@@ -2,8 +2,8 @@
 
 `tenants.alerts.middleware` calls `check_soon` after web requests; work outside of a request that an
 alert depends on calls it too. Nothing is stored for it: when Redis or a worker loses the task, the
-evaluation is minutes late, because the beat evaluates every provider anyway
-(docs/decisions/0012).
+evaluation is minutes late, because the beat evaluates every changed provider anyway
+(docs/decisions/0012, 0044).
 """
 
 import logging

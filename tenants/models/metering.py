@@ -1,6 +1,7 @@
 """The metering policy, which the counting triggers read."""
 
 from datetime import datetime
+from itertools import chain
 from typing import Any, ClassVar
 
 from django.db import models
@@ -23,6 +24,11 @@ class MeteringPolicyQuerySet(models.QuerySet["MeteringPolicy"]):
         """
         ((limit,),) = _free_limit().rows(instant=instant)
         return limit  # type: ignore[no-any-return] # the column's type
+
+    def limit_changes(self) -> list[datetime | None]:
+        """The instants, past and future, at which `free_user_limit_at` changes; two statements."""
+        periods = BilledPeriod.objects.values_list("starts_at", "ends_at")
+        return [self.current().nothing_added_from, *chain.from_iterable(periods)]
 
 
 class MeteringPolicy(models.Model):

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Provider
 from accounts.provider_batches import for_each_provider
 from billing.choices import Collection, InvoiceKind
-from billing.dunning.status import update_dunning_of_many
+from billing.dunning.status import look_at_dunning
 from billing.models import (
     ChargeAttempt,
     Contract,
@@ -70,7 +70,8 @@ def _check(providers: list[Provider]) -> None:
 
 
 def _update_dunning(providers: list[Provider]) -> None:
-    update_dunning_of_many(providers=providers, now=NOW)
+    for provider in providers:
+        look_at_dunning(provider, NOW)
 
 
 def _filled(prefix: str) -> Provider:

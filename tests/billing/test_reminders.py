@@ -39,7 +39,7 @@ def mails(scenario) -> list[str]:
 def days(scenario, first: date, last: date, *, every: int = 1) -> None:
     day = first
     while day <= last:
-        remind(provider=scenario.provider, now=noon(day))
+        remind(scenario.provider, noon(day))
         day += DAY * every
 
 
@@ -77,8 +77,8 @@ def test_an_expiring_card_is_mailed_once_thirty_days_ahead(scenario, card):
 
 
 def test_missed_days_are_caught_up(scenario, card):
-    remind(provider=scenario.provider, now=noon(date(2027, 2, 20)))
-    remind(provider=scenario.provider, now=noon(date(2027, 4, 5)))
+    remind(scenario.provider, noon(date(2027, 2, 20)))
+    remind(scenario.provider, noon(date(2027, 4, 5)))
 
     assert mails(scenario) == ["Your Visa ending in 4242 has expired"]
 
@@ -110,9 +110,9 @@ def test_the_renewal_of_an_annual_contract_is_mailed_once_a_year(scenario):
 
 def test_the_end_of_a_contract_is_mailed_until_its_day(scenario):
     scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
-    remind(provider=scenario.provider, now=noon(date(2026, 11, 1)))
-    remind(provider=scenario.provider, now=noon(date(2026, 12, 31)))
-    remind(provider=scenario.provider, now=noon(date(2027, 1, 1)))
+    remind(scenario.provider, noon(date(2026, 11, 1)))
+    remind(scenario.provider, noon(date(2026, 12, 31)))
+    remind(scenario.provider, noon(date(2027, 1, 1)))
 
     assert mails(scenario) == ["Your contract ends on 1 January 2027"]
 
@@ -153,7 +153,7 @@ def test_operations_are_alerted_of_an_end_once_until_its_day(scenario):
     assert alerts_of(scenario) == []
     days(scenario, date(2026, 12, 2), date(2026, 12, 31), every=3)
     assert alerts_of(scenario) == [("billing.contract_ends", True)]
-    remind(provider=scenario.provider, now=noon(date(2027, 1, 1)))
+    remind(scenario.provider, noon(date(2027, 1, 1)))
     assert alerts_of(scenario) == [("billing.contract_ends", False)]
     queued = OutboxMessage.objects.filter(topic="operations.alert_mail")
     assert queued.count() == 1
@@ -161,9 +161,9 @@ def test_operations_are_alerted_of_an_end_once_until_its_day(scenario):
 
 def test_a_contract_that_follows_settles_the_alert(scenario):
     scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
-    remind(provider=scenario.provider, now=noon(date(2026, 12, 20)))
+    remind(scenario.provider, noon(date(2026, 12, 20)))
     scenario.contract(starts_on=date(2027, 1, 1))
-    remind(provider=scenario.provider, now=noon(date(2026, 12, 21)))
+    remind(scenario.provider, noon(date(2026, 12, 21)))
 
     assert alerts_of(scenario) == [("billing.contract_ends", False)]
 
@@ -180,14 +180,14 @@ def test_the_beginning_of_a_later_contract_is_announced_once(scenario):
     text = OutboxMessage.objects.filter(key__startswith="contract-start").get().payload["text"]
     assert "Until then the free allowance of 10 users" in text
 
-    remind(provider=scenario.provider, now=noon(date(2027, 1, 1)))
+    remind(scenario.provider, noon(date(2027, 1, 1)))
     assert alerts_of(scenario) == [("billing.contract_starts", False)]
 
 
 def test_the_mail_of_an_end_names_the_free_allowance(scenario):
     scenario.contract(**{**ANNUAL, "ends_on": date(2027, 1, 1)})
     MeteringPolicy.objects.update(free_user_limit=10)
-    remind(provider=scenario.provider, now=noon(date(2026, 12, 20)))
+    remind(scenario.provider, noon(date(2026, 12, 20)))
     mail = OutboxMessage.objects.filter(key__startswith="contract-renewal").get().payload
     for part in (mail["text"], mail["html"]):
         assert "the free allowance of 10 users for each organization applies" in part

@@ -25,9 +25,10 @@ def stage_at(scenario: BillingScenario, now: datetime) -> DunningStage:
     return status.dunning_status(provider=provider, now=now).stage
 
 
-def hourly(scenario: BillingScenario, now: datetime) -> int:
+def hourly(scenario: BillingScenario, now: datetime) -> bool:
+    """Whether the hourly update changed something."""
     provider = Provider.objects.get(pk=scenario.provider.pk)
-    return status.update_dunning_of_many(providers=[provider], now=now)
+    return status.look_at_dunning(provider, now).has_changed
 
 
 def pay(invoice: Invoice, now: datetime, amount_minor: int | None = None) -> None:

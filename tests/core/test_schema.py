@@ -26,6 +26,7 @@ from tests.worker import wait_until, worker
 
 # They get the ids of providers and enter each schema themselves; so do scheduled tasks.
 OVER_SEVERAL_PROVIDERS = {
+    "accounts.tasks.check_for_missed_of",
     "tenants.tasks.evaluate_alerts_of",
     "usage.tasks.snapshot_batch",
     "usage.tasks.backtest_forecasts_of",

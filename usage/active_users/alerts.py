@@ -15,7 +15,12 @@ from usage.cap_badges import NEAR
 from usage.models import ActiveMonth
 
 
-@rule("active-users")
+def _month_ends_at(*, now: datetime) -> Iterator[datetime]:
+    zone = current_provider().billing_zone()
+    yield Month.of(now, zone).ends_at(zone)
+
+
+@rule("active-users", changes_at=_month_ends_at)
 def active_user_limits(*, now: datetime) -> Iterator[Condition]:
     """A condition for every organization at this month's active-user limit, or within ten of it.
 

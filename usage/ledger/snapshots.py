@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from accounts.models import Provider
-from accounts.rounds import report_round, scheduled_round
+from accounts.rounds import Look, report_round, scheduled_round
 from core.months import Month, day_ends_at, day_starts_at, last_finished_day
 from core.schema import connection, provider_schema
 from core.telemetry.counters import SNAPSHOTS
@@ -35,6 +35,10 @@ SNAPSHOT_CHANGED = statement("snapshot_changed")
 DAYS_PER_TASK = 31
 
 
+class SnapshotFailed(RuntimeError):
+    """A provider lacks a snapshot or its check; the log says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A provider's finished days without a snapshot, oldest first."""
@@ -45,9 +49,13 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Snapshots taken for several providers; `failed_schemas` lack a snapshot or its check."""
+    """Snapshots taken for several providers; `failed_schemas` lack a snapshot or its check.
+
+    `again_at` says for each of the other providers, by its id, when the next one is due.
+    """
 
     snapshots: int
+    again_at: dict[int, datetime | None]
     failed_schemas: list[str]
     differences: int
 
@@ -177,7 +185,30 @@ def snapshot_providers(*, providers: Sequence[Provider], now: datetime) -> Outco
             failed[schema] = error
     worked = {each.provider.schema_name for each in due} - failed.keys()
     report_round(SNAPSHOT, failed=failed, worked=worked, now=now)
-    return Outcome(snapshots=taken, failed_schemas=sorted(failed), differences=differences)
+    unfinished = {each.provider.pk for each in due if len(each.days) == DAYS_PER_TASK}
+    return Outcome(
+        snapshots=taken,
+        again_at={
+            provider.pk: now if provider.pk in unfinished else _today_ends_at(provider, now=now)
+            for provider in providers
+            if provider.schema_name not in failed
+        },
+        failed_schemas=sorted(failed),
+        differences=differences,
+    )
+
+
+def look_at_snapshots(provider: Provider, now: datetime) -> Look:
+    """As `snapshot_providers`, for one. Raises `SnapshotFailed`."""
+    outcome = snapshot_providers(providers=[provider], now=now)
+    if outcome.failed_schemas:
+        raise SnapshotFailed(provider.schema_name)
+    return Look(has_changed=outcome.snapshots > 0, again_at=outcome.again_at[provider.pk])
+
+
+def _today_ends_at(provider: Provider, *, now: datetime) -> datetime:
+    zone = provider.billing_zone()
+    return day_ends_at(day=now.astimezone(zone).date(), zone=zone)
 
 
 def _take_one_by_one(due: Sequence[Due], *, now: datetime) -> tuple[int, dict[str, BaseException]]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from accounts.due_providers import mark_changed
+from accounts.provider_batches import active_providers
 from accounts.provisioning.schema_rollout import (
     Outcome,
     SchemaResult,
@@ -33,6 +35,8 @@ class Command(BaseCommand):
             outcomes[result.outcome] += 1
         counted = ", ".join(f"{outcomes[outcome]} {outcome.value}" for outcome in Outcome)
         self.stdout.write(f"Providers: {counted}.")
+        # This release may decide otherwise about what has not changed.
+        mark_changed(active_providers())
         if outcomes[Outcome.FAILED]:
             raise SystemExit(1)
 

@@ -30,27 +30,29 @@ def test_a_status_costs_no_statement_without_a_debt_and_one_with_a_debt(
     assert (len(without_debt), len(with_debt)) == (0, 1)
 
 
-def test_the_hourly_update_runs_three_statements_for_each_unchanged_provider(
+def test_the_hourly_update_runs_three_statements_for_a_provider_and_then_none(
     scenario: BillingScenario, south: Provider
 ) -> None:
     scenario.invoice()
     with provider_schema(south):
         BillingScenario(provider=south, stripe=scenario.stripe).invoice(due_date=date(2026, 12, 24))
-    providers = list(Provider.objects.order_by("pk"))
-    status.update_dunning_of_many(providers=providers, now=FORTY_FIVE)
+    ids = list(Provider.objects.values_list("pk", flat=True))
+    for provider in Provider.objects.all():
+        status.look_at_dunning(provider, FORTY_FIVE)
     south.refresh_from_db()
     assert south.outstanding_from == datetime(2026, 12, 25, tzinfo=UTC)
     with provider_schema(south):
         assert not DunningStep.objects.exists()
-    providers = list(Provider.objects.order_by("pk"))
+    provider = Provider.objects.get(pk=south.pk)
     with CaptureQueriesContext(connection) as seen:
-        assert status.update_dunning_of_many(providers=providers, now=FORTY_FIVE) == 0
-    # Enter the schema, read the debts, read the steps; at the end, leave, and read open alerts.
-    assert len(seen) == 2 + 3 * len(providers)
-    with CaptureQueriesContext(connection) as seen, time_machine.travel(FORTY_FIVE, tick=False):
-        tasks.update_dunning_of([provider.pk for provider in providers])
-    # One more statement reads the providers, one enters the schema again.
-    assert len(seen) <= 4 + 3 * len(providers)
+        assert not status.look_at_dunning(provider, FORTY_FIVE).has_changed
+    # Enter the schema, read the debts, read the steps.
+    assert len(seen) == 3
+    with time_machine.travel(FORTY_FIVE, tick=False):
+        assert tasks.update_dunning_of(ids) == 0
+        with CaptureQueriesContext(connection) as seen:
+            tasks.update_dunning_of(ids)
+    assert len(seen) == 1
 
 
 def test_the_scheduled_task_updates_dunning(scenario: BillingScenario) -> None:

@@ -68,8 +68,8 @@ def test_missed_days_are_recorded_and_mailed_later(
 ) -> None:
     scenario.invoice()
     now = FORTY_FIVE + timedelta(days=9)
-    assert hourly(scenario, now) == 1
-    assert hourly(scenario, now + HOUR) == 0
+    assert hourly(scenario, now)
+    assert not hourly(scenario, now + HOUR)
     assert [(step, since, at) for step, since, at, _ in steps()] == [
         ("outstanding", DUE_OVER, now),
         ("thirty_days", THIRTY, now),
@@ -111,7 +111,7 @@ def test_a_failed_charge_is_outstanding_at_once(scenario: BillingScenario) -> No
     charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     assert stage_at(scenario, NOVEMBER) is DunningStage.OUTSTANDING
     assert steps() == [("outstanding", NOVEMBER, NOVEMBER, None)]
-    assert hourly(scenario, NOVEMBER + HOUR) == 0
+    assert not hourly(scenario, NOVEMBER + HOUR)
 
 
 def test_a_card_tried_for_an_invoice_by_transfer_makes_it_no_earlier(

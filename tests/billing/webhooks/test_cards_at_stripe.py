@@ -78,7 +78,7 @@ def expiring(scenario: BillingScenario) -> PaymentMethod:
     today = timezone.now()
     update(scenario, card, exp_month=today.month, exp_year=today.year)
     receive(scenario, events(scenario, f"{CARD}updated"))
-    remind(provider=scenario.provider, now=today)
+    remind(scenario.provider, today)
     card.refresh_from_db()
     assert card.expiry_mailed_at
     assert list(expiring_card(now=today))
@@ -109,7 +109,7 @@ def test_a_renewed_card_is_reminded_of_again(
     renew(scenario, expiring, exp_month=3, exp_year=2041)
     receive(scenario, events(scenario, CARD))
 
-    remind(provider=scenario.provider, now=timezone.now().replace(year=2041, month=3, day=20))
+    remind(scenario.provider, timezone.now().replace(year=2041, month=3, day=20))
 
     assert len(mails("Your Visa ending in 4242 expires soon")) == 2
 

@@ -30,7 +30,7 @@ def findings(monkeypatch: pytest.MonkeyPatch) -> Findings:
     by_rule: Findings = {"cellar": [], "attic": []}
     for name in by_rule:
 
-        @rule(name)
+        @rule(name, changes_at=rules.never)
         def find(*, now: datetime, name: str = name) -> Iterable[Condition]:
             result = by_rule[name]
             if isinstance(result, Exception):
@@ -136,7 +136,7 @@ def test_an_evaluation_that_read_earlier_resolves_no_newer_alert(
     monkeypatch.setattr(rules, "_rules", {})
     first_has_read, second_is_done = Event(), Event()
 
-    @rule("cellar")
+    @rule("cellar", changes_at=rules.never)
     def find(*, now: datetime) -> Iterable[Condition]:
         if now == NOON:
             first_has_read.set()

@@ -1,0 +1,14 @@
+DROP TRIGGER provider_changed ON billing_contract;
+DROP TRIGGER provider_changed ON billing_packorder;
+DROP TRIGGER provider_changed ON billing_invoice;
+DROP TRIGGER provider_changed ON billing_creditnote;
+DROP TRIGGER provider_changed ON billing_refund;
+DROP TRIGGER provider_changed ON billing_linedispute;
+DROP TRIGGER provider_changed ON billing_payment;
+DROP TRIGGER provider_changed ON billing_chargeback;
+DROP TRIGGER provider_changed ON billing_carriedbalance;
+DROP TRIGGER provider_changed ON billing_chargeattempt;
+DROP TRIGGER provider_changed ON billing_paymentmethod;
+DROP TRIGGER provider_changed ON billing_suspensiondeferral;
+DROP TRIGGER provider_changed ON billing_dunningstep;
+DROP TRIGGER provider_changed ON billing_renewalnotice;

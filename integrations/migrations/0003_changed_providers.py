@@ -1,0 +1,13 @@
+"""Changes of the PSA sync mark the provider (docs/decisions/0044)."""
+
+from django.db import migrations
+
+from core.sql_migrations import run_sql_beside
+
+
+class Migration(migrations.Migration):
+    """Reversible; without it the scheduled rounds miss changes."""
+
+    dependencies = [("integrations", "0002_append_only"), ("tenants", "0007_changed_providers")]
+
+    operations = [run_sql_beside(__file__)]
