@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 from accounts.figures import coverage, provider_gauges
 from accounts.policies import anyone
 from accounts.provisioning.release import missing_in_public
+from core import sentinel
 from core.circuit_breakers import silent_services
 from core.operations.heartbeats import ages
 from core.operations.metrics import operations_gauges
@@ -118,11 +119,7 @@ def _parts() -> dict[str, str]:
 
 def _redis() -> str:
     try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-        ) as client:
+        with sentinel.client(timeout=TIMEOUT_SECONDS) as client:
             client.ping()
     except redis.RedisError:
         logger.warning("Redis does not answer.", exc_info=True)

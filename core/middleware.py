@@ -50,6 +50,8 @@ class PublicSchemaMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Bind public before and after the request."""
         connection.set_schema_to_public()
+        # An error after a commit of this request is answered otherwise (`core.unavailable`).
+        connection.commits = 0
         try:
             return self.get_response(request)
         finally:

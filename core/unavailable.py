@@ -1,7 +1,8 @@
 """503 with Retry-After where another transaction or the database itself keeps a request waiting.
 
-Each request is one transaction or writes nothing, so a refused one left nothing half done and can
-be repeated.
+A request leaves nothing half done: each change is one transaction. It can be repeated, and the
+answer says that nothing was changed, unless a commit had begun: when the database is lost during
+one, it is not known whether it was done.
 """
 
 import logging
@@ -12,13 +13,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
 
-from core.congestion import Congested, note_wait
+from core.congestion import READING, Congested, note_wait
 from core.problems import API_PATH, Problem
+from core.schema import connection
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 UNAVAILABLE = 503
+OUTCOME_UNKNOWN = "outcome-unknown"
+OUTCOME_HEADER = "X-Outcome"
 # SQLSTATE: lock_timeout, deadlock, statement_timeout.
 _WAITED = frozenset({"55P03", "40P01", "57014"})
 
@@ -42,17 +46,30 @@ def waited_for_lock(error: BaseException | None) -> bool:
 
 def problem_of(request: HttpRequest, error: BaseException) -> Problem:
     """The API's answer to a temporary error."""
-    code, detail = "database-away", "The database does not answer. Nothing was changed."
-    if _is_clock_ahead(error):
-        code, detail = "clock-ahead", "The clock of this server is wrong. Nothing was changed."
-    elif _is_busy(request, error):
-        code, detail = "busy", "Another change of your data takes long. Nothing was changed."
+    is_clock_ahead, is_busy = _is_clock_ahead(error), _is_busy(request, error)
+    advice = "Nothing was changed. Repeat the request after the seconds in Retry-After."
+    code, reason = "database-away", "The database does not answer."
+    if may_be_done(request):
+        code, reason = OUTCOME_UNKNOWN, "The database was lost while a change was saved."
+        advice = (
+            "It may have been made. Look before you repeat the request; an entry with an "
+            "external_id may be repeated after the seconds in Retry-After."
+        )
+    elif is_clock_ahead:
+        code, reason = "clock-ahead", "The clock of this server is wrong."
+    elif is_busy:
+        code, reason = "busy", "Another change of your data takes long."
     return Problem(
         UNAVAILABLE,
         code,
-        f"{detail} Repeat the request after the seconds in Retry-After.",
+        f"{reason} {advice}",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
+
+
+def may_be_done(request: HttpRequest) -> bool:
+    """Whether a request that failed may have changed something."""
+    return request.method not in READING and connection.commits > 0
 
 
 def response_of(request: HttpRequest, error: BaseException) -> HttpResponse:
@@ -63,9 +80,13 @@ def response_of(request: HttpRequest, error: BaseException) -> HttpResponse:
     context = {
         "is_clock_ahead": _is_clock_ahead(error),
         "is_busy": _is_busy(request, error),
+        "may_be_done": may_be_done(request),
     }
     response = render(None, "503.html", context, status=UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if may_be_done(request):
+        # For the page's script, which shows a toast in place of this page.
+        response[OUTCOME_HEADER] = "unknown"
     return response
 
 

@@ -34,7 +34,8 @@ Errors are `application/problem+json` (RFC 9457): `status`, `code` for programs,
 people. Lists are ordered by id: pass `next` of one page as `after` to get the following one. A
 request without an answer may be repeated: an entry with an `external_id` is added once.
 Instants are UTC, with microseconds where they have any. After status 429 or 503, wait for the
-seconds in `Retry-After`: a request that was answered so changed nothing.
+seconds in `Retry-After`: a request that was answered so changed nothing, unless the `code` is
+`outcome-unknown`.
 """
 
 PROBLEM_SCHEMA = {

@@ -6,6 +6,7 @@ import sys
 
 from celery import Celery
 
+from core import broker
 from core.telemetry import slots
 
 if "worker" in sys.argv and os.environ.get("WORKER_METRICS_PORT"):
@@ -14,6 +15,7 @@ if "worker" in sys.argv and os.environ.get("WORKER_METRICS_PORT"):
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtp.settings")
 
+broker.register()
 # Its receivers give each line the ids of its task.
 importlib.import_module("core.telemetry.tasks")
 app = Celery("mtp")

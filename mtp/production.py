@@ -39,7 +39,7 @@ REQUIRED = {
 # Those whose value may be in a file that NAME_FILE names.
 FROM_FILES = (
     *REQUIRED,
-    *("DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL"),
+    *("DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL", "REDIS_SENTINEL_PASSWORD"),
     *("METRICS_TOKEN", "OPERATIONS_EMAIL", "SECRET_KEY_FALLBACKS", "SENTRY_DSN"),
 )
 KEYS = ("SECRET_KEY", "ENCRYPTION_KEYS", "PAYMENT_LINK_KEYS")
@@ -82,8 +82,8 @@ def faults(given: Read, *, unreadable: Mapping[str, str] | None = None) -> list[
     unreadable = unreadable or {}
     read = _stripped(lambda name: "" if name in unreadable else given(name))
     checks = (
-        *(_missing, _keys, _site, _services, _databases, _stripe, _stand_ins),
-        *(_switches, _numbers, _names),
+        *(_missing, _keys, _site, _services, _databases, _sentinels, _stripe),
+        *(_stand_ins, _switches, _numbers, _names),
     )
     found = [fault for check in checks for fault in check(read)]
     named = tuple(f"{name} is missing or empty" for name in unreadable)
@@ -183,6 +183,19 @@ def _databases(read: Read) -> Iterator[str]:
         yield (
             "DATABASE_DIRECT_URL is missing: with DATABASE_POOLER it names PostgreSQL itself, for "
             "migrations, locks and dumps."
+        )
+
+
+def _sentinels(read: Read) -> Iterator[str]:
+    sentinels = listed(read("REDIS_SENTINELS"))
+    for sentinel in sentinels:
+        if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", sentinel):
+            yield f"REDIS_SENTINELS names {sentinel!r}: use host:port, separated by commas."
+    redis = urlsplit(read("REDIS_URL"))
+    if sentinels and (redis.scheme != "redis" or ":" in redis.netloc.rpartition("@")[2]):
+        yield (
+            "REDIS_URL must be redis://:password@NAME/0 beside REDIS_SENTINELS: NAME is the one "
+            "of the master, without a port, and sentinels are not asked with TLS."
         )
 
 

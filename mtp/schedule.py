@@ -24,20 +24,21 @@ _TASKS = {
     "billing.tasks.send_all_reminders": crontab(hour=8, minute=30),
 }
 BEAT_SCHEDULE = {
-    # Expires, because the first of many queued wake-ups delivers all messages.
+    # Expires, because the first of many queued wake-ups delivers all messages. The instant is the
+    # beat's: a worker whose clock is a minute ahead of it would take none.
     **{
         f"outbox {lane}": {
             "task": "core.outbox.tasks.send_due",
             "args": [lane.value],
             "schedule": 5.0,
-            "options": {"expires": 5.0, "queue": lane.value},
+            "options": {"expires": 60.0, "queue": lane.value},
         }
         for lane in Lane
     },
     "watch": {
         "task": "core.operations.tasks.watch",
         "schedule": 30.0,
-        "options": {"expires": 30.0, "queue": Lane.PEOPLE.value},
+        "options": {"expires": 60.0, "queue": Lane.PEOPLE.value},
     },
     **{task: {"task": task, "schedule": times} for task, times in _TASKS.items()},
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from core import sentinel
 from core.telemetry import logs
 from mtp import database_limits, operations_theme, production, schedule, workers
 from mtp.databases import databases
@@ -169,7 +170,23 @@ DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
-_CACHE = {"LOCATION": REDIS_URL, "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}}
+# Where there are sentinels, the host in REDIS_URL is the name of the master (core.sentinel).
+REDIS_SENTINELS: list[str] = env.list("REDIS_SENTINELS", default=[])
+REDIS_SENTINEL_PASSWORD: str = env.str("REDIS_SENTINEL_PASSWORD", default="")
+_POOL = {
+    "pool_class": "core.sentinel.MasterPool",
+    "sentinels": REDIS_SENTINELS,
+    "sentinel_password": REDIS_SENTINEL_PASSWORD,
+}
+_CACHE = {
+    # A list: a text would be divided at each comma, also inside a password.
+    "LOCATION": [REDIS_URL],
+    "OPTIONS": {
+        "socket_connect_timeout": 1,
+        "socket_timeout": 1,
+        **(_POOL if REDIS_SENTINELS else {}),
+    },
+}
 CACHES = {
     # Shared by all providers, as sign-in limits must be.
     "default": {**_CACHE, "BACKEND": "core.cache.ForgivingCache"},
@@ -270,20 +287,35 @@ OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", defaul
 HEARTBEAT_PATH: str = env.str("HEARTBEAT_PATH", default="")
 
 # --- Celery --------------------------------------------------------------------------------------
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = (
+    sentinel.broker_url(REDIS_URL, sentinels=REDIS_SENTINELS) if REDIS_SENTINELS else REDIS_URL
+)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Workers wait for the broker for as long as it is away: up to half a minute between two tries.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A task that was taken and not acknowledged is sent again after `visibility_timeout`: longer than
 # any task may take. The first limit raises an error in the task, the second ends its process.
 CELERY_TASK_SOFT_TIME_LIMIT = 20 * 60
 CELERY_TASK_TIME_LIMIT = 25 * 60
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "visibility_timeout": 60 * 60}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    # A Redis that hangs; longer than the second for which a worker asks it for a task.
+    "socket_timeout": 5,
+    "visibility_timeout": 60 * 60,
+    "master_name": sentinel.master_name(REDIS_URL),
+    "sentinel_kwargs": {"socket_timeout": 2, "password": REDIS_SENTINEL_PASSWORD or None},
+}
+# People wait while a worker is woken. Once more, because the first try may find that Redis was
+# started again since; a lost wake-up costs seconds.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_BEAT_SCHEDULE = schedule.BEAT_SCHEDULE
+CELERY_BEAT_SCHEDULER = "core.beat:SteadyScheduler"
 CELERY_TASK_DEFAULT_QUEUE = workers.SCHEDULED
 CELERY_TASK_ROUTES = {task: {"queue": queue} for task, queue in workers.TASK_QUEUES.items()}
 UNFOLD = operations_theme.UNFOLD

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -59,16 +60,21 @@ def impatient(**limits: str) -> Iterator[None]:
 
 @dataclass
 class Line:
-    """A TCP port that leads to a server until it is cut."""
+    """A TCP port that leads to a server until it is cut.
+
+    With `cut_after`, a request with these bytes still reaches the server, and its answer is lost.
+    """
 
     to: tuple[str, int]
     port: int
+    cut_after: bytes = b""
+    host: str = "127.0.0.1"
     _listener: socket.socket | None = None
     _open: list[socket.socket] = field(default_factory=list)
 
     def connect(self) -> None:
         """Accept connections, again after `cut`."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener = socket.create_server((self.host, self.port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
@@ -93,12 +99,19 @@ class Line:
                 far = socket.create_connection(self.to)
                 self._open += [near, far]
                 for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=_copy, args=[source, target], daemon=True).start()
+                    copy = (source, target, self.cut_after if source is near else b"")
+                    threading.Thread(target=_copy, args=copy, daemon=True).start()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, cut_after: bytes) -> None:
     with suppress(OSError):
         while content := source.recv(65536):
+            if cut_after and cut_after in content:
+                source.shutdown(socket.SHUT_RDWR)
+                target.sendall(content)
+                # The server works on it before it notices that its client is gone.
+                time.sleep(0.5)
+                break
             target.sendall(content)
     for each in (source, target):
         with suppress(OSError):
@@ -106,12 +119,26 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 @contextmanager
-def line_to_database() -> Iterator[Line]:
+def line_to_database(*, cut_after: bytes = b"") -> Iterator[Line]:
     """A line to the server of the tests' database, connected."""
     address = connection.settings_dict
-    line = Line(to=(address["HOST"], int(address["PORT"])), port=0)
+    line = Line(to=(address["HOST"], int(address["PORT"])), port=0, cut_after=cut_after)
     line.connect()
     try:
         yield line
     finally:
         line.cut()
+
+
+@contextmanager
+def connected_by(line: Line) -> Iterator[None]:
+    """The test's connection leads through this line."""
+    address = connection.settings_dict
+    kept = {name: address[name] for name in ("HOST", "PORT")}
+    connection.close()
+    address |= {"HOST": "127.0.0.1", "PORT": line.port}
+    try:
+        yield
+    finally:
+        connection.close()
+        address |= kept

@@ -12,6 +12,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import OperationalError, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.circuit_breakers import ServiceAway
@@ -27,12 +28,13 @@ SEND_DUE = "core.outbox.tasks.send_due"
 # Lanes to wake, collected inside `batch_wakeups`; None outside of it.
 _held_back: ContextVar[set[Lane] | None] = ContextVar("held_back", default=None)
 
-# Materialized: inlined, the subquery could run, and lock a row, more than once.
+# Materialized: inlined, the subquery could run, and lock a row, more than once. Leases run by the
+# clock of the database: a worker whose own is ahead must not take what another one holds.
 _LEASE = """
     WITH due AS MATERIALIZED (
         SELECT id FROM outbox_outboxmessage
         WHERE finished_at IS NULL AND dead_at IS NULL AND due_at <= %(now)s
-            AND (leased_until IS NULL OR leased_until <= %(instant)s)
+            AND (leased_until IS NULL OR leased_until <= statement_timestamp())
             AND (%(schema)s::text IS NULL OR schema_name = %(schema)s)
             AND (%(lane)s::text IS NULL OR lane = %(lane)s)
             AND NOT EXISTS (
@@ -42,7 +44,7 @@ _LEASE = """
         ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox_outboxmessage message
-    SET leased_until = %(until)s, attempts = attempts + 1
+    SET leased_until = statement_timestamp() + %(lease)s, attempts = attempts + 1
     FROM due WHERE message.id = due.id RETURNING message.*
 """
 
@@ -116,8 +118,7 @@ def enqueue_all(
 
 def try_again(*, message: OutboxMessage, now: datetime) -> None:
     """Make a message pending again with all its attempts, unless a worker holds it."""
-    # Leases run by the wall clock, also where `now` is a date of a test or the demo.
-    not_leased = Q(leased_until=None) | Q(leased_until__lte=timezone.now())
+    not_leased = Q(leased_until=None) | Q(leased_until__lte=Now())
     OutboxMessage.objects.filter(not_leased, pk=message.pk).update(
         due_at=now,
         attempts=0,
@@ -196,9 +197,8 @@ def deliver_due(
 
 
 def _lease_next(*, now: datetime, schema: str | None, lane: Lane | None) -> OutboxMessage | None:
-    instant = timezone.now()
-    until = instant + timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-    parameters = {"now": now, "instant": instant, "until": until, "schema": schema, "lane": lane}
+    lease = timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+    parameters = {"now": now, "lease": lease, "schema": schema, "lane": lane}
     return next(iter(OutboxMessage.objects.raw(_LEASE, parameters)), None)
 
 

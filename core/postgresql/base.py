@@ -10,6 +10,8 @@ import psycopg
 from django.db import OperationalError
 from django_tenants.postgresql_backend import base
 
+from core.postgresql.commits import CountedCommits
+
 _SERVER = b"SELECT pg_catalog.pg_backend_pid(), host(inet_server_addr()), inet_server_port()"
 
 
@@ -17,7 +19,7 @@ class PoolerRefused(OperationalError):
     """An address leads through a connection pooler; the message says where PostgreSQL is."""
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # django-tenants has no types
+class DatabaseWrapper(CountedCommits, base.DatabaseWrapper):  # type: ignore[misc] # django-tenants has no types
     """As that of django-tenants. Raises `PoolerRefused` instead of opening a pooled connection."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:

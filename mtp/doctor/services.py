@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import redis
 from django.conf import settings
 from django.core.mail import get_connection
 from django.core.mail.backends.smtp import EmailBackend
@@ -15,6 +14,7 @@ from django.urls import reverse
 
 from billing.gateway.endpoints import webhook_endpoints
 from billing.webhooks.inbox import APPLIED_EVENTS
+from core import sentinel
 from core.schema import connection
 from mtp.doctor.findings import Finding, problem
 
@@ -25,19 +25,22 @@ NO_USER = "doctor@mtp.invalid"
 
 
 def redis_server() -> Iterator[Finding]:
-    """Whether Redis answers, and stores what it is given."""
-    with redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-    ) as client:
+    """Whether Redis answers, where Sentinel says that it is, and stores what it is given."""
+    with sentinel.client(timeout=TIMEOUT_SECONDS) as client:
         client.set("mtp.doctor", "1", ex=10)
         kept = client.getdel("mtp.doctor")
         version: Any = client.info("server")
+        replicas: Any = client.info("replication")
     where = urlsplit(settings.REDIS_URL)
     if not kept:
         yield problem("Redis", "It answers and stores nothing.", "Look at its maxmemory and disk.")
     else:
         server = version.get("valkey_version") or version.get("redis_version")
-        yield Finding("Redis", f"Version {server} at {where.hostname}:{where.port}.")
+        found = f"at {where.hostname}:{where.port}"
+        if settings.REDIS_SENTINELS:
+            number = replicas.get("connected_slaves")
+            found = f"is the master {sentinel.master_name(settings.REDIS_URL)}, replicas: {number}"
+        yield Finding("Redis", f"Version {server} {found}.")
 
 
 def mail_server() -> Iterator[Finding]:

@@ -193,7 +193,9 @@
   });
 
   function showFailure(event) {
-    const kind = event.detail?.xhr?.status === 503 ? "request-refused" : "request-failed";
+    const answer = event.detail?.xhr;
+    const refused = answer?.getResponseHeader("X-Outcome") ? "request-unknown" : "request-refused";
+    const kind = answer?.status === 503 ? refused : "request-failed";
     const toast = document.getElementById(kind).content.cloneNode(true);
     document.getElementById("toasts").append(toast);
     prepare(document.getElementById("toasts").lastElementChild);

@@ -15,6 +15,8 @@ from django_tenants.utils import quote_schema_name
 from psycopg import sql
 from psycopg.pq import ExecStatus, TransactionStatus
 
+from core.postgresql.commits import CountedCommits
+
 _UTC = ("UTC", "Etc/UTC")
 
 
@@ -70,7 +72,7 @@ class BoundCursor(psycopg.ClientCursor[Any]):
         super().execute(";".join(self._first()))
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc] # django-tenants has no types
+class DatabaseWrapper(CountedCommits, base.DatabaseWrapper):  # type: ignore[misc] # django-tenants has no types
     """As that of django-tenants, for sessions that change with each transaction."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
