@@ -170,7 +170,22 @@ def _add(
         form.add_error(None, "The account is read-only: nothing can be added.")
         return HTTPStatus.CONFLICT
     messages.success(request, f"{member} was added to {scope.organization}.")
+    if isinstance(member, ManagedUser):
+        _point_out_namesake(request, member)
     return HTTPStatus.CREATED
+
+
+def _point_out_namesake(request: PortalRequest, user: ManagedUser) -> None:
+    """Say so if another user has a name that looks the same: it may be the same person."""
+    namesakes = ManagedUser.objects.living().filter(organization=user.organization)
+    namesakes = namesakes.exclude(pk=user.pk).alias(key=name_key_of("name"))
+    namesake = namesakes.filter(key=name_key(user.name)).first() if user.name else None
+    if namesake is not None:
+        messages.warning(
+            request,
+            f"{namesake.email} has the same name, {namesake.name}. If they are one person, remove "
+            "one of them.",
+        )
 
 
 def _unconfirmed_peak(

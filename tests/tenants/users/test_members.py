@@ -202,3 +202,14 @@ def test_add_another_returns_to_the_form(as_adam: Client, acme: Organization) ->
     address = f"/organizations/{acme.pk}/users/add/"
     answer = as_adam.post(address, {"email": "a@acme.example", "another": "1"})
     assert answer["Location"] == address
+
+
+def test_a_name_that_looks_the_same_is_pointed_out(as_adam: Client, acme: Organization) -> None:
+    url = f"/organizations/{acme.pk}/users/add/"
+    as_adam.post(url, {"email": "ann@acme.example", "name": "Ann Lee"})
+    other = {"email": "bo@acme.example", "name": "Bo Diaz"}
+    assert "has the same name" not in as_adam.post(url, other, follow=True).content.decode()
+    # The first letter is Cyrillic.
+    same = {"email": "lee@acme.example", "name": "\u0410nn  Lee"}
+    page = as_adam.post(url, same, follow=True).content.decode()
+    assert "ann@acme.example has the same name, Ann Lee" in page
