@@ -19,8 +19,8 @@ from core.operations.models import OperationsAlert
 from core.schema import provider_schema
 from tenants.models import Alert, Organization
 from tests.personas import Personas
-from tests.proofs.rounds import every_round, look_if_due, missed, play, reading, unmarked
 from tests.proofs.rounds_history import History
+from tests.proofs.rounds_stage import every_round, look_if_due, missed, play, reading, unmarked
 from tests.proofs.run import Run
 
 NOW = datetime(2026, 10, 7, 12, tzinfo=UTC)

@@ -24,7 +24,7 @@ from billing.models import Contract, Invoice, PaymentMethod
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy
 from tests.benchmarks.result import Result
-from tests.proofs.rounds import every_round
+from tests.proofs.rounds_stage import every_round
 from tests.providers import open_provider
 
 PROVIDERS = 10_000
