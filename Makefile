@@ -4,7 +4,7 @@ SUPERVISOR = @sh mtp/supervisor/start.sh
 # A test process per core, each with separate databases; the tests of one file stay together.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-rounds prove-pooler prove-image prove-restore prove-crash css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-rounds prove-pooler prove-image prove-restore prove-crash prove-release css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -62,6 +62,9 @@ prove-restore: ## The whole database lost and restored, at 300 providers; the la
 
 prove-crash: ## PostgreSQL and Redis killed under load, full disks, jumping clocks; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.crash $(ARGS)
+
+prove-release: ## A rolling release under load: nothing fails, nothing is lost; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.release $(ARGS)
 
 css: ## Compile the styles; needs Node
 	npm ci --no-audit --no-fund

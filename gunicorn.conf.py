@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from core.telemetry import logs, slots
+from core.web_server import prepare as when_ready  # noqa: F401 - a hook
 
-worker_class = "gthread"
+worker_class = "core.web_server.Worker"
 workers = int(os.environ.get("WEB_PROCESSES") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 4)
 # Seconds that requests under way get at a stop; docker-compose.yml waits for longer.

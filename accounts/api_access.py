@@ -63,7 +63,7 @@ class ProviderKey(APIKeyHeader):
             raise Problem(
                 503,
                 "not-ready",
-                "This provider is being set up or restored. Try again in a moment.",
+                "This provider is being set up, updated or restored. Try again in a moment.",
                 headers={"Retry-After": "5"},
             )
         _require_stage(request, api_key.provider, now=now)

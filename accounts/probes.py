@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.figures import coverage, provider_gauges
 from accounts.policies import anyone
-from accounts.provisioning.release import missing_in_public
+from accounts.provisioning.release import missing_in_public, unknown_contracts
 from core import sentinel
 from core.circuit_breakers import silent_services
 from core.operations.heartbeats import ages
@@ -108,12 +108,16 @@ def _parts() -> dict[str, str]:
     """The parts that a ready process needs, each `ok` or what is wrong."""
     parts = {"database": OK, "migrations": "unknown", "redis": _redis()}
     try:
-        missing = missing_in_public()
+        missing, contracts = missing_in_public(), unknown_contracts()
     except DatabaseError:
         logger.warning("The database does not answer.", exc_info=True)
         parts["database"] = "does not answer"
     else:
-        parts["migrations"] = OK if not missing else f"{len(missing)} are missing"
+        parts["migrations"] = OK
+        if missing:
+            parts["migrations"] = f"{len(missing)} are missing"
+        if contracts:
+            parts["migrations"] = "a later release has taken away what this one uses"
     return parts
 
 

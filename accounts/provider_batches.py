@@ -139,13 +139,16 @@ def for_each_provider(
 ) -> None:
     """Call `do` for each of these providers. A failure is reported; the other providers continue.
 
-    Workers are woken once, at the end.
+    One whose schema this release can't serve is left to the next round, and has an alert already
+    (`accounts.provisioning.release`). Workers are woken once, at the end.
     """
     failed: dict[str, BaseException] = {}
     worked: list[str] = []
     try:
         with batch_wakeups():
             for provider in Provider.objects.filter(pk__in=list(provider_ids)).order_by("pk"):
+                if not provider.is_at_this_release:
+                    continue
                 try:
                     do(provider)
                 except Exception as error:

@@ -6,6 +6,7 @@ from django.utils import timezone
 from accounts.missed_changes import check_for_missed, providers_of_night
 from accounts.provider_batches import batches
 from accounts.provisioning.highest_ids import keep_highest_ids
+from accounts.provisioning.release import watch_schemas
 
 
 @shared_task(name="accounts.tasks.keep_ids")
@@ -25,3 +26,9 @@ def check_all_for_missed() -> None:
 def check_for_missed_of(provider_ids: list[int]) -> None:
     """Look for changes of these providers that a round missed."""
     check_for_missed(provider_ids, now=timezone.now())
+
+
+@shared_task(name="accounts.tasks.watch_migrations")
+def watch_migrations() -> None:
+    """Alert operations of each provider whose schema is behind this release, every minute."""
+    watch_schemas(now=timezone.now())

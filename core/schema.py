@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 from celery import Task, current_app
+from django.db import OperationalError
 from django.db import connection as django_connection
 from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
@@ -17,12 +18,23 @@ class NoProviderSchema(RuntimeError):
     """Code that needs a provider's schema runs in public, or in none."""
 
 
+class SchemaOfAnotherRelease(OperationalError):
+    """This release can't serve the provider's schema (docs/decisions/0040).
+
+    As for a database that is away, requests get 503 and outbox messages wait without an attempt.
+    """
+
+
 class HasSchema(Protocol):
     """The part of `Provider` that this layer uses; the model is in an app above."""
 
     @property
     def schema_name(self) -> str:
         """The schema with the provider's rows."""
+
+    @property
+    def is_at_this_release(self) -> bool:
+        """Whether this release can serve the schema."""
 
 
 def current_schema() -> str:
@@ -44,10 +56,14 @@ def provider_schema(provider: HasSchema) -> Iterator[None]:
 
     The connection holds the provider (`connection.tenant`), so `accounts.providers` reads it
     without a statement. The previous provider is restored at the end, also after an error. Raises
-    `NoProviderSchema` for the public schema or an empty name.
+    `NoProviderSchema` for the public schema or an empty name, `SchemaOfAnotherRelease` for one that
+    this release can't serve.
     """
     if not provider.schema_name or provider.schema_name == get_public_schema_name():
         raise NoProviderSchema(f"{provider.schema_name!r} is not a provider's schema.")
+    if not provider.is_at_this_release:
+        text = f"{provider.schema_name} is not at this release: run manage.py migrate_providers."
+        raise SchemaOfAnotherRelease(text)
     with tenant_context(provider):
         yield
 

@@ -22,5 +22,6 @@ app = Celery("mtp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # By name: these modules need the apps, which are not loaded yet.
+app.steps["worker"].add("accounts.worker_step:ReleaseStep")
 app.steps["worker"].add("core.operations.worker_step:HeartbeatStep")
 app.steps["worker"].add("core.operations.metrics_step:MetricsStep")

@@ -33,6 +33,7 @@ POOLS = {
 TASK_QUEUES = {
     "tenants.tasks.evaluate_alerts_of_provider": "people",
     "core.operations.tasks.watch": "people",
+    "accounts.tasks.watch_migrations": "people",
     # They call Stripe.
     "billing.tasks.reconcile_all": "charges",
     "billing.tasks.reconcile_payments_of": "charges",

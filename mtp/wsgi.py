@@ -1,8 +1,10 @@
 """WSGI entry point: `gunicorn mtp.wsgi`."""
 
 import os
+from importlib import import_module
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from core.telemetry import reporting
 
@@ -13,3 +15,9 @@ os.environ["MTP_PROCESS"] = os.environ.get("MTP_PROCESS") or "web"
 # Before the handler, because traces are a middleware.
 reporting.start()
 application = get_wsgi_application()
+
+# After the apps are set up.
+import_module("accounts.provisioning.release").refuse_a_database_of_another_release()
+# The views too, before processes are forked: each would read them from disk at its first request,
+# the files of another release if they were replaced meanwhile.
+get_resolver().url_patterns  # noqa: B018 - imports the views

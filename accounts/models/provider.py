@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
 
+from accounts.releases import this_release
 from accounts.stages import ALLOWED, Stage, Use, stage_at
 from accounts.validation import currency_code, time_zone_name
 from core.text import plain_text
@@ -47,6 +48,8 @@ class Provider(TenantMixin):  # type: ignore[misc]
         NEW_ZEALAND = "en_NZ", "New Zealand"
         SOUTH_AFRICA = "en_ZA", "South Africa"
         INDIA = "en_IN", "India"
+
+    STEPS = ("expand_steps", "contract_steps")
 
     objects: ClassVar[models.Manager["Provider"]] = models.Manager()
     auto_create_schema = False
@@ -97,6 +100,9 @@ class Provider(TenantMixin):  # type: ignore[misc]
             MaxValueValidator(LONGEST_ERASE_AFTER),
         ],
     )
+    # The steps of migrations that its schema has (`accounts.releases`).
+    expand_steps = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    contract_steps = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -125,8 +131,19 @@ class Provider(TenantMixin):  # type: ignore[misc]
 
     @property
     def is_active(self) -> bool:
-        """Whether its schema is set up and can be entered."""
-        return self.state == self.State.ACTIVE
+        """Whether its schema is set up and this release can serve it."""
+        return self.state == self.State.ACTIVE and self.is_at_this_release
+
+    def set_at_this_release(self) -> None:
+        """Set, without saving `STEPS`, that its schema has exactly the steps of this release."""
+        release = this_release()
+        self.expand_steps, self.contract_steps = release.expand, release.contract
+
+    @property
+    def is_at_this_release(self) -> bool:
+        """Whether its schema has all that this release needs, and lost nothing that it uses."""
+        release = this_release()
+        return self.expand_steps >= release.expand and self.contract_steps <= release.contract
 
 
 class Domain(DomainMixin):  # type: ignore[misc]

@@ -19,6 +19,7 @@ from core.schema import provider_schema
 logger = logging.getLogger(__name__)
 
 PROVISION_TOPIC = "accounts.provision"
+_PROVISIONED = ("state", "state_detail", *Provider.STEPS)
 SchemaStep = Callable[[Provider, datetime], None]
 _schema_steps: list[SchemaStep] = []
 
@@ -97,16 +98,18 @@ def provision(*, provider: Provider, now: datetime) -> None:
     """
     with transaction.atomic():
         locked = Provider.objects.select_for_update().get(pk=provider.pk)
-        if not locked.is_active:
+        if locked.state != Provider.State.ACTIVE:
             create_schema(schema=locked.schema_name)
             ProviderMigrations().apply_to(schema=locked.schema_name)
+            locked.set_at_this_release()
             with provider_schema(locked):
                 for step in _schema_steps:
                     step(locked, now)
             locked.state = Provider.State.ACTIVE
             locked.state_detail = ""
-            locked.save(update_fields=["state", "state_detail"])
-    provider.state, provider.state_detail = locked.state, locked.state_detail
+            locked.save(update_fields=_PROVISIONED)
+    for name in _PROVISIONED:
+        setattr(provider, name, getattr(locked, name))
 
 
 @handler(PROVISION_TOPIC, lane=Lane.PROVISIONING, max_attempts=6)

@@ -4,7 +4,7 @@ Django lists every table of the database four times per schema, so a run over th
 is quadratic. Here one query reads the schema's own table (docs/facts/performance.md, Schemas).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -17,10 +17,38 @@ from django_tenants.utils import schema_context
 from psycopg import sql
 
 from accounts.provisioning.lock_waits import with_short_waits
+from accounts.releases import MigrationKey, is_contract
 from core.postgresql.addresses import own_session
 from core.schema import connection
 
-MigrationKey = tuple[str, str]
+
+class ContractPending(RuntimeError):
+    """An expand step needs a contract step of an earlier release that was not taken."""
+
+
+def targets(
+    loader: MigrationLoader, missing: Set[MigrationKey], *, contract: bool
+) -> list[MigrationKey]:
+    """The migrations to migrate to, which take along all before them; none if nothing is missing.
+
+    Without `contract` the missing contract steps are left for later. Raises `ContractPending` if an
+    expand step depends on one of them.
+    """
+    wanted = due(missing, contract=contract)
+    later = missing - wanted
+    for key in sorted(wanted):
+        if before := later.intersection(loader.graph.forwards_plan(key)):
+            raise ContractPending(
+                f"{'.'.join(key)} needs {'.'.join(min(before))}: run migrate_providers --contract "
+                "with the release before this one first."
+            )
+    nodes = loader.graph.node_map
+    return sorted(key for key in wanted if not wanted.intersection(nodes[key].children))
+
+
+def due(missing: Set[MigrationKey], *, contract: bool) -> frozenset[MigrationKey]:
+    """The missing migrations, without the contract steps unless `contract`."""
+    return frozenset(key for key in missing if contract or not is_contract(key[1]))
 
 
 class _SchemaRecorder(MigrationRecorder):
@@ -56,24 +84,28 @@ def provider_app_labels() -> frozenset[str]:
 
 
 class ProviderMigrations:
-    """The migrations of this release, loaded once and applied to any number of schemas."""
+    """The migrations of this release, loaded once and applied to any number of schemas.
 
-    def __init__(self) -> None:
+    Without `contract`, its contract steps are left for later.
+    """
+
+    def __init__(self, *, contract: bool = True) -> None:
+        self._contract = contract
         self._loader = MigrationLoader(None)
         labels = provider_app_labels()
         self.target: frozenset[MigrationKey] = frozenset(
             key for key in self._loader.graph.nodes if key[0] in labels
         )
-        self._leaves = [key for key in self._loader.graph.leaf_nodes() if key[0] in labels]
         # A squashed migration would need a graph per schema, by the history of each.
         squashed = [key for key in self._loader.replacements if key[0] in labels]
         if squashed:
             raise NotImplementedError(f"Squashed migrations of provider apps: {squashed}")
 
     def missing_in(self, *, schema: str) -> frozenset[MigrationKey]:
-        """The migrations that were not applied to the schema."""
+        """The migrations that were not applied to the schema, of those that are due now."""
         with schema_context(schema):
-            return self.target - frozenset(_SchemaRecorder(connection).applied_migrations())
+            missing = self.target - frozenset(_SchemaRecorder(connection).applied_migrations())
+            return due(missing, contract=self._contract)
 
     @own_session()
     def apply_to(self, *, schema: str) -> int:
@@ -88,9 +120,9 @@ class ProviderMigrations:
     def _apply(self) -> int:
         executor = _SchemaExecutor(loader=self._loader)
         missing = self.target - frozenset(self._loader.applied_migrations)
-        if missing:
-            executor.migrate(self._leaves)
-        return len(missing)
+        if ends := targets(self._loader, missing, contract=self._contract):
+            executor.migrate(ends)
+        return len(due(missing, contract=self._contract))
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""Migration of every schema to this release: public, then each provider's."""
+"""Migration of every schema to this release: public, then each provider's.
+
+Without `contract` only by its expand steps, which the previous release can serve too. A database
+without any migration serves no release yet and gets all of them.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +15,13 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import Provider
 from accounts.provisioning.lock_waits import with_short_waits
-from accounts.provisioning.schema_migrations import ProviderMigrations, schema_exists
+from accounts.provisioning.release import note_contracted, note_expanded
+from accounts.provisioning.schema_migrations import (
+    ProviderMigrations,
+    due,
+    schema_exists,
+    targets,
+)
 from core.postgresql.addresses import own_session
 from core.schema import connection
 
@@ -41,26 +51,36 @@ class SchemaResult:
 
 
 @own_session()
-def migrate_public() -> SchemaResult:
-    """Migrate the public schema. Raises the error of a migration."""
+def migrate_public(*, contract: bool) -> SchemaResult:
+    """Migrate the public schema.
+
+    Raises the error of a migration, and `ContractPending`.
+    """
     connection.set_schema_to_public()
-    executor = MigrationExecutor(connection)
-    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if pending:
-        migrate = partial(
-            call_command, "migrate_schemas", shared=True, interactive=False, verbosity=0
+    loader = MigrationExecutor(connection).loader
+    missing = frozenset(loader.graph.nodes) - frozenset(loader.applied_migrations)
+    contract = contract or not loader.applied_migrations
+    ends = targets(loader, missing, contract=contract)
+    if contract and loader.applied_migrations:
+        note_contracted()
+    wanted = due(missing, contract=contract)
+    # Without a name it migrates to the ends of all apps, in a tenth of the time.
+    for end in [()] if ends and wanted == missing else ends:
+        with_short_waits(
+            partial(
+                call_command, "migrate_schemas", *end, shared=True, interactive=False, verbosity=0
+            )
         )
-        with_short_waits(migrate)
-    return _migrated("public", len(pending))
+    return _migrated("public", len(wanted))
 
 
-def migrate_provider_schemas() -> Iterator[SchemaResult]:
+def migrate_provider_schemas(*, contract: bool) -> Iterator[SchemaResult]:
     """Migrate the schema of every active provider, with one result each.
 
     A failing schema stays at its last good migration, and the other schemas continue. A schema at
     the target costs one small query. Run it outside of a transaction: it closes connections.
     """
-    migrations = ProviderMigrations()
+    migrations = ProviderMigrations(contract=contract)
     active = Provider.objects.filter(state=Provider.State.ACTIVE)
     names = list(active.order_by("pk").values_list("schema_name", flat=True))
     for position, schema in enumerate(names, start=1):
@@ -71,11 +91,13 @@ def migrate_provider_schemas() -> Iterator[SchemaResult]:
 
 def _migrate_one(schema: str, migrations: ProviderMigrations) -> SchemaResult:
     try:
-        if not migrations.missing_in(schema=schema):
-            return _migrated(schema, 0)
-        if not schema_exists(schema=schema):
-            return SchemaResult(schema, Outcome.FAILED, reason="the schema does not exist")
-        return _migrated(schema, migrations.apply_to(schema=schema))
+        applied = 0
+        if migrations.missing_in(schema=schema):
+            if not schema_exists(schema=schema):
+                return SchemaResult(schema, Outcome.FAILED, reason="the schema does not exist")
+            applied = migrations.apply_to(schema=schema)
+        note_expanded(schema=schema)
+        return _migrated(schema, applied)
     except Exception as error:
         logger.exception("Migrating %s failed.", schema)
         connection.set_schema_to_public()

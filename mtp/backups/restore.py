@@ -78,6 +78,8 @@ def restore(*, provider: Provider, path: Path) -> Report:
             file.extract(DUMP, directory),
         )
     ProviderMigrations().apply_to(schema=provider.schema_name)
+    provider.set_at_this_release()
+    provider.save(update_fields=Provider.STEPS)
     return _reconcile_and_open(report, manifest)
 
 

@@ -7,7 +7,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provisioning.release import missing_in_public
+from accounts.provisioning.release import fault_of_the_database
 from accounts.provisioning.schema_migrations import ProviderMigrations
 from core.operations.backup_watch import MEND, backup_slot
 from core.postgresql.addresses import DIRECT
@@ -151,16 +151,11 @@ def role() -> Iterator[Finding]:
 
 def migrations() -> Iterator[Finding]:
     """Whether the public schema and every provider's are at this release."""
-    missing = missing_in_public()
-    if missing:
-        yield problem(
-            "Migrations",
-            f"The database lacks {len(missing)} migrations of this release, "
-            f"such as {'.'.join(min(missing))}.",
-            "Run manage.py migrate_providers.",
-        )
+    if fault := fault_of_the_database():
+        found, _, next_step = fault.rpartition(": ")
+        yield problem("Migrations", f"{found}.", f"{next_step[0].upper()}{next_step[1:]}")
         return
-    release = ProviderMigrations()
+    release = ProviderMigrations(contract=False)
     names = list(
         Provider.objects.filter(state=Provider.State.ACTIVE)
         .order_by("pk")

@@ -68,10 +68,10 @@ def _await_servers(group: ProcessGroup) -> None:
 
 
 def _manage(
-    group: ProcessGroup, environment: dict[str, str], verb: str, *, log_name: str, step: str
+    group: ProcessGroup, environment: dict[str, str], *verb: str, log_name: str, step: str
 ) -> str:
     return run_command(
-        [str(venv_python()), "manage.py", verb],
+        [str(venv_python()), "manage.py", *verb],
         environment=environment,
         directory=CHECKOUT,
         log=group.state.logs / f"{log_name}.log",
@@ -82,7 +82,7 @@ def _manage(
 
 def _migrate(group: ProcessGroup, environment: dict[str, str]) -> None:
     step = "Database migrations"
-    _manage(group, environment, "migrate_providers", log_name="migrate", step=step)
+    _manage(group, environment, "migrate_providers", "--contract", log_name="migrate", step=step)
 
 
 def _load_demo(group: ProcessGroup, environment: dict[str, str]) -> str:

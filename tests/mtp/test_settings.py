@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from core.outbox.tasks import send_due
 from tests.mtp.production_settings import COMPLETE, start
@@ -96,7 +97,9 @@ def test_only_tests_move_the_clock_that_refuses_future_usage(environment: str, c
 @pytest.mark.parametrize(
     ("module", "limits"), [("mtp.wsgi", "2s 30s 1min"), ("mtp.celery", "5s 10min 5min")]
 )
-def test_each_kind_of_process_has_its_time_limits(module: str, limits: str) -> None:
+def test_each_kind_of_process_has_its_time_limits(
+    committed: None, module: str, limits: str
+) -> None:
     script = (
         f"import {module}, django; django.setup()\n"
         "from django.db import connection\n"
@@ -107,7 +110,15 @@ def test_each_kind_of_process_has_its_time_limits(module: str, limits: str) -> N
     run = subprocess.run(
         [sys.executable, "-c", script],
         # A server in this process, as browser tests have one, has set the variable.
-        env={**os.environ, "MTP_PROCESS": "", "DJANGO_SETTINGS_MODULE": "mtp.settings"},
+        env={
+            **os.environ,
+            "MTP_PROCESS": "",
+            "DJANGO_SETTINGS_MODULE": "mtp.settings",
+            # A web server starts only beside a database with its migrations.
+            "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(
+                **connection.settings_dict
+            ),
+        },
         capture_output=True,
         text=True,
         check=False,

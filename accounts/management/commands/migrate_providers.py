@@ -3,10 +3,11 @@
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.due_providers import mark_changed
 from accounts.provider_batches import active_providers
+from accounts.provisioning.schema_migrations import ContractPending
 from accounts.provisioning.schema_rollout import (
     Outcome,
     SchemaResult,
@@ -21,16 +22,28 @@ class Command(BaseCommand):
 
     help = (
         "Brings the public schema and every provider's schema to this release. "
-        "Schemas that need no migration are skipped. Django's own `migrate` and `migrate_schemas` "
-        "take much longer over many providers."
+        "The previous release can still serve them; contract steps are taken only with --contract, "
+        "once none of its processes runs. Schemas that need no migration are skipped. Django's own "
+        "`migrate` and `migrate_schemas` take much longer over many providers."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Whether contract steps are taken too."""
+        parser.add_argument(
+            "--contract",
+            action="store_true",
+            help="Take contract steps too: the previous release refuses to serve afterwards.",
+        )
+
     @own_session()
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - a command's signature
+    def handle(self, *args: Any, contract: bool = False, **options: Any) -> None:  # noqa: ARG002 - a command's signature
         """Migrate every schema and print its result."""
-        self._report(migrate_public())
+        try:
+            self._report(migrate_public(contract=contract))
+        except ContractPending as pending:
+            raise CommandError(str(pending)) from pending
         outcomes: Counter[Outcome] = Counter()
-        for result in migrate_provider_schemas():
+        for result in migrate_provider_schemas(contract=contract):
             self._report(result)
             outcomes[result.outcome] += 1
         counted = ", ".join(f"{outcomes[outcome]} {outcome.value}" for outcome in Outcome)
