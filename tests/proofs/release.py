@@ -4,9 +4,9 @@ Two web servers and a worker of this release serve many providers while clients 
 users by the API, behind a proxy that does what the shipped one does. The next release, a copy with
 an expand step for each app and a contract step, is brought in by the steps of docs/install.md:
 migrate, replace one web server after the other, the worker, contract. Violations are a request that
-failed, an addition that is not there once, and a mail that was not delivered once. Before and
-after, each release must refuse the database that it can't serve, and a provider that is behind gets
-503. The last line is one JSON object.
+failed, an addition that is not there once, and a mail that was not delivered once. The next release
+must refuse to start before, the former one after the contract steps. The last line is one JSON
+object.
 """
 
 import argparse
@@ -95,13 +95,13 @@ def _roll(run: Run, site: Any, load: Any, former: Path, following: Path) -> None
     from tests.proofs.release_stage import refusal_of, wait_for_web, wait_for_worker
 
     early = site.start_web(following, site.ports[0])
-    if BEHIND not in refusal_of(early):
-        run.violations.append("The next release starts beside a database that is behind.")
     webs = [site.start_web(former, port) for port in site.ports]
     worker = site.start_worker(former)
     for web, port in zip(webs, site.ports, strict=True):
         wait_for_web(web, port)
     wait_for_worker(worker)
+    if BEHIND not in refusal_of(early):
+        run.violations.append("The next release starts beside a database that is behind.")
     load.start()
     try:
         seconds_pass(load, run.seconds)

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
     dependencies = [("{label}", "{after}")]
     operations = [migrations.RunSQL("{sql}", migrations.RunSQL.noop)]
 """
-START_SECONDS, STOP_SECONDS = 300, 60
+START_SECONDS, STOP_SECONDS = 300, 180
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,7 @@ class Site:
                     ),
                     "EMAIL_URL": f"filemail:///{self.mails}",
                     "API_REQUESTS_PER_MINUTE": "100000",
+                    "WEB_PROCESSES": "1",
                     "PYTHONPATH": str(tree),
                 },
                 stdout=output,
