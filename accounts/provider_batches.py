@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.due_providers import changes_of, due_among, record_looks, take_changes
 from accounts.models import Provider
+from accounts.releases import this_release
 from accounts.rounds import Look, Round, report_round
 from accounts.stages import ALLOWED, Stage, Use
 from core.outbox.delivery import batch_wakeups
@@ -25,8 +26,17 @@ PROVIDERS_PER_TASK = 100
 
 
 def active_providers() -> QuerySet[Provider]:
-    """Providers with scheduled work, in order of their ids."""
-    return Provider.objects.filter(state=Provider.State.ACTIVE).order_by("pk")
+    """Providers with scheduled work, in order of their ids.
+
+    One whose schema this release can't serve is left out: a statement over many schemas would fail
+    for all of them.
+    """
+    release = this_release()
+    return Provider.objects.filter(
+        state=Provider.State.ACTIVE,
+        expand_steps__gte=release.expand,
+        contract_steps__lte=release.contract,
+    ).order_by("pk")
 
 
 def working_providers(use: Use, *, now: datetime) -> QuerySet[Provider]:

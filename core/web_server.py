@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from gunicorn.sock import TCPSocket
 from gunicorn.workers.gthread import ThreadWorker
 
 logger = logging.getLogger("gunicorn.error")
@@ -49,9 +50,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Accept connections, or stop it; for good once the worker stops."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
-            for listener in self.sockets:
-                listener.close()
-            self.sockets = []
+            while self.sockets:
+                self.sockets.pop().close()
 
 
 def prepare(server: Any) -> None:
@@ -93,8 +93,7 @@ def _drained(server: Any, stop: Callable[[], None]) -> Callable[[], None]:
 def _tcp(server: Any) -> list[socket.socket]:
     if sys.platform != "linux":
         return []
-    sockets = [listener.sock for listener in server.LISTENERS]
-    return [one for one in sockets if one.family in (socket.AF_INET, socket.AF_INET6)]
+    return [one.sock for one in server.LISTENERS if isinstance(one, TCPSocket)]
 
 
 def _refuse_handshakes(listener: socket.socket) -> None:

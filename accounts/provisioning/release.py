@@ -3,10 +3,10 @@
 from datetime import datetime
 from functools import cache
 
-from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 
 from accounts.models import Provider
+from accounts.provider_batches import close_connection
 from accounts.provisioning.schema_migrations import provider_app_labels
 from accounts.releases import MigrationKey, is_contract, migration_names, this_release
 from core.operations.alerts import Cause, found_everywhere
@@ -58,7 +58,7 @@ def refuse_a_database_of_another_release() -> None:
         return
     finally:
         # The processes that are forked from this one must not inherit a connection.
-        connections.close_all()
+        close_connection()
     if fault:
         raise SystemExit(f"The portal does not start. {fault}")
 

@@ -4,7 +4,7 @@ Django lists every table of the database four times per schema, so a run over th
 is quadratic. Here one query reads the schema's own table (docs/facts/performance.md, Schemas).
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ class ContractPending(RuntimeError):
 
 
 def targets(
-    loader: MigrationLoader, missing: Set[MigrationKey], *, contract: bool
+    loader: MigrationLoader, missing: frozenset[MigrationKey], *, contract: bool
 ) -> list[MigrationKey]:
     """The migrations to migrate to, which take along all before them; none if nothing is missing.
 
@@ -46,7 +46,7 @@ def targets(
     return sorted(key for key in wanted if not wanted.intersection(nodes[key].children))
 
 
-def due(missing: Set[MigrationKey], *, contract: bool) -> frozenset[MigrationKey]:
+def due(missing: frozenset[MigrationKey], *, contract: bool) -> frozenset[MigrationKey]:
     """The missing migrations, without the contract steps unless `contract`."""
     return frozenset(key for key in missing if contract or not is_contract(key[1]))
 

@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 
 from accounts.models import Provider
-from accounts.provider_batches import for_each_provider
+from accounts.provider_batches import active_providers, for_each_provider
 from accounts.provisioning.release import BEHIND, fault_of_the_database, watch_schemas
 from accounts.releases import is_contract, migration_names, this_release
 from accounts.rounds import Round
@@ -103,8 +103,13 @@ def test_messages_of_such_a_schema_wait_without_an_attempt(
     assert message.finished_at is not None
 
 
-def test_a_round_leaves_such_a_schema_out(north: Provider, south: Provider) -> None:
-    shift(north, BEHIND_BY_ONE)
+@pytest.mark.parametrize("change", [BEHIND_BY_ONE, CONTRACTED])
+def test_a_round_leaves_such_a_schema_out(
+    north: Provider, south: Provider, change: tuple[int, int]
+) -> None:
+    assert north in active_providers()
+    shift(north, change)
+    assert list(active_providers()) == [south]
     seen: list[Provider] = []
     for_each_provider(
         [north.pk, south.pk], seen.append, round_=Round("k", "Work", "Again."), now=NOON

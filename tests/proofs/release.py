@@ -85,6 +85,7 @@ def prove(run: Run) -> dict[str, Any]:
         **load.proxy.counts,
         **{name: load.counts[name] for name in ("migration_seconds", "contract_seconds")},
         "seed": run.seed,
+        "cpu_seconds_of_processes": round(sum(os.times()[2:4])),
         "seconds": round(time.monotonic() - began, 1),
     }
 
@@ -130,7 +131,7 @@ def _seconds(do: Any) -> int:
 
 
 def _find_violations(run: Run, site: Any, load: Any) -> None:
-    """Compare what the clients were told with what there is."""
+    """Compare the answers that the clients got with the rows and mails."""
     for failure, number in Counter(load.failures).most_common(10):
         run.violations.append(f"{number} requests failed: {failure}")
     by_customer: dict[int, Counter[str]] = {}

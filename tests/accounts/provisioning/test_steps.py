@@ -1,4 +1,4 @@
-"""`migrate_providers` takes expand steps first, and contract steps only when it is told to."""
+"""`migrate_providers` takes expand steps first, and contract steps only with `--contract`."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def release(
             WITHOUT: f"ALTER TABLE IF EXISTS {TABLE} DROP COLUMN colour",
             SIZE: f"ALTER TABLE IF EXISTS {TABLE} ADD COLUMN size text",
         }
-        after = "0002_append_only"
+        after = max(path.stem for path in package.glob("0*.py"))
         for name in names:
             (package / f"{name}.py").write_text(MIGRATION.format(after=after, sql=steps[name]))
             after = name
