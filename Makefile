@@ -4,7 +4,7 @@ SUPERVISOR = @sh mtp/supervisor/start.sh
 # A test process per core, each with separate databases; the tests of one file stay together.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-rounds prove-pooler prove-image prove-restore prove-crash prove-release css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-rounds prove-pooler prove-servers prove-image prove-restore prove-crash prove-release css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -53,6 +53,9 @@ prove-pooler: ## Clients that share connections through PgBouncer; the last line
 
 prove-rounds: ## Random histories: rounds that look at due providers only miss nothing; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.rounds $(ARGS)
+
+prove-servers: ## Three PostgreSQL servers, moves under load, one killed; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.servers $(ARGS)
 
 prove-image: ## The Dockerfile and every service of production, without a container engine; needs root; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.image $(ARGS)

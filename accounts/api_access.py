@@ -21,7 +21,7 @@ from accounts.stages import Use
 from core.actors import Actor
 from core.congestion import take_place
 from core.problems import Problem
-from core.schema import connection
+from core.schema import enter_provider, leave_provider
 
 logger = logging.getLogger(__name__)
 MINUTE_SECONDS = 60
@@ -50,7 +50,7 @@ class ProviderKey(APIKeyHeader):
         Raises `Congested` while another request of the provider waits for a lock.
         """
         now = timezone.now()
-        connection.set_schema_to_public()
+        leave_provider()
         api_key = find_key(secret=key or "", now=now)
         if api_key is None:
             raise Problem(
@@ -70,7 +70,7 @@ class ProviderKey(APIKeyHeader):
         record_use(key=api_key, address=get_client_ip(request), now=now)
         take_place(request, schema=api_key.provider.schema_name)
         cast("ApiRequest", request).provider = api_key.provider
-        connection.set_tenant(api_key.provider)
+        enter_provider(api_key.provider)
         bind_contextvars(api_key=str(api_key))
         return api_key
 

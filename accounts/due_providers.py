@@ -6,12 +6,14 @@ it never looked at. Nothing here enters a provider's schema.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import ChangeCount, Provider, ProviderChange, RoundLook
 from accounts.rounds import Round
+from core.servers import DIRECTORY, current_server, from_each_server, has_many
 
 # One at a time. The setting is that of the trigger: a later change in the same transaction must
 # be written again, because this one takes the row away.
@@ -74,7 +76,31 @@ def record_looks(
 
 
 def mark_changed(providers: QuerySet[Provider]) -> int:
-    """Have every round look at these providers again; returns how many they are."""
-    schemas = providers.values_list("schema_name", flat=True)
-    marks = [ProviderChange(schema_name=schema) for schema in schemas]
+    """Have every round look at these providers again; returns how many they are.
+
+    Each is marked on its server; those of a server that does not answer are not.
+    """
+    return sum(from_each_server(partial(_mark_here, providers)).values())
+
+
+def _mark_here(providers: QuerySet[Provider]) -> int:
+    here = providers.filter(server=current_server())
+    marks = [
+        ProviderChange(schema_name=name) for name in here.values_list("schema_name", flat=True)
+    ]
     return len(ProviderChange.objects.bulk_create(marks, batch_size=1000))
+
+
+def forward_changes() -> None:
+    """Take the directory's marks to the servers of their providers: logins change in the directory.
+
+    First written there, then taken away here: a kill in between makes a round look once more.
+    """
+    if not has_many():
+        return
+    elsewhere = Provider.objects.exclude(server=DIRECTORY).values("schema_name")
+    marks = ProviderChange.objects.filter(schema_name__in=elsewhere)
+    found = dict(marks.values_list("pk", "schema_name"))
+    if found:
+        mark_changed(Provider.objects.filter(schema_name__in=set(found.values())))
+        ProviderChange.objects.filter(pk__in=found).delete()

@@ -10,14 +10,14 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from accounts.due_providers import mark_changed, take_changes
+from accounts.due_providers import forward_changes, mark_changed, take_changes
 from accounts.models import Provider
 from accounts.provider_batches import (
     DueRound,
     active_providers,
-    close_connection,
     due_rounds,
     for_each_provider,
+    on_their_server,
 )
 from accounts.rounds import scheduled_round
 from core.operations.alerts import Cause, found_everywhere
@@ -54,12 +54,12 @@ def check_for_missed(provider_ids: Iterable[int], *, now: datetime) -> None:
         if found:
             mark_changed(Provider.objects.filter(pk=provider.pk))
 
-    take_changes()
-    for_each_provider(provider_ids, check, round_=CHECK, now=now)
-    try:
+    forward_changes()
+    with on_their_server(provider_ids) as providers:
+        take_changes()
+        chosen = list(providers.values_list("pk", flat=True))
+        for_each_provider(chosen, check, round_=CHECK, now=now)
         found_everywhere(kind=MISSED, causes=missed, schemas=list(missed), now=now)
-    finally:
-        close_connection()
 
 
 def _has_missed(round_: DueRound, provider: Provider, *, now: datetime) -> bool:

@@ -25,8 +25,9 @@ from core import sentinel
 from core.circuit_breakers import silent_services
 from core.operations.heartbeats import ages
 from core.operations.metrics import operations_gauges
-from core.operations.models import OperationsAlert
+from core.operations.open_alerts import open_alerts
 from core.operations.outbox_watch import lane_states
+from core.servers import from_each_server, has_many, servers
 from core.telemetry.counters import CONTENT_TYPE, exposition
 from core.telemetry.token import is_metrics_token
 
@@ -145,9 +146,27 @@ def _state(*, now: datetime) -> dict[str, object]:
             }
             for lane, state in lane_states(now=now).items()
         },
-        "open_alerts": OperationsAlert.objects.open().count(),
+        "open_alerts": sum(each.count for each in open_alerts()),
+        **_servers(),
         "services_that_do_not_answer": [str(service) for service in silent_services()],
         "providers": {"active": covered.providers, "without_recent_figures": covered.without},
+    }
+
+
+def _servers() -> dict[str, object]:
+    """The migrations that each database server lacks, where there are several."""
+    if not has_many():
+        return {}
+    missing = from_each_server(lambda: len(missing_in_public()))
+    return {
+        "database_servers": {
+            str(server): "does not answer"
+            if server not in missing
+            else f"{missing[server]} migrations are missing"
+            if missing[server]
+            else OK
+            for server in servers()
+        }
     }
 
 

@@ -2,22 +2,30 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from operator import or_
+from operator import itemgetter, or_
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from accounts.due_providers import changes_of, due_among, record_looks, take_changes
+from accounts.due_providers import (
+    changes_of,
+    due_among,
+    forward_changes,
+    record_looks,
+    take_changes,
+)
 from accounts.models import Provider
 from accounts.releases import this_release
 from accounts.rounds import Look, Round, report_round
 from accounts.stages import ALLOWED, Stage, Use
 from core.outbox.delivery import batch_wakeups
-from core.schema import drop_lost_connection
+from core.schema import ProviderMoves, drop_lost_connection
+from core.servers import DIRECTORY, current_server, from_each_server, has_many, on_server
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +60,35 @@ def working_providers(use: Use, *, now: datetime) -> QuerySet[Provider]:
 
 
 def batches(providers: QuerySet[Provider]) -> list[list[int]]:
-    """The ids of these providers, in batches of one task each."""
-    ids = iter(providers.values_list("pk", flat=True))
-    return list(iter(lambda: list(itertools.islice(ids, PROVIDERS_PER_TASK)), []))
+    """The ids of these providers, in batches of one task each; those of one have one server."""
+    rows = providers.order_by("server", "pk").values_list("server", "pk")
+    found: list[list[int]] = []
+    for _, of_server in itertools.groupby(rows, key=itemgetter(0)):
+        ids = [pk for _, pk in of_server]
+        found += (
+            ids[start : start + PROVIDERS_PER_TASK]
+            for start in range(0, len(ids), PROVIDERS_PER_TASK)
+        )
+    return found
+
+
+@contextmanager
+def on_their_server(provider_ids: Iterable[int]) -> Iterator[QuerySet[Provider]]:
+    """Enter the server of a batch; yields its providers, in order of ids.
+
+    One that moved since the batch was made is left out: the next round finds it. Ends with a closed
+    connection, so that the next batch starts with an empty cache.
+    """
+    chosen = Provider.objects.filter(pk__in=list(provider_ids)).order_by("pk")
+    server = DIRECTORY
+    if has_many():
+        server = chosen.values_list("server", flat=True).first() or DIRECTORY
+        chosen = chosen.filter(server=server)
+    with on_server(server):
+        try:
+            yield chosen
+        finally:
+            close_connection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +126,17 @@ def due_rounds() -> list[DueRound]:
 
 
 def due_batches(round_: DueRound, *, now: datetime) -> list[list[int]]:
-    """The ids of the providers that the round has to look at, in batches of one task each."""
-    take_changes()
-    return batches(round_.due(now=now))
+    """The ids of the providers that the round has to look at, in batches of one task each.
+
+    Those of a server that does not answer are left to the next round.
+    """
+    forward_changes()
+
+    def due_here() -> list[list[int]]:
+        take_changes()
+        return batches(round_.due(now=now).filter(server=current_server()))
+
+    return [batch for found in from_each_server(due_here).values() for batch in found]
 
 
 def look_at_due(provider_ids: Iterable[int], *, round_: DueRound, now: datetime) -> int:
@@ -103,7 +145,6 @@ def look_at_due(provider_ids: Iterable[int], *, round_: DueRound, now: datetime)
     Returns for how many of them it changed something. One that fails stays due.
     """
     changed = 0
-    seen = _still_due(provider_ids, round_=round_, now=now)
 
     def look(provider: Provider) -> None:
         nonlocal changed
@@ -111,7 +152,9 @@ def look_at_due(provider_ids: Iterable[int], *, round_: DueRound, now: datetime)
         changed += found.has_changed
         record_looks(round_=round_.round_, seen=seen, again_at={provider.pk: found.again_at})
 
-    for_each_provider(seen, look, round_=round_.round_, now=now)
+    with on_their_server(provider_ids) as providers:
+        seen = _still_due(providers, round_=round_, now=now)
+        for_each_provider(seen, look, round_=round_.round_, now=now)
     return changed
 
 
@@ -126,17 +169,15 @@ def look_together(
 
     It reports its failures itself, and returns when to look again at the providers that worked.
     """
-    try:
-        seen = _still_due(provider_ids, round_=round_, now=now)
+    with on_their_server(provider_ids) as chosen:
+        seen = _still_due(chosen, round_=round_, now=now)
         providers = list(Provider.objects.filter(pk__in=seen).order_by("pk"))
         record_looks(round_=round_.round_, seen=seen, again_at=look(providers))
-    finally:
-        close_connection()
 
 
-def _still_due(provider_ids: Iterable[int], *, round_: DueRound, now: datetime) -> dict[int, int]:
+def _still_due(providers: QuerySet[Provider], *, round_: DueRound, now: datetime) -> dict[int, int]:
     """The changes taken so far of those of these providers that are due, read before their rows."""
-    due = round_.due(now=now).filter(pk__in=list(provider_ids))
+    due = round_.due(now=now).filter(pk__in=list(providers.values_list("pk", flat=True)))
     return changes_of(list(due.values_list("pk", flat=True)))
 
 
@@ -154,22 +195,21 @@ def for_each_provider(
     """
     failed: dict[str, BaseException] = {}
     worked: list[str] = []
-    try:
-        with batch_wakeups():
-            for provider in Provider.objects.filter(pk__in=list(provider_ids)).order_by("pk"):
-                if not provider.is_at_this_release:
-                    continue
-                try:
-                    do(provider)
-                except Exception as error:
-                    logger.exception("%s of %s failed. %s", round_.title, provider, round_.again)
-                    failed[provider.schema_name] = error
-                    drop_lost_connection()
-                else:
-                    worked.append(provider.schema_name)
-            report_round(round_, failed=failed, worked=worked, now=now)
-    finally:
-        close_connection()
+    with on_their_server(provider_ids) as providers, batch_wakeups():
+        for provider in providers:
+            if not provider.is_at_this_release:
+                continue
+            try:
+                do(provider)
+            except ProviderMoves:
+                logger.info("%s of %s waits for its move. %s", round_.title, provider, round_.again)
+            except Exception as error:
+                logger.exception("%s of %s failed. %s", round_.title, provider, round_.again)
+                failed[provider.schema_name] = error
+                drop_lost_connection()
+            else:
+                worked.append(provider.schema_name)
+        report_round(round_, failed=failed, worked=worked, now=now)
 
 
 def close_connection() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.models import Provider, User
 from accounts.roles import Role
+from core.servers import directory_alias
 
 
 def lock_people(*, provider_id: int) -> None:
@@ -14,7 +15,8 @@ def lock_people(*, provider_id: int) -> None:
     Raises TransactionManagementError outside of a transaction.
     """
     # Not a key lock, so that sign-ins and inserts with this provider do not wait.
-    Provider.objects.select_for_update(no_key=True).filter(pk=provider_id).get()
+    rows = Provider.objects.using(directory_alias()).select_for_update(no_key=True)
+    rows.filter(pk=provider_id).get()
 
 
 def refuse_losing_the_last(*, before: User, after: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars
 
 from core.congestion import Congested, leave, take_place
-from core.schema import HasSchema, connection
+from core.schema import HasSchema, connection, enter_provider, leave_provider
 from core.unavailable import response_of
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -49,13 +49,13 @@ class PublicSchemaMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Bind public before and after the request."""
-        connection.set_schema_to_public()
+        leave_provider()
         # An error after a commit of this request is answered otherwise (`core.unavailable`).
         connection.commits = 0
         try:
             return self.get_response(request)
         finally:
-            connection.set_schema_to_public()
+            leave_provider()
 
 
 class ProviderMiddleware:
@@ -82,9 +82,9 @@ class ProviderMiddleware:
                 take_place(request, schema=provider.schema_name)
             except Congested as congested:
                 return response_of(request, congested)
-            connection.set_tenant(provider)
+            enter_provider(provider)
         try:
             return self.get_response(request)
         finally:
             leave(request)
-            connection.set_schema_to_public()
+            leave_provider()

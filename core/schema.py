@@ -9,6 +9,8 @@ from django.db import OperationalError
 from django.db import connection as django_connection
 from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
+from core.servers import DIRECTORY, current_server, enter, on_server
+
 SCHEMA_HEADER = "mtp_schema"
 # The backend of django-tenants has attributes that Django's stubs lack.
 connection = cast("Any", django_connection)
@@ -25,6 +27,10 @@ class SchemaOfAnotherRelease(OperationalError):
     """
 
 
+class ProviderMoves(OperationalError):
+    """The provider is being moved to another server; within seconds it works there."""
+
+
 class HasSchema(Protocol):
     """The part of `Provider` that this layer uses; the model is in an app above."""
 
@@ -35,6 +41,14 @@ class HasSchema(Protocol):
     @property
     def is_at_this_release(self) -> bool:
         """Whether this release can serve the schema."""
+
+    @property
+    def server(self) -> int:
+        """The server with the schema."""
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its server changes at this moment."""
 
 
 def current_schema() -> str:
@@ -57,15 +71,39 @@ def provider_schema(provider: HasSchema) -> Iterator[None]:
     The connection holds the provider (`connection.tenant`), so `accounts.providers` reads it
     without a statement. The previous provider is restored at the end, also after an error. Raises
     `NoProviderSchema` for the public schema or an empty name, `SchemaOfAnotherRelease` for one that
-    this release can't serve.
+    this release can't serve, and `ProviderMoves`.
     """
     if not provider.schema_name or provider.schema_name == get_public_schema_name():
         raise NoProviderSchema(f"{provider.schema_name!r} is not a provider's schema.")
     if not provider.is_at_this_release:
         text = f"{provider.schema_name} is not at this release: run manage.py migrate_providers."
         raise SchemaOfAnotherRelease(text)
-    with tenant_context(provider):
+    _refuse_moving(provider)
+    with on_server(provider.server), tenant_context(provider):
         yield
+
+
+def enter_provider(provider: HasSchema) -> None:
+    """As `provider_schema`, for the rest of a request: its middleware calls `leave_provider`."""
+    _refuse_moving(provider)
+    if provider.server != current_server():
+        enter(provider.server)
+        # As `PublicSchemaMiddleware` did for the directory.
+        connection.commits = 0
+    connection.set_tenant(provider)
+
+
+def leave_provider() -> None:
+    """Bind the public schema, on the directory."""
+    connection.set_schema_to_public()
+    if current_server() != DIRECTORY:
+        enter(DIRECTORY)
+        connection.set_schema_to_public()
+
+
+def _refuse_moving(provider: HasSchema) -> None:
+    if provider.is_moving:
+        raise ProviderMoves(f"{provider.schema_name} is being moved to another server.")
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """The connections that the settings name: through a pooler or not, to the primary and a replica."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from environ import Env
 
 from core.postgresql.addresses import DIRECT, REPLICA
+from core.servers import DIRECTORY, alias_of
 from mtp import database_limits
 
 Address = dict[str, Any]
@@ -22,12 +25,21 @@ _REPLICA_CONNECT_SECONDS = 1
 
 
 def databases(
-    url: str, *, pooler: str, direct_url: str, replica_url: str, process: str, clock: str
+    url: str,
+    *,
+    pooler: str,
+    direct_url: str,
+    replica_url: str,
+    process: str,
+    clock: str,
+    servers: Mapping[int, str] = MappingProxyType({}),
 ) -> dict[str, Address]:
     """DATABASES for these addresses; an empty one is not set.
 
     With a pooler (docs/decisions/0008), `direct_url` is for what needs a session. `clock` is a day
-    for tests (mtp/database_limits.py). Raises `ValueError` with the fault of the settings.
+    for tests (mtp/database_limits.py). `servers` are the addresses of further servers by number
+    (docs/decisions/0046), which have neither pooler nor replica. Raises `ValueError` with the fault
+    of the settings.
     """
     if pooler not in ("", TRANSACTION):
         raise ValueError(f"DATABASE_POOLER is {pooler!r}. Use transaction, or leave it empty.")
@@ -45,7 +57,27 @@ def databases(
         replica = _address("DATABASE_REPLICA_URL", replica_url, clock)
         found[REPLICA] = way(replica, limits | _READ_ONLY[pooler]) | _KEPT
         found[REPLICA]["OPTIONS"] |= {"connect_timeout": _REPLICA_CONNECT_SECONDS}
-    return found
+    return found | _servers(servers, limits, is_alone=len(found) == 1, clock=clock)
+
+
+def _servers(
+    urls: Mapping[int, str], limits: database_limits.Limits, *, is_alone: bool, clock: str
+) -> dict[str, Address]:
+    if urls and not is_alone:
+        raise ValueError(
+            "DATABASE_SERVERS goes without DATABASE_POOLER and DATABASE_REPLICA_URL: a server's "
+            "sessions are its own, and reports read the server of their provider."
+        )
+    for number, url in urls.items():
+        if number <= DIRECTORY or not url:
+            raise ValueError(
+                f"DATABASE_SERVERS names {number}: the numbers begin with 2, and each has its "
+                f"address in DATABASE_URL_{number}."
+            )
+    return {
+        alias_of(number): _direct(_address(f"DATABASE_URL_{number}", url, clock), limits) | _KEPT
+        for number, url in urls.items()
+    }
 
 
 def _address(name: str, url: str, clock: str) -> Address:

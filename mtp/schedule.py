@@ -1,5 +1,8 @@
 """The schedule. Each task looks up what is due, so it also does the work of missed runs."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from celery.schedules import crontab
 
 from core.outbox.lanes import Lane
@@ -24,18 +27,24 @@ _TASKS = {
     "billing.tasks.reconcile_all": crontab(hour=4, minute=40),
     "billing.tasks.send_all_reminders": crontab(hour=8, minute=30),
 }
-BEAT_SCHEDULE = {
+
+
+def _outbox(*server: int) -> dict[str, Any]:
     # Expires, because the first of many queued wake-ups delivers all messages. The instant is the
     # beat's: a worker whose clock is a minute ahead of it would take none.
-    **{
-        f"outbox {lane}": {
+    return {
+        " ".join(["outbox", lane, *map(str, server)]): {
             "task": "core.outbox.tasks.send_due",
-            "args": [lane.value],
+            "args": [lane.value, *server],
             "schedule": 5.0,
             "options": {"expires": 60.0, "queue": lane.value},
         }
         for lane in Lane
-    },
+    }
+
+
+BEAT_SCHEDULE: dict[str, Any] = {
+    **_outbox(),
     "watch": {
         "task": "core.operations.tasks.watch",
         "schedule": 30.0,
@@ -43,3 +52,11 @@ BEAT_SCHEDULE = {
     },
     **{task: {"task": task, "schedule": times} for task, times in _TASKS.items()},
 }
+
+
+def schedule_of(servers: Iterable[int]) -> dict[str, Any]:
+    """The schedule with the outboxes of these database servers besides the directory."""
+    schedule = dict(BEAT_SCHEDULE)
+    for server in servers:
+        schedule |= _outbox(server)
+    return schedule

@@ -87,7 +87,12 @@ SHARED_APPS = [
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
 # Those of mtp have no tables. The demo is first: its admin start page replaces unfold's.
 DEMO = [] if IS_PRODUCTION else ["mtp.demo"]
-INSTALLED_APPS = [*DEMO, "mtp.backups", "mtp.doctor", "mtp.retention", *SHARED_APPS, *TENANT_APPS]
+INSTALLED_APPS = [
+    *DEMO,
+    *("mtp.backups", "mtp.doctor", "mtp.moving", "mtp.retention"),
+    *SHARED_APPS,
+    *TENANT_APPS,
+]
 TENANT_MODEL = "accounts.Provider"
 TENANT_DOMAIN_MODEL = "accounts.Domain"
 PUBLIC_SCHEMA_NAME = "public"
@@ -154,19 +159,38 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- PostgreSQL, Redis ---------------------------------------------------------------------------
 IS_TEST = ENVIRONMENT == "test"
+# The numbers of the servers besides that of DATABASE_URL, which is 1 (docs/decisions/0046).
+DATABASE_SERVERS: list[int] = env.list("DATABASE_SERVERS", cast=int, default=[])
 try:
     DATABASES = databases(
         env.str("DATABASE_URL", default="postgres://mtp:mtp@127.0.0.1:5432/mtp"),
         pooler=env.str("DATABASE_POOLER", default=""),
         direct_url=env.str("DATABASE_DIRECT_URL", default=""),
         replica_url=env.str("DATABASE_REPLICA_URL", default=""),
+        servers={n: env.str(f"DATABASE_URL_{n}", default="") for n in DATABASE_SERVERS},
         process=PROCESS,
         # Tests live in other months.
         clock="2999-12-31" if IS_TEST else "",
     )
 except ValueError as fault:
     sys.exit(str(fault))
+NEW_PROVIDERS_SERVER: int = env.int("NEW_PROVIDERS_SERVER", default=1)
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+if DATABASE_SERVERS:
+    DATABASE_ROUTERS.insert(0, "core.servers.ServerRouter")
+# Tables of the public schema that each server has for its providers.
+MODELS_BESIDE_PROVIDERS = [
+    "outbox.OutboxMessage",
+    "outbox.OutboxPause",
+    "operations.OperationsAlert",
+    "accounts.Provider",
+    "accounts.IssuedDocument",
+    "accounts.HighestId",
+    "accounts.ErasedUser",
+    "accounts.ProviderChange",
+    "accounts.ChangeCount",
+    "accounts.RoundLook",
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
@@ -314,7 +338,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
-CELERY_BEAT_SCHEDULE = schedule.BEAT_SCHEDULE
+CELERY_BEAT_SCHEDULE = schedule.schedule_of(DATABASE_SERVERS)
 CELERY_BEAT_SCHEDULER = "core.beat:SteadyScheduler"
 CELERY_TASK_DEFAULT_QUEUE = workers.SCHEDULED
 CELERY_TASK_ROUTES = {task: {"queue": queue} for task, queue in workers.TASK_QUEUES.items()}

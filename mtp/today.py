@@ -20,7 +20,8 @@ from accounts.models import Provider, ProviderFigures
 from billing.money import format_amounts
 from core.operations.heartbeats import SILENT_AFTER, ages, described
 from core.operations.kinds import kinds
-from core.operations.models import OperationsAlert, UnmatchedEvent
+from core.operations.models import UnmatchedEvent
+from core.operations.open_alerts import open_alerts
 from core.operations.outbox_watch import stuck_topics
 from core.operations.unmatched_events import UNMATCHED
 from core.replica import reads_replica
@@ -101,25 +102,17 @@ def _section(name: str, rows: Iterable[Row], empty: str, *, link: str = "") -> S
 
 def _alerts() -> tuple[list[Row], list[Row]]:
     """The open alerts by kind, the oldest first: of failed rounds, and others without a section."""
-    counted = (
-        OperationsAlert.objects.open()
-        .exclude(kind=UNMATCHED)
-        .values("kind")
-        .annotate(count=Count("pk"), acknowledged=Count("acknowledged_at"), since=Min("opened_at"))
-        .order_by("since")
-    )
     known = kinds()
     failed: list[Row] = []
     others: list[Row] = []
-    for each in counted:
-        kind = each["kind"]
+    for each in open_alerts(without=UNMATCHED):
         row = Row(
-            name=known[kind].title if kind in known else kind,
-            text=f"{each['count']:,}, since {_instant(each['since'])}",
-            link=f"{reverse(ALERTS)}?kind={kind}",
-            is_bad=each["count"] > each["acknowledged"],
+            name=known[each.kind].title if each.kind in known else each.kind,
+            text=f"{each.count:,}, since {_instant(each.since)}",
+            link=f"{reverse(ALERTS)}?{each.query}",
+            is_bad=each.count > each.acknowledged,
         )
-        (failed if kind.startswith(rounds.PREFIX) else others).append(row)
+        (failed if each.kind.startswith(rounds.PREFIX) else others).append(row)
     return failed, others
 
 

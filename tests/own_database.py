@@ -33,9 +33,6 @@ def set_up() -> None:
     import django
 
     django.setup()
-    from django.core.management import call_command
+    from accounts.provisioning.schema_rollout import migrate_public
 
-    from core.postgresql.addresses import own_session
-
-    with own_session():
-        call_command("migrate_schemas", schema_name="public", verbosity=0)
+    migrate_public(contract=False)

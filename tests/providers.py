@@ -19,6 +19,7 @@ from accounts.provisioning.schema_migrations import MigrationKey, ProviderMigrat
 from core.operations.alerts import ALERT_MAIL
 from core.operations.models import OperationsAlert
 from core.outbox.models import OutboxMessage
+from core.servers import on_server
 
 # The sequences of each schema start in a separate range, so an id of one exists in no other.
 ID_RANGE = 100_000
@@ -44,7 +45,8 @@ def open_provider(*, canary: str, prefix: str, billing_time_zone: str = "UTC") -
     with patch.object(ProviderMigrations, "apply_to", replay_to):
         provision(provider=provider, now=now)
     OutboxMessage.objects.filter(topic="accounts.provision", key=str(provider.pk)).delete()
-    _offset_sequences(schema=provider.schema_name, start=next(_ranges) * ID_RANGE)
+    with on_server(provider.server):
+        _offset_sequences(schema=provider.schema_name, start=next(_ranges) * ID_RANGE)
     return provider
 
 
@@ -98,15 +100,18 @@ def _offset_sequences(*, schema: str, start: int) -> None:
 
 def close_provider(provider: Provider) -> None:
     """Drop a provider, its schema, users and outbox messages."""
-    connection.set_schema_to_public()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(provider.schema_name))
-        )
-    OutboxMessage.objects.filter(schema_name=provider.schema_name).delete()
-    # Mails about the provider's alerts are messages of the platform.
-    OutboxMessage.objects.filter(topic=ALERT_MAIL).delete()
-    OperationsAlert.objects.filter(schema_name=provider.schema_name).delete()
+    with on_server(provider.server, whole=True):
+        connection.set_schema_to_public()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(
+                    sql.Identifier(provider.schema_name)
+                )
+            )
+        OutboxMessage.objects.filter(schema_name=provider.schema_name).delete()
+        # Mails about the provider's alerts are messages of the platform.
+        OutboxMessage.objects.filter(topic=ALERT_MAIL).delete()
+        OperationsAlert.objects.filter(schema_name=provider.schema_name).delete()
     SignInEvent.objects.filter(user__provider=provider).delete()
     provider.users.all().delete()
     provider.delete()

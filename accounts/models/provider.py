@@ -17,15 +17,30 @@ from core.text import plain_text
 
 # Days.
 SHORTEST_ERASE_AFTER, LONGEST_ERASE_AFTER = 30, 3_650
+# The columns of a provider that transactions of its schema change (docs/decisions/0046).
+SERVER_COLUMNS = (
+    "stripe_customer_id",
+    "outstanding_from",
+    "leaves_at",
+    "closes_at",
+    "erase_after_days",
+)
+
+
+def server_of_new_providers() -> int:
+    """The database server on which new providers are made."""
+    server: int = settings.NEW_PROVIDERS_SERVER
+    return server
 
 
 class Provider(TenantMixin):  # type: ignore[misc]
     """A managed service provider (MSP), which django-tenants calls a tenant, with its own schema.
 
     Months begin and end in `billing_time_zone`, which never changes (`billing_zone()`). A webhook
-    finds its provider by `stripe_customer_id`. A provider that leaves is read-only from `leaves_at`
-    and closed from `closes_at` on. Removed users are erased `erase_after_days` after their removal,
-    None for the setting `ERASE_AFTER_DAYS`.
+    finds its provider by `stripe_customer_id`. `server` is the database server with its schema;
+    `SERVER_COLUMNS` are changed there, all others in the directory. A provider that leaves is
+    read-only from `leaves_at` and closed from `closes_at` on. Removed users are erased
+    `erase_after_days` after their removal, None for the setting `ERASE_AFTER_DAYS`.
     """
 
     class State(models.TextChoices):
@@ -35,6 +50,7 @@ class Provider(TenantMixin):  # type: ignore[misc]
         ACTIVE = "active", "Active"
         FAILED = "failed", "Set-up failed"
         RESTORING = "restoring", "Being restored from a backup"
+        MOVING = "moving", "Being moved to another database server"
 
     class DisplayLocale(models.TextChoices):
         """How its pages, mails and documents show dates, times, numbers and money."""
@@ -59,6 +75,9 @@ class Provider(TenantMixin):  # type: ignore[misc]
     provider_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     state = models.CharField(max_length=20, choices=State, default=State.PROVISIONING)
     state_detail = models.TextField(blank=True)
+    server = models.PositiveSmallIntegerField(
+        default=server_of_new_providers, db_default=1, editable=False
+    )
     billing_time_zone = models.CharField(max_length=64, default="UTC", validators=[time_zone_name])
     currency = models.CharField(max_length=3, default="USD", validators=[currency_code])
     locale = models.CharField(
@@ -130,6 +149,16 @@ class Provider(TenantMixin):  # type: ignore[misc]
         return days
 
     @property
+    def is_moving(self) -> bool:
+        """Whether its schema is on its way to another server; it opens again within seconds."""
+        return self.state == self.State.MOVING
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether it has its schema, which can be entered now or within seconds."""
+        return self.state in SET_UP
+
+    @property
     def is_active(self) -> bool:
         """Whether its schema is set up and this release can serve it."""
         return self.state == self.State.ACTIVE and self.is_at_this_release
@@ -144,6 +173,10 @@ class Provider(TenantMixin):  # type: ignore[misc]
         """Whether its schema has all that this release needs, and lost nothing that it uses."""
         release = this_release()
         return self.expand_steps >= release.expand and self.contract_steps <= release.contract
+
+
+# Entering one that is being moved raises `core.schema.ProviderMoves`.
+SET_UP = (Provider.State.ACTIVE, Provider.State.MOVING)
 
 
 class Domain(DomainMixin):  # type: ignore[misc]

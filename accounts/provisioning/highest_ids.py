@@ -2,6 +2,8 @@
 
 from django.db import connection
 
+from core.servers import from_each_server
+
 # One statement for all schemas: a sequence's last value is in the catalog, no table is opened.
 _KEEP = """
     INSERT INTO accounts_highestid (provider_id, sequence, value)
@@ -17,6 +19,10 @@ _KEEP = """
 
 def keep_highest_ids() -> int:
     """Keep the last value of every sequence of every provider; returns how many have risen."""
+    return sum(from_each_server(_keep_here).values())
+
+
+def _keep_here() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_KEEP)
         return int(cursor.rowcount)

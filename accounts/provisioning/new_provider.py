@@ -1,25 +1,32 @@
 """New providers: the row at once, the schema by a task."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from accounts.models import Provider
-from accounts.provisioning.schema_migrations import ProviderMigrations, create_schema
+from accounts.provisioning.schema_migrations import (
+    ProviderMigrations,
+    create_schema,
+    schema_exists,
+)
 from core.outbox.delivery import enqueue, try_again
 from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import handler
 from core.postgresql.addresses import own_session
 from core.schema import provider_schema
+from core.servers import DIRECTORY, joined_to_directory
 
 logger = logging.getLogger(__name__)
 
 PROVISION_TOPIC = "accounts.provision"
 _PROVISIONED = ("state", "state_detail", *Provider.STEPS)
+REPLICA_SECONDS = 10.0
 SchemaStep = Callable[[Provider, datetime], None]
 _schema_steps: list[SchemaStep] = []
 
@@ -99,17 +106,38 @@ def provision(*, provider: Provider, now: datetime) -> None:
     with transaction.atomic():
         locked = Provider.objects.select_for_update().get(pk=provider.pk)
         if locked.state != Provider.State.ACTIVE:
-            create_schema(schema=locked.schema_name)
-            ProviderMigrations().apply_to(schema=locked.schema_name)
             locked.set_at_this_release()
-            with provider_schema(locked):
-                for step in _schema_steps:
-                    step(locked, now)
+            with joined_to_directory(locked.server):
+                _make_schema(locked, now=now)
             locked.state = Provider.State.ACTIVE
             locked.state_detail = ""
             locked.save(update_fields=_PROVISIONED)
     for name in _PROVISIONED:
         setattr(provider, name, getattr(locked, name))
+
+
+def _make_schema(provider: Provider, *, now: datetime) -> None:
+    migrations = ProviderMigrations()
+    schema = provider.schema_name
+    # Another server commits it before the directory: then a kill leaves a schema that is complete.
+    is_elsewhere = provider.server != DIRECTORY
+    if is_elsewhere and schema_exists(schema=schema) and not migrations.missing_in(schema=schema):
+        return
+    _wait_for_row(provider)
+    create_schema(schema=schema)
+    migrations.apply_to(schema=schema)
+    with provider_schema(provider):
+        for step in _schema_steps:
+            step(provider, now)
+
+
+def _wait_for_row(provider: Provider) -> None:
+    """Wait until the entered server has its copy of the provider's row, to which others refer."""
+    deadline = time.monotonic() + REPLICA_SECONDS
+    while not Provider.objects.filter(pk=provider.pk).exists():
+        if time.monotonic() > deadline:
+            raise OperationalError(f"Server {provider.server} does not follow the directory.")
+        time.sleep(0.02)
 
 
 @handler(PROVISION_TOPIC, lane=Lane.PROVISIONING, max_attempts=6)

@@ -12,6 +12,7 @@ from accounts.releases import MigrationKey, is_contract, migration_names, this_r
 from core.operations.alerts import Cause, found_everywhere
 from core.operations.kinds import alert_kind
 from core.schema import connection
+from core.servers import DIRECTORY, on_server
 
 BEHIND = alert_kind("accounts.schema_behind", title="A provider's schema is not at this release")
 
@@ -68,16 +69,17 @@ def note_expanded(*, schema: str) -> None:
 
     It is stored there so that a request needs no statement to know it.
     """
-    Provider.objects.filter(schema_name=schema, expand_steps__lt=this_release().expand).update(
-        expand_steps=this_release().expand
-    )
+    expand = this_release().expand
+    with on_server(DIRECTORY):
+        behind = Provider.objects.filter(schema_name=schema, expand_steps__lt=expand)
+        behind.update(expand_steps=expand)
 
 
 def note_contracted() -> None:
     """Store on each provider that this release's contract steps begin: earlier releases refuse."""
-    Provider.objects.filter(contract_steps__lt=this_release().contract).update(
-        contract_steps=this_release().contract
-    )
+    contract = this_release().contract
+    with on_server(DIRECTORY):
+        Provider.objects.filter(contract_steps__lt=contract).update(contract_steps=contract)
 
 
 def watch_schemas(*, now: datetime) -> None:

@@ -5,11 +5,12 @@ without any migration serves no release yet and gets all of them.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 
@@ -22,8 +23,10 @@ from accounts.provisioning.schema_migrations import (
     schema_exists,
     targets,
 )
+from accounts.provisioning.server_links import link_server
 from core.postgresql.addresses import own_session
 from core.schema import connection
+from core.servers import on_server
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,39 @@ class SchemaResult:
     outcome: Outcome
     applied: int = 0
     reason: str = ""
+
+
+def migrate_public_schemas(*, contract: bool) -> Iterator[SchemaResult]:
+    """Migrate the public schema of every server, that of the directory last, and link the servers.
+
+    A server gets a new column before the directory sends it. A server that fails is reported.
+    Raises the error of a migration of the directory, and `ContractPending`.
+    """
+    for server in settings.DATABASE_SERVERS:
+        yield _tried(
+            f"public of server {server}", partial(_migrate_public_of, server, contract=contract)
+        )
+    yield migrate_public(contract=contract)
+    for server in settings.DATABASE_SERVERS:
+        yield _tried(f"providers of server {server}", partial(_link, server))
+
+
+def _migrate_public_of(server: int, *, contract: bool) -> int:
+    with on_server(server, whole=True):
+        return migrate_public(contract=contract).applied
+
+
+def _link(server: int) -> int:
+    link_server(server)
+    return 0
+
+
+def _tried(name: str, do: Callable[[], int]) -> SchemaResult:
+    try:
+        return _migrated(name, do())
+    except Exception as error:
+        logger.exception("Migrating %s failed.", name)
+        return SchemaResult(name, Outcome.FAILED, reason=_reason(error))
 
 
 @own_session()
@@ -82,11 +118,12 @@ def migrate_provider_schemas(*, contract: bool) -> Iterator[SchemaResult]:
     """
     migrations = ProviderMigrations(contract=contract)
     active = Provider.objects.filter(state=Provider.State.ACTIVE)
-    names = list(active.order_by("pk").values_list("schema_name", flat=True))
-    for position, schema in enumerate(names, start=1):
-        yield _migrate_one(schema, migrations)
-        if position % SCHEMAS_PER_CONNECTION == 0:
-            connection.close()
+    places = list(active.order_by("server", "pk").values_list("server", "schema_name"))
+    for position, (server, schema) in enumerate(places, start=1):
+        with on_server(server):
+            yield _migrate_one(schema, migrations)
+            if position % SCHEMAS_PER_CONNECTION == 0:
+                connection.close()
 
 
 def _migrate_one(schema: str, migrations: ProviderMigrations) -> SchemaResult:
@@ -101,8 +138,12 @@ def _migrate_one(schema: str, migrations: ProviderMigrations) -> SchemaResult:
     except Exception as error:
         logger.exception("Migrating %s failed.", schema)
         connection.set_schema_to_public()
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return SchemaResult(schema, Outcome.FAILED, reason=f"{type(error).__name__}: {reason}")
+        return SchemaResult(schema, Outcome.FAILED, reason=_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"{type(error).__name__}: {reason}"
 
 
 def _migrated(schema: str, applied: int) -> SchemaResult:

@@ -14,6 +14,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
 from accounts.models import Provider
+from accounts.models.provider import SET_UP
 from accounts.providers import current_provider
 from billing.models import Invoice
 from core.schema import provider_schema
@@ -43,7 +44,7 @@ def linked_invoice(*, token: str, now: datetime) -> Iterator[Invoice]:
     A paid invoice is yielded too: the page then says that it is paid.
     """
     provider_id, invoice_id = _read(token, now=now)
-    provider = Provider.objects.filter(provider_id=provider_id, state=Provider.State.ACTIVE).first()
+    provider = Provider.objects.filter(provider_id=provider_id, state__in=SET_UP).first()
     if provider is None:
         raise LinkIsDead
     with provider_schema(provider):

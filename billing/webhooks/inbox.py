@@ -17,6 +17,7 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import Provider
+from accounts.models.provider import SET_UP
 from billing import topics
 from billing.gateway.objects import payment_facts
 from billing.models import ChargeAttempt, WebhookEvent
@@ -237,7 +238,8 @@ def provider_of_customer(customer_id: str) -> Provider | None:
     """Return the active provider that has or had this customer at Stripe."""
     if not customer_id:
         return None
-    active = Provider.objects.filter(state=Provider.State.ACTIVE)
+    # Of one that is being moved too: entering it raises, and Stripe sends the event again.
+    active = Provider.objects.filter(state__in=SET_UP)
     provider: Provider | None = (
         active.filter(stripe_customer_id=customer_id).first()
         or active.filter(former_customers__stripe_customer_id=customer_id).first()

@@ -21,6 +21,8 @@ from core.operations.kinds import kinds
 from core.operations.models import NotSettledByHand, OperationsAlert, UnmatchedEvent
 from core.operations.unmatched_events import settle_unmatched
 from core.read_only_admin import ReadOnlyAdmin
+from core.server_admin import EveryServersAdmin, ServerFilter
+from core.servers import on_server
 from core.text import plain_lines
 
 
@@ -89,11 +91,11 @@ class NoteForm(forms.Form):
 
 
 @admin.register(OperationsAlert)
-class OperationsAlertAdmin(ReadOnlyAdmin):
+class OperationsAlertAdmin(EveryServersAdmin, ReadOnlyAdmin):
     """Alerts, written by the product; a person acknowledges them and acts on them."""
 
     list_display = ("title", "where", "summary", "opened_at", "times_seen", "looked_after_by")
-    list_filter = (OpenFilter, KindFilter)
+    list_filter = (OpenFilter, ServerFilter, KindFilter)
     search_fields = ("schema_name", "key", "summary")
     ordering = ("-opened_at", "-id")
     actions = ("acknowledge",)
@@ -156,7 +158,8 @@ class OperationsAlertAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Add the provider to enter."""
-        alert = self.get_object(request, object_id)
+        with on_server(self.server_of(object_id)):
+            alert = self.get_object(request, object_id)
         providers = get_tenant_model().objects.filter(
             schema_name=alert.schema_name if alert else ""
         )
@@ -171,11 +174,16 @@ class OperationsAlertAdmin(ReadOnlyAdmin):
     def acknowledge_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Acknowledge the alert of the page."""
         self._require_view(request)
-        self.acknowledge(request, OperationsAlert.objects.filter(pk=pk))
+        with on_server(self.server_of(pk)):
+            self.acknowledge(request, OperationsAlert.objects.filter(pk=pk))
         return redirect("admin:operations_operationsalert_change", pk)
 
     def settle_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Settle the alert with a note."""
+        with on_server(self.server_of(pk)):
+            return self._settle(request, pk)
+
+    def _settle(self, request: HttpRequest, pk: int) -> HttpResponse:
         self._require_view(request)
         alert = get_object_or_404(OperationsAlert, pk=pk)
         form = NoteForm(request.POST or None)

@@ -13,5 +13,5 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the outbox handler of alert mails and the kinds of alerts."""
-        for module in ("mails", "heartbeats", "outbox_watch", "service_watch"):
+        for module in ("mails", "heartbeats", "outbox_watch", "server_watch", "service_watch"):
             importlib.import_module(f"core.operations.{module}")

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import Error
-from django.db.models import Count
 from prometheus_client.metrics_core import Metric
 
 from core.operations.heartbeats import ages
 from core.operations.kinds import kinds
-from core.operations.models import OperationsAlert
+from core.operations.open_alerts import open_alerts
 from core.operations.outbox_watch import lane_states
 from core.replica import NoReplica, replica_lag
 
@@ -25,15 +24,18 @@ def gauge(
 
 
 def operations_gauges(*, now: datetime) -> list[Metric]:
-    """The gauges of alerts, outbox and heartbeats, with three statements, and of a replica."""
-    counted = OperationsAlert.objects.open().values_list("kind").annotate(Count("pk")).order_by()
-    open_alerts = dict.fromkeys(kinds(), 0) | dict(counted)
+    """The gauges of alerts, outbox and heartbeats, and of a replica.
+
+    Three statements, those of alerts and outbox for each server.
+    """
+    counted = {each.kind: each.count for each in open_alerts()}
+    open_by_kind = dict.fromkeys(kinds(), 0) | counted
     lanes = lane_states(now=now)
     return [
         gauge(
             "mtp_operations_alerts_open",
             "Open operations alerts by kind.",
-            {(kind,): count for kind, count in sorted(open_alerts.items())},
+            {(kind,): count for kind, count in sorted(open_by_kind.items())},
             labels=("kind",),
         ),
         gauge(

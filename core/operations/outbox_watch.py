@@ -5,8 +5,10 @@ as soon as its message exists (see `core.operations.promises`).
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -17,6 +19,7 @@ from core.operations.kinds import alert_kind
 from core.outbox.lanes import Lane
 from core.outbox.models import OutboxPause
 from core.outbox.topics import topics
+from core.servers import DIRECTORY, current_server, from_each_server, on_server
 
 OLDEST_PENDING = timedelta(minutes=10)
 # A restore takes minutes.
@@ -74,7 +77,26 @@ class OutboxState:
 
 
 def lane_states(*, now: datetime) -> dict[str, OutboxState]:
-    """The unfinished messages of all schemas that are not paused, by lane, in one statement."""
+    """As `lane_states_here`, of all servers together; those that do not answer are left out."""
+    answers = from_each_server(partial(lane_states_here, now=now)).values()
+    return {lane.value: _sum(answer[lane] for answer in answers) for lane in Lane}
+
+
+def _sum(states: Iterable[OutboxState]) -> OutboxState:
+    known = list(states)
+    return OutboxState(
+        pending=sum(state.pending for state in known),
+        due=sum(state.due for state in known),
+        dead=sum(state.dead for state in known),
+        oldest=max(state.oldest for state in known),
+    )
+
+
+def lane_states_here(*, now: datetime) -> dict[str, OutboxState]:
+    """The unfinished messages of the entered server by lane, without paused schemas.
+
+    One statement.
+    """
     states = {lane.value: OutboxState(0, 0, 0, timedelta(0)) for lane in Lane}
     with connection.cursor() as cursor:
         cursor.execute(_STATES, {"now": now})
@@ -85,40 +107,44 @@ def lane_states(*, now: datetime) -> dict[str, OutboxState]:
 
 
 def outbox_state(*, now: datetime) -> OutboxState:
-    """As `lane_states`, of all lanes together."""
-    states = lane_states(now=now).values()
-    return OutboxState(
-        pending=sum(state.pending for state in states),
-        due=sum(state.due for state in states),
-        dead=sum(state.dead for state in states),
-        oldest=max(state.oldest for state in states),
-    )
+    """As `lane_states_here`, of all lanes together."""
+    return _sum(lane_states_here(now=now).values())
 
 
 @dataclass(frozen=True, slots=True)
 class StuckTopic:
-    """Dead messages of a topic, and those due for longer than `OLDEST_PENDING`."""
+    """A server's dead messages of a topic, and those due for longer than `OLDEST_PENDING`."""
 
     topic: str
     dead: int
     late: int
     since: datetime
+    server: int
 
     @property
     def link(self) -> str:
         """The list of these messages."""
-        return _list_of(state="dead" if self.dead else "pending", topic=self.topic)
+        with on_server(self.server):
+            return _list_of(state="dead" if self.dead else "pending", topic=self.topic)
 
 
 def stuck_topics(*, now: datetime) -> list[StuckTopic]:
-    """The topics with dead or late messages, of all schemas, in one statement."""
+    """The topics with dead or late messages, of all schemas; one statement for each server."""
+    answers = from_each_server(partial(_stuck_topics_here, now=now))
+    return [stuck for found in answers.values() for stuck in found]
+
+
+def _stuck_topics_here(*, now: datetime) -> list[StuckTopic]:
     with connection.cursor() as cursor:
         cursor.execute(_STUCK, {"late": now - OLDEST_PENDING})
-        return [StuckTopic(*row) for row in cursor.fetchall()]
+        return [
+            StuckTopic(topic, dead, late, since, current_server())
+            for topic, dead, late, since in cursor.fetchall()
+        ]
 
 
 def watch_outbox(*, now: datetime) -> None:
-    """Open and settle the alerts of the outbox, of all schemas, with a statement for each kind.
+    """Open and settle the alerts of this server's outbox, with a statement for each kind.
 
     Trying a dead message again, or its end, settles its alert at the next watch.
     """
@@ -206,6 +232,8 @@ def _at(instant: datetime) -> str:
 
 def _list_of(*, state: str, topic: str = "", schema: str = "") -> str:
     path = reverse("admin:outbox_outboxmessage_changelist") + f"?state={state}"
+    if current_server() != DIRECTORY:
+        path += f"&server={current_server()}"
     if topic:
         path += f"&topic={topic}"
     return path + (f"&q={schema}" if schema else "")

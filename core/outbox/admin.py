@@ -11,6 +11,7 @@ from django.utils import timezone
 from core.outbox.delivery import try_again
 from core.outbox.models import BLANK_BODY, OutboxMessage
 from core.read_only_admin import ReadOnlyAdmin
+from core.server_admin import EveryServersAdmin, ServerFilter
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -42,7 +43,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(OutboxMessage)
-class OutboxMessageAdmin(ReadOnlyAdmin):
+class OutboxMessageAdmin(EveryServersAdmin, ReadOnlyAdmin):
     """Read-only, with an action that retries dead messages."""
 
     list_display = (
@@ -55,7 +56,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         "due_at",
         "last_error",
     )
-    list_filter = (StateFilter, "lane", "topic")
+    list_filter = (StateFilter, ServerFilter, "lane", "topic")
     search_fields = ("key", "schema_name", "last_error")
     ordering = ("-created_at", "-id")
     actions = ("give_attempts_back",)

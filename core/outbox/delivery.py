@@ -20,13 +20,14 @@ from core.outbox.lanes import Lane
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone, topic_named
 from core.schema import connection, current_schema, drop_lost_connection, schema_named
+from core.servers import current_server, has_many, on_server
 from core.telemetry.counters import DELIVERIES, DELIVERY_SECONDS
 
 logger = logging.getLogger(__name__)
 
 SEND_DUE = "core.outbox.tasks.send_due"
-# Lanes to wake, collected inside `batch_wakeups`; None outside of it.
-_held_back: ContextVar[set[Lane] | None] = ContextVar("held_back", default=None)
+# Lanes of servers to wake, collected inside `batch_wakeups`; None outside of it.
+_held_back: ContextVar[set[tuple[Lane, int]] | None] = ContextVar("held_back", default=None)
 
 # Materialized: inlined, the subquery could run, and lock a row, more than once. Leases run by the
 # clock of the database: a worker whose own is ahead must not take what another one holds.
@@ -133,21 +134,23 @@ def try_again(*, message: OutboxMessage, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _WakeUp:
-    """Wakes a worker of the lane; two of one lane are equal."""
+    """Wakes a worker of the server's lane; two of one lane are equal."""
 
     lane: Lane
+    server: int
 
     def __call__(self) -> None:
         held_back = _held_back.get()
         if held_back is None:
-            call_worker(self.lane)
+            with on_server(self.server):
+                call_worker(self.lane)
         else:
-            held_back.add(self.lane)
+            held_back.add((self.lane, self.server))
 
 
 def _wake_after_commit(lane: Lane) -> None:
     # One wake-up of each lane for a transaction, however many messages it enqueues.
-    wake_up = _WakeUp(lane)
+    wake_up = _WakeUp(lane, current_server())
     if not any(func == wake_up for _, func, *_ in connection.run_on_commit):
         transaction.on_commit(wake_up)
 
@@ -155,23 +158,25 @@ def _wake_after_commit(lane: Lane) -> None:
 @contextmanager
 def batch_wakeups() -> Iterator[None]:
     """Replace the wake-ups of all transactions in the block by one of each lane at its end."""
-    held_back: set[Lane] = set()
+    held_back: set[tuple[Lane, int]] = set()
     token = _held_back.set(held_back)
     try:
         yield
     finally:
         _held_back.reset(token)
-        for lane in sorted(held_back):
-            _WakeUp(lane)()
+        for lane, server in sorted(held_back):
+            _WakeUp(lane, server)()
 
 
 def call_worker(lane: Lane) -> None:
-    """Wake a worker of the lane; if the broker is unreachable, the scheduled task delivers instead.
+    """Wake a worker of the lane on the entered server.
 
-    Sends the task by name, as its module imports this one.
+    If the broker is unreachable, the scheduled task delivers instead. Sends the task by name, as
+    its module imports this one.
     """
     try:
-        current_app.send_task(SEND_DUE, args=[lane.value], queue=lane.value)
+        arguments = [lane.value, current_server()] if has_many() else [lane.value]
+        current_app.send_task(SEND_DUE, args=arguments, queue=lane.value)
     except Exception:
         logger.warning("Could not wake a worker; the beat will.", exc_info=True)
 
@@ -182,7 +187,8 @@ def deliver_due(
     """Deliver up to `limit` messages that are due at `now`; returns how many were taken.
 
     Safe to run concurrently: each message is leased to one worker at a time. With `schema` or
-    `lane`, only the messages of that provider or lane.
+    `lane`, only the messages of that provider or lane. Those of the entered server: a message that
+    a provider left behind when it moved is delivered where the provider is.
     """
     taken = 0
     while taken < limit:

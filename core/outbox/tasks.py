@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from core.outbox.delivery import SEND_DUE, batch_wakeups, call_worker, deliver_due
 from core.outbox.lanes import Lane
+from core.servers import DIRECTORY, on_server
 
 # No message is begun later, so that the time limit of the task leaves enough for the last one.
 SECONDS_PER_TASK = 30
@@ -20,8 +21,10 @@ MESSAGES_PER_TASK = 100
     soft_time_limit=settings.OUTBOX_LEASE_SECONDS - 10,
     time_limit=settings.OUTBOX_LEASE_SECONDS + 10,
 )
-def send_due(lane: str) -> int:
+def send_due(lane: str, server: int = DIRECTORY) -> int:
     """Deliver due messages of the lane for `SECONDS_PER_TASK`; returns how many were taken.
+
+    Those of one database server.
 
     A worker that finds a message wakes one more worker, so that all workers share a long queue.
     Messages that handlers enqueue in this lane do not wake a worker each: this loop delivers them.
@@ -30,7 +33,7 @@ def send_due(lane: str) -> int:
     ends_at = time.monotonic() + SECONDS_PER_TASK
     chosen = Lane(lane)
     taken = 0
-    with batch_wakeups():
+    with on_server(server), batch_wakeups():
         while deliver_due(now=timezone.now(), limit=1, lane=chosen):
             if not taken:
                 call_worker(chosen)

@@ -11,6 +11,7 @@ from django.db import OperationalError
 from django_tenants.postgresql_backend import base
 
 from core.postgresql.commits import CountedCommits
+from core.servers import note_away, refuse_while_away
 
 _SERVER = b"SELECT pg_catalog.pg_backend_pid(), host(inet_server_addr()), inet_server_port()"
 
@@ -23,8 +24,14 @@ class DatabaseWrapper(CountedCommits, base.DatabaseWrapper):  # type: ignore[mis
     """As that of django-tenants. Raises `PoolerRefused` instead of opening a pooled connection."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
-        """Open a connection; one round trip more."""
-        connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
+        """Open a connection; one round trip more. None is tried soon after one that failed."""
+        place = f"{conn_params.get('host')}:{conn_params.get('port')}"
+        refuse_while_away(place)
+        try:
+            connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
+        except psycopg.OperationalError:
+            note_away(place)
+            raise
         try:
             _refuse_pooler(connection, self.settings_dict.get("URL", "DATABASE_URL"))
         except BaseException:

@@ -18,6 +18,7 @@ from accounts.models import Provider
 from accounts.provisioning.schema_migrations import ProviderMigrations
 from core.outbox.models import OutboxMessage
 from core.postgresql.addresses import own_session
+from core.servers import DIRECTORY, on_server
 
 FORMAT = 1
 MANIFEST, DUMP = "manifest.json", "schema.dump"
@@ -38,6 +39,7 @@ class Manifest:
 
     `taken_at` is the instant of its snapshot (UTC, ISO 8601). `last_message` is the highest outbox
     id at that instant, `pending` the ids of the provider's messages that were not finished then.
+    `server` is the database server, whose ids these are.
     """
 
     format: int
@@ -49,6 +51,7 @@ class Manifest:
     last_message: int
     pending: list[int]
     sha256: str = ""
+    server: int = DIRECTORY
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -84,7 +87,7 @@ def back_up(*, provider: Provider, path: Path) -> Manifest:
         raise BackupError("A backup needs a transaction that is not begun yet.")
     with tempfile.TemporaryDirectory(dir=path.parent) as directory:
         dump = Path(directory) / DUMP
-        with transaction.atomic():
+        with on_server(provider.server), transaction.atomic():
             manifest = _snapshot(provider, dump)
         with dump.open("rb") as file:
             digest = _digest(file)
@@ -119,6 +122,7 @@ def _snapshot(provider: Provider, dump: Path) -> Manifest:
         migrations=sorted([app, name] for app, name in applied),
         last_message=last,
         pending=sorted(pending),
+        server=provider.server,
     )
     run_tool(
         "pg_dump",

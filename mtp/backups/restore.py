@@ -28,6 +28,7 @@ from core.outbox.delivery import batch_wakeups
 from core.outbox.pauses import pause, resume
 from core.postgresql.addresses import own_session
 from core.schema import provider_schema
+from core.servers import directory_alias, on_server
 from mtp.backups.dump import DUMP, BackupError, Manifest, run_tool
 from mtp.backups.kinds import RESTORE, RESTORE_ERASED, RESTORE_LOST
 from mtp.backups.outbox import reconcile_outbox
@@ -65,6 +66,11 @@ def restore(*, provider: Provider, path: Path) -> Report:
     """
     manifest = Manifest.read(path)
     _check_it_fits(manifest, provider)
+    with on_server(provider.server):
+        return _restore(provider, path, manifest)
+
+
+def _restore(provider: Provider, path: Path, manifest: Manifest) -> Report:
     _stop(provider)
     report = Report(provider=provider, taken_at=manifest.instant)
     report.parked_as = _park(provider.schema_name)
@@ -79,7 +85,7 @@ def restore(*, provider: Provider, path: Path) -> Report:
         )
     ProviderMigrations().apply_to(schema=provider.schema_name)
     provider.set_at_this_release()
-    provider.save(update_fields=Provider.STEPS)
+    provider.save(using=directory_alias(), update_fields=Provider.STEPS)
     return _reconcile_and_open(report, manifest)
 
 
@@ -89,7 +95,8 @@ def finish_restore(*, provider: Provider, path: Path) -> Report:
     _check_it_fits(manifest, provider)
     if provider.state != Provider.State.RESTORING:
         raise BackupError(f"{provider} is not being restored: its state is {provider.state}.")
-    return _reconcile_and_open(Report(provider=provider, taken_at=manifest.instant), manifest)
+    with on_server(provider.server):
+        return _reconcile_and_open(Report(provider=provider, taken_at=manifest.instant), manifest)
 
 
 def _reconcile_and_open(report: Report, manifest: Manifest) -> Report:
@@ -115,8 +122,7 @@ def _reconcile_and_open(report: Report, manifest: Manifest) -> Report:
         report.problems += [f"{month}: {difference}" for difference in verification.differences]
     _announce(report, now=now)
     if report.is_open:
-        Provider.objects.filter(pk=provider.pk).update(state=Provider.State.ACTIVE, state_detail="")
-        provider.refresh_from_db()
+        _set_state(provider, Provider.State.ACTIVE, detail="")
         resume(schema=provider.schema_name)
     return report
 
@@ -127,6 +133,12 @@ def _check_it_fits(manifest: Manifest, provider: Provider) -> None:
             f"The backup is of provider {manifest.invoice_prefix} ({manifest.provider_id}), "
             f"not of {provider.invoice_prefix} ({provider.provider_id})."
         )
+    if manifest.server != provider.server:
+        raise BackupError(
+            f"The backup was taken on database server {manifest.server}, and {provider} moved to "
+            f"server {provider.server} since: its ids are of another range. Restore one of those "
+            "that were taken since."
+        )
     unknown = {tuple(key) for key in manifest.migrations} - ProviderMigrations().target
     if unknown:
         names = ", ".join(sorted(".".join(key) for key in unknown))
@@ -136,11 +148,15 @@ def _check_it_fits(manifest: Manifest, provider: Provider) -> None:
 def _stop(provider: Provider) -> None:
     """Refuse sign-ins, rounds and messages; a request under way ends before the park."""
     detail = f"{REASON} since {timezone.now():%Y-%m-%d %H:%M} UTC"
-    Provider.objects.filter(pk=provider.pk).update(
-        state=Provider.State.RESTORING, state_detail=detail
-    )
-    provider.refresh_from_db()
+    _set_state(provider, Provider.State.RESTORING, detail=detail)
     pause(schema=provider.schema_name, reason=REASON, now=timezone.now())
+
+
+def _set_state(provider: Provider, state: Provider.State, *, detail: str) -> None:
+    directory = directory_alias()
+    rows = Provider.objects.using(directory).filter(pk=provider.pk)
+    rows.update(state=state, state_detail=detail)
+    provider.refresh_from_db(using=directory)
 
 
 def _park(schema: str) -> str:

@@ -1,12 +1,14 @@
 """The nightly prune of the platform and of all providers."""
 
 import logging
+from functools import partial
 
 from celery import shared_task
 from django.utils import timezone
 
 from accounts.provider_batches import active_providers, batches, for_each_provider
 from accounts.rounds import PLATFORM, report_round
+from core.servers import from_each_server
 from mtp.retention.prune import PRUNE, prune_platform, prune_provider
 
 logger = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ def prune_all() -> None:
         prune_providers.delay(batch)
     now = timezone.now()
     try:
-        prune_platform(now=now)
+        from_each_server(partial(prune_platform, now=now))
     except Exception as error:
         logger.exception("%s failed. %s", PRUNE.title, PRUNE.again)
         report_round(PRUNE, failed={PLATFORM: error}, worked=[], now=now)

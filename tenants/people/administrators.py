@@ -7,12 +7,11 @@ Owner, the second is refused. Roles are read with every request, so a change app
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from accounts.models import User
 from accounts.roles import EXTENDING_ROLES, Role
 from accounts.user_rules import refuse_losing_the_last
 from core.actors import Actor
+from core.servers import with_directory
 from tenants import audit
 from tenants.people.rules import (
     ChangeRefused,
@@ -26,7 +25,7 @@ from tenants.people.rules import (
 CHANGED = ("role", "limited_to", "may_extend_allowance")
 
 
-@transaction.atomic
+@with_directory()
 def change_administrator(
     *,
     administrator: User,
@@ -58,7 +57,7 @@ def change_administrator(
     return current
 
 
-@transaction.atomic
+@with_directory()
 def remove_administrator(*, administrator: User, by: User, now: datetime) -> None:
     """End a login, which can be reinstated. The next request of its sessions is signed out.
 
@@ -74,7 +73,7 @@ def remove_administrator(*, administrator: User, by: User, now: datetime) -> Non
     _withdraw_invitations(current, role=None, by=by, now=now)
 
 
-@transaction.atomic
+@with_directory()
 def reinstate_administrator(*, administrator: User, by: User, now: datetime) -> None:
     """Reinstate a removed login with its role and password. Raises `RoleTooHigh`."""
     by, current = _locked(administrator, by=by)
@@ -85,7 +84,7 @@ def reinstate_administrator(*, administrator: User, by: User, now: datetime) -> 
     _record(by, "administrator.reinstated", current, after=_state(current), now=now)
 
 
-@transaction.atomic
+@with_directory()
 def transfer_ownership(*, successor: User, by: User, now: datetime) -> None:
     """Make an administrator the Owner; the former Owner becomes Administrator with Billing.
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import models, transaction
+from django.db import models
 
 from accounts.credentials import digest, new_secret
 from accounts.models import ApiKey, Provider
 from accounts.models.api_keys import KEY_START, SHOWN_CHARACTERS
 from accounts.user_rules import lock_people
 from core.actors import Actor
+from core.servers import with_directory
 from tenants import audit
 
 
@@ -40,7 +41,7 @@ class NewKey:
     secret: str
 
 
-@transaction.atomic
+@with_directory()
 def generate_key(*, provider: Provider, overlap: Overlap, actor: Actor, now: datetime) -> NewKey:
     """Generate the provider's new key; the old one stops at once or after the overlap.
 
@@ -74,7 +75,7 @@ def generate_key(*, provider: Provider, overlap: Overlap, actor: Actor, now: dat
     return NewKey(key=key, secret=secret)
 
 
-@transaction.atomic
+@with_directory()
 def revoke_key(*, key: ApiKey, actor: Actor, now: datetime) -> None:
     """Revoke the key at once; a second revocation changes nothing."""
     if ApiKey.objects.alive(now).filter(pk=key.pk).update(revoked_at=now):

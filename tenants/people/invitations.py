@@ -20,6 +20,7 @@ from core.actors import Actor
 from core.addresses import clean_address
 from core.mail import queue_mail
 from core.schema import provider_schema
+from core.servers import joined_to_directory, with_directory
 from tenants import audit
 from tenants.models import Organization
 from tenants.people.rules import AlreadyHere, ChangeRefused, begin, check_grant, limit_of
@@ -47,7 +48,7 @@ class Invitee:
     limited_to: list[int] | None = None
 
 
-@transaction.atomic
+@with_directory()
 def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> Invitation:
     """Invite a person and mail the link.
 
@@ -84,7 +85,7 @@ def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> 
     return invitation
 
 
-@transaction.atomic
+@with_directory()
 def resend(*, invitation: Invitation, by: User, now: datetime) -> None:
     """Mail a new link with a new validity; the old link stops working.
 
@@ -102,7 +103,7 @@ def resend(*, invitation: Invitation, by: User, now: datetime) -> None:
     _record(current, action="invitation.resent", actor=actor, organization=organization, now=now)
 
 
-@transaction.atomic
+@with_directory()
 def revoke(*, invitation: Invitation, by: User, now: datetime) -> None:
     """Revoke the invitation. Raises `RoleTooHigh`, and `InvitationOver` when it was accepted."""
     by, current, organization = _locked_open(invitation, by=by)
@@ -119,7 +120,7 @@ def invitation_of(*, token: str, now: datetime) -> Invitation:
     invitation = (
         Invitation.objects.open().select_related("provider").filter(digest=digest(token)).first()
     )
-    if invitation is None or not invitation.is_open(now) or not invitation.provider.is_active:
+    if invitation is None or not invitation.is_open(now) or not invitation.provider.is_set_up:
         raise InvitationOver
     return invitation
 
@@ -136,7 +137,7 @@ def accept(*, token: str, name: str, password: str, now: datetime) -> User:
         invitation = invitation_of(token=token, now=now)
         if User.objects.filter(email=invitation.email).exists():
             raise AddressTaken
-        with provider_schema(provider):
+        with joined_to_directory(provider.server), provider_schema(provider):
             organization = _organization(invitation)
             if invitation.organization_id is not None and organization is None:
                 raise InvitationOver

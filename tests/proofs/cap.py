@@ -188,6 +188,7 @@ def _wait_for_killed_clients() -> None:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                 " AND pid <> pg_backend_pid() AND state <> 'idle'"
+                " AND backend_type = 'client backend'"
             )
             if not cursor.fetchone()[0]:
                 return

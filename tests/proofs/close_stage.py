@@ -66,9 +66,11 @@ class Stage:
             for invoice in Invoice.objects.filter(month=month.first_day):
                 counts["invoices"] += 1
                 yield from self._wrong_payment(invoice, counts)
-        unfinished = OutboxMessage.objects.filter(
-            schema_name=self.provider.schema_name, finished_at=None
-        ).values_list("topic", "last_error")
+            unfinished = list(
+                OutboxMessage.objects.filter(
+                    schema_name=self.provider.schema_name, finished_at=None
+                ).values_list("topic", "last_error")
+            )
         for topic, error in unfinished:
             yield f"{topic} is unfinished: {error}"
 

@@ -27,6 +27,7 @@ from billing.models import InvoiceDocument
 from core.months import Month
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
+from core.servers import on_server
 
 # Minutes that exceed every postponement, up to a day, after which Stripe forgets a key.
 LATER = (0, 1, 10, 60, 12 * 60, 23 * 60 + 30, 25 * 60, 27 * 60)
@@ -104,11 +105,12 @@ def close_and_deliver(task: Task, *, minutes: Sequence[int] = LATER) -> None:
     """Close the month, then deliver due messages at these minutes after the task's instant."""
     with suppress(MonthAlreadyClosed):
         close_month(provider=task.provider, month=task.month, now=task.now)
-    for later in minutes:
-        while deliver_due(
-            now=task.now + timedelta(minutes=later), schema=task.provider.schema_name
-        ):
-            pass
+    with on_server(task.provider.server):
+        for later in minutes:
+            while deliver_due(
+                now=task.now + timedelta(minutes=later), schema=task.provider.schema_name
+            ):
+                pass
 
 
 def _store_empty_documents(*, invoice: Any, now: datetime) -> None:
@@ -127,6 +129,7 @@ def _store_empty_documents(*, invoice: Any, now: datetime) -> None:
 
 def release_leases(provider: Provider) -> None:
     """Release the leases of killed workers, as their expiry does."""
-    OutboxMessage.objects.filter(schema_name=provider.schema_name, finished_at=None).update(
-        leased_until=None
-    )
+    with on_server(provider.server):
+        OutboxMessage.objects.filter(schema_name=provider.schema_name, finished_at=None).update(
+            leased_until=None
+        )

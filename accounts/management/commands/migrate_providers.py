@@ -12,7 +12,7 @@ from accounts.provisioning.schema_rollout import (
     Outcome,
     SchemaResult,
     migrate_provider_schemas,
-    migrate_public,
+    migrate_public_schemas,
 )
 from core.postgresql.addresses import own_session
 
@@ -39,21 +39,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, contract: bool = False, **options: Any) -> None:  # noqa: ARG002 - a command's signature
         """Migrate every schema and print its result."""
         try:
-            self._report(migrate_public(contract=contract))
+            shared = list(map(self._report, migrate_public_schemas(contract=contract)))
         except ContractPending as pending:
             raise CommandError(str(pending)) from pending
-        outcomes: Counter[Outcome] = Counter()
-        for result in migrate_provider_schemas(contract=contract):
-            self._report(result)
-            outcomes[result.outcome] += 1
+        results = migrate_provider_schemas(contract=contract)
+        outcomes = Counter(map(self._report, results))
         counted = ", ".join(f"{outcomes[outcome]} {outcome.value}" for outcome in Outcome)
         self.stdout.write(f"Providers: {counted}.")
         # This release may decide otherwise about what has not changed.
         mark_changed(active_providers())
-        if outcomes[Outcome.FAILED]:
+        if Outcome.FAILED in {*shared, *outcomes}:
             raise SystemExit(1)
 
-    def _report(self, result: SchemaResult) -> None:
+    def _report(self, result: SchemaResult) -> Outcome:
         line = f"{result.schema:<32} {result.outcome.value}"
         if result.outcome is Outcome.MIGRATED:
             line += f" ({result.applied})"
@@ -61,3 +59,4 @@ class Command(BaseCommand):
             self.stdout.write(self.style.ERROR(f"{line}: {result.reason}"))
         else:
             self.stdout.write(line)
+        return result.outcome

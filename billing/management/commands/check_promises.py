@@ -1,6 +1,7 @@
 """Check what the product promises for each provider; what is broken becomes an alert."""
 
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,8 +12,9 @@ from accounts.provider_batches import active_providers, batches, for_each_provid
 from accounts.providers import NoSuchProvider, find_provider
 from billing.provider_check import PROMISES, check_provider
 from core.operations.kinds import kind_named
-from core.operations.models import OperationsAlert
+from core.operations.open_alerts import open_alerts
 from core.operations.outbox_watch import watch_outbox
+from core.servers import from_each_server
 from usage.formatting import counted_noun
 
 
@@ -28,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *, provider: str | None, **_: Any) -> None:
         """Check as the hourly round does, in its batches; print each broken promise."""
         now = timezone.now()
-        watch_outbox(now=now)
+        from_each_server(partial(watch_outbox, now=now))
         checked: list[str] = []
         broken = 0
 
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         for batch in providers:
             for_each_provider(batch, check, round_=PROMISES, now=now)
         count = sum(len(batch) for batch in providers)
-        alerts = OperationsAlert.objects.open().count()
+        alerts = sum(each.count for each in open_alerts())
         if broken or len(checked) < count:
             raise CommandError(
                 f"{counted_noun(broken, 'promises')} broken, {count - len(checked):,} of "

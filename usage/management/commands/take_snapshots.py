@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import Provider
-from accounts.provider_batches import batches, close_connection
+from accounts.provider_batches import batches, on_their_server
 from usage.ledger.snapshots import snapshot_providers
 
 
@@ -29,13 +29,12 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no active provider with the prefix {prefix!r}.")
         taken, wrong = 0, []
         for portion in batches(providers):
-            some = list(Provider.objects.filter(pk__in=portion).order_by("pk"))
-            outcome = snapshot_providers(providers=some, now=timezone.now())
+            with on_their_server(portion) as some:
+                outcome = snapshot_providers(providers=list(some), now=timezone.now())
             taken += outcome.snapshots
             wrong += outcome.failed_schemas
             if outcome.differences:
                 wrong.append(f"{outcome.differences} differences in the usage ledger (see the log)")
-            close_connection()
         self.stdout.write(f"{taken} snapshots taken")
         if wrong:
             raise CommandError("Not in order: " + ", ".join(wrong))

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Provider
 from accounts.provider_batches import active_providers, batches, for_each_provider
 from core.schema import provider_schema
+from core.servers import from_each_server
 from mtp.retention.periods import PLATFORM_RULES, PROVIDER_RULES
 from mtp.retention.prune import PRUNE, overdue_rows, prune_platform, prune_provider
 from usage.formatting import counted_noun
@@ -37,12 +39,14 @@ class Command(BaseCommand):
 
         providers = batches(active_providers())
         if dry_run:
-            counts.update(overdue_rows(PLATFORM_RULES, now=now))
+            for found in from_each_server(partial(overdue_rows, PLATFORM_RULES, now=now)).values():
+                counts.update(found)
             for provider in active_providers():
                 with provider_schema(provider):
                     counts.update(overdue_rows(PROVIDER_RULES, now=now))
         else:
-            counts.update(prune_platform(now=now))
+            for found in from_each_server(partial(prune_platform, now=now)).values():
+                counts.update(found)
             for batch in providers:
                 for_each_provider(batch, prune, round_=PRUNE, now=now)
         for rule in (*PLATFORM_RULES, *PROVIDER_RULES):

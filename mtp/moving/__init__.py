@@ -1,0 +1,1 @@
+"""Moving a provider to another database server (docs/decisions/0046)."""
