@@ -177,7 +177,7 @@ def look_together(
 
 def _still_due(providers: QuerySet[Provider], *, round_: DueRound, now: datetime) -> dict[int, int]:
     """The changes taken so far of those of these providers that are due, read before their rows."""
-    due = round_.due(now=now).filter(pk__in=list(providers.values_list("pk", flat=True)))
+    due = round_.due(now=now).filter(pk__in=providers.values("pk"))
     return changes_of(list(due.values_list("pk", flat=True)))
 
 
