@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from core.outbox.models import OutboxMessage
+from core.servers import from_each_server
 from tests.proofs.run import Run
 from tests.sandbox_fixtures import StripeStandIn
 
@@ -23,7 +24,8 @@ def send_events(run: Run, stripe: StripeStandIn, *, now: datetime) -> None:
         if status not in (200, 400):
             run.violations.append(f"an event was answered {status}")
     # The webhook stores the real time; the workers run at the simulated time.
-    OutboxMessage.objects.filter(topic="billing.stripe_event", finished_at=None).update(due_at=now)
+    events_due = OutboxMessage.objects.filter(topic="billing.stripe_event", finished_at=None)
+    from_each_server(lambda: events_due.update(due_at=now))
 
 
 def post(event: Mapping[str, Any]) -> int:
