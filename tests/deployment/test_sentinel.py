@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from core.sentinel import addresses, broker_url, master_name
 from mtp import production
@@ -38,15 +39,26 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def start(watched: Watched, tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+def start(
+    watched: Watched,
+    tmp_path: Path,
+    db: None,
+) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
     """Start a process of the portal that finds Redis by the sentinels; stopped afterwards."""
     started = []
+    address = connection.settings_dict
+    environment = {
+        **os.environ,
+        **watched.environment,
+        "DJANGO_SETTINGS_MODULE": "mtp.settings",
+        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+    }
 
     def start(name: str, *arguments: str) -> "subprocess.Popen[bytes]":
         with (tmp_path / f"{name}.err").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
-                env={**os.environ, **watched.environment, "DJANGO_SETTINGS_MODULE": "mtp.settings"},
+                env=environment,
                 stdout=subprocess.PIPE,
                 stderr=log,
             )

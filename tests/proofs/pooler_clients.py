@@ -25,7 +25,7 @@ from tests.api_client import System, key_for
 from tests.personas import create_persona
 from tests.providers import open_provider
 
-TOPIC = "proof.pooler"
+TOPIC = "tests.pooler"
 ROWS = 20
 CANARY = re.compile(r"pooled\d{3}", re.IGNORECASE)
 
