@@ -91,7 +91,9 @@ def test_no_request_is_answered_with_500(
 ) -> None:
     system, organization_id = fuzzed
     method, path = operation
-    ids: dict[str, Any] = dict.fromkeys(("user_id", "device_id", "alert_id", "month"), part)
+    ids: dict[str, Any] = dict.fromkeys(
+        ("user_id", "alias_id", "device_id", "alert_id", "month"), part
+    )
     ids["organization_id"] = organization_id if exists else part
     with transaction.atomic():
         response = system.ask(method, filled(path, **ids) + query, body)
