@@ -12,7 +12,7 @@ from core.names import look_alikes
 _DELETED = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
 
-class KeyField(models.TextField):  # type: ignore[type-arg]
+class KeyField(models.TextField):  # type: ignore[type-arg] # no generic at run time
     """The key of the field `of` by `rule`, computed whenever Django writes the row.
 
     `QuerySet.update`, and a save with `update_fields`, name both columns. Empty by default in the

@@ -113,7 +113,7 @@ def _by_arguments(build: Callable[Build, Any], compile_: Callable[..., Any]) -> 
     @lru_cache(maxsize=MOST_STATEMENTS)
     def compiled(is_limited: bool, *args: Hashable, **kwargs: Hashable) -> Any:
         with limited_to(VISIBLE if is_limited else None):
-            return compile_(build(*args, **kwargs), is_limited=is_limited)  # type: ignore[arg-type]
+            return compile_(build(*args, **kwargs), is_limited=is_limited)  # type: ignore[arg-type] # of the builder
 
     @wraps(build)
     def statement(*args: Any, **kwargs: Any) -> Any:

@@ -84,7 +84,7 @@ def reads_replica(view: Callable[..., T]) -> Callable[..., T]:
         REPLICA_READS.labels("replica").inc()
         return answer
 
-    reading.reads_replica = True  # type: ignore[attr-defined]
+    reading.reads_replica = True  # type: ignore[attr-defined] # a mark for tests
     return reading
 
 

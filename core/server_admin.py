@@ -2,20 +2,22 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from core.read_only_admin import FilterWithDefault
 from core.servers import current_server, has_many, on_server, servers
 
 CHOICE = "server"
 
 
-class ServerFilter(admin.SimpleListFilter):
+class ServerFilter(FilterWithDefault):
     """Chooses the server; there is no filter with one server."""
 
     title = "database server"
     parameter_name = CHOICE
+    # The directory, or the server of the provider that was entered.
+    default = "This one"
 
     def lookups(
         self,
@@ -24,11 +26,6 @@ class ServerFilter(admin.SimpleListFilter):
     ) -> list[tuple[str, str]]:
         """All servers."""
         return [(str(server), f"Server {server}") for server in servers()] if has_many() else []
-
-    def choices(self, changelist: Any) -> Any:
-        """Name the default: the directory, or the server of the provider that was entered."""
-        for position, choice in enumerate(super().choices(changelist)):
-            yield choice | {"display": "This one"} if position == 0 else choice
 
     def queryset(
         self,

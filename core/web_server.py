@@ -39,7 +39,7 @@ _DROP_SYN = b"".join(
 _WAITING = struct.Struct("=24xI")
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """Closes its listening sockets when it stops to accept.
 
     gunicorn's own holds them until its last request ends. Connections would wait in them meanwhile

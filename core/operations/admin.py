@@ -20,7 +20,7 @@ from core.actors import actor_of
 from core.operations.kinds import kinds
 from core.operations.models import NotSettledByHand, OperationsAlert, UnmatchedEvent
 from core.operations.unmatched_events import settle_unmatched
-from core.read_only_admin import ReadOnlyAdmin
+from core.read_only_admin import FilterWithDefault, ReadOnlyAdmin
 from core.server_admin import EveryServersAdmin, ServerFilter
 from core.servers import on_server
 from core.text import plain_lines
@@ -49,11 +49,12 @@ class KindFilter(admin.SimpleListFilter):
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
-class OpenFilter(admin.SimpleListFilter):
+class OpenFilter(FilterWithDefault):
     """Filters by state; open ones by default."""
 
     title = "state"
     parameter_name = "state"
+    default = "Open"
 
     def lookups(
         self,
@@ -62,11 +63,6 @@ class OpenFilter(admin.SimpleListFilter):
     ) -> list[tuple[str, str]]:
         """The states besides the default."""
         return [("settled", "Settled"), ("all", "All")]
-
-    def choices(self, changelist: Any) -> Any:
-        """Name the default."""
-        for position, choice in enumerate(super().choices(changelist)):
-            yield choice | {"display": "Open"} if position == 0 else choice
 
     def queryset(
         self,

@@ -29,9 +29,9 @@ class MergeForm(forms.Form):
     address = forms.ChoiceField(widget=forms.RadioSelect, label="Address to keep")
 
     def __init__(self, *args: object, double: Double, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # passed on as given
         field = self.fields["address"]
-        field.choices = [(LATER, double.later.email), (EARLIER, double.earlier.email)]  # type: ignore[attr-defined]
+        field.choices = [(LATER, double.later.email), (EARLIER, double.earlier.email)]  # type: ignore[attr-defined] # a choice field
         has_id = double.earlier.external_id and not double.later.external_id
         field.initial = EARLIER if has_id else LATER
         field.help_text = "The other one still finds the user."

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         chosen.add_argument("--provider", help="invoice prefix or schema name")
         chosen.add_argument("--all", dest="every", action="store_true", help="every active one")
 
-    def handle(self, *, provider: str | None, every: bool, **_: Any) -> None:  # noqa: ARG002
+    def handle(self, *, provider: str | None, every: bool, **_: Any) -> None:  # noqa: ARG002 - a command's signature
         """Name each difference; fail when there is one."""
         providers = wrong = 0
         for each in _providers(provider):
