@@ -10,20 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.db import connection
-
 from mtp.celery import app
+from tests.database_url import database_url
 
 
 @contextmanager
 def worker(*, log: Path, modules: str = "") -> Iterator[str]:
     """Run a worker for the block, and yield the name of its queue."""
     queue = f"test-{uuid.uuid4().hex[:12]}"
-    address = connection.settings_dict
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "mtp.settings",
-        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+        "DATABASE_URL": database_url(),
     }
     arguments = ["-A", "mtp", "worker", "-Q", queue, "-c", "1", "-l", "INFO", "--without-mingle"]
     if modules:

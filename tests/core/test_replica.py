@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from django.db import InternalError, OperationalError, connection, connections
@@ -31,6 +30,7 @@ from mtp.doctor.findings import Outcome
 from mtp.supervisor.processes import wait_until
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.users.membership import Via, add_member
+from tests.database_url import database_url
 from tests.pooled import extra_connections
 from tests.replication import MISSING, Server, has_basebackup, primary_and_replica
 from tests.routes import all_routes
@@ -68,8 +68,7 @@ class Pair:
 
 
 def _copy_of_the_test_database(primary: Server) -> None:
-    address: Any = connection.settings_dict
-    source = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address)
+    source = database_url()
     dump = subprocess.run(
         [primary.programs / "pg_dump", "--no-owner", "--no-acl", source],
         capture_output=True,

@@ -24,6 +24,7 @@ from core.schema import provider_schema
 from core.unavailable import is_temporary, waited_for_lock
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.api_client import System, problem
+from tests.database_url import database_url
 from tests.held_locks import Line, held, impatient, line_to_database, other_client
 from tests.personas import create_persona
 
@@ -174,14 +175,12 @@ def test_a_transaction_that_was_ended_is_temporary(committed: None) -> None:
 @contextmanager
 def web_server(*, database: Line) -> Iterator[httpx.Client]:
     """The portal's own web server, whose database is at the end of this line."""
-    at = connection.settings_dict
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "mtp.wsgi", f"--bind=fd://{listener.fileno()}"],
             env={
                 **os.environ,
-                "DATABASE_URL": f"postgres://{at['USER']}:{at['PASSWORD']}@127.0.0.1:"
-                f"{database.port}/{at['NAME']}",
+                "DATABASE_URL": database_url(HOST="127.0.0.1", PORT=database.port),
                 "ALLOWED_HOSTS": "127.0.0.1",
                 "WEB_PROCESSES": "1",
             },

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from core.sentinel import addresses, broker_url, master_name
 from mtp import production
 from mtp.supervisor.processes import wait_until
+from tests.database_url import database_url
 from tests.deployment.sentinels import NAME, Watched, watched_redis
 from tests.mtp.production_settings import COMPLETE
 
@@ -46,12 +46,11 @@ def start(
 ) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
     """Start a process of the portal that finds Redis by the sentinels; stopped afterwards."""
     started = []
-    address = connection.settings_dict
     environment = {
         **os.environ,
         **watched.environment,
         "DJANGO_SETTINGS_MODULE": "mtp.settings",
-        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+        "DATABASE_URL": database_url(),
     }
 
     def start(name: str, *arguments: str) -> "subprocess.Popen[bytes]":

@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from core.outbox.tasks import send_due
+from tests.database_url import database_url
 from tests.mtp.production_settings import COMPLETE, start
 
 
@@ -115,9 +115,7 @@ def test_each_kind_of_process_has_its_time_limits(
             "MTP_PROCESS": "",
             "DJANGO_SETTINGS_MODULE": "mtp.settings",
             # A web server starts only beside a database with its migrations.
-            "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(
-                **connection.settings_dict
-            ),
+            "DATABASE_URL": database_url(),
         },
         capture_output=True,
         text=True,

@@ -12,7 +12,6 @@ from pathlib import Path
 from socket import create_server
 from urllib.request import urlopen
 
-from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 
@@ -23,6 +22,7 @@ from core.schema import provider_schema
 from mtp.workers import SCHEDULED
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tests.api_client import key_for
+from tests.database_url import database_url
 from tests.personas import create_persona
 from tests.providers import open_provider
 
@@ -151,9 +151,7 @@ class Site:
                 cwd=tree,
                 env={
                     **os.environ,
-                    "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(
-                        **connection.settings_dict
-                    ),
+                    "DATABASE_URL": database_url(),
                     "EMAIL_URL": f"filemail:///{self.mails}",
                     "API_REQUESTS_PER_MINUTE": "100000",
                     "WEB_PROCESSES": "1",

@@ -5,17 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
-
-def database_url() -> str:
-    """The URL of the test database, for other processes."""
-    database = connection.settings_dict
-    host = f"{database['HOST']}:{database['PORT']}" if database["PORT"] else database["HOST"]
-    return f"postgres://{quote(database['USER'])}:{quote(database['PASSWORD'])}@{host}/{database['NAME']}"
+from tests.database_url import database_url
 
 
 @pytest.mark.proof

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.test_cap import database_url
+from tests.database_url import database_url
 
 
 @pytest.mark.proof

@@ -27,6 +27,7 @@ from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.models import ManagedUser, MeteringPolicy, Organization
+from tests.database_url import database_url
 from tests.personas import Personas
 from tests.providers import replay_to
 from usage.models import UsageEvent
@@ -244,11 +245,10 @@ provision(provider=Provider.objects.get(pk=int(sys.argv[1])), now=timezone.now()
 
 def test_a_killed_worker_leaves_nothing_behind(committed: None) -> None:
     provider = new_provider("KILLED")
-    address = connection.settings_dict
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "mtp.settings",
-        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+        "DATABASE_URL": database_url(),
     }
     try:
         run = subprocess.run(

@@ -21,6 +21,7 @@ from core.outbox.models import OutboxMessage
 from core.outbox.pauses import pause, resume
 from core.outbox.topics import Postpone, _topics, handler
 from core.schema import current_schema, provider_schema
+from tests.database_url import database_url
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 TOPIC = "tests.note"
@@ -51,13 +52,12 @@ def notebook() -> Iterator[Notebook]:
 def run_in_a_process(
     code: str, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    address = connection.settings_dict
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "mtp.settings",
-            "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+            "DATABASE_URL": database_url(),
             **environment,
         },
         capture_output=True,

@@ -14,10 +14,10 @@ from socket import create_server
 
 import httpx
 import pytest
-from django.db import connection
 
 from core.telemetry import slots
 from mtp.celery import app
+from tests.database_url import database_url
 from tests.mtp.production_settings import COMPLETE, ROOT
 
 TOKEN = "t" * 50
@@ -50,9 +50,7 @@ def running(tmp_path: Path, *arguments: str, **changed: str) -> Iterator[tuple[i
     environment = {
         "PATH": os.environ["PATH"],
         **COMPLETE,
-        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(
-            **connection.settings_dict
-        ),
+        "DATABASE_URL": database_url(),
         "REDIS_URL": os.environ["REDIS_URL"],
         "METRICS_TOKEN": TOKEN,
         "METRICS_DIR": str(tmp_path),

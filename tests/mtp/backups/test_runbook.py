@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Provider
@@ -23,6 +22,7 @@ from mtp.supervisor.account import service_account
 from mtp.supervisor.state import base_directory
 from tenants.models import Organization
 from tests.billing.conftest import NOVEMBER
+from tests.database_url import database_url
 from tests.deployment.cluster import Cluster, compose_cluster
 from tests.deployment.whole_backup import (
     BACK_UP,
@@ -47,12 +47,11 @@ __all__ = ["paying", "stripe_api"]
 
 
 def portal_environment(scenario: BillingScenario, **more: str) -> dict[str, str]:
-    address = connection.settings_dict
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {
         **os.environ,
         "PATH": path,
-        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**address),
+        "DATABASE_URL": database_url(),
         "STRIPE_API_KEY": scenario.stripe.secret_key,
         "STRIPE_API_BASE": scenario.stripe.url,
         "PREFIX": scenario.provider.invoice_prefix,

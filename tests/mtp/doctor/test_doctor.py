@@ -26,6 +26,7 @@ from integrations.models import AutotaskConnection
 from mtp.doctor import database, machine, services
 from mtp.doctor.findings import Finding, Look, Outcome, findings_of
 from tests.autotask_fixtures import AutotaskStandIn
+from tests.database_url import database_url
 from tests.mtp.production_settings import start
 from tests.sandbox_fixtures import StripeStandIn
 
@@ -44,10 +45,6 @@ def problem(look: Look) -> Finding:
 
 def is_well(look: Look) -> bool:
     return {each.outcome for each in findings(look)} == {Outcome.OK}
-
-
-def of_this_database() -> str:
-    return "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
 
 
 @pytest.fixture
@@ -88,7 +85,7 @@ def test_a_healthy_portal_has_no_problem(
         run = start(
             {
                 **os.environ,
-                "DATABASE_URL": of_this_database(),
+                "DATABASE_URL": database_url(),
                 "STRIPE_API_BASE": stripe_stand_in.url,
                 "AUTOTASK_BASE_URL": f"{autotask_stand_in.url}/atservicesrest",
             },
@@ -174,7 +171,7 @@ def test_an_unsafe_setting_of_the_server_is_named(db: None) -> None:
 
 
 def test_a_wrong_password_is_named(db: None) -> None:
-    address = of_this_database().replace(connection.settings_dict["PASSWORD"], "wrong")
+    address = database_url(PASSWORD="wrong")
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(address)
     run = start({**os.environ, "DATABASE_URL": address}, "manage.py", "doctor")

@@ -12,6 +12,7 @@ from django.db import connection
 from accounts.models import Provider
 from core.schema import provider_schema
 from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization
+from tests.database_url import database_url
 from tests.tenants.import_files import (
     ALL_OR_NOTHING,
     GOOD_LINES,
@@ -29,14 +30,9 @@ TIMEOUT_SECONDS = 60.0
 
 
 def start_worker(schema: str, run: ImportRun) -> "subprocess.Popen[bytes]":
-    database = connection.settings_dict
-    address = (
-        f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
-        f"{database['PORT']}/{database['NAME']}"
-    )
     environment = {
         **os.environ,
-        "DATABASE_URL": address,
+        "DATABASE_URL": database_url(),
         "DJANGO_SETTINGS_MODULE": "mtp.settings",
     }
     command = [sys.executable, "-m", "tests.tenants.import_worker", schema, str(run.pk)]
