@@ -24,7 +24,7 @@ CONTROL_KEY = {
 ROOT = Path(__file__).resolve().parent.parent
 FINE = "4242424242424242"
 # Plain HTTP on the loopback: loading certificates would take longer than the calls.
-HTTP = httpx.Client(timeout=30, verify=False)  # noqa: S501
+HTTP = httpx.Client(timeout=30, verify=False)  # noqa: S501 - see above
 
 
 @dataclass

@@ -161,7 +161,7 @@ def test_a_round_that_fails_stays_due(north: Provider, monkeypatch: pytest.Monke
     def fail(provider: Provider, now: datetime) -> None:
         raise ValueError("no luck")
 
-    broken = DueRound(alerts_round().round_, alerts_round().use, fail)  # type: ignore[arg-type]
+    broken = DueRound(alerts_round().round_, alerts_round().use, fail)
     assert look_at_due([north.pk], round_=broken, now=NOW) == 0
     assert is_due(north)
 

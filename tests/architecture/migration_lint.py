@@ -41,7 +41,7 @@ def adds_a_validated_constraint(statements: list[str], **_: object) -> bool:
     )
 
 
-class Expand(PostgresqlAnalyser):  # type: ignore[misc]
+class Expand(PostgresqlAnalyser):
     """Refuses what breaks the previous release, or blocks it for long."""
 
     migration_checks = (

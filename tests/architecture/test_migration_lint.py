@@ -74,7 +74,7 @@ def test_renames_and_changes_of_type_are_refused_in_both(statement: str, code: s
 class Planned:
     """A loader with one contract step, which drops a column of this kind."""
 
-    def __init__(self, column: CharField) -> None:  # type: ignore[type-arg]
+    def __init__(self, column: CharField) -> None:
         self._column = column
         self.graph = MigrationLoader(None, load=False)
         self.graph.nodes = {("tenants", "0009_contract_word"): self}

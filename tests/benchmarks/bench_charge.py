@@ -12,8 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,15 +21,16 @@ from django.test import override_settings
 
 from accounts.models import Provider
 from billing import topics
-from billing.choices import Collection, ContractKind, InvoiceKind
+from billing.choices import Collection, InvoiceKind
 from billing.gateway import client as gateway
-from billing.models import Contract, Invoice, Payment
+from billing.models import Invoice, Payment
 from billing.payments.cards import adopt_card, begin_card_setup, customer_of
 from core.actors import SYSTEM_ACTOR
 from core.outbox.delivery import NewMessage, batch_wakeups, enqueue_all
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy
+from tests.benchmarks.paying_provider import pay_as_you_go
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 from tests.sandbox_fixtures import StripeStandIn, start_stripe_stand_in
@@ -79,17 +79,7 @@ def _provider(number: int) -> Provider:
     provider = open_provider(canary=f"H{number}", prefix=f"H{number}")
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
-        Contract.objects.create(
-            kind=ContractKind.PAY_AS_YOU_GO,
-            package_id=1,
-            package_name="Complete",
-            metric="users",
-            currency="USD",
-            unit_price=Decimal("11.0000"),
-            starts_on="2026-01-01",
-            automatic_limit_minor=400_000,
-            payment_terms_days=30,
-        )
+        pay_as_you_go(starts_on=date(2026, 1, 1), unit_price="11", automatic_limit_minor=400_000)
         customer_of(provider)
         secret = begin_card_setup(provider=provider, actor=SYSTEM_ACTOR)
         intent = secret.partition("_secret_")[0]

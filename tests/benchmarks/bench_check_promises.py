@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -14,18 +13,17 @@ from billing.choices import Collection, InvoiceKind
 from billing.dunning.status import look_at_dunning
 from billing.models import (
     ChargeAttempt,
-    Contract,
     Invoice,
     InvoiceDocument,
     MonthClose,
     Payment,
-    PaymentMethod,
 )
 from billing.provider_check import PROMISES, check_provider
 from core.months import Month
 from core.operations.models import OperationsAlert
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
+from tests.benchmarks.paying_provider import default_card, pay_as_you_go
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 
@@ -77,26 +75,8 @@ def _update_dunning(providers: list[Provider]) -> None:
 def _filled(prefix: str) -> Provider:
     provider = open_provider(canary=prefix, prefix=prefix)
     with provider_schema(provider):
-        Contract.objects.create(
-            kind="pay_as_you_go",
-            package_id=1,
-            package_name="Complete",
-            metric="users",
-            currency="USD",
-            unit_price=Decimal(7),
-            starts_on=FIRST.first_day,
-            automatic_limit_minor=400_000,
-            payment_terms_days=30,
-        )
-        PaymentMethod.objects.create(
-            stripe_payment_method_id="pm_1",
-            stripe_setup_intent_id="seti_1",
-            brand="visa",
-            last_four="4242",
-            expiry_month=12,
-            expiry_year=2030,
-            became_default_at=NOW,
-        )
+        pay_as_you_go(starts_on=FIRST.first_day, unit_price="7", automatic_limit_minor=400_000)
+        default_card(since=NOW)
         months = [FIRST.plus(months=number) for number in range(MONTHS)]
         MonthClose.objects.bulk_create(
             MonthClose(month=month.first_day, started_at=NOW, issued_at=NOW) for month in months

@@ -1,21 +1,20 @@
 """Closing a month of many providers, against plain SQL that stores the same amounts."""
 
 import time
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, date, datetime
 from statistics import median
 
 from django.db import connection, transaction
 
 from accounts.models import Provider
 from accounts.provider_batches import PROVIDERS_PER_TASK
-from billing.choices import ContractKind
 from billing.invoicing.month_close import close_due_months
-from billing.models import Contract, Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceLine
 from core.outbox.delivery import batch_wakeups
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy
+from tests.benchmarks.paying_provider import pay_as_you_go
 from tests.benchmarks.result import Result
 from tests.providers import open_provider
 
@@ -111,17 +110,7 @@ def _filled(prefix: str) -> Provider:
         MeteringPolicy.objects.update(free_user_limit=None)
         for statement in FILL.strip().split(";")[:-1]:
             cursor.execute(statement, {"created": CREATED, "organizations": ORGANIZATIONS})
-        Contract.objects.create(
-            kind=ContractKind.PAY_AS_YOU_GO,
-            package_id=1,
-            package_name="Complete",
-            metric="users",
-            currency="USD",
-            unit_price=Decimal("11.5000"),
-            starts_on="2026-09-01",
-            automatic_limit_minor=400_000,
-            payment_terms_days=30,
-        )
+        pay_as_you_go(starts_on=date(2026, 9, 1), unit_price="11.5", automatic_limit_minor=400_000)
     return provider
 
 

@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 from django.db import connection
@@ -20,9 +19,10 @@ from django.test.utils import CaptureQueriesContext
 from accounts.due_providers import changes_of, record_looks, take_changes
 from accounts.models import Provider, RoundLook
 from accounts.provider_batches import due_batches
-from billing.models import Contract, Invoice, PaymentMethod
+from billing.models import Invoice
 from core.schema import provider_schema
 from tenants.models import MeteringPolicy
+from tests.benchmarks.paying_provider import default_card, pay_as_you_go
 from tests.benchmarks.result import Result
 from tests.proofs.rounds_stage import every_round
 from tests.providers import open_provider
@@ -156,26 +156,8 @@ def _filled(prefix: str) -> Provider:
         MeteringPolicy.objects.update(free_user_limit=None)
         for statement in FILL.strip().split(";")[:-1]:
             cursor.execute(statement, {"created": CREATED})
-        Contract.objects.create(
-            kind="pay_as_you_go",
-            package_id=1,
-            package_name="Complete",
-            metric="users",
-            currency="USD",
-            unit_price=Decimal(7),
-            starts_on=date(2026, 1, 1),
-            automatic_limit_minor=0,
-            payment_terms_days=30,
-        )
-        PaymentMethod.objects.create(
-            stripe_payment_method_id="pm_1",
-            stripe_setup_intent_id="seti_1",
-            brand="visa",
-            last_four="4242",
-            expiry_month=12,
-            expiry_year=2030,
-            became_default_at=CREATED,
-        )
+        pay_as_you_go(starts_on=date(2026, 1, 1), unit_price="7", automatic_limit_minor=0)
+        default_card(since=CREATED)
         Invoice.objects.create(
             number=f"{prefix}-000001",
             kind="usage",

@@ -76,7 +76,7 @@ def terms(currency: str, **changes: object) -> Terms:
         "automatic_limit_minor": automatic_limit(currency),
         "has_card": True,
     }
-    return Terms(**{**fields, **changes})  # type: ignore[arg-type] - of mixed types
+    return Terms(**{**fields, **changes})
 
 
 @by_currency

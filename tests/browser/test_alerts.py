@@ -46,7 +46,7 @@ def test_the_alert_pages_are_accessible(
     violations: Callable[[Page], list[str]],
     view: dict[str, Any],
 ) -> None:
-    with provider_schema(olive.provider):  # type: ignore[union-attr]
+    with provider_schema(olive.provider):
         alert = Alert.objects.first()
     assert alert is not None
     for path in ("/alerts/", f"/alerts/{alert.pk}/", "/alerts/mail/"):

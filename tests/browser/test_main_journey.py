@@ -105,7 +105,7 @@ def test_an_owner_sets_a_cap_adds_users_and_downloads_the_paid_invoice(
     open_page: OpenPage,
     stripe_of_portal: StripeStandIn,
 ) -> None:
-    month = Month.of(timezone.now(), UTC).next  # type: ignore[arg-type]
+    month = Month.of(timezone.now(), UTC).next
     with time_machine.travel(noon(month, 20)):
         page = open_page(portal)
         sign_in(page, olive)

@@ -108,4 +108,4 @@ def test_parsing_a_text_that_is_no_month_fails(text: str) -> None:
 
 def test_an_instant_without_a_zone_has_no_month() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        Month.of(datetime(2026, 10, 1), ZoneInfo("UTC"))  # noqa: DTZ001
+        Month.of(datetime(2026, 10, 1), ZoneInfo("UTC"))  # noqa: DTZ001 - what is refused

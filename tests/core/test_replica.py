@@ -108,7 +108,7 @@ def pair(
     servers: tuple[Server, Server], committed: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Pair]:
     # Expects nothing of earlier tests; on a busy machine a replica takes its time.
-    monkeypatch.setattr(replica, "_pauses", replica._Pauses())  # noqa: SLF001
+    monkeypatch.setattr(replica, "_pauses", replica._Pauses())  # noqa: SLF001 - a fresh process has these
     monkeypatch.setattr(replica, "WAIT_SECONDS", 5.0)
     north = Provider.objects.get(invoice_prefix="NORTH")
     with provider_schema(north):

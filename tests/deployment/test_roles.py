@@ -126,7 +126,7 @@ def test_every_scheduled_task_runs_with_the_app_s_role(
 def test_the_app_may_not(cluster: Cluster, provisioned: dict[str, Any], statement: str) -> None:
     with cluster.connect("mtp_app") as connection:
         try:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
         except errors.InsufficientPrivilege:
             return
         except psycopg.Warning:

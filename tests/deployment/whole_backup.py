@@ -56,7 +56,7 @@ def run(block: str, *, environment: dict[str, str], as_server: bool = False) -> 
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     return str(done.stdout)

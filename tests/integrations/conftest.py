@@ -21,7 +21,7 @@ def autotask(
     Reads are tried again without a pause.
     """
     monkeypatch.setattr("integrations.autotask.api.client.FIRST_PAUSE", 0)
-    settings.AUTOTASK_BASE_URL = f"{autotask_stand_in.url}/atservicesrest"  # type: ignore[attr-defined]
+    settings.AUTOTASK_BASE_URL = f"{autotask_stand_in.url}/atservicesrest"
     for name in ("used", "limit"):
         cache.delete(f"autotask:{GOOD.customer_database}:{name}")
     return autotask_stand_in

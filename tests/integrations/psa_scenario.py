@@ -157,4 +157,4 @@ class PsaScenario:
 
 def noon(*day: int) -> datetime:
     """Noon in UTC, which is the same day in every time zone of the tests."""
-    return datetime(*day, 12, tzinfo=UTC)  # type: ignore[misc]
+    return datetime(*day, 12, tzinfo=UTC)

@@ -100,7 +100,7 @@ def _watch_rows(fate: Fate) -> None:
         return attempt
 
     ChargeAttempt.save = save_and_reach
-    charging._open_attempt = open_and_reach  # noqa: SLF001
+    charging._open_attempt = open_and_reach  # noqa: SLF001 - as above
     charging.settle = settle_and_reach
 
 
@@ -136,4 +136,4 @@ def _watch_messages(fate: Fate) -> None:
         if message.topic in CHARGES and message.finished_at:
             fate.reach(Point.AFTER_ACKNOWLEDGEMENT)
 
-    delivery._deliver = deliver_and_reach  # noqa: SLF001
+    delivery._deliver = deliver_and_reach  # noqa: SLF001 - as above

@@ -208,7 +208,7 @@ def _work(schema: str, run_id: int, now: Any, steps: Any) -> None:
     from integrations.autotask.sync.runs import run_slice
 
     send = client.Client._send  # noqa: SLF001 - the call itself
-    client.Client._send = lambda *arguments: steps.around(send, *arguments)  # type: ignore[method-assign] # noqa: SLF001
+    client.Client._send = lambda *arguments: steps.around(send, *arguments)  # noqa: SLF001 - as above
     connection.ensure_connection()
     connection._commit = partial(steps.around, connection._commit)  # noqa: SLF001 - the commit
     with connection.execute_wrapper(steps.around), schema_named(schema):

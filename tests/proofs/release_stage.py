@@ -224,7 +224,7 @@ def _is_ready(port: int) -> bool:
 
 def _wait(program: Program, reached: object) -> None:
     limit = time.monotonic() + START_SECONDS
-    while not reached():  # type: ignore[operator]
+    while not reached():
         if program.process.poll() is not None or time.monotonic() > limit:
             raise RuntimeError(program.said)
         time.sleep(0.1)

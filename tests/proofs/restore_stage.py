@@ -65,7 +65,7 @@ class Portal:
     @classmethod
     def filled(cls, stripe: StripeStandIn, *, providers: int) -> "Portal":
         """Create the providers; close and charge the first month."""
-        first = Month.of(timezone.now(), UTC).plus(months=-2)  # type: ignore[arg-type]
+        first = Month.of(timezone.now(), UTC).plus(months=-2)
         stages = []
         for _ in range(providers):
             stage = create_stage(stripe, is_committed=False, first=first)

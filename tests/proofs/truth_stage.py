@@ -25,7 +25,7 @@ def rolled_back() -> Iterator[None]:
 
     block = transaction.atomic()
     # As Django's own test cases: otherwise `durable=True` refuses to be nested.
-    block._from_testcase = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    block._from_testcase = True  # noqa: SLF001 - see above
     with block:
         yield
         transaction.set_rollback(True)

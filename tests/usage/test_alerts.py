@@ -63,6 +63,6 @@ def test_many_organizations_cost_one_statement(django_assert_max_num_queries: ob
         Organization(name=f"Full {number}", user_cap=1) for number in range(300)
     )
     open_alerts(300)
-    with django_assert_max_num_queries(60) as asked:  # type: ignore[operator]
+    with django_assert_max_num_queries(60) as asked:
         open_alerts(300)
     assert sum("usage_organizationcounter" in one["sql"] for one in asked.captured_queries) < 10

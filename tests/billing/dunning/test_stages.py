@@ -21,7 +21,7 @@ def debt(**changes: object) -> Debt:
         "owed_minor": 33_000,
         "currency": "USD",
     }
-    return Debt(**{**fields, **changes})  # type: ignore[arg-type] # fields of mixed types
+    return Debt(**{**fields, **changes})
 
 
 def at(now: datetime, *debts: Debt, until: datetime | None = None) -> DunningStatus:

@@ -83,7 +83,7 @@ def named_in(provider, texts=PERSONAL) -> set[str]:
             [provider.schema_name],
         )
         for (table,) in cursor.fetchall():
-            cursor.execute(f"SELECT lower(t::text) FROM {table} t")  # noqa: S608
+            cursor.execute(f"SELECT lower(t::text) FROM {table} t")  # noqa: S608 - the names come from the catalog
             for (row,) in cursor.fetchall():
                 for text in texts:
                     # Columns of bytes are shown in hexadecimal digits.

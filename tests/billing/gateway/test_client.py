@@ -183,8 +183,8 @@ def test_the_check_refuses_a_wrong_parameter():
 def test_the_sdk_does_not_retry_and_its_timeouts_are_shorter_than_the_lease(settings):
     client = gateway.client()
 
-    assert client._requestor._options.max_network_retries == 0  # noqa: SLF001
-    assert client._requestor._client._timeout == gateway.TIMEOUT  # noqa: SLF001
+    assert client._requestor._options.max_network_retries == 0  # noqa: SLF001 - no public reader
+    assert client._requestor._client._timeout == gateway.TIMEOUT  # noqa: SLF001 - as above
     # A delivery makes at most three calls under one lease.
     assert 3 * sum(gateway.TIMEOUT) < settings.OUTBOX_LEASE_SECONDS
 

@@ -296,7 +296,7 @@ def _race(provider: Provider, offer: Offer) -> None:
     tabs = 4
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
-        scenario = BillingScenario(provider=provider, stripe=None)  # type: ignore[arg-type]
+        scenario = BillingScenario(provider=provider, stripe=None)
         scenario.contract(invoice_agreement=True)
         confirmed = confirmation(scenario, offer)
     barrier, refused = Barrier(tabs), list[AlreadyOrdered]()

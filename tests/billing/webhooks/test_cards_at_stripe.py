@@ -68,7 +68,7 @@ def renew(scenario: BillingScenario, card: PaymentMethod, **changes: Any) -> Non
 
 def update(scenario: BillingScenario, card: PaymentMethod, **changes: Any) -> None:
     methods = scenario.stripe.client().v1.payment_methods
-    methods.update(card.stripe_payment_method_id, {"card": changes})  # type: ignore[typeddict-item]
+    methods.update(card.stripe_payment_method_id, {"card": changes})
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_lost_event_of_a_card_is_made_good_by_the_reconciliation(
     card = scenario.card()
     renew(scenario, card, last4="1881")
     reconcile(provider=scenario.provider, now=timezone.now())
-    assert PaymentMethod.objects.current().last_four == "1881"  # type: ignore[union-attr]
+    assert PaymentMethod.objects.current().last_four == "1881"
 
     gateway.detach_card(payment_method_id=card.stripe_payment_method_id)
     reconcile(provider=scenario.provider, now=timezone.now())

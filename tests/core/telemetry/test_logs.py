@@ -123,8 +123,8 @@ def failing(settings: Any) -> Callable[[Exception], int]:
             raise error
 
         urls = ModuleType("failing_urls")
-        urls.urlpatterns = [path("fails", view)]  # type: ignore[attr-defined]
-        urls.handler500 = server_error  # type: ignore[attr-defined]
+        urls.urlpatterns = [path("fails", view)]
+        urls.handler500 = server_error
         settings.ROOT_URLCONF = urls
         return Client(raise_request_exception=False).get("/fails").status_code
 

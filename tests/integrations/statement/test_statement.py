@@ -123,7 +123,8 @@ def test_each_organization_has_its_share_of_a_commitment(scenario: PsaScenario) 
     is_mapped=st.booleans(),
     is_checked=st.booleans(),
 )
-def test_numbers_that_differ_always_have_a_cause(  # noqa: PLR0917
+def test_numbers_that_differ_always_have_a_cause(
+    *,
     count: int,
     units: int | None,
     desired: int | None,

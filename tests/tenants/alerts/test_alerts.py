@@ -116,9 +116,9 @@ def test_racing_evaluations_and_callers_open_one_alert(
         now = NOON + timedelta(hours=hour)
         at_once(
             schema,
-            lambda now=now: evaluate_rules(now=now),  # type: ignore[misc]
-            lambda now=now: evaluate_rules(now=now),  # type: ignore[misc]
-            lambda now=now: raise_alert(condition=FLOOD, now=now),  # type: ignore[misc]
+            lambda now=now: evaluate_rules(now=now),
+            lambda now=now: evaluate_rules(now=now),
+            lambda now=now: raise_alert(condition=FLOOD, now=now),
         )
         with schema_named(schema):
             assert Alert.objects.count() == 2 * (hour + 1)

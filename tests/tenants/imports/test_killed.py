@@ -98,11 +98,11 @@ def test_all_or_nothing_adds_none_when_killed_and_all_when_repeated(
 def wait_until_blocked(cursor: object) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        cursor.execute(  # type: ignore[attr-defined]
+        cursor.execute(
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass",
             ["tenants_auditentry"],
         )
-        if cursor.fetchone()[0]:  # type: ignore[attr-defined]
+        if cursor.fetchone()[0]:
             return
         time.sleep(0.02)
     raise AssertionError("The worker never wrote to the audit log.")

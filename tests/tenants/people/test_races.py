@@ -107,7 +107,7 @@ def test_a_link_opened_twice_at_once_creates_one_login(
         )
 
         def opening() -> None:
-            accept(token=token, name="I", password="a quiet brook", now=timezone.now())  # noqa: B023
+            accept(token=token, name="I", password="a quiet brook", now=timezone.now())  # noqa: B023 - called in this turn
 
         raised = at_once(provider, opening, opening, opening)
         assert [type(error) for error in raised] == [InvitationOver, InvitationOver]

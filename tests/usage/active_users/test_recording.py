@@ -194,7 +194,7 @@ def test_users_by_e_mail_and_external_id_also_once_removed(acme: Organization) -
     def seen(**named: str) -> tuple[int, ...]:
         recorded = record_activity(
             organization=acme,
-            sightings=[Sighting(at=at("2026-06-05"), **named)],  # type: ignore[arg-type]
+            sightings=[Sighting(at=at("2026-06-05"), **named)],
             reporter=REPORTER,
             is_all_or_nothing=True,
             now=NOON,

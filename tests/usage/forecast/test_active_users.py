@@ -138,7 +138,7 @@ def test_a_removed_organization_grows_no_more(acme: Organization) -> None:
 def test_nothing_seen_or_reported_later_is_known(
     acme: Organization, django_assert_num_queries: object
 ) -> None:
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         before = august(10)
     later = datetime(2026, 8, 12, tzinfo=UTC)
     new = ManagedUser.objects.create(organization=acme, email="new@acme.example", added_at=later)

@@ -130,7 +130,7 @@ def test_peaks_and_levels_are_those_of_the_month_rows(acme: Organization) -> Non
 
 def test_one_statement_reads_all(acme: Organization, django_assert_num_queries: object) -> None:
     grow(acme)
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         forecast = forecast_month(
             at=datetime(2026, 8, 30, tzinfo=UTC),
             zone=UTC_ZONE,
