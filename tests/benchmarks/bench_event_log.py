@@ -39,10 +39,11 @@ MONTH = Month(2026, 9)
 # The events name these users again and again; a real log has a user for each addition.
 USERS_OF_ONE = 50
 FILL_USERS = """
-    INSERT INTO tenants_manageduser (id, organization_id, email, added_at)
+    INSERT INTO tenants_manageduser (id, organization_id, email, address_key, added_at)
     OVERRIDING SYSTEM VALUE
-    SELECT o.id * 100 + n, o.id, 'user' || n || '@organization.example', %(start)s
-    FROM generate_series(0, %(users)s - 1) n, tenants_organization o
+    SELECT o.id * 100 + n, o.id, address, address, %(start)s
+    FROM generate_series(0, %(users)s - 1) n, tenants_organization o,
+         concat('user', n, '@organization.example') address
 """
 # Ordered by time over all organizations, as in a real log, so that an organization's events are far
 # apart. Of four events, three are additions and the fourth is a removal.

@@ -34,10 +34,11 @@ MONTH = Month(2026, 9)
 # Ordered by time over all organizations, as in a real log, so that an organization's events are far
 # apart. Of four events, three are additions and the fourth removes the first of them.
 FILL_USERS = """
-    INSERT INTO tenants_manageduser (id, organization_id, email, added_at)
+    INSERT INTO tenants_manageduser (id, organization_id, email, address_key, added_at)
     OVERRIDING SYSTEM VALUE
-    SELECT o.id * 10000 + n, o.id, 'user' || n || '@organization.example', %(start)s
-    FROM generate_series(0, %(events)s - 1) n, tenants_organization o
+    SELECT o.id * 10000 + n, o.id, address, address, %(start)s
+    FROM generate_series(0, %(events)s - 1) n, tenants_organization o,
+         concat('user', n, '@organization.example') address
     WHERE n %% 4 <> 3
     ORDER BY n, o.id
 """
