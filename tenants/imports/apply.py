@@ -11,6 +11,7 @@ from core.outbox.topics import Payload, handler
 from tenants.imports.dry_run import save_refused_lines
 from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import ImportLine, all_refused, import_kind
+from tenants.imports.reading.options import ReadingOptions
 from tenants.imports.runs import APPLY_TOPIC, finish_import
 from tenants.models import ImportRun, Organization
 
@@ -36,16 +37,18 @@ def apply_import(payload: Payload, now: datetime) -> None:
 
 
 def good_lines(*, run: ImportRun) -> list[ImportLine]:
-    """The lines of the stored file that were not refused."""
-    table = read_table(bytes(run.content))
+    """The lines of the stored file that count and were not refused, as the dry run read them."""
+    options = ReadingOptions()
+    table = read_table(bytes(run.content), options)
     kind = import_kind(run.kind)
-    columns = kind.columns_of(header=table.header)
+    columns = kind.columns_of(table=table, options=options)
     refused = set(run.refused_lines.values_list("line", flat=True))
-    return [
+    lines = (
         kind.read_line(number=number, cells=cells, columns=columns)
         for number, cells in table.lines()
         if number not in refused
-    ]
+    )
+    return [line for line in lines if columns.takes(line)]
 
 
 def _locked(run_id: int) -> ImportRun:
@@ -102,7 +105,7 @@ def _apply_whole(run_id: int, lines: Sequence[ImportLine], *, now: datetime) -> 
         finish_import(run=run, state=ImportRun.State.NOTHING_IMPORTED, now=now)
     else:
         run.added, run.changed = recorded.count, recorded.changed
-        run.applied_through = lines[-1].number
+        run.applied_through = lines[-1].number if lines else run.lines
         finish_import(run=run, state=ImportRun.State.IMPORTED, now=now)
     _save_progress(run)
 

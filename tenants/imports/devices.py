@@ -1,11 +1,12 @@
 """The import of devices."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tenants.imports.columns import Header, first_filled
-from tenants.imports.file_reading import NotReadable
+from tenants.imports.file_reading import NotReadable, Table
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
 from tenants.imports.members import LONGEST_NAME, MemberImport, has_unseen
+from tenants.imports.reading.options import ReadingOptions
 from tenants.models import Device, ImportRun
 from tenants.models.imports import Reason
 
@@ -25,6 +26,7 @@ _SOURCES = (
     ("Google Workspace", frozenset({"serialnumber", "annotatedassetid"})),
     ("JumpCloud", frozenset({"serialnumber", "hostname"})),
 )
+_MISSING = {"serial_number": "with the serial number", "name": "with the device’s name"}
 
 
 class DeviceImport(MemberImport):
@@ -32,21 +34,34 @@ class DeviceImport(MemberImport):
 
     model = Device
 
-    def columns_of(self, *, header: Sequence[str]) -> Columns:
+    @property
+    def field_labels(self) -> Mapping[str, str]:
+        """The serial number and the name."""
+        return {"serial_number": "Serial number", "name": "Name"}
+
+    def columns_of(self, *, table: Table, options: ReadingOptions) -> Columns:
         """The columns of serial numbers and names. Raises `NotReadable` without both."""
-        titles = Header(header)
-        keys, names = titles.find(_SERIAL_NUMBERS), titles.find(_DEVICE_NAMES)
-        if not keys or not names:
-            missing = "with the serial number" if not keys else "with the device’s name"
-            raise NotReadable(titles.no_column(missing))
+        titles = Header(table.header)
+        fields = titles.fields(
+            {"serial_number": _SERIAL_NUMBERS, "name": _DEVICE_NAMES}, chosen=options.columns
+        )
+        for name, missing in _MISSING.items():
+            if not fields[name]:
+                raise NotReadable(titles.no_column(missing))
         return Columns(
-            keys=keys, names=names, secrets=titles.secrets(), source=titles.source(_SOURCES)
+            titles=tuple(table.header),
+            fields=fields,
+            secrets=titles.secrets(),
+            source=titles.source(_SOURCES),
+            options=options,
         )
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
         """The device of the line."""
         return ImportLine(
-            number, first_filled(cells, columns.keys), first_filled(cells, columns.names)
+            number,
+            first_filled(cells, columns.of("serial_number")),
+            first_filled(cells, columns.of("name")),
         )
 
     def flaws(self, line: ImportLine) -> Iterator[Reason]:

@@ -8,6 +8,7 @@ from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, handler
 from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import Refusal, import_kind
+from tenants.imports.reading.options import ReadingOptions
 from tenants.imports.runs import CHECK_TOPIC
 from tenants.models import ImportRun, RefusedLine
 
@@ -23,14 +24,15 @@ def check_import(payload: Payload, now: datetime) -> None:
     run = ImportRun.objects.select_related("organization").get(pk=payload["run_id"])
     if run.state != ImportRun.State.CHECKING:
         return
-    table = read_table(bytes(run.content))
+    options = ReadingOptions()
+    table = read_table(bytes(run.content), options)
     checking = ImportRun.objects.filter(
         pk=run.pk, state=ImportRun.State.CHECKING, checks=run.checks
     )
     kind = import_kind(run.kind)
     checked = kind.check(
         table=table,
-        columns=kind.columns_of(header=table.header),
+        columns=kind.columns_of(table=table, options=options),
         organization=run.organization,
         progress=lambda count: checking.update(checked_lines=count),
         now=now,

@@ -1,18 +1,27 @@
-"""Reading an uploaded CSV file: encoding, separator, header and lines."""
+"""Reading an uploaded CSV file: encoding, separator, header and lines.
+
+Lines, columns, cells and empty lines are bounded while the file is read, and no table is ever whole
+in memory (docs/decisions/0050).
+"""
 
 import csv
 import io
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
+
+from tenants.imports.reading.encodings import Encoding, NotInEncoding, encoding_of
+from tenants.imports.reading.options import Doubt, ReadingOptions
 
 LARGEST_FILE = 10 * 1024 * 1024  # bytes
 MOST_LINES = 50_000
+MOST_EMPTY_LINES = 100_000
+MOST_COLUMNS = 1_000
+# Separators between two ends of records: a record with more is not even split.
+_MOST_SEPARATORS = 50_000
+_MOST_LINE_BREAKS = 500_000
 _SEPARATORS = (",", ";", "\t")
-_BYTE_ORDER_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8"),
-    (b"\xff\xfe", "utf-16", "UTF-16"),
-    (b"\xfe\xff", "utf-16", "UTF-16"),
-)
 _OTHER_FILES = (
     (b"PK\x03\x04", "a spreadsheet or an archive"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -20,6 +29,9 @@ _OTHER_FILES = (
 )
 # The limit of the csv module, for the message.
 _LONGEST_CELL = 131_072
+# Lines that tools write above the header: the type of PowerShell, the version of Entra's templates.
+_MARK = re.compile(r"#TYPE\b|version:v[0-9.]+$", re.IGNORECASE)
+_LINES_WITH_HEADER = 200
 
 
 class NotReadable(ValueError):
@@ -28,135 +40,183 @@ class NotReadable(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file. `records` are all lines after the header, empty ones too.
+    """A CSV file, which is parsed again for each reading of its lines.
 
-    `first_number` is the row number of the first record in a spreadsheet.
+    `first_number` is the row number of the first record after the header in a spreadsheet. `count`
+    is the number of lines that are not empty. `doubts` are about the text, not about columns.
     """
 
     header: list[str]
-    records: list[list[str]]
     first_number: int
+    count: int
     encoding: str
+    doubts: tuple[Doubt, ...]
+    _file: "_File" = field(repr=False)
+
+    def records(self) -> Iterator[list[str]]:
+        """The cells of each record after the header, also of empty ones."""
+        return islice(self._file.records(), self.first_number - 1, None)
 
     def lines(self) -> Iterator[tuple[int, list[str]]]:
-        """Each line that is not empty, with its number."""
-        for number, cells in enumerate(self.records, self.first_number):
-            if any(cells):
+        """Each line that is not empty, with its number. Cells may have blanks around them."""
+        for number, cells in enumerate(self.records(), self.first_number):
+            if any(map(str.strip, cells)):
                 yield number, cells
 
+    def sample(self, count: int = 1_000) -> list[list[str]]:
+        """The cells of the first lines that are not empty."""
+        return [cells for _, cells in islice(self.lines(), count)]
 
-def read_table(content: bytes) -> Table:
+
+def read_table(content: bytes, options: ReadingOptions | None = None) -> Table:
     """Read a file in one of the usual encodings and with one of the usual separators.
 
-    Raises `NotReadable` when it is too large, empty, not text, not CSV, or has no line after the
-    header or more than 50,000.
+    Raises `NotReadable` when it is too large, empty, not text, not CSV, has no line after the
+    header, more than 50,000 lines, 100,000 empty lines or 1,000 columns.
     """
     if len(content) > LARGEST_FILE:
         raise NotReadable("The file is larger than 10 MB. Split it into several.")
-    text, encoding = _decoded(content)
-    if not text.strip():
-        raise NotReadable("The file is empty.")
-    text, separator = _separator_of(text)
-    records = _records(text, separator)
-    header_at = next(at for at, cells in enumerate(records) if any(cells))
-    table = Table(
-        header=records[header_at],
-        records=records[header_at + 1 :],
-        first_number=header_at + 2,
-        encoding=encoding,
+    options = options or ReadingOptions()
+    file = _opened(content, _encoding(content, options))
+    header, first_number = _header(file)
+    if len(header) > MOST_COLUMNS:
+        raise NotReadable(f"The file has more than {MOST_COLUMNS:,} columns.")
+    return Table(
+        header=header,
+        first_number=first_number,
+        count=_count(file, first_number),
+        encoding=file.encoding.name,
+        doubts=file.encoding.doubts,
+        _file=file,
     )
-    count = sum(1 for _ in table.lines())
-    if not count:
-        raise NotReadable("The file has column names but no line behind them.")
-    if count > MOST_LINES:
-        raise NotReadable(f"The file has {count:,} lines; at most {MOST_LINES:,} are imported.")
-    return table
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
-    """Text without its byte order mark, and the encoding's name.
+@dataclass(frozen=True)
+class _File:
+    content: bytes
+    encoding: Encoding
+    separator: str
+    skipped: int = 0  # physical lines before the first record
 
-    Without a mark it is UTF-16 when every second byte is zero, else UTF-8, else Windows-1252, in
-    which Excel saves "CSV" on a Western Windows. Other code pages can't be distinguished from it.
-    """
+    def text_lines(self) -> Iterator[str]:
+        """The physical lines with their ends."""
+        stream = io.TextIOWrapper(
+            io.BytesIO(self.content), encoding=self.encoding.codec, newline=""
+        )
+        return islice(stream, self.skipped, None)
+
+    def records(self) -> Iterator[list[str]]:
+        """The cells of each record. Raises `NotReadable`."""
+        guard = _Guard(self.text_lines(), self.separator)
+        read = 0
+        try:
+            for cells in _reader(guard, self.separator):
+                yield cells
+                guard.separators = 0
+                read += 1
+        except csv.Error as error:
+            if "field larger" in str(error):
+                flaw = f"a cell is longer than {_LONGEST_CELL:,} characters"
+            else:
+                flaw = "a quotation mark is missing or misplaced"
+            raise NotReadable(f"Not a CSV file: near line {read + 1:,} {flaw}.") from error
+
+
+class _Guard:
+    """Passes physical lines on while they are within the bounds of a table."""
+
+    def __init__(self, lines: Iterator[str], separator: str) -> None:
+        self._lines = lines
+        self._separator = separator
+        self._left = _MOST_LINE_BREAKS
+        self.separators = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self._left -= 1
+            self.separators += line.count(self._separator)
+            if self.separators > _MOST_SEPARATORS:
+                raise NotReadable(f"The file has more than {MOST_COLUMNS:,} columns.")
+            if self._left < 0:
+                raise NotReadable(f"The file has more than {_MOST_LINE_BREAKS:,} line breaks.")
+            if "\0" in line:
+                raise NotReadable("The file contains NUL characters, so it is not a CSV file.")
+            yield line
+
+
+def _encoding(content: bytes, options: ReadingOptions) -> Encoding:
     for beginning, file_type in _OTHER_FILES:
         if content.startswith(beginning):
             raise NotReadable(f"This is {file_type}, not a CSV file. Save it as “CSV UTF-8” first.")
-    for mark, codec, name in _BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            return _text(content, codec, name), name
-    if codec := _utf16_without_mark(content):
-        return _text(content, codec, "UTF-16"), "UTF-16"
     try:
-        return _text(content, "utf-8", "UTF-8"), "UTF-8"
-    except NotReadable:
-        if b"\0" in content:
-            raise
-        return _text(content, "cp1252", "Windows-1252"), "Windows-1252"
-
-
-def _text(content: bytes, codec: str, name: str) -> str:
-    try:
-        text = content.decode(codec)
-    except UnicodeDecodeError as error:
+        return encoding_of(content, chosen=options.encoding)
+    except NotInEncoding as error:
         raise NotReadable(
-            f"The file is not text in {name}: byte {error.start + 1:,} does not belong there. "
+            f"The file is not text in {error.name}: byte {error.position:,} does not belong there. "
             "Save it as “CSV UTF-8”."
         ) from error
-    if "\0" in text:
-        raise NotReadable("The file contains NUL characters, so it is not a CSV file.")
-    return text
 
 
-def _utf16_without_mark(content: bytes) -> str:
-    start = content[:2000]
-    even, odd = start[::2].count(0), start[1::2].count(0)
-    enough = len(start) // 5
-    if odd > enough and not even:
-        return "utf-16-le"
-    if even > enough and not odd:
-        return "utf-16-be"
-    return ""
-
-
-def _separator_of(text: str) -> tuple[str, str]:
-    """The text and its separator: from a first line "sep=;", else the one that gives the header
+def _opened(content: bytes, encoding: Encoding) -> _File:
+    """The file with its separator: from a first line "sep=;", else the one that gives the header
     the most cells.
     """
-    first, _, rest = text.partition("\n")
-    named = first.strip().strip('"').lower()
-    if named.startswith("sep=") and named[4:] in {*_SEPARATORS, ""}:
-        if not rest.strip():
-            raise NotReadable("The file is empty.")
-        return rest, named[4:] or "\t"
-    return text, max(_SEPARATORS, key=lambda separator: _width_of_header(text, separator))
+    file = _File(content, encoding, ",")
+    first = next(file.text_lines(), "").strip().strip('"').lower()
+    if first.startswith("sep=") and first[4:] in {*_SEPARATORS, ""}:
+        return _File(content, encoding, first[4:] or "\t", skipped=1)
+    beginning = list(islice(file.text_lines(), _LINES_WITH_HEADER))
+    separator = max(_SEPARATORS, key=lambda each: _width_of_header(beginning, each))
+    return _File(content, encoding, separator)
 
 
-def _width_of_header(text: str, separator: str) -> int:
+def _width_of_header(beginning: list[str], separator: str) -> int:
+    if any(line.count(separator) > _MOST_SEPARATORS for line in beginning):
+        return _MOST_SEPARATORS
     try:
-        return next(len(cells) for cells in _reader(text, separator) if any(cells))
+        reader = _reader(beginning, separator)
+        return next(len(cells) for cells in reader if _is_header(cells))
     except (csv.Error, StopIteration):
         return 0
 
 
-def _records(text: str, separator: str) -> list[list[str]]:
-    reader = _reader(text, separator)
-    records: list[list[str]] = []
-    try:
-        records.extend([cell.strip() for cell in cells] for cells in reader)
-    except csv.Error as error:
-        if "field larger" in str(error):
-            flaw = f"a cell is longer than {_LONGEST_CELL:,} characters"
+def _header(file: _File) -> tuple[list[str], int]:
+    """The titles, and the number of the record after them."""
+    for at, cells in enumerate(file.records()):
+        if _is_header(cells):
+            return [cell.strip() for cell in cells], at + 2
+        if at > MOST_EMPTY_LINES:
+            break
+    raise NotReadable("The file is empty.")
+
+
+def _is_header(cells: list[str]) -> bool:
+    filled = [cell for cell in map(str.strip, cells) if cell]
+    return bool(filled) and not (len(filled) == 1 and _MARK.match(filled[0]))
+
+
+def _count(file: _File, first_number: int) -> int:
+    """The number of lines that are not empty."""
+    count = empty = 0
+    for cells in islice(file.records(), first_number - 1, None):
+        if any(map(str.strip, cells)):
+            count += 1
         else:
-            flaw = "a quotation mark is missing or misplaced"
-        raise NotReadable(f"Not a CSV file: near line {len(records) + 1:,} {flaw}.") from error
-    if not any(any(cells) for cells in records):
-        raise NotReadable("The file is empty.")
-    return records
+            empty += 1
+        if empty > MOST_EMPTY_LINES:
+            raise NotReadable(
+                f"The file has more than {MOST_EMPTY_LINES:,} empty lines. Delete them and save it "
+                "again."
+            )
+        if count > MOST_LINES:
+            raise NotReadable(
+                f"The file has more than {MOST_LINES:,} lines. Split it into several."
+            )
+    if not count:
+        raise NotReadable("The file has column names but no line behind them.")
+    return count
 
 
-def _reader(text: str, separator: str) -> Iterator[list[str]]:
+def _reader(lines: Iterator[str] | list[str] | _Guard, separator: str) -> Iterator[list[str]]:
     # Strict, because an unclosed quotation mark would silently swallow the following lines.
-    return csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
-    )
+    return csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)

@@ -3,12 +3,13 @@
 Users and devices are kinds of this app; `usage` registers the kind of activity.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from tenants.imports.file_reading import Table
+from tenants.imports.reading.options import APART, Category, Doubt, ReadingOptions
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
 
@@ -20,6 +21,8 @@ class ImportLine:
     """A line of the file; `key` is the clean e-mail address or the serial number.
 
     An address that can't be read is as in the file. `external_id` is of a user's directory.
+    `category` says whether the line counts, and `word` is the tool's own word for that or for a
+    suspended state, such as "DEPROVISIONED".
     """
 
     number: int
@@ -27,6 +30,8 @@ class ImportLine:
     name: str
     state: ManagedUser.State = ManagedUser.State.ACTIVE
     external_id: str | None = None
+    category: Category = Category.COUNTED
+    word: str = ""
 
     @property
     def subject(self) -> str:
@@ -40,34 +45,38 @@ class ImportLine:
 
 @dataclass(frozen=True)
 class Columns:
-    """The positions of the columns in use; a line takes the first filled column of each group."""
+    """Which columns are read, and how.
 
-    keys: tuple[int, ...]
-    names: tuple[int, ...]
-    source: str
-    secrets: tuple[int, ...]
-    first_names: tuple[int, ...] = ()
-    last_names: tuple[int, ...] = ()
-    states: tuple[int, ...] = ()
-    blocked: tuple[int, ...] = ()
-    enabled: tuple[int, ...] = ()
-    external_ids: tuple[int, ...] = ()
-    possible_ids: tuple[int, ...] = ()
+    `fields` has for each field, such as "address", the positions of its columns: a line takes the
+    first filled one. `secrets` are positions of columns that are never stored. `source` is the name
+    of the tool that wrote the file, or empty. `doubts` are about the values of columns.
+    """
+
+    titles: tuple[str, ...]
+    fields: Mapping[str, tuple[int, ...]]
+    source: str = ""
+    secrets: tuple[int, ...] = ()
+    options: ReadingOptions = field(default_factory=ReadingOptions)
+    doubts: tuple[Doubt, ...] = ()
+
+    def of(self, name: str) -> tuple[int, ...]:
+        """The positions of the columns of a field."""
+        return self.fields.get(name, ())
 
     def used(self) -> list[int]:
         """Every position that is read, in the order of the file."""
-        return sorted(
-            {
-                *self.keys,
-                *self.names,
-                *self.first_names,
-                *self.last_names,
-                *self.states,
-                *self.blocked,
-                *self.enabled,
-                *self.external_ids,
-                *self.possible_ids,
-            }
+        return sorted({position for positions in self.fields.values() for position in positions})
+
+    def chosen(self) -> dict[str, str]:
+        """The title of the first column of each field that the file has."""
+        return {
+            name: self.titles[positions[0]] for name, positions in self.fields.items() if positions
+        }
+
+    def takes(self, line: ImportLine) -> bool:
+        """Whether the line is imported, by its category and the person's choice."""
+        return line.category == Category.COUNTED or (
+            line.category in APART and line.category in self.options.include
         )
 
 
@@ -93,14 +102,24 @@ def all_refused(lines: Sequence[ImportLine], reason: Reason) -> list[Refusal]:
 
 @dataclass
 class CheckResult:
-    """The lines of a file in order: the good ones and the refused ones.
+    """The lines of a file in order: the good ones, the refused ones, and those that don't count.
 
-    `changed` of the good ones change a user who is there.
+    `changed` of the good ones change a user who is there. `left` are of people who left; `apart`
+    has the lines of categories that are not included, and those without activity.
     """
 
     good: list[ImportLine] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     changed: int = 0
+    left: list[ImportLine] = field(default_factory=list)
+    apart: dict[Category, list[ImportLine]] = field(default_factory=dict)
+
+    def leave_out(self, line: ImportLine) -> None:
+        """Add a line that is not imported to those of its category."""
+        if line.category == Category.LEFT:
+            self.left.append(line)
+        else:
+            self.apart.setdefault(line.category, []).append(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +139,20 @@ class Recorded:
 class ImportKind(Protocol):
     """How lines of one kind are read, checked and recorded."""
 
-    def columns_of(self, *, header: Sequence[str]) -> Columns:
-        """Find the columns of the file. Raises `NotReadable`."""
+    @property
+    def field_labels(self) -> Mapping[str, str]:
+        """The fields whose columns a person can choose, with their names for the page."""
+        ...
+
+    def columns_of(self, *, table: Table, options: ReadingOptions) -> Columns:
+        """Find the columns of the file, by titles and values. Raises `NotReadable`."""
         ...
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
-        """Read a line without checking it. Missing cells are empty."""
+        """Read a line without checking it. Missing cells are empty.
+
+        A line that `columns.takes` not is left out of every later step.
+        """
         ...
 
     def check(

@@ -135,6 +135,9 @@ class MemberImport(ImportKind, ABC):
         first_lines = self.first_lines()
         for count, (number, cells) in enumerate(table.lines(), 1):
             line = self.read_line(number=number, cells=cells, columns=columns)
+            if not columns.takes(line):
+                sound.leave_out(line)
+                continue
             reason = self._flaw(line, cells, table.header)
             first = first_lines.of(line) if reason is None else number
             if first != number:
@@ -148,6 +151,7 @@ class MemberImport(ImportKind, ABC):
                 progress(count)
         result = self._against_organization(sound.good, organization, now)
         result.refused = sorted([*sound.refused, *result.refused], key=lambda refusal: refusal.line)
+        result.left, result.apart = sound.left, sound.apart
         return result
 
     def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:

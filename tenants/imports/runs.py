@@ -12,6 +12,7 @@ from tenants import audit
 from tenants.alerts.schedule import check_soon
 from tenants.imports.file_reading import Table, read_table
 from tenants.imports.kinds import Columns, import_kind
+from tenants.imports.reading.options import ReadingOptions
 from tenants.models import ImportRun, Organization
 
 CHECK_TOPIC = "tenants.import.check"
@@ -44,8 +45,9 @@ def start_import(
 
     Raises `NotReadable` for a file without the columns of its kind.
     """
-    table = read_table(content)
-    columns = import_kind(kind).columns_of(header=table.header)
+    options = ReadingOptions()
+    table = read_table(content, options)
+    columns = import_kind(kind).columns_of(table=table, options=options)
     run = ImportRun.objects.create(
         organization=organization,
         kind=kind,
@@ -54,7 +56,7 @@ def start_import(
         encoding=table.encoding,
         source=columns.source,
         columns_used=[table.header[position][:100] for position in columns.used()],
-        lines=sum(1 for _ in table.lines()),
+        lines=table.count,
         started_at=now,
         started_by_id=actor.id,
         started_by_name=actor.name,
@@ -158,7 +160,7 @@ def _without_secrets(table: Table, columns: Columns) -> bytes:
     writer = csv.writer(buffer)
     writer.writerows([] for _ in range(table.first_number - 2))
     writer.writerow(table.header)
-    for cells in table.records:
+    for cells in table.records():
         writer.writerow(
             "" if position in columns.secrets else cell for position, cell in enumerate(cells)
         )

@@ -1,6 +1,6 @@
 """The import of users."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from core.actors import Actor
 from core.addresses import LONGEST_ADDRESS, NotAnAddress, address_key, clean_address
 from core.names import clean_name
 from tenants.imports.columns import Header, first_filled
-from tenants.imports.file_reading import NotReadable
+from tenants.imports.file_reading import NotReadable, Table
 from tenants.imports.kinds import Columns, ImportLine, Refusal, register_import_kind
 from tenants.imports.members import (
     LONGEST_NAME,
@@ -18,6 +18,7 @@ from tenants.imports.members import (
     Present,
     has_unseen,
 )
+from tenants.imports.reading.options import ReadingOptions
 from tenants.imports.remaining_seats import RemainingSeats, remaining_user_seats
 from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
@@ -52,47 +53,67 @@ _SOURCES = (
 )
 
 
+_FIELDS = {
+    "address": _EMAILS,
+    "name": _FULL_NAMES,
+    "first_name": _FIRST_NAMES,
+    "last_name": _LAST_NAMES,
+    "state": _STATES,
+    "blocked": _BLOCKED,
+    "enabled": _ENABLED,
+    "external_id": _EXTERNAL_IDS,
+    "possible_id": _POSSIBLE_IDS,
+}
+
+
 class UserImport(MemberImport):
     """Users are identified by e-mail address and limited by the user cap or free allowance."""
 
     model = ManagedUser
 
-    def columns_of(self, *, header: Sequence[str]) -> Columns:
+    @property
+    def field_labels(self) -> Mapping[str, str]:
+        """Address, name, state and directory id."""
+        return {
+            "address": "E-mail address",
+            "name": "Name",
+            "first_name": "First name",
+            "last_name": "Last name",
+            "state": "State",
+            "external_id": "External ID",
+        }
+
+    def columns_of(self, *, table: Table, options: ReadingOptions) -> Columns:
         """The columns of addresses, names and states. Raises `NotReadable` without addresses."""
-        titles = Header(header)
-        keys = titles.find(_EMAILS) or titles.find(_USER_NAMES)
-        if not keys:
+        titles = Header(table.header)
+        fields = titles.fields(_FIELDS, chosen=options.columns)
+        fields["address"] = fields["address"] or titles.find(_USER_NAMES)
+        if not fields["address"]:
             raise NotReadable(titles.no_column("with the e-mail address"))
         return Columns(
-            keys=keys,
-            names=titles.find(_FULL_NAMES),
-            first_names=titles.find(_FIRST_NAMES),
-            last_names=titles.find(_LAST_NAMES),
-            states=titles.find(_STATES),
-            blocked=titles.find(_BLOCKED),
-            enabled=titles.find(_ENABLED),
-            external_ids=titles.find(_EXTERNAL_IDS),
-            possible_ids=titles.find(_POSSIBLE_IDS),
+            titles=tuple(table.header),
+            fields=fields,
             secrets=titles.secrets(),
             source=titles.source(_SOURCES),
+            options=options,
         )
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
         """The user of the line; the name may be in two columns, the state in one of three."""
-        name = first_filled(cells, columns.names)
-        if not name and (columns.first_names or columns.last_names):
+        name = first_filled(cells, columns.of("name"))
+        if not name:
             parts = (
-                first_filled(cells, columns.first_names),
-                first_filled(cells, columns.last_names),
+                first_filled(cells, columns.of("first_name")),
+                first_filled(cells, columns.of("last_name")),
             )
             name = " ".join(filter(None, parts))
         suspended = (
-            first_filled(cells, columns.states).lower() in _MEANS_SUSPENDED
-            or first_filled(cells, columns.blocked).lower() in _MEANS_YES
-            or first_filled(cells, columns.enabled).lower() in _MEANS_NO
+            first_filled(cells, columns.of("state")).lower() in _MEANS_SUSPENDED
+            or first_filled(cells, columns.of("blocked")).lower() in _MEANS_YES
+            or first_filled(cells, columns.of("enabled")).lower() in _MEANS_NO
         )
         state = ManagedUser.State.SUSPENDED if suspended else ManagedUser.State.ACTIVE
-        email = first_filled(cells, columns.keys)
+        email = first_filled(cells, columns.of("address"))
         with suppress(NotAnAddress):
             email = clean_address(email)
         external_id = _external_id(cells, columns)
@@ -209,10 +230,10 @@ def _taken(organization: Organization, changes: dict[int, Change]) -> list[int]:
 
 def _external_id(cells: Sequence[str], columns: Columns) -> str | None:
     """The id of the line; under a heading that may mean anything, only one of a directory."""
-    certain = clean_external_id(first_filled(cells, columns.external_ids))
+    certain = clean_external_id(first_filled(cells, columns.of("external_id")))
     if certain:
         return certain[:EXTERNAL_ID_LENGTH]
-    possible = clean_external_id(first_filled(cells, columns.possible_ids))
+    possible = clean_external_id(first_filled(cells, columns.of("possible_id")))
     return possible if directory_of(possible) else None
 
 

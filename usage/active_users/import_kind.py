@@ -1,7 +1,7 @@
 """Import of activity from CSV files: reads the user and instant of each line, and records it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -23,6 +23,7 @@ from tenants.imports.kinds import (
     all_refused,
     register_import_kind,
 )
+from tenants.imports.reading.options import ReadingOptions
 from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.refusals import OrganizationRemoved
@@ -110,12 +111,17 @@ def _instant(text: str, zone: ZoneInfo) -> datetime:
 class ActivityImport(ImportKind):
     """The import kind of activity."""
 
-    def columns_of(self, *, header: Sequence[str]) -> ActivityColumns:
+    @property
+    def field_labels(self) -> Mapping[str, str]:
+        """The user and the instant."""
+        return {"user": "User", "instant": "Last active"}
+
+    def columns_of(self, *, table: Table, options: ReadingOptions) -> ActivityColumns:
         """The columns of the user (e-mail, else external id, else id) and of the instant.
 
         Raises `NotReadable` unless the file has both.
         """
-        titles = Header(header)
+        titles = Header(table.header)
         users = {
             "email": titles.find(_EMAILS),
             "external_id": titles.find(_EXTERNAL_IDS),
@@ -127,19 +133,25 @@ class ActivityImport(ImportKind):
             missing = "with the day or instant" if named_by else "that names the user"
             raise NotReadable(titles.no_column(missing))
         return ActivityColumns(
-            keys=users[named_by], names=instants, source="", secrets=(), named_by=named_by
+            titles=tuple(table.header),
+            fields={"user": users[named_by], "instant": instants},
+            secrets=titles.secrets(),
+            options=options,
+            named_by=named_by,
         )
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ActivityLine:
         """The user and the instant, as texts."""
         named_by = columns.named_by if isinstance(columns, ActivityColumns) else "email"
-        key = first_filled(cells, columns.keys)
+        key = first_filled(cells, columns.of("user"))
         if named_by == "external_id":
             key = clean_external_id(key)
         elif named_by == "email":
             with suppress(NotAnAddress):
                 key = clean_address(key)
-        return ActivityLine(number, key, first_filled(cells, columns.names), named_by=named_by)
+        return ActivityLine(
+            number, key, first_filled(cells, columns.of("instant")), named_by=named_by
+        )
 
     def check(
         self,
