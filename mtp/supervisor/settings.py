@@ -50,7 +50,13 @@ def venv_python() -> Path:
 
 def _with_venv(chosen: dict[str, str]) -> dict[str, str]:
     path = os.pathsep.join([str(CHECKOUT / ".venv/bin"), chosen.get("PATH", os.defpath)])
-    venv = {"PATH": path, "VIRTUAL_ENV": str(CHECKOUT / ".venv"), "PYTHONUNBUFFERED": "1"}
+    venv = {
+        "PATH": path,
+        "VIRTUAL_ENV": str(CHECKOUT / ".venv"),
+        "PYTHONUNBUFFERED": "1",
+        # Without bytecode each process compiles 2,700 modules, two thirds of the time it starts in.
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
     return {"POSTGRES_BIN": _postgres_tools()} | chosen | venv
 
 

@@ -95,8 +95,7 @@ def copy_as_next_release(directory: Path) -> Path:
     """Copy this release with one more expand step for each app, and a contract step of tenants."""
     for part in PARTS:
         if (ROOT / part).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / part, directory / part, ignore=ignored)
+            shutil.copytree(ROOT / part, directory / part)
         else:
             shutil.copy(ROOT / part, directory / part)
     graph = MigrationLoader(None).graph

@@ -1,5 +1,7 @@
 """What the supervisor hands to its children, and from where."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,18 @@ def test_tests_never_get_the_callers_key_of_stripe(
     environment = settings.testing_environment(state)
     assert environment["STRIPE_API_KEY"] == "sk_test_mtp"
     assert environment["STRIPE_API_BASE"] == "http://127.0.0.1:9"
+
+
+def test_children_keep_their_bytecode_for_the_next_start(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    for environment in (
+        settings.testing_environment(state),
+        settings.development_environment(state),
+    ):
+        asked = [sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)"]
+        assert subprocess.check_output(asked, env=environment, text=True) == "False\n"
 
 
 def test_secrets_are_made_once_and_kept_from_others(state: State, tmp_path: Path) -> None:
