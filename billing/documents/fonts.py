@@ -1,33 +1,10 @@
-"""The fonts of the documents: their characters and the configuration of the renderer."""
+"""The fonts of the documents and their characters."""
 
-import os
-import threading
 from functools import cache
 from pathlib import Path
 
-from fontTools.ttLib import TTFont
-from weasyprint.text.fonts import FontConfiguration
-
 FONTS = Path(__file__).parent / "font_files"
 MONOSPACED = "Inconsolata"
-
-_environment = threading.Lock()
-
-
-@cache
-def font_configuration() -> FontConfiguration:
-    """The font configuration of the renderer: only our fonts, none of the machine's. Cached."""
-    # fontconfig reads the variable only while it creates a configuration.
-    with _environment:
-        before = os.environ.get("FONTCONFIG_FILE")
-        os.environ["FONTCONFIG_FILE"] = str(FONTS / "fonts.conf")
-        try:
-            return FontConfiguration()
-        finally:
-            if before is None:
-                del os.environ["FONTCONFIG_FILE"]
-            else:
-                os.environ["FONTCONFIG_FILE"] = before
 
 
 @cache
@@ -43,6 +20,8 @@ def monospaced_characters() -> frozenset[str]:
 
 
 def _characters_of(pattern: str) -> frozenset[str]:
+    from fontTools.ttLib import TTFont  # noqa: PLC0415 - a tenth of each start without it
+
     characters: set[str] = set()
     for path in FONTS.glob(pattern):
         with TTFont(path, lazy=True) as font:

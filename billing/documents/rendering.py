@@ -1,19 +1,22 @@
 """Rendering of HTML to PDF/A-3b. The same input gives the same bytes; nothing is fetched."""
 
+import os
 import threading
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import weasyprint
+from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
-from billing.documents.fonts import font_configuration
+from billing.documents.fonts import FONTS
 
 STYLES = Path(__file__).parent / "invoice.css"
 
 # Pango's font map is not thread-safe.
 _one_at_a_time = threading.Lock()
+_environment = threading.Lock()
 
 
 class RefusedAddress(ValueError):
@@ -32,6 +35,22 @@ class RefusingFetcher(URLFetcher):  # type: ignore[misc] # untyped base class
 
 
 _refusing = RefusingFetcher()
+
+
+@cache
+def font_configuration() -> FontConfiguration:
+    """The font configuration of the renderer: only our fonts, none of the machine's. Cached."""
+    # fontconfig reads the variable only while it creates a configuration.
+    with _environment:
+        before = os.environ.get("FONTCONFIG_FILE")
+        os.environ["FONTCONFIG_FILE"] = str(FONTS / "fonts.conf")
+        try:
+            return FontConfiguration()
+        finally:
+            if before is None:
+                del os.environ["FONTCONFIG_FILE"]
+            else:
+                os.environ["FONTCONFIG_FILE"] = before
 
 
 @cache

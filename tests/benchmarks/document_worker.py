@@ -42,9 +42,8 @@ def straight(count: int) -> Callable[[], bytes]:
     """A function that only runs the renderer, on the same HTML and with fonts and styles reused."""
     import weasyprint
 
-    from billing.documents.fonts import font_configuration
     from billing.documents.invoice_pdf import invoice_html
-    from billing.documents.rendering import stylesheet
+    from billing.documents.rendering import font_configuration, stylesheet
     from tests.billing.invoice_contents import invoice_with
 
     invoice, lines = invoice_with(count=count)
