@@ -28,6 +28,7 @@ from tests.routes import Route, all_routes
 NOW = datetime(2026, 12, 20, 9, tzinfo=UTC)
 SOME_ID = 987_654_321
 BY_ROLE = ("olive", "bill", "adam", "rita", "otto")
+OF_HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/account/usage/"}
 
 
 @pytest.fixture
@@ -85,15 +86,14 @@ def test_every_route_is_refused_except_paying_and_signing_out(
     assert {"home", "organization_list", "own_user_add", "usage_csv", "profile"} <= {
         route.name for route in routes
     }
-    for route in routes:
+    for number, route in enumerate(routes):
         for method in (client.get, client.post):
-            assert is_refused(method(address(route))), route
-        partial = client.get(
-            address(route),
-            headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/account/usage/"},
-        )
-        assert (partial.status_code, partial.content) == (403, b""), route
-        assert partial["HX-Redirect"] == "/account/usage/", route
+            partial = method(address(route), headers=OF_HTMX)
+            assert (partial.status_code, partial.content) == (403, b""), route
+            assert partial["HX-Redirect"] == "/account/usage/", route
+            # A page takes ten times as long, so each route shows it to one role.
+            if BY_ROLE[number % len(BY_ROLE)] == name:
+                assert is_refused(method(address(route))), route
 
 
 def test_every_allowed_route_exists() -> None:
