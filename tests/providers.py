@@ -84,18 +84,13 @@ def _record(migrations: ProviderMigrations, *, schema: str) -> int:
 
 
 def _offset_sequences(*, schema: str, start: int) -> None:
+    # Unlike ALTER SEQUENCE, this writes no new file for each of them.
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT sequencename FROM pg_sequences"
-            " WHERE schemaname = %s AND data_type = 'bigint'::regtype",
-            [schema],
+            "SELECT setval(format('%%I.%%I', schemaname, sequencename)::regclass, %s, false)"
+            " FROM pg_sequences WHERE schemaname = %s AND data_type = 'bigint'::regtype",
+            [start, schema],
         )
-        for (sequence,) in cursor.fetchall():
-            cursor.execute(
-                sql.SQL("ALTER SEQUENCE {}.{} RESTART WITH {}").format(
-                    sql.Identifier(schema), sql.Identifier(sequence), sql.Literal(start)
-                )
-            )
 
 
 def close_provider(provider: Provider) -> None:
