@@ -18,6 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
 from core.postgresql.addresses import own_session
+from tests.longest_first import longest_first
 from tests.personas import CANARIES, Personas, create_personas
 from tests.providers import close_provider, open_provider
 from tests.rendered import announce_rendered_pages
@@ -36,8 +37,8 @@ announce_rendered_pages()
 FLUSHING = {"transactional_db", "live_server", "django_db_reset_sequences"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse fixtures that truncate the tables which all tests share."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse fixtures that truncate the tables which all tests share; sort for several workers."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if FLUSHING & set(getattr(item, "fixturenames", ())) or (marker and marker.kwargs):
@@ -45,6 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 f"{item.nodeid} would truncate the tables that all tests share: "
                 "use `own_provider` (and `portal` for a server) for committed work."
             )
+    if hasattr(config, "workerinput"):
+        longest_first(items)
 
 
 @pytest.fixture(scope="session")

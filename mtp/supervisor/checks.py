@@ -6,7 +6,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Self
 
 from mtp.supervisor import terminal
 from mtp.supervisor.processes import await_end, start_process
@@ -84,6 +84,45 @@ class _Running:
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     began: float
+    seconds: float = 0.0
+
+
+class Checks:
+    """The tools at work; a context manager that stops those which have not ended."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._waiting = _checks()
+        self._running: list[_Running] = []
+        self._ended: list[_Running] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._running:
+            one.process.terminate()
+            await_end(one.process, grace_seconds=5)
+
+    def go_on(self, *, at_once: int = 1) -> bool:
+        """Starts what may run; returns whether any tool is at work. Called often."""
+        for one in [one for one in self._running if one.process.poll() is not None]:
+            self._running.remove(one)
+            one.seconds = time.monotonic() - one.began
+            self._ended.append(one)
+        while self._waiting and len(self._running) < at_once:
+            self._running.append(_start(self._waiting.pop(0), self._environment))
+        return bool(self._running)
+
+    def agree(self) -> bool:
+        """Runs the rest, one on each processor at a time, and shows the outcome of each tool."""
+        agreed = is_at_work = True
+        while is_at_work or self._ended:
+            is_at_work = self.go_on(at_once=len(os.sched_getaffinity(0)))
+            while self._ended:
+                agreed = _report(self._ended.pop(0)) and agreed
+            time.sleep(0.05)
+        return agreed
 
 
 def _start(check: Check, environment: dict[str, str]) -> _Running:
@@ -102,28 +141,10 @@ def _report(ended: _Running) -> bool:
     check = ended.check
     with ended.output:
         if ended.process.returncode == 0:
-            terminal.done(check.label, f"{time.monotonic() - ended.began:5.1f} s")
+            terminal.done(check.label, f"{ended.seconds:5.1f} s")
             return True
         terminal.objection(check.label, "disagrees")
         ended.output.seek(0)
         said = ended.output.read().decode(errors="replace").rstrip()
         terminal.say(f"\n$ {' '.join(check.command)}\n{said}\n")
         return False
-
-
-def run_checks(environment: dict[str, str]) -> bool:
-    """Runs every tool, one on each processor at a time; returns whether all agreed."""
-    waiting, running, agreed = _checks(), list[_Running](), True
-    try:
-        while waiting or running:
-            while waiting and len(running) < len(os.sched_getaffinity(0)):
-                running.append(_start(waiting.pop(0), environment))
-            for one in [one for one in running if one.process.poll() is not None]:
-                running.remove(one)
-                agreed = _report(one) and agreed
-            time.sleep(0.05)
-    finally:
-        for one in running:
-            one.process.terminate()
-            await_end(one.process, grace_seconds=5)
-    return agreed

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from mtp.supervisor import terminal
-from mtp.supervisor.checks import run_checks
+from mtp.supervisor.checks import Checks
 from mtp.supervisor.packages import ensure_packages
 from mtp.supervisor.process_group import ProcessGroup, Stopped, raise_on_stop_signals
 from mtp.supervisor.processes import die_with_parent, send, wait_until
@@ -74,8 +74,21 @@ def _in_services(work: Callable[[ProcessGroup, dict[str, str]], int]) -> int:
         return work(group, environment)
 
 
-def _in_foreground(group: ProcessGroup, command: Sequence[str], environment: dict[str, str]) -> int:
-    """Runs a command at the terminal, supervising the services meanwhile; returns its exit code."""
+def _in_foreground(
+    group: ProcessGroup,
+    command: Sequence[str],
+    environment: dict[str, str],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> int:
+    """Runs a command at the terminal and returns its exit code.
+
+    It supervises the services and calls `meanwhile` again and again until then.
+    """
+
+    def goes_on() -> bool:
+        meanwhile()
+        return process.poll() is None
+
     try:
         process = subprocess.Popen(
             command,
@@ -87,7 +100,7 @@ def _in_foreground(group: ProcessGroup, command: Sequence[str], environment: dic
         refusal = f"{command[0]}: {error.strerror}"
         raise terminal.Refused(refusal) from None
     try:
-        group.supervise_while(lambda: process.poll() is None)
+        group.supervise_while(goes_on)
     except Stopped as stopped:
         # Ctrl-C has reached the command too; it needs any other signal from us.
         if stopped.signal_number != signal.SIGINT:
@@ -101,11 +114,18 @@ def _in_foreground(group: ProcessGroup, command: Sequence[str], environment: dic
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
+def _set_up_for_tests() -> None:
+    """Installs what tests, proofs and benchmarks need; raises Refused where that is impossible."""
+    base = base_directory()
+    ensure_pango(base)
+    ensure_packages(base, lock_name="dev.txt")
+    ensure_test_programs(base)
+
+
 def run(command: Sequence[str]) -> int:
     """Runs one command with the services around it and returns its exit code."""
     terminal.title("Services for one command")
-    base = base_directory()
-    ensure_packages(base, lock_name="dev.txt")
+    _set_up_for_tests()
     return _in_services(lambda group, environment: _in_foreground(group, command, environment))
 
 
@@ -113,23 +133,28 @@ def check() -> int:
     """Runs the tools of the house style; 1 where one disagrees."""
     terminal.title("Checks")
     ensure_packages(base_directory(), lock_name="dev.txt")
-    return _in_services(lambda _, environment: 0 if run_checks(environment) else 1)
+
+    def everything(_: ProcessGroup, environment: dict[str, str]) -> int:
+        with Checks(environment) as checks:
+            return 0 if checks.agree() else 1
+
+    return _in_services(everything)
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Runs the checks, then pytest with `arguments`; both run even if the first disagrees."""
+    """Runs pytest with `arguments`, and the checks in the time in which its tests wait.
+
+    What the checks say is shown after the tests.
+    """
     terminal.title("Tests")
-    base = base_directory()
-    ensure_pango(base)
-    ensure_packages(base, lock_name="dev.txt")
-    ensure_test_programs(base)
+    _set_up_for_tests()
 
     def everything(group: ProcessGroup, environment: dict[str, str]) -> int:
-        agreed = run_checks(environment)
-        code = _in_foreground(group, ["python", "-m", "pytest", *arguments], environment)
-        if not agreed:
-            terminal.refuse("Some checks disagree, see above.")
-        return code or (0 if agreed else 1)
+        command = ["python", "-m", "pytest", *arguments]
+        with Checks(environment) as checks:
+            code = _in_foreground(group, command, environment, meanwhile=checks.go_on)
+            terminal.title("Checks")
+            return code if checks.agree() else code or 1
 
     return _in_services(everything)
 

@@ -56,9 +56,12 @@ def children(base: Path, *, parent: int) -> dict[str, int]:
 
 
 def run_around(
-    base: Path, *command: str, output: "IO[str] | int" = subprocess.PIPE
+    base: Path,
+    *command: str,
+    output: "IO[str] | int" = subprocess.PIPE,
+    path: str = os.environ["PATH"],
 ) -> "subprocess.Popen[str]":
-    """`run -- COMMAND` through the supervisor's own code, without the set-up of packages."""
+    """`run -- COMMAND` through the supervisor's own code, without the set-up of `.venv`."""
     script = (
         "import sys; from mtp.supervisor import verbs;"
         "verbs.ensure_packages = lambda *_, **__: None;"
@@ -67,7 +70,7 @@ def run_around(
     return subprocess.Popen(
         [sys.executable, "-c", script, *command],
         cwd=CHECKOUT,
-        env={"PATH": os.environ["PATH"], "MTP_STATE_DIR": str(base)},
+        env={"PATH": path, "MTP_STATE_DIR": str(base)},
         stdout=output,
         stderr=subprocess.STDOUT,
         text=True,

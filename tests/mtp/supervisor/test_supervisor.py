@@ -233,6 +233,15 @@ def test_run_gives_the_command_its_services_and_passes_its_exit_code_on(base: Pa
     assert processes_left(base) == set()
 
 
+def test_run_looks_for_what_its_commands_need_of_the_system(base: Path, tmp_path: Path) -> None:
+    # Nothing can be installed, because apt-get is not in this PATH either.
+    running = run_around(base, "/bin/true", path=str(tmp_path))
+    output, _ = running.communicate(timeout=30)
+    assert running.returncode == 0, output
+    assert re.search(r"Pango +ready", output)
+    assert "chromium is missing, browser tests will be skipped" in output
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_run_stopped_from_outside_ends_the_command_and_the_services(
     base: Path, how: signal.Signals
