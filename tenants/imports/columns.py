@@ -16,6 +16,7 @@ class Header:
 
     def __init__(self, titles: Sequence[str]) -> None:
         self.titles = titles
+        self._secrets = frozenset(self.secrets())
         self._positions: dict[str, list[int]] = {}
         for position, title in enumerate(titles):
             for name in {plain_name(title), property_name(title)} - {""}:
@@ -29,10 +30,10 @@ class Header:
     def find(self, names: Sequence[str]) -> tuple[int, ...]:
         """The positions of those of these columns that the file has, in the order of `names`.
 
-        Of columns with one title the first is taken.
+        Of columns with one title the first is taken; columns with passwords never.
         """
         found = (self._positions[name][0] for name in names if name in self._positions)
-        return tuple(dict.fromkeys(found))
+        return tuple(each for each in dict.fromkeys(found) if each not in self._secrets)
 
     def fields(
         self, names: Mapping[str, Sequence[str]], *, chosen: Mapping[str, str]
@@ -43,7 +44,10 @@ class Header:
     def chosen(self, chosen: Mapping[str, str], field: str) -> tuple[int, ...]:
         """The position of the column that a person chose for the field, if the file has it."""
         title = chosen.get(field)
-        return (self.titles.index(title),) if title and title in self.titles else ()
+        if not title or title not in self.titles:
+            return ()
+        position = self.titles.index(title)
+        return () if position in self._secrets else (position,)
 
     def matching(self, is_meant: Callable[[str], bool]) -> tuple[int, ...]:
         """The positions of the columns whose plain title is meant."""

@@ -7,12 +7,12 @@ in memory (docs/decisions/0050).
 import csv
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from tenants.imports.reading.encodings import Encoding, NotInEncoding, encoding_of
-from tenants.imports.reading.options import Doubt, ReadingOptions
+from tenants.imports.reading.options import Doubt, DoubtKind, ReadingOptions
 
 LARGEST_FILE = 10 * 1024 * 1024  # bytes
 MOST_LINES = 50_000
@@ -32,6 +32,9 @@ _LONGEST_CELL = 131_072
 # Lines that tools write above the header: the type of PowerShell, the version of Entra's templates.
 _MARK = re.compile(r"#TYPE\b|version:v[0-9.]+$", re.IGNORECASE)
 _LINES_WITH_HEADER = 200
+_MOST_NAMED_LINES = 20
+# How Python's decoder passes on bytes that are not UTF-8.
+_FOREIGN = re.compile("[\udc80-\udcff]+")
 
 
 class NotReadable(ValueError):
@@ -67,6 +70,10 @@ class Table:
         """The cells of the first lines that are not empty."""
         return [cells for _, cells in islice(self.lines(), count)]
 
+    def without(self, positions: Collection[int]) -> bytes:
+        """The file with empty cells in these columns, in its encoding, with the same lines."""
+        return self._file.without(positions, header_at=self.first_number - 2)
+
 
 def read_table(content: bytes, options: ReadingOptions | None = None) -> Table:
     """Read a file in one of the usual encodings and with one of the usual separators.
@@ -86,7 +93,7 @@ def read_table(content: bytes, options: ReadingOptions | None = None) -> Table:
         first_number=first_number,
         count=_count(file, first_number),
         encoding=file.encoding.name,
-        doubts=file.encoding.doubts,
+        doubts=(*file.encoding.doubts, *_foreign_doubts(file)),
         _file=file,
     )
 
@@ -101,12 +108,47 @@ class _File:
     def text_lines(self) -> Iterator[str]:
         """The physical lines with their ends."""
         stream = io.TextIOWrapper(
-            io.BytesIO(self.content), encoding=self.encoding.codec, newline=""
+            io.BytesIO(self.content),
+            encoding=self.encoding.codec,
+            errors=self._errors,
+            newline="",
         )
         return islice(stream, self.skipped, None)
 
     def records(self) -> Iterator[list[str]]:
         """The cells of each record. Raises `NotReadable`."""
+        records = self._raw_records()
+        return map(self._repaired, records) if self.encoding.foreign else records
+
+    def foreign_lines(self) -> list[int]:
+        """The numbers of the lines with bytes that are not of the file's encoding."""
+        return [
+            number
+            for number, cells in enumerate(self._raw_records(), 1)
+            if any(map(_FOREIGN.search, cells))
+        ]
+
+    def without(self, positions: Collection[int], *, header_at: int) -> bytes:
+        """The file with empty cells in these columns below the header; bytes stay as they are."""
+        written = io.BytesIO()
+        text = io.TextIOWrapper(written, self.encoding.codec, self._errors, newline="")
+        beginning = replace(self, skipped=0).text_lines()
+        text.writelines(islice(beginning, self.skipped))
+        writer = csv.writer(text, delimiter=self.separator)
+        for at, cells in enumerate(self._raw_records()):
+            if at > header_at:
+                kept = ["" if place in positions else cell for place, cell in enumerate(cells)]
+                writer.writerow(kept)
+            else:
+                writer.writerow(cells)
+        text.flush()
+        return written.getvalue()
+
+    @property
+    def _errors(self) -> str:
+        return "surrogateescape" if self.encoding.foreign else "strict"
+
+    def _raw_records(self) -> Iterator[list[str]]:
         guard = _Guard(self.text_lines(), self.separator)
         read = 0
         try:
@@ -120,6 +162,13 @@ class _File:
             else:
                 flaw = "a quotation mark is missing or misplaced"
             raise NotReadable(f"Not a CSV file: near line {read + 1:,} {flaw}.") from error
+
+    def _repaired(self, cells: list[str]) -> list[str]:
+        return [_FOREIGN.sub(self._decoded, cell) for cell in cells]
+
+    def _decoded(self, found: re.Match[str]) -> str:
+        codec = self.encoding.foreign.codec if self.encoding.foreign else "cp1252"
+        return found[0].encode("utf-8", "surrogateescape").decode(codec, "replace")
 
 
 class _Guard:
@@ -155,6 +204,22 @@ def _encoding(content: bytes, options: ReadingOptions) -> Encoding:
             f"The file is not text in {error.name}: byte {error.position:,} does not belong there. "
             "Save it as “CSV UTF-8”."
         ) from error
+
+
+def _foreign_doubts(file: _File) -> Iterator[Doubt]:
+    if file.encoding.foreign is None:
+        return
+    lines = file.foreign_lines()
+    named = ", ".join(map(str, lines[:_MOST_NAMED_LINES]))
+    more = f" and {len(lines) - _MOST_NAMED_LINES:,} more" if lines[_MOST_NAMED_LINES:] else ""
+    page = file.encoding.foreign.name
+    yield Doubt(
+        DoubtKind.FOREIGN_BYTES,
+        f"The file is in {file.encoding.name}, but {'line' if len(lines) == 1 else 'lines'} "
+        f"{named}{more} not. {'It is' if len(lines) == 1 else 'They are'} read as {page}.",
+        alternatives=(file.encoding.name, page),
+        lines=tuple(lines[:_MOST_NAMED_LINES]),
+    )
 
 
 def _opened(content: bytes, encoding: Encoding) -> _File:

@@ -22,7 +22,8 @@ class ImportLine:
 
     An address that can't be read is as in the file. `external_id` is of a user's directory.
     `category` says whether the line counts, and `word` is the tool's own word for that or for a
-    suspended state, such as "DEPROVISIONED".
+    suspended state, such as "DEPROVISIONED". `other_addresses` are clean addresses of the person
+    that no other line of the file has.
     """
 
     number: int
@@ -32,6 +33,7 @@ class ImportLine:
     external_id: str | None = None
     category: Category = Category.COUNTED
     word: str = ""
+    other_addresses: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -73,6 +75,10 @@ class Columns:
             name: self.titles[positions[0]] for name, positions in self.fields.items() if positions
         }
 
+    def doubts_of_lines(self) -> list[Doubt]:
+        """What the lines have shown that were read so far."""
+        return []
+
     def takes(self, line: ImportLine) -> bool:
         """Whether the line is imported, by its category and the person's choice."""
         return line.category == Category.COUNTED or (
@@ -105,7 +111,8 @@ class CheckResult:
     """The lines of a file in order: the good ones, the refused ones, and those that don't count.
 
     `changed` of the good ones change a user who is there. `left` are of people who left; `apart`
-    has the lines of categories that are not included, and those without activity.
+    has the lines of categories that are not included, and those without activity. `doubts` are
+    what reading every line has shown, beside those of the table and the columns.
     """
 
     good: list[ImportLine] = field(default_factory=list)
@@ -113,6 +120,7 @@ class CheckResult:
     changed: int = 0
     left: list[ImportLine] = field(default_factory=list)
     apart: dict[Category, list[ImportLine]] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
 
     def leave_out(self, line: ImportLine) -> None:
         """Add a line that is not imported to those of its category."""

@@ -22,6 +22,7 @@ from tenants.imports.kinds import (
     Refusal,
     all_refused,
 )
+from tenants.imports.reading.options import Category
 from tenants.imports.remaining_seats import RemainingSeats
 from tenants.models import CountedRow, ImportRun, Organization
 from tenants.models.imports import Reason
@@ -131,27 +132,30 @@ class MemberImport(ImportKind, ABC):
         now: datetime,
     ) -> CheckResult:
         """Check each line on its own, against earlier lines, the members and the seats left."""
-        sound = CheckResult()
+        sound, apart = CheckResult(), []
         first_lines = self.first_lines()
         for count, (number, cells) in enumerate(table.lines(), 1):
             line = self.read_line(number=number, cells=cells, columns=columns)
-            if not columns.takes(line):
+            if line.category == Category.LEFT:
                 sound.leave_out(line)
-                continue
-            reason = self._flaw(line, cells, table.header)
-            first = first_lines.of(line) if reason is None else number
-            if first != number:
-                reason = Reason.TWICE_IN_FILE
-            if reason is None:
-                sound.good.append(line)
+            elif not columns.takes(line):
+                apart.append(line)
+            elif reason := self._flaw(line, cells, table.header):
+                sound.refused.append(Refusal.of(line, reason))
             else:
-                first_line = first if first != number else None
-                sound.refused.append(Refusal.of(line, reason, first_line=first_line))
+                _add_once(line, first_lines, sound, add=sound.good.append)
             if count % LINES_PER_STEP == 0:
                 progress(count)
+        # A person who is counted by any line is not apart.
+        for line in apart:
+            if next(self.flaws(line), None) is None:
+                _add_once(line, first_lines, sound, add=sound.leave_out)
+            else:
+                sound.leave_out(line)
         result = self._against_organization(sound.good, organization, now)
         result.refused = sorted([*sound.refused, *result.refused], key=lambda refusal: refusal.line)
         result.left, result.apart = sound.left, sound.apart
+        result.doubts = columns.doubts_of_lines()
         return result
 
     def record(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
@@ -199,7 +203,7 @@ class MemberImport(ImportKind, ABC):
         return Recorded(len(added), refused, changed=len(present.changed))
 
     def _flaw(self, line: ImportLine, cells: list[str], header: list[str]) -> Reason | None:
-        if any(cells[len(header) :]):
+        if any(map(str.strip, cells[len(header) :])):
             return Reason.TOO_MANY_CELLS
         return next(self.flaws(line), None)
 
@@ -223,6 +227,21 @@ class MemberImport(ImportKind, ABC):
                 new += 1
             result.good.append(line)
         return result
+
+
+def _add_once(
+    line: ImportLine,
+    first_lines: FirstLines,
+    result: CheckResult,
+    *,
+    add: Callable[[ImportLine], object],
+) -> None:
+    """Add the line, or refuse it if an earlier one has the same member."""
+    first = first_lines.of(line)
+    if first == line.number:
+        add(line)
+    else:
+        result.refused.append(Refusal.of(line, Reason.TWICE_IN_FILE, first_line=first))
 
 
 def has_unseen(text: str) -> bool:

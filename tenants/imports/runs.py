@@ -1,7 +1,5 @@
 """The steps of an import that an administrator takes: upload, check again, confirm, discard."""
 
-import csv
-import io
 from datetime import datetime
 
 from django.db import transaction
@@ -10,8 +8,8 @@ from core.actors import Actor
 from core.outbox.delivery import enqueue
 from tenants import audit
 from tenants.alerts.schedule import check_soon
-from tenants.imports.file_reading import Table, read_table
-from tenants.imports.kinds import Columns, import_kind
+from tenants.imports.file_reading import read_table
+from tenants.imports.kinds import import_kind
 from tenants.imports.reading.options import ReadingOptions
 from tenants.models import ImportRun, Organization
 
@@ -52,7 +50,7 @@ def start_import(
         organization=organization,
         kind=kind,
         file_name="".join(filter(str.isprintable, file_name))[:200] or "upload.csv",
-        content=_without_secrets(table, columns) if columns.secrets else content,
+        content=table.without(columns.secrets) if columns.secrets else content,
         encoding=table.encoding,
         source=columns.source,
         columns_used=[table.header[position][:100] for position in columns.used()],
@@ -152,16 +150,3 @@ def _decide(run: ImportRun, *, actor: Actor, now: datetime) -> None:
             "decided_by_name",
         ]
     )
-
-
-def _without_secrets(table: Table, columns: Columns) -> bytes:
-    """The file as UTF-8 with the same line numbers and empty cells of passwords."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerows([] for _ in range(table.first_number - 2))
-    writer.writerow(table.header)
-    for cells in table.records():
-        writer.writerow(
-            "" if position in columns.secrets else cell for position, cell in enumerate(cells)
-        )
-    return buffer.getvalue().encode()

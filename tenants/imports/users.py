@@ -1,15 +1,12 @@
 """The import of users."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from core.actors import Actor
 from core.addresses import LONGEST_ADDRESS, NotAnAddress, address_key, clean_address
-from core.names import clean_name
-from tenants.imports.columns import Header, first_filled
-from tenants.imports.file_reading import NotReadable, Table
+from tenants.imports.file_reading import Table
 from tenants.imports.kinds import Columns, ImportLine, Refusal, register_import_kind
 from tenants.imports.members import (
     LONGEST_NAME,
@@ -20,50 +17,12 @@ from tenants.imports.members import (
 )
 from tenants.imports.reading.options import ReadingOptions
 from tenants.imports.remaining_seats import RemainingSeats, remaining_user_seats
-from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, ManagedUser, Organization
+from tenants.imports.user_columns import FIELD_LABELS, UserColumns, user_columns
+from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
 from tenants.users.changes import Change, change_users
-from tenants.users.directory_ids import are_two_accounts, clean_external_id, directory_of
-from tenants.users.identity import Entry, known_users
-
-# Names as `plain_name` returns them; a line takes the first filled column of a group.
-_EMAILS = ("mail", "email", "emailaddress", "primaryemail", "userprincipalname", "upn")
-# Used only without one of the above, because most directories have a short name in it.
-_USER_NAMES = ("username", "login")
-_FULL_NAMES = ("displayname", "fullname", "namefullname", "name")
-_FIRST_NAMES = ("firstname", "givenname", "namegivenname")
-_LAST_NAMES = ("lastname", "surname", "familyname", "namefamilyname")
-_STATES = ("status", "state", "userstate", "accountstatus")
-_BLOCKED = ("blockcredential", "suspended", "accountlocked")
-_ENABLED = ("accountenabled",)
-_EXTERNAL_IDS = ("objectid", "externalid")
-# A number of a line, or a login, stands under these too.
-_POSSIBLE_IDS = ("id", "userid")
-
-_MEANS_SUSPENDED = {"suspended", "blocked", "disabled", "inactive", "archived"}
-_MEANS_YES = {"true", "yes", "1"}
-_MEANS_NO = {"false", "no", "0"}
-
-_SOURCES = (
-    ("Microsoft 365", frozenset({"userprincipalname"})),
-    ("Microsoft 365", frozenset({"username", "displayname", "officephone"})),
-    ("Google Workspace", frozenset({"emailaddress", "orgunitpath"})),
-    ("Google Workspace", frozenset({"primaryemail", "namefullname"})),
-    ("JumpCloud", frozenset({"email", "username", "firstname", "lastname"})),
-)
-
-
-_FIELDS = {
-    "address": _EMAILS,
-    "name": _FULL_NAMES,
-    "first_name": _FIRST_NAMES,
-    "last_name": _LAST_NAMES,
-    "state": _STATES,
-    "blocked": _BLOCKED,
-    "enabled": _ENABLED,
-    "external_id": _EXTERNAL_IDS,
-    "possible_id": _POSSIBLE_IDS,
-}
+from tenants.users.directory_ids import are_two_accounts
+from tenants.users.identity import Entry, KnownUser, known_users
 
 
 class UserImport(MemberImport):
@@ -73,51 +32,18 @@ class UserImport(MemberImport):
 
     @property
     def field_labels(self) -> Mapping[str, str]:
-        """Address, name, state and directory id."""
-        return {
-            "address": "E-mail address",
-            "name": "Name",
-            "first_name": "First name",
-            "last_name": "Last name",
-            "state": "State",
-            "external_id": "External ID",
-        }
+        """Address, names, state and directory id."""
+        return FIELD_LABELS
 
-    def columns_of(self, *, table: Table, options: ReadingOptions) -> Columns:
+    def columns_of(self, *, table: Table, options: ReadingOptions) -> UserColumns:
         """The columns of addresses, names and states. Raises `NotReadable` without addresses."""
-        titles = Header(table.header)
-        fields = titles.fields(_FIELDS, chosen=options.columns)
-        fields["address"] = fields["address"] or titles.find(_USER_NAMES)
-        if not fields["address"]:
-            raise NotReadable(titles.no_column("with the e-mail address"))
-        return Columns(
-            titles=tuple(table.header),
-            fields=fields,
-            secrets=titles.secrets(),
-            source=titles.source(_SOURCES),
-            options=options,
-        )
+        return user_columns(table=table, options=options)
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ImportLine:
-        """The user of the line; the name may be in two columns, the state in one of three."""
-        name = first_filled(cells, columns.of("name"))
-        if not name:
-            parts = (
-                first_filled(cells, columns.of("first_name")),
-                first_filled(cells, columns.of("last_name")),
-            )
-            name = " ".join(filter(None, parts))
-        suspended = (
-            first_filled(cells, columns.of("state")).lower() in _MEANS_SUSPENDED
-            or first_filled(cells, columns.of("blocked")).lower() in _MEANS_YES
-            or first_filled(cells, columns.of("enabled")).lower() in _MEANS_NO
-        )
-        state = ManagedUser.State.SUSPENDED if suspended else ManagedUser.State.ACTIVE
-        email = first_filled(cells, columns.of("address"))
-        with suppress(NotAnAddress):
-            email = clean_address(email)
-        external_id = _external_id(cells, columns)
-        return ImportLine(number, email, clean_name(name), state, external_id)
+        """The user of the line, with its category."""
+        if not isinstance(columns, UserColumns):
+            raise TypeError(columns)
+        return columns.read(number, cells)
 
     def flaws(self, line: ImportLine) -> Iterator[Reason]:
         """The reasons to refuse the line on its own."""
@@ -185,6 +111,7 @@ def _decided(lines: Sequence[ImportLine], organization: Organization) -> _Decide
     """The users that the lines mean. A line with a user's id goes before one with its address."""
     entries = [Entry(line.key, line.external_id) for line in lines]
     known = known_users(organization=organization, entries=entries)
+    known |= _known_by_other_addresses(lines, known, organization)
     first = {
         user.id: position
         for position, user in sorted(known.items(), key=lambda item: (item[1].is_by_id, -item[0]))
@@ -209,6 +136,28 @@ def _decided(lines: Sequence[ImportLine], organization: Organization) -> _Decide
     return _Decided(Present(frozenset(changes), refused), list(changes.values()))
 
 
+def _known_by_other_addresses(
+    lines: Sequence[ImportLine], known: dict[int, KnownUser], organization: Organization
+) -> dict[int, KnownUser]:
+    """The users that no line means, and that a line of a new person has as another address."""
+    asked = [
+        (position, address)
+        for position, line in enumerate(lines)
+        if position not in known
+        for address in line.other_addresses
+    ]
+    entries = [Entry(address, lines[position].external_id) for position, address in asked]
+    found = known_users(organization=organization, entries=entries) if entries else {}
+    meant = {user.id for user in known.values()}
+    more: dict[int, KnownUser] = {}
+    for at, user in sorted(found.items()):
+        position = asked[at][0]
+        if user.id not in meant and position not in more:
+            more[position] = user
+            meant.add(user.id)
+    return more
+
+
 def _taken(organization: Organization, changes: dict[int, Change]) -> list[int]:
     """The lines whose new address belongs to another person."""
     renamed = [
@@ -226,15 +175,6 @@ def _taken(organization: Organization, changes: dict[int, Change]) -> list[int]:
         and owners[position].id != change.user.id
         and not (owners[position].external_id and (change.external_id or change.user.external_id))
     ]
-
-
-def _external_id(cells: Sequence[str], columns: Columns) -> str | None:
-    """The id of the line; under a heading that may mean anything, only one of a directory."""
-    certain = clean_external_id(first_filled(cells, columns.of("external_id")))
-    if certain:
-        return certain[:EXTERNAL_ID_LENGTH]
-    possible = clean_external_id(first_filled(cells, columns.of("possible_id")))
-    return possible if directory_of(possible) else None
 
 
 register_import_kind(ImportRun.Kind.USERS, UserImport())

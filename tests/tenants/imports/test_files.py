@@ -55,8 +55,8 @@ def lines_of(content: bytes, kind: str = "users") -> list[ImportLine]:
 @pytest.mark.parametrize(
     ("text", "source"),
     [
-        (MICROSOFT_365, "Microsoft 365"),
-        (ENTRA, "Microsoft 365"),
+        (MICROSOFT_365, "Microsoft 365 admin center"),
+        (ENTRA, "Microsoft Entra"),
         (GOOGLE, "Google Workspace"),
         (JUMPCLOUD, "JumpCloud"),
         (PLAIN, ""),
@@ -128,7 +128,6 @@ def test_names_in_any_script_and_over_several_lines_are_read() -> None:
         (b'email,name\na@acme.example,"Ann" the boss', "quotation mark"),
         (b"email\n" + b"x" * 200_000, "longer than 131,072"),
         (b"\xff\xfea", "UTF-16"),
-        (b"email\n\x81\x8d", "Windows-1252"),
         (b"x" * (10 * 1024 * 1024 + 1), "10 MB"),
         (b"email\n" + b"a\n" * (MOST_LINES + 1), "more than 50,000 lines"),
     ],
@@ -158,7 +157,7 @@ cells = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"])
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(cells, cells), min_size=1))
+@given(st.lists(st.tuples(cells, cells.map(lambda text: text.replace("@", "at"))), min_size=1))
 def test_an_exported_file_reads_back_equal(rows: list[tuple[str, str]]) -> None:
     content = "".join(csv_lines(header=["E-mail", "Name"], rows=rows)).encode()
     read = [(line.key, line.name) for line in lines_of(content)]
