@@ -2,16 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 from accounts.providers import current_provider
-from core.addresses import NotAnAddress, clean_address
-from core.months import YEARS, day_starts_at
-from tenants.imports.columns import Header, first_filled
-from tenants.imports.file_reading import NotReadable, Table
+from tenants.imports.file_reading import Table
 from tenants.imports.kinds import (
     LINES_PER_STEP,
     CheckResult,
@@ -27,38 +21,21 @@ from tenants.imports.reading.options import ReadingOptions
 from tenants.models import EXTERNAL_ID_LENGTH, ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.refusals import OrganizationRemoved
-from tenants.users.directory_ids import clean_external_id
 from tenants.users.membership import Via
+from usage.active_users.activity_columns import (
+    FIELD_LABELS,
+    ActivityColumns,
+    ActivityLine,
+    activity_columns,
+)
 from usage.active_users.identification import (
     IdentifiedSighting,
     RefusalReason,
-    Sighting,
     identify_users,
 )
 from usage.active_users.recording import Reporter, record_activity
 from usage.models import ActiveMonth
 
-_EMAILS = ("mail", "email", "emailaddress", "primaryemail", "userprincipalname", "upn")
-_EXTERNAL_IDS = ("externalid", "external")
-_USER_IDS = ("userid", "id")
-_INSTANTS = (
-    "lastactivitydate",
-    "lastactivity",
-    "lastactive",
-    "lastseen",
-    "lastsignindate",
-    "lastsignin",
-    "lastlogindate",
-    "lastlogin",
-    "activeat",
-    "seenat",
-    "at",
-    "timestamp",
-    "time",
-    "date",
-    "day",
-)
-_MOST_DIGITS = 18
 _REASONS = {
     RefusalReason.UNKNOWN_USER: Reason.UNKNOWN_USER,
     RefusalReason.REMOVED_USER: Reason.REMOVED_USER,
@@ -68,90 +45,27 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True)
-class ActivityColumns(Columns):
-    """`named_by` is the field of the user that the key column holds."""
-
-    named_by: str = "email"
-
-
-@dataclass(frozen=True, slots=True)
-class ActivityLine(ImportLine):
-    """`key` names the user, `name` is the instant as in the file."""
-
-    named_by: str = "email"
-
-    def sighting(self, zone: ZoneInfo) -> Sighting:
-        """The sighting to record; raises `ValueError` for an invalid instant.
-
-        A day means its first instant. An instant without an offset is in the billing zone.
-        """
-        at = _instant(self.name, zone)
-        if self.named_by == "email":
-            return Sighting(at=at, email=self.key)
-        if self.named_by == "external_id":
-            return Sighting(at=at, external_id=self.key)
-        if not self.key.isdecimal() or len(self.key) > _MOST_DIGITS:
-            # No user has such an id.
-            return Sighting(at=at, user_id=0)
-        return Sighting(at=at, user_id=int(self.key))
-
-
-def _instant(text: str, zone: ZoneInfo) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.year not in YEARS[1:-1]:
-        raise ValueError(text)
-    if instant.tzinfo is not None:
-        return instant
-    if instant.time() == time.min:
-        return day_starts_at(day=instant.date(), zone=zone)
-    return instant.replace(tzinfo=zone)
-
-
 class ActivityImport(ImportKind):
     """The import kind of activity."""
 
     @property
     def field_labels(self) -> Mapping[str, str]:
-        """The user and the instant."""
-        return {"user": "User", "instant": "Last active"}
+        """The user, the instant, and the deletion."""
+        return FIELD_LABELS
 
     def columns_of(self, *, table: Table, options: ReadingOptions) -> ActivityColumns:
-        """The columns of the user (e-mail, else external id, else id) and of the instant.
+        """The columns of the user (e-mail, else external id, else id) and of the instants.
 
         Raises `NotReadable` unless the file has both.
         """
-        titles = Header(table.header)
-        users = {
-            "email": titles.find(_EMAILS),
-            "external_id": titles.find(_EXTERNAL_IDS),
-            "user_id": titles.find(_USER_IDS),
-        }
-        named_by = next((name for name, positions in users.items() if positions), "")
-        instants = titles.find(_INSTANTS)
-        if not named_by or not instants:
-            missing = "with the day or instant" if named_by else "that names the user"
-            raise NotReadable(titles.no_column(missing))
-        return ActivityColumns(
-            titles=tuple(table.header),
-            fields={"user": users[named_by], "instant": instants},
-            secrets=titles.secrets(),
-            options=options,
-            named_by=named_by,
-        )
+        zone = current_provider().billing_zone()
+        return activity_columns(table=table, options=options, billing_zone=zone)
 
     def read_line(self, *, number: int, cells: Sequence[str], columns: Columns) -> ActivityLine:
-        """The user and the instant, as texts."""
-        named_by = columns.named_by if isinstance(columns, ActivityColumns) else "email"
-        key = first_filled(cells, columns.of("user"))
-        if named_by == "external_id":
-            key = clean_external_id(key)
-        elif named_by == "email":
-            with suppress(NotAnAddress):
-                key = clean_address(key)
-        return ActivityLine(
-            number, key, first_filled(cells, columns.of("instant")), named_by=named_by
-        )
+        """The user, and the latest of the line's instants."""
+        if not isinstance(columns, ActivityColumns):
+            raise TypeError(columns)
+        return columns.read(number, cells)
 
     def check(
         self,
@@ -163,20 +77,21 @@ class ActivityImport(ImportKind):
         now: datetime,
     ) -> CheckResult:
         """Check each line alone, then its user, then the active-user limit, in file order."""
-        result, zone = CheckResult(), current_provider().billing_zone()
+        result = CheckResult()
         valid: list[ActivityLine] = []
         for number, cells in table.lines():
             line = self.read_line(number=number, cells=cells, columns=columns)
-            reason = next(_errors(line, cells, table.header, zone), None)
-            if reason is None:
-                valid.append(line)
-            else:
+            if not columns.takes(line):
+                result.leave_out(line)
+            elif reason := next(_errors(line, cells, table.header), None):
                 result.refused.append(Refusal.of(line, reason))
-        checked = len(result.refused)
+            else:
+                valid.append(line)
+        checked = table.count - len(valid)
         limit = _LimitCheck(organization)
         for begin in range(0, len(valid), LINES_PER_STEP):
             batch = valid[begin : begin + LINES_PER_STEP]
-            refused = _refused_in(batch, organization, limit, zone=zone, now=now)
+            refused = _refused_in(batch, organization, limit, now=now)
             result.refused += refused
             numbers = {refusal.line for refusal in refused}
             result.good += [line for line in batch if line.number not in numbers]
@@ -191,12 +106,11 @@ class ActivityImport(ImportKind):
 
     def record_all(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
         """Record the lines, except those that can no longer be recorded."""
-        zone = current_provider().billing_zone()
         reported = [line for line in lines if isinstance(line, ActivityLine)]
         try:
             recorded = record_activity(
                 organization=run.organization,
-                sightings=[line.sighting(zone) for line in reported],
+                sightings=[line.sighting() for line in reported],
                 reporter=Reporter(name=run.decided_by_name, via=Via.IMPORT),
                 is_all_or_nothing=False,
                 now=now,
@@ -232,10 +146,8 @@ class _LimitCheck:
         return True
 
 
-def _errors(
-    line: ActivityLine, cells: list[str], header: list[str], zone: ZoneInfo
-) -> Iterator[Reason]:
-    if any(cells[len(header) :]):
+def _errors(line: ActivityLine, cells: list[str], header: list[str]) -> Iterator[Reason]:
+    if any(map(str.strip, cells[len(header) :])):
         yield Reason.TOO_MANY_CELLS
     if not line.key:
         yield Reason.NO_USER
@@ -245,9 +157,7 @@ def _errors(
         yield Reason.UNSEEN_CHARACTERS
     if not line.name:
         yield Reason.NO_INSTANT
-    try:
-        line.sighting(zone)
-    except (ValueError, OverflowError):
+    if line.at is None:
         yield Reason.BAD_INSTANT
 
 
@@ -256,10 +166,9 @@ def _refused_in(
     organization: Organization,
     limit: _LimitCheck,
     *,
-    zone: ZoneInfo,
     now: datetime,
 ) -> list[Refusal]:
-    sightings = [line.sighting(zone) for line in batch]
+    sightings = [line.sighting() for line in batch]
     identified, refused = identify_users(organization=organization, sightings=sightings, now=now)
     reasons = {position: _REASONS[reason] for position, reason in refused.items()}
     for one in identified:

@@ -50,7 +50,7 @@ def test_lines_count_users_once_at_the_first_reported_instant(acme: Organization
     assert (run.state, run.added, run.refused) == (ImportRun.State.IMPORTED, 4, 0)
     assert active_of(acme) == {"2026-02": 2, "2026-03": 1}
     user = ManagedUser.objects.get(email="a@acme.example")
-    assert first_seen(acme)["2026-02", user.pk] == at("2026-02-10 08:30")
+    assert first_seen(acme)["2026-02", user.pk] == at("2026-02-10 09:30")
     assert set(ActiveUser.objects.values_list("via", "reported_by_name")) == {
         ("import", "Adam Nordlicht")
     }
