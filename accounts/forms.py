@@ -6,6 +6,7 @@ from allauth.account import forms as allauth_forms
 from django import forms
 
 from accounts.models import User
+from core.csv_files import DecimalMark, Separator
 from core.fields import RecipientField
 
 
@@ -34,3 +35,33 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         model = User
         fields = ("name",)
         help_texts: ClassVar = {"name": "Shown to your colleagues and in the audit log."}
+
+
+class CsvOptionsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How a person gets CSV files."""
+
+    class Meta:
+        model = User
+        fields = ("csv_separator", "csv_decimal_mark", "csv_encoding")
+        widgets: ClassVar = dict.fromkeys(fields, forms.RadioSelect)
+        help_texts: ClassVar = {
+            "csv_separator": "Excel expects a semicolon where numbers have a decimal comma.",
+            "csv_encoding": (
+                "Windows-1252 has the letters of Western Europe only. A file with any other letter "
+                "is refused with the letter’s name, so nothing is lost."
+            ),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse one sign for two purposes."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        is_both = (
+            cleaned.get("csv_separator") == Separator.COMMA
+            and cleaned.get("csv_decimal_mark") == DecimalMark.COMMA
+        )
+        if is_both:
+            self.add_error(
+                "csv_separator",
+                "A comma can’t separate cells and decimals: choose a semicolon or a tab.",
+            )
+        return cleaned

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -19,7 +19,7 @@ from accounts.requests import SiteRequest
 from accounts.roles import Permission
 from core.scope import limited_to
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 REFUSALS = {
     Permission.VIEW_BILLING: "You don't have permission to see payment information.",
     Permission.CHANGE_BILLING: "You don't have permission to see payment information.",
@@ -69,7 +69,7 @@ def anyone(view: View) -> View:
     """A route for everyone, signed in or not."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return view(request, *args, **kwargs)
 
     return _named(guarded, ANYONE)
@@ -79,7 +79,7 @@ def signed_in(view: View) -> View:
     """A route for everyone who is signed in, with any role. Others are sent to sign in."""
 
     @wraps(view)
-    def guarded(request: SiteRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: SiteRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
         return view(request, *args, **kwargs)
@@ -97,7 +97,7 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: SiteRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SiteRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if not any(request.user.may(permission) for permission in permissions):

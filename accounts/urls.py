@@ -36,4 +36,5 @@ urlpatterns = [
     path("status", probes.status, name="status"),
     path("metrics/", probes.metrics, name="metrics"),
     path("profile/", views.profile, name="profile"),
+    path("profile/csv/", views.csv_options, name="csv_options"),
 ]

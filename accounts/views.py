@@ -6,9 +6,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.forms import ProfileForm
+from accounts.forms import CsvOptionsForm, ProfileForm
 from accounts.policies import anyone, signed_in
 from accounts.requests import PortalRequest
 from accounts.roles import Permission, Role
@@ -40,6 +41,25 @@ def profile(request: PortalRequest) -> HttpResponse:
     status = 422 if form.errors else 200
     context = {"form": form, "may_choose_alert_mail": request.user.may(Permission.VIEW_ALERTS)}
     return render(request, "accounts/profile.html", context, status=status)
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def csv_options(request: PortalRequest) -> HttpResponse:
+    """How the person gets CSV files; leads back to the page that led here."""
+    back = request.POST.get("back") or request.GET.get("back", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        back = reverse("profile")
+    form = CsvOptionsForm(request.POST or None, instance=request.user)
+    if request.method == "POST":
+        if form.is_valid():
+            form.save()
+            messages.success(request, "Your CSV options are saved.")
+            return redirect(back)
+        request.user.refresh_from_db()
+    status = 422 if form.errors else 200
+    context = {"form": form, "back": back}
+    return render(request, "accounts/csv_options.html", context, status=status)
 
 
 @anyone

@@ -212,4 +212,5 @@ def build_export(payload: Mapping[str, Any], now: datetime) -> None:
         name=provider.name,
         zone=provider.billing_time_zone,
         now=now,
+        form=export.TableForm.of_payload(payload),
     )

@@ -11,6 +11,7 @@ from django.db import models
 from accounts.models.provider import Provider
 from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PERMISSIONS, Permission, Role
 from core.addresses import NotAnAddress, clean_address
+from core.csv_files import CsvOptions, DecimalMark, Encoding, Separator
 from core.text import plain_text
 
 if TYPE_CHECKING:
@@ -75,6 +76,27 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_default=False,
         help_text="An administrator whom an Owner lets order packs; Owners may without it.",
     )
+    csv_separator = models.CharField(
+        max_length=20,
+        choices=Separator,
+        default=Separator.COMMA,
+        db_default=Separator.COMMA,
+        verbose_name="separator",
+    )
+    csv_decimal_mark = models.CharField(
+        max_length=20,
+        choices=DecimalMark,
+        default=DecimalMark.POINT,
+        db_default=DecimalMark.POINT,
+        verbose_name="decimal mark",
+    )
+    csv_encoding = models.CharField(
+        max_length=20,
+        choices=Encoding,
+        default=Encoding.UTF_8_MARK,
+        db_default=Encoding.UTF_8_MARK,
+        verbose_name="encoding",
+    )
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -126,6 +148,15 @@ class User(AbstractBaseUser, PermissionsMixin):
         if permission == Permission.EXTEND_ALLOWANCE and self.may_extend_allowance:
             return True
         return bool(self.role) and permission in PERMISSIONS[Role(self.role)]
+
+    @property
+    def csv_options(self) -> CsvOptions:
+        """How this person gets CSV files."""
+        return CsvOptions(
+            separator=Separator(self.csv_separator),
+            decimal_mark=DecimalMark(self.csv_decimal_mark),
+            encoding=Encoding(self.csv_encoding),
+        )
 
     @property
     def visible_organizations(self) -> list[int] | None:

@@ -4,18 +4,21 @@ The file is stored in pieces, so neither building nor downloading it holds it in
 """
 
 import hashlib
-import io
+import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
 from billing import topics
+from billing.documents.invoice_csv import plain_money
 from billing.models import (
     Contract,
     ContractDocument,
@@ -27,8 +30,10 @@ from billing.models import (
 )
 from billing.money import format_money
 from core.actors import Actor
-from core.csv_files import csv_lines
+from core.csv_files import DEFAULT, CsvOptions, DecimalMark, Encoding, Separator
 from core.outbox.delivery import enqueue
+from core.table_cells import CannotHold, Cell, Instant
+from core.table_files import FileFormat, write_table
 from tenants import audit
 from tenants.models import Device, ManagedUser, Organization
 from usage.models import ActiveMonth, MonthlyUsage
@@ -38,19 +43,47 @@ ROWS_AT_ONCE = 2_000
 
 README = """Export of {name}
 
-organizations.csv        every organization, removed ones included
-users.csv, devices.csv   every user and device, removed ones included
-usage_months.csv         high-water marks by organization, metric and month
-active_users.csv         monthly active users by organization and month
-contracts.csv            every contract
-invoices.csv             every invoice, with what was paid and what is owed
+organizations.{ending}         every organization, removed ones included
+users.{ending}, devices.{ending}   every user and device, removed ones included
+usage_months.{ending}          high-water marks by organization, metric and month
+active_users.{ending}          monthly active users by organization and month
+contracts.{ending}             every contract
+invoices.{ending}              every invoice, with what was paid and what is owed
 documents/               each invoice as PDF and CSV, credit notes and contracts as PDF
 
-Instants are in UTC (ISO 8601). Months are those of the billing time zone {zone}.
+Instants are in UTC{iso}. Months are those of the billing time zone {zone}.
 """
+ANOTHER_ENCODING = "{name} is in UTF-8 with a byte order mark: {reason}\n"
 
 
-def request_export(*, actor: Actor, now: datetime) -> DataExport:
+@dataclass(frozen=True, slots=True)
+class TableForm:
+    """How the tables of an export are written."""
+
+    file_format: FileFormat = FileFormat.CSV
+    options: CsvOptions = DEFAULT
+
+    def as_payload(self) -> dict[str, str]:
+        """The texts in the outbox message."""
+        return {
+            "format": self.file_format.value,
+            "separator": self.options.separator.value,
+            "decimal_mark": self.options.decimal_mark.value,
+            "encoding": self.options.encoding.value,
+        }
+
+    @classmethod
+    def of_payload(cls, payload: Mapping[str, Any]) -> "TableForm":
+        """As a message says it; the default for one of an earlier release."""
+        options = CsvOptions(
+            separator=Separator(payload.get("separator", DEFAULT.separator)),
+            decimal_mark=DecimalMark(payload.get("decimal_mark", DEFAULT.decimal_mark)),
+            encoding=Encoding(payload.get("encoding", DEFAULT.encoding)),
+        )
+        return cls(FileFormat(payload.get("format", FileFormat.CSV)), options)
+
+
+def request_export(*, actor: Actor, now: datetime, form: TableForm = TableForm()) -> DataExport:
     """The export that is being built, or a new one for a worker to build."""
     with transaction.atomic():
         building = DataExport.objects.filter(finished_at=None).first()
@@ -62,7 +95,7 @@ def request_export(*, actor: Actor, now: datetime) -> DataExport:
         enqueue(
             topic=topics.EXPORT,
             key=f"export:{export.pk}",
-            payload={"export_id": export.pk},
+            payload={"export_id": export.pk, **form.as_payload()},
             now=now,
         )
         audit.record(actor=actor, action="export.requested", subject=str(export), now=now)
@@ -77,24 +110,27 @@ def latest_export(*, now: datetime) -> DataExport | None:
     return latest
 
 
-def build_export(*, export_id: int, name: str, zone: str, now: datetime) -> None:
+def build_export(
+    *, export_id: int, name: str, zone: str, now: datetime, form: TableForm = TableForm()
+) -> None:
     """Build and store the file, and remove expired ones; safe to repeat after a kill."""
     export = DataExport.objects.get(pk=export_id)
     if export.finished_at is not None:
         return
     DataExport.objects.filter(expires_at__lte=now).delete()
-    tables = _tables()
+    tables = _tables(form)
     documents = list(_documents())
     DataExport.objects.filter(pk=export.pk).update(done=0, steps=len(tables) + len(documents) + 1)
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("README.txt", README.format(name=name, zone=zone))
+            notes = ""
             for number, (table, header, rows) in enumerate(tables, start=1):
-                _write_csv(archive, table, header, rows())
+                notes += _write(archive, table, header, rows, form)
                 DataExport.objects.filter(pk=export.pk).update(done=number)
             for number, (path, content) in enumerate(documents, start=len(tables) + 1):
                 archive.writestr(path, content())
                 DataExport.objects.filter(pk=export.pk).update(done=number)
+            archive.writestr("README.txt", _readme(name=name, zone=zone, form=form) + notes)
         _store(export, file, now=now)
 
 
@@ -120,31 +156,31 @@ def _store(export: DataExport, file: Any, *, now: datetime) -> None:
         export.save()
 
 
-Rows = Callable[[], Iterable[tuple[object, ...]]]
+Rows = Callable[[], Iterable[tuple[Cell, ...]]]
 
 
-def _tables() -> list[tuple[str, tuple[str, ...], Rows]]:
+def _tables(form: TableForm) -> list[tuple[str, tuple[str, ...], Rows]]:
     member = ("organization_id", "added_at", "added_by_name", "removed_at", "removed_by_name")
     return [
-        _plain("organizations.csv", Organization.objects.order_by("pk"),
+        _plain("organizations", Organization.objects.order_by("pk"),
                ("id", "name", "user_cap", "mau_limit", "created_at", "removed_at")),
-        _plain("users.csv", ManagedUser.objects.order_by("pk"),
+        _plain("users", ManagedUser.objects.order_by("pk"),
                ("id", "external_id", "email", "name", "state", *member)),
-        _plain("devices.csv", Device.objects.order_by("pk"),
+        _plain("devices", Device.objects.order_by("pk"),
                ("id", "external_id", "name", "serial_number", *member)),
-        _plain("usage_months.csv",
+        _plain("usage_months",
                MonthlyUsage.objects.order_by("month", "organization_id", "metric"),
                ("month", "organization_id", "metric", "carried_in", "high_water_mark", "peak_at")),
-        _plain("active_users.csv", ActiveMonth.objects.order_by("month", "organization_id"),
+        _plain("active_users", ActiveMonth.objects.order_by("month", "organization_id"),
                ("month", "organization_id", "count")),
-        _plain("contracts.csv", Contract.objects.order_by("starts_on"),
+        _plain("contracts", Contract.objects.order_by("starts_on"),
                ("id", "kind", "package_name", "metric", "currency", "unit_price",
                 "committed_quantity", "starts_on", "ends_on", "billed_from", "agreed_at",
                 "agreed_by_name")),
-        ("invoices.csv",
+        ("invoices",
          ("number", "kind", "month", "issued_on", "due_date", "status", "currency", "billed",
           "paid", "owed"),
-         _invoices),
+         partial(_invoices, _shown_money if form == TableForm() else plain_money)),
     ]  # fmt: skip
 
 
@@ -158,21 +194,26 @@ def _plain(
     return name, fields, read
 
 
-def _invoices() -> Iterator[tuple[object, ...]]:
+def _shown_money(minor: int, currency: str) -> Cell:
+    """With the currency's sign, as every export had it before there were options."""
+    return format_money(minor, currency)
+
+
+def _invoices(money: Callable[[int, str], Cell]) -> Iterator[tuple[Cell, ...]]:
     for invoice in Invoice.objects.with_paid().order_by("pk").iterator(chunk_size=ROWS_AT_ONCE):
         amounts, currency = invoice.amounts, invoice.currency
         yield (
             *(invoice.number, invoice.kind, f"{invoice.month:%Y-%m}"),
-            *(invoice.issued_on.isoformat(), invoice.due_date.isoformat()),
-            *(amounts.status.label, currency, format_money(invoice.total_minor, currency)),
-            format_money(amounts.paid_minor, currency),
-            format_money(amounts.owed_minor, currency),
+            *(invoice.issued_on, invoice.due_date, amounts.status.label, currency),
+            money(invoice.total_minor, currency),
+            money(amounts.paid_minor, currency),
+            money(amounts.owed_minor, currency),
         )
 
 
 def _cell(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat()
+        return Instant(value, UTC)
     return "" if value is None else value
 
 
@@ -201,9 +242,45 @@ def _content(stored: QuerySet[Any], pk: int) -> Callable[[], bytes]:
     return read
 
 
-def _write_csv(
-    archive: zipfile.ZipFile, name: str, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+def _readme(*, name: str, zone: str, form: TableForm) -> str:
+    is_csv = form.file_format is FileFormat.CSV
+    return README.format(
+        name=name, zone=zone, ending=form.file_format.value, iso=" (ISO 8601)" if is_csv else ""
+    )
+
+
+def _write(
+    archive: zipfile.ZipFile, name: str, header: tuple[str, ...], rows: Rows, form: TableForm
+) -> str:
+    """Write a table into the archive; what its README says of it, mostly nothing.
+
+    A table that the chosen encoding can't hold whole is written in UTF-8, and the README says so:
+    no person is there to choose again.
+    """
+    file_name, note = f"{name}.{form.file_format.value}", ""
+    with tempfile.TemporaryFile() as table:
+        options = form.options
+        try:
+            _write_table(table, header, rows, form.file_format, options)
+        except CannotHold as reason:
+            if form.file_format is not FileFormat.CSV:
+                file_name = f"{name}.{FileFormat.CSV.value}"
+            note = ANOTHER_ENCODING.format(name=file_name, reason=reason)
+            options = replace(options, encoding=Encoding.UTF_8_MARK)
+            _write_table(table, header, rows, FileFormat.CSV, options)
+        table.seek(0)
+        with archive.open(file_name, "w") as member:
+            shutil.copyfileobj(table, member)
+    return note
+
+
+def _write_table(
+    table: IO[bytes],
+    header: tuple[str, ...],
+    rows: Rows,
+    file_format: FileFormat,
+    options: CsvOptions,
 ) -> None:
-    with archive.open(name, "w") as binary, io.TextIOWrapper(binary, "utf-8", newline="") as text:
-        for line in csv_lines(header=header, rows=rows):
-            text.write(line)
+    table.seek(0)
+    table.truncate()
+    write_table(table, file_format=file_format, header=header, rows=rows(), options=options)

@@ -5,20 +5,20 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Page
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.invoicing.pack_allowance import allowance_months
 from billing.models import Contract
 from core.actors import actor_of
-from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
 from core.replica import reads_replica
@@ -143,7 +143,7 @@ def active_users(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 @reads_replica
-def active_users_csv(request: PortalRequest) -> HttpResponse:
+def active_users_csv(request: PortalRequest) -> HttpResponseBase:
     """Every organization that matches the search, a column for each month, and the totals."""
     listing, months = _listing_and_months(request)
     table = activity_table(
@@ -163,8 +163,8 @@ def active_users_csv(request: PortalRequest) -> HttpResponse:
         ),
         ("", "All organizations", "", "", *table.totals),
     ]
-    name = f"active-users-{months[0]}-to-{months[-1]}.csv"
-    return csv_response(filename=name, header=header, rows=rows)
+    name = f"active-users-{months[0]}-to-{months[-1]}"
+    return table_download(request, name=name, header=header, rows=rows)
 
 
 @requires(Permission.CHANGE_CAPS)

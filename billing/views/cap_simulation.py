@@ -7,22 +7,23 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.invoicing.month_plan import plan_month
 from billing.planning.cap_simulation import exposure, money_saved, saved_by_currency
-from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
 from core.names import reads_like
 from core.replica import reads_replica
+from core.table_cells import Instant
 from tenants.access import organization_or_404
 from tenants.models import Organization
 from usage.cap_simulation.drafts import draft_of, put
@@ -211,7 +212,7 @@ def _outcome(simulation: Simulation) -> dict[str, Any]:
 @requires(Permission.CHANGE_CAPS)
 @require_safe
 @reads_replica
-def cap_simulation_csv(request: PortalRequest) -> HttpResponse:
+def cap_simulation_csv(request: PortalRequest) -> HttpResponseBase:
     """Every addition of the last twelve months that the draft would have refused."""
     simulation = Simulation.of(request)
     rows = (
@@ -219,14 +220,14 @@ def cap_simulation_csv(request: PortalRequest) -> HttpResponse:
             past.organization_id,
             past.name,
             simulation.drafts[past.organization_id].cap,
-            f"{each.at.astimezone(simulation.zone):%Y-%m-%d %H:%M:%S}",
+            Instant(each.at, simulation.zone, zone_in_heading=True),
             each.subject_name,
         )
         for past in simulation.pasts
         for each in past.blocked
     )
     header = ("Organization ID", "Organization", "Draft cap", f"At ({simulation.zone.key})", "User")
-    return csv_response(filename="blocked-additions.csv", header=header, rows=rows)
+    return table_download(request, name="blocked-additions", header=header, rows=rows)
 
 
 @requires(Permission.CHANGE_CAPS)

@@ -3,17 +3,19 @@
 from http import HTTPStatus
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents import store
 from billing.documents.credit_note import credit_note_document
+from billing.documents.stored_csv import stored_table
 from billing.models import CreditNote, Invoice, InvoiceDocument
 from billing.pages.access import invoice_or_404
 from billing.views.stored_documents import stored_document
@@ -32,9 +34,14 @@ def invoice_pdf(request: PortalRequest, invoice_id: int) -> HttpResponse:
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def invoice_csv(request: PortalRequest, invoice_id: int) -> HttpResponse:
-    """The invoice's CSV as issued."""
-    return _download(request, invoice_id=invoice_id, document_format=Format.CSV)
+def invoice_csv(request: PortalRequest, invoice_id: int) -> HttpResponseBase:
+    """The invoice's CSV as issued; with `?format=`, its table in that format."""
+    response = _download(request, invoice_id=invoice_id, document_format=Format.CSV)
+    if "format" not in request.GET or response.status_code != HTTPStatus.OK:
+        return response
+    header, rows = stored_table(response.content)
+    name = invoice_or_404(invoice_id=invoice_id).number
+    return table_download(request, name=name, header=header, rows=rows)
 
 
 @requires(Permission.VIEW_BILLING)

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.pages.forecast import ForecastRequest, ForecastResult
-from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.names import reads_like
 from core.replica import reads_replica
@@ -104,7 +104,7 @@ def _summary(
 @requires(Permission.VIEW_USAGE)
 @require_safe
 @reads_replica
-def forecast_csv(request: PortalRequest) -> HttpResponse:
+def forecast_csv(request: PortalRequest) -> HttpResponseBase:
     """Every organization that is searched and filtered, in the page's order."""
     listing = Listing.of(request, sorts=SORTS, default_sort="-rise", filters=FILTERS)
     selection = ForecastRequest.of(request, now=timezone.now())
@@ -134,8 +134,8 @@ def forecast_csv(request: PortalRequest) -> HttpResponse:
         )
         for one in _chosen(whole, listing)
     )
-    name = f"forecast-{selection.instant.month}-{selection.basis}.csv"
-    return csv_response(filename=name, header=header, rows=rows)
+    name = f"forecast-{selection.instant.month}-{selection.basis}"
+    return table_download(request, name=name, header=header, rows=rows)
 
 
 @requires(Permission.VIEW_USAGE)

@@ -24,11 +24,12 @@ from billing.leaving.departures import (
     leave_day_error,
     set_leave_date,
 )
-from billing.leaving.export import export_pieces, latest_export, request_export
+from billing.leaving.export import TableForm, export_pieces, latest_export, request_export
 from billing.models import DataExport
 from billing.pages.seen_form import SeenForm
 from billing.seen import ChangeRefused
 from core.actors import actor_of
+from core.table_files import FileFormat
 from core.text import plain_text
 
 
@@ -133,8 +134,13 @@ def leaving_cancel(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_BILLING)
 @require_POST
 def export_request(request: PortalRequest) -> HttpResponse:
-    """Let a worker build an export; one at a time."""
-    request_export(actor=actor_of(request), now=timezone.now())
+    """Let a worker build an export, with tables in the chosen format; one at a time."""
+    try:
+        file_format = FileFormat(request.POST.get("format", FileFormat.CSV))
+    except ValueError:
+        raise Http404 from None
+    form = TableForm(file_format, request.user.csv_options)
+    request_export(actor=actor_of(request), now=timezone.now(), form=form)
     return redirect("leaving")
 
 

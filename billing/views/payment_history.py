@@ -2,11 +2,12 @@
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
@@ -26,7 +27,6 @@ from billing.payments.on_session import card_obstacle
 from billing.payments.payment_links import payment_link
 from billing.payments.retries import next_attempt_at
 from billing.payments.transfers_under_way import transfer_under_way
-from core.csv_files import csv_response
 from core.key_field import name_key_of
 from core.listing import Listing
 from core.names import name_key
@@ -57,11 +57,12 @@ def payment_history(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 @reads_replica
-def payment_history_csv(request: PortalRequest) -> HttpResponse:
+def payment_history_csv(request: PortalRequest) -> HttpResponseBase:
     """All invoices of the chosen status, in the order of the page."""
     listing = Listing.of(request, filters=Status.values)
-    return csv_response(
-        filename="invoices.csv",
+    return table_download(
+        request,
+        name="invoices",
         header=CSV_HEADER,
         rows=history_csv_rows(invoices_of_status(listing.filter)),
     )

@@ -1,14 +1,16 @@
 """Invoice preview: what the close would issue now, what changed, and what to look at before."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
@@ -22,7 +24,6 @@ from billing.preview.month_preview import (
     months_to_preview,
     preview_month,
 )
-from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import Month
 from tenants.models import Organization
@@ -90,7 +91,7 @@ def invoice_preview(request: PortalRequest, checks: Sequence[Check]) -> HttpResp
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def invoice_preview_csv(request: PortalRequest) -> HttpResponse:
+def invoice_preview_csv(request: PortalRequest) -> HttpResponseBase:
     """All changes that are searched and filtered, in the page's order."""
     preview, _ = _previewed(request)
     currency = preview.currency
@@ -103,8 +104,8 @@ def invoice_preview_csv(request: PortalRequest) -> HttpResponse:
             *(change.organization_id, change.name, change.metric, change.kind.value),
             *(change.before, change.now, money(change.before_minor), money(change.now_minor)),
             currency,
-            "" if change.usual is None else f"{change.usual:g}",
+            "" if change.usual is None else Decimal(f"{change.usual:g}"),
         )
         for change in listed_changes(preview.changes, listing=_listing(request))
     )
-    return csv_response(filename=f"preview-{preview.month}.csv", header=CSV_HEADER, rows=rows)
+    return table_download(request, name=f"preview-{preview.month}", header=CSV_HEADER, rows=rows)

@@ -1,15 +1,18 @@
 """The history: every run, its checks and pushes, and the reasons of what was not done."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.requests import PortalRequest
-from core.csv_files import csv_response
 from core.listing import Listing
 from core.replica import reads_replica
+from core.table_cells import Cell, instant_cell
 from integrations.models import Push, SyncRun
 from integrations.models.runs import NOT_DONE, Outcome
 from integrations.views.autotask import manages
@@ -81,22 +84,23 @@ def autotask_run_detail(request: PortalRequest, sync_run_id: int) -> HttpRespons
 @manages
 @require_safe
 @reads_replica
-def autotask_runs_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
+def autotask_runs_csv(request: PortalRequest) -> HttpResponseBase:
     """Every run, the newest first."""
     runs = SyncRun.objects.with_counts().order_by("-created_at", "-pk")
-    return csv_response(
-        filename="autotask-runs.csv", header=RUN_HEADER, rows=[_run_row(run) for run in runs]
+    return table_download(
+        request, name="autotask-runs", header=RUN_HEADER, rows=[_run_row(run) for run in runs]
     )
 
 
 @manages
 @require_safe
 @reads_replica
-def autotask_pushes_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
+def autotask_pushes_csv(request: PortalRequest) -> HttpResponseBase:
     """Every adjustment, with its answer and the reading after it, the newest first."""
     pushes = Push.objects.select_related("mapping__organization", "answer", "reading")
-    return csv_response(
-        filename="autotask-pushes.csv",
+    return table_download(
+        request,
+        name="autotask-pushes",
         header=PUSH_HEADER,
         rows=[_push_row(push) for push in pushes.order_by("-pk")],
     )
@@ -104,10 +108,16 @@ def autotask_pushes_csv(request: PortalRequest) -> HttpResponse:  # noqa: ARG001
 
 def _run_row(run: Any) -> tuple[object, ...]:
     return (
-        *(run.pk, run.get_kind_display(), run.day.isoformat(), run.requested_by_name),
+        *(run.pk, run.get_kind_display(), run.day, run.requested_by_name),
         *(_instant(run.created_at), _instant(run.finished_at)),
         *(run.services, run.checked, run.changed, run.unchanged, run.would_change),
-        *(run.other_good, run.not_done, run.calls, f"{run.worked_ms / 1000:.1f}", run.failure),
+        *(
+            run.other_good,
+            run.not_done,
+            run.calls,
+            Decimal(f"{run.worked_ms / 1000:.1f}"),
+            run.failure,
+        ),
     )
 
 
@@ -115,7 +125,7 @@ def _push_row(push: Push) -> tuple[object, ...]:
     answer, reading = getattr(push, "answer", None), getattr(push, "reading", None)
     return (
         *(push.pk, push.run_id, push.mapping.organization.name, f"{push.month:%Y-%m}"),
-        *(push.contract_id, push.contract_service_id, push.effective_date.isoformat()),
+        *(push.contract_id, push.contract_service_id, push.effective_date),
         *(push.units_before, push.units_target, push.delta),
         "" if push.unit_cost is None else push.unit_cost,
         _instant(push.created_at),
@@ -127,5 +137,5 @@ def _push_row(push: Push) -> tuple[object, ...]:
     )
 
 
-def _instant(at: Any) -> str:
-    return "" if at is None else str(at.isoformat(timespec="seconds"))
+def _instant(at: datetime | None) -> Cell:
+    return instant_cell(at, UTC, whole_seconds=True)

@@ -1,23 +1,25 @@
 """The statement per client: the charge of a month, Autotask's price for it, and the margin."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents.invoice_csv import plain_money
-from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.months import MONTHS_OF_A_YEAR, Month
 from core.names import reads_like
 from core.replica import reads_replica
+from core.table_cells import instant_cell
 from integrations.statement.charges import NamedCharge
 from integrations.statement.month import ClientRow, Statement, statement_of
 
@@ -80,7 +82,7 @@ def autotask_statement(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_BILLING)
 @require_safe
 @reads_replica
-def autotask_statement_csv(request: PortalRequest) -> HttpResponse:
+def autotask_statement_csv(request: PortalRequest) -> HttpResponseBase:
     """All rows of the page's list, in its order.
 
     Of the whole list, also the rows of no organization: the charged amounts then add up to the
@@ -91,7 +93,9 @@ def autotask_statement_csv(request: PortalRequest) -> HttpResponse:
     rows = [_csv_row(row, statement) for row in _listed(statement.rows, listing)]
     if not listing.search and not listing.filter:
         rows += [_named_csv_row(row, statement) for row in statement.charges.named]
-    return csv_response(filename=f"statement-{statement.month}.csv", header=CSV_HEADER, rows=rows)
+    return table_download(
+        request, name=f"statement-{statement.month}", header=CSV_HEADER, rows=rows
+    )
 
 
 def _statement(request: PortalRequest) -> tuple[Statement, list[tuple[str, str]]]:
@@ -143,7 +147,7 @@ def _csv_row(row: ClientRow, statement: Statement) -> tuple[object, ...]:
         row.mapped.service if row.mapped else "",
         "" if checked is None or checked.units is None else checked.units,
         *(money(row.price_minor), statement.currency, money(row.margin_minor)),
-        checked.at.isoformat(timespec="seconds") if checked else "",
+        instant_cell(checked.at if checked else None, UTC, whole_seconds=True),
         "; ".join(each.cause.value for each in row.differences),
         " ".join(each.text for each in row.differences),
     )

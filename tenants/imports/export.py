@@ -20,9 +20,11 @@ def exported_rows(
     if kind == ImportRun.Kind.USERS:
         users = ManagedUser.objects.living().filter(organization=organization)
         rows = users.order_by("email", "id").values_list("email", "name", "state")
-        return ((email, name, ManagedUser.State(state).label) for email, name, state in rows)
+        return (
+            (email, name, ManagedUser.State(state).label) for email, name, state in rows.iterator()
+        )
     devices = Device.objects.living().filter(organization=organization)
-    return devices.order_by("name", "id").values_list("name", "serial_number")
+    return devices.order_by("name", "id").values_list("name", "serial_number").iterator()
 
 
 def refused_rows(*, run: ImportRun) -> tuple[list[str], Iterator[list[object]]]:

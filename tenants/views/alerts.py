@@ -1,23 +1,25 @@
 """The pages of alerts: the list, one alert with its history, and acknowledging."""
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.downloads import table_download
 from accounts.menu_badges import clear_menu_badges
 from accounts.models import User
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
-from core.csv_files import csv_response
 from core.replica import reads_replica
+from core.table_cells import instant_cell
 from tenants.alerts.acknowledgement import acknowledge, withdraw
 from tenants.alerts.listing import AlertListing, kinds_for, visible_alerts
 from tenants.alerts.open_count import OpenCount, open_counts
@@ -95,10 +97,10 @@ def alert_list(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_ALERTS)
 @require_safe
 @reads_replica
-def alert_csv(request: PortalRequest) -> HttpResponse:
+def alert_csv(request: PortalRequest) -> HttpResponseBase:
     """All selected alerts as CSV."""
     alerts = AlertListing.of(request).rows(visible_alerts(request))
-    return csv_response(filename="alerts.csv", header=CSV_HEADER, rows=_csv_rows(alerts))
+    return table_download(request, name="alerts", header=CSV_HEADER, rows=_csv_rows(alerts))
 
 
 def _csv_rows(alerts: AlertQuerySet) -> Iterator[list[object]]:
@@ -110,7 +112,7 @@ def _csv_rows(alerts: AlertQuerySet) -> Iterator[list[object]]:
             alert.title,
             alert.text,
             alert.organization.name if alert.organization else "",
-            *(moment.isoformat(timespec="seconds") if moment else "" for moment in moments),
+            *(instant_cell(moment, UTC, whole_seconds=True) for moment in moments),
             alert.acknowledged_by_name,
         ]
 

@@ -2,15 +2,15 @@
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.downloads import table_download
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
-from core.csv_files import csv_response
 from core.listing import Listing
 from core.metrics import Metric
 from core.replica import reads_replica
@@ -199,26 +199,27 @@ def import_check(request: PortalRequest, scope: OrganizationScope, run_id: int) 
 
 @require_safe
 @scoped
-def import_refused(request: PortalRequest, scope: OrganizationScope, run_id: int) -> HttpResponse:  # noqa: ARG001 - a view
+def import_refused(
+    request: PortalRequest, scope: OrganizationScope, run_id: int
+) -> HttpResponseBase:
     """The refused lines with their reasons as CSV, to be corrected and imported."""
     run = import_or_404(scope=scope, run_id=run_id, content=True)
     if not run.content:  # its period is over
         raise Http404
     header, rows = refused_rows(run=run)
-    return csv_response(filename=f"refused-lines-{run.pk}.csv", header=header, rows=rows)
+    return table_download(request, name=f"refused-lines-{run.pk}", header=header, rows=rows)
 
 
 @require_safe
 @scoped
 @reads_replica
 def member_export(
-    request: PortalRequest,  # noqa: ARG001 - a view
-    scope: OrganizationScope,
-    kind: ImportRun.Kind,
-) -> HttpResponse:
+    request: PortalRequest, scope: OrganizationScope, kind: ImportRun.Kind
+) -> HttpResponseBase:
     """The organization's users or devices as CSV."""
-    return csv_response(
-        filename=f"{kind}-{scope.organization.pk}.csv",
+    return table_download(
+        request,
+        name=f"{kind}-{scope.organization.pk}",
         header=COLUMNS[kind],
         rows=exported_rows(kind=kind, organization=scope.organization),
     )

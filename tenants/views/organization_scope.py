@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 
 from accounts.policies import View, requires
@@ -73,7 +73,7 @@ def scoped(view: View) -> View:
     @wraps(view)
     def page(
         request: PortalRequest, organization_id: int | None = None, **parameters: Any
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         scope = (
             OrganizationScope.of_own(request)
             if organization_id is None

@@ -2,22 +2,23 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
+from accounts.downloads import table_download
 from accounts.requests import PortalRequest
-from core.csv_files import csv_response
 from core.listing import Listing
 from core.months import Month
 from core.replica import reads_replica
+from core.table_cells import instant_cell
 from tenants.views.organization_scope import OrganizationScope
 from usage.active_users.explain import SORTS, ActiveRow, active_rows, explain_active_users
 from usage.active_users.months_table import activity_table
 from usage.formatting import day_and_time, exact_instant, ordinal, via_text
 from usage.ledger.months_table import last_months
 from usage.months_chart import months_chart
-from usage.views.scoped import ScopedMonth, local_iso, metered
+from usage.views.scoped import ScopedMonth, metered
 
 PAGE = "active_users_explanation"
 CSV_HEADER = (
@@ -108,7 +109,7 @@ def active_users_explanation(
 @reads_replica
 def active_users_explanation_csv(
     request: PortalRequest, scope: OrganizationScope, month: str
-) -> HttpResponse:
+) -> HttpResponseBase:
     """All active users of the month, in the order in which they were first seen."""
     requested, organization = ScopedMonth.of(request, scope, month), scope.organization
     zone = requested.zone
@@ -116,13 +117,13 @@ def active_users_explanation_csv(
         (
             *(organization.pk, organization.name, str(requested.month)),
             *(row.user_id, row.email, row.name),
-            *(local_iso(row.first_seen_at, zone), local_iso(row.reported_at, zone)),
-            *(row.reported_by, row.via, local_iso(row.removed_at, zone)),
+            *(instant_cell(row.first_seen_at, zone), instant_cell(row.reported_at, zone)),
+            *(row.reported_by, row.via, instant_cell(row.removed_at, zone)),
         )
         for row in (
             ActiveRow(*values)
             for values in active_rows(organization_id=organization.pk, month=requested.month)
         )
     )
-    name = f"active-users-{organization.pk}-{requested.month}.csv"
-    return csv_response(filename=name, header=CSV_HEADER, rows=rows)
+    name = f"active-users-{organization.pk}-{requested.month}"
+    return table_download(request, name=name, header=CSV_HEADER, rows=rows)

@@ -6,19 +6,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from core.csv_files import csv_response
 from core.metrics import COUNTED, Metric
 from core.months import Month
 from core.replica import reads_replica
+from core.table_cells import instant_cell
 from usage.explain.chart import month_chart
 from usage.explain.combined import billed_metric, explain_combined
 from usage.explain.links import combined_explanation_path, explanation_path
@@ -26,7 +27,7 @@ from usage.explain.sentences import duration_sentence, peak_sentence, second_pea
 from usage.formatting import exact_instant, via_text
 from usage.ledger.combined_peak import CombinedPeak, OrganizationCount, combined_peak
 from usage.ledger.month_peaks import high_water_marks
-from usage.views.scoped import begun_month, local_iso
+from usage.views.scoped import begun_month
 
 CSV_HEADER = (
     "Month",
@@ -133,13 +134,13 @@ def combined_explanation(request: PortalRequest, month: str) -> HttpResponse:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 @reads_replica
-def combined_explanation_csv(request: PortalRequest, month: str) -> HttpResponse:
+def combined_explanation_csv(request: PortalRequest, month: str) -> HttpResponseBase:
     """The count of each organization at the peak; the counts add up to it."""
     requested = Requested.of(request, month)
     peak = combined_peak(month=requested.month, metric=requested.metric)
     first_cells = (
         *(str(requested.month), requested.metric.value, peak.high_water_mark),
-        local_iso(
+        instant_cell(
             peak.peak_at or peak.counted_from or requested.month.starts_at(requested.zone),
             requested.zone,
         ),
@@ -152,8 +153,8 @@ def combined_explanation_csv(request: PortalRequest, month: str) -> HttpResponse
         )
         for each in _shares(requested, peak)
     )
-    name = f"together-{requested.month}-{requested.metric.value}.csv"
-    return csv_response(filename=name, header=CSV_HEADER, rows=rows)
+    name = f"together-{requested.month}-{requested.metric.value}"
+    return table_download(request, name=name, header=CSV_HEADER, rows=rows)
 
 
 def _shares(requested: Requested, peak: CombinedPeak) -> list[Share]:

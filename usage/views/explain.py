@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from accounts.downloads import table_download
 from accounts.requests import PortalRequest
-from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.replica import reads_replica
+from core.table_cells import instant_cell
 from tenants.models import MeteringPolicy
 from tenants.views.organization_scope import OrganizationScope
 from usage.explain.chart import month_chart
@@ -19,7 +20,7 @@ from usage.explain.late_usage_note import late_usage_note
 from usage.explain.peaks import Explanation, explain_month
 from usage.explain.sentences import duration_sentence, peak_sentence, second_peak_sentence
 from usage.formatting import exact_instant, via_text
-from usage.views.scoped import ScopedMonth, local_iso, metered
+from usage.views.scoped import ScopedMonth, metered
 
 PAGE = "usage_explanation"
 CSV_HEADER = (
@@ -54,7 +55,7 @@ def usage_explanation(request: PortalRequest, scope: OrganizationScope, month: s
 @reads_replica
 def usage_explanation_csv(
     request: PortalRequest, scope: OrganizationScope, month: str
-) -> HttpResponse:
+) -> HttpResponseBase:
     """All users or devices counted at the peak, in the order of their addition."""
     requested = ScopedMonth.of(request, scope, month)
     explanation = _explain(requested)
@@ -62,20 +63,20 @@ def usage_explanation_csv(
     peak, zone, organization = explanation.peak, requested.zone, scope.organization
     first_cells = (
         *(organization.pk, organization.name, str(requested.month), requested.metric.value),
-        *(peak.level, local_iso(peak.at, zone)),
+        *(peak.level, instant_cell(peak.at, zone)),
         peak.event.count_before if peak.event else peak.level,
     )
     rows = (
         (
             *first_cells,
-            *(each.subject_id, each.name, each.detail, local_iso(each.added_at, zone)),
-            *(each.added_by, each.via, local_iso(each.removed_at, zone)),
+            *(each.subject_id, each.name, each.detail, instant_cell(each.added_at, zone)),
+            *(each.added_by, each.via, instant_cell(each.removed_at, zone)),
             "yes" if peak.event and peak.event.subject_id == each.subject_id else "",
         )
         for each in counted
     )
-    name = f"why-{organization.pk}-{requested.month}-{requested.metric.value}.csv"
-    return csv_response(filename=name, header=CSV_HEADER, rows=rows)
+    name = f"why-{organization.pk}-{requested.month}-{requested.metric.value}"
+    return table_download(request, name=name, header=CSV_HEADER, rows=rows)
 
 
 def _explain(requested: ScopedMonth) -> Explanation:

@@ -3,17 +3,17 @@
 from typing import Any
 
 from django.core.paginator import Page
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from core.csv_files import csv_response
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.months import Month
@@ -101,7 +101,7 @@ def usage_history(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 @reads_replica
-def usage_history_csv(request: PortalRequest) -> HttpResponse:
+def usage_history_csv(request: PortalRequest) -> HttpResponseBase:
     """Every matching organization with a column for each month, and the sums."""
     listing, months, metric = _listing(request)
     table = months_table(months=months, metric=metric, search=listing.search, sort=listing.sort)
@@ -110,5 +110,5 @@ def usage_history_csv(request: PortalRequest) -> HttpResponse:
         *((row.organization_id, row.name, *row.high_water_marks, row.total) for row in table.rows),
         ("", "All organizations", *table.totals, table.total),
     ]
-    name = f"usage-{months[0]}-to-{months[-1]}-{metric.value}.csv"
-    return csv_response(filename=name, header=header, rows=rows)
+    name = f"usage-{months[0]}-to-{months[-1]}-{metric.value}"
+    return table_download(request, name=name, header=header, rows=rows)

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -28,7 +28,7 @@ def metered(view: View) -> View:
     @wraps(view)
     def page(
         request: PortalRequest, organization_id: int | None = None, **parameters: str
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if organization_id is None:
             return view(request, OrganizationScope.of_own(request), **parameters)
         organization = metered_organization_or_404(organization_id=organization_id)
@@ -40,11 +40,6 @@ def metered(view: View) -> View:
 def requested_metric(request: HttpRequest) -> Metric:
     """The counted metric in the query string; users unless it is devices."""
     return Metric.DEVICES if request.GET.get("metric") == Metric.DEVICES else Metric.USERS
-
-
-def local_iso(at: datetime | None, zone: ZoneInfo) -> str:
-    """An instant in the zone for a CSV file; empty for None."""
-    return "" if at is None else at.astimezone(zone).isoformat()
 
 
 def begun_month(text: str, *, now: datetime, zone: ZoneInfo) -> Month:

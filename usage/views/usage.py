@@ -7,17 +7,17 @@ from django.contrib import messages
 from django.core.paginator import Page
 from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Lower
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
-from core.csv_files import csv_response
 from core.given import Given
 from core.listing import ROWS_PER_PAGE, Listing, Rows
 from core.metrics import Metric
@@ -146,7 +146,7 @@ def usage(request: PortalRequest) -> HttpResponse:
 @requires(Permission.VIEW_USAGE)
 @require_safe
 @reads_replica
-def usage_csv(request: PortalRequest) -> HttpResponse:
+def usage_csv(request: PortalRequest) -> HttpResponseBase:
     """All matching organizations, in the order of the page."""
     listing, month, free_user_limit = _listing(request)
     organizations = _organizations(listing, month=month, free_user_limit=free_user_limit)
@@ -168,7 +168,7 @@ def usage_csv(request: PortalRequest) -> HttpResponse:
             *Row._fields
         ).iterator()
     )
-    return csv_response(filename=f"usage-{month}.csv", header=header, rows=rows)
+    return table_download(request, name=f"usage-{month}", header=header, rows=rows)
 
 
 @requires(Permission.CHANGE_CAPS)

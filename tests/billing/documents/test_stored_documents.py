@@ -22,6 +22,7 @@ from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.invoice_contents import issued
 from tests.personas import Personas
+from tests.spreadsheets import sheet_rows
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 11, 1, 0, 6, tzinfo=UTC)
@@ -279,3 +280,31 @@ def test_the_stored_pdf_belongs_to_the_invoice(in_north: Provider) -> None:
     text = PdfReader(io.BytesIO(content)).pages[0].extract_text()
     assert "NORTH-000007" in text
     assert "Organization 0002" in text
+
+
+def test_another_form_of_the_csv_is_a_conversion_of_the_stored_bytes(
+    north: Provider, as_bill: Client
+) -> None:
+    invoice = invoice_with_documents(north)
+    with provider_schema(north):
+        stored = bytes(invoice.documents.get(format="csv").content)
+    options = {"csv_separator": "semicolon", "csv_decimal_mark": "comma", "csv_encoding": "utf-16"}
+    assert as_bill.post("/profile/csv/", options).status_code == 302
+    assert as_bill.get(address(invoice, "csv")).content == stored, "whatever the options"
+    before = list(csv.DictReader(io.StringIO(stored.decode("utf-8-sig"), newline="")))
+    converted = as_bill.get(f"{address(invoice, 'csv')}?format=csv").content.decode("utf-16")
+    after = list(csv.DictReader(io.StringIO(converted, newline=""), delimiter=";"))
+    decimals = ("Quantity", "Unit price", "Amount")
+    for one in before:
+        one.update({name: one[name].replace(".", ",") for name in decimals})
+    assert after == before
+    response = as_bill.get(f"{address(invoice, 'csv')}?format=xlsx")
+    assert response["Content-Disposition"] == 'attachment; filename="NORTH-000007.xlsx"'
+    header, *rows = sheet_rows(response.content)
+    names = [cell.text for cell in header if cell]
+    assert names == list(before[0])
+    amounts = [row[names.index("Amount")] for row in rows]
+    assert [f"{cell.number:.2f}" for cell in amounts if cell] == [
+        one["Amount"].replace(",", ".") for one in before
+    ]
+    assert {cell.shown for cell in amounts if cell} == {"0.00"}

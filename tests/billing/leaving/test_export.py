@@ -11,12 +11,21 @@ import pytest
 from billing.documents.store import render_documents
 from billing.invoicing.month_close import close_month
 from billing.leaving import export as exports
-from billing.leaving.export import build_export, export_pieces, latest_export, request_export
+from billing.leaving.export import (
+    TableForm,
+    build_export,
+    export_pieces,
+    latest_export,
+    request_export,
+)
 from billing.models import DataExport, Invoice
+from core.csv_files import CsvOptions, DecimalMark, Encoding, Separator
 from core.months import Month
 from core.outbox.models import OutboxMessage
+from core.table_files import FileFormat
 from tenants.models import Organization
 from tests.billing.conftest import BILL, NOVEMBER
+from tests.spreadsheets import sheet_rows
 
 
 @pytest.fixture
@@ -100,3 +109,53 @@ def test_an_expired_export_is_not_offered_and_the_next_one_removes_it(scenario):
     export = request_export(actor=BILL, now=later)
     build_export(export_id=export.pk, name="North", zone="UTC", now=later)
     assert list(DataExport.objects.values_list("pk", flat=True)) == [export.pk]
+
+
+GERMAN = CsvOptions(Separator.SEMICOLON, DecimalMark.COMMA, Encoding.WINDOWS_1252)
+
+
+def archive_of(scenario, form):
+    export = request_export(actor=BILL, now=NOVEMBER, form=form)
+    payload = OutboxMessage.objects.get(topic="billing.export").payload
+    assert TableForm.of_payload(payload) == form
+    build_export(
+        export_id=export.pk,
+        name="North",
+        zone="UTC",
+        now=NOVEMBER,
+        form=TableForm.of_payload(payload),
+    )
+    return zipfile.ZipFile(io.BytesIO(b"".join(export_pieces(export))))
+
+
+def test_a_message_of_an_earlier_release_means_the_form_it_knew():
+    assert TableForm.of_payload({"export_id": 1}) == TableForm()
+
+
+def test_its_tables_can_be_excel_files(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
+    close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
+    archive = archive_of(scenario, TableForm(FileFormat.XLSX))
+    names = [name for name in archive.namelist() if not name.startswith("documents/")]
+    assert {name.rpartition(".")[2] for name in names} == {"xlsx", "txt"}
+    header, invoice = sheet_rows(archive.read("invoices.xlsx"))
+    billed = invoice[[each.text for each in header].index("billed")]
+    assert (billed.number, billed.shown) == (33, "0.00")
+
+
+def test_its_csv_files_have_the_options_and_a_table_beyond_the_encoding_says_so(scenario):
+    scenario.contract()
+    scenario.organization(users=3)
+    close_month(provider=scenario.provider, month=Month(2026, 10), now=NOVEMBER)
+    Organization.objects.create(name="Жанна", removed_at=NOVEMBER)
+    archive = archive_of(scenario, TableForm(options=GERMAN))
+    (invoice,) = csv.DictReader(
+        io.StringIO(archive.read("invoices.csv").decode("cp1252")), delimiter=";"
+    )
+    assert invoice["billed"] == "33,00"
+    assert archive.read("organizations.csv").decode("utf-8-sig").endswith("\r\n")
+    assert "Жанна" in archive.read("organizations.csv").decode("utf-8-sig")
+    readme = archive.read("README.txt").decode()
+    assert "organizations.csv is in UTF-8 with a byte order mark: Windows-1252 can’t hold" in readme
+    assert "users.csv is in UTF-8" not in readme
