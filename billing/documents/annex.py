@@ -6,8 +6,11 @@ width; it is marked as foreign, and the page sets it in a box of the column's wi
 """
 
 from dataclasses import dataclass
+from datetime import date
 from zoneinfo import ZoneInfo
 
+from billing.documents.explanation_links import explanation_url
+from billing.documents.naming import Numbered, Shown
 from billing.documents.text_fitting import fitted, is_monospaced, printable
 from billing.formatting import quantity_text, sortable_instant
 from billing.models import InvoiceLine
@@ -15,6 +18,9 @@ from billing.money import format_money, format_unit_price
 
 _GAP = "  "
 _POSITION, _QUANTITY, _REACHED, _PERSON = 4, 14, 26, 21
+_LATE_MONTH = len("Sep 2026: ")
+# Cells of the widest letters of foreign texts.
+_WIDEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,25 @@ class AnnexLine:
 
 
 def annex_line(
-    line: InvoiceLine, *, columns: Columns, currency: str, zone: ZoneInfo, why_url: str
+    line: InvoiceLine,
+    *,
+    columns: Columns,
+    currency: str,
+    zone: ZoneInfo,
+    month: date | None,
+    numbered: Numbered,
 ) -> AnnexLine:
-    """The texts of a line; a longer name ends in an ellipsis at the width of its column."""
+    """The texts of a line; a longer name ends in an ellipsis at the width of its column.
+
+    `month` is that of the invoice, or None for an annex without links.
+    """
     name = printable(line.organization_name or line.description)
     if line.adjusted_month is not None:
         name = f"{line.adjusted_month:%b %Y}: {name}"
-    actor = printable(line.peak_actor_name)
-    foreign_name, foreign_actor = not is_monospaced(name), not is_monospaced(actor)
+    name, foreign_name = _column(name, numbered.of_organization(line), columns.name)
+    actor, foreign_actor = _column(
+        printable(line.peak_actor_name), numbered.of_person(line), _PERSON
+    )
     has_price = columns.unit_price > 0
     price = format_unit_price(line.unit_price, currency) if has_price else ""
     amount = format_money(line.amount_minor, currency) if has_price else ""
@@ -65,13 +82,47 @@ def annex_line(
     return AnnexLine(
         indent=" " * (_POSITION - len(str(line.position))),
         position=str(line.position),
-        why_url=why_url,
-        name=name if foreign_name else fitted(name, columns.name),
+        why_url=explanation_url(line, month=month) if month else "",
+        name=name,
         foreign_name=foreign_name,
         figures=_figures(columns, quantity, price, amount, reached),
-        actor=actor if foreign_actor else fitted(actor, _PERSON).rstrip(),
+        actor=actor.rstrip(),
         foreign_actor=foreign_actor,
     )
+
+
+def _column(text: str, number: str, cells: int) -> tuple[str, bool]:
+    """A text with its number, if it has one, as wide as the column; and whether it is foreign.
+
+    The box of a foreign text is cut where it ends, so its number comes first.
+    """
+    if not is_monospaced(text):
+        return (f"({number}) {text}" if number else text), True
+    behind = f" ({number})" if number else ""
+    return f"{fitted(text, cells - len(behind)).rstrip()}{behind}".ljust(cells), False
+
+
+def in_column(columns: Columns, *, has_late: bool) -> tuple[Shown, Shown]:
+    """What the column has of a name; before it is a month where lines are late."""
+    return _what_fits(columns.name - (_LATE_MONTH if has_late else 0))
+
+
+def in_persons_column() -> tuple[Shown, Shown]:
+    """What the column has of the name of a person."""
+    return _what_fits(_PERSON)
+
+
+def _what_fits(cells: int) -> tuple[Shown, Shown]:
+    """At most, and of a foreign text, whose width is not known here, at least."""
+
+    def at_most(name: str) -> str:
+        return printable(name)[:cells]
+
+    def at_least(name: str) -> str:
+        text = printable(name)
+        return text[: cells if is_monospaced(text) else cells // _WIDEST]
+
+    return at_most, at_least
 
 
 def annex_heading(columns: Columns, *, is_combined: bool) -> str:

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from accounts.models import Provider
 from billing.customer.profile import buyer
-from billing.documents.invoice_content import Party
+from billing.documents.invoice_content import Party, customer_number
 from billing.documents.store import checked, store_once
 from billing.documents.text_fitting import printable
 from billing.formatting import date_text
@@ -38,7 +38,8 @@ def contract_html(
     unit, committed = contract.unit, contract.committed_quantity
     unit_price = format_unit_price(contract.unit_price, contract.currency)
     agreed_at = contract.agreed_at or datetime.combine(contract.starts_on, time(), UTC)
-    parties = (("Between", Party.of(seller)), ("and", Party.of(buyer)))
+    number = f"no. {customer_number(reference)}"
+    parties = (("Between", Party.of(seller)), ("and", Party.of(buyer, number=number)))
     content = {
         "reference": reference,
         "kind": contract.get_kind_display(),

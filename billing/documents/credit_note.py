@@ -6,18 +6,24 @@ from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 
-from billing.documents.invoice_content import Party, rate_text
+from billing.documents.invoice_content import Party, customer_number, rate_text
+from billing.documents.naming import names_to_number, with_number
 from billing.documents.store import checked, store_once
 from billing.documents.text_fitting import printable
 from billing.formatting import date_text, month_text
-from billing.models import CreditNote, CreditNoteDocument
+from billing.models import CreditNote, CreditNoteDocument, CreditNoteLine
 from billing.money import format_money
+
+_LONGEST_LINE = 200
 
 
 def credit_note_html(note: CreditNote) -> str:
     """The page that becomes the PDF; it depends only on the issued credit note and its invoice."""
     currency = note.currency
-    parties = (("From", Party.of(note.seller)), ("Credit to", Party.of(note.buyer)))
+    number = f"no. {customer_number(note.invoice.number)}"
+    parties = (("From", Party.of(note.seller)), ("Credit to", Party.of(note.buyer, number=number)))
+    lines = list(note.lines.order_by("position").select_related("invoice_line"))
+    numbered = names_to_number((line.description for line in lines), shown=[_shown])
     content = {
         "number": note.number,
         "invoice_number": note.invoice.number,
@@ -26,8 +32,8 @@ def credit_note_html(note: CreditNote) -> str:
         "buyer": parties[1][1],
         "facts": _facts(note, note.billing_zone()),
         "lines": [
-            (printable(line.description, longest=200), format_money(-line.amount_minor, currency))
-            for line in note.lines.order_by("position")
+            (_described(line, numbered), format_money(-line.amount_minor, currency))
+            for line in lines
         ],
         "totals": _totals(note),
         "total": format_money(note.total_minor, currency),
@@ -36,6 +42,18 @@ def credit_note_html(note: CreditNote) -> str:
     return render_to_string(
         "billing/documents/credit_note.html", {"content": content, "parties": parties}
     )
+
+
+def _shown(description: str) -> str:
+    return printable(description, longest=_LONGEST_LINE)
+
+
+def _described(line: CreditNoteLine, numbered: frozenset[str]) -> str:
+    """The description; with the organization's number where its name needs one."""
+    billed = line.invoice_line
+    organization_id = billed.organization_id if billed else line.organization_id
+    has_one = organization_id is not None and line.description in numbered
+    return with_number(_shown(line.description), f"no. {organization_id}" if has_one else "")
 
 
 def _facts(note: CreditNote, zone: ZoneInfo) -> list[tuple[str, str]]:

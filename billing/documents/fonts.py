@@ -5,21 +5,24 @@ from pathlib import Path
 
 FONTS = Path(__file__).parent / "font_files"
 MONOSPACED = "Inconsolata"
+# Begins the names of the fonts for what the others lack; the renderer finds them without styles.
+FALLBACK = "Fallback"
 
 
 @cache
 def printable_characters() -> frozenset[str]:
     """The characters with a glyph in at least one of our fonts."""
-    return _characters_of("*.ttf")
+    return characters_of("*.[to]tf")
 
 
 @cache
 def monospaced_characters() -> frozenset[str]:
     """The characters of the annex's font, each half an em wide."""
-    return _characters_of(f"{MONOSPACED}-*.ttf")
+    return characters_of(f"{MONOSPACED}-*.ttf")
 
 
-def _characters_of(pattern: str) -> frozenset[str]:
+def characters_of(pattern: str) -> frozenset[str]:
+    """The characters of the fonts whose file names match."""
     from fontTools.ttLib import TTFont  # noqa: PLC0415 - a tenth of each start without it
 
     characters: set[str] = set()

@@ -16,12 +16,15 @@ from billing.documents.annex import (
     CHARGES,
     SHARES,
     AnnexLine,
+    Columns,
     annex_heading,
     annex_line,
     annex_sum,
+    in_column,
+    in_persons_column,
 )
-from billing.documents.explanation_links import explanation_url
-from billing.documents.invoice_lines import Charge, charge, charges_by_price
+from billing.documents.invoice_lines import Charge, charge, charges_by_price, in_note
+from billing.documents.naming import Numbered, names_to_number, with_number
 from billing.documents.text_fitting import printable
 from billing.formatting import date_text, instant_text, month_text
 from billing.models import Invoice, InvoiceLine
@@ -39,6 +42,11 @@ _LONGEST_ADDRESS_LINE = 90
 _MOST_ADDRESS_LINES = 8
 
 
+def customer_number(document_number: str) -> str:
+    """The prefix of a customer in the number of its document: NORTH of NORTH-000007."""
+    return document_number.partition("-")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Party:
     """The seller or the buyer."""
@@ -49,14 +57,18 @@ class Party:
     email: str
 
     @classmethod
-    def of(cls, snapshot: Mapping[str, Any]) -> "Party":
-        """Read the `seller` or `buyer` of a document; the name of the country is the last line."""
+    def of(cls, snapshot: Mapping[str, Any], *, number: str = "") -> "Party":
+        """Read the `seller` or `buyer` of a document; the name of the country is the last line.
+
+        `number`, the prefix of a customer, is beside a name that our fonts can't print whole.
+        """
+        name = str(snapshot.get("name", ""))
         lines = [*snapshot.get("address_lines", [])][:_MOST_ADDRESS_LINES]
         country = str(snapshot.get("country", ""))
         if country:
             lines.append(country_name(country))
         return cls(
-            name=printable(str(snapshot.get("name", ""))),
+            name=with_number(printable(name), number if names_to_number([name]) else ""),
             address_lines=tuple(
                 printable(str(line), longest=_LONGEST_ADDRESS_LINE) for line in lines if line
             ),
@@ -114,14 +126,18 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
     is_combined = any(line.is_combined_share for line in basis)
     has_links, currency = len(annexed) <= LONGEST_LINKED_ANNEX, invoice.currency
     columns = CHARGES if is_summary else SHARES
-    in_table = partial(charge, currency=currency, zone=zone, month=invoice.month)
+    numbered = _numbered(lines, columns if has_annex else None)
+    common: dict[str, Any] = {"currency": currency, "zone": zone, "numbered": numbered}
+    in_table = partial(charge, month=invoice.month, **common)
+    linked_month = invoice.month if has_links else None
+    in_annex = partial(annex_line, columns=columns, month=linked_month, **common)
     return InvoiceContent(
         number=invoice.number,
         month=month_text(invoice.month),
         issued_at=invoice.issued_at.isoformat(timespec="seconds"),
         due_date=date_text(invoice.due_date),
         seller=Party.of(invoice.seller),
-        buyer=Party.of(invoice.buyer),
+        buyer=Party.of(invoice.buyer, number=f"no. {customer_number(invoice.number)}"),
         facts=_facts(invoice, zone),
         package=printable(str(invoice.contract_summary.get("package_name", ""))),
         quantity_heading=_quantity_heading(invoice),
@@ -135,16 +151,7 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
         is_only_in_csv=is_long and not has_annex,
         annex_heading=annex_heading(columns, is_combined=is_combined),
         has_links=has_links,
-        annex=tuple(
-            annex_line(
-                line,
-                columns=columns,
-                currency=currency,
-                zone=zone,
-                why_url=explanation_url(line, month=invoice.month) if has_links else "",
-            )
-            for line in annexed
-        ),
+        annex=tuple(map(in_annex, annexed)),
         annex_sum=annex_sum(format_money(invoice.subtotal_minor, currency)) if is_summary else "",
         totals=_totals(invoice),
         total=format_money(invoice.payable_at_issue_minor, currency),
@@ -152,6 +159,15 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
         is_charged_to_card=invoice.collection == Collection.AUTOMATIC,
         is_too_small=invoice.collection == Collection.TOO_SMALL,
     )
+
+
+def _numbered(lines: list[InvoiceLine], annex: Columns | None) -> Numbered:
+    """The names that get a number: of the tables, or of the narrower annex."""
+    if annex is None:
+        return Numbered.of(lines, shown=[printable], shown_person=[in_note])
+    has_late = any(line.adjusted_month is not None for line in lines)
+    shown = in_column(annex, has_late=has_late)
+    return Numbered.of(lines, shown=shown, shown_person=in_persons_column())
 
 
 def _charges(

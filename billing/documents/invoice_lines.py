@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from billing.choices import LineKind
 from billing.documents.explanation_links import explanation_url
+from billing.documents.naming import Numbered, with_number
 from billing.documents.text_fitting import printable
 from billing.formatting import instant_text, month_text, quantity_text
 from billing.models import InvoiceLine
@@ -18,6 +19,13 @@ from core.metrics import Metric
 from usage.formatting import counted_noun
 
 _LONGEST_PERSON = 60
+
+
+def in_note(person: str) -> str:
+    """What a note has of a person's name."""
+    return printable(person, longest=_LONGEST_PERSON)
+
+
 # Sorts before every month.
 NOT_LATE = date.min
 
@@ -37,14 +45,18 @@ class Charge:
     why_url: str = ""
 
 
-def charge(line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date) -> Charge:
+def charge(
+    line: InvoiceLine, *, currency: str, zone: ZoneInfo, month: date, numbered: Numbered
+) -> Charge:
     """The row of one line; a basis line has no price and no amount."""
     is_free = line.kind == LineKind.BASIS
     is_late = line.adjusted_month is not None
     name = line.description if is_late else line.organization_name or line.description
     return Charge(
-        name=printable(name),
-        note=" ".join(filter(None, (printable(line.reason), peak_note(line, zone=zone)))),
+        name=with_number(printable(name), numbered.of_organization(line)),
+        note=" ".join(
+            filter(None, (printable(line.reason), peak_note(line, zone=zone, numbered=numbered)))
+        ),
         quantity=quantity_text(line.quantity, line.unit),
         unit_price="" if is_free else format_unit_price(line.unit_price, currency),
         amount="" if is_free else format_money(line.amount_minor, currency),
@@ -76,7 +88,7 @@ def _metric_and_price(line: InvoiceLine) -> tuple[date, str, Decimal]:
     return line.adjusted_month or NOT_LATE, line.metric, line.unit_price
 
 
-def peak_note(line: InvoiceLine, *, zone: ZoneInfo) -> str:
+def peak_note(line: InvoiceLine, *, zone: ZoneInfo, numbered: Numbered) -> str:
     """When a peak was reached and by whom; empty for a line without one.
 
     It does not name the added user: the readers of an invoice need not know a client's staff.
@@ -88,5 +100,5 @@ def peak_note(line: InvoiceLine, *, zone: ZoneInfo) -> str:
     if line.is_combined_share:
         return f"Counted {instant_text(line.peak_at, zone)}"
     reached = f"Reached {instant_text(line.peak_at, zone)}"
-    actor = printable(line.peak_actor_name, longest=_LONGEST_PERSON)
+    actor = with_number(in_note(line.peak_actor_name), numbered.of_person(line))
     return f"{reached} by {actor}" if actor else reached

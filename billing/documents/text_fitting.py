@@ -6,6 +6,8 @@ from billing.documents.fonts import monospaced_characters, printable_characters
 
 ELLIPSIS = "…"
 MISSING = "\ufffd"
+# They choose a form of the character before them, of which our fonts have one; none has a glyph.
+_VARIANTS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 LONGEST_NAME = 120
 # Some scripts need these to join letters; like all format characters they have no glyph.
 _JOINERS = "\u200c\u200d"
@@ -34,7 +36,11 @@ def _visible(text: str) -> str:
             visible.append(" ")
         elif character in _JOINERS:
             visible.append(character)
-        elif category not in {"Cc", "Cf", "Cs"} and marks <= _MOST_MARKS:
+        elif (
+            category not in {"Cc", "Cf", "Cs"}
+            and character not in _VARIANTS
+            and marks <= _MOST_MARKS
+        ):
             visible.append(character if character in printable_characters() else MISSING)
     return "".join(visible)
 

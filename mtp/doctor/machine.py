@@ -16,7 +16,10 @@ from mtp.doctor.findings import Finding, note, problem
 FEWEST_FREE_BYTES = 1 << 30
 SHOWN = 3
 # A letter of each script that documents print.
-SAMPLE = "Aa Ää Жж Ωω שלום مرحبا नमस्ते สวัสดี 漢字 かな 한글"
+SAMPLE = (
+    "Aa Ää Жж Ωω שלום مرحبا नमस्ते สวัสดี 漢字 かな 한글 "
+    "ქართული Հայերեն አማርኛ தமிழ் বাংলা မြန်မာ ខ្មែរ ລາວ བོད ⵜⵉⴼ ᏣᎳᎩ ߒߞߏ 𠮷 🚀"
+)
 
 
 def disk() -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def _styles_and_fonts() -> str:
     from billing.documents.fonts import FONTS
     from billing.documents.rendering import STYLES
 
-    files = [STYLES, *sorted(FONTS.glob("*.ttf")), FONTS / "fonts.conf"]
+    files = [STYLES, *sorted(FONTS.glob("*.[to]tf")), FONTS / "fonts.conf"]
     return "".join(
         f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files
     )

@@ -222,7 +222,7 @@ def test_every_script_is_printed_with_our_fonts(name: str) -> None:
         ("invoice\u202efdp.exe", "invoicefdp.exe"),
         ("a\u2066b\u200fc\ufeff", "abc"),
         ("Z" + "\u0301" * 50, "\u0179" + "\u0301" * 3),
-        ("smile \U0001f600", f"smile {MISSING}"),
+        ("smile \U0001f600 \U00012000", f"smile \U0001f600 {MISSING}"),
         ("x" * 10_000, "x" * 119 + "…"),
         ("", ""),
     ],
