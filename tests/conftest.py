@@ -6,6 +6,7 @@ committed providers that are dropped afterwards. No table is truncated: counted 
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -20,7 +21,7 @@ from accounts.models import Provider, User
 from core.postgresql.addresses import own_session
 from tests.longest_first import longest_first
 from tests.personas import CANARIES, Personas, create_personas
-from tests.providers import close_provider, open_provider
+from tests.providers import RECORDING, close_provider, open_provider
 from tests.rendered import announce_rendered_pages
 
 pytest_plugins = [
@@ -52,11 +53,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def django_db_setup(
+    *,
     django_test_environment: None,
     django_db_modify_db_settings: None,
     django_db_keepdb: bool,
     django_db_createdb: bool,
     django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
     """The test database with both providers and their personas, committed.
 
@@ -64,6 +67,7 @@ def django_db_setup(
     run of committed tests alone would write into the database of DATABASE_URL.
     """
     keep = django_db_keepdb and not django_db_createdb
+    os.environ[RECORDING] = str(tmp_path_factory.mktemp("recording") / "migrations.jsonl")
     with django_db_blocker.unblock():
         with own_session():
             connection.settings_dict["TEST"] = settings.DATABASES["default"]["TEST"]

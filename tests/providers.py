@@ -1,10 +1,14 @@
 """Providers of the tests, created by the real provisioning and with distinct ranges of ids.
 
 Migrating a schema takes one to two seconds, nine tenths of it in Python. The SQL of the first
-provider's migrations is recorded and executed for each further provider, which takes 0.2 s.
+provider's migrations is recorded and executed for each further provider, which takes 0.2 s, also in
+the processes that a test starts.
 """
 
 import itertools
+import json
+import os
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -26,6 +30,8 @@ ID_RANGE = 100_000
 _ranges = itertools.count(1)
 # Recorded SQL by set of migrations, because a test may add a migration.
 _recorded: dict[frozenset[MigrationKey], str] = {}
+# Names the file in which a run of the tests keeps what it records, for its processes.
+RECORDING = "MTP_TESTS_RECORDING"
 _apply_to = ProviderMigrations.apply_to
 # Queries, and statements that name the schema or belong to one transaction.
 _NOT_RECORDED = ("SELECT ", "SET search_path", "SAVEPOINT ", "RELEASE SAVEPOINT ")
@@ -57,6 +63,8 @@ def replay_to(migrations: ProviderMigrations, *, schema: str) -> int:
     a migration.
     """
     if migrations.target not in _recorded:
+        _recorded.update(_recorded_by_others())
+    if migrations.target not in _recorded:
         return _record(migrations, schema=schema)
     with schema_context(schema), connection.cursor() as cursor:
         cursor.execute(_recorded[migrations.target])
@@ -80,7 +88,18 @@ def _record(migrations: ProviderMigrations, *, schema: str) -> int:
     if schema in recorded:
         raise AssertionError(f"A migration names the schema it runs in: {schema}.")
     _recorded[migrations.target] = recorded
+    if path := os.environ.get(RECORDING):
+        keys = sorted(migrations.target)
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps([keys, recorded]) + "\n")
     return applied
+
+
+def _recorded_by_others() -> dict[frozenset[MigrationKey], str]:
+    path = Path(os.environ.get(RECORDING) or os.devnull)
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+    recordings = map(json.loads, lines)
+    return {frozenset((app, name) for app, name in keys): text for keys, text in recordings}
 
 
 def _offset_sequences(*, schema: str, start: int) -> None:

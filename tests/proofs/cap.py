@@ -120,8 +120,12 @@ def _create_stage(run: Run):
 
 
 def _race_clients(run: Run, stage, tallies) -> None:
+    from django.urls import get_resolver
+
     from tests.proofs.cap_clients import Tally, start
 
+    # Imported once here instead of by each client that sends a form.
+    assert get_resolver().url_patterns
     dice = random.Random(run.seed)
     seeds = iter(lambda: dice.randrange(2**32), None)
     running = {

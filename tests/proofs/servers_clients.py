@@ -26,6 +26,7 @@ from django.db import (
     transaction,
 )
 from django.test import Client
+from django.urls import get_resolver
 from django.utils import timezone
 
 from accounts.models import Provider, User
@@ -169,6 +170,8 @@ def deliver() -> None:
 @contextmanager
 def running(*works: Callable[[], None]) -> Iterator[None]:
     """Run each in a separate process during the block; killed at its end."""
+    # Imported once here instead of in each process.
+    assert get_resolver().url_patterns
     pids = [_fork(work) for work in works]
     try:
         yield

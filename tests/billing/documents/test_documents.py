@@ -84,14 +84,15 @@ def test_a_charge_to_the_card_and_a_total_of_zero_have_their_own_texts() -> None
 
 def test_more_than_forty_lines_go_to_an_annex() -> None:
     table, annex = rendered(count=40, names=()), rendered(count=41, names=())
-    assert "Annex" not in text_of(table)
+    whole = text_of(table)
+    assert "Annex" not in whole
     pages = [page.extract_text() for page in read(annex).pages]
     assert "Highest number of users in 41 organizations" in pages[0]
     assert "Organization 0001" not in pages[0]
     assert "Annex: charges of 41 organizations" in pages[1]
     for number in range(1, 42):
         assert f"Organization {number:04d} Dental Care" in pages[1]
-        assert f"Organization {number:04d} Dental Care" in text_of(table) or number == 41
+        assert f"Organization {number:04d} Dental Care" in whole or number == 41
 
 
 def test_an_overage_lists_its_high_water_marks_without_a_price() -> None:
@@ -104,11 +105,11 @@ def test_an_overage_lists_its_high_water_marks_without_a_price() -> None:
     assert "Annex: high-water marks of 60 organizations" in text_of(long)
 
 
-def test_two_thousand_lines_have_numbered_pages_with_a_heading() -> None:
-    content = rendered(count=2000)
+def test_a_long_annex_has_numbered_pages_with_a_heading() -> None:
+    content = rendered(count=500)
     pages = [page.extract_text() for page in read(content).pages]
     total = len(pages)
-    assert 30 <= total <= 40
+    assert 9 <= total <= 11
     for number, page in enumerate(pages, start=1):
         assert f"Page {number} of {total}" in " ".join(page.split())
         if number > 1:
@@ -117,7 +118,7 @@ def test_two_thousand_lines_have_numbered_pages_with_a_heading() -> None:
             assert "Unit price" in page
     assert "Invoice NORTH-000007 · October 2026" not in pages[0]
     assert "Subtotal" in pages[-1]
-    assert "2000 " in pages[-1]
+    assert "500 " in pages[-1]
 
 
 def test_the_pdf_is_pdf_a_with_the_dates_of_the_invoice_and_no_attachment() -> None:
