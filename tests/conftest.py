@@ -18,10 +18,11 @@ from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
+from accounts.provisioning.schema_migrations import ProviderMigrations
 from core.postgresql.addresses import own_session
 from tests.longest_first import longest_first
 from tests.personas import CANARIES, Personas, create_personas
-from tests.providers import RECORDING, close_provider, open_provider
+from tests.providers import RECORDING, close_provider, open_provider, replay_to
 from tests.rendered import announce_rendered_pages
 
 pytest_plugins = [
@@ -163,6 +164,12 @@ def own_provider(committed: None) -> Iterator[Callable[..., Provider]]:
     yield own_provider
     for provider in opened:
         close_provider(provider)
+
+
+@pytest.fixture
+def recorded_schemas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Provisioning executes the recorded SQL instead of the migrations, as `open_provider` does."""
+    monkeypatch.setattr(ProviderMigrations, "apply_to", replay_to)
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ def login(**changed: object) -> dict[str, object]:
     return {"email": "new@x.example", "name": "Newt", "is_active": "on", **changed}
 
 
+@pytest.mark.usefixtures("recorded_schemas")
 def test_a_provider_is_created_and_watched_until_it_is_ready(operations: Client) -> None:
     response = operations.post("/operations/accounts/provider/add/", PROVIDER)
     provider = Provider.objects.get(invoice_prefix="FRESH")
@@ -50,6 +51,7 @@ def test_a_provider_is_created_and_watched_until_it_is_ready(operations: Client)
     assert "Fresh is ready." in page.text
 
 
+@pytest.mark.usefixtures("recorded_schemas")
 def test_a_failed_set_up_shows_the_reason_and_is_tried_again(operations: Client) -> None:
     operations.post("/operations/accounts/provider/add/", PROVIDER)
     Provider.objects.filter(invoice_prefix="FRESH").update(

@@ -27,7 +27,9 @@ NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def load(db: None, stripe_account: StripeStandIn, settings: Any) -> Callable[[], list[str]]:
+def load(
+    db: None, recorded_schemas: None, stripe_account: StripeStandIn, settings: Any
+) -> Callable[[], list[str]]:
     settings.STRIPE_API_KEY = stripe_account.secret_key
     settings.STRIPE_API_BASE = stripe_account.url
 
