@@ -200,7 +200,7 @@ def test_a_long_annex_numbers_what_its_columns_cut() -> None:
     long = "A company with a very long name indeed"
     foreign = "株式会社サンプル東京とても長い名前の会社"
     names = (f"{long}, North", f"{long}, South", f"{foreign}一", f"{foreign}二", *CUNEIFORM)
-    names += ("Acme GmbH", "Αсmе GmbH")
+    names += ("Acme GmbH", "Αсmе GmbH", f"А{long[1:]}, with a Cyrillic A")
     others = tuple(f"Organization {number}" for number in range(40))
     html = named(*names, *others, people=True)
     assert "A company with a very long … (no. 1)" in html
@@ -212,7 +212,8 @@ def test_a_long_annex_numbers_what_its_columns_cut() -> None:
     assert "<b>(no. 8) Αсmе GmbH</b>" in html
     assert "Acme Gm… (event 1007)" in html
     assert "<i>(event 1008) Αсmе GmbH</i>" in html
-    assert "(no. 9)" not in html
+    assert f"<b>(no. 9) А{long[1:]}, with a Cyrillic A</b>" in html
+    assert "(no. 10)" not in html
 
 
 def test_people_whose_names_look_alike_have_the_number_of_the_event() -> None:
