@@ -239,25 +239,39 @@ def _width_of_header(beginning: list[str], separator: str) -> int:
     if any(line.count(separator) > _MOST_SEPARATORS for line in beginning):
         return _MOST_SEPARATORS
     try:
-        reader = _reader(beginning, separator)
-        return next(len(cells) for cells in reader if _is_header(cells))
-    except (csv.Error, StopIteration):
+        found = _header_in(_reader(beginning, separator))
+    except csv.Error:
         return 0
+    return len(found[1]) if found else 0
 
 
 def _header(file: _File) -> tuple[list[str], int]:
     """The titles, and the number of the record after them."""
-    for at, cells in enumerate(file.records()):
-        if _is_header(cells):
-            return [cell.strip() for cell in cells], at + 2
-        if at > MOST_EMPTY_LINES:
+    found = _header_in(islice(file.records(), MOST_EMPTY_LINES))
+    if found is None:
+        raise NotReadable("The file is empty.")
+    at, cells = found
+    return [cell.strip() for cell in cells], at + 2
+
+
+def _header_in(records: Iterator[list[str]]) -> tuple[int, list[str]] | None:
+    """The position and the cells of the header, None if all records are empty.
+
+    Lines above it that tools write are passed over, and so is a caption: one cell above several,
+    none of which is an address.
+    """
+    caption = None
+    for at, cells in enumerate(records):
+        filled = [cell for cell in map(str.strip, cells) if cell]
+        if not filled or (len(filled) == 1 and _MARK.match(filled[0])):
+            continue
+        if len(filled) > 1:
+            is_line = caption is not None and any("@" in cell for cell in filled)
+            return caption if is_line else (at, cells)
+        if caption is not None:
             break
-    raise NotReadable("The file is empty.")
-
-
-def _is_header(cells: list[str]) -> bool:
-    filled = [cell for cell in map(str.strip, cells) if cell]
-    return bool(filled) and not (len(filled) == 1 and _MARK.match(filled[0]))
+        caption = at, cells
+    return caption
 
 
 def _count(file: _File, first_number: int) -> int:

@@ -156,11 +156,8 @@ def user_columns(*, table: Table, options: ReadingOptions) -> UserColumns:
         raise NotReadable(header.no_column("with the e-mail address"))
     for name in FIELDS_BY_VALUES:
         if not header.chosen(options.columns, name):
-            fields[name] = tuple(
-                position
-                for position in fields[name]
-                if has_meanings(name, values_in(sample, position), source)
-            )
+            fields[name], dropped = _with_meanings(name, fields[name], sample, source)
+            doubts += [_not_read(header, position, sample) for position in dropped]
     _give_names(header, source, fields, options.columns)
     fields["other_address"] = tuple(
         position
@@ -183,6 +180,25 @@ def user_columns(*, table: Table, options: ReadingOptions) -> UserColumns:
         signs=Signs(source, table.header, fields),
         ids_of=source.ids_of,
         owners_of_shared=_owners_of_shared(table, fields) if fields["other_address"] else {},
+    )
+
+
+def _with_meanings(
+    field: str, positions: Sequence[int], sample: Sequence[Sequence[str]], source: Source
+) -> tuple[tuple[int, ...], list[int]]:
+    """The columns whose values mean something in this field, and the others."""
+    kept = tuple(each for each in positions if has_meanings(field, values_in(sample, each), source))
+    return kept, [each for each in positions if each not in kept]
+
+
+def _not_read(header: Header, position: int, sample: Sequence[Sequence[str]]) -> Doubt:
+    values = tuple(dict.fromkeys(value.strip() for value in values_in(sample, position)))[:3]
+    shown = ", ".join(f"“{value[:40]}”" for value in values)
+    return Doubt(
+        DoubtKind.COLUMN,
+        f"The column “{header.titles[position]}” is not used, because most of its values say "
+        f"nothing about a user’s state: {shown}.",
+        examples=values,
     )
 
 

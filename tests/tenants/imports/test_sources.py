@@ -269,6 +269,8 @@ def test_a_state_of_an_address_decides_nothing() -> None:
     assert [str(line.state) for line in lines] == [SUSPENDED, ACTIVE]
     columns, _ = read("Email,State\na@acme.example,Texas\nb@acme.example,Ohio")
     assert "state" not in columns.chosen()
+    (doubt,) = columns.doubts
+    assert (doubt.kind, doubt.examples) == (DoubtKind.COLUMN, ("Texas", "Ohio"))
 
 
 def test_an_address_column_is_chosen_by_its_values() -> None:
@@ -278,6 +280,15 @@ def test_an_address_column_is_chosen_by_its_values() -> None:
     assert line.key == "ann@acme.example"
     (doubt,) = columns.doubts
     assert (doubt.kind, doubt.alternatives) == (DoubtKind.COLUMN, ("Kontakt",))
+
+
+@pytest.mark.parametrize("beginning", ["Users of Acme\n\n", "Users of Acme;;\n;;\n", "\n\n"])
+def test_a_caption_above_the_titles_is_passed_over(beginning: str) -> None:
+    columns, (line,) = read(f"{beginning}Email;Name;Status\nann@acme.example;Ann;Suspended")
+    assert list(columns.titles) == ["Email", "Name", "Status"]
+    assert (line.key, line.name, str(line.state)) == ("ann@acme.example", "Ann", SUSPENDED)
+    assert line.number == beginning.count("\n") + 2
+    assert read("Email\nann@acme.example;x")[1][0].key == "ann@acme.example;x"
 
 
 def test_a_column_can_be_chosen_by_hand() -> None:
@@ -331,9 +342,7 @@ def test_a_column_of_passwords_is_never_read() -> None:
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "cp1250", "mac_roman", "utf-16-le"])
 @pytest.mark.parametrize("beginning", ["", "sep=;\r\n", "#TYPE x\r\n", "\r\n\r\n"])
 def test_a_file_without_its_passwords_is_otherwise_the_same(codec: str, beginning: str) -> None:
-    text = (
-        f'{beginning}Email;Passwort;"a,b";Name\r\na@a.example;pa55;"x\ny;z";"Jürgen Öz"\r\n'
-    )
+    text = f'{beginning}Email;Passwort;"a,b";Name\r\na@a.example;pa55;"x\ny;z";"Jürgen Öz"\r\n'
     content = text.encode(codec)
     options = ReadingOptions(encoding="Windows-1250" if codec == "cp1250" else None)
     before = read_table(content, options)
