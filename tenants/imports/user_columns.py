@@ -55,11 +55,15 @@ class UserColumns(Columns):
         judgment = self.signs.judgment(
             number, cells, address=given, name=name, has_names=bool(first or last)
         )
-        if EXTERNAL in given.lower():
+        principal_name = given if EXTERNAL in given.lower() else ""
+        if principal_name:
             given = self._address_of_guest(given, cells)
         with suppress(NotAnAddress):
             given = clean_address(given)
         others = other_addresses(cells, self.of("other_address"), given)
+        if principal_name:
+            # A guest may have been added by this name.
+            others = (*others, principal_name.lower())
         return ImportLine(
             number,
             given,

@@ -142,3 +142,11 @@ def test_an_address_that_is_another_lines_own_is_no_other_address(acme: Organiza
     )
     run = checked(acme, text)
     assert (refusals(run), run.new_lines) == ([(3, "already_there")], 1)
+
+
+def test_a_guest_who_was_added_by_the_principal_name_is_known(acme: Organization) -> None:
+    add(acme, "gwen_partner.example#EXT#@acme.onmicrosoft.example")
+    result = dry_run(acme, files.M365, Category.GUEST)
+    assert [(one.line, one.reason) for one in result.refused] == [
+        *((6, "already_there"), (9, "twice_in_file"))
+    ]
