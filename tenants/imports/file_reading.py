@@ -257,15 +257,17 @@ def _header(file: _File) -> tuple[list[str], int]:
 def _header_in(records: Iterator[list[str]]) -> tuple[int, list[str]] | None:
     """The position and the cells of the header, None if all records are empty.
 
-    Lines above it that tools write are passed over, and so is a caption: one cell above several,
-    none of which is an address.
+    Lines above it that tools write are passed over. So is a caption: one cell without a separator
+    above several cells, none of which is an address.
     """
     caption = None
     for at, cells in enumerate(records):
         filled = [cell for cell in map(str.strip, cells) if cell]
         if not filled or (len(filled) == 1 and _MARK.match(filled[0])):
             continue
-        if len(filled) > 1:
+        # Parsed with another separator than its own, a header is one cell too.
+        is_mixed = caption is None and any(each in filled[0] for each in _SEPARATORS)
+        if len(filled) > 1 or is_mixed:
             is_line = caption is not None and any("@" in cell for cell in filled)
             return caption if is_line else (at, cells)
         if caption is not None:
