@@ -19,6 +19,7 @@ from core.schema import connection, current_schema
 # Until then a worker may be busy with it.
 SOON = timedelta(hours=1)
 PAID_OUT_WITHIN = timedelta(days=3)
+Kind = PaymentDifference.Kind
 
 _REFUNDS = """
     SELECT refund.id, invoice.number, refund.amount_minor, refund.currency, payment.method
@@ -133,7 +134,22 @@ def records_agree(*, now: datetime) -> Iterator[Cause]:  # noqa: ARG001 - a chec
         yield Cause(
             key=f"{row.kind}:{row.stripe_payment_intent_id}",
             summary=f"{row}: {', '.join(sides)}.",
-            next_step="Compare the payment in Stripe's dashboard with the invoice, and refund or "
-            "book what is missing.",
+            next_step=_how_to_agree(row),
             link=reverse("admin:billing_paymentdifference_change", args=[row.pk]),
         )
+
+
+def _how_to_agree(row: PaymentDifference) -> str:
+    intent = row.stripe_payment_intent_id
+    steps = {
+        Kind.NOT_BOOKED: "Record it as a transfer of the invoice that it pays, with "
+        f"{intent} as the reference, or refund it in Stripe's dashboard.",
+        Kind.REFUND: f"Compare the refunds of {intent} in Stripe's dashboard with the invoice's, "
+        "and refund in the portal what is missing at Stripe.",
+        Kind.CHARGEBACK: f"Compare the disputes of {intent} in Stripe's dashboard with the "
+        "invoice's chargebacks. Send the events of the missing one again from there.",
+    }
+    # The others should never occur: our requests and bookings have one amount.
+    otherwise = f"Compare {intent} with Stripe's log, and report it to the developers before "
+    otherwise += "anything is repaired."
+    return f"{steps.get(Kind(row.kind), otherwise)} The nightly comparison settles this."

@@ -112,8 +112,10 @@ def _keep(facts: PaymentFacts, *, provider: Provider, now: datetime) -> None:
         kind=UNASSIGNED,
         key=facts.payment_intent_id,
         summary=f"{amount} was paid for {facts.invoice_number}, which a restore lost.",
-        next_step="The next close of that month uses it. If no month is closed for it (an order of "
-        "packs), refund it at Stripe, or enter the order again and record the payment.",
+        next_step="The next close of that month books it, and so does the next order of packs for "
+        "this amount in that month. If neither comes, refund it in Stripe's dashboard, or record "
+        f"it as a transfer of another invoice, with {facts.payment_intent_id} as the reference. "
+        "The nightly comparison with Stripe then settles this.",
         now=now,
     )
 

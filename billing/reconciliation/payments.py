@@ -21,13 +21,15 @@ from billing.models import (
 )
 from billing.payments import charging
 from billing.payments.chargebacks import disputed_minor
+from billing.payments.unassigned import is_accounted_for
 from billing.payments.withdrawn_cards import follow_card
 from billing.webhooks.handlers import book_dispute, book_refunds
 from core.schema import provider_schema
 
 logger = logging.getLogger(__name__)
 
-# Longer than a month and its retries. A difference that one run leaves is read again by the next.
+# Longer than a month and its retries. A difference that one run leaves is read again by the next,
+# however old its payment is.
 LOOK_BACK = timedelta(days=40)
 
 Kind = PaymentDifference.Kind
@@ -57,6 +59,10 @@ def reconcile(*, provider: Provider, now: datetime) -> list[PaymentDifference]:
         for payment in unlisted.select_related("invoice"):
             compared.add(str(payment.stripe_payment_intent_id))
             differences += _compared_by_id(payment, now=now)
+        stored = PaymentDifference.objects.filter(settled_at=None)
+        for intent in set(stored.values_list("stripe_payment_intent_id", flat=True)) - compared:
+            compared.add(intent)
+            differences += _compared_again(intent, now=now)
         _store(differences, compared=compared, provider=provider, now=now)
         return differences
 
@@ -98,12 +104,14 @@ def _compared(facts: PaymentFacts, *, now: datetime) -> Iterator[PaymentDifferen
     if facts.outcome is not PaymentOutcome.SUCCEEDED:
         return
     attempt = None
-    payment = _payment(facts)
+    payment = _payment(facts.payment_intent_id)
     if payment is None:
         attempt = ChargeAttempt.objects.filter(idempotency_key=facts.attempt_key).first()
     if attempt is not None and facts.attempt_key:
         payment = _settled(attempt, facts, now=now)
-    if payment is None:
+    if payment is not None:
+        yield from _compared_with(payment, facts, now=now)
+    elif not is_accounted_for(facts, now=now):
         yield PaymentDifference(
             kind=Kind.NOT_BOOKED,
             stripe_payment_intent_id=facts.payment_intent_id,
@@ -111,14 +119,12 @@ def _compared(facts: PaymentFacts, *, now: datetime) -> Iterator[PaymentDifferen
             currency=facts.currency,
             stripe_minor=facts.amount_minor,
         )
-    else:
-        yield from _compared_with(payment, facts, now=now)
 
 
-def _payment(facts: PaymentFacts) -> Payment | None:
+def _payment(payment_intent_id: str) -> Payment | None:
     return (
         Payment.objects.select_related("invoice")
-        .filter(stripe_payment_intent_id=facts.payment_intent_id)
+        .filter(stripe_payment_intent_id=payment_intent_id)
         .first()
     )
 
@@ -130,19 +136,33 @@ def _settled(attempt: ChargeAttempt, facts: PaymentFacts, *, now: datetime) -> P
     except charging.PaymentMismatch:
         return None
     logger.warning("Payment %s was booked late, by the reconciliation", facts.payment_intent_id)
-    return _payment(facts)
+    return _payment(facts.payment_intent_id)
 
 
 def _compared_by_id(payment: Payment, *, now: datetime) -> Iterator[PaymentDifference]:
     """Compare a payment that Stripe does not list: it began earlier, or does not exist there."""
-    try:
-        facts = gateway.payment_with_charge(payment_intent_id=str(payment.stripe_payment_intent_id))
-    except gateway.Refused:
-        facts = None
+    facts = _at_stripe(str(payment.stripe_payment_intent_id))
     if facts is None or facts.outcome is not PaymentOutcome.SUCCEEDED:
         yield _difference(Kind.NOT_AT_STRIPE, payment, stripe=None, recorded=payment.amount_minor)
     else:
         yield from _compared_with(payment, facts, now=now)
+
+
+def _compared_again(payment_intent_id: str, *, now: datetime) -> Iterator[PaymentDifference]:
+    """Compare the payment of a stored difference that is older than the listed days."""
+    payment = _payment(payment_intent_id)
+    if payment is not None:
+        yield from _compared_by_id(payment, now=now)
+    elif facts := _at_stripe(payment_intent_id):
+        yield from _compared(facts, now=now)
+
+
+def _at_stripe(payment_intent_id: str) -> PaymentFacts | None:
+    """The payment with its charge; None if Stripe knows none of this id."""
+    try:
+        return gateway.payment_with_charge(payment_intent_id=payment_intent_id)
+    except gateway.Refused:
+        return None
 
 
 def _compared_with(
@@ -240,14 +260,5 @@ def _store(
             logger.error("Payments of %s at Stripe and here differ: %s", provider, difference)
             difference.found_at = now
             difference.save()
-    agreed = [
-        row.pk
-        for key, row in stored.items()
-        if key not in differing and (key[1] in compared or _payment_is_gone(row))
-    ]
+    agreed = [row.pk for key, row in stored.items() if key not in differing and key[1] in compared]
     PaymentDifference.objects.filter(pk__in=agreed).update(settled_at=now)
-
-
-def _payment_is_gone(row: PaymentDifference) -> bool:
-    payments = Payment.objects.filter(stripe_payment_intent_id=row.stripe_payment_intent_id)
-    return row.kind == Kind.NOT_AT_STRIPE and not payments.exists()

@@ -95,6 +95,12 @@ def settle_alert(*, kind: str, key: str, now: datetime) -> bool:
     return alerts.update(settled_at=now) > 0
 
 
+def is_open(*, kind: str, key: str) -> bool:
+    """Whether this cause has an open alert in the current schema."""
+    alerts = OperationsAlert.objects.open().filter(schema_name=_schema(), kind=kind, key=key)
+    return alerts.exists()
+
+
 def found_now(*, found: Mapping[str, Collection[Cause]], now: datetime) -> None:
     """Raise these causes, by kind, in the current schema, and settle the other open ones there.
 

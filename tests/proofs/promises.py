@@ -216,6 +216,7 @@ def _mend(run: Run, stage: Any, task: Any) -> None:
         paid = promises_stage.pay_mailed_invoices(stage, now=now + timedelta(hours=1))
         run.counts["paid_by_transfer"] += paid
         at = now + timedelta(hours=28)
+        promises_stage.compare_with_stripe(stage, now=at)
         promises_stage.run_rounds(stage, now=at)
         _judge(run, stage, task.month, now=at)
 

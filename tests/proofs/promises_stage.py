@@ -17,6 +17,7 @@ from billing.dunning.stages import SUSPENDED_AFTER
 from billing.dunning.status import dunning_status, update_dunning
 from billing.models import ChargeAttempt, Invoice
 from billing.provider_check import check_provider
+from billing.reconciliation.payments import reconcile
 from core.actors import Actor
 from core.months import Month
 from core.operations.models import OperationsAlert
@@ -37,6 +38,12 @@ def run_rounds(stage: Stage, *, now: datetime) -> None:
         update_dunning(now=now)
     watch_outbox(now=now)
     check_provider(provider=stage.provider, now=now)
+
+
+def compare_with_stripe(stage: Stage, *, now: datetime) -> None:
+    """The nightly comparison with Stripe's payments."""
+    stage.provider.refresh_from_db()
+    reconcile(provider=stage.provider, now=now)
 
 
 def silent(stage: Stage, *, since: Month, now: datetime) -> Iterator[str]:
