@@ -93,7 +93,7 @@ def _empty_import_files(
     cells: dict[int, set[str]] = {}
     for user in users:
         texts = (user.email, user.name, user.external_id or "", *texts_of[user.pk])
-        named = {text.lower() for text in texts} | {address_key(text) for text in texts}
+        named = {address_key(text) for text in texts}
         cells.setdefault(user.organization_id, set()).update(named - {""})
     runs = ImportRun.objects.filter(organization__in=cells).exclude(content=b"")
     for run in runs.order_by("pk").iterator(chunk_size=1):
@@ -111,7 +111,8 @@ def _has_cell(content: bytes, names: set[str]) -> bool:
 
 
 def _is_named(cell: str, names: set[str]) -> bool:
-    if cell.strip().lower() in names or address_key(cell) in names:
+    """Whether it is, or lists, one of these keys; that of a name is the name in lower case."""
+    if address_key(cell) in names:
         return True
     listed = _ADDRESS.findall(cell) if cell.count("@") > 1 else []
     return any(address_key(each) in names for each in listed)

@@ -6,7 +6,9 @@ from threading import Barrier
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 
+from billing import topics
 from billing.corrections.bank_transfers import record_transfer
 from billing.gateway import client as gateway
 from billing.models import AnnouncedTransfer, ChargeAttempt, Payment
@@ -21,6 +23,7 @@ from billing.payments.charging import charge_invoice
 from billing.payments.new_card_charges import Outcome, charge_next, charge_results
 from billing.payments.on_session import PaymentRefused, begin_on_session, card_obstacle
 from billing.payments.uncharged import uncharged
+from core.actors import SYSTEM_ACTOR
 from core.operations.alerts import ALERT_MAIL
 from core.operations.models import OperationsAlert
 from core.outbox.delivery import deliver_due
@@ -70,7 +73,27 @@ def test_it_is_audited_and_mailed_to_operations(scenario, invoice):
     assert (entry.actor_name, entry.subject) == (BILL.name, invoice.number)
     alert = alerts(scenario, "billing.transfer_announced").get()
     assert f"Bill pays {invoice.number} by bank transfer: $330.00" in alert.summary
+    assert alert.link == reverse("admin:billing_invoice_change", args=[invoice.pk])
     assert OutboxMessage.objects.filter(topic=ALERT_MAIL, key=f"alert:{alert.pk}").exists()
+
+
+def test_it_is_of_what_is_due_and_holds_up_no_other_invoice(scenario, invoice):
+    other = scenario.invoice(month="2026-09-01")
+    received = {"received_on": date(2026, 11, 1), "actor": STAFF, "now": LATER}
+    record_transfer(invoice_id=invoice.pk, amount_minor=3_000, reference="A", **received)
+    assert announce(invoice).amount_minor == 30_000
+    assert charge_invoice(invoice_id=other.pk, now=LATER) is not None
+    assert card_obstacle(other) == ""
+
+
+def test_its_days_are_those_of_the_billing_zone(scenario):
+    # 00:10 UTC is still 31 October in Denver, and the day of 8 November ends there at 07:00 UTC.
+    invoice = scenario.invoice(billing_time_zone="America/Denver")
+    announce(invoice, date(2026, 10, 31), now=NOVEMBER)
+    withdraw(invoice)
+    with pytest.raises(CorrectionRefused):
+        announce(invoice, date(2026, 11, 15), now=NOVEMBER)
+    assert announce(invoice).lapses_at == LAPSES.replace(hour=7)
 
 
 def test_no_card_is_charged_meanwhile(scenario, invoice):
@@ -137,6 +160,7 @@ def test_the_money_arrives(scenario, invoice):
 
     assert AnnouncedTransfer.objects.get().state == State.SETTLED
     work(scenario, LAPSES)
+    lapse_transfer(transfer_id=AnnouncedTransfer.objects.get().pk, now=LAPSES)
     assert AnnouncedTransfer.objects.get().state == State.SETTLED
     assert not alerts(scenario, "billing.transfer_announced").exists()
     assert not alerts(scenario, "billing.transfer_missing").exists()
@@ -154,7 +178,18 @@ def test_money_that_does_not_arrive_is_an_alert_and_the_card_pays(scenario, invo
     alert = alerts(scenario, "billing.transfer_missing").get()
     assert f"$330.00 of {invoice.number} was expected" in alert.summary
     assert not alerts(scenario, "billing.transfer_announced").exists()
+    assert alert.link == reverse("admin:billing_invoice_change", args=[invoice.pk])
     assert (invoice.owed_minor, ChargeAttempt.objects.count()) == (0, 1)
+    assert AuditEntry.objects.get(action="transfer.missing").actor_name == SYSTEM_ACTOR.name
+
+
+def test_after_its_end_what_is_agreed_to_be_mailed_is_not_charged(scenario):
+    scenario.card()
+    invoice = scenario.invoice(collection="by_invoice")
+    announce(invoice)
+    withdraw(invoice)
+    work(scenario, LATER)
+    assert not ChargeAttempt.objects.exists()
 
 
 def test_the_end_of_an_earlier_transfer_does_not_end_a_later_one(scenario, invoice):
@@ -172,6 +207,8 @@ def test_only_the_next_14_days_can_be_chosen(scenario, invoice, day):
         announce(invoice, day)
     assert refusal.value.field == "expected_on"
     announce(invoice, date(2026, 11, 15))
+    withdraw(invoice)
+    announce(invoice, date(2026, 11, 1))
 
 
 def test_a_second_one_and_one_for_nothing_are_refused(scenario, invoice):
@@ -206,6 +243,7 @@ def test_a_charge_that_waits_for_its_holder_is_withdrawn_and_made_again_after_it
     waiting = charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
     assert waiting.state == ChargeAttempt.State.NEEDS_CONFIRMATION
     announce(invoice)
+    assert not OutboxMessage.objects.filter(topic=topics.CHARGE, key__startswith="again").exists()
     work(scenario, LATER)
     waiting.refresh_from_db()
     assert (waiting.state, ChargeAttempt.objects.count()) == (ChargeAttempt.State.FAILED, 1)
