@@ -190,9 +190,11 @@ FORMS = [
 ]  # fmt: skip
 
 
-def sent_at_once(client: Client, address: str, fields: dict[str, str]) -> list[Any]:
+def sent_at_once(
+    client: Client, address: str, fields: dict[str, str], *, times: int = TIMES
+) -> list[Any]:
     """Send the form from as many browsers of one person at the same instant."""
-    barrier = Barrier(TIMES)
+    barrier = Barrier(times)
 
     def send(_number: int) -> Any:
         browser = Client()
@@ -203,8 +205,8 @@ def sent_at_once(client: Client, address: str, fields: dict[str, str]) -> list[A
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(TIMES) as browsers:
-        return list(browsers.map(send, range(TIMES)))
+    with ThreadPoolExecutor(times) as browsers:
+        return list(browsers.map(send, range(times)))
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
@@ -220,6 +222,21 @@ def test_a_form_sent_20_times_at_once_is_done_once(
     answers = sent_at_once(client, sent.address, fields)
 
     assert {answer.status_code for answer in answers} <= {200, 302, 403, 422}
+    with provider_schema(scenario.provider):
+        assert sent.made.count() == 1
+
+
+def test_a_refund_sent_50_times_at_once_is_made_once(
+    at_work: tuple[BillingScenario, Client],
+) -> None:
+    scenario, client = at_work
+    sent = refund(scenario)
+    fields = {**sent.fields, "seen": seen_on(client, sent.address), "confirmed": "1"}
+
+    answers = sent_at_once(client, sent.address, fields, times=50)
+
+    # Who waits for too long for the invoice is asked to come again.
+    assert {answer.status_code for answer in answers} <= {302, 422, 503}
     with provider_schema(scenario.provider):
         assert sent.made.count() == 1
 
