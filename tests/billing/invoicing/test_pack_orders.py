@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.models import Offer, Provider
 from billing.choices import ContractKind, InvoiceKind
 from billing.contracts.prepaid import prepaid_active_users
+from billing.corrections.voids_and_write_offs import void_invoice
 from billing.invoicing.month_close import close_month
 from billing.invoicing.pack_allowance import allowance_months
 from billing.invoicing.pack_orders import (
@@ -26,10 +27,12 @@ from billing.models import (
     BillingProfile,
     Invoice,
     InvoiceLine,
+    MonthClose,
     NumberSequence,
     PackOrder,
     Payment,
 )
+from billing.payments.balance_lock import CorrectionRefused
 from billing.verification.verify import verify_month
 from core.months import Month
 from core.outbox.delivery import deliver_due
@@ -262,6 +265,26 @@ def test_a_pack_whose_invoice_is_void_covers_nothing(scenario, pack):
     placed = order(scenario, pack)
     Invoice.objects.filter(pk=placed.invoice_id).update(voided_at=NOVEMBER)
     assert prepaid_active_users(month=OCTOBER) == 0
+
+
+def test_a_pack_is_not_voided_once_a_month_that_it_covered_is_closed(scenario, pack):
+    scenario.contract(invoice_agreement=True)
+    placed = order(scenario, pack)
+
+    def void():
+        invoice_id = placed.invoice_id
+        return void_invoice(invoice_id=invoice_id, reason="Wrong", actor=BILL, now=NOVEMBER)
+
+    close = MonthClose(month="2027-09-01", started_at=NOVEMBER, issued_at=NOVEMBER)
+    close.save()
+    with pytest.raises(CorrectionRefused, match=r"September 2027 was closed .* Issue a credit"):
+        void()
+    close.issued_at = None
+    close.save()
+    # The month before its first, and the one after its last.
+    for month in ("2026-09-01", "2027-10-01"):
+        MonthClose.objects.create(month=month, started_at=NOVEMBER, issued_at=NOVEMBER)
+    assert void().voided_at == NOVEMBER
 
 
 def test_the_allowance_is_listed_by_month(scenario, pack):
