@@ -52,7 +52,7 @@ def assign_payments(*, invoice_id: int, now: datetime) -> None:
 
 
 def is_accounted_for(facts: PaymentFacts, *, now: datetime) -> bool:
-    """Whether a succeeded payment without a booking needs nobody; `facts` include the charge.
+    """Whether a succeeded payment without a booking needs no person; `facts` include the charge.
 
     It was returned at Stripe, or operations recorded it as a transfer whose reference has the
     payment's id: what Stripe still holds of it, and no more than was paid. Its alert as the payment

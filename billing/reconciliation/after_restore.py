@@ -112,7 +112,7 @@ def _keep(facts: PaymentFacts, *, provider: Provider, now: datetime) -> None:
         kind=UNASSIGNED,
         key=facts.payment_intent_id,
         summary=f"{amount} was paid for {facts.invoice_number}, which a restore lost.",
-        next_step="The next close of that month books it, and so does the next order of packs for "
+        next_step="The next close of that month uses it, and so does the next order of packs for "
         "this amount in that month. If neither comes, refund it in Stripe's dashboard, or record "
         f"it as a transfer of another invoice, with {facts.payment_intent_id} as the reference. "
         "The nightly comparison with Stripe then settles this.",

@@ -105,7 +105,7 @@ def test_who_is_active_under_an_earlier_address_keeps_its_stays_until_that_addre
     assert erasable() == {namesake.pk, stay.pk}
 
 
-def test_a_removed_user_under_an_earlier_address_holds_nobody_up(acme):
+def test_a_removed_user_under_an_earlier_address_holds_up_no_erasure(acme):
     stay = removed(acme, "ann@one.example", 1)
     second = renamed(added(acme, "ann@one.example", 2), "ann@two.example", 3)
     remove_member(member=second, actor=BILL, now=at("2026-11-04"))
@@ -113,7 +113,7 @@ def test_a_removed_user_under_an_earlier_address_holds_nobody_up(acme):
     assert erasable() == {stay.pk, second.pk}
 
 
-def test_an_external_id_of_a_living_user_holds_nobody_up(acme):
+def test_an_external_id_of_a_living_user_holds_up_no_erasure(acme):
     stay, living = removed(acme, "ann@one.example"), added(acme, "bea@one.example", 2)
     UserAlias.objects.create(
         organization=acme, user=living, kind="external_id", text=stay.email, key=stay.email
@@ -122,7 +122,7 @@ def test_an_external_id_of_a_living_user_holds_nobody_up(acme):
     assert erasable() == {stay.pk}
 
 
-def test_the_same_address_in_another_organization_holds_nobody_up(scenario, acme):
+def test_the_same_address_in_another_organization_holds_up_no_erasure(scenario, acme):
     stay = removed(acme)
     added(scenario.organization(users=0, name="Bolt"), day=2)
     close_until("2026-12-01")
@@ -156,7 +156,7 @@ def test_a_month_is_open_from_its_first_instant(acme):
         erase(user)
 
 
-def test_a_device_of_the_same_id_in_an_open_month_holds_nobody_up(acme):
+def test_a_device_of_the_same_id_in_an_open_month_holds_up_no_erasure(acme):
     user = removed(acme)
     device = Device(pk=user.pk, organization=acme, serial_number="SN-1", name="Mac")
     add_member(member=device, actor=BILL, via=Via.FORM, now=at("2026-11-05"))

@@ -142,7 +142,7 @@ def test_a_month_closed_again_uses_the_payment_of_its_lost_invoice_and_a_new_num
     with provider_schema(paying.provider):
         assert not Invoice.objects.exists()
         assert UnassignedPayment.objects.get().lost_number == lost.number
-    # The payment has one alert: nobody is told to book or refund what the next close uses.
+    # The payment has one alert: none says to book or refund what the next close uses.
     check_provider(provider=paying.provider, now=NOVEMBER)
     assert {"unassigned_payment"} == alert_kinds(paying) - {"restore_lost", "billing.month"}
     again = close_and_charge(paying.provider, OCTOBER, NOVEMBER)
