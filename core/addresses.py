@@ -23,6 +23,8 @@ _PLAIN = re.compile(
 )
 _NAMED = re.compile(r"[^<>]*<([^<>]*@[^<>]*)>", re.DOTALL)
 _SCHEME = re.compile(r"(mailto|smtp)\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
+# A full stop behind what is around an address; behind a domain it belongs to that.
+_DOT_BEHIND = re.compile(r"""[>"'`]\.$""")
 _LOCAL_PART = re.compile(r"""[^\s"(),:;<>@\[\]\\]+|"(?:[^"\\]|\\.)+\"""")
 _QUOTED_PLAIN = re.compile(r'"([^\s"(),:;<>@\[\]\\]+)"')
 _ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
@@ -108,6 +110,8 @@ def _lower(text: str) -> str:
 def _unwrapped(text: str) -> str:
     while True:
         before, text = text, _normalized(text).strip(" \t,;")
+        if _DOT_BEHIND.search(text):
+            text = text[:-1]
         if named := _NAMED.fullmatch(text):
             text = named[1]
         elif scheme := _SCHEME.fullmatch(text):

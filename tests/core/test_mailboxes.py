@@ -44,6 +44,8 @@ ONE_MAILBOX = (
         '"Lee, Di" <di@acme.example>;',
         "di@acme.example,",
         "'di@acme.example'",
+        '"di@acme.example".',
+        "Di <di@acme.example>.",
         '"di"@acme.example',
     ),
     (
