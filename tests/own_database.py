@@ -36,3 +36,17 @@ def set_up() -> None:
     from accounts.provisioning.schema_rollout import migrate_public
 
     migrate_public(contract=False)
+
+
+@contextmanager
+def own_portal() -> Iterator[None]:
+    """Django with a fresh database and the tables of the public schema, without a connection."""
+    with fresh_database():
+        set_up()
+        from django.db import connections
+
+        connections.close_all()
+        try:
+            yield
+        finally:
+            connections.close_all()

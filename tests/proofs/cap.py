@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
+from tests.own_database import own_portal
+
 # Events above the cap that was active, which is the last one set before the event. A cap change and
 # an addition never overlap, so their order is certain.
 OVER_CAP = """
@@ -216,7 +218,8 @@ def main() -> int:
         seed=seed,
         organizations=arguments.organizations,
     )
-    result = race(run)
+    with own_portal():
+        result = race(run)
     for violation in run.violations:
         sys.stderr.write(f"violation: {violation}\n")
     sys.stdout.write(json.dumps(result) + "\n")
@@ -224,12 +227,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from tests.own_database import fresh_database, set_up
-
-    with fresh_database():
-        set_up()
-        code = main()
-        from django.db import connections
-
-        connections.close_all()
-    raise SystemExit(code)
+    raise SystemExit(main())

@@ -18,6 +18,7 @@ import zoneinfo
 from collections import Counter
 from typing import Any
 
+from tests.own_database import own_portal
 from tests.proofs.run import in_processes
 
 CELLS = 20_000
@@ -84,18 +85,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the random numbers (random)")
     arguments = parser.parse_args()
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
-    result = prove(cells=arguments.cells, seed=seed)
+    with own_portal():
+        result = prove(cells=arguments.cells, seed=seed)
     sys.stdout.write(json.dumps(result) + "\n")
     return 1 if result["different"] else 0
 
 
 if __name__ == "__main__":
-    from tests.own_database import fresh_database, set_up
-
-    with fresh_database():
-        set_up()
-        from django.db import connections
-
-        connections.close_all()
-        code = main()
-    raise SystemExit(code)
+    raise SystemExit(main())
