@@ -35,6 +35,7 @@ class Run:
     providers: int
     clients: int
     seconds: float
+    pause: float
     seed: int
     violations: list[str] = field(default_factory=list)
 
@@ -64,6 +65,7 @@ def prove(run: Run) -> dict[str, Any]:
             load = Load(
                 *(Proxy(site.ports), customers, run.clients),
                 mails_per_second=max(1.0, run.clients / 8),
+                pause=run.pause,
                 seed=run.seed,
             )
             _roll(run, site, load, ROOT, following)
@@ -184,7 +186,7 @@ def main() -> int:
         from django.db import connections
 
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        run = Run(arguments.providers, arguments.clients, arguments.seconds, seed)
+        run = Run(arguments.providers, arguments.clients, arguments.seconds, 0, seed)
         try:
             result = prove(run)
         finally:

@@ -71,12 +71,16 @@ class Proxy:
 
 @dataclass
 class Load:
-    """Clients that ask at once until `stop`, and a sender of mails; what they saw."""
+    """Clients that ask at once until `stop`, and a sender of mails; what they saw.
+
+    Each client waits `pause` seconds after an answer.
+    """
 
     proxy: Proxy
     customers: Sequence[Customer]
     clients: int
     mails_per_second: float
+    pause: float
     seed: int
     added: list[tuple[int, str]] = field(default_factory=list)
     mails: list[str] = field(default_factory=list)
@@ -105,7 +109,7 @@ class Load:
     def _be_a_client(self, number: int) -> None:
         dice = random.Random(self.seed + number)
         for turn in itertools.count(1):
-            if self._ended.is_set():
+            if self._ended.wait(self.pause):
                 return
             position = dice.randrange(len(self.customers))
             if turn % (PAGES_FOR_EACH_ADDITION + 1):
