@@ -176,6 +176,7 @@ def main() -> int:
     parser.add_argument("--providers", type=int, default=300, help="(300)")
     parser.add_argument("--clients", type=int, default=64, help="at once (64)")
     parser.add_argument("--seconds", type=float, default=10, help="of load after each step (10)")
+    parser.add_argument("--pause", type=float, default=0, help="after each answer, in seconds (0)")
     parser.add_argument("--seed", type=int, default=None, help="of the random numbers (random)")
     arguments = parser.parse_args()
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
@@ -186,7 +187,13 @@ def main() -> int:
         from django.db import connections
 
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        run = Run(arguments.providers, arguments.clients, arguments.seconds, 0, seed)
+        run = Run(
+            providers=arguments.providers,
+            clients=arguments.clients,
+            seconds=arguments.seconds,
+            pause=arguments.pause,
+            seed=seed,
+        )
         try:
             result = prove(run)
         finally:
