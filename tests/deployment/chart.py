@@ -37,6 +37,7 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "autoscaling": {"prometheus": "http://prometheus.monitoring:9090"},
         "imagePullSecrets": [{"name": "registry"}],
+        "databaseServers": [2, 3],
     },
 }
 # Of KEDA, not of Kubernetes: it has no schema here.

@@ -15,6 +15,7 @@ from tests.deployment.dockerfile import ROOT
 
 pytestmark = pytest.mark.skipif(not helm(), reason="there is no Helm for this machine")
 COMPOSE = {name: each for name, each in services().items() if each.is_portal}
+CONTRACT = "contract"
 EACH = pytest.mark.parametrize("service", COMPOSE.values(), ids=COMPOSE)
 WORKLOADS = {"Deployment", "Job"}
 BYTES = {"g": "Gi", "m": "Mi"}
@@ -61,8 +62,8 @@ def test_the_api_would_refuse_an_unknown_field(objects: list[dict[str, Any]]) ->
 
 def test_each_service_is_a_workload_and_nothing_else_is(objects: list[dict[str, Any]]) -> None:
     wanted = {"web" if name.startswith("web-") else name for name in COMPOSE}
-    assert pods(objects).keys() == wanted
-    assert named(objects, "Job").keys() == {"migrate"}
+    assert pods(objects).keys() == wanted | {CONTRACT}
+    assert named(objects, "Job").keys() == {"migrate", CONTRACT}
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert values["workers"].keys() == workers.POOLS.keys()
     assert {queue for pool in values["workers"].values() for queue in pool["queues"]} >= {
@@ -77,7 +78,13 @@ def test_a_container_has_the_command_and_the_settings_of_its_service(
     (container,) = pod_of(objects, service)["containers"]
     assert container["command"] == service.command
     environment = {each["name"]: each["value"] for each in container["env"]}
-    chosen = VALUES["everything"]["settings"]
+    chosen = VALUES["everything"]["settings"] | {
+        "DATABASE_SERVERS": "2,3",
+        **{
+            f"DATABASE_URL_{n}_FILE": f"{service.environment['DATABASE_URL_FILE']}_{n}"
+            for n in (2, 3)
+        },
+    }
     assert {name: environment[name] for name in chosen} == chosen
     assert {name: value for name, value in environment.items() if name not in chosen} == (
         service.environment
@@ -91,7 +98,11 @@ def test_a_pod_sees_the_secrets_of_its_service_and_no_other(
     pod = pod_of(objects, service)
     volumes = {each["name"]: each for each in pod["volumes"]}
     secret = volumes["secrets"]["secret"]
-    assert {each["key"] for each in secret["items"]} == service.secrets.keys()
+    (address,) = {"database_url", "database_owner_url"} & service.secrets.keys()
+    assert {each["key"] for each in secret["items"]} == {
+        *service.secrets,
+        *(f"{address}_{number}" for number in VALUES["everything"]["databaseServers"]),
+    }
     assert all(each["key"] == each["path"] for each in secret["items"])
     assert secret["defaultMode"] == 0o440
     (container,) = pod["containers"]
@@ -147,6 +158,16 @@ def test_migrations_run_before_a_release_and_one_beat_runs(
 ) -> None:
     migrate = named(objects, "Job")["migrate"]
     assert migrate["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    contract = named(objects, "Job")[CONTRACT]
+    assert contract["metadata"]["annotations"]["helm.sh/hook"] == "post-upgrade"
+    first, second = (each["spec"]["template"]["spec"] for each in (migrate, contract))
+    ours, theirs = first["containers"][0], second["containers"][0]
+    assert theirs["command"] == [*ours["command"], "--contract"]
+    same = {"env", "securityContext", "volumeMounts", "image"}
+    assert {name: ours[name] for name in same} == {name: theirs[name] for name in same}
+    assert first["volumes"] == second["volumes"]
+    kept = render({"contractAfterUpgrade": False})
+    assert named(kept, "Job").keys() == {"migrate"}
     beat = named(objects, "Deployment")["beat"]["spec"]
     assert (beat["replicas"], beat["strategy"]) == (1, {"type": "Recreate"})
     web = named(objects, "Deployment")["web"]["spec"]

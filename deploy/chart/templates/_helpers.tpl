@@ -61,6 +61,13 @@ env:
   - { name: HEARTBEAT_PATH, value: /tmp/heartbeat }
   - { name: WORKER_METRICS_PORT, value: "9100" }
   - { name: METRICS_DIR, value: /dev/shm }
+  {{- $database := index . 1 }}
+  {{- with $root.Values.databaseServers }}
+  - { name: DATABASE_SERVERS, value: {{ join "," . | quote }} }
+  {{- range . }}
+  - { name: DATABASE_URL_{{ . }}_FILE, value: /run/secrets/{{ $database }}_{{ . }} }
+  {{- end }}
+  {{- end }}
   {{- range $name, $value := $settings }}
   - { name: {{ $name }}, value: {{ $value | quote }} }
   {{- end }}
@@ -73,6 +80,7 @@ volumeMounts:
 
 {{/* Each pod sees the secrets that it needs, and one database role: (list . "database_url"). */}}
 {{- define "mtp.volumes" -}}
+{{- $database := index . 1 }}
 - name: secrets
   secret:
     secretName: {{ (index . 0).Values.secret }}
@@ -80,6 +88,9 @@ volumeMounts:
     items:
       {{- range list (index . 1) "redis_url" "secret_key" "encryption_keys" "payment_link_keys" "email_url" "metrics_token" "stripe_api_key" "stripe_webhook_secret" }}
       - { key: {{ . }}, path: {{ . }} }
+      {{- end }}
+      {{- range (index . 0).Values.databaseServers }}
+      - { key: {{ $database }}_{{ . }}, path: {{ $database }}_{{ . }} }
       {{- end }}
 - { name: tmp, emptyDir: { sizeLimit: 4Gi } }
 - { name: memory, emptyDir: { medium: Memory, sizeLimit: 64Mi } }
