@@ -13,6 +13,9 @@ done
 # The owner's address is PostgreSQL's own, also where the app's leads through a pooler.
 [ -z "${DATABASE:-}" ] || unset DATABASE_POOLER
 DATABASE_URL=$(cat "$settings/secrets/${DATABASE:-database_url}")
+for number in $(echo "${DATABASE_SERVERS:-}" | tr ',' ' '); do
+    export "DATABASE_URL_$number=$(cat "$settings/secrets/${DATABASE:-database_url}_$number")"
+done
 export DATABASE_URL MTP_ENVIRONMENT=production TRUSTED_PROXY_COUNT=1 XDG_CACHE_HOME=/tmp
 cd "$(dirname "$0")/../.."
 exec runuser --user portal -- .venv/bin/python manage.py "$@"

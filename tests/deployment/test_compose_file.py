@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mtp import workers
 from tests.deployment.compose_file import COMPOSE, Service, seconds, services
@@ -18,7 +19,7 @@ OWNERS = {"migrate", "worker-provisioning"}
 PASSWORDS = {"postgres_password", "owner_password", "database_owner_url"}
 
 
-@pytest.mark.parametrize("name", ["docker-compose.yml", "deploy/backup.yml"])
+@pytest.mark.parametrize("name", ["docker-compose.yml", "deploy/backup.yml", "deploy/servers.yml"])
 def test_the_file_fits_the_compose_schema(name: str) -> None:
     run = subprocess.run(
         [
@@ -61,6 +62,22 @@ def test_the_owner_s_password_is_where_schemas_are_made(service: Service) -> Non
         named = service.environment["DATABASE_URL_FILE"].removeprefix("/run/secrets/")
         assert named in service.secrets
         assert ("owner" in named) == (service.name in OWNERS)
+
+
+@EACH
+def test_the_override_for_servers_gives_each_service_the_address_of_its_role(
+    service: Service,
+) -> None:
+    override = yaml.safe_load((ROOT / "deploy/servers.yml").read_text())
+    if service.is_portal:
+        address = Path(service.environment["DATABASE_URL_FILE"]).name
+        assert override["services"][service.name] == {
+            "environment": {"DATABASE_URL_2_FILE": f"/run/secrets/{address}_2"},
+            "secrets": [f"{address}_2"],
+        }
+        assert override["secrets"][f"{address}_2"] == {"file": f"deploy/secrets/{address}_2"}
+    else:
+        assert service.name not in override["services"]
 
 
 @EACH
@@ -114,6 +131,13 @@ def test_the_secrets_are_made_once_and_closed_to_other_accounts(tmp_path: Path) 
     assert stat.S_IMODE((tmp_path / "acme").stat().st_mode) == 0o755, "the proxy reads it"
     subprocess.run(["sh", script], capture_output=True, check=True)
     assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+    # With the number of a further database server.
+    second = subprocess.run(["sh", script, "2"], capture_output=True, text=True, check=True).stdout
+    added = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    assert added.keys() - made.keys() == {"database_url_2", "database_owner_url_2"}
+    for name in ("database_url", "database_owner_url"):
+        assert added[f"{name}_2"] == made[name].replace("@postgres:", "@HOST:")
+    assert "host of server 2 into deploy/secrets/database_url_2" in second
 
 
 def test_the_image_holds_neither_secrets_nor_tests_nor_stand_ins() -> None:
