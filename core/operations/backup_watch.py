@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import connection
 
 from core.operations.alerts import Cause, found_everywhere
 from core.operations.kinds import alert_kind
+from core.servers import DIRECTORY, from_each_server, has_many
 
 # Of deploy/barman/barman.conf.
 SLOT = "barman"
@@ -55,8 +57,17 @@ def backup_slot(*, now: datetime) -> BackupSlot | None:
 
 
 def watch_backup(*, now: datetime) -> None:
-    """Open an alert while the backup receives nothing, and settle it afterwards."""
-    slot = backup_slot(now=now)
-    fault = slot.fault if slot else ""
-    causes = [Cause(SLOT, fault, MEND)] if fault else []
+    """Open an alert while a server's backup receives nothing, and settle it afterwards."""
+    slots = from_each_server(partial(backup_slot, now=now))
+    causes = [
+        Cause(
+            SLOT if server == DIRECTORY else f"{SLOT} {server}", f"{slot.fault}{_at(server)}", MEND
+        )
+        for server, slot in slots.items()
+        if slot and slot.fault
+    ]
     found_everywhere(kind=BACKUP_AWAY, causes={"": causes}, now=now)
+
+
+def _at(server: int) -> str:
+    return f" It is that of database server {server}." if has_many() else ""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 
@@ -13,6 +12,7 @@ from core.operations.backup_watch import MEND, backup_slot
 from core.postgresql.addresses import DIRECT
 from core.replica import NoReplica, replica_lag
 from core.schema import connection
+from core.servers import current_server
 from mtp.doctor.findings import Finding, note, problem
 
 OLDEST_VERSION = 18
@@ -54,7 +54,7 @@ def server() -> Iterator[Finding]:
         for name in DURABLE:
             cursor.execute("SELECT current_setting(%s)", [name])
             (shown[name],) = cursor.fetchone()
-    where = f"{settings.DATABASES['default']['HOST']}, {connection.settings_dict['NAME']}"
+    where = f"{connection.settings_dict['HOST']}, {connection.settings_dict['NAME']}"
     yield Finding("Database", f"PostgreSQL {version} at {where}; {size}.")
     if major < OLDEST_VERSION:
         yield problem(
@@ -150,14 +150,14 @@ def role() -> Iterator[Finding]:
 
 
 def migrations() -> Iterator[Finding]:
-    """Whether the public schema and every provider's are at this release."""
+    """Whether the entered server's public schema and its providers' are at this release."""
     if fault := fault_of_the_database():
         found, _, next_step = fault.rpartition(": ")
         yield problem("Migrations", f"{found}.", f"{next_step[0].upper()}{next_step[1:]}")
         return
     release = ProviderMigrations(contract=False)
     names = list(
-        Provider.objects.filter(state=Provider.State.ACTIVE)
+        Provider.objects.filter(state=Provider.State.ACTIVE, server=current_server())
         .order_by("pk")
         .values_list("schema_name", flat=True)
     )

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from mtp.doctor import database, machine, services
+from mtp.doctor import database, machine, servers, services
 from mtp.doctor.findings import Finding, Look, Outcome, findings_of
 
 LOOKS: tuple[tuple[str, Look, str], ...] = (
@@ -18,6 +18,7 @@ LOOKS: tuple[tuple[str, Look, str], ...] = (
     ("Database role", database.role, "Repair the database first."),
     ("Pooler", database.addresses, "Correct DATABASE_DIRECT_URL: host, port, role, password."),
     ("Replica", database.replica, "Start the replica, or correct DATABASE_REPLICA_URL."),
+    ("Servers", servers.database_servers, "Repair the database first."),
     (
         "Migrations",
         database.migrations,
