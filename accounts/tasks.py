@@ -6,6 +6,7 @@ from django.utils import timezone
 from accounts.missed_changes import check_for_missed, providers_of_night
 from accounts.provider_batches import batches
 from accounts.provisioning.highest_ids import keep_highest_ids
+from accounts.provisioning.moves import watch_moves
 from accounts.provisioning.release import watch_schemas
 
 
@@ -30,5 +31,6 @@ def check_for_missed_of(provider_ids: list[int]) -> None:
 
 @shared_task(name="accounts.tasks.watch_migrations")
 def watch_migrations() -> None:
-    """Alert operations of each provider whose schema is behind this release, every minute."""
+    """Alert operations of schemas that are behind this release, and of interrupted moves."""
     watch_schemas(now=timezone.now())
+    watch_moves(now=timezone.now())

@@ -49,7 +49,8 @@ def start_copy(*, provider: Provider, to: int) -> None:
     """Copy the schema to the server `to`, and follow its changes; returns once all rows are there.
 
     A slot keeps every change from the instant of the copy on; the provider works meanwhile. The
-    copy gets its triggers after its rows. Raises `BackupError` and the database's errors.
+    copy gets its triggers after its rows, and its mark before everything else, so that a killed
+    copy is known as one. Raises `BackupError` and the database's errors.
     """
     schema = provider.schema_name
     name = link_name(_publication(schema), to)
@@ -64,12 +65,13 @@ def start_copy(*, provider: Provider, to: int) -> None:
                 *(f"--snapshot={snapshot}", f"--file={dump}"),
             )
         with on_server(to):
+            with transaction.atomic():
+                _execute("CREATE SCHEMA {}", sql.Identifier(schema))
+                _execute("COMMENT ON SCHEMA {} IS {}", sql.Identifier(schema), sql.Literal(MARK))
             run_tool(
                 *("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner"),
-                f"--dbname={connection.settings_dict['NAME']}",
-                str(dump),
+                *(f"--dbname={connection.settings_dict['NAME']}", f"--schema={schema}", str(dump)),
             )
-            _execute("COMMENT ON SCHEMA {} IS {}", sql.Identifier(schema), sql.Literal(MARK))
             _execute(
                 "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {}"
                 " WITH (copy_data = false, create_slot = false, slot_name = {})",
@@ -113,6 +115,12 @@ def stop_copy(*, provider: Provider, to: int) -> None:
             _execute("DROP SUBSCRIPTION {}", sql.Identifier(name))
     with on_server(provider.server):
         with connection.cursor() as cursor:
+            # The session of a killed process may still make it.
+            cursor.execute(
+                "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots"
+                " WHERE slot_name = %s AND active_pid IS NOT NULL",
+                [name],
+            )
             cursor.execute(
                 "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
                 " WHERE slot_name = %s",
@@ -136,9 +144,9 @@ def drop_copy(*, provider: Provider, to: int) -> None:
         _execute("DROP SCHEMA {} CASCADE", sql.Identifier(schema))
 
 
-def accept_copy(*, provider: Provider, to: int) -> None:
-    """The copy is the provider's schema from now on."""
-    with on_server(to):
+def accept_copy(provider: Provider) -> None:
+    """The copy is the provider's schema from now on: its server is the one that the row names."""
+    with on_server(provider.server):
         _execute("COMMENT ON SCHEMA {} IS NULL", sql.Identifier(provider.schema_name))
 
 

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 from psycopg import sql
 
 from accounts.due_providers import mark_changed
 from accounts.models import Provider
+from accounts.provisioning.moves import MovedElsewhere, one_move
 from accounts.provisioning.schema_migrations import ProviderMigrations, schema_exists
 from core.operations.models import OperationsAlert
 from core.outbox.models import OutboxMessage, OutboxPause
@@ -69,7 +70,16 @@ def move(*, provider: Provider, to: int, grace: float = GRACE_SECONDS) -> Report
         raise MoveError(f"There is no database server {to}.")
     if connection.in_atomic_block:
         raise MoveError("A move needs transactions that are not begun yet.")
-    report = Report(provider)
+    try:
+        with one_move(provider):
+            provider.refresh_from_db()
+            return _moved(Report(provider), to, grace=grace)
+    except MovedElsewhere as error:
+        raise MoveError(str(error)) from error
+
+
+def _moved(report: Report, to: int, *, grace: float) -> Report:
+    provider = report.provider
     if provider.server != to:
         _undo(provider, to)
         _check(provider, to)
@@ -116,12 +126,9 @@ def _copy_and_change(report: Report, to: int) -> None:
     if found := differences(provider=provider, to=to):
         raise MoveError("The copy differs: " + "; ".join(found)[:2000])
     stop_copy(provider=provider, to=to)
-    accept_copy(provider=provider, to=to)
     _change_server(provider, to)
     report.still_seconds = time.monotonic() - began
     provider.refresh_from_db()
-    # Its server has not looked at it yet.
-    mark_changed(Provider.objects.filter(pk=provider.pk))
 
 
 def _change_server(provider: Provider, to: int) -> None:
@@ -150,13 +157,27 @@ def _undo(provider: Provider, to: int) -> None:
     provider.refresh_from_db()
     with on_server(provider.server):
         _resume(provider)
-    stop_copy(provider=provider, to=to)
-    drop_copy(provider=provider, to=to)
+    for server in servers():
+        if server != provider.server:
+            _drop_attempt(provider, server, is_needed=server == to)
+
+
+def _drop_attempt(provider: Provider, server: int, *, is_needed: bool) -> None:
+    try:
+        stop_copy(provider=provider, to=server)
+        drop_copy(provider=provider, to=server)
+    except OperationalError:
+        if is_needed:
+            raise
+        logger.warning("What a move left on server %s stays: it is away.", server, exc_info=True)
 
 
 def _clear_up(report: Report, *, grace: float) -> None:
     """Leave nothing of the provider on other servers but a parked copy of its schema."""
     provider = report.provider
+    accept_copy(provider)
+    # Its server has not looked at it yet.
+    mark_changed(Provider.objects.filter(pk=provider.pk))
     for server in servers():
         if server == provider.server:
             continue

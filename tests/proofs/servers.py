@@ -2,10 +2,12 @@
 
 Three servers; providers on each. The small forms of three other proofs run on providers of
 different servers. Clients add users to a provider while it moves around all servers, and to others
-that must notice nothing. A provider with closed months moves between two closes. Then one server is
-killed. Violations are: a confirmed user, its event or its message that is missing, a count or an
-order of events that is wrong, a row of another provider, an answer that is neither a success nor
-503, and an error of a provider whose server works. The last line is one JSON object.
+that must notice nothing; then the process that moves is killed at each of its steps, and the move
+repeated. A provider with closed months moves between two closes. Then one server is killed.
+Violations are: a confirmed user, its event or its message that is missing, a count or an order of
+events that is wrong, a row of another provider, an answer that is neither a success nor 503, an
+error of a provider whose server works, and a wrong word of the doctor. The last line is one JSON
+object.
 """
 
 import argparse
@@ -38,12 +40,17 @@ SMALL = {
 }
 
 
-def prove(run: Run, portal: Portal, *, moves: int, seconds: float) -> dict[str, Any]:
-    """Move a provider so often under load of `seconds` each, and kill a server."""
+def prove(
+    run: Run, portal: Portal, *, moves: int, seconds: float, steps: int, kills: int
+) -> dict[str, Any]:
+    """Move a provider so often under load of `seconds` each, kill moves, and kill a server."""
     from django.db import connections
 
     from tests.proofs import servers_clients as clients
+    from tests.proofs.servers_doctor import ask_doctor
+    from tests.proofs.servers_kills import kill_at_random, kill_at_steps
 
+    ask_doctor(run)
     last = max(portal.servers)
     places = [
         clients.open_place(f"Canary{n}x{run.seed % 997}", f"PL{n}{run.seed % 997}", server=n)
@@ -64,6 +71,8 @@ def prove(run: Run, portal: Portal, *, moves: int, seconds: float) -> dict[str, 
                     f"{place.canary} was refused while another one moved: {line}"
                     for line in _lines(reports, places.index(place), "away")
                 ]
+            kill_at_steps(run, places[1], steps=steps, grace=GRACE)
+            kill_at_random(run, places[1], kills=kills, grace=GRACE)
             _kill_one(run, portal, last, places, reports)
         # A session that the killed server had is of no use any more.
         connections.close_all()
@@ -98,6 +107,7 @@ def _kill_one(run: Run, portal: Portal, number: int, places: Any, reports: Path)
 
     from core.operations.models import OperationsAlert
     from core.operations.server_watch import AWAY, watch_servers
+    from tests.proofs.servers_doctor import away
 
     before = {n: len(_lines(reports, n, "away")) for n in range(len(places))}
     added = {n: len(_lines(reports, n, "added")) for n in range(len(places))}
@@ -106,6 +116,7 @@ def _kill_one(run: Run, portal: Portal, number: int, places: Any, reports: Path)
     watch_servers(now=timezone.now())
     if not OperationsAlert.objects.open().filter(kind=AWAY, key=f"server{number}").exists():
         run.violations.append("no alert about the server that was killed")
+    away(run, number)
     for n, place in enumerate(places):
         refused = len(_lines(reports, n, "away")) - before[n]
         if place.current().server == number:
@@ -307,8 +318,8 @@ def only(name: str, arguments: list[str]) -> int:
 
 
 def _result(run: Run) -> dict[str, Any]:
-    names = ("lost", "wrong_counts", "foreign", "moves", "longest_still_ms", "added")
-    more = ("refused_503", "refused_while_away", "months_verified", "small_proofs")
+    names = ("lost", "wrong_counts", "foreign", "moves", "kills", "repeated", "longest_still_ms")
+    more = ("added", "refused_503", "refused_while_away", "months_verified", "small_proofs")
     return run.result(*names, *more)
 
 
@@ -320,6 +331,8 @@ def main() -> int:
     parser.add_argument("--servers", type=int, default=3, choices=(2, 3), help="how many (3)")
     parser.add_argument("--moves", type=int, default=6, help="of a provider under load (6)")
     parser.add_argument("--seconds", type=float, default=4, help="of load around each move (4)")
+    parser.add_argument("--steps", type=int, default=99, help="of a move to be killed at (all)")
+    parser.add_argument("--kills", type=int, default=12, help="of moves at random times (12)")
     parser.add_argument("--short", action="store_true", help="no other proofs and no closes")
     parser.add_argument("--seed", type=int, default=None, help="of the random numbers (random)")
     arguments = parser.parse_args()
@@ -338,7 +351,14 @@ def main() -> int:
             if not arguments.short:
                 prove_small(run)
                 prove_closes(run)
-            result = prove(run, portal, moves=arguments.moves, seconds=arguments.seconds)
+            result = prove(
+                run,
+                portal,
+                moves=arguments.moves,
+                seconds=arguments.seconds,
+                steps=arguments.steps,
+                kills=arguments.kills,
+            )
         finally:
             connections.close_all()
     for violation in run.violations[:40]:

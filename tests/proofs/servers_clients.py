@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from core.servers import on_server, servers
 from tenants.models import ManagedUser, MeteringPolicy, Organization
 from tenants.users.membership import Via, add_member
 from tests.personas import create_persona
+from tests.proofs.servers_stage import APP
 from tests.providers import open_provider
 
 TOPIC = "proof.note"
@@ -172,7 +174,7 @@ def running(*works: Callable[[], None]) -> Iterator[None]:
     """Run each in a separate process during the block; killed at its end."""
     # Imported once here instead of in each process.
     assert get_resolver().url_patterns
-    pids = [_fork(work) for work in works]
+    pids = [fork(partial(_as_the_app, work)) for work in works]
     try:
         yield
     finally:
@@ -181,7 +183,14 @@ def running(*works: Callable[[], None]) -> Iterator[None]:
             os.waitpid(pid, 0)
 
 
-def _fork(work: Callable[[], None]) -> int:
+def _as_the_app(work: Callable[[], None]) -> None:
+    for alias in connections.settings:
+        connections.settings[alias]["USER"] = APP
+    work()
+
+
+def fork(work: Callable[[], None]) -> int:
+    """Run it in a separate process; returns its id. The process ends with status 1."""
     connections.close_all()
     caches.close_all()
     pid = os.fork()

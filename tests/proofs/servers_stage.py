@@ -22,20 +22,28 @@ from mtp.supervisor.processes import start_process, wait_until
 from mtp.supervisor.state import base_directory
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DATABASE = ROLE = "mtp"
+DATABASE = "mtp"
+# Moves and migrates; clients and workers have the app's role.
+OWNER, APP = "mtp_owner", "mtp_app"
 # fsync stays on: a killed server must keep what it confirmed.
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "wal_level": "logical",
+    # As docs/scaling.md says.
+    "max_wal_senders": "11",
+    "max_replication_slots": "11",
+    "max_worker_processes": "11",
+    "max_logical_replication_workers": "11",
+    "max_slot_wal_keep_size": "1GB",
     "max_connections": "100",
     "max_locks_per_transaction": "1024",
     "shared_buffers": "64MB",
     "timezone": "UTC",
 }
-ROLES = f"""
-CREATE ROLE {ROLE} LOGIN CREATEDB REPLICATION IN ROLE pg_create_subscription PASSWORD '%s'
-CREATE DATABASE {DATABASE} OWNER {ROLE}
+DATABASES = f"""
+ALTER ROLE postgres PASSWORD '%s'
+CREATE DATABASE {DATABASE}
 """
 
 
@@ -54,10 +62,10 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"postgres://{ROLE}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
+        return f"postgres://{OWNER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
     def make(self) -> None:
-        """`initdb`, the role and the database."""
+        """`initdb` and the database."""
         self._run(
             str(self.binaries.initdb),
             *("--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C", "--no-sync"),
@@ -67,7 +75,19 @@ class Server:
         (self.data / "pg_hba.conf").write_text(rules)
         self._run(
             *(str(self.binaries.postgres), "--single", "-D", str(self.data), "postgres"),
-            given=ROLES % self.password,
+            given=DATABASES % self.password,
+        )
+
+    def add_roles(self) -> None:
+        """`deploy/postgres/roles.sql`, as with several servers."""
+        script, password = self.directory / "roles.sql", self.directory / "password"
+        script.write_bytes((ROOT / "deploy/postgres/roles.sql").read_bytes())
+        password.write_text(self.password)
+        files = {f"{role}_PASSWORD_FILE": str(password) for role in ("OWNER", "APP", "BACKUP")}
+        self._run(
+            *(str(self.binaries.postgres.parent / "psql"), "-X", "-h", "127.0.0.1"),
+            *("-p", str(self.port), "-U", "postgres", "-d", DATABASE, "-f", str(script)),
+            environment={**files, "PGPASSWORD": self.password, "DATABASE_SERVERS": "2"},
         )
 
     def copy_of(self, other: "Server") -> None:
@@ -76,18 +96,21 @@ class Server:
         for path in (self.data, *self.data.rglob("*")):
             self.account.own(path)
 
-    def _run(self, *arguments: str, given: str = "") -> None:
+    def _run(
+        self, *arguments: str, given: str = "", environment: dict[str, str] | None = None
+    ) -> None:
         with self.log.open("ab") as log, tempfile.TemporaryFile() as typed:
             typed.write(given.encode())
             typed.seek(0)
-            process = self._start(list(arguments), log, typed=typed)
+            process = self._start(list(arguments), log, typed=typed, environment=environment)
             assert process.wait() == 0, self.log.read_text()[-3000:]
 
-    def _start(self, arguments: list[str], log, typed=None) -> subprocess.Popen[bytes]:
-        environment = {"PATH": os.defpath, "LANG": "C"}
+    def _start(
+        self, arguments: list[str], log, typed=None, environment=None
+    ) -> subprocess.Popen[bytes]:
         return start_process(
             arguments,
-            environment=environment,
+            environment={"PATH": os.defpath, "LANG": "C", **(environment or {})},
             directory=self.directory,
             output=log,
             typed=typed,
@@ -140,6 +163,7 @@ def portal_of_servers(count: int) -> Iterator[Portal]:
         servers[1].make()
         servers[1].start()
         stack.callback(servers[1].end)
+        servers[1].add_roles()
         _migrate(several=False)
         servers[1].end()
         for number, each in servers.items():
