@@ -1,5 +1,6 @@
 # The portal's image with what Debian trixie does not have: PostgreSQL 18's client programs for
-# `backup_provider` and `restore_provider`, and Barman for the whole database. For operations alone.
+# `backup_provider` and `restore_provider`, and Barman for the whole database, which runs `file` in a
+# restore. For operations alone.
 FROM mtp-portal
 USER root
 # The user and its id are those of the image of PostgreSQL, whose files Barman restores.
@@ -8,7 +9,7 @@ RUN groupadd --gid 999 postgres \
     && apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
     && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
-    && apt-get install --yes --no-install-recommends barman postgresql-client-18 \
+    && apt-get install --yes --no-install-recommends barman file postgresql-client-18 \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o postgres -g postgres /var/lib/postgresql/18 \
     && ln -sf /portal/deploy/barman/barman.conf /etc/barman.conf

@@ -230,9 +230,11 @@ def test_manage_sh_reads_what_the_services_read(tmp_path: Path) -> None:
     script.write_bytes((ROOT / "deploy/systemd/manage.sh").read_bytes())
     credentials = units()["mtp-migrate"].credentials
     (tmp_path / "secrets").mkdir()
-    for name in {*credentials.values(), "database_url"}:
+    addresses = {"database_url", "database_url_2", "database_owner_url_2"}
+    for name in {*credentials.values(), *addresses}:
         (tmp_path / "secrets" / name).write_text(f"value of {name}\n")
-    (tmp_path / "env").write_text("# comment\nSELLER_NAME=Your Company <x> & sons\nSITE_URL=\n")
+    settings = "# comment\nSELLER_NAME=Your Company <x> & sons\nSITE_URL=\nDATABASE_SERVERS=2\n"
+    (tmp_path / "env").write_text(settings)
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "runuser").write_text('#!/bin/sh\necho "CALL=$*"\nexec env\n')
@@ -249,6 +251,7 @@ def test_manage_sh_reads_what_the_services_read(tmp_path: Path) -> None:
         assert found["SELLER_NAME"] == "Your Company <x> & sons"
         assert "SITE_URL" not in found
         assert found["DATABASE_URL"] == f"value of {url}"
+        assert found["DATABASE_URL_2"] == f"value of {url}_2"
         named = {name.upper() for name in credentials}
         assert {name: found[name] for name in named - {"DATABASE_URL"}} == {
             name.upper(): f"value of {name}" for name in credentials if name != "database_url"

@@ -84,6 +84,32 @@ def test_a_unit_has_the_secrets_and_settings_of_its_service(service: Service) ->
             assert unit.environment[name] == value
 
 
+def test_each_unit_gets_the_addresses_of_further_database_servers(tmp_path: Path) -> None:
+    script, environment = DIRECTORY / "servers.sh", tmp_path / "env"
+    paths = {"MTP_SETTINGS": str(tmp_path), "MTP_UNITS": str(tmp_path), "PATH": os.environ["PATH"]}
+    environment.write_text("SITE_URL=https://portal.example\nDATABASE_SERVERS=2,3\n")
+    subprocess.run(["sh", script], env=paths, capture_output=True, check=True)
+    for service in COMPOSE.values():
+        unit = unit_of(service.name)
+        written = (tmp_path / f"{unit.name}.service.d/servers.conf").read_text().splitlines()
+        address = unit.credentials["database_url"]
+        assert written == [
+            "[Service]",
+            *(
+                line
+                for n in (2, 3)
+                for line in (
+                    f"LoadCredential=database_url_{n}:/etc/mtp/secrets/{address}_{n}",
+                    f"Environment=DATABASE_URL_{n}_FILE=%d/database_url_{n}",
+                )
+            ),
+        ]
+    assert not (tmp_path / "barman.service.d").exists()
+    environment.write_text("SITE_URL=https://portal.example\n")
+    subprocess.run(["sh", script], env=paths, capture_output=True, check=True)
+    assert list(tmp_path.rglob("servers.conf")) == []
+
+
 def test_workers_on_one_machine_show_their_counters_at_different_ports() -> None:
     ports = [unit.environment.get("WORKER_METRICS_PORT") for unit in UNITS.values()]
     chosen = [port for port in ports if port]

@@ -33,7 +33,7 @@ LONGEST = 60.0
 
 def why_not() -> str:
     """Why this machine can't back up or restore a whole database; empty if it can."""
-    missing = [name for name in ("barman", "rsync") if not shutil.which(name, path=_path())]
+    missing = [name for name in ("barman", "file", "rsync") if not shutil.which(name, path=_path())]
     return f"{' and '.join(missing)} is not installed" if missing else ""
 
 
