@@ -1,23 +1,22 @@
 """Admin pages of tables that every database server has: the operator chooses whose are shown."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from core.read_only_admin import FilterWithDefault
-from core.servers import current_server, has_many, on_server, servers
+from core.servers import DIRECTORY, current_server, has_many, on_server, servers
 
 CHOICE = "server"
 
 
-class ServerFilter(FilterWithDefault):
-    """Chooses the server; there is no filter with one server."""
+class ServerFilter(admin.SimpleListFilter):
+    """Chooses the server, there is no list of all; there is no filter with one server."""
 
     title = "database server"
     parameter_name = CHOICE
-    # The directory, or the server of the provider that was entered.
-    default = "This one"
 
     def lookups(
         self,
@@ -25,7 +24,15 @@ class ServerFilter(FilterWithDefault):
         model_admin: Any,  # noqa: ARG002 - Django's signature
     ) -> list[tuple[str, str]]:
         """All servers."""
-        return [(str(server), f"Server {server}") for server in servers()] if has_many() else []
+        names = {DIRECTORY: f"Server {DIRECTORY}, the directory"}
+        chosen = [(str(each), names.get(each, f"Server {each}")) for each in servers()]
+        return chosen if has_many() else []
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """The servers without a choice of all; selected is the one whose rows are shown."""
+        _, *choices = super().choices(changelist)
+        for server, choice in zip(servers(), choices, strict=True):
+            yield choice | {"selected": server == current_server()}
 
     def queryset(
         self,

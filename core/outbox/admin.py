@@ -7,11 +7,15 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.text import Truncator
 
 from core.outbox.delivery import try_again
 from core.outbox.models import BLANK_BODY, OutboxMessage
 from core.read_only_admin import ReadOnlyAdmin
 from core.server_admin import EveryServersAdmin, ServerFilter
+
+SHOWN_OF_ERROR = 90
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -54,7 +58,7 @@ class OutboxMessageAdmin(EveryServersAdmin, ReadOnlyAdmin):
         "state",
         "attempts",
         "due_at",
-        "last_error",
+        "error",
     )
     list_filter = (StateFilter, ServerFilter, "lane", "topic")
     search_fields = ("key", "schema_name", "last_error")
@@ -89,6 +93,12 @@ class OutboxMessageAdmin(EveryServersAdmin, ReadOnlyAdmin):
         if message.leased_until:
             return "in work"
         return "postponed" if message.waiting_since else "pending"
+
+    @admin.display(description="last error", ordering="last_error")
+    def error(self, message: OutboxMessage) -> str:
+        """The begin of the last error, on one line."""
+        shown = Truncator(message.last_error).chars(SHOWN_OF_ERROR)
+        return format_html('<span class="whitespace-nowrap">{}</span>', shown)
 
     @admin.display(description="payload")
     def shown_payload(self, message: OutboxMessage) -> str:
