@@ -10,6 +10,7 @@ from django.conf import settings
 from core.outbox.lanes import Lane
 from core.outbox.topics import topics
 from mtp import workers
+from mtp.doctor.services import LARGEST_SKEW_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 # They call nothing outside but the mail server, and end within a second.
@@ -35,6 +36,15 @@ def test_the_schedule_delivers_each_lane_in_its_queue() -> None:
         if entry["task"] == "core.outbox.tasks.send_due"
     }
     assert sent == {(lane.value,): lane.value for lane in Lane}
+
+
+def test_a_wake_up_reaches_workers_whose_clock_is_ahead_and_does_not_pile_up() -> None:
+    wake_ups = [each for each in settings.CELERY_BEAT_SCHEDULE.values() if "options" in each]
+    assert len(wake_ups) > len(Lane)
+    for entry in wake_ups:
+        # Twice what the doctor calls a problem, and more than one period.
+        assert entry["options"]["expires"] >= max(2 * LARGEST_SKEW_SECONDS, entry["schedule"])
+        assert entry["options"]["expires"] <= 120
 
 
 def test_production_starts_each_pool() -> None:
