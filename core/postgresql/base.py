@@ -13,6 +13,8 @@ from django_tenants.postgresql_backend import base
 from core.postgresql.commits import CountedCommits
 from core.servers import note_away, refuse_while_away
 
+# PgBouncer's answer to the limits that each login brings.
+_REFUSED_BY_POOLER = "unsupported startup parameter"
 _SERVER = b"SELECT pg_catalog.pg_backend_pid(), host(inet_server_addr()), inet_server_port()"
 
 
@@ -29,7 +31,9 @@ class DatabaseWrapper(CountedCommits, base.DatabaseWrapper):  # type: ignore[mis
         refuse_while_away(place)
         try:
             connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            if _REFUSED_BY_POOLER in str(error):
+                raise _pooler_at(place, self.settings_dict.get("URL", "DATABASE_URL")) from error
             note_away(place)
             raise
         try:
@@ -51,8 +55,11 @@ def _refuse_pooler(connection: psycopg.Connection[Any], variable: str) -> None:
     if pid is not None and int(pid) == connection.info.backend_pid:
         return
     at = f" at {host.decode()}:{port.decode()}" if host and port else ""
-    raise PoolerRefused(
-        f"{variable} leads through a connection pooler ({connection.info.host}:"
-        f"{connection.info.port}), behind which a provider would read another one's rows. "
-        f"Name PostgreSQL itself{at} in it, or see DATABASE_POOLER."
+    raise _pooler_at(f"{connection.info.host}:{connection.info.port}", variable, direct=at)
+
+
+def _pooler_at(place: str, variable: str, *, direct: str = "") -> PoolerRefused:
+    return PoolerRefused(
+        f"{variable} leads through a connection pooler ({place}), behind which a provider would "
+        f"read another one's rows. Name PostgreSQL itself{direct} in it, or see DATABASE_POOLER."
     )

@@ -105,6 +105,26 @@ def test_a_pooler_is_refused_with_the_address_of_postgresql(through: Any) -> Non
     assert pooled.connection is None
 
 
+def test_a_pooler_that_refuses_the_limits_of_the_login_is_named_too() -> None:
+    text = b"SFATAL\0C08P01\0Munsupported startup parameter in options: lock_timeout\0\0"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(b"E" + struct.pack("!I", len(text) + 4) + text)
+
+        threading.Thread(target=refuse, daemon=True).start()
+        settings, port = connection.settings_dict, listener.getsockname()[1]
+        options = {**settings["OPTIONS"], "sslmode": "disable", "gssencmode": "disable"}
+        wrapper = DatabaseWrapper(
+            {**settings, "HOST": "127.0.0.1", "PORT": str(port), "OPTIONS": options}
+        )
+        with pytest.raises(PoolerRefused, match=rf"\(127.0.0.1:{port}\), .* DATABASE_POOLER"):
+            wrapper.connect()
+
+
 def test_a_proxy_that_passes_everything_on_is_accepted(through: Any) -> None:
     with through(is_pooler=False).cursor() as cursor:
         cursor.execute("SELECT 6 * 7")
