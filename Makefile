@@ -5,7 +5,7 @@ SUPERVISOR = @sh mtp/supervisor/start.sh
 # tests/longest_first.py has their order.
 PARALLEL = -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-rounds prove-pooler prove-servers prove-image prove-restore prove-crash prove-release css icons
+.PHONY: up down test test-app check bench prove-cap prove-close prove-psa prove-charge prove-hooks prove-counting prove-truth prove-promises prove-rounds prove-pooler prove-servers prove-image prove-restore prove-crash prove-release prove-identity css icons
 
 up: ## Run the product on this machine, with demo data
 	$(SUPERVISOR) up
@@ -69,6 +69,9 @@ prove-crash: ## PostgreSQL and Redis killed under load, full disks, jumping cloc
 
 prove-release: ## A rolling release under load: nothing fails, nothing is lost; the last line is JSON
 	$(SUPERVISOR) run python -m tests.proofs.release $(ARGS)
+
+prove-identity: ## 100,000 spellings of 5,000 people in exports of six tools, each counted once; the last line is JSON
+	$(SUPERVISOR) run python -m tests.proofs.identity $(ARGS)
 
 css: ## Compile the styles; needs Node
 	npm ci --no-audit --no-fund
