@@ -176,7 +176,7 @@ def _backup() -> dict[str, Any]:
 
 
 def test_the_cluster_without_docker_is_that_of_compose() -> None:
-    service, block = services()["postgres"], block_with("sh", "pg_createcluster")
+    service, block = services()["postgres"], block_with("sh", "pg_dropcluster")
     created = next(line for line in block.splitlines() if line.startswith("pg_createcluster"))
     wanted = service.environment["POSTGRES_INITDB_ARGS"].split()
     # Debian's own rules of pg_hba.conf are peer and scram-sha-256 already.
