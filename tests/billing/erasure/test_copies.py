@@ -26,6 +26,7 @@ from tests.billing.erasure.conftest import (
     import_run,
     named_in,
     removed_peak_user,
+    store_csv,
 )
 from usage.models import UsageEvent
 
@@ -139,19 +140,37 @@ def test_without_a_name_no_empty_cell_is_taken_for_one(scenario):
     assert kept.content
 
 
-def test_a_device_with_the_id_of_the_user_keeps_its_name_and_does_not_count_as_it(ann):
+def test_a_device_with_the_id_of_the_user_keeps_its_name(scenario, ann):
     device = Device(pk=ann.pk, organization=ann.organization, serial_number="SN-1", name="Mac")
     add_member(member=device, actor=BILL, via=Via.FORM, now=at("2026-11-02"))
     event = UsageEvent.objects.get(metric="devices", subject_id=ann.pk)
     line = InvoiceLine.objects.exclude(peak_event_id=None).get()
-    line.pk, line.position, line.metric = None, 99, "devices"
+    line.pk, line.metric, line.invoice = None, "devices", scenario.invoice(month="2026-09-01")
     line.peak_event_id, line.peak_subject_name = event.pk, "SN-1"
     line.save()
+    store_csv(line.invoice)
+    InvoiceDocument.objects.update(rendered_at=at("2026-11-02"))
 
     erase(ann)
 
     line.refresh_from_db()
     assert line.peak_subject_name == "SN-1"
+    # Its invoice is not rendered again.
+    assert line.invoice.documents.get().rendered_at == at("2026-11-02")
+
+
+def test_another_user_whose_address_is_its_name_stays_in_the_audit_log(scenario):
+    scenario.contract()
+    acme = scenario.organization(users=0)
+    bea = ManagedUser(organization=acme, email="bea@acme.example", name="Bea")
+    add_member(member=bea, actor=BILL, via=Via.FORM, now=at("2026-10-20"))
+    user = ManagedUser(organization=acme, email=PERSONAL[0], name=bea.email)
+    add_member(member=user, actor=BILL, via=Via.FORM, now=at("2026-10-20"))
+    remove_member(member=user, actor=BILL, now=at("2026-10-24"))
+    MeteringPolicy.objects.update(closed_through=NOVEMBER)
+    user.refresh_from_db()
+    erase(user)
+    assert AuditEntry.objects.get(action="user.added", subject=bea.email)
 
 
 def test_a_csv_that_is_damaged_of_an_earlier_layout_or_not_rendered_yet(ann):

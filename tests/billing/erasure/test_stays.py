@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.erasure.erase import CannotErase, erasable_users, erase_user
+from billing.erasure.erase import CannotErase, erasable_users, erase_user, erase_users
 from billing.erasure.period import set_erasure_period
 from tenants.models import AuditEntry, Device, ManagedUser, MeteringPolicy, UserAlias
 from tenants.users.changes import change_user, end_alias
@@ -120,6 +120,19 @@ def test_an_external_id_of_a_living_user_holds_up_no_erasure(acme):
     )
     close_until("2026-12-01")
     assert erasable() == {stay.pk}
+
+
+@pytest.mark.parametrize("removed_on", [None, "2026-11-20", "2026-11-25"])
+def test_a_later_stay_keeps_the_earlier_until_the_period_of_both_is_over(acme, removed_on):
+    first, second = removed(acme, day=1), added(acme, day=2)
+    if removed_on:
+        remove_member(member=second, actor=BILL, now=at(removed_on))
+    close_until("2026-12-01")
+    assert erasable() == set()
+    both = [first.pk, second.pk]
+    assert erase_users(both, removed_before=LATER, now=LATER) == 0
+    if removed_on:
+        assert erase_users(both, removed_before=at("2026-11-26"), now=LATER) == 2
 
 
 def test_the_same_address_in_another_organization_holds_up_no_erasure(scenario, acme):

@@ -143,10 +143,8 @@ def test_an_alert_that_was_settled_by_hand_without_its_step_is_a_difference(scen
 
 
 def test_an_order_takes_one_payment_of_its_amount(scenario, now):
-    for amount in (20_000, 10_000, 10_000):
-        paid_at_stripe(
-            scenario, amount=amount, attempt=f"order-{amount}-{now}", kind=InvoiceKind.ORDER
-        )
+    for number, amount in enumerate((20_000, 10_000, 10_000)):
+        paid_at_stripe(scenario, amount=amount, attempt=f"order-{number}", kind=InvoiceKind.ORDER)
     restored(scenario, now)
     orders = [scenario.invoice(total_minor=10_000, kind=InvoiceKind.ORDER) for _ in range(2)]
 
@@ -155,6 +153,7 @@ def test_an_order_takes_one_payment_of_its_amount(scenario, now):
 
     assert [order.amounts.paid_minor for order in orders] == [10_000, 10_000]
     assert UnassignedPayment.objects.get(invoice=None).amount_minor == 20_000
+    assert scenario.stripe.charges(customer=scenario.customer())["succeeded"] == 3
 
 
 @pytest.mark.parametrize("days", [0, LOOK_BACK.days + 1])
