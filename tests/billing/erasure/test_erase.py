@@ -111,6 +111,8 @@ def test_the_audit_entry_names_the_id_only(ann):
 
 def test_again_it_changes_nothing(scenario, ann):
     erase(ann)
+    import_run(ann.organization, state="checked")
+    assert refusal(ann) == ""
     erase_user(user=ann, actor=BILL, now=LATER + timedelta(days=1))
     ann.refresh_from_db()
     assert ann.erased_at == LATER
