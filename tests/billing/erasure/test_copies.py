@@ -145,7 +145,8 @@ def test_a_device_with_the_id_of_the_user_keeps_its_name(scenario, ann):
     add_member(member=device, actor=BILL, via=Via.FORM, now=at("2026-11-02"))
     event = UsageEvent.objects.get(metric="devices", subject_id=ann.pk)
     line = InvoiceLine.objects.exclude(peak_event_id=None).get()
-    line.pk, line.metric, line.invoice = None, "devices", scenario.invoice(month="2026-09-01")
+    other = scenario.invoice(month="2026-09-01")
+    line.pk, line.metric, line.invoice = None, "devices", Invoice.objects.get(pk=other.pk)
     line.peak_event_id, line.peak_subject_name = event.pk, "SN-1"
     line.save()
     store_csv(line.invoice)
