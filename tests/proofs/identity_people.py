@@ -133,13 +133,17 @@ class Company:
 
         `ids` is the directory whose ids were reported too. Newcomers stay as they were before.
         """
-        stay = {each.number: self.reported[each.number] for each in newcomers}
+        before = dict(self.reported)
+        stay = {each.number: before[each.number] for each in newcomers}
         if is_all:
             self.reported = stay
         for account in accounts:
             if self.counts(account):
                 is_suspended = account.status in _BLOCKED
                 self.reported[account.number] = Reported(account.mailbox.address, is_suspended)
+                if not ids and before.get(account.number) != self.reported[account.number]:
+                    # Without ids, another address may be another row, which has none.
+                    account.known_ids.clear()
                 account.known_ids |= {ids} - {""}
         self.levels.append((at, len(self.reported)))
 
