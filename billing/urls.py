@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from accounts.roles import Permission
 from billing.customer.billing_information_form import BILLING, MAILING
+from billing.planning.bill_after import bills_after
 from billing.planning.new_peak_cost import cost_of_peak
 from billing.views import (
     active_users,
@@ -52,7 +53,7 @@ addition_pages = [
         imports.import_run,
         "import_run",
         Permission.VIEW_ORGANIZATIONS,
-        {"new_peak": cost_of_peak},
+        {"new_peak": cost_of_peak, "bills_after": bills_after},
     ),
 ]
 

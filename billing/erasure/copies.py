@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -97,8 +97,24 @@ def _empty_import_files(
         cells.setdefault(user.organization_id, set()).update(named - {""})
     runs = ImportRun.objects.filter(organization__in=cells).exclude(content=b"")
     for run in runs.order_by("pk").iterator(chunk_size=1):
-        if _has_cell(bytes(run.content), cells[run.organization_id]):
-            ImportRun.objects.filter(pk=run.pk).update(content=b"")
+        names, stored = cells[run.organization_id], ImportRun.objects.filter(pk=run.pk)
+        if _has_cell(bytes(run.content), names):
+            stored.update(content=b"", report={})
+        elif any(_is_named(text, names) for text in _texts_in(run.report)):
+            # A report also names users who are not in the file.
+            stored.update(report={})
+
+
+def _texts_in(report: object) -> Iterator[str]:
+    """Every text of a report."""
+    if isinstance(report, str):
+        yield report
+    elif isinstance(report, dict):
+        for value in report.values():
+            yield from _texts_in(value)
+    elif isinstance(report, list):
+        for value in report:
+            yield from _texts_in(value)
 
 
 def _has_cell(content: bytes, names: set[str]) -> bool:

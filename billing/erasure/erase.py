@@ -20,7 +20,12 @@ from tenants.models import ImportRun, ManagedUser, MeteringPolicy, UserAlias
 from usage.active_users.recording import HOLD_LEDGER_OPEN
 from usage.models import OrganizationCounter, UsageEvent
 
-UNDECIDED = (ImportRun.State.CHECKING, ImportRun.State.CHECKED, ImportRun.State.APPLYING)
+UNDECIDED = (
+    ImportRun.State.CHECKING,
+    ImportRun.State.NOT_READABLE,
+    ImportRun.State.CHECKED,
+    ImportRun.State.APPLYING,
+)
 
 
 class CannotErase(Exception):

@@ -100,6 +100,7 @@ def _alone(own: _Own, *, contract: Contract, month: Month) -> NewPeak | None:
         added=_billed_units(terms, after) - _billed_units(terms, before),
         cost=format_money(after.total_minor - before.total_minor, terms.currency),
         unit_price=format_unit_price(terms.unit_price, terms.currency),
+        cost_minor=after.total_minor - before.total_minor,
         committed=contract.committed_quantity,
         starts_overage=before.quantity <= terms.committed_quantity < after.quantity,
     )
@@ -125,6 +126,7 @@ def _combined(own: _Own, *, contract: Contract, month: Month) -> NewPeak | None:
         added=_billed_units(terms, after) - _billed_units(terms, before),
         cost=format_money(after.total_minor - before.total_minor, terms.currency),
         unit_price=format_unit_price(terms.unit_price, terms.currency),
+        cost_minor=after.total_minor - before.total_minor,
         committed=contract.committed_quantity,
         starts_overage=peak <= terms.committed_quantity,
         is_combined=True,

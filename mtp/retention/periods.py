@@ -97,7 +97,8 @@ PROVIDER_RULES = (
         "imports that wait for a confirmation",
         30,
         lambda cutoff: ImportRun.objects.filter(
-            state=ImportRun.State.CHECKED, started_at__lt=cutoff
+            state__in=(ImportRun.State.CHECKED, ImportRun.State.NOT_READABLE),
+            started_at__lt=cutoff,
         ),
         lambda now: {"state": ImportRun.State.DISCARDED, "finished_at": now},
     ),
@@ -105,7 +106,7 @@ PROVIDER_RULES = (
         "files of imports",
         90,
         lambda cutoff: _finished_imports(cutoff).exclude(content=b""),
-        lambda _: {"content": b""},
+        lambda _: {"content": b"", "report": {}},
     ),
     Rule(
         "refused lines of imports",

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from tenants.imports.file_reading import read_table
+from tenants.imports.file_reading import NotReadable
+from tenants.imports.reading.stored_file import read_as_chosen
 from tenants.models import Device, ImportRun, ManagedUser, Organization, RefusedLine
 
 # The columns that files of each kind need or may have; those of users and devices are exported.
@@ -30,9 +31,12 @@ def exported_rows(
 def refused_rows(*, run: ImportRun) -> tuple[list[str], Iterator[list[object]]]:
     """Header and rows of an import's refused lines: number, reason and the cells of the file.
 
-    A corrected copy can be imported.
+    A corrected copy can be imported. A file that can't be read has no rows.
     """
-    table = read_table(bytes(run.content))
+    try:
+        table = read_as_chosen(run).table
+    except NotReadable:
+        return ["Line", "Reason"], iter(())
     refused = {line.line: line for line in RefusedLine.objects.filter(run=run)}
 
     def rows() -> Iterator[list[object]]:

@@ -11,7 +11,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from tenants.imports.reading.encodings import Encoding, NotInEncoding, encoding_of
+from tenants.imports.columns import Header
+from tenants.imports.reading.encodings import (
+    Encoding,
+    NotInEncoding,
+    encoding_of,
+    exact_encoding,
+)
 from tenants.imports.reading.options import Doubt, DoubtKind, ReadingOptions
 
 LARGEST_FILE = 10 * 1024 * 1024  # bytes
@@ -35,6 +41,7 @@ _LINES_WITH_HEADER = 200
 _MOST_NAMED_LINES = 20
 # How Python's decoder passes on bytes that are not UTF-8.
 _FOREIGN = re.compile("[\udc80-\udcff]+")
+_TITLES_WITHIN = 1024 * 1024  # bytes
 
 
 class NotReadable(ValueError):
@@ -96,6 +103,38 @@ def read_table(content: bytes, options: ReadingOptions | None = None) -> Table:
         doubts=(*file.encoding.doubts, *_foreign_doubts(file)),
         _file=file,
     )
+
+
+def without_passwords(content: bytes) -> bytes:
+    """The file with empty cells in columns of passwords; every other byte stays as it is.
+
+    Without such a column only the beginning is read, and the encoding is not searched for. Raises
+    `NotReadable` for a file without titles, and one with passwords in lines that can't be read.
+    """
+    if len(content) > LARGEST_FILE:
+        raise NotReadable("The file is larger than 10 MB. Split it into several.")
+    beginning = _beginning(content)
+    _refuse_other_files(beginning)
+    encoding = exact_encoding(beginning)
+    try:
+        header, first_number = _header(_opened(beginning, encoding))
+        secrets = Header(header).secrets()
+        if not secrets:
+            return content
+        return _opened(content, encoding).without(secrets, header_at=first_number - 2)
+    except UnicodeError as error:
+        raise NotReadable(
+            f"The file is not text in {encoding.name}. Save it as “CSV UTF-8”."
+        ) from error
+
+
+def _beginning(content: bytes) -> bytes:
+    """Whole lines of at most a megabyte, also in UTF-16."""
+    if len(content) <= _TITLES_WITHIN:
+        return content
+    end = content.rfind(b"\n", 0, _TITLES_WITHIN) + 1
+    end += content[end : end + 1] == b"\0"
+    return content[: end or _TITLES_WITHIN]
 
 
 @dataclass(frozen=True)
@@ -193,10 +232,14 @@ class _Guard:
             yield line
 
 
-def _encoding(content: bytes, options: ReadingOptions) -> Encoding:
+def _refuse_other_files(content: bytes) -> None:
     for beginning, file_type in _OTHER_FILES:
         if content.startswith(beginning):
             raise NotReadable(f"This is {file_type}, not a CSV file. Save it as “CSV UTF-8” first.")
+
+
+def _encoding(content: bytes, options: ReadingOptions) -> Encoding:
+    _refuse_other_files(content)
     try:
         return encoding_of(content, chosen=options.encoding)
     except NotInEncoding as error:

@@ -12,8 +12,11 @@ from tenants.imports.file_reading import Table
 from tenants.imports.reading.options import APART, Category, Doubt, ReadingOptions
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
+from tenants.users.identity import KnownUser
 
 LINES_PER_STEP = 5_000
+# The users of lines, by their number; None of a person who is new.
+Known = Mapping[int, KnownUser | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +113,22 @@ def all_refused(lines: Sequence[ImportLine], reason: Reason) -> list[Refusal]:
 class CheckResult:
     """The lines of a file in order: the good ones, the refused ones, and those that don't count.
 
-    `changed` of the good ones change a user who is there. `left` are of people who left; `apart`
-    has the lines of categories that are not included, and those without activity. `doubts` are
-    what reading every line has shown, beside those of the table and the columns.
+    `changed` of the good ones change a user who is there, `renamed` of these give another address.
+    `counted` are all lines of users and devices that count, also refused ones. `left` are of people
+    who left; `apart` has the lines of categories that are not included, and those without activity.
+    `doubts` are what reading every line has shown, beside those of the table and the columns.
+    `known` has the users of the lines that have no flaw.
     """
 
     good: list[ImportLine] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     changed: int = 0
+    renamed: int = 0
+    counted: list[ImportLine] = field(default_factory=list)
     left: list[ImportLine] = field(default_factory=list)
     apart: dict[Category, list[ImportLine]] = field(default_factory=dict)
     doubts: list[Doubt] = field(default_factory=list)
+    known: Known = field(default_factory=dict)
 
     def leave_out(self, line: ImportLine) -> None:
         """Add a line that is not imported to those of its category."""
@@ -135,13 +143,14 @@ class Recorded:
     """The number of recorded lines of a batch, and the refused lines.
 
     `stopped` is the reason why no later line can be recorded, None when later lines can. `changed`
-    lines changed a user who was there.
+    lines changed a user who was there; `renamed` of them gave another address.
     """
 
     count: int
     refused: list[Refusal]
     stopped: Reason | None = None
     changed: int = 0
+    renamed: int = 0
 
 
 class ImportKind(Protocol):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
@@ -18,12 +18,14 @@ from tenants.imports.kinds import (
     Columns,
     ImportKind,
     ImportLine,
+    Known,
     Recorded,
     Refusal,
     all_refused,
 )
 from tenants.imports.reading.options import Category
 from tenants.imports.remaining_seats import RemainingSeats
+from tenants.imports.rules import Rules, says_state
 from tenants.models import CountedRow, ImportRun, Organization
 from tenants.models.imports import Reason
 from tenants.refusals import Because, OrganizationRemoved, ProviderLeft, UserCapReached
@@ -51,14 +53,22 @@ class FirstLines:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The lines whose members are there: those that change them, and the refused others."""
+    """The lines whose members are there: those that change them, and the refused others.
+
+    `unchanged` lines of a sync change nothing; in an addition they are refused. `renamed` of the
+    changed ones give another address. `known` has the users of all lines.
+    """
 
     changed: frozenset[int]
     refused: dict[int, Refusal]
+    unchanged: frozenset[int] = frozenset()
+    renamed: int = 0
+    known: Known = field(default_factory=dict)
 
     def has(self, line: ImportLine) -> bool:
         """Whether the line adds no member."""
-        return line.number in self.changed or line.number in self.refused
+        number = line.number
+        return number in self.changed or number in self.refused or number in self.unchanged
 
 
 class MemberImport(ImportKind, ABC):
@@ -74,7 +84,12 @@ class MemberImport(ImportKind, ABC):
         """The first lines of a file that is read from its beginning."""
         return FirstLines()
 
-    def present(self, lines: Sequence[ImportLine], organization: Organization) -> Present:
+    def present(
+        self,
+        lines: Sequence[ImportLine],
+        organization: Organization,
+        rules: Rules,  # noqa: ARG002 - for users
+    ) -> Present:
         """The lines whose members the organization has."""
         with connection.cursor() as cursor:
             cursor.execute(
@@ -94,7 +109,7 @@ class MemberImport(ImportKind, ABC):
         now: datetime,  # noqa: ARG002 - as above
     ) -> Present:
         """Change the members of these lines that are there; the others are left to be added."""
-        return self.present(lines, run.organization)
+        return self.present(lines, run.organization, Rules())
 
     def add(
         self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime
@@ -136,6 +151,8 @@ class MemberImport(ImportKind, ABC):
         first_lines = self.first_lines()
         for count, (number, cells) in enumerate(table.lines(), 1):
             line = self.read_line(number=number, cells=cells, columns=columns)
+            if columns.takes(line):
+                sound.counted.append(line)
             if line.category == Category.LEFT:
                 sound.leave_out(line)
             elif not columns.takes(line):
@@ -152,9 +169,11 @@ class MemberImport(ImportKind, ABC):
                 _add_once(line, first_lines, sound, add=sound.leave_out)
             else:
                 sound.leave_out(line)
-        result = self._against_organization(sound.good, organization, now)
+        del first_lines  # as large as the lines; the users are read next
+        rules = Rules(says_state(columns))
+        result = self._against_organization(sound.good, organization, rules, now)
         result.refused = sorted([*sound.refused, *result.refused], key=lambda refusal: refusal.line)
-        result.left, result.apart = sound.left, sound.apart
+        result.left, result.apart, result.counted = sound.left, sound.apart, sound.counted
         result.doubts = columns.doubts_of_lines()
         return result
 
@@ -180,8 +199,9 @@ class MemberImport(ImportKind, ABC):
                 size = len(lines)
                 continue
             if not size:
-                return Recorded(added, refused + all_refused(lines, reason), reason, changed)
-        return Recorded(added, refused, changed=changed)
+                refused += all_refused(lines, reason)
+                return Recorded(added, refused, reason, changed, present.renamed)
+        return Recorded(added, refused, changed=changed, renamed=present.renamed)
 
     def record_all(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Recorded:
         """Change and add all in two statements."""
@@ -200,7 +220,7 @@ class MemberImport(ImportKind, ABC):
             refused += all_refused(new, Reason.PROVIDER_LEFT)
         else:
             refused += _not_added(new, added)
-        return Recorded(len(added), refused, changed=len(present.changed))
+        return Recorded(len(added), refused, changed=len(present.changed), renamed=present.renamed)
 
     def _flaw(self, line: ImportLine, cells: list[str], header: list[str]) -> Reason | None:
         if any(map(str.strip, cells[len(header) :])):
@@ -208,11 +228,13 @@ class MemberImport(ImportKind, ABC):
         return next(self.flaws(line), None)
 
     def _against_organization(
-        self, lines: list[ImportLine], organization: Organization, now: datetime
+        self, lines: list[ImportLine], organization: Organization, rules: Rules, now: datetime
     ) -> CheckResult:
         """Check the lines against the members, then against the seats left, in order."""
-        present = self.present(lines, organization)
-        result = CheckResult(changed=len(present.changed))
+        present = self.present(lines, organization, rules)
+        result = CheckResult(
+            changed=len(present.changed), renamed=present.renamed, known=present.known
+        )
         seats = self.seats(organization, now)
         left = seats.left if seats else None
         new = 0

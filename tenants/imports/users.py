@@ -7,7 +7,7 @@ from datetime import datetime
 from core.actors import Actor
 from core.addresses import LONGEST_ADDRESS, NotAnAddress, address_key, clean_address
 from tenants.imports.file_reading import Table
-from tenants.imports.kinds import Columns, ImportLine, Refusal, register_import_kind
+from tenants.imports.kinds import LINES_PER_STEP, Columns, ImportLine, Refusal, register_import_kind
 from tenants.imports.members import (
     LONGEST_NAME,
     FirstLines,
@@ -17,6 +17,7 @@ from tenants.imports.members import (
 )
 from tenants.imports.reading.options import ReadingOptions
 from tenants.imports.remaining_seats import RemainingSeats, remaining_user_seats
+from tenants.imports.rules import Rules
 from tenants.imports.user_columns import FIELD_LABELS, UserColumns, user_columns
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
@@ -62,13 +63,15 @@ class UserImport(MemberImport):
         """The first lines, whose users differ by address and external id."""
         return _FirstLinesOfUsers()
 
-    def present(self, lines: Sequence[ImportLine], organization: Organization) -> Present:
+    def present(
+        self, lines: Sequence[ImportLine], organization: Organization, rules: Rules
+    ) -> Present:
         """The lines of users who are there, and what is to be changed; the first line decides."""
-        return _decided(lines, organization).present
+        return _decided(lines, organization, rules).present
 
     def change(self, *, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> Present:
-        """Change names, addresses and ids of users who are there."""
-        decided = _decided(lines, run.organization)
+        """Change names, addresses, ids and states of users who are there."""
+        decided = _decided(lines, run.organization, Rules.of(run))
         change_users(
             organization=run.organization,
             changes=decided.changes,
@@ -107,33 +110,52 @@ class _Decided:
     changes: list[Change]
 
 
-def _decided(lines: Sequence[ImportLine], organization: Organization) -> _Decided:
+def _decided(lines: Sequence[ImportLine], organization: Organization, rules: Rules) -> _Decided:
     """The users that the lines mean. A line with a user's id goes before one with its address."""
-    entries = [Entry(line.key, line.external_id) for line in lines]
-    known = known_users(organization=organization, entries=entries)
-    known |= _known_by_other_addresses(lines, known, organization)
+    known = users_of_lines(lines, organization)
     first = {
         user.id: position
         for position, user in sorted(known.items(), key=lambda item: (item[1].is_by_id, -item[0]))
     }
     refused: dict[int, Refusal] = {}
     changes: dict[int, Change] = {}
+    unchanged: set[int] = set()
     for position, user in known.items():
         line, chosen = lines[position], first[user.id]
-        change = Change(user, line.key, line.name, line.external_id)
+        change = rules.change(line, user)
         if chosen != position:
             refused[line.number] = Refusal.of(
                 line, Reason.TWICE_IN_FILE, first_line=lines[chosen].number
             )
-        elif line.external_id is None or not change.is_needed:
-            refused[line.number] = Refusal.of(line, Reason.ALREADY_THERE)
-        else:
+        elif change.is_needed:
             changes[line.number] = change
-    for number in _taken(organization, changes):
-        line = next(each for each in lines if each.number == number)
-        refused[number] = Refusal.of(line, Reason.ADDRESS_TAKEN)
-        del changes[number]
-    return _Decided(Present(frozenset(changes), refused), list(changes.values()))
+        elif rules.is_sync:
+            unchanged.add(line.number)
+        else:
+            refused[line.number] = Refusal.of(line, Reason.ALREADY_THERE)
+    if taken := _taken(organization, changes):
+        for line in lines:
+            if line.number in taken:
+                refused[line.number] = Refusal.of(line, Reason.ADDRESS_TAKEN)
+                del changes[line.number]
+    renamed = sum(change.is_rename for change in changes.values())
+    all_known = {line.number: known.get(position) for position, line in enumerate(lines)}
+    present = Present(frozenset(changes), refused, frozenset(unchanged), renamed, all_known)
+    return _Decided(present, list(changes.values()))
+
+
+def users_of_lines(lines: Sequence[ImportLine], organization: Organization) -> dict[int, KnownUser]:
+    """The user that each line means, by the line's position; missing where it is a new person.
+
+    Reads a few thousand lines at once, because the rows of a whole file take much memory.
+    """
+    known: dict[int, KnownUser] = {}
+    for begin in range(0, len(lines), LINES_PER_STEP):
+        batch = lines[begin : begin + LINES_PER_STEP]
+        entries = [Entry(line.key, line.external_id) for line in batch]
+        found = known_users(organization=organization, entries=entries)
+        known |= {begin + position: user for position, user in found.items()}
+    return known | _known_by_other_addresses(lines, known, organization)
 
 
 def _known_by_other_addresses(
@@ -158,23 +180,21 @@ def _known_by_other_addresses(
     return more
 
 
-def _taken(organization: Organization, changes: dict[int, Change]) -> list[int]:
+def _taken(organization: Organization, changes: dict[int, Change]) -> set[int]:
     """The lines whose new address belongs to another person."""
-    renamed = [
-        (number, change)
-        for number, change in changes.items()
-        if change.key != change.user.address_key
-    ]
+    renamed = [(number, change) for number, change in changes.items() if change.is_rename]
+    if not renamed:
+        return set()
     owners = known_users(
         organization=organization, entries=[Entry(change.email) for _, change in renamed]
     )
-    return [
+    return {
         number
         for position, (number, change) in enumerate(renamed)
         if position in owners
         and owners[position].id != change.user.id
         and not (owners[position].external_id and (change.external_id or change.user.external_id))
-    ]
+    }
 
 
 register_import_kind(ImportRun.Kind.USERS, UserImport())

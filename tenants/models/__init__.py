@@ -3,7 +3,7 @@
 from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailPreference, Severity
 from tenants.models.audit import AuditEntry
 from tenants.models.cap_requests import CapRequest
-from tenants.models.imports import ImportRun, RefusedLine
+from tenants.models.imports import ImportRun, RefusedLine, RememberedReading
 from tenants.models.members import (
     EXTERNAL_ID_LENGTH,
     CountedRow,
@@ -46,6 +46,7 @@ __all__ = [
     "Organization",
     "OrganizationQuerySet",
     "RefusedLine",
+    "RememberedReading",
     "Severity",
     "UserAlias",
     "free_limit_at",

@@ -12,9 +12,14 @@ class ImportRun(models.Model):
 
     `checked_lines` and `applied_through` (the number of the last added or refused line) are its
     progress. The latter is written in the transaction that adds the lines, so that another worker
-    continues where a killed one stopped. `changed` lines change a user who is there: of a checked
-    file those that will, later those that did. `lines` counts lines that are not empty. Lines are
+    continues where a killed one stopped; so is `gone_at` with the people who are not in a synced
+    file. `changed` lines change a user who is there: of a checked file those that will, later those
+    that did; `renamed` are some of them. `lines` counts lines that are not empty. Lines are
     numbered like the rows of a spreadsheet.
+
+    `options` are `ReadingOptions` as JSON, by which the file was read; `report` is the dry run's
+    `Report` as JSON. It names people, so it is emptied together with `content`. `problem` says why
+    a file can't be read, or why nothing was imported (docs/decisions/0051).
     """
 
     class Kind(models.TextChoices):
@@ -25,9 +30,10 @@ class ImportRun(models.Model):
         ACTIVITY = "activity", "Activity"
 
     class State(models.TextChoices):
-        """The state; the last three are final."""
+        """The state; the last three are final. A file that is not readable can be checked again."""
 
         CHECKING = "checking", "Being checked"
+        NOT_READABLE = "not_readable", "Not readable"
         CHECKED = "checked", "Waiting for confirmation"
         APPLYING = "applying", "Being imported"
         IMPORTED = "imported", "Imported"
@@ -40,10 +46,30 @@ class ImportRun(models.Model):
         ALL_OR_NOTHING = "all_or_nothing", "All or nothing"
         GOOD_LINES = "good_lines", "Good lines only"
 
+    class Purpose(models.TextChoices):
+        """What an import of users does to the organization."""
+
+        ADD = "add", "Add and change"
+        SYNC = "sync", "Make the organization equal to this file"
+
+    class Gone(models.TextChoices):
+        """What a sync does with users who are not in the file."""
+
+        REMOVE = "remove", "Remove them"
+        SUSPEND = "suspend", "Suspend them"
+
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False)
     kind = models.CharField(max_length=10, choices=Kind)
     state = models.CharField(max_length=20, choices=State, default=State.CHECKING)
     mode = models.CharField(max_length=20, choices=Mode, blank=True)
+    purpose = models.CharField(
+        max_length=10, choices=Purpose, default=Purpose.ADD, db_default=Purpose.ADD
+    )
+    gone_are = models.CharField(max_length=10, choices=Gone, blank=True, db_default="")
+    gone_confirmed = models.PositiveIntegerField(default=0, db_default=0)
+    problem = models.CharField(max_length=500, blank=True, db_default="")
+    options = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    report = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     file_name = models.CharField(max_length=200)
     content = models.BinaryField()
     encoding = models.CharField(max_length=20)
@@ -56,6 +82,12 @@ class ImportRun(models.Model):
     applied_through = models.PositiveIntegerField(default=0)
     added = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0, db_default=0)
+    renamed = models.PositiveIntegerField(default=0, db_default=0)
+    unchanged = models.PositiveIntegerField(default=0, db_default=0)
+    left_out = models.PositiveIntegerField(default=0, db_default=0)
+    gone = models.PositiveIntegerField(default=0, db_default=0)
+    gone_at = models.DateTimeField(null=True)
+    says_state = models.BooleanField(default=False, db_default=False)
     started_at = models.DateTimeField()
     started_by_id = models.BigIntegerField(null=True)
     started_by_name = models.CharField(max_length=200)
@@ -93,9 +125,21 @@ class ImportRun(models.Model):
         return self.state in (self.State.CHECKING, self.State.APPLYING)
 
     @property
+    def waits(self) -> bool:
+        """True while a person is to decide about the file."""
+        return self.state in (self.State.CHECKED, self.State.NOT_READABLE)
+
+    @property
     def good_lines(self) -> int:
-        """The number of lines that were not refused."""
-        return self.lines - self.refused
+        """The number of lines that count and were not refused."""
+        return max(0, self.lines - self.refused - self.left_out)
+
+    @property
+    def faulty(self) -> int:
+        """The number of lines that are refused for another reason than that nothing changes."""
+        if self.purpose == self.Purpose.SYNC:
+            return self.refused
+        return max(0, self.refused - self.unchanged)
 
     @property
     def new_lines(self) -> int:
@@ -104,8 +148,31 @@ class ImportRun(models.Model):
 
     @property
     def decided_lines(self) -> int:
-        """The number of lines added, changed or refused so far, while the file is applied."""
-        return self.added + self.changed + self.refused
+        """The number of lines added, changed, refused or left out so far, while it is applied."""
+        return self.added + self.changed + self.refused + self.left_out
+
+
+class RememberedReading(models.Model):
+    """How a person chose to have an organization's files of one kind and source read.
+
+    `options` are `ReadingOptions` as JSON; `source` is the name of the tool, empty for plain files.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=10, choices=ImportRun.Kind)
+    source = models.CharField(max_length=40, blank=True)
+    options = models.JSONField(default=dict)
+    chosen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "kind", "source"], name="tenants_rememberedreading_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source or 'plain file'} ({self.kind})"
 
 
 class Reason(models.TextChoices):

@@ -98,6 +98,14 @@ class ManagedUser(CountedRow):
     )
 
     class Meta:
+        indexes: ClassVar = [
+            # The triggers look for a known address among doubles too; there are few.
+            models.Index(
+                fields=["organization", "address_key"],
+                name="tenants_manageduser_doubles",
+                condition=models.Q(is_double=True, removed_at=None),
+            ),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="tenants_manageduser_erased",

@@ -1,4 +1,4 @@
-"""Many users or devices in one statement, counted and capped like single additions."""
+"""Many users or devices in one statement, counted and capped like single additions and removals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from django.db import connection
 
 from core.actors import Actor
 from core.addresses import address_key
-from tenants.models import CountedRow, ManagedUser, Organization
+from tenants import audit
+from tenants.models import AuditEntry, CountedRow, ManagedUser, Organization
 from tenants.refusals import translated_refusals
 from tenants.users.membership import Via, refused_if_taken
 
@@ -69,3 +70,36 @@ def add_members(
     with refused_if_taken(), translated_refusals(), connection.cursor() as cursor:
         cursor.execute(statement, [organization.pk, now, actor.id, actor.name, via.value, *arrays])
         return set(cursor.fetchall())
+
+
+def remove_members(
+    *,
+    model: type[CountedRow],
+    organization: Organization,
+    ids: Sequence[int],
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """Remove the living members of these ids in one statement, each with its audit entry.
+
+    They no longer count from `now`. Returns how many there were; those removed before are left out.
+    """
+    living = model.objects.living().filter(organization=organization, pk__in=ids)
+    with translated_refusals():
+        rows = living.select_for_update().order_by("pk")
+        keys = list(rows.values_list(model.key_field, flat=True))
+        removed = living.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name)
+        audit.record_all(
+            entries=[
+                AuditEntry(
+                    at=now,
+                    actor_id=actor.id,
+                    actor_name=actor.name,
+                    action=f"{model.noun}.removed",
+                    organization_id=organization.pk,
+                    subject=key[: audit.LONGEST_SUBJECT],
+                )
+                for key in keys
+            ]
+        )
+    return int(removed)

@@ -1,4 +1,4 @@
-"""Changing the addresses, names and external ids of users, who stay the same and stay counted.
+"""Changing addresses, names, external ids and states of users, who stay the same and counted.
 
 The earlier address becomes an alias, in the database (usage/migrations/sql/0011_identities.sql).
 """
@@ -20,22 +20,31 @@ from tenants.users.membership import refused_if_taken
 _CHANGE = """
     UPDATE tenants_manageduser m
     SET email = c.email, address_key = c.key, name = c.name,
-        external_id = coalesce(m.external_id, c.external_id),
+        external_id = CASE WHEN c.replaces_id THEN c.external_id
+                           ELSE coalesce(m.external_id, c.external_id) END,
+        state = coalesce(c.state, m.state),
         is_double = m.is_double AND m.address_key = c.key
     FROM unnest(%(ids)s::bigint[], %(emails)s::text[], %(keys)s::text[], %(names)s::text[],
-                %(external_ids)s::text[]) AS c (id, email, key, name, external_id)
+                %(external_ids)s::text[], %(replace_ids)s::boolean[], %(states)s::text[])
+        AS c (id, email, key, name, external_id, replaces_id, state)
     WHERE m.id = c.id AND m.removed_at IS NULL
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a user is to be called. An empty name, and an id of None, leave the present one."""
+    """What a user is to be. An empty name, and an id or state of None, leave the present one.
+
+    With `replaces_id`, the directory created the account again: its new id takes the place of the
+    old one, which is kept beside it.
+    """
 
     user: KnownUser
     email: str
     name: str = ""
     external_id: str | None = None
+    state: ManagedUser.State | None = None
+    replaces_id: bool = False
 
     @property
     def key(self) -> str:
@@ -43,19 +52,34 @@ class Change:
         return address_key(self.email)
 
     @property
-    def is_needed(self) -> bool:
-        """Whether anything differs."""
+    def is_rename(self) -> bool:
+        """Whether the user gets another address."""
+        return self.key != self.user.address_key
+
+    @property
+    def is_of_names(self) -> bool:
+        """Whether an address, a name or an id differs."""
         return (
-            self.key != self.user.address_key
+            self.is_rename
             or self.name not in {"", self.user.name}
             or (self.external_id is not None and not self.user.is_by_id)
         )
+
+    @property
+    def is_of_state(self) -> bool:
+        """Whether the user is suspended or reactivated."""
+        return self.state is not None and self.state != self.user.state
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything differs."""
+        return self.is_of_names or self.is_of_state
 
 
 def change_users(
     *, organization: Organization, changes: Sequence[Change], actor: Actor, now: datetime
 ) -> None:
-    """Make the changes in one statement, each with its audit entry; all or none.
+    """Make the changes in one statement, each with its audit entries; all or none.
 
     An id of a further directory is kept beside the first. Raises `AlreadyThere` if another person
     has one of the addresses or ids.
@@ -65,7 +89,12 @@ def change_users(
     with refused_if_taken(), transaction.atomic():
         _write(changes)
         _keep_further_ids(organization, changes)
-        audit.record_all(entries=[_entry(organization, one, actor, now) for one in changes])
+        named = [one for one in changes if one.is_of_names]
+        entries = [_entry(organization, one, actor, now) for one in named]
+        entries += [
+            _entry_of_state(organization, one, actor, now) for one in changes if one.is_of_state
+        ]
+        audit.record_all(entries=entries)
 
 
 def change_user(*, user: ManagedUser, email: str, name: str, actor: Actor, now: datetime) -> None:
@@ -105,6 +134,8 @@ def _write(changes: Sequence[Change]) -> None:
         "keys": [one.key for one in changes],
         "names": [one.name or one.user.name for one in changes],
         "external_ids": [one.external_id for one in changes],
+        "replace_ids": [one.replaces_id for one in changes],
+        "states": [one.state for one in changes],
     }
     with connection.cursor() as cursor:
         cursor.execute(_CHANGE, parameters)
@@ -117,11 +148,12 @@ def _keep_further_ids(organization: Organization, changes: Sequence[Change]) -> 
                 organization=organization,
                 user_id=one.user.id,
                 kind=UserAlias.Kind.EXTERNAL_ID,
-                text=one.external_id,
-                key=one.external_id,
+                text=further_id,
+                key=further_id,
             )
             for one in changes
             if one.external_id and one.user.external_id and not one.user.is_by_id
+            for further_id in [one.user.external_id if one.replaces_id else one.external_id]
         ],
         ignore_conflicts=True,
     )
@@ -142,4 +174,18 @@ def _entry(organization: Organization, change: Change, actor: Actor, now: dateti
         subject=change.email,
         before={key: value for key, value in before.items() if value != after[key]},
         after={key: value for key, value in after.items() if value != before[key]},
+    )
+
+
+def _entry_of_state(
+    organization: Organization, change: Change, actor: Actor, now: datetime
+) -> AuditEntry:
+    """The entry that `tenants.users.membership.set_user_state` writes."""
+    return AuditEntry(
+        at=now,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        action=f"user.{change.state}",
+        organization_id=organization.pk,
+        subject=change.email,
     )

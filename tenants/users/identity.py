@@ -3,9 +3,10 @@
 The external id decides, then the present address, then an earlier one.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -36,7 +37,8 @@ _KNOWN_BY = """
         SELECT e.position, 4, a.user_id FROM entry e
             JOIN alias a ON a.kind = 'address' AND a.key = e.key
     )
-    SELECT f.position - 1, m.id, m.email, m.address_key, m.name, m.external_id, f.rank <= 2
+    SELECT f.position - 1, m.id, m.email, m.address_key, m.name, m.external_id, f.rank <= 2,
+           m.state
     FROM found f JOIN tenants_manageduser m ON m.id = f.id AND m.removed_at IS NULL
     ORDER BY f.position, f.rank, m.id
 """
@@ -60,6 +62,7 @@ class KnownUser:
     name: str
     external_id: str | None
     is_by_id: bool
+    state: str = ""
 
 
 def known_users(*, organization: Organization, entries: Sequence[Entry]) -> dict[int, KnownUser]:
@@ -70,13 +73,25 @@ def known_users(*, organization: Organization, entries: Sequence[Entry]) -> dict
     """
     found: defaultdict[int, list[KnownUser]] = defaultdict(list)
     for position, *values in _found(organization, entries):
-        found[position].append(KnownUser(*values))
+        found[position].append(_shared(KnownUser(*values), entries[position]))
     more_ids = _more_ids(organization) if found else {}
     return {
         position: user
         for position, users in found.items()
         if (user := _meant(entries[position], users, more_ids)) is not None
     }
+
+
+def _shared(user: KnownUser, entry: Entry) -> KnownUser:
+    """The same user, with each text in memory once: of many users, most have equal ones."""
+    return replace(
+        user,
+        address_key=user.email if user.address_key == user.email else user.address_key,
+        external_id=(
+            entry.external_id if user.external_id == entry.external_id else user.external_id
+        ),
+        state=sys.intern(user.state),
+    )
 
 
 def _meant(

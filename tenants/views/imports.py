@@ -12,16 +12,18 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
 from core.listing import Listing
-from core.metrics import Metric
 from core.replica import reads_replica
 from tenants.imports.export import COLUMNS, exported_rows, refused_rows
 from tenants.imports.file_reading import NotReadable
-from tenants.imports.forms import ConfirmationForm, UploadForm
+from tenants.imports.forms import ConfirmationForm, ReadingForm, UploadForm
 from tenants.imports.remaining_seats import remaining_user_seats
 from tenants.imports.runs import (
     AlreadyDecided,
+    GoneNotConfirmed,
     LinesRefused,
+    NotAnswered,
     NothingToImport,
+    Sync,
     check_again,
     confirm_import,
     discard_import,
@@ -29,7 +31,8 @@ from tenants.imports.runs import (
 )
 from tenants.models import ImportRun, RefusedLine
 from tenants.models.imports import Reason
-from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
+from tenants.users.new_peak import BillsOf, NewPeakOf
+from tenants.views.import_figures import figures_of
 from tenants.views.organization_scope import OrganizationScope, scoped
 
 LATEST = 5
@@ -40,6 +43,10 @@ LIST_PAGES = {
 }
 ALREADY_DECIDED = "This import was decided meanwhile."
 OVER_LIMIT = {Reason.OVER_CAP, Reason.OVER_ALLOWANCE}
+_NOTHING = {
+    ImportRun.Purpose.ADD: "Every line of this file is refused: there is nothing to import.",
+    ImportRun.Purpose.SYNC: "The organization is equal to this file already.",
+}
 
 
 def import_or_404(*, scope: OrganizationScope, run_id: int, content: bool = False) -> ImportRun:
@@ -70,7 +77,7 @@ def import_list(request: PortalRequest, scope: OrganizationScope) -> HttpRespons
 def import_upload(
     request: PortalRequest, scope: OrganizationScope, kind: ImportRun.Kind
 ) -> HttpResponse:
-    """Upload a file and have it checked; a file that can't be read is refused at once."""
+    """Upload a file and have a worker read and check it; one without titles is refused at once."""
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_valid():
         upload = form.cleaned_data["file"]
@@ -103,9 +110,13 @@ def import_upload(
 @require_safe
 @scoped
 def import_run(
-    request: PortalRequest, scope: OrganizationScope, run_id: int, new_peak: NewPeakOf
+    request: PortalRequest,
+    scope: OrganizationScope,
+    run_id: int,
+    new_peak: NewPeakOf,
+    bills_after: BillsOf,
 ) -> HttpResponse:
-    """One import: its progress, its refused lines, its result."""
+    """One import: its progress, what it would do, its refused lines, its result."""
     run = import_or_404(scope=scope, run_id=run_id)
     refused = RefusedLine.objects.filter(run=run)
     counts = refused.order_by().values_list("reason").annotate(lines=Count("pk"))
@@ -115,8 +126,12 @@ def import_run(
         refused = refused.filter(reason=listing.filter)
     tabs = [(each.value, each.label, by_reason[each]) for each in Reason if each in by_reason]
     is_over_limit = bool(OVER_LIMIT & set(by_reason))
+    sees_money = request.user.may(Permission.VIEW_BILLING)
     context = scope.context(
         run=run,
+        reading=ReadingForm(run=run) if run.waits else None,
+        confirmation=ConfirmationForm(),
+        figures=figures_of(run, new_peak, bills_after if sees_money else None),
         run_url=scope.url("import_run", run_id=run.pk),
         list_url=scope.url(LIST_PAGES[ImportRun.Kind(run.kind)]),
         listing=listing,
@@ -126,8 +141,7 @@ def import_run(
         seats=remaining_user_seats(organization=scope.organization, now=timezone.now())
         if is_over_limit
         else None,
-        peak=_new_peak_of(run, new_peak),
-        sees_money=request.user.may(Permission.VIEW_BILLING),
+        sees_money=sees_money,
         may_cap=request.user.may(Permission.CHANGE_CAPS),
         contact=request.provider,
         zone=request.provider.billing_zone(),
@@ -135,15 +149,6 @@ def import_run(
     partials = {"import-run": "_import_run", "refused-lines": "_refused_lines"}
     template = partials.get(request.htmx.target or "", "import_run")
     return render(request, f"tenants/{template}.html", context)
-
-
-def _new_peak_of(run: ImportRun, new_peak: NewPeakOf) -> NewPeak | None:
-    """The new peak that the new members of a checked file would make."""
-    is_waiting = run.state == ImportRun.State.CHECKED and run.new_lines
-    if not is_waiting or run.kind == ImportRun.Kind.ACTIVITY:
-        return None
-    addition = Addition(run.organization, Metric(run.kind), run.new_lines)
-    return new_peak(addition, timezone.now())
 
 
 @require_POST
@@ -155,17 +160,30 @@ def import_confirm(request: PortalRequest, scope: OrganizationScope, run_id: int
     if not form.is_valid():
         messages.error(request, "Choose how the file is imported.")
         return redirect(scope.url("import_run", run_id=run.pk))
+    given = form.cleaned_data
+    purpose = ImportRun.Purpose(given["purpose"] or ImportRun.Purpose.ADD)
+    gone_are = ImportRun.Gone(given["gone_are"] or ImportRun.Gone.REMOVE)
+    is_sync = purpose == ImportRun.Purpose.SYNC
     try:
         confirm_import(
             run=run,
-            mode=ImportRun.Mode(form.cleaned_data["mode"]),
+            mode=ImportRun.Mode(given["mode"]),
+            sync=Sync(gone_are, given["gone_confirmed"] or 0) if is_sync else None,
             actor=actor_of(request),
             now=timezone.now(),
         )
+    except GoneNotConfirmed as refusal:
+        messages.error(
+            request,
+            f"More than a fifth of the users are not in the file. Type how many: {refusal.gone:,}. "
+            "Or discard the file, if it is a wrong one.",
+        )
+    except NotAnswered as refusal:
+        messages.error(request, f"Answer this first, under “How the file is read”: {refusal}")
     except LinesRefused:
         messages.error(request, "Lines of this file are refused, so all or nothing is nothing.")
     except NothingToImport:
-        messages.error(request, "Every line of this file is refused: there is nothing to import.")
+        messages.error(request, _NOTHING[purpose])
     except AlreadyDecided:
         messages.info(request, ALREADY_DECIDED)
     return redirect(scope.url("import_run", run_id=run.pk))
@@ -188,10 +206,18 @@ def import_discard(request: PortalRequest, scope: OrganizationScope, run_id: int
 @require_POST
 @scoped
 def import_check(request: PortalRequest, scope: OrganizationScope, run_id: int) -> HttpResponse:
-    """Check the file once more, against the present members and the present cap."""
+    """Check the file once more, against the present members and cap; read as the form says."""
     run = import_or_404(scope=scope, run_id=run_id)
+    options = None
+    if "reading" in request.POST:
+        form = ReadingForm(request.POST, run=run)
+        if not form.is_valid():
+            for name, errors in form.errors.items():
+                messages.error(request, f"{form.fields[name].label}: {errors[0]}")
+            return redirect(scope.url("import_run", run_id=run.pk))
+        options = form.options()
     try:
-        check_again(run=run, now=timezone.now())
+        check_again(run=run, now=timezone.now(), options=options)
     except AlreadyDecided:
         messages.info(request, ALREADY_DECIDED)
     return redirect(scope.url("import_run", run_id=run.pk))

@@ -61,7 +61,7 @@ def test_a_file_is_checked_and_imported(own_page: OpenPage, file: Path, scripts:
     page.get_by_role("link", name="Import").click()
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Check the file").click()
-    expect(page.get_by_text("Checking 4 lines")).to_be_visible()
+    expect(page.get_by_text("Reading the file")).to_be_visible()
     deliver()
     expect(page.get_by_text("Not an e-mail address").first).to_be_visible()
     expect(page.get_by_text("contact your MSP administrator, Connie Einfuhr")).to_be_visible()

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from core.actors import SYSTEM_ACTOR, Actor
 from tenants.imports.apply import apply_import
 from tenants.imports.dry_run import check_import
-from tenants.imports.runs import confirm_import, start_import
+from tenants.imports.runs import Sync, confirm_import, start_import
 from tenants.models import ImportRun, ManagedUser, MeteringPolicy, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_member
@@ -62,6 +62,23 @@ def confirmed(run: ImportRun, mode: ImportRun.Mode = GOOD_LINES) -> ImportRun:
 def applied(run: ImportRun, mode: ImportRun.Mode = GOOD_LINES) -> ImportRun:
     """The checked file, confirmed and imported."""
     confirmed(run, mode)
+    apply_import({"run_id": run.pk}, NOW)
+    run.refresh_from_db()
+    return run
+
+
+def synced(
+    organization: Organization,
+    text: str | bytes,
+    mode: ImportRun.Mode = GOOD_LINES,
+    *,
+    gone_are: ImportRun.Gone = ImportRun.Gone.REMOVE,
+    gone_confirmed: int = 0,
+) -> ImportRun:
+    """The file, checked and the organization made equal to it."""
+    run = checked(organization, text)
+    sync = Sync(gone_are, gone_confirmed)
+    confirm_import(run=run, mode=mode, sync=sync, actor=ADAM, now=NOW)
     apply_import({"run_id": run.pk}, NOW)
     run.refresh_from_db()
     return run

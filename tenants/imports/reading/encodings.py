@@ -80,6 +80,17 @@ def encoding_of(content: bytes, *, chosen: str | None = None) -> Encoding:
     return _of_code_page(content)
 
 
+def exact_encoding(content: bytes) -> Encoding:
+    """An encoding of bytes that are written again: those that are not UTF-8 stay as they are."""
+    for mark, codec, name in _BYTE_ORDER_MARKS:
+        if content.startswith(mark) and name == UTF_16:
+            return Encoding(codec, name)
+    if codec := _utf16_without_mark(content):
+        return Encoding(codec, UTF_16)
+    codec = "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
+    return Encoding(codec, UTF_8, foreign=CODE_PAGES[0])
+
+
 def _valid(content: bytes, encoding: Encoding) -> Encoding:
     decoder = codecs.getincrementaldecoder(encoding.codec)()
     view = memoryview(content)

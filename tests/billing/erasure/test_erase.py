@@ -56,6 +56,9 @@ def export(*, finished_at):
 def test_every_copy_of_the_name_is_found_before_and_none_after(scenario, ann):
     import_run(ann.organization)
     kept = import_run(ann.organization, "Email\r\nbea@acme.example\r\n")
+    # The report of a sync names users who are not in the file.
+    kept.report = {"sync": {"gone": 1, "people_gone": ["ann.baker@acme.example"]}}
+    kept.save(update_fields=["report"])
     made = export(finished_at=NOVEMBER)
     assert named_in(scenario.provider) == {
         "tenants_manageduser", "tenants_auditentry", "tenants_importrun", "tenants_refusedline",
@@ -68,6 +71,7 @@ def test_every_copy_of_the_name_is_found_before_and_none_after(scenario, ann):
     assert (str(ann), ann.name, ann.external_id) == (f"Erased user #{ann.pk}", "", None)
     kept.refresh_from_db()
     assert kept.content
+    assert kept.report == {}
     assert not DataExport.objects.filter(pk=made.pk).exists()
 
 

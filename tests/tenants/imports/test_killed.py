@@ -11,11 +11,16 @@ from django.db import connection
 
 from accounts.models import Provider
 from core.schema import provider_schema
+from tenants.imports.runs import Sync, confirm_import
 from tenants.models import AuditEntry, ImportRun, ManagedUser, Organization
 from tests.database_url import database_url
 from tests.tenants.import_files import (
+    ADAM,
     ALL_OR_NOTHING,
     GOOD_LINES,
+    NOW,
+    add,
+    applied,
     checked,
     confirmed,
     emails,
@@ -129,3 +134,32 @@ def test_two_workers_at_once_add_every_line_once(own_provider: Callable[..., Pro
         workers = [start_worker(provider.schema_name, run) for _ in range(2)]
         assert [worker.wait(TIMEOUT_SECONDS) for worker in workers] == [0, 0]
         assert_whole(run)
+
+
+@pytest.mark.proof
+def test_a_killed_sync_removes_each_person_once_and_none_who_came_meanwhile(
+    own_provider: Callable[..., Provider],
+) -> None:
+    provider = own_provider(canary="Gekillt", prefix="KILL")
+    with provider_schema(provider):
+        lift_allowance()
+        acme = Organization.objects.create(name="Acme Gekillt")
+        applied(checked(acme, emails(LINES)))
+        run = checked(acme, emails(LINES, start=LINES // 10))
+        sync = Sync(gone_confirmed=LINES // 10)
+        confirm_import(run=run, mode=GOOD_LINES, sync=sync, actor=ADAM, now=NOW)
+        worker = start_worker(provider.schema_name, run)
+        wait_for_progress(worker, run, beyond=0)
+        worker.kill()
+        assert worker.wait() < 0
+        late = add(acme, "late@acme.example")
+        assert start_worker(provider.schema_name, run).wait(TIMEOUT_SECONDS) == 0
+        run.refresh_from_db()
+        counts = (run.state, run.added, run.gone, run.refused)
+        assert counts == (ImportRun.State.IMPORTED, LINES // 10, LINES // 10, 0)
+        expected = [*emails(LINES, start=LINES // 10).splitlines()[1:], late.email]
+        users = ManagedUser.objects.living().values_list("email", flat=True)
+        assert sorted(users) == sorted(expected)
+        assert UsageEvent.objects.filter(delta=-1).count() == LINES // 10
+        assert AuditEntry.objects.filter(action="user.removed").count() == LINES // 10
+        assert verify_ledger() == []

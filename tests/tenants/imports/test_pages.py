@@ -44,7 +44,7 @@ def test_an_import_goes_from_the_upload_to_the_result(
     assert answer.status_code == 302
     run_page = answer["Location"]
     waiting = as_adam.get(run_page).text
-    assert "Checking 2 lines" in waiting
+    assert "Reading the file" in waiting
     assert '<meta http-equiv="refresh"' in waiting, "goes on without scripts"
     assert 'hx-trigger="every 1s"' in waiting
     work()
@@ -140,15 +140,13 @@ def test_a_reached_cap_is_reported_and_the_file_checked_again(
     ("content", "reason"),
     [
         (b"", "The file is empty"),
-        (b"name\nAnn", "No column with the e-mail address"),
-        (b"email\na@acme.example\0", "NUL"),
+        (b"\n;;;\n", "The file is empty"),
         (b"PK\x03\x04", "not a CSV file"),
-        (b'email\n"a@acme.example', "quotation mark"),
-        (b"\xef\xbb\xbfemail\n", "no line behind"),
+        (b"email,password\na@acme.example,pa55\0", "NUL"),
         (b"a" * (10 * 1024 * 1024 + 1), "larger than 10 MB"),
     ],
 )
-def test_a_file_that_can_not_be_read_is_refused_at_once(
+def test_a_file_without_titles_or_with_unread_passwords_is_refused_at_once(
     as_adam: Client, north: Provider, acme: Organization, content: bytes, reason: str
 ) -> None:
     answer = as_adam.post(f"/organizations/{acme.pk}/users/import/", upload(content))
@@ -156,6 +154,30 @@ def test_a_file_that_can_not_be_read_is_refused_at_once(
     assert reason in answer.text
     with provider_schema(north):
         assert not ImportRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"name\nAnn", "No column with the e-mail address"),
+        (b"email\na@acme.example\0", "NUL"),
+        (b'email\n"a@acme.example', "quotation mark"),
+        (b"\xef\xbb\xbfemail\n", "no line behind"),
+        (b"email\n" + b"a@acme.example\n" * 50_001, "more than 50,000 lines"),
+    ],
+)
+def test_a_worker_refuses_a_file_that_can_not_be_read_with_its_reason(
+    as_adam: Client, north: Provider, acme: Organization, content: bytes, reason: str
+) -> None:
+    answer = as_adam.post(f"/organizations/{acme.pk}/users/import/", upload(content))
+    assert answer.status_code == 302
+    work()
+    page = as_adam.get(answer["Location"]).text
+    assert "This file can’t be read." in page
+    assert reason in page
+    assert "Not readable" in as_adam.get(f"/organizations/{acme.pk}/imports/").text
+    with provider_schema(north):
+        assert ImportRun.objects.get().state == ImportRun.State.NOT_READABLE
 
 
 def test_a_missing_file_is_refused(as_adam: Client, acme: Organization) -> None:
