@@ -1,11 +1,11 @@
-"""Imports that are shown before they are made, and syncs (docs/decisions/0051)."""
+"""Imports that are shown before they are made, syncs, and an index of living users (0051)."""
 
 import django.db.models.deletion
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Reversible; without it no import can be made."""
+    """Reversible; without it no import is made, and each added user reads all of the provider."""
 
     dependencies = [
         ("tenants", "0007_changed_providers"),
@@ -146,9 +146,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             "manageduser",
             models.Index(
-                condition=models.Q(("is_double", True), ("removed_at", None)),
+                condition=models.Q(("removed_at", None)),
                 fields=["organization", "address_key"],
-                name="tenants_manageduser_doubles",
+                name="tenants_manageduser_living",
             ),
         ),
     ]

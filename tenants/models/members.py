@@ -99,11 +99,12 @@ class ManagedUser(CountedRow):
 
     class Meta:
         indexes: ClassVar = [
-            # The triggers look for a known address among doubles too; there are few.
+            # For every query of an organization's users, and the trigger that refuses a known
+            # address: they ask for doubles too, which the unique index leaves out.
             models.Index(
                 fields=["organization", "address_key"],
-                name="tenants_manageduser_doubles",
-                condition=models.Q(is_double=True, removed_at=None),
+                name="tenants_manageduser_living",
+                condition=models.Q(removed_at=None),
             ),
         ]
         constraints: ClassVar = [
@@ -112,8 +113,8 @@ class ManagedUser(CountedRow):
                 condition=models.Q(erased_at=None)
                 | models.Q(removed_at__isnull=False, name="", external_id=None),
             ),
-            # Every query by organization uses this index too. A trigger refuses the same address
-            # where one of two users has no external id (usage/migrations/sql/0011_identities.sql).
+            # A trigger refuses the same address where one of two users has no external id
+            # (usage/migrations/sql/0011_identities.sql).
             models.UniqueConstraint(
                 fields=["organization", "address_key", "external_id"],
                 name="tenants_manageduser_one_identity",

@@ -140,7 +140,8 @@ def test_a_reached_cap_is_reported_and_the_file_checked_again(
     ("content", "reason"),
     [
         (b"", "The file is empty"),
-        (b"\n;;;\n", "The file is empty"),
+        (b"email\na@acme.example\0", "NUL"),
+        (b'email\n"a@acme.example', "quotation mark"),
         (b"PK\x03\x04", "not a CSV file"),
         (b"email,password\na@acme.example,pa55\0", "NUL"),
         (b"a" * (10 * 1024 * 1024 + 1), "larger than 10 MB"),
@@ -160,8 +161,7 @@ def test_a_file_without_titles_or_with_unread_passwords_is_refused_at_once(
     ("content", "reason"),
     [
         (b"name\nAnn", "No column with the e-mail address"),
-        (b"email\na@acme.example\0", "NUL"),
-        (b'email\n"a@acme.example', "quotation mark"),
+        (b"\n;;;\n", "no line behind"),
         (b"\xef\xbb\xbfemail\n", "no line behind"),
         (b"email\n" + b"a@acme.example\n" * 50_001, "more than 50,000 lines"),
     ],

@@ -8,6 +8,9 @@ from django.test import Client
 from accounts.models import Provider
 from core.schema import provider_schema
 from tenants.imports.apply import apply_import, apply_next_batch, good_lines
+from tenants.imports.dry_run import check_import
+from tenants.imports.reading.options import DateOrder, ReadingOptions
+from tenants.imports.runs import NotAnswered, check_again
 from tenants.models import ImportRun, ManagedUser, Organization, RefusedLine
 from tenants.models.imports import Reason
 from tests.personas import Personas
@@ -64,7 +67,7 @@ def test_every_refused_line_says_why_before_anything_is_recorded(acme: Organizat
         "x0,2026-02-10\n"
         ",2026-02-10\n"
         "x1,\n"
-        "x1,10/02/2026\n"
+        "x1,yesterday\n"
         "zz,2026-02-10\n"
         "x3,2026-02-21\n"
         "x3,2026-02-19\n"
@@ -85,6 +88,18 @@ def test_every_refused_line_says_why_before_anything_is_recorded(acme: Organizat
     }
     assert not ActiveUser.objects.exists()
     assert applied(run).added == 2
+    assert active_of(acme) == {"2026-02": 2}
+
+
+def test_dates_of_two_readings_are_asked_once_for_a_source(acme: Organization) -> None:
+    text = "email,last active\na@acme.example,10/02/2026\nb@acme.example,11/02/2026\n"
+    run = checked(acme, text, ACTIVITY)
+    with pytest.raises(NotAnswered, match="can be read in two ways"):
+        confirmed(run)
+    check_again(run=run, now=NOW, options=ReadingOptions(date_order=DateOrder.DAY_FIRST))
+    check_import({"run_id": run.pk}, NOW)
+    assert applied(run).added == 2
+    assert applied(checked(acme, text, ACTIVITY)).added == 2, "the answer is remembered"
     assert active_of(acme) == {"2026-02": 2}
 
 
