@@ -1,6 +1,6 @@
 """The order of test files: the longest first, so that the processes of a run end together.
 
-pytest-xdist hands the files out in this order; by itself it counts tests, and a proof is one test.
+pytest-xdist hands the files out in this order; alone it counts tests, and a proof is one test.
 """
 
 from collections import Counter
