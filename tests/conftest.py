@@ -19,6 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import Provider, User
 from accounts.provisioning.schema_migrations import ProviderMigrations
+from core.operations.models import OperationsAlert
 from core.postgresql.addresses import own_session
 from tests.longest_first import longest_first
 from tests.personas import CANARIES, Personas, create_personas
@@ -138,6 +139,9 @@ def committed(
         raise pytest.UsageError("Either committed (own_provider, portal) or rolled back (db).")
     with django_db_blocker.unblock():
         yield
+        connection.close()
+        # Alerts of the platform belong to no provider that is dropped; later tests expect none.
+        OperationsAlert.objects.all().delete()
         connection.close()
 
 
