@@ -51,6 +51,7 @@ def report_of(
             refused=flawed,
             organization=run.organization,
             rules=rules,
+            uploaded_at=run.started_at,
             known=checked.known,
         )
         planned = outcomes(

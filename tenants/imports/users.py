@@ -155,7 +155,24 @@ def users_of_lines(lines: Sequence[ImportLine], organization: Organization) -> d
         entries = [Entry(line.key, line.external_id) for line in batch]
         found = known_users(organization=organization, entries=entries)
         known |= {begin + position: user for position, user in found.items()}
+    known = _one_account_each(lines, known)
     return known | _known_by_other_addresses(lines, known, organization)
+
+
+def _one_account_each(
+    lines: Sequence[ImportLine], known: dict[int, KnownUser]
+) -> dict[int, KnownUser]:
+    """Without further accounts of a directory that share the address of a user without its id.
+
+    The first of them is that user; the others are new.
+    """
+    first: dict[int, int] = {}
+    meant: dict[int, KnownUser] = {}
+    for position, user in sorted(known.items(), key=lambda item: (not item[1].is_by_id, item[0])):
+        chosen = lines[first.setdefault(user.id, position)]
+        if user.is_by_id or not are_two_accounts(lines[position].external_id, chosen.external_id):
+            meant[position] = user
+    return meant
 
 
 def _known_by_other_addresses(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tenants.imports.kinds import ImportLine, Known
 from tenants.imports.rules import Rules
@@ -73,12 +74,14 @@ def compare(
     refused: Iterable[int],
     organization: Organization,
     rules: Rules,
+    uploaded_at: datetime,
     known: Known | None = None,
 ) -> Comparison:
     """Compare the organization with all lines that count, also those with a flaw.
 
     `known` has the users of lines that were looked up already, by number; None is a new person. A
-    user named by a line that is `refused` is not gone. Lines of people who left, and those of
+    user named by a line that is `refused` is not gone, and neither is one who was added after the
+    upload, because the file is older. Lines of people who left, and those of
     categories that are not included, are not among `lines`.
     """
     flawed = set(refused)
@@ -86,10 +89,11 @@ def compare(
     named = {user.id for user in matched.values()}
     rows = ManagedUser.objects.living().filter(organization=organization).order_by("pk")
     present, missing = 0, []
-    for row in rows.values_list("pk", "email", "state").iterator():
+    values = rows.values_list("pk", "email", "state", "added_at")
+    for pk, email, state, added_at in values.iterator():
         present += 1
-        if row[0] not in named:
-            missing.append(Person(*row))
+        if pk not in named and added_at <= uploaded_at:
+            missing.append(Person(pk, email, state))
     recreated: dict[int, Change] = {}
     if missing:
         new = [

@@ -32,7 +32,13 @@ def take_gone(*, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> 
     """
     rules, actor = Rules.of(run), Actor(id=run.decided_by_id, name=run.decided_by_name)
     refused = run.refused_lines.values_list("line", flat=True)
-    comparison = compare(lines=lines, refused=refused, organization=run.organization, rules=rules)
+    comparison = compare(
+        lines=lines,
+        refused=refused,
+        organization=run.organization,
+        rules=rules,
+        uploaded_at=run.started_at,
+    )
     gone = comparison.affected(run.gone_are)
     present = comparison.present
     if is_large(gone=len(gone), present=present) and len(gone) > run.gone_confirmed:

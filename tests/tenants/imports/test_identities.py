@@ -126,6 +126,20 @@ def test_two_accounts_of_a_directory_may_share_a_mailbox(acme: Organization) -> 
     assert refusals(checked(acme, "Email\nann@acme.example")) == [(2, "already_there")]
 
 
+@pytest.mark.parametrize("mode", [GOOD_LINES, ALL_OR_NOTHING])
+def test_two_accounts_may_share_the_mailbox_of_a_user_without_an_id(
+    acme: Organization, mode: ImportRun.Mode
+) -> None:
+    add(acme, "ann@acme.example")
+    file = f"Email,Object Id\nann@acme.example,{ANN_ID}\nann@acme.example,{BO_ID}"
+    run = checked(acme, file)
+    assert (run.changed, run.new_lines, refusals(run)) == (1, 1, [])
+    run = applied(run, mode)
+    assert (run.added, run.changed, refusals(run), peak(acme)) == (1, 1, [], 2)
+    ids = ManagedUser.objects.filter(organization=acme).values_list("external_id", flat=True)
+    assert set(ids) == {ANN_ID, BO_ID}
+
+
 def test_a_person_in_two_directories_counts_once(acme: Organization) -> None:
     imported(acme, f"Email,Object Id\nann@acme.example,{ANN_ID}")
     run = imported(acme, "Email,User Id\nann@acme.example,00u1abc")
