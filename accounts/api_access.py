@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import APIKeyHeader
@@ -19,6 +18,7 @@ from accounts.api_keys import find_key, record_use
 from accounts.models import ApiKey, Provider
 from accounts.stages import Use
 from core.actors import Actor
+from core.cache import counted
 from core.congestion import take_place
 from core.problems import Problem
 from core.schema import enter_provider, leave_provider
@@ -92,11 +92,11 @@ class KeyRate(BaseThrottle):
         """Count this request in the current minute of its key."""
         key = f"api-rate:{request.auth.pk}:{int(time.time()) // MINUTE_SECONDS}"
         try:
-            cache.add(key, 0, timeout=2 * MINUTE_SECONDS)
-            return int(cache.incr(key)) <= settings.API_REQUESTS_PER_MINUTE
+            number = counted(key, seconds=2 * MINUTE_SECONDS)
         except (RedisError, ValueError):
             logger.warning("The API request was not counted.", exc_info=True)
             return True
+        return number <= settings.API_REQUESTS_PER_MINUTE
 
     def wait(self) -> float:
         """Seconds until the next minute begins."""

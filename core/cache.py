@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable
 from functools import cache
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
+from django.core.cache import caches
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import ConnectionError as NoConnection
@@ -68,6 +69,14 @@ class ForgivingClient(RedisCacheClient):
     # `ValueError`, as for a missing key.
     incr = _forgiving(RedisCacheClient.incr, when_away=_no_counter)
 
+    def _count(self, key: str, seconds: int) -> int:
+        with self.get_client(key, write=True).pipeline(transaction=False) as commands:
+            commands.incr(key)
+            commands.expire(key, seconds)
+            return int(commands.execute()[0])
+
+    count = _forgiving(_count, when_away=_no_counter)
+
     def get(self, key: Any, default: Any) -> Any:
         """The value, or the default while Redis is unreachable."""
         return _forgiving(RedisCacheClient.get, when_away=lambda: default)(self, key, default)
@@ -80,6 +89,13 @@ class ForgivingCache(RedisCache):
         super().__init__(server, params)
         self._class = ForgivingClient
 
+    def count(self, key: str, *, seconds: int) -> int:
+        """Count once more under the key, which is forgotten so long after the last; one round trip.
+
+        Raises `ValueError` while Redis is unreachable.
+        """
+        return int(self._cache.count(self.make_and_validate_key(key), seconds))
+
 
 class SessionCache(ForgivingCache):
     """Sessions, each for a minute only: the end of one may not reach an unreachable cache."""
@@ -88,3 +104,8 @@ class SessionCache(ForgivingCache):
         """The requested timeout in seconds, at most `SESSION_SECONDS`."""
         requested = super().get_backend_timeout(timeout)
         return SESSION_SECONDS if requested is None else min(int(requested), SESSION_SECONDS)
+
+
+def counted(key: str, *, seconds: int) -> int:
+    """`ForgivingCache.count` in the cache that all providers share."""
+    return cast("ForgivingCache", caches["default"]).count(key, seconds=seconds)

@@ -39,7 +39,7 @@ def name_key(text: str) -> str:
 
 def reads_like(search: str, name: str) -> bool:
     """Whether a name contains what was typed into a search box, in any spelling that looks so."""
-    return name_key(search) in name_key(name)
+    return not search or name_key(search) in name_key(name)
 
 
 @cache

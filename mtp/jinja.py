@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import ordinal
 from django.template.defaultfilters import linebreaksbr
-from django.templatetags.static import static
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django_htmx.jinja import htmx_script
@@ -14,7 +13,7 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 from billing.contracts.licenses import licenses_left
 from billing.customer.addresses import country_name
 from billing.money import format_amounts, format_money, format_unit_price
-from core.templating.addresses import attributes, querystring, url
+from core.templating.addresses import attributes, querystring, static, url
 from core.templating.icons import icon
 from core.templating.values import (
     DAY_FIRST,

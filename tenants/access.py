@@ -3,10 +3,12 @@
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
 from django.http import Http404
 
 from accounts.requests import PortalRequest
+from core.given import Given
+from core.remembered import columns_of, instance_of, remembered
 from core.scope import visible_organizations
 from tenants.models import CountedRow, Location, Organization
 
@@ -16,14 +18,17 @@ Owned = TypeVar("Owned", bound=CountedRow | Location)
 IMPERSONATED_ORGANIZATION_KEY = "entered_organization_id"
 
 
+@remembered
+def _visible_organization() -> QuerySet[Organization, Any]:
+    organizations = Organization.objects.visible().filter(pk=Given("pk", BigIntegerField()))
+    return organizations.values_list(*columns_of(Organization))
+
+
 def organization_or_404(*, organization_id: int) -> Organization:
     """A living organization of the current provider that the signed-in person may see."""
-    organization: Organization | None = (
-        Organization.objects.visible().filter(pk=organization_id).first()
-    )
-    if organization is None:
-        raise Http404
-    return organization
+    for row in _visible_organization().rows(pk=organization_id):
+        return instance_of(Organization, row)
+    raise Http404
 
 
 def metered_organization_or_404(*, organization_id: int) -> Organization:

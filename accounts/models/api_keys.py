@@ -7,6 +7,7 @@ from django.db import models
 
 from accounts.credentials import DIGEST_LENGTH
 from accounts.models.provider import Provider
+from core.given import Given
 
 KEY_START = "mtp_"
 SHOWN_CHARACTERS = 12
@@ -15,7 +16,7 @@ SHOWN_CHARACTERS = 12
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     """Queries for API keys."""
 
-    def alive(self, now: datetime) -> "ApiKeyQuerySet":
+    def alive(self, now: datetime | Given) -> "ApiKeyQuerySet":
         """Keys that are accepted at `now`."""
         not_expired = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
         return self.filter(not_expired, revoked_at=None)

@@ -9,5 +9,9 @@ INPUT = Markup('<input type="hidden" name="csrfmiddlewaretoken" value="{}">')
 
 
 def csrf(request: HttpRequest) -> dict[str, object]:
-    """`csrf_input` for every form of a page, made once; Django's is masked again in each row."""
-    return {"csrf_input": SimpleLazyObject(lambda: INPUT.format(get_token(request)))}
+    """`csrf_token` and `csrf_input` of a page, made once; Django's is masked again in each row."""
+    token = SimpleLazyObject(lambda: get_token(request))
+    return {
+        "csrf_token": token,
+        "csrf_input": SimpleLazyObject(lambda: INPUT.format(token)),
+    }

@@ -59,7 +59,9 @@ class UserOut(Schema):
 
     @staticmethod
     def resolve_aliases(user: ManagedUser) -> list[UserAlias]:
-        """The other names by which the user is found."""
+        """The other names by which the user is found; a user who was just added has none."""
+        if getattr(user, "is_new", False):
+            return []
         return [alias for alias in user.aliases.all() if alias.ended_at is None]
 
 
@@ -181,6 +183,7 @@ def add_user(request: ApiRequest, organization_id: int, body: NewUser) -> Status
         actor=api_actor(request),
         now=timezone.now(),
     )
+    user.is_new = is_new  # type: ignore[attr-defined] # for its aliases
     return Status(201 if is_new else 200, user)
 
 

@@ -10,6 +10,7 @@ import pkgutil
 import sys
 
 import tests.benchmarks
+from core.garbage import collect_seldom
 from tests.own_database import fresh_database, set_up
 
 
@@ -27,6 +28,8 @@ def main() -> int:
     is_good = True
     with fresh_database():
         set_up()
+        # As the web server, whose pages are measured in this process too.
+        collect_seldom()
         for name in asked.only:
             module = importlib.import_module(f"tests.benchmarks.bench_{name}")
             for result in module.run(full=asked.full):

@@ -150,7 +150,8 @@ def _web_server() -> Iterator[tuple[int, psutil.Process]]:
         server = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "mtp.wsgi", f"--bind=fd://{listener.fileno()}"],
             cwd=ROOT,
-            env={**os.environ, "API_REQUESTS_PER_MINUTE": "100000"},
+            # The menu's counts are kept as in production; the environment of tests keeps none.
+            env={**os.environ, "API_REQUESTS_PER_MINUTE": "100000", "MENU_CACHE_SECONDS": "20"},
             pass_fds=(listener.fileno(),),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,13 +1,15 @@
 """Pages work while Redis is unreachable: sessions are in PostgreSQL, the cache acts as empty."""
 
+import secrets
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from core.cache import SESSION_SECONDS, ForgivingClient
+from core.cache import SESSION_SECONDS, ForgivingClient, counted
 from tests.personas import PASSWORD, Personas
 
 
@@ -71,6 +73,17 @@ def test_an_unreachable_cache_answers_as_an_empty_one(away: Callable[[], None]) 
     cache.delete_many(["a", "b"])
     with pytest.raises(ValueError, match="does not answer"):
         cache.incr("a")
+    with pytest.raises(ValueError, match="does not answer"):
+        counted("a", seconds=60)
+
+
+def test_a_count_is_forgotten_so_long_after_the_last() -> None:
+    key = f"counted-{secrets.token_hex(8)}"
+    assert [counted(key, seconds=60) for _ in range(3)] == [1, 2, 3]
+    assert counted(f"{key}-other", seconds=60) == 1
+    assert counted(key, seconds=1) == 4
+    time.sleep(1.1)
+    assert counted(key, seconds=1) == 1
 
 
 def test_no_command_is_sent_for_a_while_after_a_failure(
