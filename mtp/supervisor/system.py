@@ -23,6 +23,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 TEST_PROGRAMS = (
     (BROWSERS, "chromium", "browser tests will be skipped"),
     (("rsync",), "rsync", "the restore of a whole database will not be tested"),
+    (("pgbouncer",), "pgbouncer", "connections through a pooler will not be tested"),
 )
 
 
