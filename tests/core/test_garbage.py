@@ -1,4 +1,4 @@
-"""The web server's garbage collection, in a process of its own."""
+"""The web server's garbage collection, in a separate process."""
 
 import subprocess
 import sys
