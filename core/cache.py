@@ -94,7 +94,8 @@ class ForgivingCache(RedisCache):
 
         Raises `ValueError` while Redis is unreachable.
         """
-        return int(self._cache.count(self.make_and_validate_key(key), seconds))
+        client = cast("ForgivingClient", self._cache)
+        return int(client.count(self.make_and_validate_key(key), seconds))
 
 
 class SessionCache(ForgivingCache):
