@@ -80,6 +80,19 @@ def test_the_list_has_open_alerts_worst_first(see: See, people: Personas) -> Non
     assert causes(see(people.olive, f"{LIST}?filter=all")) == everything
 
 
+def test_menu_dashboard_and_list_have_one_count(
+    see: See, people: Personas, alerts: dict[str, Alert]
+) -> None:
+    with provider_schema(people.north):
+        Alert.objects.filter(pk=alerts["cap"].pk).update(acknowledged_at=LATER)
+    for person, number in ((people.olive, 4), (people.adam, 3)):
+        page, home = see(person), see(person, "/dashboard/")
+        tabs = {tab[1]: tab[-1] for tab in page.context["tabs"]}
+        counts = (count_in_menu(page), count_in_menu(home), home.context["alerts"].total)
+        assert {*counts, tabs["Open"]} == {number}
+        assert tabs["To acknowledge"] == home.context["alerts"].waiting == number - 1
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
