@@ -141,13 +141,13 @@ def test_a_limited_administrator_sees_theirs_and_no_allowance(
 ) -> None:
     with provider_schema(north):
         Contract.objects.update(kind="committed", committed_quantity=14)
-        other = live("Other")
+        other = live("Elsewhere")
     adam = people.adam
     adam.limited_to = [acme.pk]
     adam.save(update_fields=["limited_to"])
     page = sign_in(Client(), adam).get(f"{PAGE}?metric=mau").text
     assert "Acme" in page
-    assert "Other" not in page
+    assert "Elsewhere" not in page
     assert "Allowance would be passed" not in page
     assert sign_in(Client(), adam).get(f"{PAGE}{other.pk}/?metric=mau").status_code == 404
 
