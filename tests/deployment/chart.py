@@ -6,6 +6,7 @@
 
 import importlib.metadata
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -57,8 +58,11 @@ def helm() -> str:
     program = base_directory() / f"helm-{version}"
     if not program.is_file():
         (archive,) = [file for file in files if file.name.endswith(".jsii.tgz")]
-        program.write_bytes(_inside(Path(str(archive.locate()))))
-        program.chmod(0o755)
+        # Under another name first: several processes may need it at once.
+        written = program.with_name(f"{program.name}.{os.getpid()}")
+        written.write_bytes(_inside(Path(str(archive.locate()))))
+        written.chmod(0o755)
+        written.replace(program)
     runs = subprocess.run([program, "version"], capture_output=True, check=False).returncode == 0
     return str(program) if runs else ""
 
