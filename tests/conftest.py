@@ -177,7 +177,8 @@ def recorded_schemas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def _server() -> Iterator[LiveServer]:
+def _server(django_db_setup: None) -> Iterator[LiveServer]:
+    # After the database, so that it stops and closes its connections before that is dropped.
     server = LiveServer("127.0.0.1")
     yield server
     server.stop()
