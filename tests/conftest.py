@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
@@ -21,7 +21,6 @@ from accounts.models import Provider, User
 from accounts.provisioning.schema_migrations import ProviderMigrations
 from core.operations.models import OperationsAlert
 from core.postgresql.addresses import own_session
-from tests.longest_first import longest_first
 from tests.personas import CANARIES, Personas, create_personas
 from tests.providers import RECORDING, close_provider, open_provider, replay_to
 from tests.rendered import announce_rendered_pages
@@ -40,8 +39,8 @@ announce_rendered_pages()
 FLUSHING = {"transactional_db", "live_server", "django_db_reset_sequences"}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse fixtures that truncate the tables which all tests share; sort for several workers."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse fixtures that truncate the tables which all tests share."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if FLUSHING & set(getattr(item, "fixturenames", ())) or (marker and marker.kwargs):
@@ -49,8 +48,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 f"{item.nodeid} would truncate the tables that all tests share: "
                 "use `own_provider` (and `portal` for a server) for committed work."
             )
-    if hasattr(config, "workerinput"):
-        longest_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +84,8 @@ def django_db_setup(
     yield
     if not django_db_keepdb:
         with django_db_blocker.unblock(), own_session():
+            # A test may have put another connection in the place of the one that is closed there.
+            connections.close_all()
             teardown_databases(databases, verbosity=0)
 
 
