@@ -102,10 +102,7 @@ def change_user(*, user: ManagedUser, email: str, name: str, actor: Actor, now: 
 
     Raises `AlreadyThere` if another user has the address.
     """
-    known = KnownUser(
-        user.pk, user.email, user.address_key, user.name, user.external_id, is_by_id=True
-    )
-    change = Change(known, email, name)
+    change = Change(KnownUser.of(user), email, name)
     if (email, name) == (user.email, user.name) or user.removed_at is not None:
         return
     change_users(organization=user.organization, changes=[change], actor=actor, now=now)

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from core.addresses import address_key
-from tenants.models import Organization, UserAlias
+from tenants.models import ManagedUser, Organization, UserAlias
 from tenants.users.directory_ids import are_two_accounts
 
 # Everyone who is known by an entry's id (rank 1 and 2) or address (3 and 4), the surest first.
@@ -62,7 +62,20 @@ class KnownUser:
     name: str
     external_id: str | None
     is_by_id: bool
-    state: str = ""
+    state: str
+
+    @classmethod
+    def of(cls, user: ManagedUser) -> "KnownUser":
+        """The user of a row, which no entry named."""
+        return cls(
+            user.pk,
+            user.email,
+            user.address_key,
+            user.name,
+            user.external_id,
+            is_by_id=False,
+            state=user.state,
+        )
 
 
 def known_users(*, organization: Organization, entries: Sequence[Entry]) -> dict[int, KnownUser]:

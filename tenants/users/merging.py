@@ -74,12 +74,10 @@ def _take_names(merge: Merge, *, actor: Actor, now: datetime) -> None:
     """Give the later row the aliases, the address and the ids of the earlier one."""
     earlier, later = merge.double.earlier, merge.double.later
     _take_aliases(earlier, later)
-    known = KnownUser(
-        later.pk, later.email, later.address_key, later.name, later.external_id, is_by_id=False
-    )
     chosen = earlier if merge.keeps_earlier_address else later
     further_id = None if earlier.external_id == later.external_id else earlier.external_id
-    change = Change(known, chosen.email, chosen.name or later.name or earlier.name, further_id)
+    name = chosen.name or later.name or earlier.name
+    change = Change(KnownUser.of(later), chosen.email, name, further_id)
     if change.is_needed:
         change_users(organization=later.organization, changes=[change], actor=actor, now=now)
 

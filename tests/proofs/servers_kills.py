@@ -127,7 +127,7 @@ class _Hold:
     def __init__(self, server: int, statement: str) -> None:
         self._ours = psycopg.connect(address_of(server))
         self._watch = psycopg.connect(address_of(server), autocommit=True)
-        self._ours.execute(statement)  # type: ignore[call-overload]
+        self._ours.execute(statement)
 
     def waiting(self) -> list[int]:
         """Its sessions that wait for the lock."""

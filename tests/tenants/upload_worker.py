@@ -80,7 +80,7 @@ def _upload(factory: object, organization_id: int, content: bytes) -> None:
     from tenants.imports.runs import start_import
     from tenants.models import ImportRun, Organization
 
-    request = factory.post("/", {"file": SimpleUploadedFile("a.csv", content)})  # type: ignore[attr-defined]
+    request = factory.post("/", {"file": SimpleUploadedFile("a.csv", content)})
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         return

@@ -143,7 +143,7 @@ def _offset(text: str) -> tzinfo:
 def _numbered(text: str) -> Written | None:
     number = float(text)
     whole = text.partition(".")[0]
-    if len(whole) <= 1 or (len(whole) >= 17 and int(whole) >= _FILE_TIME_NEVER):  # noqa: PLR2004
+    if len(whole) <= 1 or (len(whole) >= 17 and int(whole) >= _FILE_TIME_NEVER):  # noqa: PLR2004 - as below
         return None
     if len(whole) >= 17:  # noqa: PLR2004 - Active Directory
         try:
@@ -167,7 +167,7 @@ def _spelled(text: str, order: DateOrder | None) -> Written:
 
 def _day(found: re.Match[str], order: DateOrder | None) -> date:
     parts = found.groupdict()
-    year = int(parts["y"]) + (2000 if len(parts["y"]) == 2 else 0)  # noqa: PLR2004
+    year = int(parts["y"]) + (2000 if len(parts["y"]) == 2 else 0)  # noqa: PLR2004 - digits
     if "a" not in parts:
         name = parts.get("m2") or parts["m"]
         month = int(name) if name.isdecimal() else _MONTHS.index(name[:3].lower()) + 1

@@ -63,20 +63,7 @@ def _suspend(run: ImportRun, gone: list[Person], *, actor: Actor, now: datetime)
     living = ManagedUser.objects.living().filter(pk__in=[person.id for person in gone])
     users = living.select_for_update().order_by("pk")
     changes = [
-        Change(
-            KnownUser(
-                user.pk,
-                user.email,
-                user.address_key,
-                user.name,
-                user.external_id,
-                is_by_id=True,
-                state=user.state,
-            ),
-            user.email,
-            state=ManagedUser.State.SUSPENDED,
-        )
-        for user in users
+        Change(KnownUser.of(user), user.email, state=ManagedUser.State.SUSPENDED) for user in users
     ]
     change_users(organization=run.organization, changes=changes, actor=actor, now=now)
     return len(changes)
