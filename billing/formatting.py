@@ -4,15 +4,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from core.templating.values import day_text
+
 
 def date_text(day: date) -> str:
-    """A date in full: 1 November 2026."""
-    return f"{day.day} {day:%B %Y}"
+    """A date in full, in the provider's locale: 1 November 2026 or November 1, 2026."""
+    return day_text(day, "long")
 
 
 def short_date_text(day: date) -> str:
-    """A date for a list: 1 Nov 2026."""
-    return f"{day.day} {day:%b %Y}"
+    """A date for a list, in the provider's locale: 1 Nov 2026 or Nov 1, 2026."""
+    return day_text(day, "short")
 
 
 def month_text(month: date) -> str:

@@ -13,9 +13,18 @@ from billing.documents import store
 from billing.documents.contract import render_contract_document
 from billing.documents.credit_note import render_credit_note
 from billing.documents.invoice_mails import send_document_mail
+from billing.documents.receipt import render_receipt
 from billing.gateway import client as gateway
 from billing.leaving import departures, export
-from billing.models import ChargeAttempt, Chargeback, Contract, CreditNote, Invoice, Refund
+from billing.models import (
+    ChargeAttempt,
+    Chargeback,
+    Contract,
+    CreditNote,
+    Invoice,
+    Payment,
+    Refund,
+)
 from billing.payments import announced_transfers, cards, charging, new_card_charges
 from billing.payments import mails as payment_mails
 from billing.payments.unassigned import assign_payments
@@ -142,8 +151,20 @@ def mail_invoice(payload: Mapping[str, Any], now: datetime) -> None:
 
 @handler(topics.RECEIPT_MAIL, lane=Lane.DOCUMENTS, longest_wait=LONGEST_FOR_RENDERING)
 def mail_receipt(payload: Mapping[str, Any], now: datetime) -> None:
-    """Mail the receipt of a paid invoice; postpone until its PDF is rendered."""
-    payment_mails.queue_receipt_mail(attempt_id=payload["attempt_id"], now=now)
+    """Render and mail the receipt of a payment: of a charge, or of a recorded bank transfer."""
+    payments = Payment.objects.select_related("invoice")
+    if "attempt_id" in payload:
+        payment = payments.get(attempt=payload["attempt_id"])
+    else:
+        payment = payments.get(pk=payload["payment_id"])
+    payment_mails.queue_receipt_mail(payment=payment, now=now)
+
+
+@handler(topics.RECEIPT, lane=Lane.DOCUMENTS)
+def render_receipt_of_payment(payload: Mapping[str, Any], now: datetime) -> None:
+    """Render and store the receipt of a payment."""
+    payment = Payment.objects.select_related("invoice").get(pk=payload["payment_id"])
+    render_receipt(payment=payment, now=now)
 
 
 @handler(topics.CHARGE_FAILED_MAIL, lane=Lane.DOCUMENTS, longest_wait=LONGEST_FOR_RENDERING)

@@ -120,6 +120,11 @@ urlpatterns = [
         name="credit_note_pdf",
     ),
     path(
+        "account/payments/<int:invoice_id>/receipts/<int:payment_id>.pdf",
+        documents.receipt_pdf,
+        name="receipt_pdf",
+    ),
+    path(
         "account/payments/<int:invoice_id>/lines/<int:position>/dispute/",
         disputes.line_dispute,
         name="line_dispute",

@@ -2,11 +2,13 @@
 
 from datetime import date, datetime
 
+from billing import topics
 from billing.models import Invoice, Payment
 from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, change_balance, require_no_charge
 from core.actors import Actor
 from core.months import day_starts_at
+from core.outbox.delivery import enqueue
 from tenants import audit
 
 
@@ -52,6 +54,12 @@ def record_transfer(
                 "received": received_at.isoformat(),
                 "reference": payment.reference,
             },
+            now=now,
+        )
+        enqueue(
+            topic=topics.RECEIPT_MAIL,
+            key=f"payment:{payment.pk}",
+            payload={"payment_id": payment.pk},
             now=now,
         )
         return payment

@@ -8,6 +8,7 @@ from typing import Any
 
 from billing import topics
 from billing.documents.credit_note import credit_note_bytes
+from billing.documents.receipt import receipt_bytes
 from billing.documents.store import document_bytes
 from core.mail import File, queue_mail, send
 
@@ -17,6 +18,7 @@ class DocumentKind(StrEnum):
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
+    RECEIPT = "receipt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,11 @@ class AttachedDocument:
     name: str
 
 
-_READERS = {DocumentKind.INVOICE: document_bytes, DocumentKind.CREDIT_NOTE: credit_note_bytes}
+_READERS = {
+    DocumentKind.INVOICE: document_bytes,
+    DocumentKind.CREDIT_NOTE: credit_note_bytes,
+    DocumentKind.RECEIPT: receipt_bytes,
+}
 
 
 def queue_document_mail(

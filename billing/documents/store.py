@@ -19,13 +19,14 @@ from billing.models import (
     Invoice,
     InvoiceDocument,
     InvoiceLine,
+    PaymentReceipt,
 )
 from core.outbox.delivery import enqueue
 from core.schema import require_provider_schema
 
 logger = logging.getLogger(__name__)
 Format = InvoiceDocument.Format
-Stored = TypeVar("Stored", InvoiceDocument, CreditNoteDocument, ContractDocument)
+Stored = TypeVar("Stored", InvoiceDocument, CreditNoteDocument, ContractDocument, PaymentReceipt)
 
 
 class DocumentNotReady(Exception):

@@ -254,12 +254,10 @@ def charge(request: ChargeRequest) -> PaymentFacts:
 
 
 def payment(*, payment_intent_id: str) -> PaymentFacts:
-    """The state of a PaymentIntent. Raises `Refused` (resource_missing) for an unknown one."""
-    return payment_facts(call(client().v1.payment_intents.retrieve, payment_intent_id))
+    """The state of a PaymentIntent and of its charge.
 
-
-def payment_with_charge(*, payment_intent_id: str) -> PaymentFacts:
-    """As `payment`, with the refunded amount and whether it is disputed."""
+    Raises `Refused` (resource_missing) for an unknown one.
+    """
     return payment_facts(
         call(client().v1.payment_intents.retrieve, payment_intent_id, {"expand": ["latest_charge"]})
     )

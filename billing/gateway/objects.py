@@ -23,7 +23,7 @@ class PaymentFacts:
 
     A failed payment that is not cancelled can still be confirmed with its client secret.
     `advice_code` and `network_advice_code` say whether a declined card may be tried again.
-    `refunded_minor` and `is_disputed` are only set if the charge was expanded.
+    `refunded_minor`, `is_disputed` and the card are only set if the charge was expanded.
     """
 
     payment_intent_id: str
@@ -44,6 +44,8 @@ class PaymentFacts:
     network_advice_code: str = ""
     refunded_minor: int = 0
     is_disputed: bool = False
+    card_brand: str = ""
+    card_last_four: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def payment_facts(intent: Json) -> PaymentFacts:
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, Mapping) else {}
     outcome = charge.get("outcome") or {}
+    card = (charge.get("payment_method_details") or {}).get("card") or {}
     return PaymentFacts(
         payment_intent_id=str(intent["id"]),
         outcome=_outcome(status=str(intent["status"]), error=error),
@@ -101,6 +104,8 @@ def payment_facts(intent: Json) -> PaymentFacts:
         network_advice_code=_advice("network_advice_code", error, outcome),
         refunded_minor=int(charge.get("amount_refunded") or 0),
         is_disputed=bool(charge.get("disputed")),
+        card_brand=str(card.get("brand") or ""),
+        card_last_four=str(card.get("last4") or ""),
     )
 
 

@@ -27,6 +27,7 @@ from billing.models import (
     DataExportPart,
     Invoice,
     InvoiceDocument,
+    PaymentReceipt,
 )
 from billing.money import format_money
 from core.actors import Actor
@@ -49,7 +50,7 @@ usage_months.{ending}          high-water marks by organization, metric and mont
 active_users.{ending}          monthly active users by organization and month
 contracts.{ending}             every contract
 invoices.{ending}              every invoice, with what was paid and what is owed
-documents/               each invoice as PDF and CSV, credit notes and contracts as PDF
+documents/               each invoice as PDF and CSV, receipts, credit notes and contracts as PDF
 
 Instants are in UTC{iso}. Months are those of the billing time zone {zone}.
 """
@@ -226,6 +227,13 @@ def _documents() -> Iterator[tuple[str, Callable[[], bytes]]]:
         "pk", "credit_note__number"
     ):
         yield f"documents/{number}.pdf", _content(CreditNoteDocument.objects.all(), pk)
+    for pk, number, payment_id in PaymentReceipt.objects.order_by("pk").values_list(
+        "pk", "payment__invoice__number", "payment_id"
+    ):
+        yield (
+            f"documents/receipt-{number}-{payment_id}.pdf",
+            _content(PaymentReceipt.objects.all(), pk),
+        )
     for pk, starts_on in ContractDocument.objects.order_by("pk").values_list(
         "pk", "contract__starts_on"
     ):

@@ -26,6 +26,7 @@ from billing.models.payments import (
     UnassignedPayment,
     WebhookEvent,
 )
+from billing.models.receipts import PaymentReceipt
 from billing.models.reconciliation import PaymentDifference
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Payment",
     "PaymentDifference",
     "PaymentMethod",
+    "PaymentReceipt",
     "Refund",
     "RenewalNotice",
     "SuspensionDeferral",

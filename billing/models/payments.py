@@ -199,6 +199,9 @@ class Payment(models.Model):
     reference = models.CharField(max_length=140, blank=True, default="", db_default="")
     recorded_by_id = models.BigIntegerField(null=True)
     recorded_by_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # Of the card that was charged; empty where a payment of an earlier release does not have it.
+    card_brand = models.CharField(max_length=30, blank=True, default="", db_default="")
+    card_last_four = models.CharField(max_length=4, blank=True, default="", db_default="")
 
     class Meta:
         constraints: ClassVar = [
@@ -209,6 +212,13 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_method_display()}, {format_money(self.amount_minor, self.currency)}"
+
+    @property
+    def paid_with(self) -> str:
+        """How it was paid: "Visa ending in 4242", or the method if no card is known."""
+        if self.card_last_four:
+            return f"{self.card_brand.capitalize()} ending in {self.card_last_four}"
+        return self.get_method_display()
 
 
 class UnassignedPayment(models.Model):

@@ -6,7 +6,8 @@ from typing import Any
 from django.db.models import OuterRef, Prefetch, Q, Subquery
 
 from billing.documents.invoice_csv import plain_money
-from billing.models import CarriedBalance, Chargeback, Invoice
+from billing.documents.receipt import payments_with_receipt
+from billing.models import CarriedBalance, Chargeback, Invoice, Payment
 from billing.models.invoice_queries import UNPAID, InvoiceQuerySet
 
 Status = Invoice.Status
@@ -42,13 +43,19 @@ CSV_HEADER = (
 def invoices_of_status(status: str = "") -> InvoiceQuerySet[Invoice]:
     """The invoices of a status, newest first, each with its amounts and `last_chargeback`.
 
-    The conditions are the rule of `Invoice.status`. A text that names no status means all invoices.
+    Each has its `payments_with_receipt`, the last one first. The conditions are the rule of
+    `Invoice.status`. A text that names no status means all invoices.
     """
     last = Chargeback.objects.filter(payment__invoice=OuterRef("pk")).order_by("-opened_at", "-pk")
     listed = Invoice.objects.with_paid().annotate(
         last_chargeback=Subquery(last.values("state")[:1]), unpaid=UNPAID
     )
     invoices: InvoiceQuerySet[Any] = listed.newest_first().prefetch_related(
+        Prefetch(
+            "payments",
+            payments_with_receipt(Payment.objects.order_by("-pk")),
+            to_attr="payments_with_receipt",
+        ),
         Prefetch("carried_from", CarriedBalance.objects.select_related("from_invoice")),
         Prefetch(
             "carried_to",

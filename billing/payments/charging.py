@@ -259,7 +259,7 @@ def settle(*, attempt_id: int, facts: PaymentFacts, now: datetime) -> ChargeAtte
     attempt.failure_message = message[:500] if state != State.SUCCEEDED else ""
     attempt.advice_code = advice[:40] if state != State.SUCCEEDED else ""
     attempt.network_advice_code = network_advice[:10] if state != State.SUCCEEDED else ""
-    if _finish(attempt, state, now=now):
+    if _finish(attempt, state, facts=facts, now=now):
         _announce(attempt, now=now)
     return attempt
 
@@ -297,7 +297,13 @@ def _check_it_is_ours(attempt: ChargeAttempt, facts: PaymentFacts) -> None:
         )
 
 
-def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime) -> bool:
+def _finish(
+    attempt: ChargeAttempt,
+    state: ChargeAttempt.State,
+    *,
+    now: datetime,
+    facts: PaymentFacts | None = None,
+) -> bool:
     """Record the attempt's new state and its consequences, under the invoice's lock.
 
     A failure plans the next attempt and updates the dunning; a success records the payment. A
@@ -312,7 +318,7 @@ def _finish(attempt: ChargeAttempt, state: ChargeAttempt.State, *, now: datetime
     if has_changed:
         CHARGE_ATTEMPTS.labels(state.value).inc()
     if state == State.SUCCEEDED:
-        _record_payment(attempt, now=now)
+        _record_payment(attempt, facts, now=now)
     elif has_changed and state == State.FAILED:
         update_dunning(now=now)
         if attempt.is_refused_request:
@@ -339,7 +345,8 @@ def _announce(attempt: ChargeAttempt, *, now: datetime) -> None:
     enqueue(topic=topic, key=key, payload={"attempt_id": attempt.pk}, now=now)
 
 
-def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
+def _record_payment(attempt: ChargeAttempt, facts: PaymentFacts | None, *, now: datetime) -> None:
+    brand, last_four = _charged_card(facts)
     Payment.objects.create(
         invoice=attempt.invoice,
         attempt=attempt,
@@ -348,6 +355,18 @@ def _record_payment(attempt: ChargeAttempt, *, now: datetime) -> None:
         currency=attempt.currency,
         received_at=now,
         stripe_payment_intent_id=attempt.stripe_payment_intent_id,
+        card_brand=brand,
+        card_last_four=last_four,
     )
     settle_charge_alerts(attempt.invoice, now=now)
     after_payment(now=now)
+
+
+def _charged_card(facts: PaymentFacts | None) -> tuple[str, str]:
+    """Brand and last digits: of the charge, or of our card; empty if neither is known."""
+    if facts is None:
+        return "", ""
+    if facts.card_last_four:
+        return facts.card_brand, facts.card_last_four
+    cards = PaymentMethod.objects.filter(stripe_payment_method_id=facts.payment_method_id)
+    return cards.values_list("brand", "last_four").first() or ("", "")

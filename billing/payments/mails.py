@@ -15,8 +15,9 @@ from accounts.models import Provider
 from billing.choices import Collection
 from billing.decline_reasons import WITHDRAWN
 from billing.documents.invoice_mails import AttachedDocument, DocumentKind, queue_document_mail
+from billing.documents.receipt import receipt_reference, render_receipt
 from billing.formatting import date_text, instant_text, local_date, month_text
-from billing.models import ChargeAttempt, Chargeback, Invoice, InvoiceDocument
+from billing.models import ChargeAttempt, Chargeback, Invoice, InvoiceDocument, Payment
 from billing.money import format_money
 from billing.payments.payment_links import payment_link
 from core.mail import queue_mail
@@ -89,15 +90,25 @@ def queue_invoice_mail(*, invoice_id: int, now: datetime) -> None:
     )
 
 
-def queue_receipt_mail(*, attempt_id: int, now: datetime) -> None:
-    """Mail the receipt of a charged invoice; raises `Postpone` until its PDF is rendered."""
-    attempt = ChargeAttempt.objects.select_related("invoice").get(pk=attempt_id)
-    _queue_with_invoice(
-        attempt.invoice,
+def queue_receipt_mail(*, payment: Payment, now: datetime) -> None:
+    """Render the receipt of a payment, if it is not yet, and mail it."""
+    invoice, receipt = payment.invoice, render_receipt(payment=payment, now=now)
+    key = payment.attempt_id or f"payment:{payment.pk}"
+    context = {
+        "payment": payment,
+        "amount": format_money(payment.amount_minor, payment.currency),
+        "paid_on": date_text(local_date(payment.received_at, invoice.billing_zone())),
+        "is_paid_in_full": receipt.is_paid_in_full,
+        "owed": format_money(receipt.owed_minor, invoice.currency) if receipt.owed_minor else "",
+    }
+    name = f"receipt-{receipt_reference(payment)}.pdf"
+    queue_mail_about(
+        invoice,
         "receipt",
-        key=f"receipt:{attempt.pk}",
-        subject=f"Payment received for invoice {attempt.invoice.number}",
-        attempt=attempt,
+        key=f"receipt:{key}",
+        subject=f"Payment received for invoice {invoice.number}",
+        context=context,
+        attached=AttachedDocument(DocumentKind.RECEIPT, receipt.pk, name),
         now=now,
     )
 

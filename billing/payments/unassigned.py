@@ -41,7 +41,7 @@ def assign_payments(*, invoice_id: int, now: datetime) -> None:
     if is_order:
         of_month = of_month.filter(amount_minor=invoice.amounts.due_minor)
     for payment in of_month.order_by("pk"):
-        facts = gateway.payment_with_charge(payment_intent_id=payment.stripe_payment_intent_id)
+        facts = gateway.payment(payment_intent_id=payment.stripe_payment_intent_id)
         if facts.outcome is PaymentOutcome.SUCCEEDED and _is_free(facts):
             with transaction.atomic():
                 book_found_payment(invoice=invoice, facts=facts, now=now)

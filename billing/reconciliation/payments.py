@@ -160,7 +160,7 @@ def _compared_again(payment_intent_id: str, *, now: datetime) -> Iterator[Paymen
 def _at_stripe(payment_intent_id: str) -> PaymentFacts | None:
     """The payment with its charge; None if Stripe knows none of this id."""
     try:
-        return gateway.payment_with_charge(payment_intent_id=payment_intent_id)
+        return gateway.payment(payment_intent_id=payment_intent_id)
     except gateway.Refused:
         return None
 

@@ -21,6 +21,7 @@ from billing.models import (
     InvoiceDocument,
     InvoiceLine,
     MonthClose,
+    PaymentReceipt,
 )
 from billing.money import format_money
 from billing.rating.rate_month import InvoiceDraft, LineDraft
@@ -115,6 +116,7 @@ def verify_month(*, provider: Provider, month: Month, renders: bool) -> Verifica
                 _verify_invoice(invoice, expected, into=verification)
             _verify_documents(invoice, renders=renders, into=verification)
             _verify_credit_notes(invoice, into=verification)
+            _verify_receipts(invoice, into=verification)
         return verification
 
 
@@ -317,3 +319,12 @@ def _verify_credit_notes(invoice: Invoice, *, into: Verification) -> None:
             continue
         sha256 = hashlib.sha256(bytes(document.content)).hexdigest()
         into.compare(where, "SHA-256", expected=document.sha256, found=sha256)
+
+
+def _verify_receipts(invoice: Invoice, *, into: Verification) -> None:
+    """Compare the stored receipts of its payments with their hashes."""
+    for receipt in PaymentReceipt.objects.filter(payment__invoice=invoice).order_by("pk"):
+        into.checked["receipts"] += 1
+        sha256 = hashlib.sha256(bytes(receipt.content)).hexdigest()
+        where = f"receipt {receipt.payment_id} of invoice {invoice.number}"
+        into.compare(where, "SHA-256", expected=receipt.sha256, found=sha256)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +15,14 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents import store
 from billing.documents.credit_note import credit_note_document
+from billing.documents.receipt import (
+    TakenBack,
+    receipt_of,
+    receipt_reference,
+    request_receipt,
+)
 from billing.documents.stored_csv import stored_table
-from billing.models import CreditNote, Invoice, InvoiceDocument
+from billing.models import CreditNote, Invoice, InvoiceDocument, Payment
 from billing.pages.access import invoice_or_404
 from billing.views.stored_documents import stored_document
 
@@ -59,6 +65,28 @@ def credit_note_pdf(request: PortalRequest, invoice_id: int, note_id: int) -> Ht
     return stored_document(
         request, document, name=f"{note.number}.pdf", content_type=CONTENT_TYPES[Format.PDF]
     )
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def receipt_pdf(request: PortalRequest, invoice_id: int, payment_id: int) -> HttpResponse:
+    """The receipt of a payment; 404 for one that the bank took back."""
+    invoice = invoice_or_404(invoice_id=invoice_id)
+    payment = get_object_or_404(Payment, pk=payment_id, invoice=invoice)
+    payment.invoice = invoice
+    if store.is_before_cutoff(invoice):
+        return _unavailable(request, invoice, reason="before_cutoff", status=HTTPStatus.GONE)
+    try:
+        receipt = receipt_of(payment=payment)
+    except TakenBack as error:
+        raise Http404 from error
+    except store.DocumentDamaged:
+        return _unavailable(request, invoice, reason="damaged", status=HTTPStatus.CONFLICT)
+    except store.DocumentNotReady:
+        request_receipt(payment=payment, now=timezone.now())
+        return _preparing(request, invoice)
+    name = f"receipt-{receipt_reference(payment)}.pdf"
+    return stored_document(request, receipt, name=name, content_type=CONTENT_TYPES[Format.PDF])
 
 
 def _download(request: PortalRequest, *, invoice_id: int, document_format: Format) -> HttpResponse:

@@ -12,6 +12,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.charge_limits import is_too_small
+from billing.documents.receipt import payments_with_receipt
 from billing.documents.store import cutoff_date
 from billing.formatting import local_date
 from billing.models import Chargeback, Invoice, InvoiceLine, Refund
@@ -90,6 +91,7 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
     may_transfer = due_minor > 0 and not is_too_small(due_minor, invoice.currency)
     refunds = Refund.objects.filter(payment__invoice=invoice).select_related("payment")
     chargebacks = Chargeback.objects.filter(payment__invoice=invoice)
+    receipted = payments_with_receipt(invoice.payments.all())
     replaced_by = Invoice.objects.filter(replaces=invoice).first() if invoice.voided_at else None
     context |= {
         "today": local_date(now, zone),
@@ -107,6 +109,7 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
         "credit_notes": invoice.credit_notes.order_by("-pk"),
         "refunds": refunds.order_by("-pk"),
         "payments": invoice.payments.order_by("-received_at"),
+        "receipted": set(receipted.values_list("pk", flat=True)),
         "chargebacks": chargebacks.order_by("-opened_at", "-pk"),
         "attempts": invoice.attempts.order_by("-created_at"),
         "next_attempt_at": next_attempt_at(invoice),

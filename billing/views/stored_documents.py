@@ -4,9 +4,9 @@ from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 
 from accounts.requests import PortalRequest
-from billing.models import ContractDocument, CreditNoteDocument, InvoiceDocument
+from billing.models import ContractDocument, CreditNoteDocument, InvoiceDocument, PaymentReceipt
 
-StoredDocument = InvoiceDocument | CreditNoteDocument | ContractDocument
+StoredDocument = InvoiceDocument | CreditNoteDocument | ContractDocument | PaymentReceipt
 
 
 def stored_document(

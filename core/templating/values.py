@@ -94,6 +94,11 @@ def _day(value: date, style: str, locale: str) -> str:
     return format_date(value, _day_pattern(style, locale), locale=locale)
 
 
+def day_text(value: date, style: str = "short") -> str:
+    """A calendar day in the provider's locale; `style` is a key of `DAYS`."""
+    return _day(value, style, current_locale())
+
+
 @pass_context
 def day(
     context: Context, value: date, style: str = "short", zone: str | ZoneInfo | None = None
@@ -104,7 +109,7 @@ def day(
     """
     if isinstance(value, datetime):
         value = timezone.localtime(value, _zone(context, zone)).date()
-    return _day(value, style, current_locale())
+    return day_text(value, style)
 
 
 @pass_context

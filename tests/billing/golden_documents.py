@@ -35,6 +35,8 @@ def rendered_documents() -> dict[str, str]:
         "styles_and_fonts.sha256": _styles_and_fonts(),
         "contract.html": _contract("sum_of_peaks"),
         "contract_all_together.html": _contract("all_together"),
+        "receipt.html": _receipt(is_paid_in_full=True, owed_minor=0),
+        "receipt_of_a_part.html": _receipt(is_paid_in_full=False, owed_minor=5_000),
     }
     for name, count, kind in (
         ("usage", 12, "usage"),
@@ -90,6 +92,31 @@ def _contract(commitment_basis: str) -> str:
         buyer=invoice.buyer,
         zone=ZoneInfo("Europe/Berlin"),
     )
+
+
+def _receipt(*, is_paid_in_full: bool, owed_minor: int) -> str:
+    from billing.documents.receipt import receipt_html
+    from billing.models import Payment, PaymentReceipt
+    from tests.billing.invoice_contents import invoice_with
+
+    invoice, _ = invoice_with(count=3)
+    payment = Payment(
+        invoice=invoice,
+        method=Payment.Method.CARD,
+        amount_minor=invoice.total_minor - owed_minor,
+        currency="USD",
+        received_at=datetime(2026, 11, 1, 0, 10, tzinfo=UTC),
+        card_brand="visa",
+        card_last_four="4242",
+    )
+    receipt = PaymentReceipt(
+        payment=payment,
+        is_paid_in_full=is_paid_in_full,
+        deducted_minor=0,
+        paid_by_others_minor=0,
+        owed_minor=owed_minor,
+    )
+    return receipt_html(receipt, reference=f"{invoice.number}-R1")
 
 
 def main() -> int:

@@ -96,7 +96,7 @@ def invoices_and_charges(scenario: BillingScenario) -> None:
         attempt = charging.charge_invoice(invoice_id=invoice.pk, now=NOVEMBER)
         render_documents(invoice=invoice, now=NOVEMBER)
         if attempt.state == ChargeAttempt.State.SUCCEEDED:
-            queue_receipt_mail(attempt_id=attempt.pk, now=NOVEMBER)
+            queue_receipt_mail(payment=attempt.payment, now=NOVEMBER)
         else:
             queue_charge_failed_mail(attempt_id=attempt.pk, now=NOVEMBER)
 

@@ -57,7 +57,7 @@ REQUESTS: dict[str, tuple[dict[str, Any], type]] = {
         {"customer_id": "cus_1", "since": datetime(2026, 11, 1, tzinfo=UTC)},
         described.PaymentIntentListParams,
     ),
-    "payment_with_charge": ({"payment_intent_id": "pi_1"}, described.PaymentIntentRetrieveParams),
+    "payment": ({"payment_intent_id": "pi_1"}, described.PaymentIntentRetrieveParams),
 }
 # The SDK imports these for type checkers only.
 NAMED_BY_THE_SDK = {"StripeContext": stripe.StripeContext, "Mapping": Mapping}
@@ -67,7 +67,6 @@ WITHOUT_PARAMETERS = {
     "card",
     "is_customer_deleted",
     "pages",
-    "payment",
     "payment_secret",
     "require_answering",
     "statement_suffix",
@@ -110,7 +109,7 @@ def test_stripe_knows_every_parameter_we_send(name, sent):
         value for value in sent if isinstance(value, dict) and "idempotency_key" not in value
     ]
     check_strictly(shape, parameters)
-    is_read = name in ("setup_intent", "payments_of", "payments_since", "payment_with_charge")
+    is_read = name in ("setup_intent", "payments_of", "payments_since", "payment")
     assert len(options) == (0 if is_read else 1), "every write has an idempotency key"
 
 

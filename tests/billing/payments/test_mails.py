@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core import mail
 
-from billing.documents.store import render_documents
 from billing.gateway import client as gateway
 from billing.invoicing.month_close import close_month
 from billing.models import ChargeAttempt, Invoice, InvoiceDocument, PaymentMethod
@@ -63,7 +62,8 @@ def test_a_receipt_is_mailed_for_a_paid_invoice(scenario):
     sent, html, (name, _, _) = only_mail()
     assert "Payment received" in sent.subject
     assert "Your card was charged $330.00" in html
-    assert name.endswith("-000001.pdf")
+    assert name.startswith("receipt-")
+    assert name.endswith("-000001-R1.pdf")
 
 
 def test_a_receipt_is_dated_in_the_billing_zone(scenario):
@@ -72,9 +72,7 @@ def test_a_receipt_is_dated_in_the_billing_zone(scenario):
         invoice_id=scenario.invoice(billing_time_zone="Europe/Berlin").pk,
         now=datetime(2026, 10, 31, 23, 5, tzinfo=UTC),
     )
-    render_documents(invoice=attempt.invoice, now=NOVEMBER)
-
-    queue_receipt_mail(attempt_id=attempt.pk, now=NOVEMBER)
+    queue_receipt_mail(payment=attempt.payment, now=NOVEMBER)
 
     queued = OutboxMessage.objects.get(topic="billing.document_mail")
     for part in ("text", "html"):
