@@ -33,6 +33,14 @@ REFUSAL = "Your role does not include this. Ask an Owner of your provider if you
 NOT_READY_STATUS = 503
 
 
+class NotPermitted(PermissionDenied):
+    """The person's role lacks the permission; the page of refusal names those who have it."""
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(REFUSALS.get(permission, REFUSAL))
+        self.permission = permission
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Requires one of the permissions; with none, a sign-in, or nothing if `is_public`."""
@@ -101,7 +109,7 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if not any(request.user.may(permission) for permission in permissions):
-                raise PermissionDenied(REFUSALS.get(permissions[0], REFUSAL))
+                raise NotPermitted(permissions[0])
             if request.provider is None or not request.provider.is_active:
                 return _not_ready(request)
             with limited_to(request.user.visible_organizations):

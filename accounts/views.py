@@ -1,5 +1,7 @@
 """Start page, profile, and the page of refusals."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -10,9 +12,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import CsvOptionsForm, ProfileForm
-from accounts.policies import anyone, signed_in
-from accounts.requests import PortalRequest
+from accounts.models import User
+from accounts.policies import NotPermitted, anyone, signed_in
+from accounts.requests import PortalRequest, SiteRequest
 from accounts.roles import Permission, Role
+
+# People named on a page of refusal.
+MOST_NAMED = 5
 
 
 @signed_in
@@ -71,7 +77,22 @@ def operations_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
 
-def forbidden(request: HttpRequest, exception: PermissionDenied) -> HttpResponse:
-    """403 with the reason, which a person can act on."""
+def forbidden(request: SiteRequest, exception: PermissionDenied) -> HttpResponse:
+    """403 with the reason, and whom to ask for what the person's role does not include."""
     reason = str(exception) if exception.args else ""
-    return render(request, "403.html", {"reason": reason}, status=403)
+    context = {"reason": reason, **_whom_to_ask(request, exception)}
+    return render(request, "403.html", context, status=403)
+
+
+def _whom_to_ask(request: SiteRequest, exception: PermissionDenied) -> dict[str, Any]:
+    """Those who have the permission; for an organization admin the provider's contact.
+
+    An organization admin is not shown the names of the provider's administrators.
+    """
+    provider, user = request.provider, request.user
+    if not isinstance(exception, NotPermitted) or provider is None or user.is_staff:
+        return {}
+    if user.role == Role.ORGANIZATION_ADMIN:
+        return {"contact": provider}
+    people = User.objects.who_may(exception.permission, provider=provider)
+    return {"people": people[:MOST_NAMED], "permission": exception.permission}

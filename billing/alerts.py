@@ -11,7 +11,7 @@ from billing.charge_limits import is_too_small
 from billing.contracts.licenses import NEAR_PERCENT, CommitmentUsage, licenses, this_month
 from billing.dunning.stages import DunningStage
 from billing.dunning.status import dunning_status, next_dunning_change
-from billing.formatting import date_text, instant_text, local_date
+from billing.formatting import date_text, local_date
 from billing.invoicing.pack_allowance import allowance_months
 from billing.models import ChargeAttempt, Invoice, PaymentMethod
 from billing.money import format_amounts, format_money
@@ -129,7 +129,7 @@ def outstanding_balance(*, now: datetime) -> Iterator[Condition]:
     if status.next_step:
         at, stage = status.next_step
         step = "suspended" if stage is DunningStage.SUSPENDED else "marked as 30 days outstanding"
-        on = instant_text(at, provider.billing_zone())
+        on = date_text(local_date(at, provider.billing_zone()))
         text = f"Without payment the account is {step} on {on}."
     yield Condition(
         cause="outstanding-balance",

@@ -25,9 +25,9 @@ def day_and_time(at: datetime, zone: ZoneInfo) -> str:
 
 
 def exact_instant(at: datetime, zone: ZoneInfo) -> str:
-    """An instant in the billing zone with its offset: "3 Mar 2026, 14:30:05 UTC+01:00"."""
+    """An instant in the billing zone with the name of the zone: "3 Mar 2026, 14:30:05 CET"."""
     local = at.astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M:%S} UTC{local.isoformat()[-6:]}"
+    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
 
 
 def ordinal(number: int) -> str:

@@ -22,7 +22,7 @@ class CapForm(forms.Form):
     """ "No User Cap", or a cap from 1 to 10,000 users."""
 
     choice = forms.ChoiceField(
-        choices=[(Choice.NO_CAP, "No User Cap"), (Choice.CAPPED, "Cap users at")],
+        choices=[(Choice.NO_CAP, "No User Cap"), (Choice.CAPPED, "Cap Users at")],
         widget=forms.RadioSelect,
         label="User cap",
     )
@@ -33,7 +33,14 @@ class CapForm(forms.Form):
         help_text=f"{SMALLEST_USER_CAP} to {LARGEST_USER_CAP:,}. If it is below the current count, "
         "no user is removed, and none can be added until the count falls below it.",
         widget=forms.TextInput(
-            attrs={"inputmode": "numeric", "autocomplete": "off", "data-chooses": Choice.CAPPED}
+            attrs={
+                "inputmode": "numeric",
+                "autocomplete": "off",
+                "data-chooses": Choice.CAPPED,
+                "size": 8,
+                # Its visible label is the choice before it, on the same line.
+                "aria-label": "Number of users",
+            }
         ),
     )
 

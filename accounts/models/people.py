@@ -40,6 +40,12 @@ class UserManager(BaseUserManager["User"]):
             email=email, password=password, is_staff=True, is_superuser=True, **fields
         )
 
+    def who_may(self, permission: Permission, *, provider: Provider) -> "models.QuerySet[User]":
+        """The active logins of a provider whose role includes the permission, by role and name."""
+        roles = [role for role, granted in PERMISSIONS.items() if permission in granted]
+        of_provider = self.filter(provider=provider, role__in=roles, is_active=True)
+        return of_provider.order_by("role", "name", "pk")
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """The login of an address, in any spelling. Raises `User.DoesNotExist`."""
         try:

@@ -16,12 +16,13 @@ from billing.choices import Collection
 from billing.decline_reasons import WITHDRAWN
 from billing.documents.invoice_mails import AttachedDocument, DocumentKind, queue_document_mail
 from billing.documents.receipt import receipt_reference, render_receipt
-from billing.formatting import date_text, instant_text, local_date, month_text
+from billing.formatting import date_text, local_date, month_text
 from billing.models import ChargeAttempt, Chargeback, Invoice, InvoiceDocument, Payment
 from billing.money import format_money
 from billing.payments.payment_links import payment_link
 from core.mail import queue_mail
 from core.outbox.topics import Postpone
+from usage.formatting import exact_instant
 
 RENDERED_SOON = timedelta(seconds=5)
 CHARGEBACK_SUBJECTS = {
@@ -157,7 +158,7 @@ def _queue_with_invoice(
         "paid_on": date_text(local_date(attempt.finished_at, zone))
         if attempt and attempt.finished_at
         else "",
-        "next_attempt": instant_text(attempt.retry_at, zone)
+        "next_attempt": exact_instant(attempt.retry_at, zone)
         if attempt and attempt.retry_at
         else "",
         "billing_url": settings.SITE_URL + reverse("billing_information"),
@@ -189,7 +190,7 @@ def queue_chargeback_mails(*, chargeback: Chargeback, provider: Provider, now: d
         "amount": format_money(chargeback.amount_minor, chargeback.currency),
         "owed": format_money(owed, invoice.currency),
         "paid_on": date_text(local_date(chargeback.payment.received_at, zone)),
-        "evidence_due": instant_text(due_at, zone) if due_at else "",
+        "evidence_due": exact_instant(due_at, zone) if due_at else "",
     }
     state = Chargeback.State(chargeback.state)
     queue_mail_about(

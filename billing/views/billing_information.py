@@ -111,6 +111,8 @@ def _page(
         "agreement": agreement,
         "agreement_changed": False,
         "nothing_offered": nothing_offered,
+        "submit_label": submit_label(),
+        "billing_email": settings.SELLER["email"],
     }
     return render(request, "billing/billing_information.html", context, status=status)
 
@@ -131,6 +133,12 @@ def _charging(request: PortalRequest) -> dict[str, Any]:
 
 def _today(request: PortalRequest) -> date:
     return local_date(timezone.now(), request.provider.billing_zone())
+
+
+def submit_label() -> str:
+    """The button that sends a card, in the customer's words."""
+    is_replaced = PaymentMethod.objects.current() is not None
+    return "Update Payment Information" if is_replaced else "Submit Payment Information"
 
 
 def terms_form(*, posted: Any = None, typed: Any = None) -> TermsForm | None:

@@ -25,7 +25,7 @@ from billing.payments.cards import (
     begin_card_setup,
     begin_paying_card_setup,
 )
-from billing.views.billing_information import UNPROCESSABLE, terms_form
+from billing.views.billing_information import UNPROCESSABLE, submit_label, terms_form
 from core.actors import actor_of
 
 SETUP_INTENT = re.compile(r"seti_[A-Za-z0-9_]{1,200}")
@@ -55,6 +55,7 @@ def card_setup(request: PortalRequest) -> HttpResponse:
             "accepted_terms": accepted_terms(),
             "agreement": agreement,
             "agreement_changed": is_changed,
+            "submit_label": submit_label(),
         }
         return render(
             request, "billing/_billing_information_refused.html", context, status=UNPROCESSABLE

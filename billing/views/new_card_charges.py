@@ -16,7 +16,11 @@ from billing.payments.payment_links import payment_link
 @requires(Permission.CHANGE_BILLING)
 @require_safe
 def card_charges(request: PortalRequest, card_id: int) -> HttpResponse:
-    """Each invoice that was outstanding when the card was added; for htmx the table alone."""
+    """Each invoice that was outstanding when the card was added; for htmx the table alone.
+
+    A page with a banner of the outstanding balance (`?banner`) is reloaded as a whole when every
+    invoice has its result, so that banner and menu are those of the restored account.
+    """
     card = get_object_or_404(PaymentMethod, pk=card_id)
     results, now = charge_results(card), timezone.now()
     context = {
@@ -31,4 +35,7 @@ def card_charges(request: PortalRequest, card_id: int) -> HttpResponse:
     }
     partial = request.htmx.target == "card-charges"
     template = "billing/_new_card_charges.html" if partial else "billing/new_card_charges.html"
-    return render(request, template, context)
+    response = render(request, template, context)
+    if partial and not context["is_open"] and "banner" in request.GET:
+        response["HX-Refresh"] = "true"
+    return response

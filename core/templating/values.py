@@ -39,8 +39,8 @@ INSTANTS = {
     "short_seconds": ("short", "HH:mm:ss"),
     "long_seconds": ("long", "HH:mm:ss"),
     "without_year": ("without_year", "HH:mm"),
-    # With its UTC offset: "14 Oct 2026, 09:31:07 UTC+02:00".
-    "exact": ("short", "HH:mm:ss 'UTC'xxx"),
+    # With the name of its zone, which `instant` adds: "14 Oct 2026, 09:31:07 CEST".
+    "exact": ("short", "HH:mm:ss"),
 }
 # The names in CLDR of the formats of a region.
 REGIONAL_DAYS = {"short": "medium", "long": "long"}
@@ -119,7 +119,8 @@ def instant(
     """An aware datetime in `zone`, by default the provider's billing zone: "5 Mar 2026, 14:03"."""
     local = timezone.localtime(value, _zone(context, zone))
     locale = current_locale()
-    return format_datetime(local, _instant_pattern(style, locale), locale=locale)
+    shown = format_datetime(local, _instant_pattern(style, locale), locale=locale)
+    return f"{shown} {local.tzname()}" if style == "exact" else shown
 
 
 @lru_cache(maxsize=4096)

@@ -61,7 +61,7 @@ def type_card(page: Page, number: str) -> None:
 
 
 def submit(page: Page) -> None:
-    button = page.get_by_role("button", name="Submit Payment Information")
+    button = page.locator("#card-submit")
     expect(button).to_be_enabled()
     button.click()
 

@@ -62,7 +62,7 @@ def cap(page: Page, organization: str, number: int) -> None:
     """Set the organization's cap in the dialog on the usage page."""
     page.get_by_role("link", name=f"Edit cap of {organization}").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Cap users at").click()
+    dialog.get_by_label("Cap Users at").click()
     dialog.get_by_label("Number of users").fill(str(number))
     dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_text(f"User cap of {organization}: {number} users.")).to_be_visible()
@@ -87,7 +87,7 @@ def enter_card(page: Page, number: str) -> None:
     ):
         card.locator(field).fill("")
         card.locator(field).press_sequentially(text)
-    page.get_by_role("button", name="Submit Payment Information").click()
+    page.locator("#card-submit").click()
 
 
 def saved(download: Download) -> bytes:
@@ -250,12 +250,12 @@ def test_the_cap_dialog_works_by_keyboard(
     expect(dialog.get_by_label("No User Cap")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.type("40")
-    expect(dialog.get_by_label("Cap users at")).to_be_checked()
+    expect(dialog.get_by_label("Cap Users at")).to_be_checked()
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
 
     page.keyboard.press("Enter")
-    dialog.get_by_label("Cap users at").click()
+    dialog.get_by_label("Cap Users at").click()
     expect(dialog.get_by_label("Number of users")).to_be_focused()
     page.keyboard.type("ten")
     page.keyboard.press("Enter")

@@ -46,7 +46,7 @@ def test_a_date_is_shown_in_each_style(style: str, expected: str) -> None:
         ("short_seconds", "31 Aug 2026, 22:05:06"),
         ("long_seconds", "31 August 2026, 22:05:06"),
         ("without_year", "31 Aug, 22:05"),
-        ("exact", "31 Aug 2026, 22:05:06 UTC-06:00"),
+        ("exact", "31 Aug 2026, 22:05:06 MDT"),
     ],
 )
 def test_an_instant_is_shown_in_the_billing_zone_of_the_provider(style: str, expected: str) -> None:

@@ -229,7 +229,7 @@ def test_the_invoice_page_shows_the_next_attempt(client, people, scenario):
 
     page = client.get(f"/account/payments/{invoice.pk}/").content.decode()
 
-    assert "Next attempt: 2 Nov 2026, 01:10:00 UTC+01:00" in page
+    assert "Next attempt: 2 Nov 2026, 01:10:00 CET" in page
 
 
 def test_the_retry_days_are_a_setting(scenario, settings):

@@ -1,9 +1,15 @@
 """Billing Information: the fields of each country, their errors, and what is saved and logged."""
 
+import re
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 from django.test import override_settings
 from django.urls import reverse
+from django.utils import timezone
 
+from billing.dunning.status import update_dunning
 from billing.invoicing.month_close import close_month
 from billing.models import BillingProfile, Invoice, TermsAcceptance
 from core.months import Month
@@ -216,3 +222,44 @@ def test_the_terms_are_for_everybody_to_read(client, db):
     page = client.get(reverse("terms")).content.decode()
 
     assert "Version 2026-01" in page
+
+
+def test_the_page_says_how_to_pay_without_a_card_and_how_to_keep_it_from_being_the_default(
+    bill, settings
+):
+    settings.SELLER = {**settings.SELLER, "email": "billing@seller.example"}
+    page = bill.get(reverse(PAGE)).content.decode()
+
+    address = 'href="mailto:billing@seller.example"'
+    for sentence in (
+        "If you don’t want the card you add to be your default payment method, contact",
+        "If you prefer to pay a different way, you can email",
+    ):
+        assert address in page[page.index(sentence) :][:200]
+
+
+def test_a_first_card_is_submitted_and_a_replaced_one_updated(bill, scenario):
+    first = bill.get(reverse("card_replace")).content.decode()
+    assert ">Submit Payment Information</button>" in first
+    assert "Update Payment Information" not in first
+
+    with provider_schema(scenario.provider):
+        scenario.card()
+    again = bill.get(reverse("card_replace")).content.decode()
+    assert ">Update Payment Information</button>" in again
+    assert "Submit Payment Information" not in again
+
+
+def test_update_in_the_banner_opens_the_card_form(bill, scenario):
+    scenario.card()
+    scenario.invoice()
+    with time_machine.travel(datetime(2026, 11, 20, 9, tzinfo=UTC), tick=False):
+        update_dunning(now=timezone.now())
+        page = bill.get(reverse(PAGE)).content.decode()
+        link = re.search(r'href="([^"]+)"[^>]*>Update</a>', page)[1]
+        path, _, part = link.partition("#")
+        form = bill.get(path).content.decode()
+
+    assert f'id="{part}"' in form
+    assert 'id="card-element"' in form
+    assert ">Update Payment Information</button>" in form

@@ -1,7 +1,12 @@
 """The page after a card was submitted: what happened, or is happening, to each invoice."""
 
+import re
+from datetime import UTC, datetime
+
+import time_machine
 from django.utils import timezone
 
+from billing.dunning.status import update_dunning
 from billing.payments.new_card_charges import Outcome
 from tests.billing.payments.test_cards import set_up
 from tests.billing.payments.test_charging import set_card_answer
@@ -24,6 +29,26 @@ def test_the_page_after_submitting_says_what_happens_to_each(client, people, sce
     page = client.get(sent.url).content.decode()
     assert page.count("Paid in full") == 3
     assert "every 2s" not in page
+
+
+def test_a_restored_account_is_reloaded_without_the_red_notice(client, people, scenario):
+    invoices(scenario)
+    client.force_login(people.bill)
+    with time_machine.travel(datetime(2027, 3, 1, 9, tzinfo=UTC), tick=False):
+        update_dunning(now=timezone.now())
+        scenario.contract()
+        sent = client.get("/account/billing/card/return/", {"setup_intent": set_up(scenario)})
+        page = client.get(sent.url).content.decode()
+        assert "Your account is suspended" in page
+        poll = re.search(r'hx-get="([^"]+/charges/[^"]*)"', page)[1]
+        of_htmx = {"HX-Request": "true", "HX-Target": "card-charges"}
+        assert "HX-Refresh" not in client.get(poll, headers=of_htmx)
+
+        work(scenario, now=timezone.now())
+        assert client.get(poll, headers=of_htmx)["HX-Refresh"] == "true"
+        page = client.get(sent.url).content.decode()
+    assert page.count("Paid in full") == 3
+    assert "suspended" not in page
 
 
 def test_the_page_leads_to_the_bank_where_its_holder_is_asked(client, people, scenario):

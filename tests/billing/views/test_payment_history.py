@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
@@ -259,3 +260,17 @@ def test_another_providers_invoices_are_not_there(
     theirs = sofia.get(f"{HISTORY}{invoice.pk}/")
     missing = sofia.get(f"{HISTORY}999999999/")
     assert (theirs.status_code, theirs.content) == (404, missing.content)
+
+
+def test_the_columns_have_the_names_of_the_document(as_bill: Client, north: Provider) -> None:
+    months(north, 1)
+    page = as_bill.get(HISTORY).content.decode()
+    headings = re.findall(r"<th scope=\"col\"[^>]*>([^<]+)</th>", page)
+    assert [one for one in headings if one != "Month"] == [
+        "Invoice Number",
+        "Due Date",
+        "Status",
+        "Amount Billed",
+        "Amount Paid",
+        "Amount Owed",
+    ]

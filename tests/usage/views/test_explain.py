@@ -32,7 +32,7 @@ def test_the_addition_that_made_the_peak_is_named(
     )
     assert "It lasted 2 days, until 5 March 2026 at 14:30." in text
     assert "2 → 3" in text
-    assert "Counted at 3 Mar 2026, 14:30:05 UTC+00:00" in text
+    assert "Counted at 3 Mar 2026, 14:30:05 UTC" in text
     assert text.count("Made the peak") == 1
     assert "There was no second peak" in text
     assert "Removed 5 Mar 2026, 14:30" in text
@@ -48,7 +48,7 @@ def test_a_zone_is_shown_with_its_offset_and_bounds_the_month(
     history.add("2026-02-28 10:00:00", "March")
     text = page(as_rita, bakery)
     assert "On 1 March 2026 at 00:00" in text
-    assert "1 Mar 2026, 00:00:00 UTC+14:00" in text
+    assert "1 Mar 2026, 00:00:00 +14" in text
     assert "the 2nd user" in text
     assert "the 1st user" in page(as_rita, bakery, "2026-02")
 
@@ -73,7 +73,7 @@ def test_a_peak_that_was_carried_in(
     history.remove("2026-03-05 09:00", "Ann")
     text = page(as_rita, bakery)
     assert "<bdi>Acme</bdi> began March 2026 with 2 users and has not had more." in text
-    assert "Counted at 1 Mar 2026, 00:00:00 UTC+00:00" in text
+    assert "Counted at 1 Mar 2026, 00:00:00 UTC" in text
     assert f"/account/usage/{bakery.pk}/why/2026-02/" in text
     assert len(rows(as_rita, bakery)) == 2
 

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +139,40 @@ def test_sorting(as_bill: Client, north: Provider, sort: str, expected: list[str
 def test_a_spreadsheet_runs_nothing(as_bill: Client, north: Provider) -> None:
     organization(north, "=HYPERLINK(1)")
     assert "'=HYPERLINK(1)" in rows_of(as_bill)
+
+
+def test_a_badge_near_the_limit_is_orange_and_readable(as_bill: Client, north: Provider) -> None:
+    organization(north, "Near", march=3, cap=13)
+    page = as_bill.get("/account/usage/?filter=near").content.decode()
+    assert '<span class="badge badge-orange badge-dot">NEAR LIMIT</span>' in page
+
+    # One rule for both themes, whose orange has more red than green and more green than blue.
+    styles = Path("styles/components.css").read_text()
+    rule = re.search(r"\.badge-orange \{(.+?)\}", styles, re.DOTALL)[1]
+    paper, ink = (
+        [int(color[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        for color in re.findall(r"(?:background|\scolor): #(\w{6});", rule)
+    )
+    assert paper[0] > 0.85
+    assert 0.4 < paper[1] < 0.65
+    assert paper[2] < 0.25
+    assert (_luminance(paper) + 0.05) / (_luminance(ink) + 0.05) >= 4.5
+
+
+def _luminance(color: list[float]) -> float:
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in color]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_number_of_a_cap_is_on_the_line_of_its_label(as_bill: Client, north: Provider) -> None:
+    created = organization(north, "Acme", march=3)
+    page = as_bill.get(f"/account/usage/{created.pk}/cap/").content.decode()
+    line = re.search(
+        r"<div class=\"flex[^>]*>(<label.+?</label>)<div[^>]*>(<input.+?>)</div>", page
+    )
+    assert "Cap Users at</label>" in line[1]
+    assert 'name="cap"' in line[2]
+    assert 'aria-label="Number of users"' in line[2]
 
 
 def test_a_cap_is_set_lifted_and_logged(as_bill: Client, north: Provider) -> None:
