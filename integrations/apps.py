@@ -16,3 +16,4 @@ class IntegrationsConfig(AppConfig):
         importlib.import_module("integrations.alerts")
         importlib.import_module("integrations.promises")
         importlib.import_module("integrations.autotask.tickets.tickets")
+        importlib.import_module("integrations.autotask.tickets.cases")

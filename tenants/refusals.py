@@ -25,6 +25,8 @@ class Because(StrEnum):
 
     CAP = "cap"
     FREE_ALLOWANCE = "free_allowance"
+    # The `cap` and `count` are those of all organizations together.
+    ACCOUNT_LIMIT = "account_limit"
 
 
 @dataclass

@@ -16,6 +16,7 @@ from tenants.views import (
     members,
     organization_admins,
     organizations,
+    support,
     user_names,
 )
 from tenants.views import account as provider_account
@@ -168,6 +169,10 @@ alert_pages = [
 urlpatterns = [
     path("alerts/", include(alert_pages)),
     path("account/", include(account)),
+    path("account/cases/", support.case_list, name="case_list"),
+    path("account/cases/<int:case_id>/", support.case_detail, name="case_detail"),
+    path("help/", support.help_page, name="help"),
+    path("help/case/", support.case_submit, name="case_submit"),
     path("invitation/<str:token>/", accept_invitation.invitation_accept, name="invitation_accept"),
     path("organizations/", organizations.organization_list, name="organization_list"),
     path("organizations/new/", organizations.organization_create, name="organization_create"),

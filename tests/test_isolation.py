@@ -28,6 +28,7 @@ from tenants.models import (
     Location,
     ManagedUser,
     Organization,
+    SupportCase,
     UserAlias,
 )
 from tenants.models.alerts import Kind, Severity
@@ -37,6 +38,17 @@ from tests.routes import Route, all_routes, without_tokens
 CANARY = CANARIES["north"]
 MISSING = 987_654_321
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def make_case() -> SupportCase:
+    return SupportCase.objects.create(
+        subject=CANARY,
+        opened_at=NOON,
+        opened_by_id=1,
+        opened_by_name=CANARY,
+        opened_by_email=f"{CANARY}@case.example".lower(),
+        changed_at=NOON,
+    )
 
 
 def make_invoice(organization: Organization) -> Invoice:
@@ -163,6 +175,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         digest="0" * 64,
         created_at=NOON,
     ),
+    "case_id": lambda _organization: make_case().pk,
     "cap_request_id": lambda organization: CapRequest.objects.create(
         organization=organization,
         cap_when_requested=2,

@@ -37,6 +37,9 @@ class ProviderAdmin(PermanentModelAdmin):
         "locale",
         "currency",
         "organization_limit",
+        "issue_day",
+        "account_manager_name",
+        "account_manager_email",
     )
     record_fields = (
         "state",

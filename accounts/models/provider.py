@@ -1,11 +1,13 @@
 """Providers: each has its own schema."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import ordinal
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
@@ -13,10 +15,13 @@ from django_tenants.models import DomainMixin, TenantMixin
 from accounts.releases import this_release
 from accounts.stages import ALLOWED, Stage, Use, stage_at
 from accounts.validation import currency_code, time_zone_name
+from core.months import Month
 from core.text import plain_text
 
 # Days.
 SHORTEST_ERASE_AFTER, LONGEST_ERASE_AFTER = 30, 3_650
+# The 1st, or as the customer's FAQ says between the 3rd and the 8th.
+FIRST_OF_MONTH, ISSUE_DAYS = 1, (1, 3, 4, 5, 6, 7, 8)
 # The columns of a provider that transactions of its schema change (docs/decisions/0046).
 SERVER_COLUMNS = (
     "stripe_customer_id",
@@ -98,6 +103,21 @@ class Provider(TenantMixin):  # type: ignore[misc]
     organization_limit = models.PositiveIntegerField(
         default=100, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
     )
+    account_manager_name = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[plain_text],
+        help_text="Whom its pages name for questions about the contract; empty: support.",
+    )
+    account_manager_email = models.EmailField(blank=True, default="", db_default="")
+    issue_day = models.PositiveSmallIntegerField(
+        default=FIRST_OF_MONTH,
+        db_default=FIRST_OF_MONTH,
+        choices=[(day, ordinal(day)) for day in ISSUE_DAYS],
+        help_text="The agreed day on which a month is closed, invoiced and charged.",
+    )
     closes_automatically = models.BooleanField(
         default=True,
         help_text="Off: the schedule leaves this provider's months for operations to close.",
@@ -141,6 +161,23 @@ class Provider(TenantMixin):  # type: ignore[misc]
         The counting triggers read the one copy, the `tenants.MeteringPolicy` row in its schema.
         """
         return ZoneInfo(self.billing_time_zone)
+
+    def issue_date(self, month: Month) -> date:
+        """The agreed day on which the month is closed, and its invoices are issued and charged."""
+        return month.next.first_day.replace(day=self.issue_day)
+
+    @property
+    def account_manager(self) -> tuple[str, str]:
+        """Name and address of the person to ask about the contract; empty where none is named."""
+        return self.account_manager_name, self.account_manager_email
+
+    def clean(self) -> None:
+        """An account manager has both a name and an address."""
+        super().clean()
+        if bool(self.account_manager_name) != bool(self.account_manager_email):
+            raise ValidationError(
+                {"account_manager_email": "Give the account manager a name and an address."}
+            )
 
     @property
     def erased_after(self) -> int:

@@ -23,10 +23,11 @@ from billing.dunning.stages import CURRENT, DunningStatus
 from billing.dunning.status import dunning_status
 from core.problems import Problem
 
-# Names of routes: to see and pay invoices, and to sign out.
+# Names of routes: to see and pay invoices, to read and write to support, and to sign out.
 STILL_ALLOWED = frozenset(
     {
         "billing_information",
+        "automatic_payment",
         "mailing_address",
         "billing_address",
         "card_replace",
@@ -40,6 +41,8 @@ STILL_ALLOWED = frozenset(
         "invoice_csv",
         "credit_note_pdf",
         "line_dispute",
+        "case_list",
+        "case_detail",
         "account_logout",
     }
 )

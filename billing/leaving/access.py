@@ -20,7 +20,8 @@ from accounts.requests import SiteRequest, refused_fragment
 from accounts.stages import Stage, Use
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-# Unsafe requests of a read-only account: to pay, to get the export, and to leave a page.
+# Unsafe requests of a read-only account: to pay, to get the export, to write to support, and to
+# leave a page.
 STILL_ALLOWED = frozenset(
     {
         "billing_information",
@@ -34,6 +35,7 @@ STILL_ALLOWED = frozenset(
         "impersonation_start",
         "impersonation_end",
         "account_change_password",
+        "case_detail",
     }
 )
 Handler = Callable[[HttpRequest], HttpResponse]

@@ -40,6 +40,10 @@ def dashboard(request: PortalRequest) -> HttpResponse:
         "users": totals.get(Metric.USERS, 0),
         "devices": totals.get(Metric.DEVICES, 0),
         "free_user_limit": figures["policy"][0]["free_user_limit_now"],
+        # Of all organizations: not shown to a person who sees some of them.
+        "account_limit": None
+        if request.user.limited_to is not None
+        else figures["policy"][0]["account_limit"],
         "locations": figures["locations"][0]["number"],
         "alerts": OpenCount.of(figures["alerts"]),
         "attention_items": attention_items(figures),
@@ -58,7 +62,9 @@ def _figures(*, sees_money: bool, decides_caps: bool) -> Queries:
     return {
         "organizations": visible.values(number=NUMBER),
         "counters": counters.values("metric").annotate(total=Sum("count")),
-        "policy": policy.values(free_user_limit_now=free_limit_at(Given("now", DateTimeField()))),
+        "policy": policy.values(
+            "account_limit", free_user_limit_now=free_limit_at(Given("now", DateTimeField()))
+        ),
         "locations": Location.objects.filter(organization__in=visible).values(number=NUMBER),
         "alerts": open_counts(Alert.objects.visible(sees_money=sees_money)),
     } | attention_queries(sees_money=sees_money, decides_caps=decides_caps)

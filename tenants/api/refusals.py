@@ -20,6 +20,8 @@ def contact_of(provider: Provider) -> dict[str, str]:
 
 def _cap_reached(request: ApiRequest, refusal: UserCapReached) -> Problem:
     provider = request.provider
+    if refusal.because == Because.ACCOUNT_LIMIT:
+        return _account_limit_reached(request, refusal)
     is_cap = refusal.because == Because.CAP
     limit = "user cap" if is_cap else "free allowance"
     return Problem(
@@ -33,6 +35,19 @@ def _cap_reached(request: ApiRequest, refusal: UserCapReached) -> Problem:
         count=refusal.count,
         asked=refusal.asked,
         contact=contact_of(provider),
+    )
+
+
+def _account_limit_reached(request: ApiRequest, refusal: UserCapReached) -> Problem:
+    return Problem(
+        CONFLICT,
+        "account-limit-reached",
+        f"All organizations together have {refusal.count} users and the agreement allows "
+        f"{refusal.cap}: {refusal.asked} more can't be added.",
+        limit=refusal.cap,
+        count=refusal.count,
+        asked=refusal.asked,
+        contact=contact_of(request.provider),
     )
 
 

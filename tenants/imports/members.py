@@ -277,8 +277,15 @@ def has_unseen(text: str) -> bool:
     return False
 
 
+OVER_LIMIT = {
+    Because.CAP: Reason.OVER_CAP,
+    Because.FREE_ALLOWANCE: Reason.OVER_ALLOWANCE,
+    Because.ACCOUNT_LIMIT: Reason.OVER_ACCOUNT_LIMIT,
+}
+
+
 def _over_limit(because: Because) -> Reason:
-    return Reason.OVER_CAP if because == Because.CAP else Reason.OVER_ALLOWANCE
+    return OVER_LIMIT[because]
 
 
 def _seats_left(reached: UserCapReached) -> int:

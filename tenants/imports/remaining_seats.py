@@ -27,5 +27,12 @@ def remaining_user_seats(*, organization: Organization, now: datetime) -> Remain
     allowance = MeteringPolicy.objects.free_user_limit_at(now)
     count = ManagedUser.objects.living().filter(organization=organization).count()
     if allowance is not None and (cap is None or allowance < cap):
-        return RemainingSeats(count, allowance, Because.FREE_ALLOWANCE)
-    return RemainingSeats(count, cap, Because.CAP)
+        own = RemainingSeats(count, allowance, Because.FREE_ALLOWANCE)
+    else:
+        own = RemainingSeats(count, cap, Because.CAP)
+    most = MeteringPolicy.objects.current().account_limit
+    if most is None:
+        return own
+    everywhere = ManagedUser.objects.living().filter(organization__removed_at=None).count()
+    together = RemainingSeats(everywhere, most, Because.ACCOUNT_LIMIT)
+    return own if own.left is not None and own.left <= (together.left or 0) else together

@@ -1,8 +1,9 @@
-"""Models of organizations, members, alerts, cap requests and imports, in a provider's schema."""
+"""Models of organizations, members, alerts, requests, cases and imports, in provider schemas."""
 
 from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailPreference, Severity
 from tenants.models.audit import AuditEntry
 from tenants.models.cap_requests import CapRequest
+from tenants.models.cases import CaseMessage, SupportCase
 from tenants.models.imports import ImportRun, RefusedLine, RememberedReading
 from tenants.models.members import (
     EXTERNAL_ID_LENGTH,
@@ -36,6 +37,7 @@ __all__ = [
     "AuditEntry",
     "BilledPeriod",
     "CapRequest",
+    "CaseMessage",
     "CountedRow",
     "Device",
     "ImportRun",
@@ -48,6 +50,7 @@ __all__ = [
     "RefusedLine",
     "RememberedReading",
     "Severity",
+    "SupportCase",
     "UserAlias",
     "free_limit_at",
 ]

@@ -190,6 +190,7 @@ class Reason(models.TextChoices):
     ADDRESS_TAKEN = "address_taken", "Another user has the new address"
     OVER_CAP = "over_cap", "Over the user cap"
     OVER_ALLOWANCE = "over_allowance", "Over the free allowance"
+    OVER_ACCOUNT_LIMIT = "over_account_limit", "Over the maximum of users"
     NO_USER = "no_user", "No user named"
     NO_INSTANT = "no_instant", "No day or instant"
     BAD_INSTANT = "bad_instant", "Not a day or instant"

@@ -4,10 +4,13 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, ClassVar
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from core.given import Given
 from core.remembered import remembered
+
+LARGEST_ACCOUNT_LIMIT = 10_000_000
 
 
 class MeteringPolicyQuerySet(models.QuerySet["MeteringPolicy"]):
@@ -37,8 +40,9 @@ class MeteringPolicy(models.Model):
     `free_user_limit` is the allowance of each organization outside the billed periods
     (`BilledPeriod`); None: no limit since `free_until`. From `nothing_added_from`, at which the
     provider leaves, no user or device can be added. `closed_through` is the end of the last closed
-    month: no event is recorded before it. `billing_time_zone` is a copy for SQL of the provider's
-    zone, which never changes; Python reads `Provider.billing_zone()`.
+    month: no event is recorded before it. `account_limit` is the most users that all organizations
+    may have together, which operations set; None: no maximum. `billing_time_zone` is a copy for SQL
+    of the provider's zone, which never changes; Python reads `Provider.billing_zone()`.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
@@ -48,9 +52,20 @@ class MeteringPolicy(models.Model):
     nothing_added_from = models.DateTimeField(null=True, blank=True)
     closed_through = models.DateTimeField(null=True, blank=True)
 
+    account_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        verbose_name="most users of all organizations together",
+        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_ACCOUNT_LIMIT)],
+        help_text="Empty: no maximum. Below the present number nobody is removed, and nobody can "
+        "be added until the number falls below it.",
+    )
+
     objects = MeteringPolicyQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "limit of users"
+        verbose_name_plural = "limit of users"
         constraints: ClassVar = [
             models.CheckConstraint(name="tenants_meteringpolicy_one_row", condition=models.Q(id=1))
         ]

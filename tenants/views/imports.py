@@ -42,7 +42,7 @@ LIST_PAGES = {
     ImportRun.Kind.ACTIVITY: "active_users_of",
 }
 ALREADY_DECIDED = "This import was decided meanwhile."
-OVER_LIMIT = {Reason.OVER_CAP, Reason.OVER_ALLOWANCE}
+OVER_LIMIT = {Reason.OVER_CAP, Reason.OVER_ALLOWANCE, Reason.OVER_ACCOUNT_LIMIT}
 _NOTHING = {
     ImportRun.Purpose.ADD: "Every line of this file is refused: there is nothing to import.",
     ImportRun.Purpose.SYNC: "The organization is equal to this file already.",

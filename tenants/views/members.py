@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpResponse
@@ -211,6 +212,8 @@ def _unconfirmed_peak(
 
 def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeString:
     """Say which limit is reached and who can raise it, by name and address."""
+    if refusal.because == Because.ACCOUNT_LIMIT:
+        return _account_limit_message(request, refusal)
     if refusal.because == Because.CAP:
         limit = f"its user cap of {refusal.cap:,} users"
         url = reverse("cap_edit", args=[refusal.organization_id])
@@ -230,6 +233,31 @@ def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeStr
         provider.contact_email,
         provider.contact_email,
         _request_link(request, refusal),
+    )
+
+
+def _account_limit_message(request: PortalRequest, refusal: UserCapReached) -> SafeString:
+    """Nobody at the provider can raise it: its account manager, or else support, can."""
+    reached = (
+        f"All organizations together have {refusal.count:,} users, and your agreement allows "
+        f"{refusal.cap:,}."
+    )
+    provider = request.provider
+    if request.user.may(Permission.CHANGE_CAPS):
+        name, email = provider.account_manager
+        name, email = name or "support", email or settings.SUPPORT_EMAIL
+        whom = "your account manager" if provider.account_manager_email else "us"
+    else:
+        name, email, whom = provider.contact_name, provider.contact_email, "your MSP administrator"
+        if request.user.may(Permission.USE_OWN_ORGANIZATION):
+            reached = f"No more users can be added at present: {provider.name} has no more to give."
+    return format_html(
+        '{} To add more, contact {}, {} (<a href="mailto:{}">{}</a>).',
+        reached,
+        whom,
+        name,
+        email,
+        email,
     )
 
 

@@ -64,6 +64,11 @@ def external_id_of(alert: Alert) -> str:
     return f"mtp-{hashlib.sha256(source.encode()).hexdigest()[:40]}"
 
 
+def creates_tickets() -> bool:
+    """Whether the current provider has tickets made of its alerts."""
+    return _ticketing() is not None
+
+
 def _ticketing() -> AutotaskConnection | None:
     """The connection if it creates tickets."""
     connected = AutotaskConnection.objects.filter(pk=1, creates_tickets=True).first()

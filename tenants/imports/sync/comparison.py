@@ -15,7 +15,13 @@ from tenants.users.identity import Entry, KnownUser, known_users
 
 # A sync decides these again, after the people who are gone have made room.
 DECIDED_AGAIN = frozenset(
-    {Reason.ALREADY_THERE, Reason.ADDRESS_TAKEN, Reason.OVER_CAP, Reason.OVER_ALLOWANCE}
+    {
+        Reason.ALREADY_THERE,
+        Reason.ADDRESS_TAKEN,
+        Reason.OVER_CAP,
+        Reason.OVER_ALLOWANCE,
+        Reason.OVER_ACCOUNT_LIMIT,
+    }
 )
 # One in so many users may be gone without a second confirmation (docs/decisions/0051).
 SAFE_SHARE = 5

@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import Provider
+from core.actors import Actor
 from core.outbox.models import OutboxMessage
 from core.outbox.topics import Postpone, topic_named
 from core.schema import provider_schema
+from integrations.autotask.tickets.cases import ticket_case
 from integrations.autotask.tickets.tickets import (
     OPEN_TOPIC,
     RESOLVE_TOPIC,
@@ -23,6 +25,7 @@ from integrations.models import AlertTicket, AutotaskConnection
 from tenants.alerts.rules import Condition
 from tenants.alerts.subscribers import CHANGED_TOPIC
 from tenants.alerts.transitions import raise_alert, resolve_alert
+from tenants.cases.cases import close_case, open_case
 from tenants.models import Alert, Severity
 from tenants.models.alerts import Kind
 from tests.integrations.psa_scenario import PsaScenario
@@ -179,3 +182,30 @@ def test_step_four_creates_tickets_for_open_alerts(
     with provider_schema(people.north):
         # The alert was open before tickets were switched on.
         assert OutboxMessage.objects.filter(topic=OPEN_TOPIC).count() == 1
+
+
+def test_a_case_is_a_ticket_until_it_is_closed(ticketing: PsaScenario, people: Personas) -> None:
+    case = open_case(
+        provider=ticketing.provider,
+        subject="Secret",
+        text="Why?",
+        by=people.adam,
+        now=ticketing.now,
+    )
+    for _ in range(2):
+        ticket_case({"case": case.pk}, ticketing.now)
+    deliver(ticketing)
+    (ticket,) = tickets(ticketing)
+    assert ticket["title"] == f"Case {case.pk} waits for support"
+    assert "Secret" not in str(ticket)
+    close_case(case=case, actor=Actor(people.adam.pk, people.adam.name), now=ticketing.now)
+    ticket_case({"case": case.pk}, ticketing.now)
+    assert Alert.objects.get(cause=f"case:{case.pk}").resolved_at
+
+
+def test_without_tickets_a_case_is_no_alert(scenario: PsaScenario, people: Personas) -> None:
+    case = open_case(
+        provider=scenario.provider, subject="Secret", text="Why?", by=people.adam, now=scenario.now
+    )
+    ticket_case({"case": case.pk}, scenario.now)
+    assert not Alert.objects.exists()

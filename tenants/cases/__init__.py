@@ -1,0 +1,1 @@
+"""Cases that people submit to support, their answers, and the mails about them."""
