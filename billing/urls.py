@@ -131,6 +131,11 @@ urlpatterns = [
     ),
     path("account/billing/", billing_information.billing_information, name="billing_information"),
     path(
+        "account/billing/automatic/",
+        billing_information.automatic_payment,
+        name="automatic_payment",
+    ),
+    path(
         "account/billing/mailing-address/",
         billing_information.address_fields,
         {"part": MAILING},

@@ -11,13 +11,16 @@ _LABEL_SHARE = 7
 
 def months_chart(
     *, title: str, column: str, months: Sequence[Month], values: Sequence[int],
-    limit: int | None = None, limit_name: str = "",
+    limit: int | None = None, limit_name: str = "", limits: Sequence[int] = (),
 ) -> Chart:  # fmt: skip
     """A bar for each month; the last month is the current one and may still grow.
 
     `column` heads the values in the chart's table. A limit that would cross the numbers above the
-    bars is not drawn: the page states it.
+    bars is not drawn: the page states it. `limits` are those of each month instead, 0 for none.
     """
+    if not any(limits):
+        limits = ()
+    own_limits: Sequence[int | None] = limits or [None] * len(months)
     highest = max(limit or 0, *values)
     is_clear = all(abs((limit or 0) - value) * _LABEL_SHARE > highest for value in values)
     return bar_chart(
@@ -29,9 +32,10 @@ def months_chart(
                 value=value,
                 name=f"{month.first_day:%B %Y}{' so far' if month == months[-1] else ''}",
                 is_open=month == months[-1],
+                limit=own_limit,
             )
-            for month, value in zip(months, values, strict=True)
+            for month, value, own_limit in zip(months, values, own_limits, strict=True)
         ],
-        columns=("Month", column),
+        columns=("Month", column, limit_name) if limits else ("Month", column),
         limit=Limit(limit, limit_name) if limit and is_clear else None,
     )

@@ -42,7 +42,8 @@ class ContractForm(SeenModelForm):
     closes_past_months = forms.BooleanField(
         required=False,
         label="Close and bill months that are over",
-        help_text="A contract that begins before this month bills every month since, at once.",
+        help_text="A contract that begins before this month bills every month since: the schedule "
+        "closes them within the hour, each once its issue day has come.",
     )
 
     class Meta:

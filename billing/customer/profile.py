@@ -63,6 +63,30 @@ def save_profile(
     return profile
 
 
+@transaction.atomic
+def choose_automatic_payment(
+    *, provider: Provider, is_chosen: bool, actor: Actor, now: datetime
+) -> bool:
+    """Keep whether invoices issued from now on are charged to the card; False if it was so.
+
+    Invoices that were issued stay as they are: an automatic one is still charged.
+    """
+    profile = _locked(provider)
+    if profile.pays_automatically == is_chosen:
+        return False
+    profile.pays_automatically = is_chosen
+    profile.save(update_fields=["pays_automatically"])
+    audit.record(
+        actor=actor,
+        action="billing_profile.automatic_payment_chosen",
+        subject=profile.legal_name,
+        before={"pays_automatically": not is_chosen},
+        after={"pays_automatically": is_chosen},
+        now=now,
+    )
+    return True
+
+
 def tax_token() -> str:
     """The token of the current provider's tax."""
     return seen_token("tax", _tax(BillingProfile.objects.current() or BillingProfile()))

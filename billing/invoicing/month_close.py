@@ -13,7 +13,7 @@ from billing.invoicing.month_plan import plan_month
 from billing.invoicing.small_balances import carry, locked_small_balances, write_off_old
 from billing.models import Contract, Invoice, MonthClose
 from billing.money import format_money
-from core.months import Month
+from core.months import Month, day_starts_at
 from core.outbox.delivery import enqueue, enqueue_all
 from core.schema import provider_schema
 from core.telemetry.counters import MONTHS_CLOSED
@@ -94,17 +94,35 @@ def _close(*, provider: Provider, month: Month, now: datetime) -> MonthClose:
 
 
 def due_months(*, provider: Provider, now: datetime) -> list[Month]:
+    """Months over and not closed whose issue day has begun, oldest first.
+
+    Operations may close earlier: the month is over on the 1st.
+    """
+    over = unclosed_months(provider=provider, now=now)
+    return [month for month in over if close_due_at(provider=provider, month=month) <= now]
+
+
+def unclosed_months(*, provider: Provider, now: datetime) -> list[Month]:
     """Months that ended in the current provider's zone and are not closed, oldest first."""
     first, closed = _first_and_closed()
     if first is None:
         return []
     last = last_month_over(provider=provider, now=now)
-    due, month = [], first
+    over, month = [], first
     while month <= last:
         if month.first_day not in closed:
-            due.append(month)
+            over.append(month)
         month = month.next
-    return due
+    return over
+
+
+def close_due_at(*, provider: Provider, month: Month) -> datetime:
+    """When the schedule closes the month: as its issue day begins, in the provider's zone.
+
+    What is unclosed when a provider leaves is due at that instant.
+    """
+    issued_at = day_starts_at(day=provider.issue_date(month), zone=provider.billing_zone())
+    return min(issued_at, provider.leaves_at or issued_at)
 
 
 def last_month_over(*, provider: Provider, now: datetime) -> Month:

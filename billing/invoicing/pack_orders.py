@@ -13,6 +13,7 @@ from billing.money import round_minor
 from billing.rating.rate_month import InvoiceDraft, LineDraft, Terms, draft_invoice
 from billing.rating.terms import terms_of
 from core.actors import Actor
+from core.metrics import Metric
 from core.months import Month
 from core.outbox.delivery import enqueue_all
 from tenants import audit
@@ -102,13 +103,19 @@ def last_order_id() -> int:
 def ordering_contract(*, provider: Provider, now: datetime) -> Contract:
     """The contract that an order is invoiced under.
 
-    Raises `OrderRefused` without a contract, or without a card or an invoice agreement.
+    Raises `OrderRefused` without a contract, without one that bills active users, whose bill a pack
+    would not change, or without a card or an invoice agreement.
     """
     month = Month.of(now, provider.billing_zone())
     contract = Contract.objects.current(month)
     if contract is None:
         raise OrderRefused("Packs are ordered under a contract. Submit your payment information.")
-    terms = terms_of(contract, None)
+    if contract.metric != Metric.ACTIVE_USERS:
+        raise OrderRefused(
+            "Your contract does not bill active users: a pack would change no bill, so none is "
+            "sold. Your account manager can change the contract."
+        )
+    terms = terms_of(contract, BillingProfile.objects.current())
     if not terms.has_card and not terms.invoice_agreement:
         raise OrderRefused("A pack is paid at once. Submit your payment information first.")
     return contract

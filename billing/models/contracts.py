@@ -40,6 +40,8 @@ class BillingProfile(models.Model):
     and notices. `address` and `mailing_address` hold the parts of `billing.customer.addresses` for
     `country` and `mailing_country`. `address_lines` is `address` in the country's format, as
     invoices print it; a profile saved before parts existed has only these lines.
+    `pays_automatically` is the customer's choice: without it, invoices issued from then on are
+    mailed and not charged to the card on file (docs/decisions/0062).
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
@@ -51,6 +53,7 @@ class BillingProfile(models.Model):
     mailing_name = models.CharField(max_length=200, blank=True, default="", db_default="")
     mailing_country = models.CharField(max_length=2, blank=True, default="", db_default="")
     mailing_address = models.JSONField(default=dict, db_default=JSONObject())
+    pays_automatically = models.BooleanField(default=True, db_default=True)
     tax_id = models.CharField(max_length=40, blank=True)
     purchase_order = models.CharField(max_length=60, blank=True)
     contact_emails = models.JSONField(default=list)

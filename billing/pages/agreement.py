@@ -38,7 +38,7 @@ def shown_agreement(*, provider: Provider, now: datetime) -> tuple[Agreement | N
         offer=offer,
         bill=first_bill(offer=offer),
         month=month.first_day,
-        charge_day=month.next.first_day,
+        charge_day=provider.issue_date(month),
         free_user_limit=MeteringPolicy.objects.free_user_limit_at(now),
     )
     return agreement, ""

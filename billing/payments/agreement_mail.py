@@ -25,7 +25,7 @@ def queue_agreement_mail(
             "offer": offer,
             "bill": first_bill(offer=offer),
             "starts_at": now,
-            "charge_day": Month.of(now, zone).next.first_day,
+            "charge_day": provider.issue_date(Month.of(now, zone)),
             "month": Month.of(now, zone).first_day,
             "zone": zone,
         },

@@ -2,7 +2,8 @@
 
 Rules: docs/decisions/0005. A card pays what is charged automatically, and what is overdue and
 below the automatic limit. What was agreed to come by transfer, is not due yet, or is at or above
-the limit is offered: a transfer of it may be under way.
+the limit is offered: a transfer of it may be under way. So is everything that was mailed, if the
+customer chose against automatic payment.
 """
 
 from collections.abc import Collection as CollectionOf
@@ -12,7 +13,7 @@ from datetime import datetime
 from accounts.providers import current_provider
 from billing.charge_limits import automatic_limit, fits_a_card
 from billing.choices import Collection
-from billing.models import AnnouncedTransfer, Chargeback, Contract, Invoice
+from billing.models import AnnouncedTransfer, BillingProfile, Chargeback, Contract, Invoice
 from core.months import Month
 
 # Stripe keeps their ids with the card, in 500 characters.
@@ -47,12 +48,15 @@ def card_invoices(*, now: datetime) -> CardInvoices:
     ]
     by_transfer = set(Contract.objects.filter(invoice_agreement=True).values_list("pk", flat=True))
     limits = _Limits.at(now)
+    profile = BillingProfile.objects.current()
+    pays_automatically = profile is None or profile.pays_automatically
     charged = [
         invoice
         for invoice in payable
         if invoice.collection == Collection.AUTOMATIC
         or (
-            invoice.is_overdue(today=now.astimezone(invoice.billing_zone()).date())
+            pays_automatically
+            and invoice.is_overdue(today=now.astimezone(invoice.billing_zone()).date())
             and invoice.contract_summary.get("id") not in by_transfer
             and invoice.amounts.due_minor < limits.of(invoice.currency)
         )

@@ -15,7 +15,7 @@ from accounts.models import Provider
 from billing.choices import Collection
 from billing.contracts.free_allowance import billed_contract, was_free
 from billing.customer.profile import buyer
-from billing.invoicing.month_close import due_months, first_month
+from billing.invoicing.month_close import close_due_at, first_month, unclosed_months
 from billing.invoicing.month_plan import MonthPlan, plan_month
 from billing.invoicing.small_balances import small_balances
 from billing.models import ChargeAttempt, MonthClose, PaymentMethod
@@ -107,7 +107,7 @@ def months_to_preview(*, provider: Provider, now: datetime) -> list[Month]:
     Runs in the provider's schema.
     """
     running = Month.of(now, provider.billing_zone())
-    return [*due_months(provider=provider, now=now), running]
+    return [*unclosed_months(provider=provider, now=now), running]
 
 
 def preview_month(
@@ -151,7 +151,7 @@ def _previewed(
     is_next_close = month == months_to_preview(provider=provider, now=now)[0]
     plan = plan_month(month=month, small_balances=small_balances() if is_next_close else ())
     is_running = now < month.ends_at(zone)
-    charge_day = max(now, month.ends_at(zone)).astimezone(zone).date()
+    charge_day = max(now, close_due_at(provider=provider, month=month)).astimezone(zone).date()
     terms_days = plan.contract.payment_terms_days if plan.contract else 0
     return MonthPreview(
         provider=provider,

@@ -10,7 +10,7 @@ from accounts.stages import Use
 from billing.contracts.renewals import renewal_of
 from billing.dunning.status import unrecorded_steps
 from billing.formatting import local_date
-from billing.invoicing.month_close import due_months
+from billing.invoicing.month_close import close_due_at, due_months
 from billing.models import Contract, PaymentMethod, RenewalNotice
 from billing.reminders import is_near, last_day
 from core.months import Month, day_starts_at
@@ -25,13 +25,13 @@ MAILED_WITHIN = timedelta(hours=36)
 
 @promise("billing.month", broken="A month is not closed")
 def months_are_closed(*, now: datetime) -> Iterator[Cause]:
-    """Each month is closed within three hours of its end, where the schedule closes months."""
+    """Each month is closed within three hours of its issue day, where the schedule closes it."""
     provider = current_provider()
     if not provider.closes_automatically:
         return
     zone = provider.billing_zone()
     for month in due_months(provider=provider, now=now):
-        if month.ends_at(zone) + CLOSED_WITHIN < now:
+        if close_due_at(provider=provider, month=month) + CLOSED_WITHIN < now:
             yield Cause(
                 key=str(month),
                 summary=f"{month} ended on {month.ends_at(zone):%-d %B, %H:%M} ({zone}) and is not "

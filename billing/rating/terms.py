@@ -31,7 +31,9 @@ def terms_of(
         unit_price=contract.unit_price,
         automatic_limit_minor=contract.automatic_limit_minor,
         has_card=has_card,
-        invoice_agreement=contract.invoice_agreement,
+        # The customer may choose against automatic payment: to be mailed, as by an agreement.
+        invoice_agreement=contract.invoice_agreement
+        or (profile is not None and not profile.pays_automatically),
         committed_quantity=contract.committed_quantity or 0,
         commitment_basis=CommitmentBasis(contract.commitment_basis),
         prepaid_quantity=prepaid_active_users(month=month) if counts_active and month else 0,

@@ -1,5 +1,6 @@
 """Monthly active users: the provider's months beside its allowance, and each organization's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,13 @@ from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from billing.invoicing.pack_allowance import allowance_months
+from billing.invoicing.pack_allowance import AllowanceMonth, allowance_months
 from billing.models import Contract
+from billing.pages.active_users_choice import Choice
 from core.actors import actor_of
+from core.charts import Chart
 from core.listing import ROWS_PER_PAGE, Listing
+from core.metrics import Metric
 from core.months import Month
 from core.replica import reads_replica
 from tenants.access import organization_or_404
@@ -49,16 +53,17 @@ class ActivityRow:
     cells: SafeString
 
 
-def _listing_and_months(request: PortalRequest) -> tuple[Listing, tuple[Month, ...]]:
+def _listing_and_choice(request: PortalRequest) -> tuple[Listing, Choice]:
     listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=FILTERS)
     month = Month.of(timezone.now(), request.provider.billing_zone())
-    return listing, last_months(month=month)
+    return listing, Choice.of(request, months=last_months(month=month))
 
 
-def _table(listing: Listing, months: tuple[Month, ...]) -> tuple[ActivityTable, Page[Any]]:
+def _table(listing: Listing, choice: Choice) -> tuple[ActivityTable, Page[Any]]:
     return listing.read_page(
         lambda offset: activity_table(
-            months=months,
+            months=choice.shown_months,
+            organization_id=choice.organization_id,
             search=listing.search,
             chosen=listing.filter,
             sort=listing.sort,
@@ -87,38 +92,55 @@ def _row(row: OrganizationActivity, months: list[str], *, path: str) -> Activity
     )
 
 
+def _totals(listing: Listing, choice: Choice, table: ActivityTable) -> tuple[int, ...]:
+    """The sums of all twelve months, whatever the table below is narrowed to."""
+    if not listing.search and not listing.filter and choice.month is None:
+        return table.totals
+    chosen = choice.organization_id
+    return activity_table(months=choice.months, organization_id=chosen, limit=0).totals
+
+
+def _chart(choice: Choice, totals: Sequence[int], covered: Sequence[AllowanceMonth]) -> Chart:
+    """Each month with the allowance that it had; one organization's with its active-user limit."""
+    organization = choice.organization
+    return months_chart(
+        title="Active users by month",
+        column="Active users",
+        months=choice.months,
+        values=totals,
+        limit=organization.mau_limit if organization else None,
+        limit_name="Active-user limit" if organization else "Allowance",
+        limits=[each.allowance for each in covered],
+    )
+
+
 def _context(request: PortalRequest) -> dict[str, Any]:
-    listing, months = _listing_and_months(request)
-    table, page = _table(listing, months)
+    listing, choice = _listing_and_choice(request)
+    months = choice.months
+    table, page = _table(listing, choice)
     path, query = reverse("active_users"), request.GET.urlencode()
-    keys = [str(month) for month in months]
-    is_all = not listing.search and not listing.filter
-    totals = table.totals if is_all else activity_table(months=months, limit=0).totals
-    sees_all = request.user.limited_to is None
+    keys = [str(month) for month in choice.shown_months]
+    totals = _totals(listing, choice, table)
+    sees_all = request.user.limited_to is None and choice.organization is None
     covered = allowance_months(months=months, active=totals) if sees_all else None
-    allowance = covered[-1].allowance if covered else 0
+    contract = Contract.objects.current(months[-1]) if sees_all else None
     sees_price = sees_all and request.user.may(Permission.VIEW_BILLING)
     return {
         "listing": listing,
         "table": table,
         "rows": [_row(row, keys, path=path) for row in table.rows],
         "page": page,
-        "months": [month.first_day for month in months],
+        "months": [month.first_day for month in choice.shown_months],
+        "choice": choice,
         "month": months[-1].first_day,
         "zone": request.provider.billing_zone(),
         "active": totals[-1],
         "sees_all": sees_all,
         "allowance": covered[-1] if covered else None,
         "sees_price": sees_price,
-        "contract": Contract.objects.current(months[-1]) if sees_price else None,
-        "chart": months_chart(
-            title="Active users by month",
-            column="Active users",
-            months=months,
-            values=totals,
-            limit=allowance,
-            limit_name="Allowance",
-        ),
+        "contract": contract if sees_price else None,
+        "bills_active": contract is not None and contract.metric == Metric.ACTIVE_USERS,
+        "chart": _chart(choice, totals, covered or []),
         "may_limit": request.user.may(Permission.CHANGE_CAPS),
         "may_extend": request.user.may(Permission.EXTEND_ALLOWANCE),
         "may_see_allowance": sees_all
@@ -145,9 +167,14 @@ def active_users(request: PortalRequest) -> HttpResponse:
 @reads_replica
 def active_users_csv(request: PortalRequest) -> HttpResponseBase:
     """Every organization that matches the search, a column for each month, and the totals."""
-    listing, months = _listing_and_months(request)
+    listing, choice = _listing_and_choice(request)
+    months = choice.shown_months
     table = activity_table(
-        months=months, search=listing.search, chosen=listing.filter, sort=listing.sort
+        months=months,
+        organization_id=choice.organization_id,
+        search=listing.search,
+        chosen=listing.filter,
+        sort=listing.sort,
     )
     header = (
         *("Organization ID", "Organization", "Threshold", "Badge"),

@@ -16,7 +16,11 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.charge_limits import automatic_limit
 from billing.customer.billing_information_form import MAILING, InformationForms, TermsForm
-from billing.customer.profile import profile_or_draft, save_profile
+from billing.customer.profile import (
+    choose_automatic_payment,
+    profile_or_draft,
+    save_profile,
+)
 from billing.customer.terms_of_use import accepted_terms
 from billing.formatting import local_date
 from billing.models import Contract, PaymentMethod
@@ -49,6 +53,23 @@ def billing_information(request: PortalRequest) -> HttpResponse:
         now=timezone.now(),
     )
     messages.success(request, "Your billing information is saved.")
+    return redirect("billing_information")
+
+
+@requires(Permission.CHANGE_BILLING)
+@require_POST
+def automatic_payment(request: PortalRequest) -> HttpResponse:
+    """Choose whether invoices are charged to the card on file, or mailed with a link to pay."""
+    is_chosen = request.POST.get("automatic") == "on"
+    is_changed = choose_automatic_payment(
+        provider=request.provider, is_chosen=is_chosen, actor=actor_of(request), now=timezone.now()
+    )
+    if is_changed and is_chosen:
+        messages.success(request, "Automatic payment is on: your next invoice is charged.")
+    elif is_changed:
+        messages.success(
+            request, "Automatic payment is off: your next invoice is mailed with a link to pay."
+        )
     return redirect("billing_information")
 
 
@@ -112,6 +133,8 @@ def _page(
         "agreement_changed": False,
         "nothing_offered": nothing_offered,
         "submit_label": submit_label(),
+        "pays_automatically": profile_or_draft(provider=request.provider).pays_automatically,
+        "issue_day": request.provider.issue_day,
         "billing_email": settings.SELLER["email"],
     }
     return render(request, "billing/billing_information.html", context, status=status)

@@ -1,6 +1,7 @@
 """License usage: the commitment, the licenses in use now, and the overage of this month."""
 
-from django.http import Http404, HttpResponse
+from django.conf import settings
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -24,12 +25,13 @@ TONES = {
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def licenses(request: PortalRequest) -> HttpResponse:
-    """The page of a provider with a committed contract; 404 for any other."""
+    """The page of a provider with a committed contract; any other is told whom to ask."""
     month = this_month(now=timezone.now())
     current = current_licenses(month=month)
     plan = plan_month(month=month)
     if current is None or plan.contract is None:
-        raise Http404
+        nothing = {"support_email": settings.SUPPORT_EMAIL}
+        return render(request, "billing/licenses_none.html", nothing)
     context = {
         "licenses": current,
         "chart": usage_chart(current),
@@ -37,6 +39,7 @@ def licenses(request: PortalRequest) -> HttpResponse:
         "plan": plan,
         "why_url": combined_explanation_path(month=month.first_day, metric=plan.contract.metric),
         "zone": request.provider.billing_zone(),
+        "support_email": settings.SUPPORT_EMAIL,
     }
     return render(request, "billing/licenses.html", context)
 

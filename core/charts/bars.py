@@ -29,12 +29,16 @@ _FEW = 8
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A value, its label below, and its name in the table; `is_open` while it may still grow."""
+    """A value, its label below, and its name in the table; `is_open` while it may still grow.
+
+    `limit` is a level that this value alone must not exceed, None for none.
+    """
 
     label: str
     value: int
     name: str = ""
     is_open: bool = False
+    limit: int | None = None
 
 
 def bar_chart(
@@ -42,24 +46,46 @@ def bar_chart(
     title: str,
     description: str,
     bars: Sequence[Bar],
-    columns: tuple[str, str],
+    columns: tuple[str, ...],
     limit: Limit | None = None,
 ) -> Chart:
-    """A bar from zero for each value, its number above it; `columns` are the table's header."""
+    """A bar from zero for each value, its number above it; `columns` are the table's header.
+
+    With a third column the table has the limit of each bar, which is a dashed line across it.
+    """
     highest = max((bar.value for bar in bars), default=0)
     shown_limit = drawn_limit(limit, highest=highest)
-    top = max(highest, shown_limit.level if shown_limit else 0)
+    own_limits = [bar.limit or 0 for bar in bars]
+    top = max(highest, shown_limit.level if shown_limit else 0, *own_limits)
     scale = Scale.over(0, top, from_zero=True)
     drawing = [_bar(bar, number, len(bars), scale, highest) for number, bar in enumerate(bars)]
+    drawing += [
+        _own_limit(bar.limit, number, len(bars), scale)
+        for number, bar in enumerate(bars)
+        if bar.limit
+    ]
     if shown_limit:
         drawing.append(limit_line(shown_limit, scale, at_start=False))
     return Chart(
         title=title,
         svg=framed(title=title, description=description, scale=scale, drawing=drawing),
         header=columns,
-        rows=tuple((bar.name or bar.label, f"{bar.value:,}") for bar in bars),
+        rows=tuple(_row(bar, len(columns)) for bar in bars),
         note=limit_note(limit, highest=highest),
     )
+
+
+def _row(bar: Bar, columns: int) -> tuple[str, ...]:
+    limit = f"{bar.limit:,}" if bar.limit else "None"
+    return (bar.name or bar.label, f"{bar.value:,}", limit)[:columns]
+
+
+def _own_limit(level: int, number: int, count: int, scale: Scale) -> SafeString:
+    y = scale.y(level)
+    return format_html(
+        '<line class="chart-limit" x1="{}" x2="{}" y1="{}" y2="{}"/>',
+        percent(number / count), percent((number + 1) / count), y, y,
+    )  # fmt: skip
 
 
 def _bar(bar: Bar, number: int, count: int, scale: Scale, highest: int) -> SafeString:

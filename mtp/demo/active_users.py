@@ -8,7 +8,9 @@ from django.db import connection
 from accounts.models import Offer, OfferPrice, Provider, User
 from accounts.roles import Role
 from billing.invoicing.pack_orders import order_pack, quote
+from billing.models import Contract
 from core.actors import SYSTEM_ACTOR, Actor
+from core.metrics import Metric
 from core.months import Month
 from mtp.demo.companies import DemoProvider
 from tenants.models import Organization
@@ -65,7 +67,9 @@ def simulate_activity(
             REPORT_ACTIVITY,
             {"month": month.first_day, "start": starts_at, "end": ends_at, "now": now},
         )
-    for (name, _, _), ago in ORDERS:
+    contract = Contract.objects.current(month)
+    bills_active = contract is not None and contract.metric == Metric.ACTIVE_USERS
+    for (name, _, _), ago in ORDERS if bills_active else ():
         if ago >= len(months) or months[-1 - ago] != month:
             continue
         owner = User.objects.get(provider=provider, role=Role.OWNER)

@@ -30,6 +30,7 @@ from mtp.demo.corrections import correct_invoices
 from mtp.demo.late_usage import report_late_usage
 from mtp.demo.locations import add_locations
 from mtp.demo.population import Change, Move, Person, monthly_moves
+from mtp.demo.support import add_support
 from tenants import audit
 from tenants.models import AuditEntry, Device, ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
@@ -150,6 +151,7 @@ def _load(plan: DemoProvider, *, now: datetime, report: Report) -> None:
     with provider_schema(provider):
         correct_invoices(plan, provider)
         connect_autotask(plan, provider, now=now, report=report)
+        add_support(plan, provider, now=now)
         _finish(plan, organizations, now=now)
     while deliver_due(now=now, schema=provider.schema_name):
         pass

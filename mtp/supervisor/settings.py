@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mtp.supervisor.state import CHECKOUT, State
@@ -17,7 +18,7 @@ HANDED_ON = (
     "POSTGRES_BIN",
     *("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
     *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "STANDIN_CONTROL_KEY"),
-    *("EMAIL_URL", "STATIC_ROOT"),
+    *("EMAIL_URL", "STATIC_ROOT", "INVOICE_DOWNLOAD_CUTOFF"),
 )
 
 
@@ -68,6 +69,11 @@ def _postgres_tools() -> str:
     return str(next(wheels, ""))
 
 
+def _first_of_month_a_year_ago() -> str:
+    today = datetime.now(UTC).date()
+    return today.replace(year=today.year - 1, day=1).isoformat()
+
+
 def development_environment(state: State) -> dict[str, str]:
     """The whole environment of `make up` but for the addresses of databases and stand-ins."""
     for name in ("mail", "static"):
@@ -79,6 +85,8 @@ def development_environment(state: State) -> dict[str, str]:
         "EMAIL_URL": f"filemail:///{state.directory / 'mail'}",
         "STATIC_ROOT": str(state.directory / "static"),
         "STRIPE_WEBHOOK_SECRET": state.secret("stripe-webhook", prefix="whsec_"),
+        # The demo has fourteen months, of which the first are in the archive.
+        "INVOICE_DOWNLOAD_CUTOFF": _first_of_month_a_year_ago(),
         "STANDIN_CONTROL_KEY": secrets.token_urlsafe(24),
     }
     return _with_venv(ours | chosen_environment())

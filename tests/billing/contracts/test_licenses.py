@@ -120,20 +120,34 @@ def test_the_chart_warns_from_95_percent_and_is_red_above_the_commitment(
 
 
 @time_machine.travel(NOW)
-def test_the_page_exists_only_with_a_committed_contract(olive: Client, north: Provider) -> None:
-    assert olive.get(PAGE).status_code == 404
+def test_without_a_committed_contract_the_page_says_whom_to_ask(
+    olive: Client, north: Provider
+) -> None:
+    hint = (
+        "If you think you are on a bulk agreement and don’t see this, contact your account manager"
+    )
+    assert hint in olive.get(PAGE).text
     with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.create(name="Acme")
         contract().save()
-    assert olive.get(PAGE).status_code == 404
+    Provider.objects.filter(pk=north.pk).update(
+        account_manager_name="Ana Manager", account_manager_email="ana@seller.example"
+    )
+    page = olive.get(PAGE).text
+    assert f"{hint}, <bdi>Ana Manager</bdi>" in page
+    assert 'href="mailto:ana@seller.example"' in page
     assert PAGE not in olive.get("/organizations/").text
     assert "license" not in olive.get(f"/organizations/{organization.pk}/users/").text
     with provider_schema(north):
         commit_to(starts_on="2026-04-01")
-    assert olive.get(PAGE).status_code == 404
+    assert hint in olive.get(PAGE).text
     with time_machine.travel(datetime(2026, 4, 1, tzinfo=UTC)):
-        assert olive.get(PAGE).status_code == 200
+        page = olive.get(PAGE).text
+        asked = "If you have questions about your contract, contact your account manager, "
+        assert f"{asked}<bdi>Ana Manager</bdi>" in page
+        assert asked in olive.get("/account/contract/").text
+        assert hint not in page
         assert PAGE in olive.get("/organizations/").text
 
 

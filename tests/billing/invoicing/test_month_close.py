@@ -1,6 +1,6 @@
 """The close of a month: invoices, refusals, a resumed close, concurrent closes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from threading import Barrier, Thread
 
@@ -16,6 +16,7 @@ from billing.invoicing.month_close import (
     due_months,
 )
 from billing.models import Invoice, InvoiceLine, MonthClose, NumberSequence
+from billing.preview.month_preview import months_to_preview, preview_month
 from billing.tasks import close_months_of
 from core.months import Month
 from core.outbox.models import OutboxMessage
@@ -54,6 +55,62 @@ def test_an_invoice_has_a_line_for_each_organization_linked_to_its_peak(scenario
     assert ManagedUser.objects.get(pk=event.subject_id).email == first.peak_subject_name
     assert (first.peak_count_before, first.peak_subject_name) == (2, "user2@acme.example")
     assert (second.organization_name, second.quantity) == ("Bolt", 12)
+
+
+@pytest.mark.parametrize("issue_day", [1, 3, 8])
+def test_the_schedule_closes_on_the_agreed_issue_day(scenario, issue_day):
+    provider = scenario.provider
+    provider.issue_day = issue_day
+    provider.save(update_fields=["issue_day"])
+    scenario.contract(starts_on=date(2026, 10, 1))
+    scenario.organization(users=3, name="Acme")
+    begins = datetime(2026, 11, issue_day, tzinfo=UTC)
+
+    before = begins - timedelta(seconds=1)
+    assert due_months(provider=provider, now=before) == []
+    assert close_due_months(provider=provider, now=before) == 0
+    assert due_months(provider=provider, now=begins) == [OCTOBER]
+    assert close_due_months(provider=provider, now=begins) == 1
+    invoice = Invoice.objects.get()
+    assert invoice.issued_at == begins
+    assert invoice.due_date == begins.date() + timedelta(days=30)
+    assert invoice.period_ends_at == datetime(2026, 11, 1, tzinfo=UTC)
+    assert invoice.lines.get().quantity == 3
+
+
+def test_the_preview_until_then_is_of_the_month_that_is_over_and_names_the_day(scenario):
+    provider = scenario.provider
+    provider.issue_day = 5
+    scenario.contract(starts_on=date(2026, 10, 1))
+    scenario.organization(users=3, name="Acme")
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    assert months_to_preview(provider=provider, now=now) == [OCTOBER, OCTOBER.next]
+    preview = preview_month(provider=provider, month=OCTOBER, now=now)
+    assert preview.charge_day == date(2026, 11, 5)
+    assert preview.due_day == date(2026, 12, 5)
+    running = preview_month(provider=provider, month=OCTOBER.next, now=now)
+    assert running.charge_day == date(2026, 12, 5)
+
+
+def test_operations_may_close_before_the_issue_day(scenario):
+    provider = scenario.provider
+    provider.issue_day = 8
+    scenario.contract(starts_on=date(2026, 10, 1))
+    scenario.organization(users=3, name="Acme")
+    assert close(scenario, now=datetime(2026, 11, 2, tzinfo=UTC)).invoices == 1
+
+
+def test_what_is_added_between_the_first_and_the_issue_day_is_billed_next_month(scenario):
+    provider = scenario.provider
+    provider.issue_day = 5
+    scenario.contract(starts_on=date(2026, 10, 1))
+    acme = scenario.organization(users=3, name="Acme")
+    with provider_schema(provider):
+        ManagedUser.objects.create(
+            organization=acme, email="late@acme.example", added_at=datetime(2026, 11, 3, tzinfo=UTC)
+        )
+        close_due_months(provider=provider, now=datetime(2026, 11, 5, tzinfo=UTC))
+        assert Invoice.objects.get().lines.get().quantity == 3
 
 
 def test_a_count_of_thirty_carried_through_a_month_bills_thirty(scenario):

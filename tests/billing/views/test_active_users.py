@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Offer, Provider, User
 from accounts.roles import Role
 from billing.choices import InvoiceKind
-from billing.models import Invoice, PackOrder
+from billing.models import Contract, Invoice, PackOrder
+from core.months import Month
 from core.schema import provider_schema
 from tenants.models import Organization
 from tenants.people.administrators import change_administrator
@@ -24,6 +26,8 @@ from tests.cap_requests import contract
 from tests.personas import Personas
 from tests.usage.counting import add, at, set_policy
 from tests.usage.sightings import report
+from usage.ledger.months_table import last_months
+from usage.months_chart import months_chart
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 PAGE, ALLOWANCE = "/account/active-users/", "/account/active-users/allowance/"
@@ -43,7 +47,7 @@ def acme(north: Provider) -> Organization:
     """Two active in February, three in March; a committed contract by invoice."""
     with provider_schema(north):
         set_policy(free_user_limit=None, billing_time_zone="UTC")
-        contract(invoice_agreement=True).save()
+        contract(invoice_agreement=True, metric="mau").save()
         acme = Organization.objects.create(name="Acme", created_at=at("2026-01-10"))
         users = add(acme, *[at("2026-01-15")] * 5)
         report(acme, *[(user, at("2026-02-10")) for user in users[:2]])
@@ -234,3 +238,51 @@ def test_the_page_asks_few_questions_however_many_organizations(
     with provider_schema(north):
         Organization.objects.bulk_create(Organization(name=f"O{number}") for number in range(80))
     assert questions() <= before
+
+
+def test_one_organization_and_one_month_from_their_dropdowns(people, acme, north):
+    with provider_schema(north):
+        Organization.objects.create(name="Bolt")
+    rita = as_(people.rita)
+    page = rita.get(PAGE).text
+    for stat in ("Current Month MAUs", "Current MAU allowance", "Overage MAUs"):
+        assert stat in page
+    assert f'<option value="{acme.pk}">Acme</option>' in page
+    assert '<option value="2026-02">February 2026</option>' in page
+    assert ">Bolt</bdi>" in page
+
+    one = rita.get(PAGE, {"organization": acme.pk, "month": "2026-02"}).text
+    assert f'<option value="{acme.pk}" selected>' in one
+    assert '<option value="2026-02" selected>' in one
+    assert ">Bolt</bdi>" not in one
+    assert f"{PAGE}{acme.pk}/why/2026-02/" in one
+    assert f"{PAGE}{acme.pk}/why/2026-03/" not in one
+    assert rita.get(PAGE, {"organization": 987_654_321}).status_code == 404
+    for nothing in ("", "x", "9" * 30):
+        assert rita.get(PAGE, {"organization": nothing, "month": nothing}).status_code == 200
+
+
+def test_a_pack_is_sold_only_where_active_users_are_billed(people, acme, north, pack):
+    with provider_schema(north):
+        Contract.objects.update(metric="users")
+    olive = as_(people.olive)
+    assert "Extend" not in olive.get(PAGE).text.partition("<main")[2]
+    page = olive.get(ALLOWANCE).text
+    assert "Your contract does not bill active users: a pack would change no bill" in page
+    assert olive.get(f"{ORDER}?offer={pack.pk}").status_code == 302
+    with provider_schema(north):
+        Contract.objects.update(metric="mau")
+    assert ">Extend</a>" in olive.get(PAGE).text
+    assert "What it changes" in olive.get(f"{ORDER}?offer={pack.pk}").text
+
+
+def test_the_chart_shows_each_month_with_the_allowance_that_it_had():
+    months = last_months(month=Month(2026, 3))
+    chart = months_chart(
+        title="Active users", column="Active users", months=months, values=[5] * 12,
+        limit_name="Allowance", limits=[0] * 6 + [10] * 3 + [15] * 3,
+    )  # fmt: skip
+    assert chart.header == ("Month", "Active users", "Allowance")
+    assert [row[2] for row in chart.rows] == ["None"] * 6 + ["10"] * 3 + ["15"] * 3
+    assert chart.svg.count('class="chart-limit"') == 6
+    assert len(set(re.findall(r'class="chart-limit"[^>]* y1="([^"]+)"', chart.svg))) == 2
