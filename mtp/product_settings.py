@@ -50,7 +50,11 @@ SELLER = {
     "country": env.str("SELLER_COUNTRY", default="US"),
     "tax_id": env.str("SELLER_TAX_ID", default="US 00-0000000"),
     "email": env.str("SELLER_EMAIL", default="billing@mtp.example"),
+    # Rows "Name: value" of the account that transfers go to.
+    "bank": env.list("SELLER_BANK", default=[]),
 }
+# An SVG or PNG file; documents print it in place of the seller's name.
+SELLER_LOGO: str = env.str("SELLER_LOGO", default="")
 PAYMENT_LINK_DAYS: int = env.int("PAYMENT_LINK_DAYS", default=60)
 INVOICE_DOWNLOAD_CUTOFF: str = env.str("INVOICE_DOWNLOAD_CUTOFF", default="2022-01-01")
 TRANSFER_DAYS: int = env.int("TRANSFER_DAYS", default=14)

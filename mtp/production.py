@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from urllib.parse import urlsplit
 
 Read = Callable[[str], str]
@@ -258,6 +259,9 @@ def _names(read: Read) -> Iterator[str]:
     country = read("SELLER_COUNTRY")
     if country and not re.fullmatch("[A-Z]{2}", country):
         yield f"SELLER_COUNTRY is {country!r}: use the two capital letters of ISO 3166."
+    logo = read("SELLER_LOGO")
+    if logo and not (logo.endswith((".svg", ".png")) and Path(logo).is_file()):
+        yield f"SELLER_LOGO is {logo!r}: name an SVG or PNG file on this machine."
     for name in ("DEFAULT_FROM_EMAIL", "SUPPORT_EMAIL", "OPERATIONS_EMAIL", "SELLER_EMAIL"):
         if read(name) and "@" not in read(name):
             yield f"{name} is {read(name)!r}, which is no e-mail address."

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 
-from billing.documents.invoice_content import Party, customer_number, rate_text
+from billing.documents.frame import frame
+from billing.documents.invoice_content import Party, customer_number, tax_text
 from billing.documents.naming import names_to_number, with_number
 from billing.documents.store import checked, store_once
 from billing.documents.text_fitting import printable
@@ -27,7 +28,6 @@ def credit_note_html(note: CreditNote) -> str:
     content = {
         "number": note.number,
         "invoice_number": note.invoice.number,
-        "issued_at": note.issued_at.isoformat(timespec="seconds"),
         "seller": parties[0][1],
         "buyer": parties[1][1],
         "facts": _facts(note, note.billing_zone()),
@@ -40,7 +40,13 @@ def credit_note_html(note: CreditNote) -> str:
         "reason": printable(note.reason, longest=500),
     }
     return render_to_string(
-        "billing/documents/credit_note.html", {"content": content, "parties": parties}
+        "billing/documents/credit_note.html",
+        {
+            "content": content,
+            "dated": note.issued_at.isoformat(timespec="seconds"),
+            "parties": parties,
+            **frame(note.buyer),
+        },
     )
 
 
@@ -70,12 +76,12 @@ def _facts(note: CreditNote, zone: ZoneInfo) -> list[tuple[str, str]]:
 
 
 def _totals(note: CreditNote) -> list[tuple[str, str]]:
-    totals = [("Subtotal", format_money(-note.subtotal_minor, note.currency))]
-    if note.tax_minor or note.tax_rate:
-        name = f"{printable(note.tax_name) or 'Tax'} ({rate_text(note.tax_rate)} %)"
-        totals.append((name, format_money(-note.tax_minor, note.currency)))
     total = format_money(-note.total_minor, note.currency)
-    return [*totals, ("Total credited", f"{total} {note.currency}")]
+    return [
+        ("Subtotal", format_money(-note.subtotal_minor, note.currency)),
+        (tax_text(note), format_money(-note.tax_minor, note.currency)),
+        ("Total credited", f"{total} {note.currency}"),
+    ]
 
 
 def render_credit_note(*, note: CreditNote, now: datetime) -> None:

@@ -23,11 +23,13 @@ from billing.documents.annex import (
     in_column,
     in_persons_column,
 )
+from billing.documents.frame import QrCode
 from billing.documents.invoice_lines import Charge, charge, charges_by_price, in_note
 from billing.documents.naming import Numbered, names_to_number, with_number
+from billing.documents.periods import period_text
 from billing.documents.text_fitting import printable
-from billing.formatting import date_text, instant_text, month_text
-from billing.models import Invoice, InvoiceLine
+from billing.formatting import date_text, month_text, quantity_text
+from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.money import format_money
 from core.metrics import Metric
 
@@ -78,17 +80,43 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class WaysToPay:
+    """The card that is charged, the address to pay by card and its QR code, the seller's account.
+
+    Each is empty if there is none; the account's rows are names and values.
+    """
+
+    card: str
+    url: str
+    qr_code: QrCode | None
+    bank: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, invoice: Invoice, *, url: str) -> "WaysToPay":
+        """As the issued invoice says; `url` as in `invoice_content`."""
+        rows = [str(row).partition(":")[::2] for row in invoice.seller.get("bank", ())]
+        return cls(
+            card=printable(str(invoice.contract_summary.get("card", ""))),
+            url=url,
+            qr_code=QrCode.of(url) if url else None,
+            bank=tuple((printable(name), printable(value)) for name, value in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceContent:
     """The content of an invoice document; every value is a text. `facts` are names and values."""
 
     number: str
     month: str
     issued_at: str
+    issued_on: str
     due_date: str
     seller: Party
     buyer: Party
     facts: tuple[tuple[str, str], ...]
     package: str
+    summary: tuple[tuple[str, str], ...]
     quantity_heading: str
     basis_heading: str
     has_marks: bool
@@ -107,10 +135,15 @@ class InvoiceContent:
     is_owed: bool
     is_charged_to_card: bool
     is_too_small: bool
+    ways: WaysToPay
 
 
-def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> InvoiceContent:
+def invoice_content(
+    *, invoice: Invoice, lines: Iterable[InvoiceLine], pay_url: str = ""
+) -> InvoiceContent:
     """The content of the document; `lines` are the invoice's, in order.
+
+    `pay_url` is the address at which a card can pay it; empty if none can.
 
     Up to 40 lines are in tables on the first pages. More charges are summed up by price there and
     listed in the annex; more than 5,000 lines are only in the invoice's CSV.
@@ -135,11 +168,13 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
         number=invoice.number,
         month=month_text(invoice.month),
         issued_at=invoice.issued_at.isoformat(timespec="seconds"),
+        issued_on=date_text(invoice.issued_on),
         due_date=date_text(invoice.due_date),
         seller=Party.of(invoice.seller),
         buyer=Party.of(invoice.buyer, number=f"no. {customer_number(invoice.number)}"),
         facts=_facts(invoice, zone),
         package=printable(str(invoice.contract_summary.get("package_name", ""))),
+        summary=_summary(invoice, lines),
         quantity_heading=_quantity_heading(invoice),
         basis_heading=_basis_heading(invoice, is_combined=is_combined),
         has_marks=_has_marks(invoice, basis),
@@ -158,6 +193,29 @@ def invoice_content(*, invoice: Invoice, lines: Iterable[InvoiceLine]) -> Invoic
         is_owed=invoice.payable_at_issue_minor > 0,
         is_charged_to_card=invoice.collection == Collection.AUTOMATIC,
         is_too_small=invoice.collection == Collection.TOO_SMALL,
+        ways=WaysToPay.of(invoice, url=pay_url),
+    )
+
+
+def _summary(invoice: Invoice, lines: list[InvoiceLine]) -> tuple[tuple[str, str], ...]:
+    """How many organizations and what quantity is charged, and the sums."""
+    charged = [
+        line for line in lines if line.kind != LineKind.BASIS and line.adjusted_month is None
+    ]
+    organizations = {line.organization_id for line in lines if line.organization_id is not None}
+    units = {line.unit for line in charged}
+    summary = []
+    if organizations:
+        summary.append(("Organizations", f"{len(organizations):,}"))
+    if len(units) == 1:
+        quantity = quantity_text(sum((line.quantity for line in charged), Decimal(0)), "")
+        summary.append((f"{units.pop().capitalize()} charged", quantity.strip()))
+    currency = invoice.currency
+    return (
+        *summary,
+        ("Subtotal", format_money(invoice.subtotal_minor, currency)),
+        ("Tax", format_money(invoice.tax_minor, currency)),
+        ("Total", format_money(invoice.total_minor, currency)),
     )
 
 
@@ -187,18 +245,12 @@ def _charges(
 
 
 def _facts(invoice: Invoice, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
-    period = (
-        f"{instant_text(invoice.period_starts_at, zone)} until "
-        f"{instant_text(invoice.period_ends_at, zone)}"
-    )
     facts = [
         ("Invoice number", invoice.number),
         ("Replaces", f"{invoice.replaces.number}, which is void" if invoice.replaces else ""),
         ("Date of issue", date_text(invoice.issued_at.astimezone(zone).date())),
         ("Date due", date_text(invoice.due_date)),
-        ("Billing month", month_text(invoice.month)),
-        ("Period", period),
-        ("Billing time zone", invoice.billing_time_zone),
+        ("Period", period_text(invoice.period_starts_at, invoice.period_ends_at, zone)),
         ("Your purchase order", printable(str(invoice.buyer.get("purchase_order", "")))),
     ]
     return tuple((name, value) for name, value in facts if value)
@@ -206,22 +258,25 @@ def _facts(invoice: Invoice, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
 
 def _totals(invoice: Invoice) -> tuple[tuple[str, str], ...]:
     currency = invoice.currency
-    totals = [("Subtotal", format_money(invoice.subtotal_minor, currency))]
-    if invoice.tax_minor or invoice.tax_rate:
-        name = printable(invoice.tax_name) or "Tax"
-        name = f"{name} ({rate_text(invoice.tax_rate)} %)"
-        totals.append((name, format_money(invoice.tax_minor, currency)))
     return (
-        *totals,
+        ("Subtotal", format_money(invoice.subtotal_minor, currency)),
+        (tax_text(invoice), format_money(invoice.tax_minor, currency)),
         ("Total", format_money(invoice.total_minor, currency)),
         # Taxed on the invoice that it comes from.
         *(
             (f"Carried from {each.from_invoice.number}", format_money(each.amount_minor, currency))
             for each in invoice.balances_carried_in()
         ),
-        ("Paid at issue", format_money(0, currency)),
         ("Amount due", f"{format_money(invoice.payable_at_issue_minor, currency)} {currency}"),
     )
+
+
+def tax_text(document: Invoice | CreditNote) -> str:
+    """The name of its tax, with the rate if there is one: "VAT (19 %)", "Tax", or an exemption."""
+    name = printable(document.tax_name) or "Tax"
+    if not (document.tax_minor or document.tax_rate):
+        return name
+    return f"{name} ({rate_text(document.tax_rate)} %)"
 
 
 def rate_text(rate: Decimal) -> str:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from billing.choices import LineKind
 from billing.documents.explanation_links import explanation_url
 from billing.documents.naming import Numbered, with_number
+from billing.documents.periods import reached_text
 from billing.documents.text_fitting import printable
-from billing.formatting import instant_text, month_text, quantity_text
+from billing.formatting import month_text, quantity_text
 from billing.models import InvoiceLine
 from billing.money import format_money, format_unit_price
 from billing.rating.rate_month import counted_as
@@ -98,7 +99,7 @@ def peak_note(line: InvoiceLine, *, zone: ZoneInfo, numbered: Numbered) -> str:
     if line.peak_at is None or (line.has_combined_peak and line.peak_event_id is None):
         return "Carried in from the month before and not passed"
     if line.is_combined_share:
-        return f"Counted {instant_text(line.peak_at, zone)}"
-    reached = f"Reached {instant_text(line.peak_at, zone)}"
+        return f"Counted {reached_text(line.peak_at, zone)}"
+    reached = f"Reached {reached_text(line.peak_at, zone)}"
     actor = with_number(in_note(line.peak_actor_name), numbered.of_person(line))
     return f"{reached} by {actor}" if actor else reached

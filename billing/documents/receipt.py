@@ -11,7 +11,8 @@ from django.template.loader import render_to_string
 
 from billing import topics
 from billing.documents.fingerprint import fingerprint
-from billing.documents.invoice_content import Party, customer_number
+from billing.documents.frame import frame
+from billing.documents.invoice_content import Party, customer_number, tax_text
 from billing.documents.store import checked, store_once
 from billing.documents.text_fitting import printable
 from billing.formatting import date_text, local_date, month_text
@@ -50,7 +51,6 @@ def receipt_html(receipt: PaymentReceipt, *, reference: str) -> str:
     content = {
         "reference": reference,
         "invoice_number": invoice.number,
-        "received_at": payment.received_at.isoformat(timespec="seconds"),
         "seller": parties[0][1],
         "facts": _facts(payment, zone, reference=reference),
         "headline": f"{amount} paid on {paid_on}",
@@ -60,7 +60,13 @@ def receipt_html(receipt: PaymentReceipt, *, reference: str) -> str:
         "owed": format_money(receipt.owed_minor, currency) if receipt.owed_minor else "",
     }
     return render_to_string(
-        "billing/documents/receipt.html", {"content": content, "parties": parties}
+        "billing/documents/receipt.html",
+        {
+            "content": content,
+            "dated": payment.received_at.isoformat(timespec="seconds"),
+            "parties": parties,
+            **frame(invoice.buyer),
+        },
     )
 
 
@@ -82,10 +88,9 @@ def _totals(receipt: PaymentReceipt) -> list[tuple[str, str]]:
     """The amounts of the invoice, less what was paid; the last row is what is left."""
     payment = receipt.payment
     invoice, currency = payment.invoice, payment.currency
-    tax_name = printable(invoice.tax_name) or "Tax"
     rows = [
         ("Subtotal", invoice.subtotal_minor),
-        (tax_name, invoice.tax_minor),
+        (tax_text(invoice), invoice.tax_minor),
         ("Total of the invoice", invoice.total_minor),
     ]
     if invoice.carried_in_minor:

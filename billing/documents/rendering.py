@@ -1,16 +1,17 @@
-"""Rendering of HTML to PDF/A-3b. The same input gives the same bytes; nothing is fetched."""
+"""Rendering of HTML to tagged PDF/A-3a. The same input gives the same bytes; nothing is fetched."""
 
 import os
 import threading
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
 
 import weasyprint
+from django.conf import settings
 from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import URLFetcher
+from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from billing.documents.fonts import FONTS
+from billing.documents.frame import LOGO, logo_bytes
 
 STYLES = Path(__file__).parent / "invoice.css"
 
@@ -24,13 +25,15 @@ class RefusedAddress(ValueError):
 
 
 class RefusingFetcher(URLFetcher):  # type: ignore[misc] # untyped base class
-    """Fetches nothing: fonts are configured, styles passed as text, and there are no images.
+    """Fetches nothing but the seller's logo: fonts are configured, styles passed as text.
 
     The default fetcher embeds `<link rel=attachment href=file:///…>` (docs/facts/peers.md, PDF).
     """
 
-    def fetch(self, url: str, headers: object = None) -> NoReturn:  # noqa: ARG002 - as inherited
-        """Raise `RefusedAddress` for every address."""
+    def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:  # noqa: ARG002 - as inherited
+        """The logo's file; raises `RefusedAddress` for every other address."""
+        if url == LOGO and settings.SELLER_LOGO:
+            return URLFetcherResponse(url, logo_bytes())
         raise RefusedAddress(f"Documents fetch nothing: {url[:100]!r} is refused.")
 
 
@@ -64,16 +67,18 @@ def stylesheet() -> weasyprint.CSS:
 
 
 def pdf_of(*, html: str, identifier: str) -> bytes:
-    """Render a page as PDF/A-3b; `identifier` is the number of the document.
+    """Render a page as PDF/A-3a, tagged for screen readers.
 
-    The dates in the PDF come from the page's `dcterms` metadata; no clock is read.
+    `identifier` is the number of the document. The dates in the PDF come from the page's `dcterms`
+    metadata; no clock is read.
     """
     with _one_at_a_time:
         document = weasyprint.HTML(string=html, url_fetcher=_refusing)
         pdf: bytes = document.write_pdf(
             stylesheets=[stylesheet()],
             font_config=font_configuration(),
-            pdf_variant="pdf/a-3b",
+            pdf_variant="pdf/a-3a",
+            pdf_tags=True,
             pdf_identifier=identifier.encode(),
         )
     return pdf

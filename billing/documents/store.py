@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from billing import topics
+from billing.charge_limits import fits_a_card
 from billing.documents.fingerprint import fingerprint
 from billing.documents.invoice_csv import invoice_csv
 from billing.models import (
@@ -21,6 +22,7 @@ from billing.models import (
     InvoiceLine,
     PaymentReceipt,
 )
+from billing.payment_links import link_in_documents
 from core.outbox.delivery import enqueue
 from core.schema import require_provider_schema
 
@@ -103,7 +105,13 @@ def rendered(document_format: Format, *, invoice: Invoice, lines: Sequence[Invoi
     # Imported late: the renderer takes 40 MB and half a second, and no web process renders.
     from billing.documents.invoice_pdf import invoice_pdf  # noqa: PLC0415
 
-    return invoice_pdf(invoice=invoice, lines=lines)
+    return invoice_pdf(invoice=invoice, lines=lines, pay_url=pay_url(invoice))
+
+
+def pay_url(invoice: Invoice) -> str:
+    """The address at which a card can pay what the invoice asks for; empty if none can."""
+    is_payable = fits_a_card(invoice.payable_at_issue_minor, invoice.currency)
+    return link_in_documents(invoice) if is_payable else ""
 
 
 def store_once(row: Stored, *, content: bytes, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -13,7 +14,7 @@ from billing.charge_limits import largest_charge
 from billing.choices import Collection
 from billing.customer.profile import buyer
 from billing.invoicing.numbering import INVOICE_NUMBERS, register, take_numbers
-from billing.models import BillingProfile, Contract, Invoice
+from billing.models import BillingProfile, Contract, Invoice, PaymentMethod
 from billing.rating.rate_month import InvoiceDraft, LineDraft
 from core.months import Month
 from core.outbox.delivery import NewMessage
@@ -58,7 +59,6 @@ def issue_invoices(
         "billing_time_zone": provider.billing_time_zone,
         "seller": settings.SELLER,
         "buyer": buyer(provider=provider, profile=profile),
-        "contract_summary": contract.summary(),
     }
     invoices = [
         Invoice(
@@ -66,6 +66,7 @@ def issue_invoices(
             number=f"{provider.invoice_prefix}-{first + index:06d}",
             kind=draft.kind.value,
             collection=draft.collection.value,
+            contract_summary=_contract_summary(contract, draft),
             subtotal_minor=draft.subtotal_minor,
             tax_minor=draft.tax_minor,
             total_minor=draft.total_minor,
@@ -83,6 +84,13 @@ def issue_invoices(
         for position, line in enumerate(draft.lines, start=1)
     )
     return invoices
+
+
+def _contract_summary(contract: Contract, draft: InvoiceDraft) -> dict[str, Any]:
+    """The contract's, with the card that the document names if it says that one is charged."""
+    is_charged = draft.collection is Collection.AUTOMATIC
+    card = PaymentMethod.objects.current() if is_charged else None
+    return contract.summary() | ({"card": str(card)} if card else {})
 
 
 def _time_to_pay(draft: InvoiceDraft, contract: Contract) -> timedelta:

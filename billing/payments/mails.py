@@ -19,7 +19,7 @@ from billing.documents.receipt import receipt_reference, render_receipt
 from billing.formatting import date_text, local_date, month_text
 from billing.models import ChargeAttempt, Chargeback, Invoice, InvoiceDocument, Payment
 from billing.money import format_money
-from billing.payments.payment_links import payment_link
+from billing.payment_links import payment_link
 from core.mail import queue_mail
 from core.outbox.topics import Postpone
 from usage.formatting import exact_instant

@@ -9,8 +9,8 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.models import PaymentMethod
+from billing.payment_links import payment_link
 from billing.payments.new_card_charges import Outcome, charge_results
-from billing.payments.payment_links import payment_link
 
 
 @requires(Permission.CHANGE_BILLING)

@@ -24,8 +24,8 @@ from billing.pages.payment_history import (
     history_csv_rows,
     invoices_of_status,
 )
+from billing.payment_links import payment_link
 from billing.payments.on_session import card_obstacle
-from billing.payments.payment_links import payment_link
 from billing.payments.retries import next_attempt_at
 from billing.payments.transfers_under_way import transfer_under_way
 from core.key_field import name_key_of

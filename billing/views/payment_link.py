@@ -15,6 +15,7 @@ from accounts.policies import anyone
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice
 from billing.money import format_money
+from billing.payment_links import LinkIsDead, linked_invoice
 from billing.payments.on_session import (
     NothingToPay,
     PaymentInProgress,
@@ -23,7 +24,6 @@ from billing.payments.on_session import (
     card_obstacle,
     settle_return,
 )
-from billing.payments.payment_links import LinkIsDead, linked_invoice
 
 RATE = {"pay": "60/m/ip"}
 NOT_FOUND, CONFLICT, TOO_MANY, STRIPE_IS_AWAY = 404, 409, 429, 502

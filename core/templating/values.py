@@ -128,6 +128,12 @@ def _number(value: int | Decimal, locale: str) -> str:
     return str(format_decimal(value, locale=locale, decimal_quantization=False))
 
 
+def instant_in_words(local: datetime) -> str:
+    """A local instant to the second, in the provider's locale: "Sep 14, 2026, 9:31:07 AM"."""
+    locale = current_locale()
+    return format_datetime(local, _instant_pattern("short_seconds", locale), locale=locale)
+
+
 def quantity(value: int | Decimal, unit: str = "") -> str:
     """A number with thousands separators and every decimal that it has: "1,234".
 

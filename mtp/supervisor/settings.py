@@ -18,7 +18,7 @@ HANDED_ON = (
     "POSTGRES_BIN",
     *("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
     *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "STANDIN_CONTROL_KEY"),
-    *("EMAIL_URL", "STATIC_ROOT", "INVOICE_DOWNLOAD_CUTOFF"),
+    *("EMAIL_URL", "STATIC_ROOT", "INVOICE_DOWNLOAD_CUTOFF", "SELLER_BANK", "SELLER_LOGO"),
 )
 
 
@@ -88,6 +88,9 @@ def development_environment(state: State) -> dict[str, str]:
         # The demo has fourteen months, of which the first are in the archive.
         "INVOICE_DOWNLOAD_CUTOFF": _first_of_month_a_year_ago(),
         "STANDIN_CONTROL_KEY": secrets.token_urlsafe(24),
+        "SELLER_LOGO": str(CHECKOUT / "mtp/demo/logo.svg"),
+        "SELLER_BANK": "Beneficiary: MTP Software Inc.,Bank: Example Bank of Denver,"
+        "ACH routing number: 000000000,Account number: 000000000",
     }
     return _with_venv(ours | chosen_environment())
 

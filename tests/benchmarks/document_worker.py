@@ -52,7 +52,7 @@ def straight(count: int) -> Callable[[], bytes]:
     def write() -> bytes:
         document = weasyprint.HTML(string=html)
         content: bytes = document.write_pdf(
-            stylesheets=[stylesheet()], font_config=font_configuration()
+            stylesheets=[stylesheet()], font_config=font_configuration(), pdf_tags=True
         )
         return content
 

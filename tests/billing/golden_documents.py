@@ -18,6 +18,28 @@ from zoneinfo import ZoneInfo
 GOLDEN = Path(__file__).parent / "golden_documents"
 
 
+PAY_URL = "http://testserver/pay/WyI1ZDM4YzE3MC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDAiLDcsMTgyNV0:x/"
+
+
+IN_THE_US: dict[str, object] = {
+    "collection": "automatic",
+    "tax_name": "",
+    "tax_rate": Decimal(0),
+    "tax_minor": 0,
+    "total_minor": 174_600,
+    "due_date": date(2026, 11, 1),
+    "billing_time_zone": "America/Denver",
+    "period_starts_at": datetime(2026, 10, 1, 6, tzinfo=UTC),
+    "period_ends_at": datetime(2026, 11, 1, 6, tzinfo=UTC),
+    "buyer": {
+        "name": "Westwind Managed Services LLC",
+        "address_lines": ["1 Main Street", "Springfield, IL 62701"],
+        "country": "US",
+    },
+    "contract_summary": {"package_name": "Business Protection", "card": "Visa ending in 4242"},
+}
+
+
 def folder() -> Path:
     """The folder of the current layout version."""
     from billing.documents.fingerprint import LAYOUT_VERSION
@@ -48,8 +70,10 @@ def rendered_documents() -> dict[str, str]:
         invoice, lines = invoice_with(
             count=count, kind=kind, is_combined=name.startswith("all_together")
         )
-        documents[f"{name}.html"] = invoice_html(invoice=invoice, lines=lines)
+        documents[f"{name}.html"] = invoice_html(invoice=invoice, lines=lines, pay_url=PAY_URL)
         documents[f"{name}.csv"] = invoice_csv(invoice=invoice, lines=lines).decode("utf-8-sig")
+    invoice, lines = invoice_with(count=12, **IN_THE_US)
+    documents["usage_in_the_us.html"] = invoice_html(invoice=invoice, lines=lines, pay_url=PAY_URL)
     return documents
 
 

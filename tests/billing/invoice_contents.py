@@ -74,6 +74,7 @@ def _invoice_fields() -> dict[str, object]:
             "country": "US",
             "tax_id": "US 00-0000000",
             "email": "billing@mtp.example",
+            "bank": ["Beneficiary: MTP Software Inc.", "ACH routing number: 000000000"],
         },
         "buyer": {
             "name": "Northwind Managed Services GmbH",

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import Provider
 from accounts.roles import Role
 from billing.invoicing.small_balances import carry, small_balances
-from billing.payments.payment_links import payment_link
+from billing.payment_links import payment_link
 from core.schema import provider_schema
 from tests.billing.conftest import BillingScenario
 from tests.browser.conftest import DESKTOP, PHONE

@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 from accounts.models import Provider
 from billing.gateway import client as gateway
 from billing.models import ChargeAttempt, Invoice, Payment
+from billing.payment_links import payment_link
 from billing.payments.cards import adopt_card, begin_card_setup
 from billing.payments.charging import charge_invoice
-from billing.payments.payment_links import payment_link
 from core.schema import provider_schema
 from tests.billing.conftest import BILL, NOVEMBER, BillingScenario
 from tests.browser.conftest import DESKTOP, PHONE

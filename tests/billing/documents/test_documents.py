@@ -5,20 +5,27 @@ import io
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import weasyprint
 from pypdf import PdfReader
 
+from accounts.models import Provider
 from billing.choices import Collection
+from billing.documents.fingerprint import fingerprint
 from billing.documents.fonts import printable_characters
 from billing.documents.invoice_pdf import invoice_html, invoice_pdf
+from billing.documents.periods import period_text, reached_text
 from billing.documents.rendering import RefusedAddress, RefusingFetcher, pdf_of
 from billing.documents.text_fitting import MISSING, fitted, is_monospaced, printable
 from billing.formatting import instant_text, quantity_text
+from billing.models import InvoiceDocument
+from core.schema import provider_schema
 from tests.billing.invoice_contents import UNUSUAL_NAMES, invoice_with
 
 ROOT = Path(__file__).parents[3]
@@ -45,9 +52,8 @@ def test_a_short_invoice_has_one_page() -> None:
         "Invoice number NORTH-000007",
         "Date of issue 1 November 2026",
         "Date due 1 December 2026",
-        "Billing month October 2026",
-        "1 Oct 2026, 00:00:00 UTC+02:00 until 1 Nov 2026, 00:00:00 UTC+01:00",
-        "Europe/Berlin",
+        "Period 1–31 October 2026 (Central European Time)",
+        "Organizations Users charged Subtotal Tax Total 3 51 $153.00 $29.07 $182.07",
         "PO-2026-118",
         "MTP Software Inc.",
         "Tax ID US 00-0000000",
@@ -56,14 +62,15 @@ def test_a_short_invoice_has_one_page() -> None:
         "Germany",
         "Tax ID DE 123456789",
         "Organization 0001 Dental Care",
-        "Reached 1 Oct 2026, 11:00:37 UTC+02:00 by Adam Administrator",
+        "Reached 1 Oct 2026, 11:00:37 by Adam Administrator",
         "10 users $3.00 $30.00",
         "Subtotal $153.00",
         "VAT (19 %) $29.07",
         "Total $182.07",
-        "Paid at issue $0.00",
         "Amount due $182.07 USD",
-        "Status at issue: open. Please pay $182.07 by 1 December 2026 and quote NORTH-000007.",
+        "Please pay $182.07 by 1 December 2026 and quote NORTH-000007.",
+        "Beneficiary MTP Software Inc.",
+        "Reference NORTH-000007",
         "billing@mtp.example",
         "Page 1 of 1",
     ):
@@ -76,8 +83,16 @@ def test_a_carried_in_quantity_has_a_note() -> None:
 
 
 def test_a_charge_to_the_card_and_a_total_of_zero_have_their_own_texts() -> None:
-    automatic = text_of(rendered(count=1, collection=Collection.AUTOMATIC))
-    assert "is charged to the card on file; you need not do anything" in " ".join(automatic.split())
+    card = {"contract_summary": {"card": "Visa ending in 4242"}}
+    automatic = text_of(rendered(count=1, collection=Collection.AUTOMATIC, **card))
+    text = " ".join(automatic.split())
+    assert "We will charge Visa ending in 4242 on 1 November 2026." in text
+    # The mail of a declined charge attaches it too.
+    assert "If the charge does not go through, please pay $35.70 another way" in text
+    assert "do anything" not in text
+    by_mail = " ".join(text_of(rendered(count=1)).split())
+    assert "card on file" not in by_mail
+    assert "We will charge" not in by_mail
     nothing = text_of(rendered(count=1, subtotal_minor=0, tax_minor=0, total_minor=0))
     assert "There is nothing to pay on this invoice." in nothing
 
@@ -129,7 +144,7 @@ def test_the_pdf_is_pdf_a_with_the_dates_of_the_invoice_and_no_attachment() -> N
     assert reader.metadata.creation_date == datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
     xmp = reader.xmp_metadata
     assert xmp is not None
-    assert (xmp.pdfaid_part, xmp.pdfaid_conformance) == ("3", "B")
+    assert (xmp.pdfaid_part, xmp.pdfaid_conformance) == ("3", "A")
     assert not reader.attachments
     assert "/OutputIntents" in reader.trailer["/Root"]
     for page in reader.pages:
@@ -241,6 +256,84 @@ def test_a_column_has_a_fixed_width() -> None:
     assert fitted("Acme Dental", 6) == "Acme …"
     assert is_monospaced("Müller…")
     assert not is_monospaced("株式会社")
+
+
+def test_a_document_is_tagged() -> None:
+    root = read(rendered(count=3)).trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == "en"
+    assert "/StructTreeRoot" in root
+
+
+def test_a_tax_of_nothing_has_its_row() -> None:
+    untaxed = {"tax_name": "", "tax_rate": Decimal(0), "tax_minor": 0, "total_minor": 15_300}
+    assert "Tax $0.00" in " ".join(text_of(rendered(count=3, **untaxed)).split())
+    exempt = untaxed | {"tax_name": "Exempt, certificate CO-118"}
+    text = " ".join(text_of(rendered(count=3, **exempt)).split())
+    assert "Exempt, certificate CO-118 $0.00" in text
+
+
+@pytest.mark.parametrize(("country", "width"), [("US", 612), ("CA", 612), ("DE", 595), ("", 595)])
+def test_the_paper_is_that_of_the_buyers_country(country: str, width: int) -> None:
+    content = rendered(count=60, buyer={"name": "Westwind", "country": country})
+    assert {round(page.mediabox.width) for page in read(content).pages} == {width}
+
+
+def test_the_logo_takes_the_place_of_the_name(settings: Any, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'/>")
+    without, digest = rendered(count=1), fingerprint(InvoiceDocument.Format.PDF)
+    settings.SELLER_LOGO = str(logo)
+    with_logo = rendered(count=1)
+    assert (
+        text_of(with_logo).count("MTP Software Inc.")
+        == text_of(without).count("MTP Software Inc.") - 1
+    )
+    assert fingerprint(InvoiceDocument.Format.PDF) != digest
+    with pytest.raises(RefusedAddress):
+        RefusingFetcher()(logo.as_uri())
+
+
+def test_the_link_to_pay_is_in_the_pdf_and_its_code() -> None:
+    invoice, lines = invoice_with(count=3)
+    address = "http://testserver/pay/token/"
+    content = invoice_pdf(invoice=invoice, lines=lines, pay_url=address)
+    links = {
+        annotation["/A"]["/URI"]
+        for page in read(content).pages
+        for annotation in page.get("/Annots", ())
+        if "/A" in annotation
+    }
+    assert address in links
+    assert "Scan to pay by card" in text_of(content)
+    assert "Scan to pay by card" not in text_of(rendered(count=3))
+
+
+def test_a_period_that_begins_inside_of_a_day_has_its_instants() -> None:
+    zone = ZoneInfo("America/Denver")
+    start, end = datetime(2026, 9, 14, 15, 30, tzinfo=UTC), datetime(2026, 10, 1, 6, tzinfo=UTC)
+    assert period_text(start, end, zone) == (
+        "14 Sep 2026, 09:30:00 to 1 Oct 2026, 00:00:00 (Mountain Time)"
+    )
+    assert period_text(datetime(2026, 8, 1, 6, tzinfo=UTC), end, zone) == (
+        "1 August 2026 – 30 September 2026 (Mountain Time)"
+    )
+
+
+def test_a_period_is_written_as_in_the_providers_country(north: Provider) -> None:
+    north.locale = "en_US"
+    start, end = datetime(2026, 9, 1, 6, tzinfo=UTC), datetime(2026, 10, 1, 6, tzinfo=UTC)
+    with provider_schema(north):
+        shown = period_text(start, end, ZoneInfo("America/Denver"))
+    assert shown == "September 1–30, 2026 (Mountain Time)"
+
+
+def test_the_offset_of_an_instant_is_only_where_a_clock_shows_it_twice() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    twice = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert reached_text(twice, berlin) == "25 Oct 2026, 02:30:00 UTC+02:00"
+    assert reached_text(twice + timedelta(hours=1), berlin) == "25 Oct 2026, 02:30:00 UTC+01:00"
+    assert reached_text(twice + timedelta(hours=2), berlin) == "25 Oct 2026, 03:30:00"
 
 
 def test_instants_are_in_the_billing_zone_with_their_offset() -> None:

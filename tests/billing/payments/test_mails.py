@@ -1,9 +1,11 @@
 """Mails of payments, sent through the outbox with the invoice attached."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core import mail
+from pypdf import PdfReader
 
 from billing.gateway import client as gateway
 from billing.invoicing.month_close import close_month
@@ -98,6 +100,11 @@ def test_the_mail_of_a_failed_charge_has_the_reason_and_a_link(scenario):
     for body in (sent.body, html):
         assert "Your card has insufficient funds." in body
         assert "/account/billing/" in body
+        assert "/pay/" in body, "it can be paid without signing in"
+    ((_, content, _),) = sent.attachments
+    attached = " ".join(PdfReader(io.BytesIO(content)).pages[0].extract_text().split())
+    assert "If the charge does not go through, please pay $330.00 another way" in attached
+    assert "do anything" not in attached
 
 
 def test_a_charge_that_needs_confirmation_and_then_fails_is_mailed_twice(scenario):

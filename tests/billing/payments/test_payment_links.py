@@ -8,13 +8,15 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Provider
-from billing.documents.store import render_documents
+from billing.documents.fingerprint import fingerprint
+from billing.documents.invoice_pdf import invoice_html
+from billing.documents.store import pay_url, render_documents
 from billing.gateway import client as gateway
-from billing.models import ChargeAttempt, Payment, PaymentMethod
+from billing.models import ChargeAttempt, Invoice, InvoiceDocument, Payment, PaymentMethod
+from billing.payment_links import LinkIsDead, link_in_documents, linked_invoice, payment_link
 from billing.payments.charging import charge_invoice
 from billing.payments.mails import queue_charge_failed_mail
 from billing.payments.on_session import settle_return
-from billing.payments.payment_links import LinkIsDead, linked_invoice, payment_link
 from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
@@ -271,3 +273,31 @@ def test_a_refused_payment_is_said_and_leaves_one_attempt(client, scenario):
     assert "No such customer" not in answers[0].json()["error"]
     with provider_schema(scenario.provider):
         assert ChargeAttempt.objects.count() == 1
+
+
+def test_the_link_in_a_document_is_always_the_same_and_lives_for_a_year(scenario):
+    scenario.contract()
+    invoice = scenario.invoice()
+    link = link_in_documents(invoice)
+    assert link == link_in_documents(invoice)
+    token = link.rstrip("/").rpartition("/")[2]
+    with linked_invoice(token=token, now=NOVEMBER + timedelta(days=365)) as found:
+        assert found.pk == invoice.pk
+    with pytest.raises(LinkIsDead), linked_invoice(token=token, now=NOVEMBER + timedelta(days=366)):
+        pass
+
+
+def test_a_stored_invoice_has_its_link_unless_no_card_can_pay_it(scenario):
+    scenario.contract()
+    for total, has_link in ((33_000, True), (30, False), (100_000_000, False), (0, False)):
+        invoice = Invoice.objects.get(pk=scenario.invoice(total_minor=total).pk)
+        html = invoice_html(invoice=invoice, lines=[], pay_url=pay_url(invoice))
+        assert (link_in_documents(invoice) in html) is has_link
+        invoice.delete()
+
+
+def test_another_key_is_another_fingerprint(settings):
+    """A document with a link of the former key is not rendered to the same bytes again."""
+    before = fingerprint(InvoiceDocument.Format.PDF)
+    settings.PAYMENT_LINK_KEYS = ["another"]
+    assert fingerprint(InvoiceDocument.Format.PDF) != before

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.models import OPERATIONS_PROVIDER_KEY
 from billing.models import AnnouncedTransfer
+from billing.payment_links import payment_link
 from billing.payments.announced_transfers import announce_transfer
-from billing.payments.payment_links import payment_link
 from core.schema import provider_schema
 from tenants.models import AuditEntry
 from tests.billing.conftest import BILL

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 
 from accounts.models import Provider
 from accounts.models.provider import SET_UP
@@ -20,6 +21,8 @@ from billing.models import Invoice
 from core.schema import provider_schema
 
 SALT = "billing.payment-link"
+# A stored document has the same link for ever, so it has to live as long as people pay late.
+DAYS_IN_DOCUMENTS = 366
 
 
 class LinkIsDead(Exception):
@@ -31,8 +34,25 @@ def payment_link(*, invoice_id: int, now: datetime) -> str:
 
     Everyone who has the address can pay.
     """
+    return _link(invoice_id, ends_at=now + timedelta(days=settings.PAYMENT_LINK_DAYS))
+
+
+def link_in_documents(invoice: Invoice) -> str:
+    """Return the link that the stored documents of an invoice of the current provider carry.
+
+    It depends on the issued invoice and the signing key alone, so that a document renders to the
+    same bytes again.
+    """
+    return _link(invoice.pk, ends_at=invoice.issued_at + timedelta(days=DAYS_IN_DOCUMENTS))
+
+
+def signing_key_digest() -> str:
+    """A digest that changes with the key that signs the links."""
+    return salted_hmac(SALT, "digest", secret=settings.PAYMENT_LINK_KEYS[0]).hexdigest()
+
+
+def _link(invoice_id: int, *, ends_at: datetime) -> str:
     provider = current_provider()
-    ends_at = now + timedelta(days=settings.PAYMENT_LINK_DAYS)
     token = _signer().sign_object([str(provider.provider_id), invoice_id, int(ends_at.timestamp())])
     return str(settings.SITE_URL + reverse("pay_invoice", args=[token]))
 
