@@ -121,6 +121,9 @@ MIDDLEWARE = [
     "billing.dunning.suspension.SuspensionMiddleware",
     "billing.leaving.access.StageMiddleware",
 ]
+# For a web server without a proxy in front that compresses; deploy/nginx does.
+if env.bool("COMPRESS_PAGES", default=False):
+    MIDDLEWARE.insert(1, "django.middleware.gzip.GZipMiddleware")
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
 
@@ -280,15 +283,20 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Files have their content's hash in their address, and a browser keeps them for good. They are
+# collected before the web server starts: compressed for production, which takes long.
+HAS_HASHED_FILES = IS_PRODUCTION or env.bool("HASHED_FILES", default=False)
+if IS_PRODUCTION:
+    FILES = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+elif HAS_HASHED_FILES:
+    FILES = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+else:
+    FILES = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if IS_PRODUCTION
-        else "django.contrib.staticfiles.storage.StaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": FILES},
 }
-WHITENOISE_USE_FINDERS = not IS_PRODUCTION
+WHITENOISE_USE_FINDERS = not HAS_HASHED_FILES
 
 # --- Mail: a server that hangs blocks a worker for EMAIL_TIMEOUT seconds at most -----------------
 vars().update(env.email("EMAIL_URL", default="filemail:////tmp/mtp-mail"), EMAIL_TIMEOUT=30)

@@ -84,6 +84,8 @@ def development_environment(state: State) -> dict[str, str]:
         "SECRET_KEY": state.secret("django"),
         "EMAIL_URL": f"filemail:///{state.directory / 'mail'}",
         "STATIC_ROOT": str(state.directory / "static"),
+        "HASHED_FILES": "1",
+        "COMPRESS_PAGES": "1",
         "STRIPE_WEBHOOK_SECRET": state.secret("stripe-webhook", prefix="whsec_"),
         # The demo has fourteen months, of which the first are in the archive.
         "INVOICE_DOWNLOAD_CUTOFF": _first_of_month_a_year_ago(),

@@ -48,6 +48,7 @@ def run_product(group: ProcessGroup) -> None:
         environment |= launch_stripe_standin(group, environment)
         environment |= launch_autotask_standin(group, environment)
         _migrate(group, environment)
+        _collect_files(group, environment)
         # Web comes up while the demo is loaded; the schedule must not meet half a demo.
         launch_web(group, environment, listener)
         logins = _load_demo(group, environment)
@@ -83,6 +84,13 @@ def _manage(
 def _migrate(group: ProcessGroup, environment: dict[str, str]) -> None:
     step = "Database migrations"
     _manage(group, environment, "migrate_providers", "--contract", log_name="migrate", step=step)
+
+
+def _collect_files(group: ProcessGroup, environment: dict[str, str]) -> None:
+    """Gives styles, scripts and icons the addresses and the form that they have in production."""
+    if environment["HASHED_FILES"] == "1":
+        verb = ("collectstatic", "--no-input", "--clear")
+        _manage(group, environment, *verb, log_name="files", step="Styles and scripts")
 
 
 def _load_demo(group: ProcessGroup, environment: dict[str, str]) -> str:

@@ -92,6 +92,11 @@ def test_every_class_is_in_the_compiled_styles() -> None:
     assert missing == set()
 
 
+def test_the_styles_stay_light() -> None:
+    """Only what a template, form or chart names is compiled: no class is kept for later."""
+    assert (settings.BASE_DIR / "static" / "css" / "app.css").stat().st_size < 70_000
+
+
 def test_package_lock_names_no_download_address() -> None:
     lock = json.loads((settings.BASE_DIR / "package-lock.json").read_text())
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []

@@ -131,7 +131,7 @@ def create_stage(
     `price` per user and `limit`, above which an invoice is mailed, are in minor units.
     """
     began = datetime.combine(first.first_day, time(), UTC)
-    suffix = secrets.token_hex(2).upper()
+    suffix = secrets.token_hex(3).upper()
     zone = "Pacific/Auckland" if is_committed else "America/St_Johns"
     provider = open_provider(canary=f"Close{suffix}", prefix=f"CL{suffix}", billing_time_zone=zone)
     with provider_schema(provider):

@@ -67,7 +67,7 @@ class Busy:
 
 def create_busy_provider() -> Busy:
     """A provider with organizations, its key, and the session of its Owner."""
-    suffix = secrets.token_hex(2)
+    suffix = secrets.token_hex(3)
     provider = open_provider(canary=f"Crash{suffix}", prefix=f"CR{suffix}".upper())
     owner = create_persona(
         provider=provider, role=Role.OWNER, name="Olive", email=f"olive@{suffix}.example"
