@@ -1,5 +1,7 @@
 """License usage: the commitment, the licenses in use now, and the overage of this month."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -12,7 +14,12 @@ from accounts.roles import Permission
 from billing.contracts.licenses import CommitmentUsage, Licenses, this_month
 from billing.contracts.licenses import licenses as current_licenses
 from billing.invoicing.month_plan import plan_month
+from billing.invoicing.pack_allowance import allowance_months
+from billing.models import Contract
 from core.charts import Chart, Part, Tone, donut_chart
+from core.metrics import Metric
+from core.months import Month
+from usage.active_users.months_table import activity_table
 from usage.explain.links import combined_explanation_path
 
 TONES = {
@@ -30,18 +37,30 @@ def licenses(request: PortalRequest) -> HttpResponse:
     current = current_licenses(month=month)
     plan = plan_month(month=month)
     if current is None or plan.contract is None:
-        nothing = {"support_email": settings.SUPPORT_EMAIL}
-        return render(request, "billing/licenses_none.html", nothing)
-    context = {
+        return render(request, "billing/licenses_none.html", _shared(request, month))
+    context = _shared(request, month) | {
         "licenses": current,
         "chart": usage_chart(current),
         "month": month.first_day,
         "plan": plan,
         "why_url": combined_explanation_path(month=month.first_day, metric=plan.contract.metric),
         "zone": request.provider.billing_zone(),
-        "support_email": settings.SUPPORT_EMAIL,
     }
     return render(request, "billing/licenses.html", context)
+
+
+def _shared(request: PortalRequest, month: Month) -> dict[str, Any]:
+    """The active users of the month beside their allowance, and whom to ask."""
+    counts = activity_table(months=[month], limit=0).totals
+    (covered,) = allowance_months(months=[month], active=counts)
+    contract = Contract.objects.current(month)
+    return {
+        "support_email": settings.SUPPORT_EMAIL,
+        "covered": covered,
+        "may_extend": request.user.may(Permission.EXTEND_ALLOWANCE)
+        and contract is not None
+        and contract.metric == Metric.ACTIVE_USERS,
+    }
 
 
 def usage_chart(current: Licenses) -> Chart:

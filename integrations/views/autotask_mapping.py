@@ -33,6 +33,7 @@ from integrations.models.runs import GOOD
 from integrations.views.autotask import manages
 from tenants.access import organization_or_404
 from tenants.models import Organization
+from usage.formatting import counted_noun
 
 # There are thousands, they change rarely, and each page of the mapping compares all of them.
 COMPANIES_KEY, COMPANIES_SECONDS = "autotask:companies", 300
@@ -202,7 +203,8 @@ def _offer_services(
     now = timezone.now()
     with current_client() as client:
         offers = service_mappings.offers_of(client=client, company_id=company.id, now=now)
-        choices = [(one.line.id, f"{one.contract.name}: {one.service.name}") for one in offers]
+        units = service_mappings.present_units(client=client, offers=offers, now=now)
+        choices = [(one.line.id, _named(one, units.get(one.line.id))) for one in offers]
         current: ServiceMapping | None = context["mapping"]
         initial = {
             "contract_service_id": current.contract_service_id if current else None,
@@ -230,6 +232,11 @@ def _offer_services(
     context |= {"company": company, "offers": offers, "form": form}
     status = 422 if form.is_bound else 200
     return render(request, "integrations/map_service.html", context, status=status)
+
+
+def _named(offer: service_mappings.Offer, units: int | None) -> str:
+    name = f"{offer.contract.name}: {offer.service.name}"
+    return name if units is None else f"{name} ({counted_noun(units, 'units')} today)"
 
 
 @manages

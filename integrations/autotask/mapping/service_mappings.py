@@ -1,5 +1,6 @@
 """Service mappings: offered, checked against Autotask, confirmed by a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,6 +69,18 @@ def offers_of(*, client: Client, company_id: int, now: datetime) -> list[Offer]:
         if line.contract_id in contracts and line.service_id in services
     ]
     return sorted(offers, key=lambda one: (one.contract.name, one.service.name, one.line.id))
+
+
+def present_units(*, client: Client, offers: Sequence[Offer], now: datetime) -> dict[int, int]:
+    """The units of today by id of the contract service, where Autotask has a number.
+
+    Another organization or provider may keep them: whoever maps sees them before the sync sets
+    others. Raises `AutotaskError`.
+    """
+    today = now.astimezone(current_provider().billing_zone()).date()
+    lines = [offer.line for offer in offers]
+    rows = entities.unit_rows(client, lines=lines, first=today, last=today)
+    return {line_id: of_line[-1].units for line_id, of_line in rows.items() if of_line}
 
 
 def confirm(

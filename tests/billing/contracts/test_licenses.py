@@ -126,7 +126,10 @@ def test_without_a_committed_contract_the_page_says_whom_to_ask(
     hint = (
         "If you think you are on a bulk agreement and don’t see this, contact your account manager"
     )
-    assert hint in olive.get(PAGE).text
+    page = olive.get(PAGE).text
+    assert hint in page
+    for stat in ("Current Month MAUs", "Current MAU allowance", "Overage MAUs"):
+        assert stat in page
     with provider_schema(north):
         MeteringPolicy.objects.update(free_user_limit=None)
         organization = Organization.objects.create(name="Acme")

@@ -1,5 +1,6 @@
 """The Autotask pages as administrators use them: set-up, mapping, runs, decisions."""
 
+import re
 from typing import Any
 
 import pytest
@@ -62,7 +63,10 @@ def test_the_set_up_leads_from_credentials_to_a_mapped_service(
     assert "0 of 1<" in page
     assert "?company=29683501" in page
     address = f"/integrations/autotask/mapping/{organization.pk}/?company=29683501"
-    assert "Email Security" in bill.get(address).text
+    # The units that the sync would replace are seen before: another company may keep them.
+    offered = bill.get(address).text
+    assert re.search(r"Email Security \(\d+ units? today\)", offered)
+    assert "another organization or another company may keep them" in offered
     with provider_schema(people.north):
         line = next(
             row["id"] for row in autotask.rows("ContractServices") if row["contractID"] == 3001
