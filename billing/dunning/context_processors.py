@@ -18,7 +18,7 @@ def dunning(request: HttpRequest) -> dict[str, Any]:
     """Add `dunning`, the `DunningStatus` for administrators of a provider that owes, else None.
 
     `is_suspended` is set for every user, `billing_people` for those who see neither amounts nor
-    invoice numbers and are told whom to ask. No statement runs while nothing can be outstanding.
+    invoice numbers: the page names whom to ask. No statement runs while nothing can be outstanding.
     """
     status = dunning_status_of_request(request, now=timezone.now())
     if not status.stage:

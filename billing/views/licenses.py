@@ -32,7 +32,7 @@ TONES = {
 @requires(Permission.VIEW_BILLING)
 @require_safe
 def licenses(request: PortalRequest) -> HttpResponse:
-    """The page of a provider with a committed contract; any other is told whom to ask."""
+    """The page of a provider with a committed contract; for any other it names whom to ask."""
     month = this_month(now=timezone.now())
     current = current_licenses(month=month)
     plan = plan_month(month=month)

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='meteringpolicy',
             name='account_limit',
-            field=models.PositiveIntegerField(blank=True, help_text='Empty: no maximum. Below the present number nobody is removed, and nobody can be added until the number falls below it.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000000)], verbose_name='most users of all organizations together'),
+            field=models.PositiveIntegerField(blank=True, help_text='Empty: no maximum. Below the present number no user is removed, and none can be added until the number falls below it.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000000)], verbose_name='most users of all organizations together'),
         ),
         migrations.AlterField(
             model_name='refusedline',

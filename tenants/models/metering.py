@@ -57,7 +57,7 @@ class MeteringPolicy(models.Model):
         blank=True,
         verbose_name="most users of all organizations together",
         validators=[MinValueValidator(1), MaxValueValidator(LARGEST_ACCOUNT_LIMIT)],
-        help_text="Empty: no maximum. Below the present number nobody is removed, and nobody can "
+        help_text="Empty: no maximum. Below the present number no user is removed, and none can "
         "be added until the number falls below it.",
     )
 

@@ -14,7 +14,7 @@ from tenants.models import MeteringPolicy
 
 @transaction.atomic
 def set_account_limit(*, limit: int | None, actor: Actor, now: datetime) -> None:
-    """Set the current provider's limit; None lifts it. Below the present number nobody is removed.
+    """Set the current provider's limit; None lifts it. Below the present number no user is removed.
 
     Does nothing if it is so already.
     """

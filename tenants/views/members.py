@@ -237,7 +237,7 @@ def user_cap_message(request: PortalRequest, refusal: UserCapReached) -> SafeStr
 
 
 def _account_limit_message(request: PortalRequest, refusal: UserCapReached) -> SafeString:
-    """Nobody at the provider can raise it: its account manager, or else support, can."""
+    """Only its account manager, or else support, can have it raised."""
     reached = (
         f"All organizations together have {refusal.count:,} users, and your agreement allows "
         f"{refusal.cap:,}."

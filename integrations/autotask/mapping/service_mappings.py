@@ -74,7 +74,7 @@ def offers_of(*, client: Client, company_id: int, now: datetime) -> list[Offer]:
 def present_units(*, client: Client, offers: Sequence[Offer], now: datetime) -> dict[int, int]:
     """The units of today by id of the contract service, where Autotask has a number.
 
-    Another organization or provider may keep them: whoever maps sees them before the sync sets
+    Another organization or provider may keep them: the page shows them before the sync sets
     others. Raises `AutotaskError`.
     """
     today = now.astimezone(current_provider().billing_zone()).date()

@@ -83,7 +83,7 @@ def test_operations_answer_and_the_answer_is_mailed_and_shown(
     assert "In Payment History." in shown
     assert "Answered" in shown
     assert "Answered" in client.get("/account/cases/").content.decode()
-    # A reply opens it again, and support is told.
+    # A reply opens it again, and support gets a mail.
     client.post(f"/account/cases/{case.pk}/", {"text": "Found it"})
     assert "Found it" in mails()[-1]["text"]
     client.post(f"/account/cases/{case.pk}/", {"close": "1"})
@@ -158,7 +158,13 @@ def test_while_visitors_cannot_be_counted_nothing_is_sent(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("subject", ""), ("text", ""), ("text", "a" * 5001), ("email", "nobody"), ("name", "\u202e")],
+    [
+        ("subject", ""),
+        ("text", ""),
+        ("text", "a" * 5001),
+        ("email", "no-address"),
+        ("name", "\u202e"),
+    ],
 )
 def test_an_error_is_shown_by_its_field_and_nothing_is_sent(
     field: str, value: str, client: Client, db: None

@@ -52,7 +52,7 @@ def test_one_statement_for_several_organizations_is_refused_whole(acme: Organiza
     assert not ManagedUser.objects.exists()
 
 
-def test_below_the_present_number_nobody_is_removed_and_nobody_added(acme: Organization) -> None:
+def test_below_the_present_number_no_user_is_removed_and_none_added(acme: Organization) -> None:
     first, *_ = add(acme, OCTOBER, OCTOBER, OCTOBER)
     limit(2)
     assert count_of(acme) == 3
