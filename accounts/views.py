@@ -90,7 +90,9 @@ def _whom_to_ask(request: SiteRequest, exception: PermissionDenied) -> dict[str,
     An organization admin is not shown the names of the provider's administrators.
     """
     provider, user = request.provider, request.user
-    if not isinstance(exception, NotPermitted) or provider is None or user.is_staff:
+    if not isinstance(exception, NotPermitted) or provider is None or not isinstance(user, User):
+        return {}
+    if user.is_staff:
         return {}
     if user.role == Role.ORGANIZATION_ADMIN:
         return {"contact": provider}

@@ -78,7 +78,7 @@ def _of_drifts() -> Iterator[Condition]:
             title=f"{organization.name} was changed in Autotask"[:200],
             text=(
                 f"Last confirmed were {drift.expected_units} units, Autotask shows "
-                f"{drift.observed_units}. Decide whose number stands."
+                f"{drift.observed_units}. Choose which number to use."
             ),
             organization_id=organization.pk,
             link=reverse("autotask_drift_list"),

@@ -89,7 +89,7 @@ TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
 DEMO = [] if IS_PRODUCTION else ["mtp.demo"]
 INSTALLED_APPS = [
     *DEMO,
-    *("mtp.backups", "mtp.doctor", "mtp.moving", "mtp.retention"),
+    *("mtp.backups", "mtp.doctor", "mtp.moving", "mtp.retention", "mtp.texts"),
     *SHARED_APPS,
     *TENANT_APPS,
 ]

@@ -31,7 +31,7 @@ def dunning(request: HttpRequest) -> dict[str, Any]:
         "billing_people": (),
         "billing_email": settings.SELLER["email"],
     }
-    if shown["dunning"] and not shown["sees_amounts"]:
+    if isinstance(user, User) and shown["dunning"] and not shown["sees_amounts"]:
         payers = User.objects.who_may(Permission.CHANGE_BILLING, provider=user.provider)
         shown["billing_people"] = payers[:MOST_NAMED]
     return shown

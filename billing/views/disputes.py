@@ -27,7 +27,7 @@ class DisputeForm(forms.Form):
         label="What is wrong with this line?",
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Mailed to us. The more exactly you say it, the sooner you have an answer.",
+        help_text="Tell us what looks wrong, with names and dates if you can.",
         error_messages={"required": "Say what is wrong with this line."},
     )
 

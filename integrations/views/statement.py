@@ -24,7 +24,7 @@ from integrations.statement.charges import NamedCharge
 from integrations.statement.month import ClientRow, Statement, statement_of
 
 FILTERS = {
-    "decide": "For a person",
+    "decide": "Needs review",
     "differs": "Any difference",
     "agrees": "Agrees",
     "unmapped": "Not mapped",

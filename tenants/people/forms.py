@@ -12,10 +12,10 @@ from tenants.models import Organization
 from tenants.people.api_keys import Overlap
 
 ROLE_HELP = {
-    Role.OWNER: "Everything, and administrators.",
-    Role.BILLING_ADMIN: "Everything but administrators: caps, invoices, payment method, API key.",
-    Role.ADMIN: "Organizations, their users and devices, usage. No money.",
-    Role.READ_ONLY: "Looks at what an Administrator sees, and changes nothing.",
+    Role.OWNER: "Full access, including administrators.",
+    Role.BILLING_ADMIN: "All but administrators: caps, invoices, payment method, API key.",
+    Role.ADMIN: "Organizations, their users and devices, usage. No billing access.",
+    Role.READ_ONLY: "Sees what an Administrator sees, and can’t change anything.",
 }
 
 

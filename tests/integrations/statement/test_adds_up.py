@@ -184,7 +184,7 @@ def test_nothing_is_to_decide_without_a_psa(scenario: PsaScenario, people: Perso
     with time_machine.travel(APRIL, tick=False):
         page = bill.get("/integrations/autotask/statement/?month=2026-03").text
     assert "Autotask is not connected" in page
-    assert "For a person" not in page
+    assert "Needs review" not in page
     assert "Margin" not in page
 
 

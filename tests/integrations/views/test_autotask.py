@@ -205,7 +205,7 @@ def test_an_administrator_decides_a_drift_on_its_page(scenario: PsaScenario, bil
     scenario.set_units(25)
     scenario.sync()
     drift = Drift.objects.get()
-    assert "Keep 25 for March" in bill.get("/integrations/autotask/changes/").text
+    assert "Keep 25 (Autotask) for March" in bill.get("/integrations/autotask/changes/").text
     address = f"/integrations/autotask/changes/{drift.pk}/overwrite/"
     assert "by now" in bill.post(address, {"seen": "26"}, follow=True).text
     bill.post(address, {"seen": "25"})

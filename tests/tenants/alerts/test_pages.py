@@ -212,8 +212,8 @@ def test_an_alert_links_to_pages_that_the_user_may_open(
     urls = {name: f"{LIST}{alert.pk}/" for name, alert in alerts.items()}
     page = see(people.olive, urls["cap"])
     assert f'href="/account/usage/{alerts["cap"].organization_id}/cap/"' in page.text
-    assert "Settle it" not in see(people.adam, urls["cap"]).text
-    assert "Settle it" not in see(people.olive, urls["ledger"]).text
+    assert "Fix this" not in see(people.adam, urls["cap"]).text
+    assert "Fix this" not in see(people.olive, urls["ledger"]).text
     elsewhere = see(people.adam, urls["vpn"]).text
     assert 'href="https://monitor.example/vpn" rel="noopener noreferrer"' in elsewhere
     assert "Resolved" in see(people.adam, urls["old"]).text
