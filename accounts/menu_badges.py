@@ -7,9 +7,9 @@ from accounts.models import User
 
 def menu_badges_key(user: User) -> str:
     """The key of a person's badges in the provider's cache."""
-    return f"menu:{user.pk}"
+    return f"menu-figures:{user.pk}"
 
 
 def clear_menu_badges(*, user: User) -> None:
-    """Let the badges of this person be counted again, after a change to what they count."""
+    """Let the figures of this person be counted again, after a change to what they count."""
     caches["provider"].delete(menu_badges_key(user))

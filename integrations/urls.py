@@ -25,6 +25,7 @@ urlpatterns = [
         "account/next-invoice/", preview.invoice_preview, {"checks": [psa]}, name="invoice_preview"
     ),
     _page("", autotask.autotask),
+    _page("setup/", autotask.autotask_setup),
     _page("credentials/", autotask.autotask_credentials),
     _page("pause/", autotask.autotask_pause),
     _page("resume/", autotask.autotask_resume),

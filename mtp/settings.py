@@ -139,7 +139,7 @@ TEMPLATES = [
                 "core.templating.context_processors.csrf",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "mtp.navigation.navigation",
+                "mtp.navigation.context.navigation",
                 "billing.dunning.context_processors.dunning",
                 "billing.leaving.access.leaving",
             ],

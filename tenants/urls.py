@@ -101,6 +101,7 @@ scoped_pages = [
 ]
 
 one_organization = [
+    path("settings/", organizations.organization_settings, name="organization_settings"),
     path("rename/", organizations.organization_rename, name="organization_rename"),
     path("remove/", organizations.organization_remove, name="organization_remove"),
     path("impersonate/", impersonation.impersonation_start, name="impersonation_start"),
@@ -138,6 +139,7 @@ one_administrator = [
 
 account: list[URLPattern | URLResolver] = [
     path("", provider_account.account_overview, name="account_overview"),
+    path("management/", provider_account.account_management, name="account_management"),
     path("api-key/", provider_account.api_key_generate, name="api_key_generate"),
     path("api-key/<int:key_id>/revoke/", provider_account.api_key_revoke, name="api_key_revoke"),
     path("administrators/", administrators.administrator_list, name="administrator_list"),

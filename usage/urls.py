@@ -64,5 +64,10 @@ urlpatterns = [
         requires(Permission.VIEW_ORGANIZATIONS)(organization.organization_detail),
         name="organization_detail",
     ),
+    path(
+        "organizations/<int:organization_id>/usage/",
+        organization.organization_usage,
+        name="organization_usage",
+    ),
     path("organization/", own_pages(organization.organization_detail), name="own_organization"),
 ]

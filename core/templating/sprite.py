@@ -9,11 +9,8 @@ from pathlib import Path
 BASE = Path(__file__).resolve().parents[2]
 SOURCE = BASE / "node_modules/heroicons/24/outline"
 SPRITE = BASE / "static/img/icons.svg"
-# As an argument `icon`, into the filter `icon`, and the third argument of the menu's entries.
-NAMED = re.compile(
-    r"""\bicon=["']([a-z0-9-]+)["']|["']([a-z0-9-]+)["']\|icon\b"""
-    r"""|\bEntry\(\s*"[^"]+",\s*"[^"]+",\s*"([a-z0-9-]+)\""""
-)
+# As an argument `icon`, and into the filter `icon`.
+NAMED = re.compile(r"""\bicon=["']([a-z0-9-]+)["']|["']([a-z0-9-]+)["']\|icon\b""")
 DRAWING = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 
 

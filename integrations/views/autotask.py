@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.menu_badges import clear_menu_badges
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
@@ -37,9 +38,23 @@ def autotask(request: PortalRequest) -> HttpResponse:
         "is_running": runs.filter(finished_at=None).exists(),
         "drifts": Drift.objects.filter(decided_at=None).count(),
         "zone": request.provider.billing_zone(),
-        "policy": DatePolicyForm(initial={"date_policy": settings.date_policy}) if settings else "",
     }
     return render(request, "integrations/autotask.html", context)
+
+
+@manages
+@require_safe
+def autotask_setup(request: PortalRequest) -> HttpResponse:
+    """The steps of the set-up, the date policy, and pausing; first the credentials."""
+    settings = AutotaskConnection.objects.current()
+    if settings is None:
+        return redirect("autotask_credentials")
+    context = {
+        "connection": settings,
+        "progress": service_mappings.progress(),
+        "policy": DatePolicyForm(initial={"date_policy": settings.date_policy}),
+    }
+    return render(request, "integrations/setup.html", context)
 
 
 @manages
@@ -48,6 +63,7 @@ def autotask_credentials(request: PortalRequest) -> HttpResponse:
     """Step one, and later changes: credentials, tried at once in the user's zone."""
     form = CredentialsForm(request.POST or None)
     if form.is_bound and form.is_valid() and form.connects(request, now=timezone.now()):
+        clear_menu_badges(user=request.user)
         settings = AutotaskConnection.objects.get(pk=1)
         if settings.costs_readable is False:
             messages.warning(
@@ -99,10 +115,10 @@ def autotask_date_policy(request: PortalRequest) -> HttpResponse:
     form = DatePolicyForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose one of the dates offered.")
-        return redirect("autotask")
+        return redirect("autotask_setup")
     policy = DatePolicy(form.cleaned_data["date_policy"])
     set_policy = partial(connection.set_date_policy, policy=policy)
-    return _change(request, set_policy, "From the next run on.")
+    return _change(request, set_policy, "From the next run on.", then="autotask_setup")
 
 
 @manages
@@ -119,11 +135,14 @@ def autotask_run(request: PortalRequest) -> HttpResponse:
     return redirect("autotask_run_detail", run.pk)
 
 
-def _change(request: PortalRequest, change: Callable[..., None], text: str) -> HttpResponse:
+def _change(
+    request: PortalRequest, change: Callable[..., None], text: str, *, then: str = "autotask"
+) -> HttpResponse:
     try:
         change(actor=actor_of(request), now=timezone.now())
     except connection.NotConnected as error:
         messages.error(request, str(error))
     else:
+        clear_menu_badges(user=request.user)
         messages.success(request, text)
-    return redirect("autotask")
+    return redirect(then)

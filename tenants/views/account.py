@@ -1,4 +1,4 @@
-"""The account overview: Provider ID and API key."""
+"""Account Management, and its account overview: Provider ID and API key."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -18,6 +18,14 @@ from tenants.people.forms import OverlapForm
 
 @requires(Permission.VIEW_ACCOUNT)
 @require_safe
+def account_management(request: PortalRequest) -> HttpResponse:
+    """The sections of Account Management that the role includes."""
+    context = {"may_see_billing": request.user.may(Permission.VIEW_BILLING)}
+    return render(request, "tenants/account_management.html", context)
+
+
+@requires(Permission.VIEW_ACCOUNT)
+@require_safe
 def account_overview(request: PortalRequest) -> HttpResponse:
     """The provider's data and its API keys."""
     may_manage = request.user.may(Permission.MANAGE_API_KEY)
@@ -28,7 +36,6 @@ def account_overview(request: PortalRequest) -> HttpResponse:
         "may_manage_key": may_manage,
         "may_erase": request.user.may(Permission.ERASE_USERS),
         "may_see_billing": request.user.may(Permission.VIEW_BILLING),
-        "may_manage_administrators": request.user.may(Permission.MANAGE_ADMINISTRATORS),
         "keys": keys.order_by("-created_at") if may_manage else [],
     }
     return render(request, "tenants/account_overview.html", context)

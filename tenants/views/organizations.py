@@ -134,6 +134,17 @@ def organization_create(request: PortalRequest) -> HttpResponse:
 
 
 @requires(Permission.CHANGE_ORGANIZATIONS)
+@require_safe
+def organization_settings(request: PortalRequest, organization_id: int) -> HttpResponse:
+    """What can be changed about the organization."""
+    context = {
+        "organization": organization_or_404(organization_id=organization_id),
+        "may_cap": request.user.may(Permission.CHANGE_CAPS),
+    }
+    return render(request, "tenants/organization_settings.html", context)
+
+
+@requires(Permission.CHANGE_ORGANIZATIONS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_rename(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Rename the organization."""
@@ -151,7 +162,7 @@ def organization_rename(request: PortalRequest, organization_id: int) -> HttpRes
             form.refuse_name()
         else:
             messages.success(request, "The new name is saved.")
-            return redirect("organization_detail", organization_id=organization.pk)
+            return redirect("organization_settings", organization_id=organization.pk)
     status = 422 if form.is_bound else 200
     context = {"form": form, "organization": organization}
     return render(request, "tenants/organization_rename.html", context, status=status)

@@ -224,3 +224,26 @@ def test_pausing_refuses_runs_and_disconnecting_deletes_the_credentials(
     assert AutotaskConnection.objects.get().credentials == ""
     assert ServiceMapping.objects.living().count() == 1
     assert "Connect Autotask" in bill.get("/integrations/autotask/").text
+
+
+def test_the_tabs_follow_the_connection(bill: Client, scenario: PsaScenario) -> None:
+    def tabs() -> list[dict[str, Any]]:
+        caches["provider"].clear()
+        return list(bill.get("/integrations/autotask/").context["tab_strip"]["items"])
+
+    connected = tabs()
+    assert [tab["label"] for tab in connected] == [
+        *("Overview", "Reconcile", "Mapping", "Changes", "Tickets", "Runs", "Setup"),
+    ]
+    for tab in connected:
+        behind = bill.get(tab["url"])
+        assert behind.status_code == 200, tab
+        marked = [each for each in behind.context["tab_strip"]["items"] if each["current"]]
+        assert [each["label"] for each in marked] == [tab["label"]]
+    bill.post("/integrations/autotask/disconnect/")
+    assert [tab["label"] for tab in tabs()] == [
+        *("Overview", "Reconcile", "Changes", "Runs", "Setup"),
+    ]
+    AutotaskConnection.objects.all().delete()
+    assert [tab["label"] for tab in tabs()] == ["Overview", "Reconcile"]
+    assert bill.get("/integrations/autotask/setup/").status_code == 302

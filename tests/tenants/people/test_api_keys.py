@@ -114,10 +114,31 @@ def test_the_keys_need_the_permission(
     assert client.post("/account/api-key/", {}).status_code == 403
 
 
-def test_the_provider_id_is_hidden_until_it_is_requested(as_bill: Client, north: Provider) -> None:
+def test_the_provider_id_is_masked_and_can_be_copied_without_opening_it(
+    as_bill: Client, north: Provider
+) -> None:
     page = as_bill.get("/account/").text
-    hidden = page[page.index("<details>") :].partition("</details>")[0]
-    assert page.count(str(north.provider_id)) == hidden.count(str(north.provider_id))
+    whole = str(north.provider_id)
+    before, _, rest = page.partition('<details class="group">')
+    inside, _, after = rest.partition("</details>")
+    assert "••••••••</span>" + whole[-4:] in inside
+    assert f'<code class="hidden group-open:inline">{whole}</code>' in inside
+    assert "Show or hide the full Provider ID" in inside
+    assert whole not in before
+    assert f'data-copy="{whole}"' in after
+    assert after.count(whole) == 1
+
+
+@pytest.mark.parametrize("has_key", [False, True])
+def test_the_button_generates_a_new_api_key(
+    as_bill: Client, north: Provider, *, has_key: bool
+) -> None:
+    if has_key:
+        as_bill.post("/account/api-key/", {})
+    for address in ("/account/", "/account/api-key/"):
+        page = as_bill.get(address).text
+        assert "Generate New API Key" in page
+        assert "Regenerate" not in page
 
 
 def test_the_last_use_is_stored_at_most_once_a_minute(
