@@ -83,7 +83,7 @@ def test_each_person_sees_figures_within_their_rights(
     for _ in range(2):
         figures, menu, text = seen_by(people.bill, sign_in)
         assert figures == {"in_use": 2, "users": 2, "locations": 2, "alerts": 3}
-        assert menu == {"Alerts": 3, "Cap requests": 2}
+        assert menu == {"Alerts": 3, "Caps": 2}
         assert "1 invoice open: $1.00" in text
         assert "2 requests for a higher cap" in text
 
