@@ -123,6 +123,7 @@ SETTINGS_TABS = (
     Tab("administrator_list", "Administrators", Permission.MANAGE_ADMINISTRATORS),
     Tab("alert_mail", "Notifications", Permission.VIEW_ALERTS),
     Tab("profile", "Profile", ACCOUNT, ("account_change_password",)),
+    Tab("case_list", "Cases", ACCOUNT, ("case_submit",)),
 )
 # "Account Management" is the customer's name of the place with the four sections
 # (docs/decisions/0053).

@@ -21,7 +21,7 @@ READ = {
     "Organizations": [],
     "Alerts": [],
     "Usage": USAGE,
-    "Settings": ["Account Overview", "Notifications", "Profile"],
+    "Settings": ["Account Overview", "Notifications", "Profile", "Cases"],
 }
 MONEY = {
     "Home": [],
@@ -31,12 +31,12 @@ MONEY = {
     "Caps": CAPS,
     "Billing": BILLING,
     "Autotask": AUTOTASK,
-    "Settings": ["Account Overview", "Notifications", "Profile"],
+    "Settings": ["Account Overview", "Notifications", "Profile", "Cases"],
 }
 MENUS: dict[str, dict[str, list[str]]] = {
     "olive": {
         **MONEY,
-        "Settings": ["Account Overview", "Administrators", "Notifications", "Profile"],
+        "Settings": ["Account Overview", "Administrators", "Notifications", "Profile", "Cases"],
     },
     "bill": MONEY,
     "adam": READ,
