@@ -28,6 +28,7 @@ _DOT_BEHIND = re.compile(r"""[>"'`]\.$""")
 _LOCAL_PART = re.compile(r"""[^\s"(),:;<>@\[\]\\]+|"(?:[^"\\]|\\.)+\"""")
 _QUOTED_PLAIN = re.compile(r'"([^\s"(),:;<>@\[\]\\]+)"')
 _ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
+_GUEST = re.compile(r"\s*([^<>]+)_([^_@<>#]+)#ext#@", re.IGNORECASE)
 _LITERAL = re.compile(r"\[(?:ipv6:)?[0-9a-f:.]+\]", re.ASCII)
 # The upper and lower case of a Turkish i, and what Unicode's own rules make of them.
 _TURKISH = (("\u0130", "i"), ("i\u0307", "i"))
@@ -36,6 +37,28 @@ _FOLDED = str.maketrans({"\u0131": "i", "\u03c2": "\u03c3"})
 
 class NotAnAddress(ValueError):
     """The text is not one e-mail address."""
+
+
+def user_address(text: str) -> str:
+    """The clean address of the person whom a text names: a guest's own, as of `guest_address`.
+
+    Forms, API and files of users and activity read addresses with it. Raises `NotAnAddress`.
+    """
+    return clean_address(guest_address(text))
+
+
+def is_guest_name(text: str) -> bool:
+    """Whether it is the name that Microsoft Entra gives to a guest's account."""
+    return "#ext#" in text.lower()
+
+
+def guest_address(text: str) -> str:
+    """The address inside of a guest's user principal name; any other text as it is.
+
+    ann_x.example#EXT#@y.example is ann@x.example.
+    """
+    found = _GUEST.match(text)
+    return f"{found[1]}@{found[2]}" if found else text
 
 
 def clean_address(text: str) -> str:
@@ -71,7 +94,7 @@ def address_key(text: str) -> str:
 
 def search_key(text: str) -> str:
     """A part of an address, as typed into a search box, as it would be in an `address_key`."""
-    folded = _lower(_normalized(text)).strip().translate(_FOLDED)
+    folded = _lower(_normalized(guest_address(text))).strip().translate(_FOLDED)
     return re.sub(r"xn--[a-z0-9-]+", lambda label: _unicode_label(label[0]), folded)
 
 
@@ -133,7 +156,7 @@ def _clean_local_part(local: str) -> str:
 
 
 def _clean_domain(domain: str) -> str:
-    domain = _lower(domain).replace("\u3002", ".").removesuffix(".")
+    domain = _lower(domain).replace("\u3002", ".").rstrip(".")
     if _LITERAL.fullmatch(domain):
         return domain
     return ".".join(_clean_label(label) for label in domain.split("."))

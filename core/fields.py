@@ -5,7 +5,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from core.addresses import LONGEST_ADDRESS, NotAnAddress, can_receive_mail, clean_address
+from core.addresses import (
+    LONGEST_ADDRESS,
+    NotAnAddress,
+    can_receive_mail,
+    clean_address,
+    user_address,
+)
 from core.names import clean_name
 from core.text import plain_text
 
@@ -37,7 +43,7 @@ class AddressField(forms.CharField):
         if not typed:
             return typed
         try:
-            return clean_address(typed)
+            return user_address(typed)
         except NotAnAddress:
             raise ValidationError("Enter a valid email address.", code="invalid") from None
 

@@ -13,7 +13,8 @@ from django.db import connection
 from billing.documents.store import render_csv_again
 from billing.models import DataExport, Invoice
 from core.addresses import address_key
-from tenants.imports.file_reading import NotReadable, read_table
+from tenants.imports.file_reading import read_table
+from tenants.imports.reading.records import NotReadable
 from tenants.models import ImportRun, ManagedUser
 
 # An external id is a name too, and so is an earlier address. Earlier releases recorded the change

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from ninja import Query, Schema
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from core.addresses import LONGEST_ADDRESS, NotAnAddress, clean_address
+from core.addresses import LONGEST_ADDRESS, NotAnAddress, user_address
 from core.names import clean_name
 from core.text import plain_text
 from tenants.alerts.service_notifications import LONGEST_KEY
@@ -50,7 +50,7 @@ def _text(longest: int, *, shortest: int = 1, clean: Callable[[str], str] = str)
 
 def _address(value: str) -> str:
     try:
-        return clean_address(value)
+        return user_address(value)
     except NotAnAddress:
         raise ValueError("Enter a valid email address.") from None
 

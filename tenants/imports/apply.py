@@ -9,8 +9,8 @@ from django.db import transaction
 from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, handler
 from tenants.imports.dry_run import save_refused_lines
-from tenants.imports.file_reading import NotReadable
 from tenants.imports.kinds import ImportLine, all_refused, import_kind
+from tenants.imports.reading.records import NotReadable
 from tenants.imports.reading.stored_file import read_as_chosen
 from tenants.imports.runs import APPLY_TOPIC, finish_import
 from tenants.imports.sync.gone_people import MoreGone, take_gone

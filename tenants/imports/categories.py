@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.addresses import is_guest_name
 from tenants.imports.columns import plain_name
 from tenants.imports.reading.options import Category, Doubt, DoubtKind
 from tenants.imports.sources import words
@@ -29,7 +30,6 @@ _SHARED_HINTS = (
     *("mailbox", "postfach", "partag", "compart", "condivisa", "gedeeld", "partilh", "udost"),
     *("delad", "delt"),
 )
-EXTERNAL = "#ext#"
 _DATE = re.compile(r"\d.*\d")
 _NO_DATE = re.compile(r"[0\W_]*")
 _MOST_UNKNOWN = 5
@@ -72,7 +72,7 @@ class Signs:
                 known[text] = self._read(field, position, text, number)
             if (sign := known[text]) is not None:
                 found.setdefault(*sign)
-        if EXTERNAL in address.lower():
+        if is_guest_name(address):
             found.setdefault(Meaning.GUEST, "#EXT#")
         if _is_named_shared(name) and not self._has_license(cells):
             found.setdefault(Meaning.SHARED_MAILBOX, name)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from tenants.imports.columns import Header, first_filled
-from tenants.imports.file_reading import NotReadable, Table
+from tenants.imports.file_reading import Table
 from tenants.imports.kinds import Columns, ImportLine, register_import_kind
 from tenants.imports.members import LONGEST_NAME, MemberImport, has_unseen
 from tenants.imports.reading.options import ReadingOptions
+from tenants.imports.reading.records import NotReadable
 from tenants.models import Device, ImportRun
 from tenants.models.imports import Reason
 

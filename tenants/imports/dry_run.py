@@ -10,12 +10,12 @@ from django.db.models import QuerySet
 
 from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, handler
-from tenants.imports.file_reading import NotReadable
 from tenants.imports.kinds import CheckResult, Refusal, import_kind
+from tenants.imports.reading.records import NotReadable
 from tenants.imports.reading.stored_file import NoColumns, Reading, read_first
 from tenants.imports.report import report_of, report_of_table
 from tenants.imports.rules import says_state
-from tenants.imports.runs import CHECK_TOPIC
+from tenants.imports.runs import CHECK_TOPIC, store_content
 from tenants.models import ImportRun, RefusedLine
 from tenants.models.imports import Reason
 
@@ -87,7 +87,7 @@ def _save(
     titles, columns = reading.table.header, reading.columns
     if columns.secrets:
         # Titles that only the right encoding shows; the upload emptied the others.
-        checking.update(content=reading.table.without(columns.secrets))
+        store_content(run, reading.table.without(columns.secrets))
     checking.update(
         state=ImportRun.State.CHECKED,
         problem="",

@@ -1,9 +1,14 @@
 """The export of users and devices as CSV, and of an import's refused lines."""
 
+import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from tenants.imports.file_reading import NotReadable
-from tenants.imports.reading.stored_file import read_as_chosen
+from django.db.models import QuerySet
+
+from tenants.imports.file_reading import titles_and_lines
+from tenants.imports.reading.options import ReadingOptions
+from tenants.imports.reading.records import NotReadable
 from tenants.models import Device, ImportRun, ManagedUser, Organization, RefusedLine
 
 # The columns that files of each kind need or may have; those of users and devices are exported.
@@ -12,6 +17,10 @@ COLUMNS = {
     ImportRun.Kind.DEVICES: ("Name", "Serial number"),
     ImportRun.Kind.ACTIVITY: ("E-mail, External ID or User ID", "Last active"),
 }
+# Of the file behind refused lines: more would cost a web worker more than two seconds.
+_MOST_CELLS_READ = 1_500_000
+_MOST_CELLS_WRITTEN = 30_000
+_MOST_ROWS = 10_000
 
 
 def exported_rows(
@@ -31,17 +40,32 @@ def exported_rows(
 def refused_rows(*, run: ImportRun) -> tuple[list[str], Iterator[list[object]]]:
     """Header and rows of an import's refused lines: number, reason and the cells of the file.
 
-    A corrected copy can be imported. A file that can't be read has no rows.
+    A corrected copy can be imported. A file that can't be read has no rows. The file is read once,
+    and within bounds: behind them, a row has the line's address or serial number only, and the last
+    row says how many more there are.
     """
+    options = replace(ReadingOptions.of_json(run.options), encoding=run.encoding or None)
     try:
-        table = read_as_chosen(run).table
+        titles, lines = titles_and_lines(bytes(run.content), options)
     except NotReadable:
         return ["Line", "Reason"], iter(())
-    refused = {line.line: line for line in RefusedLine.objects.filter(run=run)}
+    refused = RefusedLine.objects.filter(run=run).order_by("line")
+    return ["Line", "Reason", *titles], _rows(refused, lines, len(titles))
 
-    def rows() -> Iterator[list[object]]:
-        for number, cells in table.lines():
-            if line := refused.get(number):
-                yield [number, line.explanation, *cells]
 
-    return ["Line", "Reason", *table.header], rows()
+def _rows(
+    refused: "QuerySet[RefusedLine]", lines: Iterator[tuple[int, list[str]]], width: int
+) -> Iterator[list[object]]:
+    to_read, to_write = _MOST_CELLS_READ, _MOST_CELLS_WRITTEN
+    number, cells = 0, list[str]()
+    for line in refused[:_MOST_ROWS].iterator():
+        while number < line.line and to_read > 0:
+            number, cells = next(lines, (sys.maxsize, []))
+            to_read -= len(cells)
+        to_write -= width
+        if number == line.line and to_write >= 0:
+            yield [line.line, line.explanation, *cells]
+        else:
+            yield [line.line, f"{line.explanation}. See this line in your file.", line.subject]
+    if (more := refused.count() - _MOST_ROWS) > 0:
+        yield ["", f"{more:,} more lines are refused. Correct these first.", ""]

@@ -9,9 +9,9 @@ from django.forms import BoundField
 
 from accounts.validation import time_zone_names
 from core.plain_numbers import PlainIntegerField
-from tenants.imports.file_reading import LARGEST_FILE
 from tenants.imports.kinds import import_kind
 from tenants.imports.reading.options import APART, Category, DateOrder, DoubtKind, ReadingOptions
+from tenants.imports.reading.upload import LARGEST_FILE, TOO_LARGE
 from tenants.models import ImportRun
 
 MOST_TITLES = 200
@@ -23,7 +23,7 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label="CSV file",
-        help_text="At most 10 MB and 50,000 lines. Nothing is added before you confirm.",
+        help_text="At most 40 MB and 50,000 lines. Nothing is added before you confirm.",
         error_messages={
             "required": "Choose a file.",
             "empty": "The file is empty.",
@@ -36,7 +36,7 @@ class UploadForm(forms.Form):
         """Refuse a large file before it is read into memory."""
         file: UploadedFile[bytes] = self.cleaned_data["file"]
         if file.size is None or file.size > LARGEST_FILE:
-            raise forms.ValidationError("The file is larger than 10 MB. Split it into several.")
+            raise forms.ValidationError(TOO_LARGE)
         return file
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import BinaryIO
 
 from django.db import transaction
 from psycopg import Cursor
@@ -11,9 +12,9 @@ from core.outbox.delivery import enqueue
 from core.schema import connection
 from tenants import audit
 from tenants.alerts.schedule import check_soon
-from tenants.imports.file_reading import without_passwords
 from tenants.imports.reading.options import ReadingOptions
 from tenants.imports.reading.stored_file import remember
+from tenants.imports.reading.upload import as_stored
 from tenants.imports.sync.comparison import DECIDED_AGAIN, is_large
 from tenants.models import ImportRun, Organization, RefusedLine
 
@@ -62,16 +63,16 @@ def start_import(
     organization: Organization,
     kind: ImportRun.Kind,
     file_name: str,
-    content: bytes,
+    file: BinaryIO,
     actor: Actor,
     now: datetime,
 ) -> ImportRun:
     """Store the file, without passwords, and have a worker read and check it.
 
     Reads the titles only, and the lines if passwords are among them. Raises `NotReadable` for a
-    file without titles, or with passwords in lines that can't be read.
+    file that is too large or has no titles, or with passwords in lines that can't be read.
     """
-    stored = without_passwords(content)
+    stored = as_stored(file)
     run = ImportRun.objects.create(
         organization=organization,
         kind=kind,
@@ -82,12 +83,12 @@ def start_import(
         started_by_id=actor.id,
         started_by_name=actor.name,
     )
-    _store(run, stored)
+    store_content(run, stored)
     _enqueue_check(run, now=now)
     return run
 
 
-def _store(run: ImportRun, content: bytes) -> None:
+def store_content(run: ImportRun, content: bytes) -> None:
     """Write the file in binary form: as a literal of SQL it takes ten times its size of memory."""
     with Cursor(connection.connection) as cursor:
         cursor.execute("UPDATE tenants_importrun SET content = %b WHERE id = %s", [content, run.pk])

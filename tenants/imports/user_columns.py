@@ -5,13 +5,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from core.addresses import NotAnAddress, address_key, clean_address
+from core.addresses import (
+    NotAnAddress,
+    address_key,
+    clean_address,
+    is_guest_name,
+    user_address,
+)
 from core.names import clean_name
-from tenants.imports.categories import EXTERNAL, FIELDS_BY_VALUES, Signs, has_meanings
+from tenants.imports.categories import FIELDS_BY_VALUES, Signs, has_meanings
 from tenants.imports.columns import Header, first_filled, plain_name
-from tenants.imports.file_reading import NotReadable, Table
+from tenants.imports.file_reading import Table
 from tenants.imports.kinds import Columns, ImportLine
 from tenants.imports.reading.options import Doubt, DoubtKind, ReadingOptions
+from tenants.imports.reading.records import NotReadable
 from tenants.imports.sources.catalog import USER_SOURCES, source_of, titles_of
 from tenants.imports.sources.plain_files import PLAIN
 from tenants.imports.sources.source import Source
@@ -55,11 +62,11 @@ class UserColumns(Columns):
         judgment = self.signs.judgment(
             number, cells, address=given, name=name, has_names=bool(first or last)
         )
-        principal_name = given if EXTERNAL in given.lower() else ""
+        principal_name = given if is_guest_name(given) else ""
         if principal_name:
             given = self._address_of_guest(given, cells)
         with suppress(NotAnAddress):
-            given = clean_address(given)
+            given = user_address(given)
         others = other_addresses(cells, self.of("other_address"), given)
         if principal_name:
             # A guest may have been added by this name.
@@ -84,12 +91,12 @@ class UserColumns(Columns):
         return self.signs.doubts()
 
     def _address_of_guest(self, principal_name: str, cells: Sequence[str]) -> str:
-        """The guest's mail, else the address from which the directory made the principal name."""
+        """The guest's mail, else the principal name, which has the address inside."""
         for position in self.of("address"):
             text = cells[position].strip() if position < len(cells) else ""
-            if EXTERNAL not in text.lower() and "@" in text:
+            if not is_guest_name(text) and "@" in text:
                 return text
-        return guest_address(principal_name)
+        return principal_name
 
     def _external_id(self, cells: Sequence[str]) -> str | None:
         """The id of the line; under a title that may mean anything, only one of a directory."""
@@ -105,7 +112,7 @@ def other_addresses(cells: Sequence[str], positions: Sequence[int], key: str) ->
     found: list[str] = []
     for position in positions:
         text = cells[position] if position < len(cells) else ""
-        if "@" not in text or text.lower() == key or EXTERNAL in text.lower():
+        if "@" not in text or text.lower() == key or is_guest_name(text):
             continue
         for part in _BETWEEN_ADDRESSES.split(text):
             with suppress(NotAnAddress):
@@ -135,13 +142,6 @@ def _owners_of_shared(table: Table, fields: Mapping[str, tuple[int, ...]]) -> di
             if owners.setdefault(key, number) != number:
                 shared.add(key)
     return {key: owners[key] for key in shared}
-
-
-def guest_address(principal_name: str) -> str:
-    """The address in a guest's principal name: ann_x.example#EXT#@y.example is ann@x.example."""
-    local = principal_name[: principal_name.lower().index(EXTERNAL)]
-    name, _, domain = local.rpartition("_")
-    return f"{name}@{domain}" if name and domain else principal_name
 
 
 def user_columns(*, table: Table, options: ReadingOptions) -> UserColumns:

@@ -87,7 +87,7 @@ def known_users(*, organization: Organization, entries: Sequence[Entry]) -> dict
     found: defaultdict[int, list[KnownUser]] = defaultdict(list)
     for position, *values in _found(organization, entries):
         found[position].append(_shared(KnownUser(*values), entries[position]))
-    more_ids = _more_ids(organization) if found else {}
+    more_ids = further_ids(organization) if found else {}
     return {
         position: user
         for position, users in found.items()
@@ -131,8 +131,8 @@ def _found(organization: Organization, entries: Sequence[Entry]) -> list[tuple[A
         return rows
 
 
-def _more_ids(organization: Organization) -> dict[int, list[str]]:
-    """The ids of users in further directories."""
+def further_ids(organization: Organization) -> dict[int, list[str]]:
+    """The ids that users have beside their first one, such as in further directories."""
     ids: defaultdict[int, list[str]] = defaultdict(list)
     aliases = UserAlias.objects.filter(
         organization=organization, kind=UserAlias.Kind.EXTERNAL_ID, ended_at=None

@@ -14,8 +14,8 @@ from core.actors import actor_of
 from core.listing import Listing
 from core.replica import reads_replica
 from tenants.imports.export import COLUMNS, exported_rows, refused_rows
-from tenants.imports.file_reading import NotReadable
 from tenants.imports.forms import ConfirmationForm, ReadingForm, UploadForm
+from tenants.imports.reading.records import NotReadable
 from tenants.imports.remaining_seats import remaining_user_seats
 from tenants.imports.runs import (
     AlreadyDecided,
@@ -86,7 +86,7 @@ def import_upload(
                 organization=scope.organization,
                 kind=kind,
                 file_name=upload.name,
-                content=upload.read(),
+                file=upload.file,
                 actor=actor_of(request),
                 now=timezone.now(),
             )

@@ -34,6 +34,7 @@ ONE_MAILBOX = (
         "ａｎｎ＠ａｃｍｅ．ｅｘａｍｐｌｅ",
         "ann@acme\u3002example",
         "ann@acme.example.",
+        "ann@acme.example．.",
     ),
     (
         "di@acme.example",

@@ -1,6 +1,7 @@
 """Helpers that upload, check and confirm files in the tests of imports."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -43,7 +44,7 @@ def checked(
         organization=organization,
         kind=kind,
         file_name="file.csv",
-        content=text.encode() if isinstance(text, str) else text,
+        file=BytesIO(text.encode() if isinstance(text, str) else text),
         actor=ADAM,
         now=NOW,
     )

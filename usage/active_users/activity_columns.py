@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from core.addresses import NotAnAddress, clean_address
-from tenants.imports.categories import EXTERNAL, meaning_of
+from core.addresses import NotAnAddress, user_address
+from tenants.imports.categories import meaning_of
 from tenants.imports.columns import Header, first_filled, plain_name
-from tenants.imports.file_reading import NotReadable, Table
+from tenants.imports.file_reading import Table
 from tenants.imports.kinds import Columns, ImportLine
 from tenants.imports.reading.instants import (
     OrderUnknown,
@@ -26,11 +26,12 @@ from tenants.imports.reading.options import (
     DoubtKind,
     ReadingOptions,
 )
+from tenants.imports.reading.records import NotReadable
 from tenants.imports.sources import words
 from tenants.imports.sources.catalog import ACTIVITY_SOURCES, source_of, titles_of
 from tenants.imports.sources.plain_files import PLAIN
 from tenants.imports.sources.source import Meaning
-from tenants.imports.user_columns import address_columns, guest_address, values_in
+from tenants.imports.user_columns import address_columns, values_in
 from tenants.users.directory_ids import clean_external_id
 from usage.active_users.identification import Sighting
 
@@ -145,10 +146,8 @@ class ActivityColumns(Columns):
     def _user(self, cells: Sequence[str]) -> tuple[str, str]:
         """What names the user, an address before an id, and which of both it is."""
         if address := first_filled(cells, self.of("address")):
-            if EXTERNAL in address.lower():
-                address = guest_address(address)
             with suppress(NotAnAddress):
-                address = clean_address(address)
+                address = user_address(address)
             return address, "email"
         if external_id := clean_external_id(first_filled(cells, self.of("external_id"))):
             return external_id, "external_id"

@@ -8,10 +8,11 @@ import codecs
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 from tenants.imports.reading.alphabets import CODE_PAGES, CodePage
 from tenants.imports.reading.options import Doubt, DoubtKind
+from tenants.imports.reading.stored_bytes import beginning_of, pieces_of
 
 UTF_8, UTF_16 = "UTF-8", "UTF-16"
 _BYTE_ORDER_MARKS = (
@@ -19,7 +20,7 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16", UTF_16),
     (b"\xfe\xff", "utf-16", UTF_16),
 )
-_STEP = 1024 * 1024  # bytes that are decoded at once
+_BEGINNING = 2_000  # bytes that show a mark and UTF-16
 _SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
@@ -56,28 +57,29 @@ class NotInEncoding(ValueError):
         self.position = position
 
 
-def encoding_of(content: bytes, *, chosen: str | None = None) -> Encoding:
-    """The encoding of a file. `chosen` is the name of one that a person chose.
+def encoding_of(stored: bytes, *, chosen: str | None = None) -> Encoding:
+    """The encoding of a stored file. `chosen` is the name of one that a person chose.
 
     Raises `NotInEncoding`.
     """
+    beginning = beginning_of(stored, _BEGINNING)
     for mark, codec, name in _BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            return _valid(content, Encoding(codec, name))
-    if codec := _utf16_without_mark(content):
-        return _valid(content, Encoding(codec, UTF_16))
+        if beginning.startswith(mark):
+            return _valid(stored, Encoding(codec, name))
+    if codec := _utf16_without_mark(beginning):
+        return _valid(stored, Encoding(codec, UTF_16))
     page = next((each for each in CODE_PAGES if each.name == chosen), None)
     if page is not None:
-        return _valid(content, Encoding(page.codec, page.name))
+        return _valid(stored, Encoding(page.codec, page.name))
     try:
-        return _valid(content, Encoding("utf-8", UTF_8))
+        return _valid(stored, Encoding("utf-8", UTF_8))
     except NotInEncoding:
-        if b"\0" in content:
+        if any(b"\0" in piece for piece in pieces_of(stored)):
             raise
-    if chosen == UTF_8 or _is_mostly_utf8(content):
-        foreign_lines = (line for line in _foreign_lines(content) if not _is_utf8(line))
+    if chosen == UTF_8 or _is_mostly_utf8(stored):
+        foreign_lines = (line for line in _foreign_lines(stored) if not _is_utf8(line))
         return Encoding("utf-8", UTF_8, foreign=_code_pages(foreign_lines)[0].page)
-    return _of_code_page(content)
+    return _of_code_page(stored)
 
 
 def exact_encoding(content: bytes) -> Encoding:
@@ -91,20 +93,21 @@ def exact_encoding(content: bytes) -> Encoding:
     return Encoding(codec, UTF_8, foreign=CODE_PAGES[0])
 
 
-def _valid(content: bytes, encoding: Encoding) -> Encoding:
+def _valid(stored: bytes, encoding: Encoding) -> Encoding:
     decoder = codecs.getincrementaldecoder(encoding.codec)()
-    view = memoryview(content)
-    for begin in range(0, len(content), _STEP):
+    begin = 0
+    for piece in chain(pieces_of(stored), [b""]):
         pending = len(decoder.getstate()[0])
         try:
-            decoder.decode(view[begin : begin + _STEP], begin + _STEP >= len(content))
+            decoder.decode(piece, not piece)
         except UnicodeDecodeError as error:
             raise NotInEncoding(encoding.name, begin - pending + error.start + 1) from error
+        begin += len(piece)
     return encoding
 
 
 def _utf16_without_mark(content: bytes) -> str:
-    start = content[:2000]
+    start = content[:_BEGINNING]
     even, odd = start[::2].count(0), start[1::2].count(0)
     enough = len(start) // 5
     if odd > enough and odd > 4 * even:
@@ -114,10 +117,13 @@ def _utf16_without_mark(content: bytes) -> str:
     return ""
 
 
-def _is_mostly_utf8(content: bytes) -> bool:
+def _is_mostly_utf8(stored: bytes) -> bool:
     """Whether the file has at least as many characters in UTF-8 as bytes that are none."""
-    rest, sequences = _SEQUENCE.subn(b"", content)
-    return sequences >= len(rest.translate(None, _ASCII))
+    balance = 0
+    for piece in pieces_of(stored):
+        rest, sequences = _SEQUENCE.subn(b"", piece)
+        balance += sequences - len(rest.translate(None, _ASCII))
+    return balance >= 0
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -128,9 +134,9 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _foreign_lines(content: bytes) -> Iterable[bytes]:
+def _foreign_lines(stored: bytes) -> Iterable[bytes]:
     """Lines with bytes beyond ASCII."""
-    found = (match[0] for match in _FOREIGN_LINE.finditer(content))
+    found = (match[0] for piece in pieces_of(stored) for match in _FOREIGN_LINE.finditer(piece))
     return islice((line for line in found if len(line) <= _LONGEST_LINE), _FOREIGN_LINES)
 
 
@@ -141,11 +147,11 @@ class _Explained:
     words: tuple[str, ...]
 
 
-def _of_code_page(content: bytes) -> Encoding:
-    ranked = [each for each in _code_pages(_foreign_lines(content)) if each.share]
+def _of_code_page(stored: bytes) -> Encoding:
+    ranked = [each for each in _code_pages(_foreign_lines(stored)) if each.share]
     for best in ranked:
         try:
-            _valid(content, Encoding(best.page.codec, best.page.name))
+            _valid(stored, Encoding(best.page.codec, best.page.name))
         except NotInEncoding:
             continue
         others = [
@@ -157,7 +163,7 @@ def _of_code_page(content: bytes) -> Encoding:
         doubts = (_doubt(best, others),) if others else ()
         return Encoding(best.page.codec, best.page.name, max(sureness, 0.0), doubts)
     usual = CODE_PAGES[0]
-    return _valid(content, Encoding(usual.codec, usual.name, 0.0))
+    return _valid(stored, Encoding(usual.codec, usual.name, 0.0))
 
 
 def _doubt(best: _Explained, others: list[_Explained]) -> Doubt:

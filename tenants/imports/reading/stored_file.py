@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tenants.imports.file_reading import NotReadable, Table, read_table
+from tenants.imports.file_reading import Table, read_table
 from tenants.imports.kinds import Columns, import_kind
 from tenants.imports.reading.options import ReadingOptions
+from tenants.imports.reading.records import NotReadable
 from tenants.models import ImportRun, RememberedReading
 
 

@@ -11,7 +11,7 @@ from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
 from tenants.users.changes import Change
 from tenants.users.directory_ids import are_two_accounts
-from tenants.users.identity import Entry, KnownUser, known_users
+from tenants.users.identity import Entry, KnownUser, further_ids, known_users
 
 # A sync decides these again, after the people who are gone have made room.
 DECIDED_AGAIN = frozenset(
@@ -153,12 +153,23 @@ def outcomes(
 def _recreated(
     lines: Sequence[ImportLine], organization: Organization, missing: set[int], rules: Rules
 ) -> dict[int, Change]:
+    """Users who are missing by all of their ids, each with the line of its address and a new id.
+
+    The new id takes the place of the first one, or is kept beside it if that is of another
+    directory.
+    """
     owners = known_users(organization=organization, entries=[Entry(line.key) for line in lines])
+    further = further_ids(organization) if owners else {}
     changes: dict[int, Change] = {}
     taken: set[int] = set()
     for position, user in owners.items():
         line = lines[position]
-        if user.id in missing - taken and are_two_accounts(line.external_id, user.external_id):
+        if user.id not in missing or user.id in taken:
+            continue
+        replaces_first = are_two_accounts(line.external_id, user.external_id)
+        if replaces_first or any(
+            are_two_accounts(line.external_id, other) for other in further.get(user.id, [])
+        ):
             taken.add(user.id)
-            changes[line.number] = rules.change(line, user, replaces_id=True)
+            changes[line.number] = rules.change(line, user, replaces_id=replaces_first)
     return changes

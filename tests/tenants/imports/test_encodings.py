@@ -2,9 +2,10 @@
 
 import pytest
 
-from tenants.imports.file_reading import NotReadable, Table, read_table
+from tenants.imports.file_reading import Table, read_table
 from tenants.imports.reading.encodings import encoding_of
 from tenants.imports.reading.options import Doubt, DoubtKind, ReadingOptions
+from tenants.imports.reading.records import NotReadable
 
 GERMAN = ("Zoë Müller", "Bo Weiß", "Jörg Größe", "MÜLLER")
 FRENCH = ("Hélène Gagnère", "François Lefèvre", "Éric Noël")

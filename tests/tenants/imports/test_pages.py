@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from accounts.models import Provider
 from core.outbox.delivery import deliver_due
 from core.schema import provider_schema
+from tenants.imports.reading.upload import LARGEST_FILE
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tests.personas import Personas
@@ -144,7 +145,7 @@ def test_a_reached_cap_is_reported_and_the_file_checked_again(
         (b'email\n"a@acme.example', "quotation mark"),
         (b"PK\x03\x04", "not a CSV file"),
         (b"email,password\na@acme.example,pa55\0", "NUL"),
-        (b"a" * (10 * 1024 * 1024 + 1), "larger than 10 MB"),
+        (b"a" * (LARGEST_FILE + 1), "larger than 40 MB"),
     ],
 )
 def test_a_file_without_titles_or_with_unread_passwords_is_refused_at_once(

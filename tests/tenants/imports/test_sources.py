@@ -2,9 +2,10 @@
 
 import pytest
 
-from tenants.imports.file_reading import NotReadable, read_table
+from tenants.imports.file_reading import read_table
 from tenants.imports.kinds import Columns, ImportLine, import_kind
 from tenants.imports.reading.options import Category, DoubtKind, ReadingOptions
+from tenants.imports.reading.records import NotReadable
 from tests.tenants import directory_files as files
 
 ACTIVE, SUSPENDED = "active", "suspended"
