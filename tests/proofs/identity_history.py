@@ -87,6 +87,8 @@ def _new_company(dice: random.Random, number: int, tools: tuple[Tool, ...]) -> C
     )
     if apart and dice.random() < 0.3:
         company.includes = frozenset({dice.choice(apart)})
+    if len(company.directories) == 1 and all(tool.has_ids for tool in tools):
+        company.suspends_gone = dice.random() < 0.4
     return company
 
 
@@ -161,7 +163,9 @@ def live(company: Company, at: datetime, *, ids: str, may_share: bool) -> None:
         return [people.pop() for _ in range(min(_number(dice, len(counted) * share), len(people)))]
 
     for account in some(_RENAMES):
-        company.rename(account)
+        # Without its id, a renamed user is another one, and the earlier row is gone.
+        if not company.suspends_gone or ids in account.known_ids:
+            company.rename(account)
     for account in some(_CHANGES):
         _change(company, account)
     for account in company.accounts:
@@ -178,7 +182,8 @@ def _seldom(
 ) -> None:
     """Addresses and accounts that are used again."""
     dice = company.dice
-    known = [each for each in people if ids in each.known_ids]
+    # A guest's address is at another company.
+    known = [each for each in people if ids in each.known_ids and each.status != Status.GUEST]
     if len(known) > 1 and dice.random() < 0.1:
         # Without ids, a file of the same addresses says nothing of it.
         for account in known[:2]:
@@ -186,7 +191,7 @@ def _seldom(
         company.swap(*known[:2])
     if people and dice.random() < 0.2:
         company.create_again(people.pop(), at=at)
-    if people and dice.random() < 0.1:
+    if people and not company.suspends_gone and dice.random() < 0.1:
         # A newcomer gets the address of a person who leaves.
         leaver = people.pop()
         company.leave(leaver, at=at)

@@ -5,7 +5,7 @@ Nothing here is parsed. The companies are the truth that the product's counts ar
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -89,8 +89,8 @@ class Company:
 
     `statuses` are those that its tools show, `includes` those apart that it chose to count too.
     `everyone` has those who left too. `reported` are the users that a perfect count has now, by
-    account number. `levels` are the numbers
-    that it had, each from an instant on.
+    account number. `levels` are the numbers that it had, each from an instant on. With
+    `suspends_gone`, users who are not in a whole export any more are suspended, and so still count.
     """
 
     number: int
@@ -100,6 +100,7 @@ class Company:
     statuses: frozenset[Status]
     includes: frozenset[Status] = frozenset()
     keeps_deleted: bool = False
+    suspends_gone: bool = False
     accounts: list[Account] = field(default_factory=list)
     everyone: dict[int, Account] = field(default_factory=dict)
     reported: dict[int, Reported] = field(default_factory=dict)
@@ -135,7 +136,12 @@ class Company:
         """
         before = dict(self.reported)
         stay = {each.number: before[each.number] for each in newcomers}
-        if is_all:
+        if is_all and self.suspends_gone:
+            gone = {
+                number: replace(reported, is_suspended=True) for number, reported in before.items()
+            }
+            self.reported = gone | stay
+        elif is_all:
             self.reported = stay
         for account in accounts:
             if self.counts(account):

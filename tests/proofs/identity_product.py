@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 from tests.proofs.identity_files import File
@@ -46,7 +47,7 @@ class Product:
             organization=organization,
             kind=ImportRun.Kind.USERS,
             file_name="users.csv",
-            content=file.content,
+            file=BytesIO(file.content),
             actor=SYSTEM_ACTOR,
             now=at,
         )
@@ -92,15 +93,18 @@ class Product:
         else:
             self._apply(run, at)
 
-    def is_synced(self, run: Any, at: datetime, *, may_confirm: bool) -> bool | None:
+    def is_synced(
+        self, run: Any, at: datetime, *, may_confirm: bool, suspends: bool
+    ) -> bool | None:
         """Make the organization equal to a checked file; returns whether something changed.
 
-        None if more than a fifth would be gone, and `may_confirm` says that this is a mistake.
+        Users who are not in it are removed or suspended. None if more than a fifth would be gone,
+        and `may_confirm` says that this is a mistake.
         """
         from tenants.imports.runs import GoneNotConfirmed, NothingToImport
 
         try:
-            self._confirm_sync(run, at)
+            self._confirm_sync(run, at, suspends=suspends)
         except NothingToImport:
             self._discard(run, at)
             return False
@@ -109,11 +113,12 @@ class Product:
             if not may_confirm:
                 self._discard(run, at)
                 return None
-            self._confirm_sync(run, at, gone=asked.gone)
+            self._confirm_sync(run, at, suspends=suspends, gone=asked.gone)
         self._apply(run, at)
+        self.counts["suspended" if suspends else "removed"] += run.gone
         return True
 
-    def _confirm_sync(self, run: Any, at: datetime, *, gone: int = 0) -> None:
+    def _confirm_sync(self, run: Any, at: datetime, *, suspends: bool, gone: int = 0) -> None:
         from core.actors import SYSTEM_ACTOR
         from tenants.imports.runs import Sync, confirm_import
         from tenants.models import ImportRun
@@ -122,7 +127,10 @@ class Product:
         confirm_import(
             run=run,
             mode=ImportRun.Mode.ALL_OR_NOTHING if is_whole else ImportRun.Mode.GOOD_LINES,
-            sync=Sync(gone_are=ImportRun.Gone.REMOVE, gone_confirmed=gone),
+            sync=Sync(
+                gone_are=ImportRun.Gone.SUSPEND if suspends else ImportRun.Gone.REMOVE,
+                gone_confirmed=gone,
+            ),
             actor=SYSTEM_ACTOR,
             now=at,
         )

@@ -4,6 +4,7 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,10 @@ YEAR = 2026
 # From the upload to the confirmation; shorter than the time to the next moment.
 _MEANWHILE = timedelta(seconds=25)
 _DELAYS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=14))
+
+
+class NotChecked(Exception):
+    """A file could not be read; the comparison has it, with the reason."""
 
 
 @dataclass
@@ -98,8 +103,9 @@ class Stage:
             Kind.FORM_AGAIN: self._form_again,
         }
         self.counts[moment.kind] += 1
-        reported_at = ways[moment.kind](client, at)
-        self.comparison.compare(client, moment.kind, reported_at)
+        with suppress(NotChecked):
+            reported_at = ways[moment.kind](client, at)
+            self.comparison.compare(client, moment.kind, reported_at)
 
     # Files.
 
@@ -115,6 +121,8 @@ class Stage:
         client.tool = self.dice.choice(client.tools)
         live(company, at, ids=_ids_of(client), may_share=may_share_mailboxes(client.tools))
         exported = list(company.accounts)
+        if not any(each.status in client.tool.shows for each in exported):
+            return at  # a file without a line is refused
         file, run, applied_at = self._export(client, exported, at)
         newcomers = []
         if is_raced:
@@ -122,7 +130,7 @@ class Stage:
             newcomers = [company.join()]
             self._report_by_api(client, newcomers[0], at + _MEANWHILE)
             self.comparison.compare(client, Kind.API_ADD, at + _MEANWHILE)
-        self.product.is_synced(run, applied_at, may_confirm=True)
+        self._is_synced(client, run, applied_at, may_confirm=True)
         self._hear(client, exported, applied_at, newcomers=newcomers, is_all=True)
         client.file = None if is_raced else file
         return applied_at
@@ -134,7 +142,7 @@ class Stage:
         """The last export again: it changes nothing."""
         if client.file is not None:
             run = self.product.check(client.company, client.organization, client.file, at)
-            has_changed = self.product.is_synced(run, at + _DELAYS[0], may_confirm=False)
+            has_changed = self._is_synced(client, run, at + _DELAYS[0], may_confirm=False)
             self.comparison.equal(client, "changed by the same file", False, has_changed)
             self.counts["spellings"] += client.file.spellings
         return at + _DELAYS[0]
@@ -162,13 +170,20 @@ class Stage:
         else:
             accounts = self.dice.sample(known, len(known) * self.dice.randint(20, 70) // 100)
             tool = client.tool
-        if not (accounts and known):
+        # Of users who are suspended already, fewer would be gone than of all.
+        if not (accounts and known) or client.company.suspends_gone:
             return at
         _, run, applied_at = self._export(client, accounts, at, tool=tool)
-        has_changed = self.product.is_synced(run, applied_at, may_confirm=False)
+        has_changed = self._is_synced(client, run, applied_at, may_confirm=False)
         self.comparison.equal(client, "stopped by the guard", None, has_changed)
         self.counts["mistakes stopped"] += has_changed is None
         return applied_at
+
+    def _is_synced(
+        self, client: Client, run: Any, at: datetime, *, may_confirm: bool
+    ) -> bool | None:
+        suspends = client.company.suspends_gone
+        return self.product.is_synced(run, at, may_confirm=may_confirm, suspends=suspends)
 
     def _hear(
         self,
@@ -189,7 +204,10 @@ class Stage:
         file = write(self.dice, tool or client.tool, accounts)
         self.counts["spellings"] += file.spellings
         run = self.product.check(client.company, client.organization, file, at)
-        self.comparison.equal(client, "state of a checked file", "checked", run.state)
+        if run.state != "checked":
+            beginning = file.content[:300]
+            self.comparison.wrong(client, f"{run.problem}: {client.tool.name} {beginning!r}")
+            raise NotChecked
         # A sync decides again whether an address is taken.
         decided_later = ["already_there", "twice_in_file", "address_taken"]
         faults = run.refused_lines.exclude(reason__in=decided_later)

@@ -66,6 +66,7 @@ def in_processes(
     amount: int,
     seed: int,
     name: str,
+    processes: int = PROCESSES,
 ) -> dict[str, Any]:
     """Do shares of `amount` in several processes; returns the JSON object of the last line.
 
@@ -73,9 +74,9 @@ def in_processes(
     that of their number.
     """
     began = time.monotonic()
-    share = -(-amount // PROCESSES)
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        parts = pool.map(part, [(share, seed + number) for number in range(PROCESSES)])
+    share = -(-amount // processes)
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        parts = pool.map(part, [(share, seed + number) for number in range(processes)])
     differences = [difference for _, found in parts for difference in found]
     for difference in differences[:SHOWN]:
         sys.stderr.write(f"{difference}\n")
