@@ -67,6 +67,7 @@ urlpatterns = [
     ),
     path("account/erasure/", erasure.erasure_period, name="erasure_period"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
+    path("dashboard/chart/", dashboard.dashboard_chart, name="dashboard_chart"),
     path("account/active-users/", active_users.active_users, name="active_users"),
     path("account/active-users.csv", active_users.active_users_csv, name="active_users_csv"),
     path(

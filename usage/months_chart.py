@@ -12,11 +12,13 @@ _LABEL_SHARE = 7
 def months_chart(
     *, title: str, column: str, months: Sequence[Month], values: Sequence[int],
     limit: int | None = None, limit_name: str = "", limits: Sequence[int] = (),
+    expected: int | None = None,
 ) -> Chart:  # fmt: skip
     """A bar for each month; the last month is the current one and may still grow.
 
     `column` heads the values in the chart's table. A limit that would cross the numbers above the
     bars is not drawn: the page states it. `limits` are those of each month instead, 0 for none.
+    `expected` is what the current month is expected to reach.
     """
     if not any(limits):
         limits = ()
@@ -33,6 +35,7 @@ def months_chart(
                 name=f"{month.first_day:%B %Y}{' so far' if month == months[-1] else ''}",
                 is_open=month == months[-1],
                 limit=own_limit,
+                expected=expected if month == months[-1] else None,
             )
             for month, value, own_limit in zip(months, values, own_limits, strict=True)
         ],

@@ -33,6 +33,7 @@ from usage.forecast.active_users_months import (
     active_tracked,
 )
 from usage.forecast.chart import forecast_chart
+from usage.forecast.method import HISTORY_DAYS, HORIZON_DAYS
 from usage.forecast.months import (
     CombinedForecast,
     Instant,
@@ -192,6 +193,24 @@ class ForecastResult:
         if self.active is None:
             return None
         return allowance_ahead(forecast=self.active[1], allowance=allowance)
+
+    def fan(self, selection: ForecastRequest) -> Chart | None:
+        """All organizations together: half a year behind, and what may come in three months.
+
+        None of active users, who start again at 0 each month, and without any organization.
+        """
+        if self.active or not self.levels:
+            return None
+        contract = selection.contract if selection.is_billed_basis else None
+        committed = _committed(contract) if selection.sees_all else 0
+        return forecast_chart(
+            days=added_up(self.levels, basis=self.whole.basis),
+            instant=self.whole.instant,
+            noun=selection.noun,
+            limit=Limit(committed, "Committed") if committed else None,
+            past_days=HISTORY_DAYS,
+            shortest_ahead=HORIZON_DAYS,
+        )
 
     def chart(self, *, noun: str) -> Chart:
         """The one organization's past and what may come."""

@@ -24,8 +24,10 @@ from tenants.access import organization_or_404
 from usage.forecast.backtest import accuracies, accuracy_near
 from usage.forecast.months import MonthForecast, OrganizationForecast
 
+# The filter without which only organizations that move are listed.
+ALL = "all"
 SORTS = ("name", "present", "locked_in", "expected", "rise", "limit_day")
-FILTERS = ("passes", "rises")
+FILTERS = ("passes", ALL)
 _NEVER = 10**9
 _KEYS: dict[str, Callable[[OrganizationForecast], Any]] = {
     "name": lambda one: one.name.casefold(),
@@ -39,13 +41,17 @@ _KEYS: dict[str, Callable[[OrganizationForecast], Any]] = {
 }
 
 
+def _moves(one: OrganizationForecast) -> bool:
+    return one.will_pass or one.outlook.high > one.outlook.locked_in
+
+
 def _chosen(forecast: MonthForecast, listing: Listing) -> list[OrganizationForecast]:
-    """What is searched and filtered, in order."""
+    """What is searched and filtered, in order: those that move, where no filter says otherwise."""
     rows = [one for one in forecast.organizations if reads_like(listing.search, one.name)]
     if listing.filter == "passes":
         rows = [one for one in rows if one.will_pass]
-    elif listing.filter == "rises":
-        rows = [one for one in rows if one.outlook.high > one.outlook.locked_in]
+    elif not listing.filter and not listing.search:
+        rows = [one for one in rows if _moves(one)]
     key = _KEYS[listing.sort.removeprefix("-")]
     rows.sort(key=lambda one: one.organization_id)
     rows.sort(key=key, reverse=listing.sort.startswith("-"))
@@ -61,12 +67,15 @@ def forecast(request: PortalRequest) -> HttpResponse:
     selection = ForecastRequest.of(request, now=timezone.now())
     result = ForecastResult.of(selection)
     whole = result.whole
+    moving = sum(map(_moves, whole.organizations))
     page = Paginator(_chosen(whole, listing), ROWS_PER_PAGE).get_page(listing.page)
     context: dict[str, Any] = {
         "selection": selection,
         "listing": listing,
         "page": page,
         "suffix": f"?metric={selection.basis}",
+        "moving": moving,
+        "organizations": len(whole.organizations),
     }
     if request.htmx.target == "forecast":
         return render(request, "billing/_forecast.html", context)
@@ -74,6 +83,7 @@ def forecast(request: PortalRequest) -> HttpResponse:
     context |= _summary(selection, result, sees_all=request.user.limited_to is None) | {
         "query": f"?{query}" if query else "",
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
+        "fan": result.fan(selection),
         "passing": sum(one.will_pass for one in whole.organizations),
     }
     return render(request, "billing/forecast.html", context)

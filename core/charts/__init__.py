@@ -6,7 +6,8 @@ each theme and print has its own: no style attribute, no script.
 
 from core.charts.bars import Bar, bar_chart
 from core.charts.donut import Part, Tone, donut_chart
-from core.charts.frame import Chart, Limit
+from core.charts.frame import Chart, Limit, Point
+from core.charts.sparkline import heat, sparkline
 from core.charts.steps import Ahead, Mark, Move, step_chart
 
 __all__ = [
@@ -17,8 +18,11 @@ __all__ = [
     "Mark",
     "Move",
     "Part",
+    "Point",
     "Tone",
     "bar_chart",
     "donut_chart",
+    "heat",
+    "sparkline",
     "step_chart",
 ]

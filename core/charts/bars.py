@@ -11,7 +11,9 @@ from core.charts.frame import (
     HEIGHT,
     Chart,
     Limit,
+    Point,
     Scale,
+    baseline_note,
     drawn_limit,
     framed,
     joined,
@@ -25,13 +27,16 @@ _SHARE_OF_SLOT = 0.62
 # More digits do not fit above the bars on a phone, which shows them in the table only.
 _SHORT = 2
 _FEW = 8
+# Bars from zero hide differences smaller than this share of the highest.
+_LEAST_CHANGE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
     """A value, its label below, and its name in the table; `is_open` while it may still grow.
 
-    `limit` is a level that this value alone must not exceed, None for none.
+    `limit` is a level that this value alone must not exceed, None for none. `expected` is what an
+    open value is expected to reach, None where nothing is known.
     """
 
     label: str
@@ -39,6 +44,13 @@ class Bar:
     name: str = ""
     is_open: bool = False
     limit: int | None = None
+    expected: int | None = None
+
+    @property
+    def reading(self) -> str:
+        """The bar in words."""
+        rest = f", about {self.expected:,} expected" if self.expected is not None else ""
+        return f"{self.name or self.label}: {self.value:,}{rest}"
 
 
 def bar_chart(
@@ -49,15 +61,22 @@ def bar_chart(
     columns: tuple[str, ...],
     limit: Limit | None = None,
 ) -> Chart:
-    """A bar from zero for each value, its number above it; `columns` are the table's header.
+    """A bar for each value, its number above it; `columns` are the table's header.
 
-    With a third column the table has the limit of each bar, which is a dashed line across it.
+    Where zero would hide their differences the axis starts above it, as the note says. With a third
+    column the table has the limit of each bar, which is a dashed line across it.
     """
-    highest = max((bar.value for bar in bars), default=0)
+    rows = tuple(_row(bar, len(columns)) for bar in bars)
+    highest = max((max(bar.value, bar.expected or 0) for bar in bars), default=0)
+    if bars and not highest:
+        return Chart(title, SafeString(), columns, rows, note=f"{columns[1]}: 0 in all of them.")
     shown_limit = drawn_limit(limit, highest=highest)
     own_limits = [bar.limit or 0 for bar in bars]
     top = max(highest, shown_limit.level if shown_limit else 0, *own_limits)
-    scale = Scale.over(0, top, from_zero=True)
+    lowest = min((bar.value for bar in bars), default=0)
+    # From zero wherever that shows the change: a bar's length is its value.
+    is_hidden = 0 < top - lowest < _LEAST_CHANGE * top
+    scale = Scale.over(lowest, top, from_zero=not is_hidden)
     drawing = [_bar(bar, number, len(bars), scale, highest) for number, bar in enumerate(bars)]
     drawing += [
         _own_limit(bar.limit, number, len(bars), scale)
@@ -70,14 +89,18 @@ def bar_chart(
         title=title,
         svg=framed(title=title, description=description, scale=scale, drawing=drawing),
         header=columns,
-        rows=tuple(_row(bar, len(columns)) for bar in bars),
-        note=limit_note(limit, highest=highest),
+        rows=rows,
+        note=" ".join(filter(None, (limit_note(limit, highest=highest), baseline_note(scale)))),
+        points=tuple(
+            Point((number + 0.5) / len(bars), bar.reading) for number, bar in enumerate(bars)
+        ),
     )
 
 
 def _row(bar: Bar, columns: int) -> tuple[str, ...]:
     limit = f"{bar.limit:,}" if bar.limit else "None"
-    return (bar.name or bar.label, f"{bar.value:,}", limit)[:columns]
+    expected = f", about {bar.expected:,} expected" if bar.expected is not None else ""
+    return (f"{bar.name or bar.label}{expected}", f"{bar.value:,}", limit)[:columns]
 
 
 def _own_limit(level: int, number: int, count: int, scale: Scale) -> SafeString:
@@ -93,19 +116,34 @@ def _bar(bar: Bar, number: int, count: int, scale: Scale, highest: int) -> SafeS
     width = _SHARE_OF_SLOT / count
     y = scale.y(bar.value)
     is_long = len(f"{highest:,}") > _SHORT
+    top, shown = y, f"{bar.value:,}"
+    if bar.expected is not None and bar.expected > bar.value:
+        top, shown = scale.y(bar.expected), f"~{bar.expected:,}"
+    ahead = (
+        format_html(
+            '<rect class="chart-bar-expected" x="{}" width="{}" y="{}" height="{}" rx="3"/>',
+            percent(middle - width / 2),
+            percent(width),
+            top,
+            round(y - top, 2),
+        )
+        if top != y
+        else SafeString()
+    )
     return joined(
         [
+            ahead,
             format_html(
                 '<rect class="{}" x="{}" width="{}" y="{}" height="{}" rx="3">'
-                "<title>{}: {}</title></rect>",
+                "<title>{}</title></rect>",
                 "chart-bar chart-bar-open" if bar.is_open else "chart-bar",
                 percent(middle - width / 2), percent(width), y, round(FLOOR - y, 2),
-                bar.name or bar.label, f"{bar.value:,}",
+                bar.reading,
             ),
             text(
-                f"{bar.value:,}",
+                shown,
                 x=middle,
-                y=y - 7,
+                y=top - 7,
                 kind="chart-value chart-value-long" if is_long else "chart-value",
                 at="middle",
             ),

@@ -4,6 +4,7 @@ A drawing fills the width of its container and has a fixed height. Horizontal po
 percentages and texts keep their size, so a phone shrinks nothing and clips no number.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ _DIGIT_WIDTH, _AXIS_PADDING = 7, 10
 # A limit this many times above the highest value would flatten the drawing: a note states it.
 _FARTHEST_LIMIT = 2
 _START, _END = 8, 92
+# An axis that starts above zero covers at least this share of the values, and this many of them:
+# a change of one user must not look like a leap.
+_LEAST_SHARE, _LEAST_SPAN = 0.1, 4
 
 Cell = str | SafeString
 
@@ -32,14 +36,32 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """What the chart says at a place of its width, from 0 to 1: "September 2026: 3,612"."""
+
+    x: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing and its values as a table; `note` states a limit that is not drawn."""
+    """A drawing and its values as a table; `note` states what the drawing leaves out.
+
+    `svg` is empty where every value is 0: the note says so instead. `points`, from left to right,
+    are what a pointer or the arrow keys read out (static/js/charts.js).
+    """
 
     title: str
     svg: SafeString
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    points: tuple[Point, ...] = ()
+
+    @property
+    def readout(self) -> str:
+        """The points as JSON for an attribute."""
+        return json.dumps([[round(100 * point.x, 2), point.text] for point in self.points])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +75,8 @@ class Scale:
     @classmethod
     def over(cls, lowest: int, highest: int, *, from_zero: bool) -> "Scale":
         """Round numbers around the values; starts above zero where these are far from it."""
-        base = 0 if from_zero or lowest <= highest / 2 else lowest
+        span = max(_LEAST_SHARE * highest, _LEAST_SPAN)
+        base = 0 if from_zero or lowest <= highest / 2 else int(max(min(lowest, highest - span), 0))
         step = _round_step(max(highest - base, 1))
         low = base // step * step
         high = max(-(-highest // step) * step, low + step)
@@ -98,6 +121,11 @@ def text(content: str, *, x: float, y: float, kind: str, at: str = "") -> SafeSt
         '<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>',
         kind, percent(x), y, at or anchor, content,
     )  # fmt: skip
+
+
+def baseline_note(scale: Scale) -> str:
+    """A sentence about an axis that does not start at zero; empty otherwise."""
+    return f"The axis starts at {scale.low:,}." if scale.low else ""
 
 
 def limit_line(limit: Limit, scale: Scale, *, at_start: bool) -> SafeString:

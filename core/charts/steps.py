@@ -1,9 +1,10 @@
 """Step charts of a count over time: the line between two changes is flat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,7 +15,9 @@ from core.charts.frame import (
     Cell,
     Chart,
     Limit,
+    Point,
     Scale,
+    baseline_note,
     drawn_limit,
     framed,
     joined,
@@ -23,11 +26,14 @@ from core.charts.frame import (
     percent,
     text,
 )
+from core.months import day_ends_at, day_starts_at
 
 _ACROSS = 10_000
 # Labels nearer to each other than this share of the width would overlap.
 _LABEL_DISTANCE = 0.09
-_RIGHT_PART = 0.6
+# Nearer than this a mark's number and the limit's label would lie on top of each other.
+_LABEL_HEIGHT = 24
+_SIDE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ def step_chart(
     opening: int,
     moves: Sequence[Move],
     until: datetime,
+    zone: ZoneInfo,
     ticks: Sequence[tuple[datetime, str]],
     marks: Sequence[Mark] = (),
     limit: Limit | None = None,
@@ -79,8 +86,9 @@ def step_chart(
 ) -> Chart:
     """The level from the first instant of `span` up to `until`; the axis covers the whole span.
 
-    `moves` are in order and inside the span; `ticks` label instants below; `header` and `rows` are
-    the table. `ahead` continues from `until` as a band with a dashed line.
+    `moves` are in order and inside the span; days are those of `zone`; `ticks` label instants
+    below; `header` and `rows` are the table. `ahead` continues from `until` as a band with a
+    dashed line.
     """
     highest = max([opening, *(move.highest for move in moves), *(each.high for each in ahead)])
     lowest = min([opening, *(move.lowest for move in moves), *(each.low for each in ahead)])
@@ -93,7 +101,12 @@ def step_chart(
         present = moves[-1].level if moves else opening
         drawing.insert(0, _band([Ahead(until, present, present, present), *ahead], axis, scale))
     if shown_limit:
-        is_right_taken = any(axis.x(mark.at) > _RIGHT_PART for mark in marks)
+        near = [
+            axis.x(mark.at)
+            for mark in marks
+            if abs(scale.y(mark.level) - scale.y(shown_limit.level)) < _LABEL_HEIGHT
+        ]
+        is_right_taken = any(x > 1 - _SIDE for x in near) and not any(x < _SIDE for x in near)
         drawing.append(limit_line(shown_limit, scale, at_start=is_right_taken))
     drawing += [
         text(label, x=x, y=HEIGHT - 8, kind="chart-label", at="middle" if x else "start")
@@ -105,8 +118,35 @@ def step_chart(
         svg=framed(title=title, description=description, scale=scale, drawing=drawing),
         header=header,
         rows=tuple(rows),
-        note=limit_note(limit, highest=highest),
+        note=" ".join(filter(None, (limit_note(limit, highest=highest), baseline_note(scale)))),
+        points=(
+            *_points(opening, moves, until, axis, zone),
+            *_points_ahead(ahead, axis, zone),
+        ),
     )
+
+
+def _points(
+    opening: int, moves: Sequence[Move], until: datetime, axis: "_Axis", zone: ZoneInfo
+) -> Iterator[Point]:
+    """The highest level of each local day up to `until`."""
+    level, number = opening, 0
+    day = axis.first.astimezone(zone).date()
+    while (starts_at := day_starts_at(day=day, zone=zone)) < until:
+        ends_at, highest = day_ends_at(day=day, zone=zone), level
+        while number < len(moves) and moves[number].at < ends_at:
+            highest, level = max(highest, moves[number].highest), moves[number].level
+            number += 1
+        middle = starts_at + (min(ends_at, until) - starts_at) / 2
+        yield Point(axis.x(middle), f"{day:%b} {day.day}: {highest:,}")
+        day += timedelta(days=1)
+
+
+def _points_ahead(ahead: Sequence[Ahead], axis: "_Axis", zone: ZoneInfo) -> Iterator[Point]:
+    for each in ahead:
+        day = each.at.astimezone(zone).date()
+        span = f", between {each.low:,} and {each.high:,}" if each.low != each.high else ""
+        yield Point(axis.x(each.at), f"{day:%b} {day.day}: about {each.expected:,}{span}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,3 +79,22 @@ def test_a_search_among_counted_users_keeps_the_metric(
     page.get_by_role("link", name="Counted since").click()
     page.wait_for_url("**sort=**")
     expect(page.locator("#counted")).to_contain_text("Laptop")
+
+
+def test_a_pointer_and_the_arrow_keys_read_a_chart(
+    open_page: OpenPage, portal: str, bakery: tuple[Organization, User]
+) -> None:
+    page = open_page(f"{portal}/account/usage/history/", person=bakery[1])
+    plot, readout = page.locator(".chart-plot"), page.locator(".chart-readout")
+    plot.focus()
+    expect(readout).to_contain_text(f"{timezone.now():%B %Y} so far: ")
+    page.keyboard.press("Home")
+    first = readout.inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(readout).not_to_have_text(first)
+    plot.blur()
+    expect(readout).to_be_empty()
+    box = plot.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 3, box["y"] + box["height"] / 2)
+    expect(readout).to_have_text(first)

@@ -1,8 +1,10 @@
 """Charts draw their values inside the frame, with classes that the stylesheet has."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
@@ -19,10 +21,13 @@ from core.charts import (
     Tone,
     bar_chart,
     donut_chart,
+    heat,
+    sparkline,
     step_chart,
 )
 from core.charts.frame import FLOOR, HEIGHT, TOP, Scale
 
+UTC_ZONE = ZoneInfo("UTC")
 START = datetime(2026, 3, 1, tzinfo=UTC)
 END = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -40,6 +45,7 @@ def steps(moves: list[Move], *, opening: int = 0, **more: object) -> Chart:
         opening=opening,
         moves=moves,
         until=more.pop("until", END),
+        zone=UTC_ZONE,
         ticks=[(START, "1 Mar"), (START + timedelta(days=14), "15 Mar")],
         header=("Day", "Highest"),
         rows=[("1 Mar", "3")],
@@ -185,3 +191,59 @@ def test_parts_of_a_donut_follow_one_another() -> None:
     assert [arc.get("stroke-dasharray") for arc in arcs] == ["25.000 100", "75.000 100"]
     assert [arc.get("stroke-dashoffset") for arc in arcs] == ["-0.000", "-25.000"]
     assert [e for e in elements(donut(0)) if e.get("stroke-dasharray")] == []
+
+
+def test_bars_start_above_zero_only_where_zero_hides_the_change() -> None:
+    """And then the axis says so, and a difference of one is no leap."""
+    assert bars(3200, 3312).note == "The axis starts at 2,900."
+    assert bars(8, 10).note == bars(5, 5).note == ""
+    one_more = bars(24, 25)
+    first, second = [float(e.get("height", "")) for e in elements(one_more) if e.tag == "rect"]
+    assert second < 2 * first
+
+
+def test_zeros_are_a_sentence_and_no_chart() -> None:
+    assert bars(0, 0).svg == ""
+    assert bars(0, 0).note == "Users: 0 in all of them."
+
+
+def test_what_is_expected_is_drawn_above_what_is_there() -> None:
+    chart = bar_chart(
+        title="Months", description="A bar each.", columns=("Month", "Users"),
+        bars=[Bar("Jan", 4), Bar("Feb", 8, is_open=True, expected=10)],
+    )  # fmt: skip
+    assert "~10</text>" in chart.svg
+    assert chart.points[-1].text == "Feb: 8, about 10 expected"
+    assert chart.rows[-1] == ("Feb, about 10 expected", "8")
+
+
+def test_a_pointer_reads_each_local_day_at_its_highest() -> None:
+    chart = steps([Move(START + timedelta(days=1, hours=3), 1, 4, 0)], opening=2)
+    assert [point.text for point in chart.points[:3]] == ["Mar 1: 2", "Mar 2: 4", "Mar 3: 1"]
+    assert len(chart.points) == 31
+    assert json.loads(chart.readout)[0] == [1.61, "Mar 1: 2"]
+
+
+@pytest.mark.parametrize(("day", "anchor"), [(1, "end"), (28, "start")])
+def test_the_limit_is_named_away_from_a_mark_at_its_level(day: int, anchor: str) -> None:
+    chart = steps(
+        [], opening=9, marks=[Mark(START + timedelta(days=day), 9, "")], limit=Limit(9, "Cap")
+    )
+    (label,) = [each for each in elements(chart) if each.get("class") == "chart-limit-label"]
+    assert label.get("text-anchor") == anchor
+
+
+def test_a_sparkline_has_its_lowest_and_highest() -> None:
+    drawing = sparkline([5, 3, 9, 4], name="Acme")
+    assert 'aria-label="Acme: from 3 to 9, last 4"' in drawing
+    assert "3\N{EN DASH}9</span>" in drawing
+    assert drawing.count("<circle") == 2
+    assert sparkline([4, 4], name="Acme").count("<circle") == 0
+    assert sparkline([], name="Acme") == ""
+    assert "&lt;b&gt;" in sparkline([1], name="<b>")
+
+
+def test_heat_goes_from_the_lowest_to_the_highest_and_is_none_of_small_differences() -> None:
+    assert heat([10, 20, 15, 12]) == [0, 4, 2, 1]
+    assert heat([100, 101, 100]) == [0, 0, 0]
+    assert heat([]) == []

@@ -27,6 +27,7 @@ def month_chart(*, explanation: Explanation, cap: int | None, now: datetime) -> 
             Move(hour.at, hour.closing, hour.highest, hour.lowest) for hour in explanation.hours
         ],
         until=min(max(now, explanation.starts_at), explanation.ends_at),
+        zone=zone,
         ticks=[
             (day_starts_at(day=day, zone=zone), f"{day.day} {day:%b}")
             for day in explanation.month.days[::_DAYS_BETWEEN_TICKS]

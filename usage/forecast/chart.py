@@ -12,14 +12,23 @@ PAST_DAYS = 56
 SHORTEST_AHEAD = 28
 # Few enough for a phone, and now among them.
 _TICKS_BETWEEN = 3 * WEEK
+_MOST_TICKS = 6
 
 
-def forecast_chart(*, days: Days, instant: Instant, noun: str, limit: Limit | None) -> Chart:
-    """Eight weeks behind, and the rest of the month or four weeks ahead, whichever is longer.
+def forecast_chart(
+    *,
+    days: Days,
+    instant: Instant,
+    noun: str,
+    limit: Limit | None,
+    past_days: int = PAST_DAYS,
+    shortest_ahead: int = SHORTEST_AHEAD,
+) -> Chart:
+    """The days behind, and the rest of the month or `shortest_ahead`, whichever is longer.
 
     Where too little is known the line ends now. `noun` is what is counted, in the plural.
     """
-    length = max(instant.left, SHORTEST_AHEAD)
+    length = max(instant.left, shortest_ahead)
     ahead = [
         Ahead(instant.at + days_on * DAY, *levels)
         for days_on in range(1, length + 1)
@@ -30,20 +39,27 @@ def forecast_chart(*, days: Days, instant: Instant, noun: str, limit: Limit | No
     return step_chart(
         title=f"{noun.capitalize()}, and where they are heading",
         description=f"{present:,} now; {heading or 'too little is known to look ahead'}.",
-        span=(instant.at - PAST_DAYS * DAY, instant.at + length * DAY),
-        opening=days.levels[HISTORY_DAYS - PAST_DAYS],
-        moves=list(_moves(days, instant.at)),
+        span=(instant.at - past_days * DAY, instant.at + length * DAY),
+        opening=days.levels[HISTORY_DAYS - past_days],
+        moves=list(_moves(days, instant.at, past_days)),
         until=instant.at,
+        zone=instant.zone,
         ticks=[
             (instant.at + timedelta(days=n), _tick(instant, n))
-            for n in range(-2 * _TICKS_BETWEEN, length, _TICKS_BETWEEN)
+            for n in _tick_days(past_days, length)
         ],
         marks=[Mark(instant.at, present, f"Now: {present:,} {noun}")],
         limit=limit,
         ahead=ahead,
         header=("Day", "Low", noun.capitalize(), "High"),
-        rows=[*_past(days, instant), *_future(ahead, instant)],
+        rows=[*_past(days, instant, past_days), *_future(ahead, instant)],
     )
+
+
+def _tick_days(past_days: int, length: int) -> Iterator[int]:
+    """Days from now that have a label: now, and a few at either side of it."""
+    between = max(_TICKS_BETWEEN, (past_days + length) // _MOST_TICKS)
+    return iter(range(-(past_days // between) * between, length, between))
 
 
 def _tick(instant: Instant, days_on: int) -> str:
@@ -51,16 +67,16 @@ def _tick(instant: Instant, days_on: int) -> str:
     return "Now" if not days_on else f"{day.day} {day:%b}"
 
 
-def _moves(days: Days, at: datetime) -> Iterator[Move]:
-    for age in reversed(range(PAST_DAYS)):
+def _moves(days: Days, at: datetime, past_days: int) -> Iterator[Move]:
+    for age in reversed(range(past_days)):
         number = HISTORY_DAYS - age
         before, level, high = days.levels[number - 1], days.levels[number], days.highs[number]
         if before != level or high != level:
             yield Move(at - age * DAY, level, max(high, before, level), min(before, level))
 
 
-def _past(days: Days, instant: Instant) -> Iterator[tuple[str, ...]]:
-    for age in range(PAST_DAYS, -1, -WEEK):
+def _past(days: Days, instant: Instant, past_days: int) -> Iterator[tuple[str, ...]]:
+    for age in range(past_days, -1, -WEEK):
         level = f"{days.levels[HISTORY_DAYS - age]:,}"
         day = instant.day_after(-age)
         yield f"{day.day} {day:%b %Y}{'' if age else ', now'}", level, level, level

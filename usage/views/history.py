@@ -14,6 +14,7 @@ from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
+from core.charts import heat
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.months import Month
@@ -42,9 +43,12 @@ def _cells(
     # Not in the template: rendering 600 links there costs more than the rest of the page. Only
     # numbers and our own addresses, so nothing needs escaping.
     cells = "".join(
-        f'<td class="num"><a href="{usage_url}{row.organization_id}/why/{month}/{suffix}">'
-        f"{high_water_mark:,}</a></td>"
-        for month, high_water_mark in zip(months, row.high_water_marks, strict=True)
+        f'<td class="num{f" heat-{level}" if level else ""}">'
+        f'<a href="{usage_url}{row.organization_id}/why/{month}/{suffix}">{high_water_mark:,}</a>'
+        "</td>"
+        for month, high_water_mark, level in zip(
+            months, row.high_water_marks, heat(row.high_water_marks), strict=True
+        )
     )
     return SafeString(cells)  # nosec B703
 

@@ -1,7 +1,7 @@
-"""The dashboard: figures, what waits, and the table; nothing beyond what the person may see."""
+"""The dashboard: figures, what changed and what waits, within what the person may see."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_member, remove_member
 from tests.cap_requests import contract
 from tests.personas import Personas
-from tests.test_isolation import make_invoice
+from tests.test_isolation import CANARY, make_card, make_invoice
 
 SignIn = Callable[..., Client]
 NOW = datetime(2026, 2, 20, 9, tzinfo=UTC)
@@ -160,7 +160,7 @@ def test_without_the_right_there_is_no_money(
         text = see(person).text
         assert "$" not in text
         assert "invoice" not in text.lower()
-        assert "Bill so far" not in text
+        assert "Next invoice" not in text
     assert see(people.otto).status_code == 403
 
 
@@ -178,16 +178,60 @@ def test_a_limited_administrator_sees_figures_of_their_organizations_only(
     assert "Beta" not in answer.text
 
 
-def test_the_table_is_sorted_searched_and_entered_from_here(
+def test_what_changed_with_its_money_for_those_who_may_see_it(
+    see: See, people: Personas, north: Provider, three: list[Organization]
+) -> None:
+    """All came this month: the largest first, at 11 dollars a user."""
+    changes = see(people.bill).context["changes"]
+    assert [(each.name, each.before, each.difference, each.amount_minor) for each in changes] == [
+        ("Beta", 0, 3, 3300),
+        ("Acme", 0, 2, 2200),
+        ("Gamma", 0, 1, 1100),
+    ]
+    assert {each.amount_minor for each in see(people.adam).context["changes"]} == {None}
+    User.objects.filter(pk=people.adam.pk).update(limited_to=[three[2].pk])
+    adam = User.objects.get(pk=people.adam.pk)
+    assert [each.name for each in see(adam).context["changes"]] == ["Gamma"]
+    assert see(adam).context["near_caps"] == []
+
+
+def test_close_to_their_cap_is_what_the_badge_says(
     see: See, people: Personas, three: list[Organization]
 ) -> None:
-    part = see(people.adam, f"{PAGE}?sort=-users", HX_Request="true", HX_Target="organizations")
-    names = [row.name for row in part.context["page"].object_list]
-    assert names == ["Beta", "Acme", "Gamma"]
-    assert "<html" not in part.text
-    assert f"/organizations/{three[0].pk}/impersonate/" in part.text
-    assert "Beta" not in see(people.rita, f"{PAGE}?q=gam").text.split('id="organizations"')[1]
-    assert "impersonate/" not in see(people.rita).text
+    """Acme has none left of 2, Beta 9 of 12; Gamma has no cap."""
+    page = see(people.adam)
+    assert [one["name"] for one in page.context["near_caps"]] == ["Acme", "Beta"]
+    assert "LIMIT REACHED" in page.text
+    with provider_schema(people.north):
+        Organization.objects.filter(pk=three[1].pk).update(user_cap=14)
+    assert [one["name"] for one in see(people.adam).context["near_caps"]] == ["Acme"]
+
+
+def test_the_next_invoice_has_its_day_and_how_it_is_paid(
+    see: See, people: Personas, three: list[Organization]
+) -> None:
+    assert "mailed, due within" in see(people.bill).text
+    with provider_schema(people.north):
+        make_card(three[0])
+    page = see(people.bill).text
+    assert f"charged to {CANARY.capitalize()} ending in 4242" in page
+    assert "4242" not in see(people.adam).text
+    people.north.issue_day = 5
+    people.north.save()
+    assert see(people.bill).context["issue_date"] == date(2026, 3, 5)
+
+
+def test_the_year_is_drawn_with_what_is_expected(
+    see: See, people: Personas, three: list[Organization]
+) -> None:
+    page = see(people.adam)
+    assert page.context["chart"].rows[-1] == ("February 2026 so far", "6")
+    later = see(people.adam, "/dashboard/chart/").context["chart"]
+    assert later.rows[-1] == ("February 2026 so far, about 6 expected", "6")
+    User.objects.filter(pk=people.adam.pk).update(limited_to=[three[2].pk])
+    limited = see(User.objects.get(pk=people.adam.pk), "/dashboard/chart/").context["chart"]
+    assert limited.rows[-1][1] == "1"
+    assert see(people.otto, "/dashboard/chart/").status_code == 403
 
 
 def test_more_than_five_are_counted(see: See, people: Personas, north: Provider) -> None:

@@ -24,7 +24,7 @@ from tests.test_isolation import make_invoice
 NOW = datetime(2026, 2, 20, 9, tzinfo=UTC)
 PAGE = "/dashboard/"
 IN_MENU = re.compile(r'>(Alerts|Caps)<span class="badge[^>]*>(\d+)')
-MONEY = ("$", "Bill so far", "Licenses", "More users than committed", "Payment History")
+MONEY = ("$", "Next invoice", "Licenses", "More users than committed", "Payment History")
 
 
 @pytest.fixture
