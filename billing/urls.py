@@ -7,6 +7,7 @@ from billing.customer.billing_information_form import BILLING, MAILING
 from billing.planning.bill_after import bills_after
 from billing.planning.new_peak_cost import cost_of_peak
 from billing.views import (
+    account_statement,
     active_users,
     allowance,
     announced_transfer,
@@ -93,6 +94,17 @@ urlpatterns = [
         "account/contract/<int:contract_id>/contract.pdf",
         contract.contract_pdf,
         name="contract_pdf",
+    ),
+    path(
+        "account/payments/months/<int:year>-<int:month>.zip",
+        documents.month_zip,
+        name="month_zip",
+    ),
+    path("account/statement/", account_statement.account_statement, name="account_statement"),
+    path(
+        "account/statement.csv",
+        account_statement.account_statement_csv,
+        name="account_statement_csv",
     ),
     path("account/payments/", payment_history.payment_history, name="payment_history"),
     path("account/payments.csv", payment_history.payment_history_csv, name="payment_history_csv"),

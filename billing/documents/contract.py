@@ -1,20 +1,29 @@
 """The document of a contract: its PDF, rendered once and stored with its SHA-256."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from accounts.models import Provider
 from billing.customer.profile import buyer
+from billing.documents.frame import frame
 from billing.documents.invoice_content import Party, customer_number
+from billing.documents.periods import reached_text, zone_text
 from billing.documents.store import checked, store_once
 from billing.documents.text_fitting import printable
 from billing.formatting import date_text
-from billing.models import BillingProfile, Contract, ContractDocument
+from billing.models import (
+    AgreementAcceptance,
+    BillingProfile,
+    Contract,
+    ContractDocument,
+    TermsAcceptance,
+)
 from billing.money import format_money, format_unit_price
 
 _LONGEST_ITEM = 200
@@ -33,9 +42,11 @@ def contract_html(
     seller: Mapping[str, Any],
     buyer: Mapping[str, Any],
     zone: ZoneInfo,
+    acceptance: Iterable[tuple[str, str]] = (),
 ) -> str:
     """The page that becomes the PDF; its dates are in the billing zone."""
     unit, committed = contract.unit, contract.committed_quantity
+    singular = unit.removesuffix("s")
     unit_price = format_unit_price(contract.unit_price, contract.currency)
     agreed_at = contract.agreed_at or datetime.combine(contract.starts_on, time(), UTC)
     number = f"no. {customer_number(reference)}"
@@ -45,11 +56,10 @@ def contract_html(
         "kind": contract.get_kind_display(),
         "package": printable(contract.package_name),
         "headline": (
-            f"{committed:,} {unit} at {unit_price} a month each"
+            f"{committed:,} {unit} at {unit_price} per {singular} per month"
             if committed
-            else f"{unit_price} a month for each of the {unit} at the peak"
+            else f"{unit_price} per {singular} per month, billed on peak {unit}"
         ),
-        "agreed_at": agreed_at.isoformat(timespec="seconds"),
         "seller": parties[0][1],
         "buyer": parties[1][1],
         "facts": _facts(contract, reference=reference, zone=zone),
@@ -62,14 +72,48 @@ def contract_html(
         "is_committed": bool(committed),
         "counts_together": contract.counts_together,
         "renews": contract.ends_on is None,
+        "acceptance": [(name, printable(value)) for name, value in acceptance],
+        "support_email": settings.SUPPORT_EMAIL,
+        "terms_url": settings.SITE_URL + reverse("terms"),
     }
     return render_to_string(
-        "billing/documents/contract.html", {"content": content, "parties": parties}
+        "billing/documents/contract.html",
+        {
+            "content": content,
+            "dated": agreed_at.isoformat(timespec="seconds"),
+            "parties": parties,
+            **frame(buyer),
+        },
+    )
+
+
+def acceptance_of(contract: Contract, *, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """Who agreed to the contract and when, and to which version of the terms of service."""
+    accepted = AgreementAcceptance.objects.filter(contract=contract).first()
+    terms = TermsAcceptance.objects.order_by("-accepted_at", "-pk").first()
+    agreed_at = accepted.accepted_at if accepted else contract.agreed_at
+    rows = [
+        ("Accepted by", accepted.accepted_by_name if accepted else contract.agreed_by_name),
+        ("Accepted on", reached_text(agreed_at, zone) if agreed_at else ""),
+        ("How", "In the portal, by submitting a card for what it showed" if accepted else ""),
+        ("SHA-256 of what it showed", accepted.fingerprint if accepted else ""),
+        ("Terms of service", _terms(terms, zone)),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _terms(terms: TermsAcceptance | None, zone: ZoneInfo) -> str:
+    if terms is None:
+        return f"Version {settings.TERMS_VERSION}"
+    return (
+        f"Version {terms.version}, accepted by {terms.accepted_by_name} on "
+        f"{reached_text(terms.accepted_at, zone)}"
     )
 
 
 def _facts(contract: Contract, *, reference: str, zone: ZoneInfo) -> list[tuple[str, str]]:
     unit = contract.unit
+    price = format_unit_price(contract.unit_price, contract.currency)
     limit = format_money(contract.automatic_limit_minor, contract.currency)
     is_annual = contract.term == Contract.Term.ANNUAL
     facts = [
@@ -80,12 +124,14 @@ def _facts(contract: Contract, *, reference: str, zone: ZoneInfo) -> list[tuple[
         ("Package", printable(contract.package_name)),
         ("Committed", f"{contract.committed_quantity:,} {unit}"
          if contract.committed_quantity else ""),
-        ("Price", f"{format_unit_price(contract.unit_price, contract.currency)} each, per month"),
+        ("Price", f"{price} per {unit.removesuffix('s')} per month"),
         ("Begins on", _beginning(contract, zone=zone)),
         ("Term", "Annual: twelve months at a time" if is_annual else "Monthly"),
         ("End", f"{date_text(contract.ends_on)}, the first day not covered"
-         if contract.ends_on else "Renews itself at the end of each term"),
-        ("Billing time zone", zone.key),
+         if contract.ends_on else "Renews automatically at the end of each term"),
+        ("Notice period", "Until the day before the next term begins"
+         if contract.ends_on is None else ""),
+        ("Billing time zone", zone_text(zone)),
         ("Payment", f"Invoices by mail, due after {contract.payment_terms_days} days"
          if not contract.charges_card
          else f"By card below {limit}; others by mail, due after "
@@ -118,8 +164,13 @@ def render_contract_document(*, contract: Contract, provider: Provider, now: dat
         "buyer": buyer(provider=provider, profile=BillingProfile.objects.current()),
     }
     reference = contract_reference(contract, prefix=provider.invoice_prefix)
+    zone = provider.billing_zone()
     html = contract_html(
-        contract=contract, reference=reference, zone=provider.billing_zone(), **parties
+        contract=contract,
+        reference=reference,
+        zone=zone,
+        acceptance=acceptance_of(contract, zone=zone),
+        **parties,
     )
     content = pdf_of(html=html, identifier=reference)
     store_once(ContractDocument(contract=contract, **parties), content=content, now=now)

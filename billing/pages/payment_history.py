@@ -1,17 +1,22 @@
 """The invoices of the Payment History, for the page and as CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
 
 from billing.documents.invoice_csv import plain_money
 from billing.documents.receipt import payments_with_receipt
 from billing.models import CarriedBalance, Chargeback, Invoice, Payment
 from billing.models.invoice_queries import UNPAID, InvoiceQuerySet
+from core.months import day_starts_at
 
 Status = Invoice.Status
 INVOICES_PER_PAGE = 12
+FIRST_YEAR, LAST_YEAR = 1900, 9000
 
 _IS_PAID = Q(unpaid__lte=0)
 _IS_ACTIVE = Q(voided_at=None, written_off_at=None)
@@ -38,6 +43,55 @@ CSV_HEADER = (
     "Carried in",
     "Carried out",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days of issue to show, both included, in the billing zone; None is no limit."""
+
+    first: date | None
+    last: date | None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Period":
+        """Read `from` and `to`; a text that is no day is no limit."""
+        return cls(_day(query.get("from", "")), _day(query.get("to", "")))
+
+    def __bool__(self) -> bool:
+        return self.first is not None or self.last is not None
+
+    def clamped(self, *, today: date) -> "Period":
+        """The same with two days in order: by default this year until today."""
+        last = self.last or today
+        return Period(min(self.first or last.replace(month=1, day=1), last), last)
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    # The first instants of the first and last years are in no other zone's calendar.
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
+
+
+def matching_invoices(
+    *, status: str, search: str, period: Period, zone: ZoneInfo
+) -> InvoiceQuerySet[Invoice]:
+    """The invoices of a status that were issued in a period and that a search finds.
+
+    A search finds a part of the number or of the reference of a payment.
+    """
+    invoices: InvoiceQuerySet[Any] = invoices_of_status(status)
+    if period.first:
+        invoices = invoices.filter(issued_at__gte=day_starts_at(day=period.first, zone=zone))
+    if period.last:
+        ends_at = day_starts_at(day=period.last + timedelta(days=1), zone=zone)
+        invoices = invoices.filter(issued_at__lt=ends_at)
+    if search:
+        paid = Payment.objects.filter(invoice=OuterRef("pk"), reference__icontains=search)
+        invoices = invoices.filter(Q(number__icontains=search) | Q(Exists(paid)))
+    return invoices
 
 
 def invoices_of_status(status: str = "") -> InvoiceQuerySet[Invoice]:

@@ -1,5 +1,6 @@
 """Downloads of an invoice: the stored bytes, or a page with the reason why there are none."""
 
+from datetime import date
 from http import HTTPStatus
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.documents import store
 from billing.documents.credit_note import credit_note_document
+from billing.documents.month_package import NoDocuments, month_package
 from billing.documents.receipt import (
     TakenBack,
     receipt_of,
@@ -87,6 +89,37 @@ def receipt_pdf(request: PortalRequest, invoice_id: int, payment_id: int) -> Htt
         return _preparing(request, invoice)
     name = f"receipt-{receipt_reference(payment)}.pdf"
     return stored_document(request, receipt, name=name, content_type=CONTENT_TYPES[Format.PDF])
+
+
+@requires(Permission.VIEW_BILLING)
+@require_safe
+def month_zip(request: PortalRequest, year: int, month: int) -> HttpResponse:
+    """All documents of a billing month's invoices in one ZIP file; 404 for a month without any."""
+    try:
+        first_day = date(year, month, 1)
+    except ValueError:
+        raise Http404 from None
+    first = Invoice.objects.filter(month=first_day).order_by("pk").first()
+    if first is None:
+        raise Http404
+    try:
+        content = month_package(month=first_day, now=timezone.now())
+    except NoDocuments:
+        return _unavailable(request, first, reason="before_cutoff", status=HTTPStatus.GONE)
+    except store.DocumentDamaged:
+        return _unavailable(request, first, reason="damaged", status=HTTPStatus.CONFLICT)
+    except store.DocumentNotReady:
+        return _preparing(request, first)
+    name = f"{request.provider.invoice_prefix}-{first_day:%Y-%m}-documents.zip"
+    return HttpResponse(
+        content,
+        content_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "private, no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 def _download(request: PortalRequest, *, invoice_id: int, document_format: Format) -> HttpResponse:

@@ -12,17 +12,21 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from billing.charge_limits import is_too_small
+from billing.documents.invoice_content import tax_text
+from billing.documents.periods import period_text
 from billing.documents.receipt import payments_with_receipt
 from billing.documents.store import cutoff_date
 from billing.formatting import local_date
 from billing.models import Chargeback, Invoice, InvoiceLine, Refund
+from billing.models.invoice_queries import InvoiceQuerySet
 from billing.pages.access import invoice_or_404
 from billing.pages.payment_history import (
     CSV_HEADER,
     INVOICES_PER_PAGE,
+    Period,
     Status,
     history_csv_rows,
-    invoices_of_status,
+    matching_invoices,
 )
 from billing.payment_links import payment_link
 from billing.payments.on_session import card_obstacle
@@ -40,10 +44,12 @@ from tenants.models import Organization
 def payment_history(request: PortalRequest) -> HttpResponse:
     """The invoices, newest first; for htmx their table alone."""
     listing = Listing.of(request, filters=Status.values)
-    page = listing.page_of(invoices_of_status(listing.filter), rows_per_page=INVOICES_PER_PAGE)
+    invoices, period = _matching(request, listing)
+    page = listing.page_of(invoices, rows_per_page=INVOICES_PER_PAGE)
     query = request.GET.urlencode()
     context = {
         "listing": listing,
+        "period": period,
         "page": page,
         "today": local_date(timezone.now(), request.provider.billing_zone()),
         "tabs": [("", "All"), *Status.choices],
@@ -59,14 +65,25 @@ def payment_history(request: PortalRequest) -> HttpResponse:
 @require_safe
 @reads_replica
 def payment_history_csv(request: PortalRequest) -> HttpResponseBase:
-    """All invoices of the chosen status, in the order of the page."""
+    """All invoices that the page lists, in its order."""
     listing = Listing.of(request, filters=Status.values)
     return table_download(
         request,
         name="invoices",
         header=CSV_HEADER,
-        rows=history_csv_rows(invoices_of_status(listing.filter)),
+        rows=history_csv_rows(_matching(request, listing)[0]),
     )
+
+
+def _matching(request: PortalRequest, listing: Listing) -> tuple[InvoiceQuerySet[Invoice], Period]:
+    period = Period.of(request.GET)
+    invoices = matching_invoices(
+        status=listing.filter,
+        search=listing.search,
+        period=period,
+        zone=request.provider.billing_zone(),
+    )
+    return invoices, period
 
 
 @requires(Permission.VIEW_BILLING)
@@ -91,7 +108,7 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
     may_transfer = due_minor > 0 and not is_too_small(due_minor, invoice.currency)
     refunds = Refund.objects.filter(payment__invoice=invoice).select_related("payment")
     chargebacks = Chargeback.objects.filter(payment__invoice=invoice)
-    receipted = payments_with_receipt(invoice.payments.all())
+    receipted = set(payments_with_receipt(invoice.payments.all()).values_list("pk", flat=True))
     replaced_by = Invoice.objects.filter(replaces=invoice).first() if invoice.voided_at else None
     context |= {
         "today": local_date(now, zone),
@@ -109,7 +126,10 @@ def invoice_detail(request: PortalRequest, invoice_id: int) -> HttpResponse:
         "credit_notes": invoice.credit_notes.order_by("-pk"),
         "refunds": refunds.order_by("-pk"),
         "payments": invoice.payments.order_by("-received_at"),
-        "receipted": set(receipted.values_list("pk", flat=True)),
+        "receipted": receipted,
+        "last_receipt": max(receipted, default=None),
+        "tax_text": tax_text(invoice),
+        "period": period_text(invoice.period_starts_at, invoice.period_ends_at, zone),
         "chargebacks": chargebacks.order_by("-opened_at", "-pk"),
         "attempts": invoice.attempts.order_by("-created_at"),
         "next_attempt_at": next_attempt_at(invoice),

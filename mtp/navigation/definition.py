@@ -97,7 +97,7 @@ CAPS_TABS = (
     Tab("cap_request_list", "Requests", CAPS, badge=open_cap_requests),
 )
 BILLING_TABS = (
-    Tab("payment_history", "Payment History", MONEY),
+    Tab("payment_history", "Payment History", MONEY, ("account_statement",)),
     Tab("invoice_preview", "Next invoice", MONEY),
     Tab("contract", "Plan", MONEY, condition=has_contract),
     Tab("licenses", "Licenses", MONEY, condition=has_commitment),

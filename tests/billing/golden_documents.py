@@ -115,6 +115,14 @@ def _contract(commitment_basis: str) -> str:
         seller=invoice.seller,
         buyer=invoice.buyer,
         zone=ZoneInfo("Europe/Berlin"),
+        acceptance=[
+            ("Accepted by", "Bill Biller"),
+            ("Accepted on", "3 Dec 2025, 10:30:00"),
+            (
+                "Terms of service",
+                "Version 2025-01, accepted by Bill Biller on 3 Dec 2025",
+            ),
+        ],
     )
 
 

@@ -157,10 +157,11 @@ def download_invoice(page: Page) -> None:
     expect(row.get_by_text("Paid in Full")).to_be_visible()
     expect(row.get_by_text("$10.50").first).to_be_visible()
     with page.expect_download() as pdf:
-        row.get_by_role("link", name="PDF of WALK-000001").click()
+        row.get_by_role("link", name="Download Invoice WALK-000001").click()
     assert saved(pdf.value).startswith(b"%PDF-")
     with page.expect_download() as csv:
-        row.get_by_role("link", name="CSV of WALK-000001").click()
+        row.locator("summary").click()
+        row.get_by_role("link", name="CSV", exact=True).click()
     assert b"Cedar Ridge Clinic" in saved(csv.value)
     row.get_by_role("link", name="WALK-000001", exact=True).click()
     expect(page.get_by_role("row", name="Cedar Ridge Clinic")).to_contain_text("$10.50")

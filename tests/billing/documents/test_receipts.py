@@ -2,10 +2,12 @@
 
 import hashlib
 import io
+import zipfile
 from datetime import date
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 from pypdf import PdfReader
 
 from billing.corrections.bank_transfers import record_transfer
@@ -28,8 +30,8 @@ def receipt_text(payment):
     return text_of(render_receipt(payment=payment, now=NOVEMBER).content)
 
 
-def deliver(scenario):
-    while deliver_due(now=NOVEMBER, schema=scenario.provider.schema_name):
+def deliver(scenario, now=NOVEMBER):
+    while deliver_due(now=now, schema=scenario.provider.schema_name):
         pass
 
 
@@ -174,5 +176,31 @@ def test_a_receipt_needs_permission_and_its_own_invoice(scenario, client, sign_i
     other = scenario.invoice(month="2026-09-01")
     sign_in(client, people.bill)
     assert client.get(f"/account/payments/{other.pk}/receipts/{payment.pk}.pdf").status_code == 404
+    sign_in(client, people.adam)
+    assert client.get(address).status_code == 403
+
+
+def test_a_month_package_has_every_document_of_the_month(scenario, client, sign_in, people):
+    for month in ("2026-10-01", "2026-09-01"):
+        transfer(scenario.invoice(month=month), 33_000)
+    address = "/account/payments/months/2026-10.zip"
+    sign_in(client, people.bill)
+    assert address in client.get("/account/payments/").content.decode()
+    assert client.get(address).status_code == 202
+    deliver(scenario)
+    deliver(scenario, now=timezone.now())
+    response = client.get(address)
+
+    assert response["Content-Disposition"].endswith('"NORTH-2026-10-documents.zip"')
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        assert archive.namelist() == [
+            "NORTH-000001.pdf",
+            "NORTH-000001.csv",
+            "receipt-NORTH-000001-R1.pdf",
+        ]
+        assert "PAID" in text_of(archive.read("receipt-NORTH-000001-R1.pdf"))
+    assert client.get(address).content == response.content
+    assert client.get("/account/payments/months/2026-13.zip").status_code == 404
+    assert client.get("/account/payments/months/2026-1.zip").status_code == 404
     sign_in(client, people.adam)
     assert client.get(address).status_code == 403

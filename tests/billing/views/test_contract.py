@@ -6,6 +6,7 @@ from io import BytesIO
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.urls import reverse
 from pypdf import PdfReader
 
@@ -13,8 +14,10 @@ from accounts.models import Package
 from billing.admin.contracts import ContractForm
 from billing.choices import ContractKind
 from billing.contracts.renewals import Span, TermEnd, is_whole_terms, renewal_of, term_of
+from billing.customer.terms_of_use import accept_terms
 from billing.documents.contract import render_contract_document
-from billing.models import BillingProfile, Contract, ContractDocument
+from billing.models import AgreementAcceptance, BillingProfile, Contract, ContractDocument
+from core.actors import Actor
 from core.outbox.delivery import deliver_due
 from core.schema import provider_schema
 from tests.billing.conftest import NOVEMBER
@@ -102,8 +105,9 @@ def test_the_document_is_rendered_by_a_worker_and_kept(bill, scenario):
     assert answer["Content-Disposition"] == 'attachment; filename="NORTH-C-2025-02.pdf"'
     assert answer.content.startswith(b"%PDF")
     text = pdf_text(answer.content)
-    for said in ("14 users at $11.00", "Nordlicht GmbH", "20457 Hamburg", "Germany", "Annual",
-                 "Patch management", "Renews itself"):  # fmt: skip
+    for said in ("14 users at $11.00 per user per month", "Order form", "Notice period",
+                 "Nordlicht GmbH", "20457 Hamburg", "Germany", "Annual",
+                 "Patch management", "Renews automatically"):  # fmt: skip
         assert said in text
     with provider_schema(scenario.provider):
         kept = ContractDocument.objects.get()
@@ -205,3 +209,21 @@ def test_a_contract_without_a_card_says_what_it_waits_for(bill, scenario):
     scenario.contract(starts_on=date(2026, 10, 1))
     page = bill.get(reverse("contract")).content.decode()
     assert "Usage is billed from the moment a card is confirmed." in page
+
+
+def test_the_document_says_who_accepted_it_when_and_which_terms(scenario):
+    contract = scenario.contract(**COMMITTED)
+    AgreementAcceptance.objects.create(
+        stripe_setup_intent_id="seti_1", content={"package_name": "Complete"}, fingerprint="ab12",
+        accepted_at=NOVEMBER, accepted_by_name="Bill Biller", contract=contract,
+    )  # fmt: skip
+    accept_terms(actor=Actor(id=7, name="Tina Terms"), now=NOVEMBER)
+    render_contract_document(contract=contract, provider=scenario.provider, now=NOVEMBER)
+    text = " ".join(pdf_text(bytes(ContractDocument.objects.get().content)).split())
+    for said in (
+        "Accepted by Bill Biller",
+        "Accepted on 1 Nov 2026",
+        "SHA-256 of what it showed ab12",
+        f"Version {settings.TERMS_VERSION}, accepted by Tina Terms on 1 Nov 2026",
+    ):
+        assert said in text

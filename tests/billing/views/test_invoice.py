@@ -82,7 +82,7 @@ def test_an_invoice_shows_its_parties_lines_and_why(north: Provider, as_bill: Cl
         "Germany",
         "PO-2026-118",
         "Business Protection",
-        "1 Oct 2026, 00:00:00 CEST",
+        "1–31 October 2026 (Central European Time)",
         "10 users",
         "1 Oct 2026, 11:00:37 CEST",
         "Person 1 added by Adam Administrator, 9\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}10",

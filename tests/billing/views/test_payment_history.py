@@ -163,7 +163,7 @@ def test_the_page_filters_by_status_and_ignores_what_is_none(
     assert paid.number in filtered
     assert open_one.number not in filtered
     assert open_one.number in page_of(as_bill, "?filter=nonsense")
-    assert "No invoice has this status" in page_of(as_bill, "?filter=void")
+    assert "No invoice matches" in page_of(as_bill, "?filter=void")
     partial = as_bill.get(
         f"{HISTORY}?filter=paid", headers={"HX-Request": "true", "HX-Target": "invoices"}
     ).content.decode()
