@@ -138,7 +138,7 @@ def _points(
             highest, level = max(highest, moves[number].highest), moves[number].level
             number += 1
         middle = starts_at + (min(ends_at, until) - starts_at) / 2
-        yield Point(axis.x(middle), f"{day:%b} {day.day}: {highest:,}")
+        yield Point(axis.x(middle), f"{day.day} {day:%b}: {highest:,}")
         day += timedelta(days=1)
 
 
@@ -146,7 +146,7 @@ def _points_ahead(ahead: Sequence[Ahead], axis: "_Axis", zone: ZoneInfo) -> Iter
     for each in ahead:
         day = each.at.astimezone(zone).date()
         span = f", between {each.low:,} and {each.high:,}" if each.low != each.high else ""
-        yield Point(axis.x(each.at), f"{day:%b} {day.day}: about {each.expected:,}{span}")
+        yield Point(axis.x(each.at), f"{day.day} {day:%b}: about {each.expected:,}{span}")
 
 
 @dataclass(frozen=True, slots=True)

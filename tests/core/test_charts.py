@@ -219,9 +219,9 @@ def test_what_is_expected_is_drawn_above_what_is_there() -> None:
 
 def test_a_pointer_reads_each_local_day_at_its_highest() -> None:
     chart = steps([Move(START + timedelta(days=1, hours=3), 1, 4, 0)], opening=2)
-    assert [point.text for point in chart.points[:3]] == ["Mar 1: 2", "Mar 2: 4", "Mar 3: 1"]
+    assert [point.text for point in chart.points[:3]] == ["1 Mar: 2", "2 Mar: 4", "3 Mar: 1"]
     assert len(chart.points) == 31
-    assert json.loads(chart.readout)[0] == [1.61, "Mar 1: 2"]
+    assert json.loads(chart.readout)[0] == [1.61, "1 Mar: 2"]
 
 
 @pytest.mark.parametrize(("day", "anchor"), [(1, "end"), (28, "start")])

@@ -14,7 +14,7 @@ from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from core.charts import heat
+from core.charts import heat, sparkline
 from core.listing import ROWS_PER_PAGE, Listing
 from core.metrics import COUNTED, Metric
 from core.months import Month
@@ -76,8 +76,14 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "metrics": COUNTED,
         "table": table,
         "rows": [
-            (row, _cells(row, keys, usage_url=usage_url, suffix=suffix)) for row in table.rows
+            (
+                row,
+                sparkline(row.high_water_marks, name=f"Trend of {row.name}"),
+                _cells(row, keys, usage_url=usage_url, suffix=suffix),
+            )
+            for row in table.rows
         ],
+        "trend": sparkline(table.totals, name="Trend of all"),
         "page": page,
         "months": [month.first_day for month in months],
         "zone": request.provider.billing_zone(),
