@@ -2,8 +2,10 @@
 
 from django.urls import include, path
 
+from accounts.policies import requires
 from accounts.roles import Permission
 from billing.customer.billing_information_form import BILLING, MAILING
+from billing.pages.organization_invoices import invoices
 from billing.planning.bill_after import bills_after
 from billing.planning.new_peak_cost import cost_of_peak
 from billing.views import (
@@ -32,6 +34,7 @@ from billing.views import (
 )
 from tenants.views import imports, members
 from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
+from usage.views.organization import organization_detail
 
 # Pages of tenants that show what an addition costs before it is made.
 addition_pages = [
@@ -59,6 +62,12 @@ addition_pages = [
 ]
 
 urlpatterns = [
+    path(
+        "organizations/<int:organization_id>/",
+        requires(Permission.VIEW_ORGANIZATIONS)(organization_detail),
+        {"invoices": invoices},
+        name="organization_detail",
+    ),
     path("organizations/<int:organization_id>/", include(provider_routes(addition_pages))),
     path("organization/", include(own_routes(addition_pages))),
     path(

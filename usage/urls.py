@@ -2,7 +2,6 @@
 
 from django.urls import include, path
 
-from accounts.policies import requires
 from accounts.roles import Permission
 from tenants.views.organization_scope import ScopedPage, own_pages, own_routes, provider_routes
 from usage.views import active_users, combined, doubles, explain, history, organization, usage
@@ -59,11 +58,6 @@ urlpatterns = [
     path("organization/users/doubles/", include(own_routes(double_pages))),
     path("organization/active-users/", include(own_routes(active_users_pages))),
     path("organization/", include(own_routes(explanations))),
-    path(
-        "organizations/<int:organization_id>/",
-        requires(Permission.VIEW_ORGANIZATIONS)(organization.organization_detail),
-        name="organization_detail",
-    ),
     path(
         "organizations/<int:organization_id>/usage/",
         organization.organization_usage,

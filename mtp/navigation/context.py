@@ -86,7 +86,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """
     user = getattr(request, "user", None)
     if not isinstance(user, User) or not user.role:
-        return {"navigation": [], "tab_strip": None}
+        return {"navigation": [], "tab_strip": None, "may_switch": False}
     figures = figures_of(user) if current_schema() != get_public_schema_name() else None
     is_impersonating = user.may(Permission.IMPERSONATE) and request.path.startswith(OWN_PAGES)
     person, place = Person(user, figures, is_impersonating), Place.of(request)
@@ -101,7 +101,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     else:
         entry = _entry_of(menu, active)
         strip = _strip(entry.label, entry.tabs, person, place, active) if entry else None
-    return {"navigation": [group for group in groups if group["items"]], "tab_strip": strip}
+    return {
+        "navigation": [group for group in groups if group["items"]],
+        "tab_strip": strip,
+        "may_switch": user.may(Permission.VIEW_ORGANIZATIONS),
+    }
 
 
 def _organization_tab(place: Place) -> Tab | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from accounts.roles import Permission
 from mtp.navigation.figures import (
     Figures,
-    has_commitment,
     has_connection,
     has_contract,
     is_connected,
@@ -100,7 +99,7 @@ BILLING_TABS = (
     Tab("payment_history", "Payment History", MONEY, ("account_statement",)),
     Tab("invoice_preview", "Next invoice", MONEY),
     Tab("contract", "Plan", MONEY, condition=has_contract),
-    Tab("licenses", "Licenses", MONEY, condition=has_commitment),
+    Tab("licenses", "Licenses", MONEY),
     Tab("billing_information", "Billing Information", MONEY),
 )
 AUTOTASK_TABS = (

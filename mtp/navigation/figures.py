@@ -4,16 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db.models import DateField, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 
 from accounts.menu_badges import menu_badges_key
 from accounts.models import User
 from accounts.roles import Permission
-from billing.choices import ContractKind
-from billing.contracts.licenses import this_month
 from billing.models import Contract
-from core.given import Given
 from core.remembered import NUMBER, remembered_together
 from core.scope import limited_to
 from integrations.models import AutotaskConnection, Drift
@@ -30,7 +26,6 @@ def _figures(*, sees_money: bool) -> dict[str, QuerySet[Any, Any]]:
 
     The tabs say who sees a count at all.
     """
-    current = Contract.objects.on(Given("day", DateField()))
     return {
         "alerts": open_counts(Alert.objects.visible(sees_money=sees_money)),
         "requests": CapRequest.objects.visible().open().values(number=NUMBER),
@@ -38,7 +33,6 @@ def _figures(*, sees_money: bool) -> dict[str, QuerySet[Any, Any]]:
         "connections": AutotaskConnection.objects.values(number=NUMBER),
         "connected": AutotaskConnection.objects.exclude(credentials="").values(number=NUMBER),
         "contracts": Contract.objects.values(number=NUMBER),
-        "current_contract": current.values("kind"),
     }
 
 
@@ -48,10 +42,9 @@ def figures_of(user: User) -> Figures:
     kept: Figures | None = caches["provider"].get(key)
     if kept is not None:
         return kept
-    day = this_month(now=timezone.now()).first_day
     # The policy of a route sets this limit too, but a page of refusal is rendered without it.
     with limited_to(user.visible_organizations):
-        figures = _figures(sees_money=user.may(Permission.VIEW_BILLING)).rows(day=day)
+        figures = _figures(sees_money=user.may(Permission.VIEW_BILLING)).rows()
     caches["provider"].set(key, figures, settings.MENU_CACHE_SECONDS)
     return figures
 
@@ -84,8 +77,3 @@ def is_connected(figures: Figures) -> bool:
 def has_contract(figures: Figures) -> bool:
     """Whether the provider has a contract, of any time."""
     return bool(figures["contracts"][0]["number"])
-
-
-def has_commitment(figures: Figures) -> bool:
-    """Whether this month's contract commits to a number of users."""
-    return any(row["kind"] == ContractKind.COMMITTED for row in figures["current_contract"])

@@ -154,10 +154,15 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    const open = document.querySelectorAll("details[data-menu][open]");
+    for (const menu of open) {
       menu.open = false;
       menu.querySelector("summary").focus();
     }
+    // Back from an organization's pages, unless Esc closes something or leaves a field.
+    const back = document.querySelector("form[data-escape]");
+    const isBusy = open.length || document.querySelector("dialog[open], :popover-open");
+    if (back && !isBusy && !event.target.closest("input, select, textarea")) back.requestSubmit();
   });
 
   // Esc in a modal dialog raises "cancel", which does not bubble.
@@ -207,6 +212,16 @@
   document.addEventListener("htmx:load", (event) => {
     if (event.detail.elt !== document.body) prepare(event.detail.elt);
   });
+
+  // The switcher begins with the search; the active entry is in sight however low the window is.
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      if (event.target.matches(".switcher details[open]")) event.target.querySelector("input").focus();
+    },
+    true,
+  );
+  document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest" });
 
   prepare(document);
 })();

@@ -21,7 +21,10 @@ class AuditEntry(models.Model):
     after = models.JSONField(default=dict)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["-at"], name="tenants_auditentry_at")]
+        indexes: ClassVar = [
+            models.Index(fields=["-at"], name="tenants_auditentry_at"),
+            models.Index(fields=["organization_id", "-at"], name="tenants_auditentry_of"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_name}: {self.action} {self.subject}"

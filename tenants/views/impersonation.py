@@ -29,8 +29,13 @@ def _log(request: PortalRequest, *, action: str, organization: Organization) -> 
 @require_POST
 @transaction.atomic
 def impersonation_start(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """Open the organization's own pages, with an audit entry."""
+    """Open the organization's own pages, with an audit entry; from another's, leave those."""
     organization = organization_or_404(organization_id=organization_id)
+    former = Organization.objects.filter(
+        pk=request.session.get(IMPERSONATED_ORGANIZATION_KEY)
+    ).first()
+    if former is not None and former != organization:
+        _log(request, action="organization.left", organization=former)
     request.session[IMPERSONATED_ORGANIZATION_KEY] = organization.pk
     _log(request, action="organization.entered", organization=organization)
     return redirect("own_organization")

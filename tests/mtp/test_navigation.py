@@ -14,7 +14,7 @@ from tests.personas import Personas
 
 USAGE = ["This month", "12 months", "Forecast", "Active users"]
 CAPS = ["Try caps", "Requests"]
-BILLING = ["Payment History", "Next invoice", "Billing Information"]
+BILLING = ["Payment History", "Next invoice", "Licenses", "Billing Information"]
 AUTOTASK = ["Overview", "Reconcile"]
 READ = {
     "Home": [],

@@ -1,0 +1,1 @@
+"""What happened on one organization, newest first, from the rows that are kept anyway."""
