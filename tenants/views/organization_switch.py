@@ -33,7 +33,7 @@ def organization_switch(request: PortalRequest) -> HttpResponse:
 
     A link opens the organization. Who is logged in to one gets buttons that log in to another.
     """
-    search = request.GET.get("organization", "").strip()[:LONGEST_SEARCH]
+    search = request.GET.get("organization", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
     key = name_key(search)
     found = _named(is_searched=bool(key)).rows(search=key)
     may_enter = request.user.may(Permission.IMPERSONATE)

@@ -30,7 +30,7 @@ def test_it_finds_a_part_of_the_name_and_is_a_page_and_a_list(
     part = client.get(ADDRESS, headers={"HX-Request": "true", "HX-Target": "switch-found"}).text
     assert "<html" not in part
     assert "Basel" in part
-    assert "No organization has this" in client.get(f"{ADDRESS}?organization=%00x").text
+    assert "No organization has this" in client.get(f"{ADDRESS}?organization=%00xyz").text
 
 
 def test_it_shows_no_organization_beyond_the_persons_limit(
