@@ -175,7 +175,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         digest="0" * 64,
         created_at=NOON,
     ),
-    "case_id": lambda _organization: make_case().pk,
+    "case_id": lambda _organization: make_case(),
     "cap_request_id": lambda organization: CapRequest.objects.create(
         organization=organization,
         cap_when_requested=2,
