@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
 from accounts.models import User
 from accounts.roles import Permission
+from billing.dunning.suspension import STILL_ALLOWED, dunning_status_of_request
 from core.schema import current_schema
 from core.templating.addresses import url
 from mtp.navigation.definition import (
@@ -31,9 +33,15 @@ class Person:
     user: User
     figures: Figures | None
     is_impersonating: bool
+    is_suspended: bool
 
     def may_see(self, tab: Tab) -> bool:
-        """Whether the role includes the tab and the provider meets its condition."""
+        """Whether the role includes the tab and the provider meets its condition.
+
+        A suspended provider has the tabs that it may still use.
+        """
+        if self.is_suspended and tab.name not in STILL_ALLOWED:
+            return False
         if self.is_impersonating and tab.permission == Permission.USE_OWN_ORGANIZATION:
             return True
         if not self.user.may(tab.permission):
@@ -89,7 +97,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         return {"navigation": [], "tab_strip": None, "may_switch": False}
     figures = figures_of(user) if current_schema() != get_public_schema_name() else None
     is_impersonating = user.may(Permission.IMPERSONATE) and request.path.startswith(OWN_PAGES)
-    person, place = Person(user, figures, is_impersonating), Place.of(request)
+    is_suspended = dunning_status_of_request(request, now=timezone.now()).is_suspended
+    person = Person(user, figures, is_impersonating, is_suspended)
+    place = Place.of(request)
     menu = OWN_MENU if is_impersonating or not user.may(Permission.VIEW_ACCOUNT) else MENU
     organization = _organization_tab(place)
     active = _active_tab(menu, place, in_organization=organization is not None)

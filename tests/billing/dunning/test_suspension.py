@@ -182,6 +182,24 @@ def test_a_role_without_payment_information_gets_the_permission_message(
         assert people.bill.email in update.content.decode()
 
 
+def test_the_menu_offers_nothing_that_is_refused(
+    client: Client, people: Personas, owing: Invoice
+) -> None:
+    for name in ("olive", "bill", "adam", "rita"):
+        client.force_login(getattr(people, name))
+        page = client.get("/organizations/")
+        offered = {
+            address
+            for group in page.context["navigation"]
+            for item in group["items"]
+            for _, address in item["tabs"]
+        }
+        assert not {"/dashboard/", "/organizations/", "/account/usage/"} & offered
+        assert ("/account/billing/" in offered) == (name in ("olive", "bill"))
+        for address in offered:
+            assert client.get(address).status_code == 200, address
+
+
 def test_an_organization_admin_sees_a_contact_and_no_amount(
     client: Client, people: Personas, owing: Invoice
 ) -> None:
