@@ -50,7 +50,8 @@ def month_package(*, month: date, now: datetime) -> bytes:
 
 def _entry(name: str, invoice: Invoice) -> zipfile.ZipInfo:
     """An entry with the date of issue: the clock would make each download another file."""
-    entry = zipfile.ZipInfo(name, invoice.issued_on.timetuple()[:6])
+    day = invoice.issued_on
+    entry = zipfile.ZipInfo(name, (day.year, day.month, day.day, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
 
