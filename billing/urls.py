@@ -32,7 +32,7 @@ from billing.views import (
     preview,
     webhook,
 )
-from tenants.views import imports, members
+from tenants.views import imports, member_list, members
 from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
 from usage.views.organization import organization_detail
 
@@ -43,14 +43,14 @@ addition_pages = [
         members.member_add,
         "user_add",
         Permission.CHANGE_MEMBERS,
-        {"pages": members.USER_PAGES, "new_peak": cost_of_peak},
+        {"pages": member_list.USER_PAGES, "new_peak": cost_of_peak},
     ),
     ScopedPage(
         "devices/add/",
         members.member_add,
         "device_add",
         Permission.CHANGE_MEMBERS,
-        {"pages": members.DEVICE_PAGES, "new_peak": cost_of_peak},
+        {"pages": member_list.DEVICE_PAGES, "new_peak": cost_of_peak},
     ),
     ScopedPage(
         "imports/<int:run_id>/",

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("usage.urls")),
     path("", include("billing.urls")),
     path("", include("integrations.urls")),
+    path("", include("mtp.search.urls")),
     path("accounts/", include(sign_in)),
     path("api/v1/", api.urls),
     # Before the admin's sign-in, which has neither the sign-in limits nor the sign-in log.

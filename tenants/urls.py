@@ -13,6 +13,7 @@ from tenants.views import (
     impersonation,
     imports,
     locations,
+    member_list,
     members,
     organization_admins,
     organization_switch,
@@ -24,12 +25,12 @@ from tenants.views import account as provider_account
 from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
 
 VIEW, CHANGE = Permission.VIEW_ORGANIZATIONS, Permission.CHANGE_MEMBERS
-USERS = {"pages": members.USER_PAGES}
-DEVICES = {"pages": members.DEVICE_PAGES}
+USERS = {"pages": member_list.USER_PAGES}
+DEVICES = {"pages": member_list.DEVICE_PAGES}
 
 # On the provider's pages and on the organization's own.
 scoped_pages = [
-    ScopedPage("users/", members.member_list, "user_list", VIEW, USERS),
+    ScopedPage("users/", member_list.member_list, "user_list", VIEW, USERS),
     ScopedPage("users/<int:user_id>/remove/", members.user_remove, "user_remove", CHANGE),
     ScopedPage("users/<int:user_id>/edit/", user_names.user_edit, "user_edit", CHANGE),
     ScopedPage(
@@ -52,7 +53,7 @@ scoped_pages = [
         CHANGE,
         {"state": ManagedUser.State.ACTIVE},
     ),
-    ScopedPage("devices/", members.member_list, "device_list", VIEW, DEVICES),
+    ScopedPage("devices/", member_list.member_list, "device_list", VIEW, DEVICES),
     ScopedPage("devices/<int:device_id>/remove/", members.device_remove, "device_remove", CHANGE),
     ScopedPage(
         "devices/<int:device_id>/location/", locations.device_location, "device_location", CHANGE
@@ -169,7 +170,26 @@ alert_pages = [
     path("<int:alert_id>/", alerts.alert_detail, name="alert_detail"),
 ]
 
+# The lists of users and devices over all organizations.
+people: list[URLPattern | URLResolver] = [
+    path("", member_list.people_list, USERS, name="people_list"),
+    path("devices/", member_list.people_list, DEVICES, name="people_device_list"),
+    path(
+        "users.csv",
+        member_list.people_export,
+        {"kind": ImportRun.Kind.USERS},
+        name="people_user_export",
+    ),
+    path(
+        "devices.csv",
+        member_list.people_export,
+        {"kind": ImportRun.Kind.DEVICES},
+        name="people_device_export",
+    ),
+]
+
 urlpatterns = [
+    path("people/", include(people)),
     path("alerts/", include(alert_pages)),
     path("account/", include(account)),
     path("account/cases/", support.case_list, name="case_list"),

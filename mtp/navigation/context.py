@@ -22,6 +22,7 @@ from mtp.navigation.definition import (
     Tab,
 )
 from mtp.navigation.figures import Figures, figures_of
+from mtp.navigation.keys import with_keys
 
 OWN_PAGES = "/organization/"
 
@@ -112,7 +113,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         entry = _entry_of(menu, active)
         strip = _strip(entry.label, entry.tabs, person, place, active) if entry else None
     return {
-        "navigation": [group for group in groups if group["items"]],
+        "navigation": with_keys([group for group in groups if group["items"]]),
         "tab_strip": strip,
         "may_switch": user.may(Permission.VIEW_ORGANIZATIONS),
     }

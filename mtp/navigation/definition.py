@@ -75,10 +75,15 @@ CAPS, PSA, ACCOUNT = (
 )
 OWN = Permission.USE_OWN_ORGANIZATION
 
+PEOPLE_TABS = (
+    Tab("people_list", "Users", SEE),
+    Tab("people_device_list", "Devices", SEE),
+)
 DAILY = Group(
     (
         Entry.page(Tab("dashboard", "Home", SEE), icon="home"),
         Entry.page(Tab("organization_list", "Organizations", SEE), icon="building-office-2"),
+        Entry("Users & devices", icon="users", tabs=PEOPLE_TABS),
         Entry.page(
             Tab("alert_list", "Alerts", Permission.VIEW_ALERTS, badge=open_alerts),
             icon="bell-alert",

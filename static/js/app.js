@@ -40,14 +40,30 @@
     }
   }
 
-  // The element that opened the dialog, and the URL (with search and filter) of the page below it.
+  // The element that opened the dialog, the URL (with search and filter) of the page below it, and
+  // how many addresses are in the history since: that of the dialog, and those of refused forms.
   let opener = null;
   let openedFrom = null;
+  let pushed = 0;
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.target.id !== "dialog-slot" || document.querySelector("dialog:modal")) return;
     opener = event.detail.elt;
     openedFrom = location.href;
+    pushed = 0;
+  });
+
+  document.addEventListener("htmx:pushedIntoHistory", () => {
+    if (openedFrom) pushed += 1;
+  });
+
+  // Back to the page below the dialog, which is still loaded: htmx would load it again. This script
+  // is loaded first, so it hears of this first.
+  window.addEventListener("popstate", (event) => {
+    const dialog = document.querySelector("dialog[data-dialog]:modal");
+    if (!dialog || location.href !== openedFrom) return;
+    event.stopImmediatePropagation();
+    removeDialog(dialog);
   });
 
   function openDialog(dialog) {
@@ -87,10 +103,18 @@
   function closeDialog(dialog) {
     if (dialog.hasAttribute("data-dialog-fixed")) return;
     const link = dialog.querySelector("a[data-dialog-close]");
+    if (openedFrom && pushed) {
+      history.go(-pushed);
+      return;
+    }
+    const address = openedFrom || (link && link.href);
+    removeDialog(dialog);
+    if (address) history.pushState({ htmx: true }, "", address);
+  }
+
+  function removeDialog(dialog) {
     dialog.close();
     dialog.remove();
-    const address = openedFrom || (link && link.href);
-    if (address) history.pushState({ htmx: true }, "", address);
     const back = opener && opener.isConnected ? opener : document.getElementById("content");
     if (back) back.focus({ preventScroll: true });
     opener = null;

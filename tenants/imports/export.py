@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from core.scope import within
 from tenants.imports.file_reading import titles_and_lines
 from tenants.imports.reading.options import ReadingOptions
 from tenants.imports.reading.records import NotReadable
@@ -24,17 +25,24 @@ _MOST_ROWS = 10_000
 
 
 def exported_rows(
-    *, kind: ImportRun.Kind, organization: Organization
+    *, kind: ImportRun.Kind, organization: Organization | None
 ) -> Iterable[tuple[object, ...]]:
-    """The organization's present users or devices, in the columns that an import reads."""
+    """The organization's present users or devices, in the columns that an import reads.
+
+    Without an organization, those of every visible one, with its name first.
+    """
+    if organization is None:
+        of = within("organization") & Q(organization__removed_at=None)
+        first: tuple[str, ...] = ("organization__name",)
+    else:
+        of, first = Q(organization=organization), ()
     if kind == ImportRun.Kind.USERS:
-        users = ManagedUser.objects.living().filter(organization=organization)
-        rows = users.order_by("email", "id").values_list("email", "name", "state")
-        return (
-            (email, name, ManagedUser.State(state).label) for email, name, state in rows.iterator()
-        )
-    devices = Device.objects.living().filter(organization=organization)
-    return devices.order_by("name", "id").values_list("name", "serial_number").iterator()
+        users = ManagedUser.objects.living().filter(of)
+        rows = users.order_by(*first, "email", "id").values_list(*first, "email", "name", "state")
+        return ((*row, ManagedUser.State(state).label) for *row, state in rows.iterator())
+    devices = Device.objects.living().filter(of)
+    rows = devices.order_by(*first, "name", "id").values_list(*first, "name", "serial_number")
+    return rows.iterator()
 
 
 def refused_rows(*, run: ImportRun) -> tuple[list[str], Iterator[list[object]]]:

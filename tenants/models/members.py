@@ -12,6 +12,9 @@ from core.metrics import Metric
 from tenants.models.organizations import Organization
 
 EXTERNAL_ID_LENGTH = 200
+# The columns in which lists and the search look, each with its index of trigrams
+# (tenants/migrations/sql/0011_search.sql, docs/decisions/0059).
+USER_TEXT, DEVICE_TEXT = ("address_key", "name"), ("name", "serial_number")
 
 
 class MemberQuerySet(models.QuerySet[Any]):

@@ -1,31 +1,26 @@
-"""Users and devices of one organization: list, add, remove; suspend and reactivate users."""
+"""Users and devices of one organization: add, remove; suspend and reactivate users."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
-from core.addresses import search_key
 from core.key_field import name_key_of
-from core.listing import Listing
 from core.names import name_key
 from tenants.access import owned_or_404
 from tenants.forms import DeviceForm, UserForm
-from tenants.models import CountedRow, Device, ManagedUser, UserAlias
+from tenants.models import CountedRow, Device, ManagedUser
 from tenants.refusals import Because, OrganizationRemoved, ProviderLeft, UserCapReached
 from tenants.users.membership import (
     AlreadyThere,
@@ -35,87 +30,10 @@ from tenants.users.membership import (
     set_user_state,
 )
 from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
+from tenants.views.member_list import MemberPages
 from tenants.views.organization_scope import OrganizationScope, scoped
 
 LONGEST_NUMBER = 10
-
-
-@dataclass(frozen=True, slots=True)
-class MemberPages:
-    """The differences between the pages of users and of devices."""
-
-    model: type[CountedRow]
-    form: type[UserForm | DeviceForm]
-    sorts: tuple[str, ...]  # the first is the default
-    found_by: Callable[[str], Q]
-    filters: dict[str, Q]
-    joined: tuple[str, ...] = ()
-
-
-def _user_is_found(search: str) -> Q:
-    """By a part of the present or an earlier address, or of the name, in any spelling."""
-    key = search_key(search)
-    aliases = UserAlias.objects.filter(key__contains=key, ended_at=None)
-    return (
-        Q(address_key__contains=key)
-        | Q(email__icontains=search)
-        | Q(pk__in=aliases.values("user"))
-        | Q(searched_name__contains=name_key(search))
-    )
-
-
-def _device_is_found(search: str) -> Q:
-    return (
-        Q(searched_name__contains=name_key(search))
-        | Q(serial_number__icontains=search)
-        | Q(location__name__icontains=search)
-    )
-
-
-IS_LIVING = Q(removed_at=None)
-REMOVED = {"removed": Q(removed_at__isnull=False)}
-USER_PAGES = MemberPages(
-    ManagedUser,
-    UserForm,
-    sorts=("email", "name", "added_at"),
-    found_by=_user_is_found,
-    filters={"suspended": IS_LIVING & Q(state=ManagedUser.State.SUSPENDED), **REMOVED},
-)
-DEVICE_PAGES = MemberPages(
-    Device,
-    DeviceForm,
-    sorts=("name", "serial_number", "added_at"),
-    found_by=_device_is_found,
-    filters=REMOVED,
-    joined=("location",),
-)
-
-
-@require_safe
-@scoped
-def member_list(
-    request: PortalRequest, scope: OrganizationScope, pages: MemberPages
-) -> HttpResponse:
-    """The organization's users or devices; the living ones without a filter."""
-    listing = Listing.of(
-        request, sorts=pages.sorts, default_sort=pages.sorts[0], filters=pages.filters
-    )
-    rows = pages.model.objects.filter(
-        pages.filters.get(listing.filter, IS_LIVING), organization=scope.organization
-    )
-    if listing.search:
-        rows = rows.alias(searched_name=name_key_of("name")).filter(pages.found_by(listing.search))
-    if pages.joined:
-        rows = rows.select_related(*pages.joined)
-    context = scope.context(
-        listing=listing,
-        page=listing.page_of(rows.order_by(listing.sort, "id")),
-        may_erase=not scope.is_own and request.user.may(Permission.ERASE_USERS),
-        zone=request.provider.billing_zone(),
-    )
-    noun, is_partial = pages.model.noun, request.htmx.target == "members"
-    template = f"tenants/_{noun}s.html" if is_partial else f"tenants/{noun}_list.html"
-    return render(request, template, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

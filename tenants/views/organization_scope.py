@@ -7,7 +7,7 @@ organization's own; `OrganizationScope` says which, how the pages link and what 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -20,7 +20,7 @@ from tenants.access import (
     organization_or_404,
     own_organization_or_404,
 )
-from tenants.models import Organization
+from tenants.models import CountedRow, Organization
 
 own_pages = requires(Permission.USE_OWN_ORGANIZATION, Permission.IMPERSONATE)
 
@@ -33,6 +33,7 @@ class OrganizationScope:
     is_own: bool
     may_change: bool
     is_impersonated: bool
+    is_every: ClassVar = False
 
     @classmethod
     def of_provider(
@@ -61,10 +62,41 @@ class OrganizationScope:
             return reverse(f"own_{name}", kwargs=parameters)
         return reverse(name, kwargs={"organization_id": self.organization.pk, **parameters})
 
+    def members_url(self, member: CountedRow) -> str:
+        """The address below which the member's own pages are."""
+        return self.url(f"{member.noun}_list")
+
     @property
     def home_url(self) -> str:
         """The organization's first page in this scope."""
         return reverse("own_organization") if self.is_own else self.url("organization_detail")
+
+
+@dataclass(frozen=True, slots=True)
+class EveryOrganization:
+    """All organizations that the person may see, for lists that are else one organization's."""
+
+    may_change: bool
+    is_own: ClassVar = False
+    is_impersonated: ClassVar = False
+    is_every: ClassVar = True
+
+    @classmethod
+    def of(cls, request: PortalRequest) -> "EveryOrganization":
+        """What the person may do."""
+        return cls(may_change=request.user.may(Permission.CHANGE_MEMBERS))
+
+    def context(self, **values: Any) -> dict[str, Any]:
+        """The context of a page in this scope, with these values."""
+        return {"scope": self, "organization": None, **values}
+
+    def url(self, name: str) -> str:
+        """The address of the list or export (`user_list`, `device_export`, …) in this scope."""
+        return reverse("people_list" if name == "user_list" else f"people_{name}")
+
+    def members_url(self, member: CountedRow) -> str:
+        """The address below which the member's own pages are."""
+        return reverse(f"{member.noun}_list", args=[member.organization_id])
 
 
 def scoped(view: View) -> View:

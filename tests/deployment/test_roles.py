@@ -115,7 +115,7 @@ def test_every_scheduled_task_runs_with_the_app_s_role(
         "ALTER ROLE mtp_app SUPERUSER",
         "CREATE ROLE mine",
         "CREATE DATABASE mine",
-        "CREATE EXTENSION pg_trgm",
+        "CREATE EXTENSION hstore",
         "SET ROLE mtp_owner",
         "SET session_replication_role = replica",
         f"SELECT setval('{SCHEMA}.usage_usageevent_id_seq', 1)",

@@ -19,6 +19,7 @@ AUTOTASK = ["Overview", "Reconcile"]
 READ = {
     "Home": [],
     "Organizations": [],
+    "Users & devices": ["Users", "Devices"],
     "Alerts": [],
     "Usage": USAGE,
     "Settings": ["Account Overview", "Notifications", "Profile", "Cases"],
@@ -26,6 +27,7 @@ READ = {
 MONEY = {
     "Home": [],
     "Organizations": [],
+    "Users & devices": ["Users", "Devices"],
     "Alerts": [],
     "Usage": USAGE,
     "Caps": CAPS,

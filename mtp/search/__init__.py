@@ -1,0 +1,1 @@
+"""One search over organizations, users, devices, invoices, pages and actions."""

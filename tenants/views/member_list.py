@@ -1,0 +1,134 @@
+"""The lists of users and devices: of one organization, and of all that the person may see."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.downloads import table_download
+from accounts.policies import requires
+from accounts.requests import PortalRequest
+from accounts.roles import Permission
+from core.listing import Listing
+from core.replica import reads_replica
+from core.scope import within
+from core.search_text import SearchText, search_text
+from tenants.forms import DeviceForm, UserForm
+from tenants.imports.export import COLUMNS, exported_rows
+from tenants.models import CountedRow, Device, ImportRun, Location, ManagedUser, UserAlias
+from tenants.models.members import DEVICE_TEXT, USER_TEXT
+from tenants.views.organization_scope import EveryOrganization, OrganizationScope, scoped
+
+Scope = OrganizationScope | EveryOrganization
+# Ids in a condition, so that it can use an index beside that of the text.
+MOST_IDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPages:
+    """The differences between the pages of users and of devices."""
+
+    model: type[CountedRow]
+    form: type[UserForm | DeviceForm]
+    kind: ImportRun.Kind
+    sorts: dict[str, str]  # to the column; the first is the default
+    text: tuple[str, ...]  # the columns that a search looks in
+    also_found_by: Callable[[str], Q]
+    filters: dict[str, Q]
+    joined: tuple[str, ...] = ()
+
+
+def _by_alias(text: str) -> Q:
+    """Users with an earlier address or another id."""
+    aliases = UserAlias.objects.filter(ended_at=None).alias(searched=SearchText("key"))
+    found = aliases.filter(searched__contains=text).values_list("user", flat=True)
+    return Q(pk__in=list(found[:MOST_IDS]))
+
+
+def _by_location(text: str) -> Q:
+    """Devices at a location."""
+    locations = Location.objects.alias(searched=SearchText("name"))
+    found = locations.filter(searched__contains=text).values_list("pk", flat=True)
+    return Q(location__in=list(found[:MOST_IDS]))
+
+
+IS_LIVING = Q(removed_at=None)
+REMOVED = {"removed": Q(removed_at__isnull=False)}
+USER_PAGES = MemberPages(
+    ManagedUser,
+    UserForm,
+    kind=ImportRun.Kind.USERS,
+    sorts={"email": "address_key", "name": "name", "added_at": "added_at"},
+    text=USER_TEXT,
+    also_found_by=_by_alias,
+    filters={"suspended": IS_LIVING & Q(state=ManagedUser.State.SUSPENDED), **REMOVED},
+)
+DEVICE_PAGES = MemberPages(
+    Device,
+    DeviceForm,
+    kind=ImportRun.Kind.DEVICES,
+    sorts={"name": "name", "serial_number": "serial_number", "added_at": "added_at"},
+    text=DEVICE_TEXT,
+    also_found_by=_by_location,
+    filters=REMOVED,
+    joined=("location",),
+)
+
+
+@require_safe
+@scoped
+def member_list(
+    request: PortalRequest, scope: OrganizationScope, pages: MemberPages
+) -> HttpResponse:
+    """The organization's users or devices; the living ones without a filter."""
+    return _page(request, scope, pages, of=Q(organization=scope.organization))
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+def people_list(request: PortalRequest, pages: MemberPages) -> HttpResponse:
+    """The users or devices of every organization that the person may see, in one list."""
+    of = within("organization") & Q(organization__removed_at=None)
+    return _page(request, EveryOrganization.of(request), pages, of=of, joined=("organization",))
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_safe
+@reads_replica
+def people_export(request: PortalRequest, kind: ImportRun.Kind) -> HttpResponseBase:
+    """The present users or devices of these organizations, with the organization of each."""
+    return table_download(
+        request,
+        name=str(kind),
+        header=("Organization", *COLUMNS[kind]),
+        rows=exported_rows(kind=kind, organization=None),
+    )
+
+
+def _page(
+    request: PortalRequest, scope: Scope, pages: MemberPages, *, of: Q, joined: tuple[str, ...] = ()
+) -> HttpResponse:
+    """The page of the members of these organizations; for htmx the table alone."""
+    listing = Listing.of(
+        request, sorts=pages.sorts, default_sort=next(iter(pages.sorts)), filters=pages.filters
+    )
+    rows = pages.model.objects.filter(pages.filters.get(listing.filter, IS_LIVING), of)
+    if text := search_text(listing.search):
+        found = Q(searched__contains=text) | pages.also_found_by(text)
+        rows = rows.alias(searched=SearchText(*pages.text)).filter(found)
+    column = pages.sorts[listing.sort.removeprefix("-")]
+    order = f"-{column}" if listing.sort.startswith("-") else column
+    rows = rows.select_related(*pages.joined, *joined).order_by(order, "id")
+    context: dict[str, Any] = scope.context(
+        listing=listing,
+        page=listing.page_of(rows),
+        may_erase=not scope.is_own and request.user.may(Permission.ERASE_USERS),
+        zone=request.provider.billing_zone(),
+    )
+    noun, is_partial = pages.model.noun, request.htmx.target == "members"
+    template = f"tenants/_{noun}s.html" if is_partial else f"tenants/{noun}_list.html"
+    return render(request, template, context)
