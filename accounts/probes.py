@@ -23,6 +23,7 @@ from accounts.policies import anyone
 from accounts.provisioning.release import missing_in_public, unknown_contracts
 from core import sentinel
 from core.circuit_breakers import silent_services
+from core.clock import machine_now
 from core.operations.heartbeats import ages
 from core.operations.metrics import operations_gauges
 from core.operations.open_alerts import open_alerts
@@ -136,7 +137,7 @@ def _state(*, now: datetime) -> dict[str, object]:
     covered = coverage(now=now)
     return {
         "heartbeat_seconds": {
-            name: round(age.total_seconds()) for name, age in ages(now=now).items()
+            name: round(age.total_seconds()) for name, age in ages(now=machine_now()).items()
         },
         "outbox": {
             lane: {

@@ -8,12 +8,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parseaddr
+from email.utils import format_datetime, parseaddr
 from smtplib import SMTPConnectError, SMTPException, SMTPServerDisconnected
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.utils import timezone
 
 from core.addresses import mail_address
 from core.circuit_breakers import Service, guarded_call
@@ -88,7 +89,11 @@ def send(payload: Mapping[str, Any], *, files: Sequence[File] = ()) -> None:
         body=payload["text"],
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[mail_address(address) for address in payload["to"]],
-        headers={"Message-ID": payload["message_id"], "Auto-Submitted": "auto-generated"},
+        headers={
+            "Message-ID": payload["message_id"],
+            "Date": format_datetime(timezone.now()),
+            "Auto-Submitted": "auto-generated",
+        },
     )
     if payload["html"]:
         message.attach_alternative(payload["html"], "text/html")

@@ -48,7 +48,7 @@ MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 DATABASES = ("DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL")
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql", "pgsql")
-SWITCHES = ("DEBUG", "SECURE_SSL_REDIRECT", "STRIPE_TEST_MODE")
+SWITCHES = ("DEBUG", "SECURE_SSL_REDIRECT", "STRIPE_TEST_MODE", "TIME_TRAVEL")
 # With the smallest number that makes sense.
 WHOLE_NUMBERS = {
     "API_REQUESTS_PER_MINUTE": 1,
@@ -235,6 +235,8 @@ def _switches(read: Read) -> Iterator[str]:
     for name in SWITCHES:
         if read(name) and not (is_on(read(name)) or is_off(read(name))):
             yield f"{name} is {read(name)!r}: use true or false."
+    if is_on(read("TIME_TRAVEL")):
+        yield "TIME_TRAVEL must be off in production: the clock of real invoices is never moved."
     if is_on(read("DEBUG")):
         yield "DEBUG must be off in production: its pages show settings."
 

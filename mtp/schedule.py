@@ -7,7 +7,7 @@ from celery.schedules import crontab
 
 from core.outbox.lanes import Lane
 
-_TASKS = {
+TASKS = {
     # Alerts, snapshots, dunning and reminders: changed and due providers only (decision 0044).
     # Changes trigger an evaluation at once. This one covers dates that pass and lost triggers.
     "tenants.tasks.evaluate_all_alerts": crontab(minute="*/10"),
@@ -50,7 +50,7 @@ BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": 30.0,
         "options": {"expires": 60.0, "queue": Lane.PEOPLE.value},
     },
-    **{task: {"task": task, "schedule": times} for task, times in _TASKS.items()},
+    **{task: {"task": task, "schedule": times} for task, times in TASKS.items()},
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from core import sentinel
+from core import clock, sentinel
 from core.telemetry import logs
 from mtp import database_limits, operations_theme, production, schedule, workers
 from mtp.databases import databases
@@ -34,6 +34,10 @@ if IS_PRODUCTION and (
     )
 ):
     sys.exit(production.refusal(faults))
+# Whether operations may move the portal's clock forward (docs/decisions/0057).
+TIME_TRAVEL: bool = env.bool("TIME_TRAVEL", default=False)
+if TIME_TRAVEL:
+    clock.install()
 # The kind of process, for its time limits; `mtp.wsgi` sets "web".
 PROCESS: str = env.str("MTP_PROCESS", default="worker")
 if PROCESS not in database_limits.LIMITS:
@@ -86,7 +90,7 @@ SHARED_APPS = [
 ]
 TENANT_APPS = ["tenants", "usage", "billing", "integrations"]
 # Those of mtp have no tables. The demo is first: its admin start page replaces unfold's.
-DEMO = [] if IS_PRODUCTION else ["mtp.demo"]
+DEMO = [] if IS_PRODUCTION else ["mtp.demo", "mtp.travel"]
 INSTALLED_APPS = [
     *DEMO,
     *("mtp.backups", "mtp.doctor", "mtp.moving", "mtp.retention", "mtp.texts"),
@@ -124,6 +128,12 @@ MIDDLEWARE = [
 # For a web server without a proxy in front that compresses; deploy/nginx does.
 if env.bool("COMPRESS_PAGES", default=False):
     MIDDLEWARE.insert(1, "django.middleware.gzip.GZipMiddleware")
+if TIME_TRAVEL:
+    # Inside the public schema, and before anything reads the time.
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("core.middleware.PublicSchemaMiddleware") + 1,
+        "mtp.travel.middleware.ClockMiddleware",
+    )
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
 
@@ -142,6 +152,7 @@ TEMPLATES = [
                 "mtp.navigation.context.navigation",
                 "billing.dunning.context_processors.dunning",
                 "billing.leaving.access.leaving",
+                *(["mtp.travel.bar.clock"] if not IS_PRODUCTION else []),
             ],
         },
     },
@@ -371,6 +382,9 @@ PAYMENT_LINK_KEYS: list[str] = env.list("PAYMENT_LINK_KEYS", default=[]) or [SEC
 AUTOTASK_BASE_URL: str = env.str(
     "AUTOTASK_BASE_URL", default="https://webservices.autotask.net/atservicesrest"
 )
+
+# The key of the stand-ins' control API, by which their clocks follow the portal's.
+STANDIN_CONTROL_KEY: str = env.str("STANDIN_CONTROL_KEY", default="")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts import figures, rounds
 from accounts.models import Provider, ProviderFigures
 from billing.money import format_amounts
+from core.clock import machine_now
 from core.operations.heartbeats import SILENT_AFTER, ages, described
 from core.operations.kinds import kinds
 from core.operations.models import UnmatchedEvent
@@ -76,12 +77,14 @@ def today(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:  # n
         "sections": [
             _section("Alerts", alerts, "No alert is open.", link=reverse(ALERTS)),
             _section("Failed rounds", failed, "Every scheduled round works."),
-            _section("Heartbeat", _heartbeats(now=now), "No worker has given a sign of life yet."),
+            _section("Heartbeat", _heartbeats(), "No worker has given a sign of life yet."),
             _section("Months to close", _months(), "Every month that is over is closed."),
             _section("Overdue", _overdue(), "No invoice is overdue."),
             _section("Disputed", _disputed(), "No line and no payment is disputed."),
             _section(
-                "Dead and late messages", _messages(now=now), "Every due message is delivered."
+                "Dead and late messages",
+                _messages(now=now),
+                "Every due message is delivered.",
             ),
             _section(
                 "Unmatched webhook events",
@@ -116,7 +119,7 @@ def _alerts() -> tuple[list[Row], list[Row]]:
     return failed, others
 
 
-def _heartbeats(*, now: datetime) -> list[Row]:
+def _heartbeats() -> list[Row]:
     return [
         Row(
             name=described(name),
@@ -124,7 +127,7 @@ def _heartbeats(*, now: datetime) -> list[Row]:
             link="",
             is_bad=age > SILENT_AFTER,
         )
-        for name, age in ages(now=now).items()
+        for name, age in ages(now=machine_now()).items()
     ]
 
 

@@ -31,3 +31,4 @@ if not settings.IS_PRODUCTION:
     urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))
     # Before the admin, which answers every other URL below "operations/".
     urlpatterns.insert(0, path("operations/mails/", include("mtp.demo.urls")))
+    urlpatterns.append(path("demo/clock/", include("mtp.travel.urls")))

@@ -1,7 +1,8 @@
 """Signs of life of the beat and of the workers, and alerts about those that are silent.
 
 Each worker process writes a heartbeat for the queues that it consumes and looks at those of the
-others, so one living worker is enough to report a silent beat or a silent queue.
+others, so one living worker is enough to report a silent beat or a silent queue. Their time is the
+machine's (`core.clock.machine_now`): a portal whose clock is moved has no silent part.
 """
 
 from collections.abc import Iterable

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import Error
 from prometheus_client.metrics_core import Metric
 
+from core.clock import machine_now
 from core.operations.heartbeats import ages
 from core.operations.kinds import kinds
 from core.operations.open_alerts import open_alerts
@@ -61,7 +62,7 @@ def operations_gauges(*, now: datetime) -> list[Metric]:
         gauge(
             "mtp_heartbeat_age_seconds",
             "Age of the last sign of life of the beat and of each queue's workers.",
-            {(name,): age.total_seconds() for name, age in ages(now=now).items()},
+            {(name,): age.total_seconds() for name, age in ages(now=machine_now()).items()},
             labels=("name",),
         ),
         *_replica_gauges(),

@@ -1,6 +1,6 @@
 """The tables of operations, of all providers and of the platform, in the public schema."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
@@ -117,3 +117,38 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class TimeTravel(models.Model):
+    """A move of the portal's clock to a later instant, by whom; demos only (docs/decisions/0057).
+
+    The last row is the clock: the portal is `ahead` of its machine. `began_at`, `reached_at` and
+    `to_at` are the portal's time, `finished_at` is the machine's. One is under way at a time.
+    """
+
+    by_name = models.CharField(max_length=150)
+    began_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    reached_at = models.DateTimeField()
+    ahead = models.DurationField(default=timedelta)
+    step = models.CharField(max_length=200, blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["finished_at"],
+                name="operations_one_travel_under_way",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.began_at:%-d %b %Y} to {self.to_at:%-d %b %Y}, by {self.by_name}"
+
+    @property
+    def percent(self) -> int:
+        """How far it is, of the days between its ends."""
+        whole = self.to_at - self.began_at
+        done = min(max(self.reached_at - self.began_at, timedelta(0)), whole)
+        return round(100 * done / whole) if whole else 100

@@ -7,8 +7,8 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 from django.db import connections
-from django.utils import timezone
 
+from core.clock import machine_now
 from core.operations.heartbeats import WORKER, expect_beat, note, watch_heartbeats
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
         if settings.HEARTBEAT_PATH:
             # For a probe of this process alone, also while the database is away.
             Path(settings.HEARTBEAT_PATH).touch()
-        now = timezone.now()
+        now = machine_now()
         try:
             note(names=names, now=now)
             expect_beat(now=now)

@@ -3,12 +3,21 @@
 import csv
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from accounts.roles import Role
 
 PASSWORD = "portal-demo-2026"  # noqa: S105 - printed by `make up`, for a demo on one machine
+
+
+class Arrears(StrEnum):
+    """How far behind a provider is with its payments, as `make up` prints it beside the logins."""
+
+    NONE = ""
+    THIRTY_DAYS = "30 days late"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,19 @@ class DemoProvider:
     tax_rate: Decimal = Decimal(0)
     has_card: bool = True
     closes_last_month: bool = True
+    arrears: Arrears = Arrears.NONE
 
     @property
     def zone(self) -> ZoneInfo:
         """The billing time zone."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def card(self) -> str:
+        """The card at the stand-in of Stripe; empty for one that pays by transfer, or not yet."""
+        if not self.has_card or self.arrears is Arrears.THIRTY_DAYS:
+            return ""
+        return "pm_card_chargeCustomerFail" if self.arrears is Arrears.SUSPENDED else "pm_card_visa"
 
     @property
     def actors(self) -> list[str]:
@@ -179,5 +196,57 @@ CASCADE = DemoProvider(
     ),
 )
 
-PROVIDERS = (DEMO, HAFEN, CASCADE)
+WILLAMETTE = DemoProvider(
+    name="Willamette IT Group",
+    legal_name="Willamette IT Group, LLC",
+    prefix="WILL",
+    time_zone="America/Los_Angeles",
+    currency="USD",
+    country="US",
+    address=(
+        ("street_address", "310 SW Salmon Street"),
+        ("city", "Portland"),
+        ("country_area", "OR"),
+        ("postal_code", "97204"),
+    ),
+    tax_id="93-5550147",
+    unit_price=Decimal("2.40"),
+    months=3,
+    arrears=Arrears.THIRTY_DAYS,
+    organizations=_few(
+        ("Hawthorne Bikes", 14, 18), ("Sellwood Dental", 9, 12), ("St. Johns Logistics", 22, 25)
+    ),
+    logins=(
+        Login("Maya Torres", "owner@willamette.example", Role.OWNER),
+        Login("Eli Larsen", "billing@willamette.example", Role.BILLING_ADMIN),
+        Login("June Park", "admin@willamette.example", Role.ADMIN),
+    ),
+)
+
+WASATCH = DemoProvider(
+    name="Wasatch Managed Services",
+    legal_name="Wasatch Managed Services, Inc.",
+    prefix="WASA",
+    time_zone="America/Denver",
+    currency="USD",
+    country="US",
+    address=(
+        ("street_address", "75 South Main Street"),
+        ("city", "Salt Lake City"),
+        ("country_area", "UT"),
+        ("postal_code", "84111"),
+    ),
+    tax_id="87-5550162",
+    unit_price=Decimal("2.40"),
+    months=3,
+    arrears=Arrears.SUSPENDED,
+    organizations=_few(("Sugar House Books", 11, 13), ("Bonneville Surveying", 20, 24)),
+    logins=(
+        Login("Owen Price", "owner@wasatch.example", Role.OWNER),
+        Login("Lena Fox", "billing@wasatch.example", Role.BILLING_ADMIN),
+        Login("Theo Marsh", "admin@wasatch.example", Role.ADMIN),
+    ),
+)
+
+PROVIDERS = (DEMO, HAFEN, CASCADE, WILLAMETTE, WASATCH)
 OPERATIONS = ("Sam Ellery", "operations@demo.example")

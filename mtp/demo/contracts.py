@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from django.conf import settings
-
 from accounts.models import Package, Provider
 from billing.charge_limits import automatic_limit
 from billing.choices import ContractKind
@@ -20,9 +18,9 @@ from mtp.demo.companies import OPERATIONS, DemoProvider
 
 
 def create_profile_and_contract(
-    plan: DemoProvider, provider: Provider, *, first: Month, now: datetime
+    plan: DemoProvider, provider: Provider, *, first: Month, days_to_pay: int, now: datetime
 ) -> None:
-    """Create the billing profile and, for a provider with a card, the contract from `first` on."""
+    """Create the billing profile and, but for one without a card, the contract from `first` on."""
     package = Package.objects.get(name=plan.package)
     BillingProfile.objects.create(
         legal_name=plan.legal_name,
@@ -52,7 +50,8 @@ def create_profile_and_contract(
         starts_on=first.first_day,
         billed_from=first.starts_at(provider.billing_zone()),
         automatic_limit_minor=automatic_limit(plan.currency),
-        payment_terms_days=settings.INVOICE_TERMS_DAYS,
+        invoice_agreement=not plan.card,
+        payment_terms_days=days_to_pay,
         agreed_at=now,
         agreed_by_name=OPERATIONS[0],
     )
@@ -67,7 +66,7 @@ def put_card_on_file(plan: DemoProvider, provider: Provider, *, now: datetime) -
     setup = gateway.client().v1.setup_intents.create(
         {
             "customer": cards.customer_of(provider),
-            "payment_method": "pm_card_visa",
+            "payment_method": plan.card,
             "confirm": True,
             "usage": "off_session",
             "allowed_payment_method_types": ["card"],

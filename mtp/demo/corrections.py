@@ -17,10 +17,11 @@ SOON_AFTER = timedelta(days=3)
 def correct_invoices(plan: DemoProvider, provider: Provider) -> None:
     """Credit a line of the last invoice but one, and dispute one of the last; in its schema.
 
-    Does nothing without a card or with fewer than two invoices. Both are paid, so no debt arises.
+    Does nothing without a card, in arrears, or with fewer than two invoices. Both are paid, so no
+    debt arises.
     """
     usage = Invoice.objects.filter(kind=InvoiceKind.USAGE).newest_first()
-    if not plan.has_card or usage.count() < 2:  # noqa: PLR2004 - the two of the next line
+    if not plan.has_card or plan.arrears or usage.count() < 2:  # noqa: PLR2004 - the two of the next line
         return
     last, before = usage[:2]
     credited = before.lines.filter(amount_minor__gt=0).order_by("amount_minor", "position").first()

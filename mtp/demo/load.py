@@ -7,7 +7,6 @@ and its invoices are rendered and charged at Stripe (or its stand-in), as the sc
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -23,6 +22,7 @@ from core.outbox.models import OutboxMessage
 from core.schema import provider_schema
 from mtp.demo.active_users import offer_packs, set_active_user_limits, simulate_activity
 from mtp.demo.alerts import raise_alerts
+from mtp.demo.arrears import days_to_pay, pass_time, unpaid_month
 from mtp.demo.autotask import connect_autotask
 from mtp.demo.companies import OPERATIONS, PASSWORD, PROVIDERS, DemoProvider
 from mtp.demo.contracts import create_profile_and_contract, put_card_on_file
@@ -69,8 +69,9 @@ def logins() -> Iterable[tuple[str, str, str]]:
     """Role, e-mail address and provider of each login."""
     yield "Operations", OPERATIONS[1], "Django admin"
     for plan in PROVIDERS:
+        provider = f"{plan.name} ({plan.arrears})" if plan.arrears else plan.name
         for login in plan.logins:
-            yield login.role.label, login.email, plan.name
+            yield login.role.label, login.email, provider
 
 
 def _offer_packages() -> None:
@@ -122,8 +123,11 @@ def _load(plan: DemoProvider, *, now: datetime, report: Report) -> None:
     started_at = months[0].starts_at(zone)
     provider = _create_provider(plan, now=started_at)
     with provider_schema(provider):
-        create_profile_and_contract(plan, provider, first=months[0], now=started_at)
-        if plan.has_card:
+        days = days_to_pay(plan, months=months, now=now)
+        create_profile_and_contract(
+            plan, provider, first=months[0], days_to_pay=days, now=started_at
+        )
+        if plan.card:
             put_card_on_file(plan, provider, now=started_at)
         organizations = [
             Organization.objects.create(name=one.name, created_at=started_at)
@@ -134,6 +138,7 @@ def _load(plan: DemoProvider, *, now: datetime, report: Report) -> None:
         monthly_moves(one, months=months, zone=zone, has_churn=plan.has_card, now=now)
         for one in plan.organizations
     ]
+    unpaid = unpaid_month(plan, months=months, now=now)
     for month in months:
         with provider_schema(provider), transaction.atomic():
             if month == months[-2] and not plan.closes_last_month:
@@ -147,7 +152,11 @@ def _load(plan: DemoProvider, *, now: datetime, report: Report) -> None:
                 _apply(next(history), organization, actors=plan.actors)
             simulate_activity(plan, provider, month=month, months=months, now=now)
         if month in months[:-2] or (month == months[-2] and plan.closes_last_month):
-            _close(provider, month, zone=zone, report=report)
+            _close(plan, provider, month, unpaid=unpaid, report=report)
+            if plan.arrears:
+                following = min(month.next.ends_at(zone), now)
+                with provider_schema(provider):
+                    pass_time(provider, since=month.ends_at(zone) + AFTER_MIDNIGHT, until=following)
     with provider_schema(provider):
         correct_invoices(plan, provider)
         connect_autotask(plan, provider, now=now, report=report)
@@ -241,21 +250,29 @@ def _remove(move: Move, organization: Organization, *, actor: str) -> None:
     Device.objects.filter(serial_number__in=serial_numbers, **present).update(**removal)
 
 
-def _close(provider: Provider, month: Month, *, zone: ZoneInfo, report: Report) -> None:
-    at = month.ends_at(zone) + AFTER_MIDNIGHT
+def _close(
+    plan: DemoProvider, provider: Provider, month: Month, *, unpaid: Month | None, report: Report
+) -> None:
+    at = month.ends_at(plan.zone) + AFTER_MIDNIGHT
     with provider_schema(provider):
-        _receive_transfers(at=at - BEFORE_THE_NEXT_CLOSE)
+        _receive_transfers(at=at - BEFORE_THE_NEXT_CLOSE, unpaid=unpaid)
     run = close_month(provider=provider, month=month, now=at)
     while deliver_due(now=at):
         pass
     report(f"  {month} closed: {run.outcome}")
 
 
-def _receive_transfers(*, at: datetime) -> None:
-    """Pay mailed invoices within a month, because overdue ones would suspend the demo provider."""
-    for invoice in Invoice.objects.outstanding().filter(
+def _receive_transfers(*, at: datetime, unpaid: Month | None) -> None:
+    """Pay mailed invoices within a month, because overdue ones would suspend the demo provider.
+
+    Not those of `unpaid` and later months.
+    """
+    invoices = Invoice.objects.outstanding().filter(
         collection=Collection.BY_INVOICE, issued_at__lt=at
-    ):
+    )
+    if unpaid is not None:
+        invoices = invoices.filter(month__lt=unpaid.first_day)
+    for invoice in invoices:
         Payment.objects.create(
             invoice=invoice,
             method=Payment.Method.BANK_TRANSFER,

@@ -19,6 +19,7 @@ HANDED_ON = (
     *("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
     *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "STANDIN_CONTROL_KEY"),
     *("EMAIL_URL", "STATIC_ROOT", "INVOICE_DOWNLOAD_CUTOFF", "SELLER_BANK", "SELLER_LOGO"),
+    "TIME_TRAVEL",
 )
 
 
@@ -93,6 +94,7 @@ def development_environment(state: State) -> dict[str, str]:
         "SELLER_LOGO": str(CHECKOUT / "mtp/demo/logo.svg"),
         "SELLER_BANK": "Beneficiary: MTP Software Inc.,Bank: Example Bank of Denver,"
         "ACH routing number: 000000000,Account number: 000000000",
+        "TIME_TRAVEL": "true",
     }
     return _with_venv(ours | chosen_environment())
 

@@ -123,8 +123,8 @@ class Control:
         changed = Settings(**current)
         try:
             changed.instant()
-        except ValueError:
-            raise Refused("now must be an ISO 8601 instant.") from None
+        except (ValueError, OverflowError):
+            raise Refused("now must be an ISO 8601 instant, shiftSeconds some years.") from None
         self._stand_in.world.settings = changed
         self._stand_in.save()
         return current

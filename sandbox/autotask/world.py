@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sandbox.autotask.schema import ENTITIES
@@ -30,12 +30,15 @@ class Settings:
     permission_status: int = 403
     # Whether Autotask accepts a total of 0 units is not known.
     zero_units_allowed: bool = True
-    # A fixed instant for createDate and ticket numbers; empty is the real clock.
+    # A fixed instant for createDate and ticket numbers; empty is the real clock, shifted.
     now: str = ""
+    shift_seconds: int = 0
 
     def instant(self) -> datetime:
         """The current instant of the stand-in."""
-        return parse_instant(self.now) if self.now else datetime.now(UTC)
+        if self.now:
+            return parse_instant(self.now)
+        return datetime.now(UTC) + timedelta(seconds=self.shift_seconds)
 
 
 @dataclass

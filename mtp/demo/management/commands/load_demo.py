@@ -20,7 +20,7 @@ class Command(BaseCommand):
         now = timezone.now()
         load_demo(now=now, report=self.stdout.write)
         for role, email, provider in logins():
-            self.stdout.write(f"{role:<28}{email:<26}{provider}")
+            self.stdout.write(f"{role:<28}{email:<28}{provider}")
         self.stdout.write(f"Password of all logins: {PASSWORD}")
         month = Month.of(now, DEMO.zone).previous
         self.stdout.write(
