@@ -109,20 +109,20 @@ def go_on(*, seconds: float | None = None, report: Report = lambda _: None) -> b
     Raises `AlreadyTravelling` if another process is at it, and `CannotTravel`.
     """
     require_possible()
-    with _alone(), _tasks_inline():
+    with alone(), _tasks_inline():
         position.follow()
         travel = under_way()
         if travel is None:
             return True
         try:
-            return _Journey(travel, report).go_on(seconds=seconds)
+            return Journey(travel, report).go_on(seconds=seconds)
         except stand_ins.StandInsNotMoved as error:
             TimeTravel.objects.filter(pk=travel.pk).update(step=str(error)[:200])
             raise CannotTravel(str(error)) from error
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Hold the lock, on a connection of its own: rounds close the usual one after each batch."""
     own = connections.create_connection(DEFAULT_DB_ALIAS)
     try:
@@ -151,7 +151,7 @@ def _tasks_inline() -> Iterator[None]:
         current_app.conf.task_always_eager = before
 
 
-class _Journey:
+class Journey:
     """The work at a journey in this process."""
 
     def __init__(self, travel: TimeTravel, report: Report) -> None:

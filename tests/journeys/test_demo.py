@@ -45,7 +45,9 @@ def test_the_demo_has_the_providers_of_the_readme(
     load: Callable[[], list[str]], stripe_account: StripeStandIn
 ) -> None:
     load()
-    demo, hafen, cascade = (Provider.objects.get(invoice_prefix=plan.prefix) for plan in PROVIDERS)
+    demo, hafen, cascade, late, suspended = (
+        Provider.objects.get(invoice_prefix=plan.prefix) for plan in PROVIDERS
+    )
     with provider_schema(demo):
         assert Organization.objects.count() == 40
         assert ManagedUser.objects.filter(removed_at=None).count() == 1500
@@ -68,6 +70,13 @@ def test_the_demo_has_the_providers_of_the_readme(
     for provider in (demo, hafen, cascade):
         with provider_schema(provider):
             assert update_dunning(now=NOW).stage is DunningStage.CURRENT, "nothing is outstanding"
+    for provider, stage in (
+        (late, DunningStage.THIRTY_DAYS),
+        (suspended, DunningStage.SUSPENDED),
+    ):
+        with provider_schema(provider):
+            assert update_dunning(now=NOW).stage is stage
+            assert verify_ledger() == []
 
     assert load() == [], "a second load has nothing to do"
     _make_incomplete(cascade)
