@@ -52,8 +52,8 @@ def stops_on(
         _instant(day, hour.hour, last_minute): hourly for hour in _hours_after_midnights(day, zones)
     }
     for task, times in schedule.items():
-        if len(times.hour) < HOURS_OF_A_DAY and task not in ON_ARRIVAL:
-            for hour in times.hour:
+        if len(_hours(times)) < HOURS_OF_A_DAY and task not in ON_ARRIVAL:
+            for hour in _hours(times):
                 at = _instant(day, hour, _minute(times))
                 stops[at] = (*stops.get(at, ()), task)
     return [Stop(at, tasks) for at, tasks in sorted(stops.items())]
@@ -64,7 +64,9 @@ def hourly_tasks(*, schedule: Mapping[str, crontab]) -> tuple[str, ...]:
     hourly = {
         task: times
         for task, times in schedule.items()
-        if len(times.minute) == 1 and len(times.hour) == HOURS_OF_A_DAY and task not in ON_ARRIVAL
+        if len(_minutes(times)) == 1
+        and len(_hours(times)) == HOURS_OF_A_DAY
+        and task not in ON_ARRIVAL
     }
     return tuple(sorted(hourly, key=lambda task: _minute(hourly[task])))
 
@@ -73,12 +75,20 @@ def arrival_tasks(*, schedule: Mapping[str, crontab]) -> tuple[str, ...]:
     """The tasks that run once, where the clock arrives, in the order of a day."""
     chosen = (task for task in schedule if task in ON_ARRIVAL)
     return tuple(
-        sorted(chosen, key=lambda task: (min(schedule[task].hour), _minute(schedule[task])))
+        sorted(chosen, key=lambda task: (min(_hours(schedule[task])), _minute(schedule[task])))
     )
 
 
+def _hours(times: crontab) -> set[int]:
+    return set(times.hour)  # type: ignore[attr-defined] # its types lack it
+
+
+def _minutes(times: crontab) -> set[int]:
+    return set(times.minute)  # type: ignore[attr-defined] # as above
+
+
 def _minute(times: crontab) -> int:
-    return min(times.minute)
+    return min(_minutes(times))
 
 
 def _instant(day: date, hour: int, minute: int) -> datetime:
