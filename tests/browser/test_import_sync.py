@@ -85,7 +85,6 @@ def test_a_file_without_most_users_asks_how_many(
     check: OpenPage,
     violations: Callable[[Page], list[str]],
     provider: Provider,
-    tmp_path: Path,
 ) -> None:
     page = check("abc")
     for theme in ("light", "dark"):
@@ -93,7 +92,6 @@ def test_a_file_without_most_users_asks_how_many(
         for width in (DESKTOP, TABLET, PHONE):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.screenshot(path=tmp_path / f"sync-{theme}-{width}.png", full_page=True)
         assert violations(page) == []
     equal = page.get_by_role("button", name="Make equal, all or nothing")
     equal.click()

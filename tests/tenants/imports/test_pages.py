@@ -15,7 +15,15 @@ from tenants.imports.reading.upload import LARGEST_FILE
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.organizations.lifecycle import set_user_cap
 from tests.personas import Personas
-from tests.tenants.import_files import ADAM, NOW, checked, emails, lift_allowance, upload
+from tests.tenants.import_files import (
+    ADAM,
+    NOW,
+    applied,
+    checked,
+    emails,
+    lift_allowance,
+    upload,
+)
 
 SignIn = Callable[..., Client]
 
@@ -119,6 +127,18 @@ def test_refused_lines_are_listed_by_page_and_reason_and_as_csv(
     assert lines[0] == "Line,Reason,E-mail,Note"
     assert lines[1] == "2,Not an e-mail address,bad 0,'=run(0)"
     assert len(lines) == 62
+
+
+def test_a_file_of_users_who_are_there_does_not_ask_for_corrections(
+    as_adam: Client, north: Provider, acme: Organization
+) -> None:
+    with provider_schema(north):
+        applied(checked(acme, emails(2)))
+        runs = [checked(acme, emails(2)), checked(acme, "email,type\ng@x.example,Guest")]
+    pages = [as_adam.get(f"/organizations/{acme.pk}/imports/{run.pk}/").text for run in runs]
+    assert "Everybody in this file who counts is there already." in pages[0]
+    assert "No line of this file counts." in pages[1]
+    assert not any("Every line is refused" in page for page in pages)
 
 
 def test_a_reached_cap_is_reported_and_the_file_checked_again(
