@@ -1,6 +1,6 @@
 """The URLs of billing."""
 
-from django.urls import include, path
+from django.urls import URLPattern, include, path
 
 from accounts.policies import requires
 from accounts.roles import Permission
@@ -32,8 +32,8 @@ from billing.views import (
     preview,
     webhook,
 )
-from tenants.views import imports, member_list, members
-from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
+from tenants.views import bulk, imports, member_list, members
+from tenants.views.organization_scope import ScopedPage, own_pages, own_routes, provider_routes
 from usage.views.organization import organization_detail
 
 # Pages of tenants that show what an addition costs before it is made.
@@ -61,6 +61,37 @@ addition_pages = [
     ),
 ]
 
+# Actions on many rows. Each view checks the permission for what is done.
+effects = {"new_peak": cost_of_peak, "bills_after": bills_after}
+
+
+def bulk_pages(*, is_own: bool) -> list[URLPattern]:
+    """The pages of an action; on an organization's own pages, the names begin with `own_`."""
+    policy = own_pages if is_own else requires(Permission.VIEW_ORGANIZATIONS)
+    prefix = "own_" if is_own else ""
+    values = {"is_own": is_own}
+    return [
+        path(
+            "bulk/<int:bulk_action_id>/",
+            policy(bulk.bulk_action),
+            values | effects,
+            name=f"{prefix}bulk_action",
+        ),
+        path(
+            "bulk/<int:bulk_action_id>/discard/",
+            policy(bulk.bulk_discard),
+            values,
+            name=f"{prefix}bulk_discard",
+        ),
+        path(
+            "bulk/<int:bulk_action_id>/undo/",
+            policy(bulk.bulk_undo),
+            values | {"new_peak": cost_of_peak},
+            name=f"{prefix}bulk_undo",
+        ),
+    ]
+
+
 urlpatterns = [
     path(
         "organizations/<int:organization_id>/",
@@ -68,6 +99,8 @@ urlpatterns = [
         {"invoices": invoices},
         name="organization_detail",
     ),
+    path("", include(bulk_pages(is_own=False))),
+    path("organization/", include(bulk_pages(is_own=True))),
     path("organizations/<int:organization_id>/", include(provider_routes(addition_pages))),
     path("organization/", include(own_routes(addition_pages))),
     path(

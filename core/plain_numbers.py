@@ -15,6 +15,15 @@ _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 # More than any limit of ours has, so that a limit's own message comes first.
 MOST_CHARACTERS = 30
 
+# Shorter than the largest bigint.
+_DIGITS_OF_AN_ID = 18
+
+
+def plain_id(text: str) -> int | None:
+    """The number that a form sent for a row; None for any other text."""
+    is_id = text.isascii() and text.isdigit() and len(text) <= _DIGITS_OF_AN_ID
+    return int(text) if is_id else None
+
 
 def _plain(value: Any, pattern: re.Pattern[str], message: str) -> Any:
     if not isinstance(value, str):

@@ -19,5 +19,6 @@ class TenantsConfig(AppConfig):
             "imports.dry_run",
             "imports.apply",
             "cap_requests.decisions",
+            "bulk.apply",
         ):
             importlib.import_module(f"tenants.{module}")

@@ -1,6 +1,7 @@
 """Forms of organizations, users, devices and locations."""
 
 import re
+from enum import StrEnum
 from typing import Any, cast
 
 from django import forms
@@ -10,12 +11,17 @@ from core.names import name_key
 from core.text import plain_lines, plain_text
 from tenants.models import (
     LARGEST_MAU_LIMIT,
+    LARGEST_USER_CAP,
+    LONGEST_TAG,
     SMALLEST_MAU_LIMIT,
+    SMALLEST_USER_CAP,
     Location,
     Organization,
 )
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}", re.ASCII)
+_CAP = re.compile(r"[0-9]+|[0-9]{1,3}(,[0-9]{3})+", re.ASCII)
+_LONGEST_NUMBER = 9
 
 
 class MauLimitField(forms.CharField):
@@ -148,3 +154,101 @@ class RemovalForm(forms.Form):
         if typed.strip() != self.name:
             raise forms.ValidationError("This is not the organization's name.")
         return typed
+
+
+class Choice(StrEnum):
+    """With or without a cap."""
+
+    NO_CAP = "none"
+    CAPPED = "capped"
+
+
+class CapForm(forms.Form):
+    """ "No User Cap", or a cap from 1 to 10,000 users."""
+
+    choice = forms.ChoiceField(
+        choices=[(Choice.NO_CAP, "No User Cap"), (Choice.CAPPED, "Cap Users at")],
+        widget=forms.RadioSelect,
+        label="User cap",
+    )
+    cap = forms.CharField(
+        required=False,
+        label="Number of users",
+        max_length=20,
+        help_text=f"{SMALLEST_USER_CAP} to {LARGEST_USER_CAP:,}. If it is below the current count, "
+        "no user is removed, and none can be added until the count falls below it.",
+        widget=forms.TextInput(
+            attrs={
+                "inputmode": "numeric",
+                "autocomplete": "off",
+                "data-chooses": Choice.CAPPED,
+                "size": 8,
+                # Its visible label is the choice before it, on the same line.
+                "aria-label": "Number of users",
+            }
+        ),
+    )
+
+    def clean(self) -> dict[str, object]:
+        """Require a valid number only with a cap."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("choice") != Choice.CAPPED or "cap" in self.errors:
+            return {**cleaned, "cap": None}
+        typed = str(cleaned.get("cap", "")).strip()
+        number = int(typed.replace(",", "")) if _CAP.fullmatch(typed[:_LONGEST_NUMBER]) else 0
+        if len(typed) > _LONGEST_NUMBER or not SMALLEST_USER_CAP <= number <= LARGEST_USER_CAP:
+            self.add_error(
+                "cap",
+                f"Enter a whole number from {SMALLEST_USER_CAP} to {LARGEST_USER_CAP:,}.",
+            )
+        return {**cleaned, "cap": number}
+
+    @property
+    def user_cap(self) -> int | None:
+        """The cap of a valid form; None for "No User Cap"."""
+        cap: int | None = self.cleaned_data["cap"]
+        return cap
+
+
+class TagForm(forms.Form):
+    """A tag of organizations."""
+
+    tag = NameField(label="Tag", max_length=LONGEST_TAG)
+
+
+class LinkForm(forms.Form):
+    """A link to a page about the organization elsewhere."""
+
+    label = NameField(label="Name", max_length=80)
+    url = forms.URLField(
+        label="Address",
+        max_length=500,
+        assume_scheme="https",
+        validators=[plain_text],
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
+    )
+
+    def clean_url(self) -> str:
+        """Only pages: another scheme could run a script."""
+        url: str = self.cleaned_data["url"]
+        if not url.lower().startswith(("https://", "http://")):
+            raise forms.ValidationError("Enter an address that begins with https:// or http://.")
+        return url
+
+
+class MoveForm(forms.Form):
+    """The organization to which users or devices move, by its name."""
+
+    organization = NameField(
+        label="Move to",
+        help_text="The name of the organization.",
+        widget=forms.TextInput(attrs={"list": "organizations", "autocomplete": "off"}),
+    )
+
+    def clean_organization(self) -> Organization:
+        """A living organization that the signed-in person may see."""
+        key = name_key(self.cleaned_data["organization"])
+        found = Organization.objects.visible().filter(name_key=key).first()
+        if found is None:
+            raise forms.ValidationError("You have no organization of this name.")
+        return found

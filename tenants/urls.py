@@ -22,6 +22,7 @@ from tenants.views import (
     user_names,
 )
 from tenants.views import account as provider_account
+from tenants.views import organization_settings as settings
 from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
 
 VIEW, CHANGE = Permission.VIEW_ORGANIZATIONS, Permission.CHANGE_MEMBERS
@@ -31,6 +32,7 @@ DEVICES = {"pages": member_list.DEVICE_PAGES}
 # On the provider's pages and on the organization's own.
 scoped_pages = [
     ScopedPage("users/", member_list.member_list, "user_list", VIEW, USERS),
+    ScopedPage("users/bulk/", member_list.member_bulk, "user_bulk", VIEW, USERS),
     ScopedPage("users/<int:user_id>/remove/", members.user_remove, "user_remove", CHANGE),
     ScopedPage("users/<int:user_id>/edit/", user_names.user_edit, "user_edit", CHANGE),
     ScopedPage(
@@ -54,6 +56,7 @@ scoped_pages = [
         {"state": ManagedUser.State.ACTIVE},
     ),
     ScopedPage("devices/", member_list.member_list, "device_list", VIEW, DEVICES),
+    ScopedPage("devices/bulk/", member_list.member_bulk, "device_bulk", VIEW, DEVICES),
     ScopedPage("devices/<int:device_id>/remove/", members.device_remove, "device_remove", CHANGE),
     ScopedPage(
         "devices/<int:device_id>/location/", locations.device_location, "device_location", CHANGE
@@ -103,7 +106,13 @@ scoped_pages = [
 ]
 
 one_organization = [
-    path("settings/", organizations.organization_settings, name="organization_settings"),
+    path("settings/", settings.organization_settings, name="organization_settings"),
+    path("tags/", settings.tag_add, name="tag_add"),
+    path("tags/remove/", settings.tag_remove, name="tag_remove"),
+    path("links/", settings.link_add, name="link_add"),
+    path("links/<int:link_id>/remove/", settings.link_remove, name="link_remove"),
+    path("archive/", settings.organization_archive, name="organization_archive"),
+    path("restore/", settings.organization_restore, name="organization_restore"),
     path("rename/", organizations.organization_rename, name="organization_rename"),
     path("remove/", organizations.organization_remove, name="organization_remove"),
     path("impersonate/", impersonation.impersonation_start, name="impersonation_start"),
@@ -173,6 +182,8 @@ alert_pages = [
 # The lists of users and devices over all organizations.
 people: list[URLPattern | URLResolver] = [
     path("", member_list.people_list, USERS, name="people_list"),
+    path("bulk/", member_list.people_bulk, USERS, name="people_bulk"),
+    path("devices/bulk/", member_list.people_bulk, DEVICES, name="people_device_bulk"),
     path("devices/", member_list.people_list, DEVICES, name="people_device_list"),
     path(
         "users.csv",
@@ -203,6 +214,7 @@ urlpatterns = [
         organization_switch.organization_switch,
         name="organization_switch",
     ),
+    path("organizations/bulk/", organizations.organization_bulk, name="organization_bulk"),
     path("organizations/new/", organizations.organization_create, name="organization_create"),
     path("organizations/<int:organization_id>/", include(one_organization)),
     path("organization/", include(own_organization)),

@@ -15,13 +15,14 @@ from accounts.models import ApiKey, Invitation, Provider, User
 from accounts.providers import current_provider
 from accounts.roles import Role
 from billing.choices import Collection, InvoiceKind
-from billing.models import Contract, CreditNote, DataExport, Invoice, PaymentMethod
+from billing.models import Contract, CreditNote, DataExport, Invoice, Payment, PaymentMethod
 from core.schema import provider_schema
 from integrations.models import Drift, ServiceMapping, SyncRun
 from tenants.access import IMPERSONATED_ORGANIZATION_KEY
 from tenants.alerts import raise_alert
 from tenants.alerts.rules import Condition
 from tenants.models import (
+    BulkAction,
     CapRequest,
     Device,
     ImportRun,
@@ -135,6 +136,20 @@ def make_drift(organization: Organization) -> Drift:
     )
 
 
+def make_bulk_action(organization: Organization) -> BulkAction:
+    """An action that the provider's owner started on the organization's own pages."""
+    owner = User.objects.get(provider=current_provider(), role=Role.OWNER)
+    return BulkAction.objects.create(
+        kind=BulkAction.Kind.ORGANIZATIONS,
+        verb=BulkAction.Verb.ARCHIVE,
+        organization=organization,
+        back_url=f"/{CANARY}/",
+        started_at=NOON,
+        started_by_id=owner.pk,
+        started_by_name=owner.name,
+    )
+
+
 GUID = "7d5d2a3e-0000-4000-8000-000000000001"
 ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "organization_id": lambda organization: organization,
@@ -144,10 +159,18 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     "device_id": lambda organization: Device.objects.create(
         organization=organization, name=f"Laptop {CANARY}", serial_number=CANARY
     ),
+    "link_id": lambda organization: organization.links.create(
+        label=f"Wiki {CANARY}", url=f"https://wiki.{CANARY}.example/".lower()
+    ),
+    "bulk_action_id": make_bulk_action,
     "location_id": lambda organization: Location.objects.create(
         organization=organization, name=f"Lager {CANARY}", address=CANARY
     ),
     "invoice_id": make_invoice,
+    # Of the invoice of "invoice_id".
+    "payment_id": lambda _: Invoice.objects.earliest("pk").payments.create(
+        method=Payment.Method.BANK_TRANSFER, amount_minor=100, currency="USD", received_at=NOON
+    ),
     "note_id": make_credit_note,
     "card_id": make_card,
     "administrator_id": lambda _: User.objects.get(
@@ -245,7 +268,7 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
     ),
 }
 # Parameters that identify no row.
-VALUES_BY_PARAMETER = {"month": "2026-03", "position": 1}
+VALUES_BY_PARAMETER = {"month": "2026-03", "position": 1, "year": 2026}
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from django.urls import include, path
 
 from accounts.roles import Permission
 from tenants.views.organization_scope import ScopedPage, own_pages, own_routes, provider_routes
-from usage.views import active_users, combined, doubles, explain, history, organization, usage
+from usage.views import active_users, combined, doubles, explain, history, organization, usage, user
 
 VIEW = Permission.VIEW_USAGE
 CHANGE = Permission.CHANGE_MEMBERS
@@ -13,6 +13,9 @@ CHANGE = Permission.CHANGE_MEMBERS
 explanations = [
     ScopedPage("why/<str:month>/", explain.usage_explanation, "usage_explanation", VIEW),
     ScopedPage("why/<str:month>.csv", explain.usage_explanation_csv, "usage_explanation_csv", VIEW),
+]
+user_pages = [
+    ScopedPage("", user.user_detail, "user_detail", Permission.VIEW_ORGANIZATIONS),
 ]
 double_pages = [
     ScopedPage("", doubles.double_list, "double_list", Permission.VIEW_ORGANIZATIONS),
@@ -34,6 +37,7 @@ active_users_pages = [
 urlpatterns = [
     path("account/usage/", usage.usage, name="usage"),
     path("account/usage.csv", usage.usage_csv, name="usage_csv"),
+    path("account/usage/bulk/", usage.usage_bulk, name="usage_bulk"),
     path("account/usage/history/", history.usage_history, name="usage_history"),
     path("account/usage/history.csv", history.usage_history_csv, name="usage_history_csv"),
     path(
@@ -55,6 +59,11 @@ urlpatterns = [
         "organizations/<int:organization_id>/users/doubles/",
         include(provider_routes(double_pages)),
     ),
+    path(
+        "organizations/<int:organization_id>/users/<int:user_id>/",
+        include(provider_routes(user_pages)),
+    ),
+    path("organization/users/<int:user_id>/", include(own_routes(user_pages))),
     path("organization/users/doubles/", include(own_routes(double_pages))),
     path("organization/active-users/", include(own_routes(active_users_pages))),
     path("organization/", include(own_routes(explanations))),

@@ -74,6 +74,9 @@ def cost_of_peak(addition: Addition, now: datetime) -> NewPeak | None:
     if contract is None or addition.metric not in Metric(contract.metric).counted:
         return None
     if contract.counts_together:
+        if addition.is_move and len(Metric(contract.metric).counted) == 1:
+            # All organizations together count a moved member once.
+            return None
         return _combined(own, contract=contract, month=month)
     return _alone(own, contract=contract, month=month)
 

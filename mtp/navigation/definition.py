@@ -165,7 +165,13 @@ ORGANIZATION_TABS = (
         "organization_settings",
         "Settings",
         Permission.CHANGE_ORGANIZATIONS,
-        ("organization_rename", "organization_remove"),
+        (
+            "organization_rename",
+            "organization_remove",
+            "organization_archive",
+            "tag_add",
+            "link_add",
+        ),
     ),
 )
 

@@ -30,13 +30,14 @@
 
   // Success and information disappear; a warning or an error stays until the user closes it.
   const TOAST_STAYS_MS = 8000;
+  const TOAST_WITH_UNDO_STAYS_MS = 30000;
 
   function prepareToast(toast) {
     toast.querySelector("[data-toast-close]").hidden = false;
     if (toast.dataset.toast === "success" || toast.dataset.toast === "info") {
       setTimeout(() => {
         if (!toast.matches(":hover, :focus-within")) toast.remove();
-      }, TOAST_STAYS_MS);
+      }, toast.querySelector("form") ? TOAST_WITH_UNDO_STAYS_MS : TOAST_STAYS_MS);
     }
   }
 
@@ -167,13 +168,47 @@
     }
   });
 
-  // The checkbox in a table's header checks all checkboxes of its form.
-  document.addEventListener("change", (event) => {
-    const form = event.target.dataset.ticks;
-    if (!form) return;
-    for (const box of document.querySelectorAll(`[type=checkbox][form="${form}"]`)) {
-      box.checked = event.target.checked;
+  // The checkbox in a table's header checks all checkboxes of its form; Shift checks those between two.
+  let lastTicked = null;
+
+  function ticksOf(form) {
+    return [...document.querySelectorAll(`[type=checkbox][form="${form}"]`)];
+  }
+
+  function countTicked(form) {
+    const boxes = ticksOf(form);
+    const ticked = boxes.filter((box) => box.checked).length;
+    const all = document.querySelector(`[data-ticks="${form}"]`);
+    if (all) {
+      all.checked = ticked > 0 && ticked === boxes.length;
+      all.indeterminate = ticked > 0 && ticked < boxes.length;
     }
+    const text = document.querySelector(`[data-ticked="${form}"]`);
+    if (!text) return;
+    text.hidden = false;
+    text.textContent = `${ticked} selected`;
+  }
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.dataset.ticks || event.target.getAttribute("form");
+    if (event.target.type !== "checkbox" || !form) return;
+    if (event.target.dataset.ticks) {
+      for (const box of ticksOf(form)) box.checked = event.target.checked;
+    }
+    countTicked(form);
+  });
+
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    const form = box instanceof HTMLInputElement && box.type === "checkbox" && box.getAttribute("form");
+    if (!form) return;
+    const boxes = ticksOf(form);
+    const from = boxes.indexOf(lastTicked);
+    if (event.shiftKey && from >= 0) {
+      const [first, last] = [from, boxes.indexOf(box)].sort((a, b) => a - b);
+      for (const between of boxes.slice(first, last + 1)) between.checked = box.checked;
+    }
+    lastTicked = box;
   });
 
   document.addEventListener("keydown", (event) => {

@@ -24,14 +24,21 @@ def acknowledge(*, alerts: AlertQuerySet, actor: Actor, now: datetime) -> list[A
 
 
 @transaction.atomic
-def withdraw(*, alerts: AlertQuerySet, actor: Actor, now: datetime) -> list[Alert]:
-    """Withdraw the acknowledgement of the open alerts among these and return them."""
-    acknowledged = list(
-        alerts.open().exclude(acknowledged_at=None).select_for_update(of=("self",)).order_by("pk")
-    )
-    _set(acknowledged, at=None, actor=None)
-    append(alerts=acknowledged, step=AlertEvent.Step.WITHDRAWN, at=now, actor=actor)
-    return acknowledged
+def withdraw(
+    *, alerts: AlertQuerySet, actor: Actor, now: datetime, at: datetime | None = None
+) -> list[Alert]:
+    """Withdraw the acknowledgement of the open alerts among these and return them.
+
+    An undo passes those that were acknowledged `at` an instant: one that was acknowledged again
+    since has a later instant, and is left unchanged.
+    """
+    acknowledged = alerts.open().exclude(acknowledged_at=None)
+    if at is not None:
+        acknowledged = acknowledged.filter(acknowledged_at=at, acknowledged_by_id=actor.id)
+    locked = list(acknowledged.select_for_update(of=("self",)).order_by("pk"))
+    _set(locked, at=None, actor=None)
+    append(alerts=locked, step=AlertEvent.Step.WITHDRAWN, at=now, actor=actor)
+    return locked
 
 
 def _set(alerts: Collection[Alert], *, at: datetime | None, actor: Actor | None) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -43,6 +44,18 @@ def exported_rows(
     devices = Device.objects.living().filter(of)
     rows = devices.order_by(*first, "name", "id").values_list(*first, "name", "serial_number")
     return rows.iterator()
+
+
+def exported_members(
+    *, kind: ImportRun.Kind, members: QuerySet[Any]
+) -> Iterable[tuple[object, ...]]:
+    """These users or devices, in the columns that an import reads."""
+    if kind == ImportRun.Kind.USERS:
+        rows = members.order_by("email", "id").values_list("email", "name", "state")
+        return (
+            (email, name, ManagedUser.State(state).label) for email, name, state in rows.iterator()
+        )
+    return members.order_by("name", "id").values_list("name", "serial_number").iterator()
 
 
 def refused_rows(*, run: ImportRun) -> tuple[list[str], Iterator[list[object]]]:

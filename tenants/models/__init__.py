@@ -1,7 +1,8 @@
-"""Models of organizations, members, alerts, requests, cases and imports, in provider schemas."""
+"""Models of organizations, members, alerts, requests, imports and bulk actions of a provider."""
 
 from tenants.models.alerts import MONEY_KINDS, Alert, AlertEvent, AlertMailPreference, Severity
 from tenants.models.audit import AuditEntry
+from tenants.models.bulk import BulkAction, BulkItem
 from tenants.models.cap_requests import CapRequest
 from tenants.models.cases import CaseMessage, SupportCase
 from tenants.models.imports import ImportRun, RefusedLine, RememberedReading
@@ -18,16 +19,20 @@ from tenants.models.metering import BilledPeriod, MeteringPolicy, free_limit_at
 from tenants.models.organizations import (
     LARGEST_MAU_LIMIT,
     LARGEST_USER_CAP,
+    LONGEST_TAG,
     SMALLEST_MAU_LIMIT,
     SMALLEST_USER_CAP,
     Organization,
+    OrganizationLink,
     OrganizationQuerySet,
+    OrganizationTag,
 )
 
 __all__ = [
     "EXTERNAL_ID_LENGTH",
     "LARGEST_MAU_LIMIT",
     "LARGEST_USER_CAP",
+    "LONGEST_TAG",
     "MONEY_KINDS",
     "SMALLEST_MAU_LIMIT",
     "SMALLEST_USER_CAP",
@@ -36,6 +41,8 @@ __all__ = [
     "AlertMailPreference",
     "AuditEntry",
     "BilledPeriod",
+    "BulkAction",
+    "BulkItem",
     "CapRequest",
     "CaseMessage",
     "CountedRow",
@@ -46,7 +53,9 @@ __all__ = [
     "MemberQuerySet",
     "MeteringPolicy",
     "Organization",
+    "OrganizationLink",
     "OrganizationQuerySet",
+    "OrganizationTag",
     "RefusedLine",
     "RememberedReading",
     "Severity",

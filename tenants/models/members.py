@@ -76,6 +76,10 @@ class ManagedUser(CountedRow):
     have the same one only if both have an external id: two accounts that share a mailbox; or with
     `is_double`: rows older than this rule, which a person merges. An earlier address is a
     `UserAlias` (docs/decisions/0049).
+
+    `same_person_as` is the first row of a person whose removal was undone: together the rows are
+    one active user of a month. The database counts `state_version` up at each change of the state,
+    so that an undo sees a later one (docs/decisions/0063).
     """
 
     class State(models.TextChoices):
@@ -99,9 +103,24 @@ class ManagedUser(CountedRow):
     state = models.CharField(
         max_length=20, choices=State, default=State.ACTIVE, db_default=State.ACTIVE
     )
+    state_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    # Without a constraint, which would read the whole table under a lock: users are never deleted.
+    same_person_as = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
+    )
 
     class Meta:
         indexes: ClassVar = [
+            models.Index(
+                fields=["organization", "same_person_as"],
+                name="tenants_manageduser_restored",
+                condition=models.Q(same_person_as__isnull=False),
+            ),
             # For every query of an organization's users, and the trigger that refuses a known
             # address: they ask for doubles too, which the unique index leaves out.
             models.Index(

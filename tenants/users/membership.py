@@ -29,6 +29,8 @@ class Via(StrEnum):
     IMPORT = "import"
     DEMO = "demo"
     API = "api"
+    UNDO = "undo"
+    MOVE = "move"
 
 
 class AlreadyThere(Exception):

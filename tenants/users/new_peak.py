@@ -10,11 +10,15 @@ from tenants.models import Organization
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A number of users or devices (`metric`) to be added to an organization."""
+    """A number of users or devices (`metric`) to be added to an organization.
+
+    With `is_move` they leave other organizations at the same instant.
+    """
 
     organization: Organization
     metric: Metric
     count: int
+    is_move: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The pages of alerts: the list, one alert with its history, and acknowledging."""
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
@@ -18,6 +19,7 @@ from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.actors import actor_of
+from core.plain_numbers import plain_id
 from core.replica import reads_replica
 from core.table_cells import instant_cell
 from tenants.alerts.acknowledgement import acknowledge, withdraw
@@ -62,7 +64,6 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "severities": [(each.name.lower(), each.label) for each in reversed(Severity)],
         "may_handle": may_handle,
         "can_acknowledge": may_handle and any(_waits(alert) for alert in page.object_list),
-        "just_done": _just_done(request, visible) if may_handle else [],
         "zone": request.provider.billing_zone(),
     }
 
@@ -71,15 +72,10 @@ def _waits(alert: Alert) -> bool:
     return alert.resolved_at is None and alert.acknowledged_at is None
 
 
-def _just_done(request: PortalRequest, visible: AlertQuerySet) -> list[int]:
-    """The ids in the query string of alerts just acknowledged, which the page offers to undo."""
-    done = visible.open().exclude(acknowledged_at=None).filter(pk__in=_ids(request.GET, "done"))
-    return list(done.values_list("pk", flat=True))
-
-
-def _ids(values: QueryDict, name: str) -> list[int]:
-    texts = values.getlist(name)[:MOST_AT_ONCE]
-    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]  # noqa: PLR2004 - a bigint's
+def _picked(request: PortalRequest) -> AlertQuerySet:
+    numbers = (plain_id(text) for text in request.POST.getlist("pick")[:MOST_AT_ONCE])
+    ids = [number for number in numbers if number is not None]
+    return visible_alerts(request).filter(pk__in=ids)
 
 
 @requires(Permission.VIEW_ALERTS)
@@ -158,35 +154,63 @@ def _may_follow(user: User, link: str) -> bool:
 @requires(Permission.HANDLE_ALERTS)
 @require_POST
 def alert_acknowledge(request: PortalRequest) -> HttpResponse:
-    """Acknowledge the selected alerts and offer to undo it."""
-    alerts = visible_alerts(request).filter(pk__in=_ids(request.POST, "alert"))
-    done = acknowledge(alerts=alerts, actor=actor_of(request), now=timezone.now())
+    """Acknowledge the selected alerts, or all that match, and offer to undo it."""
+    alerts = _picked(request)
+    if "all" in request.POST:
+        selection = AlertListing.of(request)
+        alerts = visible_alerts(request).filter(
+            pk__in=selection.rows(visible_alerts(request)).values("pk")
+        )
+    now = timezone.now()
+    done = acknowledge(alerts=alerts, actor=actor_of(request), now=now)
     clear_menu_badges(user=request.user)
-    if not done:
-        messages.info(request, "Nothing was acknowledged: no waiting alert was chosen.")
-    return _back(request, [alert.pk for alert in done])
+    if done:
+        text = "1 alert was acknowledged. It stays open until its cause is gone."
+        if len(done) > 1:
+            text = (
+                f"{len(done):,} alerts were acknowledged. They stay open until the cause is gone."
+            )
+        undo_url = f"{reverse('alert_withdraw')}?{urlencode({'at': now.isoformat()})}"
+        messages.success(request, text, extra_tags=f"undo {undo_url}")
+    else:
+        messages.info(request, "Nothing was acknowledged: no waiting alert was selected.")
+    return _back(request)
 
 
 @requires(Permission.HANDLE_ALERTS)
 @require_POST
 def alert_withdraw(request: PortalRequest) -> HttpResponse:
-    """Withdraw the acknowledgement of the selected alerts."""
-    alerts = visible_alerts(request).filter(pk__in=_ids(request.POST, "alert"))
-    done = withdraw(alerts=alerts, actor=actor_of(request), now=timezone.now())
+    """Withdraw the acknowledgement of the selected alerts, or of those acknowledged at an instant.
+
+    The instant is the version: what was acknowledged again since is left unchanged.
+    """
+    at, alerts = _instant(request.GET.get("at", "")), _picked(request)
+    if at is not None:
+        alerts = visible_alerts(request)
+    done = withdraw(alerts=alerts, actor=actor_of(request), now=timezone.now(), at=at)
     clear_menu_badges(user=request.user)
     if done:
         count = "1 alert waits" if len(done) == 1 else f"{len(done):,} alerts wait"
         messages.success(request, f"{count} again.")
-    return _back(request, [])
+    elif at is not None:
+        messages.info(request, "Nothing was undone: it was changed since.")
+    return _back(request)
 
 
-def _back(request: PortalRequest, done: list[int]) -> HttpResponse:
+def _instant(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+def _back(request: PortalRequest) -> HttpResponse:
     """Redirect to the alert's page, or to the list in the state it had."""
-    own_page = request.POST.get("from", "")
-    if own_page.isascii() and own_page.isdigit():
-        return redirect("alert_detail", alert_id=int(own_page))
-    query = QueryDict(request.POST.get("query", "")[:1000], mutable=True)
-    query.pop("done", None)
-    query.setlist("done", [str(pk) for pk in done])
+    own_page = plain_id(request.POST.get("from", ""))
+    if own_page is not None:
+        return redirect("alert_detail", alert_id=own_page)
+    query = request.GET.copy()
+    query.pop("at", None)
     address = reverse("alert_list")
     return redirect(f"{address}?{query.urlencode()}" if query else address)

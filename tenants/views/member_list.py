@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.downloads import table_download
 from accounts.policies import requires
@@ -17,10 +17,22 @@ from core.listing import Listing
 from core.replica import reads_replica
 from core.scope import within
 from core.search_text import SearchText, search_text
+from core.templating.addresses import querystring
+from tenants.bulk.offers import Offer, offers
 from tenants.forms import DeviceForm, UserForm
-from tenants.imports.export import COLUMNS, exported_rows
-from tenants.models import CountedRow, Device, ImportRun, Location, ManagedUser, UserAlias
+from tenants.imports.export import COLUMNS, exported_members, exported_rows
+from tenants.models import (
+    BulkAction,
+    CountedRow,
+    Device,
+    ImportRun,
+    Location,
+    ManagedUser,
+    Organization,
+    UserAlias,
+)
 from tenants.models.members import DEVICE_TEXT, USER_TEXT
+from tenants.views.bulk import begin, picked
 from tenants.views.organization_scope import EveryOrganization, OrganizationScope, scoped
 
 Scope = OrganizationScope | EveryOrganization
@@ -109,10 +121,8 @@ def people_export(request: PortalRequest, kind: ImportRun.Kind) -> HttpResponseB
     )
 
 
-def _page(
-    request: PortalRequest, scope: Scope, pages: MemberPages, *, of: Q, joined: tuple[str, ...] = ()
-) -> HttpResponse:
-    """The page of the members of these organizations; for htmx the table alone."""
+def _listed(request: PortalRequest, pages: MemberPages, of: Q) -> tuple[Listing, QuerySet[Any]]:
+    """The list's parameters, and its rows: the living ones without a filter."""
     listing = Listing.of(
         request, sorts=pages.sorts, default_sort=next(iter(pages.sorts)), filters=pages.filters
     )
@@ -120,6 +130,52 @@ def _page(
     if text := search_text(listing.search):
         found = Q(searched__contains=text) | pages.also_found_by(text)
         rows = rows.alias(searched=SearchText(*pages.text)).filter(found)
+    return listing, rows
+
+
+@require_POST
+@scoped
+def member_bulk(
+    request: PortalRequest, scope: OrganizationScope, pages: MemberPages
+) -> HttpResponseBase:
+    """Begin an action on the selected members, or on all that match; or export them."""
+    own = scope.organization if scope.is_own else None
+    url = scope.url(f"{pages.model.noun}_list")
+    return _bulk(request, pages, Q(organization=scope.organization), url, own)
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_POST
+def people_bulk(request: PortalRequest, pages: MemberPages) -> HttpResponseBase:
+    """The same for the members of every organization that the person may see."""
+    of = within("organization") & Q(organization__removed_at=None)
+    url = EveryOrganization.of(request).url(f"{pages.model.noun}_list")
+    return _bulk(request, pages, of, url, None)
+
+
+def _bulk(
+    request: PortalRequest, pages: MemberPages, of: Q, url: str, own: Organization | None
+) -> HttpResponseBase:
+    _, rows = _listed(request, pages, of)
+    rows = rows.filter(IS_LIVING)
+    if request.POST.get("verb") == "export":
+        if "all" not in request.POST:
+            rows = rows.filter(pk__in=picked(request))
+        return table_download(
+            request,
+            name=str(pages.kind),
+            header=COLUMNS[pages.kind],
+            rows=exported_members(kind=pages.kind, members=rows),
+        )
+    kind, back_url = BulkAction.Kind(pages.kind), f"{url}{querystring(request)}"
+    return begin(request, kind=kind, rows=rows, back_url=back_url, own=own)
+
+
+def _page(
+    request: PortalRequest, scope: Scope, pages: MemberPages, *, of: Q, joined: tuple[str, ...] = ()
+) -> HttpResponse:
+    """The page of the members of these organizations; for htmx the table alone."""
+    listing, rows = _listed(request, pages, of)
     column = pages.sorts[listing.sort.removeprefix("-")]
     order = f"-{column}" if listing.sort.startswith("-") else column
     rows = rows.select_related(*pages.joined, *joined).order_by(order, "id")
@@ -127,8 +183,16 @@ def _page(
         listing=listing,
         page=listing.page_of(rows),
         may_erase=not scope.is_own and request.user.may(Permission.ERASE_USERS),
+        offers=_offers(request, scope, pages) if listing.filter != "removed" else (),
+        bulk_url=f"{scope.url(f'{pages.model.noun}_list')}bulk/",
         zone=request.provider.billing_zone(),
     )
     noun, is_partial = pages.model.noun, request.htmx.target == "members"
     template = f"tenants/_{noun}s.html" if is_partial else f"tenants/{noun}_list.html"
     return render(request, template, context)
+
+
+def _offers(request: PortalRequest, scope: Scope, pages: MemberPages) -> list[Offer]:
+    if not scope.may_change:
+        return []
+    return offers(BulkAction.Kind(pages.kind), user=request.user, is_own=scope.is_own)

@@ -19,17 +19,18 @@ from core.actors import actor_of
 from core.key_field import name_key_of
 from core.names import name_key
 from tenants.access import owned_or_404
+from tenants.bulk.actions import Start, change_one
+from tenants.bulk.refusals import Refused
 from tenants.forms import DeviceForm, UserForm
-from tenants.models import CountedRow, Device, ManagedUser
+from tenants.models import BulkAction, CountedRow, Device, ManagedUser
 from tenants.refusals import Because, OrganizationRemoved, ProviderLeft, UserCapReached
 from tenants.users.membership import (
     AlreadyThere,
     Via,
     add_member,
-    remove_member,
-    set_user_state,
 )
 from tenants.users.new_peak import Addition, NewPeak, NewPeakOf
+from tenants.views.bulk import announce
 from tenants.views.member_list import MemberPages
 from tenants.views.organization_scope import OrganizationScope, scoped
 
@@ -208,8 +209,7 @@ def device_remove(request: PortalRequest, scope: OrganizationScope, device_id: i
 def _remove(request: PortalRequest, scope: OrganizationScope, member: CountedRow) -> HttpResponse:
     back_url = scope.url(f"{member.noun}_list")
     if request.method == "POST":
-        remove_member(member=member, actor=actor_of(request), now=timezone.now())
-        messages.success(request, f"{member} was removed.")
+        _change_one(request, scope, member, BulkAction.Verb.REMOVE, f"{member} was removed.")
         return redirect(back_url)
     context = scope.context(member=member, noun=member.noun, back_url=back_url)
     return render(request, "tenants/member_remove.html", context)
@@ -222,8 +222,33 @@ def user_state(
 ) -> HttpResponse:
     """Suspend or reactivate the user, who counts in either state."""
     user = owned_or_404(ManagedUser, organization=scope.organization, pk=user_id)
-    set_user_state(user=user, state=state, actor=actor_of(request), now=timezone.now())
-    is_suspended = state == ManagedUser.State.SUSPENDED
-    outcome = "suspended, and still counts" if is_suspended else "active again"
-    messages.success(request, f"{user} is {outcome}.")
+    if state == ManagedUser.State.SUSPENDED:
+        verb, text = BulkAction.Verb.SUSPEND, f"{user} is suspended, and still counts."
+    else:
+        verb, text = BulkAction.Verb.REACTIVATE, f"{user} is active again."
+    _change_one(request, scope, user, verb, text)
     return redirect(scope.url("user_list"))
+
+
+def _change_one(
+    request: PortalRequest,
+    scope: OrganizationScope,
+    member: CountedRow,
+    verb: BulkAction.Verb,
+    text: str,
+) -> None:
+    """Change one member as an action of one row, which can be undone, and say so."""
+    kind = BulkAction.Kind(f"{member.noun}s")
+    own = scope.organization if scope.is_own else None
+    start = Start(kind, verb, actor_of(request), scope.url(f"{member.noun}_list"), own)
+    try:
+        action = change_one(
+            start=start,
+            subject_id=member.pk,
+            organization_id=scope.organization.pk,
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        messages.info(request, f"{member}: {refusal}")
+    else:
+        announce(request, action, text)

@@ -1,5 +1,7 @@
 """The provider's organizations: list, create, rename and remove."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -7,11 +9,13 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page
 from django.db.models import QuerySet, TextField
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
@@ -20,9 +24,19 @@ from core.given import Given
 from core.listing import ROWS_PER_PAGE, Listing, Rows
 from core.names import name_key
 from core.remembered import remembered
+from core.scope import within
+from core.templating.addresses import querystring
 from tenants.access import organization_or_404
+from tenants.bulk.offers import offers
 from tenants.forms import NewOrganizationForm, OrganizationForm, RemovalForm
-from tenants.models import Device, ManagedUser, Organization
+from tenants.models import (
+    LONGEST_TAG,
+    BulkAction,
+    Device,
+    ManagedUser,
+    Organization,
+    OrganizationQuerySet,
+)
 from tenants.organizations.lifecycle import (
     NameTaken,
     OrganizationInUse,
@@ -32,8 +46,12 @@ from tenants.organizations.lifecycle import (
     rename_organization,
 )
 from tenants.organizations.member_counts import with_member_counts
+from tenants.organizations.tags import tags_in_use, tags_of
+from tenants.views.bulk import begin, picked
 
 SORTS = ("name", "users", "devices", "created_at")
+ARCHIVED = "archived"
+EXPORTED = ("Organization", "Users", "Devices", "User cap", "Tags")
 
 
 class Row(NamedTuple):
@@ -46,27 +64,51 @@ class Row(NamedTuple):
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which organizations are listed: by a part of the name, by a tag, the archived ones."""
+
+    is_searched: bool
+    is_tagged: bool
+    is_archived: bool
+
+    def rows(self, search: str | Given, tag: str | Given) -> OrganizationQuerySet:
+        rows = Organization.objects.visible()
+        if self.is_archived:
+            rows = Organization.objects.archived().filter(within("pk"))
+        if self.is_searched:
+            rows = rows.filter(name_key__contains=search)
+        return rows.filter(tags__key=tag) if self.is_tagged else rows
+
+
 @remembered
-def _rows_from(offset: int, *, sort: str, is_searched: bool) -> QuerySet[Organization, Any]:
-    rows = Organization.objects.visible()
-    if is_searched:
-        rows = rows.filter(name_key__contains=Given("search", TextField()))
+def _rows_from(offset: int, *, sort: str, choice: _Choice) -> QuerySet[Organization, Any]:
+    rows = choice.rows(Given("search", TextField()), Given("tag", TextField()))
     ordered = with_member_counts(rows).order_by(sort, "id")
     return ordered.values_list(*Row._fields)[offset : offset + ROWS_PER_PAGE]
 
 
-def _page(listing: Listing) -> Page[Row]:
-    search = name_key(listing.search)
+def _chosen(listing: Listing, tag: str) -> tuple[_Choice, dict[str, str]]:
+    values = {"search": name_key(listing.search), "tag": tag}
+    choice = _Choice(bool(values["search"]), bool(tag), listing.filter == ARCHIVED)
+    return choice, values
 
-    def count() -> int:
-        return Organization.objects.visible().filter(name_key__contains=search).count()
+
+def _page(listing: Listing, tag: str) -> Page[Row]:
+    choice, values = _chosen(listing, tag)
 
     def read(offset: int) -> Rows[Row]:
-        statement = _rows_from(offset, sort=listing.sort, is_searched=bool(search))
-        found = [Row(*row) for row in statement.rows(search=search)]
-        return Rows.counted(found, offset, count)
+        statement = _rows_from(offset, sort=listing.sort, choice=choice)
+        found = [Row(*row) for row in statement.rows(**values)]
+        return Rows.counted(found, offset, choice.rows(**values).count)
 
     return listing.read_page(read)[1]
+
+
+def _listed(request: PortalRequest) -> tuple[Listing, str]:
+    """The list's parameters, and the key of the tag that it is filtered by."""
+    listing = Listing.of(request, sorts=SORTS, default_sort="name", filters=[ARCHIVED])
+    return listing, name_key(request.GET.get("tag", "").replace("\0", "")[:LONGEST_TAG])
 
 
 def table_context(request: PortalRequest, *, in_use: int | None = None) -> dict[str, Any]:
@@ -75,14 +117,20 @@ def table_context(request: PortalRequest, *, in_use: int | None = None) -> dict[
     An administrator who is limited to some organizations does not see how many there may be.
     `in_use`, the number of organizations that they may see, is counted if it is not given.
     """
-    listing = Listing.of(request, sorts=SORTS, default_sort="name")
+    listing, tag = _listed(request)
     if in_use is None:
         in_use = Organization.objects.visible().count()
     sees_all = request.user.limited_to is None
     limit = request.provider.organization_limit
     return {
         "listing": listing,
-        "page": _page(listing),
+        "page": _page(listing, tag),
+        "tag": tag,
+        "tags": [],
+        "tags_of": {},
+        "offers": [],
+        "bulk_url": "",
+        "has_archived": False,
         "list_url": request.path,
         "in_use": in_use,
         "limit": limit if sees_all else None,
@@ -99,7 +147,42 @@ def organization_list(request: PortalRequest) -> HttpResponse:
     """The provider's organizations; only the table for a request by htmx."""
     partial = request.htmx.target == "organizations"
     template = "tenants/_organizations.html" if partial else "tenants/organization_list.html"
-    return render(request, template, table_context(request))
+    context = table_context(request)
+    verbs = [BulkAction.Verb.RESTORE]
+    if context["listing"].filter != ARCHIVED:
+        verbs = [verb for verb in BulkAction.Verb if verb not in verbs]
+    offered = offers(BulkAction.Kind.ORGANIZATIONS, user=request.user, is_own=False)
+    context |= {
+        "offers": [offer for offer in offered if offer.verb in verbs],
+        "bulk_url": reverse("organization_bulk"),
+        "tags": tags_in_use(),
+        "tags_of": tags_of([row.pk for row in context["page"].object_list]),
+        "has_archived": Organization.objects.archived().filter(within("pk")).exists(),
+    }
+    return render(request, template, context)
+
+
+@requires(Permission.VIEW_ORGANIZATIONS)
+@require_POST
+def organization_bulk(request: PortalRequest) -> HttpResponseBase:
+    """Begin an action on the selected organizations, or on all that match; or export them."""
+    listing, tag = _listed(request)
+    choice, values = _chosen(listing, tag)
+    rows = choice.rows(**values)
+    if request.POST.get("verb") == "export":
+        if "all" not in request.POST:
+            rows = rows.filter(pk__in=picked(request))
+        return table_download(request, name="organizations", header=EXPORTED, rows=_exported(rows))
+    back_url = f"{reverse('organization_list')}{querystring(request)}"
+    return begin(request, kind=BulkAction.Kind.ORGANIZATIONS, rows=rows, back_url=back_url)
+
+
+def _exported(rows: OrganizationQuerySet) -> Iterator[tuple[object, ...]]:
+    counted = with_member_counts(rows).order_by("name", "id")
+    tags = tags_of(list(rows.values_list("pk", flat=True)))
+    columns = ("pk", "name", "users", "devices", "user_cap")
+    for pk, name, users, devices, cap in counted.values_list(*columns):
+        yield name, users, devices, "" if cap is None else cap, ", ".join(tags.get(pk, ()))
 
 
 @requires(Permission.CHANGE_ORGANIZATIONS)
@@ -131,17 +214,6 @@ def organization_create(request: PortalRequest) -> HttpResponse:
             return redirect("organization_detail", organization_id=organization.pk)
     status = 422 if form.is_bound else 200
     return render(request, "tenants/organization_create.html", {"form": form}, status=status)
-
-
-@requires(Permission.CHANGE_ORGANIZATIONS)
-@require_safe
-def organization_settings(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """What can be changed about the organization."""
-    context = {
-        "organization": organization_or_404(organization_id=organization_id),
-        "may_cap": request.user.may(Permission.CHANGE_CAPS),
-    }
-    return render(request, "tenants/organization_settings.html", context)
 
 
 @requires(Permission.CHANGE_ORGANIZATIONS)

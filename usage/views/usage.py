@@ -11,7 +11,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.downloads import table_download
 from accounts.policies import requires
@@ -25,11 +25,15 @@ from core.months import Month
 from core.names import name_key
 from core.remembered import remembered
 from core.replica import reads_replica
+from core.templating.addresses import querystring
 from tenants.access import organization_or_404
-from tenants.models import MeteringPolicy, Organization
-from tenants.organizations.lifecycle import set_user_cap
+from tenants.bulk.actions import Start, change_one
+from tenants.bulk.offers import offers
+from tenants.bulk.refusals import Refused
+from tenants.forms import CapForm, Choice
+from tenants.models import BulkAction, MeteringPolicy, Organization
+from tenants.views.bulk import announce, begin
 from usage.cap_badges import badge, limit_reached, near_limit
-from usage.forms import CapForm, Choice
 from usage.ledger.month_peaks import organizations_with_usage
 from usage.models import OrganizationCounter
 
@@ -129,6 +133,12 @@ def _context(request: PortalRequest) -> dict[str, Any]:
         "zone": request.provider.billing_zone(),
         "free_user_limit": free_user_limit,
         "may_cap": request.user.may(Permission.CHANGE_CAPS),
+        "offers": [
+            offer
+            for offer in offers(BulkAction.Kind.ORGANIZATIONS, user=request.user, is_own=False)
+            if offer.verb == BulkAction.Verb.SET_CAP
+        ],
+        "bulk_url": reverse("usage_bulk"),
         "query": f"?{query}" if query else "",
         "organizations_url": reverse("organization_list"),
     }
@@ -141,6 +151,16 @@ def usage(request: PortalRequest) -> HttpResponse:
     partial = request.htmx.target == "usage"
     template = "usage/_usage.html" if partial else "usage/usage.html"
     return render(request, template, _context(request))
+
+
+@requires(Permission.CHANGE_CAPS)
+@require_POST
+def usage_bulk(request: PortalRequest) -> HttpResponse:
+    """Begin a change of the caps of the selected organizations, or of all that match."""
+    listing, month, free_user_limit = _listing(request)
+    rows = _organizations(listing, month=month, free_user_limit=free_user_limit)
+    back_url = f"{reverse('usage')}{querystring(request)}"
+    return begin(request, kind=BulkAction.Kind.ORGANIZATIONS, rows=rows, back_url=back_url)
 
 
 @requires(Permission.VIEW_USAGE)
@@ -171,6 +191,23 @@ def usage_csv(request: PortalRequest) -> HttpResponseBase:
     return table_download(request, name=f"usage-{month}", header=header, rows=rows)
 
 
+def _set_cap(
+    request: PortalRequest, organization: Organization, cap: int | None, back_url: str
+) -> None:
+    """Set the cap as an action of one row, which can be undone, and say so."""
+    text = "No User Cap" if cap is None else f"{cap:,} users"
+    text = f"User cap of {organization.name}: {text}."
+    kind, verb = BulkAction.Kind.ORGANIZATIONS, BulkAction.Verb.SET_CAP
+    start = Start(kind, verb, actor_of(request), back_url, options={"cap": cap})
+    pk, now = organization.pk, timezone.now()
+    try:
+        action = change_one(start=start, subject_id=pk, organization_id=pk, now=now)
+    except Refused:  # it has this cap already
+        messages.success(request, text)
+    else:
+        announce(request, action, text)
+
+
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
@@ -182,14 +219,7 @@ def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
     if request.method == "POST":
         form = CapForm(request.POST)
         if form.is_valid():
-            set_user_cap(
-                organization=organization,
-                cap=form.user_cap,
-                actor=actor_of(request),
-                now=timezone.now(),
-            )
-            text = "No User Cap" if form.user_cap is None else f"{form.user_cap:,} users"
-            messages.success(request, f"User cap of {organization.name}: {text}.")
+            _set_cap(request, organization, form.user_cap, back_url)
             return redirect(back_url)
     else:
         cap = organization.user_cap

@@ -1,0 +1,5 @@
+ALTER TABLE tenants_organization DROP CONSTRAINT tenants_organization_archived_is_removed;
+DROP TRIGGER tenants_organization_cap_version ON tenants_organization;
+DROP FUNCTION tenants_count_cap_version();
+DROP TRIGGER tenants_user_state_version ON tenants_manageduser;
+DROP FUNCTION tenants_count_state_version();

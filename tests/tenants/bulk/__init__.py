@@ -1,0 +1,1 @@
+"""Actions on many rows at once."""
