@@ -41,7 +41,7 @@ class DestinationForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """One of the two."""
         given: dict[str, Any] = super().clean() or {}
-        if not self.errors and not given.get("destination") and not given.get("day"):
+        if "day" not in self.errors and not (given.get("destination") or given.get("day")):
             self.add_error("day", "Choose a day.")
         return given
 
