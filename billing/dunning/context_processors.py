@@ -31,7 +31,8 @@ def dunning(request: HttpRequest) -> dict[str, Any]:
         "billing_people": (),
         "billing_email": settings.SELLER["email"],
     }
-    if isinstance(user, User) and shown["dunning"] and not shown["sees_amounts"]:
+    # `dunning` is set for a login of a provider only.
+    if shown["dunning"] and not shown["sees_amounts"] and user is not None and user.provider:
         payers = User.objects.who_may(Permission.CHANGE_BILLING, provider=user.provider)
         shown["billing_people"] = payers[:MOST_NAMED]
     return shown

@@ -240,7 +240,7 @@ WASATCH = DemoProvider(
     unit_price=Decimal("2.40"),
     months=3,
     arrears=Arrears.SUSPENDED,
-    organizations=_few(("Sugar House Books", 11, 13), ("Bonneville Surveying", 20, 24)),
+    organizations=_few(("Sugar House Bakery", 11, 13), ("Bonneville Surveying", 20, 24)),
     logins=(
         Login("Owen Price", "owner@wasatch.example", Role.OWNER),
         Login("Lena Fox", "billing@wasatch.example", Role.BILLING_ADMIN),

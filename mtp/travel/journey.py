@@ -123,7 +123,7 @@ def go_on(*, seconds: float | None = None, report: Report = lambda _: None) -> b
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Hold the lock, on a connection of its own: rounds close the usual one after each batch."""
+    """Hold the lock, on a separate connection: rounds close the usual one after each batch."""
     own = connections.create_connection(DEFAULT_DB_ALIAS)
     try:
         with own.cursor() as cursor:
@@ -269,10 +269,12 @@ def _unfinished() -> QuerySet[OutboxMessage]:
 def _next_message() -> datetime | None:
     """When the next outbox message is due."""
     later = _unfinished().filter(due_at__gt=timezone.now())
-    return later.aggregate(at=Min("due_at"))["at"]
+    found: datetime | None = later.aggregate(at=Min("due_at"))["at"]
+    return found
 
 
 def _next_look() -> datetime | None:
     """When a round that looks at due providers only has to look at one again."""
     later = RoundLook.objects.filter(again_at__gt=timezone.now())
-    return later.aggregate(at=Min("again_at"))["at"]
+    found: datetime | None = later.aggregate(at=Min("again_at"))["at"]
+    return found

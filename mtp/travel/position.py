@@ -26,7 +26,7 @@ def follow() -> None:
 
 
 def look() -> None:
-    """As `follow`, on a connection of its own, since a transaction may run on the usual one.
+    """As `follow`, on a separate connection, since a transaction may run on the usual one.
 
     Without a database, or before its first migration, the clock is that of the machine.
     """

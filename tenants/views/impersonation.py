@@ -31,9 +31,8 @@ def _log(request: PortalRequest, *, action: str, organization: Organization) -> 
 def impersonation_start(request: PortalRequest, organization_id: int) -> HttpResponse:
     """Open the organization's own pages, with an audit entry; from another's, leave those."""
     organization = organization_or_404(organization_id=organization_id)
-    former = Organization.objects.filter(
-        pk=request.session.get(IMPERSONATED_ORGANIZATION_KEY)
-    ).first()
+    entered = request.session.get(IMPERSONATED_ORGANIZATION_KEY)
+    former = Organization.objects.filter(pk=entered).first() if entered else None
     if former is not None and former != organization:
         _log(request, action="organization.left", organization=former)
     request.session[IMPERSONATED_ORGANIZATION_KEY] = organization.pk

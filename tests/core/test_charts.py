@@ -207,7 +207,7 @@ def test_zeros_are_a_sentence_and_no_chart() -> None:
     assert bars(0, 0).note == "Users: 0 in all of them."
 
 
-def test_what_is_expected_is_drawn_above_what_is_there() -> None:
+def test_what_is_expected_is_drawn_above_the_present() -> None:
     chart = bar_chart(
         title="Months", description="A bar each.", columns=("Month", "Users"),
         bars=[Bar("Jan", 4), Bar("Feb", 8, is_open=True, expected=10)],

@@ -97,7 +97,7 @@ def test_stopping_ends_it_where_the_clock_is(people: Personas, sent: list[str]) 
     assert sent == ["go on", "go on"]
 
 
-def test_nobody_moves_it_without_signing_in(db: None, sent: list[str]) -> None:
+def test_it_is_not_moved_without_signing_in(db: None, sent: list[str]) -> None:
     for way in ("travel/", "resume/", "stop/"):
         answer = Client().post(f"{CLOCK}{way}", {"destination": "tomorrow"})
         assert answer["Location"].startswith("/accounts/login/")
