@@ -138,7 +138,7 @@ urlpatterns = [
         name="contract_pdf",
     ),
     path(
-        "account/payments/months/<int:year>-<int:month>.zip",
+        "account/payments/months/<str:month>.zip",
         documents.month_zip,
         name="month_zip",
     ),

@@ -73,3 +73,6 @@ EXPORT_DAYS: int = env.int("EXPORT_DAYS", default=30)
 # From the removal of a user to its erasure, of providers without a period of their own.
 ERASE_AFTER_DAYS: int = env.int("ERASE_AFTER_DAYS", default=1_130)
 RENEWAL_NOTICE_DAYS: int = env.int("RENEWAL_NOTICE_DAYS", default=30)
+
+# The key of the stand-ins' control API, by which their clocks follow the portal's.
+STANDIN_CONTROL_KEY: str = env.str("STANDIN_CONTROL_KEY", default="")

@@ -48,7 +48,10 @@ MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 DATABASES = ("DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL")
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql", "pgsql")
-SWITCHES = ("DEBUG", "SECURE_SSL_REDIRECT", "STRIPE_TEST_MODE", "TIME_TRAVEL")
+SWITCHES = (
+    *("COMPRESS_PAGES", "DEBUG", "HASHED_FILES"),
+    *("SECURE_SSL_REDIRECT", "STRIPE_TEST_MODE", "TIME_TRAVEL"),
+)
 # With the smallest number that makes sense.
 WHOLE_NUMBERS = {
     "API_REQUESTS_PER_MINUTE": 1,

@@ -106,12 +106,15 @@ TENANT_LIMIT_SET_CALLS = True
 
 MIDDLEWARE = [
     "core.telemetry.middleware.TelemetryMiddleware",
+    # For a web server without a proxy in front that compresses; deploy/nginx does.
+    *(["django.middleware.gzip.GZipMiddleware"] if env.bool("COMPRESS_PAGES", False) else []),
     "core.middleware.ProbeHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "core.problems.ProblemsMiddleware",
     "core.middleware.PublicSchemaMiddleware",
+    *(["mtp.travel.middleware.ClockMiddleware"] if TIME_TRAVEL else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -125,15 +128,6 @@ MIDDLEWARE = [
     "billing.dunning.suspension.SuspensionMiddleware",
     "billing.leaving.access.StageMiddleware",
 ]
-# For a web server without a proxy in front that compresses; deploy/nginx does.
-if env.bool("COMPRESS_PAGES", default=False):
-    MIDDLEWARE.insert(1, "django.middleware.gzip.GZipMiddleware")
-if TIME_TRAVEL:
-    # Inside the public schema, and before anything reads the time.
-    MIDDLEWARE.insert(
-        MIDDLEWARE.index("core.middleware.PublicSchemaMiddleware") + 1,
-        "mtp.travel.middleware.ClockMiddleware",
-    )
 ROOT_URLCONF = "mtp.urls"
 WSGI_APPLICATION = "mtp.wsgi.application"
 
@@ -294,18 +288,15 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Files have their content's hash in their address, and a browser keeps them for good. They are
-# collected before the web server starts: compressed for production, which takes long.
+# Addresses by content, which browsers keep for good; collected before the web server starts.
 HAS_HASHED_FILES = IS_PRODUCTION or env.bool("HASHED_FILES", default=False)
-if IS_PRODUCTION:
-    FILES = "whitenoise.storage.CompressedManifestStaticFilesStorage"
-elif HAS_HASHED_FILES:
-    FILES = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-else:
-    FILES = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": FILES},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IS_PRODUCTION
+        else f"django.contrib.staticfiles.storage.{'Manifest' * HAS_HASHED_FILES}StaticFilesStorage"
+    },
 }
 WHITENOISE_USE_FINDERS = not HAS_HASHED_FILES
 
@@ -382,9 +373,6 @@ PAYMENT_LINK_KEYS: list[str] = env.list("PAYMENT_LINK_KEYS", default=[]) or [SEC
 AUTOTASK_BASE_URL: str = env.str(
     "AUTOTASK_BASE_URL", default="https://webservices.autotask.net/atservicesrest"
 )
-
-# The key of the stand-ins' control API, by which their clocks follow the portal's.
-STANDIN_CONTROL_KEY: str = env.str("STANDIN_CONTROL_KEY", default="")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

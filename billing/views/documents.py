@@ -1,6 +1,5 @@
 """Downloads of an invoice: the stored bytes, or a page with the reason why there are none."""
 
-from datetime import date
 from http import HTTPStatus
 
 from django.conf import settings
@@ -27,6 +26,7 @@ from billing.documents.stored_csv import stored_table
 from billing.models import CreditNote, Invoice, InvoiceDocument, Payment
 from billing.pages.access import invoice_or_404
 from billing.views.stored_documents import stored_document
+from core.months import Month
 
 Format = InvoiceDocument.Format
 CONTENT_TYPES = {Format.PDF: "application/pdf", Format.CSV: "text/csv; charset=utf-8"}
@@ -93,10 +93,10 @@ def receipt_pdf(request: PortalRequest, invoice_id: int, payment_id: int) -> Htt
 
 @requires(Permission.VIEW_BILLING)
 @require_safe
-def month_zip(request: PortalRequest, year: int, month: int) -> HttpResponse:
+def month_zip(request: PortalRequest, month: str) -> HttpResponse:
     """All documents of a billing month's invoices in one ZIP file; 404 for a month without any."""
     try:
-        first_day = date(year, month, 1)
+        first_day = Month.parse(month).first_day
     except ValueError:
         raise Http404 from None
     first = Invoice.objects.filter(month=first_day).order_by("pk").first()

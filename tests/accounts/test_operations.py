@@ -22,6 +22,7 @@ PROVIDER = {
     "locale": "en_US",
     "currency": "USD",
     "organization_limit": "10",
+    "issue_day": "1",
 }
 
 

@@ -19,6 +19,7 @@ SHORT = {
     "mail.send",
     "operations.alert_mail",
     "tenants.cap_request_end",
+    "tenants.case_changed",
 }
 
 
