@@ -56,7 +56,7 @@ def make_invoice(organization: Organization) -> Invoice:
     invoice = Invoice.objects.create(
         number=f"{CANARY}-000001",
         kind=InvoiceKind.USAGE,
-        month=date(2026, 2, 1),
+        month=date(2026, 3, 1),
         collection=Collection.AUTOMATIC,
         currency="USD",
         subtotal_minor=100,

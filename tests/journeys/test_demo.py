@@ -52,7 +52,7 @@ def test_the_demo_has_the_providers_of_the_readme(
         assert Organization.objects.count() == 40
         assert ManagedUser.objects.filter(removed_at=None).count() == 1500
         invoices = list(Invoice.objects.all())
-        assert [invoice.status for invoice in invoices] == [Status.PAID] * 15
+        assert [invoice.status for invoice in invoices] == [Status.PAID] * 13
         assert verify_ledger() == []
         rows = organizations_with_usage(month=Month(2026, 11))
         badges = [badge(users=r.users, cap=r.user_cap, free_user_limit=None) for r in rows]
@@ -65,7 +65,7 @@ def test_the_demo_has_the_providers_of_the_readme(
     with provider_schema(cascade):
         assert ManagedUser.objects.filter(removed_at=None).count() == 480
     assert not OutboxMessage.objects.filter(finished_at=None).exists()
-    assert stripe_account.charges()["succeeded"] == 15 + 3
+    assert stripe_account.charges()["succeeded"] == 13 + 3
     assert User.objects.get(email="org@demo.example").check_password(PASSWORD)
     for provider in (demo, hafen, cascade):
         with provider_schema(provider):

@@ -168,6 +168,7 @@ def test_activity_reported_after_the_close_is_adjusted_once_on_the_next_invoice(
 
 
 def test_an_order_is_invoiced_charged_and_active_at_once(scenario, pack):
+    scenario.contract(metric="mau")
     scenario.card()
     placed = order(scenario, pack)
 
@@ -190,7 +191,7 @@ def test_an_order_is_invoiced_charged_and_active_at_once(scenario, pack):
 
 
 def test_the_confirmed_total_includes_tax(scenario, pack):
-    scenario.contract(invoice_agreement=True)
+    scenario.contract(metric="mau", invoice_agreement=True)
     BillingProfile.objects.create(
         legal_name="North", country="DE", tax_name="VAT", tax_rate=Decimal(19)
     )
@@ -199,7 +200,7 @@ def test_the_confirmed_total_includes_tax(scenario, pack):
 
 
 def test_the_same_confirmation_orders_once(scenario, pack):
-    scenario.contract(invoice_agreement=True)
+    scenario.contract(metric="mau", invoice_agreement=True)
     confirmed = confirmation(scenario, pack)
     placed = order(scenario, pack, confirmed)
     with pytest.raises(AlreadyOrdered) as caught:
@@ -210,13 +211,14 @@ def test_the_same_confirmation_orders_once(scenario, pack):
 
 
 def test_two_orders_in_a_month_have_two_invoices_besides_the_months_own(scenario, pack):
-    scenario.contract(invoice_agreement=True)
-    scenario.organization(users=2)
+    scenario.contract(
+        metric="mau", kind=ContractKind.COMMITTED, committed_quantity=5, invoice_agreement=True
+    )
     order(scenario, pack)
     order(scenario, pack)
     close_month(provider=scenario.provider, month=OCTOBER, now=NOVEMBER)
     kinds = Invoice.objects.order_by("number").values_list("kind", flat=True)
-    assert list(kinds) == ["order", "order", "usage"]
+    assert list(kinds) == ["order", "order", "commitment"]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_two_orders_in_a_month_have_two_invoices_besides_the_months_own(scenario
     ],
 )
 def test_a_changed_offer_must_be_confirmed_again(scenario, pack, changes, refusal):
-    scenario.contract(invoice_agreement=True)
+    scenario.contract(metric="mau", invoice_agreement=True)
     confirmed = confirmation(scenario, pack)
     if "price" in changes:
         pack.prices.update(**changes)
@@ -241,7 +243,7 @@ def test_a_changed_offer_must_be_confirmed_again(scenario, pack, changes, refusa
 
 
 def test_a_pack_confirmed_before_midnight_and_sent_after_it_covers_no_other_month(scenario, pack):
-    scenario.contract(invoice_agreement=True)
+    scenario.contract(metric="mau", invoice_agreement=True)
     before = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
     after = datetime(2026, 12, 1, 0, 1, tzinfo=UTC)
     confirmed = confirmation(scenario, pack, before)
@@ -255,20 +257,20 @@ def test_a_pack_confirmed_before_midnight_and_sent_after_it_covers_no_other_mont
 def test_an_order_without_a_card_or_agreement_is_refused(scenario, pack):
     with pytest.raises(OrderRefused):
         confirmation(scenario, pack)
-    scenario.contract()
+    scenario.contract(metric="mau")
     with pytest.raises(OrderRefused):
         confirmation(scenario, pack)
 
 
 def test_a_pack_whose_invoice_is_void_covers_nothing(scenario, pack):
-    scenario.contract(invoice_agreement=True)
+    scenario.contract(metric="mau", invoice_agreement=True)
     placed = order(scenario, pack)
     Invoice.objects.filter(pk=placed.invoice_id).update(voided_at=NOVEMBER)
     assert prepaid_active_users(month=OCTOBER) == 0
 
 
 def test_a_pack_is_not_voided_once_a_month_that_it_covered_is_closed(scenario, pack):
-    scenario.contract(invoice_agreement=True)
+    scenario.contract(metric="mau", invoice_agreement=True)
     placed = order(scenario, pack)
 
     def void():
@@ -320,7 +322,7 @@ def _race(provider: Provider, offer: Offer) -> None:
     with provider_schema(provider):
         MeteringPolicy.objects.update(free_user_limit=None)
         scenario = BillingScenario(provider=provider, stripe=None)
-        scenario.contract(invoice_agreement=True)
+        scenario.contract(metric="mau", invoice_agreement=True)
         confirmed = confirmation(scenario, offer)
     barrier, refused = Barrier(tabs), list[AlreadyOrdered]()
 

@@ -74,15 +74,16 @@ def test_a_bomb_is_refused_while_it_is_read(bomb: str) -> None:
 )
 def test_a_bomb_takes_little_memory(bomb: str) -> None:
     written, reason = BOMBS[bomb]
-    content = as_stored(BytesIO(written()))
+    content = BytesIO(written())
     tracemalloc.start()
     try:
         with pytest.raises(NotReadable, match=reason):
-            read_table(content)
+            read_table(as_stored(content))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 20 * MEGABYTE
+    # Beside the file itself, which has its own limit.
+    assert peak < LARGEST_FILE + 20 * MEGABYTE
 
 
 def test_as_many_columns_as_allowed_are_read() -> None:

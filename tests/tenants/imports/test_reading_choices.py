@@ -88,7 +88,7 @@ def test_a_file_without_addresses_shows_its_columns_for_a_choice(
     assert "This file can’t be read." in page
     assert "No column with the e-mail address" in page
     assert 'name="column_address"' in page
-    assert "hx-trigger" not in page
+    assert 'hx-trigger="every' not in page
     for verb in ("confirm", "check"):
         as_adam.post(f"{answer['Location']}{verb}/", {"mode": "good_lines"})
         work()

@@ -55,5 +55,5 @@ def test_every_function_keeps_the_search_path_of_its_schema(
     # It reads nothing but its argument.
     assert settings.pop("usage_is_plain_address") is None
     settings["usage_check_new_addresses"].remove("enable_seqscan=off")
-    assert len(settings) == 21
+    assert len(settings) == 25
     assert set(map(tuple, settings.values())) == {(f"search_path={schema}, pg_temp",)}
