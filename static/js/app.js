@@ -280,7 +280,10 @@
     },
     true,
   );
-  document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest" });
+  // By hand: after scrollIntoView, Tab would go on from there and not from the top of the page.
+  const menu = document.querySelector(".nav");
+  const current = menu?.querySelector("[aria-current]");
+  if (current) menu.scrollTop = current.offsetTop - menu.offsetTop - menu.clientHeight / 2;
 
   prepare(document);
 })();

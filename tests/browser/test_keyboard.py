@@ -42,6 +42,8 @@ def test_the_search_opens_finds_and_closes_by_keyboard(
     page.keyboard.press(key)
     field = page.get_by_role("combobox", name="Search")
     expect(field).to_be_focused()
+    # Its first results: the form is served by then.
+    expect(page.get_by_role("option").first).to_be_visible()
     page.keyboard.type("client 5")
     first = page.get_by_role("option", name="Client 50", exact=True)
     expect(first).to_have_attribute("aria-selected", "true")
@@ -92,7 +94,8 @@ def test_shortcuts_go_to_pages_but_not_while_typing(
     page = open_page(f"{portal}/account/usage/", person=bill)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    assert page.url.endswith("/shortcuts/")
+    page.locator("dialog:modal").wait_for()
+    page.wait_for_url(f"{portal}/shortcuts/")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 

@@ -16,7 +16,8 @@ def test_each_person_counts_once_and_not_after_leaving(committed: None) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.proofs.identity", "--short", "--seed", "7"],
         cwd=Path(__file__).resolve().parent.parent.parent,
-        env={**os.environ, "DATABASE_URL": database_url()},
+        # With another order of sets, the same seed makes another run.
+        env={**os.environ, "DATABASE_URL": database_url(), "PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,
         timeout=300,
