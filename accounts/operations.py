@@ -103,3 +103,15 @@ class ProviderModelAdmin(PlainNumbersMixin, ModelAdmin):  # type: ignore[misc] #
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
         """Django's permission, inside a provider."""
         return working_provider(request) is not None and super().has_delete_permission(request, obj)
+
+
+class ChangeOnlyModelAdmin(ProviderModelAdmin):
+    """Rows that the product or a person of the provider makes: changed, never added or deleted."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Never."""
+        return False

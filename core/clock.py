@@ -34,7 +34,7 @@ def ahead() -> timedelta:
 
 def set_ahead(ahead: timedelta) -> None:
     """Move this process's clock."""
-    global _ahead  # noqa: PLW0603 - as above
+    global _ahead  # noqa: PLW0603 - the clock is one for the process
     _ahead = ahead
 
 
@@ -49,5 +49,5 @@ def install() -> None:
 
 def look_first(look: Callable[[], None]) -> None:
     """Have the first call of `now` look where the clock is."""
-    global _first_look  # noqa: PLW0603 - as above
+    global _first_look  # noqa: PLW0603 - the clock is one for the process
     _first_look = look

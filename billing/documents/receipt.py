@@ -131,7 +131,7 @@ def render_receipt(*, payment: Payment, now: datetime) -> PaymentReceipt:
 def rendered_receipt(receipt: PaymentReceipt) -> bytes:
     """The bytes of a receipt, rendered now; stores nothing."""
     # Imported late: the renderer takes 40 MB and half a second, and no web process renders.
-    from billing.documents.rendering import pdf_of  # noqa: PLC0415
+    from billing.documents.rendering import pdf_of  # noqa: PLC0415 - as the comment says
 
     reference = receipt_reference(receipt.payment)
     return pdf_of(html=receipt_html(receipt, reference=reference), identifier=reference)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 from core.months import Month
+from core.plain_numbers import plain_id
 from tenants.access import organization_or_404
 from tenants.models import Organization
 
 ORGANIZATION, MONTH = "organization", "month"
 # The dropdown of a provider with more organizations is as long; the search finds the others.
 MOST_LISTED = 500
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,8 @@ class Choice:
 
         Raises 404 for an organization that the person may not see.
         """
-        pk, name = request.GET.get(ORGANIZATION, ""), request.GET.get(MONTH, "")
-        organization = None
-        if pk.isascii() and pk.isdigit() and len(pk) <= _MOST_DIGITS:
-            organization = organization_or_404(organization_id=int(pk))
+        pk, name = plain_id(request.GET.get(ORGANIZATION, "")), request.GET.get(MONTH, "")
+        organization = None if pk is None else organization_or_404(organization_id=pk)
         month = next((each for each in months if str(each) == name), None)
         return cls(months, organization, month)
 

@@ -35,13 +35,12 @@ from billing.money import round_minor
 from billing.planning.forecast import allowance_ahead
 from core.actors import actor_of
 from core.months import Month
-from core.plain_numbers import PlainIntegerField
+from core.plain_numbers import PlainIntegerField, plain_id
 from usage.active_users.months_table import activity_table
 from usage.forecast.active_users_months import forecast_active_month
 from usage.ledger.months_table import last_months
 
 _LARGEST = 2**63 - 1
-_DIGITS = 19
 
 
 class ConfirmationForm(forms.Form):
@@ -121,8 +120,7 @@ def pack_order(request: PortalRequest) -> HttpResponse:
     _sees_all_or_403(request)
     if request.method == "POST":
         return _order(request)
-    text = request.GET.get("offer", "")
-    offer_id = int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
+    offer_id = plain_id(request.GET.get("offer", "")) or 0
     try:
         quoted = quote(provider=request.provider, offer_id=offer_id, now=timezone.now())
     except OrderRefused as refusal:

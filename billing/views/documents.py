@@ -26,7 +26,7 @@ from billing.documents.stored_csv import stored_table
 from billing.models import CreditNote, Invoice, InvoiceDocument, Payment
 from billing.pages.access import invoice_or_404
 from billing.views.stored_documents import stored_document
-from core.months import Month
+from usage.views.scoped import begun_month
 
 Format = InvoiceDocument.Format
 CONTENT_TYPES = {Format.PDF: "application/pdf", Format.CSV: "text/csv; charset=utf-8"}
@@ -95,15 +95,13 @@ def receipt_pdf(request: PortalRequest, invoice_id: int, payment_id: int) -> Htt
 @require_safe
 def month_zip(request: PortalRequest, month: str) -> HttpResponse:
     """All documents of a billing month's invoices in one ZIP file; 404 for a month without any."""
-    try:
-        first_day = Month.parse(month).first_day
-    except ValueError:
-        raise Http404 from None
+    now = timezone.now()
+    first_day = begun_month(month, now=now, zone=request.provider.billing_zone()).first_day
     first = Invoice.objects.filter(month=first_day).order_by("pk").first()
     if first is None:
         raise Http404
     try:
-        content = month_package(month=first_day, now=timezone.now())
+        content = month_package(month=first_day, now=now)
     except NoDocuments:
         return _unavailable(request, first, reason="before_cutoff", status=HTTPStatus.GONE)
     except store.DocumentDamaged:

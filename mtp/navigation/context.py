@@ -77,9 +77,9 @@ class Place:
     def active(self, tabs: Iterable[Tab], *parameters: int) -> Tab | None:
         """The tab that the page belongs to."""
         tabs = list(tabs)
-        named = next((tab for tab in tabs if tab.covers(self.name)), None)
-        if named or (viewed := self._by_view(tabs)):
-            return named or viewed
+        named = next((tab for tab in tabs if tab.covers(self.name)), None) or self._by_view(tabs)
+        if named:
+            return named
         addresses = {tab.name: url(tab.name, *parameters) for tab in tabs}
         begins = [tab for tab in tabs if self.path.startswith(addresses[tab.name])]
         return max(begins, key=lambda tab: len(addresses[tab.name]), default=None)

@@ -34,7 +34,7 @@ _ELSE = re.compile(r"\{%-?\s*(?:else|elif)\b.*?%\}", re.DOTALL)
 _QUOTED = re.compile(r"\"([^\"\n]*)\"")
 _SENTENCE = re.compile(r"[A-Z…“][\w’…]*[a-z…].*", re.DOTALL)
 _NOT_FOR_PEOPLE = re.compile(
-    r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|LOCK|SET|GRANT|TRUNCATE)\b|[\w.-]+\Z.*[_/]"
+    r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|LOCK|SET|GRANT|TRUNCATE)\b"
 )
 
 

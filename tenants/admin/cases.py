@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.operations import ProviderModelAdmin
+from accounts.operations import ChangeOnlyModelAdmin
 from accounts.providers import current_provider
 from core.actors import actor_of
 from core.text import plain_lines
@@ -18,7 +18,7 @@ from tenants.cases.cases import LONGEST_TEXT, answer
 from tenants.models import SupportCase
 
 
-class AnswerForm(forms.ModelForm):  # type: ignore[type-arg]
+class AnswerForm(forms.ModelForm):  # type: ignore[type-arg] # not generic at run time
     """An answer, which is mailed to the person."""
 
     text = forms.CharField(
@@ -36,7 +36,7 @@ class AnswerForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(SupportCase)
-class SupportCaseAdmin(ProviderModelAdmin):
+class SupportCaseAdmin(ChangeOnlyModelAdmin):
     """Cases are answered, never changed or deleted."""
 
     form = AnswerForm
@@ -61,14 +61,6 @@ class SupportCaseAdmin(ProviderModelAdmin):
                 for one in case.messages.all()
             ),
         )
-
-    def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never: people of the provider submit them."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never."""
-        return False
 
     def save_model(
         self,

@@ -6,27 +6,19 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.operations import ProviderModelAdmin
+from accounts.operations import ChangeOnlyModelAdmin
 from core.actors import actor_of
 from tenants.models import MeteringPolicy
 from tenants.organizations.account_limit import set_account_limit
 
 
 @admin.register(MeteringPolicy)
-class MeteringPolicyAdmin(ProviderModelAdmin):
+class MeteringPolicyAdmin(ChangeOnlyModelAdmin):
     """The one row of a provider, of which only the limit can be changed."""
 
     list_display = ("__str__", "account_limit")
     fields = ("account_limit", "billing_time_zone", "free_user_limit", "closed_through")
     readonly_fields = ("billing_time_zone", "free_user_limit", "closed_through")
-
-    def has_add_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never: it is made with the schema."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Never."""
-        return False
 
     def save_model(
         self,

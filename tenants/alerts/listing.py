@@ -11,6 +11,7 @@ from accounts.requests import PortalRequest
 from accounts.roles import Permission
 from core.listing import Listing
 from core.names import name_key
+from core.plain_numbers import plain_id
 from tenants.models import MONEY_KINDS, Alert, Organization, Severity
 from tenants.models.alerts import AlertQuerySet, Kind
 
@@ -97,10 +98,8 @@ class AlertListing:
 
 
 def _organization(query: Mapping[str, str]) -> Organization | None:
-    text = query.get("organization", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 - a bigint's
-        return None
-    return Organization.objects.visible().filter(pk=int(text)).first()
+    pk = plain_id(query.get("organization", ""))
+    return None if pk is None else Organization.objects.visible().filter(pk=pk).first()
 
 
 def visible_alerts(request: PortalRequest) -> AlertQuerySet:

@@ -16,13 +16,9 @@ MOST_ESTIMATED = 50
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The new peaks of the month, by organization; without one the bill stays as it is.
-
-    `bill` is the bill of the month so far, for readers of amounts only.
-    """
+    """The new peaks of the month, by organization; without one the bill stays as it is."""
 
     peaks: Sequence[tuple[Organization, NewPeak]] = ()
-    bill: str = ""
 
     @property
     def seen_peak(self) -> int:

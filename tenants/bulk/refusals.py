@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from core.templating.values import plural
 from tenants.organizations.archiving import NotArchived, StillInUse
 from tenants.organizations.lifecycle import NameTaken, OrganizationLimitReached
 from tenants.organizations.tags import NoChange, TooMany
@@ -32,8 +33,8 @@ def _cap(refusal: UserCapReached) -> str:
 def _in_use(refusal: StillInUse) -> str:
     if not (refusal.users or refusal.devices):
         return "Users or devices were added just now."
-    users = f"{refusal.users:,} user{'' if refusal.users == 1 else 's'}"
-    devices = f"{refusal.devices:,} device{'' if refusal.devices == 1 else 's'}"
+    users = f"{refusal.users:,} user{plural(refusal.users)}"
+    devices = f"{refusal.devices:,} device{plural(refusal.devices)}"
     return f"It has {users} and {devices}, which count. Remove or move them first."
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from core.templating.values import plural
 from tenants.models import BulkAction
 
 Verb = BulkAction.Verb
@@ -47,7 +48,7 @@ _DONE: Mapping[str, str] = {
 
 def rows_text(action: BulkAction, count: int) -> str:
     """As in "3 users"."""
-    return f"{count:,} {action.noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {action.noun}{plural(count)}"
 
 
 def title(action: BulkAction) -> str:

@@ -177,11 +177,7 @@ def _context(
         "action_url": action_url(action),
         "discard_url": action_url(action, "discard"),
         "undo_url": action_url(action, "undo"),
-        "names": Organization.objects.visible()
-        .order_by("name")
-        .values_list("name", flat=True)[:200]
-        if action.verb == Verb.MOVE
-        else [],
+        "names": _names() if action.verb == Verb.MOVE else [],
         "sees_money": _sees_money(request),
         "zone": request.provider.billing_zone(),
     }

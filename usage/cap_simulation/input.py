@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.names import name_key
+from core.plain_numbers import plain_id
 
 SMALLEST, LARGEST = 1, 10_000
 _NUMBER = re.compile(r"[0-9]{1,5}|[0-9]{1,3}(,[0-9]{3})", re.ASCII)
@@ -82,6 +83,6 @@ def _delimiter(lines: list[str]) -> str:
 
 def _organization(name: str, organizations: Mapping[str, int], ids: set[int]) -> int | None:
     found = organizations.get(name_key(name))
-    if found is None and name.isascii() and name.isdigit() and len(name) < len("1" * 19):
-        found = int(name) if int(name) in ids else None
+    if found is None and (pk := plain_id(name)) in ids:
+        return pk
     return found

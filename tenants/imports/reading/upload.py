@@ -83,7 +83,7 @@ class _KeptOpen(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # any buffer is one
         piece = self._file.read(len(buffer))
         buffer[: len(piece)] = piece
         return len(piece)
