@@ -67,7 +67,8 @@ class ProviderKey(APIKeyHeader):
                 headers={"Retry-After": "5"},
             )
         _require_stage(request, api_key.provider, now=now)
-        record_use(key=api_key, address=get_client_ip(request), now=now)
+        client = request.headers.get("User-Agent", "")
+        record_use(key=api_key, client=client, address=get_client_ip(request), now=now)
         take_place(request, schema=api_key.provider.schema_name)
         cast("ApiRequest", request).provider = api_key.provider
         enter_provider(api_key.provider)

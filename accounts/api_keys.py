@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import DateTimeField, QuerySet, TextField
 
+from accounts.api_key_callers import record_caller
 from accounts.credentials import digest
 from accounts.models import ApiKey, Provider
 from core.given import Given
@@ -36,12 +37,12 @@ def find_key(*, secret: str, now: datetime) -> ApiKey | None:
     return None
 
 
-def record_use(*, key: ApiKey, address: str | None, now: datetime) -> None:
-    """Record time and address of the key's last use, at most once a minute per address."""
-    if (
-        key.last_used_at is not None
-        and now - key.last_used_at < RECORDED_EVERY
-        and key.last_used_from == address
-    ):
-        return
-    ApiKey.objects.filter(pk=key.pk).update(last_used_at=now, last_used_from=address)
+def record_use(*, key: ApiKey, client: str, address: str | None, now: datetime) -> None:
+    """Record what uses the key, where and when, at most once a minute for each caller.
+
+    While the cache does not answer, only the key's last use is recorded, once a minute.
+    """
+    is_written = record_caller(key=key, client=client, address=address, now=now)
+    is_recent = key.last_used_at is not None and now - key.last_used_at < RECORDED_EVERY
+    if is_written or not is_recent:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now, last_used_from=address)

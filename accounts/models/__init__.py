@@ -1,6 +1,6 @@
 """Providers, logins, packages and packs: the public schema."""
 
-from accounts.models.api_keys import ApiKey
+from accounts.models.api_keys import ApiKey, ApiKeyCaller
 from accounts.models.erased_users import ErasedUser
 from accounts.models.figures import ProviderFigures
 from accounts.models.former_customers import FormerStripeCustomer
@@ -14,11 +14,13 @@ from accounts.models.people import (
     UserManager,
 )
 from accounts.models.provider import Domain, Provider
+from accounts.models.psa_services import PsaServiceClaim
 from accounts.models.rounds import ChangeCount, ProviderChange, RoundLook
 
 __all__ = [
     "OPERATIONS_PROVIDER_KEY",
     "ApiKey",
+    "ApiKeyCaller",
     "ChangeCount",
     "Domain",
     "ErasedUser",
@@ -33,6 +35,7 @@ __all__ = [
     "Provider",
     "ProviderChange",
     "ProviderFigures",
+    "PsaServiceClaim",
     "RoundLook",
     "SignInEvent",
     "User",

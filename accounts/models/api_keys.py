@@ -11,6 +11,8 @@ from core.given import Given
 
 KEY_START = "mtp_"
 SHOWN_CHARACTERS = 12
+LONGEST_CLIENT = 120
+LONGEST_ADDRESS = 45
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -62,3 +64,29 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class ApiKeyCaller(models.Model):
+    """What used a key on one day (UTC): the name that a client gives itself, and its address.
+
+    `requests` is the number on that day, exact to a minute before `last_used_at`.
+    """
+
+    key = models.ForeignKey(
+        ApiKey, on_delete=models.CASCADE, related_name="callers", db_index=False
+    )
+    day = models.DateField()
+    client = models.CharField(max_length=LONGEST_CLIENT, blank=True)
+    address = models.CharField(max_length=LONGEST_ADDRESS, blank=True)
+    requests = models.PositiveBigIntegerField()
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["key", "day", "client", "address"], name="accounts_apikeycaller_once_a_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client or 'unnamed'} from {self.address or 'an unknown address'}"

@@ -7,6 +7,8 @@ from typing import Any
 from django.db import transaction
 
 from core.actors import Actor
+from core.servers import with_directory
+from integrations.autotask import claims
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.credentials import Credentials
 from integrations.autotask.api.entities import condition
@@ -121,15 +123,19 @@ def resume(*, actor: Actor, now: datetime) -> None:
         audit.record(actor=actor, action="autotask.resumed", subject=str(settings), now=now)
 
 
-@transaction.atomic
+@with_directory()
 def disconnect(*, actor: Actor, now: datetime) -> None:
-    """Delete the credentials. Mappings, settings and history stay. Raises `NotConnected`."""
+    """Delete the credentials. Mappings, settings and history stay. Raises `NotConnected`.
+
+    Another provider may map the services meanwhile: the first sync after connecting again says so.
+    """
     settings = _locked()
     if settings.is_connected:
         audit.record(actor=actor, action="autotask.disconnected", subject=str(settings), now=now)
         settings.credentials, settings.problem = "", ""
         settings.zone_url = settings.zone_name = settings.web_url = ""
         settings.save()
+        claims.release()
 
 
 class TypeUnknown(Exception):

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import F, Func, JSONField, QuerySet, Value
 
+from accounts.models import ApiKeyCaller
 from accounts.providers import current_provider
 from billing.erasure.erase import erasable_users, erase_users
 from billing.models import WebhookEvent
@@ -75,6 +76,12 @@ PLATFORM_RULES = (
         lambda cutoff: OutboxMessage.objects.filter(finished_at__lt=cutoff),
     ),
     Rule("expired sessions", 0, lambda cutoff: Session.objects.filter(expire_date__lt=cutoff)),
+    # Shown for 30 days.
+    Rule(
+        "callers of API keys",
+        31,
+        lambda cutoff: ApiKeyCaller.objects.filter(last_used_at__lt=cutoff),
+    ),
     Rule(
         "settled operations alerts",
         400,

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.api_key_callers import callers_of
 from accounts.models import ApiKey
 from accounts.policies import requires
 from accounts.requests import PortalRequest
@@ -60,7 +61,12 @@ def api_key_generate(request: PortalRequest) -> HttpResponse:
         # No redirect: the secret would have to be stored for the next request.
         return render(request, "tenants/api_key_shown.html", {"new": new, "before": current})
     status = 422 if request.method == "POST" else 200
-    context = {"form": form, "current": current, "zone": request.provider.billing_zone()}
+    context = {
+        "form": form,
+        "current": current,
+        "callers": callers_of(current, now=timezone.now()) if current else [],
+        "zone": request.provider.billing_zone(),
+    }
     return render(request, "tenants/api_key_generate.html", context, status=status)
 
 
@@ -75,5 +81,9 @@ def api_key_revoke(request: PortalRequest, key_id: int) -> HttpResponse:
         revoke_key(key=key, actor=actor_of(request), now=timezone.now())
         messages.success(request, f"The key {key} is revoked.")
         return redirect("account_overview")
-    context = {"key": key, "zone": request.provider.billing_zone()}
+    context = {
+        "key": key,
+        "callers": callers_of(key, now=timezone.now()),
+        "zone": request.provider.billing_zone(),
+    }
     return render(request, "tenants/api_key_revoke.html", context)

@@ -81,6 +81,11 @@ class Client:
         return self._zone
 
     @property
+    def customer_database(self) -> str:
+        """A key of the customer's database, from the user's domain."""
+        return self._credentials.customer_database
+
+    @property
     def known_zone(self) -> Zone | None:
         """The zone that answered last; makes no call."""
         return self._zone

@@ -9,6 +9,8 @@ from django.db import IntegrityError, transaction
 from accounts.providers import current_provider
 from core.actors import Actor
 from core.months import Month
+from core.servers import with_directory
+from integrations.autotask import claims
 from integrations.autotask.api import entities
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.entities import Company, Contract, Line, Service
@@ -109,16 +111,25 @@ def confirm(
         )
     _check_length("contract", offer.contract.name)
     _check_length("service", offer.service.name)
-    return _save(organization, company, offer, non_billable_users, actor=actor, now=now)
+    return _save(
+        organization,
+        company,
+        offer,
+        non_billable_users,
+        database=claims.database_of(client),
+        actor=actor,
+        now=now,
+    )
 
 
-@transaction.atomic
+@with_directory()
 def _save(
     organization: Organization,
     company: Company,
     offer: Offer,
     non_billable_users: int,
     *,
+    database: str,
     actor: Actor,
     now: datetime,
 ) -> ServiceMapping:
@@ -131,6 +142,8 @@ def _save(
     if living is None:
         raise MappingRefused(f"{organization.name} was removed meanwhile.")
     remove(organization=organization, actor=actor, now=now)
+    if claims.claim(database=database, services=[offer.line.id], now=now):
+        raise MappingRefused(claims.TAKEN)
     try:
         with transaction.atomic():
             mapping = ServiceMapping.objects.create(
@@ -160,7 +173,7 @@ def _save(
     return mapping
 
 
-@transaction.atomic
+@with_directory()
 def remove(*, organization: Organization, actor: Actor, now: datetime) -> None:
     """Stop syncing the organization. Autotask keeps its units. Does nothing without a mapping."""
     mapping = ServiceMapping.objects.living().filter(organization=organization).first()
@@ -168,6 +181,7 @@ def remove(*, organization: Organization, actor: Actor, now: datetime) -> None:
         return
     mapping.removed_at, mapping.removed_by_name = now, actor.name
     mapping.save(update_fields=["removed_at", "removed_by_name"])
+    claims.release(services=[mapping.contract_service_id])
     Drift.objects.filter(mapping=mapping, decided_at=None).update(
         decided_at=now, decision=Drift.Decision.GONE, decided_by_name=actor.name
     )

@@ -24,6 +24,7 @@ from integrations.autotask.api.errors import (
     SignInRefused,
     UnknownUser,
 )
+from integrations.autotask.claims import claim_only, database_of
 from integrations.autotask.connection import open_client
 from integrations.autotask.sync.sync_month import (
     MonthSync,
@@ -166,6 +167,11 @@ def _sync(part: Slice) -> None:
     months = [MonthSync.of(part, month) for month in (current.previous, current)]
     if not part.run.slices:
         part.run.services = sum(len(month.due()) for month in months)
+    part.taken = claim_only(
+        database=database_of(part.client),
+        services=ServiceMapping.objects.living().values_list("contract_service_id", flat=True),
+        now=part.now,
+    )
     settle_unresolved_pushes(part)
     for month in months:
         sync_month(month)

@@ -1,7 +1,7 @@
 """One month of a run: observe the services that are due, plan, push in small batches, read back."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from core.months import Month
 from integrations.autotask.api.client import Client
 from integrations.autotask.api.errors import AutotaskError
+from integrations.autotask.claims import TAKEN
 from integrations.autotask.sync.desired import desired_quantities
 from integrations.autotask.sync.observation import observe
 from integrations.autotask.sync.plan import (
@@ -67,6 +68,7 @@ class Slice:
     policy: DatePolicy
     now: datetime
     ends_at: float
+    taken: Collection[int] = ()
     retries: list[datetime] = field(default_factory=list)
     was_cut: bool = False
 
@@ -129,7 +131,7 @@ class MonthSync:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A mapping with its decision, or with the `problem` of reading it.
+    """A mapping with its decision, or with the `problem` of reading it, whose `outcome` it has.
 
     `serial` is that of its last push before the reading.
     """
@@ -138,6 +140,7 @@ class Evaluation:
     service: ServiceMonth | None = None
     decision: Decision | None = None
     problem: str = ""
+    outcome: Outcome = Outcome.FAILED
     serial: int = 0
 
     @property
@@ -181,8 +184,13 @@ def settle_unresolved_pushes(part: Slice) -> None:
 
 def _evaluate(sync: MonthSync, mappings: Sequence[ServiceMapping]) -> list[Evaluation]:
     """Observe and plan these services, except those that wait. Raises `AutotaskError`."""
+    taken = [one for one in mappings if one.contract_service_id in sync.slice.taken]
+    mappings = [one for one in mappings if one not in taken]
     unresolved = {push.mapping_id: push for push in unresolved_pushes(mappings=mappings)}
     problems = [each for push in unresolved.values() if (each := _not_read_back(sync, push))]
+    problems += [
+        Evaluation(mapping=one, problem=TAKEN, outcome=Outcome.NEEDS_PERSON) for one in taken
+    ]
     pushes = pushes_of(mappings=mappings, month=sync.month)
     ready = [
         mapping
@@ -252,7 +260,7 @@ def _record_checks(sync: MonthSync, evaluations: Sequence[Evaluation]) -> None:
 
 def _result_of(sync: MonthSync, one: Evaluation) -> Result:
     if one.decision is None or one.service is None:
-        return Result(mapping=one.mapping, outcome=Outcome.FAILED, reason=one.problem)
+        return Result(mapping=one.mapping, outcome=one.outcome, reason=one.problem)
     decision, service, row = one.decision, one.service, one.service.row
     is_drift = decision.action is Action.ASK_ABOUT_DRIFT
     if is_drift and row is not None and sync.slice.run.may_push:

@@ -4,14 +4,18 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
 
+from accounts import api_key_callers
+from accounts.api_key_callers import callers_of
 from accounts.api_keys import find_key, record_use
-from accounts.models import ApiKey, Provider
+from accounts.models import ApiKey, ApiKeyCaller, Provider
 from core.schema import provider_schema
+from mtp.retention.prune import prune_platform
 from tenants.models import AuditEntry
 from tests.personas import Personas
 
@@ -145,17 +149,90 @@ def test_the_last_use_is_stored_at_most_once_a_minute(
     as_bill: Client, django_assert_num_queries: Callable[..., object]
 ) -> None:
     secret = generate(as_bill)
-    record_use(key=ApiKey.objects.get(), address="192.0.2.7", now=NOON)
+    record_use(key=ApiKey.objects.get(), client="", address="192.0.2.7", now=NOON)
     with django_assert_num_queries(1):
         key = find_key(secret=secret, now=NOON)
         assert key
-        record_use(key=key, address="192.0.2.7", now=NOON + timedelta(seconds=59))
-    record_use(key=key, address="192.0.2.8", now=NOON + timedelta(seconds=59))
+        later = NOON + timedelta(seconds=59)
+        record_use(key=key, client="", address="192.0.2.7", now=later)
+    record_use(key=key, client="", address="192.0.2.8", now=later)
     key = ApiKey.objects.get()
-    assert (key.last_used_at, key.last_used_from) == (NOON + timedelta(seconds=59), "192.0.2.8")
+    assert (key.last_used_at, key.last_used_from) == (later, "192.0.2.8")
     assert "from 192.0.2.8" in as_bill.get("/account/").text
 
 
 @pytest.mark.parametrize("text", ["", "mtp_", "x" * 5000, "mtp_\0", "ключ"])
 def test_any_other_text_is_refused_as_a_key(text: str, db: None) -> None:
     assert find_key(secret=text, now=NOON) is None
+
+
+def test_before_a_key_is_replaced_the_page_lists_what_uses_it(as_bill: Client) -> None:
+    secret = generate(as_bill)
+    for agent, times in (("backup-script/2.1", 3), ("curl/8.5.0", 1)):
+        for _ in range(times):
+            headers = {"x-api-key": secret, "user-agent": agent}
+            assert Client().get("/api/v1/organizations", headers=headers).status_code == 200
+    for address in ("/account/api-key/", f"/account/api-key/{ApiKey.objects.get().pk}/revoke/"):
+        page = as_bill.get(address).text
+        assert "What uses the key now" in page
+        assert "backup-script/2.1" in page
+        assert "curl/8.5.0" in page
+        assert "127.0.0.1" in page
+
+
+def test_a_caller_costs_one_write_a_minute_and_its_number_is_right(
+    as_bill: Client, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    generate(as_bill)
+    record_use(key=ApiKey.objects.get(), client="cron", address="192.0.2.7", now=NOON)
+    key = ApiKey.objects.get()
+    with django_assert_num_queries(0):
+        for _ in range(40):
+            record_use(key=key, client="cron", address="192.0.2.7", now=NOON)
+    assert [one.requests for one in callers_of(key, now=NOON)] == [1]
+    # A minute later: the cache has let the caller be written again.
+    monkeypatch.setattr(api_key_callers.Seen, "is_due", lambda _: True)
+    later = NOON + timedelta(minutes=2)
+    record_use(key=key, client="cron", address="192.0.2.7", now=later)
+    [caller] = callers_of(key, now=later)
+    assert (caller.client, caller.address) == ("cron", "192.0.2.7")
+    assert (caller.requests, caller.last_used_at) == (42, later)
+
+
+def test_days_are_added_up_for_thirty_days_and_then_gone(
+    as_bill: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(as_bill)
+    key = ApiKey.objects.get()
+    for days in (0, 10, 40):
+        now = NOON + timedelta(days=days)
+        record_use(key=key, client="cron", address=None, now=now)
+    [caller] = callers_of(key, now=NOON + timedelta(days=12))
+    assert (caller.requests, caller.address) == (3, "")
+    assert [one.requests for one in callers_of(key, now=NOON + timedelta(days=35))] == [2]
+    prune_platform(now=NOON + timedelta(days=36))
+    assert ApiKeyCaller.objects.count() == 2
+
+
+def test_a_client_with_many_names_does_not_fill_the_table(
+    as_bill: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(as_bill)
+    key = ApiKey.objects.get()
+    monkeypatch.setattr(api_key_callers, "MOST_CALLERS_A_DAY", 3)
+    for number in range(9):
+        record_use(key=key, client=f"\0\u202ebot {number}" + "x" * 500, address=None, now=NOON)
+    callers = callers_of(key, now=NOON)
+    assert len(callers) == 4
+    assert sum(one.requests for one in callers) == 9
+    assert all(one.client.isprintable() for one in callers)
+
+
+def test_a_provider_sees_nothing_of_anothers_callers(
+    as_bill: Client, sign_in: SignIn, people: Personas
+) -> None:
+    generate(as_bill)
+    record_use(key=ApiKey.objects.get(), client="only-north", address=None, now=NOON)
+    sofia = sign_in(Client(), people.sofia)
+    sofia.post("/account/api-key/", {})
+    assert "only-north" not in sofia.get("/account/api-key/").text
