@@ -27,6 +27,7 @@ from billing.views import (
     leaving,
     licenses,
     new_card_charges,
+    organizations,
     payment_history,
     payment_link,
     preview,
@@ -98,6 +99,23 @@ urlpatterns = [
         requires(Permission.VIEW_ORGANIZATIONS)(organization_detail),
         {"invoices": invoices},
         name="organization_detail",
+    ),
+    path("organizations/", organizations.organization_list, name="organization_list"),
+    path("organizations.csv", organizations.organization_list_csv, name="organization_list_csv"),
+    path("organizations/bulk/", organizations.organization_bulk, name="organization_bulk"),
+    path("organizations/columns/", organizations.organization_columns, name="organization_columns"),
+    path(
+        "organizations/views/", organizations.organization_view_list, name="organization_view_list"
+    ),
+    path(
+        "organizations/views/<int:view_id>/rename/",
+        organizations.organization_view_rename,
+        name="organization_view_rename",
+    ),
+    path(
+        "organizations/views/<int:view_id>/delete/",
+        organizations.organization_view_delete,
+        name="organization_view_delete",
     ),
     path("", include(bulk_pages(is_own=False))),
     path("organization/", include(bulk_pages(is_own=True))),

@@ -208,13 +208,11 @@ urlpatterns = [
     path("help/", support.help_page, name="help"),
     path("help/case/", support.case_submit, name="case_submit"),
     path("invitation/<str:token>/", accept_invitation.invitation_accept, name="invitation_accept"),
-    path("organizations/", organizations.organization_list, name="organization_list"),
     path(
         "organizations/switch/",
         organization_switch.organization_switch,
         name="organization_switch",
     ),
-    path("organizations/bulk/", organizations.organization_bulk, name="organization_bulk"),
     path("organizations/new/", organizations.organization_create, name="organization_create"),
     path("organizations/<int:organization_id>/", include(one_organization)),
     path("organization/", include(own_organization)),

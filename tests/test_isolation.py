@@ -29,6 +29,7 @@ from tenants.models import (
     Location,
     ManagedUser,
     Organization,
+    SavedView,
     SupportCase,
     UserAlias,
 )
@@ -197,6 +198,11 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         prefix=CANARY,
         digest="0" * 64,
         created_at=NOON,
+    ),
+    "view_id": lambda _: SavedView.objects.create(
+        user_id=User.objects.get(provider=current_provider(), role=Role.OWNER).pk,
+        name=CANARY,
+        query="q=a",
     ),
     "case_id": lambda _organization: make_case(),
     "cap_request_id": lambda organization: CapRequest.objects.create(

@@ -38,6 +38,14 @@ urlpatterns = [
     path("account/usage/", usage.usage, name="usage"),
     path("account/usage.csv", usage.usage_csv, name="usage_csv"),
     path("account/usage/bulk/", usage.usage_bulk, name="usage_bulk"),
+    path("account/caps/", usage.caps, name="caps"),
+    path("account/caps/bulk/", usage.usage_bulk, {"here": usage.CAPS_PAGE}, name="caps_bulk"),
+    path(
+        "account/caps/<int:organization_id>/",
+        usage.cap_edit,
+        {"here": usage.CAPS_PAGE},
+        name="caps_edit",
+    ),
     path("account/usage/history/", history.usage_history, name="usage_history"),
     path("account/usage/history.csv", history.usage_history_csv, name="usage_history_csv"),
     path(

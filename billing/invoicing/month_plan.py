@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from accounts.providers import current_provider
-from billing.choices import InvoiceKind
+from billing.choices import InvoiceKind, LineKind
 from billing.contracts.free_allowance import billed_contract
 from billing.invoicing.adjusted_months import adjusted_by, closed_months
 from billing.invoicing.late_usage import late_usage_lines
@@ -73,6 +73,22 @@ class MonthPlan:
     def overage_minor(self) -> int:
         """The total of the overage invoice, with tax; 0 without one."""
         return sum(draft.total_minor for draft in self.drafts if draft.kind is InvoiceKind.OVERAGE)
+
+    @property
+    def by_organization(self) -> dict[int, int]:
+        """What each organization costs, before tax, by its id, without earlier months' lines.
+
+        Under a commitment or packs it is the organization's share at the contract's price.
+        """
+        costs: dict[int, int] = {}
+        for line in (line for draft in self.drafts for line in draft.lines):
+            if line.organization_id is None or line.adjusted_month is not None or not self.terms:
+                continue
+            if line.kind == LineKind.USAGE:
+                costs[line.organization_id] = line.amount_minor
+            elif line.kind == LineKind.BASIS:
+                costs[line.organization_id] = self.terms.amount_minor(int(line.quantity))
+        return costs
 
     @property
     def quantity(self) -> int:

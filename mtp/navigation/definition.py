@@ -97,6 +97,7 @@ USAGE_TABS = (
     Tab("active_users", "Active users", USAGE),
 )
 CAPS_TABS = (
+    Tab("caps", "Current", CAPS),
     Tab("cap_simulation", "Try caps", CAPS),
     Tab("cap_request_list", "Requests", CAPS, badge=open_cap_requests),
 )

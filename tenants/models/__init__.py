@@ -6,6 +6,7 @@ from tenants.models.bulk import BulkAction, BulkItem
 from tenants.models.cap_requests import CapRequest
 from tenants.models.cases import CaseMessage, SupportCase
 from tenants.models.imports import ImportRun, RefusedLine, RememberedReading
+from tenants.models.list_views import LONGEST_VIEW_NAME, ChosenColumns, SavedView
 from tenants.models.members import (
     EXTERNAL_ID_LENGTH,
     CountedRow,
@@ -33,6 +34,7 @@ __all__ = [
     "LARGEST_MAU_LIMIT",
     "LARGEST_USER_CAP",
     "LONGEST_TAG",
+    "LONGEST_VIEW_NAME",
     "MONEY_KINDS",
     "SMALLEST_MAU_LIMIT",
     "SMALLEST_USER_CAP",
@@ -45,6 +47,7 @@ __all__ = [
     "BulkItem",
     "CapRequest",
     "CaseMessage",
+    "ChosenColumns",
     "CountedRow",
     "Device",
     "ImportRun",
@@ -58,6 +61,7 @@ __all__ = [
     "OrganizationTag",
     "RefusedLine",
     "RememberedReading",
+    "SavedView",
     "Severity",
     "SupportCase",
     "UserAlias",

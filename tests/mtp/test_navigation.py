@@ -13,7 +13,7 @@ from tenants.models import Organization
 from tests.personas import Personas
 
 USAGE = ["This month", "12 months", "Forecast", "Active users"]
-CAPS = ["Try caps", "Requests"]
+CAPS = ["Current", "Try caps", "Requests"]
 BILLING = ["Payment History", "Next invoice", "Licenses", "Billing Information"]
 AUTOTASK = ["Overview", "Reconcile"]
 READ = {
@@ -122,6 +122,7 @@ BELOW_A_TAB = [
     ("organization_remove", "Organizations", "Settings"),
     ("cap_edit", "Usage", "This month"),
     ("mau_limit_edit", "Usage", "Active users"),
+    ("caps_edit", "Caps", "Current"),
     ("cap_simulation_organization", "Caps", "Try caps"),
 ]
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 from core.metrics import COUNTED, Metric
 from core.months import Month
 from core.schema import require_provider_schema
-from tenants.models import Organization
+from tenants.models import Organization, OrganizationQuerySet
 from usage.models import MonthlyUsage, OrganizationCounter
 
 if TYPE_CHECKING:
@@ -96,14 +96,17 @@ def carried_in_of(*, organization_id: int, metric: Metric, month: Month) -> int:
     return carried_in
 
 
-def organizations_with_usage(*, month: Month) -> "QuerySet[OrganizationWithUsage]":
-    """The current organizations that the user may see, annotated with their usage.
+def organizations_with_usage(
+    *, month: Month, among: OrganizationQuerySet | None = None
+) -> "QuerySet[OrganizationWithUsage]":
+    """The current organizations that the user may see, or those `among`, with their usage.
 
     `users` and `devices` are the current counts; `this_month_hwm` and `last_month_hwm` the
     high-water marks of users in `month` and the month before, `this_month_devices_hwm` and
     `last_month_devices_hwm` those of devices. Filters and ordering can use all of them.
     """
-    organizations = Organization.objects.visible().alias(
+    rows = Organization.objects.visible() if among is None else among
+    organizations = rows.alias(
         users_counter=_counter(Metric.USERS),
         devices_counter=_counter(Metric.DEVICES),
         users_this_month=_month(Metric.USERS, month),

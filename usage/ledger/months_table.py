@@ -1,6 +1,6 @@
 """A table of months by organization: high-water marks and their sums."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,15 +58,19 @@ def months_table(
     sort: str = "name",
     limit: int | None = None,
     offset: int = 0,
+    among: Collection[int] | None = None,
 ) -> MonthsTable:
     """The high-water marks of each organization that the user may see, in one statement.
 
     Includes removed organizations that had usage in these months, as it was billed. `search` is a
     part of the name; `sort` is one of `SORTS`, descending with a minus before it. Sums are over all
-    matching organizations, regardless of `limit` and `offset`.
+    matching organizations, regardless of `limit` and `offset`. `among` are the ids of the only ones
+    to look at.
     """
     require_provider_schema()
     ids = visible_organizations()
+    if among is not None:
+        ids = frozenset(among) if ids is None else ids & frozenset(among)
     parameters: dict[str, Any] = {
         "months": [month.first_day for month in months],
         "metric": metric.value,

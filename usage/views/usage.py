@@ -1,6 +1,6 @@
-"""The usage page with every organization's high-water marks, counts and cap; the cap dialog."""
+"""Usage and caps of every organization, on two pages; the cap dialog above each of them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -37,8 +37,32 @@ from usage.cap_badges import badge, limit_reached, near_limit
 from usage.ledger.month_peaks import organizations_with_usage
 from usage.models import OrganizationCounter
 
-SORTS = ("name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap")
+SORTS = ("name", "last_month_hwm", "users", "devices", "this_month_hwm", "user_cap", "room")
 FILTERS = ("reached", "near", "capped", "uncapped")
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePage:
+    """A page with the list: its URL names, and its templates, of which `table` is for htmx."""
+
+    name: str
+    edit: str
+    bulk: str
+    template: str
+    table: str
+
+    @property
+    def target(self) -> str:
+        """The id of the part of the page that htmx replaces."""
+        return self.name
+
+
+USAGE_PAGE = UsagePage(
+    "usage", "cap_edit", "usage_bulk", template="usage/usage.html", table="usage/_usage.html"
+)
+CAPS_PAGE = UsagePage(
+    "caps", "caps_edit", "caps_bulk", template="usage/caps.html", table="usage/_caps.html"
+)
 
 
 class Row(NamedTuple):
@@ -52,12 +76,17 @@ class Row(NamedTuple):
     this_month_hwm: int
     user_cap: int | None
 
+    def room(self, free_user_limit: int | None) -> int | None:
+        """The users who can be added before the cap or the free allowance; None for any number."""
+        limits = [limit for limit in (self.user_cap, free_user_limit) if limit is not None]
+        return max(0, min(limits) - self.users) if limits else None
+
 
 def _organizations(
     listing: Listing, *, month: Month, free_user_limit: int | None, search: str | Given = ""
 ) -> QuerySet[Organization]:
     """`search`, a key of names, in place of that of the listing, which is empty then."""
-    rows = organizations_with_usage(month=month)
+    rows = organizations_with_usage(month=month).alias(room=F("user_cap") - F("users"))
     if search or listing.search:
         rows = rows.filter(name_key__contains=search or name_key(listing.search))
     if listing.filter == "reached":
@@ -117,15 +146,21 @@ def _page(listing: Listing, *, month: Month, free_user_limit: int | None) -> Pag
     return listing.read_page(read)[1]
 
 
-def _context(request: PortalRequest) -> dict[str, Any]:
+def _context(request: PortalRequest, here: UsagePage) -> dict[str, Any]:
     listing, month, free_user_limit = _listing(request)
     page = _page(listing, month=month, free_user_limit=free_user_limit)
     query = request.GET.urlencode()
     return {
         "listing": listing,
         "page": page,
+        "here": here,
+        "list_url": reverse(here.name),
         "rows": [
-            (row, badge(users=row.users, cap=row.user_cap, free_user_limit=free_user_limit))
+            (
+                row,
+                badge(users=row.users, cap=row.user_cap, free_user_limit=free_user_limit),
+                row.room(free_user_limit),
+            )
             for row in page.object_list
         ],
         "month": month.first_day,
@@ -138,7 +173,7 @@ def _context(request: PortalRequest) -> dict[str, Any]:
             for offer in offers(BulkAction.Kind.ORGANIZATIONS, user=request.user, is_own=False)
             if offer.verb == BulkAction.Verb.SET_CAP
         ],
-        "bulk_url": reverse("usage_bulk"),
+        "bulk_url": reverse(here.bulk),
         "query": f"?{query}" if query else "",
         "organizations_url": reverse("organization_list"),
     }
@@ -148,18 +183,28 @@ def _context(request: PortalRequest) -> dict[str, Any]:
 @require_safe
 def usage(request: PortalRequest) -> HttpResponse:
     """The usage page; only its table for htmx."""
-    partial = request.htmx.target == "usage"
-    template = "usage/_usage.html" if partial else "usage/usage.html"
-    return render(request, template, _context(request))
+    return _list_page(request, USAGE_PAGE)
+
+
+@requires(Permission.CHANGE_CAPS)
+@require_safe
+def caps(request: PortalRequest) -> HttpResponse:
+    """The current cap of each organization with the room below it; only the table for htmx."""
+    return _list_page(request, CAPS_PAGE)
+
+
+def _list_page(request: PortalRequest, here: UsagePage) -> HttpResponse:
+    template = here.table if request.htmx.target == here.target else here.template
+    return render(request, template, _context(request, here))
 
 
 @requires(Permission.CHANGE_CAPS)
 @require_POST
-def usage_bulk(request: PortalRequest) -> HttpResponse:
+def usage_bulk(request: PortalRequest, here: UsagePage = USAGE_PAGE) -> HttpResponse:
     """Begin a change of the caps of the selected organizations, or of all that match."""
     listing, month, free_user_limit = _listing(request)
     rows = _organizations(listing, month=month, free_user_limit=free_user_limit)
-    back_url = f"{reverse('usage')}{querystring(request)}"
+    back_url = f"{reverse(here.name)}{querystring(request)}"
     return begin(request, kind=BulkAction.Kind.ORGANIZATIONS, rows=rows, back_url=back_url)
 
 
@@ -210,10 +255,12 @@ def _set_cap(
 
 @requires(Permission.CHANGE_CAPS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
-    """The cap dialog, over the usage page with its search and filter."""
+def cap_edit(
+    request: PortalRequest, organization_id: int, here: UsagePage = USAGE_PAGE
+) -> HttpResponse:
+    """The cap dialog, over one of the pages with its search and filter."""
     organization = organization_or_404(organization_id=organization_id)
-    back_url = reverse("usage")
+    back_url = reverse(here.name)
     if query := request.GET.urlencode():
         back_url = f"{back_url}?{query}"
     if request.method == "POST":
@@ -236,4 +283,4 @@ def cap_edit(request: PortalRequest, organization_id: int) -> HttpResponse:
     status = 422 if form.is_bound else 200
     if request.htmx.target == "dialog-slot":
         return render(request, "usage/_cap_dialog.html", dialog, status=status)
-    return render(request, "usage/cap_edit.html", _context(request) | dialog, status=status)
+    return render(request, "usage/cap_edit.html", _context(request, here) | dialog, status=status)

@@ -288,3 +288,43 @@ def test_the_own_page_shows_own_usage_and_whom_to_contact(
     page = sign_in(client, people.otto).get("/organization/").content.decode()
     assert "The limit of 1 users is reached" in page
     assert "Connie Nordlicht" in page
+
+
+def test_the_caps_page_lists_the_room_below_each_cap(as_bill: Client, north: Provider) -> None:
+    organization(north, "At", march=3, cap=3)
+    organization(north, "Near", march=3, cap=13)
+    organization(north, "Free", march=3)
+    page = as_bill.get("/account/caps/?sort=-room")
+    assert [(row.name, str(label), room) for row, label, room in page.context["rows"]] == [
+        ("Free", "", None),
+        ("Near", "NEAR LIMIT", 10),
+        ("At", "LIMIT REACHED", 0),
+    ]
+    assert "badge-orange" in page.text
+    assert [row.name for row, *_ in as_bill.get("/account/caps/?filter=near").context["rows"]] == [
+        "Near"
+    ]
+    with provider_schema(north):
+        MeteringPolicy.objects.update(free_user_limit=10)
+    rows = as_bill.get("/account/caps/").context["rows"]
+    assert {row.name: room for row, _, room in rows} == {"At": 0, "Near": 7, "Free": 7}
+
+
+def test_a_cap_that_is_changed_on_the_caps_page_leads_back_to_it(
+    as_bill: Client, north: Provider
+) -> None:
+    near = organization(north, "Near", march=3, cap=13)
+    address = f"/account/caps/{near.pk}/?filter=near"
+    assert "Room" in as_bill.get(address).text
+    answer = as_bill.post(address, {"choice": "capped", "cap": "20"})
+    assert answer["Location"] == "/account/caps/?filter=near"
+    with provider_schema(north):
+        near.refresh_from_db()
+    assert near.user_cap == 20
+
+
+@pytest.mark.parametrize("person", ["adam", "rita"])
+def test_the_caps_page_is_for_those_who_set_caps(
+    client: Client, sign_in: SignIn, people: Personas, person: str
+) -> None:
+    assert sign_in(client, getattr(people, person)).get("/account/caps/").status_code == 403

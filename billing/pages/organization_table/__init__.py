@@ -1,0 +1,1 @@
+"""The list of organizations as a table of figures, with columns that each person chooses."""

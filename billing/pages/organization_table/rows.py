@@ -1,0 +1,239 @@
+"""The rows of the list of organizations, its totals, and the figures beside each name.
+
+The number of statements depends on the columns, and not on the number of organizations.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import (
+    Aggregate,
+    BigIntegerField,
+    Case,
+    Count,
+    F,
+    Func,
+    IntegerField,
+    Max,
+    Min,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Greatest, Lower
+from django.db.models.lookups import GreaterThan
+
+from billing.pages.organization_table.state import (
+    NAME,
+    NEAR_CAP,
+    TROUBLE,
+    WITH_ALERTS,
+    State,
+)
+from core.given import Given
+from core.listing import ROWS_PER_PAGE
+from core.months import Month
+from core.names import name_key
+from core.remembered import NUMBER, remembered
+from core.scope import within
+from tenants.models import Alert, Organization, OrganizationTag, Severity
+from usage.cap_badges import limit_reached, near_limit
+from usage.ledger.month_peaks import organizations_with_usage
+
+_ORDERS: dict[str, Any] = {
+    NAME: Lower("name"),
+    "hwm": F("this_month_hwm"),
+    "cap": F("user_cap"),
+    "trend": F("this_month_hwm") - F("last_month_hwm"),
+    "created": F("created_at"),
+    "tags": F("first_tag"),
+}
+
+
+class Row(NamedTuple):
+    """An organization in the table; `cost_minor` is before tax, `severity` of its worst alert."""
+
+    pk: int
+    name: str
+    users: int
+    devices: int
+    this_month_hwm: int
+    user_cap: int | None
+    cost_minor: int
+    alerts: int
+    severity: int
+    created_at: datetime
+
+
+class Totals(NamedTuple):
+    """The sums over all matching organizations, and their number."""
+
+    number: int
+    users: int
+    devices: int
+    this_month_hwm: int
+    cost_minor: int
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which organizations are listed and what is read of them: what a statement is built of."""
+
+    month: Month
+    free_user_limit: int | None
+    sees_money: bool
+    sees_alerts: bool
+    is_searched: bool
+    is_tagged: bool
+    is_archived: bool
+    filter: str
+
+    def rows(self) -> QuerySet[Organization]:
+        """The matching organizations with their figures."""
+        among = Organization.objects.visible()
+        if self.is_archived:
+            among = Organization.objects.archived().filter(within("pk"))
+        if self.is_searched:
+            among = among.filter(name_key__contains=Given("search", TextField()))
+        if self.is_tagged:
+            among = among.filter(tags__key=Given("tag", TextField()))
+        rows: QuerySet[Organization] = organizations_with_usage(month=self.month, among=among)
+        rows = self._with_alerts(rows).annotate(
+            cost_minor=_AmountOf(Given("costs", TextField()), F("pk"))
+        )
+        if self.filter == NEAR_CAP:
+            limits = {"free_user_limit": self.free_user_limit}
+            rows = rows.filter(limit_reached(**limits) | near_limit(**limits))
+        elif self.filter == WITH_ALERTS:
+            rows = rows.filter(GreaterThan(F("alerts"), 0))
+        return rows
+
+    def _with_alerts(self, rows: QuerySet[Organization]) -> QuerySet[Organization]:
+        if not self.sees_alerts:
+            none = Value(0, output_field=IntegerField())
+            return rows.annotate(alerts=none, severity=none)
+        open_alerts = Alert.objects.visible(sees_money=self.sees_money).open().order_by()
+        of_one = open_alerts.filter(organization=OuterRef("pk")).values("organization")
+        return rows.annotate(
+            alerts=_figure(of_one, Count("pk")),
+            severity=_figure(of_one, Max("severity")),
+        )
+
+
+class _AmountOf(Func):
+    """The amount of the organization in a JSON object of amounts by id; 0 for one without."""
+
+    template = "coalesce((%(expressions)s::text)::bigint, 0)"
+    arg_joiner = "::jsonb ->> "
+    output_field = BigIntegerField()
+
+
+def _figure(alerts: QuerySet[Alert, Any], figure: Aggregate) -> Coalesce:
+    rows = alerts.annotate(figure=figure).values_list("figure")
+    return Coalesce(Subquery(rows), 0, output_field=IntegerField())
+
+
+@remembered
+def _rows_from(
+    choice: _Choice, offset: int, sort: str, limit: int | None
+) -> QuerySet[Organization, Any]:
+    rows = choice.rows()
+    column, descends = sort.removeprefix("-"), sort.startswith("-")
+    if column == TROUBLE:
+        rows = rows.order_by(*_trouble_first(choice.free_user_limit, reverse=descends))
+    else:
+        if column == "tags":
+            tags = OrganizationTag.objects.filter(organization=OuterRef("pk")).order_by()
+            first = tags.values("organization").annotate(key_=Min("key")).values("key_")
+            rows = rows.alias(first_tag=Subquery(first))
+        key = _ORDERS.get(column, F("cost_minor" if column == "cost" else column))
+        # No cap sorts as the highest one, no tag as the last.
+        order = key.desc(nulls_first=True) if descends else key.asc(nulls_last=True)
+        rows = rows.order_by(order, Lower("name"), "pk")
+    end = None if limit is None else offset + limit
+    return rows.values_list(*Row._fields)[offset:end]
+
+
+def _trouble_first(free_user_limit: int | None, *, reverse: bool) -> list[Any]:
+    """The worst alert or cap first, then the most alerts, then the least room below the cap."""
+    limits = {"free_user_limit": free_user_limit}
+    of_cap = Case(
+        When(limit_reached(**limits), then=Severity.CRITICAL.value),
+        When(near_limit(**limits), then=Severity.WARNING.value),
+        default=0,
+        output_field=IntegerField(),
+    )
+    worst, room = Greatest(F("severity"), of_cap), F("user_cap") - F("users")
+    if reverse:
+        return [worst.asc(), F("alerts").asc(), room.desc(nulls_first=True), Lower("name"), "pk"]
+    return [worst.desc(), F("alerts").desc(), room.asc(nulls_last=True), Lower("name"), "pk"]
+
+
+@remembered
+def _totals(choice: _Choice) -> QuerySet[Organization, Any]:
+    sums = {
+        f"{name}_sum": Coalesce(
+            Func(F(name), function="SUM", output_field=BigIntegerField()),
+            0,
+            output_field=BigIntegerField(),
+        )
+        for name in Totals._fields[1:]
+    }
+    rows = choice.rows().order_by()
+    return rows.annotate(number=NUMBER, **sums).values_list("number", *sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Reads the rows and the totals of one state of the list."""
+
+    state: State
+    month: Month
+    free_user_limit: int | None
+    sees_money: bool
+    sees_alerts: bool
+    # By organization, in minor units; empty where no amounts are shown.
+    costs: Mapping[int, int]
+
+    @property
+    def _choice(self) -> _Choice:
+        return _Choice(
+            month=self.month,
+            free_user_limit=self.free_user_limit,
+            sees_money=self.sees_money,
+            sees_alerts=self.sees_alerts,
+            is_searched=bool(self._given["search"]),
+            is_tagged=bool(self.state.tag),
+            is_archived=self.state.is_archived,
+            filter=self.state.listing.filter,
+        )
+
+    @property
+    def _given(self) -> dict[str, str]:
+        return {
+            "search": name_key(self.state.listing.search),
+            "tag": self.state.tag,
+            "costs": json.dumps(self.costs),
+        }
+
+    def rows(self, offset: int = 0, *, limit: int | None = ROWS_PER_PAGE) -> list[Row]:
+        """The rows from `offset` on; all of them without a `limit`. One statement."""
+        statement = _rows_from(self._choice, offset, self.state.listing.sort, limit)
+        return [Row(*row) for row in statement.rows(**self._given)]
+
+    def totals(self) -> Totals:
+        """The sums over all matching organizations, whatever the page. One statement."""
+        ((*sums,),) = _totals(self._choice).rows(**self._given)
+        return Totals(*(int(each) for each in sums))
+
+    def organizations(self) -> QuerySet[Organization]:
+        """The matching organizations, for an action on them."""
+        ids: Sequence[int] = [row.pk for row in self.rows(limit=None)]
+        return Organization.objects.filter(pk__in=ids)
