@@ -60,7 +60,7 @@ def test_a_service_of_another_provider_is_refused_when_it_is_mapped(
 def test_a_sync_overwrites_no_number_of_another_provider(
     scenario: PsaScenario, other: PsaScenario
 ) -> None:
-    """Mapped before there were claims: the first to sync keeps the service, the other gets an alert."""
+    """Mapped before there were claims: the first to sync keeps it, the other gets an alert."""
     scenario.organization(25)
     with provider_schema(other.provider):
         other.organization(17)
