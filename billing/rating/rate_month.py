@@ -327,13 +327,14 @@ def _charged_lines(
     month_name: str,
 ) -> list[LineDraft]:
     if terms.charges_each_organization:
+        amounts = {each: terms.amount_minor(each) for each in set(charge.quantities)}
         return [
             organization_line(
                 each,
                 kind=LineKind.USAGE,
                 description=f"{each.organization_name}: {counted_as(each.metric)}, {month_name}",
                 unit_price=terms.unit_price,
-                amount_minor=terms.amount_minor(each.quantity),
+                amount_minor=amounts[each.quantity],
             )
             for each in quantities
         ]

@@ -1,6 +1,7 @@
 """Cap simulation: a draft of caps, with the additions it would have refused and the savings."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,9 +27,14 @@ from core.replica import reads_replica
 from core.table_cells import Instant
 from tenants.access import organization_or_404
 from tenants.models import Organization
-from usage.cap_simulation.drafts import draft_of, put
+from usage.cap_simulation.drafts import Drafted, draft_of, put
 from usage.cap_simulation.input import NotACap, read_cap
-from usage.cap_simulation.simulation import SimulatedCap, blocked_by_month, simulate_caps
+from usage.cap_simulation.simulation import (
+    SimulatedCap,
+    blocked_by_day,
+    refusals,
+    simulate_caps,
+)
 from usage.formatting import counted_noun
 from usage.models import DraftCap
 from usage.months_chart import months_chart
@@ -49,7 +55,7 @@ class Simulation:
     `drafts` and `caps` are by organization id; `caps` has the organizations that exist.
     """
 
-    drafts: dict[int, DraftCap]
+    drafts: dict[int, Drafted]
     caps: dict[int, int | None]
     months: tuple[Month, ...]
     pasts: list[SimulatedCap]
@@ -184,7 +190,11 @@ def _outcome(simulation: Simulation) -> dict[str, Any]:
     }
     if not drafts:
         return outcome
-    blocked = blocked_by_month(pasts, months=months, zone=zone)
+    by_day = blocked_by_day(pasts, months=months, zone=zone)
+    by_month: Counter[Month] = Counter()
+    for day, number in by_day.items():
+        by_month[Month.of_day(day)] += number
+    blocked = [by_month[month] for month in months]
     saved = money_saved(
         months=months,
         pasts=pasts,
@@ -192,11 +202,10 @@ def _outcome(simulation: Simulation) -> dict[str, Any]:
         drafted={pk: draft.cap for pk, draft in drafts.items()},
         zone=zone,
     )
-    days = {each.at.astimezone(zone).date() for past in pasts for each in past.blocked}
     drafted = {pk: drafts[pk].cap if pk in drafts else cap for pk, cap in present.items()}
     return outcome | {
         "blocked": sum(blocked),
-        "blocked_days": len(days),
+        "blocked_days": len(by_day),
         "saved": saved,
         "saved_by_currency": saved_by_currency(saved),
         "exposure_draft": exposure(plan=plan, pasts=pasts, caps=drafted),
@@ -220,11 +229,10 @@ def cap_simulation_csv(request: PortalRequest) -> HttpResponseBase:
             past.organization_id,
             past.name,
             simulation.drafts[past.organization_id].cap,
-            Instant(each.at, simulation.zone, zone_in_heading=True),
-            each.subject_name,
+            Instant(at, simulation.zone, zone_in_heading=True),
+            subject_name,
         )
-        for past in simulation.pasts
-        for each in past.blocked
+        for past, at, subject_name in refusals(simulation.pasts)
     )
     header = ("Organization ID", "Organization", "Draft cap", f"At ({simulation.zone.key})", "User")
     return table_download(request, name="blocked-additions", header=header, rows=rows)
@@ -241,7 +249,7 @@ def cap_simulation_organization(request: PortalRequest, organization_id: int) ->
     context = {
         "organization": organization,
         "draft": simulation.drafts.get(organization.pk),
-        "page": Paginator(past.blocked[::-1], ROWS_PER_PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(refusals([past])[::-1], ROWS_PER_PAGE).get_page(request.GET.get("page")),
         "months": list(zip(simulation.months, past.users, past.drafted, strict=True)),
         "zone": simulation.zone.key,
     }

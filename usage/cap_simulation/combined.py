@@ -1,7 +1,7 @@
 """The peaks of all organizations together in past months: as they were, and under drafted caps."""
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -14,7 +14,7 @@ from core.metrics import Metric
 from core.months import Month
 from core.schema import require_provider_schema
 from usage.cap_simulation.counting_begins import counting_begins
-from usage.cap_simulation.replay import CappedCount
+from usage.cap_simulation.replay import changes_under
 from usage.ledger.combined_replay import CombinedCounts
 
 _COUNTERS = """
@@ -83,16 +83,12 @@ def combined_marks(
 
 def _marks(
     opening: Mapping[tuple[int, Metric], int],
-    steps: Iterable[CombinedStep],
+    steps: Sequence[CombinedStep],
     caps: Mapping[int, int],
     begins: Sequence[tuple[datetime, int]],
 ) -> tuple[int, ...]:
     """The highest total of each month; all steps of one instant are one change."""
-    capped = {
-        pk: CappedCount(count, caps[pk])
-        for (pk, metric), count in opening.items()
-        if metric is Metric.USERS and pk in caps
-    }
+    capped = _capped(opening, steps, caps)
     combined = CombinedCounts.of(opening)
     marks, month = [combined.total] * (max(position for _, position in begins) + 1), 0
     waiting = deque(begins)
@@ -103,9 +99,25 @@ def _marks(
         for step in together:
             metric, delta = Metric(step.metric), step.delta
             if metric is Metric.USERS and step.organization_id in capped:
-                delta = capped[step.organization_id].step(delta, step.subject_id)
+                delta = next(capped[step.organization_id])
             combined.change(step.organization_id, metric, delta)
         marks[month] = max(marks[month], combined.total)
     for _, position in waiting:
         marks[position] = combined.total
     return tuple(marks)
+
+
+def _capped(
+    opening: Mapping[tuple[int, Metric], int],
+    steps: Iterable[CombinedStep],
+    caps: Mapping[int, int],
+) -> dict[int, Iterator[int]]:
+    """By capped organization, what each of its users' steps changes under the cap."""
+    moves: dict[int, list[int]] = defaultdict(list)
+    for step in steps:
+        if Metric(step.metric) is Metric.USERS and step.organization_id in caps:
+            moves[step.organization_id].append(step.delta * step.subject_id)
+    return {
+        pk: iter(changes_under(opening=opening[pk, Metric.USERS], moves=each, cap=caps[pk]))
+        for pk, each in moves.items()
+    }

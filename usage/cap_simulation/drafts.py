@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -48,9 +49,19 @@ class NothingDrafted(Exception):
     """The draft is empty: there is nothing to apply."""
 
 
-def draft_of(*, user_id: int) -> dict[int, DraftCap]:
+class Drafted(NamedTuple):
+    """A drafted cap, and the cap when it was drafted."""
+
+    cap: int | None
+    cap_when_drafted: int | None
+
+
+def draft_of(*, user_id: int) -> dict[int, Drafted]:
     """An administrator's draft by organization."""
-    return {draft.organization_id: draft for draft in DraftCap.objects.of(user_id=user_id)}
+    rows = DraftCap.objects.of(user_id=user_id).values_list(
+        "organization_id", "cap", "cap_when_drafted"
+    )
+    return {pk: Drafted(cap, before) for pk, cap, before in rows}
 
 
 @transaction.atomic

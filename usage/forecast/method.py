@@ -7,7 +7,9 @@ if it went on the same way (docs/decisions/0020).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, repeat
 from math import ceil
+from operator import sub
 
 HISTORY_DAYS = 182
 WEEK = 7
@@ -31,9 +33,9 @@ class Track:
     present: int
     peak: int
     opening: int
-    ages: tuple[int, ...] = ()
-    highs: tuple[int, ...] = ()
-    levels: tuple[int, ...] = ()
+    ages: Sequence[int] = ()
+    highs: Sequence[int] = ()
+    levels: Sequence[int] = ()
     is_final: bool = False
 
 
@@ -70,17 +72,26 @@ class Days:
     @classmethod
     def of(cls, track: Track) -> "Days":
         """Every day of the history, also those without a change."""
-        levels, highs = [track.opening], [track.opening]
-        level = track.opening
-        for age, high, after in zip(track.ages, track.highs, track.levels, strict=True):
-            still = HISTORY_DAYS - age - len(levels)
-            levels += [level] * still
-            highs += [level] * still
-            levels.append(after)
-            highs.append(max(level, high))
-            level = after
-        rest = HISTORY_DAYS + 1 - len(levels)
-        return cls(levels + [level] * rest, highs + [level] * rest)
+        changed = [HISTORY_DAYS - age for age in track.ages]
+        lasting = map(sub, [*changed, HISTORY_DAYS + 1], [0, *changed])
+        levels = list(chain.from_iterable(map(repeat, [track.opening, *track.levels], lasting)))
+        highs = levels.copy()
+        for day, high in zip(changed, track.highs, strict=True):
+            highs[day] = max(levels[day - 1], high)
+        return cls(levels, highs)
+
+    @classmethod
+    def of_all(cls, tracks: Iterable[Track]) -> "Days":
+        """Many counts as one, as `added_up` says; from the days with a change only."""
+        changes = [0] * (HISTORY_DAYS + 1)
+        for track in tracks:
+            level = track.opening
+            changes[0] += level
+            for age, after in zip(track.ages, track.levels, strict=True):
+                changes[HISTORY_DAYS - age] += after - level
+                level = after
+        levels = list(accumulate(changes))
+        return cls(levels, levels)
 
     @classmethod
     def added_up(cls, several: Iterable["Days"]) -> "Days":

@@ -102,7 +102,7 @@ def combined_forecast(
 
     `peak` is the exact one so far. Growth is that of the sums: a user who moved adds nothing.
     """
-    days = Days.added_up(days_of(one, basis) for one in found)
+    days = _together(found, basis)
     ends = span_ends(
         days,
         present=days.levels[-1],
@@ -165,7 +165,13 @@ def month_of(
 
 def added_up(found: Sequence[Tracked], *, basis: Metric) -> Days:
     """All organizations' counts as one, day by day."""
-    return Days.added_up(days_of(one, basis) for one in found if not one.is_removed)
+    return _together([one for one in found if not one.is_removed], basis)
+
+
+def _together(found: Sequence[Tracked], basis: Metric) -> Days:
+    if len(basis.counted) == 1:
+        return Days.of_all(track for one in found for track in one.of(basis))
+    return Days.added_up(days_of(one, basis) for one in found)
 
 
 def days_of(one: Tracked, basis: Metric) -> Days:
@@ -187,7 +193,7 @@ def _organization(
 ) -> OrganizationForecast:
     counted = one.of(basis)
     locked_in = max(track.peak for track in counted)
-    if sum(end is not None for end in ends) < FEWEST_SPANS:
+    if len(ends) - ends.count(None) < FEWEST_SPANS:
         ends = [None] * len(ends)
     limits = [limit for limit in (one.user_cap, free_user_limit) if limit is not None]
     limit = min(limits, default=None)
@@ -200,7 +206,7 @@ def _organization(
         limit=None if one.is_removed else limit,
         cap_day=None if one.is_removed else _cap_day(one, limit, instant),
         outlook=outlook(locked_in=locked_in, ends=ends),
-        ends=tuple(locked_in if end is None else end for end in ends),
+        ends=tuple([locked_in if end is None else end for end in ends]),
     )
 
 

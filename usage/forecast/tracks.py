@@ -81,8 +81,8 @@ def _track(row: Sequence[Any]) -> Track:
         present=present,
         peak=peak,
         opening=opening,
-        ages=tuple(ages),
-        highs=tuple(highs),
-        levels=tuple(levels),
+        ages=ages,
+        highs=highs,
+        levels=levels,
         is_final=is_removed,
     )

@@ -18,8 +18,7 @@ from tenants.organizations.lifecycle import set_user_cap
 from tenants.users.membership import Via, add_member, remove_member
 from tests.cap_requests import contract
 from tests.personas import Personas
-from usage.cap_simulation.replay import Blocked
-from usage.cap_simulation.simulation import simulate_caps
+from usage.cap_simulation.simulation import refusals, simulate_caps
 from usage.models import DraftCap
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
@@ -113,8 +112,9 @@ def test_an_addition_reported_late_counts_from_its_real_instant(north: Provider)
         remove_member(member=add(acme, 10, joined[1]), actor=SYSTEM_ACTOR, now=joined[2])
         add(acme, 2, joined[3])
         _, (simulated,) = simulate_caps(caps={acme.pk: 2}, now=NOW, zone=ZoneInfo("UTC"))
+        ((_, at, name),) = refusals([simulated])
     assert (simulated.users[-1], simulated.drafted[-1]) == (3, 2)
-    assert simulated.blocked == (Blocked(joined[1], f"u10@{acme.pk}.example"),)
+    assert (at, name) == (joined[1], f"u10@{acme.pk}.example")
 
 
 def test_the_page_shows_the_most_that_the_month_can_cost(bill: Client, acme: Organization) -> None:

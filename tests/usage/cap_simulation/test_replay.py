@@ -10,8 +10,9 @@ from usage.cap_simulation.replay import (
     EPOCH,
     MICROSECOND,
     Replay,
-    Step,
+    Steps,
     in_microseconds,
+    microseconds,
     replay,
 )
 
@@ -20,77 +21,85 @@ STARTS = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
 BEGINS = in_microseconds((start, position) for position, start in enumerate(STARTS))
 
 
-def micros(at: datetime) -> int:
-    return (at - EPOCH) // MICROSECOND
+# An instant, and who came or, with a minus, left.
+Step = tuple[int, int]
 
 
-def step(day: int, delta: int, who: int, month: int = 1) -> Step:
-    return (micros(datetime(2026, month, day, 12, tzinfo=UTC)), delta, who, f"u{who}")
+def step(day: int, delta: int, who: int) -> Step:
+    return microseconds(datetime(2026, 1, day, 12, tzinfo=UTC)), delta * who
 
 
-def blocked(done: Replay) -> list[str]:
-    return [each.subject_name for each in done.blocked]
+def steps_of(steps: list[Step]) -> Steps:
+    return Steps([at for at, _ in steps], [who for _, who in steps])
+
+
+def blocked(done: Replay) -> list[int]:
+    return [who for _, who in done.blocked]
 
 
 def test_who_would_have_passed_the_cap_never_came_nor_left() -> None:
     done = replay(
         opening=2,
-        steps=[step(1, 1, 7), step(2, 1, 8), step(3, -1, 8), step(4, 1, 9), step(5, -1, 7)],
+        steps=steps_of(
+            [step(1, 1, 7), step(2, 1, 8), step(3, -1, 8), step(4, 1, 9), step(5, -1, 7)]
+        ),
         cap=3,
         begins=BEGINS,
     )
-    assert blocked(done) == ["u8", "u9"]
+    assert blocked(done) == [8, 9]
     assert done.high_water_marks == (3, 2, 2)
 
 
 def test_a_place_that_becomes_free_is_taken_by_the_next() -> None:
     done = replay(
         opening=2,
-        steps=[step(1, 1, 7), step(2, -1, 1), step(3, 1, 8), step(4, 1, 9)],
+        steps=steps_of([step(1, 1, 7), step(2, -1, 1), step(3, 1, 8), step(4, 1, 9)]),
         cap=2,
         begins=BEGINS,
     )
-    assert blocked(done) == ["u7", "u9"]
+    assert blocked(done) == [7, 9]
     assert done.high_water_marks == (2, 2, 2)
 
 
 def test_a_cap_below_the_present_count_removes_no_user() -> None:
     steps = [step(1, 1, 7), step(2, -1, 1), step(3, -1, 2), step(4, -1, 3), step(5, 1, 8)]
-    done = replay(opening=5, steps=steps, cap=3, begins=BEGINS)
-    assert blocked(done) == ["u7"]
+    done = replay(opening=5, steps=steps_of(steps), cap=3, begins=BEGINS)
+    assert blocked(done) == [7]
     assert done.high_water_marks == (5, 3, 3)
 
 
 def test_a_month_begins_with_what_is_carried_in_and_a_boundary_is_the_next_months() -> None:
-    first = (micros(STARTS[1]), 1, 7, "u7")
-    last = (micros(STARTS[1]) - 1, 1, 6, "u6")
-    done = replay(opening=4, steps=[last, first], cap=9, begins=BEGINS)
+    first = (microseconds(STARTS[1]), 7)
+    last = (microseconds(STARTS[1]) - 1, 6)
+    done = replay(opening=4, steps=steps_of([last, first]), cap=9, begins=BEGINS)
     assert done.high_water_marks == (5, 6, 6)
-    assert replay(opening=4, steps=[], cap=1, begins=BEGINS).high_water_marks == (4, 4, 4)
+    still = replay(opening=4, steps=Steps([], []), cap=1, begins=BEGINS)
+    assert still.high_water_marks == (4, 4, 4)
 
 
 def test_a_month_that_is_billed_from_within_starts_again_from_the_count_then() -> None:
-    begins = sorted([*BEGINS, (micros(datetime(2026, 1, 10, tzinfo=UTC)), 0)])
+    begins = sorted([*BEGINS, (microseconds(datetime(2026, 1, 10, tzinfo=UTC)), 0)])
     steps = [step(2, 1, 7), step(3, 1, 8), step(4, 1, 9), step(5, -1, 7), step(12, 1, 6)]
-    done = replay(opening=1, steps=steps, cap=3, begins=begins)
-    assert blocked(done) == ["u9"]
+    done = replay(opening=1, steps=steps_of(steps), cap=3, begins=begins)
+    assert blocked(done) == [9]
     assert done.high_water_marks == (3, 3, 3), "2 on the 10th, and one more"
-    none_since = replay(opening=1, steps=steps[:4], cap=9, begins=begins)
+    four = steps_of(steps[:4])
+    none_since = replay(opening=1, steps=four, cap=9, begins=begins)
     assert none_since.high_water_marks == (3, 3, 3)
-    assert replay(opening=1, steps=steps[:4], cap=9, begins=BEGINS).high_water_marks == (4, 3, 3)
+    assert replay(opening=1, steps=four, cap=9, begins=BEGINS).high_water_marks == (4, 3, 3)
 
 
-def naive(opening: int, steps: list[Step], cap: int) -> tuple[tuple[int, ...], list[str]]:
+def naive(opening: int, steps: list[Step], cap: int) -> tuple[tuple[int, ...], list[int]]:
     """As a set of who is there, looked at after every step."""
-    there, refused = {f"o{n}" for n in range(opening)}, []
+    there, refused = set(range(1, opening + 1)), []
     levels = [(STARTS[0] - timedelta(days=1), opening)]
-    for at, delta, _, name in steps:
-        if delta < 0:
-            there.discard(name)
+    for at, who in steps:
+        if who < 0:
+            there.discard(-who)
         elif len(there) < cap:
-            there.add(name)
+            there.add(who)
         else:
-            refused.append(name)
+            refused.append(who)
         levels.append((EPOCH + at * MICROSECOND, len(there)))
     marks = []
     for number, start in enumerate(STARTS):
@@ -101,17 +110,17 @@ def naive(opening: int, steps: list[Step], cap: int) -> tuple[tuple[int, ...], l
 
 
 def story(chance: random.Random, opening: int) -> list[Step]:
-    there, steps, number = [f"o{n}" for n in range(opening)], [], 0
+    there, steps, number = list(range(1, opening + 1)), [], opening
     at = STARTS[0]
     for _ in range(chance.randrange(0, 40)):
         at += timedelta(hours=chance.choice([0, 1, 30, 200]))
         if there and chance.random() < 0.45:
             who = there.pop(chance.randrange(len(there)))
-            steps.append((micros(at), -1, hash(who), who))
+            steps.append((microseconds(at), -who))
             continue
         number += 1
-        there.append(f"n{number}")
-        steps.append((micros(at), 1, hash(f"n{number}"), f"n{number}"))
+        there.append(number)
+        steps.append((microseconds(at), number))
     return steps
 
 
@@ -121,7 +130,7 @@ def test_it_is_what_a_naive_replay_says() -> None:
         opening = chance.randrange(0, 6)
         steps = story(chance, opening)
         cap = chance.randrange(1, 8)
-        done = replay(opening=opening, steps=steps, cap=cap, begins=BEGINS)
+        done = replay(opening=opening, steps=steps_of(steps), cap=cap, begins=BEGINS)
         assert (done.high_water_marks, blocked(done)) == naive(opening, steps, cap), seed
 
 
