@@ -3,7 +3,7 @@
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
-from accounts import probes, views
+from accounts import probes, site_security, views
 
 sign_in = [
     path("login/", allauth_views.login, name="account_login"),
@@ -35,6 +35,8 @@ urlpatterns = [
     path("ready", probes.ready, name="ready"),
     path("status", probes.status, name="status"),
     path("metrics/", probes.metrics, name="metrics"),
+    path(".well-known/security.txt", site_security.security_txt, name="security_txt"),
+    path("browser-reports/", site_security.browser_reports, name="browser_reports"),
     path("profile/", views.profile, name="profile"),
     path("profile/csv/", views.csv_options, name="csv_options"),
 ]

@@ -49,7 +49,7 @@ REDIS_SCHEMES = ("redis", "rediss", "unix")
 DATABASES = ("DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL")
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql", "pgsql")
 SWITCHES = (
-    *("COMPRESS_PAGES", "DEBUG", "HASHED_FILES"),
+    *("COMPRESS_PAGES", "DEBUG", "HASHED_FILES", "HSTS_SUBDOMAINS"),
     *("SECURE_SSL_REDIRECT", "STRIPE_TEST_MODE", "TIME_TRAVEL"),
 )
 # With the smallest number that makes sense.
@@ -59,6 +59,7 @@ WHOLE_NUMBERS = {
     "ERASE_AFTER_DAYS": 1,
     "EXPORT_DAYS": 1,
     "FREE_USER_ALLOWANCE": 0,
+    "HSTS_SECONDS": 0,
     "INVOICE_TERMS_DAYS": 0,
     "LEAVE_READ_ONLY_DAYS": 0,
     "MENU_CACHE_SECONDS": 0,
@@ -267,7 +268,8 @@ def _names(read: Read) -> Iterator[str]:
     logo = read("SELLER_LOGO")
     if logo and not (logo.endswith((".svg", ".png")) and Path(logo).is_file()):
         yield f"SELLER_LOGO is {logo!r}: name an SVG or PNG file on this machine."
-    for name in ("DEFAULT_FROM_EMAIL", "SUPPORT_EMAIL", "OPERATIONS_EMAIL", "SELLER_EMAIL"):
+    addresses = ("DEFAULT_FROM_EMAIL", "SUPPORT_EMAIL", "OPERATIONS_EMAIL", "SECURITY_EMAIL")
+    for name in (*addresses, "SELLER_EMAIL"):
         if read(name) and "@" not in read(name):
             yield f"{name} is {read(name)!r}, which is no e-mail address."
 

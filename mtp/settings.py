@@ -8,11 +8,9 @@ import sys
 import zoneinfo
 from pathlib import Path
 
-from csp.constants import NONE, SELF
-
 from core import clock, sentinel
 from core.telemetry import logs
-from mtp import database_limits, operations_theme, production, schedule, workers
+from mtp import content_policy, database_limits, operations_theme, production, schedule, workers
 from mtp.databases import databases
 from mtp.environment import Environment, read_files, unreadable_files
 
@@ -112,6 +110,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "core.headers.HeadersMiddleware",
     "core.problems.ProblemsMiddleware",
     "core.middleware.PublicSchemaMiddleware",
     *(["mtp.travel.middleware.ClockMiddleware"] if TIME_TRAVEL else []),
@@ -235,12 +234,18 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_SECURE = IS_PRODUCTION
 CSRF_COOKIE_SECURE = IS_PRODUCTION
+# Browsers take a cookie of this prefix only over TLS, for this host alone and all its paths.
+SESSION_COOKIE_NAME = "__Host-session" if IS_PRODUCTION else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrf" if IS_PRODUCTION else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
 # Probes and Prometheus do not pass through the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^(live|ready|status)$", r"^metrics/$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_PRODUCTION else None
-SECURE_HSTS_SECONDS = 31_536_000 if IS_PRODUCTION else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
+# Browsers remember it: 0 takes it back. With all hosts below that of SITE_URL, unless switched off.
+SECURE_HSTS_SECONDS: int = env.int("HSTS_SECONDS", default=31_536_000 if IS_PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS: bool = env.bool("HSTS_SUBDOMAINS", default=IS_PRODUCTION)
+SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -304,6 +309,8 @@ WHITENOISE_USE_FINDERS = not HAS_HASHED_FILES
 vars().update(env.email("EMAIL_URL", default="filemail:////tmp/mtp-mail"), EMAIL_TIMEOUT=30)
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="MTP Billing <billing@mtp.example>")
 SUPPORT_EMAIL: str = env.str("SUPPORT_EMAIL", default="support@mtp.example")
+# Whom to write to about a hole in the portal, says /.well-known/security.txt.
+SECURITY_EMAIL: str = env.str("SECURITY_EMAIL", default="") or SUPPORT_EMAIL
 # Who gets the mails of operations alerts.
 OPERATIONS_EMAIL: str = env.str("OPERATIONS_EMAIL", default="") or SUPPORT_EMAIL
 
@@ -374,22 +381,7 @@ AUTOTASK_BASE_URL: str = env.str(
     "AUTOTASK_BASE_URL", default="https://webservices.autotask.net/atservicesrest"
 )
 
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "base-uri": [NONE],
-        "connect-src": [SELF, *STRIPE_FRAME_SOURCES],
-        "font-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "frame-src": STRIPE_FRAME_SOURCES,
-        "img-src": [SELF, "data:"],
-        "script-src": [SELF, *STRIPE_FRAME_SOURCES],
-        "style-src": [SELF],
-    },
-    # The operations admin, for staff only, needs inline scripts.
-    "EXCLUDE_URL_PREFIXES": ["/operations/"],
-}
+CONTENT_SECURITY_POLICY = content_policy.policy(stripe=STRIPE_FRAME_SOURCES)
 
 # --- Limits, days and names of the product -------------------------------------------------------
 # Imported here, because it reads variables that the files above set.
