@@ -26,6 +26,8 @@ _SCHEME = re.compile(r"(mailto|smtp)\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
 # A full stop behind what is around an address; behind a domain it belongs to that.
 _DOT_BEHIND = re.compile(r"""[>"'`]\.$""")
 _LOCAL_PART = re.compile(r"""[^\s"(),:;<>@\[\]\\]+|"(?:[^"\\]|\\.)+\"""")
+# Between the addresses of a list, as mail programs and spreadsheets separate and name them.
+_LISTED = re.compile(r"[^\s<>(),;\"]+@[^\s<>(),;\"]+")
 _QUOTED_PLAIN = re.compile(r'"([^\s"(),:;<>@\[\]\\]+)"')
 _ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?", re.ASCII)
 _GUEST = re.compile(r"\s*([^<>]+)_([^_@<>#]+)#ext#@", re.IGNORECASE)
@@ -90,6 +92,11 @@ def address_key(text: str) -> str:
     except NotAnAddress:
         address = _lower(_normalized(text)).strip()
     return address if address.isascii() else address.translate(_FOLDED)
+
+
+def listed_keys(text: str) -> list[str]:
+    """The `address_key` of each address in a list that was typed or pasted, each once."""
+    return list(dict.fromkeys(address_key(found) for found in _LISTED.findall(text)))
 
 
 def search_key(text: str) -> str:

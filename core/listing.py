@@ -9,6 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 LONGEST_SEARCH = 200
+# Of lists that are searched for several addresses at once: about as many as a page has rows, and
+# what a web server takes as an address.
+LONGEST_LIST = 1_500
 ROWS_PER_PAGE = 50
 
 _MOST_DIGITS = 6
@@ -67,13 +70,14 @@ class Listing:
         sorts: Collection[str] = (),
         default_sort: str = "",
         filters: Collection[str] = (),
+        longest: int = LONGEST_SEARCH,
     ) -> "Listing":
         """Read `q`, `sort` (a name or `-name`), `filter` and `page`; ignore unknown values."""
         query = request.GET
         sort = query.get("sort", "")
         chosen = query.get("filter", "")
         return cls(
-            search="".join(filter(str.isprintable, query.get("q", "")))[:LONGEST_SEARCH].strip(),
+            search="".join(filter(str.isprintable, query.get("q", "")))[:longest].strip(),
             sort=sort if sort.removeprefix("-") in sorts else default_sort,
             filter=chosen if chosen in filters else "",
             page=query.get("page", ""),

@@ -11,9 +11,10 @@ TASKS = {
     # Alerts, snapshots, dunning and reminders: changed and due providers only (decision 0044).
     # Changes trigger an evaluation at once. This one covers dates that pass and lost triggers.
     "tenants.tasks.evaluate_all_alerts": crontab(minute="*/10"),
-    "billing.tasks.close_due_months": crontab(minute=5),
+    "usage.tasks.snapshot_due_providers": crontab(minute=5),
+    # After the snapshots of the same hour, so that the month's last day is recorded before.
+    "billing.tasks.close_due_months": crontab(minute=10),
     "accounts.tasks.watch_migrations": crontab(),
-    "usage.tasks.snapshot_due_providers": crontab(minute=10),
     "billing.tasks.update_all_dunning": crontab(minute=20),
     # After the snapshots of the same hour, because a sync follows the day that they record.
     "integrations.tasks.sync_due_providers": crontab(minute=25),

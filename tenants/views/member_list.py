@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -13,7 +15,8 @@ from accounts.downloads import table_download
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import Permission
-from core.listing import Listing
+from core.addresses import listed_keys
+from core.listing import LONGEST_LIST, Listing
 from core.replica import reads_replica
 from core.scope import within
 from core.search_text import SearchText, search_text
@@ -51,7 +54,13 @@ class MemberPages:
     text: tuple[str, ...]  # the columns that a search looks in
     also_found_by: Callable[[str], Q]
     filters: dict[str, Q]
+    has_addresses: bool = False
     joined: tuple[str, ...] = ()
+
+    def addresses(self, listing: Listing) -> list[str]:
+        """The keys of the addresses that are searched for, if these are several."""
+        keys = listed_keys(listing.search) if self.has_addresses else []
+        return keys if len(keys) > 1 else []
 
 
 def _by_alias(text: str) -> Q:
@@ -59,6 +68,14 @@ def _by_alias(text: str) -> Q:
     aliases = UserAlias.objects.filter(ended_at=None).alias(searched=SearchText("key"))
     found = aliases.filter(searched__contains=text).values_list("user", flat=True)
     return Q(pk__in=list(found[:MOST_IDS]))
+
+
+def _by_addresses(keys: list[str]) -> Q:
+    """Users with one of these addresses as a whole: a list of leavers finds no other user."""
+    # The index is that of parts of an address.
+    alike = reduce(or_, (Q(searched__contains=search_text(key)) for key in keys))
+    aliases = UserAlias.objects.filter(ended_at=None, key__in=keys).values_list("user", flat=True)
+    return Q(alike, address_key__in=keys) | Q(pk__in=list(aliases[:MOST_IDS]))
 
 
 def _by_location(text: str) -> Q:
@@ -78,6 +95,7 @@ USER_PAGES = MemberPages(
     text=USER_TEXT,
     also_found_by=_by_alias,
     filters={"suspended": IS_LIVING & Q(state=ManagedUser.State.SUSPENDED), **REMOVED},
+    has_addresses=True,
 )
 DEVICE_PAGES = MemberPages(
     Device,
@@ -124,10 +142,16 @@ def people_export(request: PortalRequest, kind: ImportRun.Kind) -> HttpResponseB
 def _listed(request: PortalRequest, pages: MemberPages, of: Q) -> tuple[Listing, QuerySet[Any]]:
     """The list's parameters, and its rows: the living ones without a filter."""
     listing = Listing.of(
-        request, sorts=pages.sorts, default_sort=next(iter(pages.sorts)), filters=pages.filters
+        request,
+        sorts=pages.sorts,
+        default_sort=next(iter(pages.sorts)),
+        filters=pages.filters,
+        longest=LONGEST_LIST,
     )
     rows = pages.model.objects.filter(pages.filters.get(listing.filter, IS_LIVING), of)
-    if text := search_text(listing.search):
+    if keys := pages.addresses(listing):
+        rows = rows.alias(searched=SearchText(*pages.text)).filter(_by_addresses(keys))
+    elif text := search_text(listing.search):
         found = Q(searched__contains=text) | pages.also_found_by(text)
         rows = rows.alias(searched=SearchText(*pages.text)).filter(found)
     return listing, rows
@@ -186,10 +210,21 @@ def _page(
         offers=_offers(request, scope, pages) if listing.filter != "removed" else (),
         bulk_url=f"{scope.url(f'{pages.model.noun}_list')}bulk/",
         zone=request.provider.billing_zone(),
+        missing=_missing(rows, pages.addresses(listing)),
     )
     noun, is_partial = pages.model.noun, request.htmx.target == "members"
     template = f"tenants/_{noun}s.html" if is_partial else f"tenants/{noun}_list.html"
     return render(request, template, context)
+
+
+def _missing(rows: QuerySet[Any], keys: list[str]) -> list[str]:
+    """Those of the addresses searched for that no listed user has or had."""
+    if not keys:
+        return []
+    found = dict(rows.values_list("pk", "address_key")[:MOST_IDS])
+    former = UserAlias.objects.filter(ended_at=None, key__in=keys, user__in=list(found))
+    known = {*found.values(), *former.values_list("key", flat=True)}
+    return [key for key in keys if key not in known]
 
 
 def _offers(request: PortalRequest, scope: Scope, pages: MemberPages) -> list[Offer]:

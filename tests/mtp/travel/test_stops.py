@@ -10,8 +10,8 @@ DENVER, BERLIN, KOLKATA = (
     ZoneInfo(name) for name in ("America/Denver", "Europe/Berlin", "Asia/Kolkata")
 )
 IN_ORDER = (
-    "billing.tasks.close_due_months",
     "usage.tasks.snapshot_due_providers",
+    "billing.tasks.close_due_months",
     "billing.tasks.update_all_dunning",
     "integrations.tasks.sync_due_providers",
 )

@@ -1,6 +1,7 @@
 """Users and devices of all organizations in one list."""
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from django.db.models.functions import Now
@@ -80,6 +81,36 @@ def test_search_filter_sort_and_download_are_those_of_an_organization(
     assert "Acme,ann@acme.example,Ann,Active" in lines
     assert len(lines) == 5
     assert "Acme,Laptop of Acme,SN-Acme" in body(adam, "/people/devices.csv").splitlines()
+
+
+def test_several_addresses_find_their_users_and_no_other(
+    client: Client, sign_in: SignIn, people: Personas, acme: Organization
+) -> None:
+    with provider_schema(people.north):
+        ManagedUser.objects.create(email="joann@acme.example", organization=acme)
+        zoe = ManagedUser.objects.get(email="zoe@acme.example")
+        zoe.email = "zoe.new@acme.example"
+        zoe.save()
+    adam = sign_in(client, people.adam)
+    pasted = "Ann <ANN@acme.example>; mailto:zoe@acme.example, ann@beta.example x@beta.example"
+    page = body(adam, f"/people/?q={quote(pasted)}")
+    found = ("ann@acme.example", "zoe.new@acme.example", "ann@beta.example")
+    assert [f"{each}</a>" in page for each in found] == [True] * 3
+    assert "joann@" not in page, "a part of an address is not the address"
+    assert "zoe@beta" not in page
+    assert "No user here has x@beta.example." in page
+    assert "No user here" not in body(adam, "/people/?q=ann@acme.example")
+    assert "joann@" in body(adam, "/people/?q=ann@acme.example"), "one is searched as a text"
+
+
+def test_a_list_of_addresses_may_be_long(
+    client: Client, sign_in: SignIn, people: Personas, acme: Organization
+) -> None:
+    adam = sign_in(client, people.adam)
+    pasted = ",".join([*(f"person.{n}@long.example" for n in range(40)), "ann@acme.example"])
+    assert 'rel="next"' not in body(adam, f"/people/?q={quote(pasted)}")
+    assert "ann@acme.example</a>" in body(adam, f"/people/?q={quote(pasted)}")
+    assert adam.get("/people/", {"q": "@@ a@ @b , ;" * 400}).status_code == 200
 
 
 @pytest.mark.parametrize("address", LISTS)
