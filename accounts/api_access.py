@@ -17,7 +17,7 @@ from structlog.contextvars import bind_contextvars
 from accounts.api_keys import find_key, record_use
 from accounts.models import ApiKey, Provider
 from accounts.stages import Use
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from core.cache import counted
 from core.congestion import take_place
 from core.problems import Problem
@@ -106,4 +106,4 @@ class KeyRate(BaseThrottle):
 
 def api_actor(request: ApiRequest) -> Actor:
     """The actor of an API call in the audit log: the key by its prefix."""
-    return Actor(id=None, name=f"API key {request.auth}")
+    return Actor(id=None, name=f"API key {request.auth}", kind=ActorKind.API_KEY)

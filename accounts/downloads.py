@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponseBase
 from django.shortcuts import render
 
 from accounts.requests import PortalRequest
+from core.audit import looked_at
 from core.csv_files import CsvOptions, Encoding
 from core.table_cells import CannotHold, Cell
 from core.table_files import FileFormat, table_response
@@ -36,14 +37,17 @@ def table_download(
     """The table as a file; a page that says why not where the format can't hold a text of it.
 
     `name` is ASCII, has no ending and contains no user input. Cells are texts, whole numbers,
-    `Decimal`, dates and `Instant`; money is a `Decimal` with all decimals of its currency.
+    `Decimal`, dates and `Instant`; money is a `Decimal` with all decimals of its currency. The
+    audit log records it.
     """
     wanted, options = wanted_format(request), csv_options(request)
     try:
-        return table_response(
+        response = table_response(
             name=name, file_format=wanted, header=header, rows=rows, options=options
         )
     except CannotHold as reason:
         context = {"reason": str(reason), "is_excel": wanted is FileFormat.XLSX}
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "accounts/cannot_hold.html", context, status=status)
+    file_name = f"{name}.{wanted.value}"
+    return looked_at(response, action="table.exported", subject=name, file_name=file_name)

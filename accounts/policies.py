@@ -17,6 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.requests import SiteRequest
 from accounts.roles import Permission
+from core.audit import record_look
 from core.scope import limited_to
 
 View = Callable[..., HttpResponseBase]
@@ -99,7 +100,8 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
     """A route for roles with one of these permissions, in their provider's schema.
 
     Other roles get 403 with the reason; people who are not signed in are sent to sign in; people of
-    a provider that is being set up or restored get a 503 page.
+    a provider that is being set up or restored get a 503 page. A look that the answer is marked
+    with (`core/audit.py`) gets its row in the audit log.
     """
     policy = Policy("requires " + " or ".join(permissions), permissions)
 
@@ -113,7 +115,9 @@ def requires(*permissions: Permission) -> Callable[[View], View]:
             if request.provider is None or not request.provider.is_active:
                 return _not_ready(request)
             with limited_to(request.user.visible_organizations):
-                return view(request, *args, **kwargs)
+                response = view(request, *args, **kwargs)
+            record_look(request, response)
+            return response
 
         return _named(guarded, policy)
 

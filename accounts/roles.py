@@ -32,6 +32,7 @@ class Permission(models.TextChoices):
     MANAGE_API_KEY = "manage_api_key", "Generate and revoke the API key"
     EXTEND_ALLOWANCE = "extend_allowance", "Order packs that extend the allowance"
     MANAGE_INTEGRATIONS = "manage_integrations", "Connect, map and sync the PSA"
+    VIEW_AUDIT_LOG = "view_audit_log", "See the audit log"
     MANAGE_ADMINISTRATORS = "manage_administrators", "Invite, change and remove administrators"
     MANAGE_ORGANIZATION_ADMINS = (
         "manage_organization_admins",
@@ -53,6 +54,7 @@ _ADMIN = _READ | {
     Permission.HANDLE_ALERTS,
     Permission.IMPERSONATE,
     Permission.MANAGE_ORGANIZATION_ADMINS,
+    Permission.VIEW_AUDIT_LOG,
 }
 _BILLING = _ADMIN | {
     Permission.CHANGE_CAPS,

@@ -5,9 +5,11 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,6 +18,8 @@ from accounts.models import User
 from accounts.policies import NotPermitted, anyone, signed_in
 from accounts.requests import PortalRequest, SiteRequest
 from accounts.roles import Permission, Role
+from core import audit
+from core.actors import actor_of
 
 # People named on a page of refusal.
 MOST_NAMED = 5
@@ -39,7 +43,7 @@ def profile(request: PortalRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST":
         if form.is_valid():
-            form.save()
+            _save(request, form)
             messages.success(request, "Your profile is saved.")
             return redirect("profile")
         # The page header shows the stored name, not the refused one.
@@ -59,13 +63,31 @@ def csv_options(request: PortalRequest) -> HttpResponse:
     form = CsvOptionsForm(request.POST or None, instance=request.user)
     if request.method == "POST":
         if form.is_valid():
-            form.save()
+            _save(request, form)
             messages.success(request, "Your CSV options are saved.")
             return redirect(back)
         request.user.refresh_from_db()
     status = 422 if form.errors else 200
     context = {"form": form, "back": back}
     return render(request, "accounts/csv_options.html", context, status=status)
+
+
+def _save(request: PortalRequest, form: ProfileForm | CsvOptionsForm) -> None:
+    """Save the person's own form, with an entry in the audit log of the own provider."""
+    actor = actor_of(request)
+    with transaction.atomic():
+        form.save()
+        if form.changed_data and request.provider is not None and request.provider.is_active:
+            audit.record(
+                actor=actor,
+                action="profile.changed",
+                subject=actor.name,
+                subject_id=actor.id,
+                organization=request.user.organization_id,
+                before={name: str(form[name].initial) for name in form.changed_data},
+                after={name: str(form.cleaned_data[name]) for name in form.changed_data},
+                now=timezone.now(),
+            )
 
 
 @anyone

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars
 
 from core.congestion import Congested, leave, take_place
+from core.origin import requested_by
 from core.schema import HasSchema, connection, enter_provider, leave_provider
 from core.unavailable import response_of
 
@@ -84,7 +85,8 @@ class ProviderMiddleware:
                 return response_of(request, congested)
             enter_provider(provider)
         try:
-            return self.get_response(request)
+            with requested_by(request):
+                return self.get_response(request)
         finally:
             leave(request)
             leave_provider()

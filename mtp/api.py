@@ -20,7 +20,7 @@ from billing.dunning.suspension import SuspendableKey
 from core import unavailable
 from core.congestion import Congested
 from core.problems import MEDIA_TYPE, Problem, problem_of_status
-from tenants.api import alerts, members, organizations, refusals
+from tenants.api import alerts, audit, members, organizations, refusals
 from usage.api import active_users as activity
 from usage.api import months as usage
 
@@ -102,6 +102,7 @@ api.add_router("", members.users)
 api.add_router("", members.devices)
 api.add_router("", billing.router)
 api.add_router("", alerts.router)
+api.add_router("", audit.router)
 api.add_router("", usage.router)
 api.add_router("", activity.router)
 

@@ -8,6 +8,7 @@ from django.http import Http404
 
 from accounts.requests import PortalRequest
 from core.given import Given
+from core.origin import act_for
 from core.remembered import columns_of, instance_of, remembered
 from core.scope import visible_organizations
 from tenants.models import CountedRow, Location, Organization
@@ -62,7 +63,7 @@ def own_organization_or_404(request: PortalRequest) -> Organization:
     if organization_id is None:
         raise Http404
     try:
-        return organization_or_404(organization_id=organization_id)
+        organization = organization_or_404(organization_id=organization_id)
     except Http404:
         if request.user.organization_id is None:
             raise
@@ -71,3 +72,6 @@ def own_organization_or_404(request: PortalRequest) -> Organization:
             "Your organization is no longer in the portal. Contact your MSP administrator, "
             f"{provider.contact_name} ({provider.contact_email})."
         ) from None
+    if request.user.organization_id is None:
+        act_for(request, organization_id=organization.pk)
+    return organization

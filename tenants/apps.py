@@ -13,6 +13,7 @@ class TenantsConfig(AppConfig):
     def ready(self) -> None:
         """Import the modules that register handlers, import kinds and first rows of a schema."""
         for module in (
+            "audit",
             "new_provider",
             "imports.users",
             "imports.devices",

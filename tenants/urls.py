@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.policies import requires
 from accounts.roles import Permission
 from tenants.models import ImportRun, ManagedUser
 from tenants.views import (
@@ -9,6 +10,7 @@ from tenants.views import (
     administrators,
     alert_mail,
     alerts,
+    audit_log,
     cap_request,
     impersonation,
     imports,
@@ -23,10 +25,11 @@ from tenants.views import (
 )
 from tenants.views import account as provider_account
 from tenants.views import organization_settings as settings
-from tenants.views.organization_scope import ScopedPage, own_routes, provider_routes
+from tenants.views.organization_scope import ScopedPage, own_pages, own_routes, provider_routes
 
 VIEW, CHANGE = Permission.VIEW_ORGANIZATIONS, Permission.CHANGE_MEMBERS
 USERS = {"pages": member_list.USER_PAGES}
+OWN = {"is_own": True}
 DEVICES = {"pages": member_list.DEVICE_PAGES}
 
 # On the provider's pages and on the organization's own.
@@ -139,6 +142,26 @@ own_organization = [
     path("cap/", cap_request.own_cap_request, name="own_cap_request"),
     path("cap/withdraw/", cap_request.own_cap_request_withdraw, name="own_cap_request_withdraw"),
     *own_routes(scoped_pages),
+    path("audit/", own_pages(audit_log.audit_log), {"is_own": True}, name="own_audit_log"),
+    path(
+        "audit.csv",
+        own_pages(audit_log.audit_log_export),
+        {"is_own": True},
+        name="own_audit_log_export",
+    ),
+    path(
+        "audit/<int:entry_id>/",
+        own_pages(audit_log.audit_entry),
+        {"is_own": True},
+        name="own_audit_entry",
+    ),
+]
+
+log = requires(Permission.VIEW_AUDIT_LOG)
+audit_pages = [
+    path("audit/", log(audit_log.audit_log), name="audit_log"),
+    path("audit.csv", log(audit_log.audit_log_export), name="audit_log_export"),
+    path("audit/<int:entry_id>/", log(audit_log.audit_entry), name="audit_entry"),
 ]
 
 one_administrator = [
@@ -203,6 +226,7 @@ urlpatterns = [
     path("people/", include(people)),
     path("alerts/", include(alert_pages)),
     path("account/", include(account)),
+    path("account/", include(audit_pages)),
     path("account/cases/", support.case_list, name="case_list"),
     path("account/cases/<int:case_id>/", support.case_detail, name="case_detail"),
     path("help/", support.help_page, name="help"),

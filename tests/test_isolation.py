@@ -16,8 +16,10 @@ from accounts.providers import current_provider
 from accounts.roles import Role
 from billing.choices import Collection, InvoiceKind
 from billing.models import Contract, CreditNote, DataExport, Invoice, Payment, PaymentMethod
+from core.actors import SYSTEM_ACTOR
 from core.schema import provider_schema
 from integrations.models import Drift, ServiceMapping, SyncRun
+from tenants import audit
 from tenants.access import IMPERSONATED_ORGANIZATION_KEY
 from tenants.alerts import raise_alert
 from tenants.alerts.rules import Condition
@@ -230,6 +232,13 @@ ROWS_BY_PARAMETER: dict[str, Callable[[Organization], object]] = {
         requested_by_name=CANARY,
         finished_at=NOON,
         expires_at=NOON + timedelta(days=36_500),
+    ),
+    "entry_id": lambda organization: audit.record(
+        actor=SYSTEM_ACTOR,
+        action="user.changed",
+        subject=f"entry@{CANARY}.example",
+        organization=organization,
+        now=NOON,
     ),
     "alert_id": lambda organization: raise_alert(
         condition=Condition(

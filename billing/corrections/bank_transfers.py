@@ -49,6 +49,7 @@ def record_transfer(
             actor=actor,
             action="payment.recorded",
             subject=invoice.number,
+            subject_id=invoice.pk,
             after={
                 "amount": format_money(amount_minor, invoice.currency),
                 "received": received_at.isoformat(),

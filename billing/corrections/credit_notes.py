@@ -92,6 +92,7 @@ def issue_note(
         actor=actor,
         action="credit_note.issued",
         subject=note.number,
+        subject_id=note.pk,
         after={
             "invoice": invoice.number,
             "amount": format_money(note.total_minor, note.currency),

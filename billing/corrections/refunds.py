@@ -26,7 +26,7 @@ from billing.money import format_money
 from billing.payments.balance_lock import CorrectionRefused, require_seen_invoice
 from billing.payments.charging import KEY_IS_FORGOTTEN, RESEND_WITHIN, PaymentMismatch
 from billing.seen import require_seen, seen_token
-from core.actors import SYSTEM_ACTOR, Actor
+from core.actors import SYSTEM_ACTOR, Actor, ActorKind
 from core.operations.alerts import raise_all
 from core.outbox.delivery import enqueue
 from core.outbox.topics import Postpone
@@ -34,7 +34,7 @@ from tenants import audit
 from tenants.alerts.schedule import check_soon
 
 State = Refund.State
-AT_STRIPE = Actor(id=None, name="Stripe's dashboard")
+AT_STRIPE = Actor(id=None, name="Stripe's dashboard", kind=ActorKind.SYSTEM)
 WITHOUT_ANSWER = timedelta(seconds=30)
 PENDING_AT_STRIPE = timedelta(hours=1)
 
@@ -345,6 +345,7 @@ def _log(refund: Refund, action: str, *, actor: Actor, now: datetime, failure: s
         actor=actor,
         action=action,
         subject=refund.payment.invoice.number,
+        subject_id=refund.payment.invoice_id,
         after={
             "amount": format_money(refund.amount_minor, refund.currency),
             "method": refund.payment.get_method_display(),

@@ -196,6 +196,7 @@ def reissue(
             actor=actor,
             action="invoice.reissued",
             subject=issued.number,
+            subject_id=issued.pk,
             before=_summary(void, terms_as_issued(void)),
             after=_summary(issued, corrected),
             now=now,

@@ -101,6 +101,7 @@ def _log(invoice: Invoice, action: str, reason: str, *, actor: Actor, now: datet
         actor=actor,
         action=action,
         subject=invoice.number,
+        subject_id=invoice.pk,
         before={"owed": format_money(invoice.amounts.cancelled_minor, invoice.currency)},
         after={"reason": reason.strip()},
         now=now,

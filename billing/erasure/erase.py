@@ -186,6 +186,7 @@ def _erase(users: Sequence[ManagedUser], *, actor: Actor, now: datetime) -> None
             actor=actor,
             action="user.erased",
             subject=f"{ManagedUser.ERASED}{user.pk}",
+            subject_id=user.pk,
             organization=user.organization,
             now=now,
         )

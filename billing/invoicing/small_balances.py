@@ -90,6 +90,7 @@ def write_off_old(balances: Sequence[SmallBalance], *, month: Month, now: dateti
             actor=SYSTEM_ACTOR,
             action="invoice.written_off",
             subject=invoice.number,
+            subject_id=invoice.pk,
             before={"owed": format_money(balance.due_minor, invoice.currency)},
             after={"reason": TOO_SMALL},
             now=now,

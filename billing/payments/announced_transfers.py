@@ -68,6 +68,7 @@ def announce_transfer(
             actor=actor,
             action="transfer.announced",
             subject=invoice.number,
+            subject_id=invoice.pk,
             after={"amount": amount, "expected": expected_on.isoformat()},
             now=now,
         )

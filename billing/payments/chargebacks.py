@@ -18,7 +18,7 @@ from billing.gateway.disputes import DisputeFacts
 from billing.models import Chargeback, Invoice, Payment
 from billing.money import format_money
 from billing.payments.charging import PaymentMismatch
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from core.operations.alerts import raise_alert, settle_alert
 from core.operations.kinds import alert_kind
 from core.outbox.delivery import enqueue
@@ -26,7 +26,7 @@ from tenants import audit
 from tenants.alerts.schedule import check_soon
 
 State = Chargeback.State
-AT_THE_BANK = Actor(id=None, name="The card's bank")
+AT_THE_BANK = Actor(id=None, name="The card's bank", kind=ActorKind.SYSTEM)
 ABOVE_PAYMENT = alert_kind(
     "billing.dispute_above_payment",
     title="A bank contests more than was paid",
@@ -137,6 +137,7 @@ def _announce(chargeback: Chargeback, *, now: datetime) -> None:
         actor=AT_THE_BANK,
         action=f"chargeback.{chargeback.state}",
         subject=chargeback.payment.invoice.number,
+        subject_id=chargeback.payment.invoice_id,
         after={
             "amount": format_money(chargeback.amount_minor, chargeback.currency),
             "reason": chargeback.reason,

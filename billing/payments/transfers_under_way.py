@@ -60,7 +60,13 @@ def end_transfer(
     transfer.state, transfer.ended_at = state, now
     transfer.ended_by_id, transfer.ended_by_name = actor.id, actor.name[:200]
     transfer.save(update_fields=["state", "ended_at", "ended_by_id", "ended_by_name"])
-    audit.record(actor=actor, action=f"transfer.{state.value}", subject=invoice.number, now=now)
+    audit.record(
+        actor=actor,
+        action=f"transfer.{state.value}",
+        subject=invoice.number,
+        subject_id=invoice.pk,
+        now=now,
+    )
     settle_alert(kind=ANNOUNCED, key=invoice.number, now=now)
     if state == State.MISSING:
         _report_missing(transfer, now=now)

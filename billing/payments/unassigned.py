@@ -120,6 +120,7 @@ def book_found_payment(*, invoice: Invoice, facts: PaymentFacts, now: datetime) 
             actor=SYSTEM_ACTOR,
             action="payment.found",
             subject=invoice.number,
+            subject_id=invoice.pk,
             after={"payment": facts.payment_intent_id, "invoice_paid": facts.invoice_number},
             now=now,
         )

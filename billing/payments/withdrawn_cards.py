@@ -18,14 +18,14 @@ from billing.gateway.objects import CardFacts
 from billing.models import PaymentMethod
 from billing.money import format_amounts
 from billing.payments.card_invoices import card_invoices
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from core.operations.alerts import Cause, raise_alert, raise_all
 from core.operations.kinds import alert_kind
 from tenants import audit
 from tenants.alerts.schedule import check_soon
 from usage.ledger.month_freeze import LOCK_LEDGER
 
-AT_STRIPE = Actor(id=None, name="Stripe")
+AT_STRIPE = Actor(id=None, name="Stripe", kind=ActorKind.SYSTEM)
 # A promise: the alert ends when a card is on file, or nothing is due that it would pay.
 CARD_WITHDRAWN = "billing.card_withdrawn"
 CUSTOMER_DELETED = alert_kind(

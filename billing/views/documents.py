@@ -26,6 +26,7 @@ from billing.documents.stored_csv import stored_table
 from billing.models import CreditNote, Invoice, InvoiceDocument, Payment
 from billing.pages.access import invoice_or_404
 from billing.views.stored_documents import stored_document
+from core.audit import looked_at
 from usage.views.scoped import begun_month
 
 Format = InvoiceDocument.Format
@@ -109,7 +110,7 @@ def month_zip(request: PortalRequest, month: str) -> HttpResponse:
     except store.DocumentNotReady:
         return _preparing(request, first)
     name = f"{request.provider.invoice_prefix}-{first_day:%Y-%m}-documents.zip"
-    return HttpResponse(
+    response = HttpResponse(
         content,
         content_type="application/zip",
         headers={
@@ -118,6 +119,8 @@ def month_zip(request: PortalRequest, month: str) -> HttpResponse:
             "X-Content-Type-Options": "nosniff",
         },
     )
+    subject = f"Documents of {month}"
+    return looked_at(response, action="document.downloaded", subject=subject, file_name=name)
 
 
 def _download(request: PortalRequest, *, invoice_id: int, document_format: Format) -> HttpResponse:

@@ -29,6 +29,7 @@ from billing.models import DataExport
 from billing.pages.seen_form import SeenForm
 from billing.seen import ChangeRefused
 from core.actors import actor_of
+from core.audit import looked_at
 from core.table_files import FileFormat
 from core.text import plain_text
 
@@ -155,7 +156,7 @@ def export_download(request: PortalRequest, export_id: int) -> HttpResponse:
         raise Http404
     name = f"{request.provider.invoice_prefix}-{export.requested_at:%Y-%m-%d}.zip"
     # Not streamed: the middleware leaves the provider's schema before a stream would be read.
-    return HttpResponse(
+    response = HttpResponse(
         b"".join(export_pieces(export)),
         content_type="application/zip",
         headers={
@@ -164,3 +165,4 @@ def export_download(request: PortalRequest, export_id: int) -> HttpResponse:
             "X-Content-Type-Options": "nosniff",
         },
     )
+    return looked_at(response, action="export.downloaded", subject=str(export), file_name=name)

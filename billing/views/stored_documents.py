@@ -5,6 +5,7 @@ from django.utils.cache import get_conditional_response
 
 from accounts.requests import PortalRequest
 from billing.models import ContractDocument, CreditNoteDocument, InvoiceDocument, PaymentReceipt
+from core.audit import looked_at
 
 StoredDocument = InvoiceDocument | CreditNoteDocument | ContractDocument | PaymentReceipt
 
@@ -16,7 +17,10 @@ def stored_document(
     name: str,
     content_type: str,
 ) -> HttpResponse:
-    """The stored bytes, or 304 if the browser has them. `name` (ASCII) is the file's name."""
+    """The stored bytes, or 304 if the browser has them. `name` (ASCII) is the file's name.
+
+    The audit log records it.
+    """
     etag = f'"{document.sha256}"'
     response = HttpResponse(
         document.content,
@@ -29,4 +33,6 @@ def stored_document(
         },
     )
     answer = get_conditional_response(request, etag=etag, response=response)
-    return answer if isinstance(answer, HttpResponse) else response
+    answer = answer if isinstance(answer, HttpResponse) else response
+    subject = name.rpartition(".")[0]
+    return looked_at(answer, action="document.downloaded", subject=subject, file_name=name)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accounts.models import User
-from core.actors import SYSTEM_ACTOR, Actor
+from core.actors import SYSTEM_ACTOR, Actor, ActorKind
 from mtp.demo.companies import DemoProvider
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.alerts.acknowledgement import acknowledge
@@ -15,7 +15,7 @@ from tenants.alerts.service_notifications import service_cause
 from tenants.models import Alert, AlertMailPreference, Organization, Severity
 from tenants.models.alerts import Kind
 
-SERVICE = Actor(id=None, name="API key of the monitoring")
+SERVICE = Actor(id=None, name="API key of the monitoring", kind=ActorKind.API_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def raise_alerts(plan: DemoProvider, organizations: list[Organization], *, now: 
     people = User.objects.filter(email__in=[login.email for login in plan.logins])
     for person in people.filter(role__in=("owner", "admin")):
         save_preference(
-            user_id=person.pk,
+            person=person,
             delivery=AlertMailPreference.Delivery.DIGEST,
             minimum_severity=Severity.WARNING,
             digest_hour=8,
@@ -70,7 +70,7 @@ def raise_alerts(plan: DemoProvider, organizations: list[Organization], *, now: 
     admin = people.filter(role="admin").first()
     if admin is not None:
         info = Alert.objects.filter(kind=Kind.SERVICE, severity=Severity.INFO)
-        actor = Actor(id=admin.pk, name=admin.name)
+        actor = Actor.of(admin)
         acknowledge(alerts=info, actor=actor, now=now - timedelta(hours=26))
 
 

@@ -12,7 +12,7 @@ from billing.customer.terms_of_use import accept_terms
 from billing.gateway import client as gateway
 from billing.models import BillingProfile, Contract
 from billing.payments import cards
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from core.months import Month
 from mtp.demo.companies import OPERATIONS, DemoProvider
 
@@ -55,7 +55,7 @@ def create_profile_and_contract(
         agreed_at=now,
         agreed_by_name=OPERATIONS[0],
     )
-    actor = Actor(id=None, name=OPERATIONS[0])
+    actor = Actor(id=None, name=OPERATIONS[0], kind=ActorKind.OPERATIONS)
     update_billed_periods(provider=provider, actor=actor, now=now)
     request_contract_document(contract=contract, now=now)
 

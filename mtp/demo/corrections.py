@@ -7,7 +7,7 @@ from billing.choices import InvoiceKind
 from billing.corrections.credits import credit_lines
 from billing.corrections.line_disputes import open_dispute
 from billing.models import Invoice
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from core.outbox.delivery import deliver_due
 from mtp.demo.companies import OPERATIONS, DemoProvider
 
@@ -32,7 +32,7 @@ def correct_invoices(plan: DemoProvider, provider: Provider) -> None:
         invoice_id=before.pk,
         line_ids=[credited.pk],
         reason=f"{credited.organization_name} had left before the month began, as you wrote to us.",
-        actor=Actor(id=None, name=OPERATIONS[0]),
+        actor=Actor(id=None, name=OPERATIONS[0], kind=ActorKind.OPERATIONS),
         now=before.issued_at + SOON_AFTER,
     )
     open_dispute(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from accounts.models import Provider, User
 from accounts.roles import Role
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from mtp.demo.companies import OPERATIONS, DemoProvider
 from tenants.cases.cases import answer, open_case
 from tenants.organizations.account_limit import set_account_limit
@@ -21,7 +21,7 @@ def add_support(plan: DemoProvider, provider: Provider, *, now: datetime) -> Non
     provider.issue_day = ISSUE_DAYS.get(plan.prefix, 1)
     provider.save(update_fields=["account_manager_name", "account_manager_email", "issue_day"])
     staff = User.objects.get(email=OPERATIONS[1])
-    actor = Actor(id=staff.pk, name=staff.name)
+    actor = Actor(id=staff.pk, name=staff.name, kind=ActorKind.OPERATIONS)
     if plan.prefix in MOST_USERS:
         set_account_limit(limit=MOST_USERS[plan.prefix], actor=actor, now=now)
     person = User.objects.filter(provider=provider, role=Role.BILLING_ADMIN).first()

@@ -126,6 +126,7 @@ AUTOTASK_TABS = (
 SETTINGS_TABS = (
     Tab("account_overview", "Account Overview", ACCOUNT),
     Tab("administrator_list", "Administrators", Permission.MANAGE_ADMINISTRATORS),
+    Tab("audit_log", "Audit log", Permission.VIEW_AUDIT_LOG, ("audit_entry",)),
     Tab("alert_mail", "Notifications", Permission.VIEW_ALERTS),
     Tab("profile", "Profile", ACCOUNT, ("account_change_password",)),
     Tab("case_list", "Cases", ACCOUNT, ("case_submit",)),
@@ -188,6 +189,7 @@ OWN_MENU = (
             Entry.page(Tab("own_device_list", "Devices", OWN), icon="computer-desktop"),
             Entry.page(Tab("own_location_list", "Locations", OWN), icon="map-pin"),
             Entry.page(Tab("own_active_users_of", "Active users", OWN), icon="user-circle"),
+            Entry.page(Tab("own_audit_log", "Audit log", OWN, ("own_audit_entry",)), icon="clock"),
         )
     ),
 )

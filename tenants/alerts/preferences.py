@@ -1,10 +1,14 @@
 """An administrator's choice of mail about alerts."""
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from accounts.models import User
+from core.actors import Actor
+from tenants import audit
 from tenants.models import AlertMailPreference, Severity
 
 
@@ -17,19 +21,20 @@ def preference_of(*, user_id: int, time_zone: str) -> AlertMailPreference:
 @transaction.atomic
 def save_preference(
     *,
-    user_id: int,
+    person: User,
     delivery: AlertMailPreference.Delivery,
     minimum_severity: Severity,
     digest_hour: int,
     time_zone: str,
     now: datetime,
 ) -> AlertMailPreference:
-    """Save the preference. The first digest is sent the next time that its hour comes.
+    """Save the person's preference. The first digest is sent the next time that its hour comes.
 
     A day whose hour is over has no digest, and no day has two.
     """
-    AlertMailPreference.objects.get_or_create(user_id=user_id, defaults={"time_zone": time_zone})
-    choice = AlertMailPreference.objects.select_for_update().get(user_id=user_id)
+    AlertMailPreference.objects.get_or_create(user_id=person.pk, defaults={"time_zone": time_zone})
+    choice = AlertMailPreference.objects.select_for_update().get(user_id=person.pk)
+    before = _chosen(choice)
     local = now.astimezone(ZoneInfo(time_zone))
     was_digest = choice.delivery == AlertMailPreference.Delivery.DIGEST
     if delivery == AlertMailPreference.Delivery.DIGEST:
@@ -42,4 +47,18 @@ def save_preference(
     choice.digest_hour = digest_hour
     choice.time_zone = time_zone
     choice.save()
+    audit.record(
+        actor=Actor.of(person),
+        action="alert_mail.changed",
+        subject=person.name,
+        subject_id=person.pk,
+        before=before,
+        after=_chosen(choice),
+        now=now,
+    )
     return choice
+
+
+def _chosen(choice: AlertMailPreference) -> dict[str, Any]:
+    names = ("delivery", "minimum_severity", "digest_hour", "time_zone")
+    return {name: getattr(choice, name) for name in names}

@@ -9,12 +9,13 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from core.actors import SYSTEM_ACTOR, Actor
+from core.actors import SYSTEM_ACTOR, Actor, ActorKind
+from tenants import audit
 from tenants.alerts.mails import mail_at_once
 from tenants.alerts.rules import Condition
 from tenants.alerts.subscribers import enqueue_changed
 from tenants.models import Alert, AlertEvent
-from tenants.models.alerts import LONGEST_TITLE
+from tenants.models.alerts import LONGEST_TITLE, MONEY_KINDS
 
 OPEN = """
     INSERT INTO tenants_alert (cause, rule, kind, severity, title, text, organization_id, link,
@@ -120,8 +121,22 @@ def resolve_all(
     return list(alerts)
 
 
-def append(*, alerts: Iterable[Alert], step: AlertEvent.Step, at: datetime, actor: Actor) -> None:
-    """Add a step to the history of each alert."""
+def append(*, alerts: Sequence[Alert], step: AlertEvent.Step, at: datetime, actor: Actor) -> None:
+    """Add a step to the history of each alert; what a person or key did is in the audit log too."""
+    if actor.kind != ActorKind.SYSTEM:
+        audit.record_all(
+            entries=[
+                audit.entry_of(
+                    actor=actor,
+                    action=f"{'billing_alert' if alert.kind in MONEY_KINDS else 'alert'}.{step}",
+                    subject=alert.title,
+                    subject_id=alert.pk,
+                    organization=alert.organization_id,
+                    now=at,
+                )
+                for alert in alerts
+            ]
+        )
     AlertEvent.objects.bulk_create(
         AlertEvent(
             alert=alert,

@@ -122,7 +122,7 @@ def _count(action: BulkAction) -> None:
 
 
 def _actor(action: BulkAction) -> Actor:
-    return Actor(id=action.started_by_id, name=action.started_by_name)
+    return Actor.stored(action.started_by_id, action.started_by_name)
 
 
 def _finish(action: BulkAction, name: str, now: datetime) -> None:

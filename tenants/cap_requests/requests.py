@@ -64,7 +64,7 @@ def request_cap(
             "A request is open already. It has to be answered before you can ask again."
         ) from error
     audit.record(
-        actor=Actor(id=by.pk, name=by.name),
+        actor=Actor.of(by),
         action="cap_request.made",
         subject=organization.name,
         organization=organization,
@@ -92,7 +92,7 @@ def withdraw_request(*, organization: Organization, by: User, now: datetime) -> 
     request.decided_by_id, request.decided_by_name = by.pk, by.name
     request.save(update_fields=["state", "decided_at", "decided_by_id", "decided_by_name"])
     audit.record(
-        actor=Actor(id=by.pk, name=by.name),
+        actor=Actor.of(by),
         action="cap_request.withdrawn",
         subject=organization.name,
         organization=organization,

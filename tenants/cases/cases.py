@@ -33,7 +33,7 @@ def open_case(
 ) -> SupportCase:
     """Store a case with its first message and mail support. Raises `TooManyMessages`."""
     _require_few(by, now=now)
-    person = Actor(by.pk, by.name)
+    person = Actor.of(by)
     case = SupportCase.objects.create(
         subject=subject,
         opened_at=now,
@@ -58,7 +58,7 @@ def reply(
     Raises `TooManyMessages`.
     """
     _require_few(by, now=now)
-    person = Actor(by.pk, by.name)
+    person = Actor.of(by)
     case = _locked(case)
     message = _append(case, text=text, author=person, is_from_support=False, now=now)
     _set_state(case, SupportCase.State.OPEN, actor=person, now=now)
@@ -129,6 +129,7 @@ def _log(case: SupportCase, action: str, *, actor: Actor, now: datetime, before:
         actor=actor,
         action=action,
         subject=str(case),
+        subject_id=case.pk,
         before={"state": before} if before else None,
         after={"state": case.state},
         now=now,

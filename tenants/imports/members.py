@@ -124,7 +124,7 @@ class MemberImport(ImportKind, ABC):
             members=[
                 NewMember(line.key, line.name, line.external_id, line.state) for line in lines
             ],
-            actor=Actor(id=run.decided_by_id, name=run.decided_by_name),
+            actor=Actor.stored(run.decided_by_id, run.decided_by_name),
             via=Via.IMPORT,
             now=now,
         )

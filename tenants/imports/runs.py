@@ -181,9 +181,10 @@ def finish_import(*, run: ImportRun, state: ImportRun.State, now: datetime) -> N
     run.state = state
     run.finished_at = now
     audit.record(
-        actor=Actor(id=run.decided_by_id, name=run.decided_by_name),
+        actor=Actor.stored(run.decided_by_id, run.decided_by_name),
         action=f"{run.kind}.{state}",
         subject=run.file_name,
+        subject_id=run.pk,
         organization=run.organization,
         after={
             "import": run.pk,

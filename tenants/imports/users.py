@@ -75,7 +75,7 @@ class UserImport(MemberImport):
         change_users(
             organization=run.organization,
             changes=decided.changes,
-            actor=Actor(id=run.decided_by_id, name=run.decided_by_name),
+            actor=Actor.stored(run.decided_by_id, run.decided_by_name),
             now=now,
         )
         return decided.present

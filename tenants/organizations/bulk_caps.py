@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from core.actors import Actor
 from tenants import audit
-from tenants.models import AuditEntry, Organization
+from tenants.models import Organization
 
 _SET = """
     UPDATE tenants_organization o SET user_cap = c.cap
@@ -73,13 +73,13 @@ def set_user_caps(*, changes: Sequence[CapChange], actor: Actor, now: datetime) 
         cursor.execute(_SET, [ids, [by_id[pk].cap for pk in ids]])
     audit.record_all(
         entries=[
-            AuditEntry(
-                at=now,
-                actor_id=actor.id,
-                actor_name=actor.name,
+            audit.entry_of(
+                now=now,
+                actor=actor,
                 action="organization.user_cap_changed",
-                organization_id=one.pk,
-                subject=one.name[: audit.LONGEST_SUBJECT],
+                organization=one,
+                subject=one.name,
+                subject_id=one.pk,
                 before={"user_cap": one.user_cap},
                 after={"user_cap": by_id[one.pk].cap},
             )

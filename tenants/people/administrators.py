@@ -127,7 +127,7 @@ def _withdraw_invitations(person: User, *, role: Role | None, by: User, now: dat
         invitation.revoked_at = now
         invitation.save(update_fields=["revoked_at"])
         audit.record(
-            actor=_actor(by), action="invitation.revoked", subject=invitation.email, now=now
+            actor=Actor.of(by), action="invitation.revoked", subject=invitation.email, now=now
         )
 
 
@@ -139,10 +139,14 @@ def _state(person: User) -> dict[str, Any]:
     }
 
 
-def _actor(person: User) -> Actor:
-    return Actor(id=person.pk, name=person.name)
-
-
 def _record(by: User, action: str, person: User, *, now: datetime, **states: Any) -> None:
     subject = f"{person.name} <{person.email}>"
-    audit.record(actor=_actor(by), action=action, subject=subject, now=now, **states)
+    audit.record(
+        actor=Actor.of(by),
+        action=action,
+        subject=subject,
+        subject_id=person.pk,
+        organization=person.organization_id,
+        now=now,
+        **states,
+    )

@@ -68,6 +68,7 @@ def generate_key(*, provider: Provider, overlap: Overlap, actor: Actor, now: dat
         actor=actor,
         action="api_key.generated",
         subject=str(key),
+        subject_id=key.pk,
         before={"key": str(before), "lives_until": _end_of(before)} if before else {},
         after={"key": str(key)},
         now=now,
@@ -79,7 +80,9 @@ def generate_key(*, provider: Provider, overlap: Overlap, actor: Actor, now: dat
 def revoke_key(*, key: ApiKey, actor: Actor, now: datetime) -> None:
     """Revoke the key at once; a second revocation changes nothing."""
     if ApiKey.objects.alive(now).filter(pk=key.pk).update(revoked_at=now):
-        audit.record(actor=actor, action="api_key.revoked", subject=str(key), now=now)
+        audit.record(
+            actor=actor, action="api_key.revoked", subject=str(key), subject_id=key.pk, now=now
+        )
 
 
 def _end_of(key: ApiKey) -> str:

@@ -78,7 +78,7 @@ def invite(*, provider: Provider, invitee: Invitee, by: User, now: datetime) -> 
     _record(
         invitation,
         action="invitation.sent",
-        actor=Actor(id=by.pk, name=by.name),
+        actor=Actor.of(by),
         organization=invitee.organization,
         now=now,
     )
@@ -99,7 +99,7 @@ def resend(*, invitation: Invitation, by: User, now: datetime) -> None:
     current.invited_by_id, current.invited_by_name = by.pk, by.name
     current.save()
     _mail(current, secret=secret, organization=organization, now=now)
-    actor = Actor(id=by.pk, name=by.name)
+    actor = Actor.of(by)
     _record(current, action="invitation.resent", actor=actor, organization=organization, now=now)
 
 
@@ -109,7 +109,7 @@ def revoke(*, invitation: Invitation, by: User, now: datetime) -> None:
     by, current, organization = _locked_open(invitation, by=by)
     current.revoked_at = now
     current.save(update_fields=["revoked_at"])
-    actor = Actor(id=by.pk, name=by.name)
+    actor = Actor.of(by)
     _record(current, action="invitation.revoked", actor=actor, organization=organization, now=now)
 
 
@@ -155,7 +155,7 @@ def accept(*, token: str, name: str, password: str, now: datetime) -> User:
             _record(
                 invitation,
                 action="invitation.accepted",
-                actor=Actor(id=user.pk, name=user.name),
+                actor=Actor.of(user),
                 organization=organization,
                 now=now,
             )
@@ -189,7 +189,7 @@ def _replace_unusable(*, provider: Provider, email: str, by: User, now: datetime
         )
     former.revoked_at = now
     former.save(update_fields=["revoked_at"])
-    actor = Actor(id=by.pk, name=by.name)
+    actor = Actor.of(by)
     _record(former, action="invitation.revoked", actor=actor, organization=organization, now=now)
 
 

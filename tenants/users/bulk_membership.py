@@ -9,7 +9,7 @@ from django.db import connection
 from core.actors import Actor
 from core.addresses import address_key
 from tenants import audit
-from tenants.models import AuditEntry, CountedRow, ManagedUser, Organization
+from tenants.models import CountedRow, ManagedUser, Organization
 from tenants.refusals import translated_refusals
 from tenants.users.membership import Via, refused_if_taken
 
@@ -87,19 +87,19 @@ def remove_members(
     living = model.objects.living().filter(organization=organization, pk__in=ids)
     with translated_refusals():
         rows = living.select_for_update().order_by("pk")
-        keys = list(rows.values_list(model.key_field, flat=True))
+        keys = list(rows.values_list("pk", model.key_field))
         removed = living.update(removed_at=now, removed_by_id=actor.id, removed_by_name=actor.name)
         audit.record_all(
             entries=[
-                AuditEntry(
-                    at=now,
-                    actor_id=actor.id,
-                    actor_name=actor.name,
+                audit.entry_of(
+                    now=now,
+                    actor=actor,
                     action=f"{model.noun}.removed",
-                    organization_id=organization.pk,
-                    subject=key[: audit.LONGEST_SUBJECT],
+                    organization=organization,
+                    subject=key,
+                    subject_id=pk,
                 )
-                for key in keys
+                for pk, key in keys
             ]
         )
     return int(removed)

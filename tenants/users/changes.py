@@ -118,6 +118,7 @@ def end_alias(*, alias: UserAlias, actor: Actor, now: datetime) -> None:
                 actor=actor,
                 action="user.alias_ended",
                 subject=alias.user.email,
+                subject_id=alias.user_id,
                 organization=alias.user.organization,
                 before={"alias": alias.text},
                 now=now,
@@ -162,13 +163,13 @@ def _entry(organization: Organization, change: Change, actor: Actor, now: dateti
     after = {"email": change.email, "name": change.name or user.name}
     if change.external_id and not user.is_by_id:
         before["external_id"], after["external_id"] = user.external_id or "", change.external_id
-    return AuditEntry(
-        at=now,
-        actor_id=actor.id,
-        actor_name=actor.name,
+    return audit.entry_of(
+        now=now,
+        actor=actor,
         action="user.changed",
-        organization_id=organization.pk,
+        organization=organization,
         subject=change.email,
+        subject_id=user.id,
         before={key: value for key, value in before.items() if value != after[key]},
         after={key: value for key, value in after.items() if value != before[key]},
     )
@@ -178,11 +179,11 @@ def _entry_of_state(
     organization: Organization, change: Change, actor: Actor, now: datetime
 ) -> AuditEntry:
     """The entry that `tenants.users.membership.set_user_state` writes."""
-    return AuditEntry(
-        at=now,
-        actor_id=actor.id,
-        actor_name=actor.name,
+    return audit.entry_of(
+        now=now,
+        actor=actor,
         action=f"user.{change.state}",
-        organization_id=organization.pk,
+        organization=organization,
         subject=change.email,
+        subject_id=change.user.id,
     )

@@ -100,6 +100,7 @@ def set_external_id(
                     actor=actor,
                     action=f"{member.noun}.external_id_changed",
                     subject=member.key,
+                    subject_id=member.pk,
                     organization=member.organization,
                     before={"external_id": member.external_id},
                     after={"external_id": external_id},

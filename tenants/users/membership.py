@@ -85,6 +85,7 @@ def _record(*, actor: Actor, action: str, member: CountedRow, now: datetime) -> 
         actor=actor,
         action=f"{member.noun}.{action}",
         subject=member.key,
+        subject_id=member.pk,
         organization=member.organization,
         now=now,
     )

@@ -44,6 +44,7 @@ def move_member(*, member: CountedRow, to: Organization, actor: Actor, now: date
                 actor=actor,
                 action=f"{member.noun}.moved",
                 subject=member.key,
+                subject_id=member.pk,
                 organization=organization,
                 before={"organization": origin.name},
                 after={"organization": to.name},

@@ -47,6 +47,7 @@ def restore_member(*, removed: CountedRow, actor: Actor, now: datetime) -> Count
             actor=actor,
             action=f"{member.noun}.restored",
             subject=member.key,
+            subject_id=member.pk,
             organization=removed.organization,
             after={"counted_from": removed.removed_at.isoformat()},
             now=now,

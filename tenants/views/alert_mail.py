@@ -39,7 +39,7 @@ def alert_mail(request: PortalRequest) -> HttpResponse:
     if form.is_valid():
         values = form.cleaned_data
         delivery = AlertMailPreference.Delivery(values.pop("delivery"))
-        save_preference(user_id=request.user.pk, delivery=delivery, now=timezone.now(), **values)
+        save_preference(person=request.user, delivery=delivery, now=timezone.now(), **values)
         messages.success(request, CONFIRMATIONS[delivery])
         return redirect("alert_list")
     status = 422 if form.errors else 200

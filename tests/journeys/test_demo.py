@@ -86,7 +86,10 @@ def test_the_demo_has_the_providers_of_the_readme(
 def _make_incomplete(provider: Provider) -> None:
     """Leave the provider as a load that is killed before its last step."""
     with provider_schema(provider):
-        AuditEntry.objects.filter(action=LOADED).delete()
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE tenants_auditentry DISABLE TRIGGER USER")
+            AuditEntry.objects.filter(action=LOADED).delete()
+            cursor.execute("ALTER TABLE tenants_auditentry ENABLE TRIGGER USER")
         MonthClose.objects.all().delete()
         # A schema with pending constraint checks can't be dropped; a commit would run them.
         connection.check_constraints()

@@ -33,17 +33,25 @@ MONEY = {
     "Caps": CAPS,
     "Billing": BILLING,
     "Autotask": AUTOTASK,
-    "Settings": ["Account Overview", "Notifications", "Profile", "Cases"],
+    "Settings": ["Account Overview", "Audit log", "Notifications", "Profile", "Cases"],
 }
+OWN = ["Overview", "Users", "Devices", "Locations", "Active users", "Audit log"]
 MENUS: dict[str, dict[str, list[str]]] = {
     "olive": {
         **MONEY,
-        "Settings": ["Account Overview", "Administrators", "Notifications", "Profile", "Cases"],
+        "Settings": [
+            "Account Overview",
+            "Administrators",
+            "Audit log",
+            "Notifications",
+            "Profile",
+            "Cases",
+        ],
     },
     "bill": MONEY,
-    "adam": READ,
+    "adam": {**READ, "Settings": MONEY["Settings"]},
     "rita": READ,
-    "otto": {label: [] for label in ("Overview", "Users", "Devices", "Locations", "Active users")},
+    "otto": {label: [] for label in OWN},
 }
 ORGANIZATION = ["Overview", "Users", "Devices", "Locations", "Usage", "Admins", "Settings"]
 ORGANIZATION_TABS = {

@@ -35,6 +35,7 @@ from integrations.autotask.sync.sync_month import (
 from integrations.choices import DatePolicy
 from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
+from tenants import audit
 from usage.models import SnapshotRun
 
 TOPIC = "integrations.autotask_run"
@@ -67,6 +68,14 @@ def request_run(
         mapping=mapping,
         requested_by_name=actor.name,
         created_at=now,
+    )
+    audit.record(
+        actor=actor,
+        action=f"autotask.{kind}_run_requested",
+        subject=str(settings),
+        subject_id=run.pk,
+        organization=mapping.organization_id if mapping else None,
+        now=now,
     )
     _enqueue(run, now=now)
     return run

@@ -30,7 +30,7 @@ def take_gone(*, run: ImportRun, lines: Sequence[ImportLine], now: datetime) -> 
     The caller holds the organization and the run, and saves the run in the same transaction.
     Accounts that the directory created again keep their user, with the new id. Raises `MoreGone`.
     """
-    rules, actor = Rules.of(run), Actor(id=run.decided_by_id, name=run.decided_by_name)
+    rules, actor = Rules.of(run), Actor.stored(run.decided_by_id, run.decided_by_name)
     refused = run.refused_lines.values_list("line", flat=True)
     comparison = compare(
         lines=lines,

@@ -54,7 +54,7 @@ def choose(
     zone: str = "Europe/Berlin",
 ) -> None:
     save_preference(
-        user_id=person.pk,
+        person=person,
         delivery=delivery,
         minimum_severity=minimum,
         digest_hour=hour,

@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from accounts.models import Provider
 from accounts.providers import NoSuchProvider, find_provider
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from core.database_owner import OwnerNeeded, require_owner
 from core.schema import provider_schema
 from usage.ledger.rebuild import rebuild_usage
 from usage.ledger.verify import Difference, verify_ledger
 
 log = logging.getLogger(__name__)
-COMMAND = Actor(id=None, name="Operations (rebuild_usage)")
+COMMAND = Actor(id=None, name="Operations (rebuild_usage)", kind=ActorKind.OPERATIONS)
 
 
 class Command(BaseCommand):
