@@ -14,6 +14,7 @@ from billing.contracts.licenses import licenses_left
 from billing.customer.addresses import country_name
 from billing.money import format_amounts, format_money, format_unit_price
 from core.templating.addresses import attributes, querystring, static, url
+from core.templating.escaping import escape_quickly
 from core.templating.icons import icon
 from core.templating.values import (
     DAY_FIRST,
@@ -46,6 +47,7 @@ def environment(**options: Any) -> Environment:
     """
     options |= {"undefined": StrictUndefined, "keep_trailing_newline": True}
     del options["autoescape"]
+    escape_quickly()
     # Texts of mails are no HTML; everything else is.
     made = Environment(
         autoescape=select_autoescape(disabled_extensions=["txt"], default=True), **options

@@ -11,6 +11,8 @@ from mtp.api import api
 from mtp.styleguide import styleguide
 
 urlpatterns = [
+    # First, as it is called most: each request is compared with one route after the other.
+    path("api/v1/", api.urls),
     path("", include("accounts.urls")),
     path("", include("tenants.urls")),
     path("", include("usage.urls")),
@@ -18,7 +20,6 @@ urlpatterns = [
     path("", include("integrations.urls")),
     path("", include("mtp.search.urls")),
     path("accounts/", include(sign_in)),
-    path("api/v1/", api.urls),
     # Before the admin's sign-in, which has neither the sign-in limits nor the sign-in log.
     path("operations/login/", operations_sign_in, name="operations_sign_in"),
     path("operations/logout/", logout, name="operations_sign_out"),

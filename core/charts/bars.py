@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.charts.frame import (
@@ -20,6 +19,7 @@ from core.charts.frame import (
     limit_line,
     limit_note,
     percent,
+    svg,
     text,
 )
 
@@ -105,7 +105,7 @@ def _row(bar: Bar, columns: int) -> tuple[str, ...]:
 
 def _own_limit(level: int, number: int, count: int, scale: Scale) -> SafeString:
     y = scale.y(level)
-    return format_html(
+    return svg(
         '<line class="chart-limit" x1="{}" x2="{}" y1="{}" y2="{}"/>',
         percent(number / count), percent((number + 1) / count), y, y,
     )  # fmt: skip
@@ -120,7 +120,7 @@ def _bar(bar: Bar, number: int, count: int, scale: Scale, highest: int) -> SafeS
     if bar.expected is not None and bar.expected > bar.value:
         top, shown = scale.y(bar.expected), f"~{bar.expected:,}"
     ahead = (
-        format_html(
+        svg(
             '<rect class="chart-bar-expected" x="{}" width="{}" y="{}" height="{}" rx="3"/>',
             percent(middle - width / 2),
             percent(width),
@@ -133,7 +133,7 @@ def _bar(bar: Bar, number: int, count: int, scale: Scale, highest: int) -> SafeS
     return joined(
         [
             ahead,
-            format_html(
+            svg(
                 '<rect class="{}" x="{}" width="{}" y="{}" height="{}" rx="3">'
                 "<title>{}</title></rect>",
                 "chart-bar chart-bar-open" if bar.is_open else "chart-bar",

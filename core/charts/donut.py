@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.charts.frame import Chart, joined
+from core.charts.frame import Chart, joined, svg
 
 _LONG_FIGURE = 5
 
@@ -49,7 +48,7 @@ def donut_chart(
         before += part.value
         if part.value:
             arcs.append(
-                format_html(
+                svg(
                     '<circle class="chart-part {}" cx="80" cy="80" r="66" pathLength="100" '
                     'stroke-dasharray="{} 100" stroke-dashoffset="{}">'
                     "<title>{}: {}</title></circle>",
@@ -58,7 +57,7 @@ def donut_chart(
                 )
             )  # fmt: skip
     size = "chart-figure chart-figure-long" if len(figure) > _LONG_FIGURE else "chart-figure"
-    svg = format_html(
+    drawing = svg(
         '<svg class="chart-donut" viewBox="0 0 160 160" width="160" height="160" role="img" '
         'aria-label="{}"><title>{}</title><desc>{}</desc>'
         '<circle class="chart-part chart-part-rest" cx="80" cy="80" r="66"/>'
@@ -70,4 +69,4 @@ def donut_chart(
     rows: tuple[tuple[str | SafeString, ...], ...] = tuple(
         (part.name, f"{part.value:,}") for part in parts
     )
-    return Chart(title=title, svg=svg, header=columns, rows=rows)
+    return Chart(title=title, svg=drawing, header=columns, rows=rows)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from core.charts.frame import svg
 
 _WIDTH, _HEIGHT, _PADDING = 84, 22, 3
 
@@ -36,7 +37,7 @@ def sparkline(values: Sequence[int], *, name: str) -> SafeString:
     span = f"{low:,}\N{EN DASH}{high:,}" if high > low else f"{low:,}"
     # Numbers only, so nothing needs escaping.
     drawing = SafeString(f'<path class="chart-line" d="{path}"/>{dots}')  # nosec B703
-    return format_html(
+    return svg(
         '<svg class="sparkline" width="{}" height="{}" role="img" aria-label="{}">{}</svg>'
         '<span class="sub">{}</span>',
         _WIDTH, _HEIGHT, f"{name}: from {low:,} to {high:,}, last {values[-1]:,}", drawing, span,

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.charts.frame import (
@@ -24,6 +23,7 @@ from core.charts.frame import (
     limit_line,
     limit_note,
     percent,
+    svg,
     text,
 )
 from core.months import day_ends_at, day_starts_at
@@ -174,8 +174,8 @@ def _line(
     line = "".join(path)
     area = f"{line}V{FLOOR}H0Z"
     # Filled only when the axis starts at zero: otherwise the area would show a wrong proportion.
-    fill = format_html('<path class="chart-area" d="{}"/>', area) if scale.low == 0 else ""
-    return format_html(
+    fill = svg('<path class="chart-area" d="{}"/>', area) if scale.low == 0 else ""
+    return svg(
         '<svg width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
         'overflow="visible">{}<path class="chart-line" vector-effect="non-scaling-stroke" '
         'd="{}"/></svg>',
@@ -190,7 +190,7 @@ def _band(ahead: Sequence[Ahead], axis: _Axis, scale: Scale) -> SafeString:
         return [f"{x} {scale.y(level)}" for x, level in zip(across, levels, strict=True)]
 
     highs, lows = line([each.high for each in ahead]), line([each.low for each in ahead])
-    return format_html(
+    return svg(
         '<svg width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
         'overflow="visible"><path class="chart-band" d="M{}Z"/><path class="chart-expected" '
         'vector-effect="non-scaling-stroke" d="M{}"/></svg>',
@@ -210,7 +210,7 @@ def _marks(marks: Sequence[Mark], axis: _Axis, scale: Scale) -> list[SafeString]
             label = text(f"{mark.level:,}", x=x, y=y - 11, kind="chart-value")
             taken.append(x)
         drawn.append(
-            format_html(
+            svg(
                 '<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>{}',
                 kind, percent(x), y, 4 if number else 5, mark.name, label,
             )
