@@ -15,6 +15,9 @@ from core.text import without_invisible
 LONGEST_ADDRESS = 254
 LONGEST_LABEL = 63
 _PUNYCODE = "xn--"
+# NFKC makes the full-width and the small @ a plain one.
+_AT = "@\uff20\ufe6b"
+_WITH_ADDRESS = re.compile(rf"[^\s{_AT}][{_AT}][^\s{_AT}]")
 # Most addresses: nothing has to be read differently, except upper case.
 _PLAIN = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
@@ -47,6 +50,11 @@ def user_address(text: str) -> str:
     Forms, API and files of users and activity read addresses with it. Raises `NotAnAddress`.
     """
     return clean_address(guest_address(text))
+
+
+def may_have_address(text: str) -> bool:
+    """Whether something in the text looks like an address, in any of its spellings."""
+    return bool(_WITH_ADDRESS.search(text))
 
 
 def is_guest_name(text: str) -> bool:

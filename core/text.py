@@ -25,7 +25,8 @@ def without_invisible(text: str, *, keeps_joiners: bool = False) -> str:
     With `keeps_joiners`, for showing a text: joiners between letters outside ASCII, variation
     selectors and direction overrides stay.
     """
-    if text.isascii() and text.isprintable():
+    # No format character is printable, and no space but the usual one.
+    if text.isprintable() and (text.isascii() or _BLANK.isdisjoint(text)):
         return text
     if keeps_joiners:
         text = _NEEDLESS_JOINER.sub("", text)

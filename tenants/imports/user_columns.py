@@ -10,6 +10,7 @@ from core.addresses import (
     address_key,
     clean_address,
     is_guest_name,
+    may_have_address,
     user_address,
 )
 from core.names import clean_name
@@ -40,9 +41,9 @@ FIELD_LABELS = {
     "external_id": "External ID",
 }
 _READ_FIELDS = (*FIELD_LABELS, "activated", "licensed", "possible_id")
-_BETWEEN_ADDRESSES = re.compile(r"[+;,|\s](?=\s*(?:smtp:|[^\s+;,|@]+@))", re.IGNORECASE)
+# Before an address, or a scheme such as "smtp:" and "X500:", whose names have separators inside.
+_BETWEEN_ADDRESSES = re.compile(r"[+;,|\s](?=\s*(?:[a-z][a-z\d]*:|[^\s+;,|@]+@))", re.IGNORECASE)
 _MOSTLY, _HALF = 0.8, 0.5
-_ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class UserColumns(Columns):
         """The guest's mail, else the principal name, which has the address inside."""
         for position in self.of("address"):
             text = cells[position].strip() if position < len(cells) else ""
-            if not is_guest_name(text) and "@" in text:
+            if not is_guest_name(text) and may_have_address(text):
                 return text
         return principal_name
 
@@ -112,11 +113,11 @@ def other_addresses(cells: Sequence[str], positions: Sequence[int], key: str) ->
     found: list[str] = []
     for position in positions:
         text = cells[position] if position < len(cells) else ""
-        if "@" not in text or text.lower() == key or is_guest_name(text):
+        if not may_have_address(text) or text.lower() == key or is_guest_name(text):
             continue
         for part in _BETWEEN_ADDRESSES.split(text):
             with suppress(NotAnAddress):
-                if part and (address := clean_address(part)) != key:
+                if may_have_address(part) and (address := clean_address(part)) != key:
                     found.append(address)
     return tuple(dict.fromkeys(found))
 
@@ -255,7 +256,7 @@ def values_in(sample: Sequence[Sequence[str]], position: int) -> list[str]:
 
 def _share_of_addresses(values: Sequence[str]) -> float | None:
     """The share of the values that look like an address; None without values."""
-    return sum(map(bool, map(_ADDRESS.search, values))) / len(values) if values else None
+    return sum(map(may_have_address, values)) / len(values) if values else None
 
 
 def _give_names(

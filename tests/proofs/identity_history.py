@@ -66,7 +66,8 @@ def new_companies(dice: random.Random, people: int) -> list[tuple[Company, tuple
         people -= size
         company = _new_company(dice, number, tools)
         for _ in range(size):
-            company.join(dice.choice((Status.ACTIVE, *company.statuses)))
+            # Sorted: with another order of sets, the same seed would make another run.
+            company.join(dice.choice((Status.ACTIVE, *sorted(company.statuses))))
         companies.append((company, tools))
     return companies
 

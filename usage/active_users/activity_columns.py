@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from core.addresses import NotAnAddress, user_address
+from core.addresses import NotAnAddress, may_have_address, user_address
 from tenants.imports.categories import meaning_of
 from tenants.imports.columns import Header, first_filled, plain_name
 from tenants.imports.file_reading import Table
@@ -214,7 +214,9 @@ def activity_columns(
 
 
 def _has_addresses(sample: Sequence[Sequence[str]], positions: Sequence[int]) -> bool:
-    return any("@" in value for position in positions for value in values_in(sample, position))
+    return any(
+        may_have_address(value) for position in positions for value in values_in(sample, position)
+    )
 
 
 def _instant_columns(header: Header, sample: Sequence[Sequence[str]]) -> tuple[int, ...]:

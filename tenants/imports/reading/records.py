@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import BinaryIO
 
+from core.addresses import may_have_address
 from tenants.imports.reading.encodings import Encoding
 from tenants.imports.reading.stored_bytes import Store, opened_bytes
 
@@ -217,7 +218,7 @@ def _header_in(records: Iterator[list[str]]) -> tuple[int, list[str]] | None:
         # Parsed with another separator than its own, a header is one cell too.
         is_mixed = caption is None and any(each in filled[0] for each in _SEPARATORS)
         if len(filled) > 1 or is_mixed:
-            is_line = caption is not None and any("@" in cell for cell in filled)
+            is_line = caption is not None and any(map(may_have_address, filled))
             return caption if is_line else (at, cells)
         if caption is not None:
             break

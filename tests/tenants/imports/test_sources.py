@@ -283,6 +283,19 @@ def test_an_address_column_is_chosen_by_its_values() -> None:
     assert (doubt.kind, doubt.alternatives) == (DoubtKind.COLUMN, ("Kontakt",))
 
 
+@pytest.mark.parametrize("at", ["@", "\uff20", "\ufe6b"])
+def test_a_column_of_addresses_in_any_width_is_the_address(at: str) -> None:
+    entra = "userPrincipalName,displayName,surname,mail,givenName,id\n"
+    object_id = "7d5d2a3e-0000-4000-8000-000000000001"
+    for mail in ("", "mail.ann@acme.example"):
+        _, (line,) = read(f"{entra}ann{at}acme.example,Ann,Lee,{mail},Ann,{object_id}")
+        assert line.key == "ann@acme.example", mail
+    okta = "User Id,Username,Primary Email,Status\n00u1,login1@acme.example"
+    assert read(f"{okta},ann{at}acme.example,ACTIVE")[1][0].key == "ann@acme.example"
+    proxies = f"User principal name,Proxy addresses\nann@acme.example,SMTP:al{at}acme.example"
+    assert read(proxies)[1][0].other_addresses == ("al@acme.example",)
+
+
 @pytest.mark.parametrize("beginning", ["Users of Acme\n\n", "Users of Acme;;\n;;\n", "\n\n"])
 def test_a_caption_above_the_titles_is_passed_over(beginning: str) -> None:
     columns, (line,) = read(f"{beginning}Email;Name;Status\nann@acme.example;Ann;Suspended")

@@ -217,6 +217,19 @@ def test_two_accounts_in_the_file_with_one_address_are_two(acme: Organization) -
     assert (run.added, run.gone, len(living(acme))) == (1, 0, 6)
 
 
+def test_a_person_of_two_directories_counts_once_in_any_width(acme: Organization) -> None:
+    titles = "DistinguishedName,Enabled,mail,Name,ObjectGUID,SamAccountName,UserPrincipalName"
+    row = f"CN=eva,True,mail.eva@acme.example,Eva,{IDS['a']},eva,eva@acme.example"
+    applied(checked(acme, f"{titles}\n{row}"))
+    titles = "userPrincipalName,displayName,surname,mail,givenName,id,accountEnabled"
+    wide = "\uff45\uff56\uff41\uff20acme.example"
+    row = f"{wide},Eva,Smith,mail.eva@acme.example,Eva,{IDS['b']},True"
+    synced(checked(acme, f"{titles}\n{row}"))
+    assert (living(acme), peak(acme)) == (["eva@acme.example"], 1)
+    (alias,) = UserAlias.objects.filter(kind=UserAlias.Kind.EXTERNAL_ID)
+    assert alias.key == IDS["b"]
+
+
 @MODES
 def test_a_rename_in_a_sync_is_the_same_person(acme: Organization, mode: ImportRun.Mode) -> None:
     applied(checked(acme, directory(*"abcde")))
