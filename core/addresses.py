@@ -6,6 +6,7 @@ them by `address_key` (docs/decisions/0049). Pure.
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import unquote
 
 import idna
@@ -18,10 +19,10 @@ _PUNYCODE = "xn--"
 # NFKC makes the full-width and the small @ a plain one.
 _AT = "@\uff20\ufe6b"
 _WITH_ADDRESS = re.compile(rf"[^\s{_AT}][{_AT}][^\s{_AT}]")
-# Most addresses: nothing has to be read differently, except upper case.
+# Most addresses: nothing has to be read differently, except upper case and the mark of a proxy.
 _PLAIN = re.compile(
-    r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
-    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+    r"(?:smtp:)?([a-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)",
     re.ASCII,
 )
 _NAMED = re.compile(r"[^<>]*<([^<>]*@[^<>]*)>", re.DOTALL)
@@ -38,6 +39,7 @@ _LITERAL = re.compile(r"\[(?:ipv6:)?[0-9a-f:.]+\]", re.ASCII)
 # The upper and lower case of a Turkish i, and what Unicode's own rules make of them.
 _TURKISH = (("\u0130", "i"), ("i\u0307", "i"))
 _FOLDED = str.maketrans({"\u0131": "i", "\u03c2": "\u03c3"})
+_HAS_FOLDED = re.compile("[\u0131\u03c2]")
 
 
 class NotAnAddress(ValueError):
@@ -67,7 +69,7 @@ def guest_address(text: str) -> str:
 
     ann_x.example#EXT#@y.example is ann@x.example.
     """
-    found = _GUEST.match(text)
+    found = _GUEST.match(text) if is_guest_name(text) else None
     return f"{found[1]}@{found[2]}" if found else text
 
 
@@ -81,8 +83,12 @@ def clean_address(text: str) -> str:
     `NotAnAddress`.
     """
     plain = text.lower()
-    if len(plain) <= LONGEST_ADDRESS and _PLAIN.fullmatch(plain) and _PUNYCODE not in plain:
-        return plain
+    if (
+        len(plain) <= LONGEST_ADDRESS
+        and _PUNYCODE not in plain
+        and (found := _PLAIN.fullmatch(plain))
+    ):
+        return found[1]
     local, _, domain = _unwrapped(text).rpartition("@")
     address = f"{_clean_local_part(local)}@{_clean_domain(domain)}"
     if len(address) > LONGEST_ADDRESS or not address.isprintable():
@@ -99,7 +105,12 @@ def address_key(text: str) -> str:
         address = clean_address(text)
     except NotAnAddress:
         address = _lower(_normalized(text)).strip()
-    return address if address.isascii() else address.translate(_FOLDED)
+    return key_of_clean(address)
+
+
+def key_of_clean(address: str) -> str:
+    """The `address_key` of an address that is clean already."""
+    return address.translate(_FOLDED) if _HAS_FOLDED.search(address) else address
 
 
 def listed_keys(text: str) -> list[str]:
@@ -170,6 +181,7 @@ def _clean_local_part(local: str) -> str:
     return _lower(local)
 
 
+@lru_cache(maxsize=128)
 def _clean_domain(domain: str) -> str:
     domain = _lower(domain).replace("\u3002", ".").rstrip(".")
     if _LITERAL.fullmatch(domain):

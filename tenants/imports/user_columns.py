@@ -10,6 +10,7 @@ from core.addresses import (
     address_key,
     clean_address,
     is_guest_name,
+    key_of_clean,
     may_have_address,
     user_address,
 )
@@ -48,11 +49,15 @@ _MOSTLY, _HALF = 0.8, 0.5
 
 @dataclass(frozen=True)
 class UserColumns(Columns):
-    """The columns of users; `signs` read their states."""
+    """The columns of users; `signs` read their states.
+
+    `other_addresses` are the clean addresses beside the first one that only the line of that number
+    has.
+    """
 
     signs: Signs = field(default_factory=lambda: Signs(PLAIN, (), {}))
     ids_of: str = ""
-    owners_of_shared: Mapping[str, int] = field(default_factory=dict)
+    other_addresses: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def read(self, number: int, cells: Sequence[str]) -> ImportLine:
         """The user of a line; an address that can't be read is as in the file."""
@@ -68,7 +73,7 @@ class UserColumns(Columns):
             given = self._address_of_guest(given, cells)
         with suppress(NotAnAddress):
             given = user_address(given)
-        others = other_addresses(cells, self.of("other_address"), given)
+        others = tuple(one for one in self.other_addresses.get(number, ()) if one != given)
         if principal_name:
             # A guest may have been added by this name.
             others = (*others, principal_name.lower())
@@ -80,11 +85,7 @@ class UserColumns(Columns):
             self._external_id(cells),
             judgment.category,
             judgment.word,
-            tuple(
-                one
-                for one in others
-                if self.owners_of_shared.get(address_key(one), number) == number
-            ),
+            others,
         )
 
     def doubts_of_lines(self) -> list[Doubt]:
@@ -122,27 +123,31 @@ def other_addresses(cells: Sequence[str], positions: Sequence[int], key: str) ->
     return tuple(dict.fromkeys(found))
 
 
-def _owners_of_shared(table: Table, fields: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """The lines to which addresses belong that several lines have, by the addresses' keys.
+def _others_of_lines(
+    table: Table, fields: Mapping[str, tuple[int, ...]]
+) -> dict[int, tuple[str, ...]]:
+    """The other addresses of each line that has some, by its number.
 
-    An address belongs to the line whose own it is, else to the first.
+    An address of several lines belongs to the line whose own it is, else to the first.
     """
     owners: dict[str, int] = {}
     own: set[str] = set()
-    shared: set[str] = set()
+    found: dict[int, tuple[str, ...]] = {}
     for number, cells in table.lines():
         given = first_filled(cells, fields["address"])
         key = address_key(given)
-        if owners.setdefault(key, number) != number:
-            shared.add(key)
         if key not in own:
             own.add(key)
             owners[key] = number
-        for address in other_addresses(cells, fields["other_address"], given.lower()):
-            key = address_key(address)
-            if owners.setdefault(key, number) != number:
-                shared.add(key)
-    return {key: owners[key] for key in shared}
+        if others := other_addresses(cells, fields["other_address"], given.lower()):
+            found[number] = others
+            for address in others:
+                owners.setdefault(key_of_clean(address), number)
+    for number, others in found.items():
+        mine = tuple(one for one in others if owners[key_of_clean(one)] == number)
+        if mine != others:
+            found[number] = mine
+    return found
 
 
 def user_columns(*, table: Table, options: ReadingOptions) -> UserColumns:
@@ -184,7 +189,7 @@ def user_columns(*, table: Table, options: ReadingOptions) -> UserColumns:
         doubts=tuple(doubts),
         signs=Signs(source, table.header, fields),
         ids_of=source.ids_of,
-        owners_of_shared=_owners_of_shared(table, fields) if fields["other_address"] else {},
+        other_addresses=_others_of_lines(table, fields) if fields["other_address"] else {},
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from core.actors import Actor
 from core.addresses import LONGEST_ADDRESS, NotAnAddress, address_key, clean_address
@@ -89,16 +90,18 @@ class _FirstLinesOfUsers(FirstLines):
     def __init__(self) -> None:
         super().__init__()
         self._by_id: dict[str, int] = {}
-        self._by_address: dict[str, list[tuple[int, str | None]]] = {}
+        # Hardly any line shares its address: so they take little memory.
+        self._by_address: dict[str, tuple[ImportLine, ...]] = {}
 
     def of(self, line: ImportLine) -> int:
         first = self._by_id.get(line.external_id) if line.external_id else None
-        sharing = self._by_address.setdefault(address_key(line.key), [])
-        for number, external_id in sharing:
-            if first is None and not are_two_accounts(line.external_id, external_id):
-                first = number
+        key = address_key(line.key)
+        sharing = self._by_address.get(key, ())
+        for other in sharing:
+            if first is None and not are_two_accounts(line.external_id, other.external_id):
+                first = other.number
         if first is None:
-            sharing.append((line.number, line.external_id))
+            self._by_address[key] = (*sharing, line)
             if line.external_id:
                 self._by_id[line.external_id] = line.number
         return line.number if first is None else first
@@ -179,21 +182,21 @@ def _known_by_other_addresses(
     lines: Sequence[ImportLine], known: dict[int, KnownUser], organization: Organization
 ) -> dict[int, KnownUser]:
     """The users that no line means, and that a line of a new person has as another address."""
-    asked = [
+    asked = (
         (position, address)
         for position, line in enumerate(lines)
         if position not in known
         for address in line.other_addresses
-    ]
-    entries = [Entry(address, lines[position].external_id) for position, address in asked]
-    found = known_users(organization=organization, entries=entries) if entries else {}
+    )
     meant = {user.id for user in known.values()}
     more: dict[int, KnownUser] = {}
-    for at, user in sorted(found.items()):
-        position = asked[at][0]
-        if user.id not in meant and position not in more:
-            more[position] = user
-            meant.add(user.id)
+    while batch := list(islice(asked, LINES_PER_STEP)):
+        entries = [Entry(address, lines[position].external_id) for position, address in batch]
+        for at, user in sorted(known_users(organization=organization, entries=entries).items()):
+            position = batch[at][0]
+            if user.id not in meant and position not in more:
+                more[position] = user
+                meant.add(user.id)
     return more
 
 
