@@ -84,15 +84,23 @@ def known_users(*, organization: Organization, entries: Sequence[Entry]) -> dict
     An entry with an id means no user of the same address who has another id of the same directory:
     these are two accounts that share a mailbox. Two statements.
     """
-    found: defaultdict[int, list[KnownUser]] = defaultdict(list)
-    for position, *values in _found(organization, entries):
-        found[position].append(_shared(KnownUser(*values), entries[position]))
+    found = possible_users(organization=organization, entries=entries)
     more_ids = further_ids(organization) if found else {}
     return {
         position: user
         for position, users in found.items()
         if (user := _meant(entries[position], users, more_ids)) is not None
     }
+
+
+def possible_users(
+    *, organization: Organization, entries: Sequence[Entry]
+) -> dict[int, list[KnownUser]]:
+    """Everyone whom each entry may mean, by its position, the surest first. One statement."""
+    found: defaultdict[int, list[KnownUser]] = defaultdict(list)
+    for position, *values in _found(organization, entries):
+        found[position].append(_shared(KnownUser(*values), entries[position]))
+    return found
 
 
 def _shared(user: KnownUser, entry: Entry) -> KnownUser:

@@ -3,9 +3,11 @@
 import csv
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.urls import get_resolver
 
 from accounts.models import Provider, User
 from core.schema import provider_schema
@@ -134,3 +136,43 @@ def test_no_form_gives_more_than_the_rights_do(
     client.logout()
     answer = client.get(f"/organizations/{acme.pk}/users.csv{form}")
     assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/accounts/login/")
+
+
+def _addresses_of_csv() -> dict[str, tuple[str, frozenset[str]]]:
+    """The address of each CSV as a pattern, and the names of its variables, by the page's name."""
+    found = get_resolver().reverse_dict
+    return {
+        name: (address, frozenset(variables))
+        for name in found
+        if isinstance(name, str)
+        for forms, *_ in found.getlist(name)
+        for address, variables in forms
+        if address.endswith(".csv")
+    }
+
+
+def test_each_address_of_a_csv_gives_an_excel_file_too(
+    client: Client, sign_in: SignIn, people: Personas, acme: Organization
+) -> None:
+    given: dict[str, object] = {"organization_id": acme.pk, "month": "2026-03"}
+    client = sign_in(client, people.olive)
+    asked, answered = set(), set()
+    for name, (address, variables) in _addresses_of_csv().items():
+        if variables <= given.keys():
+            asked.add(name)
+            answer = client.get(f"/{address % given}?format=xlsx")
+            assert answer.status_code in (200, 404), (name, answer.status_code)
+            if answer.status_code == 200:
+                answered.add(name)
+                assert "spreadsheetml" in answer["Content-Type"], name
+    assert {"user_export", "alert_csv", "usage_csv", "forecast_csv"} <= answered, asked - answered
+
+
+def test_no_page_offers_a_csv_without_excel_and_the_options() -> None:
+    """Its link is made by the macro, or by the list of an invoice's formats."""
+    named = [f'("{name}"' for name in _addresses_of_csv()]
+    for path in sorted(Path("templates").rglob("*.html")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            offers = any(each in line for each in named) or '.csv"' in line
+            if offers and path.name != "_invoice_download.html":
+                assert "ui.download(" in line, f"{path}:{number}"

@@ -1,17 +1,17 @@
 """Comparing the users of an organization with the lines of a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tenants.imports.kinds import ImportLine, Known
+from tenants.imports.kinds import LINES_PER_STEP, ImportLine, Known
 from tenants.imports.rules import Rules
 from tenants.imports.users import users_of_lines
 from tenants.models import ImportRun, ManagedUser, Organization
 from tenants.models.imports import Reason
 from tenants.users.changes import Change
 from tenants.users.directory_ids import are_two_accounts
-from tenants.users.identity import Entry, KnownUser, further_ids, known_users
+from tenants.users.identity import Entry, KnownUser, further_ids, possible_users
 
 # A sync decides these again, after the people who are gone have made room.
 DECIDED_AGAIN = frozenset(
@@ -158,18 +158,29 @@ def _recreated(
     The new id takes the place of the first one, or is kept beside it if that is of another
     directory.
     """
-    owners = known_users(organization=organization, entries=[Entry(line.key) for line in lines])
-    further = further_ids(organization) if owners else {}
+    further = further_ids(organization) if lines and missing else {}
     changes: dict[int, Change] = {}
     taken: set[int] = set()
-    for position, user in owners.items():
-        line = lines[position]
-        if user.id not in missing or user.id in taken:
-            continue
-        replaces_first = are_two_accounts(line.external_id, user.external_id)
-        if replaces_first or any(
-            are_two_accounts(line.external_id, other) for other in further.get(user.id, [])
-        ):
-            taken.add(user.id)
-            changes[line.number] = rules.change(line, user, replaces_id=replaces_first)
+    for line, users in _of_addresses(lines, organization):
+        for user in users:
+            if user.id not in missing or user.id in taken:
+                continue
+            replaces_first = are_two_accounts(line.external_id, user.external_id)
+            if replaces_first or any(
+                are_two_accounts(line.external_id, other) for other in further.get(user.id, [])
+            ):
+                taken.add(user.id)
+                changes[line.number] = rules.change(line, user, replaces_id=replaces_first)
+                break
     return changes
+
+
+def _of_addresses(
+    lines: Sequence[ImportLine], organization: Organization
+) -> Iterator[tuple[ImportLine, list[KnownUser]]]:
+    """Everyone who has the address of each line, whatever their id."""
+    for begin in range(0, len(lines), LINES_PER_STEP):
+        batch = lines[begin : begin + LINES_PER_STEP]
+        entries = [Entry(line.key) for line in batch]
+        found = possible_users(organization=organization, entries=entries)
+        yield from ((batch[position], users) for position, users in found.items())

@@ -211,6 +211,22 @@ def test_an_account_created_again_in_a_further_directory_keeps_its_user(
         synced(acme, text, mode)
 
 
+@MODES
+def test_an_account_created_again_keeps_its_user_beside_another_of_its_mailbox(
+    acme: Organization, mode: ImportRun.Mode
+) -> None:
+    """Of the two users with the address, the one who is missing is meant, not the first."""
+    applied(checked(acme, directory(*"abcde", new=f"e@acme.example,E two,{IDS['f']}")))
+    text = directory(*"abcde", new=f"e@acme.example,E two,{IDS['h']}")
+    planned = checked(acme, text).report["sync"]
+    assert (planned["new"], planned["gone"], planned["recreated"]) == (0, 0, 1)
+    run = synced(acme, text, mode, gone_are=Gone.SUSPEND)
+    assert (run.added, run.changed, run.gone, len(living(acme))) == (0, 1, 0, 6)
+    ids = ManagedUser.objects.living().filter(email="e@acme.example").order_by("pk")
+    assert list(ids.values_list("external_id", flat=True)) == [IDS["e"], IDS["h"]]
+    assert peak(acme) == 6
+
+
 def test_two_accounts_in_the_file_with_one_address_are_two(acme: Organization) -> None:
     applied(checked(acme, directory(*"abcde")))
     run = synced(acme, directory(*"abcde", new=f"e@acme.example,E two,{IDS['h']}"))
@@ -224,7 +240,7 @@ def test_a_person_of_two_directories_counts_once_in_any_width(acme: Organization
     titles = "userPrincipalName,displayName,surname,mail,givenName,id,accountEnabled"
     wide = "\uff45\uff56\uff41\uff20acme.example"
     row = f"{wide},Eva,Smith,mail.eva@acme.example,Eva,{IDS['b']},True"
-    synced(checked(acme, f"{titles}\n{row}"))
+    synced(acme, f"{titles}\n{row}")
     assert (living(acme), peak(acme)) == (["eva@acme.example"], 1)
     (alias,) = UserAlias.objects.filter(kind=UserAlias.Kind.EXTERNAL_ID)
     assert alias.key == IDS["b"]
