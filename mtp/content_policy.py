@@ -9,6 +9,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 
 REPORTS = "/browser-reports/"
+SPECULATION = "'inline-speculation-rules'"
 
 
 def policy(*, stripe: Sequence[str]) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def policy(*, stripe: Sequence[str]) -> dict[str, Any]:
             "frame-ancestors": [NONE],
             "frame-src": stripe,
             "img-src": [SELF, "data:"],
-            "script-src": [SELF, *stripe],
+            # Speculation rules name pages to prefetch; they run nothing (static/js/prefetch.js).
+            "script-src": [SELF, SPECULATION, *stripe],
             "style-src": [SELF],
             "report-uri": REPORTS,
         }

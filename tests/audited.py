@@ -14,18 +14,21 @@ _CHANGE = re.compile(
     r'(?:"?[a-z_0-9]+"?\.)?"?([a-z]+_[a-z_0-9]+)"?',
     re.IGNORECASE,
 )
-# Rows that are no change of the product: sessions, what is queued, when a person was here, and what
-# is computed from other rows.
+# Rows that are no change of the product: sessions, what is queued, when a person was here, how a
+# person looks at a list, and what is computed from other rows.
 NOT_OF_THE_PRODUCT = frozenset(
     {
         "account_emailaddress",
         "accounts_apikey",  # its last use; a key's own changes write an entry
+        "accounts_apikeycaller",
         "accounts_changedprovider",
         "accounts_signinevent",
         "django_admin_log",
         "django_session",
         "operations_heartbeat",
         "outbox_outboxmessage",
+        "tenants_chosencolumns",
+        "tenants_savedview",
     }
 )
 

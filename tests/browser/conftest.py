@@ -13,6 +13,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page
 
 from accounts.models import Package, PackagePrice, User
+from mtp.content_policy import SPECULATION
 from tests.sandbox_fixtures import StripeStandIn
 
 DESKTOP = 1280
@@ -49,6 +50,7 @@ def stripe_of_portal(stripe_account: StripeStandIn, settings: Any, portal: str) 
     directives = dict(settings.CONTENT_SECURITY_POLICY["DIRECTIVES"])
     for name in ("connect-src", "script-src"):
         directives[name] = [SELF, stripe_account.url]
+    directives["script-src"].append(SPECULATION)
     directives["frame-src"] = [stripe_account.url]
     settings.CONTENT_SECURITY_POLICY = {
         **settings.CONTENT_SECURITY_POLICY,
