@@ -272,6 +272,32 @@
     if (event.detail.elt !== document.body) prepare(event.detail.elt);
   });
 
+  // A menu in a table that scrolls would be cut off there: it is placed on the window, below its
+  // button or above it, and closes when something scrolls away from under it.
+  const GAP = 4;
+
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      if (!event.target.matches(".table-wrap details[data-menu][open]")) return;
+      const button = event.target.querySelector("summary").getBoundingClientRect();
+      const panel = event.target.querySelector(".menu-panel");
+      panel.style.position = "fixed";
+      panel.style.right = `${document.documentElement.clientWidth - button.right}px`;
+      const below = button.bottom + GAP;
+      const isRoom = below + panel.offsetHeight <= window.innerHeight;
+      panel.style.top = `${isRoom ? below : Math.max(GAP, button.top - GAP - panel.offsetHeight)}px`;
+    },
+    true,
+  );
+  document.addEventListener(
+    "scroll",
+    () => {
+      for (const menu of document.querySelectorAll(".table-wrap details[data-menu][open]")) menu.open = false;
+    },
+    true,
+  );
+
   // The switcher begins with the search; the active entry is in sight however low the window is.
   document.addEventListener(
     "toggle",

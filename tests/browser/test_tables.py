@@ -47,3 +47,27 @@ def test_the_page_does_not_scroll_sideways(
         page = open_page(portal + path, person=bill, width=width)
         expect(page.locator(".data-table")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_menu_in_a_row_is_in_sight_and_makes_the_table_no_taller(
+    provider: Provider, portal: str, open_page: Callable[..., Page]
+) -> None:
+    bill = create_persona(
+        provider=provider, role=Role.BILLING_ADMIN, name="Bill", email="bill@menu.example"
+    )
+    for width in (PHONE, TABLET, DESKTOP):
+        page = open_page(f"{portal}/account/payments/", person=bill, width=width)
+        page.locator(".data-table summary").click()
+        panel = page.locator(".data-table .menu-panel")
+        expect(panel).to_be_visible()
+        box = panel.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= 900
+        taller = "wrap => wrap.scrollHeight - wrap.clientHeight"
+        assert page.locator(".table-wrap").evaluate(taller) <= 1
+        # In front of everything: a click on its last entry hits it.
+        panel.get_by_role("link").last.click(trial=True)
+        page.keyboard.press("Escape")
+        expect(panel).to_be_hidden()
