@@ -8,20 +8,23 @@ WITH chosen AS (
     JOIN usage_organizationcounter c ON c.organization_id = o.id AND c.metric = %(metric)s
     WHERE (%(visible)s::bigint[] IS NULL OR o.id = ANY (%(visible)s))
         AND strpos(o.name_key, %(search)s) > 0
-), stored AS MATERIALIZED (
-    SELECT o.id, m.month, m.high_water_mark
+), stored AS (
+    SELECT o.id, m.month, m.carried_in, m.high_water_mark
     FROM chosen o JOIN usage_monthlyusage m ON m.organization_id = o.id
-    WHERE m.metric = %(metric)s AND m.month = ANY (%(months)s::date[])
-), filled AS MATERIALIZED (
-    SELECT * FROM stored
+    WHERE m.metric = %(metric)s
+        AND m.month >= (SELECT min(month) FROM unnest(%(months)s::date[]) requested (month))
     UNION ALL
-    SELECT o.id, requested.month, coalesce((
-        SELECT l.carried_in FROM usage_monthlyusage l
-        WHERE l.organization_id = o.id AND l.metric = %(metric)s AND l.month > requested.month
-        ORDER BY l.month LIMIT 1
-    ), o.count)
-    FROM chosen o CROSS JOIN unnest(%(months)s::date[]) requested (month)
-    WHERE NOT EXISTS (SELECT FROM stored s WHERE s.id = o.id AND s.month = requested.month)
+    SELECT id, 'infinity', count, NULL FROM chosen
+), since AS (
+    -- Each row with the month of the one before: what it carried in is the count of all months between.
+    SELECT *, lag(month) OVER (PARTITION BY id ORDER BY month) AS before FROM stored
+), filled AS MATERIALIZED (
+    SELECT s.id, requested.month,
+           CASE WHEN s.month = requested.month THEN s.high_water_mark ELSE s.carried_in END
+               AS high_water_mark
+    FROM since s
+    JOIN unnest(%(months)s::date[]) requested (month)
+        ON requested.month <= s.month AND (s.before IS NULL OR requested.month > s.before)
 ), organizations AS (
     SELECT o.id, o.name, o.removed_at IS NOT NULL AS is_removed, summed.total
     FROM chosen o
