@@ -4,8 +4,11 @@ from typing import Any, ClassVar
 
 from allauth.account import forms as allauth_forms
 from django import forms
+from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import User
+from accounts.security.password_reset import ask_for_reset
 from core.csv_files import DecimalMark, Separator
 from core.fields import RecipientField
 
@@ -26,6 +29,17 @@ class PasswordResetForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"] = RecipientField(label="E-mail")
+
+    def clean_email(self) -> str:
+        """The address, which nothing here looks up."""
+        address: str = self.cleaned_data["email"]
+        return address
+
+    def save(self, request: HttpRequest, **_: Any) -> str:  # noqa: ARG002 - allauth's signature
+        """Have the link mailed, if the address has a login."""
+        address: str = self.cleaned_data["email"]
+        ask_for_reset(email=address, now=timezone.now())
+        return address
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,10 +1,10 @@
-"""Sign-in by e-mail and password: allauth with our rules, and a log row for each attempt."""
+"""Sign-in by e-mail and password or passkey: allauth with our rules, and a row for each attempt."""
 
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.core import context
 from allauth.core.internal.httpkit import get_client_ip
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,9 +14,13 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.models import Provider, SignInEvent, User
+from accounts.security.browsers import is_known, remember
+from accounts.security.events import ALLAUTH_NOTICES, NEW_BROWSER, report
+from accounts.security.factors import has_factor
+from accounts.security.guesses import answer_later, pair
+from accounts.security.step_up import is_confirmed
 from accounts.stages import Use
 from core.given import Given
-from core.mail import queue_mail
 from core.remembered import columns_of, instance_of, remembered
 
 USER_COLUMNS = columns_of(User)
@@ -25,9 +29,8 @@ USER_COLUMNS = columns_of(User)
 @remembered
 def _login() -> QuerySet[User, Any]:
     """A login and its provider, which every request of a signed-in person reads."""
-    return User.objects.filter(pk=Given("pk", BigIntegerField())).values_list(
-        *USER_COLUMNS, *columns_of(Provider, "provider__")
-    )
+    people = User.objects.filter(pk=Given("pk", BigIntegerField()))
+    return people.values_list(has_factor(), *USER_COLUMNS, *columns_of(Provider, "provider__"))
 
 
 class EmailBackend(AuthenticationBackend):  # type: ignore[misc]
@@ -35,8 +38,9 @@ class EmailBackend(AuthenticationBackend):  # type: ignore[misc]
 
     def get_user(self, user_id: int) -> User | None:
         """The session's login and its provider, in one statement; None if it is deactivated."""
-        for row in _login().rows(pk=user_id):
+        for is_safe, *row in _login().rows(pk=user_id):
             user = instance_of(User, row[: len(USER_COLUMNS)])
+            user.has_factor = is_safe
             if user.provider_id is not None:
                 user.provider = instance_of(Provider, row[len(USER_COLUMNS) :])
             return user if self.user_can_authenticate(user) else None
@@ -57,7 +61,7 @@ def _record(
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Logins are created by invitation only. Mail goes through the outbox."""
+    """Logins are created by invitation only. What happens to them is reported."""
 
     error_messages: ClassVar = {
         **DefaultAccountAdapter.error_messages,
@@ -77,10 +81,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             _record(request, outcome=SignInEvent.Outcome.LIMITED, email=typed, user=None)
             raise
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        return pair(request, email=str(credentials.get("email", "")))
+
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Record a wrong address or password."""
+        """Record a wrong address or password; the answer is late where there were many."""
         typed = str(credentials.get("email", ""))
         _record(request, outcome=SignInEvent.Outcome.FAILED, email=typed, user=None)
+        answer_later(email=typed)
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Record a correct password for a deactivated login."""
@@ -103,6 +111,30 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().login(request, user)
         _record(request, outcome=SignInEvent.Outcome.SUCCEEDED, email=user.email, user=user)
 
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        """Tell the person of a browser that is new, unless it is the very first one."""
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        if not is_known(request, user):
+            succeeded = SignInEvent.objects.filter(user=user, outcome=SignInEvent.Outcome.SUCCEEDED)
+            if len(succeeded.values("pk")[:2]) > 1:
+                report(NEW_BROWSER, user=user, request=request)
+        remember(request, response, user)
+        return response
+
+    def is_reauthentication_required(self, *, app: str) -> bool:  # noqa: ARG002 - allauth's signature
+        """By the portal's one rule (`accounts.security.step_up`)."""
+        return not is_confirmed(context.request)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,  # noqa: ARG002 - allauth's signature
+        email: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Report a change of how the person signs in."""
+        report(ALLAUTH_NOTICES[template_prefix], user=user, request=self.request)
+
     def logout(self, request: HttpRequest) -> None:
         """Record the sign-out and sign out."""
         if isinstance(request.user, User):
@@ -113,23 +145,3 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 user=request.user,
             )
         super().logout(request)
-
-    def get_reset_password_from_key_url(self, key: str) -> str:
-        """The link in a reset mail, on SITE_URL and never on the request's Host."""
-        path = urlsplit(super().get_reset_password_from_key_url(key)).path
-        return f"{settings.SITE_URL}{path}"
-
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Queue allauth's mail, as text and HTML, in the transaction of its cause."""
-        message = self.render_mail(
-            template_prefix, email, {"email": email, "site_url": settings.SITE_URL, **context}
-        )
-        html = [part for part, kind in getattr(message, "alternatives", ()) if kind == "text/html"]
-        queue_mail(
-            key=f"{template_prefix}:{timezone.now().timestamp()}:{email}",
-            to=[email],
-            subject=message.subject,
-            text=message.body,
-            html=html[0] if html else "",
-            now=timezone.now(),
-        )

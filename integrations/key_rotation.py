@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from accounts.models import Provider
+from accounts.security.factors import factor_secrets
+from core.encryption import SecretsUnreadable, key_position, rotate_encryption_keys
 from core.schema import provider_schema
-from integrations.encryption import SecretsUnreadable, key_position, rotate_encryption_keys
 from integrations.models import AutotaskConnection
 
 
@@ -19,7 +20,7 @@ from integrations.models import AutotaskConnection
 class KeyUse:
     """Stored secrets by the position of their key in ENCRYPTION_KEYS, from 0, and unreadable ones.
 
-    `unreadable` and `not_reached` name providers; the schema of the latter is not ready.
+    `unreadable` names providers and people, `not_reached` providers whose schema is not ready.
     """
 
     secrets: Counter[int] = field(default_factory=Counter)
@@ -50,6 +51,13 @@ def rotate() -> KeyUse:
             pk=connection.pk, credentials=connection.credentials
         ).update(credentials=token)
         use.secrets[0] += 1
+    for secret in factor_secrets():
+        try:
+            secret.replace(rotate_encryption_keys(secret.token))
+        except SecretsUnreadable:
+            use.unreadable.append(secret.person)
+            continue
+        use.secrets[0] += 1
     return use
 
 
@@ -60,6 +68,12 @@ def key_use() -> KeyUse:
         position = key_position(connection.credentials)
         if position is None:
             use.unreadable.append(provider.name)
+        else:
+            use.secrets[position] += 1
+    for secret in factor_secrets():
+        position = key_position(secret.token)
+        if position is None:
+            use.unreadable.append(secret.person)
         else:
             use.secrets[position] += 1
     return use

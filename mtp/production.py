@@ -49,13 +49,14 @@ REDIS_SCHEMES = ("redis", "rediss", "unix")
 DATABASES = ("DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URL")
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql", "pgsql")
 SWITCHES = (
-    *("COMPRESS_PAGES", "DEBUG", "HASHED_FILES", "HSTS_SUBDOMAINS"),
+    *("COMPRESS_PAGES", "DEBUG", "HASHED_FILES", "HSTS_SUBDOMAINS", "OPERATIONS_NEED_FACTOR"),
     *("SECURE_SSL_REDIRECT", "STRIPE_TEST_MODE", "TIME_TRAVEL"),
 )
 # With the smallest number that makes sense.
 WHOLE_NUMBERS = {
     "API_REQUESTS_PER_MINUTE": 1,
     "CARD_EXPIRY_NOTICE_DAYS": 1,
+    "CONFIRMED_MINUTES": 1,
     "ERASE_AFTER_DAYS": 1,
     "EXPORT_DAYS": 1,
     "FREE_USER_ALLOWANCE": 0,
@@ -69,8 +70,11 @@ WHOLE_NUMBERS = {
     "OUTSIDE_PAUSE_SECONDS": 1,
     "PAYMENT_LINK_DAYS": 1,
     "RENEWAL_NOTICE_DAYS": 1,
+    "SESSION_DAYS": 1,
+    "SESSION_IDLE_MINUTES": 5,
     "SMALL_BALANCE_MONTHS": 0,
     "TRANSFER_DAYS": 1,
+    "TRUSTED_BROWSER_DAYS": 0,
     "TRUSTED_PROXY_COUNT": 0,
     "WEB_PROCESSES": 1,
     "WEB_THREADS": 1,
@@ -241,6 +245,11 @@ def _switches(read: Read) -> Iterator[str]:
             yield f"{name} is {read(name)!r}: use true or false."
     if is_on(read("TIME_TRAVEL")):
         yield "TIME_TRAVEL must be off in production: the clock of real invoices is never moved."
+    if is_off(read("OPERATIONS_NEED_FACTOR")):
+        yield (
+            "OPERATIONS_NEED_FACTOR must be on in production: a password alone would reach every "
+            "provider's money."
+        )
     if is_on(read("DEBUG")):
         yield "DEBUG must be off in production: its pages show settings."
 

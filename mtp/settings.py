@@ -82,6 +82,8 @@ SHARED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "csp",
     "ninja",  # static files of the API reference
@@ -118,12 +120,15 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.security.middleware.SessionLimitsMiddleware",
     "core.middleware.ProviderMiddleware",
     "tenants.alerts.middleware.AlertsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.security.middleware.FactorMiddleware",
+    "accounts.security.middleware.ConfirmationMiddleware",
     "billing.dunning.suspension.SuspensionMiddleware",
     "billing.leaving.access.StageMiddleware",
 ]
@@ -145,6 +150,7 @@ TEMPLATES = [
                 "mtp.navigation.context.navigation",
                 "billing.dunning.context_processors.dunning",
                 "billing.leaving.access.leaving",
+                "accounts.security.middleware.factor_reminder",
                 *(["mtp.travel.bar.clock"] if not IS_PRODUCTION else []),
             ],
         },
@@ -237,6 +243,8 @@ CSRF_COOKIE_SECURE = IS_PRODUCTION
 # Browsers take a cookie of this prefix only over TLS, for this host alone and all its paths.
 SESSION_COOKIE_NAME = "__Host-session" if IS_PRODUCTION else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_PRODUCTION else "csrftoken"
+MFA_TRUST_COOKIE_NAME = "__Host-trusted" if IS_PRODUCTION else "trusted"
+KNOWN_BROWSER_COOKIE_NAME = "__Host-known" if IS_PRODUCTION else "known"
 CSRF_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
 # Probes and Prometheus do not pass through the proxy.
@@ -248,42 +256,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS: bool = env.bool("HSTS_SUBDOMAINS", default=IS_PR
 SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-
-# --- Sign-in -------------------------------------------------------------------------------------
-AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.sign_in.EmailBackend"]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "accounts.sign_in.AccountAdapter"
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_FORMS = {
-    "login": "accounts.forms.SignInForm",
-    "reset_password": "accounts.forms.PasswordResetForm",
-}
-ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_SESSION_REMEMBER = None
-ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
-PASSWORD_RESET_TIMEOUT = 4 * 60 * 60
-# Proxies that append to X-Forwarded-For: limits and the sign-in log need the person's address.
-ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
-ACCOUNT_RATE_LIMITS = {
-    "login": "30/m/ip",
-    "login_failed": "10/m/ip,5/5m/key",
-    "reset_password": "20/m/ip,5/m/key",
-}
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}Validator", "OPTIONS": options}
-    for name, options in (
-        ("UserAttributeSimilarity", {"user_attributes": ("name", "email")}),
-        ("MinimumLength", {"min_length": 12}),
-        ("CommonPassword", {}),
-    )
-]
 
 # --- Language, time, files -----------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"
@@ -384,8 +356,9 @@ AUTOTASK_BASE_URL: str = env.str(
 CONTENT_SECURITY_POLICY = content_policy.policy(stripe=STRIPE_FRAME_SOURCES)
 
 # --- Limits, days and names of the product -------------------------------------------------------
-# Imported here, because it reads variables that the files above set.
+# Imported here, because they read variables that the files above set.
 from mtp.product_settings import *  # noqa: E402, F403
+from mtp.sign_in_settings import *  # noqa: E402, F403
 
 # Each line of production is JSON, those of Python's warnings too.
 logging.captureWarnings(IS_PRODUCTION)

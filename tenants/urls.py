@@ -20,6 +20,7 @@ from tenants.views import (
     organization_admins,
     organization_switch,
     organizations,
+    provider_security,
     support,
     user_names,
 )
@@ -176,6 +177,7 @@ account: list[URLPattern | URLResolver] = [
     path("management/", provider_account.account_management, name="account_management"),
     path("api-key/", provider_account.api_key_generate, name="api_key_generate"),
     path("api-key/<int:key_id>/revoke/", provider_account.api_key_revoke, name="api_key_revoke"),
+    path("security/", provider_security.provider_security, name="provider_security"),
     path("administrators/", administrators.administrator_list, name="administrator_list"),
     path(
         "administrators/invite/", administrators.administrator_invite, name="administrator_invite"

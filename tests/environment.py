@@ -14,6 +14,10 @@ DEFAULTS = {
     "AUTOTASK_BASE_URL": "http://127.0.0.1:9",
     "EMAIL_URL": "memorymail://",
     "SITE_URL": "http://testserver",
+    # Tests sign in by the shortest way, and live through days within one session.
+    "OPERATIONS_NEED_FACTOR": "false",
+    "SESSION_IDLE_MINUTES": "20160",
+    "CONFIRMED_MINUTES": "20160",
     # Counts that a test rolls back must not be cached for the next one.
     "MENU_CACHE_SECONDS": "0",
 }

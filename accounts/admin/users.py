@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from accounts.models import User
 from accounts.operations import PermanentModelAdmin
 from accounts.roles import LIMITABLE_ROLES
+from accounts.security.sessions import end_all
 from accounts.user_rules import lock_people, refuse_losing_the_last
 from core.fields import mail_recipient
 
@@ -75,3 +76,7 @@ class UserAdmin(PermanentModelAdmin):
         if obj.role not in LIMITABLE_ROLES:
             obj.limited_to = None
         super().save_model(request, obj, form, change)
+        if change and {"is_active", "role", "is_staff", "is_superuser", "limited_to"} & set(
+            form.changed_data
+        ):
+            end_all(obj)

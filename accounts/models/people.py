@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from accounts.models.provider import Provider
 from accounts.roles import EXTENDING_ROLES, LIMITABLE_ROLES, PERMISSIONS, Permission, Role
@@ -59,8 +60,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     `organization_id` is no foreign key, because none may enter a provider's schema.
     `limited_to` None sees all organizations; only roles that do not see money can be limited.
+    `has_factor` says whether a second factor or a passkey is set up; only the login of a request
+    has it, read in the same statement (`accounts.sign_in`).
     Logins are deactivated and never deleted, because records name them.
     """
+
+    has_factor: bool
 
     email = models.EmailField(
         unique=True, error_messages={"unique": "Another login has this address."}
@@ -105,6 +110,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    # Raised to end every session of the login; it is part of what a session is checked against.
+    sessions_ended = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -148,6 +155,15 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's, which changes with the password; it changes with `sessions_ended` too."""
+        made: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc] # Django's own
+        if not self.sessions_ended:
+            return made
+        return salted_hmac(
+            "accounts.sessions_ended", f"{made}{self.sessions_ended}", secret=secret
+        ).hexdigest()
 
     def may(self, permission: Permission) -> bool:
         """Whether the role, or an Owner, grants this login the permission."""

@@ -139,6 +139,9 @@ class Provider(TenantMixin):  # type: ignore[misc]
             MaxValueValidator(LONGEST_ERASE_AFTER),
         ],
     )
+    # From when on its people need a second factor, and the days that each has for setting one up.
+    factor_required_at = models.DateTimeField(null=True, editable=False)
+    factor_grace_days = models.PositiveSmallIntegerField(default=14, db_default=14, editable=False)
     # The steps of migrations that its schema has (`accounts.releases`).
     expand_steps = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     contract_steps = models.PositiveIntegerField(default=0, db_default=0, editable=False)

@@ -21,7 +21,7 @@ class AutotaskConnectionQuerySet(models.QuerySet["AutotaskConnection"]):
 class AutotaskConnection(models.Model):
     """The one connection of a provider to its Autotask (id 1).
 
-    `credentials` are the three secrets, encrypted (`integrations.encryption`); empty after
+    `credentials` are the three secrets, encrypted (`core.encryption`); empty after
     disconnecting, while mappings and history stay. `costs_readable` None is not known.
     `problem` is an error that stops every run until a person corrects it.
     """

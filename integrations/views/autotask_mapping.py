@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.requests import PortalRequest
 from core.actors import actor_of
+from core.encryption import SecretsUnreadable
 from core.listing import Listing
 from integrations.autotask.api import entities
 from integrations.autotask.api.entities import Company
@@ -27,7 +28,6 @@ from integrations.autotask.connection import (
 from integrations.autotask.forms import CompanyTypesForm, MappingForm
 from integrations.autotask.mapping import service_mappings
 from integrations.autotask.mapping.suggestions import Names
-from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping
 from integrations.models.runs import GOOD
 from integrations.views.autotask import manages

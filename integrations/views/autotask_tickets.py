@@ -9,12 +9,12 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.requests import PortalRequest
 from core.actors import actor_of
+from core.encryption import SecretsUnreadable
 from integrations.autotask.api.errors import AutotaskError
 from integrations.autotask.api.picklists import picklists
 from integrations.autotask.connection import NotConnected, current_client
 from integrations.autotask.tickets.form import TicketForm
 from integrations.autotask.tickets.tickets import ticket_open_alerts
-from integrations.encryption import SecretsUnreadable
 from integrations.models import AlertTicket, AutotaskConnection
 from integrations.views.autotask import manages
 from tenants import audit

@@ -126,9 +126,10 @@ AUTOTASK_TABS = (
 SETTINGS_TABS = (
     Tab("account_overview", "Account Overview", ACCOUNT),
     Tab("administrator_list", "Administrators", Permission.MANAGE_ADMINISTRATORS),
+    Tab("provider_security", "Security", Permission.MANAGE_ADMINISTRATORS),
     Tab("audit_log", "Audit log", Permission.VIEW_AUDIT_LOG, ("audit_entry",)),
     Tab("alert_mail", "Notifications", Permission.VIEW_ALERTS),
-    Tab("profile", "Profile", ACCOUNT, ("account_change_password",)),
+    Tab("profile", "Profile", ACCOUNT, ("account_change_password", "mfa_index")),
     Tab("case_list", "Cases", ACCOUNT, ("case_submit",)),
 )
 # "Account Management" is the customer's name of the place with the four sections

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import F, Func, JSONField, QuerySet, Value
@@ -81,6 +82,12 @@ PLATFORM_RULES = (
         "callers of API keys",
         31,
         lambda cutoff: ApiKeyCaller.objects.filter(last_used_at__lt=cutoff),
+    ),
+    # The list of a person's sessions, where one expired.
+    Rule(
+        "listed sessions",
+        settings.SESSION_COOKIE_AGE // (24 * 60 * 60),
+        lambda cutoff: UserSession.objects.filter(created_at__lt=cutoff),
     ),
     Rule(
         "settled operations alerts",

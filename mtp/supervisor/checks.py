@@ -56,6 +56,7 @@ def _checks() -> list[Check]:
 
 PRODUCTION = {
     "MTP_ENVIRONMENT": "production",
+    "OPERATIONS_NEED_FACTOR": "true",
     "ALLOWED_HOSTS": "mtp.example",
     "SITE_URL": "https://mtp.example",
     "TRUSTED_PROXY_COUNT": "1",

@@ -19,7 +19,7 @@ HANDED_ON = (
     *("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
     *("STRIPE_JS_URL", "STRIPE_FRAME_SOURCES", "AUTOTASK_BASE_URL", "STANDIN_CONTROL_KEY"),
     *("EMAIL_URL", "STATIC_ROOT", "INVOICE_DOWNLOAD_CUTOFF", "SELLER_BANK", "SELLER_LOGO"),
-    "TIME_TRAVEL",
+    *("TIME_TRAVEL", "OPERATIONS_NEED_FACTOR"),
 )
 
 
@@ -95,6 +95,8 @@ def development_environment(state: State) -> dict[str, str]:
         "SELLER_BANK": "Beneficiary: MTP Software Inc.,Bank: Example Bank of Denver,"
         "ACH routing number: 000000000,Account number: 000000000",
         "TIME_TRAVEL": "true",
+        # The demo's people share logins.
+        "OPERATIONS_NEED_FACTOR": "false",
     }
     return _with_venv(ours | chosen_environment())
 
@@ -136,6 +138,10 @@ def testing_environment(state: State) -> dict[str, str]:
         # A circuit breaker is shared by all processes: faults of one test would refuse the calls of
         # another. Tests of the breakers choose their own number.
         "OUTSIDE_FAILURES": "1000000",
+        # Tests sign in by the shortest way, and live through days within one session.
+        "OPERATIONS_NEED_FACTOR": "false",
+        "SESSION_IDLE_MINUTES": "20160",
+        "CONFIRMED_MINUTES": "20160",
     }
     (state.directory / "static").mkdir(exist_ok=True)
     return _with_venv(chosen_environment() | ours)

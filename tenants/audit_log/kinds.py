@@ -42,6 +42,7 @@ LABELS: dict[str, str] = {
     "payment": "Payment",
     "profile": "Profile",
     "refund": "Refund",
+    "sign_in": "Sign-in",
     "table": "Table",
     "terms": "Terms",
     "transfer": "Bank transfer",
@@ -71,7 +72,7 @@ WITHOUT_MONEY: dict[str, Permission | None] = {
     "users": None,
 }
 # Rows about people of the provider, and about an organization's own admins.
-PEOPLE = frozenset({"administrator", "invitation", "ownership"})
+PEOPLE = frozenset({"administrator", "invitation", "ownership", "sign_in"})
 # What the organization's own admins see: neither its tags and links nor what the PSA has of it.
 OWN_KINDS = frozenset(
     {"cap_request", "device", "devices", "invitation", "location", "table", "user", "users"}

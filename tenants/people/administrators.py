@@ -2,13 +2,15 @@
 
 Each call first locks the provider's people: of two changes at once that would leave it without an
 Owner, the second is refused. Roles are read with every request, so a change applies to the next.
+A person who may do less than before is signed out for good (docs/decisions/0072).
 """
 
 from datetime import datetime
 from typing import Any
 
 from accounts.models import User
-from accounts.roles import EXTENDING_ROLES, Role
+from accounts.roles import EXTENDING_ROLES, RANKS, Role
+from accounts.security.sessions import end_all
 from accounts.user_rules import refuse_losing_the_last
 from core.actors import Actor
 from core.servers import with_directory
@@ -52,6 +54,8 @@ def change_administrator(
     current.may_extend_allowance = may_extend and role in EXTENDING_ROLES and limit is None
     current.save(update_fields=CHANGED)
     if _state(current) != before:
+        if _may_do_less(before, current):
+            end_all(current)
         _record(by, "administrator.changed", current, before=before, after=_state(current), now=now)
         _withdraw_invitations(current, role=role, by=by, now=now)
     return current
@@ -59,7 +63,7 @@ def change_administrator(
 
 @with_directory()
 def remove_administrator(*, administrator: User, by: User, now: datetime) -> None:
-    """End a login, which can be reinstated. The next request of its sessions is signed out.
+    """End a login, which can be reinstated; its sessions end and stay ended.
 
     A second removal changes nothing. Raises `RoleTooHigh` and `ChangeRefused`.
     """
@@ -69,6 +73,7 @@ def remove_administrator(*, administrator: User, by: User, now: datetime) -> Non
     _refuse_losing_the_last(current, role=Role(current.role), is_active=False)
     current.is_active = False
     current.save(update_fields=["is_active"])
+    end_all(current)
     _record(by, "administrator.removed", current, before=_state(current), now=now)
     _withdraw_invitations(current, role=None, by=by, now=now)
 
@@ -102,6 +107,7 @@ def transfer_ownership(*, successor: User, by: User, now: datetime) -> None:
     current.save(update_fields=CHANGED)
     by.role = Role.BILLING_ADMIN
     by.save(update_fields=["role"])
+    end_all(by)
     _record(by, "ownership.transferred", current, before=before, after=_state(current), now=now)
     _withdraw_invitations(by, role=Role.BILLING_ADMIN, by=by, now=now)
 
@@ -129,6 +135,16 @@ def _withdraw_invitations(person: User, *, role: Role | None, by: User, now: dat
         audit.record(
             actor=Actor.of(by), action="invitation.revoked", subject=invitation.email, now=now
         )
+
+
+def _may_do_less(before: dict[str, Any], person: User) -> bool:
+    """Whether the role fell, or organizations or a right were taken away."""
+    former: list[int] | None = before["limited_to"]
+    is_narrower = person.limited_to is not None and (
+        former is None or not set(former) <= set(person.limited_to)
+    )
+    is_lower = RANKS.index(Role(person.role)) < RANKS.index(Role(before["role"]))
+    return is_lower or is_narrower or before["may_extend_allowance"] > person.may_extend_allowance
 
 
 def _state(person: User) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from accounts.models import ApiKey, Invitation, User
 from accounts.policies import requires
 from accounts.requests import PortalRequest
 from accounts.roles import PROVIDER_ROLES, Permission, Role
+from accounts.security.sessions import keep_session
 from tenants.people import administrators, invitations
 from tenants.people.forms import AdministratorForm, InviteAdministratorForm
 from tenants.people.rules import ChangeRefused
@@ -110,6 +111,7 @@ def administrator_edit(request: PortalRequest, administrator_id: int) -> HttpRes
         except ChangeRefused as refusal:
             form.add_error("role", str(refusal))
         else:
+            keep_session(request)
             messages.success(request, f"{person.name} was changed.")
             return redirect("home" if person.pk == request.user.pk else "administrator_list")
     context = {"form": form, "person": person, "is_self": person.pk == request.user.pk}
@@ -168,6 +170,7 @@ def ownership_transfer(request: PortalRequest, administrator_id: int) -> HttpRes
     response = _confirm(request, person, act, "tenants/ownership_transfer.html", confirmation)
     # The list is for Owners only, and the user is no longer one.
     is_done = response.status_code == 302  # noqa: PLR2004 - a redirect
+    keep_session(request)
     return redirect("account_overview") if is_done else response
 
 

@@ -1,13 +1,19 @@
 """Sign-in: success, refusal, limits, password reset, and the sign-in log."""
 
+import re
+
 import pytest
 import redis
 import time_machine
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Provider, SignInEvent, User
+from accounts.security import guesses
+from accounts.security.password_reset import TOPIC
 from core.outbox.delivery import deliver_due
 from core.outbox.models import OutboxMessage
 from tests.personas import PASSWORD, Personas
@@ -20,8 +26,9 @@ Outcome = SignInEvent.Outcome
 def _fresh_limits(settings: object) -> None:
     """Reset the attempts: they are counted in Valkey, which a test does not roll back."""
     with redis.Redis.from_url(settings.REDIS_URL) as valkey:
-        for key in valkey.scan_iter("*allauth*"):
-            valkey.delete(key)
+        for pattern in ("*allauth*", "*accounts.guesses*"):
+            for key in valkey.scan_iter(pattern):
+                valkey.delete(key)
 
 
 def outcomes() -> list[str]:
@@ -100,6 +107,54 @@ def test_guesses_for_one_address_are_stopped_for_some_minutes(
         assert sign_in(client, people.olive.email).status_code == 302
 
 
+def test_a_strangers_guesses_do_not_lock_the_person_out(client: Client, people: Personas) -> None:
+    for _ in range(8):
+        refused = sign_in(client, people.olive.email, "guess", REMOTE_ADDR="203.0.113.5")
+    assert "Too many failed login attempts" in refused.text
+    assert sign_in(client, people.olive.email, REMOTE_ADDR="192.0.2.7").status_code == 302
+
+
+def test_a_known_browser_is_not_locked_out_at_the_same_place(
+    client: Client, people: Personas
+) -> None:
+    sign_in(client, people.olive.email)
+    client.post("/accounts/logout/")
+    stranger = Client()
+    for _ in range(6):
+        refused = sign_in(stranger, people.olive.email, "guess")
+    assert "Too many failed login attempts" in refused.text
+    assert sign_in(client, people.olive.email).status_code == 302
+
+
+@pytest.mark.parametrize("email", ["olive", "unknown@nowhere.example"])
+def test_an_address_guessed_from_many_places_is_answered_later(
+    email: str, people: Personas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = people.olive.email if email == "olive" else email
+    waited: list[float] = []
+    monkeypatch.setattr(guesses.time, "sleep", waited.append)
+    for number in range(23):
+        sign_in(Client(), typed, "guess", REMOTE_ADDR=f"198.51.100.{number}")
+    assert waited == [0.25, 0.5, 0.75]
+    if email == "olive":
+        assert sign_in(Client(), typed, REMOTE_ADDR="192.0.2.7").status_code == 302
+    assert len(waited) == 3
+
+
+def test_at_most_two_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(guesses, "counted", lambda *_, **__: 1_000)
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) < 5:
+            guesses.answer_later(email="x@y.example")
+
+    monkeypatch.setattr(guesses.time, "sleep", wait)
+    guesses.answer_later(email="x@y.example")
+    assert waited == [guesses.LONGEST_SECONDS] * 2
+
+
 def test_guesses_for_many_addresses_are_stopped_for_the_computer(client: Client, db: None) -> None:
     seen = [sign_in(client, f"guess{n}@x.example", "x") for n in range(11)]
     assert "Too many failed login attempts" in seen[-1].text
@@ -162,7 +217,7 @@ def test_a_forgotten_password_is_reset_by_mail(client: Client, people: Personas)
     assert kind == "text/html"
     link = next(line for line in message.body.splitlines() if line.startswith("http"))
     assert link in html
-    (stored,) = OutboxMessage.objects.filter(topic="mail.send")
+    (stored,) = OutboxMessage.objects.filter(topic=TOPIC)
     assert (stored.payload["text"], stored.payload["html"]) == ("", ""), "the link is a secret"
     page = client.get(link.removeprefix("http://testserver"), follow=True)
     chosen = "a quite different passphrase"
@@ -211,22 +266,40 @@ def test_the_reset_link_ignores_the_host_header(
     client.post(
         "/accounts/password/reset/", {"email": people.olive.email}, headers={"Host": "evil.example"}
     )
-    payload = OutboxMessage.objects.get(topic="mail.send").payload
-    assert "http://testserver/accounts/password/reset/key/" in payload["text"]
-    assert "evil.example" not in payload["text"] + payload["html"]
+    deliver_due(now=timezone.now())
+    (message,) = mail.outbox
+    assert "http://testserver/accounts/password/reset/key/" in message.body
+    assert "evil.example" not in message.body + message.alternatives[0][0]
 
 
 def test_unknown_addresses_get_the_same_page_and_no_mail(client: Client, db: None) -> None:
     response = client.post("/accounts/password/reset/", {"email": "unknown@nowhere.example"})
     assert response["Location"] == "/accounts/password/reset/done/"
-    assert not OutboxMessage.objects.filter(topic="mail.send").exists()
+    deliver_due(now=timezone.now())
+    assert mail.outbox == []
+
+
+def test_asking_for_a_reset_is_the_same_work_for_every_address(
+    people: Personas,
+) -> None:
+    User.objects.filter(pk=people.adam.pk).update(is_active=False)
+    statements = []
+    for email in ("unknown@nowhere.example", people.olive.email, people.adam.email):
+        with CaptureQueriesContext(connection) as captured:
+            Client().post("/accounts/password/reset/", {"email": email})
+        statements.append([re.sub(r"'.*'|[0-9]+", "", one["sql"]) for one in captured])
+    assert statements[0] == statements[1] == statements[2]
+    assert not any("accounts_user" in one for one in statements[0])
+    deliver_due(now=timezone.now())
+    assert [message.to for message in mail.outbox] == [[people.olive.email]]
 
 
 def test_an_owner_without_a_password_gets_the_reset_mail(client: Client, people: Personas) -> None:
     people.olive.set_unusable_password()
     people.olive.save()
     client.post("/accounts/password/reset/", {"email": people.olive.email})
-    assert OutboxMessage.objects.filter(topic="mail.send").exists()
+    deliver_due(now=timezone.now())
+    assert len(mail.outbox) == 1
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ ELSEWHERE = {
 
 def test_every_variable_is_explained() -> None:
     settings = "".join(
-        (ROOT / "mtp" / name).read_text() for name in ("settings.py", "product_settings.py")
+        (ROOT / "mtp" / name).read_text()
+        for name in ("settings.py", "product_settings.py", "sign_in_settings.py")
     )
     read = set(re.findall(r"(?:env\.\w+|\bsecret)\(\s*\"([A-Z_]+)\"", settings))
     example = (ROOT / ".env.example").read_text()

@@ -8,8 +8,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from accounts.models import Provider
+from core.encryption import decrypt, encrypt
 from core.schema import provider_schema
-from integrations.encryption import decrypt, encrypt
 from integrations.key_rotation import key_use
 from integrations.models import AutotaskConnection
 

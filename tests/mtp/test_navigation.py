@@ -42,6 +42,7 @@ MENUS: dict[str, dict[str, list[str]]] = {
         "Settings": [
             "Account Overview",
             "Administrators",
+            "Security",
             "Audit log",
             "Notifications",
             "Profile",

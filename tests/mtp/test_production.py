@@ -44,6 +44,8 @@ def test_each_required_setting_is_named_where_it_is_missing(name: str, value: st
         ("SITE_URL", "https://127.0.0.1", "SITE_URL is https://127.0.0.1"),
         ("SITE_URL", "https://portal.example/mtp", "and no path"),
         ("SITE_URL", "portal.example", "SITE_URL is portal.example"),
+        ("OPERATIONS_NEED_FACTOR", "false", "OPERATIONS_NEED_FACTOR must be on in production"),
+        ("SESSION_IDLE_MINUTES", "1", "SESSION_IDLE_MINUTES is '1': use a whole number, 5"),
         ("TRUSTED_PROXY_COUNT", "-1", "TRUSTED_PROXY_COUNT is '-1': use a whole number"),
         ("DATABASE_URL", "mysql://u:secret@h/mtp", "DATABASE_URL begins with mysql://"),
         ("DATABASE_URL", "postgres://u:secret@h", "DATABASE_URL names no database"),

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from integrations.encryption import decrypt, encrypt
+from core.encryption import decrypt, encrypt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,6 @@ class Credentials:
 
     @classmethod
     def read(cls, stored: str) -> "Credentials":
-        """The credentials in a stored text. Raises `integrations.encryption.SecretsUnreadable`."""
+        """The credentials in a stored text. Raises `core.encryption.SecretsUnreadable`."""
         user_name, integration_code, secret = json.loads(decrypt(stored))
         return cls(user_name=user_name, integration_code=integration_code, secret=secret)

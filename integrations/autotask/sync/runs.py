@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts.providers import current_provider
 from core.actors import Actor
+from core.encryption import SecretsUnreadable
 from core.months import Month, last_finished_day
 from core.outbox.delivery import enqueue
 from core.outbox.lanes import Lane
@@ -33,7 +34,6 @@ from integrations.autotask.sync.sync_month import (
     sync_month,
 )
 from integrations.choices import DatePolicy
-from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection, ServiceMapping, SyncRun
 from tenants import audit
 from usage.models import SnapshotRun

@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.conf import settings as portal
 from django.db import transaction
 
+from core.encryption import SecretsUnreadable
 from core.outbox.delivery import NewMessage, enqueue_all
 from core.outbox.lanes import Lane
 from core.outbox.topics import Payload, Postpone, handler
@@ -24,7 +25,6 @@ from integrations.autotask.api.errors import AutotaskError, Busy, Refused, Unrea
 from integrations.autotask.api.wire import Row, number, optional_number, text
 from integrations.autotask.connection import open_client
 from integrations.autotask.sync.push_outcomes import RETRY_AFTER
-from integrations.encryption import SecretsUnreadable
 from integrations.models import AlertTicket, AutotaskConnection, ServiceMapping
 from tenants.alerts.subscribers import CHANGED_TOPIC
 from tenants.models import Alert

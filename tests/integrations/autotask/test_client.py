@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import cache
 from django.core.management import call_command
 
+from core.encryption import SecretsUnreadable
 from core.schema import provider_schema
 from integrations.autotask.api import entities
 from integrations.autotask.api.client import Client
@@ -21,7 +22,6 @@ from integrations.autotask.api.errors import (
     Unreachable,
 )
 from integrations.autotask.api.zones import is_autotasks
-from integrations.encryption import SecretsUnreadable
 from integrations.models import AutotaskConnection
 from tests.autotask_fixtures import ROOT, AutotaskStandIn
 from tests.integrations.psa_scenario import GOOD, PsaScenario

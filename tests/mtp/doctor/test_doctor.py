@@ -20,8 +20,8 @@ from accounts.models import Provider
 from billing.documents import fonts
 from billing.documents.fonts import FONTS
 from billing.gateway.endpoints import Endpoint
+from core.encryption import encrypt
 from core.schema import provider_schema
-from integrations.encryption import encrypt
 from integrations.models import AutotaskConnection
 from mtp.doctor import database, machine, services
 from mtp.doctor.findings import Finding, Look, Outcome, findings_of

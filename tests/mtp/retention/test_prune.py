@@ -6,13 +6,14 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection
 from django.db.models import Model
 from django.test import Client
 
-from accounts.models import Provider, SignInEvent
+from accounts.models import Provider, SignInEvent, User
 from billing.models import WebhookEvent
 from billing.promises.documents import MAILS_OF_LAST
 from core.operations.models import OperationsAlert, UnmatchedEvent
@@ -61,6 +62,13 @@ def unmatched_event(key: str, settled_at: datetime | None) -> UnmatchedEvent:
 
 def session(key: str, at: datetime) -> Session:
     return Session.objects.create(session_key=key, session_data="", expire_date=at)
+
+
+def listed_session(key: str, at: datetime) -> UserSession:
+    person = User.objects.filter(is_staff=False).first()
+    return UserSession.objects.create(
+        session_key=key, user=person, ip="192.0.2.7", user_agent="", created_at=at
+    )
 
 
 def event(key: str, applied_at: datetime | None) -> WebhookEvent:
@@ -117,6 +125,7 @@ def exists(row: Any) -> bool:
 PLATFORM_CASES: dict[str, Callable[[str, datetime], Model]] = {
     "finished outbox messages": lambda key, at: message(key, finished_at=at),
     "expired sessions": session,
+    "listed sessions": listed_session,
     "settled operations alerts": lambda key, at: operations_alert(key, settled_at=at),
     "settled unmatched events": lambda key, at: unmatched_event(key, settled_at=at),
 }
@@ -127,7 +136,7 @@ PROVIDER_CASES: dict[str, Callable[[str, datetime], Model]] = {
 
 
 @pytest.mark.parametrize("name", PLATFORM_CASES)
-def test_rows_of_the_platform_are_deleted_after_their_period(db: None, name: str) -> None:
+def test_rows_of_the_platform_are_deleted_after_their_period(people: Personas, name: str) -> None:
     outside, inside = edge(name)
     old, young = PLATFORM_CASES[name]("old", outside), PLATFORM_CASES[name]("young", inside)
     assert prune_platform(now=NOW)[name] == 1

@@ -145,6 +145,8 @@ def test_an_organization_admin_is_invited_for_one_organization(
     adams.post(address)
     assert ninas.get("/organization/").status_code == 302
     adams.post(address)
+    assert ninas.get("/organization/").status_code == 302
+    ninas = sign_in(ninas, User.objects.get(pk=nina.pk))
     assert ninas.get("/organization/").status_code == 200
 
 

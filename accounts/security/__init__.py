@@ -1,0 +1,1 @@
+"""Second factors and passkeys, sessions, confirmations: allauth with the portal's rules."""

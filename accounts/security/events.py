@@ -1,0 +1,135 @@
+"""What happens to a person's sign-in: the person gets a mail, and the log a row."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from allauth.core.internal.httpkit import get_client_ip
+from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.security.browsers import browser_name
+from core.actors import Actor
+from core.audit import record
+from core.mail import queue_mail
+from core.schema import provider_schema
+from core.servers import joined_to_directory
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened: its action in the audit log, and its mail."""
+
+    action: str
+    subject: str
+    text: str
+    advice: str = "If it was not you, change your password at once and tell your administrator."
+
+
+APP_ADDED = Event(
+    "sign_in.app_added",
+    "An authenticator app was added",
+    "From now on signing in needs a code of this app.",
+)
+APP_REMOVED = Event(
+    "sign_in.app_removed",
+    "The authenticator app was removed",
+    "Signing in no longer needs a code of an authenticator app.",
+)
+PASSKEY_ADDED = Event(
+    "sign_in.passkey_added",
+    "A passkey was added",
+    "It can confirm your sign-in.",
+)
+PASSKEY_REMOVED = Event(
+    "sign_in.passkey_removed", "A passkey was removed", "It no longer lets anyone in."
+)
+CODES_MADE = Event(
+    "sign_in.recovery_codes_renewed",
+    "New recovery codes were made",
+    "The recovery codes that you had before no longer work.",
+)
+CODE_USED = Event(
+    "sign_in.recovery_code_used",
+    "A recovery code was used",
+    "A recovery code works once. Make new ones when few are left.",
+)
+PASSWORD_CHANGED = Event(
+    "sign_in.password_changed",
+    "Your password was changed",
+    "Other browsers that were signed in with your login are signed out.",
+    "If it was not you, choose a new password with “Forgot password” on the sign-in page, "
+    "and tell your administrator.",
+)
+NEW_BROWSER = Event(
+    "sign_in.new_browser",
+    "Signed in from a new browser",
+    "Your login was used in a browser that you had not used before.",
+)
+SESSIONS_ENDED = Event(
+    "sign_in.sessions_ended",
+    "Your other sessions were signed out",
+    "Every other browser that was signed in with your login is signed out.",
+)
+# The templates that allauth names for its own notices.
+ALLAUTH_NOTICES = {
+    "mfa/email/totp_activated": APP_ADDED,
+    "mfa/email/totp_deactivated": APP_REMOVED,
+    "mfa/email/webauthn_added": PASSKEY_ADDED,
+    "mfa/email/webauthn_removed": PASSKEY_REMOVED,
+    "mfa/email/recovery_codes_generated": CODES_MADE,
+    "account/email/password_changed": PASSWORD_CHANGED,
+    "account/email/password_reset": PASSWORD_CHANGED,
+    "account/email/password_set": PASSWORD_CHANGED,
+}
+
+
+def report(event: Event, *, user: User, request: HttpRequest) -> None:
+    """Mail the person, and write the event into the log of their provider, or of operations."""
+    now, address = timezone.now(), str(get_client_ip(request) or "")
+    browser = browser_name(request.headers.get("User-Agent", ""))
+    context = {
+        "event": event,
+        "name": user.name,
+        "email": user.email,
+        "facts": [
+            ("When", f"{now:%Y-%m-%d %H:%M} UTC"),
+            ("IP address", address),
+            ("Browser", browser),
+        ],
+        "url": settings.SITE_URL + reverse("mfa_index"),
+    }
+    queue_mail(
+        key=f"{event.action}:{user.pk}:{now.timestamp()}",
+        to=[user.email],
+        subject=event.subject,
+        text=render_to_string("accounts/mail/security.txt", context),
+        html=render_to_string("accounts/mail/security.html", context),
+        now=now,
+    )
+    if user.is_staff:
+        LogEntry.objects.log_actions(
+            user.pk, [user], CHANGE, change_message=f"{event.subject}.", single_object=True
+        )
+    else:
+        _write(event, user=user, now=now)
+
+
+def _write(event: Event, *, user: User, now: datetime) -> None:
+    """Append to the log of the person's provider; while one signs in, no schema is entered yet."""
+    provider = user.provider
+    if provider is None or not provider.is_active:
+        return
+    with joined_to_directory(provider.server), provider_schema(provider):
+        record(
+            actor=Actor.of(user),
+            action=event.action,
+            subject=f"{user.name} <{user.email}>",
+            subject_id=user.pk,
+            organization=user.organization_id,
+            now=now,
+        )
